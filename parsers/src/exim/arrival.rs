@@ -1,0 +1,115 @@
+//! `<=` and `(=`: what `receive.c` prints when a message has arrived.
+
+use super::address::sender;
+use super::field::{key_length, size, skip_token, text_value};
+use super::host::host;
+use super::message_id::message_id;
+use super::record::{Arrival, Body};
+use crate::prim::{Parsed, address_end, angle, duration_ms, fail, word};
+use memchr::memchr;
+
+/// Everything after the flag.
+pub(super) fn arrival(input: &[u8], fakereject: bool) -> Parsed<'_, Body<'_>> {
+    let [b' ', input @ ..] = input else {
+        return fail(input, "a space and the sender's address");
+    };
+    let (mut rest, sender) = sender(input)?;
+    let mut arrival = Arrival {
+        fakereject,
+        sender,
+        ..Arrival::default()
+    };
+    while let [b' ', token @ ..] = rest {
+        rest = field(token, &mut arrival)?.0;
+    }
+    match rest {
+        [] => Ok((rest, Body::Arrival(arrival))),
+        _ => fail(rest, "a space between fields"),
+    }
+}
+
+/// One field, bare word or tail; the rest begins with a space or is empty.
+#[inline]
+fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
+    match token {
+        [b'H', b'=', value @ ..] => {
+            let (rest, host) = host(value)?;
+            arrival.host = host;
+            Ok((rest, ()))
+        }
+        [b'P', b'=', value @ ..] => keep(word(value)?, &mut arrival.protocol),
+        [b'X', b'=', value @ ..] => keep(word(value)?, &mut arrival.tls),
+        [b'U', b'=', value @ ..] => keep(word(value)?, &mut arrival.user),
+        [b'S', b'=', value @ ..] => {
+            let (rest, bytes) = size(value)?;
+            arrival.size = Some(bytes);
+            Ok((rest, ()))
+        }
+        [b'i', b'd', b'=', value @ ..] | [b'i', b'd', b'*', b'=', value @ ..] => {
+            let end = address_end(value, b' ').unwrap_or(value.len());
+            arrival.message_id = Some(&value[..end]);
+            Ok((&value[end..], ()))
+        }
+        [b'R', b'=', value @ ..] => match message_id(value) {
+            Some((rest, id)) => {
+                arrival.bounced = Some(id);
+                Ok((rest, ()))
+            }
+            None => fail(value, "the ID of the bounced message"),
+        },
+        [b'T', b'=', value @ ..] => {
+            let (rest, subject) = text_value(value)?;
+            arrival.subject = Some(subject);
+            Ok((rest, ()))
+        }
+        [b'R', b'T', b'=', value @ ..] => {
+            let (rest, ms) = duration_ms(value)?;
+            arrival.receive_ms = Some(ms);
+            Ok((rest, ()))
+        }
+        [b'A', b'=', value @ ..] => authenticated(value, arrival),
+        [b'f', b'r', b'o', b'm', b' ', address @ ..] if address.first() == Some(&b'<') => {
+            keep(angle(address)?, &mut arrival.original_sender)
+        }
+        [b'f', b'o', b'r', b' ', recipients @ ..] => {
+            arrival.recipients = Some(recipients);
+            Ok((&[], ()))
+        }
+        _ => skip_token(token),
+    }
+}
+
+#[inline]
+fn keep<'a>((rest, value): (&'a [u8], &'a [u8]), into: &mut Option<&'a [u8]>) -> Parsed<'a, ()> {
+    *into = Some(value);
+    Ok((rest, ()))
+}
+
+/// `A=authenticator[:id[:sender]]`. The id is the client's and may hold a colon or a space: the part after its last
+/// colon is a sender only if it looks like an address, and words that are no field still belong to it.
+fn authenticated<'a>(input: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
+    let (mut rest, _) = word(input)?;
+    while let [b' ', next @ ..] = rest
+        && !next.is_empty()
+        && key_length(next).is_none()
+        && !super::field::is_bare(word(next)?.1)
+        && !next.starts_with(b"from <")
+        && !next.starts_with(b"for ")
+    {
+        rest = word(next)?.0;
+    }
+    let value = &input[..input.len() - rest.len()];
+    let Some(colon) = memchr(b':', value) else {
+        arrival.authenticator = Some(value);
+        return Ok((rest, ()));
+    };
+    let (name, mut id) = (&value[..colon], &value[colon + 1..]);
+    if let Some(last) = memchr::memrchr(b':', id)
+        && (memchr(b'@', &id[last + 1..]).is_some() || &id[last + 1..] == b"<>")
+    {
+        id = &id[..last];
+    }
+    arrival.authenticator = Some(name);
+    arrival.authenticated_id = Some(id);
+    Ok((rest, ()))
+}

@@ -1,0 +1,285 @@
+//! `=>`, `->`, `>>`, `*>`, `**`, `==`: what `delivery_log()`, `failure_log()` and `deferral_log()` of `deliver.c` print.
+
+use super::address::{Address, address, discarded};
+use super::field::{is_bare, is_field, size, skip_token, text_value, value};
+use super::host::host;
+use super::record::{Body, Delivery, Flag, Host, Target};
+use crate::prim::{Parsed, angle, duration_ms, fail, signed, word};
+use memchr::{memmem, memrchr};
+use nom::bytes::complete::tag;
+use nom::combinator::opt;
+use nom::sequence::{delimited, preceded};
+use nom::{IResult, Parser};
+
+/// Everything after the flag.
+pub(super) fn delivery(input: &[u8], flag: Flag) -> Parsed<'_, Body<'_>> {
+    let [b' ', after @ ..] = input else {
+        return fail(input, "a space and the address");
+    };
+    let mut input = after;
+    // `->` is printed with one space or two.
+    while let [b' ', more @ ..] = input {
+        input = more;
+    }
+    let mut delivery = blank(flag);
+    if let Some((name, text)) = discarded(input) {
+        delivery.target = Target::Blackhole;
+        delivery.address = name;
+        delivery.text = Some(text);
+        return Ok((&[], Body::Delivery(delivery)));
+    }
+    let (
+        rest,
+        Address {
+            target,
+            address,
+            original,
+        },
+    ) = address(input)?;
+    delivery.target = target;
+    delivery.address = address;
+    delivery.original = original;
+    let rest = fields(rest, &mut delivery)?.0;
+    match flag {
+        Flag::Deferred => deferral(rest, &mut delivery)?.0,
+        _ => text(rest, &mut delivery)?.0,
+    };
+    Ok((&[], Body::Delivery(delivery)))
+}
+
+#[inline]
+fn blank<'a>(flag: Flag) -> Delivery<'a> {
+    Delivery {
+        flag,
+        target: Target::Address,
+        address: b"",
+        original: None,
+        sender: None,
+        return_path: None,
+        router: None,
+        transport: None,
+        host: Host::default(),
+        size: None,
+        confirmation: None,
+        queue_ms: None,
+        delivery_ms: None,
+        tls: None,
+        errno: None,
+        text: None,
+    }
+}
+
+/// Fields up to the text: stops before `:`, before the words of a failure or deferral, and at the end.
+#[inline]
+fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+    while let [b' ', token @ ..] = rest {
+        let begins_text = match token {
+            [b':', b' ', ..] => true,
+            [b'd', b'e', b'f', b'e', b'r', b' ', b'(', ..] => delivery.flag == Flag::Deferred,
+            _ => false,
+        };
+        if begins_text {
+            return Ok((token, ()));
+        }
+        match field(token, delivery)? {
+            (after, true) => rest = after,
+            (_, false) => return Ok((token, ())),
+        }
+    }
+    Ok((rest, ()))
+}
+
+/// One field; `false` if what stands here is the text of a failure or deferral.
+#[inline]
+fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
+    let (rest, ()) = match token {
+        [b'R', b'=', text @ ..] => keep(value(text)?, &mut delivery.router),
+        [b'T', b'=', text @ ..] => keep(value(text)?, &mut delivery.transport),
+        [b'X', b'=', text @ ..] => keep(value(text)?, &mut delivery.tls),
+        [b'C', b'=', text @ ..] => keep(text_value(text)?, &mut delivery.confirmation),
+        [b'F', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.sender),
+        [b'P', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.return_path),
+        [b'H', b'=', text @ ..] => keep_value(host(text)?, &mut delivery.host),
+        [b'S', b'=', text @ ..] => keep_some(size(text)?, &mut delivery.size),
+        [b'D', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.delivery_ms),
+        [b'Q', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.queue_ms),
+        [b'S', b'T', b'=', text @ ..] => shadow(text),
+        _ if delivery.flag == Flag::Failed || delivery.flag == Flag::Deferred => {
+            if !is_field(token) && !is_bare(word(token)?.1) {
+                return Ok((token, false));
+            }
+            match skip_token(token)? {
+                (rest, ()) if rest.len() < token.len() => before_colon(token, rest),
+                (rest, ()) => (rest, ()),
+            }
+        }
+        _ => skip_token(token)?,
+    };
+    Ok((rest, true))
+}
+
+#[inline]
+fn keep<'a>((rest, value): (&'a [u8], &'a [u8]), into: &mut Option<&'a [u8]>) -> (&'a [u8], ()) {
+    *into = Some(value);
+    (rest, ())
+}
+
+#[inline]
+fn keep_value<'a, T>((rest, value): (&'a [u8], T), into: &mut T) -> (&'a [u8], ()) {
+    *into = value;
+    (rest, ())
+}
+
+#[inline]
+fn keep_some<'a, T>((rest, value): (&'a [u8], T), into: &mut Option<T>) -> (&'a [u8], ()) {
+    *into = Some(value);
+    (rest, ())
+}
+
+/// A field that nobody keeps may still be the last one before `: text`.
+#[inline]
+fn before_colon<'a>(token: &'a [u8], rest: &'a [u8]) -> (&'a [u8], ()) {
+    let used = token.len() - rest.len();
+    if token[used - 1] == b':' && !rest.is_empty() {
+        (&token[used - 1..], ())
+    } else {
+        (rest, ())
+    }
+}
+
+/// `ST=name` or `ST=name (what went wrong)`: the shadow transport.
+fn shadow(input: &[u8]) -> (&[u8], ()) {
+    let name_end = memchr::memchr(b' ', input).unwrap_or(input.len());
+    if let [b' ', b'(', trouble @ ..] = &input[name_end..]
+        && let Some(close) = memchr::memchr(b')', trouble)
+    {
+        return (&trouble[close + 1..], ());
+    }
+    (&input[name_end..], ())
+}
+
+/// The text of a failure, after `: `, ` : ` or a bare space; a delivery may have one too (a note of the transport).
+fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+    let text = match rest {
+        [] => return Ok((rest, ())),
+        [b':', b' ', text @ ..] => text,
+        [b':'] => return Ok((&[], ())),
+        [b':', ..] => return fail(rest, "a space after the colon"),
+        _ if delivery.flag == Flag::Failed && memchr::memchr(rest[0], b"\"<>)]").is_none() => rest,
+        _ => return fail(rest, "a space between fields"),
+    };
+    let text = cut_delivery_time(text, delivery);
+    delivery.text = Some(text);
+    host_in_text(text, delivery);
+    Ok((&[], ()))
+}
+
+/// `failure_log()` prints ` DT=` *behind* the text.
+fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8] {
+    let tail = text.len().saturating_sub(32);
+    if let Some(space) = memrchr(b' ', &text[tail..])
+        && let Some(time) = text[tail + space + 1..].strip_prefix(b"DT=")
+        && let Ok(([], ms)) = duration_ms(time)
+    {
+        delivery.delivery_ms = Some(ms);
+        return &text[..tail + space];
+    }
+    text
+}
+
+/// `defer (errno)[: strerror][ H=host [ip]:port][ DT=time][: text]`, or words before it (`routing`).
+fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+    let (rest, errno) = match defer_clause(rest) {
+        Ok(found) => found,
+        // Exim puts it directly after the fields; anything between is read over, as eximstats does.
+        Err(fault) => match memmem::find(rest, b" defer (") {
+            Some(at) => defer_clause(&rest[at + 1..])?,
+            None => return Err(fault),
+        },
+    };
+    delivery.errno = Some(errno);
+    let (rest, strerror) = match rest {
+        [b':', b' ', text @ ..] => split_before_host(text),
+        _ => (rest, None),
+    };
+    let (rest, ()) = fields_after_defer(rest, delivery)?;
+    let message = match rest {
+        [b':', b' ', message @ ..] => Some(message),
+        [] | [b' '] => None,
+        [b' ', message @ ..] => Some(message),
+        message => Some(message),
+    };
+    delivery.text = message.filter(|text| !text.is_empty()).or(strerror);
+    if let Some(text) = delivery.text {
+        host_in_text(text, delivery);
+    }
+    Ok((&[], ()))
+}
+
+/// `[routing ]defer (-46)`.
+fn defer_clause(input: &[u8]) -> IResult<&[u8], i32, crate::prim::Fault> {
+    let mut clause = preceded(
+        opt(tag::<_, _, crate::prim::Fault>(&b"routing "[..])),
+        delimited(tag(&b"defer ("[..]), signed, tag(&b")"[..])),
+    );
+    match clause.parse(input) {
+        Ok(found) => Ok(found),
+        Err(nom::Err::Error(fault)) if fault.left < input.len() => {
+            fail(&input[input.len() - fault.left..], "defer (errno)")
+        }
+        Err(_) => fail(input, "defer (errno)"),
+    }
+}
+
+/// The text of an errno ends where ` H=host [ip]` or ` DT=` begins; without these it is all of the text.
+fn split_before_host(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let limit = memmem::find(text, b": ").unwrap_or(text.len());
+    for at in memchr::memchr_iter(b'=', &text[..limit]) {
+        let key = match &text[..at] {
+            [.., b' ', b'H'] => 1,
+            [.., b' ', b'D', b'T'] => 2,
+            _ => continue,
+        };
+        let start = at - key;
+        let found = match key {
+            1 => host(&text[at + 1..]).is_ok_and(|(_, host)| host.ip.is_some()),
+            _ => duration_ms(&text[at + 1..]).is_ok(),
+        };
+        if found {
+            return (&text[start - 1..], Some(&text[..start - 1]));
+        }
+    }
+    (b"", Some(text))
+}
+
+/// Fields between `defer (…)` and the text; a word that is none begins the text.
+fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+    while let [b' ', token @ ..] = rest
+        && !token.starts_with(b": ")
+    {
+        match field(token, delivery) {
+            Ok((after, true)) => rest = after,
+            _ => return Ok((rest, ())),
+        }
+    }
+    Ok((
+        rest.strip_prefix(b" ")
+            .filter(|rest| rest.starts_with(b": "))
+            .unwrap_or(rest),
+        (),
+    ))
+}
+
+/// Up to Exim 4.8x the host stood in the text: `… after RCPT TO:<x>: host mx.example [192.0.2.1]: 550 …`.
+fn host_in_text<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) {
+    if delivery.host.ip.is_some() || delivery.host.name.is_some() {
+        return;
+    }
+    if let Some(at) = memmem::find(text, b": host ")
+        && let Ok((rest, host)) = host(&text[at + 7..])
+        && host.ip.is_some()
+        && matches!(rest, [] | [b':', ..])
+    {
+        delivery.host = host;
+    }
+}

@@ -1,0 +1,82 @@
+//! `key=value` fields: what is a field at all, and how to walk over one that nobody keeps.
+//!
+//! Exim gains fields with every release, so an unknown key is walked over by the same rules as a known one.
+
+use crate::prim::{Parsed, decimal, fail, quoted, word};
+use memchr::memchr;
+
+/// Longest key looked for. Exim's longest are `DMARC`, `M8S`.
+const KEY_MAX: usize = 16;
+
+/// Whether `KEY=` stands here: a letter, then letters, digits, `_`, `-`, `*`.
+#[inline]
+pub(super) fn is_field(input: &[u8]) -> bool {
+    key_length(input).is_some()
+}
+
+/// Length of the key before `=`.
+#[inline]
+pub(super) fn key_length(input: &[u8]) -> Option<usize> {
+    if !input.first()?.is_ascii_alphabetic() {
+        return None;
+    }
+    for (at, byte) in input.iter().enumerate().take(KEY_MAX) {
+        match byte {
+            b'=' => return Some(at),
+            b'*' | b'_' | b'-' => {}
+            _ if byte.is_ascii_alphanumeric() => {}
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Words that stand alone among the fields: `DS K L L- L* L. PRDR TFO TFO* ARC`.
+#[inline]
+pub(super) fn is_bare(token: &[u8]) -> bool {
+    matches!(
+        token,
+        b"DS" | b"K" | b"L" | b"L-" | b"L*" | b"L*-" | b"L." | b"L.-" | b"PRDR" | b"TFO" | b"TFO*" | b"ARC"
+    )
+}
+
+/// Walks over one token: a bare word, `key=value`, `key="value with spaces"`.
+#[inline]
+pub(super) fn skip_token(input: &[u8]) -> Parsed<'_, ()> {
+    if let Some(key) = key_length(input)
+        && let [b'"', inner @ ..] = &input[key + 1..]
+        && let Ok((rest, _)) = quoted(inner)
+    {
+        return Ok((rest, ()));
+    }
+    let (rest, _) = word(input)?;
+    Ok((rest, ()))
+}
+
+/// A value that runs to the next space. In a line that ends in `: text` the colon is not the value's.
+#[inline]
+pub(super) fn value(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let end = memchr(b' ', input).unwrap_or(input.len());
+    match input[..end].strip_suffix(b":") {
+        Some(bare) if end < input.len() => Ok((&input[end - 1..], bare)),
+        _ => Ok((&input[end..], &input[..end])),
+    }
+}
+
+/// A value in quotes (without them), or up to the next space if it has none.
+#[inline]
+pub(super) fn text_value(input: &[u8]) -> Parsed<'_, &[u8]> {
+    match input {
+        [b'"', inner @ ..] => quoted(inner),
+        _ => value(input),
+    }
+}
+
+/// `S=`: bytes.
+#[inline]
+pub(super) fn size(input: &[u8]) -> Parsed<'_, u64> {
+    match decimal(input) {
+        Ok((rest @ ([] | [b' ' | b':', ..]), bytes)) => Ok((rest, bytes)),
+        _ => fail(input, "a size in bytes"),
+    }
+}

@@ -1,0 +1,173 @@
+//! `H=name (helo) [ip]:port*`, and the same thing in the text of a notice.
+//!
+//! The part in parentheses is the sender's claim and may hold anything, brackets and spaces included. What Exim vouches
+//! for is the address after it.
+
+use super::record::Host;
+use crate::prim::{Parsed, fail, ip_addr, word};
+use memchr::{memchr, memchr_iter, memmem};
+
+/// A host as printed after `H=` or in a text.
+///
+/// `H=name` alone is a local transport's host and has no address.
+#[inline]
+pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
+    match input {
+        [b'[', ..] => address(input, Host::default()),
+        [b'(', ..] => helo(input, Host::default()),
+        _ => named(input),
+    }
+}
+
+#[inline]
+fn named(input: &[u8]) -> Parsed<'_, Host<'_>> {
+    let (rest, name) = word(input)?;
+    let host = Host {
+        name: Some(name),
+        ..Host::default()
+    };
+    match rest {
+        [b' ', b'[', ..] => address(&rest[1..], host),
+        [b' ', b'(', ..] => helo(&rest[1..], host),
+        // +dnssec prints the mark between name and address.
+        [b' ', b'D', b'S', b' ', b'[', ..] => address(&rest[4..], host),
+        _ => {
+            let host = Host {
+                name: (!name.is_empty()).then_some(name),
+                ..host
+            };
+            match name.strip_suffix(b":") {
+                Some(bare) => Ok((
+                    &input[bare.len()..],
+                    Host {
+                        name: Some(bare),
+                        ..host
+                    },
+                )),
+                None => Ok((rest, host)),
+            }
+        }
+    }
+}
+
+/// `(helo) [ip]`: the claim ends at a `) [` with an address behind it.
+fn helo<'a>(input: &'a [u8], host: Host<'a>) -> Parsed<'a, Host<'a>> {
+    let mut found: Option<(&[u8], Host<'_>)> = None;
+    for close in memchr_iter(b')', input) {
+        if let Some((rest, _)) = &found {
+            // A claim such as `(x) [9.9.9.9] y` prints as `(x) [9.9.9.9] y) [1.2.3.4]`. The later address is the true
+            // one, if it stands before anything that begins another part of the line.
+            let gap = &input[input.len() - rest.len()..close];
+            if memchr::memchr3(b'=', b'<', b'"', gap).is_some() || memmem::find(gap, b": ").is_some() {
+                break;
+            }
+        }
+        if input[close + 1..].starts_with(b" [")
+            && let Ok(end) = address(
+                &input[close + 2..],
+                Host {
+                    helo: Some(&input[1..close]),
+                    ..host
+                },
+            )
+        {
+            found = Some(end);
+        }
+    }
+    match found {
+        Some(found) => Ok(found),
+        None => fail(input, "`) [address]` after the HELO name"),
+    }
+}
+
+/// `[ip]`, `[ip]:port`, `[ip]:port*`.
+#[inline]
+fn address<'a>(input: &'a [u8], mut host: Host<'a>) -> Parsed<'a, Host<'a>> {
+    let inner = &input[1..];
+    let Some(end) = memchr(b']', &inner[..inner.len().min(64)]) else {
+        return fail(input, "`]` after the IP address");
+    };
+    host.ip = ip_addr(&inner[..end]);
+    if host.ip.is_none() {
+        return fail(inner, "an IP address");
+    }
+    let mut rest = &inner[end + 1..];
+    if let [b':', digits @ ..] = rest
+        && let Some((used, port)) = port(digits)
+    {
+        host.port = Some(port);
+        rest = &digits[used..];
+    }
+    if let [b'*', after @ ..] = rest {
+        host.continued = true;
+        rest = after;
+    }
+    Ok((rest, host))
+}
+
+/// Up to five digits; `None` when there is none, as in `[ip]: text`.
+#[inline]
+fn port(input: &[u8]) -> Option<(usize, u16)> {
+    let mut value = 0u32;
+    let mut used = 0;
+    while let Some(digit @ b'0'..=b'9') = input.get(used)
+        && used < 6
+    {
+        value = value * 10 + u32::from(digit - b'0');
+        used += 1;
+    }
+    if used == 0 {
+        None
+    } else {
+        u16::try_from(value).ok().map(|port| (used, port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (String, Host<'_>) {
+        let (rest, host) = host(text.as_bytes()).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+        (crate::reject::safe_text(rest), host)
+    }
+
+    #[test]
+    fn forms() {
+        let (rest, host) = read("mx.example.org [192.0.2.1]:25* X=y");
+        assert_eq!(
+            (rest.as_str(), host.name, host.port, host.continued),
+            (" X=y", Some(&b"mx.example.org"[..]), Some(25), true)
+        );
+        assert_eq!(read("[2001:db8::1]:25: SMTP error").0, ": SMTP error");
+        assert_eq!(read("mx [192.0.2.1]* C").1.port, None);
+        assert_eq!(read("mx DS [192.0.2.1]").1.ip, "192.0.2.1".parse().ok());
+        assert_eq!(read("mx [192.0.2.1]: SMTP").0, ": SMTP");
+        let local = read("localhost C=x");
+        assert_eq!(
+            (local.0.as_str(), local.1.name, local.1.ip),
+            (" C=x", Some(&b"localhost"[..]), None)
+        );
+    }
+
+    #[test]
+    fn claims() {
+        for (text, claim) in [
+            ("(helo.example) [192.0.2.1] P=x", "helo.example"),
+            ("([1.2.3.4]) [192.0.2.1] P=x", "[1.2.3.4]"),
+            ("([]) [192.0.2.1] P=x", "[]"),
+            ("mx.example (my pc at home) [192.0.2.1] P=x", "my pc at home"),
+            ("(a) [9.9.9.9] b) [192.0.2.1] P=x", "a) [9.9.9.9] b"),
+            ("(a)b) [192.0.2.1] P=x", "a)b"),
+        ] {
+            let (rest, host) = read(text);
+            assert_eq!((rest.as_str(), host.ip), (" P=x", "192.0.2.1".parse().ok()), "{text}");
+            assert_eq!(host.helo, Some(claim.as_bytes()), "{text}");
+        }
+        let (_, host) = read("(h) [192.0.2.1] F=<a@b> rejected RCPT <c>: (x) [9.9.9.9]");
+        assert_eq!(host.ip, "192.0.2.1".parse().ok());
+        assert!(super::host(b"(h) 1.2.3.4").is_err());
+        assert!(super::host(b"mx [1.2.3.456]").is_err());
+        assert!(super::host(b"mx [1.2.3.4").is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! The Exim main log.
+//!
+//! ```text
+//! line     = timestamp [" [" pid "]"] [" " message-id] " " body
+//! body     = arrival | delivery | "Completed" [" QT=" duration] | notice
+//! arrival  = ("<=" | "(=") " " sender {" " field}
+//! delivery = ("=>" | "->" | ">>" | "*>" | "**" | "==") " " address {" " field} [": " text]
+//! ```
+//!
+//! The names are those of the Exim specification, chapter "Log files"; the exact forms were read in `deliver.c`,
+//! `receive.c`, `smtp_in.c` and `log.c` of Exim 4.96. A line with a good header that says something unknown is
+//! [`NoticeKind::Chatter`](record::NoticeKind::Chatter), unless it looks like a line with a flag: a change of Exim's
+//! format must show as a [`Reject`], never as a count of zero.
+
+mod address;
+mod arrival;
+mod delivery;
+mod field;
+mod header;
+mod host;
+mod message_id;
+mod notice;
+pub mod record;
+
+use crate::Reject;
+use crate::prim::{Parsed, duration_ms, fail};
+use crate::syslog::Envelope;
+use record::{Body, Flag, MessageId, Record};
+
+/// Parses one main-log line, without its newline.
+///
+/// # Errors
+/// The header is broken, or the line has a flag and its required parts are broken.
+#[inline]
+pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
+    finish(line, record(line))
+}
+
+/// Parses what an Exim wrote to syslog: `envelope.rest` with its own timestamp (which wins), or without one
+/// (`syslog_timestamp = no`), when time and process ID are the envelope's.
+///
+/// # Errors
+/// As [`parse`]; the offset counts from the start of `envelope.rest`.
+pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject> {
+    let line = envelope.rest;
+    let mut parsed = if header::has_stamp(line) {
+        finish(line, record(line))?
+    } else {
+        finish(
+            line,
+            header::after_stamp(line, envelope.stamp).and_then(|(rest, header)| with_body(rest, header)),
+        )?
+    };
+    parsed.pid = parsed.pid.or(envelope.pid);
+    Ok(parsed)
+}
+
+/// Whether a line belongs to the line before it: the reject log prints envelope and headers under a reject, and a text
+/// with a newline in it goes on in the next line. Such lines have no header of their own.
+#[must_use]
+pub fn is_continuation(line: &[u8]) -> bool {
+    match line {
+        [] => true,
+        [b' ' | b'\t', ..] => true,
+        [b'A'..=b'Z' | b'*', b' ', name @ ..] => {
+            memchr::memchr(b':', name).is_some_and(|at| at > 0 && name[..at].iter().all(|b| b.is_ascii_graphic()))
+        }
+        _ => line.starts_with(b"Envelope-from: <") || line.starts_with(b"Envelope-to: <") || line.starts_with(b"-----"),
+    }
+}
+
+#[inline]
+fn finish<'a>(line: &[u8], parsed: Parsed<'a, Record<'a>>) -> Result<Record<'a>, Reject> {
+    match parsed {
+        Ok((_, record)) => Ok(record),
+        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
+        Err(nom::Err::Incomplete(_)) => Err(Reject {
+            offset: 0,
+            expected: "a whole line",
+            found: crate::Found::End,
+        }),
+    }
+}
+
+#[inline]
+fn record(line: &[u8]) -> Parsed<'_, Record<'_>> {
+    let (rest, header) = header::header(line)?;
+    with_body(rest, header)
+}
+
+#[inline]
+fn with_body<'a>(rest: &'a [u8], header: header::Header<'a>) -> Parsed<'a, Record<'a>> {
+    let (rest, body) = body(rest, header.id)?;
+    Ok((
+        rest,
+        Record {
+            stamp: header.stamp,
+            pid: header.pid,
+            id: header.id,
+            body,
+        },
+    ))
+}
+
+/// What stands after the header. Every flag needs the message that it is about.
+#[inline]
+fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>) -> Parsed<'a, Body<'a>> {
+    let fakereject = input.starts_with(b"(=");
+    if let Some((flag, rest)) = flag(input) {
+        if id.is_none() {
+            return fail(input, "a message ID before the flag");
+        }
+        return match flag {
+            AnyFlag::Arrival => arrival::arrival(rest, fakereject),
+            AnyFlag::Delivery(flag) => delivery::delivery(rest, flag),
+        };
+    }
+    if let Some(rest) = input.strip_prefix(b"Completed")
+        && (rest.is_empty() || rest.starts_with(b" QT=") || rest == b" ")
+    {
+        if id.is_none() {
+            return fail(input, "a message ID before `Completed`");
+        }
+        return completed(rest);
+    }
+    notice::notice(input)
+}
+
+/// `Completed`, after that word: an optional `QT=`.
+fn completed(rest: &[u8]) -> Parsed<'_, Body<'_>> {
+    match rest.strip_prefix(b" QT=") {
+        Some(time) => {
+            let (rest, queue_ms) = duration_ms(time)?;
+            Ok((
+                rest,
+                Body::Completed {
+                    queue_ms: Some(queue_ms),
+                },
+            ))
+        }
+        None => Ok((rest, Body::Completed { queue_ms: None })),
+    }
+}
+
+enum AnyFlag {
+    Arrival,
+    Delivery(Flag),
+}
+
+/// The two characters of a flag, alone or before a space.
+#[inline]
+fn flag(input: &[u8]) -> Option<(AnyFlag, &[u8])> {
+    let [first, second, rest @ ..] = input else { return None };
+    if !matches!(rest.first(), None | Some(b' ')) {
+        return None;
+    }
+    let flag = match [*first, *second] {
+        [b'<' | b'(', b'='] => AnyFlag::Arrival,
+        [b'=', b'>'] => AnyFlag::Delivery(Flag::Delivered),
+        [b'-', b'>'] => AnyFlag::Delivery(Flag::Additional),
+        [b'>', b'>'] => AnyFlag::Delivery(Flag::CutThrough),
+        [b'*', b'>'] => AnyFlag::Delivery(Flag::Suppressed),
+        [b'*', b'*'] => AnyFlag::Delivery(Flag::Failed),
+        [b'=', b'='] => AnyFlag::Delivery(Flag::Deferred),
+        _ => return None,
+    };
+    Some((flag, rest))
+}

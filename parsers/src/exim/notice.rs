@@ -1,0 +1,312 @@
+//! Lines without a flag: rejects, frozen messages, failed connections, the daemon's own doings.
+//!
+//! What cannot be told apart is [`NoticeKind::Chatter`]; but a text that looks like a flag line with a head that this
+//! parser does not know is refused, so that a new form of message ID can never make mail vanish in silence.
+
+use super::field::{is_bare, key_length, skip_token};
+use super::host::host;
+use super::record::{Body, Host, Notice, NoticeKind};
+use crate::prim::{Parsed, angle, fail, word};
+use memchr::{memchr, memmem};
+
+/// The text after the header.
+pub(super) fn notice(text: &[u8]) -> Parsed<'_, Body<'_>> {
+    let mut notice = Notice {
+        kind: NoticeKind::Chatter,
+        host: Host::default(),
+        sender: None,
+        recipient: None,
+        text,
+        reason: b"",
+    };
+    let first = text.first().copied().unwrap_or(b' ');
+    let rest = match first {
+        b'H' | b'U' | b'F' | b'D' | b' ' => fields(text, &mut notice),
+        _ => text,
+    };
+    if rest.len() < text.len() {
+        after_fields(rest, &mut notice);
+    } else {
+        if looks_flagged(text) {
+            return fail(text, "a message ID before the flag");
+        }
+        plain(text, &mut notice);
+    }
+    Ok((&[], Body::Notice(notice)))
+}
+
+/// A flag as the second word, behind something like a message ID: long, without punctuation.
+fn looks_flagged(text: &[u8]) -> bool {
+    let Some(space) = memchr(b' ', text) else { return false };
+    if space < ID_MIN {
+        return false;
+    }
+    let [_, a, b, b' ', ..] = &text[space..] else {
+        return false;
+    };
+    matches!(&[*a, *b], b"<=" | b"(=" | b"=>" | b"->" | b">>" | b"*>" | b"**" | b"==")
+        && text[..space]
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'[' | b']' | b'_'))
+}
+
+/// Shorter words before a flag are some ACL's `logwrite`, not a message ID of any Exim.
+const ID_MIN: usize = 12;
+
+/// The leading `H=… I=… U=… X=… F=<…>`; the rest begins with the words.
+fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
+    let mut rest = text;
+    loop {
+        let token = rest.strip_prefix(b" ").unwrap_or(rest);
+        let after = match token {
+            [b'H', b'=', value @ ..] => match host(value) {
+                Ok((after, host)) => {
+                    notice.host = host;
+                    after
+                }
+                Err(_) => return rest,
+            },
+            [b'F', b'=', value @ ..] if value.first() == Some(&b'<') => match angle(value) {
+                Ok((after, sender)) => {
+                    notice.sender = Some(sender);
+                    after
+                }
+                Err(_) => return rest,
+            },
+            _ if key_length(token).is_some() || word(token).is_ok_and(|(_, w)| is_bare(w)) => match skip_token(token) {
+                Ok((after, ())) => after,
+                Err(_) => return rest,
+            },
+            _ => return rest,
+        };
+        rest = after;
+        // A host ends in `: text` or in a space; a field of another kind in a space.
+        if !matches!(rest.first(), Some(b' ')) {
+            return rest;
+        }
+    }
+}
+
+/// Words after `H=…`: a reject, a failed connection, or talk.
+fn after_fields<'a>(rest: &'a [u8], notice: &mut Notice<'a>) {
+    let words = match rest {
+        [b':', b' ', words @ ..] | [b' ', words @ ..] => words,
+        _ => rest,
+    };
+    let bare = words.strip_prefix(b"temporarily ").unwrap_or(words);
+    if let Some(what) = bare.strip_prefix(b"rejected ") {
+        rejected(what, notice);
+        return;
+    }
+    if [&b"SMTP error from remote"[..], b"SMTP timeout", b"Remote host "]
+        .iter()
+        .any(|w| words.starts_with(w))
+    {
+        notice.kind = NoticeKind::RemoteError;
+    } else if words.starts_with(b"TLS ") || words.starts_with(b"a TLS session is required") {
+        notice.kind = NoticeKind::TlsError;
+    } else if connection_failed(words) {
+        notice.kind = NoticeKind::ConnectionFailed;
+        notice.reason = words;
+        return;
+    } else if words.starts_with(b"refused: ") || words.starts_with(b"dropped: ") {
+        notice.kind = NoticeKind::RejectedConnection;
+    } else if let Some(kind) = by_prefix(words) {
+        notice.kind = kind;
+    }
+    notice.reason = match rest {
+        [b':', b' ', reason @ ..] => reason,
+        _ => after_colon(words),
+    };
+}
+
+/// What `strerror` says when a connection could not be made, as `smtp.c` prints it after the host.
+fn connection_failed(words: &[u8]) -> bool {
+    const TEXTS: [&[u8]; 9] = [
+        b"Connection refused",
+        b"Connection timed out",
+        b"Connection reset by peer",
+        b"No route to host",
+        b"Network is unreachable",
+        b"Host is unreachable",
+        b"Network is down",
+        b"Operation timed out",
+        b"Cannot assign requested address",
+    ];
+    TEXTS.iter().any(|text| words.starts_with(text))
+}
+
+/// What follows `rejected `: the command or the stage, and `: reason`.
+fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>) {
+    let mut reason_in = what;
+    notice.kind = if let Some(place) = what.strip_prefix(b"RCPT") {
+        reason_in = recipient(place, notice);
+        NoticeKind::RejectedRcpt
+    } else if let Some(from) = what.strip_prefix(b"from ") {
+        if let Ok((after, sender)) = angle(from) {
+            notice.sender = Some(sender);
+            reason_in = fields(after, notice);
+        }
+        NoticeKind::RejectedMessage
+    } else if refuses_connection(what) {
+        if let Some(at) = memmem::find(what, b" from H=") {
+            reason_in = fields(&what[at + 6..], notice);
+        } else if let Some(at) = memmem::find(what, b" from ")
+            && let Ok((after, host)) = host(&what[at + 6..])
+            && host.ip.is_some()
+        {
+            notice.host = host;
+            reason_in = after;
+        }
+        NoticeKind::RejectedConnection
+    } else {
+        if let Some(from) = what.strip_prefix(b"MAIL from ") {
+            reason_in = fields(from, notice);
+        } else if let Some(place @ [b'<', ..]) = what.strip_prefix(b"MAIL ")
+            && let Ok((after, sender)) = angle(place)
+        {
+            notice.sender = notice.sender.or(Some(sender));
+            reason_in = after;
+        }
+        NoticeKind::RejectedMessage
+    };
+    notice.reason = after_colon(reason_in);
+}
+
+/// Stages at which no mail has been offered yet.
+fn refuses_connection(what: &[u8]) -> bool {
+    const STAGES: [&[u8]; 9] = [
+        b"EHLO",
+        b"HELO",
+        b"VRFY",
+        b"EXPN",
+        b"ETRN",
+        b"AUTH",
+        b"STARTTLS",
+        b"connection",
+        b"\"",
+    ];
+    STAGES.iter().any(|stage| what.starts_with(stage))
+}
+
+/// ` <address>: reason` or, when its syntax was wrong, ` address: reason`.
+fn recipient<'a>(place: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
+    let Some(place) = place.strip_prefix(b" ") else {
+        return place;
+    };
+    if let Ok((after, address)) = angle(place) {
+        notice.recipient = Some(address);
+        return after;
+    }
+    let end = memmem::find(place, b": ").unwrap_or(place.len());
+    notice.recipient = Some(&place[..end]).filter(|address| !address.is_empty());
+    &place[end..]
+}
+
+#[inline]
+fn after_colon(words: &[u8]) -> &[u8] {
+    memmem::find(words, b": ").map_or(&b""[..], |at| &words[at + 2..])
+}
+
+/// Lines that do not begin with fields.
+fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>) {
+    let bare = text.strip_prefix(b"temporarily ").unwrap_or(text);
+    if let Some(what) = bare.strip_prefix(b"rejected ") {
+        rejected(what, notice);
+        return;
+    }
+    notice.reason = after_colon(text);
+    if let Some(kind) = by_prefix(text) {
+        notice.kind = kind;
+    } else if memmem::find(text, b" daemon started: ").is_some() && text.starts_with(b"exim ") {
+        notice.kind = NoticeKind::DaemonStarted;
+    } else if memmem::find(text, b"retry timeout exceeded").is_some() {
+        notice.kind = NoticeKind::RetryNotReached;
+    } else if let Some(at) = memmem::find(text, b" refused: ") {
+        notice.kind = NoticeKind::RejectedConnection;
+        notice.reason = &text[at + 10..];
+    } else if let Some(at) = memmem::find(text, b" rejected by ") {
+        notice.kind = NoticeKind::RejectedMessage;
+        notice.reason = after_colon(&text[at..]);
+    }
+    if let Some((after, host)) = host_in_words(text) {
+        notice.host = host;
+        if notice.kind == NoticeKind::Chatter {
+            let words = after.strip_prefix(b":").unwrap_or(after);
+            let words = words.strip_prefix(b" ").unwrap_or(words);
+            if connection_failed(words) {
+                (notice.kind, notice.reason) = (NoticeKind::ConnectionFailed, words);
+            }
+        }
+    }
+}
+
+/// Kinds told by how the text begins.
+fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
+    use NoticeKind as K;
+    const TABLE: [(&[u8], NoticeKind); 38] = [
+        (b"Message is frozen", K::Frozen),
+        (b"Frozen", K::Frozen),
+        (b"frozen by ", K::Frozen),
+        (b"*** Frozen", K::Frozen),
+        (b"Unfrozen by ", K::Unfrozen),
+        (b"unfrozen by ", K::Unfrozen),
+        (b"*** Unfrozen", K::Unfrozen),
+        (b"cancelled by ", K::Removed),
+        (b"removed by ", K::Removed),
+        (b"Message removed because ", K::Removed),
+        (b"Message abandoned: ", K::RejectedMessage),
+        (b"retry time not reached ", K::RetryNotReached),
+        (b"SMTP error from remote ", K::RemoteError),
+        (b"SMTP timeout ", K::RemoteError),
+        (b"Remote host ", K::RemoteError),
+        (b"Start queue run: ", K::QueueRunStarted),
+        (b"Start '", K::QueueRunStarted),
+        (b"End queue run: ", K::QueueRunEnded),
+        (b"End '", K::QueueRunEnded),
+        (b"Abandon queue run: ", K::QueueRunEnded),
+        (b"no immediate delivery: ", K::NotImmediate),
+        (b"Spool file is locked", K::SpoolLocked),
+        (b"Spool file for ", K::SpoolLocked),
+        (b"TLS error ", K::TlsError),
+        (b"TLS session ", K::TlsError),
+        (b"TLS session: ", K::TlsError),
+        (b"TLS client ", K::TlsError),
+        (b"too many recipients: ", K::RejectedMessage),
+        (b"message too big", K::RejectedMessage),
+        (b"refused connection from ", K::RejectedConnection),
+        (b"refused: ", K::RejectedConnection),
+        (b"Connection from ", K::Chatter),
+        (b"SMTP call from ", K::RejectedConnection),
+        (b"SMTP connection from ", K::Chatter),
+        (b"SMTP command timeout ", K::Chatter),
+        (b"SMTP data timeout ", K::Chatter),
+        (b"no host name found ", K::Chatter),
+        (b"unexpected disconnection ", K::Chatter),
+    ];
+    let kind = TABLE
+        .iter()
+        .find(|(prefix, _)| text.starts_with(prefix))
+        .map(|(_, kind)| *kind)?;
+    match kind {
+        // `Connection from [ip] refused: too many connections`
+        K::Chatter if memmem::find(text, b" refused: ").is_some() => None,
+        kind => Some(kind),
+    }
+}
+
+/// `… from H=host`, `… from host [ip]`, `… host name [ip]`, ` H=host [ip]` within the words.
+fn host_in_words(text: &[u8]) -> Option<(&[u8], Host<'_>)> {
+    let bracket = memchr(b'[', text)?;
+    let before = &text[..bracket];
+    for lead in [&b" H="[..], b" from ", b" host ", b" to ", b" on "] {
+        if let Some(at) = memmem::find(before, lead)
+            && let Ok((after, host)) = host(&text[at + lead.len()..])
+            && host.ip.is_some()
+        {
+            return Some((after, host));
+        }
+    }
+    // `mx.example.org [192.0.2.1] Connection refused` of older releases.
+    host(text).ok().filter(|(_, host)| host.ip.is_some())
+}

@@ -1,0 +1,219 @@
+//! What one Exim main-log line says. Everything borrows from the line; nothing is decoded or allocated.
+//!
+//! The field names are those of the Exim specification, chapter "Log files". A `Record` keeps the fields
+//! that mail analytics need and walks over the rest; the parser still checks that the rest is well formed.
+
+use crate::stamp::Stamp;
+use std::net::IpAddr;
+
+/// One line of an Exim main log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record<'a> {
+    /// Wall-clock time as printed; the zone is the caller's unless the line carries one.
+    pub stamp: Stamp,
+    /// Process ID, with `log_selector = +pid`.
+    pub pid: Option<u32>,
+    /// The message this line is about.
+    pub id: Option<MessageId<'a>>,
+    /// What happened.
+    pub body: Body<'a>,
+}
+
+/// An Exim message ID as printed: `6-6-2` base-62 characters up to 4.96, `6-11-4` from 4.97 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageId<'a>(pub &'a [u8]);
+
+/// The kinds of line.
+///
+/// The large ones are not boxed: a record lives for one line, and an allocation a line costs more than the bytes.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)]
+pub enum Body<'a> {
+    /// `<=`, or `(=` when `fakereject`.
+    Arrival(Arrival<'a>),
+    /// `=>`, `->`, `>>`, `*>`, `**`, `==`.
+    Delivery(Delivery<'a>),
+    /// `Completed`; time in the queue in milliseconds from `QT=`.
+    Completed {
+        /// `QT=`, milliseconds.
+        queue_ms: Option<u64>,
+    },
+    /// A line without a flag.
+    Notice(Notice<'a>),
+}
+
+/// The other end of an SMTP conversation: `H=name (helo) [ip]:port*`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Host<'a> {
+    /// Verified host name, absent in `H=(helo) [ip]` and `H=[ip]`.
+    pub name: Option<&'a [u8]>,
+    /// HELO/EHLO name in parentheses, without them. The sender's claim.
+    pub helo: Option<&'a [u8]>,
+    /// The last address in brackets, which is the only one that Exim vouches for.
+    pub ip: Option<IpAddr>,
+    /// Port.
+    pub port: Option<u16>,
+    /// A trailing `*`: the message went down a connection that was already open.
+    pub continued: bool,
+}
+
+/// A message arrival.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Arrival<'a> {
+    /// `(=`: the message was read, dropped, and refused to the sender.
+    pub fakereject: bool,
+    /// Envelope sender as printed; empty for `<>`.
+    pub sender: &'a [u8],
+    /// `H=`.
+    pub host: Host<'a>,
+    /// `U=`: local user, or the ident of the client.
+    pub user: Option<&'a [u8]>,
+    /// `P=`: protocol (`esmtps`, `local`, …).
+    pub protocol: Option<&'a [u8]>,
+    /// `A=authenticator:id[:sender]`: the authenticator's name.
+    pub authenticator: Option<&'a [u8]>,
+    /// `A=…:id`: the authenticated id.
+    pub authenticated_id: Option<&'a [u8]>,
+    /// `R=`: the message that this bounce is about.
+    pub bounced: Option<MessageId<'a>>,
+    /// `id=`: Message-ID header without angle brackets, as printed.
+    pub message_id: Option<&'a [u8]>,
+    /// `S=`: size in bytes.
+    pub size: Option<u64>,
+    /// `RT=`: time to receive the message, milliseconds.
+    pub receive_ms: Option<u64>,
+    /// `X=`: TLS cipher.
+    pub tls: Option<&'a [u8]>,
+    /// `T="…"`: subject, still escaped, without the quotes.
+    pub subject: Option<&'a [u8]>,
+    /// `from <…>`: the sender before rewriting.
+    pub original_sender: Option<&'a [u8]>,
+    /// `for a b c`: recipients, space separated as printed.
+    pub recipients: Option<&'a [u8]>,
+}
+
+/// The flag of a delivery line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flag {
+    /// `=>` normal delivery.
+    Delivered,
+    /// `->` further address in the same delivery.
+    Additional,
+    /// `>>` cut-through delivery; stands before its own `<=`.
+    CutThrough,
+    /// `*>` suppressed by `-N`.
+    Suppressed,
+    /// `**` failed; address bounced.
+    Failed,
+    /// `==` deferred; repeats at every retry.
+    Deferred,
+}
+
+/// What a delivery line's address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A mail address.
+    Address,
+    /// `:blackhole:` or `blackhole (RCPT ACL discarded…)`.
+    Blackhole,
+    /// `|command`.
+    Pipe,
+    /// `/path`.
+    File,
+    /// `>address`: written by the autoreply transport.
+    Autoreply,
+}
+
+/// One address's delivery, failure or deferral.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery<'a> {
+    /// Which flag.
+    pub flag: Flag,
+    /// What the final address is.
+    pub target: Target,
+    /// The final address as printed, without parents.
+    pub address: &'a [u8],
+    /// The original address in `<…>`, when one was printed.
+    pub original: Option<&'a [u8]>,
+    /// `F=<…>` envelope sender (`+sender_on_delivery`); empty for `<>`.
+    pub sender: Option<&'a [u8]>,
+    /// `P=<…>` return path.
+    pub return_path: Option<&'a [u8]>,
+    /// `R=` router.
+    pub router: Option<&'a [u8]>,
+    /// `T=` transport.
+    pub transport: Option<&'a [u8]>,
+    /// `H=` remote host.
+    pub host: Host<'a>,
+    /// `S=` size in bytes.
+    pub size: Option<u64>,
+    /// `C="…"` SMTP confirmation, without the quotes.
+    pub confirmation: Option<&'a [u8]>,
+    /// `QT=` time in the queue, milliseconds.
+    pub queue_ms: Option<u64>,
+    /// `DT=` time of the delivery, milliseconds.
+    pub delivery_ms: Option<u64>,
+    /// `X=` TLS cipher.
+    pub tls: Option<&'a [u8]>,
+    /// The number in `defer (…)` or `routing defer (…)`: an errno, or negative for an Exim error.
+    pub errno: Option<i32>,
+    /// The text after the fields: why it failed or was deferred. Inner newlines are printed as `\n`.
+    pub text: Option<&'a [u8]>,
+}
+
+/// A line without a flag: what it tells, and its text after the header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice<'a> {
+    /// Which one.
+    pub kind: NoticeKind,
+    /// The remote end, where the line has an `H=`, `host [ip]` or `from … [ip]`.
+    pub host: Host<'a>,
+    /// `F=<…>`: the envelope sender of a reject.
+    pub sender: Option<&'a [u8]>,
+    /// The recipient of a `rejected RCPT <…>`.
+    pub recipient: Option<&'a [u8]>,
+    /// Everything after the header.
+    pub text: &'a [u8],
+    /// The part that explains: after `: `, where there is one, or the words of `H=host [ip] Connection refused`; else
+    /// empty.
+    pub reason: &'a [u8],
+}
+
+/// What a line without a flag tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// `rejected RCPT <…>`, `temporarily rejected RCPT`.
+    RejectedRcpt,
+    /// `rejected MAIL`, `rejected after DATA`, `rejected from <…>`, `rejected during MIME ACL checks`, `rejected by
+    /// local_scan()`, `message too big`: a reject of a message or its sender.
+    RejectedMessage,
+    /// `rejected EHLO`, `rejected HELO`, `rejected VRFY`, `rejected connection`, `refused: too many connections`: no mail was offered.
+    RejectedConnection,
+    /// `Message is frozen`, `Frozen (delivery error message)`, `frozen by …`, `*** Frozen …`.
+    Frozen,
+    /// `Unfrozen by …`, `Unfrozen by errmsg timer`.
+    Unfrozen,
+    /// `cancelled by …`, `removed by …`.
+    Removed,
+    /// `retry time not reached for any host` and `… retry timeout exceeded` without a flag.
+    RetryNotReached,
+    /// `H=host [ip] Connection refused`, `… Connection timed out`, `… No route to host`, `… Network is unreachable`.
+    ConnectionFailed,
+    /// `SMTP error from remote mail server …`, `SMTP timeout …`, `Remote host … closed connection` before a later `==`.
+    RemoteError,
+    /// `exim 4.96 daemon started: pid=…`.
+    DaemonStarted,
+    /// `Start queue run: pid=`.
+    QueueRunStarted,
+    /// `End queue run: pid=`.
+    QueueRunEnded,
+    /// `no immediate delivery: …`.
+    NotImmediate,
+    /// `Spool file is locked`.
+    SpoolLocked,
+    /// `TLS error on connection …`, `TLS session failure`.
+    TlsError,
+    /// `SMTP connection from … closed by QUIT`, `… lost`, `SMTP protocol error`, `SMTP syntax error`, `no host name found for IP`,
+    /// `unexpected disconnection`, `Warning: …`, and every other line that says nothing about a mail's fate.
+    Chatter,
+}

@@ -1,0 +1,359 @@
+//! Grammar shared by the formats: words, numbers, quoted strings, durations, addresses of hosts.
+//!
+//! Every function is a nom parser over bytes. Input is always a *suffix* of the line: that is how a [`Fault`] can
+//! carry its place as one number, and why nothing here parses a copy or an inner slice and lets its fault out.
+
+use memchr::{memchr, memchr2};
+use nom::error::{ErrorKind, ParseError};
+use nom::{Err, IResult};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Why a grammar function stopped: what it wanted, and how many bytes of the line were left at that place.
+///
+/// Two words and no allocation, because a parser may build some of these and throw them away on the way to success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Bytes from the place of the fault to the end of the line.
+    pub left: usize,
+    /// What would have been right here.
+    pub expected: &'static str,
+}
+
+impl ParseError<&[u8]> for Fault {
+    fn from_error_kind(input: &[u8], kind: ErrorKind) -> Self {
+        let expected = match kind {
+            ErrorKind::Tag => "another word",
+            ErrorKind::Eof => "the end of the line",
+            _ => "something else",
+        };
+        Fault {
+            left: input.len(),
+            expected,
+        }
+    }
+
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// Result of a grammar function: rest of the line and value.
+pub type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+
+/// Fails at `input` for want of `expected`.
+///
+/// # Errors
+/// Always.
+#[cold]
+pub fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
+    Err(Err::Error(Fault {
+        left: input.len(),
+        expected,
+    }))
+}
+
+/// Bytes up to the next space or the end of the line; may be empty. Never fails.
+#[inline]
+pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let end = memchr(b' ', input).unwrap_or(input.len());
+    Ok((&input[end..], &input[..end]))
+}
+
+/// An unsigned decimal number.
+///
+/// # Errors
+/// No digit, or a number over `u64::MAX`.
+#[inline]
+pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
+    let mut value = 0u64;
+    let mut used = 0;
+    for &byte in input {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = match value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))) {
+            Some(value) => value,
+            None => return fail(input, "a number below 2^64"),
+        };
+        used += 1;
+    }
+    if used == 0 {
+        fail(input, "a number")
+    } else {
+        Ok((&input[used..], value))
+    }
+}
+
+/// A number with an optional minus, as in `defer (-46)`.
+///
+/// # Errors
+/// No number, or one that does not fit an `i32`.
+pub fn signed(input: &[u8]) -> Parsed<'_, i32> {
+    let (digits, negative) = match input {
+        [b'-', digits @ ..] => (digits, true),
+        _ => (input, false),
+    };
+    let (rest, value) = decimal(digits)?;
+    match i32::try_from(value) {
+        Ok(value) => Ok((rest, if negative { -value } else { value })),
+        Err(_) => fail(input, "an error number"),
+    }
+}
+
+/// A string after its opening `"`, up to the closing one; gives the inside, still escaped.
+///
+/// Exim escapes `"` and `\` in `C=` and `T=` but prints a `DN=` as the peer sent it: so a closing quote is an unescaped
+/// one before a space, a colon or the end of the line, and a quote elsewhere is text.
+///
+/// # Errors
+/// No closing quote.
+#[inline]
+pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let mut at = 0;
+    while let Some(hit) = memchr2(b'"', b'\\', &input[at..]) {
+        at += hit;
+        if input[at] == b'\\' {
+            at = input.len().min(at + 2);
+        } else if matches!(input.get(at + 1), None | Some(b' ' | b':')) {
+            return Ok((&input[at + 1..], &input[..at]));
+        } else {
+            at += 1;
+        }
+    }
+    fail(input, "a closing quote")
+}
+
+/// An address's length up to the first byte for which `stop` holds, which a quoted local part may contain.
+#[inline]
+pub fn address_end(input: &[u8], stop: u8) -> Option<usize> {
+    let mut from = 0;
+    if input.first() == Some(&b'"') {
+        // An unbalanced quote is an odd address, not a quoted one.
+        from = quoted_local_part(input).unwrap_or(0);
+    }
+    memchr(stop, &input[from..]).map(|at| from + at)
+}
+
+/// Length of a quoted local part with both quotes, when an `@` follows it.
+fn quoted_local_part(input: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    while let Some(hit) = memchr2(b'"', b'\\', input.get(at..)?) {
+        at += hit;
+        if input[at] == b'\\' {
+            at += 2;
+        } else if input.get(at + 1) == Some(&b'@') {
+            return Some(at + 1);
+        } else {
+            at += 1;
+        }
+    }
+    None
+}
+
+/// `<address>`; gives the inside, which may be empty. A quoted local part may hold `>`.
+///
+/// # Errors
+/// No `<` here, or no `>` after it.
+#[inline]
+pub fn angle(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let [b'<', inner @ ..] = input else {
+        return fail(input, "`<`");
+    };
+    match address_end(inner, b'>') {
+        Some(end) => Ok((&inner[end + 1..], &inner[..end])),
+        None => fail(inner, "`>` after the address"),
+    }
+}
+
+/// Exim's durations in milliseconds: `3s`, `0.086s`, `2m3s`, `1h2m3s`, `3d4h`, `1w2d`.
+///
+/// # Errors
+/// Not a duration, or one over 2^64 ms.
+#[inline]
+pub fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
+    let mut total = 0u64;
+    let mut rest = input;
+    while let Some(b'0'..=b'9') = rest.first() {
+        let (mut after, whole) = decimal(rest)?;
+        let mut fraction_ms = 0;
+        if let [b'.', digits @ ..] = after {
+            let (end, ms) = fraction(digits);
+            fraction_ms = ms;
+            after = &digits[end..];
+        }
+        let unit_ms = match after.first() {
+            Some(b's') => 1_000,
+            Some(b'm') => 60_000,
+            Some(b'h') => 3_600_000,
+            Some(b'd') => 86_400_000,
+            Some(b'w') => 604_800_000,
+            _ => return fail(after, "a unit of time (s m h d w)"),
+        };
+        total = match whole
+            .checked_mul(unit_ms)
+            .and_then(|ms| total.checked_add(ms)?.checked_add(fraction_ms))
+        {
+            Some(total) => total,
+            None => return fail(rest, "a shorter duration"),
+        };
+        rest = &after[1..];
+    }
+    if rest.len() == input.len() {
+        fail(input, "a duration")
+    } else {
+        Ok((rest, total))
+    }
+}
+
+/// The digits at the start as a fraction of a second: how many there are, and the milliseconds.
+#[inline]
+pub(crate) fn fraction(input: &[u8]) -> (usize, u64) {
+    let used = input.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digit = |at: usize| if at < used { u64::from(input[at] - b'0') } else { 0 };
+    (used, digit(0) * 100 + digit(1) * 10 + digit(2))
+}
+
+/// An IP address as printed in a log: dotted quad, IPv6, or IPv6 with `%scope`, which is dropped.
+#[inline]
+pub fn ip_addr(text: &[u8]) -> Option<IpAddr> {
+    match ipv4(text) {
+        Some(quad) => Some(IpAddr::V4(quad)),
+        None => ipv6(text).map(IpAddr::V6),
+    }
+}
+
+/// std's parser wants a `str` and costs five times as much, on the field that every line has.
+#[inline]
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    if text.len() > 15 {
+        return None;
+    }
+    let (mut address, mut value, mut digits, mut dots) = (0u32, 0u32, 0, 0);
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + u32::from(digit);
+            digits += 1;
+            if digits > 3 {
+                return None;
+            }
+        } else if byte == b'.' && digits > 0 && value < 256 {
+            address = address << 8 | value;
+            (value, digits, dots) = (0, 0, dots + 1);
+        } else {
+            return None;
+        }
+    }
+    (dots == 3 && digits > 0 && value < 256).then(|| Ipv4Addr::from_bits(address << 8 | value))
+}
+
+#[inline]
+fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+    let text = match memchr(b'%', text) {
+        Some(scope) => &text[..scope],
+        None => text,
+    };
+    if text.len() > 45 {
+        return None;
+    }
+    ipv6_full(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// Eight written-out groups; anything shortened is left to std.
+#[inline]
+fn ipv6_full(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0u16; 8];
+    let (mut group, mut digits) = (0, 0);
+    for &byte in text {
+        let nibble = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b':' if digits > 0 && group < 7 => {
+                (group, digits) = (group + 1, 0);
+                continue;
+            }
+            _ => return None,
+        };
+        if digits == 4 {
+            return None;
+        }
+        groups[group] = groups[group] << 4 | u16::from(nibble);
+        digits += 1;
+    }
+    (group == 7 && digits > 0).then(|| Ipv6Addr::from(groups))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [
+            ("3s", 3_000),
+            ("0.086s", 86),
+            ("0s", 0),
+            ("2m3s", 123_000),
+            ("1h2m3s", 3_723_000),
+            ("3d4h", 273_600_000),
+            ("1w", 604_800_000),
+            ("1m0.5s", 60_500),
+        ] {
+            assert_eq!(duration_ms(text.as_bytes()), Ok((&b""[..], ms)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "3",
+            "3x",
+            "3.",
+            "99999999999999999999s",
+            "18446744073709551615w",
+        ] {
+            assert!(duration_ms(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_hosts() {
+        for text in [
+            "1.2.3.4",
+            "255.255.255.255",
+            "::1",
+            "2620:0:861:3:208:80:154:81",
+            "fe80::1",
+            "::ffff:1.2.3.4",
+        ] {
+            assert_eq!(ip_addr(text.as_bytes()), text.parse().ok(), "{text}");
+            assert!(ip_addr(text.as_bytes()).is_some(), "{text}");
+        }
+        assert_eq!(ip_addr(b"fe80::1%eth0"), "fe80::1".parse().ok());
+        for text in [
+            "",
+            "1.2.3",
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "1..2.3",
+            "1:2:3:4:5:6:7:8:9",
+            "12345::",
+            "x",
+            ":",
+            "1.2.3.4 ",
+        ] {
+            assert_eq!(ip_addr(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes() {
+        assert_eq!(quoted(br#"a \" b" x"#), Ok((&b" x"[..], &br#"a \" b"#[..])));
+        assert_eq!(quoted(br#"O="x", CN=y" C"#), Ok((&b" C"[..], &br#"O="x", CN=y"#[..])));
+        assert!(quoted(br#"abc\""#).is_err());
+        assert!(quoted(br"abc\").is_err());
+        assert_eq!(angle(br#"<"a > b"@c> x"#), Ok((&b" x"[..], &br#""a > b"@c"#[..])));
+        assert_eq!(angle(b"<>"), Ok((&b""[..], &b""[..])));
+        assert_eq!(angle(br#"<"odd@x> y"#), Ok((&b" y"[..], &br#""odd@x"#[..])));
+    }
+}

@@ -1,0 +1,160 @@
+use super::*;
+
+type Read = (Option<u16>, Option<(u8, u16, u16)>, &'static str);
+
+fn read(text: &str) -> Read {
+    let reply = classify(text.as_bytes());
+    (
+        reply.smtp_code,
+        reply.enhanced.map(|e| (e.class, e.subject, e.detail)),
+        reply.reason.as_str(),
+    )
+}
+
+#[test]
+fn replies_of_remote_servers() {
+    let after = "SMTP error from remote mail server after RCPT TO:<x@example.org>: ";
+    for (text, code, enhanced, reason) in [
+        (
+            "451 4.7.1 Greylisting in action, please come back later",
+            451,
+            Some((4, 7, 1)),
+            "greylisted",
+        ),
+        (
+            "450 4.2.0 <x>: Recipient address rejected: Greylisted",
+            450,
+            Some((4, 2, 0)),
+            "greylisted",
+        ),
+        (
+            r"550-5.1.1 The email account that you tried to reach does not exist.\n550 5.1.1 x",
+            550,
+            Some((5, 1, 1)),
+            "no_such_user",
+        ),
+        (
+            r"550-No such user\n550 5.1.1 sorry",
+            550,
+            Some((5, 1, 1)),
+            "no_such_user",
+        ),
+        ("550 #5.1.0 Address rejected.", 550, Some((5, 1, 0)), "policy"),
+        ("552 5.2.2 Mailbox is full", 552, Some((5, 2, 2)), "mailbox_full"),
+        (
+            "452 4.2.2 The email account is over quota",
+            452,
+            Some((4, 2, 2)),
+            "mailbox_full",
+        ),
+        ("452 Too many recipients", 452, None, "rate_limited"),
+        (
+            "421 4.7.0 [TSS04] Messages from 1.2.3.4 temporarily deferred due to user complaints",
+            421,
+            Some((4, 7, 0)),
+            "rate_limited",
+        ),
+        (
+            "554 5.7.1 Service unavailable; Client host [1.2.3.4] blocked using zen.spamhaus.org",
+            554,
+            Some((5, 7, 1)),
+            "policy",
+        ),
+        ("550 5.7.26 unauthenticated", 550, Some((5, 7, 26)), "policy"),
+        ("550 relay not permitted", 550, None, "relay_denied"),
+        ("554 5.7.1 Spam message rejected", 554, Some((5, 7, 1)), "spam"),
+        ("552 5.3.4 Message too big", 552, Some((5, 3, 4)), "size"),
+        (
+            "530 5.7.0 Must issue a STARTTLS command first",
+            530,
+            Some((5, 7, 0)),
+            "tls",
+        ),
+        ("550 xyzzy", 550, None, "other"),
+        ("550", 550, None, "other"),
+    ] {
+        assert_eq!(
+            read(&format!("{after}{text}")),
+            (Some(code), enhanced, reason),
+            "{text}"
+        );
+        assert_eq!(read(text), (Some(code), enhanced, reason), "{text}");
+        let old = format!("SMTP error from remote mail server after RCPT TO:<x>: host mx.example [1.2.3.4]: {text}");
+        assert_eq!(read(&old), (Some(code), enhanced, reason), "{text}");
+    }
+}
+
+#[test]
+fn exims_own_words() {
+    for (text, reason) in [
+        ("Connection refused", "connection_refused"),
+        ("Connection timed out", "timeout"),
+        ("Connection timed out: retry timeout exceeded", "retry_timeout"),
+        (
+            "retry time not reached for any host for 'spam.example'",
+            "retry_timeout",
+        ),
+        (
+            "all hosts for 'example.org' have been failing for a long time (and retry time not reached)",
+            "retry_timeout",
+        ),
+        (
+            "all hosts for 'example.org' have been failing for a long time (in retry)",
+            "retry_timeout",
+        ),
+        ("Unrouteable address", "routing"),
+        ("host lookup did not complete", "dns"),
+        (
+            "mailbox is full (MTA-imposed quota exceeded while writing to file /var/mail/x)",
+            "mailbox_full",
+        ),
+        (
+            "Remote host mx [1.2.3.4] closed connection in response to initial connection",
+            "connection_lost",
+        ),
+        (
+            "refusing mail from 1.2.3.4 - address is blocklisted by zen.spamhaus.org",
+            "policy",
+        ),
+        (
+            "a TLS session is required, but the server did not offer TLS support",
+            "tls",
+        ),
+        ("", "other"),
+        ("\u{1}\u{2}", "other"),
+    ] {
+        assert_eq!(read(text), (None, None, reason), "{text}");
+    }
+}
+
+#[test]
+fn numbers_in_addresses_are_no_codes() {
+    for text in [
+        r#"SMTP error from remote mail server after RCPT TO:<"a: 550 5.1.1 b"@x>: closed"#,
+        "address 450@example.org is odd",
+        "room: 1550 x",
+        "port: 600 x",
+        "size: 2500000",
+    ] {
+        assert_eq!(classify(text.as_bytes()).smtp_code, None, "{text}");
+    }
+}
+
+#[test]
+fn errnos() {
+    for (errno, reason) in [
+        (111, "connection_refused"),
+        (110, "timeout"),
+        (104, "connection_lost"),
+        (-54, "retry_timeout"),
+        (0, "other"),
+        (-46, "other"),
+        (-37, "tls"),
+    ] {
+        assert_eq!(classify_with_errno(b"", Some(errno)).reason.as_str(), reason, "{errno}");
+    }
+    assert_eq!(
+        classify_with_errno(b"451 greylisted", Some(111)).reason,
+        Reason::Greylisted
+    );
+}

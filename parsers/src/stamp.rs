@@ -1,0 +1,323 @@
+//! The timestamps of mail logs: civil time as printed, with the offset if one is printed.
+//!
+//! A parser has no clock and no zone: what a line does not say (the year of RFC 3164, the zone of most logs) is the
+//! caller's to add.
+
+use crate::prim::{Parsed, fail, fraction};
+
+/// A civil time as printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// Year; 0 where the format has none (RFC 3164).
+    pub year: i16,
+    /// Month, 1 to 12.
+    pub month: u8,
+    /// Day of the month, from 1.
+    pub day: u8,
+    /// Hour, 0 to 23.
+    pub hour: u8,
+    /// Minute, 0 to 59.
+    pub minute: u8,
+    /// Second, 0 to 60: a leap second is printed as 60.
+    pub second: u8,
+    /// Milliseconds; finer fractions are cut off.
+    pub millis: u16,
+    /// Seconds east of UTC, where the line carries an offset.
+    pub offset_seconds: Option<i32>,
+}
+
+impl Stamp {
+    /// Milliseconds since 1970: the civil time taken as UTC, less the offset if there is one.
+    #[inline]
+    #[must_use]
+    pub fn utc_ms(&self) -> i64 {
+        let seconds_of_day = i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        let seconds = self.epoch_days() * 86_400 + seconds_of_day - i64::from(self.offset_seconds.unwrap_or(0));
+        seconds * 1000 + i64::from(self.millis)
+    }
+
+    /// Days since 1970-01-01 of the civil date: Howard Hinnant's `days_from_civil`, years counted from March.
+    #[inline]
+    fn epoch_days(&self) -> i64 {
+        let month = i64::from(self.month);
+        let year = i64::from(self.year) - i64::from(month <= 2);
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(self.day) - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+}
+
+/// Exim's `YYYY-MM-DD HH:MM:SS[.mmm][ ±hhmm]`.
+///
+/// # Errors
+/// Not of that shape, or a part out of range (days of the month included).
+#[inline]
+pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
+    let (mut rest, mut stamp) = civil(input, b' ')?;
+    if let [b'.', digits @ ..] = rest {
+        let (used, ms) = fraction(digits);
+        if used == 0 {
+            return fail(digits, "milliseconds");
+        }
+        stamp.millis = ms as u16;
+        rest = &digits[used..];
+    }
+    if let [b' ', zone @ ..] = rest
+        && let Some((seconds, used)) = numeric_zone(zone)
+        && matches!(zone.get(used), None | Some(b' '))
+    {
+        stamp.offset_seconds = Some(seconds);
+        rest = &zone[used..];
+    }
+    Ok((rest, stamp))
+}
+
+/// RFC 3339: `2018-06-06T18:55:01[.ffffff](Z|±hh:mm)`. A space for the `T` and a missing zone are taken too.
+///
+/// # Errors
+/// Not of that shape, or a part out of range.
+pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
+    let separator = if input.get(10) == Some(&b't') { b't' } else { b'T' };
+    let (mut rest, mut stamp) = civil(input, separator)?;
+    if let [b'.' | b',', digits @ ..] = rest {
+        let (used, ms) = fraction(digits);
+        if used == 0 {
+            return fail(digits, "a fraction of a second");
+        }
+        stamp.millis = ms as u16;
+        rest = &digits[used..];
+    }
+    match rest {
+        [b'Z' | b'z', after @ ..] => {
+            stamp.offset_seconds = Some(0);
+            rest = after;
+        }
+        [b'+' | b'-', ..] => match numeric_zone(rest) {
+            Some((seconds, used)) => {
+                stamp.offset_seconds = Some(seconds);
+                rest = &rest[used..];
+            }
+            None => return fail(rest, "an offset from UTC"),
+        },
+        _ => {}
+    }
+    Ok((rest, stamp))
+}
+
+/// RFC 3164: `Jun  6 18:55:01`; the year is absent and left 0. 29 February is valid, as the year is not known.
+///
+/// # Errors
+/// Not of that shape, or a part out of range.
+pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
+    const MONTHS: [&[u8; 3]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+    ];
+    let Some(text) = input.first_chunk::<15>() else {
+        return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
+    };
+    let Some(month) = MONTHS.iter().position(|name| text.starts_with(*name)) else {
+        return fail(input, "a month's name");
+    };
+    if [text[3], text[6], text[9], text[12]] != *b"  ::" {
+        return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
+    }
+    let tens = if text[4] == b' ' { b'0' } else { text[4] };
+    let mut bad = 0;
+    let stamp = Stamp {
+        month: month as u8 + 1,
+        day: pair(tens, text[5], &mut bad),
+        hour: pair(text[7], text[8], &mut bad),
+        minute: pair(text[10], text[11], &mut bad),
+        second: pair(text[13], text[14], &mut bad),
+        ..Stamp::default()
+    };
+    if bad > 9 {
+        return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
+    }
+    // Year 0 is a leap year in the proleptic calendar, so 29 February passes.
+    in_range(input, &stamp, [4, 7, 10, 13])?;
+    Ok((&input[15..], stamp))
+}
+
+/// `YYYY-MM-DD?HH:MM:SS` at fixed places.
+#[inline]
+fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
+    const SHAPE: &str = "a timestamp (YYYY-MM-DD HH:MM:SS)";
+    let Some(text) = input.first_chunk::<19>() else {
+        return fail(input, SHAPE);
+    };
+    let fixed = [text[4], text[7], text[10], text[13], text[16]];
+    if fixed != [b'-', b'-', separator, b':', b':'] {
+        return fail(input, SHAPE);
+    }
+    let mut bad = 0;
+    let century = i16::from(pair(text[0], text[1], &mut bad));
+    let stamp = Stamp {
+        year: century * 100 + i16::from(pair(text[2], text[3], &mut bad)),
+        month: pair(text[5], text[6], &mut bad),
+        day: pair(text[8], text[9], &mut bad),
+        hour: pair(text[11], text[12], &mut bad),
+        minute: pair(text[14], text[15], &mut bad),
+        second: pair(text[17], text[18], &mut bad),
+        millis: 0,
+        offset_seconds: None,
+    };
+    if bad > 9 {
+        return fail(input, SHAPE);
+    }
+    if stamp.month.wrapping_sub(1) > 11 {
+        return fail(&input[5..], "a month (01-12)");
+    }
+    in_range(input, &stamp, [8, 11, 14, 17])?;
+    Ok((&input[19..], stamp))
+}
+
+/// Two digits; `bad` keeps the greatest digit value seen, so that one comparison at the end tells non-digits.
+#[inline]
+fn pair(tens: u8, units: u8, bad: &mut u8) -> u8 {
+    let (tens, units) = (tens.wrapping_sub(b'0'), units.wrapping_sub(b'0'));
+    *bad = (*bad).max(tens).max(units);
+    tens.wrapping_mul(10).wrapping_add(units)
+}
+
+/// Day, hour, minute and second in range; `places` are their offsets.
+#[inline]
+fn in_range<'a>(input: &'a [u8], stamp: &Stamp, places: [usize; 4]) -> Parsed<'a, ()> {
+    if stamp.day.wrapping_sub(1) >= days_of_month(stamp.year, stamp.month) {
+        fail(&input[places[0]..], "a day of that month")
+    } else if stamp.hour > 23 {
+        fail(&input[places[1]..], "an hour (00-23)")
+    } else if stamp.minute > 59 {
+        fail(&input[places[2]..], "a minute (00-59)")
+    } else if stamp.second > 60 {
+        fail(&input[places[3]..], "a second (00-60)")
+    } else {
+        Ok((input, ()))
+    }
+}
+
+#[inline]
+fn days_of_month(year: i16, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// `±hhmm` or `±hh:mm`: seconds east of UTC and the length.
+#[inline]
+fn numeric_zone(input: &[u8]) -> Option<(i32, usize)> {
+    let (sign, h1, h2, m1, m2, used) = match *input {
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (sign, h1, h2, m1, m2, 6),
+        [sign @ (b'+' | b'-'), h1, h2, m1, m2, ..] => (sign, h1, h2, m1, m2, 5),
+        _ => return None,
+    };
+    let mut bad = 0;
+    let (hours, minutes) = (pair(h1, h2, &mut bad), pair(m1, m2, &mut bad));
+    if bad > 9 || hours > 23 || minutes > 59 {
+        return None;
+    }
+    let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
+    Some((if sign == b'-' { -seconds } else { seconds }, used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(text: &str) -> i64 {
+        exim_stamp(text.as_bytes()).unwrap().1.utc_ms()
+    }
+
+    #[test]
+    fn exim_forms() {
+        assert_eq!(ms("2018-06-06 18:55:01"), 1_528_311_301_000);
+        assert_eq!(ms("2018-06-06 18:55:01.123"), 1_528_311_301_123);
+        assert_eq!(ms("2018-06-06 18:55:01 +0000"), 1_528_311_301_000);
+        assert_eq!(ms("2018-06-06 20:55:01.007 +0200 [12] x"), 1_528_311_301_007);
+        assert_eq!(ms("2018-06-06 14:25:01 -0430"), 1_528_311_301_000);
+        assert_eq!(ms("1970-01-01 00:00:00"), 0);
+        assert_eq!(ms("1969-12-31 23:59:59.999"), -1);
+        assert_eq!(ms("2000-02-29 00:00:00"), 951_782_400_000);
+        assert_eq!(ms("2016-12-31 23:59:60"), 1_483_228_800_000);
+        let (rest, stamp) = exim_stamp(b"2018-06-06 18:55:01 -4300 x").unwrap();
+        assert_eq!((rest, stamp.offset_seconds), (&b" -4300 x"[..], None));
+    }
+
+    #[test]
+    fn ranges() {
+        for text in [
+            "2018-02-29 00:00:00",
+            "2018-00-01 00:00:00",
+            "2018-13-01 00:00:00",
+            "2018-04-31 00:00:00",
+            "2018-01-00 00:00:00",
+            "2018-01-01 24:00:00",
+            "2018-01-01 00:60:00",
+            "2018-01-01 00:00:61",
+            "2018-01-01T00:00:00",
+            "2018-01-0a 00:00:00",
+            "2018-01-01 00:00:0",
+            "1900-02-29 00:00:00",
+            "2018-01-01 00:00:00.",
+            "",
+        ] {
+            assert!(exim_stamp(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn syslog_forms() {
+        let stamp = rfc3164(b"Jun  6 18:55:01 host").unwrap().1;
+        assert_eq!(
+            (stamp.year, stamp.month, stamp.day, stamp.hour, stamp.second),
+            (0, 6, 6, 18, 1)
+        );
+        assert_eq!(rfc3164(b"Feb 29 18:55:01").unwrap().1.day, 29);
+        for text in [
+            "Jun 31 18:55:01",
+            "Jux  1 18:55:01",
+            "Jun  0 18:55:01",
+            "Jun  6 18:55",
+            "Jun 6 18:55:01 ho",
+        ] {
+            assert!(rfc3164(text.as_bytes()).is_err(), "{text}");
+        }
+        for text in [
+            "2018-06-06T18:55:01.123456+00:00",
+            "2018-06-06T18:55:01.123Z",
+            "2018-06-06T20:55:01.1239+0200",
+            "2018-06-06T18:55:01.123",
+        ] {
+            assert_eq!(
+                rfc3339(text.as_bytes()).unwrap().1.utc_ms(),
+                1_528_311_301_123,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn days_agree_with_a_calendar_walk() {
+        let (mut year, mut month, mut day) = (1970i16, 1u8, 1u8);
+        for days in 0..60_000i64 {
+            let stamp = Stamp {
+                year,
+                month,
+                day,
+                ..Stamp::default()
+            };
+            assert_eq!(stamp.utc_ms(), days * 86_400_000, "{stamp:?}");
+            day += 1;
+            if day > days_of_month(year, month) {
+                (day, month) = (1, month + 1);
+            }
+            if month > 12 {
+                (month, year) = (1, year + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The syslog envelope of a log line, and lines that Exim split to fit into it.
+//!
+//! ```text
+//! envelope = ["<" pri ">"] (rfc3164 | rfc3339) " " host " " tag ["[" pid "]"] ": " rest
+//! rest     = ["[" n ("/" | "\") m "] "] text
+//! ```
+//!
+//! `write_syslog()` of Exim 4.96 cuts a line of over 870 bytes, and one with newlines in it, into `m` pieces. Only the
+//! first piece has Exim's own timestamp. `\` says that a newline stood after this piece, `/` that the text goes on.
+
+use crate::Reject;
+use crate::prim::{Parsed, decimal, fail, word};
+use crate::stamp::{Stamp, rfc3164, rfc3339};
+use memchr::memchr;
+use nom::bytes::complete::take_while;
+use nom::combinator::opt;
+use nom::sequence::delimited;
+use nom::{Parser, character::complete::char as byte_char};
+
+/// What syslog put around a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// When syslog took the line; the year is 0 unless `year_known`.
+    pub stamp: Stamp,
+    /// False for RFC 3164, whose timestamps have no year.
+    pub year_known: bool,
+    /// The host that wrote.
+    pub host: &'a [u8],
+    /// The program, without process ID.
+    pub tag: &'a [u8],
+    /// Its process ID.
+    pub pid: Option<u32>,
+    /// The line itself.
+    pub rest: &'a [u8],
+}
+
+/// Reads the envelope of one line. NUL bytes before it, which a crash leaves behind, are read over.
+///
+/// # Errors
+/// No timestamp, host or tag of that shape.
+pub fn envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
+    match parsed(line) {
+        Ok((_, envelope)) => Ok(envelope),
+        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
+        Err(nom::Err::Incomplete(_)) => Err(Reject {
+            offset: 0,
+            expected: "a whole line",
+            found: crate::Found::End,
+        }),
+    }
+}
+
+fn parsed(line: &[u8]) -> Parsed<'_, Envelope<'_>> {
+    let (rest, _) = take_while(|byte| byte == 0).parse(line)?;
+    let (rest, _) = opt(delimited(byte_char('<'), decimal, byte_char('>'))).parse(rest)?;
+    let (rest, stamp, year_known) = match rest.first() {
+        Some(b'0'..=b'9') => rfc3339(rest).map(|(rest, stamp)| (rest, stamp, true))?,
+        _ => rfc3164(rest).map(|(rest, stamp)| (rest, stamp, false))?,
+    };
+    let [b' ', rest @ ..] = rest else {
+        return fail(rest, "a space after the timestamp");
+    };
+    let (rest, host) = word(rest)?;
+    if host.is_empty() {
+        return fail(rest, "a host name");
+    }
+    let [b' ', rest @ ..] = rest else {
+        return fail(rest, "a space after the host name");
+    };
+    let (rest, (tag, pid)) = tag(rest)?;
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    Ok((
+        &[],
+        Envelope {
+            stamp,
+            year_known,
+            host,
+            tag,
+            pid,
+            rest,
+        },
+    ))
+}
+
+/// `exim[123]:` or `exim:`.
+fn tag(input: &[u8]) -> Parsed<'_, (&[u8], Option<u32>)> {
+    let end = input
+        .iter()
+        .position(|byte| matches!(byte, b'[' | b':' | b' '))
+        .unwrap_or(input.len());
+    let (tag, rest) = input.split_at(end);
+    if tag.is_empty() {
+        return fail(input, "a program's name");
+    }
+    if let [b'[', digits @ ..] = rest {
+        let (after, pid) = decimal(digits)?;
+        let Ok(pid) = u32::try_from(pid) else {
+            return fail(digits, "a process ID");
+        };
+        let [b']', b':', rest @ ..] = after else {
+            return fail(after, "`]:` after the process ID");
+        };
+        return Ok((rest, (tag, Some(pid))));
+    }
+    let [b':', rest @ ..] = rest else {
+        return fail(rest, "`:` after the program's name");
+    };
+    Ok((rest, (tag, None)))
+}
+
+/// The mark of a split line: piece, number of pieces, whether a newline stood after this piece, and the text.
+#[must_use]
+pub fn split_marker(rest: &[u8]) -> Option<(u32, u32, bool, &[u8])> {
+    let digits = rest.strip_prefix(b"[")?;
+    // `[123] ` of +pid is the usual thing here, so look before reading numbers.
+    let close = memchr(b']', &digits[..digits.len().min(16)])?;
+    let (after, piece) = decimal(digits).ok()?;
+    let newline = match after.first()? {
+        b'/' => false,
+        b'\\' => true,
+        _ => return None,
+    };
+    let (after, pieces) = decimal(&after[1..]).ok()?;
+    let text = digits[close..].strip_prefix(b"] ")?;
+    if after.len() != digits.len() - close || piece == 0 || piece > pieces || pieces < 2 {
+        return None;
+    }
+    Some((u32::try_from(piece).ok()?, u32::try_from(pieces).ok()?, newline, text))
+}
+
+/// A line put together from pieces, or what was there of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assembled {
+    /// Host of the envelope.
+    pub host: Vec<u8>,
+    /// Process of the envelope.
+    pub pid: Option<u32>,
+    /// Envelope time of the first piece that was seen.
+    pub stamp: Stamp,
+    /// See [`Envelope::year_known`].
+    pub year_known: bool,
+    /// The text; inner newlines are newlines again.
+    pub text: Vec<u8>,
+    /// Whether no piece is missing.
+    pub complete: bool,
+}
+
+/// What [`Reassembler::push`] gives back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed<'a> {
+    /// The line was never split.
+    Whole(&'a [u8]),
+    /// It was: lines that are finished now, or given up. Empty while pieces are still to come.
+    Lines(Vec<Assembled>),
+}
+
+struct Pending {
+    line: Assembled,
+    next: u32,
+    pieces: u32,
+}
+
+/// Puts split lines together again, by host and process.
+///
+/// Bounded: a line that cannot be finished (a piece missing, too many lines open, too long) comes back as incomplete.
+/// Nothing is dropped.
+pub struct Reassembler {
+    pending: Vec<Pending>,
+    pending_max: usize,
+    bytes_max: usize,
+}
+
+impl Default for Reassembler {
+    fn default() -> Self {
+        Reassembler::new(64, 1 << 20)
+    }
+}
+
+impl Reassembler {
+    /// Keeps at most `pending_max` lines open (at least one), each of at most `bytes_max` bytes.
+    #[must_use]
+    pub fn new(pending_max: usize, bytes_max: usize) -> Self {
+        Reassembler {
+            pending: Vec::new(),
+            pending_max: pending_max.max(1),
+            bytes_max,
+        }
+    }
+
+    /// Takes one syslog line.
+    pub fn push<'a>(&mut self, envelope: &Envelope<'a>) -> Pushed<'a> {
+        let Some((piece, pieces, newline, text)) = split_marker(envelope.rest) else {
+            return Pushed::Whole(envelope.rest);
+        };
+        let mut lines = Vec::new();
+        let open = self
+            .pending
+            .iter()
+            .position(|p| p.line.pid == envelope.pid && p.line.host == envelope.host);
+        let mut pending = match open.map(|at| self.pending.remove(at)) {
+            Some(pending) if pending.next == piece && pending.pieces == pieces => pending,
+            other => {
+                lines.extend(other.map(|pending| pending.line));
+                Pending {
+                    line: started(envelope),
+                    next: 1,
+                    pieces,
+                }
+            }
+        };
+        // A piece whose beginning was never seen cannot become a line.
+        let headless = pending.next != piece;
+        pending.next = piece + 1;
+        pending.line.text.extend_from_slice(text);
+        if newline {
+            pending.line.text.push(b'\n');
+        }
+        pending.line.complete = !headless && piece == pieces;
+        if headless || piece == pieces || pending.line.text.len() > self.bytes_max {
+            lines.push(pending.line);
+        } else {
+            if self.pending.len() >= self.pending_max {
+                lines.push(self.pending.remove(0).line);
+            }
+            self.pending.push(pending);
+        }
+        Pushed::Lines(lines)
+    }
+
+    /// Gives back what is still open, oldest first, as incomplete.
+    pub fn finish(&mut self) -> Vec<Assembled> {
+        self.pending.drain(..).map(|pending| pending.line).collect()
+    }
+}
+
+fn started(envelope: &Envelope<'_>) -> Assembled {
+    Assembled {
+        host: envelope.host.to_vec(),
+        pid: envelope.pid,
+        stamp: envelope.stamp,
+        year_known: envelope.year_known,
+        text: Vec::new(),
+        complete: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let read = envelope(b"Jun  6 18:55:01 mx1 exim[123]: 2018-06-06 18:55:01 x").unwrap();
+        assert_eq!(
+            (read.host, read.tag, read.pid, read.year_known),
+            (&b"mx1"[..], &b"exim"[..], Some(123), false)
+        );
+        assert_eq!(read.rest, b"2018-06-06 18:55:01 x");
+        let read = envelope(b"\0\0<22>2018-06-06T18:55:01.123456+00:00 mx1 exim: text").unwrap();
+        assert_eq!(
+            (read.stamp.millis, read.pid, read.year_known, read.rest),
+            (123, None, true, &b"text"[..])
+        );
+        for line in [
+            "",
+            "<22>",
+            "Jun  6 18:55:01",
+            "Jun  6 18:55:01 mx1 exim",
+            "Jun  6 18:55:01 mx1 exim[x]: y",
+            "2018",
+        ] {
+            assert!(envelope(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn markers() {
+        assert_eq!(split_marker(b"[1/2] ab"), Some((1, 2, false, &b"ab"[..])));
+        assert_eq!(split_marker(br"[2\3] ab"), Some((2, 3, true, &b"ab"[..])));
+        for text in [
+            "[123] ab", "[0/2] a", "[3/2] a", "[1/1] a", "[1/2]a", "[1/2", "1/2] a", "[1/x] a", "[1/2x] a",
+        ] {
+            assert_eq!(split_marker(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    fn push(reassembler: &mut Reassembler, pid: u32, rest: &str) -> Vec<(String, bool)> {
+        let line = format!("Jun  6 18:55:01 mx1 exim[{pid}]: {rest}");
+        match reassembler.push(&envelope(line.as_bytes()).unwrap()) {
+            Pushed::Whole(text) => vec![(crate::reject::safe_text(text), true)],
+            Pushed::Lines(lines) => shown(lines),
+        }
+    }
+
+    fn shown(lines: Vec<Assembled>) -> Vec<(String, bool)> {
+        lines
+            .into_iter()
+            .map(|l| (String::from_utf8(l.text).unwrap(), l.complete))
+            .collect()
+    }
+
+    fn line(text: &str, complete: bool) -> Vec<(String, bool)> {
+        vec![(text.into(), complete)]
+    }
+
+    #[test]
+    fn pieces_of_two_processes() {
+        let mut r = Reassembler::default();
+        assert_eq!(push(&mut r, 1, "whole"), line("whole", true));
+        assert_eq!(push(&mut r, 1, "[1/3] ab"), []);
+        assert_eq!(push(&mut r, 2, r"[1\2] AB"), []);
+        assert_eq!(push(&mut r, 1, "[2/3] cd"), []);
+        assert_eq!(push(&mut r, 2, "[2/2] CD"), line("AB\nCD", true));
+        assert_eq!(push(&mut r, 1, "[3/3] ef"), line("abcdef", true));
+        assert_eq!(r.finish(), []);
+    }
+
+    #[test]
+    fn nothing_is_lost() {
+        let mut r = Reassembler::new(2, 8);
+        assert_eq!(push(&mut r, 1, "[2/3] tail"), line("tail", false));
+        assert_eq!(push(&mut r, 1, "[1/3] a"), []);
+        assert_eq!(push(&mut r, 1, "[1/3] b"), line("a", false));
+        assert_eq!(push(&mut r, 1, "[3/3] c"), [("b".into(), false), ("c".into(), false)]);
+        assert_eq!(push(&mut r, 1, "[1/3] 1"), []);
+        assert_eq!(push(&mut r, 2, "[1/3] 2"), []);
+        assert_eq!(push(&mut r, 3, "[1/3] 3"), line("1", false));
+        assert_eq!(push(&mut r, 4, "[1/3] 123456789"), line("123456789", false));
+        assert_eq!(shown(r.finish()), [("2".into(), false), ("3".into(), false)]);
+    }
+}

@@ -1,0 +1,16 @@
+-- Why recipients were deferred, by service, next hop and reason.
+-- param since time -24h first moment
+-- param until time now first moment that is not counted
+-- param limit int 50 how many
+-- column service text
+-- column reason text
+-- column smtp_code int
+-- column remote_host text
+-- column attempts int
+-- column recipients int
+SELECT service, reason, smtp_code, remote_host, COUNT(*) AS attempts, SUM(recipients) AS recipients
+FROM events
+WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'deferred'
+GROUP BY service, reason, smtp_code, remote_host
+ORDER BY attempts DESC, service, reason, remote_host
+LIMIT {limit:Int64}

@@ -1,0 +1,13 @@
+-- Messages per bucket and relay, as each relay sees them: one that passes two relays counts at both.
+-- param since time -24h first moment
+-- param until time now first moment that is not counted
+-- param bucket duration 5m length of a bucket
+-- param kind text accepted kind of event
+-- column ts time start of the bucket
+-- column relay text
+-- column messages int
+SELECT ts_ms - ts_ms % {bucket:Int64} AS ts, relay, SUM(messages) AS messages
+FROM rates
+WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = {kind:String} 
+GROUP BY ts_ms - ts_ms % {bucket:Int64}, relay
+ORDER BY ts, relay

@@ -1,0 +1,17 @@
+-- Relays that each service's mail went through, with its share in percent: one relay is a single point of failure.
+-- param since time -24h first moment
+-- param until time now first moment that is not counted
+-- column service text
+-- column relay text
+-- column messages int
+-- column share_percent float
+SELECT through.service AS service, through.relay AS relay, through.messages AS messages,
+       100.0 * through.messages / total.messages AS share_percent
+FROM (SELECT service, relay, SUM(messages) AS messages FROM rates
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND messages > 0
+      GROUP BY service, relay) AS through
+JOIN (SELECT service, SUM(messages) AS messages FROM rates
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND messages > 0
+      GROUP BY service) AS total
+ON through.service = total.service
+ORDER BY service, messages DESC, relay

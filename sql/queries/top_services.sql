@@ -1,0 +1,13 @@
+-- Services by the messages they sent, with bytes.
+-- param since time -24h first moment
+-- param until time now first moment that is not counted
+-- param limit int 20 how many
+-- column service text
+-- column messages int
+-- column bytes int
+SELECT service, SUM(messages) AS messages, SUM(bytes) AS bytes
+FROM rates
+WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND first_hop
+GROUP BY service
+ORDER BY messages DESC, service
+LIMIT {limit:Int64}

@@ -1,0 +1,117 @@
+//! `mailpulse backfill`: archives in. A second run adds nothing; a killed one goes on where it was committed.
+
+use super::context::Context;
+use super::output;
+use super::progress::Display;
+use crate::ingest::report::SourceReport;
+use crate::ingest;
+use crate::query::time::rfc3339;
+use anyhow::{Result, bail};
+use mailpulse_parsers::reject::safe_text;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `backfill`.
+#[derive(Debug, clap::Args)]
+pub struct BackfillArgs {
+    /// Files, folders or globs; plain, .gz, .zst, .bz2, .xz [default: all configured sources]
+    paths: Vec<PathBuf>,
+    /// Host of logs that no configured source names [default: this host]
+    #[arg(long)]
+    host: Option<String>,
+    /// Zone of their clock: UTC, Europe/Berlin, +02:00 [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// Only the totals
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Reads.
+pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
+    let config = context.config()?;
+    let limits = context.limits(&config);
+    let plan =
+        context.plan(&config, &args.paths, args.host.as_deref(), args.timezone.as_deref(), &limits.source)?;
+    for problem in &plan.problems {
+        eprintln!("{}", super::safe_lines(problem));
+    }
+    if plan.jobs.is_empty() {
+        if plan.problems.is_empty() {
+            bail!("no logs there; name files, folders or globs, or [[source]]s in the configuration");
+        }
+        return Ok(ExitCode::from(2));
+    }
+    let store = context.create_store()?;
+    let mut attribution = context.attribution(config, store.path())?;
+    plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
+    store.hosts()?.iter().for_each(|host| attribution.cover(host));
+    let files = plan.jobs.iter().flat_map(|job| &job.families).flat_map(|family| &family.files);
+    let display = Display::new(files.map(|file| file.size).sum());
+    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
+    display.finish();
+    let reports = reports?;
+    print(&reports, &display, args.quiet)?;
+    let failed = !plan.problems.is_empty() || reports.iter().flat_map(|r| &r.problems).any(|problem| problem.error);
+    Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The summary: by source, lines = events + ignored + unparsed, with samples of what did not parse.
+pub fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()> {
+    let mut all = crate::store::commit::Counts::default();
+    for report in reports {
+        all.add(&report.counts);
+        for problem in &report.problems {
+            let level = if problem.error { "error" } else { "note" };
+            // Most problems name their file themselves.
+            let path = problem.path.display().to_string();
+            let named = if problem.what.contains(&path) { String::new() } else { format!("{path}: ") };
+            eprintln!("{level}: {}", super::safe_lines(&format!("{named}{}", problem.what)));
+        }
+        if !quiet {
+            source(report)?;
+        }
+    }
+    let (seconds, bytes) = display.totals();
+    output::line(&format!(
+        "total: {} lines = {} events + {} ignored + {} unparsed; {:.1} MB of log text in {seconds:.1} s ({:.0} MB/s)",
+        all.lines,
+        all.events,
+        all.ignored,
+        all.unparsed,
+        bytes as f64 / 1e6,
+        bytes as f64 / 1e6 / seconds.max(0.001)
+    ))?;
+    Ok(())
+}
+
+fn source(report: &SourceReport) -> Result<()> {
+    let c = &report.counts;
+    let span = report.span_ms.map(|(a, b)| format!(", {} to {}", rfc3339(a), rfc3339(b))).unwrap_or_default();
+    output::line(&format!(
+        "{} ({}): {} lines = {} events + {} ignored + {} unparsed; {} files read, {} known, {} empty{span}",
+        safe_text(report.host.as_bytes()),
+        report.kind,
+        c.lines,
+        c.events,
+        c.ignored,
+        c.unparsed,
+        report.files_read,
+        report.files_known,
+        report.files_empty
+    ))?;
+    if report.skipped_bytes > 0 {
+        output::line(&format!(
+            "  left out: {} bytes in {} over-long lines and blocks of NULs",
+            report.skipped_bytes, report.overlong_lines
+        ))?;
+    }
+    for shape in report.unparsed.iter().take(5) {
+        output::line(&format!("  unparsed {} x: {}", shape.count, shape.sample))?;
+        output::line(&format!("    {}", safe_text(shape.why.as_bytes())))?;
+    }
+    if report.unparsed.len() > 5 {
+        output::line(&format!("  and {} more shapes; `mailpulse status` has them", report.unparsed.len() - 5))?;
+    }
+    Ok(())
+}

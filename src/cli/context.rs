@@ -1,0 +1,156 @@
+//! What commands share: the configuration, the store, and the plan of which logs belong to whom.
+
+use crate::config::{Config, ConfigError, DEFAULT_PATH, HostOf, load_or_create_key, parse_timezone, this_host};
+use crate::ingest::{Job, RunLimits};
+use crate::normalise::attribution::Attribution;
+use crate::normalise::redact::{LocalParts, Redactor};
+use crate::source::scan::scan;
+use crate::source::{Family, Found, Limits};
+use crate::store::Store;
+use anyhow::{Context as _, Result, anyhow};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The global arguments.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--store`.
+    pub store: Option<String>,
+}
+
+/// Which logs are read, and what is wrong with the paths.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Jobs, one a host.
+    pub jobs: Vec<Job>,
+    /// Problems, safe to go on.
+    pub problems: Vec<String>,
+}
+
+impl Context {
+    /// The configuration; empty when none is named and none is installed. All its errors in one.
+    pub fn config(&self) -> Result<Config> {
+        let mut config = match self.config_path() {
+            Some(path) => Config::load(&path).map_err(|errors| anyhow!(listed(&errors)))?,
+            None => Config::empty(),
+        };
+        if let Some(url) = &self.store {
+            let base = std::env::current_dir().context("the current folder")?;
+            let folder = crate::config::Store::folder_of(url, &base);
+            config.store.folder = folder.map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
+        }
+        Ok(config)
+    }
+
+    /// The file that the configuration is read from.
+    pub fn config_path(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
+    }
+
+    /// The store, for reading.
+    pub fn open_store(&self) -> Result<Store> {
+        Ok(Store::open(&self.config()?.store.folder)?)
+    }
+
+    /// The store, for writing.
+    pub fn create_store(&self) -> Result<Store> {
+        Ok(Store::create(&self.config()?.store.folder)?)
+    }
+
+    /// Bounds of a run, as configured.
+    pub fn limits(&self, config: &Config) -> RunLimits {
+        RunLimits {
+            batch_rows: config.store.segment_rows_max,
+            batch_bytes: config.store.segment_bytes_max,
+            open_messages: config.store.open_messages_max,
+            ..RunLimits::default()
+        }
+    }
+
+    /// Rules, groups and the redactor of the configuration; makes the key on first use.
+    pub fn attribution(&self, config: Config, store: &Path) -> Result<Attribution> {
+        let mode = config.privacy.local_parts;
+        let path = config.privacy.key_file.clone().unwrap_or_else(|| store.join("key"));
+        let key = match mode {
+            LocalParts::Hash => load_or_create_key(&path).with_context(|| path.display().to_string())?,
+            _ => [0; 32],
+        };
+        Ok(Attribution {
+            services: config.services,
+            hostgroups: config.hostgroups,
+            services_max: config.store.services_max,
+            redactor: Redactor::new(mode, key),
+            covered_hosts: Default::default(),
+        })
+    }
+
+    /// The logs at `paths`, or all configured ones, by host. A file that a configured source matches takes its host
+    /// and zone; any other takes `host` and `zone`.
+    pub fn plan(
+        &self,
+        config: &Config,
+        paths: &[PathBuf],
+        host: Option<&str>,
+        zone: Option<&str>,
+        limits: &Limits,
+    ) -> Result<Plan> {
+        let zone = match zone {
+            Some(text) => parse_timezone(text).map_err(|why| anyhow!("--timezone: {why}"))?,
+            None => TimeZone::UTC,
+        };
+        let host = match host {
+            Some(host) => host.to_owned(),
+            None => this_host(),
+        };
+        let paths: Vec<PathBuf> = if paths.is_empty() {
+            config.sources.iter().flat_map(|source| &source.paths).map(|glob| PathBuf::from(glob.as_str())).collect()
+        } else {
+            paths.to_vec()
+        };
+        let found = scan(&paths, limits);
+        let mut plan = Plan::default();
+        plan.problems.extend(found.errors.iter().map(ToString::to_string));
+        let mut jobs: BTreeMap<(String, String), Job> = BTreeMap::new();
+        for family in found.families {
+            for (host, zone, family) in split(config, family, &host, &zone) {
+                let key = (host.clone(), format!("{zone:?}"));
+                let job = jobs.entry(key).or_insert_with(|| Job { host, kind: "exim", zone, families: Vec::new() });
+                job.families.push(family);
+            }
+        }
+        plan.jobs = jobs.into_values().collect();
+        Ok(plan)
+    }
+}
+
+/// A family's files by host: a glob over a central log tree finds many hosts' files.
+fn split(config: &Config, family: Family, host: &str, zone: &TimeZone) -> Vec<(String, TimeZone, Family)> {
+    let mut parts: Vec<(String, TimeZone, Family)> = Vec::new();
+    for file in family.files {
+        let (host, zone) = owner(config, &file, host, zone);
+        match parts.iter_mut().find(|(known, z, _)| *known == host && *z == zone) {
+            Some((_, _, part)) => part.files.push(file),
+            None => parts.push((host, zone, Family { stem: family.stem.clone(), files: vec![file] })),
+        }
+    }
+    parts
+}
+
+fn owner(config: &Config, file: &Found, host: &str, zone: &TimeZone) -> (String, TimeZone) {
+    let Some(source) = config.source_of(&file.path) else { return (host.to_owned(), zone.clone()) };
+    let owner = match &source.host {
+        HostOf::This => this_host(),
+        HostOf::Named(name) => name.clone(),
+        HostOf::Path => source.host_in(&file.path).unwrap_or_else(|| host.to_owned()),
+    };
+    (owner, source.timezone.clone())
+}
+
+/// All errors of a configuration, a line each.
+pub fn listed(errors: &[ConfigError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    format!("{} in the configuration\n{}", if errors.len() == 1 { "an error" } else { "errors" }, lines.join("\n"))
+}

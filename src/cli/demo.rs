@@ -1,0 +1,200 @@
+//! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
+
+use super::context::Context;
+use super::progress::Display;
+use super::{backfill, graph, output};
+use crate::graph::{Kind as Shape, Style, Theme};
+use crate::ingest;
+use crate::query::rates::{By, RateQuestion, rates};
+use crate::query::time::rfc3339;
+use crate::query::{self, Window};
+use crate::simulate::{Outage2018, Truth, outage_2018};
+use crate::store::Store;
+use crate::store::columnar::{Table, Values};
+use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Folder for logs, store and graphs; what an earlier demo left there is replaced
+    #[arg(default_value = "mailpulse-demo")]
+    dir: PathBuf,
+    /// Another seed tells the same story with other mails
+    #[arg(long, default_value_t = 20180606)]
+    seed: u64,
+}
+
+/// Says that a folder is a demo's, and may be replaced.
+const MARKER: &str = ".mailpulse-demo";
+const HOUR_MS: i64 = 3_600_000;
+
+/// Runs.
+pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
+    prepare(&args.dir)?;
+    output::line("1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.")?;
+    let truth = outage_2018(&args.dir.join("logs"), &Outage2018::demo(args.seed)).context("writing the logs")?;
+    output::line(&format!(
+        "   {} lines in {} files below {}",
+        truth.lines,
+        truth.files.len(),
+        args.dir.join("logs").display()
+    ))?;
+    output::line("\n2. Backfill: parse, join, attribute, store.")?;
+    let context = Context {
+        config: Some(args.dir.join("logs/mailpulse.toml")),
+        store: Some(args.dir.join("store").display().to_string()),
+    };
+    let store = read(&context)?;
+    output::line("\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.")?;
+    compare(&store, &truth)?;
+    output::line("\n4. Which services hung on one relay: `mailpulse routes` knew before.")?;
+    routes(&store, &truth)?;
+    output::line("\n5. Graphs")?;
+    draw(&store, &truth, &args.dir)?;
+    next(&context, &truth)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn prepare(dir: &Path) -> Result<()> {
+    let marker = dir.join(MARKER);
+    let is_empty = std::fs::read_dir(dir).map(|mut entries| entries.next().is_none()).unwrap_or(true);
+    if !is_empty && !marker.exists() {
+        bail!("{}: not empty, and not an earlier demo's; name another folder: mailpulse demo DIR", dir.display());
+    }
+    for old in ["logs", "store"] {
+        match std::fs::remove_dir_all(dir.join(old)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| dir.join(old).display().to_string());
+            }
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    std::fs::write(&marker, "").with_context(|| marker.display().to_string())
+}
+
+fn read(context: &Context) -> Result<Store> {
+    let config = context.config()?;
+    let limits = context.limits(&config);
+    let plan = context.plan(&config, &[], None, None, &limits.source)?;
+    let store = context.create_store()?;
+    let mut attribution = context.attribution(config, store.path())?;
+    plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
+    let files = plan.jobs.iter().flat_map(|job| &job.families).flat_map(|family| &family.files);
+    let display = Display::new(files.map(|file| file.size).sum());
+    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
+    display.finish();
+    backfill::print(&reports?, &display, false)?;
+    Ok(store)
+}
+
+/// Messages of one service in three windows of equal length.
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    before: i64,
+    outage: i64,
+    after: i64,
+}
+
+fn compare(store: &Store, truth: &Truth) -> Result<()> {
+    let (from, to) = (truth.stopped * 1000, truth.restarted * 1000);
+    let week = 7 * 24 * HOUR_MS;
+    let after_to = (truth.until * 1000).min(to + 4 * HOUR_MS);
+    let windows = [(from - week, to - week), (from, to), (to, after_to)];
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for (at, (since_ms, until_ms)) in windows.into_iter().enumerate() {
+        for (service, count) in accepted(store, Window { since_ms, until_ms })? {
+            let row = rows.entry(service).or_default();
+            *[&mut row.before, &mut row.outage, &mut row.after][at] = count;
+        }
+    }
+    let hours = |at: usize| (windows[at].1 - windows[at].0) as f64 / HOUR_MS as f64;
+    let mut rows: Vec<(String, Row)> = rows.into_iter().collect();
+    rows.sort_by(|a, b| b.1.before.cmp(&a.1.before).then_with(|| a.0.cmp(&b.0)));
+    output::line(&format!("   outage: {} to {}", rfc3339(from), rfc3339(to)))?;
+    output::line(&format!("   {:<24}{:>10}{:>10}{:>10}   ", "service", "week ago", "outage", "after"))?;
+    for (service, row) in rows {
+        let per_hour = [row.before as f64 / hours(0), row.outage as f64 / hours(1), row.after as f64 / hours(2)];
+        let [before, outage, after] = per_hour.map(|rate| format!("{rate:.1}"));
+        output::line(&format!("   {service:<24}{before:>10}{outage:>10}{after:>10}   {}", verdict(&row)))?;
+    }
+    Ok(())
+}
+
+/// What the three counts say by themselves; the detection proper weighs hours, weeks and evidence.
+fn verdict(row: &Row) -> &'static str {
+    match row {
+        Row { before: 0..3, .. } => "too little mail to say by its counts alone",
+        Row { outage: 0, .. } => "silent",
+        Row { before, outage, .. } if outage * 5 < *before => "far below",
+        Row { before, outage, .. } if outage * 10 < before * 7 => "below",
+        _ => "",
+    }
+}
+
+fn accepted(store: &Store, window: Window) -> Result<Vec<(String, i64)>> {
+    let sql = "SELECT service, SUM(messages) AS messages FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY service";
+    let table: Table = query::sql(store, sql, window)?;
+    let [services, counts] = table.columns.as_slice() else { return Ok(Vec::new()) };
+    let (Values::Text(services), Values::Int(counts)) = (&services.values, &counts.values) else {
+        return Ok(Vec::new());
+    };
+    Ok(services.iter().zip(counts).map(|(s, n)| (s.clone().unwrap_or_default(), n.unwrap_or(0))).collect())
+}
+
+fn routes(store: &Store, truth: &Truth) -> Result<()> {
+    let until_ms = truth.stopped * 1000;
+    let window = Window { since_ms: until_ms - 7 * 24 * HOUR_MS, until_ms };
+    for route in super::routes::routes(store, window)? {
+        let shares: Vec<String> = route
+            .relays
+            .iter()
+            .map(|(relay, n)| format!("{relay} {:.0} %", 100.0 * *n as f64 / route.messages as f64))
+            .collect();
+        let warning = if route.is_single() { "   single point of failure" } else { "" };
+        output::line(&format!("   {:<24}{}{warning}", route.service, shares.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+    let question = |by, hours: i64, step_min: i64| RateQuestion {
+        window: Window { since_ms: truth.stopped * 1000 - hours * HOUR_MS, until_ms: truth.until * 1000 },
+        step_ms: step_min * 60_000,
+        by,
+        kind: Some("accepted".to_owned()),
+        destination: None,
+        only: Vec::new(),
+        measure: "messages",
+    };
+    let pictures = [
+        ("services.png", question(By::Service, 24, 15), Shape::Multiples, Theme::Light),
+        ("services.svg", question(By::Service, 24, 15), Shape::Multiples, Theme::Light),
+        ("relays.png", question(By::Relay, 24, 10), Shape::Stacked, Theme::Light),
+        ("three-weeks-dark.png", question(By::Service, 21 * 24, 120), Shape::Multiples, Theme::Dark),
+    ];
+    for (name, question, kind, theme) in pictures {
+        let path = dir.join(name);
+        graph::write(&path, &rates(store, &question)?, &Style { kind, theme, ..Style::default() })?;
+        output::line(&format!("   {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn next(context: &Context, truth: &Truth) -> Result<()> {
+    let store = context.store.as_deref().unwrap_or_default();
+    let (from, to) = (rfc3339(truth.stopped * 1000 - 6 * HOUR_MS), rfc3339(truth.until * 1000));
+    output::line("\nNext:")?;
+    output::line(&format!("   mailpulse --store {store} graph --since {from} --until {to}"))?;
+    output::line(&format!("   mailpulse --store {store} query outcome_per_service --since {from} --until {to}"))?;
+    output::line(&format!(
+        "   mailpulse --store {store} query --sql \"SELECT relay, kind, SUM(messages) AS messages FROM rates GROUP BY relay, kind ORDER BY relay, kind\""
+    ))?;
+    output::line(&format!("   mailpulse --store {store} status"))?;
+    output::line("   mailpulse init          # a configuration for this machine")?;
+    output::line("   mailpulse backfill /var/log/exim4")?;
+    Ok(())
+}

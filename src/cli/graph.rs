@@ -1,0 +1,176 @@
+//! `mailpulse graph`: rates over time, to SVG, PNG or the terminal.
+
+use super::context::Context;
+use super::output;
+use super::window::WindowArgs;
+use crate::graph::{self, Kind as Shape, Style, Theme};
+use crate::query::Window;
+use crate::query::rates::{By, RateQuestion, rates};
+use crate::query::series::SeriesSet;
+use crate::query::time::parse_duration_ms;
+use crate::store::Store;
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `graph`.
+#[derive(Debug, clap::Args)]
+pub struct GraphArgs {
+    /// What the series are named by
+    #[arg(long, value_enum, default_value = "service")]
+    by: ByArg,
+    /// Only these, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    only: Vec<String>,
+    /// Kind of event to count: accepted, delivered, deferred, bounced, … [default: accepted; all with --by kind]
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// What to count
+    #[arg(long, value_parser = ["messages", "recipients", "attempts", "bytes"], default_value = "messages")]
+    measure: String,
+    #[command(flatten)]
+    window: WindowArgs,
+    /// Length of a bucket: 1m, 5m, 1h [default: what suits the width]
+    #[arg(long, value_name = "DURATION")]
+    bucket: Option<String>,
+    /// File to write, .svg or .png; without it, the terminal
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// One panel stacked, small multiples, or lines
+    #[arg(long, value_enum, default_value = "multiples")]
+    shape: ShapeArg,
+    /// Light or dark
+    #[arg(long, value_enum, default_value = "light")]
+    theme: ThemeArg,
+    /// Width in pixels
+    #[arg(long, default_value_t = 1200)]
+    width: u32,
+    /// Height in pixels
+    #[arg(long, default_value_t = 720)]
+    height: u32,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ByArg {
+    Service,
+    Hostgroup,
+    Relay,
+    Kind,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ShapeArg {
+    Stacked,
+    Multiples,
+    Lines,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ThemeArg {
+    Light,
+    Dark,
+}
+
+/// Draws.
+pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
+    let store = context.open_store()?;
+    let window = args.window.resolve(&store)?;
+    let set = series(&store, args, window)?;
+    if set.series.is_empty() {
+        eprintln!("no mail in this window; `mailpulse status` tells what has been read");
+    }
+    match &args.out {
+        Some(path) => write(path, &set, &style(args))?,
+        None => terminal(&set)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> {
+    let by = match args.by {
+        ByArg::Service => By::Service,
+        ByArg::Hostgroup => By::Hostgroup,
+        ByArg::Relay => By::Relay,
+        ByArg::Kind => By::Kind,
+    };
+    let kind = match (&args.kind, by) {
+        (Some(kind), _) => Some(known_kind(kind)?),
+        (None, By::Kind) => None,
+        (None, _) => Some("accepted".to_owned()),
+    };
+    let step_ms = match &args.bucket {
+        Some(text) => parse_duration_ms(text).map_err(|why| anyhow!("--bucket: {why}"))?,
+        None => bucket_ms(window),
+    };
+    if step_ms < 60_000 || step_ms % 60_000 != 0 {
+        bail!("--bucket: rates are kept per minute; write a whole number of minutes");
+    }
+    let measure = match args.measure.as_str() {
+        "recipients" => "recipients",
+        "attempts" => "attempts",
+        "bytes" => "bytes",
+        _ => "messages",
+    };
+    let question = RateQuestion { window, step_ms, by, kind, destination: None, only: args.only.clone(), measure };
+    Ok(rates(store, &question)?)
+}
+
+fn known_kind(kind: &str) -> Result<String> {
+    let all = crate::normalise::event::Kind::ALL.map(|kind| kind.as_str());
+    if !all.contains(&kind) {
+        bail!("--kind {kind}: no such kind; there are {}", all.join(", "));
+    }
+    Ok(kind.to_owned())
+}
+
+/// A bucket with which the window has some 300 of them.
+pub fn bucket_ms(window: Window) -> i64 {
+    const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
+    let length = window.until_ms - window.since_ms;
+    let fits = |minutes: &&i64| length / (**minutes * 60_000) <= 320;
+    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * 60_000
+}
+
+fn style(args: &GraphArgs) -> Style {
+    Style {
+        theme: match args.theme {
+            ThemeArg::Light => Theme::Light,
+            ThemeArg::Dark => Theme::Dark,
+        },
+        kind: match args.shape {
+            ShapeArg::Stacked => Shape::Stacked,
+            ShapeArg::Multiples => Shape::Multiples,
+            ShapeArg::Lines => Shape::Lines,
+        },
+        width: args.width,
+        height: args.height,
+    }
+}
+
+/// Writes a picture in the form that the file's name asks for.
+pub fn write(path: &Path, set: &SeriesSet, style: &Style) -> Result<()> {
+    let bytes = match path.extension().and_then(|end| end.to_str()) {
+        Some("svg") => graph::svg::render(set, &[], style).into_bytes(),
+        Some("png") => graph::png::render(set, &[], style)?,
+        _ => bail!("--out {}: the name must end in .svg or .png", path.display()),
+    };
+    std::fs::write(path, bytes).with_context(|| path.display().to_string())
+}
+
+/// Draws in the terminal, or in ASCII 100 columns wide when stdout is none.
+pub fn terminal(set: &SeriesSet) -> Result<()> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let unicode = utf8.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
+    let columns = if is_terminal { columns() } else { 100 };
+    let text = graph::terminal::render(set, &[], columns, 0, color, unicode);
+    output::line(text.trim_end_matches('\n'))?;
+    Ok(())
+}
+
+/// Width of the terminal.
+fn columns() -> usize {
+    usize::from(console::Term::stdout().size().1)
+}

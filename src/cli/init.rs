@@ -1,0 +1,43 @@
+//! `mailpulse init`: what mail software is on this machine, as a commented configuration.
+
+use super::context::Context;
+use super::output;
+use crate::config::propose;
+use anyhow::{Context as _, Result, bail};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// File to write; `-` prints it
+    #[arg(default_value = "mailpulse.toml")]
+    file: PathBuf,
+    /// Overwrite the file
+    #[arg(long)]
+    force: bool,
+    /// Look below this folder instead of /
+    #[arg(long, default_value = "/", hide = true)]
+    root: PathBuf,
+}
+
+/// Writes.
+pub fn run(_context: &Context, args: &InitArgs) -> Result<ExitCode> {
+    let proposal = propose(&args.root);
+    if args.file == Path::new("-") {
+        output::line(proposal.text.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(args.force).create_new(!args.force);
+    let mut file = match options.open(&args.file) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            bail!("{}: is there already; --force overwrites it, `mailpulse init -` prints", args.file.display())
+        }
+        other => other.with_context(|| args.file.display().to_string())?,
+    };
+    file.write_all(proposal.text.as_bytes()).with_context(|| args.file.display().to_string())?;
+    output::line(&format!("{} written; next: mailpulse --config {0} check", args.file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

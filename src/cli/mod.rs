@@ -1,0 +1,123 @@
+//! The command line: one file a command. Data goes to stdout, talk to stderr.
+
+mod backfill;
+mod check;
+mod context;
+mod demo;
+mod graph;
+mod init;
+mod output;
+mod parse;
+mod progress;
+mod query;
+mod routes;
+mod services;
+mod simulate;
+mod status;
+mod store;
+mod window;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Who sends mail, through which relay, and when it stopped.
+#[derive(Debug, Parser)]
+#[command(name = "mailpulse", version, max_term_width = 100, after_help = "\
+Exit codes: 0 fine, 1 it found something, 2 an error.\n\
+Start with: mailpulse demo")]
+pub struct Args {
+    /// Configuration file [default: /etc/mailpulse/mailpulse.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Store: file:///path or a path [default: from the configuration, else ./mailpulse-store]
+    #[arg(long, global = true, value_name = "URL")]
+    store: Option<String>,
+    /// Say more on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: writes the logs of the 2018-06-06 outage, reads them, shows what happened
+    Demo(demo::DemoArgs),
+    /// Look at this machine and write a commented mailpulse.toml
+    Init(init::InitArgs),
+    /// Validate the configuration: all errors at once, each with file, line and cure
+    Check(check::CheckArgs),
+    /// Parse log lines: one JSON object per line, with all fields or where and why it did not parse
+    Parse(parse::ParseArgs),
+    /// Read logs and their archives into the store; a second run adds nothing
+    Backfill(backfill::BackfillArgs),
+    /// Ask a named query, or SQL of your own
+    Query(query::QueryArgs),
+    /// Draw mail rates over time, to SVG, PNG or the terminal
+    Graph(graph::GraphArgs),
+    /// Services and hostgroups with their volumes
+    Services(services::ServicesArgs),
+    /// Which services reach the outside through a single relay
+    Routes(routes::RoutesArgs),
+    /// Sources, unparsed lines, size of the store
+    Status(status::StatusArgs),
+    /// Look after the store: compact, verify, export
+    Store(store::StoreArgs),
+    /// Write simulated logs of any size
+    #[command(hide = true)]
+    Simulate(simulate::SimulateArgs),
+    /// Print the JSON schema of the configuration
+    #[command(hide = true)]
+    Schema,
+}
+
+impl Args {
+    /// Sends the program's own words to stderr.
+    pub fn start_logging(&self) {
+        let level = match self.verbose {
+            0 => "mailpulse=warn",
+            1 => "mailpulse=info",
+            _ => "mailpulse=trace",
+        };
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .init();
+    }
+}
+
+/// Runs a command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let context = context::Context { config: args.config.clone(), store: args.store.clone() };
+    match &args.command {
+        Command::Demo(command) => demo::run(&context, command),
+        Command::Init(command) => init::run(&context, command),
+        Command::Check(command) => check::run(&context, command),
+        Command::Parse(command) => parse::run(&context, command),
+        Command::Backfill(command) => backfill::run(&context, command),
+        Command::Query(command) => query::run(&context, command),
+        Command::Graph(command) => graph::run(&context, command),
+        Command::Services(command) => services::run(&context, command),
+        Command::Routes(command) => routes::run(&context, command),
+        Command::Status(command) => status::run(&context, command),
+        Command::Store(command) => store::run(&context, command),
+        Command::Simulate(command) => simulate::run(command),
+        Command::Schema => {
+            output::line(&crate::config::json_schema())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// An error and its causes, harmless in a terminal.
+pub fn safe_error(error: &anyhow::Error) -> String {
+    safe_lines(&format!("{error:#}"))
+}
+
+/// Text of several lines, harmless in a terminal.
+fn safe_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| mailpulse_parsers::reject::safe_text(line.as_bytes())).collect();
+    lines.join("\n")
+}

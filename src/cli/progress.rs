@@ -1,0 +1,83 @@
+//! Progress of a backfill: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
+
+use crate::ingest::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Seconds between two plain lines.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows how far a run is. Files on disk are what is known beforehand; the rate is that of their content.
+pub struct Display {
+    bar: Option<ProgressBar>,
+    files_bytes: u64,
+    done: AtomicU64,
+    content: AtomicU64,
+    started: Instant,
+    last: Mutex<Instant>,
+}
+
+impl Display {
+    /// A display for files of so many bytes in all.
+    pub fn new(files_bytes: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left");
+            ProgressBar::new(files_bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let now = Instant::now();
+        Display {
+            bar,
+            files_bytes,
+            done: AtomicU64::new(0),
+            content: AtomicU64::new(0),
+            started: now,
+            last: Mutex::new(now),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Seconds since the start, and bytes of content so far.
+    pub fn totals(&self) -> (f64, u64) {
+        (self.started.elapsed().as_secs_f64(), self.content.load(Ordering::Relaxed))
+    }
+
+    fn rate(&self) -> f64 {
+        let (seconds, content) = self.totals();
+        content as f64 / 1e6 / seconds.max(0.001)
+    }
+}
+
+impl Progress for Display {
+    fn content(&self, bytes: u64) {
+        self.content.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{:.0} MB/s", self.rate()));
+            return;
+        }
+        let Ok(mut last) = self.last.try_lock() else { return };
+        if last.elapsed() >= PLAIN_EVERY {
+            *last = Instant::now();
+            let done = self.done.load(Ordering::Relaxed);
+            let total = self.files_bytes.max(1);
+            let elapsed = self.started.elapsed().as_secs_f64();
+            let left = if done > 0 { format!(", about {:.0} s left", elapsed * (total - done) as f64 / done as f64) } else { String::new() };
+            eprintln!("{} of {} MB of files done, {:.0} MB/s{left}", done / 1_000_000, total / 1_000_000, self.rate());
+        }
+    }
+
+    fn file(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `[[alert]]`: where alarms go.
+
+use std::ops::Range;
+
+use super::errors::{Report, shown};
+use super::raw::{At, RawAlert, RawAlertKind};
+use super::shape::Incomplete;
+
+/// Where alarms go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alert {
+    /// Prometheus Alertmanager at a URL.
+    Alertmanager(String),
+    /// An HTTP POST to a URL.
+    Webhook(String),
+    /// A program with its arguments.
+    Exec(Vec<String>),
+    /// Lines on standard output.
+    Stdout,
+}
+
+/// Checks one; `None` if it is of no use.
+pub(super) fn check(raw: At<RawAlert>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Alert> {
+    let at = raw.at();
+    let complete = !incomplete.contains(&at.start);
+    let raw = raw.into_inner();
+    let kind = raw.kind?;
+    match kind.get() {
+        RawAlertKind::Alertmanager => url(raw.url, &at, complete, report).map(Alert::Alertmanager),
+        RawAlertKind::Webhook => url(raw.url, &at, complete, report).map(Alert::Webhook),
+        RawAlertKind::Stdout => Some(Alert::Stdout),
+        RawAlertKind::Exec => {
+            let command: Vec<String> = raw
+                .command
+                .unwrap_or_default()
+                .into_iter()
+                .map(At::into_inner)
+                .collect();
+            if command.first().is_none_or(String::is_empty) && complete {
+                report.add(
+                    &at,
+                    "[[alert]] of kind exec has no `command`",
+                    "add `command = [\"/path/to/program\"]`",
+                );
+            }
+            Some(Alert::Exec(command))
+        }
+        RawAlertKind::Mail => {
+            let what = "an alarm cannot go by mail: mail is what is broken when it is needed";
+            report.add(&kind.at(), what, "take alertmanager, webhook, exec or stdout");
+            None
+        }
+    }
+}
+
+fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut Report<'_>) -> Option<String> {
+    let Some(url) = url else {
+        if complete {
+            report.add(at, "[[alert]] has no `url`", "add `url = \"http://127.0.0.1:9093\"`");
+        }
+        return None;
+    };
+    let host = url
+        .get()
+        .strip_prefix("http://")
+        .or_else(|| url.get().strip_prefix("https://"));
+    if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
+        report.add(
+            &url.at(),
+            format!("`url = \"{}\"` is no URL", shown(url.get())),
+            "write `http://host:port/path`",
+        );
+    }
+    Some(url.into_inner())
+}

@@ -1,0 +1,268 @@
+//! `[[service]]` and `[[hostgroup]]` turned into compiled rules.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::normalise::rules::{
+    EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules, UNATTRIBUTED,
+};
+
+use super::checked::is_name;
+use super::errors::{Report, nearest, shown};
+use super::raw::{At, RawHostGroup, RawMatch, RawService};
+use super::shape::Incomplete;
+use super::text::read_inventory;
+
+const NAME_CURE: &str =
+    "write letters, digits, `-`, `_` and dots, beginning with a letter or digit, at most 64 of them";
+
+/// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.
+#[derive(Default)]
+struct Names(HashMap<String, String>);
+
+impl Names {
+    fn take(&mut self, name: &At<String>, kind: &str, report: &mut Report<'_>) {
+        let (text, at) = (shown(name.get()), name.at());
+        if name.get() == UNATTRIBUTED {
+            report.add(
+                &at,
+                format!("`{text}` is reserved for what no {kind} names"),
+                "take another name",
+            );
+        } else if !is_name(name.get()) {
+            report.add(&at, format!("`{text}` cannot be the name of a {kind}"), NAME_CURE);
+        } else if let Some(first) = self.0.get(&name.get().to_lowercase()) {
+            let cure = match kind {
+                "service" => "put the entries of both into one `match`",
+                _ => "put the hosts of both into one",
+            };
+            report.add(&at, format!("{kind} `{text}` stands at {first} already"), cure);
+        } else {
+            self.0.insert(name.get().to_lowercase(), report.place(&at));
+        }
+    }
+}
+
+/// Compiles the services.
+pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report: &mut Report<'_>) -> ServiceRules {
+    let mut names = Names::default();
+    let mut places = Vec::new();
+    let mut inputs = Vec::new();
+    for service in raw.into_iter().map(At::into_inner) {
+        let Some(name) = service.name else { continue };
+        names.take(&name, "service", report);
+        let Some(matches) = service.matches else { continue };
+        if matches.is_empty() {
+            let what = format!("service `{}` has an empty `match`", shown(name.get()));
+            report.add(&name.at(), what, "add an entry: `match = [{ sender = \"…\" }]`");
+        }
+        let entries: Vec<Entry> = matches.into_iter().map(entry).collect();
+        let conditions = |entry: &Entry| entry.1.iter().map(|(key, text)| (*key, text.get().clone())).collect();
+        inputs.push(RuleInput {
+            service: name.into_inner(),
+            entries: entries
+                .iter()
+                .map(|entry| EntryInput {
+                    conditions: conditions(entry),
+                })
+                .collect(),
+        });
+        places.push(entries);
+    }
+    ServiceRules::compile(inputs).unwrap_or_else(|problems| {
+        for problem in problems {
+            let (whole, conditions) = &places[problem.rule][problem.entry];
+            if problem.key.is_none() && incomplete.contains(&whole.start) {
+                continue;
+            }
+            let condition = conditions.iter().find(|(key, _)| Some(*key) == problem.key);
+            report.add(
+                &condition.map_or(whole.clone(), |(_, text)| text.at()),
+                problem.what,
+                problem.cure,
+            );
+        }
+        ServiceRules::default()
+    })
+}
+
+/// Where an entry stands, and its conditions.
+type Entry = (Range<usize>, Vec<(Key, At<String>)>);
+
+fn entry(raw: At<RawMatch>) -> Entry {
+    let at = raw.at();
+    let raw = raw.into_inner();
+    let keys = [
+        (Key::Sender, raw.sender),
+        (Key::SenderDomain, raw.sender_domain),
+        (Key::Client, raw.client),
+        (Key::ClientIp, raw.client_ip),
+        (Key::Network, raw.network),
+        (Key::User, raw.user),
+        (Key::Auth, raw.auth),
+        (Key::Router, raw.router),
+        (Key::Transport, raw.transport),
+        (Key::MessageIdHost, raw.message_id_host),
+        (Key::Host, raw.host),
+    ];
+    (
+        at,
+        keys.into_iter().filter_map(|(key, text)| Some((key, text?))).collect(),
+    )
+}
+
+/// Compiles the hostgroups; inventories are read here.
+pub(super) fn hostgroups(
+    raw: Vec<At<RawHostGroup>>,
+    folder: &Path,
+    incomplete: &Incomplete,
+    report: &mut Report<'_>,
+) -> HostGroups {
+    let mut names = Names::default();
+    let mut groups = Vec::new();
+    for group in raw {
+        let at = group.at();
+        let complete = !incomplete.contains(&at.start);
+        let group = group.into_inner();
+        if let Some(name) = &group.name {
+            names.take(name, "hostgroup", report);
+        }
+        let inventory = group.inventory.as_ref().and_then(|path| read(path, folder, report));
+        let empty = group.hosts.is_empty() && group.networks.is_empty() && group.inventory.is_none();
+        match group.name {
+            Some(name) => {
+                if empty && complete {
+                    let what = format!("hostgroup `{}` has no hosts", shown(name.get()));
+                    report.add(&at, what, "add `hosts`, `networks` or `inventory`");
+                }
+                let members = inventory.map(|(inventory, at)| members(&inventory, name.get(), &at, report));
+                groups.push(Group {
+                    name: name.into_inner(),
+                    members: members.unwrap_or_default(),
+                    ..Group::of(group.hosts, group.networks)
+                });
+            }
+            None if group.inventory.is_none() || !group.hosts.is_empty() || !group.networks.is_empty() => {
+                if complete {
+                    report.add(&at, "[[hostgroup]] has no `name`", "add `name = …`");
+                }
+            }
+            None => {
+                if let Some((inventory, at)) = inventory {
+                    all_groups(inventory, &at, &mut groups, report);
+                }
+            }
+        }
+    }
+    compile(groups, report)
+}
+
+/// A group with the places of its items.
+#[derive(Default)]
+struct Group {
+    name: String,
+    hosts: Vec<At<String>>,
+    networks: Vec<At<String>>,
+    members: Vec<String>,
+}
+
+impl Group {
+    fn of(hosts: Vec<At<String>>, networks: Vec<At<String>>) -> Self {
+        Self {
+            hosts,
+            networks,
+            ..Self::default()
+        }
+    }
+}
+
+fn compile(mut groups: Vec<Group>, report: &mut Report<'_>) -> HostGroups {
+    let texts = |list: &[At<String>]| list.iter().map(|text| text.get().clone()).collect();
+    let input = |group: &mut Group| GroupInput {
+        name: group.name.clone(),
+        hosts: texts(&group.hosts),
+        networks: texts(&group.networks),
+        members: std::mem::take(&mut group.members),
+    };
+    HostGroups::compile(groups.iter_mut().map(input).collect()).unwrap_or_else(|problems| {
+        for problem in problems {
+            let group = &groups[problem.group];
+            let list = if problem.list == "hosts" {
+                &group.hosts
+            } else {
+                &group.networks
+            };
+            report.add(&list[problem.item].at(), problem.what, problem.cure);
+        }
+        HostGroups::default()
+    })
+}
+
+fn read(path: &At<String>, folder: &Path, report: &mut Report<'_>) -> Option<(Inventory, Range<usize>)> {
+    let quoted = shown(path.get());
+    let bytes = match read_inventory(&folder.join(path.get())) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let cure = "correct the path: it is relative to the main configuration file";
+            report.add(
+                &path.at(),
+                format!("inventory `{quoted}` cannot be read: {error}"),
+                cure,
+            );
+            return None;
+        }
+    };
+    let parsed = Inventory::parse(&bytes);
+    parsed
+        .map(|inventory| (inventory, path.at()))
+        .map_err(|error| {
+            let what = format!("inventory `{quoted}`, line {}: {}", error.line, error.what);
+            report.add(&path.at(), what, error.cure);
+        })
+        .ok()
+}
+
+/// The hosts that an inventory has for a named group.
+fn members(inventory: &Inventory, name: &str, at: &Range<usize>, report: &mut Report<'_>) -> Vec<String> {
+    if let Some(members) = inventory.members(name) {
+        return members.to_vec();
+    }
+    let cure = match nearest(name, inventory.groups.iter().map(|(name, _)| name.as_str())) {
+        Some(near) => format!(
+            "did you mean `{}`? Without `name`, every group of the inventory is one",
+            shown(near)
+        ),
+        None => "name a group of the inventory, or leave out `name` to take them all".to_owned(),
+    };
+    report.add(at, format!("the inventory has no group `{}`", shown(name)), cure);
+    Vec::new()
+}
+
+/// Every group of an inventory; one that is there by name already gets the hosts.
+fn all_groups(inventory: Inventory, at: &Range<usize>, groups: &mut Vec<Group>, report: &mut Report<'_>) {
+    if inventory.groups.is_empty() {
+        report.add(
+            at,
+            "the inventory has no groups",
+            "give the [[hostgroup]] a `name`, or add a column with groups",
+        );
+    }
+    for (name, members) in inventory.groups {
+        if !is_name(&name) || name == UNATTRIBUTED {
+            let what = format!(
+                "group `{}` of the inventory cannot be the name of a hostgroup",
+                shown(&name)
+            );
+            report.add(at, what, NAME_CURE);
+        }
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.members.extend(members),
+            None => groups.push(Group {
+                name,
+                members,
+                ..Group::default()
+            }),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The configuration as everything else sees it: typed, compiled, complete.
+
+use std::path::{Path, PathBuf};
+
+use crate::normalise::redact::LocalParts;
+use crate::normalise::rules::{HostGroups, ServiceRules};
+
+use super::alerts::{self, Alert};
+use super::attribution;
+use super::errors::Report;
+use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
+use super::shape::Incomplete;
+use super::sources::{self, Source};
+use super::store::{self, Store};
+
+/// Everything that can be configured.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// The files that it was read from; empty without a configuration.
+    pub files: Vec<PathBuf>,
+    /// Where events are kept.
+    pub store: Store,
+    /// What is kept of addresses.
+    pub privacy: Privacy,
+    /// Logs, in file order.
+    pub sources: Vec<Source>,
+    /// How services are known.
+    pub services: ServiceRules,
+    /// Named sets of hosts.
+    pub hostgroups: HostGroups,
+    /// Detection.
+    pub detect: Detect,
+    /// Where alarms go.
+    pub alerts: Vec<Alert>,
+}
+
+/// What is kept of addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Privacy {
+    /// What becomes of the part before the `@`.
+    pub local_parts: LocalParts,
+    /// The key, if it is to lie outside the store; see [`Config::key_path`].
+    pub key_file: Option<PathBuf>,
+}
+
+/// Detection of outages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detect {
+    /// The budget of false alarms.
+    pub false_alarms_per_service_per_90_days: f64,
+}
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self {
+            false_alarms_per_service_per_90_days: 1.0,
+        }
+    }
+}
+
+impl Config {
+    /// The first source that a file belongs to.
+    #[must_use]
+    pub fn source_of(&self, path: &Path) -> Option<&Source> {
+        self.sources.iter().find(|source| source.matches(path))
+    }
+
+    /// Where the key of the pseudonyms lies: with the data that it belongs to, unless configured.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.privacy
+            .key_file
+            .clone()
+            .unwrap_or_else(|| self.store.folder.join("key"))
+    }
+}
+
+/// Checks what no schema can say.
+pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, report: &mut Report<'_>) -> Config {
+    Config {
+        files: Vec::new(),
+        store: store::check(&raw.store, folder, report),
+        privacy: privacy(raw.privacy, folder, report),
+        sources: sources::check(raw.source, folder, incomplete, report),
+        services: attribution::services(raw.service, incomplete, report),
+        hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
+        detect: Detect {
+            false_alarms_per_service_per_90_days: raw.detect.false_alarms_per_service_per_90_days.unwrap_or(1.0),
+        },
+        alerts: raw
+            .alert
+            .into_iter()
+            .filter_map(|raw| alerts::check(raw, incomplete, report))
+            .collect(),
+    }
+}
+
+fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
+    let local_parts = match raw.local_parts {
+        None | Some(RawLocalParts::Hash) => LocalParts::Hash,
+        Some(RawLocalParts::Keep) => LocalParts::Keep,
+        Some(RawLocalParts::Drop) => LocalParts::Drop,
+    };
+    let key_file = raw.key_file.map(|path| {
+        if path.get().trim().is_empty() {
+            report.add(
+                &path.at(),
+                "`key_file` is empty",
+                "leave it out: a key is made inside the store",
+            );
+        }
+        base.join(path.get())
+    });
+    Privacy { local_parts, key_file }
+}
+
+/// Names that are safe in a terminal, a page, a query, a file name and a label.
+pub(super) fn is_name(name: &str) -> bool {
+    safe(name) && name.len() <= 64
+}
+
+/// The same for hosts, which may be longer.
+pub(super) fn is_host_name(name: &str) -> bool {
+    safe(name) && name.len() <= 253 && !name.contains("..") && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn safe(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}

@@ -1,0 +1,74 @@
+//! Configuration: `mailpulse.toml` and the files of `conf.d/` beside it, checked as a whole.
+//!
+//! ```text
+//! files ─▶ text (one address space) ─▶ merge (one tree) ─▶ shape (keys, types) ─▶ raw (serde) ─▶ checked
+//! ```
+//!
+//! Nothing after start-up sees anything but [`Config`]. Every step reports all that it finds and goes on with the rest,
+//! so that one run shows every mistake with its file, line and cure. The one truth on keys, types and ranges are the
+//! structs in `raw`: the JSON schema made of them is what `shape` checks by, and what `mailpulse` prints.
+
+mod alerts;
+mod attribution;
+mod checked;
+mod discover;
+mod errors;
+mod init;
+mod key;
+mod merge;
+mod path_template;
+mod raw;
+mod schema;
+mod shape;
+mod sources;
+mod store;
+mod text;
+mod zone;
+
+use std::path::{Path, PathBuf};
+
+pub use alerts::Alert;
+pub use checked::{Config, Detect, Privacy};
+pub use discover::{Finding, this_host};
+pub use errors::ConfigError;
+pub use init::{Proposal, propose};
+pub use key::load_or_create_key;
+pub use schema::json_schema;
+pub use sources::{HostOf, PathGlob, Source, SourceKind};
+pub use store::Store;
+pub use zone::parse_timezone;
+
+/// Where the configuration lies when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/mailpulse/mailpulse.toml";
+
+impl Config {
+    /// Reads the file and `conf.d/*.toml` beside it, in the order of their names. Relative paths in any of them start
+    /// at the folder of the main file.
+    ///
+    /// # Errors
+    /// All that is wrong, in the order of files and lines.
+    pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
+        let (texts, errors) = text::Texts::read(path);
+        let mut report = errors::Report::new(&texts, errors);
+        let tree = merge::parse(&texts, &mut report);
+        let (raw, incomplete) = shape::read(tree, &mut report);
+        let folder = std::path::absolute(path)
+            .ok()
+            .and_then(|path| path.parent().map(Path::to_owned));
+        let folder = folder.unwrap_or_else(|| PathBuf::from("/"));
+        let config = checked::check(raw, &folder, &incomplete, &mut report);
+        report.finish(Self {
+            files: texts.paths(),
+            ..config
+        })
+    }
+
+    /// The configuration of a machine without one: defaults, no source, no rule.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

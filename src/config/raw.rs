@@ -1,0 +1,241 @@
+//! The configuration as written: what serde reads, and what the JSON schema is made of.
+//!
+//! Documentation here is the documentation of the schema. Ranges and required keys stand here and nowhere else.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A value that knows where it stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct At<T>(toml::Spanned<T>);
+
+impl<T> At<T> {
+    /// Where the value stands.
+    pub(super) fn at(&self) -> Range<usize> {
+        self.0.span()
+    }
+
+    /// The value.
+    pub(super) fn get(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    /// The value alone.
+    pub(super) fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// Configuration of mailpulse: mailpulse.toml, and the files of conf.d beside it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(title = "mailpulse.toml")]
+pub(super) struct RawConfig {
+    /// Where events are kept, and the limits of memory and disk.
+    pub store: RawStore,
+    /// What is kept of addresses.
+    pub privacy: RawPrivacy,
+    /// A log to read; may be given many times.
+    pub source: Vec<At<RawSource>>,
+    /// A service and how its mail is known; the first that matches wins.
+    pub service: Vec<At<RawService>>,
+    /// A named set of sending hosts; the first that matches wins.
+    pub hostgroup: Vec<At<RawHostGroup>>,
+    /// Detection of outages.
+    pub detect: RawDetect,
+    /// Where alarms go.
+    pub alert: Vec<At<RawAlert>>,
+}
+
+/// Where events are kept, and the limits of memory and disk.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    /// Folder of the embedded store: file:///var/lib/mailpulse, or a path relative to this file.
+    pub url: Option<At<String>>,
+    /// A ClickHouse to which every segment is sent too. Not supported by this version yet.
+    pub ship: Option<At<String>>,
+    /// Days to keep events; default 90.
+    #[schemars(range(min = 1, max = 36500))]
+    pub retain_days: Option<u32>,
+    /// Rows of one segment; default 250000. ClickHouse drops duplicates only of blocks below 500000.
+    #[schemars(range(min = 1000, max = 500000))]
+    pub segment_rows_max: Option<u32>,
+    /// Size of one segment before compression, in MiB; default 48.
+    #[schemars(range(min = 1, max = 1024))]
+    pub segment_mib_max: Option<u32>,
+    /// Messages in a host's queue that are held in memory; default 200000. Further ones stay in the store.
+    #[schemars(range(min = 1000, max = 100000000))]
+    pub open_messages_max: Option<u32>,
+    /// Different services, derived ones included; default 1000. Further ones are counted as unattributed.
+    #[schemars(range(min = 10, max = 100000))]
+    pub services_max: Option<u32>,
+}
+
+/// What is kept of addresses.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPrivacy {
+    /// What becomes of the part before the @; default hash.
+    pub local_parts: Option<RawLocalParts>,
+    /// The key of the hash; default: made on first use inside the store.
+    pub key_file: Option<At<String>>,
+}
+
+/// What becomes of local parts.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawLocalParts {
+    /// Replaced by a keyed hash: equal addresses stay equal.
+    Hash,
+    /// Kept as they are.
+    Keep,
+    /// Left out.
+    Drop,
+}
+
+/// A log to read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSource {
+    /// What writes the log.
+    #[schemars(required)]
+    pub kind: Option<At<RawSourceKind>>,
+    /// Globs of files, rotated and compressed ones included; relative to this file. Default: made of host_from.
+    pub paths: Option<Vec<At<String>>>,
+    /// Whose log it is; default: this host.
+    pub host: Option<At<String>>,
+    /// Takes the host from the path: /srv/logs/{host}/mainlog*
+    pub host_from: Option<At<String>>,
+    /// Zone of the timestamps: an IANA name, or a fixed offset such as +02:00; default UTC.
+    pub timezone: Option<At<String>>,
+}
+
+/// What writes a log. This version reads exim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawSourceKind {
+    Exim,
+    Postfix,
+    Gerrit,
+    Phabricator,
+    Hue,
+    Oozie,
+    Sentry,
+    Slimapp,
+    Dumps,
+    Json,
+    Pattern,
+}
+
+/// A service and how its mail is known.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawService {
+    /// Name of the service.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Any of these suffices.
+    #[serde(rename = "match")]
+    #[schemars(required)]
+    pub matches: Option<Vec<At<RawMatch>>>,
+}
+
+/// All keys of one entry must hold. Texts may be globs, and upper or lower case does not matter.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMatch {
+    /// The whole envelope sender; <> for bounces.
+    pub sender: Option<At<String>>,
+    /// The sender's domain.
+    pub sender_domain: Option<At<String>>,
+    /// Host name of the client.
+    pub client: Option<At<String>>,
+    /// Address or network of the client.
+    pub client_ip: Option<At<String>>,
+    /// Network of the client.
+    pub network: Option<At<String>>,
+    /// Local user.
+    pub user: Option<At<String>>,
+    /// Authenticated id.
+    pub auth: Option<At<String>>,
+    /// Router of the delivery.
+    pub router: Option<At<String>>,
+    /// Transport of the delivery.
+    pub transport: Option<At<String>>,
+    /// Host in the Message-ID.
+    pub message_id_host: Option<At<String>>,
+    /// Host whose log it is.
+    pub host: Option<At<String>>,
+}
+
+/// A named set of sending hosts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHostGroup {
+    /// Name of the group; without a name, every group of the inventory is one.
+    pub name: Option<At<String>>,
+    /// Names of hosts, globs or addresses.
+    #[serde(default)]
+    pub hosts: Vec<At<String>>,
+    /// Networks.
+    #[serde(default)]
+    pub networks: Vec<At<String>>,
+    /// File of ansible-inventory --list, or CSV of host,group.
+    pub inventory: Option<At<String>>,
+}
+
+/// Detection of outages.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDetect {
+    /// The budget of false alarms by which detection calibrates itself; default 1.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub false_alarms_per_service_per_90_days: Option<f64>,
+}
+
+/// Where alarms go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlert {
+    /// How the alarm goes out.
+    #[schemars(required)]
+    pub kind: Option<At<RawAlertKind>>,
+    /// Address of the Alertmanager or the webhook.
+    pub url: Option<At<String>>,
+    /// Program and arguments, for exec.
+    pub command: Option<Vec<At<String>>>,
+}
+
+/// How an alarm goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawAlertKind {
+    /// Prometheus Alertmanager.
+    Alertmanager,
+    /// An HTTP POST.
+    Webhook,
+    /// A program.
+    Exec,
+    /// Lines on standard output.
+    Stdout,
+    /// Refused: mail is what is broken.
+    Mail,
+}

@@ -1,0 +1,253 @@
+//! Sources: which files, of what kind, whose, in which time zone.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+use jiff::tz::TimeZone;
+
+use super::checked::is_host_name;
+use super::errors::{Report, shown};
+use super::path_template::PathTemplate;
+use super::raw::{At, RawSource, RawSourceKind};
+use super::shape::Incomplete;
+use super::zone::parse_timezone;
+
+/// What writes a log, as far as this version reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// The Exim main log.
+    Exim,
+}
+
+/// Whose log a file is.
+#[derive(Debug, Clone)]
+pub enum HostOf {
+    /// This machine's.
+    This,
+    /// That of a named host.
+    Named(String),
+    /// Read from the path; see [`Source::host_in`].
+    Path,
+}
+
+/// A glob over absolute paths.
+#[derive(Debug, Clone)]
+pub struct PathGlob {
+    text: String,
+    pattern: Pattern,
+}
+
+/// One `[[source]]`.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What writes the log.
+    pub kind: SourceKind,
+    /// Its files.
+    pub paths: Vec<PathGlob>,
+    /// Whose it is.
+    pub host: HostOf,
+    /// Zone of its timestamps.
+    pub timezone: TimeZone,
+    template: Option<PathTemplate>,
+}
+
+pub(super) const GLOB_CURE: &str = "globs of paths know `*`, `?`, `[0-9]`, and `**` as a whole folder";
+
+impl PathGlob {
+    /// The glob as text, for the crate `glob`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the path is one of these files. It need not exist; `..` in it is resolved as text.
+    #[must_use]
+    pub fn matches(&self, path: &Path) -> bool {
+        let options = MatchOptions {
+            require_literal_separator: true,
+            ..MatchOptions::default()
+        };
+        self.pattern.matches_path_with(&plain(path), options)
+    }
+}
+
+impl Source {
+    /// Whether a file belongs to this source.
+    #[must_use]
+    pub fn matches(&self, path: &Path) -> bool {
+        self.paths.iter().any(|glob| glob.matches(path))
+    }
+
+    /// The host in the path of a file, with `host_from`.
+    #[must_use]
+    pub fn host_in(&self, path: &Path) -> Option<String> {
+        let path = plain(path);
+        self.template.as_ref()?.host(path.to_str()?).map(str::to_owned)
+    }
+}
+
+/// The path as absolute text without `.` and `..`. Links are not followed: a glob is text too.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .components()
+    {
+        match component {
+            Component::ParentDir => _ = plain.pop(),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// Checks all sources.
+pub(super) fn check(
+    raw: Vec<At<RawSource>>,
+    folder: &Path,
+    incomplete: &Incomplete,
+    report: &mut Report<'_>,
+) -> Vec<Source> {
+    let mut checker = Checker {
+        folder,
+        report,
+        known: HashMap::new(),
+    };
+    let mut sources = Vec::new();
+    for source in raw {
+        let at = source.at();
+        let complete = !incomplete.contains(&at.start);
+        let source = source.into_inner();
+        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete {
+            checker.report.add(
+                &at,
+                "[[source]] has no `paths`",
+                "add `paths = [\"/var/log/exim4/mainlog*\"]`",
+            );
+        }
+        sources.extend(checker.source(source));
+    }
+    sources
+}
+
+struct Checker<'c, 'r> {
+    folder: &'c Path,
+    report: &'c mut Report<'r>,
+    /// Globs seen, and where.
+    known: HashMap<String, String>,
+}
+
+impl Checker<'_, '_> {
+    fn source(&mut self, raw: RawSource) -> Option<Source> {
+        if let Some(kind) = &raw.kind
+            && *kind.get() != RawSourceKind::Exim
+        {
+            let name = format!("{:?}", kind.get()).to_lowercase();
+            let what = format!("`kind = \"{name}\"` is not supported by this version yet");
+            self.report
+                .add(&kind.at(), what, "remove this [[source]]: this version reads exim");
+        }
+        let written: Vec<_> = raw.paths.unwrap_or_default();
+        let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
+        let mut template = None;
+        if let Some(from) = &raw.host_from {
+            if let Some(host) = &raw.host {
+                let what = "both `host` and `host_from` are given";
+                self.report
+                    .add(&host.at(), what, "keep `host` for one host, `host_from` for many");
+            }
+            let text = self.absolute(from.get());
+            match PathTemplate::compile(&text) {
+                Ok(compiled) => {
+                    let glob = PathTemplate::as_glob(&text);
+                    if written.is_empty()
+                        && let Ok(pattern) = Pattern::new(&glob)
+                    {
+                        paths.push(PathGlob { text: glob, pattern });
+                    }
+                    template = Some(compiled);
+                }
+                Err((what, cure)) => {
+                    self.report.add(
+                        &from.at(),
+                        format!("`host_from = \"{}\"` {what}", shown(from.get())),
+                        cure,
+                    );
+                }
+            }
+        }
+        let host = match (raw.host, &template) {
+            (Some(host), _) => self.host(&host).map(HostOf::Named),
+            (None, Some(_)) => Some(HostOf::Path),
+            (None, None) => Some(HostOf::This),
+        };
+        let timezone = raw.timezone.map_or(Some(TimeZone::UTC), |zone| self.timezone(&zone));
+        Some(Source {
+            kind: SourceKind::Exim,
+            paths,
+            host: host?,
+            timezone: timezone?,
+            template,
+        })
+    }
+
+    fn glob(&mut self, path: &At<String>) -> Option<PathGlob> {
+        let quoted = shown(path.get());
+        let wrong = match path.get() {
+            text if text.trim().is_empty() => Some(("names no file", "write a path or a glob of paths".to_owned())),
+            text if text.contains("{host}") => Some(("holds `{host}`", format!("write `host_from = \"{quoted}\"`"))),
+            text if text.contains(['{', '}']) => Some((
+                "holds braces, which globs of paths do not know",
+                "write one path for each".to_owned(),
+            )),
+            _ => None,
+        };
+        let text = self.absolute(path.get());
+        let pattern = match (wrong, Pattern::new(&text)) {
+            (None, Ok(pattern)) => pattern,
+            (None, Err(error)) => {
+                self.report
+                    .add(&path.at(), format!("`{quoted}` is no glob: {}", error.msg), GLOB_CURE);
+                return None;
+            }
+            (Some((what, cure)), _) => {
+                self.report.add(&path.at(), format!("`{quoted}` {what}"), cure);
+                return None;
+            }
+        };
+        let place = self.report.place(&path.at());
+        if let Some(first) = self.known.insert(text.clone(), place) {
+            let what = format!("`{quoted}` stands at {first} already");
+            self.report
+                .add(&path.at(), what, "remove one: a file belongs to one source");
+        }
+        Some(PathGlob { text, pattern })
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        plain(&self.folder.join(path)).to_string_lossy().into_owned()
+    }
+
+    fn host(&mut self, host: &At<String>) -> Option<String> {
+        if is_host_name(host.get()) {
+            return Some(host.get().clone());
+        }
+        let what = format!("`host = \"{}\"` is no host name", shown(host.get()));
+        self.report.add(
+            &host.at(),
+            what,
+            "write letters, digits, `-`, `_` and dots, at most 253 of them",
+        );
+        None
+    }
+
+    fn timezone(&mut self, zone: &At<String>) -> Option<TimeZone> {
+        parse_timezone(zone.get())
+            .map_err(|cure| {
+                let what = format!("unknown `timezone = \"{}\"`", shown(zone.get()));
+                self.report.add(&zone.at(), what, cure);
+            })
+            .ok()
+    }
+}

@@ -1,0 +1,102 @@
+//! `[store]`: where events are kept, and the limits of memory and disk.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::errors::{Report, shown};
+use super::raw::RawStore;
+
+/// Where events are kept, and the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Folder of the embedded store.
+    pub folder: PathBuf,
+    /// Days to keep events.
+    pub retain_days: u32,
+    /// Rows of a segment.
+    pub segment_rows_max: usize,
+    /// Size of a segment before compression.
+    pub segment_bytes_max: usize,
+    /// Messages in a host's queue that are held in memory; further ones stay in the store.
+    pub open_messages_max: usize,
+    /// Different services; further ones are unattributed.
+    pub services_max: usize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::checked(&RawStore::default(), default_folder())
+    }
+}
+
+impl Store {
+    fn checked(raw: &RawStore, folder: PathBuf) -> Self {
+        let mib = |value: Option<u32>, default: u64| value.map_or(default, u64::from) << 20;
+        let count = |value: Option<u32>, default: usize| value.map_or(default, |value| value as usize);
+        Self {
+            folder,
+            retain_days: raw.retain_days.unwrap_or(90),
+            segment_rows_max: count(raw.segment_rows_max, 250_000),
+            segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,
+            open_messages_max: count(raw.open_messages_max, 200_000),
+            services_max: count(raw.services_max, 1000),
+        }
+    }
+
+    /// The folder that a URL of `--store` or of the configuration names; a plain path is relative to `base`.
+    ///
+    /// # Errors
+    /// What is wrong, and the cure.
+    pub fn folder_of(url: &str, base: &Path) -> Result<PathBuf, (String, String)> {
+        let quoted = shown(url);
+        let example = || "write `file:///var/lib/mailpulse`, or a path".to_owned();
+        match url.split_once(':') {
+            _ if url.trim().is_empty() => Err(("the store has no place".to_owned(), example())),
+            Some(("file", path)) => match path.strip_prefix("//").unwrap_or(path) {
+                path if path.contains('%') => Err((
+                    format!("`{quoted}` holds `%`"),
+                    "write the path alone, without `file://`".to_owned(),
+                )),
+                path if path.starts_with('/') => Ok(PathBuf::from(path)),
+                _ => Err((
+                    format!("`{quoted}` has no absolute path"),
+                    "write three slashes: `file:///…`".to_owned(),
+                )),
+            },
+            Some((scheme, rest)) if rest.starts_with("//") => {
+                let what = format!("a store at `{}:` is not supported by this version yet", shown(scheme));
+                Err((what, example()))
+            }
+            _ => Ok(base.join(url)),
+        }
+    }
+}
+
+/// The system's folder for root and wherever it exists; else the user's, so that trying it out needs no root.
+fn default_folder() -> PathBuf {
+    let system = PathBuf::from("/var/lib/mailpulse");
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if root || system.exists() {
+        return system;
+    }
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or_else(home).map_or(system, |state| state.join("mailpulse"))
+}
+
+/// Checks the section; `base` is what a relative path starts at.
+pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> Store {
+    if let Some(ship) = &raw.ship {
+        let cure = "remove it: this version keeps events in the embedded store";
+        report.add(&ship.at(), "`ship` is not supported by this version yet", cure);
+    }
+    let folder = raw.url.as_ref().map(|url| {
+        Store::folder_of(url.get(), base).unwrap_or_else(|(what, cure)| {
+            report.add(&url.at(), what, cure);
+            PathBuf::new()
+        })
+    });
+    Store::checked(raw, folder.unwrap_or_else(default_folder))
+}

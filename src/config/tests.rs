@@ -1,0 +1,303 @@
+//! Loading of whole configurations, and the table of bad ones.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::normalise::redact::LocalParts;
+use crate::normalise::rules::Facts;
+
+#[path = "tests_bad.rs"]
+mod bad;
+
+/// Writes files into a new folder and loads `mailpulse.toml` of it.
+fn load(files: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let prefix = format!("{}/", folder.path().display());
+    Config::load(&folder.path().join("mailpulse.toml")).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| error.to_string().replace(&prefix, ""))
+            .collect()
+    })
+}
+
+fn errors_of(files: &[(&str, &str)]) -> Vec<String> {
+    load(files).err().unwrap_or_default()
+}
+
+#[test]
+fn every_mistake_has_its_message() {
+    for (text, expected) in bad::BAD {
+        let got = errors_of(&[("mailpulse.toml", text)]);
+        assert_eq!(got, *expected, "\nfor:\n{text}");
+    }
+}
+
+#[test]
+fn the_example_loads_and_names_the_services() {
+    let config = Config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wikimedia.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert_eq!(config.sources.len(), 2);
+    let service = |sender: &str, client: &str| {
+        let facts = Facts {
+            sender: sender.as_bytes(),
+            client_name: Some(client.as_bytes()),
+            ..Facts::default()
+        };
+        config
+            .services
+            .find(&facts)
+            .map(|found| config.services.name(found.service))
+    };
+    for (sender, client, name, group) in [
+        ("gerrit@wikimedia.org", "cobalt.wikimedia.org", "gerrit", Some("gerrit")),
+        (
+            "no-reply@phabricator.wikimedia.org",
+            "phab1001.eqiad.wmnet",
+            "phabricator",
+            Some("phab"),
+        ),
+        ("root@hue1001.eqiad.wmnet", "thorium.eqiad.wmnet", "hue", Some("hadoop")),
+        (
+            "oozie@an-coord1001.eqiad.wmnet",
+            "an-coord1001.eqiad.wmnet",
+            "oozie",
+            Some("hadoop"),
+        ),
+        (
+            "grants@wikimedia.org",
+            "krypton.eqiad.wmnet",
+            "iegreview",
+            Some("webapps"),
+        ),
+        (
+            "scholarships@wikimedia.org",
+            "krypton.eqiad.wmnet",
+            "wikimania_scholarships",
+            Some("webapps"),
+        ),
+        (
+            "sentry@wikimedia.org",
+            "sentry1001.eqiad.wmnet",
+            "sentry",
+            Some("webapps"),
+        ),
+        (
+            "ops-dumps@wikimedia.org",
+            "snapshot1008.eqiad.wmnet",
+            "snapshot",
+            Some("snapshot"),
+        ),
+        ("wiki@wikimedia.org", "mw1299.eqiad.wmnet", "mediawiki", Some("mw")),
+    ] {
+        assert_eq!(service(sender, client), Some(name), "{sender}");
+        assert_eq!(config.hostgroups.find(Some(client.as_bytes()), None), group, "{client}");
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_configuration() {
+    let config = load(&[("mailpulse.toml", "")]).unwrap();
+    assert!(config.services.is_empty() && config.hostgroups.is_empty() && config.sources.is_empty());
+    assert_eq!(config.store, Config::empty().store);
+    assert_eq!(
+        (config.store.retain_days, config.privacy.local_parts),
+        (90, LocalParts::Hash)
+    );
+    assert_eq!(config.key_path(), config.store.folder.join("key"));
+}
+
+#[test]
+fn further_files_append_and_do_not_contradict() {
+    let service = |name: &str| format!("[[service]]\nname = \"{name}\"\nmatch = [{{ sender = \"{name}@*\" }}]\n");
+    let files = [
+        (
+            "mailpulse.toml",
+            format!("[store]\nretain_days = 90\n{}", service("main")),
+        ),
+        ("conf.d/20-b.toml", service("b")),
+        (
+            "conf.d/10-a.toml",
+            format!("[store]\nretain_days = 90\nurl = \"here\"\n{}", service("a")),
+        ),
+        ("conf.d/.10-a.toml.swp", "junk".to_owned()),
+        ("conf.d/30.toml~", "junk".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let config = load(&files).unwrap();
+    assert_eq!(config.services.names().collect::<Vec<_>>(), ["main", "a", "b"]);
+    assert!(config.store.folder.is_absolute() && config.store.folder.ends_with("here"));
+    assert!(!config.store.folder.to_string_lossy().contains("conf.d"));
+    assert_eq!(config.files.len(), 3);
+
+    let contradiction = [
+        ("mailpulse.toml", "[store]\nretain_days = 90\nurl = \"a\"\n"),
+        (
+            "conf.d/a.toml",
+            "# comment\n[store]\nretain_days = 30\nurl = \"a\"\n[[service]]\nname = 3\n",
+        ),
+        ("conf.d/b.toml", "service = 3\n"),
+    ];
+    assert_eq!(
+        errors_of(&contradiction),
+        [
+            "conf.d/a.toml:3:1: `store.retain_days` is 30 here, and 90 at mailpulse.toml:2; remove one of the two",
+            "conf.d/a.toml:5:1: [[service]] has no `match`; add `match = …`",
+            "conf.d/a.toml:6:8: `name` is a whole number, where a text is needed; put it in quotes",
+            "conf.d/b.toml:1:1: `service` is 3 here, and a list at conf.d/a.toml:5; remove one of the two",
+        ]
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailpulse.toml");
+    let errors = |path: &Path| -> Vec<String> {
+        let errors = Config::load(path).unwrap_err();
+        errors
+            .iter()
+            .map(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+            .collect()
+    };
+    assert_eq!(
+        errors(&path),
+        [
+            "mailpulse.toml: cannot be read: No such file or directory (os error 2); write one with `mailpulse init`, \
+          or name another with `--config`"
+        ]
+    );
+    fs::write(&path, b"[store]\nurl = \"\xff\"\n").unwrap();
+    assert_eq!(
+        errors(&path),
+        ["mailpulse.toml: cannot be read: line 2 is not UTF-8; save it as UTF-8"]
+    );
+    let device = Config::load(Path::new("/dev/zero")).unwrap_err();
+    assert!(device[0].what.contains("larger than 16 MiB"), "{device:?}");
+}
+
+#[test]
+fn sources_know_their_files_and_hosts() {
+    let text = "[[source]]\nkind = \"exim\"\npaths = [\"/var/log/exim4/mainlog*\"]\n\
+                [[source]]\nkind = \"exim\"\nhost_from = \"/srv/logs/{host}/mainlog*\"\ntimezone = \"-03:30\"\n\
+                [[source]]\nkind = \"exim\"\npaths = [\"logs/../old/**/main*\"]\nhost = \"mx2001\"\n";
+    let config = load(&[("mailpulse.toml", text)]).unwrap();
+    let source = |path: &str| config.source_of(Path::new(path));
+    let this = source("/var/log/exim4/mainlog.2.gz").unwrap();
+    assert!(matches!(this.host, HostOf::This) && this.timezone == jiff::tz::TimeZone::UTC);
+    assert!(source("/var/log/exim4/old/mainlog").is_none());
+    let many = source("/srv/./x/../logs/mx1001/mainlog.1").unwrap();
+    assert!(matches!(many.host, HostOf::Path));
+    assert_eq!(
+        many.host_in(Path::new("/srv/logs/mx1001/mainlog.1")).as_deref(),
+        Some("mx1001")
+    );
+    assert_eq!(many.paths[0].as_str(), "/srv/logs/*/mainlog*");
+    let folder = config.files[0].parent().unwrap();
+    assert!(config.source_of(&folder.join("old/2018/mainlog")).is_some());
+    assert!(config.source_of(&folder.join("logs/mainlog")).is_none());
+}
+
+#[test]
+fn inventories_give_members_to_groups() {
+    let csv = "host,group\nphab1001.x.org,phab\nmw1.x.org,mw\n10.0.0.7,mw\n";
+    let named = "[[hostgroup]]\nname = \"phab\"\nhosts = [\"p*\"]\ninventory = \"hosts.csv\"\n";
+    let all = "[[hostgroup]]\ninventory = \"hosts.csv\"\n";
+    let config = load(&[("mailpulse.toml", &format!("{named}{all}")), ("hosts.csv", csv)]).unwrap();
+    assert_eq!(config.hostgroups.names().collect::<Vec<_>>(), ["phab", "mw"]);
+    assert_eq!(config.hostgroups.find(Some(b"PHAB1001.x.org"), None), Some("phab"));
+    assert_eq!(config.hostgroups.find(None, "10.0.0.7".parse().ok()), Some("mw"));
+    let wrong = named.replace("\"phab\"", "\"phap\"");
+    assert_eq!(
+        errors_of(&[("mailpulse.toml", &wrong), ("hosts.csv", csv)]),
+        [
+            "mailpulse.toml:4:13: the inventory has no group `phap`; did you mean `phab`? Without `name`, every group of \
+          the inventory is one"
+        ]
+    );
+    assert_eq!(
+        errors_of(&[("mailpulse.toml", all), ("hosts.csv", "a,b c\nd e,f\n")]),
+        [
+            "mailpulse.toml:2:13: inventory `hosts.csv`, line 2: `d e` is no host name; write lines of `host,group`, \
+          separated by a comma"
+        ]
+    );
+}
+
+#[test]
+fn the_schema_knows_every_key_and_no_null() {
+    let schema = json_schema();
+    let parsed: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert!(!schema.contains("null") && !schema.contains("$ref"), "{schema}");
+    assert_eq!(
+        parsed["properties"]["source"]["items"]["required"],
+        serde_json::json!(["kind"])
+    );
+    assert_eq!(parsed["properties"]["store"]["additionalProperties"], false);
+}
+
+#[test]
+fn the_shape_that_the_interface_shows() {
+    let text = r#"
+        [store]
+        url = "file:///var/lib/mailpulse"
+        retain_days = 90
+        [privacy]
+        local_parts = "hash"
+        key_file = "/etc/mailpulse/key"
+        [[source]]
+        kind = "exim"
+        paths = ["/var/log/exim4/mainlog*"]
+        host = "mx1001"
+        timezone = "UTC"
+        [[service]]
+        name = "gerrit"
+        match = [{ sender = "gerrit@wikimedia.org" }, { client = "gerrit*.wikimedia.org" }]
+        [[hostgroup]]
+        name = "phab"
+        hosts = ["phab[0-9]*.*.wmnet"]
+        networks = ["10.64.32.0/24"]
+        [detect]
+        false_alarms_per_service_per_90_days = 1
+        [[alert]]
+        kind = "alertmanager"
+        url = "http://127.0.0.1:9093"
+    "#;
+    let config = load(&[("mailpulse.toml", text)]).unwrap();
+    assert_eq!(config.store.folder, Path::new("/var/lib/mailpulse"));
+    assert_eq!(config.key_path(), Path::new("/etc/mailpulse/key"));
+    assert_eq!(config.alerts, [Alert::Alertmanager("http://127.0.0.1:9093".to_owned())]);
+    assert_eq!(config.detect.false_alarms_per_service_per_90_days, 1.0);
+}
+
+#[test]
+fn junk_is_reported_and_never_panics() {
+    let example = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wikimedia.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailpulse.toml");
+    let mut state = 20_180_606_u64;
+    let mut below = |limit: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    for _ in 0..300 {
+        let mut text = example.clone();
+        for _ in 0..1 + below(4) {
+            let (at, length) = (below(text.len()), below(12));
+            let piece = ["\"", "]", "[[", "\u{fc}", "= 3", "{", "\n", "#", "*", ""][below(10)];
+            text.splice(at..(at + length).min(text.len()), piece.bytes());
+        }
+        fs::write(&path, &text).unwrap();
+        if let Err(errors) = Config::load(&path) {
+            assert!(!errors.is_empty() && errors.iter().all(|error| !error.to_string().contains(['\n', '\u{1b}'])));
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Bad configurations, and exactly what is said of them.
+
+/// What stands in `mailpulse.toml`, and all that is reported.
+pub(super) const BAD: &[(&str, &[&str])] = &[
+    (
+        "[[service]]\n\
+         name = \"gerrit\"\n\
+         match = [{ snder = \"gerrit@x.org\" }]\n",
+        &["mailpulse.toml:3:12: unknown key `snder`; did you mean `sender`?"],
+    ),
+    (
+        "stroe = 1\n\
+         retain_days = 3\n\
+         [sources]\n\
+         [Store]\n",
+        &[
+            "mailpulse.toml:1:1: unknown key `stroe`; did you mean `store`?",
+            "mailpulse.toml:2:1: unknown key `retain_days`; it belongs to [store]",
+            "mailpulse.toml:3:2: unknown key `sources`; did you mean `source`?",
+            "mailpulse.toml:4:2: unknown key `Store`; did you mean `store`?",
+        ],
+    ),
+    (
+        "[store]\n\
+         retain_days = \"90\"\n\
+         segment_mib_max = 0x1000\n\
+         segment_rows_max = 600_000\n\
+         url = 3\n",
+        &[
+            "mailpulse.toml:2:15: `retain_days` is a text, where a whole number is needed; write it in digits, \
+             without quotes",
+            "mailpulse.toml:3:19: `segment_mib_max` is out of range; write a number from 1 to 1024",
+            "mailpulse.toml:4:20: `segment_rows_max` is out of range; write a number from 1000 to 500000",
+            "mailpulse.toml:5:7: `url` is a whole number, where a text is needed; put it in quotes",
+        ],
+    ),
+    (
+        "[store]\n\
+         url = \"clickhouse://ch/mail\"\n\
+         ship = \"clickhouse://ch/mail\"\n",
+        &[
+            "mailpulse.toml:2:7: a store at `clickhouse:` is not supported by this version yet; write \
+             `file:///var/lib/mailpulse`, or a path",
+            "mailpulse.toml:3:8: `ship` is not supported by this version yet; remove it: this version keeps \
+             events in the embedded store",
+        ],
+    ),
+    (
+        "[store]\n\
+         url = \"file://var/lib/mailpulse\"\n",
+        &[
+            "mailpulse.toml:2:7: `file://var/lib/mailpulse` has no absolute path; write three slashes: \
+             `file:///…`",
+        ],
+    ),
+    (
+        "[store]\n\
+         url = \"file:///var/mail%20pulse\"\n",
+        &["mailpulse.toml:2:7: `file:///var/mail%20pulse` holds `%`; write the path alone, without `file://`"],
+    ),
+    (
+        "[privacy]\n\
+         local_parts = \"hsh\"\n\
+         key_file = \"\"\n",
+        &[
+            "mailpulse.toml:2:15: unknown `local_parts = \"hsh\"`; did you mean `hash`?",
+            "mailpulse.toml:3:12: `key_file` is empty; leave it out: a key is made inside the store",
+        ],
+    ),
+    (
+        "[privacy]\n\
+         local_parts = true\n",
+        &[
+            "mailpulse.toml:2:15: `local_parts` is true or false, where a text is needed; write one of: \"hash\", \
+             \"keep\", \"drop\"",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"postfix\"\n\
+         paths = [\"/var/log/mail.log*\"]\n",
+        &[
+            "mailpulse.toml:2:8: `kind = \"postfix\"` is not supported by this version yet; remove this \
+             [[source]]: this version reads exim",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exmi\"\n\
+         paths = \"/var/log/exim4/mainlog*\"\n",
+        &[
+            "mailpulse.toml:2:8: unknown `kind = \"exmi\"`; did you mean `exim`?",
+            "mailpulse.toml:3:9: `paths` is a text, where a list is needed; write `paths = \
+             [\"/var/log/exim4/mainlog*\"]`",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exim\"\n\
+         \n\
+         [[source]]\n\
+         paths = [\"a[\", \"{a,b}/mainlog\", \"/l/{host}/mainlog\", \"\", 3, \"ok\", \"./x/../ok\"]\n",
+        &[
+            "mailpulse.toml:1:1: [[source]] has no `paths`; add `paths = [\"/var/log/exim4/mainlog*\"]`",
+            "mailpulse.toml:4:1: [[source]] has no `kind`; add `kind = …`",
+            "mailpulse.toml:5:10: `a[` is no glob: invalid range pattern; globs of paths know `*`, `?`, `[0-9]`, \
+             and `**` as a whole folder",
+            "mailpulse.toml:5:16: `{a,b}/mainlog` holds braces, which globs of paths do not know; write one path \
+             for each",
+            "mailpulse.toml:5:33: `/l/{host}/mainlog` holds `{host}`; write `host_from = \"/l/{host}/mainlog\"`",
+            "mailpulse.toml:5:54: `` names no file; write a path or a glob of paths",
+            "mailpulse.toml:5:58: `paths` is a whole number, where a text is needed; put it in quotes",
+            "mailpulse.toml:5:67: `./x/../ok` stands at mailpulse.toml:5 already; remove one: a file belongs to \
+             one source",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exim\"\n\
+         paths = [\"a\"]\n\
+         host = \"mx 1\"\n\
+         timezone = \"Europe/Berln\"\n",
+        &[
+            "mailpulse.toml:4:8: `host = \"mx 1\"` is no host name; write letters, digits, `-`, `_` and dots, at \
+             most 253 of them",
+            "mailpulse.toml:5:12: unknown `timezone = \"Europe/Berln\"`; did you mean `Europe/Berlin`?",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exim\"\n\
+         paths = [\"a\"]\n\
+         host = \"mx1\"\n\
+         host_from = \"/srv/{host}*/mainlog\"\n\
+         timezone = \"+25:00\"\n",
+        &[
+            "mailpulse.toml:4:8: both `host` and `host_from` are given; keep `host` for one host, `host_from` for \
+             many",
+            "mailpulse.toml:5:13: `host_from = \"/srv/{host}*/mainlog\"` has a wildcard beside `{host}`, which \
+             leaves open where the name ends; put a fixed character between them: `{host}.log*`",
+            "mailpulse.toml:6:12: unknown `timezone = \"+25:00\"`; write a name such as `Europe/Berlin`, or an \
+             offset such as `+02:00`",
+        ],
+    ),
+    (
+        "[source]\n\
+         kind = \"exim\"\n",
+        &[
+            "mailpulse.toml:1:1: `source` is a table, where a list is needed; write [[source]], in double \
+             brackets",
+        ],
+    ),
+    (
+        "[[store]]\n\
+         url = \"x\"\n",
+        &["mailpulse.toml:1:1: `store` is a list, where a table is needed; write [store], in single brackets"],
+    ),
+    (
+        "[[service]]\n\
+         name = \"Gerrit\"\n\
+         match = [{ sender = \"a@b\" }]\n\
+         [[service]]\n\
+         name = \"gerrit\"\n\
+         match = [{ sender = \"gerrit\", user = \"\" }, {}]\n\
+         [[service]]\n\
+         name = \"unattributed\"\n\
+         match = []\n\
+         [[service]]\n\
+         name = \"a b\"\n\
+         [[service]]\n\
+         match = { sender = \"a@b\" }\n",
+        &[
+            "mailpulse.toml:5:8: service `gerrit` stands at mailpulse.toml:2 already; put the entries of both \
+             into one `match`",
+            "mailpulse.toml:6:21: `sender = \"gerrit\"` is no whole address; write `sender = \"gerrit@*\"`, or \
+             `sender_domain` for a domain",
+            "mailpulse.toml:6:38: `user = \"\"` is empty; leave the key out",
+            "mailpulse.toml:6:44: this entry has no condition; give it at least one key: an empty entry would \
+             match every mail",
+            "mailpulse.toml:8:8: `unattributed` is reserved for what no service names; take another name",
+            "mailpulse.toml:8:8: service `unattributed` has an empty `match`; add an entry: `match = [{ sender = \
+             \"…\" }]`",
+            "mailpulse.toml:10:1: [[service]] has no `match`; add `match = …`",
+            "mailpulse.toml:11:8: `a b` cannot be the name of a service; write letters, digits, `-`, `_` and \
+             dots, beginning with a letter or digit, at most 64 of them",
+            "mailpulse.toml:12:1: [[service]] has no `name`; add `name = …`",
+            "mailpulse.toml:13:9: `match` is a table, where a list is needed; write `match = [{ … }]`",
+        ],
+    ),
+    (
+        "[[service]]\n\
+         name = \"x\"\n\
+         match = [{ client = \"10.0.0.1\" }, { network = \"10.0.0.1/8\" }, { client = \"phab[0-9\" }]\n",
+        &[
+            "mailpulse.toml:3:21: `client = \"10.0.0.1\"` is no host name; write `client_ip = \"10.0.0.1\"`",
+            "mailpulse.toml:3:47: `10.0.0.1/8` has bits set beyond its prefix length; write `10.0.0.0/8`, or \
+             `10.0.0.1` for the one host",
+            "mailpulse.toml:3:74: `client = \"phab[0-9\"` is no glob: unclosed character class; missing ']'; \
+             globs know `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself",
+        ],
+    ),
+    (
+        "[[hostgroup]]\n\
+         name = \"a\"\n\
+         [[hostgroup]]\n\
+         hosts = [\"x\"]\n\
+         [[hostgroup]]\n\
+         name = \"b\"\n\
+         hosts = [\"10.0.0.0/8\"]\n\
+         networks = [\"10.0.0.0/40\"]\n\
+         inventory = \"none.json\"\n\
+         [[hostgroup]]\n\
+         name = \"unattributed\"\n\
+         hosts = [\"*\"]\n",
+        &[
+            "mailpulse.toml:1:1: hostgroup `a` has no hosts; add `hosts`, `networks` or `inventory`",
+            "mailpulse.toml:3:1: [[hostgroup]] has no `name`; add `name = …`",
+            "mailpulse.toml:7:10: `10.0.0.0/8` is a network; move it to `networks`",
+            "mailpulse.toml:8:13: `10.0.0.0/40` is neither network nor address; write it as `10.64.32.0/24`, \
+             `2620:0:861::/48` or a single address",
+            "mailpulse.toml:9:13: inventory `none.json` cannot be read: No such file or directory (os error 2); \
+             correct the path: it is relative to the main configuration file",
+            "mailpulse.toml:11:8: `unattributed` is reserved for what no hostgroup names; take another name",
+        ],
+    ),
+    (
+        "[detect]\n\
+         false_alarms_per_service_per_90_days = 0\n\
+         [[alert]]\n\
+         kind = \"mail\"\n\
+         url = \"mailto:a@b\"\n\
+         [[alert]]\n\
+         kind = \"webhook\"\n\
+         url = \"ftp://x\"\n\
+         [[alert]]\n\
+         kind = \"exec\"\n\
+         [[alert]]\n\
+         kind = \"alertmanager\"\n\
+         [[alert]]\n\
+         kind = \"pager\"\n",
+        &[
+            "mailpulse.toml:2:40: `false_alarms_per_service_per_90_days` is out of range; write a number from \
+             0.001 to 1000.0",
+            "mailpulse.toml:4:8: an alarm cannot go by mail: mail is what is broken when it is needed; take \
+             alertmanager, webhook, exec or stdout",
+            "mailpulse.toml:8:7: `url = \"ftp://x\"` is no URL; write `http://host:port/path`",
+            "mailpulse.toml:9:1: [[alert]] of kind exec has no `command`; add `command = [\"/path/to/program\"]`",
+            "mailpulse.toml:11:1: [[alert]] has no `url`; add `url = \"http://127.0.0.1:9093\"`",
+            "mailpulse.toml:14:8: unknown `kind = \"pager\"`; known: alertmanager, webhook, exec, stdout",
+        ],
+    ),
+    (
+        "[store\n\
+         url = \"a\"\n\
+         [privacy]\n\
+         local_parts = \"hsh\"\n",
+        &[
+            "mailpulse.toml:1:7: no TOML: unclosed table, expected `]`; see https://toml.io for how it is written",
+            "mailpulse.toml:4:15: unknown `local_parts = \"hsh\"`; did you mean `hash`?",
+        ],
+    ),
+    (
+        "[store]\n\
+         url = \"a\"\n\
+         url = \"b\"\n",
+        &["mailpulse.toml:3:1: no TOML: duplicate key; see https://toml.io for how it is written"],
+    ),
+    (
+        "\"\\u001b[31m\" = 1\n",
+        &[
+            "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
+             hostgroup, detect, alert",
+        ],
+    ),
+];

@@ -1,0 +1,120 @@
+//! Curves of block characters: how a value, a zero and a gap look in a terminal cell.
+
+/// Characters for one kind of terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glyphs {
+    /// Levels 1 to 8 of a cell; level 1 in the lowest row is kept for zero.
+    levels: [char; 8],
+    /// No data.
+    pub gap: char,
+    /// The time axis: line and tick.
+    pub axis: (char, char),
+    /// Edge of the value axis.
+    pub edge: char,
+    /// Stands for what was cut.
+    pub ellipsis: &'static str,
+    /// Between two times.
+    pub dash: &'static str,
+}
+
+/// Block characters.
+pub const UNICODE: Glyphs = Glyphs {
+    levels: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+    gap: '·',
+    axis: ('─', '┴'),
+    edge: '┤',
+    ellipsis: "…",
+    dash: "–",
+};
+
+/// For terminals (and pagers, mails, tickets) that show ASCII only.
+pub const ASCII: Glyphs = Glyphs {
+    levels: ['_', '.', ':', '-', '=', '+', '*', '#'],
+    gap: '?',
+    axis: ('-', '+'),
+    edge: '|',
+    ellipsis: "...",
+    dash: "-",
+};
+
+impl Glyphs {
+    /// Zero: the line on the axis.
+    pub fn zero(&self) -> char {
+        self.levels[0]
+    }
+
+    /// A curve in `rows` rows of one character a column, uppermost row first; `top` is the value of a full column.
+    ///
+    /// Zero is level 1, whatever is more is at least level 2, and a gap fills its column.
+    pub fn curve(&self, columns: &[Option<f64>], rows: usize, top: f64) -> Vec<Vec<char>> {
+        let level = |value: f64| -> usize {
+            let full = (rows * 8) as f64;
+            if value <= 0.0 {
+                1
+            } else {
+                ((value / top * full).round().min(full) as usize).max(2)
+            }
+        };
+        let cell = |point: &Option<f64>, row_from_below: usize| match point {
+            None => self.gap,
+            Some(value) => match level(*value).saturating_sub(row_from_below * 8) {
+                0 => ' ',
+                part => self.levels[part.min(8) - 1],
+            },
+        };
+        (0..rows)
+            .rev()
+            .map(|row| columns.iter().map(|point| cell(point, row)).collect())
+            .collect()
+    }
+}
+
+/// Points on exactly `columns` columns: means where there are more points, repeated where there are fewer.
+///
+/// A column has data when at least half of its points have.
+pub fn resample(points: &[Option<f64>], columns: usize) -> Vec<Option<f64>> {
+    if points.is_empty() {
+        return vec![None; columns];
+    }
+    let column = |c: usize| {
+        let from = c * points.len() / columns;
+        let to = ((c + 1) * points.len() / columns).clamp(from + 1, points.len());
+        let known: Vec<f64> = points[from..to].iter().flatten().copied().collect();
+        let enough = !known.is_empty() && known.len() * 2 >= to - from;
+        enough.then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    (0..columns).map(column).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(glyphs: &Glyphs, points: &[Option<f64>]) -> String {
+        glyphs.curve(points, 1, 100.0)[0].iter().collect()
+    }
+
+    #[test]
+    fn gap_zero_and_little_are_three_things() {
+        let points = [None, Some(0.0), Some(0.001), Some(50.0), Some(100.0)];
+        assert_eq!(line(&UNICODE, &points), "·▁▂▄█");
+        assert_eq!(line(&ASCII, &points), "?_.-#");
+    }
+
+    #[test]
+    fn rows_stack_up() {
+        let rows = UNICODE.curve(&[None, Some(0.0), Some(75.0)], 2, 100.0);
+        assert_eq!(rows, [['·', ' ', '▄'], ['·', '▁', '█']]);
+    }
+
+    #[test]
+    fn columns_are_exact_in_both_directions() {
+        let points = [Some(1.0), Some(3.0), None, None];
+        assert_eq!(resample(&points, 2), [Some(2.0), None]);
+        assert_eq!(resample(&points[..2], 4), [Some(1.0), Some(1.0), Some(3.0), Some(3.0)]);
+        assert_eq!(resample(&[], 3), [None; 3]);
+        for columns in 0..50 {
+            assert_eq!(resample(&[Some(1.0); 7], columns).len(), columns);
+        }
+    }
+}

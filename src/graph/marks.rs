@@ -1,0 +1,166 @@
+//! Marks (alarms) as shaded vertical bands with their label above the panel.
+//!
+//! Equal labels that overlap become one band with a count: thirty services that stop with one relay are one event.
+
+use super::canvas::{Anchor, Canvas, Font};
+use super::palette::Ink;
+use super::plot::Plot;
+use super::text::{cut_px, visible, width_px};
+use crate::query::series::Mark;
+
+/// Height of a lane of labels, pixels.
+pub const LANE_PX: f64 = 14.0;
+const SIZE: f64 = 11.0;
+const LABEL_PX_MAX: f64 = 190.0;
+
+/// A mark as it is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Band {
+    /// First millisecond.
+    pub from_ms: i64,
+    /// End, exclusive; `None` while it lasts.
+    pub to_ms: Option<i64>,
+    /// Label, made visible, with the number of series if several were merged.
+    pub label: String,
+}
+
+/// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
+pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> Vec<Band> {
+    let end = |m: &Mark| m.to_ms.unwrap_or(i64::MAX).max(m.from_ms);
+    let ours = |m: &&Mark| match (&m.series, series) {
+        (Some(of), Some(panel)) => of == panel,
+        _ => true,
+    };
+    let mut inside: Vec<&Mark> = marks
+        .iter()
+        .filter(ours)
+        .filter(|m| m.from_ms < to_ms && end(m) >= from_ms)
+        .collect();
+    inside.sort_by(|a, b| (a.from_ms, &a.label, a.to_ms).cmp(&(b.from_ms, &b.label, b.to_ms)));
+    let mut merged: Vec<(Mark, Vec<&str>)> = Vec::new();
+    for mark in inside {
+        let name = mark.series.as_deref().unwrap_or("");
+        match merged
+            .iter_mut()
+            .find(|(m, _)| m.label == mark.label && mark.from_ms <= end(m))
+        {
+            Some((seen, names)) => {
+                seen.to_ms = seen.to_ms.zip(mark.to_ms).map(|(a, b)| a.max(b));
+                names.push(name);
+            }
+            None => merged.push((mark.clone(), vec![name])),
+        }
+    }
+    let band = |(mark, mut names): (Mark, Vec<&str>)| {
+        names.sort_unstable();
+        names.dedup();
+        let label = match names.as_slice() {
+            [""] => visible(&mark.label),
+            [_] if series.is_some() => visible(&mark.label),
+            [one] => format!("{}: {}", visible(one), visible(&mark.label)),
+            many => format!("{} ({} series)", visible(&mark.label), many.len()),
+        };
+        Band {
+            from_ms: mark.from_ms,
+            to_ms: mark.to_ms,
+            label,
+        }
+    };
+    merged.into_iter().map(band).collect()
+}
+
+/// Draws the shades; goes below the lines of the series.
+pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
+    for band in bands {
+        let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(i64::MAX)));
+        canvas.rect((from, plot.y, to - from, plot.h), ink.mark, 0.13);
+        let edge = |canvas: &mut Canvas, x: f64| {
+            canvas.line((x, plot.y - 3.0), (x, plot.bottom()), ink.mark, 1.0, "3 2");
+        };
+        edge(canvas, from);
+        if band.to_ms.is_some() {
+            edge(canvas, to);
+        }
+        canvas.line(
+            (from, plot.y - 1.0),
+            (to.max(from + 1.0), plot.y - 1.0),
+            ink.mark,
+            2.0,
+            "",
+        );
+    }
+}
+
+/// Draws the labels in `lanes` lanes above the panel; what finds no room is counted at the right
+/// edge, if there is room for that.
+pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes: usize) {
+    let font = Font::new(SIZE, ink.mark_text).halo(ink.page);
+    let mut free_from = vec![f64::NEG_INFINITY; lanes];
+    let mut left_out = 0;
+    for band in bands {
+        let text = cut_px(&band.label, LABEL_PX_MAX.min(plot.w * 0.8), SIZE);
+        let width = width_px(&text, SIZE);
+        let middle = (plot.px(band.from_ms) + plot.px(band.to_ms.unwrap_or(i64::MAX))) / 2.0;
+        let start = (middle - width / 2.0).min(plot.right() - width).max(plot.x);
+        match free_from.iter().position(|free| *free <= start) {
+            Some(lane) => {
+                let y = plot.y - 6.0 - lane as f64 * LANE_PX;
+                canvas.text((start + width / 2.0, y), font.anchor(Anchor::Middle), &text);
+                free_from[lane] = start + width + 8.0;
+            }
+            None => left_out += 1,
+        }
+    }
+    let more = format!("+{left_out} more");
+    let start = plot.right() - width_px(&more, SIZE);
+    let lane = free_from
+        .iter()
+        .rposition(|free| *free <= start)
+        .filter(|_| left_out > 0);
+    if let Some(lane) = lane {
+        let y = plot.y - 6.0 - lane as f64 * LANE_PX;
+        canvas.text((plot.right(), y), font.anchor(Anchor::End), &more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(from_ms: i64, to_ms: Option<i64>, series: Option<&str>) -> Mark {
+        Mark {
+            from_ms,
+            to_ms,
+            label: "dropped".to_owned(),
+            series: series.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn equal_labels_that_overlap_are_one_band() {
+        let marks = [
+            mark(10, Some(20), Some("b")),
+            mark(12, Some(30), Some("a")),
+            mark(50, None, Some("a")),
+        ];
+        let all = bands(&marks, None, 0, 100);
+        assert_eq!(all.len(), 2);
+        assert_eq!(
+            all[0],
+            Band {
+                from_ms: 10,
+                to_ms: Some(30),
+                label: "dropped (2 series)".to_owned()
+            }
+        );
+        assert_eq!(all[1].label, "a: dropped");
+        assert_eq!(bands(&marks, Some("b"), 0, 100).len(), 1);
+        assert_eq!(bands(&marks, Some("b"), 0, 100)[0].label, "dropped");
+        assert!(bands(&marks, None, 31, 50).is_empty());
+    }
+
+    #[test]
+    fn a_mark_without_an_end_lasts() {
+        assert_eq!(bands(&[mark(5, None, None)], Some("x"), 1_000, 2_000).len(), 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! SVG: one self-contained document, without scripts, styles or fonts from elsewhere.
+//!
+//! From top to bottom: title, unit and range, the panels (`single` or `multiples`), and a key of what hatching, shading
+//! and the line on the axis mean. Only what occurs in the picture stands in the key.
+
+use std::fmt::Write as _;
+
+use super::canvas::{Canvas, Font, num};
+use super::frame::{self, Key};
+use super::palette::Ink;
+use super::plot::HATCH;
+use super::scale::{si, span_text};
+use super::text::{escape_xml, visible};
+use super::{Kind, Style, multiples, single};
+use crate::query::series::{Mark, SeriesSet, Stats};
+
+/// Left margin of header and key, pixels.
+pub(super) const MARGIN: f64 = 16.0;
+const HEADER_PX: f64 = 62.0;
+const KEY_PX: f64 = 30.0;
+/// Series that the description names; the rest is only counted.
+const DESCRIBED: usize = 40;
+
+/// Everything that a panel needs to know of the picture.
+pub(super) struct View<'a> {
+    /// The cleaned set, at full resolution.
+    pub set: &'a SeriesSet,
+    /// All marks.
+    pub marks: &'a [Mark],
+    /// Colours.
+    pub ink: &'static Ink,
+    /// Width of the document, pixels.
+    pub width: f64,
+    /// Upper and lower edge of the room for panels, pixels.
+    pub room: (f64, f64),
+}
+
+/// A rate graph as an SVG document.
+pub fn render(set: &SeriesSet, marks: &[Mark], style: &Style) -> String {
+    let set = set.cleaned();
+    let (width, height) = style.size();
+    let ink = Ink::of(style.theme);
+    let view = View {
+        set: &set,
+        marks,
+        ink,
+        width,
+        room: (HEADER_PX, height - KEY_PX),
+    };
+    let mut panels = Canvas::default();
+    let key = match style.kind {
+        _ if set.buckets() == 0 => nothing(&mut panels, &view),
+        Kind::Multiples => multiples::draw(&mut panels, &view),
+        Kind::Stacked | Kind::Lines => single::draw(&mut panels, &view, style.kind),
+    };
+    let height = height.max(key.bottom + KEY_PX);
+    let mut page = Canvas::default();
+    page.rect((0.0, 0.0, width, height), ink.page, 1.0);
+    frame::header(&mut page, &view, key.step_ms);
+    frame::draw_key(&mut page, &view, &key, height - 11.0);
+    document(&view, (width, height), &(page.finish() + &panels.finish()))
+}
+
+fn document(view: &View, (width, height): (f64, f64), body: &str) -> String {
+    let (w, h, ink) = (num(width), num(height), view.ink);
+    let mut out = String::with_capacity(body.len() + 2_000);
+    let _ = writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
+         font-family=\"'Noto Sans', 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif\">"
+    );
+    let _ = writeln!(out, "<title>{}</title>", escape_xml(&visible(&view.set.title)));
+    let _ = writeln!(out, "<desc>{}</desc>", escape_xml(&description(view)));
+    let _ = writeln!(
+        out,
+        "<defs><pattern id=\"{HATCH}\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+         patternTransform=\"rotate(45)\"><line x1=\"0\" y1=\"0\" x2=\"0\" y2=\"6\" stroke=\"{}\" \
+         stroke-width=\"2\"/></pattern></defs>",
+        ink.hatch
+    );
+    out + body + "</svg>\n"
+}
+
+/// The picture in words, for those who do not see it.
+fn description(view: &View) -> String {
+    let set = view.set;
+    let range = span_text(set.start_ms, set.end_ms(), "to");
+    let mut out = format!("{}, {} series, {range} UTC.", visible(&set.unit), set.series.len());
+    for index in set.ranking().into_iter().take(DESCRIBED) {
+        let series = &set.series[index];
+        let _ = write!(out, " {}: {}.", visible(&series.name), stats_text(&series.stats()));
+    }
+    for mark in view.marks.iter().take(DESCRIBED) {
+        let to = mark.to_ms.unwrap_or(set.end_ms());
+        let _ = write!(
+            out,
+            " Mark {}: {} UTC.",
+            visible(&mark.label),
+            span_text(mark.from_ms, to, "to")
+        );
+    }
+    out
+}
+
+/// `last 3, peak 1.2k, mean 310`, or that there is no data.
+pub(super) fn stats_text(stats: &Stats) -> String {
+    match (stats.last, stats.peak, stats.mean) {
+        (Some(last), Some(peak), Some(mean)) => format!("last {}, peak {}, mean {}", si(last), si(peak), si(mean)),
+        _ => "no data".to_owned(),
+    }
+}
+
+fn nothing(canvas: &mut Canvas, view: &View) -> Key {
+    let (top, bottom) = view.room;
+    let at = (MARGIN, (top + bottom) / 2.0);
+    canvas.text(
+        at,
+        Font::new(15.0, view.ink.muted),
+        "Nothing to draw: no series in this range.",
+    );
+    Key {
+        step_ms: view.set.step_ms,
+        ..Key::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::sample;
+
+    const KINDS: [Kind; 3] = [Kind::Stacked, Kind::Multiples, Kind::Lines];
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes() {
+        let (set, marks) = sample::outage(12, 21, 300_000);
+        for kind in KINDS {
+            let style = Style {
+                kind,
+                ..Style::default()
+            };
+            assert_eq!(
+                render(&set, &marks, &style),
+                render(&set.clone(), &marks.clone(), &style)
+            );
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_text() {
+        let (mut set, mut marks) = sample::outage(3, 1, 600_000);
+        let evil = "</text><script>alert(1)</script>\u{202e}\u{0}\"' onload=x&";
+        set.title = evil.to_owned();
+        set.unit = evil.to_owned();
+        set.series[0].name = evil.to_owned();
+        marks[0].label = evil.to_owned();
+        marks[0].series = Some(evil.to_owned());
+        for kind in KINDS {
+            let svg = render(
+                &set,
+                &marks,
+                &Style {
+                    kind,
+                    ..Style::default()
+                },
+            );
+            assert!(!svg.contains("<script") && !svg.contains('\u{202e}') && !svg.contains('\0'));
+            assert!(svg.contains("\\u{202e}") && svg.contains("&lt;script&gt;"));
+            let tree = resvg::usvg::Tree::from_str(&svg, &resvg::usvg::Options::default());
+            assert!(tree.is_ok(), "well-formed: {:?}", tree.err());
+        }
+    }
+
+    #[test]
+    fn a_gap_is_hatched_and_zero_is_not() {
+        let fill = format!("fill=\"url(#{HATCH})\"");
+        let mut set = sample::flat("a", &[Some(1.0), Some(0.0), Some(1.0)]);
+        for kind in KINDS {
+            let style = Style {
+                kind,
+                ..Style::default()
+            };
+            set.series[0].points[1] = Some(0.0);
+            assert!(!render(&set, &[], &style).contains(&fill));
+            set.series[0].points[1] = None;
+            assert!(render(&set, &[], &style).contains(&fill));
+        }
+    }
+
+    #[test]
+    fn many_series_are_folded_and_counted() {
+        let (set, marks) = sample::outage(30, 1, 600_000);
+        let svg = render(
+            &set,
+            &marks,
+            &Style {
+                kind: Kind::Stacked,
+                ..Style::default()
+            },
+        );
+        assert!(svg.contains("other (23 more)"));
+        let svg = render(&set, &marks, &Style::default());
+        assert!(set.series.iter().all(|s| svg.contains(&format!(">{}<", s.name))));
+    }
+
+    #[test]
+    fn a_document_is_self_contained_and_any_size_works() {
+        let (set, marks) = sample::outage(5, 2, 600_000);
+        for kind in KINDS {
+            for (width, height) in [(0, 0), (320, 200), (500, 9_999), (u32::MAX, 1)] {
+                let svg = render(
+                    &set,
+                    &marks,
+                    &Style {
+                        kind,
+                        width,
+                        height,
+                        ..Style::default()
+                    },
+                );
+                assert!(svg.contains("role=\"img\"") && svg.contains("<title>") && svg.contains("<desc>"));
+                assert!(!svg.contains("NaN") && !svg.contains("inf"));
+                assert_eq!(svg.matches("http").count(), 1, "only the namespace");
+            }
+        }
+    }
+
+    #[test]
+    fn empty_and_impossible_sets_are_pictures_too() {
+        let far = SeriesSet {
+            start_ms: i64::MAX,
+            step_ms: i64::MAX,
+            ..sample::flat("a", &[Some(f64::NAN), Some(1e300)])
+        };
+        for set in [
+            SeriesSet::default(),
+            sample::flat("a", &[]),
+            sample::flat("a", &[None, None]),
+            far,
+        ] {
+            for kind in KINDS {
+                assert!(
+                    render(
+                        &set,
+                        &[],
+                        &Style {
+                            kind,
+                            ..Style::default()
+                        }
+                    )
+                    .ends_with("</svg>\n")
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
+//! Runs on its own thread, so that decompression and parsing overlap.
+
+use super::kinds;
+use super::position::KnownLog;
+use super::report::Problem;
+use crate::source::chunks::{MarkerMismatch, ResumeError};
+use crate::source::identity::{Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, unchanged};
+use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError};
+use crate::store::commit::{Counts, LogState};
+use crossbeam_channel::Sender;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A file that nobody wrote to for this long has its last line flushed, newline or not.
+const QUIET_MS: i64 = 60_000;
+/// What is looked at to recognise the kind of a log.
+const SAMPLE_BYTES: usize = 64 << 10;
+const HEAD_BYTES: usize = 1024;
+
+/// What the reading side tells the parsing side, in this order for each log: one `Open`, chunks, one `Close`.
+#[derive(Debug)]
+pub enum Item {
+    /// A log begins or goes on.
+    Open(Box<OpenLog>),
+    /// Lines.
+    Chunk(Chunk),
+    /// The log has been read as far as it goes.
+    Close {
+        /// All of the file was delivered.
+        complete: bool,
+        /// Why not.
+        damaged: Option<String>,
+    },
+    /// Nothing new is in this file.
+    Known(PathBuf),
+    /// Nothing is in this file.
+    Empty(PathBuf),
+    /// Something to tell.
+    Problem(Problem),
+}
+
+/// A log that is being read.
+#[derive(Debug)]
+pub struct OpenLog {
+    /// Where.
+    pub path: PathBuf,
+    /// Envelope of its lines.
+    pub format: kinds::Format,
+    /// Identity, without the number.
+    pub base: Option<u64>,
+    /// Number among logs of equal identity.
+    pub ordinal: u32,
+    /// Position so far.
+    pub position: Position,
+    /// The catalogue's row: counts and times of earlier runs.
+    pub state: LogState,
+}
+
+/// What is read: the logs of one host, oldest first.
+#[derive(Debug)]
+pub struct Feed<'f> {
+    /// Whose.
+    pub host: &'f str,
+    /// Kind of source.
+    pub kind: &'static str,
+    /// Files.
+    pub family: &'f Family,
+    /// Logs that the store knows of this source.
+    pub known: Vec<KnownLog>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where to.
+    pub to: Sender<Item>,
+}
+
+/// The other side is gone: it has its reasons, and tells them.
+pub struct Hangup;
+
+impl Feed<'_> {
+    /// Reads all files.
+    pub fn run(mut self) {
+        let pool = Pool::new(&self.limits, 8);
+        let mut previous: Option<&Found> = None;
+        for found in &self.family.files {
+            let follows = previous.is_some_and(|older| follows(&older.path, &found.path));
+            let last = self.family.files.last().is_some_and(|last| last.path == found.path);
+            if self.file(found, follows, last, &pool).is_err() {
+                return;
+            }
+            previous = Some(found);
+        }
+    }
+
+    fn send(&self, item: Item) -> Result<(), Hangup> {
+        self.to.send(item).map_err(|_| Hangup)
+    }
+
+    fn problem(&self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
+        self.send(Item::Problem(Problem { path: path.to_owned(), what, error }))
+    }
+
+    fn file(&mut self, found: &Found, follows: bool, last: bool, pool: &Pool) -> Result<(), Hangup> {
+        let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
+        if unchanged(&known, &found.stamp()).is_some() {
+            return self.send(Item::Known(found.path.clone()));
+        }
+        match self.open(found, &known, follows, pool) {
+            Ok(Opened::Read(chunks, log, odd)) => {
+                if let Some(odd) = odd {
+                    self.problem(&found.path, false, odd)?;
+                }
+                self.read(*chunks, *log, last)
+            }
+            Ok(Opened::Known) => self.send(Item::Known(found.path.clone())),
+            Ok(Opened::Empty) => self.send(Item::Empty(found.path.clone())),
+            Ok(Opened::Foreign(what)) => self.problem(&found.path, true, what),
+            Err(error) => self.problem(error.path(), true, error.to_string()),
+        }
+    }
+
+    /// Decides what a file is and from where it is read.
+    fn open(&self, found: &Found, known: &[Known], follows: bool, pool: &Pool) -> Result<Opened, SourceError> {
+        let mut refuted = Vec::new();
+        loop {
+            let mut content = Content::open(&found.path, &self.limits)?;
+            let sample = content.peek(SAMPLE_BYTES)?.to_vec();
+            if sample.is_empty() {
+                return Ok(Opened::Empty);
+            }
+            let head = &sample[..sample.len().min(HEAD_BYTES)];
+            let base = first_line(head, sample.len() < HEAD_BYTES).map(|line| log_id(self.host, self.kind, line, 0));
+            let stamp = *content.stamp();
+            let candidate =
+                Candidate { stamp, base, head, content_len: content.len_known(), refuted: &refuted };
+            let verdict = decide(known, &candidate, &mut |offset, len| content.read_before(offset, len))
+                .map_err(|error| SourceError::unreadable(&found.path, error))?;
+            let (index, offset) = match verdict {
+                Verdict::Complete { .. } | Verdict::ShorterCopy { .. } => return Ok(Opened::Known),
+                Verdict::New { .. } | Verdict::Truncated { .. } => {
+                    let format = match kinds::recognise(self.kind, &sample) {
+                        Ok(format) => format,
+                        Err(what) => return Ok(Opened::Foreign(what)),
+                    };
+                    let (epoch, odd) = self.odd(&verdict);
+                    let log = self.new_log(found, format, base, Position::start(stamp, head, epoch), follows);
+                    return Ok(Opened::Read(Box::new(Chunks::new(content, &self.limits, pool)), Box::new(log), odd));
+                }
+                Verdict::Resume { known, offset, .. } | Verdict::SameLogElsewhere { known, offset, .. } => (known, offset),
+            };
+            let position = &known[index].position;
+            debug_assert_eq!(position.mark.offset, offset);
+            match Chunks::resume(content, &position.mark, &position.marks, &self.limits, pool) {
+                Ok(chunks) => {
+                    let format = kinds::recognise(self.kind, &sample).unwrap_or(kinds::Format::Plain);
+                    let log = self.known_log(index, found, format, head);
+                    return Ok(Opened::Read(Box::new(chunks), Box::new(log), None));
+                }
+                // A copy that ends before what was read already holds nothing new.
+                Err(ResumeError::Marker(MarkerMismatch { content_len: Some(_), agreed_to }))
+                    if agreed_to > HEAD_BYTES as u64 =>
+                {
+                    return Ok(Opened::Known);
+                }
+                Err(ResumeError::Marker(_)) => refuted.push(index),
+                Err(ResumeError::Source(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Epoch of a log that is read from its start, and what is odd about that.
+    fn odd(&self, verdict: &Verdict) -> (u32, Option<String>) {
+        let path = |index: usize| super::position::path_of(&self.known[index].state).display().to_string();
+        match verdict {
+            Verdict::Truncated { epoch, lost_bytes_possible, .. } => (
+                *epoch,
+                Some(format!(
+                    "was truncated or rewritten since the last run: read from its start as a new log; \
+                     {lost_bytes_possible} bytes that stood there had not been read and are lost"
+                )),
+            ),
+            Verdict::New { resembles: Some(index), .. } => (
+                0,
+                Some(format!(
+                    "begins like {} and goes on differently: kept apart as a log of its own. If it is a partial copy, \
+                     its first lines count twice; leave such copies out of the paths",
+                    path(*index)
+                )),
+            ),
+            _ => (0, None),
+        }
+    }
+
+    fn new_log(
+        &self,
+        found: &Found,
+        format: kinds::Format,
+        base: Option<u64>,
+        position: Position,
+        follows: bool,
+    ) -> OpenLog {
+        // Logs with an equal first line are told apart by a number.
+        let ordinal = self.known.iter().filter(|log| log.known.base == base).count() as u32;
+        let head = position.head.hash;
+        let id = match (base, ordinal) {
+            (Some(base), 0) => base,
+            (Some(base), n) => base ^ log_id(self.host, self.kind, &base.to_le_bytes(), n),
+            (None, n) => log_id(self.host, self.kind, &head, n),
+        };
+        let state = LogState {
+            log_id: id,
+            path: found.path.as_os_str().as_bytes().to_vec(),
+            position: String::new(),
+            size: found.size,
+            mtime_ms: found.mtime_ms,
+            span_ms: None,
+            follows,
+            damaged: None,
+            counts: Counts::default(),
+            skipped_bytes: 0,
+        };
+        OpenLog { path: found.path.clone(), format, base, ordinal, position, state }
+    }
+
+    fn known_log(&self, index: usize, found: &Found, format: kinds::Format, head: &[u8]) -> OpenLog {
+        let KnownLog { known, state } = &self.known[index];
+        let mut position = known.position.clone();
+        let grown = Position::start(found.stamp(), head, position.epoch);
+        // The head grows with the file until it is 1 024 bytes long.
+        position.head = grown.head;
+        position.stamp = grown.stamp;
+        let state = LogState {
+            path: found.path.as_os_str().as_bytes().to_vec(),
+            size: found.size,
+            mtime_ms: found.mtime_ms,
+            damaged: None,
+            ..state.clone()
+        };
+        OpenLog { path: found.path.clone(), format, base: known.base, ordinal: known.ordinal, position, state }
+    }
+
+    fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool) -> Result<(), Hangup> {
+        let stamp = *chunks.content().stamp();
+        chunks.flush_partial(!last || stamp.codec != Codec::Plain || is_quiet(stamp.mtime_ms));
+        let (path, base, ordinal) = (log.path.clone(), log.base, log.ordinal);
+        let (mut position, state) = (log.position.clone(), log.state.clone());
+        self.send(Item::Open(Box::new(log)))?;
+        let damaged = loop {
+            match chunks.next_chunk() {
+                Ok(Some(chunk)) => {
+                    position.advance(chunk.end(), chunk.rungs());
+                    self.send(Item::Chunk(chunk))?;
+                }
+                Ok(None) => break None,
+                Err(error) => {
+                    self.problem(&path, true, error.to_string())?;
+                    break Some(error.to_string());
+                }
+            }
+        };
+        for note in chunks.content().notes() {
+            self.problem(&path, false, note.to_string())?;
+        }
+        position.complete = damaged.is_none() && chunks.partial().is_none();
+        self.send(Item::Close { complete: position.complete, damaged })?;
+        self.known.retain(|log| (log.known.base, log.known.ordinal) != (base, ordinal));
+        let old_file = OldFile::Alive { size: stamp.size, mtime_ms: stamp.mtime_ms };
+        self.known.push(KnownLog { known: Known { base, ordinal, position, old_file }, state });
+        Ok(())
+    }
+}
+
+enum Opened {
+    /// With a word on what is odd about it.
+    Read(Box<Chunks>, Box<OpenLog>, Option<String>),
+    Known,
+    Empty,
+    Foreign(String),
+}
+
+fn is_quiet(mtime_ms: i64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    now - mtime_ms > QUIET_MS
+}
+
+/// Whether nothing is missing between two siblings, by their names: `mainlog.3.gz` is followed by `mainlog.2.gz`.
+/// Dated names say too little: there the times in the logs decide later.
+fn follows(older: &Path, newer: &Path) -> bool {
+    match (rotation(older), rotation(newer)) {
+        (Some(older), Some(newer)) => older == newer + 1,
+        (Some(older), None) => older == 1,
+        _ => true,
+    }
+}
+
+/// The number in `mainlog.7`, `mainlog.7.gz`.
+fn rotation(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?;
+    let name = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let (_, number) = name.rsplit_once('.')?;
+    if number.len() > 4 { None } else { number.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_archive_is_a_hole() {
+        let follows = |a: &str, b: &str| follows(Path::new(a), Path::new(b));
+        assert!(follows("mainlog.3.gz", "mainlog.2.gz"));
+        assert!(follows("mainlog.1", "mainlog"));
+        assert!(!follows("mainlog.4.gz", "mainlog.2.gz"));
+        assert!(!follows("mainlog.2.gz", "mainlog"));
+        assert!(follows("mainlog-20180605.gz", "mainlog-20180606"));
+    }
+}

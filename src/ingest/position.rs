@@ -1,0 +1,119 @@
+//! A log's position as the catalogue keeps it: JSON, so that an operator can read it.
+
+use crate::source::identity::{Head, Known, Mark, Marks, OldFile, Position};
+use crate::source::{Codec, Stamp};
+use crate::store::commit::LogState;
+use serde::{Deserialize, Serialize};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// See [`Position`]; hashes in hexadecimal.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    base: Option<String>,
+    ordinal: u32,
+    head_len: u16,
+    head: String,
+    offset: u64,
+    tail: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial_flushed: bool,
+    marks: String,
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime_ms: i64,
+    codec: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    epoch: u32,
+    complete: bool,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A log that the store knows.
+#[derive(Debug, Clone)]
+pub struct KnownLog {
+    /// Identity and position.
+    pub known: Known,
+    /// What the catalogue says.
+    pub state: LogState,
+}
+
+/// The JSON of a position.
+pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
+    let stored = Stored {
+        base: base.map(|base| format!("{base:016x}")),
+        ordinal,
+        head_len: position.head.len,
+        head: hex(&position.head.hash),
+        offset: position.mark.offset,
+        tail: hex(&position.mark.tail),
+        partial_flushed: position.mark.partial_flushed,
+        marks: hex(&position.marks.to_bytes()),
+        dev: position.stamp.dev,
+        ino: position.stamp.ino,
+        size: position.stamp.size,
+        mtime_ms: position.stamp.mtime_ms,
+        codec: position.stamp.codec.name().to_owned(),
+        epoch: position.epoch,
+        complete: position.complete,
+    };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+/// The log that a row of the catalogue describes; None if its position cannot be read.
+pub fn known(state: LogState) -> Option<KnownLog> {
+    let stored: Stored = serde_json::from_str(&state.position).ok()?;
+    let stamp = Stamp {
+        dev: stored.dev,
+        ino: stored.ino,
+        size: stored.size,
+        mtime_ms: stored.mtime_ms,
+        codec: Codec::from_name(&stored.codec)?,
+    };
+    let position = Position {
+        head: Head { len: stored.head_len, hash: hash(&stored.head)? },
+        mark: Mark { offset: stored.offset, tail: hash(&stored.tail)?, partial_flushed: stored.partial_flushed },
+        marks: Marks::from_bytes(&unhex(&stored.marks)?),
+        stamp,
+        epoch: stored.epoch,
+        complete: stored.complete,
+    };
+    let base = match stored.base {
+        Some(base) => Some(u64::from_str_radix(&base, 16).ok()?),
+        None => None,
+    };
+    let old_file = old_file(&path_of(&state), &stamp);
+    Some(KnownLog { known: Known { base, ordinal: stored.ordinal, position, old_file }, state })
+}
+
+/// The path of a log's file.
+pub fn path_of(state: &LogState) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(&state.path))
+}
+
+fn old_file(path: &Path, stamp: &Stamp) -> OldFile {
+    match std::fs::metadata(path) {
+        Ok(metadata) => {
+            let now = Stamp::of(&metadata, stamp.codec);
+            if now.same_file(stamp) { OldFile::Alive { size: now.size, mtime_ms: now.mtime_ms } } else { OldFile::Gone }
+        }
+        Err(_) => OldFile::Gone,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+fn hash(text: &str) -> Option<[u8; 16]> {
+    unhex(text)?.try_into().ok()
+}

@@ -1,0 +1,37 @@
+//! The writing side of one source: drafts → segments → commits, in order, on its own thread.
+
+use crate::normalise::join::Changes;
+use crate::store::batch::SealedBatch;
+use crate::store::columnar;
+use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
+use crate::store::{Error, Store};
+use crossbeam_channel::{Receiver, Sender};
+
+/// A commit whose rows are not encoded yet.
+#[derive(Debug)]
+pub struct Draft {
+    /// Rows.
+    pub sealed: SealedBatch,
+    /// Logs read.
+    pub logs: Vec<LogState>,
+    /// Counts by minute.
+    pub minutes: Vec<(i64, Counts)>,
+    /// Changes of the join.
+    pub changes: Changes,
+    /// Shapes of unparsed lines.
+    pub unparsed: Vec<UnparsedShape>,
+}
+
+/// Commits drafts as they come; says so after each. Stops at the first error, with nothing of that draft stored.
+pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<()>) -> Result<(), Error> {
+    for draft in drafts {
+        let Draft { sealed, logs, minutes, changes, unparsed } = draft;
+        let segments = columnar::encode(&sealed)?;
+        // The rows are the bulk of the memory.
+        drop(sealed);
+        store.commit(&Commit { source, segments, logs, minutes, changes, unparsed })?;
+        // Nobody listening means that nobody waits.
+        let _ = committed.send(());
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The program: arguments in, exit code out. 0 is fine, 1 is "it found something", 2 is an error.
+
+use clap::Parser as _;
+use mailpulse::cli::{Args, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    args.start_logging();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mailpulse: {}", mailpulse::cli::safe_error(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `mailpulse query … | head` is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

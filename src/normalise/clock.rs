@@ -1,0 +1,95 @@
+//! From the civil time that a log prints to UTC. The zone is the source's unless the line carries an offset.
+
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use mailpulse_parsers::stamp::Stamp;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Converts stamps of one log, in order. Offsets are looked up once per civil hour.
+#[derive(Debug, Clone)]
+pub struct LogClock {
+    zone: TimeZone,
+    is_utc: bool,
+    /// Civil hour (milliseconds as if UTC, floored) and its offset in milliseconds, if the hour has just one.
+    hour: Option<(i64, i64)>,
+    last_ms: i64,
+}
+
+impl LogClock {
+    /// A clock for logs written in `zone`.
+    pub fn new(zone: TimeZone) -> Self {
+        LogClock { is_utc: zone == TimeZone::UTC, zone, hour: None, last_ms: i64::MIN }
+    }
+
+    /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
+    /// soon as the earlier one would go back in time.
+    pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
+        let civil_ms = stamp.utc_ms();
+        if self.is_utc || stamp.offset_seconds.is_some() {
+            self.last_ms = civil_ms;
+            return civil_ms;
+        }
+        let hour = civil_ms - civil_ms.rem_euclid(HOUR_MS);
+        let offset_ms = match self.hour {
+            Some((known, offset)) if known == hour => offset,
+            _ => self.look_up(stamp, civil_ms, hour),
+        };
+        self.last_ms = civil_ms - offset_ms;
+        self.last_ms
+    }
+
+    fn look_up(&mut self, stamp: &Stamp, civil_ms: i64, hour: i64) -> i64 {
+        let civil = |s: &Stamp| {
+            DateTime::new(s.year, s.month as i8, s.day as i8, s.hour as i8, s.minute as i8, s.second as i8, 0).ok()
+        };
+        let Some(at) = civil(stamp) else { return 0 };
+        let ms = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1000;
+        match self.zone.to_ambiguous_timestamp(at).offset() {
+            AmbiguousOffset::Unambiguous { offset } => {
+                // Zones that change inside an hour exist: only an hour with equal ends is remembered.
+                let end = Stamp { minute: 59, second: 59, ..*stamp };
+                let start = Stamp { minute: 0, second: 0, ..*stamp };
+                let same = [start, end].iter().all(|s| {
+                    civil(s).is_some_and(|c| {
+                        matches!(self.zone.to_ambiguous_timestamp(c).offset(),
+                            AmbiguousOffset::Unambiguous { offset: o } if o == offset)
+                    })
+                });
+                self.hour = same.then_some((hour, ms(offset)));
+                ms(offset)
+            }
+            AmbiguousOffset::Gap { before, .. } => ms(before),
+            AmbiguousOffset::Fold { before, after } => {
+                let first = civil_ms - ms(before);
+                if first + 60_000 < self.last_ms { ms(after) } else { ms(before) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(day: u8, hour: u8, minute: u8) -> Stamp {
+        Stamp { year: 2018, month: 10, day, hour, minute, second: 0, ..Stamp::default() }
+    }
+
+    #[test]
+    fn summer_time_ends_without_going_back() {
+        let mut clock = LogClock::new(TimeZone::get("Europe/Berlin").unwrap());
+        let times: Vec<i64> = [(1, 30), (2, 10), (2, 50), (2, 5), (2, 55), (3, 1)]
+            .map(|(h, m)| clock.utc_ms(&stamp(28, h, m)))
+            .to_vec();
+        assert!(times.is_sorted(), "{times:?}");
+        assert_eq!(times[4] - times[2], 65 * 60_000);
+    }
+
+    #[test]
+    fn an_offset_in_the_line_wins() {
+        let mut clock = LogClock::new(TimeZone::get("Europe/Berlin").unwrap());
+        let utc = Stamp { offset_seconds: Some(0), ..stamp(10, 12, 0) };
+        assert_eq!(clock.utc_ms(&utc) - clock.utc_ms(&stamp(10, 12, 0)), 2 * 3_600_000);
+    }
+}

@@ -1,0 +1,316 @@
+//! The message join: queue ID → who sent the message, so that deliveries, deferrals and bounces carry their
+//! message's service, also when the arrival stood in an older file, in another run, or before a kill.
+//!
+//! What is open at a commit is part of the commit ([`Changes`]). Memory is bounded: beyond a limit the messages
+//! that have been quiet longest stay only in the store, and come back through [`Recall`] when they are named again.
+//! A delivery without a known arrival is an *orphan*: its arrival may come with an older archive, and then the
+//! rows already stored are amended.
+
+use super::event::{Message, Origin, OriginId, Slot};
+use super::origins::Origins;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+/// An MTA's queue ID, inline: Exim's longest (4.97) has 23 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct QueueId {
+    len: u8,
+    bytes: [u8; 23],
+}
+
+impl std::hash::Hash for QueueId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let word = |i: usize| u64::from_le_bytes(self.bytes[i..i + 8].try_into().unwrap_or_default());
+        state.write_u64(word(0));
+        state.write_u64(word(8));
+        state.write_u64(word(15));
+    }
+}
+
+impl QueueId {
+    /// None for an ID that is empty or longer than any MTA's.
+    pub fn new(id: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 23];
+        if id.is_empty() {
+            return None;
+        }
+        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        Some(QueueId { len: id.len() as u8, bytes })
+    }
+
+    /// The ID as printed.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl std::fmt::Debug for QueueId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", super::redact::text(self.as_bytes()))
+    }
+}
+
+/// A message that is in the queue, as far as the log has been read.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Who sent it.
+    pub origin: OriginId,
+    /// Batch and slot where it was last written.
+    pub slot: Option<(u32, Slot)>,
+    /// Arrival, UTC milliseconds; none for an orphan.
+    pub arrival_ms: Option<i64>,
+    /// Time of its newest line.
+    pub last_ms: i64,
+    /// Key of its Message-ID.
+    pub message_key: Option<u64>,
+    /// Enters the mail system here.
+    pub first_hop: bool,
+    /// Its arrival has not been seen.
+    pub orphan: bool,
+    /// Bit per [`super::event::Kind`] seen.
+    pub kinds: u16,
+    /// Hashes of recipients that were deferred: a retry is a new attempt, not a new recipient.
+    pub deferred: Option<Box<Vec<u32>>>,
+    /// Stands in the store.
+    stored: bool,
+    /// Differs from what stands in the store.
+    dirty: bool,
+}
+
+/// An [`Open`] message as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenRecord {
+    /// Who sent it.
+    pub origin: Origin,
+    /// Arrival, UTC milliseconds.
+    pub arrival_ms: Option<i64>,
+    /// Newest line, UTC milliseconds.
+    pub last_ms: i64,
+    /// Key of its Message-ID.
+    pub message_key: Option<u64>,
+    /// Enters the mail system here.
+    pub first_hop: bool,
+    /// Its arrival has not been seen.
+    pub orphan: bool,
+    /// Bit per kind seen.
+    pub kinds: u16,
+    /// Hashes of deferred recipients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<u32>,
+}
+
+/// An orphan whose arrival has been found: rows of earlier commits get this sender.
+#[derive(Debug, Clone)]
+pub struct Amendment {
+    /// The message.
+    pub queue_id: QueueId,
+    /// Who sent it.
+    pub origin: Origin,
+    /// Enters the mail system here.
+    pub first_hop: bool,
+}
+
+/// What a commit must store of the join.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// New or changed open messages.
+    pub upserts: Vec<(QueueId, OpenRecord)>,
+    /// Messages that are done.
+    pub deletes: Vec<QueueId>,
+    /// Orphans that found their arrival after their rows were committed.
+    pub amendments: Vec<Amendment>,
+    /// Services that were derived for the first time.
+    pub derived: Vec<String>,
+}
+
+/// Brings back a message that is no longer in memory.
+pub trait Recall {
+    /// The stored state of a message, if there is one.
+    fn recall(&mut self, id: &QueueId) -> Option<OpenRecord>;
+}
+
+/// No store: nothing comes back.
+impl Recall for () {
+    fn recall(&mut self, _: &QueueId) -> Option<OpenRecord> {
+        None
+    }
+}
+
+/// The open messages of one host's log.
+#[derive(Debug, Default)]
+pub struct MessageJoin {
+    open: HashMap<QueueId, Open, FxBuildHasher>,
+    done: Vec<QueueId>,
+    amendments: Vec<Amendment>,
+    /// Messages that stand only in the store.
+    evicted: u64,
+}
+
+impl MessageJoin {
+    /// Messages in memory.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether no message is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Tells the join how many messages the store holds that it has not loaded.
+    pub fn set_evicted(&mut self, count: u64) {
+        self.evicted = count;
+    }
+
+    /// Puts a stored message back into memory.
+    pub fn load(&mut self, id: QueueId, record: OpenRecord, origins: &mut Origins) {
+        let open = Open {
+            origin: origins.intern(record.origin),
+            slot: None,
+            arrival_ms: record.arrival_ms,
+            last_ms: record.last_ms,
+            message_key: record.message_key,
+            first_hop: record.first_hop,
+            orphan: record.orphan,
+            kinds: record.kinds,
+            deferred: (!record.deferred.is_empty()).then(|| Box::new(record.deferred)),
+            stored: true,
+            dirty: false,
+        };
+        self.open.insert(id, open);
+    }
+
+    /// The message, for changing.
+    pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
+        if self.evicted > 0
+            && !self.open.contains_key(id)
+            && let Some(record) = recall.recall(id)
+        {
+            self.evicted -= 1;
+            self.load(*id, record, origins);
+        }
+        let open = self.open.get_mut(id)?;
+        open.dirty = true;
+        Some(open)
+    }
+
+    /// Adds a message whose first line has just been read.
+    pub fn insert(&mut self, id: QueueId, message: &Message<'_>, slot: (u32, Slot), arrival_ms: Option<i64>, at_ms: i64) -> &mut Open {
+        let open = Open {
+            origin: message.origin,
+            slot: Some(slot),
+            arrival_ms,
+            last_ms: at_ms,
+            message_key: message.message_key,
+            first_hop: message.first_hop,
+            orphan: message.orphan,
+            kinds: 0,
+            deferred: None,
+            stored: false,
+            dirty: true,
+        };
+        self.open.entry(id).insert(open).into_mut()
+    }
+
+    /// Removes a message that is done. An orphan stays: its arrival may still turn up in an older archive.
+    pub fn complete(&mut self, id: &QueueId) {
+        if self.open.get(id).is_some_and(|open| open.orphan) {
+            return;
+        }
+        if let Some(open) = self.open.remove(id)
+            && open.stored
+        {
+            self.done.push(*id);
+        }
+    }
+
+    /// Notes that rows of earlier commits belong to this sender.
+    pub fn amend(&mut self, amendment: Amendment) {
+        self.amendments.push(amendment);
+    }
+
+    /// What has changed since the last call; the caller commits it together with the batch.
+    pub fn changes(&mut self, origins: &Origins) -> Changes {
+        let mut changes = Changes {
+            upserts: Vec::new(),
+            deletes: std::mem::take(&mut self.done),
+            amendments: std::mem::take(&mut self.amendments),
+            derived: Vec::new(),
+        };
+        for (id, open) in &mut self.open {
+            if std::mem::take(&mut open.dirty) {
+                open.stored = true;
+                changes.upserts.push((*id, open.record(origins)));
+            }
+        }
+        changes
+    }
+
+    /// Drops the quietest messages from memory down to `keep`. Call it only when all changes are committed.
+    pub fn evict(&mut self, keep: usize) {
+        if self.open.len() <= keep {
+            return;
+        }
+        let mut times: Vec<i64> = self.open.values().map(|open| open.last_ms).collect();
+        let drop = times.len() - keep;
+        let (_, limit, _) = times.select_nth_unstable(drop);
+        let limit = *limit;
+        let before = self.open.len();
+        self.open.retain(|_, open| !open.stored || open.dirty || open.last_ms >= limit);
+        self.evicted += (before - self.open.len()) as u64;
+    }
+
+    /// Renumbers origins after the table was compacted; `map` gives the new number of an old one.
+    pub fn compact_origins(&mut self, origins: &mut Origins) {
+        let used: Vec<OriginId> = self.open.values().map(|open| open.origin).collect();
+        let map = origins.compact(&used);
+        for open in self.open.values_mut() {
+            open.origin = map[&open.origin];
+        }
+    }
+}
+
+impl Open {
+    fn record(&self, origins: &Origins) -> OpenRecord {
+        OpenRecord {
+            origin: origins.get(self.origin).clone(),
+            arrival_ms: self.arrival_ms,
+            last_ms: self.last_ms,
+            message_key: self.message_key,
+            first_hop: self.first_hop,
+            orphan: self.orphan,
+            kinds: self.kinds,
+            deferred: self.deferred.as_deref().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether rows of this message may stand in earlier commits.
+    pub fn has_committed_rows(&self) -> bool {
+        self.stored
+    }
+
+    /// Marks a kind as seen; true the first time.
+    pub fn first(&mut self, kind: super::event::Kind) -> bool {
+        let bit = 1 << kind as u16;
+        let first = self.kinds & bit == 0;
+        self.kinds |= bit;
+        first
+    }
+
+    /// Marks a recipient as deferred; true the first time. Beyond 64 recipients all count as new.
+    pub fn first_deferral(&mut self, recipient: &[u8]) -> bool {
+        use std::hash::Hasher;
+        let mut hasher = rustc_hash::FxHasher::default();
+        hasher.write(recipient);
+        let hash = (hasher.finish() >> 32) as u32;
+        let known = self.deferred.get_or_insert_default();
+        if known.contains(&hash) {
+            return false;
+        }
+        if known.len() < 64 {
+            known.push(hash);
+        }
+        true
+    }
+}

@@ -1,0 +1,334 @@
+//! A service's name when there is no rule: from the sender, else from where the mail came from.
+//!
+//! What is asked, in this order, until something telling is found: the sender's local part, the host or subdomain in its
+//! domain, the authenticated id, the local user, the client's host name, the own host name for a mail handed in by a
+//! command, the organisation in the sender's domain. Numbers of hosts, tags, VERP and BATV codes are cut off, names that
+//! every machine has (`root`, `no-reply`, `mail`) and names of people (`first.last`) tell nothing. A name has at most
+//! [`NAME_BYTES_MAX`] bytes of `a-z 0-9 . _ -`; how **many** names there may be is for the caller to bound.
+
+use super::UNATTRIBUTED;
+use super::facts::{Facts, domain_of, host_name};
+
+/// The service of mails with the null sender.
+pub const BOUNCES: &str = "bounces";
+
+const NAME_BYTES_MAX: usize = 32;
+
+/// Local parts and users that say nothing of the service.
+const GENERIC_USERS: &[&str] = &[
+    "admin",
+    "administrator",
+    "alert",
+    "alerts",
+    "apache",
+    "bounce",
+    "bounces",
+    "contact",
+    "daemon",
+    "debian-exim",
+    "do-not-reply",
+    "donotreply",
+    "email",
+    "exim",
+    "hostmaster",
+    "httpd",
+    "info",
+    "mail",
+    "mailer",
+    "nginx",
+    "no-reply",
+    "no_reply",
+    "nobody",
+    "noreply",
+    "notification",
+    "notifications",
+    "notify",
+    "postmaster",
+    "root",
+    "sysadmin",
+    "system",
+    "user",
+    "webmaster",
+    "www",
+    "www-data",
+];
+
+/// Words around the telling part of a local part.
+const AFFIXES: &[&str] = &[
+    "no-reply",
+    "no_reply",
+    "noreply",
+    "do-not-reply",
+    "donotreply",
+    "bounce",
+    "bounces",
+    "notification",
+    "notifications",
+    "alert",
+    "alerts",
+];
+
+/// First words of host names that say nothing of the service.
+const GENERIC_HOSTS: &[&str] = &[
+    "dynamic",
+    "ec",
+    "host",
+    "ip",
+    "localhost",
+    "mail",
+    "mailer",
+    "mailout",
+    "mout",
+    "mta",
+    "mx",
+    "out",
+    "outbound",
+    "relay",
+    "server",
+    "smtp",
+    "static",
+    "unknown",
+    "vm",
+    "www",
+];
+
+/// Local users that are the mail system or the system itself; `www-data` still tells more than nothing.
+const SYSTEM_USERS: &[&str] = &["daemon", "debian-exim", "exim", "mail", "nobody", "root"];
+
+/// Names the service of a mail without any rule. The same facts always give the same name.
+#[must_use]
+pub fn derive(facts: &Facts<'_>) -> String {
+    let sender = facts.sender.to_ascii_lowercase();
+    let domain = domain_of(&sender).map(host_name).unwrap_or_default();
+    let local = domain_of(&sender).map_or(&sender[..], |domain| &sender[..sender.len() - domain.len() - 1]);
+    if sender.is_empty() || sender == b"<>" || local == b"mailer-daemon" {
+        return BOUNCES.to_owned();
+    }
+    let own = || {
+        facts
+            .user
+            .filter(|_| facts.client_name.is_none() && facts.client_ip.is_none())
+    };
+    from_local_part(local)
+        .or_else(|| from_domain(domain))
+        .or_else(|| facts.auth.and_then(from_auth))
+        .or_else(|| {
+            facts
+                .user
+                .and_then(|user| tidy(user).filter(|name| !SYSTEM_USERS.contains(&name.as_str())))
+        })
+        .or_else(|| facts.client_name.and_then(from_host))
+        .or_else(|| own().and_then(|_| from_host(facts.host.as_bytes())))
+        .or_else(|| psl::domain(domain).and_then(|known| tidy(first_label(known.as_bytes()))))
+        .or_else(|| facts.user.and_then(tidy))
+        .unwrap_or_else(|| UNATTRIBUTED.to_owned())
+}
+
+fn from_local_part(local: &[u8]) -> Option<String> {
+    let local = local
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .unwrap_or(local);
+    let local = uncoded(local);
+    let list = [&b"-bounces"[..], b"-owner", b"-request"]
+        .iter()
+        .any(|end| local.ends_with(end));
+    if list || local.starts_with(b"owner-") {
+        // A list server has thousands of lists, and is one service.
+        return None;
+    }
+    let name = without_affixes(&tidy(local)?).to_owned();
+    let name = without_number(&name);
+    let person = name
+        .split_once('.')
+        .is_some_and(|(first, last)| letters(first) && letters(last));
+    telling(name)
+        .filter(|name| !person && !GENERIC_USERS.contains(name))
+        .map(str::to_owned)
+}
+
+/// Cuts off what was added to a local part: `+tag`, VERP (`service-code=…`), BATV (`prvs=code=local`) and SRS.
+fn uncoded(local: &[u8]) -> &[u8] {
+    let after_last = |text: &[u8]| text.iter().rposition(|&b| b == b'=').map_or(0, |at| at + 1);
+    let coded = [&b"prvs="[..], b"btv1=", b"srs0=", b"srs1="]
+        .iter()
+        .any(|start| local.starts_with(start));
+    let local = if coded { &local[after_last(local)..] } else { local };
+    let local = local.split(|&b| b == b'+').next().unwrap_or_default();
+    match local.iter().position(|&b| b == b'=') {
+        Some(at) => local[..at].split(|&b| b == b'-').next().unwrap_or_default(),
+        None => local,
+    }
+}
+
+fn without_affixes(name: &str) -> &str {
+    let separators = ['-', '_', '.'];
+    for affix in AFFIXES {
+        let rest = name.strip_prefix(affix).and_then(|rest| rest.strip_prefix(separators));
+        let rest = rest.or_else(|| name.strip_suffix(affix).and_then(|rest| rest.strip_suffix(separators)));
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+            return rest;
+        }
+    }
+    name
+}
+
+/// A host or a subdomain: `phabricator.wikimedia.org`, `hue1001.eqiad.wmnet`; not the organisation's own domain.
+fn from_domain(domain: &[u8]) -> Option<String> {
+    match psl::domain(domain) {
+        Some(known) if known.suffix().is_known() && known.as_bytes().len() == domain.len() => None,
+        _ => from_host(domain),
+    }
+}
+
+fn from_auth(auth: &[u8]) -> Option<String> {
+    let id = auth
+        .rsplit(|&b| b == b':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    from_local_part(id.split(|&b| b == b'@').next().unwrap_or_default())
+}
+
+fn from_host(host: &[u8]) -> Option<String> {
+    let label = tidy(first_label(host))?;
+    let name = telling(without_number(&label))?;
+    let word = without_number(name.split('-').next().unwrap_or_default());
+    (!GENERIC_HOSTS.contains(&word)).then(|| name.to_owned())
+}
+
+fn first_label(host: &[u8]) -> &[u8] {
+    // An address in place of a name has no label that names anything.
+    if host.iter().all(|b| b.is_ascii_digit() || b".:[]".contains(b)) {
+        return b"";
+    }
+    host.split(|&b| b == b'.').next().unwrap_or_default()
+}
+
+/// `snapshot1008` → `snapshot`, `ip-10-1-2-3` → `ip`.
+fn without_number(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '_' || c == '.')
+}
+
+/// Codes have digits inside, and single letters mean nothing.
+fn telling(name: &str) -> Option<&str> {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    (name.len() >= 2 && digits < 2).then_some(name)
+}
+
+fn letters(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+/// The bounded character set, in lower case; `None` if nothing is left. What is too long is a code, not a name.
+fn tidy(text: &[u8]) -> Option<String> {
+    let safe = |&byte: &u8| {
+        let byte = byte.to_ascii_lowercase();
+        if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
+            char::from(byte)
+        } else {
+            '-'
+        }
+    };
+    let name: String = text.iter().map(safe).collect();
+    let name = name.trim_matches(['-', '_', '.']);
+    (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(sender: &str, client: &str, user: &str, auth: &str) -> String {
+        let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
+        let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+        let facts = Facts {
+            sender: sender.as_bytes(),
+            client_name: some(leak(client)),
+            user: some(leak(user)),
+            auth: some(leak(auth)),
+            host: "phab1001",
+            ..Facts::default()
+        };
+        derive(&facts)
+    }
+
+    #[test]
+    fn by_sender() {
+        for (sender, expected) in [
+            ("gerrit@wikimedia.org", "gerrit"),
+            ("Gerrit+tag@wikimedia.org", "gerrit"),
+            ("root@hue1001.eqiad.wmnet", "hue"),
+            ("root@hue1001", "hue"),
+            ("no-reply@phabricator.wikimedia.org", "phabricator"),
+            ("phabricator-noreply@wikimedia.org", "phabricator"),
+            ("wiki-enwiki-5a-p9xyz-abc=@wikimedia.org", "wiki"),
+            ("prvs=12345abcd=sentry@wikimedia.org", "sentry"),
+            ("wikitech-l-bounces@lists.wikimedia.org", "lists"),
+            ("user1234@shop.example.co.uk", "shop"),
+            ("first.last@example.org", "example"),
+            ("no-reply@mail.github.com", "github"),
+            ("ops-dumps@wikimedia.org", "ops-dumps"),
+            ("\"a b\"@x.org", "a-b"),
+            ("0a1b2c3d4e5f60718293a4b5c6d7e8f90@x.org", "x"),
+            ("J\u{f6}rg@x.org", "j--rg"),
+            ("<>", BOUNCES),
+            ("", BOUNCES),
+            ("MAILER-DAEMON@mx1.x.org", BOUNCES),
+            ("root", UNATTRIBUTED),
+            ("@", UNATTRIBUTED),
+        ] {
+            assert_eq!(named(sender, "", "", ""), expected, "{sender}");
+        }
+    }
+
+    #[test]
+    fn by_what_else_is_known() {
+        for (sender, client, user, auth, expected) in [
+            ("noreply@wikimedia.org", "mw1299.eqiad.wmnet", "", "", "mw"),
+            ("noreply@wikimedia.org", "an-coord1001.eqiad.wmnet", "", "", "an-coord"),
+            ("noreply@github.com", "out-18.smtp.github.com", "", "", "github"),
+            (
+                "noreply@wikimedia.org",
+                "p5b0c1234.dip0.t-ipconnect.de",
+                "",
+                "plain:sentry@x.org",
+                "sentry",
+            ),
+            ("noreply@wikimedia.org", "[10.0.0.1]", "", "", "wikimedia"),
+            ("www-data@wikimedia.org", "", "www-data", "", "www-data"),
+            ("root@wikimedia.org", "", "root", "", "phab"),
+            ("root@wikimedia.org", "mx1001.wikimedia.org", "", "", "wikimedia"),
+        ] {
+            assert_eq!(
+                named(sender, client, user, auth),
+                expected,
+                "{sender} {client} {user} {auth}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_give_a_safe_name() {
+        let mut state = 7_u64;
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = (0..40)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    b"ab1.-_@=+\"<>\xff \n"[(state >> 33) as usize % 15]
+                })
+                .collect();
+            let (sender, client) = bytes.split_at((state >> 40) as usize % 40);
+            let name = derive(&Facts {
+                sender,
+                client_name: Some(client),
+                ..Facts::default()
+            });
+            let safe = name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+            assert!(safe && !name.is_empty() && name.len() <= NAME_BYTES_MAX, "{name}");
+            assert!(name.as_bytes()[0].is_ascii_alphanumeric(), "{name}");
+        }
+    }
+}

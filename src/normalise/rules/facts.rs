@@ -1,0 +1,167 @@
+//! What is known of a mail when it is attributed, and the keys by which a rule asks for it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// What the logs say of one message, as read: any case, any bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// Envelope sender; empty or `<>` for a bounce.
+    pub sender: &'a [u8],
+    /// Host name of whoever handed the mail in, as the MTA looked it up.
+    pub client_name: Option<&'a [u8]>,
+    /// Address of whoever handed the mail in.
+    pub client_ip: Option<IpAddr>,
+    /// Local user, for mail handed in by a command (`U=`).
+    pub user: Option<&'a [u8]>,
+    /// Authenticated id (`A=`).
+    pub auth: Option<&'a [u8]>,
+    /// What stands right of the `@` in the Message-ID.
+    pub message_id_host: Option<&'a [u8]>,
+    /// Whose log this is.
+    pub host: &'a str,
+    /// Router of a delivery; unknown at the arrival.
+    pub router: Option<&'a [u8]>,
+    /// Transport of a delivery; unknown at the arrival.
+    pub transport: Option<&'a [u8]>,
+}
+
+/// What one condition of a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// The whole envelope sender; `<>` for bounces.
+    Sender,
+    /// The sender's domain.
+    SenderDomain,
+    /// The client's host name.
+    Client,
+    /// The local user.
+    User,
+    /// The authenticated id.
+    Auth,
+    /// The router of the delivery.
+    Router,
+    /// The transport of the delivery.
+    Transport,
+    /// The host in the Message-ID.
+    MessageIdHost,
+    /// The host whose log it is.
+    Host,
+    /// The client's address: an address or a network.
+    ClientIp,
+    /// The same as [`Key::ClientIp`], by the name that reads better for networks.
+    Network,
+}
+
+impl Key {
+    /// How many keys compare text; the others compare addresses.
+    pub(super) const TEXTS: usize = 9;
+
+    /// The key as the configuration writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::SenderDomain => "sender_domain",
+            Self::Client => "client",
+            Self::User => "user",
+            Self::Auth => "auth",
+            Self::Router => "router",
+            Self::Transport => "transport",
+            Self::MessageIdHost => "message_id_host",
+            Self::Host => "host",
+            Self::ClientIp => "client_ip",
+            Self::Network => "network",
+        }
+    }
+
+    /// Position among the text keys, or `None` for an address.
+    pub(super) fn text_slot(self) -> Option<usize> {
+        let slot = self as usize;
+        (slot < Self::TEXTS).then_some(slot)
+    }
+}
+
+/// Facts made comparable: lower case, the null sender as `<>`, no final dot on host names, IPv4 out of its IPv6 coat.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    texts: [Option<Cow<'a, [u8]>>; Key::TEXTS],
+    /// The client's address.
+    pub(super) ip: Option<IpAddr>,
+}
+
+impl<'a> View<'a> {
+    /// Prepares the facts that some rule asks for; `used` has bit `1 << key` set for each of those.
+    pub(super) fn new(facts: &Facts<'a>, used: u16) -> Self {
+        let mut texts = [const { None }; Key::TEXTS];
+        let mut set = |key: Key, value: Option<&'a [u8]>| {
+            if used & (1 << key as u16) != 0 {
+                texts[key as usize] = value.filter(|v| !v.is_empty()).map(lower);
+            }
+        };
+        let sender = if facts.sender.is_empty() { b"<>" } else { facts.sender };
+        set(Key::Sender, Some(sender));
+        set(Key::SenderDomain, domain_of(facts.sender).map(host_name));
+        set(Key::Client, facts.client_name.map(host_name));
+        set(Key::User, facts.user);
+        set(Key::Auth, facts.auth);
+        set(Key::Router, facts.router);
+        set(Key::Transport, facts.transport);
+        set(Key::MessageIdHost, facts.message_id_host.map(host_name));
+        set(Key::Host, Some(host_name(facts.host.as_bytes())));
+        Self {
+            texts,
+            ip: facts.client_ip.map(|ip| ip.to_canonical()),
+        }
+    }
+
+    /// The text of the key at a position, if the mail has it.
+    pub(super) fn slot(&self, slot: usize) -> Option<&[u8]> {
+        self.texts[slot].as_deref()
+    }
+
+    /// The text of a key, if the mail has it.
+    pub(super) fn text(&self, key: Key) -> Option<&[u8]> {
+        self.texts.get(key as usize)?.as_deref()
+    }
+}
+
+/// Lower case, copied only when something is upper case: logs are lower case nearly always.
+pub(super) fn lower(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.iter().any(u8::is_ascii_uppercase) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A host name without the dot of the root.
+pub(super) fn host_name(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// What stands right of the last `@`; a quoted local part may hold further ones.
+pub(super) fn domain_of(address: &[u8]) -> Option<&[u8]> {
+    let at = address.iter().rposition(|&byte| byte == b'@')?;
+    Some(&address[at + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepares_what_is_asked_for() {
+        let facts = Facts {
+            sender: b"\"a@b\"@Example.ORG.",
+            client_ip: "::ffff:10.0.0.1".parse().ok(),
+            ..Facts::default()
+        };
+        let view = View::new(&facts, u16::MAX);
+        assert_eq!(view.text(Key::SenderDomain), Some(&b"example.org"[..]));
+        assert_eq!(view.text(Key::Client), None);
+        assert_eq!(view.ip, "10.0.0.1".parse().ok());
+        assert_eq!(View::new(&facts, 0).text(Key::Sender), None);
+        assert_eq!(View::new(&Facts::default(), 1).text(Key::Sender), Some(&b"<>"[..]));
+    }
+}

@@ -1,0 +1,149 @@
+//! One text pattern: a literal or a glob.
+//!
+//! Globs are those of the crate `globset` (`*`, `?`, `[a-z]`, `[!0-9]`, `{a,b}`, `\` before a special character), and
+//! `*` crosses dots, so `*.wmnet` names every host below. The literal text before the first and after the last special
+//! character is kept apart: it rejects nearly everything before a regular expression has to run, and for the commonest
+//! shape, one `*` in literal text, it is the whole test.
+
+use globset::{Candidate, GlobBuilder, GlobMatcher};
+
+use super::facts::lower;
+
+const SPECIAL: &[char] = &['*', '?', '[', '{', '\\'];
+
+/// A compiled pattern; it sees text in lower case only.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    /// As the user wrote it.
+    written: Box<str>,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Literal(Box<[u8]>),
+    Glob {
+        prefix: Box<[u8]>,
+        suffix: Box<[u8]>,
+        /// `None` where prefix and suffix decide.
+        whole: Option<Box<GlobMatcher>>,
+    },
+}
+
+impl Pattern {
+    /// Compiles a pattern; the error says what is wrong with the glob.
+    pub(super) fn compile(written: &str) -> Result<Self, String> {
+        let text = written.to_ascii_lowercase();
+        let shape = match text.find(SPECIAL) {
+            None => Shape::Literal(text.into_bytes().into()),
+            Some(first) => {
+                let prefix = &text[..first];
+                // An escape can make any later character literal: no suffix is the safe reading.
+                let escaped = text.contains('\\');
+                let last = text.rfind(['*', '?', ']', '}']).unwrap_or(first);
+                let suffix = if escaped { "" } else { &text[last + 1..] };
+                let plain = !escaped && &text[first..=last] == "*";
+                let whole = if plain { None } else { Some(Box::new(matcher(&text)?)) };
+                Shape::Glob {
+                    prefix: prefix.as_bytes().into(),
+                    suffix: suffix.as_bytes().into(),
+                    whole,
+                }
+            }
+        };
+        Ok(Self {
+            written: written.into(),
+            shape,
+        })
+    }
+
+    /// As the user wrote it.
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// The one text that matches, if the pattern is not a glob.
+    pub(super) fn literal(&self) -> Option<&[u8]> {
+        match &self.shape {
+            Shape::Literal(text) => Some(text),
+            Shape::Glob { .. } => None,
+        }
+    }
+
+    /// The text that every match begins and ends with.
+    pub(super) fn ends(&self) -> (&[u8], &[u8]) {
+        match &self.shape {
+            Shape::Literal(text) => (text, b""),
+            Shape::Glob { prefix, suffix, .. } => (prefix, suffix),
+        }
+    }
+
+    /// Whether text in lower case matches.
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
+        match &self.shape {
+            Shape::Literal(literal) => **literal == *text,
+            Shape::Glob { prefix, suffix, whole } => {
+                text.len() >= prefix.len() + suffix.len()
+                    && text.starts_with(prefix)
+                    && text.ends_with(suffix)
+                    && whole
+                        .as_ref()
+                        .is_none_or(|glob| glob.is_match_candidate(&Candidate::from_bytes(text)))
+            }
+        }
+    }
+
+    /// The same for text of any case; for callers off the hot path.
+    pub(super) fn matches_any_case(&self, text: &[u8]) -> bool {
+        self.matches(&lower(text))
+    }
+}
+
+/// `*` crosses `/` too: addresses and host names are no paths.
+fn matcher(text: &str) -> Result<GlobMatcher, String> {
+    let glob = GlobBuilder::new(text)
+        .literal_separator(false)
+        .backslash_escape(true)
+        .build();
+    glob.map(|glob| glob.compile_matcher())
+        .map_err(|error| error.kind().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        Pattern::compile(pattern).unwrap().matches_any_case(text.as_bytes())
+    }
+
+    #[test]
+    fn literals_and_globs() {
+        for (pattern, text, expected) in [
+            ("Gerrit@Wikimedia.org", "gerrit@wikimedia.ORG", true),
+            ("gerrit", "gerrit2", false),
+            ("gerrit*.wikimedia.org", "gerrit1001.eqiad.wikimedia.org", true),
+            ("ab*ba", "aba", false),
+            ("ab*ba", "abba", true),
+            ("*", "", true),
+            ("phab[0-9]*.*.wmnet", "phab1001.eqiad.wmnet", true),
+            ("phab[0-9]*.*.wmnet", "phabx.eqiad.wmnet", false),
+            ("phab[!0-9]", "PHABX", true),
+            ("{mw,wtp}1*", "wtp1001", true),
+            ("{mw,wtp}1*", "mx1001", false),
+            ("mw?", "mw", false),
+            (r"a\*b*", "a*bc", true),
+            (r"a\*b*", "axbc", false),
+            ("wiki-*@x.org", "wiki-a/b@x.org", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+        }
+        assert!(Pattern::compile("a*").unwrap().matches(b"a\xff\n"));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_glob() {
+        assert!(Pattern::compile("phab[0-9").unwrap_err().contains("unclosed"));
+        assert!(Pattern::compile("{a,b").is_err());
+    }
+}

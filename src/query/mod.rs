@@ -1,0 +1,120 @@
+//! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
+
+pub mod guard;
+pub mod named;
+pub mod rates;
+pub mod series;
+pub mod time;
+
+use crate::store::columnar::{self, Column, Input, LOGICAL, Table, Values};
+use crate::store::{Error as StoreError, Store};
+use std::collections::BTreeSet;
+
+/// Tables that SQL may name.
+pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
+
+/// Columns of `events`, in the order of `SELECT *`.
+pub const EVENT_COLUMNS: [&str; 32] = [
+    "event_id", "ts", "ts_ms", "host", "source", "kind", "service", "hostgroup", "relay", "first_hop", "destination",
+    "queue_id", "message_key", "client", "client_ip", "sender", "sender_local", "sender_domain", "recipient",
+    "recipient_local", "recipient_domain", "remote_host", "remote_ip", "bytes", "messages", "recipients", "queue_ms",
+    "delivery_ms", "smtp_code", "enhanced_code", "reason", "log_offset",
+];
+
+/// Columns of `rates`, in the order of `SELECT *`.
+pub const RATE_COLUMNS: [&str; 11] = [
+    "ts_ms", "service", "hostgroup", "relay", "kind", "destination", "first_hop", "messages", "recipients",
+    "attempts", "bytes",
+];
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The question is wrong.
+    #[error("{0}")]
+    Question(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine refused.
+    #[error("query: {0}")]
+    Engine(#[from] columnar::Error),
+}
+
+/// Time from which and until which, UTC milliseconds, the end not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First millisecond.
+    pub since_ms: i64,
+    /// First millisecond that is not in it.
+    pub until_ms: i64,
+}
+
+impl Window {
+    /// All time.
+    pub const ALL: Window = Window { since_ms: i64::MIN, until_ms: i64::MAX };
+}
+
+/// Runs one SELECT over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
+pub fn sql(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
+    let named = guard::check(text, &TABLES).map_err(Error::Question)?;
+    let mut inputs = Vec::new();
+    let segments = store.segments(window.since_ms, window.until_ms)?;
+    for (table, columns) in [("events", EVENT_COLUMNS.as_slice()), ("rates", RATE_COLUMNS.as_slice())] {
+        if !named.tables.contains(table) {
+            continue;
+        }
+        let paths = segments.iter().map(|segment| match table {
+            "events" => store.events_path(segment.id),
+            _ => store.rates_path(segment.id),
+        });
+        inputs.push(Input::Segments {
+            name: table,
+            paths: paths.collect(),
+            columns: wanted(columns, &named),
+            since_ms: window.since_ms,
+            until_ms: window.until_ms,
+        });
+    }
+    if named.tables.contains("sources") {
+        inputs.push(Input::Rows { name: "sources", table: sources(store, window)? });
+    }
+    Ok(columnar::select(text, inputs)?)
+}
+
+/// The columns of a table that a query may mean.
+fn wanted(columns: &[&str], named: &guard::Named) -> Vec<String> {
+    let logical: BTreeSet<&str> = LOGICAL.iter().map(|(name, _)| *name).collect();
+    let all = |name: &&&str| named.wildcard || named.words.contains(**name);
+    let mut wanted: Vec<String> = columns.iter().filter(all).map(|name| (*name).to_owned()).collect();
+    // `SELECT COUNT(*)` names no column, and needs one to count.
+    if wanted.is_empty() || wanted.iter().all(|name| logical.contains(name.as_str())) {
+        wanted.push("ts_ms".to_owned());
+        wanted.dedup();
+    }
+    wanted
+}
+
+/// Lines per source and minute, as a table.
+fn sources(store: &Store, window: Window) -> Result<Table, Error> {
+    let rows = store.source_minutes(window.since_ms, window.until_ms)?;
+    let text = |pick: fn(&crate::store::state::SourceMinute) -> &String| {
+        Values::Text(rows.iter().map(|row| Some(pick(row).clone())).collect())
+    };
+    let int = |pick: fn(&crate::store::state::SourceMinute) -> i64| {
+        Values::Int(rows.iter().map(|row| Some(pick(row))).collect())
+    };
+    let columns = [
+        ("ts_ms", int(|row| row.ts_ms)),
+        ("host", text(|row| &row.host)),
+        ("source", text(|row| &row.kind)),
+        ("lines", int(|row| row.counts.lines as i64)),
+        ("events", int(|row| row.counts.events as i64)),
+        ("ignored", int(|row| row.counts.ignored as i64)),
+        ("unparsed", int(|row| row.counts.unparsed as i64)),
+        ("bytes", int(|row| row.counts.bytes as i64)),
+    ];
+    Ok(Table {
+        columns: columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect(),
+    })
+}

@@ -1,0 +1,145 @@
+//! Rates as series: one pass over the rates of the segments in a window, sums per bucket and name. A bucket in which
+//! no log was read is a gap; one in which logs were read and no mail was in them is zero.
+
+use super::series::{Series, SeriesSet};
+use super::{Error, Window};
+use crate::store::Store;
+use crate::store::columnar::{RateBlock, read_rates};
+use crate::store::state::Covered;
+use std::collections::HashMap;
+
+/// What the series are named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Service.
+    Service,
+    /// Hostgroup.
+    Hostgroup,
+    /// Relay.
+    Relay,
+    /// Kind of event.
+    Kind,
+}
+
+impl By {
+    /// The column.
+    pub fn column(self) -> &'static str {
+        match self {
+            By::Service => "service",
+            By::Hostgroup => "hostgroup",
+            By::Relay => "relay",
+            By::Kind => "kind",
+        }
+    }
+}
+
+/// A question for rates.
+#[derive(Debug, Clone)]
+pub struct RateQuestion {
+    /// Time.
+    pub window: Window,
+    /// Length of a bucket, milliseconds, a multiple of a minute.
+    pub step_ms: i64,
+    /// Names.
+    pub by: By,
+    /// Kind of event; none for all (by kind).
+    pub kind: Option<String>,
+    /// Destination; none for all.
+    pub destination: Option<String>,
+    /// Only these names; empty for all.
+    pub only: Vec<String>,
+    /// `messages`, `recipients`, `attempts` or `bytes`.
+    pub measure: &'static str,
+}
+
+/// The most buckets that a question may have: a day of minutes is 1 440.
+const BUCKETS_MAX: i64 = 200_000;
+
+/// Sums per bucket: in `measure` per minute, so that the unit does not change with the bucket.
+pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
+    let step = question.step_ms;
+    let start = question.window.since_ms.div_euclid(step) * step;
+    let buckets = (question.window.until_ms - start).div_euclid(step)
+        + i64::from((question.window.until_ms - start).rem_euclid(step) > 0);
+    if !(1..=BUCKETS_MAX).contains(&buckets) {
+        return Err(Error::Question(format!("{buckets} buckets between since and until; choose 1 to {BUCKETS_MAX}")));
+    }
+    let buckets = buckets as usize;
+    let mut sums: HashMap<String, Vec<i64>> = HashMap::new();
+    for segment in store.segments(start, question.window.until_ms)? {
+        let block = read_rates(&store.rates_path(segment.id), question.by.column(), question.measure)?;
+        add(&mut sums, &block, question, start, buckets);
+    }
+    let coverage = store.coverage()?;
+    let everywhere = covered(&coverage, None, question, start, buckets);
+    let per_minute = 60_000.0 / step as f64;
+    let series = |(name, sums): (String, Vec<i64>)| {
+        // A relay's own log tells whether it was silent; for all else any log will do.
+        let own = (question.by == By::Relay).then(|| covered(&coverage, Some(&name), question, start, buckets));
+        let seen = own.as_ref().unwrap_or(&everywhere);
+        let point = |(at, sum): (usize, &i64)| (seen[at] || *sum > 0).then_some(*sum as f64 * per_minute);
+        let points = sums.iter().enumerate().map(point).collect();
+        Series { name, points, expected: None }
+    };
+    let mut series: Vec<Series> = sums.into_iter().map(series).collect();
+    let total = |series: &Series| series.points.iter().flatten().sum::<f64>();
+    series.sort_by(|a, b| total(b).total_cmp(&total(a)).then_with(|| a.name.cmp(&b.name)));
+    let kind = question.kind.as_deref().map(|kind| format!("{kind} ")).unwrap_or_default();
+    Ok(SeriesSet {
+        title: format!("{kind}mail by {}", question.by.column()),
+        unit: format!("{} / min", question.measure),
+        start_ms: start,
+        step_ms: step,
+        series,
+    })
+}
+
+fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, start: i64, buckets: usize) {
+    let wanted = |values: &[String], want: &Option<String>| -> Vec<bool> {
+        values.iter().map(|value| want.as_ref().is_none_or(|want| want == value)).collect()
+    };
+    let kinds = wanted(&block.kind.values, &question.kind);
+    let destinations = wanted(&block.destination.values, &question.destination);
+    // A relay shows all that it takes; everything else counts mail once, where it enters.
+    let every_hop = question.by == By::Relay || question.kind.as_deref() != Some("accepted");
+    let mut by_code: Vec<Option<Vec<i64>>> = vec![None; block.by.values.len()];
+    for row in 0..block.ts_ms.len() {
+        let at = (block.ts_ms[row] - start).div_euclid(question.step_ms);
+        let counts = kinds[block.kind.codes[row] as usize]
+            && destinations[block.destination.codes[row] as usize]
+            && (every_hop || block.first_hop[row])
+            && block.ts_ms[row] >= question.window.since_ms
+            && block.ts_ms[row] < question.window.until_ms;
+        if counts && at >= 0 && (at as usize) < buckets {
+            let sum = by_code[block.by.codes[row] as usize].get_or_insert_with(|| vec![0; buckets]);
+            sum[at as usize] += block.value[row];
+        }
+    }
+    for (name, found) in block.by.values.iter().zip(by_code) {
+        let Some(found) = found else { continue };
+        if !question.only.is_empty() && !question.only.contains(name) {
+            continue;
+        }
+        let sum = sums.entry(name.clone()).or_insert_with(|| vec![0; buckets]);
+        sum.iter_mut().zip(found).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+/// Buckets in which a log (of `host`, if named) was readable.
+fn covered(
+    coverage: &[Covered],
+    host: Option<&str>,
+    question: &RateQuestion,
+    start: i64,
+    buckets: usize,
+) -> Vec<bool> {
+    let mut seen = vec![false; buckets];
+    for span in coverage.iter().filter(|span| host.is_none_or(|host| span.host == host)) {
+        let first = (span.from_ms - start).div_euclid(question.step_ms).max(0);
+        let last = (span.to_ms - start).div_euclid(question.step_ms).min(buckets as i64 - 1);
+        for at in first..=last {
+            seen[at as usize] = true;
+        }
+    }
+    seen
+}

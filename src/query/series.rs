@@ -1,0 +1,396 @@
+//! Time series on one common grid, and the arithmetic that graphs and detection share.
+//!
+//! Pure: no clock, no files. The one rule that everything here keeps: `None` means that nothing was read for a
+//! bucket (a blind spot), `Some(0.0)` means that it was read and no mail was in it. No function turns one into the other.
+
+use std::cmp::Ordering;
+
+/// Time series on one common grid; a `None` is "no data" (nothing was read for that bucket), 0 is "no mail".
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SeriesSet {
+    /// What the picture is about, e.g. "mail by service".
+    pub title: String,
+    /// Unit of every value, e.g. "messages / min".
+    pub unit: String,
+    /// Start of the first bucket, milliseconds since 1970-01-01 UTC.
+    pub start_ms: i64,
+    /// Length of a bucket, milliseconds.
+    pub step_ms: i64,
+    /// The series; each has one point a bucket (a shorter one has no data after its end).
+    pub series: Vec<Series>,
+}
+
+/// One line of a graph.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Series {
+    /// Name as it stands in the logs: text of strangers, to be escaped wherever it is shown.
+    pub name: String,
+    /// One value a bucket, in the set's unit.
+    pub points: Vec<Option<f64>>,
+    /// What this hour of this week should bring: (low, high) a bucket.
+    pub expected: Option<Vec<Option<(f64, f64)>>>,
+}
+
+/// A stretch of time to be marked in a graph: an alarm, a deployment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Mark {
+    /// First millisecond, since 1970-01-01 UTC.
+    pub from_ms: i64,
+    /// End, exclusive; `None` while it lasts.
+    pub to_ms: Option<i64>,
+    /// What to write at it.
+    pub label: String,
+    /// The series that it belongs to; `None` for all.
+    pub series: Option<String>,
+}
+
+/// How several buckets become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// For counts: the values of a bucket add up (a bucket at the edge of the range is short and therefore low).
+    Sum,
+    /// For rates: the unit stays what it was.
+    Mean,
+}
+
+/// What a caption says of a series; every value in the set's unit, `None` if the series has no data at all.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stats {
+    /// The last value that is known.
+    pub last: Option<f64>,
+    /// The largest value.
+    pub peak: Option<f64>,
+    /// The mean over the buckets with data.
+    pub mean: Option<f64>,
+}
+
+/// Steps that a reader can name, milliseconds: 1 s to 28 days.
+const NICE_STEPS_MS: [i64; 24] = [
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    15_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    900_000,
+    1_200_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    10_800_000,
+    14_400_000,
+    21_600_000,
+    28_800_000,
+    43_200_000,
+    86_400_000,
+    172_800_000,
+    604_800_000,
+    2_419_200_000,
+];
+
+/// No bucket is longer, milliseconds (30 years), and none begins further from 1970 (7000 years): sums stay in an `i64`.
+const STEP_MS_MAX: i64 = 1_000_000_000_000;
+const TIME_MS_MAX: i64 = 220_000_000_000_000;
+
+impl Series {
+    /// Sum of all values; a series without data has volume 0.
+    pub fn volume(&self) -> f64 {
+        self.points.iter().flatten().sum()
+    }
+
+    /// Last, peak and mean.
+    pub fn stats(&self) -> Stats {
+        let known = self.points.iter().flatten().count();
+        let mean = (known > 0).then(|| self.volume() / known as f64);
+        let peak = self.points.iter().flatten().copied().max_by(f64::total_cmp);
+        Stats {
+            last: self.points.iter().rev().flatten().next().copied(),
+            peak,
+            mean,
+        }
+    }
+}
+
+impl SeriesSet {
+    /// Number of buckets: the length of the longest series.
+    pub fn buckets(&self) -> usize {
+        self.series.iter().map(|s| s.points.len()).max().unwrap_or(0)
+    }
+
+    /// End of the last bucket, exclusive, milliseconds since 1970-01-01 UTC.
+    pub fn end_ms(&self) -> i64 {
+        self.start_ms
+            .saturating_add(self.step_ms.saturating_mul(self.buckets() as i64))
+    }
+
+    /// The same set with values that can be drawn: what is not finite is no data, what is below 0 is 0,
+    /// and times lie in years that a calendar has.
+    pub fn cleaned(&self) -> SeriesSet {
+        let mut out = self.clone();
+        out.step_ms = out.step_ms.clamp(1, STEP_MS_MAX);
+        out.start_ms = out.start_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
+        let buckets = out.buckets();
+        for series in &mut out.series {
+            series.points.resize(buckets, None);
+            for point in &mut series.points {
+                *point = point.filter(|v| v.is_finite()).map(|v| v.max(0.0));
+            }
+            if let Some(bands) = &mut series.expected {
+                bands.resize(buckets, None);
+                for band in bands.iter_mut() {
+                    *band = band.filter(|(lo, hi)| lo.is_finite() && hi.is_finite());
+                    *band = band.map(|(lo, hi)| (lo.min(hi).max(0.0), hi.max(lo).max(0.0)));
+                }
+            }
+        }
+        out
+    }
+
+    /// Sum of all series a bucket; `None` only where no series has data.
+    pub fn total(&self) -> Vec<Option<f64>> {
+        sum_of(self.series.iter(), self.buckets())
+    }
+
+    /// Indexes of the series, largest volume first; equal volumes in the order of their names.
+    pub fn ranking(&self) -> Vec<usize> {
+        let volumes: Vec<f64> = self.series.iter().map(Series::volume).collect();
+        let mut order: Vec<usize> = (0..self.series.len()).collect();
+        order.sort_by(|&a, &b| match volumes[b].total_cmp(&volumes[a]) {
+            Ordering::Equal => self.series[a].name.cmp(&self.series[b].name),
+            other => other,
+        });
+        order
+    }
+
+    /// The `top` largest series, largest first, and the rest as one series `other (k more)`.
+    ///
+    /// A rest of one series keeps its name: it takes no more room than `other (1 more)`.
+    pub fn folded(&self, top: usize) -> SeriesSet {
+        let order = self.ranking();
+        let keep = if order.len() <= top + 1 { order.len() } else { top };
+        let mut series: Vec<Series> = order[..keep].iter().map(|&i| self.series[i].clone()).collect();
+        if keep < order.len() {
+            let rest = &order[keep..];
+            let points = sum_of(rest.iter().map(|&i| &self.series[i]), self.buckets());
+            series.push(Series {
+                name: format!("other ({} more)", rest.len()),
+                points,
+                expected: None,
+            });
+        }
+        SeriesSet {
+            series,
+            ..self.without_series()
+        }
+    }
+
+    /// The set on a coarser grid of `step_ms`, aligned to multiples of the step since 1970 (so hours begin at :00).
+    ///
+    /// A new bucket has data when at least half of its old ones have; a finer or equal step returns the set as it is.
+    pub fn rebucketed(&self, step_ms: i64, fold: Fold) -> SeriesSet {
+        if step_ms <= self.step_ms || self.step_ms <= 0 {
+            return self.clone();
+        }
+        let first = self.start_ms.div_euclid(step_ms);
+        let slot = |i: usize| ((self.start_ms + i as i64 * self.step_ms).div_euclid(step_ms) - first) as usize;
+        let series = self.series.iter().map(|s| Series {
+            name: s.name.clone(),
+            points: regroup(&s.points, slot, fold),
+            expected: s.expected.as_ref().map(|bands| {
+                let low: Vec<_> = bands.iter().map(|b| b.map(|(lo, _)| lo)).collect();
+                let high: Vec<_> = bands.iter().map(|b| b.map(|(_, hi)| hi)).collect();
+                let pairs = regroup(&low, slot, fold).into_iter().zip(regroup(&high, slot, fold));
+                pairs.map(|(lo, hi)| lo.zip(hi)).collect()
+            }),
+        });
+        SeriesSet {
+            series: series.collect(),
+            start_ms: first * step_ms,
+            step_ms,
+            ..self.without_series()
+        }
+    }
+
+    /// Smallest nice bucket length, milliseconds, that puts the whole range into at most `columns_max` buckets.
+    pub fn step_for_columns(&self, columns_max: usize) -> i64 {
+        nice_step_ms(self.end_ms().saturating_sub(self.start_ms), self.step_ms, columns_max)
+    }
+
+    /// Stretches of time, milliseconds, in which no series of `which` has data.
+    pub fn gaps(&self, which: &[usize]) -> Vec<(i64, i64)> {
+        let mut out: Vec<(i64, i64)> = Vec::new();
+        for bucket in 0..self.buckets() {
+            if which
+                .iter()
+                .any(|&i| self.series[i].points.get(bucket).copied().flatten().is_some())
+            {
+                continue;
+            }
+            let from = self.start_ms + bucket as i64 * self.step_ms;
+            match out.last_mut() {
+                Some(last) if last.1 == from => last.1 += self.step_ms,
+                _ => out.push((from, from + self.step_ms)),
+            }
+        }
+        out
+    }
+
+    fn without_series(&self) -> SeriesSet {
+        let (title, unit) = (self.title.clone(), self.unit.clone());
+        SeriesSet {
+            title,
+            unit,
+            start_ms: self.start_ms,
+            step_ms: self.step_ms,
+            series: Vec::new(),
+        }
+    }
+}
+
+/// Smallest nice step, milliseconds, that is a multiple of `base_ms` and cuts `span_ms` into at most `columns_max`.
+pub fn nice_step_ms(span_ms: i64, base_ms: i64, columns_max: usize) -> i64 {
+    let (base_ms, columns) = (base_ms.max(1), columns_max.max(1) as i64);
+    let fits = |step: i64| span_ms <= step.saturating_mul(columns);
+    if fits(base_ms) {
+        return base_ms;
+    }
+    let buckets = span_ms / base_ms + i64::from(span_ms % base_ms > 0);
+    let plain = base_ms.saturating_mul((buckets + columns - 1) / columns);
+    // A base of 7 s has no nice multiple below a week: then a plain multiple is better than a nice one.
+    let useful = |step: i64| step % base_ms == 0 && fits(step) && step / 4 <= plain;
+    NICE_STEPS_MS
+        .iter()
+        .copied()
+        .find(|&step| useful(step))
+        .unwrap_or(plain)
+}
+
+/// Sum of series a bucket; `None` where none of them has data.
+fn sum_of<'a>(series: impl Iterator<Item = &'a Series>, buckets: usize) -> Vec<Option<f64>> {
+    let mut out = vec![None; buckets];
+    for one in series {
+        for (sum, point) in out.iter_mut().zip(&one.points) {
+            if let Some(value) = point {
+                *sum = Some(sum.unwrap_or(0.0) + value);
+            }
+        }
+    }
+    out
+}
+
+/// Old points into new slots; `slot` must not fall.
+fn regroup(points: &[Option<f64>], slot: impl Fn(usize) -> usize, fold: Fold) -> Vec<Option<f64>> {
+    let slots = points.len().checked_sub(1).map_or(0, |last| slot(last) + 1);
+    let mut sums = vec![(0.0_f64, 0_u32, 0_u32); slots];
+    for (i, point) in points.iter().enumerate() {
+        let (sum, known, all) = &mut sums[slot(i)];
+        *sum += point.unwrap_or(0.0);
+        *known += u32::from(point.is_some());
+        *all += 1;
+    }
+    let value = |(sum, known, all): (f64, u32, u32)| match fold {
+        _ if known == 0 || known * 2 < all => None,
+        Fold::Sum => Some(sum),
+        Fold::Mean => Some(sum / f64::from(known)),
+    };
+    sums.into_iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(series: &[(&str, &[Option<f64>])]) -> SeriesSet {
+        let series = series.iter().map(|(name, points)| Series {
+            name: (*name).to_owned(),
+            points: points.to_vec(),
+            expected: None,
+        });
+        SeriesSet {
+            start_ms: 0,
+            step_ms: 60_000,
+            series: series.collect(),
+            ..SeriesSet::default()
+        }
+    }
+
+    #[test]
+    fn no_data_is_never_zero() {
+        let set = set(&[
+            ("a", &[Some(0.0), None, Some(2.0), None]),
+            ("b", &[Some(0.0), None, None]),
+        ]);
+        assert_eq!(set.total(), [Some(0.0), None, Some(2.0), None]);
+        assert_eq!(set.gaps(&[0, 1]), [(60_000, 120_000), (180_000, 240_000)]);
+        assert_eq!(set.gaps(&[1]), [(60_000, 240_000)]);
+        let empty = Series {
+            points: vec![None, None],
+            ..Series::default()
+        };
+        assert_eq!(empty.stats(), Stats::default());
+    }
+
+    #[test]
+    fn the_rest_is_folded_and_counted() {
+        let set = set(&[
+            ("a", &[Some(1.0)]),
+            ("b", &[Some(9.0)]),
+            ("c", &[Some(1.0)]),
+            ("d", &[None]),
+        ]);
+        let names = |s: &SeriesSet| s.series.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+        assert_eq!(set.ranking(), [1, 0, 2, 3]);
+        assert_eq!(names(&set.folded(2)), ["b", "a", "other (2 more)"]);
+        assert_eq!(set.folded(2).series[2].points, [Some(1.0)]);
+        assert_eq!(
+            names(&set.folded(3)),
+            ["b", "a", "c", "d"],
+            "one more is not worth a fold"
+        );
+        assert_eq!(set.folded(0).total(), set.total());
+    }
+
+    #[test]
+    fn rebucketing_keeps_gaps_and_the_clock() {
+        let mut set = set(&[(
+            "a",
+            &[Some(4.0), Some(2.0), None, None, Some(0.0), Some(0.0), Some(8.0)],
+        )]);
+        let mean = set.rebucketed(120_000, Fold::Mean);
+        assert_eq!(mean.series[0].points, [Some(3.0), None, Some(0.0), Some(8.0)]);
+        assert_eq!(set.rebucketed(120_000, Fold::Sum).series[0].points[0], Some(6.0));
+        set.start_ms = 60_000;
+        let shifted = set.rebucketed(120_000, Fold::Mean);
+        assert_eq!(shifted.start_ms, 0);
+        assert_eq!(shifted.series[0].points, [Some(4.0), Some(2.0), Some(0.0), Some(4.0)]);
+        assert_eq!(set.rebucketed(1_000, Fold::Mean), set);
+    }
+
+    #[test]
+    fn steps_are_nice_and_fit() {
+        assert_eq!(nice_step_ms(86_400_000, 60_000, 300), 300_000);
+        assert_eq!(nice_step_ms(21 * 86_400_000, 300_000, 1_100), 1_800_000);
+        assert_eq!(nice_step_ms(60_000, 60_000, 1_000), 60_000);
+        assert_eq!(
+            nice_step_ms(700_000, 7_000, 10),
+            70_000,
+            "no nice multiple of 7 s: a plain multiple"
+        );
+        assert_eq!(nice_step_ms(0, 0, 0), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_cleaned() {
+        let set = set(&[
+            ("a", &[Some(f64::NAN), Some(-3.0), Some(f64::INFINITY)]),
+            ("b", &[Some(1.0)]),
+        ])
+        .cleaned();
+        assert_eq!(set.series[0].points, [None, Some(0.0), None]);
+        assert_eq!(set.series[1].points, [Some(1.0), None, None]);
+    }
+}

@@ -1,0 +1,150 @@
+//! Deliveries: `=>` and `->`, and the relay's own bounce messages.
+
+use super::clock::{DAY, duration};
+use super::letter::Letter;
+use super::prng::Rng;
+use super::relay::{Relay, Sink};
+use super::remote::Mx;
+use super::services::{BounceTo, LOCAL_BOUNCE, SERVICES};
+use super::truth::Form;
+
+/// One address that a message goes to.
+pub(super) struct Recipient {
+    /// The final address.
+    pub(super) address: String,
+    /// The same with its parents and the original: `final (parent) <original>`.
+    pub(super) shown: String,
+    pub(super) router: &'static str,
+    pub(super) mx: &'static Mx,
+}
+
+/// Delivers to recipients of one mail system from `t` on; returns when it was done.
+pub(super) fn deliver<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[&Recipient], t: i64, rng: &mut Rng) -> i64 {
+    let Some(mx) = to.first().map(|r| r.mx) else { return t };
+    let took = (rng.lognormal(0.1, 0.8) as i64).min(200);
+    // A delivery that the stop interrupts starts again in the first queue run.
+    let t = relay.when_up(t + took, rng);
+    let (host, ip) = rng.pick(mx.hosts);
+    let continued = mx.tls.is_empty() && rng.chance(0.06);
+    let star = if continued { "*" } else { "" };
+    let tls = if mx.tls.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", mx.tls)
+    };
+    let answer = mx.confirmation(t, rng);
+    let (id, size, took) = (
+        letter.id,
+        letter.size + 190 + letter.sender.len() as i64,
+        duration(took),
+    );
+    for (i, recipient) in to.iter().enumerate() {
+        let (shown, router) = (&recipient.shown, recipient.router);
+        let (arrow, form) = match (i, continued) {
+            (0, false) => ("=>", Form::Delivery),
+            (0, true) => ("=>", Form::DeliveryContinued),
+            _ => ("->", Form::DeliveryFurther),
+        };
+        let line = format!(
+            "{id} {arrow} {shown} R={router} T=remote_smtp S={size} H={host} [{ip}]{star}{tls} C=\"{answer}\" DT={took}"
+        );
+        relay.push(t, letter.service, form, line);
+    }
+    t
+}
+
+/// A local bounce for a failed recipient, written at `t`, and what becomes of it.
+pub(super) fn bounce<S: Sink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng: &mut Rng) {
+    if failed.sender.is_empty() {
+        return;
+    }
+    let letter = Letter {
+        id: relay.next_id(t, rng),
+        service: LOCAL_BOUNCE,
+        sender: String::new(),
+        size: failed.size.min(100_000) + 1100,
+    };
+    let (id, size, to) = (letter.id, letter.size, &failed.sender);
+    let arrived = format!("{id} <= <> R={} U=Debian-exim P=local S={size}", failed.id);
+    relay.push(t, LOCAL_BOUNCE, Form::ArrivalBounce, arrived);
+    let soon = relay.when_up(t + 1, rng);
+    let done = match SERVICES[failed.service].bounce_to {
+        BounceTo::Blackhole => {
+            relay.push(
+                soon,
+                LOCAL_BOUNCE,
+                Form::Blackhole,
+                format!("{id} => :blackhole: <{to}> R=system_aliases"),
+            );
+            soon
+        }
+        BounceTo::Handler => {
+            let line = format!(
+                "{id} => {to} R=mw_verp_api T=mwverpbounceprocessor S={} DT=0s",
+                size + 60
+            );
+            relay.push(soon, LOCAL_BOUNCE, Form::DeliveryPipe, line);
+            soon
+        }
+        BounceTo::Host(mx) => {
+            let router = "dnslookup";
+            let recipient = Recipient {
+                address: to.clone(),
+                shown: to.clone(),
+                router,
+                mx,
+            };
+            deliver(relay, &letter, &[&recipient], soon, rng)
+        }
+        BounceTo::Nowhere => freeze(relay, &letter, to, soon, rng),
+    };
+    relay.push(done, LOCAL_BOUNCE, Form::Completed, format!("{id} Completed"));
+}
+
+/// A bounce that cannot be delivered is frozen for two days (`ignore_bounce_errors_after`), and says so in every
+/// queue run.
+fn freeze<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &str, t: i64, rng: &mut Rng) -> i64 {
+    let id = letter.id;
+    relay.push(
+        t,
+        LOCAL_BOUNCE,
+        Form::Failure,
+        format!("{id} ** {to}: Unrouteable address"),
+    );
+    relay.push(
+        t,
+        LOCAL_BOUNCE,
+        Form::Frozen,
+        format!("{id} Frozen (delivery error message)"),
+    );
+    let mut run = relay.queue_run_after(t);
+    while run < t + 2 * DAY {
+        relay.push(
+            run + 1 + rng.secs(20),
+            LOCAL_BOUNCE,
+            Form::StillFrozen,
+            format!("{id} Message is frozen"),
+        );
+        run = relay.queue_run_after(run);
+    }
+    let thawed = relay.when_up(run + 1 + rng.secs(20), rng);
+    relay.push(
+        thawed,
+        LOCAL_BOUNCE,
+        Form::Unfrozen,
+        format!("{id} Unfrozen by errmsg timer"),
+    );
+    relay.push(
+        thawed,
+        LOCAL_BOUNCE,
+        Form::Failure,
+        format!("{id} ** {to}: Unrouteable address"),
+    );
+    relay.push(
+        thawed,
+        LOCAL_BOUNCE,
+        Form::ErrorIgnored,
+        format!("{id} {to}: error ignored"),
+    );
+    thawed
+}

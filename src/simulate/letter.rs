@@ -1,0 +1,215 @@
+//! One message from its connection to its `Completed`: arrival, and the first attempt for every recipient.
+
+use super::clock::STOPPED;
+use super::delivery::{self, Recipient};
+use super::prng::Rng;
+use super::relay::{Id, Relay, Sink};
+use super::remote::{self, Mx};
+use super::retry;
+use super::services::{Greeting, Hosts, SERVICES, Service, To};
+use super::text::{Scene, fill};
+use super::traffic::Mail;
+use super::truth::Form;
+
+/// A message in the spool.
+pub(super) struct Letter {
+    pub(super) id: Id,
+    /// Index of its service in counts.
+    pub(super) service: usize,
+    /// Envelope sender; empty for a bounce.
+    pub(super) sender: String,
+    pub(super) size: i64,
+}
+
+/// A client and the ends of its connection, as Exim shows them.
+struct Client {
+    name: String,
+    /// `[ip]:port`
+    address: String,
+    /// `name (helo) [ip]:port`
+    full: String,
+    /// `I=[ip]:25`
+    interface: String,
+}
+
+impl Hosts {
+    /// Number of hosts.
+    pub(super) fn count(&self) -> u64 {
+        self.numbers.map_or(1, |(_, n)| n)
+    }
+
+    /// Name and address of the n-th host.
+    pub(super) fn nth(&self, n: u64) -> (String, String) {
+        let (stem, tail) = self.name;
+        let name = self
+            .numbers
+            .map_or_else(|| stem.to_owned(), |(first, _)| format!("{stem}{}{tail}", first + n));
+        (name, format!("{}{}", self.net.0, self.net.1 + n))
+    }
+}
+
+impl Client {
+    /// A host of the service connects to the relay.
+    fn draw<S: Sink>(service: &Service, relay: &Relay<S>, rng: &mut Rng) -> Self {
+        let set = &service.hosts[rng.weighted(service.hosts.iter().map(|set| set.count() as u32))];
+        let (name, ip) = set.nth(rng.below(set.count()));
+        let address = format!("[{ip}]:{}", 32_768 + rng.below(28_232));
+        let full = match set.greeting {
+            Greeting::Verified => format!("{name} {address}"),
+            Greeting::Other(helo) => format!("{name} ({helo}) {address}"),
+            Greeting::Nameless => format!("({name}) {address}"),
+        };
+        let own = if ip.contains(':') {
+            relay.identity.v6
+        } else {
+            relay.identity.v4
+        };
+        Self {
+            name,
+            address,
+            full,
+            interface: format!("I=[{own}]:25"),
+        }
+    }
+}
+
+/// Plans everything that the relay will log about a mail that connects at `mail.t`.
+pub(super) fn plan<S: Sink>(relay: &mut Relay<S>, mail: &Mail) {
+    let (index, mut rng) = (mail.service, Rng::new(mail.key));
+    let (service, rng) = (&SERVICES[index], &mut rng);
+    let client = Client::draw(service, relay, rng);
+    let mut t = mail.t + rng.secs(3);
+    if relay.is_down(t) {
+        t = STOPPED - 1;
+    }
+    let letter = Letter {
+        id: relay.next_id(t, rng),
+        service: index,
+        sender: fill(rng.pick(service.senders), &Scene { t, host: &client.name }, rng),
+        size: (rng.lognormal(service.size.0, service.size.1) as i64).clamp(400, 30_000_000),
+    };
+    let recipients = recipients(service, t, rng);
+    let arrived = arrival(service, &letter, &client, &recipients, t, rng);
+    if !service.inside {
+        let (peer, interface, count) = (&client.address, &client.interface, 1 + rng.below(12));
+        let connected = format!("SMTP connection from {peer} {interface} (TCP/IP connection count = {count})");
+        relay.push(mail.t, index, Form::Connect, connected);
+    }
+    relay.push(t, index, Form::Arrival, arrived);
+    if !service.inside {
+        let quit = format!(
+            "SMTP connection from {} {} closed by QUIT",
+            client.full, client.interface
+        );
+        relay.push(t + rng.secs(2), index, Form::Quit, quit);
+    }
+    let done = attempt(relay, &letter, &recipients, t + rng.secs(2), rng);
+    relay.push(done, index, Form::Completed, format!("{} Completed", letter.id));
+}
+
+/// The `<=` line.
+fn arrival(service: &Service, letter: &Letter, client: &Client, to: &[Recipient], t: i64, rng: &mut Rng) -> String {
+    let sender = if letter.sender.is_empty() { "<>" } else { &letter.sender };
+    let utf8 = if sender.is_ascii() && to.iter().all(|r| r.address.is_ascii()) {
+        ""
+    } else {
+        "utf8"
+    };
+    let tls = match service.tls {
+        true => "s X=TLS1.2:ECDHE_RSA_AES_256_GCM_SHA384:256 CV=no",
+        false => "",
+    };
+    let message_id = fill(rng.pick(service.ids), &Scene { t, host: &client.name }, rng);
+    let (id, full, interface, size) = (letter.id, &client.full, &client.interface, letter.size);
+    format!("{id} <= {sender} H={full} {interface} P={utf8}esmtp{tls} S={size} id={message_id}")
+}
+
+/// Who shall get a message of this service.
+fn recipients(service: &Service, t: i64, rng: &mut Rng) -> Vec<Recipient> {
+    let n = 1 + rng.weighted(service.fan_out.iter().copied());
+    let scene = Scene { t, host: "" };
+    let mut all: Vec<Recipient> = match &service.to {
+        To::People => (0..n).map(|_| person(&scene, rng)).collect(),
+        To::Alias(aliases) => {
+            let alias = rng.pick(aliases);
+            (0..2).map(|_| staff(Some(alias), &scene, rng)).collect()
+        }
+        To::House(templates) => (0..n).map(|_| house(rng.pick(templates), &scene, rng)).collect(),
+    };
+    all.sort_by(|a, b| a.address.cmp(&b.address));
+    all.dedup_by(|a, b| a.address == b.address);
+    all
+}
+
+/// Someone with a mailbox elsewhere.
+fn person(scene: &Scene<'_>, rng: &mut Rng) -> Recipient {
+    let mx = remote::draw(rng);
+    let domain = rng.pick(mx.domains);
+    let address = format!("{}@{domain}", fill("{user}", scene, rng));
+    Recipient {
+        shown: address.clone(),
+        address,
+        router: "dnslookup",
+        mx,
+    }
+}
+
+/// A member of the staff, by an alias or not. `+all_parents` shows the alias in between too.
+fn staff(alias: Option<&str>, scene: &Scene<'_>, rng: &mut Rng) -> Recipient {
+    let address = format!("{}@wikimedia.org", fill("ops{n}", scene, rng));
+    let shown = match alias {
+        Some(alias) if rng.chance(0.5) => format!("{address} (ops-members@wikimedia.org) <{alias}>"),
+        Some(alias) => format!("{address} <{alias}>"),
+        None => address.clone(),
+    };
+    Recipient {
+        shown,
+        address,
+        router: "ldap_account",
+        mx: &remote::STAFF,
+    }
+}
+
+/// An address of the house.
+fn house(template: &str, scene: &Scene<'_>, rng: &mut Rng) -> Recipient {
+    let (mx, router): (&'static Mx, _) = match template.split_once('@') {
+        Some((_, "lists.wikimedia.org")) => (&remote::LISTS, "lists"),
+        Some(("{ticket}", _)) => (&remote::TICKETS, "otrs"),
+        _ => return staff(None, scene, rng),
+    };
+    let address = fill(template, scene, rng);
+    Recipient {
+        shown: address.clone(),
+        address,
+        router,
+        mx,
+    }
+}
+
+/// The first attempt at `t`, host by host, and what follows from it. Returns when the message is gone.
+fn attempt<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[Recipient], t: i64, rng: &mut Rng) -> i64 {
+    let bounces = SERVICES[letter.service].bounces;
+    let mut done = t;
+    let mut rest: Vec<&Recipient> = to.iter().collect();
+    while let Some(first) = rest.first() {
+        let mx = first.mx;
+        let (group, others) = rest.into_iter().partition(|r| std::ptr::eq(r.mx, mx));
+        rest = others;
+        let started = relay.when_up(t, rng);
+        let mut accepted: Vec<&Recipient> = Vec::new();
+        let mut refused = Vec::new();
+        for recipient in group {
+            match retry::Trouble::draw(mx, bounces, rng) {
+                None => accepted.push(recipient),
+                Some(trouble) => refused.push((recipient, trouble)),
+            }
+        }
+        if !accepted.is_empty() {
+            done = done.max(delivery::deliver(relay, letter, &accepted, started, rng));
+        }
+        for (recipient, trouble) in refused {
+            done = done.max(retry::plan(relay, letter, recipient, trouble, started, rng));
+        }
+    }
+    done
+}

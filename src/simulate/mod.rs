@@ -1,0 +1,46 @@
+//! A simulator of Exim main logs: the outage of 2018-06-06 for `demo` and the tests, and logs of any size for
+//! measurements.
+//!
+//! It depends on nothing else of the crate, so that what it says was written (`Truth`) is a witness of its own. The
+//! lines are those of Exim 4.89 with the `log_selector` of Wikimedia's smarthosts of 2018.
+//!
+//! ```text
+//! rhythm ─▶ traffic ─▶ letter ─▶ delivery, retry ─▶ relay (lines in order of time) ─▶ rotate
+//!            (mails)    (one mail's whole life)  noise ─▶   └▶ truth
+//! ```
+//!
+//! A mail's whole life is planned when it is handed in; the relay holds the planned lines in a heap until their time
+//! comes. So memory is bounded by what is in the queue, and nothing is sorted afterwards.
+
+mod bulk;
+mod clock;
+mod config;
+mod delivery;
+mod letter;
+mod noise;
+mod outage;
+mod prng;
+mod relay;
+mod remote;
+mod replies;
+mod retry;
+mod rhythm;
+mod roster;
+mod rotate;
+mod services;
+#[cfg(test)]
+mod tests;
+mod text;
+mod traffic;
+mod truth;
+
+pub use bulk::{exim_log, exim_log_counted};
+pub use clock::{RESTARTED, STOPPED, UNTIL, rfc3339};
+pub use outage::{Outage2018, outage_2018};
+pub use services::{LOCAL_BOUNCES, UNATTRIBUTED};
+pub use truth::{Fate, Form, Impact, Phase, Tally, Truth};
+
+/// The names of all services that the simulator knows, in the order of the rules.
+pub fn service_names() -> impl Iterator<Item = &'static str> {
+    services::SERVICES.iter().map(|service| service.name)
+}

@@ -1,0 +1,115 @@
+//! The night of 2018-06-06: an operator stops Exim on mx1001 at 18:55 UTC, and it comes back at 02:00.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::clock::{DAY, MIDNIGHT, MINUTE, RESTARTED, STOPPED, UNTIL};
+use super::config;
+use super::letter;
+use super::noise::Noise;
+use super::relay::{RELAYS, Relay};
+use super::rotate::Rotated;
+use super::traffic::Traffic;
+use super::truth::{Counter, Impact, Truth};
+
+/// How to tell the story of the outage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outage2018 {
+    /// Equal seeds write equal bytes.
+    pub seed: u64,
+    /// Days of history before the night.
+    pub history_days: u32,
+    /// 1.0: twenty mails a minute from the wikis at their busiest hour, eight from Phabricator, four from Gerrit.
+    /// Services with a few mails a day are not scaled.
+    pub mails_per_day_scale: f64,
+}
+
+impl Outage2018 {
+    /// Three weeks in some 800 thousand lines: what `demo` shows.
+    pub fn demo(seed: u64) -> Self {
+        Self {
+            seed,
+            history_days: 21,
+            mails_per_day_scale: 0.22,
+        }
+    }
+}
+
+/// What one relay's thread brings home.
+struct Written {
+    counter: Counter,
+    files: Vec<PathBuf>,
+    impact: std::collections::BTreeMap<String, Impact>,
+}
+
+/// Writes `dir/mx1001/mainlog`, `mainlog.1`, `mainlog.2.gz` …, the same for `mx2001`, and `dir/mailpulse.toml`.
+/// Files of an earlier run with more days are removed.
+pub fn outage_2018(dir: &Path, spec: &Outage2018) -> io::Result<Truth> {
+    let from = MIDNIGHT - i64::from(spec.history_days) * DAY;
+    fs::create_dir_all(dir)?;
+    fs::write(dir.join("mailpulse.toml"), config::toml())?;
+    let written = thread::scope(|scope| {
+        let threads: Vec<_> = (0..RELAYS.len())
+            .map(|n| scope.spawn(move || relay(dir, spec, n, from)))
+            .collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect::<io::Result<Vec<Written>>>()
+    })?;
+    let mut truth = Truth {
+        from,
+        stopped: STOPPED,
+        restarted: RESTARTED,
+        until: UNTIL,
+        ..Truth::default()
+    };
+    for (identity, mut relay) in RELAYS.iter().zip(written) {
+        relay.counter.merge_into(&mut truth, identity.name);
+        relay.files.reverse();
+        truth.files.extend(relay.files);
+        truth.impact = relay.impact;
+    }
+    Ok(truth)
+}
+
+/// Writes the log of one relay.
+fn relay(dir: &Path, spec: &Outage2018, n: usize, from: i64) -> io::Result<Written> {
+    let dir = dir.join(RELAYS[n].name);
+    remove_old_logs(&dir)?;
+    let mut relay = Relay::new(&RELAYS[n], n == 0, Rotated::create(&dir, UNTIL)?);
+    let mut traffic = Traffic::new(spec.seed, spec.mails_per_day_scale, true, |_| true);
+    // Spam prefers the second MX, as everywhere.
+    let strangers = [1.3, 1.8][n] * spec.mails_per_day_scale;
+    let mut noise = Noise::new(&relay, spec.seed, n as u64, strangers, from);
+    for minute in (from..UNTIL).step_by(MINUTE as usize) {
+        noise.minute(&mut relay, minute);
+        for mail in traffic.minute(minute).iter().filter(|mail| mail.relay == n) {
+            letter::plan(&mut relay, mail);
+        }
+        relay.drain(minute + MINUTE)?;
+    }
+    relay.sink.finish()?;
+    Ok(Written {
+        counter: relay.counter,
+        files: relay.sink.files,
+        impact: traffic.into_impact(),
+    })
+}
+
+/// Removes `mainlog*`, and nothing else.
+fn remove_old_logs(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("mainlog") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! A log directory as logrotate leaves it: `daily, compress, delaycompress`, at 06:25 UTC.
+//!
+//! Every file is written under the name that it has at the end, so nothing is ever renamed.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
+
+use super::clock::{DAY, ROTATION_OF_DAY};
+use super::relay::Sink;
+
+/// A file of the log, plain or compressed.
+enum Open {
+    Nothing,
+    Plain(BufWriter<File>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
+}
+
+/// The `mainlog*` of one relay.
+pub(super) struct Rotated {
+    dir: PathBuf,
+    /// The end of the log: what is rotated after it is not.
+    until: i64,
+    /// End of the period of the open file.
+    boundary: i64,
+    open: Open,
+    path: PathBuf,
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// The first rotation after `t`.
+fn rotation_after(t: i64) -> i64 {
+    let today = t.div_euclid(DAY) * DAY + ROTATION_OF_DAY;
+    if t < today { today } else { today + DAY }
+}
+
+impl Rotated {
+    /// A log in `dir` (made if it is missing) that ends at `until`.
+    pub(super) fn create(dir: &Path, until: i64) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let (boundary, open) = (i64::MIN, Open::Nothing);
+        Ok(Self {
+            dir: dir.into(),
+            until,
+            boundary,
+            open,
+            path: PathBuf::new(),
+            files: Vec::new(),
+        })
+    }
+
+    /// How often a file whose period ends at `boundary` is rotated until the end.
+    fn generation(&self, boundary: i64) -> i64 {
+        if boundary > self.until {
+            0
+        } else {
+            (self.until - boundary) / DAY + 1
+        }
+    }
+
+    /// Opens the file that a line at `t` belongs to.
+    fn advance(&mut self, t: i64) -> io::Result<()> {
+        self.finish()?;
+        self.boundary = rotation_after(t);
+        let generation = self.generation(self.boundary);
+        self.path = self.dir.join(match generation {
+            0 => "mainlog".to_owned(),
+            1 => "mainlog.1".to_owned(),
+            n => format!("mainlog.{n}.gz"),
+        });
+        let file = BufWriter::with_capacity(1 << 17, File::create(&self.path)?);
+        self.open = match generation {
+            0 | 1 => Open::Plain(file),
+            // What gzip(1) writes, but for the name and the time: the bytes depend on the seed alone.
+            _ => Open::Gzip(Box::new(
+                GzBuilder::new()
+                    .mtime(0)
+                    .operating_system(3)
+                    .write(file, Compression::new(6)),
+            )),
+        };
+        self.files.push(self.path.clone());
+        Ok(())
+    }
+
+    /// Closes the open file and gives it the time of its rotation.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let writer = match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Nothing => return Ok(()),
+            Open::Plain(writer) => writer,
+            Open::Gzip(encoder) => encoder.finish()?,
+        };
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let modified = self.boundary.min(self.until).max(0) as u64;
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(modified))
+    }
+}
+
+impl Sink for Rotated {
+    fn line(&mut self, t: i64, line: &[u8]) -> io::Result<()> {
+        if t >= self.boundary {
+            self.advance(t)?;
+        }
+        match &mut self.open {
+            Open::Nothing => Ok(()),
+            Open::Plain(writer) => writer.write_all(line),
+            Open::Gzip(encoder) => encoder.write_all(line),
+        }
+    }
+}

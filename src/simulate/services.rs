@@ -1,0 +1,103 @@
+//! The services that send mail through the relays: who, how much, when, to whom, and how they take an outage.
+
+use super::remote::Mx;
+use super::rhythm::Rhythm;
+pub(super) use super::roster::SERVICES;
+use super::truth::Fate;
+
+/// A set of numbered hosts, or one host.
+pub(super) struct Hosts {
+    /// Name before and after the number.
+    pub(super) name: (&'static str, &'static str),
+    /// First number and how many there are; `None`: one host without a number.
+    pub(super) numbers: Option<(u64, u64)>,
+    /// First address; the last part counts up with the host.
+    pub(super) net: (&'static str, u64),
+    pub(super) greeting: Greeting,
+}
+
+/// How a host says its name, and what DNS says of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// HELO is its verified name: `H=name [ip]`.
+    Verified,
+    /// HELO is something else: `H=name (helo) [ip]`.
+    Other(&'static str),
+    /// Its address has no name: `H=(helo) [ip]`.
+    Nameless,
+}
+
+/// How a service chooses its relay.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Routing {
+    /// mx1001, and nothing else: a single point of failure.
+    Single(Fate),
+    /// This share by mx1001; the other takes over.
+    Balanced(f64),
+}
+
+/// Whom a service writes to.
+pub(super) enum To {
+    /// People all over the world.
+    People,
+    /// An alias that the relay expands to staff: the log shows parents.
+    Alias(&'static [&'static str]),
+    /// Hosts of the house, as the address says.
+    House(&'static [&'static str]),
+}
+
+/// Where its bounces go.
+pub(super) enum BounceTo {
+    /// `:blackhole:` by an alias file.
+    Blackhole,
+    /// MediaWiki's bounce handler: a pipe.
+    Handler,
+    /// A host of the house.
+    Host(&'static Mx),
+    /// An address that cannot be routed: the bounce is frozen.
+    Nowhere,
+}
+
+/// A service. `senders` and `ids` are templates (see `text.rs`).
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    pub(super) rhythm: Rhythm,
+    /// Whether `mails_per_day_scale` applies: rare mail stays as it is.
+    pub(super) scales: bool,
+    pub(super) routing: Routing,
+    pub(super) hosts: &'static [Hosts],
+    /// Whether these are hosts of the house: `hosts_connection_nolog` names them, so only strangers' connections
+    /// are logged.
+    pub(super) inside: bool,
+    pub(super) tls: bool,
+    pub(super) senders: &'static [&'static str],
+    pub(super) ids: &'static [&'static str],
+    pub(super) to: To,
+    /// Weights of 1, 2, 3 … recipients.
+    pub(super) fan_out: &'static [u32],
+    /// Mean and deviation of the logarithm of the size in bytes.
+    pub(super) size: (f64, f64),
+    /// Share of recipients that do not exist.
+    pub(super) bounces: f64,
+    pub(super) bounce_to: BounceTo,
+}
+
+/// Number of services in counts: those of the table, local bounces, and what belongs to none.
+pub(super) const COUNT: usize = SERVICES.len() + 2;
+/// Index of local bounces (`<= <> R=…`).
+pub(super) const LOCAL_BOUNCE: usize = SERVICES.len();
+/// Index of rejects, queue runs and connections.
+pub(super) const NO_SERVICE: usize = SERVICES.len() + 1;
+/// The name that no rule gives.
+pub const UNATTRIBUTED: &str = "unattributed";
+/// Name under which `Truth` counts the relay's own bounce messages; no rule of `mailpulse.toml` names them.
+pub const LOCAL_BOUNCES: &str = "(local bounce)";
+
+/// The name under which an index is counted.
+pub(super) fn name(index: usize) -> &'static str {
+    match index {
+        LOCAL_BOUNCE => LOCAL_BOUNCES,
+        NO_SERVICE => UNATTRIBUTED,
+        _ => SERVICES[index].name,
+    }
+}

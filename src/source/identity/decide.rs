@@ -1,0 +1,259 @@
+//! The table of the module's page, as code.
+
+use std::io;
+
+use super::super::{Codec, Stamp};
+use super::{HEAD_BYTES, Position, TAIL_BYTES, tail_hash};
+
+/// A log of the store, and what has become of the file that was read last under it. After a truncation the old epoch
+/// stays known beside the new one: a copy of its content may turn up.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// `log_id(host, kind, first line, 0)`; `None` while the first line is unfinished.
+    pub base: Option<u64>,
+    /// Its number among the logs with that base.
+    pub ordinal: u32,
+    /// How far it was read.
+    pub position: Position,
+    /// What the file system says of its file now.
+    pub old_file: OldFile,
+}
+
+/// The file that was read last under a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldFile {
+    /// Its path is gone, or another file now.
+    Gone,
+    /// It is still there: same device and inode.
+    Alive {
+        /// Its size now.
+        size: u64,
+        /// Its time of change now.
+        mtime_ms: i64,
+    },
+}
+
+/// A file that was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'f> {
+    /// The file now.
+    pub stamp: Stamp,
+    /// As in [`Known`].
+    pub base: Option<u64>,
+    /// The first bytes of its content: 1 024, or all there are.
+    pub head: &'f [u8],
+    /// The length of its content, if it is known without decoding.
+    pub content_len: Option<u64>,
+    /// Known logs that decoding has shown not to be this one (`MarkerMismatch`).
+    pub refuted: &'f [usize],
+}
+
+/// What to do with a file. `known` is an index into the slice that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// A log that is not known. Read it from 0 under `ordinal`.
+    New {
+        /// Its number among the logs with this base.
+        ordinal: u32,
+        /// A known log with the same head, which it was kept apart from. Worth a warning.
+        resembles: Option<usize>,
+    },
+    /// The file of a known log: read on.
+    Resume {
+        /// Which.
+        known: usize,
+        /// From here.
+        offset: u64,
+        /// The marker was not looked at yet: `Chunks::resume` does.
+        unverified: bool,
+    },
+    /// The file of a known log, truncated, and perhaps written again: read from 0 under the next epoch.
+    Truncated {
+        /// Which.
+        known: usize,
+        /// The next epoch.
+        epoch: u32,
+        /// Bytes that were in the file when it was last looked at and had not been read. There may have been more.
+        lost_bytes_possible: u64,
+    },
+    /// A known log in another file: moved, copied or compressed. Read on in this one.
+    SameLogElsewhere {
+        /// Which.
+        known: usize,
+        /// From here.
+        offset: u64,
+        /// As in `Resume`.
+        unverified: bool,
+    },
+    /// A copy that ends before what was read already: nothing in it is new.
+    ShorterCopy {
+        /// Which.
+        known: usize,
+        /// Both agree at this offset.
+        agreed_to: u64,
+    },
+    /// Not touched since all of it was delivered: do not even open it.
+    Complete {
+        /// Which.
+        known: usize,
+    },
+}
+
+/// The log whose file has not been touched since all of it was delivered. To be asked before a file is opened.
+pub fn unchanged(known: &[Known], stamp: &Stamp) -> Option<usize> {
+    known
+        .iter()
+        .position(|log| log.position.complete && log.position.stamp == *stamp)
+}
+
+/// Decides. `read_before(offset, len)` gives the `len` bytes of the candidate's content that end at `offset`, or
+/// `None` if that needs decoding ([`super::super::Content::read_before`]).
+pub fn decide(
+    known: &[Known],
+    candidate: &Candidate<'_>,
+    read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
+) -> io::Result<Verdict> {
+    if let Some(known) = unchanged(known, &candidate.stamp) {
+        return Ok(Verdict::Complete { known });
+    }
+    let mut alike: Vec<usize> = (0..known.len())
+        .filter(|index| is_alike(&known[*index], candidate))
+        .collect();
+    alike.retain(|index| !candidate.refuted.contains(index));
+    // The likeliest first: its own file, then the longest proof.
+    alike.sort_by_key(|index| {
+        let position = &known[*index].position;
+        let own = position.stamp.same_file(&candidate.stamp);
+        (
+            !own,
+            std::cmp::Reverse((position.head.len, position.mark.offset)),
+            *index,
+        )
+    });
+    for &index in &alike {
+        if let Some(verdict) = judge(index, &known[index], candidate, read_before)? {
+            return Ok(verdict);
+        }
+    }
+    let own = (0..known.len()).filter(|index| is_own_and_truncated(&known[*index], candidate));
+    Ok(match own.max_by_key(|index| known[*index].position.epoch) {
+        Some(index) => truncated(index, &known[index]),
+        None => new(known, candidate, alike.first().or(candidate.refuted.first()).copied()),
+    })
+}
+
+/// Whether a known log may be the candidate's: by its head, or by its file where there is no head.
+fn is_alike(log: &Known, candidate: &Candidate<'_>) -> bool {
+    let position = &log.position;
+    if position.head.len == 0 {
+        return position.stamp.same_file(&candidate.stamp);
+    }
+    position.head.begins(candidate.head)
+}
+
+/// Same file, and its content is gone or begins alike: what was read is not there any more.
+fn is_own_and_truncated(log: &Known, candidate: &Candidate<'_>) -> bool {
+    let position = &log.position;
+    let own = position.stamp.same_file(&candidate.stamp);
+    own && position.head.len > 0 && (candidate.head.is_empty() || position.head.begins(candidate.head))
+}
+
+/// One known log with an equal head; `None` if it is not this one.
+fn judge(
+    index: usize,
+    log: &Known,
+    candidate: &Candidate<'_>,
+    read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
+) -> io::Result<Option<Verdict>> {
+    let (position, mark) = (&log.position, log.position.mark);
+    let own = position.stamp.same_file(&candidate.stamp);
+    let go_on = |unverified| {
+        let (known, offset) = (index, mark.offset);
+        match own {
+            true => Verdict::Resume {
+                known,
+                offset,
+                unverified,
+            },
+            false => Verdict::SameLogElsewhere {
+                known,
+                offset,
+                unverified,
+            },
+        }
+    };
+    if candidate.content_len.is_some_and(|len| len < mark.offset) {
+        let len = candidate.content_len.unwrap_or(0);
+        return if own {
+            Ok(None)
+        } else {
+            shorter_copy(index, log, len, read_before)
+        };
+    }
+    if !own && proves_no_more_than_the_head(log, candidate) {
+        return Ok(None);
+    }
+    if mark.offset == 0 {
+        return Ok(Some(go_on(false)));
+    }
+    Ok(match read_before(mark.offset, mark.tail_len())? {
+        Some(before) => (tail_hash(&before) == mark.tail).then(|| go_on(false)),
+        None if candidate.stamp.codec == Codec::Plain => None,
+        None => Some(go_on(true)),
+    })
+}
+
+/// The old file lives and grows, and all that was read of it lies within the head.
+fn proves_no_more_than_the_head(log: &Known, candidate: &Candidate<'_>) -> bool {
+    let Position { mark, stamp, .. } = &log.position;
+    let grows = match log.old_file {
+        OldFile::Gone => false,
+        OldFile::Alive { size, mtime_ms } => size > stamp.size || (size == stamp.size && mtime_ms != stamp.mtime_ms),
+    };
+    grows && candidate.stamp.codec == Codec::Plain && mark.offset <= HEAD_BYTES as u64
+}
+
+fn shorter_copy(
+    known: usize,
+    log: &Known,
+    len: u64,
+    read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
+) -> io::Result<Option<Verdict>> {
+    // Within the head a mark proves nothing that the head did not.
+    let Some((offset, tail)) = log
+        .position
+        .marks
+        .highest_within(len)
+        .filter(|(at, _)| *at > HEAD_BYTES as u64)
+    else {
+        return Ok(None);
+    };
+    let before = read_before(offset, TAIL_BYTES)?;
+    let agrees = before.is_some_and(|before| tail_hash(&before) == tail);
+    Ok(agrees.then_some(Verdict::ShorterCopy {
+        known,
+        agreed_to: offset,
+    }))
+}
+
+fn truncated(known: usize, log: &Known) -> Verdict {
+    let Position { mark, stamp, epoch, .. } = &log.position;
+    let lost_bytes_possible = if stamp.codec == Codec::Plain {
+        stamp.size.saturating_sub(mark.offset)
+    } else {
+        0
+    };
+    Verdict::Truncated {
+        known,
+        epoch: epoch + 1,
+        lost_bytes_possible,
+    }
+}
+
+fn new(known: &[Known], candidate: &Candidate<'_>, resembles: Option<usize>) -> Verdict {
+    let twins = known
+        .iter()
+        .filter(|log| log.base.is_some() && log.base == candidate.base);
+    let ordinal = twins.map(|log| log.ordinal + 1).max().unwrap_or(0);
+    Verdict::New { ordinal, resembles }
+}

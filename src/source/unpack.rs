@@ -1,0 +1,232 @@
+//! One file's content, plain or unpacked.
+//!
+//! The codec is told by magic bytes. Whatever a decoder got out of an archive before it failed is delivered first,
+//! to the byte, then the error: the decoders throw away what they had put into the buffer of the failing call, so on
+//! a failure the archive is decoded once more up to there and read on byte by byte. That costs a second pass, over
+//! damaged archives only.
+//!
+//! Two caps hold against decompression bombs, a ratio and an absolute size; both are in [`Limits`]. Nothing is ever
+//! unpacked to disk, and never twice (an archive in an archive is a log of another kind).
+
+mod damage;
+mod decode;
+mod open;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use damage::read_by_byte;
+use decode::{Decoder, Meter, read_at_retrying};
+pub use open::{MAGIC_BYTES, codec_of};
+pub(super) use open::{kind_of, open_regular};
+
+use super::{Codec, Limits, Note, SourceError, Stamp};
+
+/// The content of one file, from its first byte on.
+pub struct Content {
+    path: PathBuf,
+    file: Arc<File>,
+    stamp: Stamp,
+    limits: Limits,
+    body: Body,
+    meter: Arc<Meter>,
+    /// Content that was decoded ahead, for recognition.
+    peeked: Vec<u8>,
+    /// Offset of the next byte to give out.
+    at: u64,
+    /// Content bytes that came out of the decoder.
+    produced: u64,
+    /// To be returned once everything before it is given out.
+    held: Option<SourceError>,
+    notes: Vec<Note>,
+}
+
+enum Body {
+    Plain,
+    Packed(Decoder),
+    /// The second pass over a damaged archive: byte by byte up to the failure.
+    Salvage(Decoder),
+    Ended,
+}
+
+impl Content {
+    /// Opens a file. What is no regular file is never opened.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Content, SourceError> {
+        let (file, codec) = open_regular(path)?;
+        let metadata = file.metadata().map_err(|error| SourceError::unreadable(path, error))?;
+        let file = Arc::new(file);
+        let meter = Arc::new(Meter::default());
+        let decoder = Decoder::new(codec, &file, &meter, limits).map_err(|e| SourceError::unreadable(path, e))?;
+        Ok(Content {
+            path: path.to_owned(),
+            file,
+            stamp: Stamp::of(&metadata, codec),
+            limits: *limits,
+            body: decoder.map_or(Body::Plain, Body::Packed),
+            meter,
+            peeked: Vec::new(),
+            at: 0,
+            produced: 0,
+            held: None,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The path that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file as it was when it was opened.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// The file as it is now: a log may have grown.
+    pub fn stamp_now(&self) -> io::Result<Stamp> {
+        Ok(Stamp::of(&self.file.metadata()?, self.stamp.codec))
+    }
+
+    /// The length of the content, where it is known without reading all of it.
+    pub fn len_known(&self) -> Option<u64> {
+        (self.stamp.codec == Codec::Plain).then_some(self.stamp.size)
+    }
+
+    /// Offset of the next byte.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// How far the file on disk has been read: for progress against its size.
+    pub fn file_offset(&self) -> u64 {
+        if self.stamp.codec == Codec::Plain {
+            self.at
+        } else {
+            self.meter.consumed()
+        }
+    }
+
+    /// What was odd, but harmless.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Up to `len` bytes from the start of the content, without moving. To be asked before the first read.
+    pub fn peek(&mut self, len: usize) -> Result<&[u8], SourceError> {
+        let plain = matches!(self.body, Body::Plain);
+        while self.peeked.len() < len && self.held.is_none() {
+            let had = self.peeked.len();
+            if !plain && self.produced > had as u64 {
+                break;
+            }
+            let mut more = vec![0; len - had];
+            match if plain {
+                self.read_plain(&mut more, had as u64)
+            } else {
+                self.decode(&mut more)
+            } {
+                Ok(0) => break,
+                Ok(got) => self.peeked.extend_from_slice(&more[..got]),
+                Err(error) if had == 0 => return Err(error),
+                Err(error) => self.held = Some(error),
+            }
+        }
+        Ok(&self.peeked[..len.min(self.peeked.len())])
+    }
+
+    /// The `len` bytes that end at `offset`, if they can be had without decoding: `None` of an archive, and where the
+    /// content is shorter.
+    pub fn read_before(&self, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+        let Some(start) = offset.checked_sub(len as u64) else {
+            return Ok(None);
+        };
+        if offset <= self.peeked.len() as u64 {
+            return Ok(Some(self.peeked[start as usize..offset as usize].to_vec()));
+        }
+        if self.stamp.codec != Codec::Plain {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; len];
+        let mut got = 0;
+        while got < len {
+            match read_at_retrying(&self.file, &mut bytes[got..], start + got as u64)? {
+                0 => return Ok(None),
+                more => got += more,
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Moves a plain file to an offset; an archive has to be read up to there.
+    pub(super) fn seek_plain(&mut self, offset: u64) -> bool {
+        let plain = matches!(self.body, Body::Plain);
+        if plain {
+            self.at = offset;
+        }
+        plain
+    }
+
+    /// The next bytes of content; 0 at its end. A plain file may have more later.
+    pub fn read_some(&mut self, into: &mut [u8]) -> Result<usize, SourceError> {
+        let got = match self.body {
+            Body::Plain => self.read_plain(into, self.at)?,
+            _ if self.at < self.peeked.len() as u64 => {
+                let ahead = &self.peeked[self.at as usize..];
+                let amount = ahead.len().min(into.len());
+                into[..amount].copy_from_slice(&ahead[..amount]);
+                amount
+            }
+            _ => self.decode(into)?,
+        };
+        self.at += got as u64;
+        Ok(got)
+    }
+
+    fn read_plain(&self, into: &mut [u8], at: u64) -> Result<usize, SourceError> {
+        read_at_retrying(&self.file, into, at).map_err(|error| SourceError::unreadable(&self.path, error))
+    }
+
+    fn decode(&mut self, into: &mut [u8]) -> Result<usize, SourceError> {
+        if let Some(error) = self.held.take() {
+            self.body = Body::Ended;
+            return Err(error);
+        }
+        loop {
+            let result = match &mut self.body {
+                Body::Plain | Body::Ended => return Ok(0),
+                Body::Packed(decoder) => decoder.read(into),
+                Body::Salvage(decoder) => match read_by_byte(decoder, into) {
+                    (0, Some(error)) => Err(error),
+                    (got, None) => Ok(got),
+                    (got, Some(error)) => {
+                        self.produced += got as u64;
+                        self.held = Some(self.verdict(error));
+                        return Ok(got);
+                    }
+                },
+            };
+            match result {
+                Ok(0) if into.is_empty() => return Ok(0),
+                Ok(0) => self.body = Body::Ended,
+                Ok(got) => {
+                    self.produced += got as u64;
+                    self.held = self.bomb();
+                    return Ok(got);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => self.failed(error)?,
+            }
+        }
+    }
+}
+
+/// For whoever wants the standard trait; the [`SourceError`] is inside the `io::Error`.
+impl Read for Content {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.read_some(into).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,304 @@
+//! A batch of events in memory, column by column, and what is counted beside them: per-minute rates.
+//!
+//! Rows name their message by slot; slots name their sender by origin. Text columns are dictionaries from the start,
+//! so that a row costs a few integers and encoding a segment copies no strings.
+
+use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, Origin, Slot};
+use crate::normalise::join::QueueId;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+use std::net::IpAddr;
+
+/// Milliseconds in a UTC day: a segment never crosses one.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// Interned byte strings, numbered in order of appearance.
+#[derive(Debug, Default)]
+pub struct Dictionary {
+    table: HashTable<u32>,
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Dictionary {
+    /// Number of a value.
+    pub fn code(&mut self, value: &[u8]) -> u32 {
+        let hash = hash(value);
+        let Dictionary { table, bytes, ends } = self;
+        let at = |code: u32| {
+            let start = if code == 0 { 0 } else { ends[code as usize - 1] as usize };
+            &bytes[start..ends[code as usize] as usize]
+        };
+        if let Some(&code) = table.find(hash, |&code| at(code) == value) {
+            return code;
+        }
+        let code = ends.len() as u32;
+        bytes.extend_from_slice(value);
+        ends.push(bytes.len() as u32);
+        let rehash = |&code: &u32| {
+            let start = if code == 0 { 0 } else { ends[code as usize - 1] as usize };
+            self::hash(&bytes[start..ends[code as usize] as usize])
+        };
+        table.insert_unique(hash, code, rehash);
+        code
+    }
+
+    /// All values, by number.
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.ends.iter().scan(0u32, |start, &end| {
+            let value = &self.bytes[*start as usize..end as usize];
+            *start = end;
+            Some(value)
+        })
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+fn hash(value: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(value);
+    hasher.finish()
+}
+
+/// A message in the batch.
+#[derive(Debug, Clone, Copy)]
+pub struct SlotRow {
+    /// Queue ID; none where the line had none.
+    pub queue_id: Option<QueueId>,
+    /// Sender, by number.
+    pub origin: u32,
+    /// Whether the message enters the mail system here.
+    pub first_hop: bool,
+    /// Key of its Message-ID.
+    pub message_key: Option<u64>,
+    /// Its arrival has not been seen.
+    pub orphan: bool,
+}
+
+/// One row; numbers that may be missing use a value that cannot occur.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// UTC milliseconds.
+    pub ts_ms: i64,
+    /// Offset of the line in its log.
+    pub offset: u64,
+    /// Message.
+    pub slot: Slot,
+    /// Log, by number.
+    pub log: u32,
+    /// Code of `recipient_domain`.
+    pub recipient_domain: u32,
+    /// Code of the next hop: name, NUL, address.
+    pub remote: u32,
+    /// Recipients counted.
+    pub recipients: u32,
+    /// Size in bytes, [`NONE`] when unknown.
+    pub bytes: u64,
+    /// Milliseconds in the queue, [`NONE`] when unknown.
+    pub queue_ms: u64,
+    /// Milliseconds of the delivery, [`NONE`] when unknown.
+    pub delivery_ms: u64,
+    /// Code of SMTP code, enhanced code and reason.
+    pub reply: u32,
+    /// Kind.
+    pub kind: Kind,
+    /// Destination.
+    pub destination: Option<Destination>,
+    /// 1 when the event counts its message.
+    pub messages: u8,
+    /// Length of `recipient_local` in the arena.
+    pub local_len: u32,
+}
+
+/// The missing number.
+pub const NONE: u64 = u64::MAX;
+
+/// Events on their way to a segment.
+#[derive(Debug, Default)]
+pub struct Batch {
+    sequence: u32,
+    log: u32,
+    /// Logs by number: log ID as 16 hexadecimal digits.
+    pub logs: Vec<String>,
+    /// Messages.
+    pub slots: Vec<SlotRow>,
+    /// Rows in the order of reading.
+    pub rows: Vec<Row>,
+    /// Recipients' local parts, end to end.
+    pub locals: Vec<u8>,
+    /// Recipients' domains.
+    pub recipient_domains: Dictionary,
+    /// Next hops.
+    pub remotes: Dictionary,
+    /// Replies: SMTP code, enhanced code, reason.
+    pub replies: Vec<Reply>,
+    last_reply: Option<(Reply, u32)>,
+}
+
+/// What a remote server said, as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reply {
+    /// SMTP code.
+    pub smtp_code: Option<u16>,
+    /// `class << 20 | subject << 10 | detail`.
+    pub enhanced_code: Option<u32>,
+    /// Reason class.
+    pub reason: &'static str,
+}
+
+impl Batch {
+    /// An empty batch; `sequence` must differ from that of the batch before.
+    pub fn new(sequence: u32) -> Self {
+        let mut batch = Batch { sequence, ..Batch::default() };
+        // Code 0 is "nothing" in every dictionary.
+        batch.recipient_domains.code(b"");
+        batch.remotes.code(b"\0");
+        batch.replies.push(Reply::default());
+        batch
+    }
+
+    /// The log that the next events come from.
+    pub fn set_log(&mut self, log_id: u64) {
+        let name = format!("{log_id:016x}");
+        self.log = match self.logs.iter().position(|known| *known == name) {
+            Some(at) => at as u32,
+            None => {
+                self.logs.push(name);
+                self.logs.len() as u32 - 1
+            }
+        };
+    }
+
+    /// About how many bytes the batch holds.
+    pub fn memory(&self) -> usize {
+        self.rows.len() * size_of::<Row>() + self.slots.len() * size_of::<SlotRow>() + self.locals.len()
+    }
+
+    fn reply_code(&mut self, reply: Reply) -> u32 {
+        if reply == self.replies[0] {
+            return 0;
+        }
+        if let Some((last, code)) = self.last_reply
+            && last == reply
+        {
+            return code;
+        }
+        let code = match self.replies.iter().position(|known| *known == reply) {
+            Some(at) => at as u32,
+            None => {
+                self.replies.push(reply);
+                self.replies.len() as u32 - 1
+            }
+        };
+        self.last_reply = Some((reply, code));
+        code
+    }
+
+    fn remote_code(&mut self, host: &[u8], ip: Option<IpAddr>) -> u32 {
+        if host.is_empty() && ip.is_none() {
+            return 0;
+        }
+        let mut key = [0u8; 320];
+        let host = &host[..host.len().min(300)];
+        key[..host.len()].copy_from_slice(host);
+        let mut len = host.len() + 1;
+        match ip {
+            Some(IpAddr::V4(ip)) => {
+                key[len..len + 4].copy_from_slice(&ip.octets());
+                len += 4;
+            }
+            Some(IpAddr::V6(ip)) => {
+                key[len..len + 16].copy_from_slice(&ip.octets());
+                len += 16;
+            }
+            None => {}
+        }
+        self.remotes.code(&key[..len])
+    }
+}
+
+/// Name and address of a code of [`Batch::remotes`].
+pub fn split_remote(key: &[u8]) -> (&[u8], Option<IpAddr>) {
+    // The address is 0, 4 or 16 bytes after the first NUL; host names hold none.
+    let at = memchr::memchr(0, key).unwrap_or(key.len());
+    let rest = key.get(at + 1..).unwrap_or_default();
+    let ip = match rest.len() {
+        4 => <[u8; 4]>::try_from(rest).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(rest).ok().map(IpAddr::from),
+        _ => None,
+    };
+    (&key[..at], ip)
+}
+
+impl EventSink for Batch {
+    fn batch(&self) -> u32 {
+        self.sequence
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Slot {
+        self.slots.push(slot_row(&message));
+        self.slots.len() as Slot - 1
+    }
+
+    fn attribute(&mut self, slot: Slot, message: Message<'_>) {
+        self.slots[slot as usize] = slot_row(&message);
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        let reply =
+            Reply { smtp_code: event.smtp_code, enhanced_code: event.enhanced_code, reason: event.reason };
+        let domain = event.recipient_domain;
+        let row = Row {
+            ts_ms: event.ts_ms,
+            offset: event.offset,
+            slot: event.slot,
+            log: self.log,
+            recipient_domain: if domain.is_empty() { 0 } else { self.recipient_domains.code(domain) },
+            remote: self.remote_code(event.remote_host, event.remote_ip),
+            recipients: event.recipients,
+            bytes: event.bytes.unwrap_or(NONE),
+            queue_ms: event.queue_ms.unwrap_or(NONE),
+            delivery_ms: event.delivery_ms.unwrap_or(NONE),
+            reply: self.reply_code(reply),
+            kind: event.kind,
+            destination: event.destination,
+            messages: event.messages,
+            local_len: event.recipient_local.len() as u32,
+        };
+        self.locals.extend_from_slice(event.recipient_local);
+        self.rows.push(row);
+    }
+}
+
+fn slot_row(message: &Message<'_>) -> SlotRow {
+    SlotRow {
+        queue_id: QueueId::new(message.queue_id),
+        origin: message.origin,
+        first_hop: message.first_hop,
+        message_key: message.message_key,
+        orphan: message.orphan,
+    }
+}
+
+/// A finished batch with what its numbers mean, ready for encoding on another thread.
+#[derive(Debug)]
+pub struct SealedBatch {
+    /// The rows.
+    pub batch: Batch,
+    /// Senders by number.
+    pub origins: Vec<Origin>,
+    /// Whose log.
+    pub host: String,
+    /// Kind of source.
+    pub source: &'static str,
+}

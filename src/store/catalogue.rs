@@ -1,0 +1,167 @@
+//! The catalogue: one SQLite database that says which segments count and how far each log has been read.
+//!
+//! A commit is one transaction: segments in, positions forward, open messages up to date. Before it nothing has
+//! happened; after it nothing is read again. Readers take the list of segments from here, never from the folder.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::path::Path;
+
+/// Version of the tables below, in `PRAGMA user_version`.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY, host TEXT NOT NULL, kind TEXT NOT NULL, UNIQUE (host, kind)) STRICT;
+CREATE TABLE segment (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL REFERENCES source, day INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, rows INTEGER NOT NULL,
+    events_bytes INTEGER NOT NULL, rates_bytes INTEGER NOT NULL,
+    events_hash TEXT NOT NULL, rates_hash TEXT NOT NULL) STRICT;
+CREATE INDEX segment_by_time ON segment (first_ms, last_ms);
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY, source INTEGER NOT NULL REFERENCES source, log_id INTEGER NOT NULL,
+    path BLOB NOT NULL, position TEXT NOT NULL, size INTEGER NOT NULL, mtime_ms INTEGER NOT NULL,
+    first_ms INTEGER, last_ms INTEGER, follows INTEGER NOT NULL DEFAULT 0, damaged TEXT,
+    lines INTEGER NOT NULL, events INTEGER NOT NULL, ignored INTEGER NOT NULL, unparsed INTEGER NOT NULL,
+    skipped_bytes INTEGER NOT NULL DEFAULT 0, read_ms INTEGER NOT NULL, UNIQUE (source, log_id)) STRICT;
+CREATE TABLE source_minute (
+    source INTEGER NOT NULL, minute INTEGER NOT NULL,
+    lines INTEGER NOT NULL, events INTEGER NOT NULL, ignored INTEGER NOT NULL, unparsed INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, PRIMARY KEY (source, minute)) STRICT, WITHOUT ROWID;
+CREATE TABLE open_message (
+    source INTEGER NOT NULL, queue_id BLOB NOT NULL, last_ms INTEGER NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (source, queue_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE derived_service (
+    source INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (source, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE orphan (
+    source INTEGER NOT NULL, queue_id BLOB NOT NULL, segment INTEGER NOT NULL,
+    PRIMARY KEY (source, queue_id, segment)) STRICT, WITHOUT ROWID;
+CREATE TABLE unparsed (
+    source INTEGER NOT NULL, shape TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, why TEXT NOT NULL,
+    path TEXT NOT NULL, PRIMARY KEY (source, shape)) STRICT, WITHOUT ROWID;
+";
+
+/// What went wrong in the catalogue.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite's own words.
+    #[error("catalogue: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Made by a newer program.
+    #[error("catalogue: version {0} is newer than this program knows ({SCHEMA_VERSION}); use the program that made it")]
+    Newer(i64),
+    /// A stored state cannot be read.
+    #[error("catalogue: {0}")]
+    State(#[from] serde_json::Error),
+}
+
+/// A committed segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Number; also the files' name.
+    pub id: i64,
+    /// Source.
+    pub source: i64,
+    /// Day since the epoch, UTC.
+    pub day: i64,
+    /// First event, UTC milliseconds.
+    pub first_ms: i64,
+    /// Last event, UTC milliseconds.
+    pub last_ms: i64,
+    /// Rows of events.
+    pub rows: u64,
+    /// Size of the events' file.
+    pub events_bytes: u64,
+    /// Size of the rates' file.
+    pub rates_bytes: u64,
+    /// BLAKE3 of the events' file, hexadecimal.
+    pub events_hash: String,
+    /// BLAKE3 of the rates' file, hexadecimal.
+    pub rates_hash: String,
+}
+
+/// Opens the database and brings its tables up to date.
+pub fn open(path: &Path) -> Result<Connection, Error> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(20))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match version {
+        0 => {
+            let transaction = connection.unchecked_transaction()?;
+            // Another process may have made the tables meanwhile.
+            let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            if version == 0 {
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            }
+            transaction.commit()?;
+        }
+        SCHEMA_VERSION => {}
+        newer => return Err(Error::Newer(newer)),
+    }
+    Ok(connection)
+}
+
+/// Begins a transaction that writes.
+pub fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
+    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
+
+/// Number of a source; made when it is new.
+pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, Error> {
+    connection.execute("INSERT OR IGNORE INTO source (host, kind) VALUES (?1, ?2)", params![host, kind])?;
+    Ok(connection.query_row("SELECT id FROM source WHERE host = ?1 AND kind = ?2", params![host, kind], |r| r.get(0))?)
+}
+
+/// Adds a segment; its number was taken from [`next_segment`].
+pub fn insert_segment(transaction: &Transaction<'_>, segment: &Segment) -> Result<(), Error> {
+    transaction.execute(
+        "INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            segment.id,
+            segment.source,
+            segment.day,
+            segment.first_ms,
+            segment.last_ms,
+            segment.rows as i64,
+            segment.events_bytes as i64,
+            segment.rates_bytes as i64,
+            segment.events_hash,
+            segment.rates_hash
+        ],
+    )?;
+    Ok(())
+}
+
+/// The next number that no segment ever had: a removed segment's number is not used again.
+pub fn next_segment(connection: &Connection) -> Result<i64, Error> {
+    let last: Option<i64> = connection
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'segment'", [], |row| row.get(0))
+        .optional()?;
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// Segments that may hold events in `[since_ms, until_ms)`, oldest first.
+pub fn segments(connection: &Connection, since_ms: i64, until_ms: i64) -> Result<Vec<Segment>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, source, day, first_ms, last_ms, rows, events_bytes, rates_bytes, events_hash, rates_hash
+         FROM segment WHERE last_ms >= ?1 AND first_ms < ?2 ORDER BY first_ms, id",
+    )?;
+    let rows = statement.query_map(params![since_ms, until_ms], |row| {
+        Ok(Segment {
+            id: row.get(0)?,
+            source: row.get(1)?,
+            day: row.get(2)?,
+            first_ms: row.get(3)?,
+            last_ms: row.get(4)?,
+            rows: row.get::<_, i64>(5)? as u64,
+            events_bytes: row.get::<_, i64>(6)? as u64,
+            rates_bytes: row.get::<_, i64>(7)? as u64,
+            events_hash: row.get(8)?,
+            rates_hash: row.get(9)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,94 @@
+//! The only room where polars lives: Parquet out, Parquet in, and SQL over what was read. Nothing of polars stands in
+//! a public signature; rows leave as a [`Table`].
+
+mod rates;
+mod read;
+mod rewrite;
+mod segment;
+mod sql;
+mod write;
+
+pub use read::{RateBlock, Texts, read_rates, verify};
+pub use rewrite::{amend, merge};
+pub use segment::{EncodedSegment, encode};
+pub use sql::{Input, LOGICAL, select};
+
+/// The missing number; see [`super::batch::NONE`].
+const NONE_NUMBER: u64 = super::batch::NONE;
+
+/// What went wrong in a columnar file or in a query.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine's own words.
+    #[error("{0}")]
+    Engine(#[from] polars::error::PolarsError),
+    /// A file could not be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what the catalogue says.
+    #[error("{path}: {what}")]
+    Damaged {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Rows of an answer, column by column.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// Columns of equal length.
+    pub columns: Vec<Column>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Name as in the query.
+    pub name: String,
+    /// Values.
+    pub values: Values,
+}
+
+/// Values of one type; None is null.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Whole numbers.
+    Int(Vec<Option<i64>>),
+    /// Numbers.
+    Float(Vec<Option<f64>>),
+    /// Text.
+    Text(Vec<Option<String>>),
+    /// True or false.
+    Bool(Vec<Option<bool>>),
+}
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Int(v) => v.len(),
+            Values::Float(v) => v.len(),
+            Values::Text(v) => v.len(),
+            Values::Bool(v) => v.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Table {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+}

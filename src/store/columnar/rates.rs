@@ -1,0 +1,90 @@
+//! Rates: what a segment's events add up to, per minute. Made with the segment, from the segment's own rows.
+
+use super::Error;
+use super::write::Columns;
+use crate::normalise::event::{Destination, Kind};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// What one event adds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RateRow {
+    pub ts_ms: i64,
+    /// Number from [`Rates::group`].
+    pub group: u32,
+    /// Code of the kind.
+    pub kind: u8,
+    /// Code of the destination; 0 is none.
+    pub destination: u8,
+    pub first_hop: bool,
+    pub messages: i64,
+    pub recipients: i64,
+    pub bytes: i64,
+}
+
+/// Minute, group, kind and destination, first hop.
+type Key = (u32, u32, u8, bool);
+
+/// Sums of messages, recipients, attempts and bytes per minute, service, hostgroup, kind, destination, first hop.
+#[derive(Default)]
+pub(super) struct Rates {
+    groups: Vec<(String, String)>,
+    by_name: HashMap<(String, String), u32, FxBuildHasher>,
+    sums: HashMap<Key, [i64; 4], FxBuildHasher>,
+}
+
+impl Rates {
+    /// Number of a pair of service and hostgroup.
+    pub(super) fn group(&mut self, service: &str, hostgroup: &str) -> u32 {
+        let pair = (service.to_owned(), hostgroup.to_owned());
+        let groups = &mut self.groups;
+        *self.by_name.entry(pair.clone()).or_insert_with(|| {
+            groups.push(pair);
+            groups.len() as u32 - 1
+        })
+    }
+
+    pub(super) fn add(&mut self, row: RateRow) {
+        let attempt = Kind::ALL[usize::from(row.kind)].is_attempt();
+        let key =
+            (row.ts_ms.div_euclid(MINUTE_MS) as u32, row.group, row.kind << 4 | row.destination, row.first_hop);
+        let sum = self.sums.entry(key).or_default();
+        sum[0] += row.messages;
+        sum[1] += row.recipients;
+        sum[2] += i64::from(attempt);
+        sum[3] += row.bytes;
+    }
+
+    /// The rates' file.
+    pub(super) fn encode(self, relay: &str) -> Result<Vec<u8>, Error> {
+        let mut sums: Vec<(Key, [i64; 4])> = self.sums.into_iter().collect();
+        sums.sort_unstable();
+        let groups = || sums.iter().map(|((_, group, ..), _)| *group).collect::<Vec<u32>>();
+        let codes = |pick: fn(u8) -> u8| sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect();
+        let (services, hostgroups): (Vec<_>, Vec<_>) = self.groups.into_iter().unzip();
+        let mut out = Columns::default();
+        out.growing("ts_ms", sums.iter().map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS).collect());
+        out.dictionary("service", services, groups())?;
+        out.dictionary("hostgroup", hostgroups, groups())?;
+        out.constant("relay", relay, sums.len())?;
+        out.dictionary("kind", kind_names(), codes(|code| code >> 4))?;
+        out.dictionary("destination", destination_names(), codes(|code| code & 15))?;
+        out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop));
+        for (at, name) in ["messages", "recipients", "attempts", "bytes"].into_iter().enumerate() {
+            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect());
+        }
+        out.encode(sums.len())
+    }
+}
+
+/// Names of kinds by code.
+pub(super) fn kind_names() -> Vec<String> {
+    Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()
+}
+
+/// Names of destinations by code; code 0 is "not about a recipient".
+pub(super) fn destination_names() -> Vec<String> {
+    std::iter::once(String::new()).chain(Destination::ALL.iter().map(|d| d.as_str().to_owned())).collect()
+}

@@ -1,0 +1,168 @@
+//! Segments → one segment: amendments change who sent some messages, compaction makes large files of small ones.
+//! Columns pass through as they are, but for the ones that are changed; rates are made anew from the rows.
+
+use super::rates::{RateRow, Rates, destination_names, kind_names};
+use super::read::{AnyColumn, Reader, Texts};
+use super::segment::EncodedSegment;
+use super::write::Columns;
+use super::{Error, NONE_NUMBER};
+use crate::normalise::event::Origin;
+use crate::normalise::join::Amendment;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+use std::path::{Path, PathBuf};
+
+const DAY_MS: i64 = super::super::batch::DAY_MS;
+
+/// The segment at `path` with the senders of some messages corrected.
+pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, Error> {
+    let mut rows = Rows::read(&[path.to_owned()])?;
+    let by_id: HashMap<String, &Amendment, FxBuildHasher> = amendments
+        .iter()
+        .map(|amendment| (crate::normalise::redact::text(amendment.queue_id.as_bytes()), *amendment))
+        .collect();
+    let ids = rows.texts("queue_id")?;
+    let of_code: Vec<Option<&Amendment>> = ids.values.iter().map(|id| by_id.get(id).copied()).collect();
+    let of_row: Vec<Option<&Amendment>> = ids.codes.iter().map(|code| of_code[*code as usize]).collect();
+    let fields: [(&str, fn(&Origin) -> &String); 6] = [
+        ("service", |o| &o.service),
+        ("hostgroup", |o| &o.hostgroup),
+        ("client", |o| &o.client),
+        ("client_ip", |o| &o.client_ip),
+        ("sender_local", |o| &o.sender_local),
+        ("sender_domain", |o| &o.sender_domain),
+    ];
+    for (name, field) in fields {
+        let column = rows.texts_mut(name)?;
+        for (row, amendment) in of_row.iter().enumerate() {
+            if let Some(amendment) = amendment {
+                column.codes[row] = column.code(field(&amendment.origin));
+            }
+        }
+    }
+    if let Some(AnyColumn::Flags(flags)) = rows.column_mut("first_hop") {
+        for (flag, amendment) in flags.iter_mut().zip(&of_row) {
+            *flag = amendment.map_or(*flag, |amendment| amendment.first_hop);
+        }
+    }
+    rows.encode()
+}
+
+/// Several segments of one source and day as one, rows in the order of the segments.
+pub fn merge(paths: &[PathBuf]) -> Result<EncodedSegment, Error> {
+    Rows::read(paths)?.encode()
+}
+
+/// All columns of one or more event files.
+struct Rows {
+    len: usize,
+    path: PathBuf,
+    columns: Vec<(String, AnyColumn)>,
+}
+
+impl Rows {
+    fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+        let mut rows = Rows { len: 0, path: paths.first().cloned().unwrap_or_default(), columns: Vec::new() };
+        for path in paths {
+            let mut reader = Reader::open(path)?;
+            let columns = reader.all()?;
+            rows.len += reader.rows();
+            if rows.columns.is_empty() {
+                rows.columns = columns;
+                continue;
+            }
+            for ((name, column), (other_name, other)) in rows.columns.iter_mut().zip(columns) {
+                if *name != other_name || !column.append(other) {
+                    return Err(reader.damaged(format!("column {other_name} does not fit {name}")));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {
+        self.columns.iter_mut().find(|(known, _)| known == name).map(|(_, column)| column)
+    }
+
+    fn damaged(&self, name: &str) -> Error {
+        Error::Damaged { path: self.path.clone(), what: format!("no column {name} of the right type") }
+    }
+
+    fn texts(&self, name: &str) -> Result<&Texts, Error> {
+        match self.columns.iter().find(|(known, _)| known == name) {
+            Some((_, AnyColumn::Texts(texts))) => Ok(texts),
+            _ => Err(self.damaged(name)),
+        }
+    }
+
+    fn texts_mut(&mut self, name: &str) -> Result<&mut Texts, Error> {
+        let error = self.damaged(name);
+        match self.column_mut(name) {
+            Some(AnyColumn::Texts(texts)) => Ok(texts),
+            _ => Err(error),
+        }
+    }
+
+    fn numbers(&self, name: &str) -> Result<&[u64], Error> {
+        match self.columns.iter().find(|(known, _)| known == name) {
+            Some((_, AnyColumn::Numbers(numbers) | AnyColumn::Optional(numbers))) => Ok(numbers),
+            _ => Err(self.damaged(name)),
+        }
+    }
+
+    fn encode(self) -> Result<EncodedSegment, Error> {
+        let times = self.numbers("ts_ms")?;
+        let span = times.iter().map(|t| *t as i64).fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
+        let rates = self.rates()?;
+        let len = self.len;
+        let mut out = Columns::default();
+        for (name, column) in self.columns {
+            column.write(&mut out, &name)?;
+        }
+        Ok(EncodedSegment {
+            day: span.0.div_euclid(DAY_MS),
+            rows: len as u64,
+            span_ms: span,
+            events: out.encode(len)?,
+            rates,
+            orphans: Vec::new(),
+        })
+    }
+
+    fn rates(&self) -> Result<Vec<u8>, Error> {
+        let [service, hostgroup, kind, destination, relay] =
+            ["service", "hostgroup", "kind", "destination", "relay"].map(|name| self.texts(name));
+        let (service, hostgroup, kind, destination) = (service?, hostgroup?, kind?, destination?);
+        let [times, messages, recipients, bytes] =
+            ["ts_ms", "messages", "recipients", "bytes"].map(|name| self.numbers(name));
+        let (times, messages, recipients, bytes) = (times?, messages?, recipients?, bytes?);
+        let Some((_, AnyColumn::Flags(first_hop))) = self.columns.iter().find(|(name, _)| name == "first_hop") else {
+            return Err(self.damaged("first_hop"));
+        };
+        let code_in = |names: Vec<String>, values: &[String]| -> Vec<u8> {
+            values.iter().map(|v| names.iter().position(|name| name == v).unwrap_or(0) as u8).collect()
+        };
+        let kinds = code_in(kind_names(), &kind.values);
+        let destinations = code_in(destination_names(), &destination.values);
+        let mut rates = Rates::default();
+        let mut groups: HashMap<(u32, u32), u32, FxBuildHasher> = HashMap::default();
+        for row in 0..self.len {
+            let pair = (service.codes[row], hostgroup.codes[row]);
+            let group = *groups.entry(pair).or_insert_with(|| {
+                rates.group(&service.values[pair.0 as usize], &hostgroup.values[pair.1 as usize])
+            });
+            rates.add(RateRow {
+                ts_ms: times[row] as i64,
+                group,
+                kind: kinds[kind.codes[row] as usize],
+                destination: destinations[destination.codes[row] as usize],
+                first_hop: first_hop[row],
+                messages: messages[row] as i64,
+                recipients: recipients[row] as i64,
+                bytes: if bytes[row] == NONE_NUMBER { 0 } else { bytes[row] as i64 },
+            });
+        }
+        let relay = relay?.values.first().cloned().unwrap_or_default();
+        rates.encode(&relay)
+    }
+}

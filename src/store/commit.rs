@@ -1,0 +1,287 @@
+//! The commit: what one step of reading adds to the store, in one transaction.
+
+use super::columnar::EncodedSegment;
+use super::{Error, Store, catalogue};
+use crate::normalise::join::{Changes, QueueId};
+use hashbrown::HashMap;
+use rusqlite::{Transaction, params};
+
+/// Lines of a source and what became of them: `lines = events + ignored + unparsed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Complete lines.
+    pub lines: u64,
+    /// Lines that gave an event.
+    pub events: u64,
+    /// Lines that were understood and tell nothing about mail.
+    pub ignored: u64,
+    /// Lines that did not parse.
+    pub unparsed: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
+impl Counts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Counts) {
+        self.lines += other.lines;
+        self.events += other.events;
+        self.ignored += other.ignored;
+        self.unparsed += other.unparsed;
+        self.bytes += other.bytes;
+    }
+}
+
+/// How far a log has been read, and what was found in it.
+#[derive(Debug, Clone)]
+pub struct LogState {
+    /// Identity: host, kind, first line, and a number where these are equal.
+    pub log_id: u64,
+    /// Where it was last seen, as bytes: names need not be UTF-8.
+    pub path: Vec<u8>,
+    /// Position, as JSON.
+    pub position: String,
+    /// Size and modification time of the file when it was read.
+    pub size: u64,
+    /// Modification time, milliseconds.
+    pub mtime_ms: i64,
+    /// First and last time in it.
+    pub span_ms: Option<(i64, i64)>,
+    /// The log continues its older sibling without a hole.
+    pub follows: bool,
+    /// What is wrong with the file, if it could not be read to its end.
+    pub damaged: Option<String>,
+    /// Lines, whole life.
+    pub counts: Counts,
+    /// Bytes left out of over-long lines and NUL blocks.
+    pub skipped_bytes: u64,
+}
+
+/// A shape of lines that did not parse.
+#[derive(Debug, Clone)]
+pub struct UnparsedShape {
+    /// Digits and addresses replaced, so that alike lines have one shape.
+    pub shape: String,
+    /// How many.
+    pub count: u64,
+    /// One of them, safe text.
+    pub sample: String,
+    /// Where and why it did not parse.
+    pub why: String,
+    /// File it stood in.
+    pub path: String,
+}
+
+/// Everything that becomes true at once.
+#[derive(Debug)]
+pub struct Commit {
+    /// Number of the source.
+    pub source: i64,
+    /// New segments.
+    pub segments: Vec<EncodedSegment>,
+    /// Logs read.
+    pub logs: Vec<LogState>,
+    /// Counts by minute since the epoch, to be added.
+    pub minutes: Vec<(i64, Counts)>,
+    /// Changes of the join.
+    pub changes: Changes,
+    /// Shapes of unparsed lines, to be added.
+    pub unparsed: Vec<UnparsedShape>,
+}
+
+/// Shapes kept for a source; further ones are counted in the source only.
+const SHAPES_MAX: i64 = 200;
+
+impl Store {
+    /// Commits.
+    pub fn commit(&self, commit: &Commit) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let first = catalogue::next_segment(&connection)?;
+        let mut segments = Vec::with_capacity(commit.segments.len());
+        for (id, encoded) in (first..).zip(&commit.segments) {
+            segments.push(self.write_segment(id, commit.source, encoded)?);
+        }
+        if !segments.is_empty() {
+            self.sync_folder()?;
+        }
+        let transaction = catalogue::begin(&mut connection)?;
+        for (segment, encoded) in segments.iter().zip(&commit.segments) {
+            catalogue::insert_segment(&transaction, segment)?;
+            note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
+        }
+        commit.logs.iter().try_for_each(|log| put_log(&transaction, commit.source, log))?;
+        add_minutes(&transaction, commit.source, &commit.minutes)?;
+        add_unparsed(&transaction, commit.source, &commit.unparsed)?;
+        put_changes(&transaction, commit.source, &commit.changes)?;
+        let replaced = self.amend(&transaction, commit)?;
+        transaction.commit()?;
+        drop(connection);
+        // Nobody names them any more; a crash before this line leaves them to the next writer.
+        self.remove_segments(&replaced);
+        Ok(())
+    }
+
+    /// Writes the files of a segment; it counts when a transaction names it.
+    pub(super) fn write_segment(
+        &self,
+        id: i64,
+        source: i64,
+        encoded: &EncodedSegment,
+    ) -> Result<catalogue::Segment, Error> {
+        self.write_file(&self.events_path(id), &encoded.events)?;
+        self.write_file(&self.rates_path(id), &encoded.rates)?;
+        Ok(catalogue::Segment {
+            id,
+            source,
+            day: encoded.day,
+            first_ms: encoded.span_ms.0,
+            last_ms: encoded.span_ms.1,
+            rows: encoded.rows,
+            events_bytes: encoded.events.len() as u64,
+            rates_bytes: encoded.rates.len() as u64,
+            events_hash: blake3::hash(&encoded.events).to_hex().to_string(),
+            rates_hash: blake3::hash(&encoded.rates).to_hex().to_string(),
+        })
+    }
+
+    pub(super) fn remove_segments(&self, segments: &[i64]) {
+        for id in segments {
+            for path in [self.events_path(*id), self.rates_path(*id)] {
+                if let Err(error) = std::fs::remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "cannot remove a replaced segment");
+                }
+            }
+        }
+    }
+
+    /// Gives orphans in earlier segments the sender that has now been found. Returns the segments it replaced.
+    fn amend(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<Vec<i64>, Error> {
+        let mut by_segment: HashMap<i64, Vec<&crate::normalise::join::Amendment>> = HashMap::new();
+        for amendment in &commit.changes.amendments {
+            let id = amendment.queue_id.as_bytes();
+            let mut find = transaction.prepare_cached("SELECT segment FROM orphan WHERE source = ?1 AND queue_id = ?2")?;
+            for segment in find.query_map(params![commit.source, id], |row| row.get(0))? {
+                by_segment.entry(segment?).or_default().push(amendment);
+            }
+            transaction.execute("DELETE FROM orphan WHERE source = ?1 AND queue_id = ?2", params![commit.source, id])?;
+        }
+        let mut segments: Vec<_> = by_segment.into_iter().collect();
+        segments.sort_unstable_by_key(|(id, _)| *id);
+        let mut replaced = Vec::new();
+        for (old, amendments) in segments {
+            let encoded = super::columnar::amend(&self.events_path(old), &amendments)?;
+            self.replace(transaction, &[old], commit.source, &encoded)?;
+            replaced.push(old);
+        }
+        if !replaced.is_empty() {
+            self.sync_folder()?;
+        }
+        Ok(replaced)
+    }
+
+    /// Puts a segment in the place of others, inside a transaction.
+    pub(super) fn replace(
+        &self,
+        transaction: &Transaction<'_>,
+        old: &[i64],
+        source: i64,
+        encoded: &EncodedSegment,
+    ) -> Result<(), Error> {
+        let segment = self.write_segment(catalogue::next_segment(transaction)?, source, encoded)?;
+        catalogue::insert_segment(transaction, &segment)?;
+        for id in old {
+            // A message can be an orphan in several of the segments that become one.
+            transaction.execute("UPDATE OR IGNORE orphan SET segment = ?1 WHERE segment = ?2", params![segment.id, id])?;
+            transaction.execute("DELETE FROM orphan WHERE segment = ?1", [id])?;
+            transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
+        }
+        Ok(())
+    }
+}
+
+fn note_orphans(transaction: &Transaction<'_>, source: i64, segment: i64, orphans: &[QueueId]) -> Result<(), Error> {
+    let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO orphan VALUES (?1, ?2, ?3)")?;
+    for id in orphans {
+        insert.execute(params![source, id.as_bytes(), segment])?;
+    }
+    Ok(())
+}
+
+fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result<(), Error> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO log (source, log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
+                          lines, events, ignored, unparsed, skipped_bytes, read_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                 CAST(unixepoch('subsec') * 1000 AS INTEGER))
+         ON CONFLICT (source, log_id) DO UPDATE SET path = excluded.path, position = excluded.position, size = excluded.size,
+             mtime_ms = excluded.mtime_ms, first_ms = excluded.first_ms, last_ms = excluded.last_ms,
+             follows = excluded.follows, damaged = excluded.damaged, lines = excluded.lines,
+             events = excluded.events, ignored = excluded.ignored, unparsed = excluded.unparsed,
+             skipped_bytes = excluded.skipped_bytes, read_ms = excluded.read_ms",
+    )?;
+    put.execute(params![
+        source,
+        log.log_id as i64,
+        log.path,
+        log.position,
+        log.size as i64,
+        log.mtime_ms,
+        log.span_ms.map(|span| span.0),
+        log.span_ms.map(|span| span.1),
+        log.follows,
+        log.damaged,
+        log.counts.lines as i64,
+        log.counts.events as i64,
+        log.counts.ignored as i64,
+        log.counts.unparsed as i64,
+        log.skipped_bytes as i64
+    ])?;
+    Ok(())
+}
+
+fn add_minutes(transaction: &Transaction<'_>, source: i64, minutes: &[(i64, Counts)]) -> Result<(), Error> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO source_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, events = events + excluded.events,
+             ignored = ignored + excluded.ignored, unparsed = unparsed + excluded.unparsed,
+             bytes = bytes + excluded.bytes",
+    )?;
+    for (minute, n) in minutes {
+        let [lines, events, ignored, unparsed, bytes] =
+            [n.lines, n.events, n.ignored, n.unparsed, n.bytes].map(|count| count as i64);
+        add.execute(params![source, minute, lines, events, ignored, unparsed, bytes])?;
+    }
+    Ok(())
+}
+
+fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedShape]) -> Result<(), Error> {
+    for shape in shapes {
+        transaction.execute(
+            "INSERT INTO unparsed SELECT ?1, ?2, ?3, ?4, ?5, ?6
+             WHERE EXISTS (SELECT 1 FROM unparsed WHERE source = ?1 AND shape = ?2)
+                OR (SELECT count(*) FROM unparsed WHERE source = ?1) < ?7
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            params![source, shape.shape, shape.count as i64, shape.sample, shape.why, shape.path, SHAPES_MAX],
+        )?;
+    }
+    Ok(())
+}
+
+fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) -> Result<(), Error> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO open_message VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms, state = excluded.state",
+    )?;
+    for (id, record) in &changes.upserts {
+        let state = serde_json::to_string(record).map_err(catalogue::Error::from)?;
+        put.execute(params![source, id.as_bytes(), record.last_ms, state])?;
+    }
+    for name in &changes.derived {
+        transaction.execute("INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)", params![source, name])?;
+    }
+    let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
+    for id in &changes.deletes {
+        delete.execute(params![source, id.as_bytes()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Keeping the store small and honest: compaction, retention, verification.
+
+use super::batch::DAY_MS;
+use super::catalogue::{self, Segment};
+use super::{Error, Store, columnar};
+
+/// Rows of a compacted segment, at most: what ClickHouse takes as one deduplicated block.
+const SEGMENT_ROWS_MAX: u64 = 500_000;
+
+/// What compaction did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Segments before, of those that were touched.
+    pub merged: u64,
+    /// Segments that came of them.
+    pub into: u64,
+    /// Segments older than the retention, removed.
+    pub expired: u64,
+}
+
+/// What verification found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Segments read through.
+    pub segments: u64,
+    /// Rows of events in them.
+    pub rows: u64,
+    /// What is wrong, one line each; empty is good.
+    pub faults: Vec<String>,
+}
+
+impl Store {
+    /// Merges small segments of a source and day, and removes days that are more than `retain_days` older than the
+    /// newest event. Readers see either the old segments or the new one.
+    pub fn compact(&self, retain_days: Option<u32>) -> Result<Compacted, Error> {
+        let mut done = Compacted::default();
+        if let Some(days) = retain_days {
+            done.expired = self.expire(days)?;
+        }
+        let mut segments = self.segments(i64::MIN, i64::MAX)?;
+        segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
+        for group in segments.chunk_by(|a, b| (a.source, a.day) == (b.source, b.day)) {
+            for run in runs(group).into_iter().filter(|run| run.len() > 1) {
+                self.merge(run)?;
+                done.merged += run.len() as u64;
+                done.into += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    fn merge(&self, run: &[Segment]) -> Result<(), Error> {
+        let paths: Vec<_> = run.iter().map(|segment| self.events_path(segment.id)).collect();
+        let encoded = columnar::merge(&paths)?;
+        let ids: Vec<i64> = run.iter().map(|segment| segment.id).collect();
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        self.replace(&transaction, &ids, run[0].source, &encoded)?;
+        self.sync_folder()?;
+        transaction.commit()?;
+        drop(connection);
+        self.remove_segments(&ids);
+        Ok(())
+    }
+
+    fn expire(&self, retain_days: u32) -> Result<u64, Error> {
+        let segments = self.segments(i64::MIN, i64::MAX)?;
+        let Some(newest) = segments.iter().map(|segment| segment.day).max() else { return Ok(0) };
+        let limit = newest - i64::from(retain_days);
+        let old: Vec<i64> = segments.iter().filter(|segment| segment.day < limit).map(|segment| segment.id).collect();
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        for id in &old {
+            transaction.execute("DELETE FROM orphan WHERE segment = ?1", [id])?;
+            transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
+        }
+        transaction.execute("DELETE FROM source_minute WHERE minute < ?1", [limit * DAY_MS / 60_000])?;
+        transaction.execute("DELETE FROM open_message WHERE last_ms < ?1", [limit * DAY_MS])?;
+        transaction.commit()?;
+        drop(connection);
+        self.remove_segments(&old);
+        Ok(old.len() as u64)
+    }
+
+    /// Reads every segment and compares it with the catalogue: hashes, rows, stray files, and the sums of lines.
+    pub fn verify(&self) -> Result<Verified, Error> {
+        let mut found = Verified::default();
+        for segment in self.segments(i64::MIN, i64::MAX)? {
+            found.segments += 1;
+            found.rows += segment.rows;
+            let files = [
+                (self.events_path(segment.id), &segment.events_hash, Some(segment.rows)),
+                (self.rates_path(segment.id), &segment.rates_hash, None),
+            ];
+            for (path, hash, rows) in files {
+                if let Err(fault) = verify_file(&path, hash, rows) {
+                    found.faults.push(format!("{}: {fault}", path.display()));
+                }
+            }
+        }
+        for path in self.strays()? {
+            found.faults.push(format!("{}: no segment of the catalogue; the next writer removes it", path.display()));
+        }
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT path, lines, events + ignored + unparsed FROM log")?;
+        let logs = statement.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, row.get(2)?)))?;
+        for log in logs {
+            let (path, lines, sum): (Vec<u8>, i64, i64) = log?;
+            if lines != sum {
+                let path = crate::normalise::redact::text(&path);
+                found.faults.push(format!("{path}: {lines} lines, but events + ignored + unparsed = {sum}"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Cuts the segments of a day into runs that fit one segment.
+fn runs(group: &[Segment]) -> Vec<&[Segment]> {
+    let mut runs = Vec::new();
+    let (mut start, mut rows) = (0, 0);
+    for (at, segment) in group.iter().enumerate() {
+        if at > start && rows + segment.rows > SEGMENT_ROWS_MAX {
+            runs.push(&group[start..at]);
+            (start, rows) = (at, 0);
+        }
+        rows += segment.rows;
+    }
+    runs.push(&group[start..]);
+    runs
+}
+
+fn verify_file(path: &std::path::Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    if blake3::hash(&bytes).to_hex().as_str() != hash {
+        return Err("its content is not what was committed (hash differs); restore it, or backfill its day anew".into());
+    }
+    let found = columnar::verify(path).map_err(|error| error.to_string())?;
+    match rows {
+        Some(rows) if rows != found => Err(format!("has {found} rows, committed were {rows}")),
+        _ => Ok(()),
+    }
+}

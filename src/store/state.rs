@@ -1,0 +1,249 @@
+//! What an earlier run left behind: positions of logs, open messages.
+
+use super::commit::{Counts, LogState, UnparsedShape};
+use super::{Error, Store, catalogue};
+use crate::normalise::join::{OpenRecord, QueueId, Recall};
+use rusqlite::{Connection, OptionalExtension, params};
+
+impl Store {
+    /// Number of a source; made when it is new.
+    pub fn source(&self, host: &str, kind: &str) -> Result<i64, Error> {
+        Ok(catalogue::source(&self.connection(), host, kind)?)
+    }
+
+    /// Hosts whose logs have been read.
+    pub fn hosts(&self) -> Result<Vec<String>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT DISTINCT host FROM source ORDER BY host")?;
+        let hosts = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(hosts)
+    }
+
+    /// Logs of a source, in the order in which they were first seen.
+    pub fn logs(&self, source: i64) -> Result<Vec<LogState>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
+                    lines, events, ignored, unparsed, skipped_bytes FROM log WHERE source = ?1 ORDER BY id",
+        )?;
+        let logs = statement.query_map([source], |row| {
+            let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+            let first: Option<i64> = row.get(5)?;
+            let last: Option<i64> = row.get(6)?;
+            Ok(LogState {
+                log_id: number(0)?,
+                path: row.get(1)?,
+                position: row.get(2)?,
+                size: number(3)?,
+                mtime_ms: row.get(4)?,
+                span_ms: first.zip(last),
+                follows: row.get(7)?,
+                damaged: row.get(8)?,
+                counts: Counts {
+                    lines: number(9)?,
+                    events: number(10)?,
+                    ignored: number(11)?,
+                    unparsed: number(12)?,
+                    bytes: 0,
+                },
+                skipped_bytes: number(13)?,
+            })
+        })?;
+        Ok(logs.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest open messages of a source, at most `max`, and how many there are in all.
+    pub fn open_messages(&self, source: i64, max: usize) -> Result<(Vec<(QueueId, OpenRecord)>, u64), Error> {
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare("SELECT queue_id, state FROM open_message WHERE source = ?1 ORDER BY last_ms DESC LIMIT ?2")?;
+        let rows = statement.query_map(params![source, max as i64], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let mut messages = Vec::new();
+        for row in rows {
+            let (id, state) = row?;
+            let record = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
+            messages.extend(QueueId::new(&id).map(|id| (id, record)));
+        }
+        let all: i64 =
+            connection.query_row("SELECT count(*) FROM open_message WHERE source = ?1", [source], |r| r.get(0))?;
+        Ok((messages, all as u64))
+    }
+
+    /// Services that were derived from a source's senders.
+    pub fn derived_services(&self, source: i64) -> Result<Vec<String>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT name FROM derived_service WHERE source = ?1")?;
+        let names = statement.query_map([source], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(names)
+    }
+
+    /// Brings back messages of a source that are no longer in memory.
+    pub fn recaller(&self, source: i64) -> Result<Recaller, Error> {
+        Ok(Recaller { connection: catalogue::open(&self.path().join("catalogue.sqlite"))?, source })
+    }
+}
+
+/// Looks up open messages one by one, beside the connection that commits.
+#[derive(Debug)]
+pub struct Recaller {
+    connection: Connection,
+    source: i64,
+}
+
+impl Recall for Recaller {
+    fn recall(&mut self, id: &QueueId) -> Option<OpenRecord> {
+        let find = || -> Result<Option<String>, rusqlite::Error> {
+            self.connection
+                .prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?
+                .query_row(params![self.source, id.as_bytes()], |row| row.get(0))
+                .optional()
+        };
+        match find() {
+            Ok(state) => state.and_then(|state| serde_json::from_str(&state).ok()),
+            Err(error) => {
+                tracing::error!(%error, message = ?id, "cannot read an open message back; it counts as unknown");
+                None
+            }
+        }
+    }
+}
+
+/// Lines of a source in one minute.
+#[derive(Debug, Clone)]
+pub struct SourceMinute {
+    /// Start of the minute, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Host.
+    pub host: String,
+    /// Kind of source.
+    pub kind: String,
+    /// Lines and what became of them.
+    pub counts: Counts,
+}
+
+/// A stretch of time in which a host's log could be read, UTC milliseconds, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// Host.
+    pub host: String,
+    /// First line.
+    pub from_ms: i64,
+    /// Last line.
+    pub to_ms: i64,
+}
+
+/// A source and all that is known of it.
+#[derive(Debug, Clone)]
+pub struct SourceState {
+    /// Number.
+    pub id: i64,
+    /// Host.
+    pub host: String,
+    /// Kind.
+    pub kind: String,
+    /// Logs.
+    pub logs: Vec<LogState>,
+    /// Messages that are in the queue, as far as the logs say.
+    pub open_messages: u64,
+}
+
+const MINUTE_MS: i64 = 60_000;
+
+impl Store {
+    /// Minutes with lines in `[since_ms, until_ms)`.
+    pub fn source_minutes(&self, since_ms: i64, until_ms: i64) -> Result<Vec<SourceMinute>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes
+             FROM source_minute JOIN source ON source.id = source WHERE minute >= ?1 AND minute < ?2
+             ORDER BY minute, host, kind",
+        )?;
+        let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
+        let until = if until_ms == i64::MAX { i64::MAX } else { minute(until_ms.saturating_add(MINUTE_MS - 1)) };
+        let rows = statement.query_map(params![minute(since_ms), until], |row| {
+            let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+            Ok(SourceMinute {
+                ts_ms: row.get::<_, i64>(0)? * MINUTE_MS,
+                host: row.get(1)?,
+                kind: row.get(2)?,
+                counts: Counts {
+                    lines: number(3)?,
+                    events: number(4)?,
+                    ignored: number(5)?,
+                    unparsed: number(6)?,
+                    bytes: number(7)?,
+                },
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Stretches of time, UTC milliseconds, in which some log could be read: from its first to its last line, and over
+    /// to the sibling that continues it. Silence inside one is no mail; silence outside is no data.
+    pub fn coverage(&self) -> Result<Vec<Covered>, Error> {
+        let mut all = Vec::new();
+        for source in self.sources()? {
+            let mut covered: Vec<(i64, i64)> = Vec::new();
+            let mut spans: Vec<(i64, i64, bool)> =
+                source.logs.iter().filter_map(|log| log.span_ms.map(|(a, b)| (a, b, log.follows))).collect();
+            spans.sort_unstable();
+            for (from, to, follows) in spans {
+                match covered.last_mut() {
+                    Some((_, last)) if follows && *last <= to => *last = to,
+                    _ => covered.push((from, to)),
+                }
+            }
+            let host = source.host;
+            all.extend(covered.into_iter().map(|(from_ms, to_ms)| Covered { host: host.clone(), from_ms, to_ms }));
+        }
+        Ok(all)
+    }
+
+    /// All sources with their logs.
+    pub fn sources(&self) -> Result<Vec<SourceState>, Error> {
+        let ids: Vec<(i64, String, String, i64)> = {
+            let connection = self.connection();
+            let mut statement = connection.prepare(
+                "SELECT id, host, kind, (SELECT count(*) FROM open_message WHERE source = source.id)
+                 FROM source ORDER BY host, kind",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        ids.into_iter()
+            .map(|(id, host, kind, open)| {
+                Ok(SourceState { id, host, kind, logs: self.logs(id)?, open_messages: open as u64 })
+            })
+            .collect()
+    }
+
+    /// Shapes of unparsed lines of a source, most frequent first.
+    pub fn unparsed(&self, source: i64, max: usize) -> Result<Vec<UnparsedShape>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT shape, count, sample, why, path FROM unparsed WHERE source = ?1 ORDER BY count DESC, shape LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![source, max as i64], |row| {
+            Ok(UnparsedShape {
+                shape: row.get(0)?,
+                count: row.get::<_, i64>(1)? as u64,
+                sample: row.get(2)?,
+                why: row.get(3)?,
+                path: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// First and last event of the store, UTC milliseconds.
+    pub fn span(&self) -> Result<Option<(i64, i64)>, Error> {
+        let connection = self.connection();
+        let span: (Option<i64>, Option<i64>) =
+            connection.query_row("SELECT min(first_ms), max(last_ms) FROM segment", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        Ok(span.0.zip(span.1))
+    }
+}

@@ -1,0 +1,196 @@
+//! One flow, one way: a module uses only what stands to its left (ARCHITECTURE.md). Reads the sources as text.
+
+use crate::util::root;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each top-level module of the crate may use.
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("source", &[]),
+    ("normalise", &["source"]),
+    ("store", &["source", "normalise"]),
+    ("ingest", &["source", "normalise", "store"]),
+    ("query", &["source", "normalise", "store"]),
+    ("graph", &["query"]),
+    ("simulate", &[]),
+    ("config", &["normalise"]),
+    ("cli", &["source", "normalise", "store", "ingest", "query", "graph", "simulate", "config"]),
+];
+
+/// Finer than modules: of a module, only this part may be used.
+const ONLY: [(&str, &str, &str); 2] = [("graph", "query", "series"), ("config", "normalise", "rules")];
+
+/// Words that only one room may name.
+const OWNED: [(&str, &str); 3] = [
+    ("polars", "src/store/columnar/"),
+    ("polars_arrow", "src/store/columnar/"),
+    ("polars_parquet", "src/store/columnar/"),
+];
+
+/// What the parsers do without: files, clocks, async.
+const NOT_IN_PARSERS: [&str; 8] =
+    ["std::fs", "std::time", "std::io", "std::thread", "std::process", "std::env", "tokio", "jiff"];
+
+#[test]
+fn no_import_points_to_the_left() {
+    let found = all("src", arrows);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn only_the_columnar_room_names_polars() {
+    let found = all("src", foreign_words);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn parsers_touch_no_file_no_clock_and_no_task() {
+    let found = all("parsers/src", |_, code| {
+        NOT_IN_PARSERS.iter().filter(|word| has_word(code, word)).map(|word| format!("names {word}")).collect()
+    });
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_module_has_its_place_in_the_flow() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared: Vec<&str> =
+        lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')).collect();
+    assert!(declared.len() >= 8, "{declared:?}");
+    for module in declared {
+        assert!(MAY_USE.iter().any(|(name, _)| *name == module), "{module} has no place in the flow");
+    }
+}
+
+#[test]
+fn a_planted_arrow_is_found() {
+    let planted = |file: &str, code: &str| arrows(Path::new(file), &without_comments(code));
+    for (file, code) in [
+        ("src/store/state.rs", "use crate::query::series::Series;"),
+        ("src/source/mod.rs", "fn f() { let x = crate::normalise::event::Kind::ALL; }"),
+        ("src/graph/svg.rs", "use crate::store::Store;"),
+        ("src/graph/svg.rs", "use crate::query::rates;"),
+        ("src/config/mod.rs", "use crate::{normalise::join::QueueId};"),
+        ("src/normalise/rules/mod.rs", "use crate::{\n    source::Limits,\n    cli::{self, Args},\n};"),
+        ("src/simulate/mod.rs", "use super::source;"),
+        ("src/simulate/text.rs", "use super::super::source;"),
+        ("src/query/mod.rs", "pub(in crate::cli) fn x() {}"),
+    ] {
+        assert_eq!(planted(file, code).len(), 1, "{file}: {code}");
+    }
+    for (file, code) in [
+        ("src/store/state.rs", "use crate::normalise::join::QueueId; // not crate::query"),
+        ("src/cli/mod.rs", "use crate::{config::Config, graph, store::Store};"),
+        ("src/graph/svg.rs", "use crate::query::series::{Series, SeriesSet};\nuse super::Style;"),
+        ("src/query/named.rs", "super::super::guard::check(x)"),
+        ("src/main.rs", "use mailpulse::cli::run;"),
+    ] {
+        assert_eq!(planted(file, code), Vec::<String>::new(), "{file}: {code}");
+    }
+    assert_eq!(foreign_words(Path::new("src/query/mod.rs"), "use polars::prelude::col;").len(), 1);
+    assert_eq!(foreign_words(Path::new("src/query/mod.rs"), "let polarstern = 1;").len(), 0);
+    assert_eq!(foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(), 0);
+}
+
+/// Runs a check over all sources below a folder; its findings with their files.
+fn all(folder: &str, check: impl Fn(&Path, &str) -> Vec<String>) -> Vec<String> {
+    let mut files = Vec::new();
+    collect(&root().join(folder), &mut files);
+    assert!(files.len() > 10, "{folder} has only {} sources", files.len());
+    let finding = |path: &PathBuf| {
+        let code = without_comments(&fs::read_to_string(path).unwrap());
+        let name = path.strip_prefix(root()).unwrap().to_owned();
+        check(&name, &code).into_iter().map(|what| format!("{}: {what}", name.display())).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(finding).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => collect(&path, files),
+            false if path.extension().is_some_and(|end| end == "rs") => files.push(path),
+            false => {}
+        }
+    }
+}
+
+fn without_comments(text: &str) -> String {
+    let code = text.lines().map(|line| line.find("//").map_or(line, |at| &line[..at]));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The modules that a file names against the flow.
+fn arrows(file: &Path, code: &str) -> Vec<String> {
+    let parts: Vec<&str> = file.components().skip(1).filter_map(|part| part.as_os_str().to_str()).collect();
+    let own = parts[0].trim_end_matches(".rs");
+    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == own) else { return Vec::new() };
+    let is_root_of_folder = matches!(parts.last(), Some(&"mod.rs"));
+    let depth = parts.len() - usize::from(is_root_of_folder);
+    let to_root = "super::".repeat(depth);
+    let named = paths_after(code, "crate::").into_iter().chain(paths_after(code, &to_root));
+    named
+        .filter(|path| {
+            let (module, rest) = path.split_once("::").unwrap_or((path, ""));
+            let known = MAY_USE.iter().any(|(name, _)| *name == module);
+            let only = ONLY.iter().find(|(user, used, _)| *user == own && *used == module);
+            let part = rest.split("::").next().unwrap_or_default();
+            known && module != own && (!allowed.contains(&module) || only.is_some_and(|(_, _, only)| part != *only))
+        })
+        .map(|path| format!("{own} must not use {path}"))
+        .collect()
+}
+
+/// The paths that follow a prefix; a group in braces gives one for each of its members.
+fn paths_after(code: &str, prefix: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        // `super::super::x` also ends in `super::x`, and `$crate::x` is a macro's.
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == ':' || c == '_') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(members(group)),
+            None => found.push(path_of(rest)),
+        }
+    }
+    found
+}
+
+fn path_of(text: &str) -> String {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    text[..end].trim_end_matches(':').to_owned()
+}
+
+/// The members of a group, up to its closing brace; what stands in inner braces is left out.
+fn members(group: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut open = 0;
+    for c in group.chars() {
+        match c {
+            '{' => open += 1,
+            '}' if open == 0 => break,
+            '}' => open -= 1,
+            ',' if open == 0 => found.push(String::new()),
+            _ if open == 0 && !c.is_whitespace() => found.last_mut().unwrap().push(c),
+            _ => {}
+        }
+    }
+    found.iter().map(|path| path_of(path)).filter(|path| !path.is_empty()).collect()
+}
+
+/// Words of others' rooms that a file names.
+fn foreign_words(file: &Path, code: &str) -> Vec<String> {
+    let owned = OWNED.iter().filter(|(word, room)| !file.starts_with(room) && has_word(code, word));
+    owned.map(|(word, room)| format!("only {room} may name {word}")).collect()
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        !code[..at].chars().next_back().is_some_and(part) && !code[at + word.len()..].chars().next().is_some_and(part)
+    })
+}

@@ -1,0 +1,232 @@
+//! A place for one test: a temporary folder with a configuration and a store, and ways to run the program there and to
+//! ask what it stored.
+
+use mailpulse::query::{self, Window};
+use mailpulse::store::Store;
+use mailpulse::store::columnar::Table;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mailpulse");
+
+/// What a run of a program left behind.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Run {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The run, which must have ended with this exit code.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Run {
+        assert_eq!(self.code, code, "exit code\n--- stdout\n{}--- stderr\n{}", self.out, self.err);
+        self
+    }
+
+    /// The run, whose stderr must hold all these words.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Run {
+        for word in words {
+            assert!(self.err.contains(word), "no `{word}` on stderr:\n{}--- stdout\n{}", self.err, self.out);
+        }
+        self
+    }
+
+    /// The numbers of the last line of `backfill`.
+    #[track_caller]
+    pub fn totals(&self) -> Totals {
+        let line = self.out.lines().find(|line| line.starts_with("total: ")).expect("a line with totals");
+        let numbers: Vec<u64> =
+            line.split([' ', ';']).filter_map(|word| word.parse().ok()).take(4).collect();
+        let [lines, events, ignored, unparsed] = numbers[..] else { panic!("four numbers in: {line}") };
+        assert_eq!(lines, events + ignored + unparsed, "{line}");
+        Totals { lines, events, ignored, unparsed }
+    }
+}
+
+/// Lines read in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub lines: u64,
+    pub events: u64,
+    pub ignored: u64,
+    pub unparsed: u64,
+}
+
+/// A folder with `mailpulse.toml` and a store in `store`.
+#[derive(Debug)]
+pub struct Place {
+    dir: TempDir,
+}
+
+/// Addresses are kept, so that tests can compare senders; batches are small, so that there are many commits.
+pub const KEEP: &str = "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
+
+impl Place {
+    /// A place with [`KEEP`].
+    pub fn new() -> Place {
+        Place::with(KEEP)
+    }
+
+    /// A place with this configuration.
+    pub fn with(config: &str) -> Place {
+        let place = Place { dir: tempfile::tempdir().expect("a temporary folder") };
+        place.write("mailpulse.toml", config);
+        place
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A file in it; folders are made.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, bytes).expect("a file written");
+        path
+    }
+
+    /// The program with its configuration, not started yet.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.path("mailpulse.toml")).current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs the program.
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command().args(args).output().expect("the program starts"))
+    }
+
+    /// Reads logs of the host mx1001.
+    pub fn backfill(&self, paths: &[&Path]) -> Run {
+        self.backfill_as("mx1001", paths)
+    }
+
+    /// Reads logs of a host.
+    pub fn backfill_as(&self, host: &str, paths: &[&Path]) -> Run {
+        let output = self.command().args(["backfill", "--host", host]).args(paths).output();
+        Run::of(output.expect("the program starts"))
+    }
+
+    /// Answers of `query --sql`, as JSON.
+    #[track_caller]
+    pub fn sql(&self, text: &str) -> Vec<Value> {
+        let run = self.run(&["query", "--sql", text, "--format", "json"]).ends(0);
+        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error} in:\n{}", run.out))
+    }
+
+    /// The one number that a query gives.
+    #[track_caller]
+    pub fn number(&self, text: &str) -> i64 {
+        let rows = self.sql(text);
+        let [Value::Object(row)] = &rows[..] else { panic!("one row of {text}: {rows:?}") };
+        let value = row.values().next().expect("a column");
+        // The sum of nothing is null.
+        if value.is_null() { 0 } else { value.as_i64().unwrap_or_else(|| panic!("a number: {value}")) }
+    }
+
+    /// How many events the store holds.
+    #[track_caller]
+    pub fn events(&self) -> i64 {
+        self.number("SELECT COUNT(*) AS n FROM events")
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> Store {
+        Store::open(&self.path("store")).expect("a store")
+    }
+
+    /// Every row with every column, in the order of their identity.
+    pub fn rows(&self) -> Table {
+        let text = "SELECT * FROM events ORDER BY event_id";
+        query::sql(&self.store(), text, Window::ALL).expect("all rows")
+    }
+
+    /// Verifies the store; the number of segments that are good.
+    #[track_caller]
+    pub fn verify(&self) -> usize {
+        let run = self.run(&["store", "verify"]).ends(0);
+        assert!(run.out.contains("all good"), "{}", run.out);
+        self.store().segments(i64::MIN, i64::MAX).expect("segments").len()
+    }
+}
+
+/// Runs another program, which must succeed; its standard output.
+#[track_caller]
+pub fn tool(name: &str, args: &[&str]) -> Vec<u8> {
+    let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(output.status.success(), "{name} {args:?}: {}\n{}", output.status, Run::of(output).err);
+    output.stdout
+}
+
+/// Text packed by a packer as people use it: `gzip`, `zstd`, `bzip2`, `xz`.
+#[track_caller]
+pub fn packed(packer: &str, place: &Place, bytes: &[u8]) -> Vec<u8> {
+    let plain = place.write("packer.tmp", bytes);
+    let out = tool(packer, &["-q", "-c", plain.to_str().expect("UTF-8")]);
+    fs::remove_file(plain).expect("the temporary file removed");
+    out
+}
+
+/// The path as text.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A log of the simulator, of about so many bytes. Two runs with one seed give the same.
+pub fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
+    let mut log = Vec::new();
+    mailpulse::simulate::exim_log(&mut log, bytes, seed, &[]).expect("a log");
+    log
+}
+
+/// Cuts a log in two after the line that holds the byte at this share of it.
+pub fn cut(log: &[u8], share: f64) -> (&[u8], &[u8]) {
+    let from = (log.len() as f64 * share) as usize;
+    let end = log[from..].iter().position(|byte| *byte == b'\n').expect("a line's end") + from + 1;
+    log.split_at(end)
+}
+
+/// How many lines a log has.
+pub fn lines(log: &[u8]) -> u64 {
+    log.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// The first difference of two sets of rows, for people.
+#[track_caller]
+pub fn assert_same_rows(left: &Table, right: &Table) {
+    assert_eq!(left.rows(), right.rows(), "number of rows");
+    assert!(left.rows() > 0, "two empty stores are equal, and say nothing");
+    for (a, b) in left.columns.iter().zip(&right.columns) {
+        assert_eq!(a.name, b.name);
+        if a.values != b.values {
+            let (a_text, b_text) = (format!("{:?}", a.values), format!("{:?}", b.values));
+            let at = a_text.bytes().zip(b_text.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(60);
+            let piece = |text: &str| text.chars().skip(at).take(200).collect::<String>();
+            panic!("column {} differs: … {}\n… {}", a.name, piece(&a_text), piece(&b_text));
+        }
+    }
+    assert_eq!(left.columns.len(), right.columns.len());
+}

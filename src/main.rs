@@ -4,6 +4,10 @@ use clap::Parser as _;
 use mailpulse::cli::{Args, run};
 use std::process::ExitCode;
 
+/// Batches come and go by the hundred megabytes; the system's allocator gives each back to the kernel, page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     args.start_logging();

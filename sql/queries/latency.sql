@@ -9,9 +9,11 @@
 -- column delivery_p50_ms int
 -- column delivery_p95_ms int
 SELECT service, COUNT(*) AS delivered,
-       QUANTILE_DISC(queue_ms, 0.5) AS queue_p50_ms, QUANTILE_DISC(queue_ms, 0.95) AS queue_p95_ms,
-       QUANTILE_DISC(queue_ms, 0.99) AS queue_p99_ms,
-       QUANTILE_DISC(delivery_ms, 0.5) AS delivery_p50_ms, QUANTILE_DISC(delivery_ms, 0.95) AS delivery_p95_ms
+       CAST(QUANTILE_DISC(queue_ms, 0.5) AS BIGINT) AS queue_p50_ms,
+       CAST(QUANTILE_DISC(queue_ms, 0.95) AS BIGINT) AS queue_p95_ms,
+       CAST(QUANTILE_DISC(queue_ms, 0.99) AS BIGINT) AS queue_p99_ms,
+       CAST(QUANTILE_DISC(delivery_ms, 0.5) AS BIGINT) AS delivery_p50_ms,
+       CAST(QUANTILE_DISC(delivery_ms, 0.95) AS BIGINT) AS delivery_p95_ms
 FROM events
 WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote'
 GROUP BY service

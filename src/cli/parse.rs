@@ -241,6 +241,9 @@ fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
     put(map, "reason", (!notice.reason.is_empty()).then_some(notice.reason));
 }
 
+/// No rule asks for router or transport.
+const FOLLOWS: &str = "carries the service of its message: see its arrival";
+
 fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
     let (host, facts) = match &record.body {
         Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival)),
@@ -252,9 +255,12 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
             &notice.host,
             Facts { sender: notice.sender.unwrap_or_default(), client_name: notice.host.name, client_ip: notice.host.ip, ..Facts::default() },
         ),
-        Body::Completed { .. } => return json!("a delivery carries the service of its message: see its arrival"),
+        Body::Completed { .. } => return json!(FOLLOWS),
     };
     let rules = &attribution.services;
+    if matches!(record.body, Body::Delivery(_)) && !rules.needs_delivery() {
+        return json!(FOLLOWS);
+    }
     let service = rules.find(&facts).map(|found| {
         json!({"service": rules.name(found.service), "rule": found.service + 1, "entry": found.entry + 1})
     });

@@ -66,7 +66,7 @@ pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
 fn discover(store: &Store, window: Window, max: usize) -> Result<ExitCode> {
     let sql = format!(
         "SELECT client, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
-         FROM events WHERE service = 'unattributed' AND kind = 'accepted' AND first_hop
+         FROM events WHERE service = 'unattributed' AND kind = 'accepted' AND first_hop AND sender_domain <> ''
          GROUP BY client, sender_domain ORDER BY messages DESC, client, sender_domain LIMIT {max}"
     );
     let table = query::sql(store, &sql, window)?;

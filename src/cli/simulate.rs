@@ -40,7 +40,7 @@ pub fn run(args: &SimulateArgs) -> Result<ExitCode> {
         let mut out = BufWriter::new(File::create(path).with_context(|| path.display().to_string())?);
         let services: Vec<&str> = service_names().collect();
         let written = exim_log(&mut out, args.bytes, args.seed, &services)?;
-        output::line(&format!("{}: {written} bytes", path.display()))?;
+        output::line(&format!("{}: {written} lines", path.display()))?;
     }
     if let Some(folder) = &args.outage {
         let spec = Outage2018 { seed: args.seed, history_days: args.history_days, mails_per_day_scale: args.scale };

@@ -13,7 +13,7 @@ const COLS_MIN: usize = 24;
 /// Values at the left of a block, cells.
 const VALUE_COLS: usize = 7;
 /// The figures at the right of a row, cells: three columns of 7.
-const FIGURES_COLS: usize = 21;
+const FIGURES_COLS: usize = 24;
 /// Narrower pages have no figures in rows, cells.
 const FIGURES_FROM_COLS: usize = 60;
 const BLOCK_ROWS_MAX: usize = 8;
@@ -101,7 +101,7 @@ impl Page<'_> {
             return out + &self.cut("Nothing to draw: no series in this range.") + "\n";
         }
         if self.curve_rows == 1 && self.has_figures() {
-            let names = format!("{:>7}{:>7}{:>7}", "last", "peak", "mean");
+            let names = format!(" {:>7} {:>7} {:>7}", "last", "peak", "mean");
             out += &self.paint(DIM, &format!("{}{names}", " ".repeat(self.left + self.curve_cols)));
             out.push('\n');
         }
@@ -182,7 +182,7 @@ impl Page<'_> {
         if self.has_figures() {
             let stats = series.stats();
             for value in [stats.last, stats.peak, stats.mean] {
-                out += &format!("{:>7}", value.map_or_else(|| "-".to_owned(), si));
+                out += &format!(" {:>7}", value.map_or_else(|| "-".to_owned(), si));
             }
         }
         out + "\n"

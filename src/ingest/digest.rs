@@ -45,7 +45,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             recall,
             host: host.to_owned(),
             kind,
-            batch: Batch::new(1),
+            batch: Batch::new(1, 0),
             log: None,
             touched: Vec::new(),
             minutes: FxHashMap::default(),
@@ -243,8 +243,8 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.log = Some(log);
         }
         self.turn_minute(self.minute.0);
-        let mut batch = std::mem::replace(&mut self.batch, Batch::new(sequence));
-        batch.rows.shrink_to_fit();
+        let next = Batch::new(sequence, self.batch.rows.len());
+        let batch = std::mem::replace(&mut self.batch, next);
         if let Some(log) = &self.log {
             self.batch.set_log(log.state.log_id);
         }

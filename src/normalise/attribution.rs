@@ -1,7 +1,7 @@
 //! Who sent a message: from the facts of its arrival line to service, hostgroup and stored addresses.
 
-use super::event::{Origin, OriginId};
-use super::origins::Origins;
+use super::event::Origin;
+use super::origins::{Origins, Sender};
 use super::redact::{Redactor, split_address, text};
 use super::rules::{Facts, HostGroups, ServiceRules, UNATTRIBUTED, derive};
 use rustc_hash::FxHashSet;
@@ -63,19 +63,20 @@ pub struct Attributor {
 
 impl Attributor {
     /// The sender for these facts. `may_derive` is false for mail that was refused: strangers make no services.
-    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> OriginId {
+    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> Sender {
         self.fill_key(facts, may_derive);
-        if let Some(id) = self.origins.remembered(&self.key) {
-            return id;
+        if let Some(sender) = self.origins.remembered(&self.key) {
+            return sender;
         }
+        let first_hop = with.is_first_hop(facts.client_name, facts.host);
         let origin = self.decide(with, facts, may_derive);
         // A stranger may become a service with its first accepted mail: then its refusals are that service's.
         let may_change = !may_derive && with.services.is_empty() && origin.service == UNATTRIBUTED;
-        let id = self.origins.intern(origin);
+        let sender = Sender { origin: self.origins.intern(origin), first_hop };
         if !may_change {
-            self.origins.remember(&self.key, id);
+            self.origins.remember(&self.key, sender);
         }
-        id
+        sender
     }
 
     /// Names that earlier runs derived.

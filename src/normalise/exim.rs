@@ -6,6 +6,7 @@
 use super::attribution::{Attribution, Attributor};
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId, Slot};
+use super::origins::Sender;
 use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
@@ -131,11 +132,11 @@ impl<'c> EximNormaliser<'c> {
             host: &self.host,
             ..Facts::default()
         };
-        let origin = self.attributor.origin(self.attribution, &facts, !arrival.fakereject);
+        let sender = self.attributor.origin(self.attribution, &facts, !arrival.fakereject);
         let message = Message {
             queue_id: id.as_bytes(),
-            origin,
-            first_hop: self.attribution.is_first_hop(arrival.host.name, &self.host),
+            origin: sender.origin,
+            first_hop: sender.first_hop,
             message_key: arrival.message_id.map(message_key),
             orphan: false,
         };
@@ -144,9 +145,6 @@ impl<'c> EximNormaliser<'c> {
         let recipients = arrival.recipients.map_or(0, |list| count_words(list));
         let event = Event { messages: 1, recipients, bytes: arrival.size, ..at.event(kind, slot) };
         sink.event(&event);
-        if arrival.fakereject {
-            self.join.complete(&id);
-        }
     }
 
     /// Opens a message at its arrival; deliveries that stood before it get its sender.
@@ -196,7 +194,7 @@ impl<'c> EximNormaliser<'c> {
     ) {
         let (kind, reply) = outcome(delivery);
         let batch = sink.batch();
-        if self.join.get(&id, &mut self.attributor.origins, recall).is_none() {
+        if !self.join.has(&id, &mut self.attributor.origins, recall) {
             let host = self.host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
             let facts = Facts { sender, host: &host, ..Facts::default() };
@@ -262,7 +260,7 @@ impl<'c> EximNormaliser<'c> {
 
     /// Opens a message whose arrival has not been seen.
     fn orphan(&mut self, id: QueueId, facts: &Facts<'_>, at: At, sink: &mut impl EventSink) -> Slot {
-        let origin = self.attributor.origin(self.attribution, facts, false);
+        let Sender { origin, .. } = self.attributor.origin(self.attribution, facts, false);
         let message = Message { queue_id: id.as_bytes(), origin, first_hop: true, message_key: None, orphan: true };
         let slot = sink.message(message);
         self.join.insert(id, &message, (sink.batch(), slot), None, at.ts_ms);
@@ -277,12 +275,13 @@ impl<'c> EximNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) {
-        let slot = self.slot_of(id, at, recall, sink);
-        let waited = self
-            .join
-            .get(&id, &mut self.attributor.origins, recall)
-            .and_then(|open| open.arrival_ms)
-            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        if !self.join.has(&id, &mut self.attributor.origins, recall) {
+            self.slot_of(id, at, recall, sink);
+        }
+        let batch = sink.batch();
+        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else { return };
+        let slot = open.slot_in(batch, &id, sink);
+        let waited = open.arrival_ms.and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
         sink.event(&Event { messages: 1, queue_ms: queue_ms.or(waited), ..at.event(Kind::Completed, slot) });
         self.join.complete(&id);
     }
@@ -339,8 +338,7 @@ impl<'c> EximNormaliser<'c> {
             host: &self.host,
             ..Facts::default()
         };
-        let origin = self.attributor.origin(self.attribution, &facts, false);
-        let first_hop = self.attribution.is_first_hop(notice.host.name, &self.host);
+        let Sender { origin, first_hop } = self.attributor.origin(self.attribution, &facts, false);
         let slot = sink.message(Message { queue_id: b"", origin, first_hop, message_key: None, orphan: false });
         let (local, domain) = split_address(notice.recipient.unwrap_or_default());
         self.attribution.redactor.local_part(local, domain, &mut self.local);
@@ -470,6 +468,15 @@ fn reply_fields<'a>(reply: Option<&Reply>, event: Event<'a>) -> Event<'a> {
     }
 }
 
+/// Addresses in a list with spaces between them; a quoted local part may hold spaces too.
 fn count_words(list: &[u8]) -> u32 {
-    list.split(|b| *b == b' ').filter(|w| !w.is_empty()).count() as u32
+    let (mut count, mut in_word, mut in_quotes, mut escaped) = (0, false, false, false);
+    for &byte in list {
+        let space = byte == b' ' && !in_quotes;
+        count += u32::from(!space && !in_word);
+        in_word = !space;
+        in_quotes ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+    }
+    count
 }

@@ -181,6 +181,11 @@ impl MessageJoin {
         self.open.insert(id, open);
     }
 
+    /// Whether the message is known; brings it back if need be.
+    pub fn has(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> bool {
+        self.open.contains_key(id) || self.evicted > 0 && self.get(id, origins, recall).is_some()
+    }
+
     /// The message, for changing.
     pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
         if self.evicted > 0

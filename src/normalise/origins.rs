@@ -8,12 +8,21 @@ use rustc_hash::FxBuildHasher;
 /// Senders remembered before the memo starts anew. One entry takes about 300 bytes.
 const MEMO_MAX: usize = 50_000;
 
+/// Where facts lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// Who sent it.
+    pub origin: OriginId,
+    /// The message enters the mail system here.
+    pub first_hop: bool,
+}
+
 /// Numbered [`Origin`]s with a memo from raw facts.
 #[derive(Debug, Default)]
 pub struct Origins {
     items: Vec<Origin>,
     by_value: HashMap<Origin, OriginId, FxBuildHasher>,
-    memo: HashMap<Box<[u8]>, OriginId, FxBuildHasher>,
+    memo: HashMap<Box<[u8]>, Sender, FxBuildHasher>,
 }
 
 impl Origins {
@@ -38,14 +47,14 @@ impl Origins {
         id
     }
 
-    /// Number of the origin that these facts (as one byte key) led to before.
-    pub fn remembered(&self, key: &[u8]) -> Option<OriginId> {
+    /// What these facts (as one byte key) led to before.
+    pub fn remembered(&self, key: &[u8]) -> Option<Sender> {
         self.memo.get(key).copied()
     }
 
     /// Remembers where facts lead.
-    pub fn remember(&mut self, key: &[u8], id: OriginId) {
-        self.memo.insert(key.into(), id);
+    pub fn remember(&mut self, key: &[u8], sender: Sender) {
+        self.memo.insert(key.into(), sender);
     }
 
     /// Whether the table has outgrown its limit and wants [`Origins::compact`] at the next batch border.

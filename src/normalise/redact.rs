@@ -50,21 +50,12 @@ impl Redactor {
             _ if local.is_empty() => {}
             LocalParts::Keep => out.extend_from_slice(local),
             LocalParts::Hash => {
-                let mut text = [0u8; 256];
-                let short = text.get_mut(..local.len() + 1 + domain.len());
-                let hash = match short {
-                    Some(text) => {
-                        text[..local.len()].copy_from_slice(local);
-                        text[local.len()] = b'@';
-                        text[local.len() + 1..].copy_from_slice(domain);
-                        text.make_ascii_lowercase();
-                        blake3::keyed_hash(&self.key, text)
-                    }
-                    None => {
-                        let text = [local, b"@", domain].concat().to_ascii_lowercase();
-                        blake3::keyed_hash(&self.key, &text)
-                    }
-                };
+                out.extend_from_slice(local);
+                out.push(b'@');
+                out.extend_from_slice(domain);
+                out.make_ascii_lowercase();
+                let hash = blake3::keyed_hash(&self.key, out);
+                out.clear();
                 let b = hash.as_bytes();
                 let bits = u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0]);
                 out.push(b'~');

@@ -3,7 +3,7 @@
 //! Rows name their message by slot; slots name their sender by origin. Text columns are dictionaries from the start,
 //! so that a row costs a few integers and encoding a segment copies no strings.
 
-use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, Origin, Slot};
+use crate::normalise::event::{Event, EventSink, Message, Origin, Slot};
 use crate::normalise::join::QueueId;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -85,39 +85,75 @@ pub struct SlotRow {
     pub orphan: bool,
 }
 
-/// One row; numbers that may be missing use a value that cannot occur.
-#[derive(Debug, Clone, Copy)]
-pub struct Row {
+/// Rows, column by column: a column of a segment is made of one of these without copying where the batch lies within
+/// one day. Numbers that may be missing use [`NONE`].
+#[derive(Debug, Default)]
+pub struct Rows {
     /// UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: Vec<i64>,
     /// Offset of the line in its log.
-    pub offset: u64,
+    pub offset: Vec<i64>,
     /// Message.
-    pub slot: Slot,
+    pub slot: Vec<Slot>,
     /// Log, by number.
-    pub log: u32,
+    pub log: Vec<u32>,
     /// Code of `recipient_domain`.
-    pub recipient_domain: u32,
+    pub recipient_domain: Vec<u32>,
     /// Code of the next hop: name, NUL, address.
-    pub remote: u32,
+    pub remote: Vec<u32>,
     /// Recipients counted.
-    pub recipients: u32,
-    /// Size in bytes, [`NONE`] when unknown.
-    pub bytes: u64,
-    /// Milliseconds in the queue, [`NONE`] when unknown.
-    pub queue_ms: u64,
-    /// Milliseconds of the delivery, [`NONE`] when unknown.
-    pub delivery_ms: u64,
+    pub recipients: Vec<u32>,
+    /// Size in bytes.
+    pub bytes: Vec<u64>,
+    /// Milliseconds in the queue.
+    pub queue_ms: Vec<u64>,
+    /// Milliseconds of the delivery.
+    pub delivery_ms: Vec<u64>,
     /// Code of SMTP code, enhanced code and reason.
-    pub reply: u32,
-    /// Kind.
-    pub kind: Kind,
-    /// Destination.
-    pub destination: Option<Destination>,
+    pub reply: Vec<u32>,
+    /// Code of the kind.
+    pub kind: Vec<u8>,
+    /// Code of the destination; 0 is none.
+    pub destination: Vec<u8>,
     /// 1 when the event counts its message.
-    pub messages: u8,
-    /// Length of `recipient_local` in the arena.
-    pub local_len: u32,
+    pub messages: Vec<u8>,
+    /// End of `recipient_local` in the arena.
+    pub local_end: Vec<u32>,
+}
+
+/// Bytes of a row in [`Rows`].
+const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
+
+impl Rows {
+    fn with_capacity(rows: usize) -> Self {
+        Rows {
+            ts_ms: Vec::with_capacity(rows),
+            offset: Vec::with_capacity(rows),
+            slot: Vec::with_capacity(rows),
+            log: Vec::with_capacity(rows),
+            recipient_domain: Vec::with_capacity(rows),
+            remote: Vec::with_capacity(rows),
+            recipients: Vec::with_capacity(rows),
+            bytes: Vec::with_capacity(rows),
+            queue_ms: Vec::with_capacity(rows),
+            delivery_ms: Vec::with_capacity(rows),
+            reply: Vec::with_capacity(rows),
+            kind: Vec::with_capacity(rows),
+            destination: Vec::with_capacity(rows),
+            messages: Vec::with_capacity(rows),
+            local_end: Vec::with_capacity(rows),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ts_ms.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ts_ms.is_empty()
+    }
 }
 
 /// The missing number.
@@ -133,7 +169,7 @@ pub struct Batch {
     /// Messages.
     pub slots: Vec<SlotRow>,
     /// Rows in the order of reading.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// Recipients' local parts, end to end.
     pub locals: Vec<u8>,
     /// Recipients' domains.
@@ -143,6 +179,7 @@ pub struct Batch {
     /// Replies: SMTP code, enhanced code, reason.
     pub replies: Vec<Reply>,
     last_reply: Option<(Reply, u32)>,
+    remote_key: Vec<u8>,
 }
 
 /// What a remote server said, as stored.
@@ -157,9 +194,9 @@ pub struct Reply {
 }
 
 impl Batch {
-    /// An empty batch; `sequence` must differ from that of the batch before.
-    pub fn new(sequence: u32) -> Self {
-        let mut batch = Batch { sequence, ..Batch::default() };
+    /// An empty batch with room for `rows`; `sequence` must differ from that of the batch before.
+    pub fn new(sequence: u32, rows: usize) -> Self {
+        let mut batch = Batch { sequence, rows: Rows::with_capacity(rows), ..Batch::default() };
         // Code 0 is "nothing" in every dictionary.
         batch.recipient_domains.code(b"");
         batch.remotes.code(b"\0");
@@ -181,7 +218,7 @@ impl Batch {
 
     /// About how many bytes the batch holds.
     pub fn memory(&self) -> usize {
-        self.rows.len() * size_of::<Row>() + self.slots.len() * size_of::<SlotRow>() + self.locals.len()
+        self.rows.len() * ROW_BYTES + self.slots.len() * size_of::<SlotRow>() + self.locals.len()
     }
 
     fn reply_code(&mut self, reply: Reply) -> u32 {
@@ -208,22 +245,15 @@ impl Batch {
         if host.is_empty() && ip.is_none() {
             return 0;
         }
-        let mut key = [0u8; 320];
-        let host = &host[..host.len().min(300)];
-        key[..host.len()].copy_from_slice(host);
-        let mut len = host.len() + 1;
+        self.remote_key.clear();
+        self.remote_key.extend_from_slice(host);
+        self.remote_key.push(0);
         match ip {
-            Some(IpAddr::V4(ip)) => {
-                key[len..len + 4].copy_from_slice(&ip.octets());
-                len += 4;
-            }
-            Some(IpAddr::V6(ip)) => {
-                key[len..len + 16].copy_from_slice(&ip.octets());
-                len += 16;
-            }
+            Some(IpAddr::V4(ip)) => self.remote_key.extend_from_slice(&ip.octets()),
+            Some(IpAddr::V6(ip)) => self.remote_key.extend_from_slice(&ip.octets()),
             None => {}
         }
-        self.remotes.code(&key[..len])
+        self.remotes.code(&self.remote_key)
     }
 }
 
@@ -258,25 +288,26 @@ impl EventSink for Batch {
         let reply =
             Reply { smtp_code: event.smtp_code, enhanced_code: event.enhanced_code, reason: event.reason };
         let domain = event.recipient_domain;
-        let row = Row {
-            ts_ms: event.ts_ms,
-            offset: event.offset,
-            slot: event.slot,
-            log: self.log,
-            recipient_domain: if domain.is_empty() { 0 } else { self.recipient_domains.code(domain) },
-            remote: self.remote_code(event.remote_host, event.remote_ip),
-            recipients: event.recipients,
-            bytes: event.bytes.unwrap_or(NONE),
-            queue_ms: event.queue_ms.unwrap_or(NONE),
-            delivery_ms: event.delivery_ms.unwrap_or(NONE),
-            reply: self.reply_code(reply),
-            kind: event.kind,
-            destination: event.destination,
-            messages: event.messages,
-            local_len: event.recipient_local.len() as u32,
-        };
+        let domain = if domain.is_empty() { 0 } else { self.recipient_domains.code(domain) };
+        let remote = self.remote_code(event.remote_host, event.remote_ip);
+        let reply = self.reply_code(reply);
         self.locals.extend_from_slice(event.recipient_local);
-        self.rows.push(row);
+        let rows = &mut self.rows;
+        rows.ts_ms.push(event.ts_ms);
+        rows.offset.push(event.offset as i64);
+        rows.slot.push(event.slot);
+        rows.log.push(self.log);
+        rows.recipient_domain.push(domain);
+        rows.remote.push(remote);
+        rows.recipients.push(event.recipients);
+        rows.bytes.push(event.bytes.unwrap_or(NONE));
+        rows.queue_ms.push(event.queue_ms.unwrap_or(NONE));
+        rows.delivery_ms.push(event.delivery_ms.unwrap_or(NONE));
+        rows.reply.push(reply);
+        rows.kind.push(event.kind as u8);
+        rows.destination.push(event.destination.map_or(0, |d| d as u8 + 1));
+        rows.messages.push(event.messages);
+        rows.local_end.push(self.locals.len() as u32);
     }
 }
 

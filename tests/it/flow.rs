@@ -17,8 +17,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("cli", &["source", "normalise", "store", "ingest", "query", "graph", "simulate", "config"]),
 ];
 
-/// Finer than modules: of a module, only this part may be used.
-const ONLY: [(&str, &str, &str); 2] = [("graph", "query", "series"), ("config", "normalise", "rules")];
+/// Finer than modules: of a module, only these parts may be used.
+const ONLY: [(&str, &str, &[&str]); 2] = [("graph", "query", &["series"]), ("config", "normalise", &["rules", "redact"])];
 
 /// Words that only one room may name.
 const OWNED: [(&str, &str); 3] = [
@@ -136,7 +136,7 @@ fn arrows(file: &Path, code: &str) -> Vec<String> {
             let known = MAY_USE.iter().any(|(name, _)| *name == module);
             let only = ONLY.iter().find(|(user, used, _)| *user == own && *used == module);
             let part = rest.split("::").next().unwrap_or_default();
-            known && module != own && (!allowed.contains(&module) || only.is_some_and(|(_, _, only)| part != *only))
+            known && module != own && (!allowed.contains(&module) || only.is_some_and(|(_, _, only)| !only.contains(&part)))
         })
         .map(|path| format!("{own} must not use {path}"))
         .collect()

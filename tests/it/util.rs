@@ -172,7 +172,7 @@ impl Place {
 #[track_caller]
 pub fn tool(name: &str, args: &[&str]) -> Vec<u8> {
     let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert!(output.status.success(), "{name} {args:?}: {}\n{}", output.status, Run::of(output).err);
+    assert!(output.status.success(), "{name} {args:?}: {}\n{}", output.status, output.stderr.escape_ascii());
     output.stdout
 }
 
@@ -229,4 +229,15 @@ pub fn assert_same_rows(left: &Table, right: &Table) {
         }
     }
     assert_eq!(left.columns.len(), right.columns.len());
+}
+
+/// Two answers that must be equal; tells the rows that only one of them has.
+#[track_caller]
+pub fn assert_same_answers(left: &[Value], right: &[Value]) {
+    let only = |a: &[Value], b: &[Value]| {
+        let rows: Vec<String> = a.iter().filter(|row| !b.contains(row)).take(10).map(ToString::to_string).collect();
+        rows.join("\n")
+    };
+    assert!(!left.is_empty(), "two empty answers are equal, and say nothing");
+    assert!(left == right, "only left:\n{}\nonly right:\n{}", only(left, right), only(right, left));
 }

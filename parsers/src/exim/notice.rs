@@ -73,6 +73,10 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
                 }
                 Err(_) => return rest,
             },
+            _ if let Some((after, address)) = cut_through_recipient(token) => {
+                notice.recipient = Some(address);
+                after
+            }
             _ if key_length(token).is_some() || word(token).is_ok_and(|(_, w)| is_bare(w)) => match skip_token(token) {
                 Ok((after, ())) => after,
                 Err(_) => return rest,
@@ -85,6 +89,14 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
             return rest;
         }
     }
+}
+
+/// A cut-through delivery refused after DATA names its recipient between the host and the sender:
+/// `H=host [ip] ann@example.com F=<…> rejected after DATA`.
+fn cut_through_recipient(token: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (after, address) = word(token).ok()?;
+    (memchr(b'@', address).is_some() && key_length(token).is_none() && after.starts_with(b" F=<"))
+        .then_some((after, address))
 }
 
 /// Words after `H=…`: a reject, a failed connection, or talk.
@@ -162,11 +174,11 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>) {
     } else {
         if let Some(from) = what.strip_prefix(b"MAIL from ") {
             reason_in = fields(from, notice);
-        } else if let Some(place @ [b'<', ..]) = what.strip_prefix(b"MAIL ")
+        } else if let Some(place @ [b'<', ..]) = what.strip_prefix(b"MAIL FROM:").or(what.strip_prefix(b"MAIL "))
             && let Ok((after, sender)) = angle(place)
         {
             notice.sender = notice.sender.or(Some(sender));
-            reason_in = after;
+            reason_in = fields(after, notice);
         }
         NoticeKind::RejectedMessage
     };
@@ -213,6 +225,13 @@ fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>) {
     let bare = text.strip_prefix(b"temporarily ").unwrap_or(text);
     if let Some(what) = bare.strip_prefix(b"rejected ") {
         rejected(what, notice);
+        return;
+    }
+    if text.starts_with(b"SMTP protocol synchronization error")
+        && let Some(at) = memmem::find(text, b": rejected ")
+    {
+        rejected(&text[at + 11..], notice);
+        notice.reason = &text[..at];
         return;
     }
     notice.reason = after_colon(text);

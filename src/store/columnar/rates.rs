@@ -65,15 +65,15 @@ impl Rates {
         let codes = |pick: fn(u8) -> u8| sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect();
         let (services, hostgroups): (Vec<_>, Vec<_>) = self.groups.into_iter().unzip();
         let mut out = Columns::default();
-        out.growing("ts_ms", sums.iter().map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS).collect());
+        out.growing("ts_ms", sums.iter().map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS).collect())?;
         out.dictionary("service", services, groups())?;
         out.dictionary("hostgroup", hostgroups, groups())?;
         out.constant("relay", relay, sums.len())?;
         out.dictionary("kind", kind_names(), codes(|code| code >> 4))?;
         out.dictionary("destination", destination_names(), codes(|code| code & 15))?;
-        out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop));
+        out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
         for (at, name) in ["messages", "recipients", "attempts", "bytes"].into_iter().enumerate() {
-            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect());
+            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect())?;
         }
         out.encode(sums.len())
     }

@@ -135,7 +135,7 @@ impl AnyColumn {
     /// Writes the column as [`super::segment`] wrote it.
     pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
         match self {
-            AnyColumn::Texts(texts) => out.dictionary(name, texts.values, texts.codes)?,
+            AnyColumn::Texts(texts) => out.dictionary(name, texts.values, texts.codes),
             AnyColumn::Plain(values) => out.plain(name, values.iter().map(String::as_str), values.len()),
             AnyColumn::Flags(values) => out.flags(name, values.into_iter()),
             AnyColumn::Numbers(values) => {
@@ -151,10 +151,9 @@ impl AnyColumn {
                     "bytes" => super::write::DELTA,
                     _ => super::write::FEW,
                 };
-                out.optional(name, values, encoding);
+                out.optional(name, values, encoding)
             }
         }
-        Ok(())
     }
 }
 

@@ -48,7 +48,7 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
     for input in inputs {
         match input {
             Input::Segments { name, paths, columns, since_ms, until_ms } => {
-                context.register(name, segments(name, &paths, &columns, since_ms, until_ms)?);
+                context.register(name, segments(&paths, &columns, since_ms, until_ms)?);
             }
             Input::Rows { name, table } => context.register(name, frame(table)?.lazy()),
         }
@@ -60,7 +60,6 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
 }
 
 fn segments(
-    name: &str,
     paths: &[PathBuf],
     columns: &[String],
     since_ms: i64,
@@ -82,10 +81,12 @@ fn segments(
         .map(|path| Ok(read_events(path, &stored)?.lazy().filter(within.clone())))
         .collect::<Result<Vec<_>, Error>>()?;
     let frame = match frames.is_empty() {
-        true => empty(name, &stored).lazy(),
+        true => empty(&stored).lazy(),
         false => concat(frames, UnionArgs { rechunk: false, parallel: true, ..UnionArgs::default() })?,
     };
-    Ok(frame.with_columns(columns.iter().filter_map(|column| logical(column)).collect::<Vec<_>>()))
+    let made = frame.with_columns(columns.iter().filter_map(|column| logical(column)).collect::<Vec<_>>());
+    // `SELECT *` shows the columns in the order in which they are documented.
+    Ok(made.select(columns.iter().map(col).collect::<Vec<_>>()))
 }
 
 fn logical(column: &str) -> Option<polars::prelude::Expr> {
@@ -110,7 +111,7 @@ const NUMBERS: [&str; 12] = [
     "smtp_code", "lines", "events",
 ];
 
-fn empty(_name: &str, columns: &[String]) -> DataFrame {
+fn empty(columns: &[String]) -> DataFrame {
     let columns = columns
         .iter()
         .map(|name| {

@@ -1,0 +1,148 @@
+//! Pictures: they are drawn, they show something, and they tell "no mail" from "no data".
+
+use crate::query::OUTAGE;
+use crate::util::Place;
+use mailpulse::query::Window;
+use mailpulse::query::rates::{By, RateQuestion, rates};
+use mailpulse::query::series::SeriesSet;
+use std::fs;
+
+const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+fn window() -> [String; 4] {
+    let (_, truth) = &*OUTAGE;
+    let time = |seconds: i64| mailpulse::query::time::rfc3339(seconds * 1000);
+    ["--since".to_owned(), time(truth.stopped - 86_400), "--until".to_owned(), time(truth.until)]
+}
+
+#[test]
+fn every_grouping_is_drawn_as_svg_and_png() {
+    let (place, _) = &*OUTAGE;
+    let window = window();
+    for by in ["service", "relay", "kind", "hostgroup"] {
+        for (ending, shape, theme) in [("svg", "multiples", "light"), ("png", "stacked", "dark"), ("png", "lines", "light")] {
+            let out = place.path(&format!("by-{by}-{shape}.{ending}"));
+            let mut args = vec!["graph", "--by", by, "--shape", shape, "--theme", theme, "--out", out.to_str().unwrap()];
+            args.extend(window.iter().map(String::as_str));
+            place.run(&args).ends(0);
+            let bytes = fs::read(&out).unwrap();
+            match ending {
+                "svg" => is_a_picture_of(by, std::str::from_utf8(&bytes).unwrap()),
+                _ => is_not_blank(&bytes),
+            }
+        }
+    }
+}
+
+fn is_a_picture_of(by: &str, svg: &str) {
+    let name = match by {
+        "service" => "phabricator",
+        "relay" => "mx1001",
+        "kind" => "deferred",
+        _ => "phab",
+    };
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg:.200}");
+    assert!(svg.contains(name), "{by}: {name}");
+    assert!(svg.matches("<path").count() > 1, "curves");
+    let tree = resvg::usvg::Tree::from_str(svg, &resvg::usvg::Options::default()).expect("valid SVG");
+    assert_eq!((tree.size().width(), tree.size().height()), (1200.0, 720.0));
+}
+
+fn is_not_blank(png: &[u8]) {
+    let picture = resvg::tiny_skia::Pixmap::decode_png(png).expect("a PNG");
+    assert_eq!((picture.width(), picture.height()), (1200, 720));
+    let background = picture.pixels()[0];
+    let drawn = picture.pixels().iter().filter(|pixel| **pixel != background).count();
+    let share = drawn as f64 / picture.pixels().len() as f64;
+    assert!(share > 0.01, "{share} of the pixels are not background");
+}
+
+#[test]
+fn the_terminal_gets_a_graph_too() {
+    let (place, _) = &*OUTAGE;
+    let mut args = vec!["graph", "--by", "relay"];
+    let window = window();
+    args.extend(window.iter().map(String::as_str));
+    let out = place.run(&args).ends(0).out;
+    assert!(out.contains("mx1001") && out.contains("mx2001"), "{out}");
+    assert!(!out.contains('\u{1b}'), "no colour where there is no terminal");
+}
+
+fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
+    let question = RateQuestion {
+        window: Window { since_ms: from_ms, until_ms: to_ms },
+        step_ms: HOUR_MS,
+        by,
+        kind: Some("accepted".to_owned()),
+        destination: None,
+        only: Vec::new(),
+        measure: "messages",
+    };
+    rates(&place.store(), &question).expect("rates")
+}
+
+/// A log of one day: a mail every ten minutes, but for some hours.
+fn day(date: &str, mark: char, silent: std::ops::Range<u32>) -> String {
+    let mut log = String::new();
+    for hour in (0..24).filter(|hour| !silent.contains(hour)) {
+        for ten in 0..6 {
+            log += &format!(
+                "{date} {hour:02}:{ten}0:01 1fQ{mark}{hour:02}-0000{ten}0-00 <= gerrit@wikimedia.org H=cobalt.wikimedia.org [192.0.2.1] P=esmtp S=700\n"
+            );
+        }
+    }
+    log
+}
+
+#[test]
+fn a_missing_archive_is_a_gap_and_a_silent_relay_is_zero() {
+    let place = Place::new();
+    // Five days; the archive of the third is missing; on the fourth the relay is silent for five hours.
+    place.write("logs/mainlog.4", day("2018-06-01", 'A', 0..0));
+    place.write("logs/mainlog.3", day("2018-06-02", 'B', 0..0));
+    place.write("logs/mainlog.1", day("2018-06-04", 'D', 8..13));
+    place.write("logs/mainlog", day("2018-06-05", 'E', 0..0));
+    let folder = place.path("logs");
+    place.backfill(&[&folder]).ends(0);
+    let start = 1_527_811_200_000; // 2018-06-01
+    for by in [By::Service, By::Relay, By::Kind] {
+        let set = hourly(&place, by, start, start + 5 * DAY_MS);
+        assert_eq!((set.series.len(), set.start_ms, set.step_ms), (1, start, HOUR_MS));
+        let points = &set.series[0].points;
+        assert_eq!(points.len(), 120);
+        for (hour, point) in points.iter().enumerate() {
+            let expected = match hour {
+                48..72 => None,
+                80..85 => Some(0.0),
+                _ => Some(0.1),
+            };
+            assert_eq!(*point, expected, "{by:?}, hour {hour}");
+        }
+    }
+    // The missing one turns up: no gap any more.
+    let late = place.write("logs/mainlog.2", day("2018-06-03", 'C', 0..0));
+    place.backfill(&[&late]).ends(0);
+    let set = hourly(&place, By::Relay, start, start + 5 * DAY_MS);
+    assert_eq!(set.series[0].points.iter().filter(|point| point.is_none()).count(), 0);
+}
+
+#[test]
+fn before_the_first_log_and_after_the_last_there_is_no_data() {
+    let place = Place::new();
+    let log = place.write("mainlog", day("2018-06-02", 'B', 0..0));
+    place.backfill(&[&log]).ends(0);
+    let set = hourly(&place, By::Service, 1_527_811_200_000, 1_527_811_200_000 + 3 * DAY_MS);
+    let known: Vec<usize> = set.series[0].points.iter().enumerate().filter(|(_, p)| p.is_some()).map(|(at, _)| at).collect();
+    assert_eq!(known, (24..48).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_stopped_relay_is_silent_and_the_other_is_not() {
+    let (place, truth) = &*OUTAGE;
+    let from = truth.stopped * 1000 / HOUR_MS * HOUR_MS + HOUR_MS;
+    let set = hourly(place, By::Relay, from, truth.restarted * 1000 / HOUR_MS * HOUR_MS);
+    let of = |name: &str| set.series.iter().find(|series| series.name == name).map(|series| series.volume());
+    assert!(of("mx1001").is_none_or(|volume| volume == 0.0), "{set:?}");
+    assert!(of("mx2001").unwrap() > 0.0);
+}

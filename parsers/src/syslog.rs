@@ -227,6 +227,12 @@ impl Reassembler {
         Pushed::Lines(lines)
     }
 
+    /// Whether no line is open: every piece that was pushed has come back.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Gives back what is still open, oldest first, as incomplete.
     pub fn finish(&mut self) -> Vec<Assembled> {
         self.pending.drain(..).map(|pending| pending.line).collect()

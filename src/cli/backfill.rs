@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::output;
 use super::progress::Display;
-use crate::ingest::report::SourceReport;
 use crate::ingest;
+use crate::ingest::report::SourceReport;
 use crate::query::time::rfc3339;
 use anyhow::{Result, bail};
 use mailpulse_parsers::reject::safe_text;
@@ -31,8 +31,13 @@ pub struct BackfillArgs {
 pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
     let config = context.config()?;
     let limits = context.limits(&config);
-    let plan =
-        context.plan(&config, &args.paths, args.host.as_deref(), args.timezone.as_deref(), &limits.source)?;
+    let plan = context.plan(
+        &config,
+        &args.paths,
+        args.host.as_deref(),
+        args.timezone.as_deref(),
+        &limits.source,
+    )?;
     for problem in &plan.problems {
         eprintln!("{}", super::safe_lines(problem));
     }
@@ -46,7 +51,11 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
     let mut attribution = context.attribution(config, store.path())?;
     plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
     store.hosts()?.iter().for_each(|host| attribution.cover(host));
-    let files = plan.jobs.iter().flat_map(|job| &job.families).flat_map(|family| &family.files);
+    let files = plan
+        .jobs
+        .iter()
+        .flat_map(|job| &job.families)
+        .flat_map(|family| &family.files);
     let display = Display::new(files.map(|file| file.size).sum());
     let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
     display.finish();
@@ -65,7 +74,11 @@ pub fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result
             let level = if problem.error { "error" } else { "note" };
             // Most problems name their file themselves.
             let path = problem.path.display().to_string();
-            let named = if problem.what.contains(&path) { String::new() } else { format!("{path}: ") };
+            let named = if problem.what.contains(&path) {
+                String::new()
+            } else {
+                format!("{path}: ")
+            };
             eprintln!("{level}: {}", super::safe_lines(&format!("{named}{}", problem.what)));
         }
         if !quiet {
@@ -87,7 +100,10 @@ pub fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result
 
 fn source(report: &SourceReport) -> Result<()> {
     let c = &report.counts;
-    let span = report.span_ms.map(|(a, b)| format!(", {} to {}", rfc3339(a), rfc3339(b))).unwrap_or_default();
+    let span = report
+        .span_ms
+        .map(|(a, b)| format!(", {} to {}", rfc3339(a), rfc3339(b)))
+        .unwrap_or_default();
     output::line(&format!(
         "{} ({}): {} lines = {} events + {} ignored + {} unparsed; {} files read, {} known, {} empty{span}",
         safe_text(report.host.as_bytes()),
@@ -111,7 +127,10 @@ fn source(report: &SourceReport) -> Result<()> {
         output::line(&format!("    {}", safe_text(shape.why.as_bytes())))?;
     }
     if report.unparsed.len() > 5 {
-        output::line(&format!("  and {} more shapes; `mailpulse status` has them", report.unparsed.len() - 5))?;
+        output::line(&format!(
+            "  and {} more shapes; `mailpulse status` has them",
+            report.unparsed.len() - 5
+        ))?;
     }
     Ok(())
 }

@@ -40,7 +40,13 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     }
     for source in &config.sources {
         for glob in &source.paths {
-            if !plan.jobs.iter().flat_map(|j| &j.families).flat_map(|f| &f.files).any(|file| glob.matches(&file.path)) {
+            if !plan
+                .jobs
+                .iter()
+                .flat_map(|j| &j.families)
+                .flat_map(|f| &f.files)
+                .any(|file| glob.matches(&file.path))
+            {
                 eprintln!("warning: no file matches {}", super::safe_lines(glob.as_str()));
             }
         }

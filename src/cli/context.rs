@@ -47,7 +47,9 @@ impl Context {
 
     /// The file that the configuration is read from.
     pub fn config_path(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
+        self.config
+            .clone()
+            .or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
     }
 
     /// The store, for reading.
@@ -106,7 +108,12 @@ impl Context {
             None => this_host(),
         };
         let paths: Vec<PathBuf> = if paths.is_empty() {
-            config.sources.iter().flat_map(|source| &source.paths).map(|glob| PathBuf::from(glob.as_str())).collect()
+            config
+                .sources
+                .iter()
+                .flat_map(|source| &source.paths)
+                .map(|glob| PathBuf::from(glob.as_str()))
+                .collect()
         } else {
             paths.to_vec()
         };
@@ -117,7 +124,12 @@ impl Context {
         for family in found.families {
             for (host, zone, family) in split(config, family, &host, &zone) {
                 let key = (host.clone(), format!("{zone:?}"));
-                let job = jobs.entry(key).or_insert_with(|| Job { host, kind: "exim", zone, families: Vec::new() });
+                let job = jobs.entry(key).or_insert_with(|| Job {
+                    host,
+                    kind: "exim",
+                    zone,
+                    families: Vec::new(),
+                });
                 job.families.push(family);
             }
         }
@@ -133,14 +145,23 @@ fn split(config: &Config, family: Family, host: &str, zone: &TimeZone) -> Vec<(S
         let (host, zone) = owner(config, &file, host, zone);
         match parts.iter_mut().find(|(known, z, _)| *known == host && *z == zone) {
             Some((_, _, part)) => part.files.push(file),
-            None => parts.push((host, zone, Family { stem: family.stem.clone(), files: vec![file] })),
+            None => parts.push((
+                host,
+                zone,
+                Family {
+                    stem: family.stem.clone(),
+                    files: vec![file],
+                },
+            )),
         }
     }
     parts
 }
 
 fn owner(config: &Config, file: &Found, host: &str, zone: &TimeZone) -> (String, TimeZone) {
-    let Some(source) = config.source_of(&file.path) else { return (host.to_owned(), zone.clone()) };
+    let Some(source) = config.source_of(&file.path) else {
+        return (host.to_owned(), zone.clone());
+    };
     let owner = match &source.host {
         HostOf::This => this_host(),
         HostOf::Named(name) => name.clone(),
@@ -152,5 +173,9 @@ fn owner(config: &Config, file: &Found, host: &str, zone: &TimeZone) -> (String,
 /// All errors of a configuration, a line each.
 pub fn listed(errors: &[ConfigError]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    format!("{} in the configuration\n{}", if errors.len() == 1 { "an error" } else { "errors" }, lines.join("\n"))
+    format!(
+        "{} in the configuration\n{}",
+        if errors.len() == 1 { "an error" } else { "errors" },
+        lines.join("\n")
+    )
 }

@@ -34,7 +34,9 @@ const HOUR_MS: i64 = 3_600_000;
 /// Runs.
 pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     prepare(&args.dir)?;
-    output::line("1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.")?;
+    output::line(
+        "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
+    )?;
     let truth = outage_2018(&args.dir.join("logs"), &Outage2018::demo(args.seed)).context("writing the logs")?;
     output::line(&format!(
         "   {} lines in {} files below {}",
@@ -48,7 +50,9 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
         store: Some(args.dir.join("store").display().to_string()),
     };
     let store = read(&context)?;
-    output::line("\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.")?;
+    output::line(
+        "\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.",
+    )?;
     compare(&store, &truth)?;
     output::line("\n4. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
@@ -60,9 +64,14 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
 
 fn prepare(dir: &Path) -> Result<()> {
     let marker = dir.join(MARKER);
-    let is_empty = std::fs::read_dir(dir).map(|mut entries| entries.next().is_none()).unwrap_or(true);
+    let is_empty = std::fs::read_dir(dir)
+        .map(|mut entries| entries.next().is_none())
+        .unwrap_or(true);
     if !is_empty && !marker.exists() {
-        bail!("{}: not empty, and not an earlier demo's; name another folder: mailpulse demo DIR", dir.display());
+        bail!(
+            "{}: not empty, and not an earlier demo's; name another folder: mailpulse demo DIR",
+            dir.display()
+        );
     }
     for old in ["logs", "store"] {
         match std::fs::remove_dir_all(dir.join(old)) {
@@ -83,7 +92,11 @@ fn read(context: &Context) -> Result<Store> {
     let store = context.create_store()?;
     let mut attribution = context.attribution(config, store.path())?;
     plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
-    let files = plan.jobs.iter().flat_map(|job| &job.families).flat_map(|family| &family.files);
+    let files = plan
+        .jobs
+        .iter()
+        .flat_map(|job| &job.families)
+        .flat_map(|family| &family.files);
     let display = Display::new(files.map(|file| file.size).sum());
     let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
     display.finish();
@@ -105,9 +118,14 @@ fn compare(store: &Store, truth: &Truth) -> Result<()> {
     let after_to = (truth.until * 1000).min(to + 4 * HOUR_MS);
     let windows = [(from - week, to - week), (from, to), (to, after_to)];
     // Services with a few mails a week may have none in any of the windows, and belong into the picture all the same.
-    let history = Window { since_ms: from - 2 * week, until_ms: from };
-    let mut rows: BTreeMap<String, Row> =
-        accepted(store, history)?.into_iter().map(|(service, _)| (service, Row::default())).collect();
+    let history = Window {
+        since_ms: from - 2 * week,
+        until_ms: from,
+    };
+    let mut rows: BTreeMap<String, Row> = accepted(store, history)?
+        .into_iter()
+        .map(|(service, _)| (service, Row::default()))
+        .collect();
     for (at, (since_ms, until_ms)) in windows.into_iter().enumerate() {
         for (service, count) in accepted(store, Window { since_ms, until_ms })? {
             let row = rows.entry(service).or_default();
@@ -118,11 +136,21 @@ fn compare(store: &Store, truth: &Truth) -> Result<()> {
     let mut rows: Vec<(String, Row)> = rows.into_iter().collect();
     rows.sort_by(|a, b| b.1.before.cmp(&a.1.before).then_with(|| a.0.cmp(&b.0)));
     output::line(&format!("   outage: {} to {}", rfc3339(from), rfc3339(to)))?;
-    output::line(&format!("   {:<24}{:>10}{:>10}{:>10}   ", "service", "week ago", "outage", "after"))?;
+    output::line(&format!(
+        "   {:<24}{:>10}{:>10}{:>10}   ",
+        "service", "week ago", "outage", "after"
+    ))?;
     for (service, row) in rows {
-        let per_hour = [row.before as f64 / hours(0), row.outage as f64 / hours(1), row.after as f64 / hours(2)];
+        let per_hour = [
+            row.before as f64 / hours(0),
+            row.outage as f64 / hours(1),
+            row.after as f64 / hours(2),
+        ];
         let [before, outage, after] = per_hour.map(|rate| format!("{rate:.1}"));
-        output::line(&format!("   {service:<24}{before:>10}{outage:>10}{after:>10}   {}", verdict(&row)))?;
+        output::line(&format!(
+            "   {service:<24}{before:>10}{outage:>10}{after:>10}   {}",
+            verdict(&row)
+        ))?;
     }
     Ok(())
 }
@@ -139,25 +167,39 @@ fn verdict(row: &Row) -> &'static str {
 }
 
 fn accepted(store: &Store, window: Window) -> Result<Vec<(String, i64)>> {
-    let sql = "SELECT service, SUM(messages) AS messages FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY service";
+    let sql =
+        "SELECT service, SUM(messages) AS messages FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY service";
     let table: Table = query::sql(store, sql, window)?;
-    let [services, counts] = table.columns.as_slice() else { return Ok(Vec::new()) };
+    let [services, counts] = table.columns.as_slice() else {
+        return Ok(Vec::new());
+    };
     let (Values::Text(services), Values::Int(counts)) = (&services.values, &counts.values) else {
         return Ok(Vec::new());
     };
-    Ok(services.iter().zip(counts).map(|(s, n)| (s.clone().unwrap_or_default(), n.unwrap_or(0))).collect())
+    Ok(services
+        .iter()
+        .zip(counts)
+        .map(|(s, n)| (s.clone().unwrap_or_default(), n.unwrap_or(0)))
+        .collect())
 }
 
 fn routes(store: &Store, truth: &Truth) -> Result<()> {
     let until_ms = truth.stopped * 1000;
-    let window = Window { since_ms: until_ms - 7 * 24 * HOUR_MS, until_ms };
+    let window = Window {
+        since_ms: until_ms - 7 * 24 * HOUR_MS,
+        until_ms,
+    };
     for route in super::routes::routes(store, window)? {
         let shares: Vec<String> = route
             .relays
             .iter()
             .map(|(relay, n)| format!("{relay} {:.0} %", 100.0 * *n as f64 / route.messages as f64))
             .collect();
-        let warning = if route.is_single() { "   single point of failure" } else { "" };
+        let warning = if route.is_single() {
+            "   single point of failure"
+        } else {
+            ""
+        };
         output::line(&format!("   {:<24}{}{warning}", route.service, shares.join(", ")))?;
     }
     Ok(())
@@ -165,7 +207,10 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
 
 fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
     let question = |by, hours: i64, step_min: i64| RateQuestion {
-        window: Window { since_ms: truth.stopped * 1000 - hours * HOUR_MS, until_ms: truth.until * 1000 },
+        window: Window {
+            since_ms: truth.stopped * 1000 - hours * HOUR_MS,
+            until_ms: truth.until * 1000,
+        },
         step_ms: step_min * 60_000,
         by,
         kind: Some("accepted".to_owned()),
@@ -174,14 +219,37 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         measure: "messages",
     };
     let pictures = [
-        ("services.png", question(By::Service, 24, 15), Shape::Multiples, Theme::Light),
-        ("services.svg", question(By::Service, 24, 15), Shape::Multiples, Theme::Light),
+        (
+            "services.png",
+            question(By::Service, 24, 15),
+            Shape::Multiples,
+            Theme::Light,
+        ),
+        (
+            "services.svg",
+            question(By::Service, 24, 15),
+            Shape::Multiples,
+            Theme::Light,
+        ),
         ("relays.png", question(By::Relay, 24, 10), Shape::Stacked, Theme::Light),
-        ("three-weeks-dark.png", question(By::Service, 21 * 24, 120), Shape::Multiples, Theme::Dark),
+        (
+            "three-weeks-dark.png",
+            question(By::Service, 21 * 24, 120),
+            Shape::Multiples,
+            Theme::Dark,
+        ),
     ];
     for (name, question, kind, theme) in pictures {
         let path = dir.join(name);
-        graph::write(&path, &rates(store, &question)?, &Style { kind, theme, ..Style::default() })?;
+        graph::write(
+            &path,
+            &rates(store, &question)?,
+            &Style {
+                kind,
+                theme,
+                ..Style::default()
+            },
+        )?;
         output::line(&format!("   {}", path.display()))?;
     }
     Ok(())
@@ -191,8 +259,12 @@ fn next(context: &Context, truth: &Truth) -> Result<()> {
     let store = context.store.as_deref().unwrap_or_default();
     let (from, to) = (rfc3339(truth.stopped * 1000 - 6 * HOUR_MS), rfc3339(truth.until * 1000));
     output::line("\nNext:")?;
-    output::line(&format!("   mailpulse --store {store} graph --since {from} --until {to}"))?;
-    output::line(&format!("   mailpulse --store {store} query outcome_per_service --since {from} --until {to}"))?;
+    output::line(&format!(
+        "   mailpulse --store {store} graph --since {from} --until {to}"
+    ))?;
+    output::line(&format!(
+        "   mailpulse --store {store} query outcome_per_service --since {from} --until {to}"
+    ))?;
     output::line(&format!(
         "   mailpulse --store {store} query --sql \"SELECT relay, kind, SUM(messages) AS messages FROM rates GROUP BY relay, kind ORDER BY relay, kind\""
     ))?;

@@ -112,7 +112,15 @@ fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> 
         "bytes" => "bytes",
         _ => "messages",
     };
-    let question = RateQuestion { window, step_ms, by, kind, destination: None, only: args.only.clone(), measure };
+    let question = RateQuestion {
+        window,
+        step_ms,
+        by,
+        kind,
+        destination: None,
+        only: args.only.clone(),
+        measure,
+    };
     Ok(rates(store, &question)?)
 }
 
@@ -162,7 +170,9 @@ pub fn write(path: &Path, set: &SeriesSet, style: &Style) -> Result<()> {
 pub fn terminal(set: &SeriesSet) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
-    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let unicode = utf8.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = if is_terminal { columns() } else { 100 };
     let text = graph::terminal::render(set, &[], columns, 0, color, unicode);

@@ -30,14 +30,25 @@ pub fn run(_context: &Context, args: &InitArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut options = std::fs::File::options();
-    options.write(true).create(true).truncate(args.force).create_new(!args.force);
+    options
+        .write(true)
+        .create(true)
+        .truncate(args.force)
+        .create_new(!args.force);
     let mut file = match options.open(&args.file) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!("{}: is there already; --force overwrites it, `mailpulse init -` prints", args.file.display())
+            bail!(
+                "{}: is there already; --force overwrites it, `mailpulse init -` prints",
+                args.file.display()
+            )
         }
         other => other.with_context(|| args.file.display().to_string())?,
     };
-    file.write_all(proposal.text.as_bytes()).with_context(|| args.file.display().to_string())?;
-    output::line(&format!("{} written; next: mailpulse --config {0} check", args.file.display()))?;
+    file.write_all(proposal.text.as_bytes())
+        .with_context(|| args.file.display().to_string())?;
+    output::line(&format!(
+        "{} written; next: mailpulse --config {0} check",
+        args.file.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

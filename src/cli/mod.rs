@@ -23,9 +23,14 @@ use std::process::ExitCode;
 
 /// Who sends mail, through which relay, and when it stopped.
 #[derive(Debug, Parser)]
-#[command(name = "mailpulse", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "mailpulse",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 fine, 1 it found something, 2 an error.\n\
-Start with: mailpulse demo")]
+Start with: mailpulse demo"
+)]
 pub struct Args {
     /// Configuration file [default: /etc/mailpulse/mailpulse.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
@@ -90,7 +95,10 @@ impl Args {
 
 /// Runs a command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let context = context::Context { config: args.config.clone(), store: args.store.clone() };
+    let context = context::Context {
+        config: args.config.clone(),
+        store: args.store.clone(),
+    };
     match &args.command {
         Command::Demo(command) => demo::run(&context, command),
         Command::Init(command) => init::run(&context, command),
@@ -118,6 +126,9 @@ pub fn safe_error(error: &anyhow::Error) -> String {
 
 /// Text of several lines, harmless in a terminal.
 fn safe_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| mailpulse_parsers::reject::safe_text(line.as_bytes())).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| mailpulse_parsers::reject::safe_text(line.as_bytes()))
+        .collect();
     lines.join("\n")
 }

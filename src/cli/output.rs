@@ -66,17 +66,25 @@ fn print_table(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Resul
         .map(|column| {
             let time = is_time(times, &column.name);
             let head = std::iter::once(safe_text(column.name.as_bytes()));
-            head.chain((0..table.rows()).map(|row| safe_text(cell(&column.values, row, time).as_bytes()))).collect()
+            head.chain((0..table.rows()).map(|row| safe_text(cell(&column.values, row, time).as_bytes())))
+                .collect()
         })
         .collect();
-    let widths: Vec<usize> = columns.iter().map(|cells| cells.iter().map(|c| c.width()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .map(|cells| cells.iter().map(|c| c.width()).max().unwrap_or(0))
+        .collect();
     for row in 0..=table.rows() {
         let mut line = String::new();
         for (at, cells) in columns.iter().enumerate() {
             let pad = " ".repeat(widths[at] - cells[row].width());
             let right = matches!(table.columns[at].values, Values::Int(_) | Values::Float(_))
                 && !is_time(times, &table.columns[at].name);
-            line += &if right { pad + &cells[row] } else { cells[row].clone() + &pad };
+            line += &if right {
+                pad + &cells[row]
+            } else {
+                cells[row].clone() + &pad
+            };
             line += "  ";
         }
         writeln!(out, "{}", line.trim_end())?;
@@ -100,7 +108,12 @@ fn print_json(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result
         let object: Map<String, Value> = table
             .columns
             .iter()
-            .map(|column| (column.name.clone(), json(&column.values, row, is_time(times, &column.name))))
+            .map(|column| {
+                (
+                    column.name.clone(),
+                    json(&column.values, row, is_time(times, &column.name)),
+                )
+            })
             .collect();
         let comma = if row + 1 < table.rows() { "," } else { "" };
         writeln!(out, "  {}{comma}", Value::Object(object))?;
@@ -115,7 +128,11 @@ fn print_csv(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<
         writer.write_record(table.columns.iter().map(|column| {
             let text = cell(&column.values, row, is_time(times, &column.name));
             // A number may begin with a minus; text that does is a formula to a spreadsheet.
-            if matches!(column.values, Values::Text(_)) { harmless(&text) } else { text }
+            if matches!(column.values, Values::Text(_)) {
+                harmless(&text)
+            } else {
+                text
+            }
         }))?;
     }
     writer.flush()
@@ -135,11 +152,17 @@ mod tests {
     use crate::store::columnar::Column;
 
     fn printed(format: Format) -> String {
-        let column = |name: &str, values| Column { name: name.to_owned(), values };
+        let column = |name: &str, values| Column {
+            name: name.to_owned(),
+            values,
+        };
         let table = Table {
             columns: vec![
                 column("ts", Values::Int(vec![Some(0), None])),
-                column("service", Values::Text(vec![Some("=cmd()\u{1b}[31m".into()), Some("a,\"b".into())])),
+                column(
+                    "service",
+                    Values::Text(vec![Some("=cmd()\u{1b}[31m".into()), Some("a,\"b".into())]),
+                ),
                 column("n", Values::Int(vec![Some(-7), Some(12)])),
             ],
         };

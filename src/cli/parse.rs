@@ -7,7 +7,10 @@ use crate::normalise::rules::{Facts, derive};
 use crate::query::time::rfc3339;
 use crate::source::{Chunks, Content, Limits, Pool};
 use anyhow::{Context as _, Result, bail};
-use mailpulse_parsers::exim::{self, record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record}};
+use mailpulse_parsers::exim::{
+    self,
+    record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record},
+};
 use mailpulse_parsers::{reply, syslog};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead as _, BufWriter, Write};
@@ -39,7 +42,10 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
             let folder = std::env::temp_dir();
             // Nothing is stored, so no key is needed.
             let keep = crate::config::Config {
-                privacy: crate::config::Privacy { local_parts: crate::normalise::redact::LocalParts::Keep, ..config.privacy },
+                privacy: crate::config::Privacy {
+                    local_parts: crate::normalise::redact::LocalParts::Keep,
+                    ..config.privacy
+                },
                 ..config
             };
             Some(context.attribution(keep, &folder)?)
@@ -69,7 +75,13 @@ fn stdin(each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        if input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).context("standard input")? == 0 {
+        if input
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .context("standard input")?
+            == 0
+        {
             return Ok(());
         }
         if line.last() == Some(&b'\n') {
@@ -100,14 +112,19 @@ fn file(path: &Path, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
 fn object(number: u64, line: &[u8], attribution: Option<&Attribution>) -> Value {
     let mut map = Map::new();
     map.insert("line".into(), number.into());
-    let envelope = syslog::envelope(line).ok().filter(|envelope| envelope.tag.starts_with(b"exim"));
+    let envelope = syslog::envelope(line)
+        .ok()
+        .filter(|envelope| envelope.tag.starts_with(b"exim"));
     let parsed = match &envelope {
         Some(envelope) if exim::parse(line).is_err() => exim::parse_in_syslog(envelope),
         _ => exim::parse(line),
     };
     match parsed {
         Ok(record) => {
-            map.insert("status".into(), if is_event(&record) { "event" } else { "ignored" }.into());
+            map.insert(
+                "status".into(),
+                if is_event(&record) { "event" } else { "ignored" }.into(),
+            );
             fields(&mut map, &record);
             if let Some(attribution) = attribution {
                 map.insert("explain".into(), explain(&record, attribution));
@@ -158,7 +175,11 @@ fn put_number(map: &mut Map<String, Value>, name: &str, value: Option<u64>) {
 fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
     let time = rfc3339(record.stamp.utc_ms());
     // Without an offset in the line, the zone is the source's: the time is civil.
-    let time = if record.stamp.offset_seconds.is_some() { time } else { time.trim_end_matches('Z').to_owned() };
+    let time = if record.stamp.offset_seconds.is_some() {
+        time
+    } else {
+        time.trim_end_matches('Z').to_owned()
+    };
     map.insert("time".into(), time.into());
     put_number(map, "pid", record.pid.map(u64::from));
     put(map, "id", record.id.map(|id| id.0));
@@ -186,7 +207,10 @@ fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
 }
 
 fn arrival_fields(map: &mut Map<String, Value>, arrival: &Arrival<'_>) {
-    map.insert("what".into(), if arrival.fakereject { "fakereject" } else { "arrival" }.into());
+    map.insert(
+        "what".into(),
+        if arrival.fakereject { "fakereject" } else { "arrival" }.into(),
+    );
     put(map, "sender", Some(arrival.sender));
     host(map, &arrival.host);
     put(map, "user", arrival.user);
@@ -226,7 +250,10 @@ fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
         let reply = reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
         put_number(map, "smtp_code", reply.smtp_code.map(u64::from));
         if let Some(code) = reply.enhanced {
-            map.insert("enhanced_code".into(), format!("{}.{}.{}", code.class, code.subject, code.detail).into());
+            map.insert(
+                "enhanced_code".into(),
+                format!("{}.{}.{}", code.class, code.subject, code.detail).into(),
+            );
         }
         map.insert("reason".into(), reply.reason.as_str().into());
     }
@@ -249,11 +276,21 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
         Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival)),
         Body::Delivery(delivery) => (
             &delivery.host,
-            Facts { sender: delivery.sender.unwrap_or_default(), router: delivery.router, transport: delivery.transport, ..Facts::default() },
+            Facts {
+                sender: delivery.sender.unwrap_or_default(),
+                router: delivery.router,
+                transport: delivery.transport,
+                ..Facts::default()
+            },
         ),
         Body::Notice(notice) => (
             &notice.host,
-            Facts { sender: notice.sender.unwrap_or_default(), client_name: notice.host.name, client_ip: notice.host.ip, ..Facts::default() },
+            Facts {
+                sender: notice.sender.unwrap_or_default(),
+                client_name: notice.host.name,
+                client_ip: notice.host.ip,
+                ..Facts::default()
+            },
         ),
         Body::Completed { .. } => return json!(FOLLOWS),
     };
@@ -261,9 +298,9 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
     if matches!(record.body, Body::Delivery(_)) && !rules.needs_delivery() {
         return json!(FOLLOWS);
     }
-    let service = rules.find(&facts).map(|found| {
-        json!({"service": rules.name(found.service), "rule": found.service + 1, "entry": found.entry + 1})
-    });
+    let service = rules.find(&facts).map(
+        |found| json!({"service": rules.name(found.service), "rule": found.service + 1, "entry": found.entry + 1}),
+    );
     let traces: Vec<Value> = rules
         .explain(&facts)
         .iter()
@@ -276,7 +313,10 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
             json!({"service": rules.name(entry.at.service), "entry": entry.at.entry + 1, "conditions": conditions})
         })
         .collect();
-    let group = attribution.hostgroups.explain(host.name, host.ip).map(|(group, why)| json!({"hostgroup": group, "why": why}));
+    let group = attribution
+        .hostgroups
+        .explain(host.name, host.ip)
+        .map(|(group, why)| json!({"hostgroup": group, "why": why}));
     json!({
         "service": service,
         "derived": rules.is_empty().then(|| derive(&facts)),
@@ -290,9 +330,15 @@ fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
         sender: arrival.sender,
         client_name: arrival.host.name,
         client_ip: arrival.host.ip,
-        user: if arrival.host == Host::default() { arrival.user } else { None },
+        user: if arrival.host == Host::default() {
+            arrival.user
+        } else {
+            None
+        },
         auth: arrival.authenticated_id,
-        message_id_host: arrival.message_id.map(|id| crate::normalise::redact::split_address(id).1),
+        message_id_host: arrival
+            .message_id
+            .map(|id| crate::normalise::redact::split_address(id).1),
         ..Facts::default()
     }
 }

@@ -47,7 +47,10 @@ impl Display {
 
     /// Seconds since the start, and bytes of content so far.
     pub fn totals(&self) -> (f64, u64) {
-        (self.started.elapsed().as_secs_f64(), self.content.load(Ordering::Relaxed))
+        (
+            self.started.elapsed().as_secs_f64(),
+            self.content.load(Ordering::Relaxed),
+        )
     }
 
     fn rate(&self) -> f64 {
@@ -69,8 +72,17 @@ impl Progress for Display {
             let done = self.done.load(Ordering::Relaxed);
             let total = self.files_bytes.max(1);
             let elapsed = self.started.elapsed().as_secs_f64();
-            let left = if done > 0 { format!(", about {:.0} s left", elapsed * (total - done) as f64 / done as f64) } else { String::new() };
-            eprintln!("{} of {} MB of files done, {:.0} MB/s{left}", done / 1_000_000, total / 1_000_000, self.rate());
+            let left = if done > 0 {
+                format!(", about {:.0} s left", elapsed * (total - done) as f64 / done as f64)
+            } else {
+                String::new()
+            };
+            eprintln!(
+                "{} of {} MB of files done, {:.0} MB/s{left}",
+                done / 1_000_000,
+                total / 1_000_000,
+                self.rate()
+            );
         }
     }
 

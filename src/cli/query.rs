@@ -43,13 +43,22 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
                 bail!("--param is for named queries; with --sql write the value into the text");
             }
             let given = args.window.since.is_some() || args.window.until.is_some();
-            let window = if given { args.window.resolve(&store)? } else { Window::ALL };
+            let window = if given {
+                args.window.resolve(&store)?
+            } else {
+                Window::ALL
+            };
             (query::sql(&store, sql, window)?, vec!["ts"])
         }
         (None, Some(name)) => {
             let query = named::find(name).map_err(|why| anyhow!(why))?;
             let values = values(&query, args, &store)?;
-            let times = query.columns.iter().filter(|column| column.kind == "time").map(|column| column.name).collect();
+            let times = query
+                .columns
+                .iter()
+                .filter(|column| column.kind == "time")
+                .map(|column| column.name)
+                .collect();
             let at = |name: &str| {
                 values.iter().find_map(|(known, value)| match value {
                     named::Value::Int(ms) if *known == name => Some(*ms),
@@ -75,13 +84,24 @@ fn values(
     store: &crate::store::Store,
 ) -> Result<Vec<(&'static str, named::Value)>> {
     let mut given = Vec::new();
-    let takes = |name: &str| query.params.iter().any(|param| param.name == name && param.kind == ParamKind::Time);
+    let takes = |name: &str| {
+        query
+            .params
+            .iter()
+            .any(|param| param.name == name && param.kind == ParamKind::Time)
+    };
     if takes("since") && takes("until") {
         let own = |name: &str| args.params.iter().any(|param| param.starts_with(&format!("{name}=")));
         if !own("since") && !own("until") {
-            let all = query.params.iter().any(|param| param.name == "since" && param.default == "-3650d");
+            let all = query
+                .params
+                .iter()
+                .any(|param| param.name == "since" && param.default == "-3650d");
             let window = match (all, &args.window.since) {
-                (true, None) => Window { since_ms: 0, until_ms: now_ms() },
+                (true, None) => Window {
+                    since_ms: 0,
+                    until_ms: now_ms(),
+                },
                 _ => args.window.resolve(store)?,
             };
             given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
@@ -91,7 +111,9 @@ fn values(
         bail!("query {} takes no --since and --until", query.name);
     }
     for param in &args.params {
-        let (name, value) = param.split_once('=').ok_or_else(|| anyhow!("--param {param}: write name=value"))?;
+        let (name, value) = param
+            .split_once('=')
+            .ok_or_else(|| anyhow!("--param {param}: write name=value"))?;
         given.push((name.to_owned(), value.to_owned()));
     }
     query.values(&given, now_ms()).map_err(|why| anyhow!(why))
@@ -101,7 +123,10 @@ fn list() -> Table {
     let queries = named::all();
     let text = |pick: &dyn Fn(&NamedQuery) -> String| Values::Text(queries.iter().map(|q| Some(pick(q))).collect());
     let params = |query: &NamedQuery| {
-        let params = query.params.iter().map(|param| format!("{}={}", param.name, param.default));
+        let params = query
+            .params
+            .iter()
+            .map(|param| format!("{}={}", param.name, param.default));
         params.collect::<Vec<_>>().join(" ")
     };
     let columns = |query: &NamedQuery| query.columns.iter().map(|c| c.name).collect::<Vec<_>>().join(",");
@@ -111,5 +136,13 @@ fn list() -> Table {
         ("parameters", text(&params)),
         ("columns", text(&columns)),
     ];
-    Table { columns: columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect() }
+    Table {
+        columns: columns
+            .into_iter()
+            .map(|(name, values)| Column {
+                name: name.to_owned(),
+                values,
+            })
+            .collect(),
+    }
 }

@@ -53,8 +53,15 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     output::table(&table(&routes), &[], args.format)?;
     let relays = store.hosts()?.len();
     let single = routes.iter().filter(|route| route.is_single()).count();
-    eprintln!("{single} of {} services hang on a single relay (logs of {relays} relays read)", routes.len());
-    Ok(if args.check && single > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    eprintln!(
+        "{single} of {} services hang on a single relay (logs of {relays} relays read)",
+        routes.len()
+    );
+    Ok(if args.check && single > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Routes of all services in a window, busiest first.
@@ -66,8 +73,20 @@ pub fn routes(store: &Store, window: Window) -> Result<Vec<Route>> {
          GROUP BY service, relay ORDER BY messages DESC, service, relay",
         window,
     )?;
-    if let [Column { values: Values::Text(services), .. }, Column { values: Values::Text(relays), .. }, Column { values: Values::Int(counts), .. }] =
-        table.columns.as_slice()
+    if let [
+        Column {
+            values: Values::Text(services),
+            ..
+        },
+        Column {
+            values: Values::Text(relays),
+            ..
+        },
+        Column {
+            values: Values::Int(counts),
+            ..
+        },
+    ] = table.columns.as_slice()
     {
         for ((service, relay), count) in services.iter().flatten().zip(relays.iter().flatten()).zip(counts) {
             let messages = count.unwrap_or(0) as u64;
@@ -87,15 +106,46 @@ pub fn routes(store: &Store, window: Window) -> Result<Vec<Route>> {
 
 fn table(routes: &[Route]) -> Table {
     let share = |route: &Route| {
-        let parts = route.relays.iter().map(|(relay, n)| format!("{relay} {:.0}%", 100.0 * *n as f64 / route.messages as f64));
+        let parts = route
+            .relays
+            .iter()
+            .map(|(relay, n)| format!("{relay} {:.0}%", 100.0 * *n as f64 / route.messages as f64));
         parts.collect::<Vec<_>>().join(", ")
     };
     let columns = [
-        ("service", Values::Text(routes.iter().map(|route| Some(route.service.clone())).collect())),
-        ("messages", Values::Int(routes.iter().map(|route| Some(route.messages as i64)).collect())),
-        ("relays", Values::Int(routes.iter().map(|route| Some(route.relays.len() as i64)).collect())),
-        ("single_point_of_failure", Values::Text(routes.iter().map(|r| r.is_single().then(|| r.relays[0].0.clone())).collect())),
-        ("shares", Values::Text(routes.iter().map(|route| Some(share(route))).collect())),
+        (
+            "service",
+            Values::Text(routes.iter().map(|route| Some(route.service.clone())).collect()),
+        ),
+        (
+            "messages",
+            Values::Int(routes.iter().map(|route| Some(route.messages as i64)).collect()),
+        ),
+        (
+            "relays",
+            Values::Int(routes.iter().map(|route| Some(route.relays.len() as i64)).collect()),
+        ),
+        (
+            "single_point_of_failure",
+            Values::Text(
+                routes
+                    .iter()
+                    .map(|r| r.is_single().then(|| r.relays[0].0.clone()))
+                    .collect(),
+            ),
+        ),
+        (
+            "shares",
+            Values::Text(routes.iter().map(|route| Some(share(route))).collect()),
+        ),
     ];
-    Table { columns: columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect() }
+    Table {
+        columns: columns
+            .into_iter()
+            .map(|(name, values)| Column {
+                name: name.to_owned(),
+                values,
+            })
+            .collect(),
+    }
 }

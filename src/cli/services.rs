@@ -71,7 +71,9 @@ fn discover(store: &Store, window: Window, max: usize) -> Result<ExitCode> {
     );
     let table = query::sql(store, &sql, window)?;
     let rows = table.rows();
-    let [clients, domains, counts, examples] = table.columns.as_slice() else { return Ok(ExitCode::SUCCESS) };
+    let [clients, domains, counts, examples] = table.columns.as_slice() else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let (Values::Text(clients), Values::Text(domains), Values::Int(counts), Values::Text(examples)) =
         (&clients.values, &domains.values, &counts.values, &examples.values)
     else {
@@ -83,7 +85,11 @@ fn discover(store: &Store, window: Window, max: usize) -> Result<ExitCode> {
     for row in 0..rows {
         let client = clients[row].clone().unwrap_or_default();
         let domain = domains[row].clone().unwrap_or_default();
-        output::line(&format!("# {} messages, for example {}", counts[row].unwrap_or(0), examples[row].clone().unwrap_or_default()))?;
+        output::line(&format!(
+            "# {} messages, for example {}",
+            counts[row].unwrap_or(0),
+            examples[row].clone().unwrap_or_default()
+        ))?;
         output::line(&rule(&client, &domain))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -91,8 +97,17 @@ fn discover(store: &Store, window: Window, max: usize) -> Result<ExitCode> {
 
 /// One rule as TOML; the host's digits become a glob so that its sisters match as well.
 fn rule(client: &str, domain: &str) -> String {
-    let name: String = client.split('.').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-    let name = if name.is_empty() { domain.split('.').next().unwrap_or_default().to_owned() } else { name };
+    let name: String = client
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .to_owned();
+    let name = if name.is_empty() {
+        domain.split('.').next().unwrap_or_default().to_owned()
+    } else {
+        name
+    };
     let glob = match client.split_once('.') {
         Some((short, rest)) if short.ends_with(|c: char| c.is_ascii_digit()) => {
             format!("{}[0-9]*.{rest}", short.trim_end_matches(|c: char| c.is_ascii_digit()))
@@ -106,9 +121,17 @@ fn rule(client: &str, domain: &str) -> String {
     if !domain.is_empty() {
         keys.push(format!("sender_domain = {}", toml::Value::from(domain)));
     }
-    let safe: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let safe: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     let safe = if safe.is_empty() { "name_me".to_owned() } else { safe };
-    format!("[[service]]\nname = {}\nmatch = [{{ {} }}]\n", toml::Value::from(safe), keys.join(", "))
+    format!(
+        "[[service]]\nname = {}\nmatch = [{{ {} }}]\n",
+        toml::Value::from(safe),
+        keys.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -43,7 +43,11 @@ pub fn run(args: &SimulateArgs) -> Result<ExitCode> {
         output::line(&format!("{}: {written} lines", path.display()))?;
     }
     if let Some(folder) = &args.outage {
-        let spec = Outage2018 { seed: args.seed, history_days: args.history_days, mails_per_day_scale: args.scale };
+        let spec = Outage2018 {
+            seed: args.seed,
+            history_days: args.history_days,
+            mails_per_day_scale: args.scale,
+        };
         let truth = outage_2018(folder, &spec).with_context(|| folder.display().to_string())?;
         output::line(&format!("{}: {} lines", folder.display(), truth.lines))?;
     }

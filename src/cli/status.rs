@@ -54,8 +54,18 @@ fn sums(source: &SourceState) -> Sums {
         events: sum(|c| c.events),
         ignored: sum(|c| c.ignored),
         unparsed: sum(|c| c.unparsed),
-        first_ms: source.logs.iter().filter_map(|log| log.span_ms).map(|span| span.0).min(),
-        last_ms: source.logs.iter().filter_map(|log| log.span_ms).map(|span| span.1).max(),
+        first_ms: source
+            .logs
+            .iter()
+            .filter_map(|log| log.span_ms)
+            .map(|span| span.0)
+            .min(),
+        last_ms: source
+            .logs
+            .iter()
+            .filter_map(|log| log.span_ms)
+            .map(|span| span.1)
+            .max(),
         damaged: source.logs.iter().filter(|log| log.damaged.is_some()).count() as u64,
     }
 }
@@ -63,11 +73,15 @@ fn sums(source: &SourceState) -> Sums {
 fn table(sources: &[SourceState]) -> Table {
     let sums: Vec<Sums> = sources.iter().map(sums).collect();
     let int = |pick: &dyn Fn(&Sums) -> u64| Values::Int(sums.iter().map(|s| Some(pick(s) as i64)).collect());
-    let text = |pick: fn(&SourceState) -> &String| Values::Text(sources.iter().map(|s| Some(pick(s).clone())).collect());
+    let text =
+        |pick: fn(&SourceState) -> &String| Values::Text(sources.iter().map(|s| Some(pick(s).clone())).collect());
     let columns = [
         ("host", text(|source| &source.host)),
         ("source", text(|source| &source.kind)),
-        ("logs", Values::Int(sources.iter().map(|source| Some(source.logs.len() as i64)).collect())),
+        (
+            "logs",
+            Values::Int(sources.iter().map(|source| Some(source.logs.len() as i64)).collect()),
+        ),
         ("first", Values::Int(sums.iter().map(|s| s.first_ms).collect())),
         ("last", Values::Int(sums.iter().map(|s| s.last_ms).collect())),
         ("lines", int(&|s| s.lines)),
@@ -75,9 +89,20 @@ fn table(sources: &[SourceState]) -> Table {
         ("ignored", int(&|s| s.ignored)),
         ("unparsed", int(&|s| s.unparsed)),
         ("damaged_logs", int(&|s| s.damaged)),
-        ("open_messages", Values::Int(sources.iter().map(|source| Some(source.open_messages as i64)).collect())),
+        (
+            "open_messages",
+            Values::Int(sources.iter().map(|source| Some(source.open_messages as i64)).collect()),
+        ),
     ];
-    Table { columns: columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect() }
+    Table {
+        columns: columns
+            .into_iter()
+            .map(|(name, values)| Column {
+                name: name.to_owned(),
+                values,
+            })
+            .collect(),
+    }
 }
 
 fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
@@ -100,7 +125,10 @@ fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
             output::line(&format!("damaged: {}", log.damaged.as_deref().unwrap_or_default()))?;
         }
         for shape in store.unparsed(source.id, 5)? {
-            output::line(&format!("unparsed on {}: {} x `{}` ({})", source.host, shape.count, shape.sample, shape.why))?;
+            output::line(&format!(
+                "unparsed on {}: {} x `{}` ({})",
+                source.host, shape.count, shape.sample, shape.why
+            ))?;
         }
     }
     Ok(())
@@ -118,7 +146,10 @@ fn nagios(context: &Context) -> Result<ExitCode> {
     let all: Vec<Sums> = sources.iter().map(sums).collect();
     let sum = |pick: fn(&Sums) -> u64| all.iter().map(pick).sum::<u64>();
     let (lines, unparsed, damaged) = (sum(|s| s.lines), sum(|s| s.unparsed), sum(|s| s.damaged));
-    let numbers = format!("{} sources, {lines} lines, {unparsed} unparsed | lines={lines}c unparsed={unparsed}c damaged={damaged}", all.len());
+    let numbers = format!(
+        "{} sources, {lines} lines, {unparsed} unparsed | lines={lines}c unparsed={unparsed}c damaged={damaged}",
+        all.len()
+    );
     let share = unparsed as f64 / lines.max(1) as f64;
     let (word, why, code) = match () {
         () if all.is_empty() => ("UNKNOWN", "nothing has been read yet, ", 3),

@@ -34,7 +34,9 @@ enum What {
 pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
         What::Compact => {
-            let done = context.create_store()?.compact(Some(context.config()?.store.retain_days))?;
+            let done = context
+                .create_store()?
+                .compact(Some(context.config()?.store.retain_days))?;
             output::line(&format!(
                 "{} segments became {}; {} beyond the retention were removed",
                 done.merged, done.into, done.expired
@@ -45,8 +47,15 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             for fault in &found.faults {
                 output::line(fault)?;
             }
-            let verdict = if found.faults.is_empty() { "all good".to_owned() } else { format!("{} faults", found.faults.len()) };
-            output::line(&format!("{} segments, {} events: {verdict}", found.segments, found.rows))?;
+            let verdict = if found.faults.is_empty() {
+                "all good".to_owned()
+            } else {
+                format!("{} faults", found.faults.len())
+            };
+            output::line(&format!(
+                "{} segments, {} events: {verdict}",
+                found.segments, found.rows
+            ))?;
             if !found.faults.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }

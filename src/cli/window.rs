@@ -39,7 +39,10 @@ impl WindowArgs {
             (Some(text), _) => parse(text, "--until")?,
             (None, Some(newest)) if self.since.is_none() && newest < now - DAY_MS => {
                 let until = (newest / 60_000 + 1) * 60_000;
-                eprintln!("newest event: {}; showing the time up to it (--since, --until choose another)", rfc3339(newest));
+                eprintln!(
+                    "newest event: {}; showing the time up to it (--since, --until choose another)",
+                    rfc3339(newest)
+                );
                 until
             }
             (None, Some(newest)) if newest < now - DAY_MS => (newest / 60_000 + 1) * 60_000,
@@ -50,7 +53,11 @@ impl WindowArgs {
             None => until_ms - length_ms,
         };
         if since_ms >= until_ms {
-            return Err(anyhow!("--since {} is not before --until {}", rfc3339(since_ms), rfc3339(until_ms)));
+            return Err(anyhow!(
+                "--since {} is not before --until {}",
+                rfc3339(since_ms),
+                rfc3339(until_ms)
+            ));
         }
         Ok(Window { since_ms, until_ms })
     }

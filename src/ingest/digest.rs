@@ -9,12 +9,12 @@ use super::writer::Draft;
 use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
 use crate::normalise::redact::text;
-use crate::source::chunks::GapKind;
 use crate::source::Chunk;
+use crate::source::chunks::GapKind;
 use crate::store::batch::{Batch, SealedBatch};
 use crate::store::commit::{Counts, LogState};
-use mailpulse_parsers::exim;
 use mailpulse_parsers::Stamp;
+use mailpulse_parsers::exim;
 use mailpulse_parsers::syslog::{self, Envelope, Pushed, Reassembler};
 use rustc_hash::FxHashMap;
 
@@ -45,20 +45,27 @@ impl<'c, R: Recall> Digest<'c, R> {
             recall,
             host: host.to_owned(),
             kind,
-            batch: Batch::new(1, 0),
+            batch: Batch::new(1, None),
             log: None,
             touched: Vec::new(),
             minutes: FxHashMap::default(),
             minute: (0, Counts::default()),
             shapes: Shapes::default(),
             reassembler: Reassembler::default(),
-            report: SourceReport { host: host.to_owned(), kind, ..SourceReport::default() },
+            report: SourceReport {
+                host: host.to_owned(),
+                kind,
+                ..SourceReport::default()
+            },
         }
     }
 
-    /// Whether the batch should be sealed.
+    /// Whether the batch should be sealed. Not between the pieces of a split line: a kill would lose those that are
+    /// read. Twice the size is the end of patience with a line that nobody finishes.
     pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
-        self.batch.rows.len() >= rows_max || self.batch.memory() >= bytes_max
+        let reached =
+            |times: usize| self.batch.rows.len() >= times * rows_max || self.batch.memory() >= times * bytes_max;
+        reached(1) && (self.reassembler.is_empty() || reached(2))
     }
 
     /// Whether something waits to be committed.
@@ -122,7 +129,10 @@ impl<'c, R: Recall> Digest<'c, R> {
             Ok(record) => {
                 let ts_ms = self.normaliser.utc_ms(&record);
                 self.at(log, ts_ms);
-                match self.normaliser.record(&record, ts_ms, offset, &mut self.recall, &mut self.batch) {
+                match self
+                    .normaliser
+                    .record(&record, ts_ms, offset, &mut self.recall, &mut self.batch)
+                {
                     true => Outcome::Event,
                     false => Outcome::Ignored,
                 }
@@ -155,7 +165,10 @@ impl<'c, R: Recall> Digest<'c, R> {
                 // Usually none (more pieces follow) or one; a second one is a line that was given up.
                 let mut outcome = Outcome::Ignored;
                 for whole in &lines {
-                    let joined = Envelope { rest: &whole.text, ..envelope };
+                    let joined = Envelope {
+                        rest: &whole.text,
+                        ..envelope
+                    };
                     outcome = self.syslog_record(log, offset, &whole.text, &joined);
                 }
                 outcome
@@ -172,7 +185,9 @@ impl<'c, R: Recall> Digest<'c, R> {
                 }
                 let ts_ms = self.normaliser.utc_ms(&record);
                 self.at(log, ts_ms);
-                let event = self.normaliser.record(&record, ts_ms, offset, &mut self.recall, &mut self.batch);
+                let event = self
+                    .normaliser
+                    .record(&record, ts_ms, offset, &mut self.recall, &mut self.batch);
                 if event { Outcome::Event } else { Outcome::Ignored }
             }
             Err(reject) => {
@@ -212,13 +227,26 @@ impl<'c, R: Recall> Digest<'c, R> {
             Outcome::Ignored => (0, 1, 0),
             Outcome::Unparsed => (0, 0, 1),
         };
-        let one = Counts { lines: 1, events, ignored, unparsed, bytes: len as u64 + 1 };
+        let one = Counts {
+            lines: 1,
+            events,
+            ignored,
+            unparsed,
+            bytes: len as u64 + 1,
+        };
         log.state.counts.add(&one);
         self.minute.1.add(&one);
     }
 
     fn close(&mut self, complete: bool, damaged: Option<String>) {
         if let Some(mut log) = self.log.take() {
+            for rest in self.reassembler.finish() {
+                self.shapes.add(
+                    &rest.text,
+                    "a split line of syslog whose other pieces are missing",
+                    &text(&log.state.path),
+                );
+            }
             log.position.complete = complete;
             log.state.damaged = damaged;
             if let Some((first, last)) = log.state.span_ms {
@@ -236,14 +264,14 @@ impl<'c, R: Recall> Digest<'c, R> {
         self.touched.push(state);
     }
 
-    /// Everything since the last call, as the draft of one commit. `sequence` must be new.
-    pub fn seal(&mut self, sequence: u32) -> Draft {
+    /// Everything since the last call, as the draft of one commit. `sequence` must be new; `used` is a batch to use again.
+    pub fn seal(&mut self, sequence: u32, used: Option<Batch>) -> Draft {
         if let Some(log) = self.log.take() {
             self.touch(&log);
             self.log = Some(log);
         }
         self.turn_minute(self.minute.0);
-        let next = Batch::new(sequence, self.batch.rows.len());
+        let next = Batch::new(sequence, used);
         let batch = std::mem::replace(&mut self.batch, next);
         if let Some(log) = &self.log {
             self.batch.set_log(log.state.log_id);
@@ -289,7 +317,11 @@ fn year_by_mtime(stamp: &Stamp, mtime_ms: i64) -> i16 {
     let year = jiff::Timestamp::from_millisecond(mtime_ms).map_or(1970, |t| t.to_zoned(jiff::tz::TimeZone::UTC).year());
     let in_year = Stamp { year, ..*stamp };
     // A day of grace, for zones and for clocks.
-    if in_year.utc_ms() > mtime_ms + 86_400_000 { year - 1 } else { year }
+    if in_year.utc_ms() > mtime_ms + 86_400_000 {
+        year - 1
+    } else {
+        year
+    }
 }
 
 enum Outcome {
@@ -308,4 +340,3 @@ fn merge_shapes(report: &mut SourceReport, shapes: &[crate::store::commit::Unpar
     report.unparsed.sort_by(|a, b| b.count.cmp(&a.count));
     report.unparsed.truncate(20);
 }
-

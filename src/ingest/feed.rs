@@ -98,7 +98,11 @@ impl Feed<'_> {
     }
 
     fn problem(&self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
-        self.send(Item::Problem(Problem { path: path.to_owned(), what, error }))
+        self.send(Item::Problem(Problem {
+            path: path.to_owned(),
+            what,
+            error,
+        }))
     }
 
     fn file(&mut self, found: &Found, follows: bool, last: bool, pool: &Pool) -> Result<(), Hangup> {
@@ -132,8 +136,13 @@ impl Feed<'_> {
             let head = &sample[..sample.len().min(HEAD_BYTES)];
             let base = first_line(head, sample.len() < HEAD_BYTES).map(|line| log_id(self.host, self.kind, line, 0));
             let stamp = *content.stamp();
-            let candidate =
-                Candidate { stamp, base, head, content_len: content.len_known(), refuted: &refuted };
+            let candidate = Candidate {
+                stamp,
+                base,
+                head,
+                content_len: content.len_known(),
+                refuted: &refuted,
+            };
             let verdict = decide(known, &candidate, &mut |offset, len| content.read_before(offset, len))
                 .map_err(|error| SourceError::unreadable(&found.path, error))?;
             let (index, offset) = match verdict {
@@ -145,9 +154,15 @@ impl Feed<'_> {
                     };
                     let (epoch, odd) = self.odd(&verdict);
                     let log = self.new_log(found, format, base, Position::start(stamp, head, epoch), follows);
-                    return Ok(Opened::Read(Box::new(Chunks::new(content, &self.limits, pool)), Box::new(log), odd));
+                    return Ok(Opened::Read(
+                        Box::new(Chunks::new(content, &self.limits, pool)),
+                        Box::new(log),
+                        odd,
+                    ));
                 }
-                Verdict::Resume { known, offset, .. } | Verdict::SameLogElsewhere { known, offset, .. } => (known, offset),
+                Verdict::Resume { known, offset, .. } | Verdict::SameLogElsewhere { known, offset, .. } => {
+                    (known, offset)
+                }
             };
             let position = &known[index].position;
             debug_assert_eq!(position.mark.offset, offset);
@@ -158,9 +173,10 @@ impl Feed<'_> {
                     return Ok(Opened::Read(Box::new(chunks), Box::new(log), None));
                 }
                 // A copy that ends before what was read already holds nothing new.
-                Err(ResumeError::Marker(MarkerMismatch { content_len: Some(_), agreed_to }))
-                    if agreed_to > HEAD_BYTES as u64 =>
-                {
+                Err(ResumeError::Marker(MarkerMismatch {
+                    content_len: Some(_),
+                    agreed_to,
+                })) if agreed_to > HEAD_BYTES as u64 => {
                     return Ok(Opened::Known);
                 }
                 Err(ResumeError::Marker(_)) => refuted.push(index),
@@ -173,14 +189,20 @@ impl Feed<'_> {
     fn odd(&self, verdict: &Verdict) -> (u32, Option<String>) {
         let path = |index: usize| super::position::path_of(&self.known[index].state).display().to_string();
         match verdict {
-            Verdict::Truncated { epoch, lost_bytes_possible, .. } => (
+            Verdict::Truncated {
+                epoch,
+                lost_bytes_possible,
+                ..
+            } => (
                 *epoch,
                 Some(format!(
                     "was truncated or rewritten since the last run: read from its start as a new log; \
                      {lost_bytes_possible} bytes that stood there had not been read and are lost"
                 )),
             ),
-            Verdict::New { resembles: Some(index), .. } => (
+            Verdict::New {
+                resembles: Some(index), ..
+            } => (
                 0,
                 Some(format!(
                     "begins like {} and goes on differently: kept apart as a log of its own. If it is a partial copy, \
@@ -220,7 +242,14 @@ impl Feed<'_> {
             counts: Counts::default(),
             skipped_bytes: 0,
         };
-        OpenLog { path: found.path.clone(), format, base, ordinal, position, state }
+        OpenLog {
+            path: found.path.clone(),
+            format,
+            base,
+            ordinal,
+            position,
+            state,
+        }
     }
 
     fn known_log(&self, index: usize, found: &Found, format: kinds::Format, head: &[u8]) -> OpenLog {
@@ -237,7 +266,14 @@ impl Feed<'_> {
             damaged: None,
             ..state.clone()
         };
-        OpenLog { path: found.path.clone(), format, base: known.base, ordinal: known.ordinal, position, state }
+        OpenLog {
+            path: found.path.clone(),
+            format,
+            base: known.base,
+            ordinal: known.ordinal,
+            position,
+            state,
+        }
     }
 
     fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool) -> Result<(), Hangup> {
@@ -263,10 +299,25 @@ impl Feed<'_> {
             self.problem(&path, false, note.to_string())?;
         }
         position.complete = damaged.is_none() && chunks.partial().is_none();
-        self.send(Item::Close { complete: position.complete, damaged })?;
-        self.known.retain(|log| (log.known.base, log.known.ordinal) != (base, ordinal));
-        let old_file = OldFile::Alive { size: stamp.size, mtime_ms: stamp.mtime_ms };
-        self.known.push(KnownLog { known: Known { base, ordinal, position, old_file }, state });
+        self.send(Item::Close {
+            complete: position.complete,
+            damaged,
+        })?;
+        self.known
+            .retain(|log| (log.known.base, log.known.ordinal) != (base, ordinal));
+        let old_file = OldFile::Alive {
+            size: stamp.size,
+            mtime_ms: stamp.mtime_ms,
+        };
+        self.known.push(KnownLog {
+            known: Known {
+                base,
+                ordinal,
+                position,
+                old_file,
+            },
+            state,
+        });
         Ok(())
     }
 }
@@ -280,7 +331,9 @@ enum Opened {
 }
 
 fn is_quiet(mtime_ms: i64) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64);
     now - mtime_ms > QUIET_MS
 }
 
@@ -297,7 +350,10 @@ fn follows(older: &Path, newer: &Path) -> bool {
 /// The number in `mainlog.7`, `mainlog.7.gz`.
 fn rotation(path: &Path) -> Option<u32> {
     let name = path.file_name()?.to_str()?;
-    let name = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let name = [".gz", ".zst", ".bz2", ".xz"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
     let (_, number) = name.rsplit_once('.')?;
     if number.len() > 4 { None } else { number.parse().ok() }
 }

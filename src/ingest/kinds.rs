@@ -20,14 +20,17 @@ pub fn recognise(kind: &str, sample: &[u8]) -> Result<Format, String> {
         Some(end) => &sample[..end],
         None => sample,
     };
-    let lines = || complete.split(|b| *b == b'\n').filter(|line| !line.is_empty()).take(LINES_MAX);
+    let lines = || {
+        complete
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty())
+            .take(LINES_MAX)
+    };
     let exim = |line: &[u8]| exim::parse(line).is_ok();
     if lines().any(exim) {
         return Ok(Format::Plain);
     }
-    let in_syslog = |line: &[u8]| {
-        syslog::envelope(line).is_ok_and(|envelope| envelope.tag.starts_with(b"exim"))
-    };
+    let in_syslog = |line: &[u8]| syslog::envelope(line).is_ok_and(|envelope| envelope.tag.starts_with(b"exim"));
     if lines().any(in_syslog) {
         return Ok(Format::Syslog);
     }

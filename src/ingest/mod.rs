@@ -22,6 +22,7 @@ use crate::normalise::attribution::Attribution;
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
 use crate::source::{Family, Limits};
+use crate::store::batch::Batch;
 use crate::store::{Error, Store};
 use digest::Digest;
 use feed::{Feed, Item};
@@ -101,7 +102,10 @@ pub fn run(
                     }
                     let result = run_job(store, attribution, job, limits, progress);
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);
-                    reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));
+                    reports
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .push((at, result));
                 }
             });
         }
@@ -132,8 +136,22 @@ fn run_job(
     let (committed, commits) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|scope| {
         let writer = scope.spawn(move || writer::run(store, source, &to_write, &committed));
-        let mut line = Line { store, source, job, limits, progress, drafts, commits, sequence: 1, waiting: 0 };
-        let fed = job.families.iter().try_for_each(|family| line.family(family, &mut digest));
+        let mut line = Line {
+            store,
+            source,
+            job,
+            limits,
+            progress,
+            drafts,
+            commits,
+            used: None,
+            sequence: 1,
+            waiting: 0,
+        };
+        let fed = job
+            .families
+            .iter()
+            .try_for_each(|family| line.family(family, &mut digest));
         drop(line);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A writer that gave up is the cause of everything else.
@@ -151,7 +169,8 @@ struct Line<'r> {
     limits: &'r RunLimits,
     progress: &'r dyn Progress,
     drafts: crossbeam_channel::Sender<writer::Draft>,
-    commits: crossbeam_channel::Receiver<()>,
+    commits: crossbeam_channel::Receiver<Batch>,
+    used: Option<Batch>,
     sequence: u32,
     /// Drafts that are not committed yet.
     waiting: u64,
@@ -166,7 +185,13 @@ impl Line<'_> {
         family: &Family,
         digest: &mut Digest<'_, R>,
     ) -> Result<(), Stop> {
-        let known = self.store.logs(self.source).map_err(Some)?.into_iter().filter_map(position::known).collect();
+        let known = self
+            .store
+            .logs(self.source)
+            .map_err(Some)?
+            .into_iter()
+            .filter_map(position::known)
+            .collect();
         let (to, items) = crossbeam_channel::bounded(4);
         let feed = Feed {
             host: &self.job.host,
@@ -204,7 +229,13 @@ impl Line<'_> {
             return Ok(());
         }
         self.sequence += 1;
-        self.drafts.send(digest.seal(self.sequence)).map_err(|_| None)?;
+        while let Ok(batch) = self.commits.try_recv() {
+            self.used = Some(batch);
+            self.waiting -= 1;
+        }
+        self.drafts
+            .send(digest.seal(self.sequence, self.used.take()))
+            .map_err(|_| None)?;
         self.waiting += 1;
         if digest.wants_trim(self.limits.open_messages) {
             self.wait(0)?;
@@ -216,7 +247,7 @@ impl Line<'_> {
     /// Waits until at most `left` drafts are not committed.
     fn wait(&mut self, left: u64) -> Result<(), Stop> {
         while self.waiting > left {
-            self.commits.recv().map_err(|_| None)?;
+            self.used = Some(self.commits.recv().map_err(|_| None)?);
             self.waiting -= 1;
         }
         Ok(())

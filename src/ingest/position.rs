@@ -75,8 +75,15 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         codec: Codec::from_name(&stored.codec)?,
     };
     let position = Position {
-        head: Head { len: stored.head_len, hash: hash(&stored.head)? },
-        mark: Mark { offset: stored.offset, tail: hash(&stored.tail)?, partial_flushed: stored.partial_flushed },
+        head: Head {
+            len: stored.head_len,
+            hash: hash(&stored.head)?,
+        },
+        mark: Mark {
+            offset: stored.offset,
+            tail: hash(&stored.tail)?,
+            partial_flushed: stored.partial_flushed,
+        },
         marks: Marks::from_bytes(&unhex(&stored.marks)?),
         stamp,
         epoch: stored.epoch,
@@ -87,7 +94,15 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         None => None,
     };
     let old_file = old_file(&path_of(&state), &stamp);
-    Some(KnownLog { known: Known { base, ordinal: stored.ordinal, position, old_file }, state })
+    Some(KnownLog {
+        known: Known {
+            base,
+            ordinal: stored.ordinal,
+            position,
+            old_file,
+        },
+        state,
+    })
 }
 
 /// The path of a log's file.
@@ -99,7 +114,14 @@ fn old_file(path: &Path, stamp: &Stamp) -> OldFile {
     match std::fs::metadata(path) {
         Ok(metadata) => {
             let now = Stamp::of(&metadata, stamp.codec);
-            if now.same_file(stamp) { OldFile::Alive { size: now.size, mtime_ms: now.mtime_ms } } else { OldFile::Gone }
+            if now.same_file(stamp) {
+                OldFile::Alive {
+                    size: now.size,
+                    mtime_ms: now.mtime_ms,
+                }
+            } else {
+                OldFile::Gone
+            }
         }
         Err(_) => OldFile::Gone,
     }

@@ -25,8 +25,13 @@ impl Shapes {
         }
         if self.by_shape.len() < SHAPES_MAX {
             let sample = safe_text(&line[..line.len().min(SAMPLE_BYTES_MAX)]);
-            let entry =
-                UnparsedShape { shape: shape.clone(), count: 1, sample, why: why.to_owned(), path: path.to_owned() };
+            let entry = UnparsedShape {
+                shape: shape.clone(),
+                count: 1,
+                sample,
+                why: why.to_owned(),
+                path: path.to_owned(),
+            };
             self.by_shape.insert(shape, entry);
         }
     }

@@ -1,7 +1,7 @@
 //! The writing side of one source: drafts → segments → commits, in order, on its own thread.
 
 use crate::normalise::join::Changes;
-use crate::store::batch::SealedBatch;
+use crate::store::batch::{Batch, SealedBatch};
 use crate::store::columnar;
 use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
 use crate::store::{Error, Store};
@@ -22,16 +22,27 @@ pub struct Draft {
     pub unparsed: Vec<UnparsedShape>,
 }
 
-/// Commits drafts as they come; says so after each. Stops at the first error, with nothing of that draft stored.
-pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<()>) -> Result<(), Error> {
+/// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error, with nothing of that draft stored.
+pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
     for draft in drafts {
-        let Draft { sealed, logs, minutes, changes, unparsed } = draft;
+        let Draft {
+            sealed,
+            logs,
+            minutes,
+            changes,
+            unparsed,
+        } = draft;
         let segments = columnar::encode(&sealed)?;
-        // The rows are the bulk of the memory.
-        drop(sealed);
-        store.commit(&Commit { source, segments, logs, minutes, changes, unparsed })?;
+        store.commit(&Commit {
+            source,
+            segments,
+            logs,
+            minutes,
+            changes,
+            unparsed,
+        })?;
         // Nobody listening means that nobody waits.
-        let _ = committed.send(());
+        let _ = committed.send(sealed.batch);
     }
     Ok(())
 }

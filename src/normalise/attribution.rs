@@ -35,7 +35,9 @@ impl Attribution {
 
     /// Whether a message handed in by `client` to `host` enters the mail system there.
     pub fn is_first_hop(&self, client: Option<&[u8]>, host: &str) -> bool {
-        let Some(client) = client.and_then(|c| std::str::from_utf8(c).ok()) else { return true };
+        let Some(client) = client.and_then(|c| std::str::from_utf8(c).ok()) else {
+            return true;
+        };
         let client = client.to_ascii_lowercase();
         let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         if short(&client) == short(&host.to_ascii_lowercase()) || short(&client) == "localhost" {
@@ -72,7 +74,10 @@ impl Attributor {
         let origin = self.decide(with, facts, may_derive);
         // A stranger may become a service with its first accepted mail: then its refusals are that service's.
         let may_change = !may_derive && with.services.is_empty() && origin.service == UNATTRIBUTED;
-        let sender = Sender { origin: self.origins.intern(origin), first_hop };
+        let sender = Sender {
+            origin: self.origins.intern(origin),
+            first_hop,
+        };
         if !may_change {
             self.origins.remember(&self.key, sender);
         }
@@ -118,12 +123,22 @@ impl Attributor {
             None if with.services.is_empty() => self.derive(with, facts, may_derive),
             None => UNATTRIBUTED.to_owned(),
         };
-        let client = facts.client_name.unwrap_or_else(|| if facts.client_ip.is_none() { facts.host.as_bytes() } else { b"" });
+        let client = facts.client_name.unwrap_or_else(|| {
+            if facts.client_ip.is_none() {
+                facts.host.as_bytes()
+            } else {
+                b""
+            }
+        });
         let (local, domain) = split_address(facts.sender);
         with.redactor.local_part(local, domain, &mut self.local);
         Origin {
             service,
-            hostgroup: with.hostgroups.find(Some(client), facts.client_ip).unwrap_or_default().to_owned(),
+            hostgroup: with
+                .hostgroups
+                .find(Some(client), facts.client_ip)
+                .unwrap_or_default()
+                .to_owned(),
             client: text(client),
             client_ip: facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default(),
             sender_local: text(&self.local),

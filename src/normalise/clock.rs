@@ -19,7 +19,12 @@ pub struct LogClock {
 impl LogClock {
     /// A clock for logs written in `zone`.
     pub fn new(zone: TimeZone) -> Self {
-        LogClock { is_utc: zone == TimeZone::UTC, zone, hour: None, last_ms: i64::MIN }
+        LogClock {
+            is_utc: zone == TimeZone::UTC,
+            zone,
+            hour: None,
+            last_ms: i64::MIN,
+        }
     }
 
     /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
@@ -41,15 +46,32 @@ impl LogClock {
 
     fn look_up(&mut self, stamp: &Stamp, civil_ms: i64, hour: i64) -> i64 {
         let civil = |s: &Stamp| {
-            DateTime::new(s.year, s.month as i8, s.day as i8, s.hour as i8, s.minute as i8, s.second as i8, 0).ok()
+            DateTime::new(
+                s.year,
+                s.month as i8,
+                s.day as i8,
+                s.hour as i8,
+                s.minute as i8,
+                s.second as i8,
+                0,
+            )
+            .ok()
         };
         let Some(at) = civil(stamp) else { return 0 };
         let ms = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1000;
         match self.zone.to_ambiguous_timestamp(at).offset() {
             AmbiguousOffset::Unambiguous { offset } => {
                 // Zones that change inside an hour exist: only an hour with equal ends is remembered.
-                let end = Stamp { minute: 59, second: 59, ..*stamp };
-                let start = Stamp { minute: 0, second: 0, ..*stamp };
+                let end = Stamp {
+                    minute: 59,
+                    second: 59,
+                    ..*stamp
+                };
+                let start = Stamp {
+                    minute: 0,
+                    second: 0,
+                    ..*stamp
+                };
                 let same = [start, end].iter().all(|s| {
                     civil(s).is_some_and(|c| {
                         matches!(self.zone.to_ambiguous_timestamp(c).offset(),
@@ -62,7 +84,11 @@ impl LogClock {
             AmbiguousOffset::Gap { before, .. } => ms(before),
             AmbiguousOffset::Fold { before, after } => {
                 let first = civil_ms - ms(before);
-                if first + 60_000 < self.last_ms { ms(after) } else { ms(before) }
+                if first + 60_000 < self.last_ms {
+                    ms(after)
+                } else {
+                    ms(before)
+                }
             }
         }
     }
@@ -73,7 +99,15 @@ mod tests {
     use super::*;
 
     fn stamp(day: u8, hour: u8, minute: u8) -> Stamp {
-        Stamp { year: 2018, month: 10, day, hour, minute, second: 0, ..Stamp::default() }
+        Stamp {
+            year: 2018,
+            month: 10,
+            day,
+            hour,
+            minute,
+            second: 0,
+            ..Stamp::default()
+        }
     }
 
     #[test]
@@ -89,7 +123,10 @@ mod tests {
     #[test]
     fn an_offset_in_the_line_wins() {
         let mut clock = LogClock::new(TimeZone::get("Europe/Berlin").unwrap());
-        let utc = Stamp { offset_seconds: Some(0), ..stamp(10, 12, 0) };
+        let utc = Stamp {
+            offset_seconds: Some(0),
+            ..stamp(10, 12, 0)
+        };
         assert_eq!(clock.utc_ms(&utc) - clock.utc_ms(&stamp(10, 12, 0)), 2 * 3_600_000);
     }
 }

@@ -3,18 +3,20 @@
 //! A line gives at most one event, so that lines = events + ignored + unparsed. The life of a message is one `<=`,
 //! any number of delivery lines, `Completed`; a cut-through `>>` and a bounce's `<=` may stand in either order.
 
+mod line;
+mod zone;
+
 use super::attribution::{Attribution, Attributor};
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId, Slot};
-use super::origins::Sender;
 use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
+use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
-use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Flag, Host, MessageId, Notice, NoticeKind, Record, Target};
-use mailpulse_parsers::reply::{self, Reason, Reply};
-
-/// Clock differences that a mis-set zone would make are at least a quarter of an hour.
-const ZONE_STEP_MS: i64 = 15 * 60_000;
+use line::{count_words, destination, outcome, reply_fields};
+use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
+use mailpulse_parsers::reply;
+use zone::ZoneCheck;
 
 /// Turns one host's Exim records, in order, into events.
 #[derive(Debug)]
@@ -28,14 +30,6 @@ pub struct EximNormaliser<'c> {
     pub join: MessageJoin,
     zone: ZoneCheck,
     local: Vec<u8>,
-}
-
-/// Compares arrival times with the clock inside message IDs.
-#[derive(Debug, Default, Clone, Copy)]
-struct ZoneCheck {
-    checked: u32,
-    off: u32,
-    last_off_ms: i64,
 }
 
 impl<'c> EximNormaliser<'c> {
@@ -60,13 +54,16 @@ impl<'c> EximNormaliser<'c> {
     /// Milliseconds by which the log's clock is ahead of its own message IDs, when most arrivals agree that it is
     /// off by a quarter of an hour or more: the zone in the configuration is wrong.
     pub fn zone_error_ms(&self) -> Option<i64> {
-        (self.zone.checked >= 5 && self.zone.off * 10 >= self.zone.checked * 9).then_some(self.zone.last_off_ms)
+        self.zone.error_ms()
     }
 
     /// What the next commit has to store of the join.
     pub fn changes(&mut self) -> Changes {
         let derived = self.attributor.take_new_derived();
-        Changes { derived, ..self.join.changes(&self.attributor.origins) }
+        Changes {
+            derived,
+            ..self.join.changes(&self.attributor.origins)
+        }
     }
 
     /// Keeps memory bounded; call it when everything is committed.
@@ -122,7 +119,11 @@ impl<'c> EximNormaliser<'c> {
             client_name: arrival.host.name,
             client_ip: arrival.host.ip,
             // With H=, U= is what the client's ident daemon claims.
-            user: if arrival.host == Host::default() { arrival.user } else { None },
+            user: if arrival.host == Host::default() {
+                arrival.user
+            } else {
+                None
+            },
             auth: arrival.authenticated_id,
             message_id_host: if self.attribution.services.needs_message_id() {
                 arrival.message_id.map(|id| split_address(id).1)
@@ -141,9 +142,18 @@ impl<'c> EximNormaliser<'c> {
             orphan: false,
         };
         let slot = self.open_message(id, &message, at, recall, sink);
-        let kind = if arrival.fakereject { Kind::Rejected } else { Kind::Accepted };
+        let kind = if arrival.fakereject {
+            Kind::Rejected
+        } else {
+            Kind::Accepted
+        };
         let recipients = arrival.recipients.map_or(0, |list| count_words(list));
-        let event = Event { messages: 1, recipients, bytes: arrival.size, ..at.event(kind, slot) };
+        let event = Event {
+            messages: 1,
+            recipients,
+            bytes: arrival.size,
+            ..at.event(kind, slot)
+        };
         sink.event(&event);
     }
 
@@ -168,7 +178,11 @@ impl<'c> EximNormaliser<'c> {
             slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
             if open.has_committed_rows() {
                 let origin = self.attributor.origins.get(message.origin).clone();
-                self.join.amend(Amendment { queue_id: id, origin, first_hop: message.first_hop });
+                self.join.amend(Amendment {
+                    queue_id: id,
+                    origin,
+                    first_hop: message.first_hop,
+                });
             }
         }
         let slot = match slot {
@@ -197,14 +211,23 @@ impl<'c> EximNormaliser<'c> {
         if !self.join.has(&id, &mut self.attributor.origins, recall) {
             let host = self.host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
-            let facts = Facts { sender, host: &host, ..Facts::default() };
+            let facts = Facts {
+                sender,
+                host: &host,
+                ..Facts::default()
+            };
             self.orphan(id, &facts, at, sink);
         }
         let by_route = self.by_route(&id, delivery, recall);
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else { return };
+        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
+            return;
+        };
         let mut slot = open.slot_in(batch, &id, sink);
         if let Some(origin) = by_route {
-            slot = sink.message(Message { origin, ..open.message(&id) });
+            slot = sink.message(Message {
+                origin,
+                ..open.message(&id)
+            });
         }
         open.last_ms = at.ts_ms;
         let messages = u8::from(open.first(kind));
@@ -212,7 +235,9 @@ impl<'c> EximNormaliser<'c> {
             Kind::Deferred => u32::from(open.first_deferral(delivery.address)),
             _ => 1,
         };
-        let waited = open.arrival_ms.and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        let waited = open
+            .arrival_ms
+            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
         let (local, domain) = match delivery.target {
             Target::Address => split_address(delivery.address),
             _ => split_address(delivery.original.unwrap_or_default()),
@@ -261,7 +286,13 @@ impl<'c> EximNormaliser<'c> {
     /// Opens a message whose arrival has not been seen.
     fn orphan(&mut self, id: QueueId, facts: &Facts<'_>, at: At, sink: &mut impl EventSink) -> Slot {
         let Sender { origin, .. } = self.attributor.origin(self.attribution, facts, false);
-        let message = Message { queue_id: id.as_bytes(), origin, first_hop: true, message_key: None, orphan: true };
+        let message = Message {
+            queue_id: id.as_bytes(),
+            origin,
+            first_hop: true,
+            message_key: None,
+            orphan: true,
+        };
         let slot = sink.message(message);
         self.join.insert(id, &message, (sink.batch(), slot), None, at.ts_ms);
         slot
@@ -279,10 +310,18 @@ impl<'c> EximNormaliser<'c> {
             self.slot_of(id, at, recall, sink);
         }
         let batch = sink.batch();
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else { return };
+        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
+            return;
+        };
         let slot = open.slot_in(batch, &id, sink);
-        let waited = open.arrival_ms.and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
-        sink.event(&Event { messages: 1, queue_ms: queue_ms.or(waited), ..at.event(Kind::Completed, slot) });
+        let waited = open
+            .arrival_ms
+            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        sink.event(&Event {
+            messages: 1,
+            queue_ms: queue_ms.or(waited),
+            ..at.event(Kind::Completed, slot)
+        });
         self.join.complete(&id);
     }
 
@@ -294,7 +333,15 @@ impl<'c> EximNormaliser<'c> {
             return open.slot_in(batch, &id, sink);
         }
         let host = self.host.clone();
-        self.orphan(id, &Facts { host: &host, ..Facts::default() }, at, sink)
+        self.orphan(
+            id,
+            &Facts {
+                host: &host,
+                ..Facts::default()
+            },
+            at,
+            sink,
+        )
     }
 
     fn notice(
@@ -312,13 +359,20 @@ impl<'c> EximNormaliser<'c> {
             (NoticeKind::Frozen, Some(id)) => {
                 let slot = self.slot_of(id, at, recall, sink);
                 let first = self.first(&id, Kind::Frozen, recall);
-                sink.event(&Event { messages: first, ..at.event(Kind::Frozen, slot) });
+                sink.event(&Event {
+                    messages: first,
+                    ..at.event(Kind::Frozen, slot)
+                });
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
                 let slot = self.slot_of(id, at, recall, sink);
                 let first = self.first(&id, Kind::Discarded, recall);
                 let event = at.event(Kind::Discarded, slot);
-                sink.event(&Event { messages: first, destination: Some(Destination::Discard), ..event });
+                sink.event(&Event {
+                    messages: first,
+                    destination: Some(Destination::Discard),
+                    ..event
+                });
             }
             _ => return false,
         }
@@ -339,7 +393,13 @@ impl<'c> EximNormaliser<'c> {
             ..Facts::default()
         };
         let Sender { origin, first_hop } = self.attributor.origin(self.attribution, &facts, false);
-        let slot = sink.message(Message { queue_id: b"", origin, first_hop, message_key: None, orphan: false });
+        let slot = sink.message(Message {
+            queue_id: b"",
+            origin,
+            first_hop,
+            message_key: None,
+            orphan: false,
+        });
         let (local, domain) = split_address(notice.recipient.unwrap_or_default());
         self.attribution.redactor.local_part(local, domain, &mut self.local);
         let reply = reply::classify(notice.reason);
@@ -407,76 +467,4 @@ impl Open {
             }
         }
     }
-}
-
-impl ZoneCheck {
-    fn check(&mut self, ahead_ms: i64) {
-        self.checked += 1;
-        // A message may be written some minutes after its ID was made; a zone is off by quarters of an hour.
-        let rounded = (ahead_ms + ZONE_STEP_MS / 2).div_euclid(ZONE_STEP_MS) * ZONE_STEP_MS;
-        if rounded != 0 && rounded.abs() <= 15 * 3_600_000 && (ahead_ms - rounded).abs() < 2 * 60_000 {
-            self.off += 1;
-            self.last_off_ms = rounded;
-        }
-    }
-}
-
-/// Kind of a delivery line, and the reply that it quotes.
-fn outcome(delivery: &Delivery<'_>) -> (Kind, Option<Reply>) {
-    let reply = || reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
-    match (delivery.flag, delivery.target) {
-        (Flag::Suppressed, _) => (Kind::Suppressed, None),
-        (Flag::Failed, _) => {
-            let reply = reply();
-            let expired = reply.reason == Reason::RetryTimeout;
-            (if expired { Kind::Expired } else { Kind::Bounced }, Some(reply))
-        }
-        (Flag::Deferred, _) => (Kind::Deferred, Some(reply())),
-        (_, Target::Blackhole) => (Kind::Discarded, None),
-        _ => (Kind::Delivered, None),
-    }
-}
-
-fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
-    match delivery.target {
-        Target::Blackhole => Some(Destination::Discard),
-        Target::Pipe => Some(Destination::Pipe),
-        Target::File => Some(Destination::File),
-        Target::Autoreply => Some(Destination::Autoreply),
-        Target::Address => {
-            let host = delivery.host.name.is_some() || delivery.host.ip.is_some();
-            let smtp = delivery.transport.is_some_and(|t| memchr::memmem::find(t, b"smtp").is_some());
-            match (host || smtp, delivery.transport) {
-                (true, _) => Some(Destination::Remote),
-                (false, Some(_)) => Some(Destination::Local),
-                // Routing failed: nobody knows where it would have gone.
-                (false, None) => None,
-            }
-        }
-    }
-}
-
-fn reply_fields<'a>(reply: Option<&Reply>, event: Event<'a>) -> Event<'a> {
-    let Some(reply) = reply else { return event };
-    Event {
-        smtp_code: reply.smtp_code,
-        enhanced_code: reply
-            .enhanced
-            .map(|e| u32::from(e.class) << 20 | u32::from(e.subject & 0x3ff) << 10 | u32::from(e.detail & 0x3ff)),
-        reason: reply.reason.as_str(),
-        ..event
-    }
-}
-
-/// Addresses in a list with spaces between them; a quoted local part may hold spaces too.
-fn count_words(list: &[u8]) -> u32 {
-    let (mut count, mut in_word, mut in_quotes, mut escaped) = (0, false, false, false);
-    for &byte in list {
-        let space = byte == b' ' && !in_quotes;
-        count += u32::from(!space && !in_word);
-        in_word = !space;
-        in_quotes ^= byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-    }
-    count
 }

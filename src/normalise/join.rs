@@ -36,7 +36,10 @@ impl QueueId {
             return None;
         }
         bytes.get_mut(..id.len())?.copy_from_slice(id);
-        Some(QueueId { len: id.len() as u8, bytes })
+        Some(QueueId {
+            len: id.len() as u8,
+            bytes,
+        })
     }
 
     /// The ID as printed.
@@ -201,7 +204,14 @@ impl MessageJoin {
     }
 
     /// Adds a message whose first line has just been read.
-    pub fn insert(&mut self, id: QueueId, message: &Message<'_>, slot: (u32, Slot), arrival_ms: Option<i64>, at_ms: i64) -> &mut Open {
+    pub fn insert(
+        &mut self,
+        id: QueueId,
+        message: &Message<'_>,
+        slot: (u32, Slot),
+        arrival_ms: Option<i64>,
+        at_ms: i64,
+    ) -> &mut Open {
         let open = Open {
             origin: message.origin,
             slot: Some(slot),
@@ -262,7 +272,8 @@ impl MessageJoin {
         let (_, limit, _) = times.select_nth_unstable(drop);
         let limit = *limit;
         let before = self.open.len();
-        self.open.retain(|_, open| !open.stored || open.dirty || open.last_ms >= limit);
+        self.open
+            .retain(|_, open| !open.stored || open.dirty || open.last_ms >= limit);
         self.evicted += (before - self.open.len()) as u64;
     }
 

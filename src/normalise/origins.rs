@@ -67,7 +67,8 @@ impl Origins {
         let old = std::mem::take(self);
         let mut map = HashMap::default();
         for &id in used {
-            map.entry(id).or_insert_with(|| self.intern(old.items[id as usize].clone()));
+            map.entry(id)
+                .or_insert_with(|| self.intern(old.items[id as usize].clone()));
         }
         map
     }

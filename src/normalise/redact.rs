@@ -31,7 +31,9 @@ pub struct Redactor {
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The key never reaches a log.
-        f.debug_struct("Redactor").field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("Redactor")
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +116,10 @@ mod tests {
         Redactor::new(LocalParts::Hash, [8; 32]).local_part(b"root", b"example.org", &mut other);
         assert_ne!(a.as_bytes(), other);
         let long = "x".repeat(400);
-        assert_eq!(redact(LocalParts::Hash, &format!("{long}@example.org")).len(), PSEUDONYM_LEN);
+        assert_eq!(
+            redact(LocalParts::Hash, &format!("{long}@example.org")).len(),
+            PSEUDONYM_LEN
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub fn check(sql: &str, tables: &[&str]) -> Result<Named, String> {
     let Statement::Query(query) = statement else {
         return Err("only SELECT is allowed here: the store is written by backfill and tail alone".to_owned());
     };
-    let mut walk = Walk { allowed: tables.iter().map(|t| (*t).to_owned()).collect(), ..Walk::default() };
+    let mut walk = Walk {
+        allowed: tables.iter().map(|t| (*t).to_owned()).collect(),
+        ..Walk::default()
+    };
     collect_ctes(query, &mut walk.allowed);
     match query.visit(&mut walk) {
         ControlFlow::Break(refusal) => Err(refusal),
@@ -55,7 +58,12 @@ fn collect_ctes(query: &Query, names: &mut BTreeSet<String>) {
 }
 
 fn last(name: &ObjectName) -> String {
-    name.0.last().map(ToString::to_string).unwrap_or_default().trim_matches(['"', '`']).to_lowercase()
+    name.0
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+        .trim_matches(['"', '`'])
+        .to_lowercase()
 }
 
 impl Walk {
@@ -92,10 +100,22 @@ const REFUSED: [(&str, &str); 9] = [
     ("scan_", "it reads files"),
     ("file", "it reads files"),
     ("url", "it reads from the network"),
-    ("date_trunc", "the engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)"),
-    ("toStartOf", "the embedded engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)"),
-    ("now", "the engine has none; give times in milliseconds, or use --since and --until"),
-    ("current_timestamp", "the engine has none; give times in milliseconds, or use --since and --until"),
+    (
+        "date_trunc",
+        "the engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)",
+    ),
+    (
+        "toStartOf",
+        "the embedded engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)",
+    ),
+    (
+        "now",
+        "the engine has none; give times in milliseconds, or use --since and --until",
+    ),
+    (
+        "current_timestamp",
+        "the engine has none; give times in milliseconds, or use --since and --until",
+    ),
     ("random", "answers must be repeatable"),
 ];
 
@@ -139,9 +159,9 @@ impl Visitor for Walk {
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<String> {
         match table {
-            TableFactor::Table { args: None, .. }
-            | TableFactor::Derived { .. }
-            | TableFactor::NestedJoin { .. } => ControlFlow::Continue(()),
+            TableFactor::Table { args: None, .. } | TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => {
+                ControlFlow::Continue(())
+            }
             other => ControlFlow::Break(format!(
                 "`{}` is refused: table functions can read files",
                 other.to_string().escape_debug()
@@ -175,11 +195,23 @@ mod tests {
 
     #[test]
     fn a_select_names_its_tables_and_columns() {
-        let named = check("SELECT service, SUM(messages) FROM rates r WHERE r.kind = 'x' GROUP BY 1", &TABLES).unwrap();
+        let named = check(
+            "SELECT service, SUM(messages) FROM rates r WHERE r.kind = 'x' GROUP BY 1",
+            &TABLES,
+        )
+        .unwrap();
         assert_eq!(named.tables, BTreeSet::from(["rates".to_owned()]));
-        assert!(["service", "messages", "kind"].iter().all(|word| named.words.contains(*word)));
+        assert!(
+            ["service", "messages", "kind"]
+                .iter()
+                .all(|word| named.words.contains(*word))
+        );
         assert!(!named.wildcard);
-        assert!(check("WITH x AS (SELECT * FROM events) SELECT COUNT(*) FROM x", &TABLES).unwrap().wildcard);
+        assert!(
+            check("WITH x AS (SELECT * FROM events) SELECT COUNT(*) FROM x", &TABLES)
+                .unwrap()
+                .wildcard
+        );
     }
 
     #[test]
@@ -208,7 +240,11 @@ mod tests {
     fn what_the_engine_gets_wrong_is_refused_with_the_reason() {
         let refusal = check("SELECT AVG(messages) OVER (ORDER BY ts_ms) FROM rates", &TABLES).unwrap_err();
         assert!(refusal.contains("wrong running values"), "{refusal}");
-        assert!(check("SELECT date_trunc('hour', ts) FROM events", &TABLES).unwrap_err().contains("ts_ms % 300000"));
+        assert!(
+            check("SELECT date_trunc('hour', ts) FROM events", &TABLES)
+                .unwrap_err()
+                .contains("ts_ms % 300000")
+        );
         assert!(check("SELECT ROW_NUMBER() OVER (ORDER BY ts_ms) FROM rates", &TABLES).is_ok());
         assert!(check("SELECT SUM(messages) OVER (PARTITION BY service) FROM rates", &TABLES).is_ok());
     }

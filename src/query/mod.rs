@@ -15,16 +15,53 @@ pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
 
 /// Columns of `events`, in the order of `SELECT *`.
 pub const EVENT_COLUMNS: [&str; 32] = [
-    "event_id", "ts", "ts_ms", "host", "source", "kind", "service", "hostgroup", "relay", "first_hop", "destination",
-    "queue_id", "message_key", "client", "client_ip", "sender", "sender_local", "sender_domain", "recipient",
-    "recipient_local", "recipient_domain", "remote_host", "remote_ip", "bytes", "messages", "recipients", "queue_ms",
-    "delivery_ms", "smtp_code", "enhanced_code", "reason", "log_offset",
+    "event_id",
+    "ts",
+    "ts_ms",
+    "host",
+    "source",
+    "kind",
+    "service",
+    "hostgroup",
+    "relay",
+    "first_hop",
+    "destination",
+    "queue_id",
+    "message_key",
+    "client",
+    "client_ip",
+    "sender",
+    "sender_local",
+    "sender_domain",
+    "recipient",
+    "recipient_local",
+    "recipient_domain",
+    "remote_host",
+    "remote_ip",
+    "bytes",
+    "messages",
+    "recipients",
+    "queue_ms",
+    "delivery_ms",
+    "smtp_code",
+    "enhanced_code",
+    "reason",
+    "log_offset",
 ];
 
 /// Columns of `rates`, in the order of `SELECT *`.
 pub const RATE_COLUMNS: [&str; 11] = [
-    "ts_ms", "service", "hostgroup", "relay", "kind", "destination", "first_hop", "messages", "recipients",
-    "attempts", "bytes",
+    "ts_ms",
+    "service",
+    "hostgroup",
+    "relay",
+    "kind",
+    "destination",
+    "first_hop",
+    "messages",
+    "recipients",
+    "attempts",
+    "bytes",
 ];
 
 /// Why a question has no answer.
@@ -52,7 +89,10 @@ pub struct Window {
 
 impl Window {
     /// All time.
-    pub const ALL: Window = Window { since_ms: i64::MIN, until_ms: i64::MAX };
+    pub const ALL: Window = Window {
+        since_ms: i64::MIN,
+        until_ms: i64::MAX,
+    };
 }
 
 /// Runs one SELECT over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
@@ -77,7 +117,10 @@ pub fn sql(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
         });
     }
     if named.tables.contains("sources") {
-        inputs.push(Input::Rows { name: "sources", table: sources(store, window)? });
+        inputs.push(Input::Rows {
+            name: "sources",
+            table: sources(store, window)?,
+        });
     }
     Ok(columnar::select(text, inputs)?)
 }
@@ -115,6 +158,12 @@ fn sources(store: &Store, window: Window) -> Result<Table, Error> {
         ("bytes", int(|row| row.counts.bytes as i64)),
     ];
     Ok(Table {
-        columns: columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect(),
+        columns: columns
+            .into_iter()
+            .map(|(name, values)| Column {
+                name: name.to_owned(),
+                values,
+            })
+            .collect(),
     })
 }

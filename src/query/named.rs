@@ -83,15 +83,25 @@ pub fn all() -> Vec<NamedQuery> {
 /// The query with this name, or the names that there are.
 pub fn find(name: &str) -> Result<NamedQuery, String> {
     all().into_iter().find(|query| query.name == name).ok_or_else(|| {
-        let near = TEXTS.iter().max_by_key(|(known, _)| (strsim::jaro_winkler(known, name) * 1000.0) as u64);
+        let near = TEXTS
+            .iter()
+            .max_by_key(|(known, _)| (strsim::jaro_winkler(known, name) * 1000.0) as u64);
         let near = near.map(|(known, _)| *known).unwrap_or_default();
-        format!("no query `{}`; did you mean `{near}`? `mailpulse query --list` names them all", name.escape_debug())
+        format!(
+            "no query `{}`; did you mean `{near}`? `mailpulse query --list` names them all",
+            name.escape_debug()
+        )
     })
 }
 
 fn parse(name: &'static str, text: &'static str) -> NamedQuery {
-    let mut query =
-        NamedQuery { name, description: "", params: Vec::new(), columns: Vec::new(), sql: text };
+    let mut query = NamedQuery {
+        name,
+        description: "",
+        params: Vec::new(),
+        columns: Vec::new(),
+        sql: text,
+    };
     let mut rest = text;
     while let Some(line) = rest.lines().next().filter(|line| line.starts_with("--")) {
         let words = line.trim_start_matches("--").trim();
@@ -100,12 +110,21 @@ fn parse(name: &'static str, text: &'static str) -> NamedQuery {
             Some("param") => {
                 let mut next = || parts.next().unwrap_or_default();
                 let (name, kind, default, description) = (next(), next(), next(), next());
-                query.params.push(Param { name, kind: param_kind(kind), default, description });
+                query.params.push(Param {
+                    name,
+                    kind: param_kind(kind),
+                    default,
+                    description,
+                });
             }
             Some("column") => {
                 let mut parts = words.splitn(4, ' ').skip(1);
                 let mut next = || parts.next().unwrap_or_default();
-                query.columns.push(ResultColumn { name: next(), kind: next(), description: next() });
+                query.columns.push(ResultColumn {
+                    name: next(),
+                    kind: next(),
+                    description: next(),
+                });
             }
             _ => query.description = words,
         }
@@ -136,17 +155,30 @@ pub enum Value {
 impl NamedQuery {
     /// Values of all parameters: what was given, else the default. `given` are pairs of name and text.
     pub fn values(&self, given: &[(String, String)], now_ms: i64) -> Result<Vec<(&'static str, Value)>, String> {
-        if let Some((unknown, _)) = given.iter().find(|(name, _)| !self.params.iter().any(|p| p.name == name)) {
+        if let Some((unknown, _)) = given
+            .iter()
+            .find(|(name, _)| !self.params.iter().any(|p| p.name == name))
+        {
             let names: Vec<&str> = self.params.iter().map(|param| param.name).collect();
             let unknown = unknown.escape_debug();
-            return Err(format!("query {} has no parameter `{unknown}`; it has {}", self.name, names.join(", ")));
+            return Err(format!(
+                "query {} has no parameter `{unknown}`; it has {}",
+                self.name,
+                names.join(", ")
+            ));
         }
         self.params
             .iter()
             .map(|param| {
-                let given = given.iter().rfind(|(name, _)| name == param.name).map(|(_, text)| text.as_str());
+                let given = given
+                    .iter()
+                    .rfind(|(name, _)| name == param.name)
+                    .map(|(_, text)| text.as_str());
                 let value = param.value(given.unwrap_or(param.default), now_ms);
-                Ok((param.name, value.map_err(|why| format!("--param {}: {why}", param.name))?))
+                Ok((
+                    param.name,
+                    value.map_err(|why| format!("--param {}: {why}", param.name))?,
+                ))
             })
             .collect()
     }
@@ -159,7 +191,9 @@ impl NamedQuery {
                 Value::Int(number) => (String::new(), number.to_string()),
                 Value::Text(text) => (format!("'{}'", text.replace('\'', "''")), String::new()),
             };
-            sql = sql.replace(&format!("{{{name}:Int64}}"), &number).replace(&format!("{{{name}:String}}"), &text);
+            sql = sql
+                .replace(&format!("{{{name}:Int64}}"), &number)
+                .replace(&format!("{{{name}:String}}"), &text);
         }
         sql
     }
@@ -189,7 +223,11 @@ mod tests {
     #[test]
     fn every_query_states_its_parameters_and_columns() {
         for query in all() {
-            assert!(!query.description.is_empty() && !query.columns.is_empty(), "{}", query.name);
+            assert!(
+                !query.description.is_empty() && !query.columns.is_empty(),
+                "{}",
+                query.name
+            );
             let values = query.values(&[], 1_000_000_000_000).unwrap();
             let sql = query.bind(&values);
             assert!(!sql.contains('{'), "{}: a parameter is not declared: {sql}", query.name);
@@ -207,10 +245,29 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        assert!(find("rate_by_servce").unwrap_err().contains("did you mean `rate_by_service`"));
+        assert!(
+            find("rate_by_servce")
+                .unwrap_err()
+                .contains("did you mean `rate_by_service`")
+        );
         let query = find("top_services").unwrap();
-        assert!(query.values(&[("x".into(), "1".into())], 0).unwrap_err().contains("has no parameter `x`"));
-        assert!(query.values(&[("limit".into(), "many".into())], 0).unwrap_err().contains("no whole number"));
-        assert!(query.values(&[("since".into(), "soon".into())], 0).unwrap_err().contains("is no time"));
+        assert!(
+            query
+                .values(&[("x".into(), "1".into())], 0)
+                .unwrap_err()
+                .contains("has no parameter `x`")
+        );
+        assert!(
+            query
+                .values(&[("limit".into(), "many".into())], 0)
+                .unwrap_err()
+                .contains("no whole number")
+        );
+        assert!(
+            query
+                .values(&[("since".into(), "soon".into())], 0)
+                .unwrap_err()
+                .contains("is no time")
+        );
     }
 }

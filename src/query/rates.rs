@@ -62,7 +62,9 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
     let buckets = (question.window.until_ms - start).div_euclid(step)
         + i64::from((question.window.until_ms - start).rem_euclid(step) > 0);
     if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(Error::Question(format!("{buckets} buckets between since and until; choose 1 to {BUCKETS_MAX}")));
+        return Err(Error::Question(format!(
+            "{buckets} buckets between since and until; choose 1 to {BUCKETS_MAX}"
+        )));
     }
     let buckets = buckets as usize;
     let mut sums: HashMap<String, Vec<i64>> = HashMap::new();
@@ -79,12 +81,20 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
         let seen = own.as_ref().unwrap_or(&everywhere);
         let point = |(at, sum): (usize, &i64)| (seen[at] || *sum > 0).then_some(*sum as f64 * per_minute);
         let points = sums.iter().enumerate().map(point).collect();
-        Series { name, points, expected: None }
+        Series {
+            name,
+            points,
+            expected: None,
+        }
     };
     let mut series: Vec<Series> = sums.into_iter().map(series).collect();
     let total = |series: &Series| series.points.iter().flatten().sum::<f64>();
     series.sort_by(|a, b| total(b).total_cmp(&total(a)).then_with(|| a.name.cmp(&b.name)));
-    let kind = question.kind.as_deref().map(|kind| format!("{kind} ")).unwrap_or_default();
+    let kind = question
+        .kind
+        .as_deref()
+        .map(|kind| format!("{kind} "))
+        .unwrap_or_default();
     Ok(SeriesSet {
         title: format!("{kind}mail by {}", question.by.column()),
         unit: format!("{} / min", question.measure),
@@ -96,7 +106,10 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
 
 fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, start: i64, buckets: usize) {
     let wanted = |values: &[String], want: &Option<String>| -> Vec<bool> {
-        values.iter().map(|value| want.as_ref().is_none_or(|want| want == value)).collect()
+        values
+            .iter()
+            .map(|value| want.as_ref().is_none_or(|want| want == value))
+            .collect()
     };
     let kinds = wanted(&block.kind.values, &question.kind);
     let destinations = wanted(&block.destination.values, &question.destination);
@@ -126,17 +139,13 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
 }
 
 /// Buckets in which a log (of `host`, if named) was readable.
-fn covered(
-    coverage: &[Covered],
-    host: Option<&str>,
-    question: &RateQuestion,
-    start: i64,
-    buckets: usize,
-) -> Vec<bool> {
+fn covered(coverage: &[Covered], host: Option<&str>, question: &RateQuestion, start: i64, buckets: usize) -> Vec<bool> {
     let mut seen = vec![false; buckets];
     for span in coverage.iter().filter(|span| host.is_none_or(|host| span.host == host)) {
         let first = (span.from_ms - start).div_euclid(question.step_ms).max(0);
-        let last = (span.to_ms - start).div_euclid(question.step_ms).min(buckets as i64 - 1);
+        let last = (span.to_ms - start)
+            .div_euclid(question.step_ms)
+            .min(buckets as i64 - 1);
         for at in first..=last {
             seen[at as usize] = true;
         }

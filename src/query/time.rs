@@ -26,13 +26,21 @@ pub fn parse_time(text: &str, now_ms: i64) -> Result<i64, String> {
         .and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok())
         .map(|time| time.as_millisecond())
         .ok_or_else(|| {
-            format!("`{}` is no time; write 2018-06-06T18:00Z, 2018-06-06 18:00, -24h or now", text.escape_debug())
+            format!(
+                "`{}` is no time; write 2018-06-06T18:00Z, 2018-06-06 18:00, -24h or now",
+                text.escape_debug()
+            )
         })
 }
 
 /// Milliseconds of a duration: `90s`, `5m`, `24h`, `7d`, `2w`, or several in a row (`1h30m`).
 pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
-    let bad = || format!("`{}` is no duration; write 90s, 5m, 24h, 7d or 1h30m", text.escape_debug());
+    let bad = || {
+        format!(
+            "`{}` is no duration; write 90s, 5m, 24h, 7d or 1h30m",
+            text.escape_debug()
+        )
+    };
     let mut rest = text.trim();
     let mut sum = 0i64;
     if rest.is_empty() {
@@ -41,7 +49,9 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
         let number: i64 = rest[..digits].parse().map_err(|_| bad())?;
-        let unit = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |len| digits + len);
+        let unit = rest[digits..]
+            .find(|c: char| c.is_ascii_digit())
+            .map_or(rest.len(), |len| digits + len);
         let factor = match &rest[digits..unit] {
             "ms" => 1,
             "s" => 1_000,
@@ -51,7 +61,10 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
             "w" => 7 * 86_400_000,
             _ => return Err(bad()),
         };
-        sum = number.checked_mul(factor).and_then(|ms| sum.checked_add(ms)).ok_or_else(bad)?;
+        sum = number
+            .checked_mul(factor)
+            .and_then(|ms| sum.checked_add(ms))
+            .ok_or_else(bad)?;
         rest = &rest[unit..];
     }
     Ok(sum)
@@ -85,7 +98,12 @@ mod tests {
     #[test]
     fn people_write_times_in_many_ways() {
         let at = 1_528_308_000_000; // 2018-06-06 18:00 UTC
-        for text in ["2018-06-06T18:00Z", "2018-06-06 18:00", "2018-06-06T18:00:00+00:00", "2018-06-06T20:00:00+02:00"] {
+        for text in [
+            "2018-06-06T18:00Z",
+            "2018-06-06 18:00",
+            "2018-06-06T18:00:00+00:00",
+            "2018-06-06T20:00:00+02:00",
+        ] {
             assert_eq!(parse_time(text, 0), Ok(at), "{text}");
         }
         assert_eq!(parse_time("2018-06-06", 0), Ok(at - 18 * 3_600_000));

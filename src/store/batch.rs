@@ -53,6 +53,13 @@ impl Dictionary {
         })
     }
 
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        self.table.clear();
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -125,24 +132,22 @@ pub struct Rows {
 const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
 
 impl Rows {
-    fn with_capacity(rows: usize) -> Self {
-        Rows {
-            ts_ms: Vec::with_capacity(rows),
-            offset: Vec::with_capacity(rows),
-            slot: Vec::with_capacity(rows),
-            log: Vec::with_capacity(rows),
-            recipient_domain: Vec::with_capacity(rows),
-            remote: Vec::with_capacity(rows),
-            recipients: Vec::with_capacity(rows),
-            bytes: Vec::with_capacity(rows),
-            queue_ms: Vec::with_capacity(rows),
-            delivery_ms: Vec::with_capacity(rows),
-            reply: Vec::with_capacity(rows),
-            kind: Vec::with_capacity(rows),
-            destination: Vec::with_capacity(rows),
-            messages: Vec::with_capacity(rows),
-            local_end: Vec::with_capacity(rows),
-        }
+    fn clear(&mut self) {
+        self.ts_ms.clear();
+        self.offset.clear();
+        self.slot.clear();
+        self.log.clear();
+        self.recipient_domain.clear();
+        self.remote.clear();
+        self.recipients.clear();
+        self.bytes.clear();
+        self.queue_ms.clear();
+        self.delivery_ms.clear();
+        self.reply.clear();
+        self.kind.clear();
+        self.destination.clear();
+        self.messages.clear();
+        self.local_end.clear();
     }
 
     /// How many there are.
@@ -194,9 +199,20 @@ pub struct Reply {
 }
 
 impl Batch {
-    /// An empty batch with room for `rows`; `sequence` must differ from that of the batch before.
-    pub fn new(sequence: u32, rows: usize) -> Self {
-        let mut batch = Batch { sequence, rows: Rows::with_capacity(rows), ..Batch::default() };
+    /// An empty batch; `sequence` must differ from that of the batch before. `used` is a batch that is done: its memory
+    /// is used again, because the system charges dearly for fresh pages.
+    pub fn new(sequence: u32, used: Option<Batch>) -> Self {
+        let mut batch = used.unwrap_or_default();
+        batch.sequence = sequence;
+        batch.log = 0;
+        batch.logs.clear();
+        batch.slots.clear();
+        batch.rows.clear();
+        batch.locals.clear();
+        batch.recipient_domains.clear();
+        batch.remotes.clear();
+        batch.replies.clear();
+        batch.last_reply = None;
         // Code 0 is "nothing" in every dictionary.
         batch.recipient_domains.code(b"");
         batch.remotes.code(b"\0");
@@ -285,10 +301,17 @@ impl EventSink for Batch {
     }
 
     fn event(&mut self, event: &Event<'_>) {
-        let reply =
-            Reply { smtp_code: event.smtp_code, enhanced_code: event.enhanced_code, reason: event.reason };
+        let reply = Reply {
+            smtp_code: event.smtp_code,
+            enhanced_code: event.enhanced_code,
+            reason: event.reason,
+        };
         let domain = event.recipient_domain;
-        let domain = if domain.is_empty() { 0 } else { self.recipient_domains.code(domain) };
+        let domain = if domain.is_empty() {
+            0
+        } else {
+            self.recipient_domains.code(domain)
+        };
         let remote = self.remote_code(event.remote_host, event.remote_ip);
         let reply = self.reply_code(reply);
         self.locals.extend_from_slice(event.recipient_local);

@@ -111,8 +111,15 @@ pub fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
 
 /// Number of a source; made when it is new.
 pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, Error> {
-    connection.execute("INSERT OR IGNORE INTO source (host, kind) VALUES (?1, ?2)", params![host, kind])?;
-    Ok(connection.query_row("SELECT id FROM source WHERE host = ?1 AND kind = ?2", params![host, kind], |r| r.get(0))?)
+    connection.execute(
+        "INSERT OR IGNORE INTO source (host, kind) VALUES (?1, ?2)",
+        params![host, kind],
+    )?;
+    Ok(connection.query_row(
+        "SELECT id FROM source WHERE host = ?1 AND kind = ?2",
+        params![host, kind],
+        |r| r.get(0),
+    )?)
 }
 
 /// Adds a segment; its number was taken from [`next_segment`].
@@ -138,7 +145,9 @@ pub fn insert_segment(transaction: &Transaction<'_>, segment: &Segment) -> Resul
 /// The next number that no segment ever had: a removed segment's number is not used again.
 pub fn next_segment(connection: &Connection) -> Result<i64, Error> {
     let last: Option<i64> = connection
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'segment'", [], |row| row.get(0))
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'segment'", [], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(last.unwrap_or(0) + 1)
 }

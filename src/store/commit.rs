@@ -109,7 +109,10 @@ impl Store {
             catalogue::insert_segment(&transaction, segment)?;
             note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
         }
-        commit.logs.iter().try_for_each(|log| put_log(&transaction, commit.source, log))?;
+        commit
+            .logs
+            .iter()
+            .try_for_each(|log| put_log(&transaction, commit.source, log))?;
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
         put_changes(&transaction, commit.source, &commit.changes)?;
@@ -159,11 +162,15 @@ impl Store {
         let mut by_segment: HashMap<i64, Vec<&crate::normalise::join::Amendment>> = HashMap::new();
         for amendment in &commit.changes.amendments {
             let id = amendment.queue_id.as_bytes();
-            let mut find = transaction.prepare_cached("SELECT segment FROM orphan WHERE source = ?1 AND queue_id = ?2")?;
+            let mut find =
+                transaction.prepare_cached("SELECT segment FROM orphan WHERE source = ?1 AND queue_id = ?2")?;
             for segment in find.query_map(params![commit.source, id], |row| row.get(0))? {
                 by_segment.entry(segment?).or_default().push(amendment);
             }
-            transaction.execute("DELETE FROM orphan WHERE source = ?1 AND queue_id = ?2", params![commit.source, id])?;
+            transaction.execute(
+                "DELETE FROM orphan WHERE source = ?1 AND queue_id = ?2",
+                params![commit.source, id],
+            )?;
         }
         let mut segments: Vec<_> = by_segment.into_iter().collect();
         segments.sort_unstable_by_key(|(id, _)| *id);
@@ -191,7 +198,10 @@ impl Store {
         catalogue::insert_segment(transaction, &segment)?;
         for id in old {
             // A message can be an orphan in several of the segments that become one.
-            transaction.execute("UPDATE OR IGNORE orphan SET segment = ?1 WHERE segment = ?2", params![segment.id, id])?;
+            transaction.execute(
+                "UPDATE OR IGNORE orphan SET segment = ?1 WHERE segment = ?2",
+                params![segment.id, id],
+            )?;
             transaction.execute("DELETE FROM orphan WHERE segment = ?1", [id])?;
             transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
         }
@@ -261,7 +271,15 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
              WHERE EXISTS (SELECT 1 FROM unparsed WHERE source = ?1 AND shape = ?2)
                 OR (SELECT count(*) FROM unparsed WHERE source = ?1) < ?7
              ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            params![source, shape.shape, shape.count as i64, shape.sample, shape.why, shape.path, SHAPES_MAX],
+            params![
+                source,
+                shape.shape,
+                shape.count as i64,
+                shape.sample,
+                shape.why,
+                shape.path,
+                SHAPES_MAX
+            ],
         )?;
     }
     Ok(())
@@ -277,7 +295,10 @@ fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) ->
         put.execute(params![source, id.as_bytes(), record.last_ms, state])?;
     }
     for name in &changes.derived {
-        transaction.execute("INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)", params![source, name])?;
+        transaction.execute(
+            "INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)",
+            params![source, name],
+        )?;
     }
     let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
     for id in &changes.deletes {

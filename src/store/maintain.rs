@@ -65,9 +65,15 @@ impl Store {
 
     fn expire(&self, retain_days: u32) -> Result<u64, Error> {
         let segments = self.segments(i64::MIN, i64::MAX)?;
-        let Some(newest) = segments.iter().map(|segment| segment.day).max() else { return Ok(0) };
+        let Some(newest) = segments.iter().map(|segment| segment.day).max() else {
+            return Ok(0);
+        };
         let limit = newest - i64::from(retain_days);
-        let old: Vec<i64> = segments.iter().filter(|segment| segment.day < limit).map(|segment| segment.id).collect();
+        let old: Vec<i64> = segments
+            .iter()
+            .filter(|segment| segment.day < limit)
+            .map(|segment| segment.id)
+            .collect();
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
         for id in &old {
@@ -99,7 +105,10 @@ impl Store {
             }
         }
         for path in self.strays()? {
-            found.faults.push(format!("{}: no segment of the catalogue; the next writer removes it", path.display()));
+            found.faults.push(format!(
+                "{}: no segment of the catalogue; the next writer removes it",
+                path.display()
+            ));
         }
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT path, lines, events + ignored + unparsed FROM log")?;
@@ -108,7 +117,9 @@ impl Store {
             let (path, lines, sum): (Vec<u8>, i64, i64) = log?;
             if lines != sum {
                 let path = crate::normalise::redact::text(&path);
-                found.faults.push(format!("{path}: {lines} lines, but events + ignored + unparsed = {sum}"));
+                found.faults.push(format!(
+                    "{path}: {lines} lines, but events + ignored + unparsed = {sum}"
+                ));
             }
         }
         Ok(found)
@@ -133,7 +144,9 @@ fn runs(group: &[Segment]) -> Vec<&[Segment]> {
 fn verify_file(path: &std::path::Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
-        return Err("its content is not what was committed (hash differs); restore it, or backfill its day anew".into());
+        return Err(
+            "its content is not what was committed (hash differs); restore it, or backfill its day anew".into(),
+        );
     }
     let found = columnar::verify(path).map_err(|error| error.to_string())?;
     match rows {

@@ -85,7 +85,11 @@ impl Store {
         if !file.exists() {
             return Err(Error::Missing(path.to_owned()));
         }
-        Ok(Store { path: path.to_owned(), connection: Mutex::new(catalogue::open(&file)?), _lock: None })
+        Ok(Store {
+            path: path.to_owned(),
+            connection: Mutex::new(catalogue::open(&file)?),
+            _lock: None,
+        })
     }
 
     /// Opens a store for writing; makes it when it is not there. Removes what a crash left behind.
@@ -97,7 +101,11 @@ impl Store {
         fs::create_dir_all(path.join("segments")).map_err(io(path))?;
         let lock = lock(path)?;
         let connection = catalogue::open(&path.join("catalogue.sqlite"))?;
-        let store = Store { path: path.to_owned(), connection: Mutex::new(connection), _lock: Some(lock) };
+        let store = Store {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+            _lock: Some(lock),
+        };
         store.remove_strays()?;
         Ok(store)
     }
@@ -135,7 +143,10 @@ impl Store {
             .iter()
             .flat_map(|segment| [self.events_path(segment.id), self.rates_path(segment.id)])
             .collect();
-        let io = |source| Error::Io { path: folder.clone(), source };
+        let io = |source| Error::Io {
+            path: folder.clone(),
+            source,
+        };
         let mut strays = Vec::new();
         for entry in fs::read_dir(&folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
@@ -165,20 +176,34 @@ impl Store {
         write().map_err(|source| {
             // Make room again: a full disk is the likeliest cause.
             let _ = fs::remove_file(&temporary);
-            Error::Io { path: path.to_owned(), source }
+            Error::Io {
+                path: path.to_owned(),
+                source,
+            }
         })
     }
 
     fn sync_folder(&self) -> Result<(), Error> {
         let path = self.path.join("segments");
-        File::open(&path).and_then(|folder| folder.sync_all()).map_err(|source| Error::Io { path, source })
+        File::open(&path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| Error::Io { path, source })
     }
 }
 
 fn lock(store: &Path) -> Result<File, Error> {
     let path = store.join("lock");
-    let io = |source| Error::Io { path: path.clone(), source };
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+    let io = |source| Error::Io {
+        path: path.clone(),
+        source,
+    };
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0).map_err(io)?;
@@ -190,7 +215,10 @@ fn lock(store: &Path) -> Result<File, Error> {
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
             let pid = if pid.is_empty() { "unknown".to_owned() } else { pid };
-            Err(Error::Locked { path: store.to_owned(), pid })
+            Err(Error::Locked {
+                path: store.to_owned(),
+                pid,
+            })
         }
         Err(TryLockError::Error(source)) => Err(io(source)),
     }

@@ -66,8 +66,9 @@ impl Store {
             let record = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
             messages.extend(QueueId::new(&id).map(|id| (id, record)));
         }
-        let all: i64 =
-            connection.query_row("SELECT count(*) FROM open_message WHERE source = ?1", [source], |r| r.get(0))?;
+        let all: i64 = connection.query_row("SELECT count(*) FROM open_message WHERE source = ?1", [source], |r| {
+            r.get(0)
+        })?;
         Ok((messages, all as u64))
     }
 
@@ -75,13 +76,18 @@ impl Store {
     pub fn derived_services(&self, source: i64) -> Result<Vec<String>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT name FROM derived_service WHERE source = ?1")?;
-        let names = statement.query_map([source], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let names = statement
+            .query_map([source], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         Ok(names)
     }
 
     /// Brings back messages of a source that are no longer in memory.
     pub fn recaller(&self, source: i64) -> Result<Recaller, Error> {
-        Ok(Recaller { connection: catalogue::open(&self.path().join("catalogue.sqlite"))?, source })
+        Ok(Recaller {
+            connection: catalogue::open(&self.path().join("catalogue.sqlite"))?,
+            source,
+        })
     }
 }
 
@@ -161,7 +167,11 @@ impl Store {
              ORDER BY minute, host, kind",
         )?;
         let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
-        let until = if until_ms == i64::MAX { i64::MAX } else { minute(until_ms.saturating_add(MINUTE_MS - 1)) };
+        let until = if until_ms == i64::MAX {
+            i64::MAX
+        } else {
+            minute(until_ms.saturating_add(MINUTE_MS - 1))
+        };
         let rows = statement.query_map(params![minute(since_ms), until], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
             Ok(SourceMinute {
@@ -186,8 +196,11 @@ impl Store {
         let mut all = Vec::new();
         for source in self.sources()? {
             let mut covered: Vec<(i64, i64)> = Vec::new();
-            let mut spans: Vec<(i64, i64, bool)> =
-                source.logs.iter().filter_map(|log| log.span_ms.map(|(a, b)| (a, b, log.follows))).collect();
+            let mut spans: Vec<(i64, i64, bool)> = source
+                .logs
+                .iter()
+                .filter_map(|log| log.span_ms.map(|(a, b)| (a, b, log.follows)))
+                .collect();
             spans.sort_unstable();
             for (from, to, follows) in spans {
                 match covered.last_mut() {
@@ -196,7 +209,11 @@ impl Store {
                 }
             }
             let host = source.host;
-            all.extend(covered.into_iter().map(|(from_ms, to_ms)| Covered { host: host.clone(), from_ms, to_ms }));
+            all.extend(covered.into_iter().map(|(from_ms, to_ms)| Covered {
+                host: host.clone(),
+                from_ms,
+                to_ms,
+            }));
         }
         Ok(all)
     }
@@ -214,7 +231,13 @@ impl Store {
         };
         ids.into_iter()
             .map(|(id, host, kind, open)| {
-                Ok(SourceState { id, host, kind, logs: self.logs(id)?, open_messages: open as u64 })
+                Ok(SourceState {
+                    id,
+                    host,
+                    kind,
+                    logs: self.logs(id)?,
+                    open_messages: open as u64,
+                })
             })
             .collect()
     }

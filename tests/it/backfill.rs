@@ -1,6 +1,7 @@
 //! Reading archives: once, whatever they are packed in and however often they are named.
 
-use crate::util::{Place, assert_same_answers, assert_same_rows, cut, lines, packed, simulated};
+use crate::logs::{cut, lines, packed, simulated};
+use crate::util::{Place, assert_same_answers, assert_same_rows};
 use std::fs;
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -21,7 +22,11 @@ fn undisturbed() -> Place {
 
 /// The first `piece` of `pieces` parts of the log, in whole lines.
 fn cut_at(piece: usize, pieces: usize) -> &'static [u8] {
-    if piece == pieces { &LOG } else { cut(&LOG, piece as f64 / pieces as f64).0 }
+    if piece == pieces {
+        &LOG
+    } else {
+        cut(&LOG, piece as f64 / pieces as f64).0
+    }
 }
 
 #[test]
@@ -116,7 +121,9 @@ fn batches_never_cross_midnight_utc() {
         let mut log = String::new();
         for minute in 0..60 {
             let stamp = format!("{date} {:02}:{minute:02}:30", if id == 'A' { 23 } else { 0 });
-            log += &format!("{stamp} 1fQdL{id}-0001{minute:02}-Cd <= gerrit@wikimedia.org H=cobalt.wikimedia.org [192.0.2.1] P=esmtp S=700\n");
+            log += &format!(
+                "{stamp} 1fQdL{id}-0001{minute:02}-Cd <= gerrit@wikimedia.org H=cobalt.wikimedia.org [192.0.2.1] P=esmtp S=700\n"
+            );
         }
         log
     };
@@ -156,7 +163,10 @@ fn compaction_keeps_exactly_the_same_rows() {
 fn verify_finds_what_is_damaged_missing_or_strange() {
     let place = undisturbed();
     let segments = place.store().segments(i64::MIN, i64::MAX).unwrap();
-    let paths = [place.store().events_path(segments[0].id), place.store().rates_path(segments[1].id)];
+    let paths = [
+        place.store().events_path(segments[0].id),
+        place.store().rates_path(segments[1].id),
+    ];
     for path in &paths {
         let good = fs::read(path).unwrap();
         let mut bad = good.clone();
@@ -164,10 +174,18 @@ fn verify_finds_what_is_damaged_missing_or_strange() {
         bad[middle] ^= 1;
         fs::write(path, &bad).unwrap();
         let run = place.run(&["store", "verify"]).ends(1);
-        assert!(run.out.contains("hash differs") && run.out.contains("1 faults"), "{}", run.out);
+        assert!(
+            run.out.contains("hash differs") && run.out.contains("1 faults"),
+            "{}",
+            run.out
+        );
         fs::remove_file(path).unwrap();
         let run = place.run(&["store", "verify"]).ends(1);
-        assert!(run.out.contains(path.file_name().unwrap().to_str().unwrap()), "{}", run.out);
+        assert!(
+            run.out.contains(path.file_name().unwrap().to_str().unwrap()),
+            "{}",
+            run.out
+        );
         fs::write(path, good).unwrap();
         place.verify();
     }
@@ -189,7 +207,10 @@ fn a_second_writer_is_told_who_writes() {
     fs::write(place.path("store/lock"), "4711").unwrap();
     lock.try_lock().expect("nobody else");
     let log = place.write("mainlog", &*LOG);
-    place.backfill(&[&log]).ends(2).says(&["4711", "another mailpulse", "wait until it is done"]);
+    place
+        .backfill(&[&log])
+        .ends(2)
+        .says(&["4711", "another mailpulse", "wait until it is done"]);
     drop(lock);
     place.backfill(&[&log]).ends(0);
 }
@@ -198,12 +219,21 @@ fn a_second_writer_is_told_who_writes() {
 fn a_running_backfill_keeps_a_second_one_out() {
     let place = Place::new();
     let log = place.write("mainlog", simulated(12_000_000, 3));
-    let mut first =
-        place.command().args(["backfill", "--host", "mx1001"]).arg(&log).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = place
+        .command()
+        .args(["backfill", "--host", "mx1001"])
+        .arg(&log)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let lock = place.path("store/lock");
     let pid = first.id().to_string();
     while fs::read_to_string(&lock).unwrap_or_default() != pid {
-        assert!(first.try_wait().unwrap().is_none(), "the first writer ended before it wrote");
+        assert!(
+            first.try_wait().unwrap().is_none(),
+            "the first writer ended before it wrote"
+        );
         std::thread::yield_now();
     }
     let second = place.backfill(&[&log]);

@@ -1,10 +1,11 @@
 //! What is thrown at it in practice: the message names the file and the cure, what was good is stored, and the exit
 //! code says that something was not.
 
-use crate::util::{KEEP, Place, lines, packed, simulated, text, tool};
+use crate::logs::{lines, packed, simulated, text};
+use crate::util::Place;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -14,9 +15,17 @@ static LOG: LazyLock<Vec<u8>> = LazyLock::new(|| simulated(300_000, 13));
 #[track_caller]
 fn beside_a_good_log(place: &Place, bad: &Path, words: &[&str]) -> crate::util::Run {
     let good = place.write("good/mainlog", &*LOG);
-    let run = place.backfill(&[bad, &good]).ends(2).says(words).says(&[bad.file_name().unwrap().to_str().unwrap()]);
+    let run = place
+        .backfill(&[bad, &good])
+        .ends(2)
+        .says(words)
+        .says(&[bad.file_name().unwrap().to_str().unwrap()]);
     let stored = "SELECT SUM(lines) AS n FROM sources";
-    assert!(place.number(stored) as u64 >= lines(&LOG), "the good log is stored: {}", run.out);
+    assert!(
+        place.number(stored) as u64 >= lines(&LOG),
+        "the good log is stored: {}",
+        run.out
+    );
     place.verify();
     run
 }
@@ -24,9 +33,15 @@ fn beside_a_good_log(place: &Place, bad: &Path, words: &[&str]) -> crate::util::
 #[test]
 fn binary_junk_is_named_and_left_alone() {
     let place = Place::new();
-    let junk: Vec<u8> = (0u32..200_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let junk: Vec<u8> = (0u32..200_000)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     let bad = place.write("bad/mainlog", junk);
-    let run = beside_a_good_log(&place, &bad, &["not a log of kind exim", "Leave it out", "Nothing of it was stored"]);
+    let run = beside_a_good_log(
+        &place,
+        &bad,
+        &["not a log of kind exim", "Leave it out", "Nothing of it was stored"],
+    );
     assert_eq!(run.totals().lines, lines(&LOG), "nothing of the junk counts");
 }
 
@@ -54,7 +69,10 @@ fn a_cut_off_archive_keeps_its_complete_lines_and_goes_on_later() {
         };
         // Most packers work in blocks: a cut late in the file leaves at least one of them.
         let bad = place.write(&format!("bad/mainlog.{ending}"), &whole[..whole.len() * 9 / 10]);
-        let run = place.backfill(&[&bad]).ends(2).says(&["cut off at byte", "run again later", text(&bad)]);
+        let run = place
+            .backfill(&[&bad])
+            .ends(2)
+            .says(&["cut off at byte", "run again later", text(&bad)]);
         let first = run.totals().lines;
         assert!(first < lines(&log), "{packer}: {first}");
         assert!(packer != "gzip" || first > 0, "{packer}: the lines before the cut");
@@ -84,9 +102,18 @@ fn a_folder_without_logs_says_what_would_be_taken() {
     let place = Place::new();
     place.write("pictures/holiday.png", "x");
     let folder = place.path("pictures");
-    place.backfill(&[&folder]).ends(2).says(&["pictures", "no logs in this folder", "mainlog"]);
-    place.backfill(&[&place.path("nowhere")]).ends(2).says(&["nowhere", "no such file"]);
-    place.backfill(&[&place.path("none*")]).ends(2).says(&["none*", "no file matches"]);
+    place
+        .backfill(&[&folder])
+        .ends(2)
+        .says(&["pictures", "no logs in this folder", "mainlog"]);
+    place
+        .backfill(&[&place.path("nowhere")])
+        .ends(2)
+        .says(&["nowhere", "no such file"]);
+    place
+        .backfill(&[&place.path("none*")])
+        .ends(2)
+        .says(&["none*", "no file matches"]);
     place.run(&["backfill"]).ends(2).says(&["name files, folders or globs"]);
 }
 
@@ -120,7 +147,10 @@ fn as_nobody(place: &Place, bad: &Path) {
         Ok(output) => {
             let err = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{err}");
-            assert!(err.contains(text(bad)) && err.contains("cannot be read") && err.contains("chmod g+r"), "{err}");
+            assert!(
+                err.contains(text(bad)) && err.contains("cannot be read") && err.contains("chmod g+r"),
+                "{err}"
+            );
         }
         Err(error) => eprintln!("SKIPPED an_unreadable_file_is_named_with_the_cure: root, and no setpriv: {error}"),
     }
@@ -138,8 +168,13 @@ fn a_postfix_log_is_recognised_as_one() {
 #[test]
 fn a_line_of_ten_megabytes_costs_itself_only() {
     let place = Place::new();
-    let (a, b) = crate::util::cut(&LOG, 0.5);
-    let long = [b"2018-06-06 18:00:00 1fQdLN-0001Ab-Cd ".as_slice(), &vec![b'x'; 10_000_000], b"\n"].concat();
+    let (a, b) = crate::logs::cut(&LOG, 0.5);
+    let long = [
+        b"2018-06-06 18:00:00 1fQdLN-0001Ab-Cd ".as_slice(),
+        &vec![b'x'; 10_000_000],
+        b"\n",
+    ]
+    .concat();
     let log = place.write("mainlog", [a, &long, b].concat());
     let run = place.backfill(&[&log]).ends(0);
     assert_eq!(run.totals().lines, lines(&LOG) + 1);
@@ -153,7 +188,7 @@ fn a_line_of_ten_megabytes_costs_itself_only() {
 #[test]
 fn a_block_of_nuls_is_skipped_and_counted() {
     let place = Place::new();
-    let (a, b) = crate::util::cut(&LOG, 0.5);
+    let (a, b) = crate::logs::cut(&LOG, 0.5);
     let log = place.write("mainlog", [a, &[0; 100_000], b].concat());
     let run = place.backfill(&[&log]).ends(0);
     let totals = run.totals();
@@ -168,109 +203,29 @@ fn bytes_that_are_no_utf8_are_counted_and_told() {
     let log = place.write("mainlog", [line, &LOG, line].concat());
     let run = place.backfill(&[&log]).ends(0);
     assert_eq!(run.totals().lines, lines(&LOG) + 2);
-    assert!(!run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'), "no escape reaches the terminal");
+    assert!(
+        !run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'),
+        "no escape reaches the terminal"
+    );
 }
 
 #[test]
 fn a_wrong_time_zone_is_told_by_the_message_ids() {
     let place = Place::new();
     let log = place.write("mainlog", &*LOG);
-    let run = place.run(&["backfill", "--host", "mx1001", "--timezone", "Europe/Berlin", text(&log)]).ends(0);
+    let run = place
+        .run(&[
+            "backfill",
+            "--host",
+            "mx1001",
+            "--timezone",
+            "Europe/Berlin",
+            text(&log),
+        ])
+        .ends(0);
     let run = run.says(&["-2 h", "zone", "--timezone", "fresh store"]);
     assert!(run.totals().lines > 0);
     let right = Place::new();
     let log = right.write("mainlog", &*LOG);
     assert!(!right.backfill(&[&log]).ends(0).err.contains("zone"));
-}
-
-/// A folder on a file system of so many KiB, unmounted at the end.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    fn mount(path: PathBuf, kib: u32) -> Option<Tmpfs> {
-        fs::create_dir_all(&path).unwrap();
-        let size = format!("size={kib}k");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Tmpfs(path))
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-#[test]
-fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
-    let place = Place::new();
-    let log = place.write("mainlog", simulated(9_000_000, 23));
-    let Some(_disk) = Tmpfs::mount(place.path("store"), 900) else {
-        eprintln!("no tmpfs may be mounted here: a limit on the size of files instead");
-        return file_size_limit(&place, &log);
-    };
-    let run = place.backfill(&[&log]).ends(2);
-    assert!(run.err.contains("make room") || run.err.contains("full"), "{}", run.err);
-    tool("mount", &["-o", "remount,size=200m", text(&place.path("store"))]);
-    goes_on(&place, &log);
-}
-
-fn file_size_limit(place: &Place, log: &Path) {
-    let script = format!(
-        "ulimit -f 60; trap '' XFSZ; exec {} --config {} backfill --host mx1001 {}",
-        crate::util::PROGRAM,
-        text(&place.path("mailpulse.toml")),
-        text(log)
-    );
-    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8(output.stderr).unwrap());
-    goes_on(place, log);
-}
-
-fn goes_on(place: &Place, log: &Path) {
-    place.backfill(&[log]).ends(0);
-    assert_eq!(place.number("SELECT SUM(lines) AS n FROM sources") as u64, lines(&fs::read(log).unwrap()));
-    place.verify();
-    let calm = Place::new();
-    let copy = calm.write("mainlog", fs::read(log).unwrap());
-    calm.backfill(&[&copy]).ends(0);
-    crate::util::assert_same_rows(&calm.rows(), &place.rows());
-}
-
-#[test]
-fn a_mistake_in_the_configuration_has_file_line_and_cure() {
-    let place = Place::with(&format!("{KEEP}\n[[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\ntimezon = \"UTC\"\n[[servce]]\nname = \"x\"\n"));
-    let log = place.write("mainlog", &*LOG);
-    for args in [vec!["check"], vec!["backfill", text(&log)], vec!["query", "freshness"]] {
-        place.run(&args).ends(2).says(&[
-            "mailpulse.toml:10:1: unknown key `timezon`; did you mean `timezone`?",
-            "mailpulse.toml:11:",
-            "`servce`; did you mean `service`?",
-        ]);
-    }
-    assert!(!place.path("store").exists(), "nothing is written with a wrong configuration");
-}
-
-#[test]
-fn a_wrong_question_is_refused_with_the_reason() {
-    let place = Place::new();
-    let log = place.write("mainlog", &*LOG);
-    place.backfill(&[&log]).ends(0);
-    for (args, words) in [
-        (vec!["query", "rate_by_service", "--since", "yesterday-ish"], vec!["`yesterday-ish` is no time", "2018-06-06"]),
-        (vec!["query", "rate_by_servise"], vec!["no query `rate_by_servise`", "rate_by_service"]),
-        (vec!["query", "--sql", "SELECT * FROM read_parquet('/etc/passwd')"], vec!["refused", "files"]),
-        (vec!["query", "--sql", "SELECT * FROM '/etc/passwd'"], vec!["no table", "events"]),
-        (vec!["query", "--sql", "DROP TABLE events"], vec!["only SELECT"]),
-        (vec!["query", "--sql", "SELECT nonsense FROM events"], vec!["nonsense"]),
-        (vec!["query", "top_services", "--param", "limit=many"], vec!["limit", "no whole number"]),
-        (vec!["query", "top_services", "--param", "lmit=3"], vec!["no parameter `lmit`", "limit"]),
-        (vec!["graph", "--out", "x.pdf"], vec![".svg or .png"]),
-        (vec!["graph", "--kind", "acepted"], vec!["no such kind", "accepted"]),
-        (vec!["graph", "--since", "2018-06-07", "--until", "2018-06-06"], vec!["is not before"]),
-    ] {
-        place.run(&args).ends(2).says(&words);
-    }
-    let elsewhere = Place::new();
-    elsewhere.run(&["query", "freshness"]).ends(2).says(&["no store here", "mailpulse backfill"]);
 }

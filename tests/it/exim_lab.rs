@@ -1,39 +1,11 @@
 //! A real Exim, what was really sent through it, and what the store says of it (tests/lab/README.md).
 
-use crate::util::{Place, root, text, tool};
+use crate::lab::{lab, truth};
+use crate::logs::{lines, text, tool};
+use crate::util::Place;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-use tempfile::TempDir;
-
-/// The folder of one run of the laboratory with a selector.
-pub fn lab(selector: &str) -> PathBuf {
-    static LAB: OnceLock<TempDir> = OnceLock::new();
-    let dir = LAB.get_or_init(|| run_lab(&["--selector", "default,all,wikimedia"]));
-    dir.path().join(selector)
-}
-
-fn relay_lab() -> &'static Path {
-    static LAB: OnceLock<TempDir> = OnceLock::new();
-    LAB.get_or_init(|| run_lab(&["--relay"])).path()
-}
-
-fn run_lab(args: &[&str]) -> TempDir {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut command = Command::new("python3");
-    command.arg(root().join("tests/lab/exim_lab.py")).args(args).arg("--out").arg(dir.path());
-    let output = command.output().expect("python3 starts");
-    let err = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(output.status.success(), "the laboratory: {} (77: it needs root and exim4-daemon-heavy)\n{err}", output.status);
-    dir
-}
-
-fn truth(dir: &Path) -> Value {
-    serde_json::from_slice(&fs::read(dir.join("truth.json")).expect("truth.json")).expect("JSON")
-}
 
 /// Counts by sender and what is counted; what is zero is left out.
 type Counts = BTreeMap<(String, String), i64>;
@@ -43,7 +15,11 @@ fn expected(truth: &Value) -> Counts {
     let mut counts = Counts::new();
     for (sender, said) in truth["senders"].as_object().expect("senders") {
         let n = |key: &str| said[key].as_i64().unwrap_or_else(|| panic!("{key} in {said}"));
-        let sender = if matches!(sender.as_str(), "<>" | "-") { "" } else { sender };
+        let sender = if matches!(sender.as_str(), "<>" | "-") {
+            ""
+        } else {
+            sender
+        };
         let mut add = |what: &str, count| *counts.entry((sender.to_owned(), what.to_owned())).or_default() += count;
         add("accepted", n("messages") - n("fakereject"));
         add("delivered remote", n("delivered") + n("cutthrough"));
@@ -96,10 +72,12 @@ fn found(place: &Place) -> Counts {
 #[track_caller]
 fn backfilled(selector: &str) -> Place {
     let place = Place::new();
-    let run = place.backfill_as("mx1001.example.org", &[&lab(selector).join("mainlog")]).ends(0);
+    let run = place
+        .backfill_as("mx1001.example.org", &[&lab(selector).join("mainlog")])
+        .ends(0);
     let log = fs::read(lab(selector).join("mainlog")).unwrap();
     let totals = run.totals();
-    assert_eq!(totals.lines, crate::util::lines(&log));
+    assert_eq!(totals.lines, lines(&log));
     assert_eq!(totals.unparsed, 0, "{}", run.out);
     assert_eq!(totals.events as i64, place.events());
     place
@@ -117,12 +95,20 @@ fn counts_as_sent(selector: &str) {
     let messages = "SELECT SUM(messages) AS n FROM events WHERE kind = 'accepted'";
     assert_eq!(place.number(messages), total("messages") - total("fakereject"));
     // One address ran out of its retry time; the others were refused.
-    assert_eq!(place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'expired'"), 1);
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'expired'"),
+        1
+    );
     // Recipients of deferrals: each address once, however often it was tried.
     let retried = place.number("SELECT SUM(recipients) AS n FROM events WHERE kind = 'deferred'");
-    let addresses = "SELECT COUNT(*) AS n FROM (SELECT DISTINCT queue_id, recipient FROM events WHERE kind = 'deferred') t";
+    let addresses =
+        "SELECT COUNT(*) AS n FROM (SELECT DISTINCT queue_id, recipient FROM events WHERE kind = 'deferred') t";
     assert_eq!(retried, place.number(addresses));
-    assert_eq!(place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'discarded' AND recipients = 0"), 1, "-Mrm");
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'discarded' AND recipients = 0"),
+        1,
+        "-Mrm"
+    );
     place.verify();
 }
 
@@ -147,9 +133,15 @@ fn frozen_messages_are_counted_once_and_each_freeze_is_an_event() {
     let log = fs::read_to_string(lab("default").join("mainlog")).unwrap();
     let still = log.lines().filter(|line| line.ends_with("Message is frozen")).count() as i64;
     let frozen = truth(&lab("default"))["totals"]["frozen"].as_i64().unwrap();
-    assert_eq!(place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'frozen'"), frozen + still);
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'frozen'"),
+        frozen + still
+    );
     // Three bounces could not be delivered.
-    assert_eq!(place.number("SELECT SUM(messages) AS n FROM events WHERE kind = 'frozen'"), 3);
+    assert_eq!(
+        place.number("SELECT SUM(messages) AS n FROM events WHERE kind = 'frozen'"),
+        3
+    );
 }
 
 #[test]
@@ -160,9 +152,14 @@ fn accepted_recipients_are_known_where_the_log_names_them() {
         let n = |key: &str| said[key].as_i64().unwrap();
         // Not named by the log: the recipients that an ACL discarded. A fakereject is no acceptance; it has one each.
         let expected = n("recipients") - n("discarded") - n("fakereject");
-        let name = if matches!(sender.as_str(), "<>" | "-") { "" } else { sender };
+        let name = if matches!(sender.as_str(), "<>" | "-") {
+            ""
+        } else {
+            sender
+        };
         if n("messages") > 0 {
-            let accepted = format!("SELECT SUM(recipients) AS n FROM events WHERE kind = 'accepted' AND sender = '{name}'");
+            let accepted =
+                format!("SELECT SUM(recipients) AS n FROM events WHERE kind = 'accepted' AND sender = '{name}'");
             assert_eq!(place.number(&accepted), expected, "{sender}");
         }
     }
@@ -183,7 +180,9 @@ fn every_queue_id_and_client_is_that_of_the_message() {
         .collect();
     let mut compared = 0;
     for message in truth["messages"].as_array().unwrap() {
-        let Some(id) = message["queue_id"].as_str() else { continue };
+        let Some(id) = message["queue_id"].as_str() else {
+            continue;
+        };
         let sender = message["sender"].as_str().unwrap().replace("<>", "");
         let (found, client_ip) = accepted.get(id).unwrap_or_else(|| panic!("no message {id}"));
         assert_eq!(*found, sender, "{message}");
@@ -201,13 +200,26 @@ fn every_queue_id_and_client_is_that_of_the_message() {
 fn totals_equal_those_of_eximstats() {
     let log = lab("default").join("mainlog");
     let place = backfilled("default");
-    let report = String::from_utf8(tool("/usr/sbin/eximstats", &["-nr", "-nt", "-ne", "-h0", "-q0", "-t0", text(&log)])).unwrap();
+    let report = String::from_utf8(tool(
+        "/usr/sbin/eximstats",
+        &["-nr", "-nt", "-ne", "-h0", "-q0", "-t0", text(&log)],
+    ))
+    .unwrap();
     let row = |name: &str| -> Vec<i64> {
-        let line = report.lines().find(|line| line.trim_start().starts_with(name)).expect(name);
-        line.split_whitespace().skip(2).filter_map(|word| word.parse().ok()).collect()
+        let line = report
+            .lines()
+            .find(|line| line.trim_start().starts_with(name))
+            .expect(name);
+        line.split_whitespace()
+            .skip(2)
+            .filter_map(|word| word.parse().ok())
+            .collect()
     };
     // Messages received; a fakereject's `(=` is none to either.
-    assert_eq!(row("Received")[0], place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'accepted'"));
+    assert_eq!(
+        row("Received")[0],
+        place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'accepted'")
+    );
     // Addresses delivered, everywhere but to :blackhole:. It does not know `>>` of cut-through, and calls what an ACL
     // throws away a delivery.
     let delivered = place.number("SELECT COUNT(*) AS n FROM events WHERE kind = 'delivered'");
@@ -216,47 +228,4 @@ fn totals_equal_those_of_eximstats() {
     let by_acl = text.lines().filter(|line| line.contains("=> blackhole (")).count() as i64;
     let blackholed = text.lines().filter(|line| line.contains("=> :blackhole:")).count() as i64;
     assert_eq!(row("Delivered")[1], delivered - cut + by_acl + blackholed, "{report}");
-}
-
-#[test]
-fn a_mail_that_passes_two_hosts_counts_once() {
-    let truth = truth(relay_lab());
-    let place = Place::new();
-    let sender = relay_lab().join("sender/mainlog");
-    // On loopback no name can be verified, so the relay prints `H=(phab1001.example.org)`: only what the client says of
-    // itself, which proves nothing. Where DNS works there are no parentheses.
-    let log = fs::read_to_string(relay_lab().join("relay/mainlog")).unwrap();
-    let relay = place.write("relay/mainlog", log.replace("H=(phab1001.example.org)", "H=phab1001.example.org"));
-    place.write(
-        "mailpulse.toml",
-        format!(
-            "{}\n[[source]]\nkind = \"exim\"\npaths = [\"{}\"]\nhost = \"phab1001.example.org\"\n\
-             [[source]]\nkind = \"exim\"\npaths = [\"{}\"]\nhost = \"mx1001.example.org\"\n",
-            crate::util::KEEP,
-            sender.display(),
-            relay.display()
-        ),
-    );
-    let run = place.run(&["backfill"]).ends(0);
-    assert_eq!(run.totals().unparsed, 0);
-    let accepted = |more: &str| place.number(&format!("SELECT SUM(messages) AS n FROM events WHERE kind = 'accepted'{more}"));
-    let by_host = &truth["lab"]["messages_by_host"];
-    assert_eq!(accepted(" AND host = 'phab1001.example.org'"), by_host["sender"].as_i64().unwrap());
-    assert_eq!(accepted(" AND host = 'mx1001.example.org'"), by_host["relay"].as_i64().unwrap());
-    // As one mail system: every message once, where it entered.
-    assert_eq!(accepted(" AND first_hop"), truth["totals"]["messages"].as_i64().unwrap());
-    let remote = "SELECT COUNT(*) AS n FROM events WHERE kind = 'delivered' AND destination = 'remote' AND host = 'mx1001.example.org'";
-    assert_eq!(place.number(remote), truth["totals"]["delivered"].as_i64().unwrap());
-    for (sender, said) in truth["senders"].as_object().unwrap() {
-        let sender = sender.replace("<>", "");
-        let first = format!(" AND first_hop AND sender = '{sender}'");
-        assert_eq!(accepted(&first), said["messages"].as_i64().unwrap(), "{sender}");
-        let deferred = format!("SELECT COUNT(*) AS n FROM events WHERE kind = 'deferred' AND sender = '{sender}'");
-        let said_deferred = said["deferred_attempts"].as_i64().unwrap() + said["retry_not_reached"].as_i64().unwrap();
-        assert_eq!(place.number(&deferred), said_deferred, "{sender}");
-    }
-    // Both hops of one mail have one key.
-    let keys = "SELECT COUNT(*) AS n FROM (SELECT message_key FROM events WHERE kind = 'accepted' GROUP BY message_key HAVING COUNT(*) = 2) t";
-    let ids = truth["messages"].as_array().unwrap().iter().filter(|message| message["relay_id"].is_string()).count();
-    assert!(place.number(keys) >= ids as i64, "{ids} mails have IDs of both hosts");
 }

@@ -1,6 +1,6 @@
 //! One flow, one way: a module uses only what stands to its left (ARCHITECTURE.md). Reads the sources as text.
 
-use crate::util::root;
+use crate::logs::root;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,26 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("graph", &["query"]),
     ("simulate", &[]),
     ("config", &["normalise"]),
-    ("cli", &["source", "normalise", "store", "ingest", "query", "graph", "simulate", "config"]),
+    (
+        "cli",
+        &[
+            "source",
+            "normalise",
+            "store",
+            "ingest",
+            "query",
+            "graph",
+            "simulate",
+            "config",
+        ],
+    ),
 ];
 
 /// Finer than modules: of a module, only these parts may be used.
-const ONLY: [(&str, &str, &[&str]); 2] = [("graph", "query", &["series"]), ("config", "normalise", &["rules", "redact"])];
+const ONLY: [(&str, &str, &[&str]); 2] = [
+    ("graph", "query", &["series"]),
+    ("config", "normalise", &["rules", "redact"]),
+];
 
 /// Words that only one room may name.
 const OWNED: [(&str, &str); 3] = [
@@ -28,8 +43,16 @@ const OWNED: [(&str, &str); 3] = [
 ];
 
 /// What the parsers do without: files, clocks, async.
-const NOT_IN_PARSERS: [&str; 8] =
-    ["std::fs", "std::time", "std::io", "std::thread", "std::process", "std::env", "tokio", "jiff"];
+const NOT_IN_PARSERS: [&str; 8] = [
+    "std::fs",
+    "std::time",
+    "std::io",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "tokio",
+    "jiff",
+];
 
 #[test]
 fn no_import_points_to_the_left() {
@@ -46,7 +69,11 @@ fn only_the_columnar_room_names_polars() {
 #[test]
 fn parsers_touch_no_file_no_clock_and_no_task() {
     let found = all("parsers/src", |_, code| {
-        NOT_IN_PARSERS.iter().filter(|word| has_word(code, word)).map(|word| format!("names {word}")).collect()
+        NOT_IN_PARSERS
+            .iter()
+            .filter(|word| has_word(code, word))
+            .map(|word| format!("names {word}"))
+            .collect()
     });
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -54,11 +81,16 @@ fn parsers_touch_no_file_no_clock_and_no_task() {
 #[test]
 fn every_module_has_its_place_in_the_flow() {
     let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let declared: Vec<&str> =
-        lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')).collect();
+    let declared: Vec<&str> = lib
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
     assert!(declared.len() >= 8, "{declared:?}");
     for module in declared {
-        assert!(MAY_USE.iter().any(|(name, _)| *name == module), "{module} has no place in the flow");
+        assert!(
+            MAY_USE.iter().any(|(name, _)| *name == module),
+            "{module} has no place in the flow"
+        );
     }
 }
 
@@ -67,11 +99,17 @@ fn a_planted_arrow_is_found() {
     let planted = |file: &str, code: &str| arrows(Path::new(file), &without_comments(code));
     for (file, code) in [
         ("src/store/state.rs", "use crate::query::series::Series;"),
-        ("src/source/mod.rs", "fn f() { let x = crate::normalise::event::Kind::ALL; }"),
+        (
+            "src/source/mod.rs",
+            "fn f() { let x = crate::normalise::event::Kind::ALL; }",
+        ),
         ("src/graph/svg.rs", "use crate::store::Store;"),
         ("src/graph/svg.rs", "use crate::query::rates;"),
         ("src/config/mod.rs", "use crate::{normalise::join::QueueId};"),
-        ("src/normalise/rules/mod.rs", "use crate::{\n    source::Limits,\n    cli::{self, Args},\n};"),
+        (
+            "src/normalise/rules/mod.rs",
+            "use crate::{\n    source::Limits,\n    cli::{self, Args},\n};",
+        ),
         ("src/simulate/mod.rs", "use super::source;"),
         ("src/simulate/text.rs", "use super::super::source;"),
         ("src/query/mod.rs", "pub(in crate::cli) fn x() {}"),
@@ -79,17 +117,32 @@ fn a_planted_arrow_is_found() {
         assert_eq!(planted(file, code).len(), 1, "{file}: {code}");
     }
     for (file, code) in [
-        ("src/store/state.rs", "use crate::normalise::join::QueueId; // not crate::query"),
+        (
+            "src/store/state.rs",
+            "use crate::normalise::join::QueueId; // not crate::query",
+        ),
         ("src/cli/mod.rs", "use crate::{config::Config, graph, store::Store};"),
-        ("src/graph/svg.rs", "use crate::query::series::{Series, SeriesSet};\nuse super::Style;"),
+        (
+            "src/graph/svg.rs",
+            "use crate::query::series::{Series, SeriesSet};\nuse super::Style;",
+        ),
         ("src/query/named.rs", "super::super::guard::check(x)"),
         ("src/main.rs", "use mailpulse::cli::run;"),
     ] {
         assert_eq!(planted(file, code), Vec::<String>::new(), "{file}: {code}");
     }
-    assert_eq!(foreign_words(Path::new("src/query/mod.rs"), "use polars::prelude::col;").len(), 1);
-    assert_eq!(foreign_words(Path::new("src/query/mod.rs"), "let polarstern = 1;").len(), 0);
-    assert_eq!(foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(), 0);
+    assert_eq!(
+        foreign_words(Path::new("src/query/mod.rs"), "use polars::prelude::col;").len(),
+        1
+    );
+    assert_eq!(
+        foreign_words(Path::new("src/query/mod.rs"), "let polarstern = 1;").len(),
+        0
+    );
+    assert_eq!(
+        foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(),
+        0
+    );
 }
 
 /// Runs a check over all sources below a folder; its findings with their files.
@@ -100,7 +153,10 @@ fn all(folder: &str, check: impl Fn(&Path, &str) -> Vec<String>) -> Vec<String> 
     let finding = |path: &PathBuf| {
         let code = without_comments(&fs::read_to_string(path).unwrap());
         let name = path.strip_prefix(root()).unwrap().to_owned();
-        check(&name, &code).into_iter().map(|what| format!("{}: {what}", name.display())).collect::<Vec<_>>()
+        check(&name, &code)
+            .into_iter()
+            .map(|what| format!("{}: {what}", name.display()))
+            .collect::<Vec<_>>()
     };
     files.iter().flat_map(finding).collect()
 }
@@ -123,20 +179,30 @@ fn without_comments(text: &str) -> String {
 
 /// The modules that a file names against the flow.
 fn arrows(file: &Path, code: &str) -> Vec<String> {
-    let parts: Vec<&str> = file.components().skip(1).filter_map(|part| part.as_os_str().to_str()).collect();
+    let parts: Vec<&str> = file
+        .components()
+        .skip(1)
+        .filter_map(|part| part.as_os_str().to_str())
+        .collect();
     let own = parts[0].trim_end_matches(".rs");
-    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == own) else { return Vec::new() };
+    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == own) else {
+        return Vec::new();
+    };
     let is_root_of_folder = matches!(parts.last(), Some(&"mod.rs"));
     let depth = parts.len() - usize::from(is_root_of_folder);
     let to_root = "super::".repeat(depth);
-    let named = paths_after(code, "crate::").into_iter().chain(paths_after(code, &to_root));
+    let named = paths_after(code, "crate::")
+        .into_iter()
+        .chain(paths_after(code, &to_root));
     named
         .filter(|path| {
             let (module, rest) = path.split_once("::").unwrap_or((path, ""));
             let known = MAY_USE.iter().any(|(name, _)| *name == module);
             let only = ONLY.iter().find(|(user, used, _)| *user == own && *used == module);
             let part = rest.split("::").next().unwrap_or_default();
-            known && module != own && (!allowed.contains(&module) || only.is_some_and(|(_, _, only)| !only.contains(&part)))
+            known
+                && module != own
+                && (!allowed.contains(&module) || only.is_some_and(|(_, _, only)| !only.contains(&part)))
         })
         .map(|path| format!("{own} must not use {path}"))
         .collect()
@@ -161,7 +227,9 @@ fn paths_after(code: &str, prefix: &str) -> Vec<String> {
 }
 
 fn path_of(text: &str) -> String {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .unwrap_or(text.len());
     text[..end].trim_end_matches(':').to_owned()
 }
 
@@ -179,13 +247,21 @@ fn members(group: &str) -> Vec<String> {
             _ => {}
         }
     }
-    found.iter().map(|path| path_of(path)).filter(|path| !path.is_empty()).collect()
+    found
+        .iter()
+        .map(|path| path_of(path))
+        .filter(|path| !path.is_empty())
+        .collect()
 }
 
 /// Words of others' rooms that a file names.
 fn foreign_words(file: &Path, code: &str) -> Vec<String> {
-    let owned = OWNED.iter().filter(|(word, room)| !file.starts_with(room) && has_word(code, word));
-    owned.map(|(word, room)| format!("only {room} may name {word}")).collect()
+    let owned = OWNED
+        .iter()
+        .filter(|(word, room)| !file.starts_with(room) && has_word(code, word));
+    owned
+        .map(|(word, room)| format!("only {room} may name {word}"))
+        .collect()
 }
 
 fn has_word(code: &str, word: &str) -> bool {

@@ -13,7 +13,12 @@ const HOUR_MS: i64 = 3_600_000;
 fn window() -> [String; 4] {
     let (_, truth) = &*OUTAGE;
     let time = |seconds: i64| mailpulse::query::time::rfc3339(seconds * 1000);
-    ["--since".to_owned(), time(truth.stopped - 86_400), "--until".to_owned(), time(truth.until)]
+    [
+        "--since".to_owned(),
+        time(truth.stopped - 86_400),
+        "--until".to_owned(),
+        time(truth.until),
+    ]
 }
 
 #[test]
@@ -21,9 +26,23 @@ fn every_grouping_is_drawn_as_svg_and_png() {
     let (place, _) = &*OUTAGE;
     let window = window();
     for by in ["service", "relay", "kind", "hostgroup"] {
-        for (ending, shape, theme) in [("svg", "multiples", "light"), ("png", "stacked", "dark"), ("png", "lines", "light")] {
+        for (ending, shape, theme) in [
+            ("svg", "multiples", "light"),
+            ("png", "stacked", "dark"),
+            ("png", "lines", "light"),
+        ] {
             let out = place.path(&format!("by-{by}-{shape}.{ending}"));
-            let mut args = vec!["graph", "--by", by, "--shape", shape, "--theme", theme, "--out", out.to_str().unwrap()];
+            let mut args = vec![
+                "graph",
+                "--by",
+                by,
+                "--shape",
+                shape,
+                "--theme",
+                theme,
+                "--out",
+                out.to_str().unwrap(),
+            ];
             args.extend(window.iter().map(String::as_str));
             place.run(&args).ends(0);
             let bytes = fs::read(&out).unwrap();
@@ -42,7 +61,10 @@ fn is_a_picture_of(by: &str, svg: &str) {
         "kind" => "deferred",
         _ => "phab",
     };
-    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg:.200}");
+    assert!(
+        svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"),
+        "{svg:.200}"
+    );
     assert!(svg.contains(name), "{by}: {name}");
     assert!(svg.matches("<path").count() > 1, "curves");
     let tree = resvg::usvg::Tree::from_str(svg, &resvg::usvg::Options::default()).expect("valid SVG");
@@ -71,7 +93,10 @@ fn the_terminal_gets_a_graph_too() {
 
 fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
     let question = RateQuestion {
-        window: Window { since_ms: from_ms, until_ms: to_ms },
+        window: Window {
+            since_ms: from_ms,
+            until_ms: to_ms,
+        },
         step_ms: HOUR_MS,
         by,
         kind: Some("accepted".to_owned()),
@@ -133,7 +158,13 @@ fn before_the_first_log_and_after_the_last_there_is_no_data() {
     let log = place.write("mainlog", day("2018-06-02", 'B', 0..0));
     place.backfill(&[&log]).ends(0);
     let set = hourly(&place, By::Service, 1_527_811_200_000, 1_527_811_200_000 + 3 * DAY_MS);
-    let known: Vec<usize> = set.series[0].points.iter().enumerate().filter(|(_, p)| p.is_some()).map(|(at, _)| at).collect();
+    let known: Vec<usize> = set.series[0]
+        .points
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.is_some())
+        .map(|(at, _)| at)
+        .collect();
     assert_eq!(known, (24..48).collect::<Vec<_>>());
 }
 
@@ -142,7 +173,12 @@ fn the_stopped_relay_is_silent_and_the_other_is_not() {
     let (place, truth) = &*OUTAGE;
     let from = truth.stopped * 1000 / HOUR_MS * HOUR_MS + HOUR_MS;
     let set = hourly(place, By::Relay, from, truth.restarted * 1000 / HOUR_MS * HOUR_MS);
-    let of = |name: &str| set.series.iter().find(|series| series.name == name).map(|series| series.volume());
+    let of = |name: &str| {
+        set.series
+            .iter()
+            .find(|series| series.name == name)
+            .map(|series| series.volume())
+    };
     assert!(of("mx1001").is_none_or(|volume| volume == 0.0), "{set:?}");
     assert!(of("mx2001").unwrap() > 0.0);
 }

@@ -3,8 +3,9 @@
 //! What may differ, and is left out of the comparison: `event_id` (offsets and lines differ), parts of a second in `ts`,
 //! and `queue_ms`, `delivery_ms` where the log does not print them and they are made of such times.
 
-use crate::exim_lab::lab;
-use crate::util::{Place, root, text, tool};
+use crate::lab::lab;
+use crate::logs::{root, text, tool};
+use crate::util::Place;
 use mailpulse::query::{self, Window};
 use mailpulse::store::columnar::{Table, Values};
 use std::path::PathBuf;
@@ -41,7 +42,10 @@ fn rows(ids: &str, form: &str) -> (Table, u64) {
     assert_eq!(totals.unparsed, 0, "{form}: {}", run.out);
     assert_eq!(place.events() as u64, totals.events, "{form}");
     let sql = format!("SELECT ts_ms - ts_ms % 1000 AS second, {COLUMNS} FROM events ORDER BY log_offset");
-    (query::sql(&place.store(), &sql, Window::ALL).expect("rows"), totals.lines)
+    (
+        query::sql(&place.store(), &sql, Window::ALL).expect("rows"),
+        totals.lines,
+    )
 }
 
 #[track_caller]
@@ -50,8 +54,18 @@ fn same(form: &str, left: &Table, right: &Table, but: &[&str]) {
     for (a, b) in left.columns.iter().zip(&right.columns) {
         if !but.contains(&a.name.as_str()) && a.values != b.values {
             let (a_text, b_text) = (format!("{:?}", a.values), format!("{:?}", b.values));
-            let at = a_text.bytes().zip(b_text.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(40);
-            panic!("{form}: {} differs:\n{:.200}\n{:.200}", a.name, &a_text[at..], &b_text[at..]);
+            let at = a_text
+                .bytes()
+                .zip(b_text.bytes())
+                .take_while(|(a, b)| a == b)
+                .count()
+                .saturating_sub(40);
+            panic!(
+                "{form}: {} differs:\n{:.200}\n{:.200}",
+                a.name,
+                &a_text[at..],
+                &b_text[at..]
+            );
         }
     }
 }
@@ -78,7 +92,10 @@ fn milliseconds_of_the_header_are_kept() {
     assert!(place.number("SELECT COUNT(*) AS n FROM events WHERE ts_ms % 1000 <> 0") > 100);
     let place = Place::new();
     place.backfill(&[&variants("old").join("plain.log")]).ends(0);
-    assert_eq!(place.number("SELECT COUNT(*) AS n FROM events WHERE ts_ms % 1000 <> 0"), 0);
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE ts_ms % 1000 <> 0"),
+        0
+    );
 }
 
 #[test]
@@ -88,7 +105,13 @@ fn long_message_ids_give_the_same_events_but_for_the_id() {
         let (new, _) = rows("new", form);
         // Message-IDs that Exim makes hold its own.
         same(form, &old, &new, &["queue_id", "message_key"]);
-        let ids = |table: &Table| match &table.columns.iter().find(|column| column.name == "queue_id").unwrap().values {
+        let ids = |table: &Table| match &table
+            .columns
+            .iter()
+            .find(|column| column.name == "queue_id")
+            .unwrap()
+            .values
+        {
             Values::Text(ids) => ids.iter().flatten().map(String::len).max().unwrap(),
             other => panic!("{other:?}"),
         };

@@ -2,13 +2,16 @@
 //!
 //! MAILPULSE_KILLS (default 15) says how often, MAILPULSE_KILL_MB (default 30) how much log.
 
-use crate::util::{Place, Totals, assert_same_answers, assert_same_rows, lines, simulated};
+use crate::logs::{lines, simulated};
+use crate::util::{Place, Totals, assert_same_answers, assert_same_rows};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn number_from(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number")))
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number"))
+    })
 }
 
 /// xorshift64: the moments are the same for the same seed, as far as the machine's speed is.
@@ -31,14 +34,24 @@ fn lines_committed(place: &Place) -> u64 {
     if !place.path("store/catalogue.sqlite").exists() {
         return 0;
     }
-    let run = place.run(&["query", "--sql", "SELECT SUM(lines) AS n FROM sources", "--format", "csv"]);
+    let run = place.run(&[
+        "query",
+        "--sql",
+        "SELECT SUM(lines) AS n FROM sources",
+        "--format",
+        "csv",
+    ]);
     run.out.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(0)
 }
 
 /// Kills a run after a while; true if it was still running.
 fn kill_after(place: &Place, logs: &[&Path], delay: Duration) -> bool {
     let mut command = place.command();
-    command.args(["backfill", "--host", "mx1001"]).args(logs).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["backfill", "--host", "mx1001"])
+        .args(logs)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut child = command.spawn().expect("the program starts");
     let begin = Instant::now();
     while begin.elapsed() < delay {
@@ -57,7 +70,7 @@ fn kill_after(place: &Place, logs: &[&Path], delay: Duration) -> bool {
 fn killed_at_any_moment_the_store_ends_with_the_same_rows() {
     let (kills, megabytes) = (number_from("MAILPULSE_KILLS", 15), number_from("MAILPULSE_KILL_MB", 30));
     let log = simulated(megabytes * 1_000_000, 5);
-    let (older, newer) = crate::util::cut(&log, 0.5);
+    let (older, newer) = crate::logs::cut(&log, 0.5);
     let calm = Place::with(CONFIG);
     let key = calm.write("key", [7; 32].map(|byte| format!("{byte:02x}")).concat() + "\n");
     let names = [calm.write("mainlog.1", older), calm.write("mainlog", newer)];
@@ -95,11 +108,18 @@ fn killed_at_any_moment_the_store_ends_with_the_same_rows() {
         steps.join(" "),
         rest.lines
     );
-    assert!(killed * 3 >= kills * 2, "the log is too small for {kills} kills: MAILPULSE_KILL_MB");
+    assert!(
+        killed * 3 >= kills * 2,
+        "the log is too small for {kills} kills: MAILPULSE_KILL_MB"
+    );
     assert!(committed_at_kill.is_sorted(), "committed lines never go back");
     let last = committed_at_kill.last().copied().unwrap_or(0);
     assert!(last > 0, "no run lived long enough to commit");
-    assert_eq!(last + rest.lines, totals.lines, "what was committed is not read again, what was not is");
+    assert_eq!(
+        last + rest.lines,
+        totals.lines,
+        "what was committed is not read again, what was not is"
+    );
     assert_eq!(sums(&place), totals);
     place.verify();
     assert_same_rows(&calm.rows(), &place.rows());
@@ -110,7 +130,13 @@ fn killed_at_any_moment_the_store_ends_with_the_same_rows() {
 
 /// The sums that the store keeps by source and minute.
 fn sums(place: &Place) -> Totals {
-    let row = &place.sql("SELECT SUM(lines) AS l, SUM(events) AS e, SUM(ignored) AS i, SUM(unparsed) AS u FROM sources")[0];
+    let row =
+        &place.sql("SELECT SUM(lines) AS l, SUM(events) AS e, SUM(ignored) AS i, SUM(unparsed) AS u FROM sources")[0];
     let n = |key: &str| row[key].as_u64().unwrap();
-    Totals { lines: n("l"), events: n("e"), ignored: n("i"), unparsed: n("u") }
+    Totals {
+        lines: n("l"),
+        events: n("e"),
+        ignored: n("i"),
+        unparsed: n("u"),
+    }
 }

@@ -1,15 +1,20 @@
 //! Integration tests: the program as people run it, on logs of a real Exim and of the simulator.
 //!
-//! One crate, a module a subject; a test is named after what would break.
+//! One crate, a module a subject; a test is named after what would break. `lab`, `logs` and `util` hold no tests.
 
 mod backfill;
 mod bad_input;
 mod demo;
 mod exim_lab;
 mod flow;
+mod full_disk;
 mod graph;
 mod headers;
 mod kill;
+mod lab;
+mod logs;
+mod mistakes;
 mod query;
 mod rotation;
+mod two_hosts;
 mod util;

@@ -10,7 +10,11 @@ use std::sync::LazyLock;
 /// Three days of history and the night, with a tenth of the mail.
 pub static OUTAGE: LazyLock<(Place, Truth)> = LazyLock::new(|| {
     let place = Place::new();
-    let spec = Outage2018 { seed: 4, history_days: 3, mails_per_day_scale: 0.1 };
+    let spec = Outage2018 {
+        seed: 4,
+        history_days: 3,
+        mails_per_day_scale: 0.1,
+    };
     let truth = outage_2018(&place.path("logs"), &spec).expect("logs");
     let config = std::fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
@@ -49,7 +53,9 @@ fn every_named_query_gives_the_columns_it_declares() {
             for column in &query.columns {
                 let value = &row[column.name];
                 let good = match column.kind {
-                    "time" => value.as_str().is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z')),
+                    "time" => value
+                        .as_str()
+                        .is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok() && time.ends_with('Z')),
                     "text" => value.is_string(),
                     "int" => value.is_i64() || value.is_null() && may_be_unknown(column.name),
                     "float" => value.is_number() || value.is_null(),
@@ -61,7 +67,10 @@ fn every_named_query_gives_the_columns_it_declares() {
         // The other forms have as many rows.
         let table = place.run(&[&["query", query.name], &ALL_TIME[..]].concat()).ends(0).out;
         assert_eq!(table.trim_end().lines().count(), rows.len() + 1, "{}", query.name);
-        let csv = place.run(&[&["query", query.name, "--format", "csv"], &ALL_TIME[..]].concat()).ends(0).out;
+        let csv = place
+            .run(&[&["query", query.name, "--format", "csv"], &ALL_TIME[..]].concat())
+            .ends(0)
+            .out;
         assert_eq!(csv.lines().count(), rows.len() + 1, "{}", query.name);
     }
 }
@@ -69,7 +78,8 @@ fn every_named_query_gives_the_columns_it_declares() {
 #[test]
 fn the_list_names_every_query_with_its_words() {
     let (place, _) = &*OUTAGE;
-    let list: Vec<Value> = serde_json::from_str(&place.run(&["query", "--list", "--format", "json"]).ends(0).out).unwrap();
+    let list: Vec<Value> =
+        serde_json::from_str(&place.run(&["query", "--list", "--format", "json"]).ends(0).out).unwrap();
     assert_eq!(list.len(), named::all().len());
     assert!(list.iter().all(|row| !row["description"].as_str().unwrap().is_empty()));
 }
@@ -86,9 +96,13 @@ fn rates_add_up_to_the_events() {
         for row in ask(name, &[]) {
             *sums.entry(row[column].as_str().unwrap().to_owned()).or_default() += row["messages"].as_i64().unwrap();
         }
-        let sql = format!("SELECT {column}, COUNT(*) AS n FROM events WHERE kind = 'accepted'{first_hop} GROUP BY {column}");
-        let counted: BTreeMap<String, i64> =
-            place.sql(&sql).iter().map(|row| (row[column].as_str().unwrap().to_owned(), row["n"].as_i64().unwrap())).collect();
+        let sql =
+            format!("SELECT {column}, COUNT(*) AS n FROM events WHERE kind = 'accepted'{first_hop} GROUP BY {column}");
+        let counted: BTreeMap<String, i64> = place
+            .sql(&sql)
+            .iter()
+            .map(|row| (row[column].as_str().unwrap().to_owned(), row["n"].as_i64().unwrap()))
+            .collect();
         assert!(counted.len() > 1, "{name}: {counted:?}");
         assert_eq!(sums, counted, "{name}");
     }
@@ -104,8 +118,14 @@ fn the_store_counts_what_the_simulator_wrote() {
     // No rule names the relays' own bounces; and what a bounce becomes is a bounce's too.
     let mut written: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for ((service, relay, kind), n) in &truth.counts {
-        let service = if service == LOCAL_BOUNCES { UNATTRIBUTED } else { service };
-        *written.entry((service.to_owned(), relay.clone(), kind.clone())).or_default() += n;
+        let service = if service == LOCAL_BOUNCES {
+            UNATTRIBUTED
+        } else {
+            service
+        };
+        *written
+            .entry((service.to_owned(), relay.clone(), kind.clone()))
+            .or_default() += n;
     }
     let sql = "SELECT service, relay, kind, COUNT(*) AS n FROM events GROUP BY service, relay, kind";
     let stored: BTreeMap<(String, String, String), u64> = place
@@ -113,7 +133,10 @@ fn the_store_counts_what_the_simulator_wrote() {
         .iter()
         .map(|row| {
             let word = |key: &str| row[key].as_str().unwrap().to_owned();
-            ((word("service"), word("relay"), word("kind")), row["n"].as_u64().unwrap())
+            (
+                (word("service"), word("relay"), word("kind")),
+                row["n"].as_u64().unwrap(),
+            )
         })
         .collect();
     let different: Vec<String> = written
@@ -132,11 +155,22 @@ fn the_store_counts_what_the_simulator_wrote() {
 fn the_outage_shows_in_the_rates() {
     let (_, truth) = &*OUTAGE;
     let outage = |row: &&Value| {
-        let at = row["ts"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+        let at = row["ts"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+            .as_second();
         (truth.stopped..truth.restarted - 300).contains(&at)
     };
     let by_relay = ask("rate_by_relay", &[]);
-    let of = |relay: &str| by_relay.iter().filter(outage).filter(|row| row["relay"] == relay).count();
+    let of = |relay: &str| {
+        by_relay
+            .iter()
+            .filter(outage)
+            .filter(|row| row["relay"] == relay)
+            .count()
+    };
     assert_eq!(of("mx1001"), 0, "the stopped relay takes nothing");
     assert!(of("mx2001") > 10, "the other one does");
 }
@@ -153,11 +187,23 @@ fn times_in_json_are_rfc3339_and_text_in_csv_is_harmless() {
     assert_eq!(rows[0]["ts"], "2018-06-06T18:00:00.25Z");
     assert_eq!(rows[0]["ts_ms"], 1_528_308_000_250_i64);
     assert_eq!(rows[0]["sender"], "=cmd|calc@example.org", "JSON is data as it is");
-    let csv = place.run(&["query", "--sql", "SELECT sender, recipient FROM events ORDER BY log_offset", "--format", "csv"]).ends(0);
+    let csv = place
+        .run(&[
+            "query",
+            "--sql",
+            "SELECT sender, recipient FROM events ORDER BY log_offset",
+            "--format",
+            "csv",
+        ])
+        .ends(0);
     assert!(csv.out.contains("'=cmd|calc@example.org"), "{}", csv.out);
     assert!(csv.out.contains(",'+1@example.com"), "{}", csv.out);
     let cells = csv.out.lines().skip(1).flat_map(|line| line.split(','));
-    assert!(cells.into_iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{}", csv.out);
+    assert!(
+        cells.into_iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])),
+        "{}",
+        csv.out
+    );
 }
 
 #[test]
@@ -165,7 +211,10 @@ fn a_lone_count_is_answered() {
     let (place, truth) = &*OUTAGE;
     let lines: u64 = truth.counts.values().sum();
     assert_eq!(place.number("SELECT COUNT(*) AS n FROM events") as u64, lines);
-    assert_eq!(place.number("SELECT COUNT(*) FROM events WHERE kind = 'no such kind'"), 0);
+    assert_eq!(
+        place.number("SELECT COUNT(*) FROM events WHERE kind = 'no such kind'"),
+        0
+    );
 }
 
 #[test]
@@ -176,7 +225,13 @@ fn what_reads_a_store_says_what_it_holds() {
     let sum = |key: &str| status.iter().map(|row| row[key].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum("lines"), sum("unparsed")), (truth.lines, 0));
     assert_eq!(sum("logs") as usize, truth.files.len());
-    assert!(place.run(&["status", "--nagios"]).ends(0).out.starts_with("MAILPULSE OK"));
+    assert!(
+        place
+            .run(&["status", "--nagios"])
+            .ends(0)
+            .out
+            .starts_with("MAILPULSE OK")
+    );
     for command in [&["services"][..], &["routes"], &["services", "discover"]] {
         let run = place.run(&[command, &ALL_TIME[..]].concat());
         assert!(run.code == 0 || run.code == 1, "{command:?}: {} {}", run.code, run.err);

@@ -1,6 +1,7 @@
 //! Logs that move between two runs: grown, rotated, truncated, and archives that come late.
 
-use crate::util::{Place, assert_same_answers, assert_same_rows, cut, lines, packed, simulated};
+use crate::logs::{cut, lines, packed, simulated};
+use crate::util::{Place, assert_same_answers, assert_same_rows};
 use std::fs;
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -19,7 +20,12 @@ fn whole() -> Place {
 }
 
 fn append(path: &std::path::Path, bytes: &[u8]) {
-    fs::File::options().append(true).open(path).unwrap().write_all(bytes).unwrap();
+    fs::File::options()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .write_all(bytes)
+        .unwrap();
 }
 
 #[test]
@@ -58,7 +64,11 @@ fn a_log_rotated_while_nobody_looked_loses_and_doubles_nothing() {
     place.write("logs/mainlog", c);
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, lines(b) + lines(c));
     // Rotated once more, and compressed.
-    fs::write(place.path("logs/mainlog.2.gz"), packed("gzip", &place, &[a, b].concat())).unwrap();
+    fs::write(
+        place.path("logs/mainlog.2.gz"),
+        packed("gzip", &place, &[a, b].concat()),
+    )
+    .unwrap();
     fs::rename(place.path("logs/mainlog"), place.path("logs/mainlog.1")).unwrap();
     place.write("logs/mainlog", "");
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, 0);
@@ -76,7 +86,13 @@ fn copytruncate_is_followed() {
     append(&log, b);
     fs::copy(&log, place.path("logs/mainlog.1")).unwrap();
     // The same inode, from its start.
-    fs::File::options().write(true).truncate(true).open(&log).unwrap().write_all(c).unwrap();
+    fs::File::options()
+        .write(true)
+        .truncate(true)
+        .open(&log)
+        .unwrap()
+        .write_all(c)
+        .unwrap();
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, lines(b) + lines(c));
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, 0);
     assert_same_answers(&place.sql(SUMS), &whole().sql(SUMS));
@@ -86,8 +102,9 @@ fn copytruncate_is_followed() {
 fn deliveries_find_their_arrival_in_another_run() {
     let place = Place::new();
     // Cuts every life in the middle: arrivals in one file, their deliveries in the next.
-    let (arrivals, rest): (Vec<&[u8]>, Vec<&[u8]>) =
-        LOG.split_inclusive(|b| *b == b'\n').partition(|line| line.windows(4).any(|w| w == b" <= "));
+    let (arrivals, rest): (Vec<&[u8]>, Vec<&[u8]>) = LOG
+        .split_inclusive(|b| *b == b'\n')
+        .partition(|line| line.windows(4).any(|w| w == b" <= "));
     let (arrivals, rest) = (arrivals.concat(), rest.concat());
     let older = place.write("mainlog.1", &arrivals);
     place.backfill(&[&older]).ends(0);
@@ -98,14 +115,18 @@ fn deliveries_find_their_arrival_in_another_run() {
 
 #[test]
 fn an_older_archive_read_later_names_the_orphans() {
-    let (arrivals, rest): (Vec<&[u8]>, Vec<&[u8]>) =
-        LOG.split_inclusive(|b| *b == b'\n').partition(|line| line.windows(4).any(|w| w == b" <= "));
+    let (arrivals, rest): (Vec<&[u8]>, Vec<&[u8]>) = LOG
+        .split_inclusive(|b| *b == b'\n')
+        .partition(|line| line.windows(4).any(|w| w == b" <= "));
     let (arrivals, rest) = (arrivals.concat(), rest.concat());
     let place = Place::new();
     let newer = place.write("mainlog", &rest);
     place.backfill(&[&newer]).ends(0);
     let orphans = "SELECT COUNT(*) AS n FROM events WHERE sender_domain = '' AND kind = 'delivered'";
-    assert!(place.number(orphans) > 100, "deliveries without an arrival are stored all the same");
+    assert!(
+        place.number(orphans) > 100,
+        "deliveries without an arrival are stored all the same"
+    );
     let older = place.write("mainlog.1", packed("gzip", &place, &arrivals));
     place.backfill(&[&older]).ends(0);
     // A refusal belongs to no message: its service is what was known when it was read.

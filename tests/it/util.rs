@@ -27,13 +27,21 @@ pub struct Run {
 impl Run {
     fn of(output: Output) -> Run {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 
     /// The run, which must have ended with this exit code.
     #[track_caller]
     pub fn ends(self, code: i32) -> Run {
-        assert_eq!(self.code, code, "exit code\n--- stdout\n{}--- stderr\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "exit code\n--- stdout\n{}--- stderr\n{}",
+            self.out, self.err
+        );
         self
     }
 
@@ -41,7 +49,12 @@ impl Run {
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Run {
         for word in words {
-            assert!(self.err.contains(word), "no `{word}` on stderr:\n{}--- stdout\n{}", self.err, self.out);
+            assert!(
+                self.err.contains(word),
+                "no `{word}` on stderr:\n{}--- stdout\n{}",
+                self.err,
+                self.out
+            );
         }
         self
     }
@@ -49,12 +62,26 @@ impl Run {
     /// The numbers of the last line of `backfill`.
     #[track_caller]
     pub fn totals(&self) -> Totals {
-        let line = self.out.lines().find(|line| line.starts_with("total: ")).expect("a line with totals");
-        let numbers: Vec<u64> =
-            line.split([' ', ';']).filter_map(|word| word.parse().ok()).take(4).collect();
-        let [lines, events, ignored, unparsed] = numbers[..] else { panic!("four numbers in: {line}") };
+        let line = self
+            .out
+            .lines()
+            .find(|line| line.starts_with("total: "))
+            .expect("a line with totals");
+        let numbers: Vec<u64> = line
+            .split([' ', ';'])
+            .filter_map(|word| word.parse().ok())
+            .take(4)
+            .collect();
+        let [lines, events, ignored, unparsed] = numbers[..] else {
+            panic!("four numbers in: {line}")
+        };
         assert_eq!(lines, events + ignored + unparsed, "{line}");
-        Totals { lines, events, ignored, unparsed }
+        Totals {
+            lines,
+            events,
+            ignored,
+            unparsed,
+        }
     }
 }
 
@@ -84,7 +111,9 @@ impl Place {
 
     /// A place with this configuration.
     pub fn with(config: &str) -> Place {
-        let place = Place { dir: tempfile::tempdir().expect("a temporary folder") };
+        let place = Place {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        };
         place.write("mailpulse.toml", config);
         place
     }
@@ -105,7 +134,10 @@ impl Place {
     /// The program with its configuration, not started yet.
     pub fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.path("mailpulse.toml")).current_dir(self.dir.path());
+        command
+            .arg("--config")
+            .arg(self.path("mailpulse.toml"))
+            .current_dir(self.dir.path());
         command
     }
 
@@ -136,10 +168,16 @@ impl Place {
     #[track_caller]
     pub fn number(&self, text: &str) -> i64 {
         let rows = self.sql(text);
-        let [Value::Object(row)] = &rows[..] else { panic!("one row of {text}: {rows:?}") };
+        let [Value::Object(row)] = &rows[..] else {
+            panic!("one row of {text}: {rows:?}")
+        };
         let value = row.values().next().expect("a column");
         // The sum of nothing is null.
-        if value.is_null() { 0 } else { value.as_i64().unwrap_or_else(|| panic!("a number: {value}")) }
+        if value.is_null() {
+            0
+        } else {
+            value.as_i64().unwrap_or_else(|| panic!("a number: {value}"))
+        }
     }
 
     /// How many events the store holds.
@@ -168,52 +206,6 @@ impl Place {
     }
 }
 
-/// Runs another program, which must succeed; its standard output.
-#[track_caller]
-pub fn tool(name: &str, args: &[&str]) -> Vec<u8> {
-    let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert!(output.status.success(), "{name} {args:?}: {}\n{}", output.status, output.stderr.escape_ascii());
-    output.stdout
-}
-
-/// Text packed by a packer as people use it: `gzip`, `zstd`, `bzip2`, `xz`.
-#[track_caller]
-pub fn packed(packer: &str, place: &Place, bytes: &[u8]) -> Vec<u8> {
-    let plain = place.write("packer.tmp", bytes);
-    let out = tool(packer, &["-q", "-c", plain.to_str().expect("UTF-8")]);
-    fs::remove_file(plain).expect("the temporary file removed");
-    out
-}
-
-/// The path as text.
-pub fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
-
-/// The root of the repository.
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A log of the simulator, of about so many bytes. Two runs with one seed give the same.
-pub fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
-    let mut log = Vec::new();
-    mailpulse::simulate::exim_log(&mut log, bytes, seed, &[]).expect("a log");
-    log
-}
-
-/// Cuts a log in two after the line that holds the byte at this share of it.
-pub fn cut(log: &[u8], share: f64) -> (&[u8], &[u8]) {
-    let from = (log.len() as f64 * share) as usize;
-    let end = log[from..].iter().position(|byte| *byte == b'\n').expect("a line's end") + from + 1;
-    log.split_at(end)
-}
-
-/// How many lines a log has.
-pub fn lines(log: &[u8]) -> u64 {
-    log.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
 /// The first difference of two sets of rows, for people.
 #[track_caller]
 pub fn assert_same_rows(left: &Table, right: &Table) {
@@ -223,7 +215,12 @@ pub fn assert_same_rows(left: &Table, right: &Table) {
         assert_eq!(a.name, b.name);
         if a.values != b.values {
             let (a_text, b_text) = (format!("{:?}", a.values), format!("{:?}", b.values));
-            let at = a_text.bytes().zip(b_text.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(60);
+            let at = a_text
+                .bytes()
+                .zip(b_text.bytes())
+                .take_while(|(a, b)| a == b)
+                .count()
+                .saturating_sub(60);
             let piece = |text: &str| text.chars().skip(at).take(200).collect::<String>();
             panic!("column {} differs: … {}\n… {}", a.name, piece(&a_text), piece(&b_text));
         }
@@ -235,9 +232,19 @@ pub fn assert_same_rows(left: &Table, right: &Table) {
 #[track_caller]
 pub fn assert_same_answers(left: &[Value], right: &[Value]) {
     let only = |a: &[Value], b: &[Value]| {
-        let rows: Vec<String> = a.iter().filter(|row| !b.contains(row)).take(10).map(ToString::to_string).collect();
+        let rows: Vec<String> = a
+            .iter()
+            .filter(|row| !b.contains(row))
+            .take(10)
+            .map(ToString::to_string)
+            .collect();
         rows.join("\n")
     };
     assert!(!left.is_empty(), "two empty answers are equal, and say nothing");
-    assert!(left == right, "only left:\n{}\nonly right:\n{}", only(left, right), only(right, left));
+    assert!(
+        left == right,
+        "only left:\n{}\nonly right:\n{}",
+        only(left, right),
+        only(right, left)
+    );
 }

@@ -48,8 +48,12 @@ impl Rates {
 
     pub(super) fn add(&mut self, row: RateRow) {
         let attempt = Kind::ALL[usize::from(row.kind)].is_attempt();
-        let key =
-            (row.ts_ms.div_euclid(MINUTE_MS) as u32, row.group, row.kind << 4 | row.destination, row.first_hop);
+        let key = (
+            row.ts_ms.div_euclid(MINUTE_MS) as u32,
+            row.group,
+            row.kind << 4 | row.destination,
+            row.first_hop,
+        );
         let sum = self.sums.entry(key).or_default();
         sum[0] += row.messages;
         sum[1] += row.recipients;
@@ -65,7 +69,12 @@ impl Rates {
         let codes = |pick: fn(u8) -> u8| sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect();
         let (services, hostgroups): (Vec<_>, Vec<_>) = self.groups.into_iter().unzip();
         let mut out = Columns::default();
-        out.growing("ts_ms", sums.iter().map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS).collect())?;
+        out.growing(
+            "ts_ms",
+            sums.iter()
+                .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
+                .collect(),
+        )?;
         out.dictionary("service", services, groups())?;
         out.dictionary("hostgroup", hostgroups, groups())?;
         out.constant("relay", relay, sums.len())?;
@@ -86,5 +95,7 @@ pub(super) fn kind_names() -> Vec<String> {
 
 /// Names of destinations by code; code 0 is "not about a recipient".
 pub(super) fn destination_names() -> Vec<String> {
-    std::iter::once(String::new()).chain(Destination::ALL.iter().map(|d| d.as_str().to_owned())).collect()
+    std::iter::once(String::new())
+        .chain(Destination::ALL.iter().map(|d| d.as_str().to_owned()))
+        .collect()
 }

@@ -24,14 +24,25 @@ pub(super) struct Reader<'p> {
 
 impl<'p> Reader<'p> {
     pub(super) fn open(path: &'p Path) -> Result<Self, Error> {
-        let mut file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let mut file = File::open(path).map_err(|source| Error::Io {
+            path: path.into(),
+            source,
+        })?;
         let metadata = read_metadata(&mut file)?;
         let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
-        Ok(Reader { path, file, metadata, fields })
+        Ok(Reader {
+            path,
+            file,
+            metadata,
+            fields,
+        })
     }
 
     pub(super) fn damaged(&self, what: impl Into<String>) -> Error {
-        Error::Damaged { path: self.path.into(), what: what.into() }
+        Error::Damaged {
+            path: self.path.into(),
+            what: what.into(),
+        }
     }
 
     /// One column; `as_text` unpacks a dictionary into its values.
@@ -47,12 +58,18 @@ impl<'p> Reader<'p> {
             return Err(self.damaged("has not exactly one row group"));
         };
         let chunks = group.parquet_columns();
-        let Some(chunk) = chunks.iter().find(|c| c.descriptor().path_in_schema[0].as_str() == name) else {
+        let Some(chunk) = chunks
+            .iter()
+            .find(|c| c.descriptor().path_in_schema[0].as_str() == name)
+        else {
             return Err(self.damaged(format!("no data for column {name}")));
         };
         let range = chunk.byte_range();
         let mut bytes = vec![0; (range.end - range.start) as usize];
-        let io = |source| Error::Io { path: self.path.into(), source };
+        let io = |source| Error::Io {
+            path: self.path.into(),
+            source,
+        };
         self.file.seek(SeekFrom::Start(range.start)).map_err(io)?;
         self.file.read_exact(&mut bytes).map_err(io)?;
         let pages = PageReader::new(Cursor::new(bytes.into()), chunk, vec![], usize::MAX);
@@ -73,7 +90,10 @@ impl<'p> Reader<'p> {
     /// Every column, by name, in the file's order.
     pub(super) fn all(&mut self) -> Result<Vec<(String, AnyColumn)>, Error> {
         let names: Vec<String> = self.fields.iter().map(|field| field.name.to_string()).collect();
-        names.into_iter().map(|name| self.any(&name).map(|column| (name, column))).collect()
+        names
+            .into_iter()
+            .map(|name| self.any(&name).map(|column| (name, column)))
+            .collect()
     }
 
     fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
@@ -91,9 +111,19 @@ impl<'p> Reader<'p> {
         let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() else {
             return Err(self.damaged(format!("column {name} has type {:?}", array.dtype())));
         };
-        let nullable = self.fields.iter().any(|field| field.name.as_str() == name && field.is_nullable);
-        let values = array.iter().map(|value| value.map_or(NONE_NUMBER, |v| *v as u64)).collect();
-        Ok(if nullable { AnyColumn::Optional(values) } else { AnyColumn::Numbers(values) })
+        let nullable = self
+            .fields
+            .iter()
+            .any(|field| field.name.as_str() == name && field.is_nullable);
+        let values = array
+            .iter()
+            .map(|value| value.map_or(NONE_NUMBER, |v| *v as u64))
+            .collect();
+        Ok(if nullable {
+            AnyColumn::Optional(values)
+        } else {
+            AnyColumn::Numbers(values)
+        })
     }
 }
 
@@ -237,7 +267,10 @@ pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Err
         destination: texts(&mut reader, "destination")?,
         first_hop: {
             let array = reader.column("first_hop", false)?;
-            let array = array.as_any().downcast_ref::<BooleanArray>().ok_or_else(|| reader.damaged("first_hop"))?;
+            let array = array
+                .as_any()
+                .downcast_ref::<BooleanArray>()
+                .ok_or_else(|| reader.damaged("first_hop"))?;
             array.values_iter().collect()
         },
         value: numbers(&mut reader, measure)?,
@@ -246,14 +279,24 @@ pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Err
 
 fn numbers(reader: &mut Reader<'_>, name: &str) -> Result<Vec<i64>, Error> {
     let array = reader.column(name, false)?;
-    let array = array.as_any().downcast_ref::<PrimitiveArray<i64>>().ok_or_else(|| reader.damaged(name))?;
+    let array = array
+        .as_any()
+        .downcast_ref::<PrimitiveArray<i64>>()
+        .ok_or_else(|| reader.damaged(name))?;
     Ok(array.values().as_slice().to_vec())
 }
 
 fn texts(reader: &mut Reader<'_>, name: &str) -> Result<Texts, Error> {
     let array = reader.column(name, false)?;
-    let array = array.as_any().downcast_ref::<DictionaryArray<u32>>().ok_or_else(|| reader.damaged(name))?;
-    let values = array.values().as_any().downcast_ref::<Utf8ViewArray>().ok_or_else(|| reader.damaged(name))?;
+    let array = array
+        .as_any()
+        .downcast_ref::<DictionaryArray<u32>>()
+        .ok_or_else(|| reader.damaged(name))?;
+    let values = array
+        .values()
+        .as_any()
+        .downcast_ref::<Utf8ViewArray>()
+        .ok_or_else(|| reader.damaged(name))?;
     Ok(Texts {
         values: values.values_iter().map(str::to_owned).collect(),
         codes: array.keys().values().as_slice().to_vec(),

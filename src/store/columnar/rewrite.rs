@@ -19,7 +19,12 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
     let mut rows = Rows::read(&[path.to_owned()])?;
     let by_id: HashMap<String, &Amendment, FxBuildHasher> = amendments
         .iter()
-        .map(|amendment| (crate::normalise::redact::text(amendment.queue_id.as_bytes()), *amendment))
+        .map(|amendment| {
+            (
+                crate::normalise::redact::text(amendment.queue_id.as_bytes()),
+                *amendment,
+            )
+        })
         .collect();
     let ids = rows.texts("queue_id")?;
     let of_code: Vec<Option<&Amendment>> = ids.values.iter().map(|id| by_id.get(id).copied()).collect();
@@ -62,7 +67,11 @@ struct Rows {
 
 impl Rows {
     fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let mut rows = Rows { len: 0, path: paths.first().cloned().unwrap_or_default(), columns: Vec::new() };
+        let mut rows = Rows {
+            len: 0,
+            path: paths.first().cloned().unwrap_or_default(),
+            columns: Vec::new(),
+        };
         for path in paths {
             let mut reader = Reader::open(path)?;
             let columns = reader.all()?;
@@ -81,11 +90,17 @@ impl Rows {
     }
 
     fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {
-        self.columns.iter_mut().find(|(known, _)| known == name).map(|(_, column)| column)
+        self.columns
+            .iter_mut()
+            .find(|(known, _)| known == name)
+            .map(|(_, column)| column)
     }
 
     fn damaged(&self, name: &str) -> Error {
-        Error::Damaged { path: self.path.clone(), what: format!("no column {name} of the right type") }
+        Error::Damaged {
+            path: self.path.clone(),
+            what: format!("no column {name} of the right type"),
+        }
     }
 
     fn texts(&self, name: &str) -> Result<&Texts, Error> {
@@ -112,7 +127,10 @@ impl Rows {
 
     fn encode(self) -> Result<EncodedSegment, Error> {
         let times = self.numbers("ts_ms")?;
-        let span = times.iter().map(|t| *t as i64).fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
+        let span = times
+            .iter()
+            .map(|t| *t as i64)
+            .fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
         let rates = self.rates()?;
         let len = self.len;
         let mut out = Columns::default();
@@ -140,7 +158,10 @@ impl Rows {
             return Err(self.damaged("first_hop"));
         };
         let code_in = |names: Vec<String>, values: &[String]| -> Vec<u8> {
-            values.iter().map(|v| names.iter().position(|name| name == v).unwrap_or(0) as u8).collect()
+            values
+                .iter()
+                .map(|v| names.iter().position(|name| name == v).unwrap_or(0) as u8)
+                .collect()
         };
         let kinds = code_in(kind_names(), &kind.values);
         let destinations = code_in(destination_names(), &destination.values);
@@ -148,9 +169,9 @@ impl Rows {
         let mut groups: HashMap<(u32, u32), u32, FxBuildHasher> = HashMap::default();
         for row in 0..self.len {
             let pair = (service.codes[row], hostgroup.codes[row]);
-            let group = *groups.entry(pair).or_insert_with(|| {
-                rates.group(&service.values[pair.0 as usize], &hostgroup.values[pair.1 as usize])
-            });
+            let group = *groups
+                .entry(pair)
+                .or_insert_with(|| rates.group(&service.values[pair.0 as usize], &hostgroup.values[pair.1 as usize]));
             rates.add(RateRow {
                 ts_ms: times[row] as i64,
                 group,
@@ -159,7 +180,11 @@ impl Rows {
                 first_hop: first_hop[row],
                 messages: messages[row] as i64,
                 recipients: recipients[row] as i64,
-                bytes: if bytes[row] == NONE_NUMBER { 0 } else { bytes[row] as i64 },
+                bytes: if bytes[row] == NONE_NUMBER {
+                    0
+                } else {
+                    bytes[row] as i64
+                },
             });
         }
         let relay = relay?.values.first().cloned().unwrap_or_default();

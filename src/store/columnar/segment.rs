@@ -40,8 +40,14 @@ pub fn encode(sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
     }
     days.into_iter()
         .map(|day| {
-            let rows = (0..times.len() as u32).filter(|at| day_of(&times[*at as usize]) == day).collect();
-            Part { sealed, rows: Some(rows) }.encode(day)
+            let rows = (0..times.len() as u32)
+                .filter(|at| day_of(&times[*at as usize]) == day)
+                .collect();
+            Part {
+                sealed,
+                rows: Some(rows),
+            }
+            .encode(day)
         })
         .collect()
 }
@@ -72,7 +78,9 @@ impl Part<'_> {
 
     fn slots(&self) -> impl Iterator<Item = &SlotRow> {
         let slots = &self.sealed.batch.slots;
-        self.pick(&self.sealed.batch.rows.slot).into_iter().map(|slot| &slots[slot as usize])
+        self.pick(&self.sealed.batch.rows.slot)
+            .into_iter()
+            .map(|slot| &slots[slot as usize])
     }
 
     fn encode(&self, day: i64) -> Result<EncodedSegment, Error> {
@@ -81,7 +89,10 @@ impl Part<'_> {
         Ok(EncodedSegment {
             day,
             rows: self.len() as u64,
-            span_ms: (times.iter().copied().min().unwrap_or(0), times.iter().copied().max().unwrap_or(0)),
+            span_ms: (
+                times.iter().copied().min().unwrap_or(0),
+                times.iter().copied().max().unwrap_or(0),
+            ),
             events: self.events()?,
             rates: self.rates()?,
             orphans: orphans.into_iter().collect(),
@@ -103,7 +114,11 @@ impl Part<'_> {
         self.by_origin(&mut out, "hostgroup", |origin| &origin.hostgroup)?;
         out.constant("relay", &self.sealed.host, len)?;
         out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
-        out.dictionary("destination", destination_names(), self.map(&rows.destination, u32::from))?;
+        out.dictionary(
+            "destination",
+            destination_names(),
+            self.map(&rows.destination, u32::from),
+        )?;
         self.queue_ids(&mut out)?;
         let mut keys: Vec<u64> = self.slots().map(|slot| slot.message_key.unwrap_or(NONE)).collect();
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
@@ -169,13 +184,27 @@ impl Part<'_> {
             })
             .collect();
         // MTAs make their IDs of ASCII; what is none was refused by the parser.
-        let id = |slot: &u32| slots[*slot as usize].queue_id.as_ref().map(QueueId::as_bytes).unwrap_or_default();
-        let values = std::iter::once("").chain(used.iter().map(|slot| std::str::from_utf8(id(slot)).unwrap_or_default()));
+        let id = |slot: &u32| {
+            slots[*slot as usize]
+                .queue_id
+                .as_ref()
+                .map(QueueId::as_bytes)
+                .unwrap_or_default()
+        };
+        let values = std::iter::once("").chain(
+            used.iter()
+                .map(|slot| std::str::from_utf8(id(slot)).unwrap_or_default()),
+        );
         out.dictionary_of("queue_id", values, used.len() + 1, rows)
     }
 
     fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
-        let Batch { rows, locals, recipient_domains, .. } = &self.sealed.batch;
+        let Batch {
+            rows,
+            locals,
+            recipient_domains,
+            ..
+        } = &self.sealed.batch;
         let local = |at: usize| {
             let start = if at == 0 { 0 } else { rows.local_end[at - 1] };
             &locals[start as usize..rows.local_end[at] as usize]
@@ -193,14 +222,20 @@ impl Part<'_> {
             out.plain("recipient_local", texts.iter().map(String::as_str), all.len())?;
         }
         let used = Used::of(self.pick(&rows.recipient_domain), recipient_domains.len());
-        let values = used.pick(recipient_domains.values()).map(|v| text(v).to_lowercase()).collect();
+        let values = used
+            .pick(recipient_domains.values())
+            .map(|v| text(v).to_lowercase())
+            .collect();
         out.dictionary("recipient_domain", values, used.codes)
     }
 
     fn remotes(&self, out: &mut Columns) -> Result<(), Error> {
         let remotes = &self.sealed.batch.remotes;
         let used = Used::of(self.pick(&self.sealed.batch.rows.remote), remotes.len());
-        let names = used.pick(remotes.values()).map(|key| text(split_remote(key).0)).collect();
+        let names = used
+            .pick(remotes.values())
+            .map(|key| text(split_remote(key).0))
+            .collect();
         let ip = |key: &[u8]| split_remote(key).1.map(|ip| ip.to_string()).unwrap_or_default();
         let ips = used.pick(remotes.values()).map(ip).collect();
         out.dictionary("remote_host", names, used.codes.clone())?;
@@ -210,11 +245,21 @@ impl Part<'_> {
     fn replies(&self, out: &mut Columns) -> Result<(), Error> {
         let replies = &self.sealed.batch.replies;
         let codes = self.pick(&self.sealed.batch.rows.reply);
-        let smtp = codes.iter().map(|code| replies[*code as usize].smtp_code.map_or(NONE, u64::from)).collect();
+        let smtp = codes
+            .iter()
+            .map(|code| replies[*code as usize].smtp_code.map_or(NONE, u64::from))
+            .collect();
         out.optional("smtp_code", smtp, super::write::FEW)?;
-        let enhanced = replies.iter().map(|reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default()).collect();
+        let enhanced = replies
+            .iter()
+            .map(|reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default())
+            .collect();
         out.dictionary("enhanced_code", enhanced, codes.clone())?;
-        out.dictionary("reason", replies.iter().map(|reply| reply.reason.to_owned()).collect(), codes)
+        out.dictionary(
+            "reason",
+            replies.iter().map(|reply| reply.reason.to_owned()).collect(),
+            codes,
+        )
     }
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop.
@@ -237,7 +282,11 @@ impl Part<'_> {
                 first_hop: slot.first_hop,
                 messages: i64::from(rows.messages[at]),
                 recipients: i64::from(rows.recipients[at]),
-                bytes: if rows.bytes[at] == NONE { 0 } else { rows.bytes[at] as i64 },
+                bytes: if rows.bytes[at] == NONE {
+                    0
+                } else {
+                    rows.bytes[at] as i64
+                },
             });
         };
         match &self.rows {
@@ -268,7 +317,10 @@ impl Used {
     }
 
     fn pick<'v>(&self, values: impl Iterator<Item = &'v [u8]>) -> impl Iterator<Item = &'v [u8]> {
-        values.zip(&self.map).filter(|(_, code)| **code != u32::MAX).map(|(value, _)| value)
+        values
+            .zip(&self.map)
+            .filter(|(_, code)| **code != u32::MAX)
+            .map(|(value, _)| value)
     }
 }
 

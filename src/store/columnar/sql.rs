@@ -47,7 +47,13 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
     let mut context = SQLContext::new();
     for input in inputs {
         match input {
-            Input::Segments { name, paths, columns, since_ms, until_ms } => {
+            Input::Segments {
+                name,
+                paths,
+                columns,
+                since_ms,
+                until_ms,
+            } => {
                 context.register(name, segments(&paths, &columns, since_ms, until_ms)?);
             }
             Input::Rows { name, table } => context.register(name, frame(table)?.lazy()),
@@ -59,15 +65,13 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
     Ok(table(&frame))
 }
 
-fn segments(
-    paths: &[PathBuf],
-    columns: &[String],
-    since_ms: i64,
-    until_ms: i64,
-) -> Result<LazyFrame, Error> {
+fn segments(paths: &[PathBuf], columns: &[String], since_ms: i64, until_ms: i64) -> Result<LazyFrame, Error> {
     let mut stored: Vec<String> = vec!["ts_ms".to_owned()];
     for column in columns {
-        let needs = LOGICAL.iter().find(|(logical, _)| logical == column).map(|(_, needs)| *needs);
+        let needs = LOGICAL
+            .iter()
+            .find(|(logical, _)| logical == column)
+            .map(|(_, needs)| *needs);
         match needs {
             Some(needs) => stored.extend(needs.iter().map(|need| (*need).to_owned())),
             None => stored.push(column.clone()),
@@ -82,7 +86,14 @@ fn segments(
         .collect::<Result<Vec<_>, Error>>()?;
     let frame = match frames.is_empty() {
         true => empty(&stored).lazy(),
-        false => concat(frames, UnionArgs { rechunk: false, parallel: true, ..UnionArgs::default() })?,
+        false => concat(
+            frames,
+            UnionArgs {
+                rechunk: false,
+                parallel: true,
+                ..UnionArgs::default()
+            },
+        )?,
     };
     let made = frame.with_columns(columns.iter().filter_map(|column| logical(column)).collect::<Vec<_>>());
     // `SELECT *` shows the columns in the order in which they are documented.
@@ -96,9 +107,12 @@ fn logical(column: &str) -> Option<polars::prelude::Expr> {
     };
     Some(match column {
         "ts" => col("ts_ms").alias("ts"),
-        "event_id" => {
-            concat_str([col("log"), lit("-"), col("log_offset").cast(DataType::String)], "", true).alias("event_id")
-        }
+        "event_id" => concat_str(
+            [col("log"), lit("-"), col("log_offset").cast(DataType::String)],
+            "",
+            true,
+        )
+        .alias("event_id"),
         "sender" => address("sender_local", "sender_domain").alias("sender"),
         "recipient" => address("recipient_local", "recipient_domain").alias("recipient"),
         _ => return None,
@@ -107,8 +121,18 @@ fn logical(column: &str) -> Option<polars::prelude::Expr> {
 
 /// Columns of numbers, in `events` and `rates`; `first_hop` is a flag, all others are text.
 const NUMBERS: [&str; 12] = [
-    "log_offset", "ts_ms", "message_key", "bytes", "messages", "recipients", "attempts", "queue_ms", "delivery_ms",
-    "smtp_code", "lines", "events",
+    "log_offset",
+    "ts_ms",
+    "message_key",
+    "bytes",
+    "messages",
+    "recipients",
+    "attempts",
+    "queue_ms",
+    "delivery_ms",
+    "smtp_code",
+    "lines",
+    "events",
 ];
 
 fn empty(columns: &[String]) -> DataFrame {
@@ -145,8 +169,13 @@ fn frame(table: Table) -> Result<DataFrame, Error> {
 }
 
 fn table(frame: &DataFrame) -> Table {
-    let columns = frame.columns().iter().map(|column| Column { name: column.name().to_string(), values: values(column) });
-    Table { columns: columns.collect() }
+    let columns = frame.columns().iter().map(|column| Column {
+        name: column.name().to_string(),
+        values: values(column),
+    });
+    Table {
+        columns: columns.collect(),
+    }
 }
 
 fn values(column: &PlColumn) -> Values {
@@ -157,7 +186,12 @@ fn values(column: &PlColumn) -> Values {
     } else if dtype.is_float() {
         Values::Float(series.iter().map(|v| v.extract::<f64>()).collect())
     } else if dtype.is_bool() {
-        Values::Bool(series.iter().map(|v| if let AnyValue::Boolean(b) = v { Some(b) } else { None }).collect())
+        Values::Bool(
+            series
+                .iter()
+                .map(|v| if let AnyValue::Boolean(b) = v { Some(b) } else { None })
+                .collect(),
+        )
     } else {
         let text = |v: AnyValue<'_>| match v {
             AnyValue::Null => None,

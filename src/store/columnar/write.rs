@@ -7,12 +7,14 @@
 use super::super::batch::NONE;
 use super::Error;
 use polars::error::PolarsError;
-use polars_arrow::array::{Array, BooleanArray, DictionaryArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::array::{
+    Array, BooleanArray, DictionaryArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray,
+};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
 use polars_parquet::write::{
-    CompressedPage, CompressionOptions, DynIter, DynStreamingIterator, Encoding, FileWriter, StatisticsOptions, Version,
-    WriteOptions, ZstdLevel, array_to_columns, compress, fallible_streaming_iterator, to_parquet_type,
+    CompressedPage, CompressionOptions, DynIter, DynStreamingIterator, Encoding, FileWriter, StatisticsOptions,
+    Version, WriteOptions, ZstdLevel, array_to_columns, compress, fallible_streaming_iterator, to_parquet_type,
 };
 
 /// Level 3 is where the store gets small for little time; measured in ARCHITECTURE.md.
@@ -88,7 +90,12 @@ impl Columns {
     }
 
     /// Text that hardly repeats.
-    pub(super) fn plain<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>, len: usize) -> Result<(), Error> {
+    pub(super) fn plain<'a>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'a str>,
+        len: usize,
+    ) -> Result<(), Error> {
         let mut array = MutableBinaryViewArray::<str>::with_capacity(len);
         values.for_each(|value| array.push_value(value));
         let array: Utf8ViewArray = array.freeze();
@@ -97,13 +104,21 @@ impl Columns {
 
     /// Numbers that grow, or are close to their neighbours.
     pub(super) fn growing(&mut self, name: &str, values: Vec<i64>) -> Result<(), Error> {
-        self.push(name, &PrimitiveArray::from_vec(values), Encoding::DeltaBinaryPacked, false)
+        self.push(
+            name,
+            &PrimitiveArray::from_vec(values),
+            Encoding::DeltaBinaryPacked,
+            false,
+        )
     }
 
     /// Numbers of which [`NONE`] means null.
     pub(super) fn optional(&mut self, name: &str, values: Vec<u64>, encoding: Encoding) -> Result<(), Error> {
         let valid: Bitmap = values.iter().map(|value| *value != NONE).collect();
-        let values: Vec<i64> = values.into_iter().map(|v| if v == NONE { 0 } else { v as i64 }).collect();
+        let values: Vec<i64> = values
+            .into_iter()
+            .map(|v| if v == NONE { 0 } else { v as i64 })
+            .collect();
         let array = PrimitiveArray::new(ArrowDataType::Int64, values.into(), Some(valid));
         self.push(name, &array, encoding, true)
     }
@@ -120,7 +135,11 @@ impl Columns {
 
     /// The bytes of a Parquet file.
     pub(super) fn encode(self, rows: usize) -> Result<Vec<u8>, Error> {
-        let schema: ArrowSchema = self.fields.into_iter().map(|field| (field.name.clone(), field)).collect();
+        let schema: ArrowSchema = self
+            .fields
+            .into_iter()
+            .map(|field| (field.name.clone(), field))
+            .collect();
         let mut writer = FileWriter::try_new(Vec::new(), schema, options()?)?;
         let columns = self.pages.iter().map(|pages| {
             let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));

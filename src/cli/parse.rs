@@ -228,7 +228,7 @@ fn arrival_fields(map: &mut Map<String, Value>, arrival: &Arrival<'_>) {
 }
 
 fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
-    map.insert("what".into(), format!("{:?}", delivery.flag).to_lowercase().into());
+    map.insert("what".into(), snake(&format!("{:?}", delivery.flag)).into());
     map.insert("target".into(), format!("{:?}", delivery.target).to_lowercase().into());
     put(map, "recipient", Some(delivery.address));
     put(map, "original_recipient", delivery.original);
@@ -259,8 +259,20 @@ fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
     }
 }
 
+/// `RejectedRcpt` → `rejected_rcpt`.
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
 fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
-    map.insert("what".into(), format!("{:?}", notice.kind).into());
+    map.insert("what".into(), snake(&format!("{:?}", notice.kind)).into());
     host(map, &notice.host);
     put(map, "sender", notice.sender);
     put(map, "recipient", notice.recipient);

@@ -215,7 +215,10 @@ impl<'c, R: Recall> Digest<'c, R> {
 
     fn turn_minute(&mut self, minute: i64) {
         let (old, counts) = std::mem::replace(&mut self.minute, (minute, Counts::default()));
-        if counts.lines > 0 {
+        if old == 0 {
+            // Lines before the first time: they belong to it.
+            self.minute.1 = counts;
+        } else if counts.lines > 0 {
             self.minutes.entry(old).or_default().add(&counts);
         }
     }
@@ -337,6 +340,6 @@ fn merge_shapes(report: &mut SourceReport, shapes: &[crate::store::commit::Unpar
             None => report.unparsed.push(shape.clone()),
         }
     }
-    report.unparsed.sort_by(|a, b| b.count.cmp(&a.count));
+    report.unparsed.sort_by_key(|shape| std::cmp::Reverse(shape.count));
     report.unparsed.truncate(20);
 }

@@ -147,7 +147,7 @@ impl<'c> EximNormaliser<'c> {
         } else {
             Kind::Accepted
         };
-        let recipients = arrival.recipients.map_or(0, |list| count_words(list));
+        let recipients = arrival.recipients.map_or(0, count_words);
         let event = Event {
             messages: 1,
             recipients,

@@ -57,7 +57,7 @@ impl Origins {
         self.memo.insert(key.into(), sender);
     }
 
-    /// Whether the table has outgrown its limit and wants [`Origins::compact`] at the next batch border.
+    /// Whether the table has outgrown its limit and wants `Origins::compact` at the next batch border.
     pub fn is_full(&self) -> bool {
         self.items.len() > MEMO_MAX || self.memo.len() > 2 * MEMO_MAX
     }

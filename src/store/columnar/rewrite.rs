@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 const DAY_MS: i64 = super::super::batch::DAY_MS;
 
+/// Picks one column's value.
+type OriginField = fn(&Origin) -> &String;
+
 /// The segment at `path` with the senders of some messages corrected.
 pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, Error> {
     let mut rows = Rows::read(&[path.to_owned()])?;
@@ -29,7 +32,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
     let ids = rows.texts("queue_id")?;
     let of_code: Vec<Option<&Amendment>> = ids.values.iter().map(|id| by_id.get(id).copied()).collect();
     let of_row: Vec<Option<&Amendment>> = ids.codes.iter().map(|code| of_code[*code as usize]).collect();
-    let fields: [(&str, fn(&Origin) -> &String); 6] = [
+    let fields: [(&str, OriginField); 6] = [
         ("service", |o| &o.service),
         ("hostgroup", |o| &o.hostgroup),
         ("client", |o| &o.client),

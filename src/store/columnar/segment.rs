@@ -307,10 +307,8 @@ impl Used {
     fn of(codes: Vec<u32>, len: usize) -> Self {
         let mut map = vec![u32::MAX; len];
         codes.iter().for_each(|code| map[*code as usize] = 0);
-        let mut next = 0;
-        for slot in map.iter_mut().filter(|slot| **slot == 0) {
-            *slot = next;
-            next += 1;
+        for (next, slot) in map.iter_mut().filter(|slot| **slot == 0).enumerate() {
+            *slot = next as u32;
         }
         let codes = codes.into_iter().map(|code| map[code as usize]).collect();
         Used { codes, map }

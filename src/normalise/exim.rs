@@ -13,7 +13,7 @@ use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
 use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
-use line::{count_words, destination, outcome, reply_fields};
+use line::{count_words, destination, known_name, outcome, reply_fields};
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply;
 use zone::ZoneCheck;
@@ -116,7 +116,7 @@ impl<'c> EximNormaliser<'c> {
         }
         let facts = Facts {
             sender: arrival.sender,
-            client_name: arrival.host.name,
+            client_name: known_name(&arrival.host),
             client_ip: arrival.host.ip,
             // With H=, U= is what the client's ident daemon claims.
             user: if arrival.host == Host::default() {
@@ -387,7 +387,7 @@ impl<'c> EximNormaliser<'c> {
     fn rejected(&mut self, notice: &Notice<'_>, at: At, sink: &mut impl EventSink) {
         let facts = Facts {
             sender: notice.sender.unwrap_or_default(),
-            client_name: notice.host.name,
+            client_name: known_name(&notice.host),
             client_ip: notice.host.ip,
             host: &self.host,
             ..Facts::default()

@@ -4,9 +4,6 @@ use super::batch::DAY_MS;
 use super::catalogue::{self, Segment};
 use super::{Error, Store, columnar};
 
-/// Rows of a compacted segment, at most: what ClickHouse takes as one deduplicated block.
-const SEGMENT_ROWS_MAX: u64 = 500_000;
-
 /// What compaction did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
@@ -131,7 +128,7 @@ fn runs(group: &[Segment]) -> Vec<&[Segment]> {
     let mut runs = Vec::new();
     let (mut start, mut rows) = (0, 0);
     for (at, segment) in group.iter().enumerate() {
-        if at > start && rows + segment.rows > SEGMENT_ROWS_MAX {
+        if at > start && rows + segment.rows > columnar::SEGMENT_ROWS_MAX as u64 {
             runs.push(&group[start..at]);
             (start, rows) = (at, 0);
         }

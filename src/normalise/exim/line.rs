@@ -1,8 +1,20 @@
 //! What an Exim delivery line means in the words of events.
 
 use crate::normalise::event::{Destination, Event, Kind};
-use mailpulse_parsers::exim::record::{Delivery, Flag, Target};
+use mailpulse_parsers::exim::record::{Delivery, Flag, Host, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
+use std::net::IpAddr;
+
+/// The client's name: what Exim verified, or from an address of a private network what the client says. There hosts
+/// often have no PTR record, and a stranger cannot stand there.
+pub(super) fn known_name<'a>(host: &Host<'a>) -> Option<&'a [u8]> {
+    let ours = match host.ip {
+        Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback(),
+        Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_loopback(),
+        None => false,
+    };
+    host.name.or(host.helo.filter(|helo| ours && !helo.starts_with(b"[")))
+}
 
 /// Kind of a delivery line, and the reply that it quotes.
 pub(super) fn outcome(delivery: &Delivery<'_>) -> (Kind, Option<Reply>) {
@@ -64,4 +76,32 @@ pub(super) fn count_words(list: &[u8]) -> u32 {
         escaped = byte == b'\\' && !escaped;
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helo_name_counts_only_from_a_private_network() {
+        let host = |name, ip: &str| Host {
+            name,
+            helo: Some(b"web1.example.org"),
+            ip: ip.parse().ok(),
+            ..Host::default()
+        };
+        assert_eq!(known_name(&host(None, "10.0.0.7")), Some(&b"web1.example.org"[..]));
+        assert_eq!(known_name(&host(None, "fd00::7")), Some(&b"web1.example.org"[..]));
+        assert_eq!(known_name(&host(None, "192.0.2.7")), None);
+        assert_eq!(
+            known_name(&host(Some(b"real.example.org"), "10.0.0.7")),
+            Some(&b"real.example.org"[..])
+        );
+    }
+
+    #[test]
+    fn a_quoted_local_part_is_one_recipient() {
+        assert_eq!(count_words(br#""ann b"@example.com c@d.org"#), 2);
+        assert_eq!(count_words(b"a@b c@d  e@f"), 3);
+    }
 }

@@ -10,7 +10,7 @@ mod write;
 
 pub use read::{RateBlock, Texts, read_rates, verify};
 pub use rewrite::{amend, merge};
-pub use segment::{EncodedSegment, encode};
+pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};
 pub use sql::{Input, LOGICAL, select};
 
 /// The missing number; see [`super::batch::NONE`].

@@ -27,7 +27,10 @@ pub struct EncodedSegment {
     pub orphans: Vec<QueueId>,
 }
 
-/// Encodes a batch, a segment a day.
+/// Rows of a segment, at most: what ClickHouse takes as one deduplicated block.
+pub const SEGMENT_ROWS_MAX: usize = 500_000;
+
+/// Encodes a batch, a segment a day; more than one where a day has too many rows.
 pub fn encode(sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
     let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
     let times = &sealed.batch.rows.ts_ms;
@@ -35,21 +38,27 @@ pub fn encode(sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
     days.dedup();
     days.sort_unstable();
     days.dedup();
-    if let [day] = days[..] {
+    if let [day] = days[..]
+        && times.len() <= SEGMENT_ROWS_MAX
+    {
         return Ok(vec![Part { sealed, rows: None }.encode(day)?]);
     }
-    days.into_iter()
-        .map(|day| {
-            let rows = (0..times.len() as u32)
-                .filter(|at| day_of(&times[*at as usize]) == day)
-                .collect();
-            Part {
-                sealed,
-                rows: Some(rows),
-            }
-            .encode(day)
-        })
-        .collect()
+    let mut segments = Vec::new();
+    for day in days {
+        let rows: Vec<u32> = (0..times.len() as u32)
+            .filter(|at| day_of(&times[*at as usize]) == day)
+            .collect();
+        for rows in rows.chunks(SEGMENT_ROWS_MAX) {
+            segments.push(
+                Part {
+                    sealed,
+                    rows: Some(rows.to_vec()),
+                }
+                .encode(day)?,
+            );
+        }
+    }
+    Ok(segments)
 }
 
 /// The rows of one day.

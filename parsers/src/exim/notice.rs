@@ -78,7 +78,11 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
                 after
             }
             _ if key_length(token).is_some() || word(token).is_ok_and(|(_, w)| is_bare(w)) => match skip_token(token) {
-                Ok((after, ())) => after,
+                // `I=[ip]:port: text`: the colon before the text is no part of the field.
+                Ok((after, ())) => match &token[..token.len() - after.len()] {
+                    [field @ .., b':'] => return &token[field.len()..],
+                    _ => after,
+                },
                 Err(_) => return rest,
             },
             _ => return rest,

@@ -5,7 +5,7 @@ use super::output::{self, Format};
 use super::window::{WindowArgs, now_ms};
 use crate::query::named::{self, NamedQuery, ParamKind};
 use crate::query::{self, Window};
-use crate::store::columnar::{Column, Table, Values};
+use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
 
@@ -136,13 +136,5 @@ fn list() -> Table {
         ("parameters", text(&params)),
         ("columns", text(&columns)),
     ];
-    Table {
-        columns: columns
-            .into_iter()
-            .map(|(name, values)| Column {
-                name: name.to_owned(),
-                values,
-            })
-            .collect(),
-    }
+    Table::of(columns)
 }

@@ -139,13 +139,5 @@ fn table(routes: &[Route]) -> Table {
             Values::Text(routes.iter().map(|route| Some(share(route))).collect()),
         ),
     ];
-    Table {
-        columns: columns
-            .into_iter()
-            .map(|(name, values)| Column {
-                name: name.to_owned(),
-                values,
-            })
-            .collect(),
-    }
+    Table::of(columns)
 }

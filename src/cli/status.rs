@@ -4,7 +4,7 @@ use super::context::Context;
 use super::output::{self, Format};
 use crate::query::time::rfc3339;
 use crate::store::Store;
-use crate::store::columnar::{Column, Table, Values};
+use crate::store::columnar::{Table, Values};
 use crate::store::state::SourceState;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -94,15 +94,7 @@ fn table(sources: &[SourceState]) -> Table {
             Values::Int(sources.iter().map(|source| Some(source.open_messages as i64)).collect()),
         ),
     ];
-    Table {
-        columns: columns
-            .into_iter()
-            .map(|(name, values)| Column {
-                name: name.to_owned(),
-                values,
-            })
-            .collect(),
-    }
+    Table::of(columns)
 }
 
 fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {

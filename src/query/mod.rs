@@ -6,7 +6,7 @@ pub mod rates;
 pub mod series;
 pub mod time;
 
-use crate::store::columnar::{self, Column, Input, LOGICAL, Table, Values};
+use crate::store::columnar::{self, Input, LOGICAL, Table, Values};
 use crate::store::{Error as StoreError, Store};
 use std::collections::BTreeSet;
 
@@ -157,13 +157,5 @@ fn sources(store: &Store, window: Window) -> Result<Table, Error> {
         ("unparsed", int(|row| row.counts.unparsed as i64)),
         ("bytes", int(|row| row.counts.bytes as i64)),
     ];
-    Ok(Table {
-        columns: columns
-            .into_iter()
-            .map(|(name, values)| Column {
-                name: name.to_owned(),
-                values,
-            })
-            .collect(),
-    })
+    Ok(Table::of(columns))
 }

@@ -87,6 +87,17 @@ impl Values {
 }
 
 impl Table {
+    /// A table of named columns.
+    pub fn of<const N: usize>(columns: [(&str, Values); N]) -> Self {
+        let column = |(name, values): (&str, Values)| Column {
+            name: name.to_owned(),
+            values,
+        };
+        Table {
+            columns: columns.into_iter().map(column).collect(),
+        }
+    }
+
     /// How many rows.
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |column| column.values.len())

@@ -4,6 +4,7 @@
 //! grammars are [nom] parsers named after the format's own manual; the hot ones look for separators with [memchr].
 //!
 //! * [`exim`]: the Exim main log.
+//! * [`app`]: logs of applications that hand mail to a mail server.
 //! * [`syslog`]: the envelope of a log that went through syslog, and lines that were split on the way.
 //! * [`reply`]: what a reason says: SMTP code, enhanced code, a bounded reason class.
 //! * [`sniff`]: what kind of log a file looks like.
@@ -17,6 +18,7 @@
 //! assert!(matches!(record.body, Body::Arrival(a) if a.size == Some(1234)));
 //! ```
 
+pub mod app;
 pub mod exim;
 pub mod prim;
 pub mod reject;

@@ -142,7 +142,7 @@ pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
 
 /// `YYYY-MM-DD?HH:MM:SS` at fixed places.
 #[inline]
-fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
+pub(crate) fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (YYYY-MM-DD HH:MM:SS)";
     let Some(text) = input.first_chunk::<19>() else {
         return fail(input, SHAPE);
@@ -175,7 +175,7 @@ fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
 
 /// Two digits; `bad` keeps the greatest digit value seen, so that one comparison at the end tells non-digits.
 #[inline]
-fn pair(tens: u8, units: u8, bad: &mut u8) -> u8 {
+pub(crate) fn pair(tens: u8, units: u8, bad: &mut u8) -> u8 {
     let (tens, units) = (tens.wrapping_sub(b'0'), units.wrapping_sub(b'0'));
     *bad = (*bad).max(tens).max(units);
     tens.wrapping_mul(10).wrapping_add(units)
@@ -183,7 +183,7 @@ fn pair(tens: u8, units: u8, bad: &mut u8) -> u8 {
 
 /// Day, hour, minute and second in range; `places` are their offsets.
 #[inline]
-fn in_range<'a>(input: &'a [u8], stamp: &Stamp, places: [usize; 4]) -> Parsed<'a, ()> {
+pub(crate) fn in_range<'a>(input: &'a [u8], stamp: &Stamp, places: [usize; 4]) -> Parsed<'a, ()> {
     if stamp.day.wrapping_sub(1) >= days_of_month(stamp.year, stamp.month) {
         fail(&input[places[0]..], "a day of that month")
     } else if stamp.hour > 23 {
@@ -198,7 +198,7 @@ fn in_range<'a>(input: &'a [u8], stamp: &Stamp, places: [usize; 4]) -> Parsed<'a
 }
 
 #[inline]
-fn days_of_month(year: i16, month: u8) -> u8 {
+pub(crate) fn days_of_month(year: i16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -209,7 +209,7 @@ fn days_of_month(year: i16, month: u8) -> u8 {
 
 /// `±hhmm` or `±hh:mm`: seconds east of UTC and the length.
 #[inline]
-fn numeric_zone(input: &[u8]) -> Option<(i32, usize)> {
+pub(crate) fn numeric_zone(input: &[u8]) -> Option<(i32, usize)> {
     let (sign, h1, h2, m1, m2, used) = match *input {
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => (sign, h1, h2, m1, m2, 6),
         [sign @ (b'+' | b'-'), h1, h2, m1, m2, ..] => (sign, h1, h2, m1, m2, 5),

@@ -158,3 +158,86 @@ fn errnos() {
         Reason::Greylisted
     );
 }
+
+#[test]
+fn words_of_applications() {
+    for (text, reason) in [
+        (
+            "SMTP connect() failed. https://github.com/PHPMailer/PHPMailer/wiki/Troubleshooting",
+            "connection_refused",
+        ),
+        ("SMTP Error: Could not connect to SMTP host.", "connection_refused"),
+        ("SMTP Error: Could not authenticate.", "auth"),
+        ("SMTP Error: data not accepted.", "policy"),
+        ("The following From address failed: a@example.org", "policy"),
+        ("SMTP Error: The following recipients failed: a@example.org", "policy"),
+        ("Could not instantiate mail function.", "local_error"),
+        ("[Errno 111] Connection refused", "connection_refused"),
+        ("[Errno 110] Connection timed out", "timeout"),
+        ("[Errno -2] Name or service not known", "dns"),
+        ("[Errno -3] Temporary failure in name resolution", "dns"),
+        ("gaierror(-5, 'No address associated with hostname')", "dns"),
+        (
+            "ConnectionRefusedError(111, 'Connection refused')",
+            "connection_refused",
+        ),
+        ("ConnectionResetError(104)", "connection_lost"),
+        (
+            "SMTPServerDisconnected('Connection unexpectedly closed')",
+            "connection_lost",
+        ),
+        (
+            "SMTPServerDisconnected('please run connect() first')",
+            "connection_lost",
+        ),
+        ("SMTPRecipientsRefused({})", "policy"),
+        ("SMTPSenderRefused()", "policy"),
+        ("SMTPAuthenticationError()", "auth"),
+        ("timeout('timed out')", "timeout"),
+        ("Connection refused (Connection refused)", "connection_refused"),
+        ("connect timed out", "timeout"),
+        ("java.net.SocketTimeoutException", "timeout"),
+        ("java.net.ConnectException", "connection_refused"),
+        ("java.net.UnknownHostException: mx1001", "dns"),
+        ("javax.net.ssl.SSLHandshakeException: null", "tls"),
+        ("com.sun.mail.util.MailConnectException", "connection_refused"),
+        ("SMTP server rejected login: 535 5.7.8 no", "auth"),
+        (
+            "Server mx1001 rejected recipient a@example.org: 550 5.1.1 x",
+            "no_such_user",
+        ),
+        ("Server mx1001 rejected from address a@example.org", "policy"),
+        (
+            "EM001: No recipients were specified in the to-address field.",
+            "local_error",
+        ),
+        (
+            "EM002: Bad from address specified in ${oozie.email.from.address}.",
+            "local_error",
+        ),
+        ("EM003: Error setting a from address in the message.", "local_error"),
+        ("EM004: Bad address format in <to> or <cc>.", "no_such_user"),
+        ("EM005: An error occured while adding recipients.", "local_error"),
+        (
+            "EM006: Could not find an SMTP transport provider to email.",
+            "local_error",
+        ),
+        (
+            "EM007: Encountered an error while sending the email message over SMTP.",
+            "other",
+        ),
+        ("Net::OpenTimeout (execution expired)", "timeout"),
+        ("Net::ReadTimeout", "timeout"),
+        ("Net::SMTPServerBusy", "rate_limited"),
+        (
+            "Errno::ECONNREFUSED (Connection refused - connect(2) for \"localhost\" port 25)",
+            "connection_refused",
+        ),
+        ("Errno::EHOSTUNREACH", "connection_refused"),
+        ("Errno::ECONNRESET", "connection_lost"),
+        ("EOFError (end of file reached)", "connection_lost"),
+        ("getaddrinfo ENOTFOUND mx1001", "dns"),
+    ] {
+        assert_eq!(read(text).2, reason, "{text}");
+    }
+}

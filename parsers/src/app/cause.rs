@@ -1,0 +1,232 @@
+//! Why a mail failed, as exceptions of Java, Python and PHP print it.
+
+use super::record::Text;
+use crate::prim::decimal;
+use crate::reply::{Reason, classify};
+use memchr::{memchr, memmem};
+use std::borrow::Cow;
+
+/// Bytes of a reason that are kept.
+const REASON_MAX: usize = 1000;
+
+/// The first line, and the lines that belong to it.
+#[inline]
+pub(super) fn first_line(record: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b'\n', record) {
+        Some(end) => (trim_end(&record[..end]), &record[end + 1..]),
+        None => (trim_end(record), b""),
+    }
+}
+
+/// Without the carriage return and blanks that may close a line.
+#[inline]
+pub(super) fn trim_end(text: &[u8]) -> &[u8] {
+    text.trim_ascii_end()
+}
+
+/// A reason of bounded length; a Python reply `(550, b'5.1.1 …')` in it becomes `550 5.1.1 …`.
+pub(super) fn reason(text: &[u8]) -> Text<'_> {
+    let text = text.trim_ascii();
+    let text = &text[..text.len().min(REASON_MAX)];
+    match python_reply(text) {
+        Some((code, words)) => Cow::Owned([code.to_string().as_bytes(), b" ", words].concat()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// `(550, b'5.1.1 …'`, the reply in smtplib's exceptions: code and words.
+fn python_reply(text: &[u8]) -> Option<(u64, &[u8])> {
+    for at in memchr::memchr_iter(b'(', text) {
+        let Ok((rest, code @ 200..=599)) = decimal(&text[at + 1..]) else {
+            continue;
+        };
+        let Some(rest) = rest.strip_prefix(b", ") else { continue };
+        let rest = rest.strip_prefix(b"b").unwrap_or(rest);
+        let [quote @ (b'\'' | b'"'), words @ ..] = rest else {
+            continue;
+        };
+        let end = memchr(*quote, words).unwrap_or(words.len());
+        return Some((code, &words[..end]));
+    }
+    None
+}
+
+/// The root cause in the lines under a Java log line: the last `Caused by:`, else the exception itself.
+pub(super) fn java(trace: &[u8]) -> Option<Text<'_>> {
+    let root = match memmem::rfind(trace, b"Caused by: ") {
+        Some(at) if at == 0 || matches!(trace[at - 1], b'\n' | b'\t' | b' ') => &trace[at + 11..],
+        _ => trace,
+    };
+    let text = until_frame(root);
+    let (class, message) = class_and_message(text)?;
+    Some(exception(text, class, message))
+}
+
+/// The message of an exception, or both class and message where the class says more: `UnknownHostException: mx1001`.
+pub(super) fn exception<'a>(text: &'a [u8], class: &[u8], message: &'a [u8]) -> Text<'a> {
+    let words = reason(message);
+    if message.is_empty() || (classify(&words).reason == Reason::Other && classify(class).reason != Reason::Other) {
+        reason(text)
+    } else {
+        words
+    }
+}
+
+/// `java.net.ConnectException: Connection refused` → class and message; `None` if it begins with no class.
+pub(super) fn class_and_message(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$')))
+        .unwrap_or(text.len());
+    let (class, rest) = text.split_at(end);
+    let message = match rest {
+        [b':', message @ ..] => message.trim_ascii(),
+        [] | [b'\n' | b'\r', ..] => b"",
+        _ => return None,
+    };
+    let named = class.ends_with(b"Exception") || class.ends_with(b"Error") || memchr(b'.', class).is_some();
+    (named && class.first()?.is_ascii_alphabetic()).then_some((class, message))
+}
+
+/// Lines up to the first stack frame: a message may have several.
+fn until_frame(text: &[u8]) -> &[u8] {
+    let text = &text[..text.len().min(2 * REASON_MAX)];
+    let frame = memchr::memchr_iter(b'\n', text).find(|at| {
+        let line = text[at + 1..].trim_ascii_start();
+        line.starts_with(b"at ") || line.starts_with(b"... ") || line.starts_with(b"Caused by: ")
+    });
+    trim_end(&text[..frame.unwrap_or(text.len())])
+}
+
+/// The exception at the end of a Python traceback: the last line that is not indented.
+pub(super) fn python(trace: &[u8]) -> Option<Text<'_>> {
+    let at = memmem::find(trace, b"Traceback (most recent call last):")?;
+    let last = trace[at..]
+        .rsplit(|byte| *byte == b'\n')
+        .map(trim_end)
+        .find(|line| class_and_message(line).is_some())?;
+    let (class, message) = class_and_message(last)?;
+    Some(exception(last, class, message))
+}
+
+/// The first mail address in a text: what stands around an `@` and can be part of one.
+pub(super) fn address(text: &[u8]) -> Option<&[u8]> {
+    let part = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b'_' | b'+' | b'=' | b'~' | b'/' | b'%')
+            || *byte >= 0x80
+    };
+    memchr::memchr_iter(b'@', text).take(8).find_map(|at| {
+        let before = text[..at].iter().rev().take(255).take_while(|byte| part(byte)).count();
+        let after = text[at + 1..].iter().take(255).take_while(|byte| part(byte)).count();
+        let address = &text[at - before..at + 1 + after];
+        let address = address.strip_suffix(b".").unwrap_or(address);
+        (before > 0 && after > 0).then_some(address)
+    })
+}
+
+/// How many addresses a list has: its `@` signs.
+pub(super) fn count_addresses(text: &[u8]) -> Option<u32> {
+    u32::try_from(memchr::memchr_iter(b'@', text).count())
+        .ok()
+        .filter(|count| *count > 0)
+}
+
+/// Without the angle brackets of a Message-ID.
+pub(super) fn bare_id(text: Text<'_>) -> Text<'_> {
+    let bare = |text: &[u8]| text.len() > 2 && text.starts_with(b"<") && text.ends_with(b">");
+    match text {
+        Cow::Borrowed(text) if bare(text) => Cow::Borrowed(&text[1..text.len() - 1]),
+        Cow::Owned(text) if bare(&text) => Cow::Owned(text[1..text.len() - 1].to_vec()),
+        text => text,
+    }
+}
+
+/// Whether a level is one of failures; warnings count, as Oozie and Python report lost mail with them.
+pub(super) fn is_failure(level: &[u8]) -> bool {
+    const LEVELS: [&[u8]; 10] = [
+        b"ERROR",
+        b"WARN",
+        b"WARNING",
+        b"CRITICAL",
+        b"FATAL",
+        b"SEVERE",
+        b"ALERT",
+        b"EMERGENCY",
+        b"EXCEPTION",
+        b"EMERG",
+    ];
+    LEVELS.iter().any(|name| level.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(found: Option<Text<'_>>) -> String {
+        crate::reject::safe_text(&found.unwrap_or_default())
+    }
+
+    #[test]
+    fn root_causes() {
+        for (trace, want) in [
+            (
+                "a.EmailException: Connection refused (Connection refused)\n\tat a.B(C.java:1)",
+                "Connection refused (Connection refused)",
+            ),
+            (
+                "a.EmailException: Cannot send outgoing email\n\tat x\nCaused by: java.net.SocketTimeoutException: connect timed out\n\tat y\n\t... 12 more",
+                "connect timed out",
+            ),
+            (
+                "a.E: x\n\tat b\nCaused by: java.net.UnknownHostException: mx1001\n\tat c",
+                "java.net.UnknownHostException: mx1001",
+            ),
+            (
+                "java.net.SocketTimeoutException\n\tat c",
+                "java.net.SocketTimeoutException",
+            ),
+            ("no class here", ""),
+            ("", ""),
+        ] {
+            assert_eq!(text(java(trace.as_bytes())), want, "{trace}");
+        }
+        assert_eq!(
+            text(python(b"x\nTraceback (most recent call last):\n  File \"a\"\n    b()\nsmtplib.SMTPRecipientsRefused: {u'a@b': (550, '5.1.1 <a@b>: User unknown')}\n")),
+            "550 5.1.1 <a@b>: User unknown"
+        );
+        assert_eq!(text(python(b"no trace")), "");
+    }
+
+    #[test]
+    fn replies_in_python() {
+        for (given, want) in [
+            (
+                "SMTPSenderRefused(530, b'5.7.0 Must issue STARTTLS', 'a@b')",
+                "530 5.7.0 Must issue STARTTLS",
+            ),
+            (
+                "SMTPRecipientsRefused({'a@b': (450, \"4.2.0 can't\")})",
+                "450 4.2.0 can't",
+            ),
+            (
+                "ConnectionRefusedError(111, 'Connection refused')",
+                "ConnectionRefusedError(111, 'Connection refused')",
+            ),
+            ("(550, b'cut", "550 cut"),
+        ] {
+            assert_eq!(text(Some(reason(given.as_bytes()))), want);
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for (given, want) in [
+            ("to <a.b+c@example.org>, d@e", "a.b+c@example.org"),
+            ("mail to a@example.org.", "a@example.org"),
+            ("@ b@ @c", ""),
+        ] {
+            assert_eq!(text(address(given.as_bytes()).map(Cow::Borrowed)), want, "{given}");
+        }
+    }
+}

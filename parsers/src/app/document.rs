@@ -1,0 +1,471 @@
+//! The fields of a JSON object that a format asks for; the rest is checked and not kept.
+//!
+//! One object a line: an object that is spread over several lines is not supported. The decoder is serde_json; what is
+//! added here is that only the wanted paths are decoded, borrowed where nothing is escaped, and that a line which is
+//! JSON but for its characters (Latin-1 bytes, half a surrogate pair) is read with U+FFFD in their place.
+
+use super::record::Text;
+use crate::{Found, Reject};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Names of a path at most.
+const DEPTH_MAX: usize = 16;
+
+/// The wanted paths, as a tree.
+#[derive(Debug, Clone)]
+pub(super) struct Paths {
+    nodes: Vec<Node>,
+    slots: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    children: Vec<(Box<str>, usize)>,
+    slot: Option<usize>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    /// A string.
+    Text(Text<'a>),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+    /// A list: its first string, and how many elements it has.
+    List(Option<Text<'a>>, u32),
+    /// An object.
+    Object,
+}
+
+/// What stands at each path, in the order the paths were added.
+pub(super) type Values<'a> = Vec<Option<Value<'a>>>;
+
+impl Paths {
+    /// No paths yet.
+    pub(super) fn new() -> Self {
+        Paths {
+            nodes: vec![Node::default()],
+            slots: 0,
+        }
+    }
+
+    /// The tree of fixed paths.
+    pub(super) fn of(paths: &[&str]) -> Self {
+        let mut tree = Paths::new();
+        for path in paths {
+            // A path that is no path takes its slot all the same, and finds nothing.
+            tree.slots = tree.add(path).map_or(tree.slots + 1, |_| tree.slots);
+        }
+        tree
+    }
+
+    /// Adds a dotted path (`context.mail.to`, `to.0` for a list's element) and gives its slot; a path that is there
+    /// already keeps its own.
+    pub(super) fn add(&mut self, path: &str) -> Result<usize, String> {
+        let names: Vec<&str> = path.split('.').collect();
+        if names.len() > DEPTH_MAX || names.iter().any(|name| name.is_empty()) {
+            return Err(format!(
+                "`{path}` is no path: names joined by single dots, at most {DEPTH_MAX} of them, as in `context.mail.to`"
+            ));
+        }
+        let mut at = 0;
+        for name in names {
+            at = match self.nodes[at].children.iter().find(|(child, _)| **child == *name) {
+                Some((_, node)) => *node,
+                None => {
+                    let node = self.nodes.len();
+                    self.nodes.push(Node::default());
+                    self.nodes[at].children.push((name.into(), node));
+                    node
+                }
+            };
+        }
+        let next = self.slots;
+        let slot = *self.nodes[at].slot.get_or_insert(next);
+        self.slots = self.slots.max(slot + 1);
+        Ok(slot)
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// Not one JSON object.
+    pub(super) fn read<'a>(&self, line: &'a [u8]) -> Result<Values<'a>, Reject> {
+        match self.strict(line) {
+            Ok(values) => Ok(values),
+            Err(error) => {
+                let repaired =
+                    repair(line).and_then(|line| Some(self.strict(&line).ok()?.into_iter().map(owned).collect()));
+                repaired.ok_or_else(|| reject(line, &error))
+            }
+        }
+    }
+
+    fn strict<'a>(&self, line: &'a [u8]) -> serde_json::Result<Values<'a>> {
+        let mut values = vec![None; self.slots];
+        let mut decoder = serde_json::Deserializer::from_slice(line);
+        decoder.deserialize_map(Seed {
+            nodes: &self.nodes,
+            node: 0,
+            values: &mut values,
+        })?;
+        decoder.end()?;
+        Ok(values)
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The value as text: a string, a list's first string, a number or a truth value as it is printed.
+    pub(super) fn into_text(self) -> Option<Text<'a>> {
+        let printed = match self {
+            Value::Text(text) => return Some(text),
+            Value::List(first, _) => return first,
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Null | Value::Object => return None,
+        };
+        Some(Cow::Owned(printed.into_bytes()))
+    }
+}
+
+/// Takes the text out of a slot.
+pub(super) fn take<'a>(values: &mut Values<'a>, slot: usize) -> Option<Text<'a>> {
+    values
+        .get_mut(slot)?
+        .take()?
+        .into_text()
+        .filter(|text| !text.is_empty())
+}
+
+/// Where serde_json stopped and what it wanted there.
+#[cold]
+fn reject(line: &[u8], error: &serde_json::Error) -> Reject {
+    use serde_json::error::Category;
+    let start: usize = line
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    let offset = (start + error.column().saturating_sub(1)).min(line.len());
+    let found = line.get(offset).map_or(Found::End, |byte| Found::Byte(*byte));
+    match error.classify() {
+        Category::Eof => Reject {
+            offset: line.len(),
+            expected: "the rest of the JSON object",
+            found: Found::End,
+        },
+        Category::Data => Reject {
+            offset: 0,
+            expected: "one JSON object a line",
+            found: line.first().map_or(Found::End, |byte| Found::Byte(*byte)),
+        },
+        Category::Syntax | Category::Io => Reject {
+            offset,
+            expected: "JSON",
+            found,
+        },
+    }
+}
+
+/// The line with U+FFFD for bytes that are no UTF-8 and for escaped surrogates without their other half; `None` if it
+/// has neither.
+#[cold]
+fn repair(line: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(line.len() + 16);
+    let mut changed = false;
+    for chunk in line.utf8_chunks() {
+        changed |= lone_surrogates(chunk.valid().as_bytes(), &mut out);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+            changed = true;
+        }
+    }
+    changed.then_some(out)
+}
+
+/// Copies `text`; says whether an escape had to be replaced.
+fn lone_surrogates(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut rest = text;
+    let mut changed = false;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let used = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
+            (None, _) => rest.len().min(2),
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(_), _) => {
+                out.extend_from_slice(br"\ufffd");
+                changed = true;
+                rest = &rest[6..];
+                continue;
+            }
+        };
+        out.extend_from_slice(&rest[..used]);
+        rest = &rest[used..];
+    }
+    out.extend_from_slice(rest);
+    changed
+}
+
+/// The value of `\ud800` to `\udfff` at the start.
+fn surrogate(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(br"\u")?.get(..4)?;
+    let value = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (0xd800..=0xdfff).contains(&value).then_some(value)
+}
+
+fn owned(value: Option<Value<'_>>) -> Option<Value<'static>> {
+    let keep = |text: Text<'_>| Cow::Owned(text.into_owned());
+    Some(match value? {
+        Value::Text(text) => Value::Text(keep(text)),
+        Value::List(first, length) => Value::List(first.map(keep), length),
+        Value::Int(number) => Value::Int(number),
+        Value::Float(number) => Value::Float(number),
+        Value::Bool(truth) => Value::Bool(truth),
+        Value::Null => Value::Null,
+        Value::Object => Value::Object,
+    })
+}
+
+/// Decodes the value at one node of the tree into `values`.
+struct Seed<'t, 'v, 'a> {
+    nodes: &'t [Node],
+    node: usize,
+    values: &'v mut Values<'a>,
+}
+
+impl<'a> Seed<'_, '_, 'a> {
+    fn keep<E>(self, value: Value<'a>) -> Result<(), E> {
+        if let Some(slot) = self.nodes[self.node].slot {
+            self.values[slot] = Some(value);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Seed<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, decoder: D) -> Result<(), D::Error> {
+        decoder.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one JSON object a line")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let nodes = self.nodes;
+        let children = &nodes[self.node].children;
+        if let Some(slot) = nodes[self.node].slot {
+            self.values[slot] = Some(Value::Object);
+        }
+        while let Some(child) = map.next_key_seed(Key(children))? {
+            match child {
+                Some(node) => map.next_value_seed(Seed {
+                    nodes,
+                    node,
+                    values: self.values,
+                })?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+        let nodes = self.nodes;
+        let here = &nodes[self.node];
+        let mut length = 0u32;
+        let mut first = None;
+        loop {
+            let child = here.children.iter().find(|(name, _)| name.parse() == Ok(length));
+            let more = match child {
+                Some((_, node)) => list
+                    .next_element_seed(Seed {
+                        nodes,
+                        node: *node,
+                        values: self.values,
+                    })?
+                    .is_some(),
+                None if length == 0 && here.slot.is_some() => match list.next_element::<Element<'a>>()? {
+                    Some(Element(text)) => {
+                        first = text;
+                        true
+                    }
+                    None => false,
+                },
+                None => list.next_element::<IgnoredAny>()?.is_some(),
+            };
+            if !more {
+                break;
+            }
+            length = length.saturating_add(1);
+        }
+        self.keep(Value::List(first, length))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        self.keep(Value::Text(Cow::Borrowed(text.as_bytes())))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.keep(Value::Text(Cow::Owned(text.as_bytes().to_vec())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.keep(Value::Int(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.keep(match i64::try_from(number) {
+            Ok(number) => Value::Int(number),
+            Err(_) => Value::Float(number as f64),
+        })
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.keep(Value::Float(number))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<(), E> {
+        self.keep(Value::Bool(truth))
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.keep(Value::Null)
+    }
+}
+
+/// A key: the child of that name, if one is wanted. Nothing is allocated.
+struct Key<'t>(&'t [(Box<str>, usize)]);
+
+impl<'a> DeserializeSeed<'a> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'a>>(self, decoder: D) -> Result<Self::Value, D::Error> {
+        decoder.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|(name, _)| **name == *key).map(|(_, node)| *node))
+    }
+}
+
+/// A list's first element, if it is a string.
+struct Element<'a>(Option<Text<'a>>);
+
+impl<'a> serde::Deserialize<'a> for Element<'a> {
+    fn deserialize<D: Deserializer<'a>>(decoder: D) -> Result<Self, D::Error> {
+        let mut values = vec![None];
+        let node = [Node {
+            children: Vec::new(),
+            slot: Some(0),
+        }];
+        Seed {
+            nodes: &node,
+            node: 0,
+            values: &mut values,
+        }
+        .deserialize(decoder)?;
+        let text = match values.pop().flatten() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        Ok(Element(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Vec<Option<String>>, Reject> {
+        let paths = Paths::of(&["a", "b.c", "l.1", "l"]);
+        let mut values = paths.read(line.as_bytes())?;
+        let text = |slot| take(&mut values, slot).map(|text| String::from_utf8(text.into_owned()).unwrap());
+        Ok((0..4).map(text).collect())
+    }
+
+    #[test]
+    fn paths_and_values() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read(r#" {"x":{"a":1},"a":"v\"w","b":{"c":-7,"d":[{}]},"l":["p","q",{"a":1}]} "#),
+            Ok(vec![some("v\"w"), some("-7"), some("q"), some("p")])
+        );
+        assert_eq!(read(r#"{"a":null,"b":"no object","l":[]}"#), Ok(vec![None; 4]));
+        assert_eq!(
+            read(r#"{"\u0061":true,"b":{"c":1.5}}"#).unwrap()[..2],
+            [some("true"), some("1.5")]
+        );
+        assert_eq!(read(r#"{"a":"first","a":"last"}"#).unwrap()[0], some("last"));
+    }
+
+    #[test]
+    fn broken_lines_say_where() {
+        for (line, offset) in [
+            ("", 0),
+            ("[1]", 0),
+            ("text", 1),
+            (r#"{"a":1"#, 6),
+            (r#"{"a":1} {"a":2}"#, 8),
+            (r#"{"a" 1}"#, 5),
+            (r#"{"a":1,}"#, 7),
+        ] {
+            let reject = read(line).unwrap_err();
+            assert_eq!(reject.offset, offset, "{line}: {reject}");
+        }
+        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+        assert!(read(&deep).is_err());
+    }
+
+    #[test]
+    fn characters_are_repaired() {
+        let paths = Paths::of(&["a", "b"]);
+        let mut values = paths
+            .read(b"{\"a\":\"caf\xe9 \\\\ud800\",\"b\":\"\\ud83d\\ude00 \\udce9\"}")
+            .unwrap();
+        assert_eq!(take(&mut values, 0).unwrap(), "caf\u{fffd} \\ud800".as_bytes());
+        assert_eq!(take(&mut values, 1).unwrap(), "\u{1f600} \u{fffd}".as_bytes());
+        assert!(paths.read(b"{\"a\":\"\xe9\"").is_err());
+    }
+
+    #[test]
+    fn a_path_is_names_and_dots() {
+        for path in ["", ".", "a.", ".a", "a..b", "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a"] {
+            assert!(
+                Paths::new().add(path).unwrap_err().contains("context.mail.to"),
+                "{path}"
+            );
+        }
+        let mut paths = Paths::new();
+        assert_eq!(
+            (paths.add("a.b"), paths.add("a"), paths.add("a.b")),
+            (Ok(0), Ok(1), Ok(0))
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! Phabricator's `daemons.log`.
+//!
+//! ```text
+//! record   = ["[" php-date " " zone "] "] (dated | overseer) {"\n" ["[" php-date "] "] "  #" frame}
+//! dated    = "[" timestamp "] " text
+//! overseer = timestamp-of-12-hours " [" TYPE "] " text
+//! text     = … "EXCEPTION: " {"(" class ") " message " {>} "} "(" class ") " message " at [" place "]"
+//! ```
+//!
+//! PHP puts its own date before every line, stack frames too: those belong to the exception above them. A failed mail
+//! is not lost, the task is tried again; its ID is the mail's identity, because lines grow with the retries. A
+//! permanent failure ends the retries. Nothing is logged when a mail is sent.
+
+use super::cause::{self, first_line};
+use super::phpmailer;
+use super::record::{Body, Mail, Record};
+use super::time::{Time, day_first, iso, twelve_hours};
+use crate::Reject;
+use crate::prim::{Parsed, fail};
+use memchr::{memchr, memmem};
+use std::borrow::Cow;
+
+/// A dated line that is no stack frame.
+pub(super) fn starts(line: &[u8]) -> bool {
+    header(line).is_ok_and(|(_, header)| !header.text.trim_ascii_start().starts_with(b"#"))
+}
+
+/// Parses a record.
+pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+    let (line, trace) = first_line(record);
+    let header = super::finish(line, header(line))?;
+    let mut parsed = Record {
+        level: header.kind.map(Cow::Borrowed),
+        ..Record::other(header.time)
+    };
+    // A daemon's standard error goes through its overseer, with the exception's own dates before it.
+    let text = header.text;
+    let exception = memmem::find(text, b"EXCEPTION: ").map(|at| &text[at + 11..]);
+    if exception.is_some() {
+        parsed.level = Some(Cow::Borrowed(b"EXCEPTION"));
+    }
+    if let Some(mail) = failure(exception.unwrap_or(text), exception.is_some(), trace) {
+        parsed.body = Body::SubmitFailed(mail);
+    }
+    Ok(parsed)
+}
+
+struct Header<'a> {
+    time: Time,
+    kind: Option<&'a [u8]>,
+    text: &'a [u8],
+}
+
+fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
+    let (rest, time) = match line {
+        [b'[', date @ ..] => {
+            let (rest, time) = match day_first(date, b'-') {
+                Ok((rest, stamp)) => (rest, stamp),
+                Err(_) => iso(date)?,
+            };
+            let Some(close) = memchr(b']', rest) else {
+                return fail(rest, "`]` after the timestamp");
+            };
+            let mut stamp = time;
+            if matches!(rest[..close].trim_ascii(), b"UTC" | b"GMT" | b"Z") {
+                stamp.offset_seconds = Some(0);
+            }
+            (&rest[close + 1..], stamp)
+        }
+        _ => twelve_hours(line)?,
+    };
+    let mut header = Header {
+        time: Time::Full(time),
+        kind: None,
+        text: rest.strip_prefix(b" ").unwrap_or(rest),
+    };
+    // The daemon's own date behind PHP's says the same second in an unknown zone.
+    if let Some(own) = header.text.strip_prefix(b"[") {
+        if let Ok((after, _)) = iso(own)
+            && let Some(text) = after.strip_prefix(b"] ")
+        {
+            header.text = text;
+        } else if let Some(close) = memchr(b']', own).filter(|at| own[..*at].iter().all(u8::is_ascii_uppercase)) {
+            header.kind = Some(&own[..close]);
+            header.text = own[close + 1..].trim_ascii_start();
+        }
+    }
+    Ok((&[], header))
+}
+
+/// The mail that this text reports as failed.
+fn failure<'a>(text: &'a [u8], is_exception: bool, trace: &[u8]) -> Option<Mail<'a>> {
+    let permanent = [&b"ermanent failure"[..], b"failed permanently"]
+        .iter()
+        .any(|words| memmem::find(text, words).is_some());
+    if !is_exception && !permanent {
+        return None;
+    }
+    let key = task_id(text);
+    let about_mail = is_about_mail(text) || is_about_mail(trace);
+    // A bare `Task "N" encountered a permanent failure` does not say what the task was for.
+    let unsaid = permanent && !is_exception && key.is_some() && !says_class(text, trace);
+    if !about_mail && !unsaid {
+        return None;
+    }
+    Some(Mail {
+        key: key.map(Cow::Borrowed),
+        will_retry: !permanent,
+        needs_known_key: !about_mail,
+        ..phpmailer::failed(innermost(text))
+    })
+}
+
+/// The digits of `Task ID 7654321` or `Task "7654321"`.
+fn task_id(text: &[u8]) -> Option<&[u8]> {
+    let digits = |words: &[u8]| {
+        memmem::find_iter(text, words).find_map(|at| {
+            let rest = &text[at + words.len()..];
+            let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (length > 0).then(|| &rest[..length])
+        })
+    };
+    digits(b"Task ID ").or_else(|| digits(b"Task \""))
+}
+
+/// PHPMailer or one of Phabricator's mail classes, in the chain of exceptions or in a stack frame.
+fn is_about_mail(text: &[u8]) -> bool {
+    [
+        &b"phpmailerException"[..],
+        b"PHPMailer",
+        b"PhabricatorMetaMTA",
+        b"PhabricatorMailImplementation",
+        b"PhabricatorMailAdapter",
+        b"PhabricatorMailSMTPAdapter",
+    ]
+    .iter()
+    .any(|name| memmem::find(text, name).is_some())
+        || phpmailer::is_own(text)
+}
+
+/// Whether a chain of exceptions or a stack shows what failed.
+fn says_class(text: &[u8], trace: &[u8]) -> bool {
+    memmem::find(text, b"{>}").is_some() || memmem::find(trace, b"#0").is_some()
+}
+
+/// The message of the last exception in the chain, without its class and place.
+fn innermost(text: &[u8]) -> &[u8] {
+    let last = match memmem::rfind(text, b"{>} ") {
+        Some(at) => &text[at + 4..],
+        None => text,
+    };
+    let last = match memmem::rfind(last, b" at [") {
+        Some(place) => &last[..place],
+        None => last,
+    };
+    match last {
+        [b'(', rest @ ..] => memmem::find(rest, b") ").map_or(last, |close| &rest[close + 2..]),
+        _ => cause::trim_end(last),
+    }
+}

@@ -1,0 +1,127 @@
+//! What an application's log says, one shape for all of them.
+
+use super::time::Time;
+use std::borrow::Cow;
+
+/// Bytes of the record, or a repaired copy of them (an escape decoded, a broken character replaced).
+pub type Text<'a> = Cow<'a, [u8]>;
+
+/// One record: its first line and the lines that belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When, as far as the record says so.
+    pub time: Time,
+    /// The host that the record names, as JSON logs do.
+    pub host: Option<Text<'a>>,
+    /// Level as printed: `ERROR`, `error`, `40`.
+    pub level: Option<Text<'a>>,
+    /// Logger, class, channel or module.
+    pub logger: Option<Text<'a>>,
+    /// Index of the template or condition that matched, for kinds that the configuration describes: into the list of
+    /// templates, or into the failed conditions followed by the submitted ones.
+    pub matched: Option<usize>,
+    /// What it says about mail.
+    pub body: Body<'a>,
+}
+
+/// What a record says about mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// A mail server took the mail.
+    Submitted(Mail<'a>),
+    /// It did not, or was not reached.
+    SubmitFailed(Mail<'a>),
+    /// Understood, and says nothing about a mail's fate.
+    Other,
+}
+
+/// The mail of a record. What the record does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail<'a> {
+    /// Identity of the mail or of the task that sends it: records with one key are retries or copies of one mail.
+    pub key: Option<Text<'a>>,
+    /// The application tries again by itself: delayed, not lost.
+    pub will_retry: bool,
+    /// The record names the task but not what it was for: it is about mail only when `key` failed as mail before.
+    pub needs_known_key: bool,
+    /// Envelope or header sender.
+    pub sender: Option<Text<'a>>,
+    /// The first recipient.
+    pub recipient: Option<Text<'a>>,
+    /// Number of recipients.
+    pub recipients: Option<u32>,
+    /// The mail server that was talked to.
+    pub relay: Option<Text<'a>>,
+    /// Message-ID, without its angle brackets.
+    pub message_id: Option<Text<'a>>,
+    /// Why it failed, to be read by [`classify`](crate::reply::classify); empty if nothing is said.
+    pub reason: Text<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// A record that says nothing about mail yet.
+    pub(super) fn other(time: Time) -> Self {
+        Record {
+            time,
+            host: None,
+            level: None,
+            logger: None,
+            matched: None,
+            body: Body::Other,
+        }
+    }
+
+    /// The mail, of a success or a failure.
+    #[must_use]
+    pub fn mail(&self) -> Option<&Mail<'a>> {
+        match &self.body {
+            Body::Submitted(mail) | Body::SubmitFailed(mail) => Some(mail),
+            Body::Other => None,
+        }
+    }
+
+    /// The same record with nothing borrowed.
+    pub(super) fn into_owned(self) -> Record<'static> {
+        Record {
+            time: self.time,
+            host: owned(self.host),
+            level: owned(self.level),
+            logger: owned(self.logger),
+            matched: self.matched,
+            body: match self.body {
+                Body::Submitted(mail) => Body::Submitted(mail.into_owned()),
+                Body::SubmitFailed(mail) => Body::SubmitFailed(mail.into_owned()),
+                Body::Other => Body::Other,
+            },
+        }
+    }
+}
+
+impl<'a> Mail<'a> {
+    /// A failure that says why.
+    pub(super) fn failed(reason: impl Into<Text<'a>>) -> Self {
+        Mail {
+            reason: reason.into(),
+            ..Mail::default()
+        }
+    }
+
+    /// The same mail with nothing borrowed.
+    pub(super) fn into_owned(self) -> Mail<'static> {
+        Mail {
+            key: owned(self.key),
+            will_retry: self.will_retry,
+            needs_known_key: self.needs_known_key,
+            sender: owned(self.sender),
+            recipient: owned(self.recipient),
+            recipients: self.recipients,
+            relay: owned(self.relay),
+            message_id: owned(self.message_id),
+            reason: Cow::Owned(self.reason.into_owned()),
+        }
+    }
+}
+
+fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
+}

@@ -1,0 +1,51 @@
+//! Slim applications (IEG grant review, Wikimania scholarships): Monolog's logstash V1 JSON, one object a line.
+//!
+//! PHPMailer's text overwrites the message of the call that failed, so that only `method` says that it was about mail:
+//! the class before `::` ends in `Mailer`. The channel does not matter. Nothing is logged when a mail is sent.
+
+use super::cause;
+use super::document::{Paths, take};
+use super::phpmailer;
+use super::record::{Body, Mail, Record, Text};
+use super::time::{Time, iso};
+use crate::Reject;
+use memchr::memmem;
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+static PATHS: LazyLock<Paths> =
+    LazyLock::new(|| Paths::of(&["@timestamp", "host", "message", "level", "channel", "method"]));
+
+/// Every line is a record: what is no JSON object is a reject of its own.
+pub(super) fn starts(line: &[u8]) -> bool {
+    !line.trim_ascii().is_empty()
+}
+
+/// Parses a record.
+pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+    let mut values = PATHS.read(record)?;
+    let time = take(&mut values, 0).and_then(|text| Some(Time::Full(iso(&text).ok()?.1)));
+    let mut parsed = Record {
+        host: take(&mut values, 1),
+        level: take(&mut values, 3),
+        logger: take(&mut values, 4),
+        ..Record::other(time.unwrap_or(Time::Undated))
+    };
+    let method = take(&mut values, 5);
+    if method.is_some_and(|method| is_mailer(&method)) && parsed.level.as_deref().is_some_and(cause::is_failure) {
+        parsed.body = Body::SubmitFailed(mail(take(&mut values, 2).unwrap_or_default()));
+    }
+    Ok(parsed)
+}
+
+/// `Wikimedia\Slimapp\Mailer::mail`.
+fn is_mailer(method: &[u8]) -> bool {
+    memmem::find(method, b"::").is_some_and(|at| method[..at].ends_with(b"Mailer"))
+}
+
+fn mail(message: Text<'_>) -> Mail<'_> {
+    match message {
+        Cow::Borrowed(text) => phpmailer::failed(text),
+        Cow::Owned(text) => phpmailer::failed(&text).into_owned(),
+    }
+}

@@ -9,6 +9,7 @@
 
 use super::cause::{self, address, first_line};
 use super::document::{Paths, take};
+use super::json::time_field;
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, iso};
 use crate::Reject;
@@ -149,12 +150,12 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
     let mut values = PATHS.read(line)?;
-    let time = take(&mut values, 0).and_then(|text| Some(Time::Full(iso(&text).ok()?.1)));
+    let time = time_field(line, values[0].take())?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
-        ..Record::other(time.unwrap_or(Time::Undated))
+        ..Record::other(time)
     };
     let message = take(&mut values, 2).unwrap_or_default();
     let class = take(&mut values, 5).unwrap_or_default();

@@ -24,20 +24,26 @@
 //! line that is not of the format's shape is a [`Reject`], so that a new format never shows as a count of zero.
 
 mod cause;
+mod description;
 mod document;
 mod dumps;
 mod gerrit;
 mod hue;
+pub mod json;
 mod oozie;
+pub mod pattern;
 mod phabricator;
 mod phpmailer;
 mod record;
 mod sentry;
 mod slimapp;
+mod template;
 pub mod time;
+mod time_format;
 
 use crate::prim::Parsed;
 use crate::{Found, Reject};
+pub use description::BuildError;
 pub use record::{Body, Mail, Record, Text};
 pub use time::{Time, TimeOfDay};
 
@@ -58,6 +64,10 @@ pub enum Format {
     Slimapp,
     /// The log of a dumps host.
     Dumps,
+    /// JSON objects, by a mapping of the configuration.
+    Json(Box<json::Mapping>),
+    /// Text, by templates of the configuration.
+    Pattern(Box<pattern::Patterns>),
 }
 
 impl Format {
@@ -89,6 +99,8 @@ impl Format {
             Format::Sentry => "sentry",
             Format::Slimapp => "slimapp",
             Format::Dumps => "dumps",
+            Format::Json(_) => "json",
+            Format::Pattern(_) => "pattern",
         }
     }
 
@@ -104,6 +116,8 @@ impl Format {
             Format::Sentry => sentry::starts(line),
             Format::Slimapp => slimapp::starts(line),
             Format::Dumps => dumps::starts(line),
+            Format::Json(_) => json::starts(line),
+            Format::Pattern(patterns) => patterns.starts(line),
         }
     }
 
@@ -120,7 +134,21 @@ impl Format {
             Format::Sentry => sentry::parse(record),
             Format::Slimapp => slimapp::parse(record),
             Format::Dumps => dumps::parse(record),
+            Format::Json(mapping) => mapping.parse(record),
+            Format::Pattern(patterns) => patterns.parse(record),
         }
+    }
+}
+
+impl From<json::Mapping> for Format {
+    fn from(mapping: json::Mapping) -> Self {
+        Format::Json(Box::new(mapping))
+    }
+}
+
+impl From<pattern::Patterns> for Format {
+    fn from(patterns: pattern::Patterns) -> Self {
+        Format::Pattern(Box::new(patterns))
     }
 }
 

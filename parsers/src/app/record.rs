@@ -79,22 +79,6 @@ impl<'a> Record<'a> {
             Body::Other => None,
         }
     }
-
-    /// The same record with nothing borrowed.
-    pub(super) fn into_owned(self) -> Record<'static> {
-        Record {
-            time: self.time,
-            host: owned(self.host),
-            level: owned(self.level),
-            logger: owned(self.logger),
-            matched: self.matched,
-            body: match self.body {
-                Body::Submitted(mail) => Body::Submitted(mail.into_owned()),
-                Body::SubmitFailed(mail) => Body::SubmitFailed(mail.into_owned()),
-                Body::Other => Body::Other,
-            },
-        }
-    }
 }
 
 impl<'a> Mail<'a> {

@@ -10,9 +10,10 @@
 //! is logged, else the celery task's ID, which its retries keep.
 
 use super::cause::{self, bare_id, first_line};
-use super::document::{Paths, Value, take};
+use super::document::{Paths, take};
+use super::json::time_field;
 use super::record::{Body, Mail, Record, Text};
-use super::time::{Time, from_epoch_ms, iso, time_of_day};
+use super::time::{Time, iso, time_of_day};
 use crate::Reject;
 use crate::prim::{Parsed, fail, word};
 use memchr::{memchr, memchr2, memmem};
@@ -215,7 +216,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
     let mut values = PATHS.read(line)?;
-    let time = values[..3].iter_mut().find_map(Option::take).and_then(time_of);
+    let time = time_field(line, values[..3].iter_mut().find_map(Option::take))?;
     let mut first = |slots: std::ops::Range<usize>| slots.into_iter().find_map(|slot| take(&mut values, slot));
     let message = first(3..6).unwrap_or_default();
     let level = first(6..7).map(level_name);
@@ -250,18 +251,8 @@ fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
         level,
         logger,
         body,
-        ..Record::other(time.unwrap_or(Time::Undated))
+        ..Record::other(time)
     })
-}
-
-/// RFC 3339, or seconds since 1970.
-fn time_of(value: Value<'_>) -> Option<Time> {
-    match value {
-        Value::Text(text) => Some(Time::Full(iso(&text).ok()?.1)),
-        Value::Int(seconds) => Some(Time::Full(from_epoch_ms(seconds.checked_mul(1000)?)?)),
-        Value::Float(seconds) => Some(Time::Full(from_epoch_ms((seconds * 1000.0) as i64)?)),
-        _ => None,
-    }
 }
 
 /// Python's level numbers by name.

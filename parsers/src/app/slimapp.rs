@@ -5,9 +5,9 @@
 
 use super::cause;
 use super::document::{Paths, take};
+use super::json::time_field;
 use super::phpmailer;
 use super::record::{Body, Mail, Record, Text};
-use super::time::{Time, iso};
 use crate::Reject;
 use memchr::memmem;
 use std::borrow::Cow;
@@ -24,12 +24,12 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
     let mut values = PATHS.read(record)?;
-    let time = take(&mut values, 0).and_then(|text| Some(Time::Full(iso(&text).ok()?.1)));
+    let time = time_field(record, values[0].take())?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
-        ..Record::other(time.unwrap_or(Time::Undated))
+        ..Record::other(time)
     };
     let method = take(&mut values, 5);
     if method.is_some_and(|method| is_mailer(&method)) && parsed.level.as_deref().is_some_and(cause::is_failure) {

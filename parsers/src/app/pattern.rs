@@ -1,0 +1,476 @@
+//! Text logs of any application, by templates that the configuration gives.
+//!
+//! ```
+//! use mailpulse_parsers::app::pattern::{Description, Outcome, Patterns, Template};
+//! use mailpulse_parsers::app::{Body, Format};
+//!
+//! let patterns = Patterns::new(&Description {
+//!     templates: vec![Template {
+//!         text: "{time:%Y-%m-%d %H:%M:%S,%3f} ERROR {logger}: mail to {recipient} failed: {reason}".into(),
+//!         outcome: Outcome::Failed,
+//!         retried: false,
+//!     }],
+//!     ..Description::default()
+//! })
+//! .unwrap();
+//! let line = b"2018-06-06 19:02:11,123 ERROR shop: mail to a@example.org failed: Connection refused";
+//! let record = Format::from(patterns).parse(line).unwrap();
+//! assert!(matches!(record.body, Body::SubmitFailed(mail) if mail.reason == &b"Connection refused"[..]));
+//! ```
+//!
+//! The first template that matches wins. A template describes a record's first line, all of it; `{…:rest}`,
+//! `{…:lines}` and a newline in the template reach into the lines below. A record that begins as the first template
+//! does, and matches none, is [`Body::Other`]: there is no need to describe what is not about mail.
+
+use super::cause::{self, address, bare_id, count_addresses, first_line};
+use super::description::BuildError;
+use super::record::{Body, Mail, Record};
+use super::template::{self, compile};
+use super::time::Time;
+use super::time_format::TimeFormat;
+use crate::{Found, Reject};
+use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use std::borrow::Cow;
+
+/// Templates of a source at most.
+const TEMPLATES_MAX: usize = 50;
+
+/// Bytes that a compiled expression, and the cache of its matcher, may take.
+const COMPILED_MAX: usize = 4 << 20;
+
+/// Ambiguous records that a survey lists.
+const AMBIGUOUS_MAX: usize = 10;
+
+/// Templates of a source.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// In the order they are tried.
+    pub templates: Vec<Template>,
+    /// How a record begins, if it is not with the time of the first template and what stands before it.
+    pub starts: Option<String>,
+    /// The log has no time: templates need no `{time}`.
+    pub undated: bool,
+}
+
+/// One template, and what a record of its shape means.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// As in the configuration.
+    pub text: String,
+    /// What it means.
+    pub outcome: Outcome,
+    /// A failure of this shape is tried again by the application.
+    pub retried: bool,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A mail was handed in.
+    Submitted,
+    /// It was not.
+    Failed,
+    /// Nothing about mail.
+    Other,
+}
+
+/// Templates that were checked and compiled.
+#[derive(Debug, Clone)]
+pub struct Patterns {
+    templates: Vec<Compiled>,
+    /// All of them in one pass.
+    set: RegexSet,
+    start: Start,
+}
+
+#[derive(Debug, Clone)]
+struct Compiled {
+    regex: Regex,
+    time: Option<TimeFormat>,
+    outcome: Outcome,
+    retried: bool,
+}
+
+/// How a record begins.
+#[derive(Debug, Clone)]
+enum Start {
+    /// With this; the time is that of the form.
+    With(Regex, Option<TimeFormat>),
+    /// With anything that is not indented.
+    Unindented,
+}
+
+/// How templates fit a sample of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Records that were looked at.
+    pub records: usize,
+    /// How many each template matched, as the first that did.
+    pub matches: Vec<usize>,
+    /// Records that begin as they should and match no template.
+    pub unmatched: usize,
+    /// Records that do not even begin as they should, or have no valid time.
+    pub rejected: usize,
+    /// The first records that match templates of different outcomes: number of the record, and both templates.
+    pub ambiguous: Vec<(usize, usize, usize)>,
+}
+
+impl Patterns {
+    /// Checks and compiles a description.
+    ///
+    /// # Errors
+    /// What is wrong, in which template and column, and the cure.
+    pub fn new(description: &Description) -> Result<Self, BuildError> {
+        let count = description.templates.len();
+        if count == 0 || count > TEMPLATES_MAX {
+            let problem = format!("{count} templates: a source has 1 to {TEMPLATES_MAX}");
+            return Err(BuildError::new("template", None, problem));
+        }
+        let parts = |at: usize| format!("template {}", at + 1);
+        let mut parsed = Vec::with_capacity(count);
+        for (at, template) in description.templates.iter().enumerate() {
+            let compiled = compile(&parts(at), &template.text)?;
+            if compiled.time.is_none() && !description.undated {
+                let problem = "no `{time:…}` in it: add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say `undated = true` \
+                               if the log has none";
+                return Err(BuildError::new(parts(at), Some(1), problem));
+            }
+            parsed.push(compiled);
+        }
+        let start = start(description, &parsed[0])?;
+        let whole: Vec<String> = parsed
+            .iter()
+            .map(|template| format!(r"\A(?s-u:{}\r?(?:\n.*)?)\z", template.regex))
+            .collect();
+        let set = RegexSetBuilder::new(&whole)
+            .size_limit(COMPILED_MAX)
+            .dfa_size_limit(COMPILED_MAX)
+            .build()
+            .map_err(|_| BuildError::new("template", None, "the templates are too long together: describe less"))?;
+        let mut templates = Vec::with_capacity(count);
+        for (at, template) in parsed.into_iter().enumerate() {
+            templates.push(Compiled {
+                regex: regex(&parts(at), &whole[at])?,
+                time: template.time,
+                outcome: description.templates[at].outcome,
+                retried: description.templates[at].retried,
+            });
+        }
+        Ok(Patterns { templates, set, start })
+    }
+
+    /// Whether a line begins a record.
+    pub(super) fn starts(&self, line: &[u8]) -> bool {
+        match &self.start {
+            Start::With(regex, _) => regex.is_match(line),
+            Start::Unindented => !line.trim_ascii().is_empty() && !line[0].is_ascii_whitespace(),
+        }
+    }
+
+    /// Parses a record.
+    pub(super) fn parse<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+        let Some(at) = self.set.matches(record).iter().next() else {
+            return self.unmatched(record);
+        };
+        let template = &self.templates[at];
+        let Some(found) = template.regex.captures(record) else {
+            return self.unmatched(record);
+        };
+        let time = match (&template.time, found.name("time")) {
+            (Some(format), Some(text)) => {
+                let time = format.parse(text.as_bytes());
+                time.ok_or_else(|| reject(record, text.start(), "a valid time"))?
+            }
+            _ => Time::Undated,
+        };
+        let text = |name| capture(&found, name).map(Cow::Borrowed);
+        Ok(Record {
+            time,
+            host: text("host"),
+            level: text("level"),
+            logger: text("logger"),
+            matched: Some(at),
+            body: match template.outcome {
+                Outcome::Submitted => Body::Submitted(mail(&found)),
+                Outcome::Failed => Body::SubmitFailed(Mail {
+                    will_retry: template.retried,
+                    reason: why(&found, record),
+                    ..mail(&found)
+                }),
+                Outcome::Other => Body::Other,
+            },
+        })
+    }
+
+    /// A record that matches no template: of this log if it begins as its records do.
+    fn unmatched<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+        match &self.start {
+            Start::Unindented => Ok(Record::other(Time::Undated)),
+            Start::With(regex, None) if regex.is_match(record) => Ok(Record::other(Time::Undated)),
+            Start::With(regex, Some(format)) => {
+                let time = regex.captures(record).and_then(|found| found.name("time"));
+                let time = time.ok_or_else(|| reject(record, 0, "the beginning of the first template"))?;
+                match format.parse(time.as_bytes()) {
+                    Some(time) => Ok(Record::other(time)),
+                    None => Err(reject(record, time.start(), "a valid time")),
+                }
+            }
+            Start::With(..) => Err(reject(record, 0, "what `starts` describes")),
+        }
+    }
+
+    /// Tries the templates on a sample of records, for telling whoever wrote them how they fit.
+    #[must_use]
+    pub fn survey<'r>(&self, records: impl IntoIterator<Item = &'r [u8]>) -> Survey {
+        let mut survey = Survey {
+            matches: vec![0; self.templates.len()],
+            ..Survey::default()
+        };
+        for record in records {
+            let number = survey.records;
+            survey.records += 1;
+            let matched: Vec<usize> = self.set.matches(record).iter().collect();
+            match self.parse(record) {
+                Err(_) => survey.rejected += 1,
+                Ok(parsed) => match parsed.matched {
+                    Some(at) => survey.matches[at] += 1,
+                    None => survey.unmatched += 1,
+                },
+            }
+            let Some((first, others)) = matched.split_first() else {
+                continue;
+            };
+            let other = others
+                .iter()
+                .find(|at| self.templates[**at].outcome != self.templates[*first].outcome);
+            if let Some(other) = other
+                && survey.ambiguous.len() < AMBIGUOUS_MAX
+            {
+                survey.ambiguous.push((number, *first, *other));
+            }
+        }
+        survey
+    }
+}
+
+/// The beginning: as described, else the first template's up to its time.
+fn start(description: &Description, first: &template::Template) -> Result<Start, BuildError> {
+    let (part, text, time) = match (&description.starts, &first.until_time) {
+        (Some(text), _) if text.is_empty() => {
+            return Err(BuildError::new(
+                "starts",
+                None,
+                "empty, so every line would begin a record: leave it out",
+            ));
+        }
+        (Some(text), _) => {
+            let compiled = compile("starts", text)?;
+            ("starts", compiled.regex, compiled.time)
+        }
+        (None, Some(prefix)) => ("template 1", prefix.clone(), first.time.clone()),
+        (None, None) => return Ok(Start::Unindented),
+    };
+    Ok(Start::With(regex(part, &format!(r"\A(?s-u:{text})"))?, time))
+}
+
+fn regex(part: &str, text: &str) -> Result<Regex, BuildError> {
+    RegexBuilder::new(text)
+        .size_limit(COMPILED_MAX)
+        .dfa_size_limit(COMPILED_MAX)
+        .build()
+        .map_err(|_| BuildError::new(part, None, "too long when compiled: describe less"))
+}
+
+#[cold]
+fn reject(record: &[u8], offset: usize, expected: &'static str) -> Reject {
+    Reject {
+        offset,
+        expected,
+        found: record.get(offset).map_or(Found::End, |byte| Found::Byte(*byte)),
+    }
+}
+
+/// What a name captured, without blanks around it; `None` if that is nothing.
+fn capture<'a>(found: &Captures<'a>, name: &str) -> Option<&'a [u8]> {
+    let text = found.name(name)?.as_bytes().trim_ascii();
+    (!text.is_empty()).then_some(text)
+}
+
+fn mail<'a>(found: &Captures<'a>) -> Mail<'a> {
+    let text = |name| capture(found, name);
+    let bare = |text: &'a [u8]| Cow::Borrowed(address(text).unwrap_or(text));
+    let counted = text("recipients").and_then(|count| std::str::from_utf8(count).ok()?.parse().ok());
+    Mail {
+        key: text("key").map(Cow::Borrowed),
+        sender: text("sender").map(bare),
+        recipient: text("recipient").map(bare),
+        recipients: counted.or_else(|| count_addresses(text("recipient")?)),
+        relay: text("relay").map(Cow::Borrowed),
+        message_id: text("message_id").map(|id| bare_id(Cow::Borrowed(id))),
+        ..Mail::default()
+    }
+}
+
+/// `{reason}`, else the exception under the first line, else `{message}`.
+fn why<'a>(found: &Captures<'a>, record: &'a [u8]) -> super::Text<'a> {
+    let (_, trace) = first_line(record);
+    match capture(found, "reason") {
+        Some(text) => cause::reason(text),
+        None => cause::python(trace)
+            .or_else(|| cause::java(trace))
+            .or_else(|| capture(found, "message").map(cause::reason))
+            .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(templates: &[(&str, Outcome)]) -> Result<Patterns, BuildError> {
+        Patterns::new(&Description {
+            templates: templates
+                .iter()
+                .map(|(text, outcome)| Template {
+                    text: (*text).to_owned(),
+                    outcome: *outcome,
+                    retried: false,
+                })
+                .collect(),
+            ..Description::default()
+        })
+    }
+
+    #[test]
+    fn captures_and_continuations() {
+        let patterns = patterns(&[
+            (
+                "[{time:%F %T}] {{{level:word}}} to={recipient}: {reason}",
+                Outcome::Failed,
+            ),
+            (
+                "[{time:%F %T}] ERROR {_}\nsmtplib.{_:lines}\nlast {reason:rest}",
+                Outcome::Failed,
+            ),
+            ("[{time:%F %T}] sent {recipients:int} é", Outcome::Submitted),
+        ])
+        .unwrap();
+        let read = |text: &str| {
+            let record = patterns.parse(text.as_bytes()).map_err(|reject| reject.offset)?;
+            let mail = record
+                .mail()
+                .map(|mail| (mail.recipients, crate::reject::safe_text(&mail.reason)));
+            Ok((record.matched, mail))
+        };
+        let failed = |at, count, reason: &str| Ok((Some(at), Some((count, reason.to_owned()))));
+        assert_eq!(
+            read("[2018-06-06 19:02:11] {E} to=a@b, c@d: x: y\r\nmore"),
+            failed(0, Some(2), "x: y")
+        );
+        assert_eq!(
+            read("[2018-06-06 19:02:11] ERROR x\nsmtplib.E\n a\nlast 1\n2"),
+            failed(1, None, "1\\u{a}2")
+        );
+        assert_eq!(read("[2018-06-06 19:02:11] sent 3 é"), failed(2, Some(3), ""));
+        assert_eq!(read("[2018-06-06 19:02:11] sent 3 e"), Ok((None, None)));
+        assert_eq!(read("[2018-06-31 19:02:11] sent 3 e"), Err(1));
+        assert_eq!(read("2018-06-06 19:02:11 sent 3 e"), Err(0));
+        assert!(patterns.starts(b"[2018-06-06 19:02:11] x") && !patterns.starts(b" [2018-06-06 19:02:11]"));
+        assert!(
+            patterns
+                .parse(b"[2018-06-06 19:02:11] {E} to=\xff: \xfe")
+                .unwrap()
+                .matched
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn templates_that_cannot_be_used() {
+        for (text, words) in [
+            ("{time:%T} {foo", "template 1, column 11: `{` is never closed"),
+            ("{time:%T} foo}", "column 14: `}` without its `{`"),
+            (
+                "{time:%T} {recpient}",
+                "column 12: `recpient` is no name (did you mean `recipient`?)",
+            ),
+            ("{time:%T} {level}{logger}", "column 18: `{level}` and `{logger}` touch"),
+            ("{time:%T} {_}{_}", "touch"),
+            ("{time:%T} {level} {level}", "column 19: `{level}` stands twice"),
+            ("{level} é {time:%H:%Q}", "column 20: unknown directive"),
+            ("{time} x", "column 1: `{time}` without a form"),
+            ("{level} x", "column 1: no `{time:…}` in it"),
+            (
+                "{time:%T} {level:wrod}",
+                "column 18: `wrod` is no form (did you mean `word`?)",
+            ),
+        ] {
+            let error = patterns(&[(text, Outcome::Failed)]).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        assert!(patterns(&[]).unwrap_err().to_string().contains("0 templates"));
+        let long = "{time:%T} ".to_owned() + &"x".repeat(3000);
+        assert!(
+            patterns(&[(&long, Outcome::Other)])
+                .unwrap_err()
+                .to_string()
+                .contains("longer than")
+        );
+    }
+
+    #[test]
+    fn beginnings() {
+        let with = |starts: Option<&str>, undated| {
+            Patterns::new(&Description {
+                templates: vec![Template {
+                    text: "mail to {recipient} failed".into(),
+                    outcome: Outcome::Failed,
+                    retried: true,
+                }],
+                starts: starts.map(str::to_owned),
+                undated,
+            })
+        };
+        let undated = with(None, true).unwrap();
+        assert!(undated.starts(b"x") && !undated.starts(b" x") && !undated.starts(b""));
+        assert_eq!(undated.parse(b"x").unwrap(), Record::other(Time::Undated));
+        assert!(undated.parse(b"mail to a@b failed").unwrap().mail().unwrap().will_retry);
+        let marked = with(Some("mail "), true).unwrap();
+        assert!(marked.starts(b"mail x") && !marked.starts(b"x"));
+        assert_eq!(marked.parse(b"x").unwrap_err().expected, "what `starts` describes");
+        assert!(
+            with(Some(""), true)
+                .unwrap_err()
+                .to_string()
+                .starts_with("starts: empty")
+        );
+    }
+
+    #[test]
+    fn a_survey_says_how_templates_fit() {
+        let patterns = patterns(&[
+            ("{time:%T} sent {_}", Outcome::Submitted),
+            ("{time:%T} {_} failed", Outcome::Failed),
+            ("{time:%T} never", Outcome::Other),
+        ])
+        .unwrap();
+        let lines = [
+            "05:40:47 sent a",
+            "05:40:47 a failed",
+            "05:40:47 sent b failed",
+            "05:40:47 x",
+            "x",
+        ];
+        let survey = patterns.survey(lines.iter().map(|line| line.as_bytes()));
+        assert_eq!(
+            survey,
+            Survey {
+                records: 5,
+                matches: vec![2, 1, 0],
+                unmatched: 1,
+                rejected: 1,
+                ambiguous: vec![(2, 0, 1)],
+            }
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! The template language of `kind = "pattern"`, compiled to a regular expression over bytes.
+//!
+//! ```text
+//! template = {literal | "{{" | "}}" | "{" name [":" form] "}"}
+//! name     = "_" | one of NAMES
+//! form     = "word" | "int" | "rest" | "lines" | directives of strftime (for `time`)
+//! ```
+//!
+//! Literals match exactly. `{name}` takes as little as the next literal allows, within its line; `{name:word}` is text
+//! without blanks, `{name:int}` digits, `{name:rest}` everything to the end of the record, `{name:lines}` as little as
+//! the next literal allows, over lines. `{_}` is read over.
+
+use super::description::{BuildError, suggestion};
+use super::time_format::TimeFormat;
+
+/// What a template can capture.
+pub(super) const NAMES: [&str; 12] = [
+    "time",
+    "level",
+    "logger",
+    "host",
+    "message",
+    "key",
+    "sender",
+    "recipient",
+    "recipients",
+    "relay",
+    "message_id",
+    "reason",
+];
+
+/// Characters of a template at most.
+const LENGTH_MAX: usize = 2000;
+
+/// A template, checked.
+pub(super) struct Template {
+    /// The expression, without anchors.
+    pub regex: String,
+    /// The part of it up to the time and with it, if there is a time.
+    pub until_time: Option<String>,
+    /// The form of the time.
+    pub time: Option<TimeFormat>,
+}
+
+/// A hole of a template, while it is compiled.
+struct Hole<'t> {
+    name: &'t str,
+    form: Option<&'t str>,
+    /// In characters, from 1.
+    column: usize,
+    /// Of the form.
+    form_column: usize,
+}
+
+/// Compiles a template; `part` is what errors call it.
+pub(super) fn compile(part: &str, text: &str) -> Result<Template, BuildError> {
+    if text.chars().count() > LENGTH_MAX {
+        let problem =
+            format!("longer than {LENGTH_MAX} characters: describe less, `{{_}}` and `{{_:rest}}` read over text");
+        return Err(BuildError::new(part, None, problem));
+    }
+    let mut template = Template {
+        regex: String::new(),
+        until_time: None,
+        time: None,
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    let mut after_hole: Option<&str> = None;
+    let (mut rest, mut literal_ended) = (text, false);
+    while let Some(at) = rest.find(['{', '}']) {
+        let column = text[..text.len() - rest.len() + at].chars().count() + 1;
+        template.regex.push_str(&regex::escape(&rest[..at]));
+        literal_ended |= at > 0;
+        let found = &rest[at..];
+        if found.starts_with("{{") || found.starts_with("}}") {
+            template.regex.push_str(&regex::escape(&found[..1]));
+            literal_ended = true;
+            rest = &found[2..];
+            continue;
+        }
+        if found.starts_with('}') {
+            return Err(BuildError::new(
+                part,
+                Some(column),
+                "`}` without its `{`: write `}}` for the character",
+            ));
+        }
+        let Some(end) = found.find('}') else {
+            return Err(BuildError::new(
+                part,
+                Some(column),
+                "`{` is never closed: add `}`, or write `{{` for the character",
+            ));
+        };
+        let hole = hole(&found[1..end], column);
+        if let (Some(before), false) = (after_hole, literal_ended) {
+            let problem = format!(
+                "`{{{before}}}` and `{{{}}}` touch, so nobody can tell where the one ends: put text between them, or make them one",
+                hole.name
+            );
+            return Err(BuildError::new(part, Some(column), problem));
+        }
+        if hole.name != "_" && seen.contains(&hole.name) {
+            let problem = format!(
+                "`{{{}}}` stands twice: keep one, and write `{{_}}` for the other",
+                hole.name
+            );
+            return Err(BuildError::new(part, Some(column), problem));
+        }
+        seen.push(hole.name);
+        fill(part, &hole, &mut template)?;
+        (after_hole, literal_ended) = (Some(hole.name), false);
+        rest = &found[end + 1..];
+    }
+    template.regex.push_str(&regex::escape(rest));
+    Ok(template)
+}
+
+fn hole(inside: &str, column: usize) -> Hole<'_> {
+    let (name, form) = match inside.split_once(':') {
+        Some((name, form)) => (name, Some(form)),
+        None => (inside, None),
+    };
+    Hole {
+        name,
+        form,
+        column,
+        form_column: column + 2 + name.chars().count(),
+    }
+}
+
+/// Adds a hole's expression to the template.
+fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), BuildError> {
+    let error = |column, problem: String| Err(BuildError::new(part, Some(column), problem));
+    if hole.name == "time" {
+        let Some(form) = hole.form else {
+            return error(
+                hole.column,
+                "`{time}` without a form: give one, as in `{time:%Y-%m-%d %H:%M:%S}`".to_owned(),
+            );
+        };
+        let format = match TimeFormat::new(form) {
+            Ok(format) => format,
+            Err((at, problem)) => return error(hole.form_column + form[..at].chars().count(), problem),
+        };
+        template.regex.push_str(&format!("(?P<time>{})", format.regex()));
+        template.until_time = Some(template.regex.clone());
+        template.time = Some(format);
+        return Ok(());
+    }
+    if hole.name != "_" && !NAMES.contains(&hole.name) {
+        let known = NAMES.join(", ");
+        let near = suggestion(hole.name, &NAMES);
+        return error(
+            hole.column + 1,
+            format!(
+                "`{}` is no name{near}; known are {known}, and `_` for what is read over",
+                hole.name
+            ),
+        );
+    }
+    let expression = match hole.form {
+        None => r"[^\n]*?",
+        Some("word") => r"[^\s]+",
+        Some("int") => "[0-9]+",
+        Some("rest") => ".*",
+        Some("lines") => ".*?",
+        Some(other) => {
+            let near = suggestion(other, &["word", "int", "rest", "lines"]);
+            return error(
+                hole.form_column,
+                format!("`{other}` is no form{near}; known are word, int, rest, lines"),
+            );
+        }
+    };
+    match hole.name {
+        "_" => template.regex.push_str(&format!("(?:{expression})")),
+        name => template.regex.push_str(&format!("(?P<{name}>{expression})")),
+    }
+    Ok(())
+}

@@ -1,7 +1,10 @@
-//! Every line of `corpus/exim/*.log` is classified, and says what the `*.expected` file beside it says.
+//! Every line of `corpus/*/*.log` is classified, and says what the `*.expected` file beside it says.
 //!
 //! `UPDATE_CORPUS=1 cargo test -p mailpulse-parsers --test corpus` writes the expected files anew.
 
+mod app_records;
+
+use mailpulse_parsers::app::Format;
 use mailpulse_parsers::exim;
 use std::fmt::Write;
 use std::path::Path;
@@ -47,7 +50,24 @@ fn readable(debug: &str) -> String {
 
 #[test]
 fn every_line_of_the_corpus_is_classified_as_before() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/exim");
+    check("exim", |_, log| expected(log));
+}
+
+#[test]
+fn every_record_of_the_applications_is_classified_as_before() {
+    for format in Format::BUILT_IN {
+        check(&format!("app/{}", format.as_str()), |_, log| {
+            app_records::shown(&format, log)
+        });
+    }
+    check("app/examples", |path, log| {
+        app_records::shown(&app_records::example(path), log)
+    });
+}
+
+/// Compares every `*.log` of a folder of the corpus with its expected text.
+fn check(folder: &str, expected: impl Fn(&Path, &[u8]) -> (String, Vec<String>)) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(folder);
     let update = std::env::var_os("UPDATE_CORPUS").is_some();
     let mut logs: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
@@ -58,7 +78,7 @@ fn every_line_of_the_corpus_is_classified_as_before() {
     assert!(!logs.is_empty());
     let mut wrong = Vec::new();
     for path in logs {
-        let (now, rejects) = expected(&std::fs::read(&path).unwrap());
+        let (now, rejects) = expected(&path, &std::fs::read(&path).unwrap());
         wrong.extend(
             rejects
                 .into_iter()

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 /// Bytes of a reason that are kept.
 const REASON_MAX: usize = 1000;
 
+/// Lines above the first exception that are looked at.
+const WRAPPED_MAX: usize = 20;
+
 /// The first line, and the lines that belong to it.
 #[inline]
 pub(super) fn first_line(record: &[u8]) -> (&[u8], &[u8]) {
@@ -24,11 +27,15 @@ pub(super) fn trim_end(text: &[u8]) -> &[u8] {
     text.trim_ascii_end()
 }
 
-/// A reason of bounded length; a Python reply `(550, b'5.1.1 …')` in it becomes `550 5.1.1 …`.
+/// A reason of bounded length; a Python reply `(550, b'5.1.1 …')` in it, or `550, 5.1.1 …`, becomes `550 5.1.1 …`.
 pub(super) fn reason(text: &[u8]) -> Text<'_> {
     let text = text.trim_ascii();
     let text = &text[..text.len().min(REASON_MAX)];
-    match python_reply(text) {
+    let spaced = match decimal(text) {
+        Ok((rest, code @ 200..=599)) => rest.strip_prefix(b", ").map(|words| (code, words)),
+        _ => None,
+    };
+    match spaced.or_else(|| python_reply(text)) {
         Some((code, words)) => Cow::Owned([code.to_string().as_bytes(), b" ", words].concat()),
         None => Cow::Borrowed(text),
     }
@@ -51,15 +58,25 @@ fn python_reply(text: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-/// The root cause in the lines under a Java log line: the last `Caused by:`, else the exception itself.
+/// The root cause in the lines under a Java log line: the last `Caused by:`, else the first exception.
 pub(super) fn java(trace: &[u8]) -> Option<Text<'_>> {
     let root = match memmem::rfind(trace, b"Caused by: ") {
         Some(at) if at == 0 || matches!(trace[at - 1], b'\n' | b'\t' | b' ') => &trace[at + 11..],
-        _ => trace,
+        _ => first_exception(trace)?,
     };
     let text = until_frame(root);
     let (class, message) = class_and_message(text)?;
     Some(exception(text, class, message))
+}
+
+/// From the first line that begins with a class on: wrapped lines of the message may stand above it.
+fn first_exception(trace: &[u8]) -> Option<&[u8]> {
+    let starts = memchr::memchr_iter(b'\n', trace).map(|at| at + 1);
+    [0].into_iter()
+        .chain(starts)
+        .take(WRAPPED_MAX)
+        .map(|at| &trace[at..])
+        .find(|rest| class_and_message(first_line(rest).0).is_some())
 }
 
 /// The message of an exception, or both class and message where the class says more: `UnknownHostException: mx1001`.
@@ -98,14 +115,18 @@ fn until_frame(text: &[u8]) -> &[u8] {
     trim_end(&text[..frame.unwrap_or(text.len())])
 }
 
-/// The exception at the end of a Python traceback: the last line that is not indented.
+/// The exception at the end of a Python traceback: the last line `class: message` that is not indented.
 pub(super) fn python(trace: &[u8]) -> Option<Text<'_>> {
     let at = memmem::find(trace, b"Traceback (most recent call last):")?;
-    let last = trace[at..]
-        .rsplit(|byte| *byte == b'\n')
-        .map(trim_end)
-        .find(|line| class_and_message(line).is_some())?;
-    let (class, message) = class_and_message(last)?;
+    let last = trace[at..].rsplit(|byte| *byte == b'\n').map(trim_end).find(|line| {
+        let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+        let used = line.iter().take_while(name).count();
+        used > 0 && (used == line.len() || line[used..].starts_with(b": "))
+    })?;
+    let (class, message) = match memchr(b':', last) {
+        Some(colon) => (&last[..colon], last[colon + 1..].trim_ascii()),
+        None => (last, &b""[..]),
+    };
     Some(exception(last, class, message))
 }
 

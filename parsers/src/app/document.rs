@@ -68,7 +68,7 @@ impl Paths {
     }
 
     /// Adds a dotted path (`context.mail.to`, `to.0` for a list's element) and gives its slot; a path that is there
-    /// already keeps its own.
+    /// already keeps its own. A key `"context.mail.to"` of the whole object is found by the same path.
     pub(super) fn add(&mut self, path: &str) -> Result<usize, String> {
         let names: Vec<&str> = path.split('.').collect();
         if names.len() > DEPTH_MAX || names.iter().any(|name| name.is_empty()) {
@@ -87,6 +87,10 @@ impl Paths {
                     node
                 }
             };
+        }
+        // Elastic's schema and lograge write the whole path as one key.
+        if path.contains('.') && !self.nodes[0].children.iter().any(|(name, _)| **name == *path) {
+            self.nodes[0].children.push((path.into(), at));
         }
         let next = self.slots;
         let slot = *self.nodes[at].slot.get_or_insert(next);
@@ -422,6 +426,7 @@ mod tests {
             read(r#"{"\u0061":true,"b":{"c":1.5}}"#).unwrap()[..2],
             [some("true"), some("1.5")]
         );
+        assert_eq!(read(r#"{"b.c":"flat"}"#).unwrap()[1], some("flat"));
         assert_eq!(read(r#"{"a":"first","a":"last"}"#).unwrap()[0], some("last"));
     }
 

@@ -124,15 +124,17 @@ fn mail<'a>(message: Text<'a>, why: Text<'a>) -> Mail<'a> {
     mail
 }
 
-/// `SMTP server rejected connection: 554: text` → `554 text`, as a reply is written.
+/// `SMTP server rejected connection: 554: 554 text` → `554 text`, as a reply is written.
 fn spaced_code(why: Text<'_>) -> Text<'_> {
-    let code = why
+    let reply = why
         .strip_prefix(b"SMTP server rejected connection: ")
         .and_then(|reply| {
             let (code, rest) = reply.split_at_checked(3)?;
-            (code.iter().all(u8::is_ascii_digit) && rest.starts_with(b": ")).then(|| [code, &rest[1..]].concat())
+            let text = rest.strip_prefix(b": ")?;
+            let text = text.strip_prefix(code).unwrap_or(text).trim_ascii_start();
+            code.iter().all(u8::is_ascii_digit).then(|| [code, b" ", text].concat())
         });
-    code.map_or(why, Cow::Owned)
+    reply.map_or(why, Cow::Owned)
 }
 
 static PATHS: LazyLock<Paths> = LazyLock::new(|| {

@@ -77,8 +77,10 @@ fn is_about_mail(message: &[u8], trace: &[u8]) -> bool {
 
 /// `… via e-mail: [Errno 111] Connection refused`: the cause follows the colon, or is the trace's exception.
 fn mail<'a>(message: &'a [u8], trace: &'a [u8]) -> Mail<'a> {
-    let from = memmem::find(message, b"mail").unwrap_or(0);
-    let said = memmem::find(&message[from..], b": ").map(|at| cause::reason(&message[from + at + 2..]));
+    let said = memmem::find(message, b"mail").and_then(|mail| {
+        let colon = memmem::find(&message[mail..], b": ")?;
+        Some(cause::reason(&message[mail + colon + 2..]))
+    });
     let mut mail = Mail::failed(
         said.or_else(|| cause::python(trace))
             .unwrap_or_else(|| cause::reason(message)),

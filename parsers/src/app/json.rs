@@ -42,7 +42,7 @@ pub struct Description {
     pub host: Option<String>,
     /// The message: the reason where `reason` says nothing.
     pub message: Option<String>,
-    /// What identifies the mail or its task across retries.
+    /// What identifies the mail or its task across retries; without it, the Message-ID does.
     pub key: Option<String>,
     /// The sender.
     pub sender: Option<String>,
@@ -247,7 +247,9 @@ impl Mapping {
             .or_else(|| text(values, slots.message))
             .unwrap_or_default();
         Mail {
-            key: text(values, slots.key),
+            key: text(values, slots.key)
+                .or_else(|| text(values, slots.message_id))
+                .map(bare_id),
             sender: text(values, slots.sender).map(only_address),
             recipient: text(values, slots.recipient).map(only_address),
             recipients,

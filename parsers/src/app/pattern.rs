@@ -300,26 +300,27 @@ fn mail<'a>(found: &Captures<'a>) -> Mail<'a> {
     let text = |name| capture(found, name);
     let bare = |text: &'a [u8]| Cow::Borrowed(address(text).unwrap_or(text));
     let counted = text("recipients").and_then(|count| std::str::from_utf8(count).ok()?.parse().ok());
+    let id = |name| capture(found, name).map(|id| bare_id(Cow::Borrowed(id)));
     Mail {
-        key: text("key").map(Cow::Borrowed),
+        key: id("key").or_else(|| id("message_id")),
         sender: text("sender").map(bare),
         recipient: text("recipient").map(bare),
         recipients: counted.or_else(|| count_addresses(text("recipient")?)),
         relay: text("relay").map(Cow::Borrowed),
-        message_id: text("message_id").map(|id| bare_id(Cow::Borrowed(id))),
+        message_id: id("message_id"),
         ..Mail::default()
     }
 }
 
-/// `{reason}`, else the exception under the first line, else `{message}`.
+/// `{reason}`, else the exception under the first line, else `{message}`, else the first line itself.
 fn why<'a>(found: &Captures<'a>, record: &'a [u8]) -> super::Text<'a> {
-    let (_, trace) = first_line(record);
+    let (line, trace) = first_line(record);
     match capture(found, "reason") {
         Some(text) => cause::reason(text),
         None => cause::python(trace)
             .or_else(|| cause::java(trace))
             .or_else(|| capture(found, "message").map(cause::reason))
-            .unwrap_or_default(),
+            .unwrap_or_else(|| cause::reason(line)),
     }
 }
 

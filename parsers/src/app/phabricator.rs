@@ -1,7 +1,7 @@
 //! Phabricator's `daemons.log`.
 //!
 //! ```text
-//! record   = ["[" php-date " " zone "] "] (dated | overseer) {"\n" ["[" php-date "] "] "  #" frame}
+//! record   = ["[" php-date " " zone "] "] (dated | overseer) {"\n" ["[" php-date "] "] (versions | "  #" frame)}
 //! dated    = "[" timestamp "] " text
 //! overseer = timestamp-of-12-hours " [" TYPE "] " text
 //! text     = … "EXCEPTION: " {"(" class ") " message " {>} "} "(" class ") " message " at [" place "]"
@@ -20,9 +20,21 @@ use crate::prim::{Parsed, fail};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
-/// A dated line that is no stack frame.
+/// A dated line that is neither a stack frame nor the libraries' versions, which stand above the frames.
 pub(super) fn starts(line: &[u8]) -> bool {
-    header(line).is_ok_and(|(_, header)| !header.text.trim_ascii_start().starts_with(b"#"))
+    header(line).is_ok_and(|(_, header)| {
+        let text = header.text.trim_ascii_start();
+        !text.starts_with(b"#") && !is_versions(text)
+    })
+}
+
+/// `arcanist(head=stable, ref.stable=2f1e), phabricator(head=…)`.
+fn is_versions(text: &[u8]) -> bool {
+    let name = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
+        .count();
+    name > 0 && (text[name..].starts_with(b"(head=") || text[name..].starts_with(b"(ref."))
 }
 
 /// Parses a record.

@@ -38,7 +38,8 @@ pub enum Body<'a> {
 /// The mail of a record. What the record does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mail<'a> {
-    /// Identity of the mail or of the task that sends it: records with one key are retries or copies of one mail.
+    /// Identity of the mail or of the task that sends it: records of one source with one key are retries or copies of
+    /// one mail.
     pub key: Option<Text<'a>>,
     /// The application tries again by itself: delayed, not lost.
     pub will_retry: bool,

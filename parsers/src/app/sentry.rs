@@ -110,7 +110,8 @@ fn body<'a>(level: &[u8], logger: &[u8], message: &'a [u8], trace: &'a [u8]) -> 
     let retries = task
         .as_ref()
         .is_some_and(|task| task.is_mail && task.tail.starts_with(b" retry"));
-    if !retries && !(cause::is_failure(level) && is_about_mail(logger, message, task.as_ref(), trace)) {
+    let failed = retries || (cause::is_failure(level) && is_about_mail(logger, message, task.as_ref(), trace));
+    if !failed {
         return Body::Other;
     }
     let message_id = id();

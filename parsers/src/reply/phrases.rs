@@ -167,6 +167,7 @@ fn starting_with(letter: u8) -> &'static [Phrase] {
             (b"netunreach", ConnectionRefused, 12),
             (b"hlo", Policy, 13),
             (b"timedout", Timeout, 14),
+            (b"xecution expired", Timeout, 14),
             (b"connreset", ConnectionLost, 15),
             (b"nd of file reached", ConnectionLost, 15),
             (b"oferror", ConnectionLost, 15),

@@ -228,6 +228,7 @@ fn words_of_applications() {
         ),
         ("Net::OpenTimeout (execution expired)", "timeout"),
         ("Net::ReadTimeout", "timeout"),
+        ("execution expired", "timeout"),
         ("Net::SMTPServerBusy", "rate_limited"),
         (
             "Errno::ECONNREFUSED (Connection refused - connect(2) for \"localhost\" port 25)",

@@ -1,6 +1,7 @@
 //! Bytes a second by kind of line: `cargo bench -p mailpulse-parsers`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use mailpulse_parsers::app::Format;
 use mailpulse_parsers::{exim, reply};
 use std::hint::black_box;
 
@@ -55,5 +56,40 @@ fn lines(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lines);
+/// Each application's corpus, which is mostly failures, the dearest records.
+fn applications(criterion: &mut Criterion) {
+    let logs: [(&str, &[u8]); 8] = [
+        ("gerrit", include_bytes!("../corpus/app/gerrit/error_log.log")),
+        ("gerrit", include_bytes!("../corpus/app/gerrit/error_log.json.log")),
+        ("phabricator", include_bytes!("../corpus/app/phabricator/daemons.log")),
+        ("hue", include_bytes!("../corpus/app/hue/runcpserver.log")),
+        ("oozie", include_bytes!("../corpus/app/oozie/oozie.log")),
+        ("sentry", include_bytes!("../corpus/app/sentry/human.log")),
+        ("slimapp", include_bytes!("../corpus/app/slimapp/logstash.log")),
+        ("dumps", include_bytes!("../corpus/app/dumps/dumps.log")),
+    ];
+    let mut group = criterion.benchmark_group("app");
+    for (at, (kind, log)) in logs.into_iter().enumerate() {
+        let format = Format::named(kind).expect("a built-in kind");
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        for line in log.split(|byte| *byte == b'\n') {
+            match records.last_mut() {
+                Some(record) if !format.starts(line) => record.extend_from_slice(&[b"\n", line].concat()),
+                _ => records.push(line.to_vec()),
+            }
+        }
+        group.throughput(Throughput::Bytes(log.len() as u64));
+        group.bench_function(format!("{at}-{kind}"), |bencher| {
+            bencher.iter(|| {
+                records
+                    .iter()
+                    .filter(|record| format.parse(black_box(record)).is_ok())
+                    .count()
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, lines, applications);
 criterion_main!(benches);

@@ -14,6 +14,9 @@ use mailpulse_parsers::app::{Body, Format};
 
 const SIZE_MIN: usize = 64 << 20;
 
+/// Passes of a round: the clock of CPU time ticks every 10 ms.
+const PASSES: usize = 8;
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let kind = args.next().expect("usage: app_throughput KIND FILE [ROUNDS]");
@@ -25,8 +28,8 @@ fn main() {
     let mut best = f64::MAX;
     for _ in 0..rounds {
         let start = cpu_seconds();
-        let counts = round(&format, &data);
-        let seconds = cpu_seconds() - start;
+        let counts = (0..PASSES).fold([0; 5], |_, _| round(&format, &data));
+        let seconds = (cpu_seconds() - start) / PASSES as f64;
         best = best.min(seconds);
         let [records, submitted, failed, rejects, check] = counts;
         println!(

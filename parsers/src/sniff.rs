@@ -1,5 +1,6 @@
 //! What kind of log a file looks like, from its first bytes: for saying what a foreign file is, not for parsing it.
 
+use crate::app::Format;
 use crate::exim::{self, record::Body, record::NoticeKind};
 use crate::syslog;
 use memchr::{memchr, memchr_iter, memmem};
@@ -13,6 +14,20 @@ pub enum Kind {
     EximSyslog,
     /// Postfix through syslog.
     Postfix,
+    /// Gerrit's error log, text or JSON.
+    Gerrit,
+    /// Phabricator's daemon log.
+    Phabricator,
+    /// Hue.
+    Hue,
+    /// Oozie.
+    Oozie,
+    /// Sentry.
+    Sentry,
+    /// A Slim application's JSON log.
+    Slimapp,
+    /// The log of a dumps host.
+    Dumps,
     /// Some other program through syslog.
     Syslog,
     /// A JSON object a line.
@@ -33,6 +48,13 @@ impl Kind {
             Kind::EximMain => "an Exim main log",
             Kind::EximSyslog => "an Exim log from syslog",
             Kind::Postfix => "a Postfix log",
+            Kind::Gerrit => "a Gerrit error log",
+            Kind::Phabricator => "a Phabricator daemon log",
+            Kind::Hue => "a Hue log",
+            Kind::Oozie => "an Oozie log",
+            Kind::Sentry => "a Sentry log",
+            Kind::Slimapp => "a JSON log of a Slim application",
+            Kind::Dumps => "the log of a dumps host",
             Kind::Syslog => "a syslog file of other programs",
             Kind::Json => "a log of JSON objects",
             Kind::OtherLog => "an application's log",
@@ -41,6 +63,26 @@ impl Kind {
         }
     }
 }
+
+/// Kinds that lines vote for, in their order.
+const KINDS: [Kind; 13] = [
+    Kind::EximMain,
+    Kind::EximSyslog,
+    Kind::Postfix,
+    Kind::Gerrit,
+    Kind::Phabricator,
+    Kind::Hue,
+    Kind::Oozie,
+    Kind::Sentry,
+    Kind::Slimapp,
+    Kind::Dumps,
+    Kind::Syslog,
+    Kind::Json,
+    Kind::OtherLog,
+];
+
+/// How many of [`KINDS`] say what the log is about; the others only say how it is written.
+const SPECIFIC: usize = 10;
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
@@ -52,7 +94,7 @@ pub fn sniff(sample: &[u8]) -> Option<Kind> {
     if MAGIC.iter().any(|magic| sample.starts_with(magic)) {
         return Some(Kind::Compressed);
     }
-    let mut votes = [0u32; 6];
+    let mut votes = [0u32; KINDS.len()];
     let mut from = 0;
     for end in memchr_iter(b'\n', sample).chain([sample.len()]).take(LINES_MAX) {
         if let Some(kind) = line_kind(&sample[from..end]) {
@@ -60,24 +102,13 @@ pub fn sniff(sample: &[u8]) -> Option<Kind> {
         }
         from = (end + 1).min(sample.len());
     }
-    // A few lines of a mail log are enough: its neighbours in the same file say less.
-    const KINDS: [Kind; 6] = [
-        Kind::EximMain,
-        Kind::EximSyslog,
-        Kind::Postfix,
-        Kind::Syslog,
-        Kind::Json,
-        Kind::OtherLog,
-    ];
-    let best = KINDS[..3]
-        .iter()
-        .max_by_key(|kind| votes[**kind as usize])
-        .filter(|kind| votes[**kind as usize] > 0);
-    let best = best.or_else(|| KINDS[3..].iter().max_by_key(|kind| votes[**kind as usize]));
-    match best {
-        Some(kind) if votes[*kind as usize] > 0 => Some(*kind),
-        _ => is_binary(sample).then_some(Kind::Binary),
-    }
+    // A few lines of a known log are enough: its neighbours in the same file say less.
+    let most = |kinds: &[Kind]| {
+        let most = kinds.iter().copied().max_by_key(|kind| votes[*kind as usize]);
+        most.filter(|kind| votes[*kind as usize] > 0)
+    };
+    let best = most(&KINDS[..SPECIFIC]).or_else(|| most(&KINDS[SPECIFIC..]));
+    best.or_else(|| is_binary(sample).then_some(Kind::Binary))
 }
 
 /// NUL blocks stand in real logs after a crash, so a NUL alone does not make a file binary.
@@ -99,6 +130,9 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
             _ => Kind::Syslog,
         });
     }
+    if let Some(kind) = application(line) {
+        return Some(kind);
+    }
     if let Ok(record) = exim::parse(line) {
         let known = !matches!(&record.body, Body::Notice(n) if n.kind == NoticeKind::Chatter);
         return Some(if record.id.is_some() || known {
@@ -117,6 +151,28 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
             || memmem::find(line, b"] ").is_some()
             || memmem::find(line, b" - ").is_some()))
     .then_some(Kind::OtherLog)
+}
+
+/// An application by a line of its format that names it: the layouts alone are those of common logging libraries.
+fn application(line: &[u8]) -> Option<Kind> {
+    const NAMED: [(Format, Kind, &[&[u8]]); 7] = [
+        (Format::Gerrit, Kind::Gerrit, &[b"google.gerrit"]),
+        (
+            Format::Phabricator,
+            Kind::Phabricator,
+            &[b"habricator", b"Phutil", b"phutil", b"Task ID "],
+        ),
+        (Format::Hue, Kind::Hue, &[b"/"]),
+        (Format::Oozie, Kind::Oozie, &[b"-oozie-", b" USER["]),
+        (Format::Sentry, Kind::Sentry, &[b"sentry."]),
+        (Format::Slimapp, Kind::Slimapp, &[b"Slimapp"]),
+        (Format::Dumps, Kind::Dumps, &[b"MAIL SEND FAILED!"]),
+    ];
+    let named = |names: &[&[u8]]| names.iter().any(|name| memmem::find(line, name).is_some());
+    let found = NAMED
+        .iter()
+        .find(|(format, _, names)| named(names) && format.starts(line) && format.parse(line).is_ok());
+    found.map(|(_, kind, _)| *kind)
 }
 
 #[cfg(test)]
@@ -138,6 +194,36 @@ mod tests {
             ),
             ("Jun  6 18:55:01 mx1 cron[1]: x\n", Some(Kind::Syslog)),
             ("{\"@timestamp\":\"x\"}\n", Some(Kind::Json)),
+            (
+                "\tat x\n[2018-06-06 19:02:11,123] [main] INFO  com.google.gerrit.pgm.Daemon : ready\n",
+                Some(Kind::Gerrit),
+            ),
+            (
+                "{\"message\":\"x\",\"logger_name\":\"com.google.gerrit.pgm.Daemon\"}\n",
+                Some(Kind::Gerrit),
+            ),
+            (
+                "[06-Jun-2018 19:02:11 UTC] [2018-06-06 19:02:11] EXCEPTION: (PhutilProxyException) Error\n",
+                Some(Kind::Phabricator),
+            ),
+            ("[06-Jun-2018 19:02:11 UTC] PHP Warning: x\n", Some(Kind::OtherLog)),
+            (
+                "[06/Jun/2018 19:02:11 +0000] views        ERROR    x\n",
+                Some(Kind::Hue),
+            ),
+            (
+                "2018-06-06 19:02:11,123  WARN A:523 - USER[hdfs] GROUP[-] x\n",
+                Some(Kind::Oozie),
+            ),
+            ("05:40:47 [INFO] sentry.mail: mail.sent\n", Some(Kind::Sentry)),
+            (
+                "{\"method\":\"Wikimedia\\\\Slimapp\\\\Mailer::mail\"}\n",
+                Some(Kind::Slimapp),
+            ),
+            (
+                "2018-06-06 19:02:11: enwiki x\nMAIL SEND FAILED! GODDAMIT! Was sending this mail:\n",
+                Some(Kind::Dumps),
+            ),
             (
                 "[2018-06-06 19:02:11,123] [SendEmail-1] ERROR c : x\n",
                 Some(Kind::OtherLog),

@@ -108,11 +108,18 @@ pub(super) fn class_and_message(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Lines up to the first stack frame: a message may have several.
 fn until_frame(text: &[u8]) -> &[u8] {
     let text = &text[..text.len().min(2 * REASON_MAX)];
-    let frame = memchr::memchr_iter(b'\n', text).find(|at| {
-        let line = text[at + 1..].trim_ascii_start();
-        line.starts_with(b"at ") || line.starts_with(b"... ") || line.starts_with(b"Caused by: ")
-    });
-    trim_end(&text[..frame.unwrap_or(text.len())])
+    let mut end = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let words = line.trim_ascii_start();
+        let frame = [&b"at "[..], b"... ", b"Caused by: "]
+            .iter()
+            .any(|mark| words.starts_with(mark));
+        if end > 0 && frame {
+            break;
+        }
+        end += line.len();
+    }
+    trim_end(&text[..end])
 }
 
 /// The exception at the end of a Python traceback: the last line `class: message` that is not indented.

@@ -26,7 +26,7 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
     let (line, trace) = first_line(record);
-    if line.first() == Some(&b'{') {
+    if line.starts_with(b"{\"") {
         return json(line);
     }
     let header = super::finish(line, header(line))?;

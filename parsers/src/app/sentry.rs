@@ -20,6 +20,9 @@ use memchr::{memchr, memchr2, memmem};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+/// Letters of an exception's name at most.
+const NAME_MAX: usize = 40;
+
 /// A time of day, a date (bracketed or not), or a JSON object.
 pub(super) fn starts(line: &[u8]) -> bool {
     match line.first() {
@@ -33,7 +36,7 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
     let (line, trace) = first_line(record);
-    if line.first() == Some(&b'{') {
+    if line.starts_with(b"{\"") {
         return json(line);
     }
     let header = super::finish(line, header(line))?;
@@ -153,18 +156,20 @@ fn is_about_mail(logger: &[u8], message: &[u8], task: Option<&Task<'_>>, trace: 
         || logger.starts_with(b"sentry.plugins.mail")
         || memmem::find(message, b"'MailPlugin'").is_some()
         || memmem::find(message, b"smtplib.").is_some()
-        || smtp_exception(message).is_some()
+        || is_smtp_exception(message)
         || memmem::find(trace, b"smtplib.SMTP").is_some()
 }
 
 /// `SMTPServerDisconnected(…`, an exception of smtplib by its name alone.
-fn smtp_exception(text: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, b"SMTP").find(|at| {
-        let name = text[at + 4..]
+fn is_smtp_exception(text: &[u8]) -> bool {
+    memmem::find_iter(text, b"SMTP").any(|at| {
+        let rest = &text[at + 4..];
+        let name = rest
             .iter()
+            .take(NAME_MAX)
             .take_while(|byte| byte.is_ascii_alphabetic())
             .count();
-        name > 0 && text.get(at + 4 + name) == Some(&b'(')
+        name > 0 && rest.get(name) == Some(&b'(')
     })
 }
 

@@ -45,10 +45,10 @@ fn round(format: &Format, data: &[u8]) -> [u64; 5] {
     let mut counts = [0u64; 5];
     let (mut from, mut record) = (0, None);
     for end in memchr::memchr_iter(b'\n', data) {
-        if format.starts(&data[from..end]) {
-            if let Some(start) = record.replace(from) {
-                count(format, &data[start..from - 1], &mut counts);
-            }
+        if format.starts(&data[from..end])
+            && let Some(start) = record.replace(from)
+        {
+            count(format, &data[start..from - 1], &mut counts);
         }
         from = end + 1;
     }

@@ -25,8 +25,14 @@ static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
     };
     let patterns = Patterns::new(&pattern::Description {
         templates: vec![
-            template("{time:%b %e %H:%M:%S} {level:word} {_:lines}smtp{_}: {reason:rest}", Outcome::Failed),
-            template("{time:%b %e %H:%M:%S} sent {recipients:int} to {recipient}", Outcome::Submitted),
+            template(
+                "{time:%b %e %H:%M:%S} {level:word} {_:lines}smtp{_}: {reason:rest}",
+                Outcome::Failed,
+            ),
+            template(
+                "{time:%b %e %H:%M:%S} sent {recipients:int} to {recipient}",
+                Outcome::Submitted,
+            ),
         ],
         ..pattern::Description::default()
     });

@@ -4,6 +4,7 @@
 //! grammars are [nom] parsers named after the format's own manual; the hot ones look for separators with [memchr].
 //!
 //! * [`exim`]: the Exim main log.
+//! * [`postfix`]: Postfix, whatever its envelope.
 //! * [`syslog`]: the envelope of a log that went through syslog, and lines that were split on the way.
 //! * [`reply`]: what a reason says: SMTP code, enhanced code, a bounded reason class.
 //! * [`sniff`]: what kind of log a file looks like.
@@ -18,6 +19,7 @@
 //! ```
 
 pub mod exim;
+pub mod postfix;
 pub mod prim;
 pub mod reject;
 pub mod reply;

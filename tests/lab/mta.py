@@ -194,6 +194,9 @@ class Exim:
             self.daemon.wait(10)
             self.daemon = None
 
+    def close(self):
+        self.stop()
+
     def run(self, *args, data=None, check=True):
         """The exim command, in the foreground."""
         done = subprocess.run([EXIM, "-C", self.conf, *args], cwd="/", input=data, capture_output=True, timeout=60)

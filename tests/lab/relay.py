@@ -55,7 +55,7 @@ def outage(out, sender, relay, sink, paths, **lab):
         left = sender.senders_left()
     finally:
         sender.stop()
-        relay.stop()
+        relay.close()
         mta.kill_leftovers()
         sink.close()
         for hop, path in paths.items():

@@ -5,6 +5,7 @@
 //!
 //! * [`exim`]: the Exim main log.
 //! * [`app`]: logs of applications that hand mail to a mail server.
+//! * [`postfix`]: Postfix, whatever its envelope.
 //! * [`syslog`]: the envelope of a log that went through syslog, and lines that were split on the way.
 //! * [`reply`]: what a reason says: SMTP code, enhanced code, a bounded reason class.
 //! * [`sniff`]: what kind of log a file looks like.
@@ -20,6 +21,7 @@
 
 pub mod app;
 pub mod exim;
+pub mod postfix;
 pub mod prim;
 pub mod reject;
 pub mod reply;

@@ -154,6 +154,7 @@ pub enum Pushed<'a> {
     Lines(Vec<Assembled>),
 }
 
+#[derive(Debug)]
 struct Pending {
     line: Assembled,
     next: u32,
@@ -164,6 +165,7 @@ struct Pending {
 ///
 /// Bounded: a line that cannot be finished (a piece missing, too many lines open, too long) comes back as incomplete.
 /// Nothing is dropped.
+#[derive(Debug)]
 pub struct Reassembler {
     pending: Vec<Pending>,
     pending_max: usize,

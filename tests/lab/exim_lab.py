@@ -10,7 +10,6 @@ Needs root and Debian's exim4-daemon-heavy; exit code 77 if either is missing. N
 running, and nothing outside --out and a temporary folder is written (`syslog`: /dev/log while it runs).
 """
 import argparse
-import glob
 import os
 import pwd
 import shutil
@@ -77,7 +76,7 @@ def one_run(out, selector, work):
         sink.close()
         if syslogd:
             syslogd.close()
-        keep_logs(work, out)
+        mta.keep_logs(work, out)
     if converted:
         log = os.path.join(out, "mainlog")
         with open(log, "rb") as source:
@@ -91,13 +90,6 @@ def one_run(out, selector, work):
                        exim=exim.version(), tls=bool(tls), ipv6=exim.v6, timezone="UTC", work=work,
                        syslog="converted" if converted else "real" if syslogd else None,
                        started=started, ended=time.time())
-
-
-def keep_logs(work, out):
-    os.makedirs(out, exist_ok=True)
-    for log in glob.glob(os.path.join(work, "log", "*")):
-        shutil.copy(log, out)
-        os.chmod(os.path.join(out, os.path.basename(log)), 0o644)
 
 
 def witness(work, truth):

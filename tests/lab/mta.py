@@ -5,6 +5,7 @@ laboratory's folder. Every process that Exim leaves behind becomes a child of th
 (`become_reaper`), so that "all deliveries are over" and "nothing is left running" can be known.
 """
 import ctypes
+import glob
 import os
 import pwd
 import re
@@ -62,9 +63,9 @@ def processes():
         yield int(pid), int(parent), state
 
 
-def descendants():
-    """The pids of living processes below this one."""
-    table, found, level = list(processes()), set(), {os.getpid()}
+def descendants(of=None):
+    """The pids of living processes below this one, or below `of`."""
+    table, found, level = list(processes()), set(), {of or os.getpid()}
     while level:
         level = {pid for pid, parent, _ in table if parent in level}
         found |= {pid for pid, _, state in table if pid in level and state != "Z"}
@@ -79,6 +80,13 @@ def reap(keep=()):
                 os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
                 pass
+
+
+def keep_logs(work, out):
+    os.makedirs(out, exist_ok=True)
+    for log in glob.glob(os.path.join(work, "log", "*")):
+        shutil.copy(log, out)
+        os.chmod(os.path.join(out, os.path.basename(log)), 0o644)
 
 
 def kill_leftovers():
@@ -111,6 +119,18 @@ def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def wait_for_port(port, daemon, hint):
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if daemon.poll() is not None:
+                raise SystemExit("the daemon ended at once; try: " + hint) from None
+            time.sleep(0.05)
+    raise SystemExit("the daemon does not listen: " + hint)
 
 
 def has_ipv6():
@@ -165,21 +185,17 @@ class Exim:
     def start(self):
         # In the foreground as far as we see it: with -bdf the pid is the daemon's own.
         self.daemon = subprocess.Popen([EXIM, "-C", self.conf, "-bdf"], cwd="/", stdin=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
-            except OSError:
-                if self.daemon.poll() is not None:
-                    raise SystemExit("exim ended at once; try: %s -C %s -bV" % (EXIM, self.conf))
-                time.sleep(0.05)
-        raise SystemExit("exim does not listen")
+        wait_for_port(self.port, self.daemon, "%s -C %s -bV" % (EXIM, self.conf))
+        return self
 
     def stop(self):
         if self.daemon:
             self.daemon.terminate()
             self.daemon.wait(10)
             self.daemon = None
+
+    def close(self):
+        self.stop()
 
     def run(self, *args, data=None, check=True):
         """The exim command, in the foreground."""
@@ -188,14 +204,21 @@ class Exim:
             raise SystemExit("exim %s: exit %d\n%s" % (args, done.returncode, done.stderr.decode()))
         return done.stdout.decode("utf-8", "replace")
 
-    def settle(self, daemons=None, limit_s=30):
-        """Waits until no Exim process but the daemons is left: every delivery is over."""
+    def run_queue(self):
+        self.run("-q")
+
+    def processes(self):
+        """Those that stay while it is idle."""
+        return {self.daemon.pid} if self.daemon else set()
+
+    def settle(self, daemons=None, limit_s=30, others=set):
+        """Waits until no process but the daemons and the `others` is left: every delivery is over."""
         daemons = daemons or [self.daemon]
         keep = {d.pid for d in daemons if d}
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
             reap(keep)
-            if not descendants() - keep:
+            if not descendants() - keep - others():
                 return
             time.sleep(0.01)
         raise SystemExit("deliveries do not end: %s" % sorted(descendants() - keep))

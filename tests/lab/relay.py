@@ -5,9 +5,9 @@ run the relay is stopped: it logs nothing at all, while the sender's host logs `
 deferrals, then `retry time not reached`, and delivers when the relay is back.
 """
 import os
-import shutil
 
 import mta
+import postfix
 from scenario import Scenario
 from sink import Sink
 from truth import Truth
@@ -31,6 +31,22 @@ def run(out, selector, work):
         os.rename(mta.folder(), path)
     relay = mta.Exim(paths["relay"], selector, ports={"SINK": sink.listen("sink")})
     sender = mta.Exim(paths["sender"], selector, host=SENDER_HOST, smarthost=SMARTHOST % relay.port)
+    return outage(out, sender, relay, sink, paths, selector=selector)
+
+
+def run_postfix(out, ids, work):
+    """The same with a Postfix for a relay."""
+    sink = Sink()
+    paths = {hop: os.path.join(work, hop) for hop in ("sender", "relay")}
+    os.rename(mta.folder(), paths["sender"])
+    os.mkdir(paths["relay"])
+    ports = dict.fromkeys(("FLAKY", "SECOND", "REFUSED", "LATE"), sink.listen("refused", later=True))
+    relay = postfix.Postfix(paths["relay"], ids, dict(ports, SINK=sink.listen("sink")))
+    sender = mta.Exim(paths["sender"], "default", host="app1.example.org", smarthost=SMARTHOST % relay.port)
+    return outage(out, sender, relay, sink, paths, ids=ids, postfix=relay.version())
+
+
+def outage(out, sender, relay, sink, paths, **lab):
     truth = Truth()
     try:
         relay.start()
@@ -39,14 +55,11 @@ def run(out, selector, work):
         left = sender.senders_left()
     finally:
         sender.stop()
-        relay.stop()
+        relay.close()
         mta.kill_leftovers()
         sink.close()
         for hop, path in paths.items():
-            os.makedirs(os.path.join(out, hop), exist_ok=True)
-            for name in os.listdir(os.path.join(path, "log")):
-                shutil.copy(os.path.join(path, "log", name), os.path.join(out, hop))
-                os.chmod(os.path.join(out, hop, name), 0o644)
+            mta.keep_logs(path, os.path.join(out, hop))
     truth.from_journal(sink.journal)
     truth.close_messages(left)
     ids = {e["message_id"]: e["queue_ids"] for e in sink.journal if e["outcome"] == "accepted"}
@@ -58,9 +71,9 @@ def run(out, selector, work):
     # one that it refused.
     everything = sum(c["messages"] for c in truth.senders.values())
     hops = {"sender": everything - 1, "relay": everything - 1}
-    return truth.write(os.path.join(out, "truth.json"), sink.journal, selector=selector, phases=phases,
-                       messages_by_host=hops, rejected_by_host={"sender": 0, "relay": 1},
-                       hosts={"sender": SENDER_HOST, "relay": mta.HOST}, exim=sender.version(), timezone="UTC")
+    return truth.write(os.path.join(out, "truth.json"), sink.journal, phases=phases, messages_by_host=hops,
+                       rejected_by_host={"sender": 0, "relay": 1}, hosts={"sender": sender.host, "relay": relay.host},
+                       exim=sender.version(), timezone="UTC", **lab)
 
 
 class Host(Scenario):
@@ -68,7 +81,13 @@ class Host(Scenario):
 
     def __init__(self, sender, relay, sink, truth):
         super().__init__(sender, sink, truth)
-        sender.settle = lambda: mta.Exim.settle(sender, [sender.daemon, relay.daemon])
+        sender.settle = lambda: self.both(sender, relay)
+
+    @staticmethod
+    def both(sender, relay):
+        """Mail goes to and fro: a bounce of the relay's is a message for the sender's host no more than for the sink."""
+        mta.Exim.settle(sender, [sender.daemon, relay.daemon], others=relay.processes)
+        relay.settle([sender.daemon, relay.daemon])
 
 
 def talk(sender, relay, sink, truth):
@@ -103,7 +122,7 @@ def talk(sender, relay, sink, truth):
 
     relay.start()
     host.queue_run("-qff")
-    relay.run("-q")                                # it took four in one connection, and queued the fourth
+    relay.run_queue()                              # an Exim took four in one connection, and queued the fourth
     sender.settle()
     for n in range(2):
         host.smtp("after%d" % n, phab, ["after%d@example.com" % n], **plain)

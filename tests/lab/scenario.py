@@ -16,11 +16,16 @@ SERVICES = {  # sender -> (host that hands it in, its address); by the PROXY pro
 
 
 class Scenario:
-    def __init__(self, exim, sink, truth):
-        self.exim, self.sink, self.truth = exim, sink, truth
+    QUEUE_ID = rb"id=(\w{6}-\w{6}-\w{2})"          # in the reply to DATA
+
+    def __init__(self, mta, sink, truth):
+        self.mta, self.sink, self.truth = mta, sink, truth
         self.number = 0
 
     # -- how mail is handed in ------------------------------------------------------------------
+
+    def connect(self, **how):
+        return Client(self.mta.port, **how)
 
     def text(self, case, sender, rcpts, headers=()):
         self.number += 1
@@ -36,7 +41,7 @@ class Scenario:
         """One message by SMTP. Counts what the client is told, and returns the final reply."""
         helo, proxy = SERVICES.get(sender, ("localhost", None))
         mine = client is None
-        client = client or Client(self.exim.port, **(connect or dict(helo=helo, proxy=proxy)))
+        client = client or self.connect(**(connect or dict(helo=helo, proxy=proxy)))
         if mine:
             client.ehlo()
             if tls:
@@ -47,7 +52,7 @@ class Scenario:
         reply = self.transaction(client, case, sender, rcpts, headers, options, bdat)
         if mine:
             client.quit()
-            self.exim.settle()
+            self.mta.settle()
         return reply
 
     def transaction(self, client, case, sender, rcpts, headers, options, bdat):
@@ -77,10 +82,10 @@ class Scenario:
             code, text = client.getreply()
         else:
             code, text = client.data(body)
-        found = re.search(rb"id=(\w{6}-\w{6}-\w{2})", text)
+        found = re.search(self.QUEUE_ID, text)
         fake = any(r.startswith("fake") for r in accepted)
         if code == 250 or fake:
-            self.truth.add(known, messages=1, recipients=len(accepted), fakereject=int(fake))
+            self.truth.add(known, messages=1, recipients=len(accepted), **({"fakereject": 1} if fake else {}))
             self.truth.message(case, known, accepted, message_id=message_id,
                                queue_id=found and found.group(1).decode(), by="smtp")
         else:
@@ -92,16 +97,16 @@ class Scenario:
         message_id, body = self.text(case, sender, rcpts, headers)
         flags = ["-oMt", user, "-f", sender or "<>", *more]
         if how == "-t":
-            self.exim.run(*flags, "-t", data=body.replace("\r\n", "\n").encode())
+            self.mta.run(*flags, "-t", data=body.replace("\r\n", "\n").encode())
         elif how == "args":
-            self.exim.run(*flags, *rcpts, data=body.replace("\r\n", "\n").encode())
+            self.mta.run(*flags, *rcpts, data=body.replace("\r\n", "\n").encode())
         else:
             talk = ["EHLO localhost", "MAIL FROM:<%s>" % sender, *("RCPT TO:<%s>" % r for r in rcpts), "DATA",
                     body + ".", "QUIT", ""]
-            self.exim.run("-oMt", user, "-bs", data="\r\n".join(talk).encode())
+            self.mta.run("-oMt", user, "-bs", data="\r\n".join(talk).encode())
         self.truth.add(sender, messages=1, recipients=len(rcpts))
         self.truth.message(case, sender, rcpts, message_id=message_id, queue_id=None, by="local")
-        self.exim.settle()
+        self.mta.settle()
 
     def expect(self, sender, **counts):
         """What no witness outside Exim sees; `bounces` are the messages of Exim's own that follow."""
@@ -111,8 +116,8 @@ class Scenario:
             self.truth.add("", messages=own, recipients=own)
 
     def queue_run(self, *args):
-        self.exim.run(*args)
-        self.exim.settle()
+        self.mta.run(*args)
+        self.mta.settle()
 
     # -- the parts of the run --------------------------------------------------------------------
 
@@ -132,9 +137,9 @@ class Scenario:
         self.smtp("rewrite", "rewriteme@old.example.org", ["ann@example.com"])
         self.smtp("auth", "submitter@example.org", ["ann@example.com"], auth=("wikidump", "secret"))
         self.smtp("longlist", "phabricator@example.org", ["subscriber%02d@lists.example.com" % i for i in range(30)])
-        if self.exim.tls:
+        if self.mta.tls:
             self.smtp("tls", "gerrit@example.org", ["ann@tls.example.net"], tls=True)
-        if self.exim.v6:
+        if self.mta.v6:
             self.smtp("ipv6", "sentry@example.org", ["ann@v6.example.net"],
                       connect=dict(host="::1", source="::1", helo="[IPv6:::1]"))
         self.local("local", "wikidump@example.org", ["ops@example.com", "dumps@example.com"])
@@ -151,7 +156,7 @@ class Scenario:
 
     def no_mail_out(self):
         """Recipients that end on this host."""
-        host = self.exim.host
+        host = self.mta.host
         s = "phabricator@example.org"
         self.smtp("blackhole", s, ["null@" + host])
         self.expect(s, blackholed=1)
@@ -186,8 +191,8 @@ class Scenario:
         self.smtp("denied", "hue@example.org", ["denied@example.com"])
         self.smtp("deniedone", "hue@example.org", ["denied@example.com", "ann@example.com", "tempdenied@example.com"])
         self.smtp("relaydenied", "hue@example.org", ["x@relay.example.invalid"])
-        self.smtp("unknownlocal", "hue@example.org", ["nobody-here@" + self.exim.host])
-        self.smtp("failalias", "hue@example.org", ["gone@" + self.exim.host])
+        self.smtp("unknownlocal", "hue@example.org", ["nobody-here@" + self.mta.host])
+        self.smtp("failalias", "hue@example.org", ["gone@" + self.mta.host])
         self.smtp("banned", s, ["ann@example.com"], connect=dict(helo="spam.example.net"))
         self.smtp("tempbanned", "tempbanned@example.org", ["ann@example.com"])
         self.smtp("data", s.replace("banned", "content"), ["ann@example.com"], ["X-Lab: reject"])
@@ -197,21 +202,21 @@ class Scenario:
         for name in ("fake", "fake2"):
             self.smtp(name, "hue@example.org", [name + "@example.com"])
         # "-" is the sender of what is refused before there is one
-        client = Client(self.exim.port, helo="bad.example.net")
+        client = Client(self.mta.port, helo="bad.example.net")
         if client.ehlo()[0] >= 500:
             add("-", rejected=1)
         client.close()
         try:
-            Client(self.exim.port, source="127.0.0.66").quit()
+            Client(self.mta.port, source="127.0.0.66").quit()
         except smtplib.SMTPConnectError:
             add("-", rejected=1)
-        first = Client(self.exim.port, source="127.0.0.77")
+        first = Client(self.mta.port, source="127.0.0.77")
         try:
-            Client(self.exim.port, source="127.0.0.77")
+            Client(self.mta.port, source="127.0.0.77")
         except smtplib.SMTPConnectError:
             pass                                    # "too many connections": 421, no sender, no message
         first.quit()
-        client = Client(self.exim.port, helo="localhost")
+        client = Client(self.mta.port, helo="localhost")
         client.ehlo()
         client.docmd("AUTH PLAIN", "AHdyb25nAHdyb25n")
         client.docmd("NONSENSE", "x = y => z")
@@ -221,11 +226,11 @@ class Scenario:
         code, _ = client.rcpt("dropme@example.com")
         add("hue@example.org", rejected=int(code >= 500))
         client.close()
-        client = Client(self.exim.port, helo="localhost")
+        client = Client(self.mta.port, helo="localhost")
         client.ehlo()
         client.mail("hue@example.org")
         client.close()                              # unexpected disconnection in the middle of a mail
-        self.exim.settle()
+        self.mta.settle()
 
     def bounces(self):
         s = "hue@example.org"
@@ -243,9 +248,9 @@ class Scenario:
         self.expect("mailbounce@example.org", bounced=1, bounces=1)
         self.local("unroutable", "wikidump@example.org", ["x@nowhere.invalid", "ann@example.com"])
         self.expect("wikidump@example.org", bounced=1, bounces=1)
-        self.local("failalias", "wikidump@example.org", ["gone@" + self.exim.host])
+        self.local("failalias", "wikidump@example.org", ["gone@" + self.mta.host])
         self.expect("wikidump@example.org", bounced=1, bounces=1)
-        self.smtp("badpipe", s, ["badpipe@" + self.exim.host])
+        self.smtp("badpipe", s, ["badpipe@" + self.mta.host])
         self.expect(s, bounced=1, bounces=1)
         for n in ("1", "2"):
             # The bounce bounces: it freezes, and stays
@@ -266,7 +271,7 @@ class Scenario:
         self.smtp("drop", s, ["drop1@flaky.example.net"])
         self.smtp("dead", s, ["ann@dead.example.net"])
         self.expect(s, deferred_attempts=1)
-        self.local("deferalias", "wikidump@example.org", ["later@" + self.exim.host])
+        self.local("deferalias", "wikidump@example.org", ["later@" + self.mta.host])
         self.expect("wikidump@example.org", deferred_attempts=1)
         self.smtp("refused", s, ["ann@refused.example.net", "ben@refused.example.net"])
         self.expect(s, deferred_attempts=2)
@@ -281,12 +286,12 @@ class Scenario:
         self.smtp("queued", s, ["queued@example.com"])
         self.smtp("warn", "sentry@example.org", ["defer2.warned@example.com"], ["X-Lab-Warn: yes"])
         # Many in one connection: from the fourth on they wait for a queue run
-        client = Client(self.exim.port, helo="batch.example.org")
+        client = Client(self.mta.port, helo="batch.example.org")
         client.ehlo()
         for n in range(6):
             self.smtp("batch%d" % n, "gerrit@example.org", ["batch%d@example.com" % n], client=client)
         client.quit()
-        self.exim.settle()
+        self.mta.settle()
 
     def retries(self):
         """Queue runs. Waiting now, one recipient each unless said otherwise: defer2, defermixed, full, busy,
@@ -299,8 +304,8 @@ class Scenario:
         self.expect(s, deferred_attempts=1, bounced=1, bounces=1)   # expire: tried once more, then given up
         self.expect("wikidump@example.org", retry_not_reached=1)
         self.expect("sentry@example.org", retry_not_reached=1, bounces=1)   # a delay warning: logged like a bounce
-        _, frozen = self.exim.queue()
-        self.exim.run("-Mrm", frozen[0])
+        _, frozen = self.mta.queue()
+        self.mta.run("-Mrm", frozen[0])
         self.sink.open("late")
         self.queue_run("-qff")
         self.expect(s, deferred_attempts=1 + 2)    # dead, refused
@@ -312,8 +317,8 @@ class Scenario:
         self.expect("", frozen=2)
         # The administrator gives one up: there is a bounce message, and no `**` in the log
         waiting = [m["queue_id"] for m in self.truth.messages if m["case"] == "forever"]
-        self.exim.run("-Mg", *waiting)
-        self.exim.settle()
+        self.mta.run("-Mg", *waiting)
+        self.mta.settle()
         self.expect(s, cancelled=1, bounces=1)
 
     PARTS = (deliveries, cutthrough, no_mail_out, refusals, bounces, deferrals, retries)

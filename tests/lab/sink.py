@@ -1,4 +1,4 @@
-"""An SMTP sink on loopback: the "Internet" behind the laboratory's Exim.
+"""An SMTP sink on loopback: the "Internet" behind the laboratory's Exim or Postfix.
 
 The local part of a recipient says what becomes of it, so that a scenario is deterministic:
 
@@ -12,7 +12,7 @@ The local part of a recipient says what becomes of it, so that a scenario is det
     multi*              accepted, the confirmation has three lines
 A sender `mailbounce*` is refused at MAIL. All else is accepted.
 
-The journal is what really happened, and knows nothing of Exim's log: the truth to test against.
+The journal is what really happened, and knows nothing of any log: the truth to test against.
 """
 import re
 import socket
@@ -174,8 +174,8 @@ class Session:
         head = re.sub(r"\r?\n[ \t]+", " ", head)
         message_id = re.search(r"(?im)^message-id:\s*<(.*)>", head)
         facts = dict(message_id=message_id and message_id.group(1), bytes=len(body),
-                     # newest first: the IDs under which each Exim on the way had this message
-                     queue_ids=re.findall(r"(?im)^received: .*?\bid (\w{6}-\w{6,11}-\w{2,4})\b", head))
+                     # newest first: the IDs under which each Exim or Postfix on the way had this message
+                     queue_ids=re.findall(r"(?im)^received: .*?\bid (\w{6}-\w{6,11}-\w{2,4}|\w{8,24})\b", head))
         outcome, reply = "accepted", ["250 2.0.0 OK: queued as %05d" % self.sink.number()]
         for rcpt in self.rcpts:
             if rcpt.startswith("databounce"):

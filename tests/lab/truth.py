@@ -1,6 +1,6 @@
 """What was really sent, and what really became of it; collected from the clients' side and the sink's.
 
-Nothing here reads Exim's log. Three witnesses: the replies that the clients got, the sink's journal,
+Nothing here reads a log. Three witnesses: the replies that the clients got, the sink's journal,
 and files that pipe, file and mailbox deliveries wrote. What none of them sees (an unroutable address, a
 refused port, a discarded recipient) is declared by the scenario, which knows its configuration.
 """
@@ -13,13 +13,14 @@ KEYS = ("messages", "recipients", "delivered", "cutthrough", "deferred_attempts"
 
 
 class Truth:
-    def __init__(self):
+    def __init__(self, keys=KEYS):
+        self.keys = keys
         self.senders = defaultdict(Counter)
         self.messages = []
 
     def add(self, sender, **counts):
         for key, count in counts.items():
-            assert key in KEYS, key
+            assert key in self.keys, key
             self.senders[sender or "<>"][key] += count
 
     def message(self, case, sender, recipients, **more):
@@ -45,8 +46,8 @@ class Truth:
             counts["completed"] = counts["messages"] - left.get(sender, 0)
 
     def write(self, path, journal, **lab):
-        senders = {s: {k: c[k] for k in KEYS} for s, c in sorted(self.senders.items())}
-        totals = {k: sum(c[k] for c in senders.values()) for k in KEYS}
+        senders = {s: {k: c[k] for k in self.keys} for s, c in sorted(self.senders.items())}
+        totals = {k: sum(c[k] for c in senders.values()) for k in self.keys}
         sink = Counter(entry["outcome"] for entry in journal)
         with open(path, "w") as target:
             json.dump({"lab": lab, "totals": totals, "senders": senders, "sink": dict(sink),

@@ -1,0 +1,207 @@
+//! Postfix through syslog, journald, or its own `maillog_file`.
+//!
+//! ```text
+//! line     = envelope text                                     envelope: crate::syslog, or the caller's
+//! text     = [id ": "] body | level ": " [id ": "] words       level: warning error fatal panic
+//! id       = queue-id | "NOQUEUE"
+//! body     = "client=" … | "uid=" … | "message-id=" … | "from=<" … | "to=<" … | "removed"
+//!          | action ": " … | notification | words
+//! ```
+//!
+//! The tag of the envelope (`postfix/smtp`) names the program; the text says what happened. The forms are those of a
+//! real Postfix 3.7 (`tests/lab`, `corpus/postfix`) and of older and newer releases as far as their manuals and logs
+//! show them. A text with words that nobody knows is [`NoticeKind::Chatter`](record::NoticeKind::Chatter); one that
+//! begins as a field does and goes on otherwise is a [`Reject`]: a change of Postfix's format must never show as a
+//! count of zero.
+
+mod arrival;
+mod delivery;
+mod field;
+mod notice;
+mod program;
+mod queue_id;
+pub mod record;
+mod rejection;
+
+pub use program::{Program, is_postfix};
+pub use queue_id::{arrival_epoch, is_queue_id};
+
+use crate::Reject;
+use crate::prim::{Parsed, fail};
+use crate::syslog::{self, Envelope};
+use queue_id::{Head, head};
+use record::{Body, Record};
+
+/// Parses what follows `tag[pid]: `. Leave the tag's process ID away.
+///
+/// # Errors
+/// The text begins like a line with fields and its required parts are broken; the offset counts from the start of
+/// `text`.
+#[inline]
+pub fn parse<'a>(tag: &'a [u8], text: &'a [u8]) -> Result<Record<'a>, Reject> {
+    finish(text, record(tag, text))
+}
+
+/// Parses a line with its syslog envelope, RFC 3164 or RFC 3339.
+///
+/// # Errors
+/// The envelope is broken, the tag is not a Postfix program's, or as [`parse`]; the offset counts from the start of
+/// `line`.
+#[inline]
+pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, Record<'_>), Reject> {
+    let envelope = syslog::envelope(line)?;
+    if !is_postfix(envelope.tag) {
+        let tag_at = envelope.tag.as_ptr().addr() - line.as_ptr().addr();
+        return finish(line, fail(&line[tag_at..], "a Postfix program's name"));
+    }
+    let record = finish(line, record(envelope.tag, envelope.rest))?;
+    Ok((envelope, record))
+}
+
+#[inline]
+fn finish<'a, T>(line: &[u8], parsed: Parsed<'a, T>) -> Result<T, Reject> {
+    match parsed {
+        Ok((_, value)) => Ok(value),
+        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
+        Err(nom::Err::Incomplete(_)) => Err(Reject {
+            offset: 0,
+            expected: "a whole line",
+            found: crate::Found::End,
+        }),
+    }
+}
+
+#[inline]
+fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
+    let (syslog_name, name) = program::split(tag);
+    let program = Program::named(name);
+    let (mut id, rest) = head(text);
+    let (_, body) = if id == Head::None
+        && let Some((severity, words)) = notice::severity(rest)
+    {
+        let (inner, words) = head(words);
+        id = inner;
+        notice::problem(severity, words)?
+    } else {
+        body(rest, program, &id)?
+    };
+    let queue_id = match id {
+        Head::Id(id) => Some(id),
+        Head::NoQueue | Head::None => None,
+    };
+    Ok((
+        &[],
+        Record {
+            program,
+            syslog_name,
+            queue_id,
+            body,
+        },
+    ))
+}
+
+/// What stands after the queue ID.
+#[inline]
+fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>) -> Parsed<'a, Body<'a>> {
+    if let Some((field, value)) = keyed(text) {
+        // smtpd names the client of a proxied connection without an ID; other programs under Postfix's name talk as
+        // they like.
+        let needs_id = field != Field::Client || *id == Head::None;
+        return match id {
+            Head::Id(_) => field.parse(value, program),
+            Head::NoQueue if !needs_id => field.parse(value, program),
+            _ if program == Program::Other && field != Field::To => notice::notice(text, program, false),
+            _ => fail(text, "a queue ID before the field"),
+        };
+    }
+    if let Some(found) = rejection::rejection(text, program) {
+        return match id {
+            Head::None if program == Program::Other || program == Program::Postlog => {
+                notice::notice(text, program, false)
+            }
+            Head::None => fail(text, "a queue ID or NOQUEUE before the decision"),
+            _ => found,
+        };
+    }
+    if *id == Head::None {
+        if misread_id(text) && program != Program::Other {
+            return fail(text, "a queue ID");
+        }
+        return notice::notice(text, program, false);
+    }
+    if let Some((severity, words)) = notice::severity(text) {
+        return notice::problem(severity, words);
+    }
+    match notice::notification(text) {
+        Some(found) => found,
+        None => notice::notice(text, program, true),
+    }
+}
+
+/// The fields that a line can begin with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    To,
+    From,
+    Client,
+    Uid,
+    MessageId { resent: bool },
+    Removed,
+}
+
+impl Field {
+    #[inline]
+    fn parse(self, value: &[u8], program: Program) -> Parsed<'_, Body<'_>> {
+        match self {
+            Field::To => delivery::delivery(value, program),
+            Field::From => arrival::from(value),
+            Field::Client => arrival::client(value),
+            Field::Uid => arrival::pickup(value),
+            Field::MessageId { resent } => arrival::message_id(value, resent),
+            Field::Removed => Ok((
+                &[],
+                Body::Removed {
+                    by_admin: program == Program::Postsuper,
+                },
+            )),
+        }
+    }
+}
+
+/// The field that a text begins with, and its value.
+#[inline]
+fn keyed(text: &[u8]) -> Option<(Field, &[u8])> {
+    match text {
+        [b't', b'o', b'=', value @ ..] => Some((Field::To, value)),
+        [b'f', b'r', b'o', b'm', b'=', value @ ..] => Some((Field::From, value)),
+        [b'c', b'l', b'i', b'e', b'n', b't', b'=', value @ ..] => Some((Field::Client, value)),
+        [b'u', b'i', b'd', b'=', value @ ..] => Some((Field::Uid, value)),
+        b"removed" => Some((Field::Removed, b"")),
+        _ => {
+            let (resent, rest) = match text.strip_prefix(b"resent-") {
+                Some(rest) => (true, rest),
+                None => (false, text),
+            };
+            let value = rest.strip_prefix(b"message-id=")?;
+            Some((Field::MessageId { resent }, value))
+        }
+    }
+}
+
+/// Whether this is a line with fields behind something that should have been a queue ID: `xyz: to=<…`.
+fn misread_id(text: &[u8]) -> bool {
+    let window = &text[..text.len().min(80)];
+    match memchr::memchr(b':', window) {
+        Some(colon) => match &text[colon..] {
+            [b':', b' ', rest @ ..] => {
+                memchr::memchr(b' ', &text[..colon]).is_none()
+                    && matches!(
+                        keyed(rest),
+                        Some((Field::To | Field::From | Field::MessageId { .. } | Field::Removed, _))
+                    )
+            }
+            _ => false,
+        },
+        None => false,
+    }
+}

@@ -1,0 +1,173 @@
+//! The programs of Postfix, by the last part of a syslog tag.
+
+use memchr::memrchr;
+
+macro_rules! programs {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $(| $also:literal)*),* $(,)?) => {
+        /// A program of Postfix. Its services of other names (`submission/smtpd`) bear its own name in the log.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Program {
+            $($(#[$doc])* $name,)*
+            /// Anything else that logs under a Postfix name: policy services, scripts.
+            Other,
+        }
+
+        impl Program {
+            /// The program of this name; [`Program::Other`] when Postfix has none.
+            #[must_use]
+            #[inline]
+            pub fn named(name: &[u8]) -> Program {
+                // The text is a literal: compared as one number, not byte by byte.
+                $(if name == $text.as_bytes() $(|| name == $also.as_bytes())* { return Program::$name; })*
+                Program::Other
+            }
+
+            /// The name in the log.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Program::$name => $text,)* Program::Other => "other" }
+            }
+        }
+    };
+}
+
+programs! {
+    /// SMTP client.
+    Smtp = "smtp",
+    /// Queue manager.
+    Qmgr = "qmgr" | "oqmgr" | "nqmgr",
+    /// SMTP server.
+    Smtpd = "smtpd",
+    /// Canonicalises and enqueues.
+    Cleanup = "cleanup",
+    /// Local delivery agent.
+    Local = "local",
+    /// Virtual mailboxes.
+    Virtual = "virtual",
+    /// LMTP client.
+    Lmtp = "lmtp",
+    /// Delivery to a command.
+    Pipe = "pipe",
+    /// Fails everything.
+    Error = "error",
+    /// The error program in its role for deferrals.
+    Retry = "retry",
+    /// Drops everything.
+    Discard = "discard",
+    /// Non-delivery and delay notifications.
+    Bounce = "bounce" | "defer",
+    /// Trace and delivery status notifications.
+    Trace = "trace",
+    /// Takes in what sendmail left.
+    Pickup = "pickup",
+    /// Address probes.
+    Verify = "verify",
+    /// The super-server.
+    Master = "master",
+    /// Connection rates.
+    Anvil = "anvil",
+    /// Connection cache.
+    Scache = "scache",
+    /// Zombie filter in front of smtpd.
+    Postscreen = "postscreen",
+    /// Lookups for postscreen.
+    Dnsblog = "dnsblog",
+    /// TLS for others.
+    Tlsproxy = "tlsproxy",
+    /// TLS keys and sessions.
+    Tlsmgr = "tlsmgr",
+    /// Address rewriting and routing.
+    TrivialRewrite = "trivial-rewrite",
+    /// Table lookups.
+    Proxymap = "proxymap",
+    /// ETRN.
+    Flush = "flush",
+    /// Queue listing.
+    Showq = "showq",
+    /// QMQP server.
+    Qmqpd = "qmqpd",
+    /// Runs commands.
+    Spawn = "spawn",
+    /// Log server of `maillog_file`.
+    Postlogd = "postlogd",
+    /// Logs for scripts.
+    Postlog = "postlog",
+    /// Starts and stops.
+    PostfixScript = "postfix-script",
+    /// The `postfix` command.
+    Postfix = "postfix",
+    /// Queue surgery.
+    Postsuper = "postsuper",
+    /// Local submission.
+    Postdrop = "postdrop",
+    /// Local submission.
+    Sendmail = "sendmail",
+    /// Queue listing.
+    Postqueue = "postqueue",
+    /// Alias tables.
+    Postalias = "postalias" | "newaliases",
+    /// Lookup tables.
+    Postmap = "postmap",
+    /// Parameters.
+    Postconf = "postconf",
+    /// Instances.
+    Postmulti = "postmulti",
+    /// TLS set-up.
+    PostfixTlsScript = "postfix-tls-script",
+}
+
+/// Whether a syslog tag is a Postfix program's: `postfix/smtp`, `postfix-out/smtp`, `postfix/relay/smtp`,
+/// `mail-out/smtp`, and the bare `postfix` of its start command.
+#[must_use]
+pub fn is_postfix(tag: &[u8]) -> bool {
+    match split(tag) {
+        (b"", name) => name == b"postfix",
+        (syslog_name, name) => {
+            !name.is_empty() && (syslog_name.starts_with(b"postfix") || Program::named(name) != Program::Other)
+        }
+    }
+}
+
+/// Syslog name and program of a tag. A tag without a slash is all program.
+#[inline]
+pub(super) fn split(tag: &[u8]) -> (&[u8], &[u8]) {
+    match memrchr(b'/', tag) {
+        Some(slash) => (&tag[..slash], &tag[slash + 1..]),
+        None => (b"", tag),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for tag in [
+            "postfix/smtp",
+            "postfix-out/smtp",
+            "postfix/relay/smtp",
+            "postfix-10.20.30.40/smtp",
+            "postfix/submission/smtpd",
+            "mailout/qmgr",
+            "postfix/policy-spf",
+            "postfix",
+        ] {
+            assert!(is_postfix(tag.as_bytes()), "{tag}");
+        }
+        for tag in [
+            "smtp",
+            "cron",
+            "",
+            "a/b",
+            "postfix/",
+            "postfixadmin",
+            "postfix-policyd-spf",
+            "dovecot/lmtp-x",
+        ] {
+            assert!(!is_postfix(tag.as_bytes()), "{tag}");
+        }
+        assert_eq!(split(b"postfix/relay/smtp"), (&b"postfix/relay"[..], &b"smtp"[..]));
+        assert_eq!(Program::named(b"oqmgr").as_str(), "qmgr");
+    }
+}

@@ -1,0 +1,130 @@
+//! Queue IDs: short hexadecimal (microseconds and inode), or long base-52 (`enable_long_queue_ids`).
+//!
+//! ```text
+//! short = 5 hex digits of microseconds, inode in hex         4F1A23B5C7
+//! long  = seconds (6), microseconds (4), "z", inode          4WkVnc6sMSz9rtKh
+//! ```
+//!
+//! The alphabet of the long form is digits and consonants, so that no ID is a word. Read in `global/mail_queue.h`.
+
+use memchr::memchr;
+
+/// Value of a base-52 character; 255 for any other byte.
+const BASE52: [u8; 256] = {
+    let mut table = [255; 256];
+    let alphabet = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
+    let mut value = 0;
+    while value < alphabet.len() {
+        table[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
+/// Shortest and longest short form: five digits of microseconds, and an inode of one to sixteen.
+const SHORT: std::ops::RangeInclusive<usize> = 6..=21;
+/// Place of the `z` that ends the time of a long ID.
+const LONG_MARK: usize = 10;
+/// Longest long form: an inode of 64 bits takes twelve characters.
+const LONG_MAX: usize = LONG_MARK + 1 + 12;
+
+/// Whether this is a queue ID of either form.
+#[must_use]
+#[inline]
+pub fn is_queue_id(text: &[u8]) -> bool {
+    is_short(text) || is_long(text)
+}
+
+#[inline]
+fn is_short(text: &[u8]) -> bool {
+    SHORT.contains(&text.len()) && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+}
+
+#[inline]
+fn is_long(text: &[u8]) -> bool {
+    text.len() > LONG_MARK + 1
+        && text.len() <= LONG_MAX
+        && text[LONG_MARK] == b'z'
+        && text.iter().all(|&byte| BASE52[usize::from(byte)] != 255)
+}
+
+/// The arrival's time in seconds since 1970, UTC, out of a long queue ID; `None` for a short one, which has none.
+///
+/// A header without a year or zone can be checked against it.
+#[must_use]
+pub fn arrival_epoch(queue_id: &[u8]) -> Option<i64> {
+    if !is_long(queue_id) {
+        return None;
+    }
+    let digit = |byte: &u8| i64::from(BASE52[usize::from(*byte)]);
+    Some(queue_id[..6].iter().fold(0, |epoch, byte| epoch * 52 + digit(byte)))
+}
+
+/// What may stand before `: ` at the start of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Head<'a> {
+    /// A queue ID.
+    Id(&'a [u8]),
+    /// `NOQUEUE`.
+    NoQueue,
+    /// Nothing of the kind.
+    None,
+}
+
+/// Queue ID or `NOQUEUE` before `: `, and the text behind it.
+#[inline]
+pub(super) fn head(text: &[u8]) -> (Head<'_>, &[u8]) {
+    let window = &text[..text.len().min(LONG_MAX + 1)];
+    if let Some(colon) = memchr(b':', window)
+        && text.get(colon + 1) == Some(&b' ')
+    {
+        let (word, rest) = (&text[..colon], &text[colon + 2..]);
+        if is_queue_id(word) {
+            return (Head::Id(word), rest);
+        }
+        if word == b"NOQUEUE" {
+            return (Head::NoQueue, rest);
+        }
+    }
+    (Head::None, text)
+}
+
+/// The queue ID at the start of a text that names one, as far as its characters go; at least one.
+#[inline]
+pub(super) fn leading(text: &[u8]) -> Option<&[u8]> {
+    let end = text
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')))
+        .unwrap_or(text.len());
+    let id = &text[..end];
+    let id = id.strip_suffix(b".").unwrap_or(id);
+    (!id.is_empty()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for id in [
+            "4F1A2",
+            "4F1A2g",
+            "4f1a23b5c7",
+            "warning",
+            "4WkVnc6sMSa9rtKh",
+            "4WkVnc6sMSz",
+            "NOQUEUE",
+            "",
+        ] {
+            assert!(!is_queue_id(id.as_bytes()), "{id}");
+        }
+        for id in ["4F1A23", "4F1A23B5C7", "4WkVnc6sMSz9rtKh", "3xyZtg6zWQzy"] {
+            assert!(is_queue_id(id.as_bytes()) || id.contains('a'), "{id}");
+        }
+        assert_eq!(head(b"4F1A23B5C7: removed"), (Head::Id(b"4F1A23B5C7"), &b"removed"[..]));
+        assert_eq!(head(b"NOQUEUE: reject: x"), (Head::NoQueue, &b"reject: x"[..]));
+        assert_eq!(head(b"warning: 4F1A23: x").0, Head::None);
+        assert_eq!(head(b"4F1A23B5C7:removed").0, Head::None);
+    }
+}

@@ -1,0 +1,359 @@
+//! What one Postfix line says. Everything borrows from the line; nothing is decoded or allocated.
+//!
+//! The names are Postfix's own: queue ID, relay, delays, status, notification. A `Record` keeps the fields that mail
+//! analytics need and walks over the rest; the parser still checks that the rest is well formed.
+
+use super::program::Program;
+use crate::reply::Enhanced;
+use std::net::IpAddr;
+
+/// One line of a Postfix program, without its syslog envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record<'a> {
+    /// Which program wrote it: the last part of the tag.
+    pub program: Program,
+    /// The tag before the program: `postfix`, `postfix-out`, `postfix/relay`. Up to its first slash it is the
+    /// instance, and queue IDs belong to an instance.
+    pub syslog_name: &'a [u8],
+    /// Queue ID, short hexadecimal or long base-52; `None` for `NOQUEUE` and for lines about no message.
+    pub queue_id: Option<&'a [u8]>,
+    /// What happened.
+    pub body: Body<'a>,
+}
+
+/// The kinds of line.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)]
+pub enum Body<'a> {
+    /// `client=`: a message begins to arrive by SMTP. Without a queue ID it goes through a before-queue filter.
+    Client(Client<'a>),
+    /// `uid= from=<>`: a message arrives by sendmail.
+    Pickup(Pickup<'a>),
+    /// `message-id=` or `resent-message-id=`.
+    Cleanup(Cleanup<'a>),
+    /// `from=<>, size=, nrcpt= (queue active)`; repeats at every retry.
+    QueueActive(QueueActive<'a>),
+    /// `from=<>, status=expired, returned to sender`.
+    Expired(Expired<'a>),
+    /// `removed`: the message has left the queue and its ID is free again.
+    Removed {
+        /// By `postsuper -d`, not because it was done.
+        by_admin: bool,
+    },
+    /// `to=<>, relay=, …, status=`: one attempt for one recipient.
+    Delivery(Delivery<'a>),
+    /// `sender non-delivery notification: ID` and its kin.
+    Notification(Notification<'a>),
+    /// `reject:`, `milter-reject:`, `discard:`, `hold:`, …: a decision of an access check, a milter or header checks.
+    Rejection(Rejection<'a>),
+    /// `warning:`, `error:`, `fatal:`, `panic:`, before or after the queue ID.
+    Problem(Problem<'a>),
+    /// The mail system itself starts, reloads or stops.
+    Daemon(Daemon<'a>),
+    /// Any other line.
+    Notice(Notice<'a>),
+}
+
+/// The other end of a connection: `name[ip]:port`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Host<'a> {
+    /// Host name; absent for `unknown`. Of a relay without brackets the word itself: `local`, `virtual`, the name of a
+    /// pipe transport; absent for `none`.
+    pub name: Option<&'a [u8]>,
+    /// IP address; absent for `[unknown]` and sockets.
+    pub ip: Option<IpAddr>,
+    /// Port.
+    pub port: Option<u16>,
+    /// UNIX socket in the brackets, as LMTP has it.
+    pub socket: Option<&'a [u8]>,
+}
+
+/// `client=name[ip]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Client<'a> {
+    /// Who hands the message in.
+    pub host: Host<'a>,
+    /// `sasl_method=`.
+    pub sasl_method: Option<&'a [u8]>,
+    /// `sasl_username=`.
+    pub sasl_username: Option<&'a [u8]>,
+    /// `sasl_sender=`.
+    pub sasl_sender: Option<&'a [u8]>,
+    /// `orig_queue_id=`: the ID before a content filter handed the message back (XFORWARD).
+    pub orig_queue_id: Option<&'a [u8]>,
+    /// `orig_client=`: the client before that filter.
+    pub orig_client: Option<Host<'a>>,
+}
+
+/// `uid= from=<>`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pickup<'a> {
+    /// User ID of the process that called sendmail.
+    pub uid: u64,
+    /// Envelope sender; empty for `<>`.
+    pub sender: &'a [u8],
+    /// `orig_id=`: the message's ID before `postsuper -r`.
+    pub orig_id: Option<&'a [u8]>,
+}
+
+/// `message-id=<>`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cleanup<'a> {
+    /// The header without angle brackets; as printed when it has none.
+    pub message_id: &'a [u8],
+    /// `resent-message-id=`.
+    pub resent: bool,
+}
+
+/// `from=<>, size=, nrcpt= (queue active)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueActive<'a> {
+    /// Envelope sender; empty for `<>`.
+    pub sender: &'a [u8],
+    /// Bytes.
+    pub size: u64,
+    /// Recipients that are still to be delivered to.
+    pub nrcpt: u64,
+}
+
+/// `from=<>, status=expired, returned to sender`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expired<'a> {
+    /// Envelope sender; empty for `<>`.
+    pub sender: &'a [u8],
+    /// `status=force-expired`: by `postsuper -e`.
+    pub forced: bool,
+}
+
+/// `status=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// `sent`.
+    Sent,
+    /// `deferred`; repeats at every retry.
+    Deferred,
+    /// `bounced`.
+    Bounced,
+    /// `SOFTBOUNCE`: would have bounced, deferred because of `soft_bounce = yes`.
+    SoftBounce,
+    /// `expired`.
+    Expired,
+    /// `deliverable`: an address probe; no mail.
+    Deliverable,
+    /// `undeliverable`: an address probe; no mail.
+    Undeliverable,
+}
+
+/// Where an attempt went, by program and text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// To another host by SMTP.
+    Remote,
+    /// To a mail store by LMTP.
+    Lmtp,
+    /// `delivered to mailbox`, and attempts of local and virtual that say nothing else.
+    Mailbox,
+    /// `delivered to maildir`.
+    Maildir,
+    /// `delivered to command: …`.
+    Command,
+    /// `delivered to file: …`.
+    File,
+    /// `forwarded as ID`: goes on as a message of its own.
+    Forwarded,
+    /// Through a pipe transport.
+    Pipe,
+    /// Thrown away by the discard transport.
+    Discarded,
+    /// Nowhere: the error and retry transports, and the queue manager's own verdicts.
+    None,
+}
+
+/// One attempt for one recipient.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery<'a> {
+    /// `to=`.
+    pub recipient: &'a [u8],
+    /// `orig_to=`: the recipient before aliases and virtual maps.
+    pub orig_to: Option<&'a [u8]>,
+    /// `relay=`.
+    pub relay: Host<'a>,
+    /// `conn_use=`: how many messages went down this connection, this one included.
+    pub conn_use: Option<u64>,
+    /// `delay=`: since arrival, milliseconds.
+    pub delay_ms: u64,
+    /// `delays=a/b/c/d`: before the queue manager, in the queue, connection setup, transmission; milliseconds.
+    pub delays_ms: Option<[u64; 4]>,
+    /// `dsn=`; since Postfix 2.3.
+    pub dsn: Option<Enhanced>,
+    /// `status=`.
+    pub status: Status,
+    /// Where it went.
+    pub destination: Destination,
+    /// The text in parentheses, without them.
+    pub text: &'a [u8],
+    /// Queue ID under which the next hop, or this host for `forwarded as`, goes on with the message.
+    pub next_queue_id: Option<&'a [u8]>,
+}
+
+/// Which notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotificationKind {
+    /// `sender non-delivery notification`: a bounce.
+    SenderNonDelivery,
+    /// `sender delay notification`.
+    SenderDelay,
+    /// `sender delivery status notification`: asked for by `NOTIFY=SUCCESS`, or by `sendmail -v`.
+    SenderDeliveryStatus,
+    /// `postmaster non-delivery notification`.
+    PostmasterNonDelivery,
+    /// `postmaster delay notification`.
+    PostmasterDelay,
+    /// Any other `sender … notification` or `postmaster … notification`.
+    Other,
+}
+
+/// A message about the message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification<'a> {
+    /// Which one.
+    pub kind: NotificationKind,
+    /// Its own queue ID.
+    pub notification_id: &'a [u8],
+}
+
+/// What a check decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// `reject`: refused, for good or for now; the reply's code tells.
+    Reject,
+    /// `reject_warning`: would have been refused (`warn_if_reject`); goes on.
+    RejectWarning,
+    /// `milter-reject`.
+    MilterReject,
+    /// `proxy-reject`: refused by a before-queue filter.
+    ProxyReject,
+    /// `discard`, `milter-discard`: accepted, and thrown away.
+    Discard,
+    /// `hold`, `milter-hold`, `quarantine`: accepted, and kept in the hold queue.
+    Hold,
+    /// `filter`, `redirect`, `warning`, `info`, `prepend`, `replace`, `strip`, `bcc`, `delay`, `pass`, `proxy-accept`, …:
+    /// goes on.
+    Pass,
+}
+
+/// `NOQUEUE: reject: RCPT from name[ip]: 554 5.7.1 <to>: Relay access denied; from=<> to=<> proto=ESMTP helo=<>`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection<'a> {
+    /// What was decided.
+    pub action: Action,
+    /// Its word as printed.
+    pub word: &'a [u8],
+    /// SMTP stage (`CONNECT`, `RCPT`, `END-OF-MESSAGE`), or `header` and `body` of cleanup's checks.
+    pub stage: &'a [u8],
+    /// The header or body line that a check matched.
+    pub content: Option<&'a [u8]>,
+    /// The client.
+    pub host: Host<'a>,
+    /// Reply or explanation; empty if there is none.
+    pub text: &'a [u8],
+    /// `from=`; empty for `<>`.
+    pub sender: Option<&'a [u8]>,
+    /// `to=`.
+    pub recipient: Option<&'a [u8]>,
+    /// `proto=`.
+    pub protocol: Option<&'a [u8]>,
+    /// `helo=`.
+    pub helo: Option<&'a [u8]>,
+    /// `sasl_username=`.
+    pub sasl_username: Option<&'a [u8]>,
+}
+
+/// How bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// `warning:`.
+    Warning,
+    /// `error:`.
+    Error,
+    /// `fatal:`: the process ends.
+    Fatal,
+    /// `panic:`: a bug; the process ends.
+    Panic,
+}
+
+/// A line of the msg(3) levels above information.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem<'a> {
+    /// Which level.
+    pub severity: Severity,
+    /// The text behind it.
+    pub text: &'a [u8],
+}
+
+/// What the mail system does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DaemonKind {
+    /// `starting the Postfix mail system`.
+    Starting,
+    /// `daemon started -- version …`.
+    Started,
+    /// `reload -- version …`, `refreshing the Postfix mail system`.
+    Reloaded,
+    /// `stopping the Postfix mail system`, `aborting …`, `waiting for … to terminate`.
+    Stopping,
+    /// `terminating on signal 15`.
+    Terminated,
+}
+
+/// Start, reload, stop: what tells an intended silence from a broken one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Daemon<'a> {
+    /// Which.
+    pub kind: DaemonKind,
+    /// The whole text.
+    pub text: &'a [u8],
+}
+
+/// A line without one of the forms above.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice<'a> {
+    /// Which one.
+    pub kind: NoticeKind,
+    /// The other end, where the line names one.
+    pub host: Host<'a>,
+    /// The whole text after the queue ID.
+    pub text: &'a [u8],
+    /// The part that explains, after the host; else empty.
+    pub reason: &'a [u8],
+}
+
+/// What a line without a form of its own tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// `connect from`.
+    Connected,
+    /// `disconnect from`.
+    Disconnected,
+    /// `lost connection after … from`, `timeout after … from`, `too many errors after … from`.
+    ClientLost,
+    /// `connect to name[ip]:25: Connection refused`.
+    ConnectionFailed,
+    /// `host name[ip] said: 450 …`, `host … refused to talk to me: …`, `lost connection with …`, `conversation with … timed out`:
+    /// one host of several failed, and the next one is tried.
+    RemoteError,
+    /// `… TLS connection established …`, `SSL_accept error …`, `certificate verification failed …`, `setting up TLS …`.
+    Tls,
+    /// `statistics: …` of anvil and scache.
+    Statistics,
+    /// postscreen, dnsblog and tlsproxy.
+    Screening,
+    /// verify's cache.
+    Verify,
+    /// `placed on hold`, `released from hold`, `requeued`, `expired` of postsuper.
+    Administered,
+    /// `skipped, still being delivered`.
+    Skipped,
+    /// Every other line that says nothing about a mail's fate.
+    Chatter,
+}

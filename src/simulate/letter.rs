@@ -34,7 +34,7 @@ struct Client {
 /// A mail as its service makes it and a relay takes it.
 pub(super) struct Draft<I> {
     client: Client,
-    /// When the relay takes it.
+    /// When the relay takes it, or when it was tried.
     pub(super) t: i64,
     /// What the relay calls it.
     id: I,
@@ -87,13 +87,13 @@ impl Client {
     }
 }
 
-/// A mail that the log of its sender speaks of: the same as `plan` hands to the relay.
-pub(super) fn draft(mail: &Mail) -> Draft<()> {
+/// A mail that the log of its sender speaks of: the same as `plan` hands to mx1001, or one that no relay took.
+pub(super) fn draft(mail: &Mail, is_taken: bool) -> Draft<()> {
     draw(mail, &mut Rng::new(mail.key), |t, rng| {
         // The relay's share of the draws.
         let (_pid, _fraction) = (rng.below(4), rng.below(2000));
-        let last = if mail.t < STOPPED { STOPPED - 1 } else { t };
-        (t.min(last), ())
+        let taken = if mail.t < STOPPED { t.min(STOPPED - 1) } else { t };
+        (if is_taken { taken } else { mail.t }, ())
     })
 }
 

@@ -93,7 +93,7 @@ pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> Plan {
             if minute >= RESTARTED && late.is_empty() {
                 late = traffic.refused.iter().map(|mail| mail.key).collect();
             }
-            if mail.t < UNTIL - 3 || letter::draft(&mail).t < UNTIL {
+            if mail.t < UNTIL - 3 || letter::draft(&mail, true).t < UNTIL {
                 plan.counts[phase(mail.t) as usize].accepted += 1;
             }
             if !late.contains(&mail.key) {

@@ -24,9 +24,15 @@ fn line(ms: i64, text: &str) -> String {
     format!("{}: {text}\n", Moment::new(ms).plain())
 }
 
+/// Date of the month's run: `20180601`.
+fn run(ms: i64) -> String {
+    let day = Moment::new(ms).day();
+    format!("{}{}01", &day[..4], &day[5..7])
+}
+
 /// What a run says of itself. Commands are printed without a date.
 fn everyday(ms: i64, rng: &mut Rng) -> String {
-    let (wiki, dir) = (wiki(rng), "/mnt/dumpsdata/xmldatadumps/public");
+    let (wiki, run, dir) = (wiki(rng), run(ms), "/mnt/dumpsdata/xmldatadumps/public");
     match rng.below(10) {
         0 => {
             let script = "/srv/mediawiki/multiversion/MWScript.php dumpBackup.php";
@@ -34,11 +40,17 @@ fn everyday(ms: i64, rng: &mut Rng) -> String {
             let pid = 1000 + rng.below(31_000);
             line(ms, &format!("{wiki} Creating split stubs")) + &format!("{command} ({pid}) started... \n")
         }
-        1..=2 => line(ms, &format!("{wiki} Checkdir dir {dir}/{wiki}/20180601 ...")),
-        3 => line(ms, &format!("{wiki} Checksums: md5, sha1 for {wiki}-20180601-site_stats.sql.gz")),
+        1..=2 => line(ms, &format!("{wiki} Checkdir dir {dir}/{wiki}/{run} ...")),
+        3 => line(
+            ms,
+            &format!("{wiki} Checksums: md5, sha1 for {wiki}-{run}-site_stats.sql.gz"),
+        ),
         _ => {
             let (pages, rate) = (1000 * (1 + rng.below(900)), 20.0 + 400.0 * rng.unit());
-            let (eta, max) = (Moment::new(ms + 1000 * rng.secs(90_000)).plain(), 800_000_000 + rng.below(50_000_000));
+            let (eta, max) = (
+                Moment::new(ms + 1000 * rng.secs(90_000)).plain(),
+                800_000_000 + rng.below(50_000_000),
+            );
             let text = format!(
                 "{wiki} (ID {}) {pages} pages ({rate:.1}|{:.1}/sec all|curr), {} revs ({:.1}|{:.1}/sec all|curr), \
                  ETA {eta} [max {max}]",
@@ -67,10 +79,11 @@ fn mail(ms: i64, wiki: &str, host: &str, to: &str) -> String {
          \n\
          A problem with the dump of {wiki} on {host}, which failed at {}.\n\
          \n\
-         More at https://dumps.wikimedia.org/{wiki}/20180601/\n\
+         More at https://dumps.wikimedia.org/{wiki}/{}/\n\
          \n",
         at.asctime(),
-        at.plain()
+        at.plain(),
+        run(ms)
     )
 }
 
@@ -87,14 +100,16 @@ impl Application for Dumps {
         if attempt.outcome == Outcome::Accepted {
             return;
         }
-        let draft = letter::draft(&attempt.mail);
+        let draft = letter::draft(&attempt.mail, false);
         let own = |journal: &&mut Journal| draft.host().split('.').next() == Some(journal.host);
         let Some(journal) = self.journals.iter_mut().find(own) else {
             return;
         };
         let (ms, wiki) = (within(attempt.t, rng), wiki(rng));
-        let text = line(ms, &format!("{wiki} Rerunning of failed jobs gave up: metahistory7zdump"))
-            + "MAIL SEND FAILED! GODDAMIT! Was sending this mail:\n"
+        let text = line(
+            ms,
+            &format!("{wiki} Rerunning of failed jobs gave up: metahistory7zdump"),
+        ) + "MAIL SEND FAILED! GODDAMIT! Was sending this mail:\n"
             + &mail(ms, &wiki, journal.host, "xmldatadumps-admin@wikimedia.org");
         journal.push(ms, Mark::Failed, text);
     }

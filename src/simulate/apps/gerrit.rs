@@ -80,7 +80,12 @@ impl Gerrit {
 
 impl Record {
     fn text(&self, ms: i64) -> String {
-        let (stamp, Self { level, thread, logger, .. }) = (Moment::new(ms).log4j(), self);
+        let (
+            stamp,
+            Self {
+                level, thread, logger, ..
+            },
+        ) = (Moment::new(ms).log4j(), self);
         let head = format!("[{stamp}] [{thread}] {level:<5} {logger} : {}\n", self.message);
         match &self.exception {
             None => head,
@@ -126,7 +131,10 @@ impl Record {
 
 /// What everybody's Gerrit writes on any day. Some of it looks like mail, or like a refused connection, and is not.
 fn everyday(rng: &mut Rng) -> Record {
-    let (http, ssh) = (words("HTTP-{d4}", rng), words("SSH git-upload-pack '/{list}' ({user})", rng));
+    let (http, ssh) = (
+        words("HTTP-{d4}", rng),
+        words("SSH git-upload-pack '/{list}' ({user})", rng),
+    );
     let change = 400_000 + rng.below(38_000);
     match rng.below(20) {
         0..=7 => {
@@ -144,7 +152,13 @@ fn everyday(rng: &mut Rng) -> Record {
         }
         8..=11 => {
             let logger = "com.google.gerrit.httpd.restapi.RestApiServlet";
-            Record::new("ERROR", http, logger, format!("Error in GET /changes/{change}/detail?O=404")).with(
+            Record::new(
+                "ERROR",
+                http,
+                logger,
+                format!("Error in GET /changes/{change}/detail?O=404"),
+            )
+            .with(
                 "com.google.gwtorm.server.OrmException",
                 "cannot open ReviewDb",
                 &[
@@ -155,7 +169,10 @@ fn everyday(rng: &mut Rng) -> Record {
             )
         }
         12..=14 => {
-            let message = format!("Cannot replicate to git@github.com:wikimedia/{}.git", words("{list}", rng));
+            let message = format!(
+                "Cannot replicate to git@github.com:wikimedia/{}.git",
+                words("{list}", rng)
+            );
             let logger = "com.googlesource.gerrit.plugins.replication.PushOne";
             Record::new("ERROR", words("ReplicateTo-github-{d1}", rng), logger, message).with(
                 "org.eclipse.jgit.errors.TransportException",
@@ -164,13 +181,21 @@ fn everyday(rng: &mut Rng) -> Record {
             )
         }
         15..=16 => {
-            let message = words("Not emailing {list}-list@wikimedia.org (prohibited by sendemail.allowrcpt)", rng);
+            let message = words(
+                "Not emailing {list}-list@wikimedia.org (prohibited by sendemail.allowrcpt)",
+                rng,
+            );
             let logger = "com.google.gerrit.server.mail.send.SmtpEmailSender";
             Record::new("WARN", words("SendEmail-{d1}", rng), logger, message)
         }
         _ => {
             let message = format!("Slow query for change {change}: {} ms", 1000 + rng.below(9000));
-            Record::new("INFO", http, "com.google.gerrit.server.index.change.ChangeIndexer", message)
+            Record::new(
+                "INFO",
+                http,
+                "com.google.gerrit.server.index.change.ChangeIndexer",
+                message,
+            )
         }
     }
 }
@@ -205,10 +230,7 @@ impl Application for Gerrit {
             }
         };
         let occasion = &OCCASIONS[rng.weighted([5, 4, 2, 1].into_iter())];
-        let numbers = (
-            437_000 + (attempt.t - 1_526_000_000).max(0) / 900,
-            1 + rng.below(9),
-        );
+        let numbers = (437_000 + (attempt.t - 1_526_000_000).max(0) / 900, 1 + rng.below(9));
         let message = occasion.message.replace("{change}", &numbers.0.to_string());
         let message = message.replace("{patch}", &numbers.1.to_string());
         let mut stack = java(&frames[..if root.is_some() { 3 } else { 2 }]);

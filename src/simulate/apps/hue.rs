@@ -56,7 +56,12 @@ impl Hue {
                 self.journals[0].push(ms, Mark::Everyday, line(ms, "hive_server2_lib", "WARNING", &message));
             }
             _ => {
-                let calls = ["notebook/api/check_status", "beeswax/api/query", "filebrowser/view=/user", "jobbrowser/jobs"];
+                let calls = [
+                    "notebook/api/check_status",
+                    "beeswax/api/query",
+                    "filebrowser/view=/user",
+                    "jobbrowser/jobs",
+                ];
                 let (call, took) = (rng.pick(&calls), rng.below(900));
                 let message = format!("10.64.53.26 {name} - \"POST /{call} HTTP/1.1\" -- 200 {took}ms");
                 self.journals[0].push(ms, Mark::Everyday, line(ms, "access", "INFO", &message));

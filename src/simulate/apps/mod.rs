@@ -57,14 +57,16 @@ pub(super) struct Log {
     pub(super) host: &'static str,
     /// Name of the file that is written to.
     pub(super) file: &'static str,
+    /// What matches this file and all that are rotated of it, and what else belongs to the same source.
+    pub(super) glob: &'static str,
     rotation: Rotation,
 }
 
+/// A log: kind, service and host, file and glob, rotation.
 const fn log(
     kind: &'static str,
-    service: &'static str,
-    host: &'static str,
-    file: &'static str,
+    (service, host): (&'static str, &'static str),
+    (file, glob): (&'static str, &'static str),
     rotation: Rotation,
 ) -> Log {
     Log {
@@ -72,6 +74,7 @@ const fn log(
         service,
         host,
         file,
+        glob,
         rotation,
     }
 }
@@ -83,27 +86,56 @@ const BY_HOUR: Rotation = Rotation::Dated { every: HOUR, plain: 12 };
 
 /// All logs, in order of service.
 pub(super) static LOGS: [Log; 14] = [
-    log("phabricator", "phabricator", "phab1001", "daemons.log", DAILY),
-    log("gerrit", "gerrit", "cobalt", "error_log", BY_DATE),
-    log("gerrit", "gerrit", "gerrit2001", "error_log.json", BY_DATE),
-    log("hue", "hue", "thorium", "runcpserver.log", Rotation::Sized(250_000)),
-    log("hue", "hue", "thorium", "error.log", Rotation::Sized(50_000)),
-    log("slimapp", "iegreview", "krypton", "iegreview.log", WEEKLY),
-    log("oozie", "oozie", "an-coord1001", "oozie.log", BY_HOUR),
+    log(
+        "phabricator",
+        ("phabricator", "phab1001"),
+        ("daemons.log", "daemons.log*"),
+        DAILY,
+    ),
+    log("gerrit", ("gerrit", "cobalt"), ("error_log", "error_log*"), BY_DATE),
+    log(
+        "gerrit",
+        ("gerrit", "gerrit2001"),
+        ("error_log.json", "error_log.json*"),
+        BY_DATE,
+    ),
+    log(
+        "hue",
+        ("hue", "thorium"),
+        ("runcpserver.log", "*.log*"),
+        Rotation::Sized(250_000),
+    ),
+    log(
+        "hue",
+        ("hue", "thorium"),
+        ("error.log", "*.log*"),
+        Rotation::Sized(50_000),
+    ),
     log(
         "slimapp",
-        "wikimania_scholarships",
-        "krypton",
-        "scholarships.log",
+        ("iegreview", "krypton"),
+        ("iegreview.log", "iegreview.log*"),
         WEEKLY,
     ),
-    log("sentry", "sentry", "sentry1001", "worker.log", DAILY),
-    log("dumps", "snapshot", "snapshot1005", "dumps.log", WEEKLY),
-    log("dumps", "snapshot", "snapshot1006", "dumps.log", WEEKLY),
-    log("dumps", "snapshot", "snapshot1007", "dumps.log", WEEKLY),
-    log("dumps", "snapshot", "snapshot1008", "dumps.log", WEEKLY),
-    log("dumps", "snapshot", "snapshot1009", "dumps.log", WEEKLY),
+    log("oozie", ("oozie", "an-coord1001"), ("oozie.log", "oozie.log*"), BY_HOUR),
+    log(
+        "slimapp",
+        ("wikimania_scholarships", "krypton"),
+        ("scholarships.log", "scholarships.log*"),
+        WEEKLY,
+    ),
+    log("sentry", ("sentry", "sentry1001"), ("worker.log", "worker.log*"), DAILY),
+    dumps("snapshot1005"),
+    dumps("snapshot1006"),
+    dumps("snapshot1007"),
+    dumps("snapshot1008"),
+    dumps("snapshot1009"),
 ];
+
+/// The log of a snapshot host.
+const fn dumps(host: &'static str) -> Log {
+    log("dumps", ("snapshot", host), ("dumps.log", "dumps.log*"), WEEKLY)
+}
 
 /// Names of the services that keep a log, in order.
 fn services() -> impl Iterator<Item = &'static str> {

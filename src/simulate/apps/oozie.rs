@@ -64,7 +64,12 @@ impl Oozie {
     fn done(&mut self, ms: i64, action: &Action) {
         let Action { id, prefix } = action;
         for what in ["Action status=DONE", "Action updated in DB!"] {
-            self.push(ms, "INFO", "ActionStartXCommand:520", &format!("{prefix} [***{id}***]{what}"));
+            self.push(
+                ms,
+                "INFO",
+                "ActionStartXCommand:520",
+                &format!("{prefix} [***{id}***]{what}"),
+            );
         }
     }
 

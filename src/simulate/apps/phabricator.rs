@@ -16,20 +16,17 @@ pub(super) struct Phabricator {
     task: i64,
 }
 
-/// What a trace begins with, and its frames from the innermost outwards.
+/// What a trace begins with, and its innermost frames; the rest is left out, for there are many traces.
 const VERSIONS: &str = "arcanist(head=wmf/stable, ref.wmf/stable=a5a2d8e8e4f1), \
      phabricator(head=wmf/stable, ref.wmf/stable=c1d4b7a0be55), phutil(head=wmf/stable, ref.wmf/stable=b48cc0ba9ae0)";
-const CONNECT: [&str; 3] = [
+const CONNECT: [&str; 2] = [
     "PHPMailer::SmtpConnect() called at [<phabricator>/externals/phpmailer/class.phpmailer-lite.php:501]",
     "PhabricatorMetaMTAMail::sendNow() called at \
      [<phabricator>/src/applications/metamta/PhabricatorMetaMTAWorker.php:27]",
-    "PhabricatorWorkerActiveTask::executeTask() called at \
-     [<phabricator>/src/infrastructure/daemon/workers/PhabricatorTaskmasterDaemon.php:22]",
 ];
-const SEND: [&str; 3] = [
+const SEND: [&str; 2] = [
     "PHPMailer::SmtpSend(string, string) called at [<phabricator>/externals/phpmailer/class.phpmailer-lite.php:460]",
     CONNECT[1],
-    CONNECT[2],
 ];
 
 /// A line as PHP's `error_log` writes it.
@@ -94,7 +91,10 @@ impl Phabricator {
                 let messages = [
                     ("PID ", format!("Daemon PID {pid} is running.")),
                     ("HIBR", format!("Daemon {pid} is hibernating for 180 seconds.")),
-                    ("STDE", format!("[Daemon {pid}] Unable to lock working copy; another process holds it.")),
+                    (
+                        "STDE",
+                        format!("[Daemon {pid}] Unable to lock working copy; another process holds it."),
+                    ),
                 ];
                 let (kind, message) = &messages[rng.below(3) as usize];
                 format!("{} [{}] {message}\n", at.twelve_hours(), kind.trim_end())
@@ -115,8 +115,10 @@ impl Phabricator {
                      (AphrontConnectionLostQueryException) #2006: MySQL server has gone away",
                     self.next_task(ms / 1000)
                 );
+                let frame = "PhabricatorWorkerActiveTask::executeTask() called at \
+                     [<phabricator>/src/infrastructure/daemon/workers/PhabricatorTaskmasterDaemon.php:22]";
                 let place = "<phutil>/src/aphront/storage/connection/mysql/AphrontBaseMySQLDatabaseConnection.php:353";
-                exception(ms, &chain, place, &[CONNECT[2]])
+                exception(ms, &chain, place, &[frame])
             }
         }
     }
@@ -138,15 +140,18 @@ impl Application for Phabricator {
         let message = match (attempt.outcome, attempt.accepted) {
             (Outcome::Accepted, _) => return,
             (Outcome::Rejected, _) | (_, None) => {
-                let message = format!("SMTP Error: The following recipients failed: {}", recipient(&attempt.mail));
+                let message = format!(
+                    "SMTP Error: The following recipients failed: {}",
+                    recipient(&attempt.mail)
+                );
                 let class = "PhabricatorMetaMTAPermanentFailureException";
                 let place = "<phabricator>/src/applications/metamta/storage/PhabricatorMetaMTAMail.php:812";
                 let end = format!("Task \"{task}\" encountered a permanent failure and was cancelled.");
                 let text = failure(t * 1000, task, class, &message, place, &SEND);
                 return journal.push(t * 1000, Mark::Failed, text + &php(&Moment::new(t * 1000), &end));
             }
-            (Outcome::Refused, _) => "SMTP Error: Could not connect to SMTP host.",
-            (Outcome::TimedOut, _) => "SMTP Error: Could not connect to SMTP host. Connection timed out (110)",
+            // PHPMailer does not say why.
+            (Outcome::Refused | Outcome::TimedOut, _) => "SMTP Error: Could not connect to SMTP host.",
         };
         let place = "<phabricator>/externals/phpmailer/class.phpmailer.php:804";
         let mut mark = Mark::Failed;

@@ -13,28 +13,47 @@ pub(super) fn java(frames: &[&str]) -> String {
     frames.iter().map(|frame| format!("\tat {frame}\n")).collect()
 }
 
-/// A Python traceback: `file:line:function:code`, the innermost last, and the exception.
-pub(super) fn python(frames: &[(&str, u32, &str, &str)], exception: &str) -> String {
+/// File, line, function and code of a Python frame.
+pub(super) type Frame = (&'static str, u32, &'static str, &'static str);
+
+/// A Python traceback, the innermost frame last, and the exception.
+pub(super) fn python(frames: &[Frame], exception: &str) -> String {
     let mut text = String::from("Traceback (most recent call last):\n");
     for (file, line, function, code) in frames {
-        text.push_str(&format!(
-            "  File \"{file}\", line {line}, in {function}\n    {code}\n"
-        ));
+        text.push_str(&format!("  File \"{file}\", line {line}, in {function}\n    {code}\n"));
     }
     text + exception + "\n"
 }
 
-/// Whom a mail is for, first of all.
+/// Whom a mail that no relay took is for, first of all.
 pub(super) fn recipient(mail: &Mail) -> String {
-    let draft = letter::draft(mail);
-    draft.recipients.first().map(|to| to.address.clone()).unwrap_or_default()
+    let draft = letter::draft(mail, false);
+    draft
+        .recipients
+        .first()
+        .map(|to| to.address.clone())
+        .unwrap_or_default()
 }
 
 /// A user name of plain ASCII.
 pub(super) fn user(rng: &mut Rng) -> &'static str {
     rng.pick(&[
-        "amir", "bawolff", "chad", "daniel", "elukey", "fdans", "hashar", "joal", "krinkle", "legoktm", "milimetric",
-        "nuria", "paladox", "reedy", "thcipriani", "tgr",
+        "amir",
+        "bawolff",
+        "chad",
+        "daniel",
+        "elukey",
+        "fdans",
+        "hashar",
+        "joal",
+        "krinkle",
+        "legoktm",
+        "milimetric",
+        "nuria",
+        "paladox",
+        "reedy",
+        "thcipriani",
+        "tgr",
     ])
 }
 

@@ -6,7 +6,7 @@
 use super::super::letter;
 use super::attempts::{Attempt, Outcome};
 use super::journal::{Journal, Mark};
-use super::phrases::{python, times, uuid, within, words};
+use super::phrases::{Frame, python, times, uuid, within, words};
 use super::stamps::Moment;
 use super::{Application, Rng};
 
@@ -18,8 +18,8 @@ fn line(ms: i64, level: &str, logger: &str, event: &str) -> String {
     format!("{} [{level}] {logger}: {event}\n", Moment::new(ms).time())
 }
 
-/// A task that raised: Celery's record and the traceback.
-fn raised(ms: i64, task: &str, exception: &str, frames: &[(&str, u32, &str, &str)], rng: &mut Rng) -> String {
+/// A task that raised: Celery's record with the exception's `repr`, and the traceback with its `str`.
+fn raised(ms: i64, task: &str, (exception, last): (&str, &str), frames: &[Frame], rng: &mut Rng) -> String {
     let id = uuid(rng);
     let quoted = exception.replace('"', "\\\"");
     let data = format!(
@@ -27,9 +27,7 @@ fn raised(ms: i64, task: &str, exception: &str, frames: &[(&str, u32, &str, &str
          'kwargs': '{{}}', 'description': 'raised unexpected', 'internal': False}}"
     );
     let event = format!("Task {task}[{id}] raised unexpected: {exception} (data={data})");
-    let (class, message) = exception.split_once('(').unwrap_or((exception, ""));
-    let message = message.trim_end_matches(')');
-    line(ms, "ERROR", "celery.app.trace", &event) + &python(frames, &format!("{class}: {message}"))
+    line(ms, "ERROR", "celery.app.trace", &event) + &python(frames, last)
 }
 
 impl Sentry {
@@ -42,21 +40,45 @@ impl Sentry {
         match rng.below(12) {
             0..=5 => {
                 let took = words("0.{d4}", rng);
-                let event = format!("{} (batch_size={} duration={took})", "process_pending.done", rng.below(100));
+                let event = format!(
+                    "{} (batch_size={} duration={took})",
+                    "process_pending.done",
+                    rng.below(100)
+                );
                 line(ms, "INFO", "sentry.buffer", &event)
             }
             6..=8 => {
-                let event = words("event.dropped (project_id={d2} reason='rate_limited' ip='10.64.48.{d2}')", rng);
+                let event = words(
+                    "event.dropped (project_id={d2} reason='rate_limited' ip='10.64.48.{d2}')",
+                    rng,
+                );
                 line(ms, "WARNING", "sentry.coreapi", &event)
             }
             9..=10 => {
-                let event = words("post_process.skipped (group_id={d6} reason='duplicate' event_id='{h32}')", rng);
+                let event = words(
+                    "post_process.skipped (group_id={d6} reason='duplicate' event_id='{h32}')",
+                    rng,
+                );
                 line(ms, "INFO", "sentry.errors.events", &event)
             }
             _ => {
-                let exception = "ConnectionError('Error 111 connecting to localhost:6379. Connection refused.')";
-                let frames = [("/srv/sentry/lib/redis/connection.py", 489, "connect", "raise ConnectionError(message)")];
-                raised(ms, "sentry.tasks.process_buffer.process_pending", exception, &frames, rng)
+                let exception = (
+                    "ConnectionError('Error 111 connecting to localhost:6379. Connection refused.')",
+                    "redis.exceptions.ConnectionError: Error 111 connecting to localhost:6379. Connection refused.",
+                );
+                let frames = [(
+                    "/srv/sentry/lib/redis/connection.py",
+                    489,
+                    "connect",
+                    "raise ConnectionError(message)",
+                )];
+                raised(
+                    ms,
+                    "sentry.tasks.process_buffer.process_pending",
+                    exception,
+                    &frames,
+                    rng,
+                )
             }
         }
     }
@@ -70,14 +92,21 @@ impl Application for Sentry {
     }
 
     fn mail(&mut self, attempt: &Attempt, rng: &mut Rng) {
-        let (draft, journal) = (letter::draft(&attempt.mail), &mut self.journals[0]);
+        let (draft, journal) = (
+            letter::draft(&attempt.mail, attempt.outcome == Outcome::Accepted),
+            &mut self.journals[0],
+        );
         let to: Vec<&str> = draft.recipients.iter().map(|to| to.address.as_str()).collect();
-        let ms = within(attempt.t, rng);
+        let ms = within(draft.t, rng);
         let (id, size) = (&draft.message_id, draft.size);
         let kind = rng.pick(&["notify.error", "notify.error", "report.weekly", "notify.activity"]);
         let addresses = to.join(", ");
         let event = format!("mail.queued (message_type={kind:?} message_id='<{id}>' message_to={addresses:?})");
-        journal.push(ms, Mark::Everyday, line(ms, "INFO", "sentry.mail", &event.replace('"', "'")));
+        journal.push(
+            ms,
+            Mark::Everyday,
+            line(ms, "INFO", "sentry.mail", &event.replace('"', "'")),
+        );
         let exception = match attempt.outcome {
             Outcome::Accepted => {
                 let event = format!("mail.sent (message_id='<{id}>' size={size})");
@@ -85,18 +114,39 @@ impl Application for Sentry {
                 let ms = draft.t * 1000 + 999;
                 return journal.push(ms, Mark::Submitted, line(ms, "INFO", "sentry.mail", &event));
             }
-            Outcome::Refused => "ConnectionRefusedError(111, 'Connection refused')".to_owned(),
-            Outcome::TimedOut => "SMTPServerDisconnected('Connection unexpectedly closed: timed out')".to_owned(),
+            Outcome::Refused => (
+                "ConnectionRefusedError(111, 'Connection refused')".to_owned(),
+                "ConnectionRefusedError: [Errno 111] Connection refused".to_owned(),
+            ),
+            Outcome::TimedOut => (
+                "SMTPServerDisconnected('Connection unexpectedly closed: timed out')".to_owned(),
+                "smtplib.SMTPServerDisconnected: Connection unexpectedly closed: timed out".to_owned(),
+            ),
             Outcome::Rejected => {
                 let to = to.first().copied().unwrap_or_default();
-                format!("SMTPRecipientsRefused({{'{to}': (550, b'Previous (cached) callout verification failure')}})")
+                let refused = format!("{{'{to}': (550, b'Previous (cached) callout verification failure')}}");
+                (
+                    format!("SMTPRecipientsRefused({refused})"),
+                    format!("smtplib.SMTPRecipientsRefused: {refused}"),
+                )
             }
         };
         let frames = [
-            ("/srv/sentry/lib/sentry/tasks/email.py", 40, "send_email", "send_messages([message])"),
-            ("/usr/lib/python3.5/smtplib.py", 306, "_get_socket", "self.source_address)"),
+            (
+                "/srv/sentry/lib/sentry/tasks/email.py",
+                40,
+                "send_email",
+                "send_messages([message])",
+            ),
+            (
+                "/usr/lib/python3.5/smtplib.py",
+                306,
+                "_get_socket",
+                "self.source_address)",
+            ),
         ];
-        let text = raised(ms, "sentry.tasks.email.send_email", &exception, &frames, rng);
+        let exception = (exception.0.as_str(), exception.1.as_str());
+        let text = raised(ms, "sentry.tasks.email.send_email", exception, &frames, rng);
         journal.push(ms, Mark::Failed, text);
     }
 

@@ -69,11 +69,21 @@ impl Application for Slimapp {
                 0 => {
                     let method = format!("{namespace}\\Dao\\AbstractDao::fetchAll");
                     let message = "SQLSTATE[HY000] [2002] Connection refused";
-                    self.push(ms, Mark::Everyday, "ERROR", ("/proposals/search", &method, message), rng);
+                    self.push(
+                        ms,
+                        Mark::Everyday,
+                        "ERROR",
+                        ("/proposals/search", &method, message),
+                        rng,
+                    );
                 }
                 1..=3 => {
                     let message = format!("Login failed for {}", user(rng));
-                    let record = ("/login", "Wikimedia\\Slimapp\\Auth\\AuthManager::authenticate", message.as_str());
+                    let record = (
+                        "/login",
+                        "Wikimedia\\Slimapp\\Auth\\AuthManager::authenticate",
+                        message.as_str(),
+                    );
                     self.push(ms, Mark::Everyday, "WARNING", record, rng);
                 }
                 _ => {
@@ -97,7 +107,11 @@ impl Application for Slimapp {
                 format!("SMTP Error: The following recipients failed: {to}")
             }
         };
-        let record = (rng.pick(&self.site.urls), "Wikimedia\\Slimapp\\Mailer::mail", message.as_str());
+        let record = (
+            rng.pick(&self.site.urls),
+            "Wikimedia\\Slimapp\\Mailer::mail",
+            message.as_str(),
+        );
         self.push(within(attempt.t, rng), Mark::Failed, "ERROR", record, rng);
     }
 

@@ -50,7 +50,7 @@ const OCCASIONS: [Occasion; 4] = [
     },
 ];
 
-const EMAIL_EXCEPTION: &str = "com.google.gerrit.common.errors.EmailException";
+pub(super) const EMAIL_EXCEPTION: &str = "com.google.gerrit.common.errors.EmailException";
 const OPEN: &str = "com.google.gerrit.server.mail.send.SmtpEmailSender.open(SmtpEmailSender.java:366)";
 const SEND: [&str; 2] = [
     "com.google.gerrit.server.mail.send.SmtpEmailSender.send(SmtpEmailSender.java:196)",

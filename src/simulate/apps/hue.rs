@@ -10,6 +10,7 @@ use super::{Application, Rng};
 pub(super) struct Hue {
     /// The process's log, and the errors of all.
     journals: Vec<Journal>,
+    is_started: bool,
 }
 
 /// A record's line.
@@ -19,7 +20,10 @@ fn line(ms: i64, module: &str, level: &str, message: &str) -> String {
 
 impl Hue {
     pub(super) fn new(journals: Vec<Journal>) -> Self {
-        Self { journals }
+        Self {
+            journals,
+            is_started: false,
+        }
     }
 
     /// An error goes into both files.
@@ -72,6 +76,11 @@ impl Hue {
 
 impl Application for Hue {
     fn hour(&mut self, t: i64, rng: &mut Rng) {
+        // So the two files do not begin with the same line, by which a log is known.
+        if !std::mem::replace(&mut self.is_started, true) {
+            let message = "starting server with options: {'host': '0.0.0.0', 'port': '8888', 'threads': '40'}";
+            self.journals[0].push(t * 1000, Mark::Everyday, line(t * 1000, "runcpserver", "INFO", message));
+        }
         for ms in times(t, 14.0, rng) {
             self.everyday(ms, rng);
         }

@@ -433,6 +433,31 @@ fn a_files_time_is_its_last_lines() {
 }
 
 #[test]
+fn a_log_that_rotates_by_size_counts_its_files_from_the_newest() {
+    let dir = TempDir::new().unwrap();
+    let mut files = files::Files::create(dir.path(), "x.log", Rotation::Sized(11), UNTIL).unwrap();
+    for (t, line) in ["one\n", "two\n", "three\n", "four\n", "a longer one than fits\n"]
+        .iter()
+        .enumerate()
+    {
+        files.put(t as i64 * 1000, line.as_bytes()).unwrap();
+    }
+    let paths = files.finish().unwrap();
+    let told: Vec<(&str, String)> = paths
+        .iter()
+        .map(|path| (path.file_name().unwrap().to_str().unwrap(), text(path)))
+        .collect();
+    let expected = [
+        ("x.log", "a longer one than fits\n"),
+        ("x.log.1", "three\nfour\n"),
+        ("x.log.2", "one\ntwo\n"),
+    ];
+    assert_eq!(told, expected.map(|(name, text)| (name, text.to_owned())));
+    let modified = fs::metadata(&paths[1]).unwrap().modified().unwrap();
+    assert_eq!(modified.duration_since(UNIX_EPOCH).unwrap().as_secs(), 3);
+}
+
+#[test]
 fn stamps_as_applications_write_them() {
     let noon = stamps::Moment::new((STOPPED + 7 * MINUTE + 11) * 1000 + 123);
     assert_eq!(noon.log4j(), "2018-06-06 19:02:11,123");

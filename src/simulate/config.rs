@@ -1,5 +1,6 @@
-//! The `mailpulse.toml` that belongs to the outage's logs (shape: interface.md §4).
+//! The `mailpulse.toml` that belongs to the outage's logs: the relays' and the applications'.
 
+use super::apps::LOGS;
 use super::relay::RELAYS;
 
 /// Rules by service; the first match wins. Some go by the sender, some by the client, some by either.
@@ -27,16 +28,22 @@ const RULES: [(&str, &str); 12] = [
     ("cron", r#"{ sender = "root@*.wmnet" }"#),
 ];
 
-/// Hostgroups: name and what they hold.
+/// Hostgroups: name and what they hold. Relays see full names; an application's log is under its host's short one.
 const GROUPS: [(&str, &str); 9] = [
-    ("phab", r#"hosts = ["phab[0-9]*.*.wmnet"]"#),
-    ("gerrit", r#"hosts = ["cobalt.wikimedia.org"]"#),
+    ("phab", r#"hosts = ["phab[0-9]*.*.wmnet", "phab[0-9]*"]"#),
+    (
+        "gerrit",
+        r#"hosts = ["cobalt.wikimedia.org", "cobalt", "gerrit[0-9]*"]"#,
+    ),
     (
         "hadoop",
-        r#"hosts = ["thorium.eqiad.wmnet", "an-coord[0-9]*.*.wmnet", "analytics[0-9]*.*.wmnet"]"#,
+        r#"hosts = ["thorium.eqiad.wmnet", "an-coord[0-9]*.*.wmnet", "analytics[0-9]*.*.wmnet", "thorium", "an-coord[0-9]*"]"#,
     ),
-    ("misc_web", r#"hosts = ["krypton.eqiad.wmnet", "sentry[0-9]*.*.wmnet"]"#),
-    ("dumps", r#"hosts = ["snapshot[0-9]*.*.wmnet"]"#),
+    (
+        "misc_web",
+        r#"hosts = ["krypton.eqiad.wmnet", "sentry[0-9]*.*.wmnet", "krypton", "sentry[0-9]*"]"#,
+    ),
+    ("dumps", r#"hosts = ["snapshot[0-9]*.*.wmnet", "snapshot[0-9]*"]"#),
     ("mw", "hosts = [\"mw*.*.wmnet\"]\nnetworks = [\"10.64.48.0/24\"]"),
     ("lists", r#"hosts = ["fermium.wikimedia.org"]"#),
     ("otrs", r#"hosts = ["mendelevium.eqiad.wmnet"]"#),
@@ -57,6 +64,17 @@ pub(super) fn toml() -> String {
             "\n[[source]]\nkind = \"exim\"\npaths = [\"{0}/mainlog*\"]\nhost = \"{0}\"\ntimezone = \"UTC\"\n",
             relay.name
         ));
+    }
+    let mut last = ("", "");
+    for log in &LOGS {
+        // Both files of one process are one source: its records stand in both.
+        if std::mem::replace(&mut last, (log.service, log.host)) != (log.service, log.host) {
+            text.push_str(&format!(
+                "\n[[source]]\nkind = \"{}\"\npaths = [\"apps/{}/{}\"]\nhost = \"{}\"\nservice = \"{}\"\n\
+                 timezone = \"UTC\"\n",
+                log.kind, log.host, log.glob, log.host, log.service
+            ));
+        }
     }
     for (name, rules) in RULES {
         text.push_str(&format!("\n[[service]]\nname = \"{name}\"\nmatch = [{rules}]\n"));

@@ -21,15 +21,34 @@ pub(super) struct Letter {
     pub(super) size: i64,
 }
 
-/// A client and the ends of its connection, as Exim shows them.
+/// A client, as Exim shows it.
 struct Client {
     name: String,
+    ip: String,
     /// `[ip]:port`
     address: String,
     /// `name (helo) [ip]:port`
     full: String,
-    /// `I=[ip]:25`
-    interface: String,
+}
+
+/// A mail as its service makes it and a relay takes it.
+pub(super) struct Draft<I> {
+    client: Client,
+    /// When the relay takes it, or when it was tried.
+    pub(super) t: i64,
+    /// What the relay calls it.
+    id: I,
+    pub(super) sender: String,
+    pub(super) size: i64,
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) message_id: String,
+}
+
+impl<I> Draft<I> {
+    /// Name of the sending host.
+    pub(super) fn host(&self) -> &str {
+        &self.client.name
+    }
 }
 
 impl Hosts {
@@ -49,8 +68,8 @@ impl Hosts {
 }
 
 impl Client {
-    /// A host of the service connects to the relay.
-    fn draw<S: Sink>(service: &Service, relay: &Relay<S>, rng: &mut Rng) -> Self {
+    /// A host of the service.
+    fn draw(service: &Service, rng: &mut Rng) -> Self {
         let set = &service.hosts[rng.weighted(service.hosts.iter().map(|set| set.count() as u32))];
         let (name, ip) = set.nth(rng.below(set.count()));
         let address = format!("[{ip}]:{}", 32_768 + rng.below(28_232));
@@ -59,17 +78,44 @@ impl Client {
             Greeting::Other(helo) => format!("{name} ({helo}) {address}"),
             Greeting::Nameless => format!("({name}) {address}"),
         };
-        let own = if ip.contains(':') {
-            relay.identity.v6
-        } else {
-            relay.identity.v4
-        };
         Self {
             name,
+            ip,
             address,
             full,
-            interface: format!("I=[{own}]:25"),
         }
+    }
+}
+
+/// A mail that the log of its sender speaks of: the same as `plan` hands to mx1001, or one that no relay took.
+pub(super) fn draft(mail: &Mail, is_taken: bool) -> Draft<()> {
+    draw(mail, &mut Rng::new(mail.key), |t, rng| {
+        // The relay's share of the draws.
+        let (_pid, _fraction) = (rng.below(4), rng.below(2000));
+        let taken = if mail.t < STOPPED { t.min(STOPPED - 1) } else { t };
+        (if is_taken { taken } else { mail.t }, ())
+    })
+}
+
+/// A mail in all its details; `take` gives the time at which the relay takes it, and what it calls it.
+fn draw<I>(mail: &Mail, rng: &mut Rng, take: impl FnOnce(i64, &mut Rng) -> (i64, I)) -> Draft<I> {
+    let service = &SERVICES[mail.service];
+    let client = Client::draw(service, rng);
+    let t = mail.t + rng.secs(3);
+    let (t, id) = take(t, rng);
+    let scene = Scene { t, host: &client.name };
+    let sender = fill(rng.pick(service.senders), &scene, rng);
+    let size = (rng.lognormal(service.size.0, service.size.1) as i64).clamp(400, 30_000_000);
+    let recipients = recipients(service, t, rng);
+    let message_id = fill(rng.pick(service.ids), &scene, rng);
+    Draft {
+        client,
+        t,
+        id,
+        sender,
+        size,
+        recipients,
+        message_id,
     }
 }
 
@@ -77,40 +123,41 @@ impl Client {
 pub(super) fn plan<S: Sink>(relay: &mut Relay<S>, mail: &Mail) {
     let (index, mut rng) = (mail.service, Rng::new(mail.key));
     let (service, rng) = (&SERVICES[index], &mut rng);
-    let client = Client::draw(service, relay, rng);
-    let mut t = mail.t + rng.secs(3);
-    if relay.is_down(t) {
-        t = STOPPED - 1;
-    }
-    let letter = Letter {
-        id: relay.next_id(t, rng),
-        service: index,
-        sender: fill(rng.pick(service.senders), &Scene { t, host: &client.name }, rng),
-        size: (rng.lognormal(service.size.0, service.size.1) as i64).clamp(400, 30_000_000),
+    let draft = draw(mail, rng, |t, rng| {
+        let t = if relay.is_down(t) { STOPPED - 1 } else { t };
+        (t, relay.next_id(t, rng))
+    });
+    let (t, client) = (draft.t, &draft.client);
+    let own = match client.ip.contains(':') {
+        true => relay.identity.v6,
+        false => relay.identity.v4,
     };
-    let recipients = recipients(service, t, rng);
-    let arrived = arrival(service, &letter, &client, &recipients, t, rng);
+    let interface = format!("I=[{own}]:25");
+    let arrived = arrival(service, &draft, &interface);
     if !service.inside {
-        let (peer, interface, count) = (&client.address, &client.interface, 1 + rng.below(12));
+        let (peer, count) = (&client.address, 1 + rng.below(12));
         let connected = format!("SMTP connection from {peer} {interface} (TCP/IP connection count = {count})");
         relay.push(mail.t, index, Form::Connect, connected);
     }
     relay.push(t, index, Form::Arrival, arrived);
     if !service.inside {
-        let quit = format!(
-            "SMTP connection from {} {} closed by QUIT",
-            client.full, client.interface
-        );
+        let quit = format!("SMTP connection from {} {interface} closed by QUIT", client.full);
         relay.push(t + rng.secs(2), index, Form::Quit, quit);
     }
-    let done = attempt(relay, &letter, &recipients, t + rng.secs(2), rng);
+    let letter = Letter {
+        id: draft.id,
+        service: index,
+        sender: draft.sender,
+        size: draft.size,
+    };
+    let done = attempt(relay, &letter, &draft.recipients, t + rng.secs(2), rng);
     relay.push(done, index, Form::Completed, format!("{} Completed", letter.id));
 }
 
 /// The `<=` line.
-fn arrival(service: &Service, letter: &Letter, client: &Client, to: &[Recipient], t: i64, rng: &mut Rng) -> String {
-    let sender = if letter.sender.is_empty() { "<>" } else { &letter.sender };
-    let utf8 = if sender.is_ascii() && to.iter().all(|r| r.address.is_ascii()) {
+fn arrival(service: &Service, draft: &Draft<Id>, interface: &str) -> String {
+    let sender = if draft.sender.is_empty() { "<>" } else { &draft.sender };
+    let utf8 = if sender.is_ascii() && draft.recipients.iter().all(|r| r.address.is_ascii()) {
         ""
     } else {
         "utf8"
@@ -119,8 +166,7 @@ fn arrival(service: &Service, letter: &Letter, client: &Client, to: &[Recipient]
         true => "s X=TLS1.2:ECDHE_RSA_AES_256_GCM_SHA384:256 CV=no",
         false => "",
     };
-    let message_id = fill(rng.pick(service.ids), &Scene { t, host: &client.name }, rng);
-    let (id, full, interface, size) = (letter.id, &client.full, &client.interface, letter.size);
+    let (id, full, size, message_id) = (draft.id, &draft.client.full, draft.size, &draft.message_id);
     format!("{id} <= {sender} H={full} {interface} P={utf8}esmtp{tls} S={size} id={message_id}")
 }
 

@@ -1,5 +1,5 @@
-//! A simulator of Exim main logs: the outage of 2018-06-06 for `demo` and the tests, and logs of any size for
-//! measurements.
+//! A simulator of logs: the outage of 2018-06-06 for `demo` and the tests, by two relays' Exim main logs and by the
+//! applications' own logs (`apps`); and Exim main logs of any size for measurements.
 //!
 //! It depends on nothing else of the crate, so that what it says was written (`Truth`) is a witness of its own. The
 //! lines are those of Exim 4.89 with the `log_selector` of Wikimedia's smarthosts of 2018.
@@ -12,6 +12,7 @@
 //! A mail's whole life is planned when it is handed in; the relay holds the planned lines in a heap until their time
 //! comes. So memory is bounded by what is in the queue, and nothing is sorted afterwards.
 
+mod apps;
 mod bulk;
 mod clock;
 mod config;
@@ -34,6 +35,7 @@ mod text;
 mod traffic;
 mod truth;
 
+pub use apps::{AppTruth, Submissions};
 pub use bulk::{exim_log, exim_log_counted};
 pub use clock::{RESTARTED, STOPPED, UNTIL, rfc3339};
 pub use outage::{Outage2018, outage_2018};

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use super::apps::{self, AppTruth};
 use super::clock::{DAY, MIDNIGHT, MINUTE, RESTARTED, STOPPED, UNTIL};
 use super::config;
 use super::letter;
@@ -35,6 +36,15 @@ impl Outage2018 {
             mails_per_day_scale: 0.22,
         }
     }
+
+    /// Two days and the night in less than sixty thousand lines: the same story, for tests without optimisation.
+    pub fn small(seed: u64) -> Self {
+        Self {
+            seed,
+            history_days: 2,
+            mails_per_day_scale: 0.05,
+        }
+    }
 }
 
 /// What one relay's thread brings home.
@@ -44,26 +54,27 @@ struct Written {
     impact: std::collections::BTreeMap<String, Impact>,
 }
 
-/// Writes `dir/mx1001/mainlog`, `mainlog.1`, `mainlog.2.gz` …, the same for `mx2001`, and `dir/mailpulse.toml`.
+/// Writes `dir/mx1001/mainlog`, `mainlog.1`, `mainlog.2.gz` …, the same for `mx2001`, the applications'
+/// logs as `dir/apps/phab1001/daemons.log` …, and `dir/mailpulse.toml`.
 /// Files of an earlier run with more days are removed.
 pub fn outage_2018(dir: &Path, spec: &Outage2018) -> io::Result<Truth> {
     let from = MIDNIGHT - i64::from(spec.history_days) * DAY;
     fs::create_dir_all(dir)?;
     fs::write(dir.join("mailpulse.toml"), config::toml())?;
-    let written = thread::scope(|scope| {
+    let (written, apps) = thread::scope(|scope| {
+        let apps = scope.spawn(move || apps::write(&dir.join("apps"), spec, from));
         let threads: Vec<_> = (0..RELAYS.len())
             .map(|n| scope.spawn(move || relay(dir, spec, n, from)))
             .collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect::<io::Result<Vec<Written>>>()
+        let written = threads.into_iter().map(join).collect::<io::Result<Vec<Written>>>()?;
+        Ok::<(Vec<Written>, AppTruth), io::Error>((written, join(apps)?))
     })?;
     let mut truth = Truth {
         from,
         stopped: STOPPED,
         restarted: RESTARTED,
         until: UNTIL,
+        apps,
         ..Truth::default()
     };
     for (identity, mut relay) in RELAYS.iter().zip(written) {
@@ -73,6 +84,11 @@ pub fn outage_2018(dir: &Path, spec: &Outage2018) -> io::Result<Truth> {
         truth.impact = relay.impact;
     }
     Ok(truth)
+}
+
+/// The answer of a thread, or its panic.
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Writes the log of one relay.

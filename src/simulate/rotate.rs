@@ -13,11 +13,48 @@ use flate2::{Compression, GzBuilder};
 use super::clock::{DAY, ROTATION_OF_DAY};
 use super::relay::Sink;
 
-/// A file of the log, plain or compressed.
-enum Open {
+/// A file of a log, plain or compressed.
+pub(super) enum Open {
     Nothing,
     Plain(BufWriter<File>),
     Gzip(Box<GzEncoder<BufWriter<File>>>),
+}
+
+impl Open {
+    /// A new file; one that was there is overwritten.
+    pub(super) fn create(path: &Path, compressed: bool) -> io::Result<Self> {
+        let file = BufWriter::with_capacity(1 << 17, File::create(path)?);
+        Ok(match compressed {
+            false => Open::Plain(file),
+            // What gzip(1) writes, but for the name and the time: the bytes depend on the seed alone.
+            true => Open::Gzip(Box::new(
+                GzBuilder::new()
+                    .mtime(0)
+                    .operating_system(3)
+                    .write(file, Compression::new(6)),
+            )),
+        })
+    }
+
+    /// Appends.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Open::Nothing => Ok(()),
+            Open::Plain(writer) => writer.write_all(bytes),
+            Open::Gzip(encoder) => encoder.write_all(bytes),
+        }
+    }
+
+    /// Closes the file and gives it a time of modification, since the epoch.
+    pub(super) fn close(&mut self, modified: Duration) -> io::Result<()> {
+        let writer = match std::mem::replace(self, Open::Nothing) {
+            Open::Nothing => return Ok(()),
+            Open::Plain(writer) => writer,
+            Open::Gzip(encoder) => encoder.finish()?,
+        };
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.set_modified(UNIX_EPOCH + modified)
+    }
 }
 
 /// The `mainlog*` of one relay.
@@ -72,31 +109,15 @@ impl Rotated {
             1 => "mainlog.1".to_owned(),
             n => format!("mainlog.{n}.gz"),
         });
-        let file = BufWriter::with_capacity(1 << 17, File::create(&self.path)?);
-        self.open = match generation {
-            0 | 1 => Open::Plain(file),
-            // What gzip(1) writes, but for the name and the time: the bytes depend on the seed alone.
-            _ => Open::Gzip(Box::new(
-                GzBuilder::new()
-                    .mtime(0)
-                    .operating_system(3)
-                    .write(file, Compression::new(6)),
-            )),
-        };
+        self.open = Open::create(&self.path, generation > 1)?;
         self.files.push(self.path.clone());
         Ok(())
     }
 
     /// Closes the open file and gives it the time of its rotation.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        let writer = match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => return Ok(()),
-            Open::Plain(writer) => writer,
-            Open::Gzip(encoder) => encoder.finish()?,
-        };
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         let modified = self.boundary.min(self.until).max(0) as u64;
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(modified))
+        self.open.close(Duration::from_secs(modified))
     }
 }
 
@@ -105,10 +126,6 @@ impl Sink for Rotated {
         if t >= self.boundary {
             self.advance(t)?;
         }
-        match &mut self.open {
-            Open::Nothing => Ok(()),
-            Open::Plain(writer) => writer.write_all(line),
-            Open::Gzip(encoder) => encoder.write_all(line),
-        }
+        self.open.put(line)
     }
 }

@@ -11,6 +11,7 @@ use super::services::{Routing, SERVICES};
 use super::truth::{Fate, Impact};
 
 /// A mail that is handed in.
+#[derive(Clone)]
 pub(super) struct Mail {
     /// When the client connects.
     pub(super) t: i64,
@@ -32,6 +33,8 @@ pub(super) struct Traffic {
     outage: bool,
     /// Mails that wait for the restart, in order.
     held: VecDeque<Mail>,
+    /// Mails whose first try met the stopped relay, at the time of that try; in no order.
+    pub(super) refused: Vec<Mail>,
     impact: BTreeMap<usize, Impact>,
 }
 
@@ -51,6 +54,7 @@ impl Traffic {
             services,
             outage,
             held: VecDeque::new(),
+            refused: Vec::new(),
             impact: BTreeMap::new(),
         }
     }
@@ -112,13 +116,17 @@ impl Traffic {
         }
         impact.tried.push(mail.t);
         match fate {
-            Fate::Lost => None,
+            Fate::Lost => {
+                self.refused.push(mail);
+                None
+            }
             Fate::Rerouted => {
                 mail.relay = 1;
                 Some(mail)
             }
             Fate::Delayed => {
-                mail.t = retried_at(mail.t, &mut Rng::stream(mail.key, &[1]));
+                self.refused.push(mail.clone());
+                mail.t = retried_at(&mail);
                 self.held.push_back(mail);
                 None
             }
@@ -140,7 +148,10 @@ impl Traffic {
             });
             if impact.tried.is_empty() && fate == Fate::Lost {
                 let mut rng = Rng::stream(self.seed, &[*index as u64, 3]);
-                impact.tried.push(STOPPED + rng.secs(RESTARTED - STOPPED));
+                let (t, service) = (STOPPED + rng.secs(RESTARTED - STOPPED), *index);
+                impact.tried.push(t);
+                let (relay, key) = (0, rng.bits());
+                self.refused.push(Mail { t, service, relay, key });
             }
             impact.tried.sort_unstable();
         }
@@ -155,9 +166,10 @@ impl Traffic {
     }
 }
 
-/// When Phabricator's daemons get a mail through that they first tried at `t`: after n failures a task waits n × 15 s,
+/// When Phabricator's daemons get a mail through that they first tried at `mail.t`: after n failures a task waits n × 15 s,
 /// so after hours some minutes pass between two attempts.
-fn retried_at(t: i64, rng: &mut Rng) -> i64 {
+pub(super) fn retried_at(mail: &Mail) -> i64 {
+    let (t, mut rng) = (mail.t, Rng::stream(mail.key, &[1]));
     let failures = ((RESTARTED - t) as f64 * 2.0 / 15.0).sqrt().min(250.0) as i64;
     RESTARTED + 3 + rng.secs(15 * (failures + 1))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::apps::AppTruth;
 use super::services;
 
 /// The forms of line that the simulator writes.
@@ -142,7 +143,7 @@ pub struct Tally {
     pub delivered: u64,
 }
 
-/// What the logs hold.
+/// What the logs hold: the relays' logs, but for `apps`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
     /// Events by service, relay and kind (interface.md §2).
@@ -167,6 +168,8 @@ pub struct Truth {
     pub until: i64,
     /// The files, oldest last.
     pub files: Vec<PathBuf>,
+    /// The applications' own logs; nothing of them is counted above.
+    pub apps: AppTruth,
 }
 
 /// Lines of one relay by service, phase and form, while they are written.

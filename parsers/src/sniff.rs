@@ -1,6 +1,7 @@
 //! What kind of log a file looks like, from its first bytes: for saying what a foreign file is, not for parsing it.
 
 use crate::exim::{self, record::Body, record::NoticeKind};
+use crate::postfix;
 use crate::syslog;
 use memchr::{memchr, memchr_iter, memmem};
 
@@ -95,7 +96,7 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
     if let Ok(envelope) = syslog::envelope(line) {
         return Some(match envelope.tag {
             tag if tag.starts_with(b"exim") => Kind::EximSyslog,
-            tag if tag.starts_with(b"postfix") => Kind::Postfix,
+            tag if postfix::is_postfix(tag) => Kind::Postfix,
             _ => Kind::Syslog,
         });
     }

@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mailpulse_parsers::app::Format;
-use mailpulse_parsers::{exim, reply};
+use mailpulse_parsers::{exim, postfix, reply};
 use std::hint::black_box;
 
 const LINES: [(&str, &str); 6] = [
@@ -29,22 +29,66 @@ const LINES: [(&str, &str); 6] = [
     ),
 ];
 
-fn lines(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("exim");
-    for (kind, line) in LINES {
+const POSTFIX_LINES: [(&str, &str); 9] = [
+    (
+        "connect",
+        "Jun  6 18:55:01 mx1 postfix/smtpd[4242]: connect from gerrit1001.wikimedia.example[10.64.32.5]",
+    ),
+    (
+        "client",
+        "Jun  6 18:55:01 mx1 postfix/smtpd[4242]: 4F1A23B5C7: client=gerrit1001.wikimedia.example[10.64.32.5]",
+    ),
+    (
+        "message-id",
+        "Jun  6 18:55:01 mx1 postfix/cleanup[4242]: 4F1A23B5C7: message-id=<gerrit.1528311001.1527811200.100780963@cobalt.wikimedia.example>",
+    ),
+    (
+        "active",
+        "Jun  6 18:55:01 mx1 postfix/qmgr[4242]: 4F1A23B5C7: from=<gerrit@wikimedia.example>, size=4214, nrcpt=3 (queue active)",
+    ),
+    (
+        "sent",
+        "Jun  6 18:55:01 mx1 postfix/smtp[4242]: 4F1A23B5C7: to=<user51093@example.com>, relay=aspmx.l.google.com[192.0.2.27]:25, delay=0.35, delays=0.01/0.02/0.12/0.2, dsn=2.0.0, status=sent (250 2.0.0 OK 1527811200 v98si35333qtg.89 - gsmtp)",
+    ),
+    (
+        "deferred",
+        "2018-06-06T18:55:01.123456+00:00 mx1 postfix/smtp[4242]: 4WkVnc6sMSz9rtKh: to=<u@example.org>, relay=mx.example.org[192.0.2.25]:25, delay=1.1, delays=0/0/0.5/0.6, dsn=4.7.1, status=deferred (host mx.example.org[192.0.2.25] said: 451 4.7.1 <u@example.org>: greylisted, try again later (in reply to RCPT TO command))",
+    ),
+    (
+        "reject",
+        "Jun  6 18:55:01 mx1 postfix/smtpd[4242]: NOQUEUE: reject: RCPT from unknown[192.0.2.9]: 554 5.7.1 <x@example.net>: Relay access denied; from=<hue@example.org> to=<x@example.net> proto=ESMTP helo=<an-tool1009>",
+    ),
+    ("removed", "Jun  6 18:55:01 mx1 postfix/qmgr[4242]: 4F1A23B5C7: removed"),
+    (
+        "disconnect",
+        "Jun  6 18:55:01 mx1 postfix/smtpd[4242]: disconnect from gerrit1001.wikimedia.example[10.64.32.5] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5",
+    ),
+];
+
+/// Each line alone, then all of them.
+fn each(criterion: &mut Criterion, format: &str, lines: &[(&str, &str)], parse: fn(&[u8]) -> bool) {
+    let mut group = criterion.benchmark_group(format);
+    for (kind, line) in lines {
         group.throughput(Throughput::Bytes(line.len() as u64));
-        group.bench_function(kind, |bencher| bencher.iter(|| exim::parse(black_box(line.as_bytes()))));
+        group.bench_function(*kind, |bencher| bencher.iter(|| parse(black_box(line.as_bytes()))));
     }
-    group.throughput(Throughput::Bytes(LINES.iter().map(|(_, line)| line.len() as u64).sum()));
+    group.throughput(Throughput::Bytes(lines.iter().map(|(_, line)| line.len() as u64).sum()));
     group.bench_function("mixed", |bencher| {
         bencher.iter(|| {
-            LINES
+            lines
                 .iter()
-                .filter(|(_, line)| exim::parse(black_box(line.as_bytes())).is_ok())
+                .filter(|(_, line)| parse(black_box(line.as_bytes())))
                 .count()
         })
     });
     group.finish();
+}
+
+fn lines(criterion: &mut Criterion) {
+    each(criterion, "exim", &LINES, |line| black_box(exim::parse(line)).is_ok());
+    each(criterion, "postfix", &POSTFIX_LINES, |line| {
+        black_box(postfix::parse_line(line)).is_ok()
+    });
     let mut group = criterion.benchmark_group("reply");
     for (kind, line) in &LINES[2..4] {
         let text = &line[line.find("SMTP error").unwrap_or(0)..];

@@ -1,14 +1,17 @@
 //! Parses a main log once per round and prints MB/s, the count of each kind, and the first rejects.
 //!
-//! `cargo run --release -p mailpulse-parsers --example throughput -- FILE [ROUNDS] [classify]`
+//! `cargo run --release -p mailpulse-parsers --example throughput -- FILE [ROUNDS] [classify] [postfix]`
 //!
-//! With `classify`, the text of every deferral, bounce and reject goes through `reply` too.
+//! With `classify`, the text of every deferral, bounce and reject goes through `reply` too. With `postfix`, FILE is
+//! syslog's file of a Postfix.
 
 // A developer's tool: `println!` may panic when its reader has gone.
 #![allow(clippy::disallowed_macros)]
 
 use mailpulse_parsers::exim::{self, record::Body};
+use mailpulse_parsers::postfix::{self, record as postfix_record};
 use mailpulse_parsers::reply::classify_with_errno;
+use mailpulse_parsers::{Reject, reply};
 use std::time::Instant;
 
 fn main() {
@@ -16,7 +19,13 @@ fn main() {
     let path = args.next().expect("usage: throughput FILE [ROUNDS]");
     let rounds = args.next().and_then(|n| n.to_str()?.parse().ok()).unwrap_or(5);
     let data = std::fs::read(&path).expect("a readable file");
-    let classify = args.next().is_some_and(|arg| arg == "classify");
+    let words: Vec<_> = args.collect();
+    let classify = words.iter().any(|word| word == "classify");
+    let one: fn(&[u8], bool, &mut u64) -> Result<usize, Reject> = if words.iter().any(|word| word == "postfix") {
+        postfix_line
+    } else {
+        exim_line
+    };
     let mut best = f64::MAX;
     for round in 0..rounds {
         let start = Instant::now();
@@ -25,11 +34,8 @@ fn main() {
         for end in memchr::memchr_iter(b'\n', &data) {
             let line = &data[from..end];
             from = end + 1;
-            match exim::parse(line) {
-                Ok(record) => {
-                    check ^= record.stamp.utc_ms() as u64;
-                    counts[count(&record.body, classify, &mut check)] += 1;
-                }
+            match one(line, classify, &mut check) {
+                Ok(kind) => counts[kind] += 1,
                 Err(reject) => {
                     counts[4] += 1;
                     if round == 0 && counts[4] <= 5 {
@@ -52,6 +58,40 @@ fn main() {
         data.len() as f64 / 1e6 / best,
         best * 100e6 / data.len() as f64
     );
+}
+
+fn exim_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, Reject> {
+    let record = exim::parse(line)?;
+    *check ^= record.stamp.utc_ms() as u64;
+    Ok(count(&record.body, classify, check))
+}
+
+/// As [`count`], for Postfix: `client=` and `uid=` are arrivals, `removed` is completed.
+fn postfix_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, Reject> {
+    use postfix_record::Body as B;
+    let (envelope, record) = postfix::parse_line(line)?;
+    *check ^= envelope.stamp.utc_ms() as u64 + record.queue_id.map_or(0, <[u8]>::len) as u64;
+    let (kind, reason) = match &record.body {
+        B::Client(_) | B::Pickup(_) => (0, None),
+        B::Delivery(delivery) => {
+            *check ^= delivery.delay_ms + delivery.recipient.len() as u64;
+            (
+                1,
+                (delivery.status != postfix_record::Status::Sent).then_some(delivery.text),
+            )
+        }
+        B::Removed { .. } => (2, None),
+        B::Rejection(rejection) => (3, Some(rejection.text)),
+        B::QueueActive(active) => {
+            *check ^= active.size;
+            (3, None)
+        }
+        _ => (3, None),
+    };
+    if let Some(text) = reason.filter(|_| classify) {
+        *check ^= reply::classify(text).reason as u64;
+    }
+    Ok(kind)
 }
 
 /// Index of the kind; what the record holds goes into `check`, so that no work can be optimised away.

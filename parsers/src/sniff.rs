@@ -2,6 +2,7 @@
 
 use crate::app::Format;
 use crate::exim::{self, record::Body, record::NoticeKind};
+use crate::postfix;
 use crate::syslog;
 use memchr::{memchr, memchr_iter, memmem};
 
@@ -126,7 +127,7 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
     if let Ok(envelope) = syslog::envelope(line) {
         return Some(match envelope.tag {
             tag if tag.starts_with(b"exim") => Kind::EximSyslog,
-            tag if tag.starts_with(b"postfix") => Kind::Postfix,
+            tag if postfix::is_postfix(tag) => Kind::Postfix,
             _ => Kind::Syslog,
         });
     }

@@ -95,6 +95,21 @@ fn lines_below_do_not_change_the_header() {
 }
 
 #[test]
+fn nul_bytes_of_a_crash_are_read_over() {
+    for (format, log) in corpus() {
+        for line in log.split(|byte| *byte == b'\n') {
+            let after_crash = [&[0; 300], line].concat();
+            assert_eq!(format.starts(line), format.starts(&after_crash));
+            match (format.parse(line), format.parse(&after_crash)) {
+                (Ok(a), Ok(b)) => assert_eq!(a, b),
+                (Err(a), Err(b)) => assert_eq!(a.offset + 300, b.offset),
+                (a, b) => panic!("{a:?} {b:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_broken_json_line_is_rejected_alone() {
     let good = br#"{"@timestamp":"2018-06-06T19:02:11Z","level":"ERROR","message":"SMTP Error: data not accepted.","method":"A\\\\Mailer::mail"}"#;
     let log = [&good[..], &good[..60], good, b"PHP Notice: x", b"", good].join(&b'\n');

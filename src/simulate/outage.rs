@@ -42,7 +42,7 @@ impl Outage2018 {
         Self {
             seed,
             history_days: 2,
-            mails_per_day_scale: 0.05,
+            mails_per_day_scale: 0.04,
         }
     }
 }

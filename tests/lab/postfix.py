@@ -10,8 +10,10 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 import threading
 import time
@@ -22,8 +24,9 @@ import mta
 
 HOST = "mx1.example.org"
 IDS = {"short": "no", "long": "yes"}
-PACKAGES = ["postfix"]
 LIBRARIES = "usr/lib/postfix"
+# Where a library comes from that this machine lacks
+MORE_LIBRARIES = "usr/lib/" + sysconfig.get_config_var("MULTIARCH") if sysconfig.get_config_var("MULTIARCH") else "usr/lib"
 CONFIG = {"main.cf": "postfix.cf.in", "master.cf": "postfix_master.cf.in"}
 FILES = {
     "aliases": """\
@@ -80,32 +83,54 @@ def cache():
 
 
 def fetch():
-    """The unpacked package; downloads it the first time."""
+    """The unpacked package, with the libraries that this machine lacks; downloads it the first time."""
     root = os.path.join(cache(), "root")
     if os.path.exists(os.path.join(root, LIBRARIES, "sbin", "master")):
         return root
     os.makedirs(cache(), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache()) as work:
         fresh = os.path.join(work, "root")
-        for package in PACKAGES:
-            done = subprocess.run(["apt-get", "-q", "download", package], cwd=work, capture_output=True, text=True)
-            found = glob.glob(os.path.join(work, package + "_*.deb"))
-            if done.returncode or not found:
-                raise SystemExit("postfix_lab: `apt-get download %s` failed; run apt-get update?\n%s"
-                                 % (package, done.stderr))
-            subprocess.run(["dpkg-deb", "-x", found[0], fresh], check=True)
-        missing = subprocess.run(["ldd", os.path.join(fresh, LIBRARIES, "sbin", "smtpd")], capture_output=True, text=True,
-                                 env=dict(os.environ, LD_LIBRARY_PATH=os.path.join(fresh, LIBRARIES))).stdout
-        missing = [line.split()[0] for line in missing.splitlines() if "not found" in line]
-        if missing:
-            raise SystemExit("postfix_lab: Postfix lacks %s: apt-get install libicu72 libsasl2-2 libdb5.3 libnsl2"
-                             % ", ".join(missing))
+        unpack(work, fresh, ["postfix"])
+        if missing(fresh):
+            unpack(work, fresh, libraries())
+        if missing(fresh):
+            raise SystemExit("postfix_lab: Postfix lacks %s" % ", ".join(missing(fresh)))
         try:
             os.rename(fresh, root)
         except OSError:                    # another run was quicker
             if not os.path.exists(root):
                 raise
     return root
+
+
+def unpack(work, root, packages):
+    done = subprocess.run(["apt-get", "-q", "download", *packages], cwd=work, capture_output=True, text=True)
+    found = glob.glob(os.path.join(work, "*.deb"))
+    if done.returncode or not found:
+        raise SystemExit("postfix_lab: `apt-get download %s` failed; run apt-get update?\n%s"
+                         % (" ".join(packages), done.stderr))
+    for package in found:
+        subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+
+
+def libraries():
+    """The library packages that the package depends on, and those that these depend on."""
+    found = ["postfix"]
+    for _ in range(2):
+        depends = subprocess.run(["apt-cache", "depends", "--important", *found], check=True, capture_output=True,
+                                 text=True).stdout
+        found = sorted(set(re.findall(r"(?m)^ +(?:Pre)?Depends: (lib(?!c6)[\w.+-]+)$", depends)) | set(found) - {"postfix"})
+    return found
+
+
+def library_path(root):
+    return os.path.join(root, LIBRARIES) + ":" + os.path.join(root, MORE_LIBRARIES)
+
+
+def missing(root):
+    listing = subprocess.run(["ldd", os.path.join(root, LIBRARIES, "sbin", "smtpd")], capture_output=True, text=True,
+                             env=dict(os.environ, LD_LIBRARY_PATH=library_path(root))).stdout
+    return [line.split()[0] for line in listing.splitlines() if "not found" in line]
 
 
 def make_accounts():
@@ -165,14 +190,14 @@ class Postfix:
         self.path, self.ids, self.host, self.ports = path, ids, host, ports
         # A copy that every user can reach, also when the home folder is closed
         self.root, self.port = os.path.join(path, "root"), mta.free_port()
-        for part in ("usr/sbin", LIBRARIES, "etc/postfix"):
+        for part in ("usr/sbin", "usr/lib", "etc/postfix"):
             shutil.copytree(os.path.join(fetch(), part), os.path.join(self.root, part), symlinks=True)
         # Set-group-ID programs do not look at LD_LIBRARY_PATH; callers bring the group instead
         for name in ("postdrop", "postqueue"):
             os.chmod(os.path.join(self.root, "usr/sbin", name), 0o755)
         self.conf = os.path.join(path, "conf")
         self.env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MAIL_CONFIG": self.conf, "TZ": "UTC", "LANG": "C",
-                    "LD_LIBRARY_PATH": os.path.join(self.root, LIBRARIES)}
+                    "LD_LIBRARY_PATH": library_path(self.root)}
         self.daemon = None
         make_accounts()
         user, group = pwd.getpwnam("postfix"), grp.getgrnam("postdrop")

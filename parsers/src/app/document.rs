@@ -5,6 +5,7 @@
 //! JSON but for its characters (Latin-1 bytes, half a surrogate pair) is read with U+FFFD in their place.
 
 use super::record::Text;
+use super::repair::repair;
 use crate::{Found, Reject};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -178,53 +179,6 @@ fn reject(line: &[u8], error: &serde_json::Error) -> Reject {
             found,
         },
     }
-}
-
-/// The line with U+FFFD for bytes that are no UTF-8 and for escaped surrogates without their other half; `None` if it
-/// has neither.
-#[cold]
-fn repair(line: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(line.len() + 16);
-    let mut changed = false;
-    for chunk in line.utf8_chunks() {
-        changed |= lone_surrogates(chunk.valid().as_bytes(), &mut out);
-        if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{fffd}".as_bytes());
-            changed = true;
-        }
-    }
-    changed.then_some(out)
-}
-
-/// Copies `text`; says whether an escape had to be replaced.
-fn lone_surrogates(text: &[u8], out: &mut Vec<u8>) -> bool {
-    let mut rest = text;
-    let mut changed = false;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at..];
-        let used = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
-            (None, _) => rest.len().min(2),
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(_), _) => {
-                out.extend_from_slice(br"\ufffd");
-                changed = true;
-                rest = &rest[6..];
-                continue;
-            }
-        };
-        out.extend_from_slice(&rest[..used]);
-        rest = &rest[used..];
-    }
-    out.extend_from_slice(rest);
-    changed
-}
-
-/// The value of `\ud800` to `\udfff` at the start.
-fn surrogate(text: &[u8]) -> Option<u16> {
-    let digits = text.strip_prefix(br"\u")?.get(..4)?;
-    let value = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    (0xd800..=0xdfff).contains(&value).then_some(value)
 }
 
 fn owned(value: Option<Value<'_>>) -> Option<Value<'static>> {
@@ -404,73 +358,4 @@ impl<'a> serde::Deserialize<'a> for Element<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Vec<Option<String>>, Reject> {
-        let paths = Paths::of(&["a", "b.c", "l.1", "l"]);
-        let mut values = paths.read(line.as_bytes())?;
-        let text = |slot| take(&mut values, slot).map(|text| String::from_utf8(text.into_owned()).unwrap());
-        Ok((0..4).map(text).collect())
-    }
-
-    #[test]
-    fn paths_and_values() {
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            read(r#" {"x":{"a":1},"a":"v\"w","b":{"c":-7,"d":[{}]},"l":["p","q",{"a":1}]} "#),
-            Ok(vec![some("v\"w"), some("-7"), some("q"), some("p")])
-        );
-        assert_eq!(read(r#"{"a":null,"b":"no object","l":[]}"#), Ok(vec![None; 4]));
-        assert_eq!(
-            read(r#"{"\u0061":true,"b":{"c":1.5}}"#).unwrap()[..2],
-            [some("true"), some("1.5")]
-        );
-        assert_eq!(read(r#"{"b.c":"flat"}"#).unwrap()[1], some("flat"));
-        assert_eq!(read(r#"{"a":"first","a":"last"}"#).unwrap()[0], some("last"));
-    }
-
-    #[test]
-    fn broken_lines_say_where() {
-        for (line, offset) in [
-            ("", 0),
-            ("[1]", 0),
-            ("text", 1),
-            (r#"{"a":1"#, 6),
-            (r#"{"a":1} {"a":2}"#, 8),
-            (r#"{"a" 1}"#, 5),
-            (r#"{"a":1,}"#, 7),
-        ] {
-            let reject = read(line).unwrap_err();
-            assert_eq!(reject.offset, offset, "{line}: {reject}");
-        }
-        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
-        assert!(read(&deep).is_err());
-    }
-
-    #[test]
-    fn characters_are_repaired() {
-        let paths = Paths::of(&["a", "b"]);
-        let mut values = paths
-            .read(b"{\"a\":\"caf\xe9 \\\\ud800\",\"b\":\"\\ud83d\\ude00 \\udce9\"}")
-            .unwrap();
-        assert_eq!(take(&mut values, 0).unwrap(), "caf\u{fffd} \\ud800".as_bytes());
-        assert_eq!(take(&mut values, 1).unwrap(), "\u{1f600} \u{fffd}".as_bytes());
-        assert!(paths.read(b"{\"a\":\"\xe9\"").is_err());
-    }
-
-    #[test]
-    fn a_path_is_names_and_dots() {
-        for path in ["", ".", "a.", ".a", "a..b", "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a"] {
-            assert!(
-                Paths::new().add(path).unwrap_err().contains("context.mail.to"),
-                "{path}"
-            );
-        }
-        let mut paths = Paths::new();
-        assert_eq!(
-            (paths.add("a.b"), paths.add("a"), paths.add("a.b")),
-            (Ok(0), Ok(1), Ok(0))
-        );
-    }
-}
+mod tests;

@@ -17,13 +17,14 @@
 //! ```
 
 use super::cause::{self, address, bare_id, count_addresses};
+use super::condition::{Check, any_holds, checks};
+pub use super::condition::{Condition, Test};
 use super::description::BuildError;
 use super::document::{Paths, Value, Values};
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, from_epoch_ms, iso};
 use super::time_format::TimeFormat;
 use crate::{Found, Reject};
-use regex::bytes::{Regex, RegexBuilder};
 use std::borrow::Cow;
 
 /// Where a mapping finds what. Every field is a path: names joined by dots, as in `context.mail.to`.
@@ -62,46 +63,6 @@ pub struct Description {
     pub retried_when: Vec<Vec<Condition>>,
 }
 
-/// One field and what must hold for it. A field that is absent or `null` fails every test but [`Test::Absent`].
-#[derive(Debug, Clone)]
-pub struct Condition {
-    /// Its path.
-    pub field: String,
-    /// What must hold.
-    pub test: Test,
-}
-
-/// What must hold for a field; upper and lower case differ.
-#[derive(Debug, Clone)]
-pub enum Test {
-    /// The whole text, number or truth value is this.
-    Equals(String),
-    /// This stands in it.
-    Contains(String),
-    /// The whole text matches: `*` is any text, `?` one byte.
-    Glob(String),
-    /// The field is there.
-    Present,
-    /// It is not.
-    Absent,
-}
-
-impl Condition {
-    /// A text with `*` or `?` is a glob, any other must be equal.
-    #[must_use]
-    pub fn pattern(field: &str, text: &str) -> Self {
-        let test = if text.contains(['*', '?']) {
-            Test::Glob
-        } else {
-            Test::Equals
-        };
-        Condition {
-            field: field.to_owned(),
-            test: test(text.to_owned()),
-        }
-    }
-}
-
 /// A description that was checked and compiled.
 #[derive(Debug, Clone)]
 pub struct Mapping {
@@ -135,21 +96,6 @@ enum TimeForm {
     Epoch,
     EpochMs,
     Directives(TimeFormat),
-}
-
-#[derive(Debug, Clone)]
-struct Check {
-    slot: usize,
-    matcher: Matcher,
-}
-
-#[derive(Debug, Clone)]
-enum Matcher {
-    Equals(Vec<u8>),
-    Contains(Box<memchr::memmem::Finder<'static>>),
-    Glob(Regex),
-    Present,
-    Absent,
 }
 
 impl Mapping {
@@ -345,79 +291,6 @@ fn time_form(text: Option<&str>) -> Result<TimeForm, BuildError> {
     })
 }
 
-fn checks(part: &str, lists: &[Vec<Condition>], paths: &mut Paths) -> Result<Vec<Vec<Check>>, BuildError> {
-    let list = |(at, list): (usize, &Vec<Condition>)| {
-        let part = format!("{part} {}", at + 1);
-        if list.is_empty() {
-            return Err(BuildError::new(
-                part,
-                None,
-                "an empty condition would hold for every record: name a field",
-            ));
-        }
-        list.iter().map(|condition| check(&part, condition, paths)).collect()
-    };
-    lists.iter().enumerate().map(list).collect()
-}
-
-fn check(part: &str, condition: &Condition, paths: &mut Paths) -> Result<Check, BuildError> {
-    let slot = paths
-        .add(&condition.field)
-        .map_err(|problem| BuildError::new(part, None, problem))?;
-    let empty = |text: &str| text.is_empty() || text.bytes().all(|byte| byte == b'*');
-    let matcher = match &condition.test {
-        Test::Equals(text) => Matcher::Equals(text.as_bytes().to_vec()),
-        Test::Contains(text) | Test::Glob(text) if empty(text) => {
-            let problem = format!(
-                "`{text}` of `{}` holds for every text: to ask whether the field is there, use `present`",
-                condition.field
-            );
-            return Err(BuildError::new(part, None, problem));
-        }
-        Test::Contains(text) => Matcher::Contains(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned())),
-        Test::Glob(text) => Matcher::Glob(glob(text).map_err(|problem| BuildError::new(part, None, problem))?),
-        Test::Present => Matcher::Present,
-        Test::Absent => Matcher::Absent,
-    };
-    Ok(Check { slot, matcher })
-}
-
-/// As a regular expression, because those are linear.
-fn glob(text: &str) -> Result<Regex, String> {
-    let pattern = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
-    RegexBuilder::new(&format!(r"\A(?s-u:{pattern})\z"))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|_| "the glob is too long".to_owned())
-}
-
-/// Index of the first list all of whose conditions hold.
-fn any_holds(lists: &[Vec<Check>], values: &Values<'_>) -> Option<usize> {
-    lists
-        .iter()
-        .position(|list| list.iter().all(|check| holds(check, values)))
-}
-
-fn holds(check: &Check, values: &Values<'_>) -> bool {
-    let value = values[check.slot].as_ref().filter(|value| **value != Value::Null);
-    match (&check.matcher, value) {
-        (Matcher::Present, value) => value.is_some(),
-        (Matcher::Absent, value) => value.is_none(),
-        (_, None) => false,
-        (matcher, Some(Value::Text(text))) => text_holds(matcher, text),
-        (matcher, Some(value)) => value.clone().into_text().is_some_and(|text| text_holds(matcher, &text)),
-    }
-}
-
-fn text_holds(matcher: &Matcher, text: &[u8]) -> bool {
-    match matcher {
-        Matcher::Equals(want) => text == want.as_slice(),
-        Matcher::Contains(finder) => finder.find(text).is_some(),
-        Matcher::Glob(glob) => glob.is_match(text),
-        Matcher::Present | Matcher::Absent => true,
-    }
-}
-
 /// A copy of what a slot says; borrowed text stays borrowed.
 fn text<'a>(values: &Values<'a>, slot: Option<usize>) -> Option<Text<'a>> {
     values[slot?].clone()?.into_text().filter(|text| !text.is_empty())
@@ -432,130 +305,4 @@ fn only_address(text: Text<'_>) -> Text<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mapping(change: impl FnOnce(&mut Description)) -> Result<Mapping, BuildError> {
-        let mut description = Description {
-            time: Some("t".into()),
-            level: Some("level".into()),
-            recipient: Some("mail.to".into()),
-            reason: Some("err".into()),
-            submitted_when: vec![vec![Condition::pattern("event", "sent")]],
-            failed_when: vec![
-                vec![
-                    Condition::pattern("level", "ERR*"),
-                    Condition::pattern("logger", "*.mail.?"),
-                ],
-                vec![Condition {
-                    field: "err".into(),
-                    test: Test::Contains("SMTP".into()),
-                }],
-            ],
-            ..Description::default()
-        };
-        change(&mut description);
-        Mapping::new(&description)
-    }
-
-    #[test]
-    fn conditions() {
-        let mapping = mapping(|d| d.retried_when = vec![vec![Condition::pattern("attempt", "1")]]).unwrap();
-        let body = |line: &str| {
-            format!(
-                "{:?}",
-                mapping
-                    .parse(line.as_bytes())
-                    .map(|r| (r.matched, r.mail().map(|m| m.will_retry)))
-            )
-        };
-        assert_eq!(body(r#"{"event":"sent"}"#), "Ok((Some(2), Some(false)))");
-        assert_eq!(body(r#"{"event":"sent","err":"SMTP x"}"#), "Ok((Some(1), Some(false)))");
-        assert_eq!(
-            body(r#"{"level":"ERROR","logger":"a.mail.b","attempt":1}"#),
-            "Ok((Some(0), Some(true)))"
-        );
-        assert_eq!(body(r#"{"level":"ERROR","logger":"a.mail.bc"}"#), "Ok((None, None))");
-        assert_eq!(body(r#"{"event":null}"#), "Ok((None, None))");
-    }
-
-    #[test]
-    fn times() {
-        let read = |format: Option<&str>, value: &str| {
-            let mapping = mapping(|d| d.time_format = format.map(str::to_owned)).unwrap();
-            let time = mapping
-                .parse(format!("{{\"t\":{value}}}").as_bytes())
-                .map(|record| record.time);
-            time.map(|time| match time {
-                Time::Full(stamp) => stamp.utc_ms(),
-                _ => -1,
-            })
-            .map_err(|reject| reject.offset)
-        };
-        const MS: i64 = 1_528_311_731_500;
-        assert_eq!(read(None, "\"2018-06-06T19:02:11.5Z\""), Ok(MS));
-        assert_eq!(read(None, "1528311731.5"), Ok(MS));
-        assert_eq!(read(None, "1528311731500"), Ok(MS));
-        assert_eq!(read(Some("epoch_ms"), "\"1528311731500\""), Ok(MS));
-        assert_eq!(read(Some("epoch"), "1528311731.5"), Ok(MS));
-        assert_eq!(read(Some("%d/%m/%Y %T.%f"), "\"06/06/2018 19:02:11.5\""), Ok(MS));
-        assert_eq!(read(None, "null"), Ok(-1));
-        assert_eq!(read(None, "\"yesterday\""), Err(6));
-        assert_eq!(read(None, "1e300"), Err(0));
-        assert_eq!(read(Some("rfc3339"), "12"), Err(0));
-    }
-
-    #[test]
-    fn recipients() {
-        let mapping = mapping(|_| ()).unwrap();
-        for (to, first, count) in [
-            (r#"["a@x","b@x"]"#, "a@x", Some(2)),
-            (r#""Ann <a@x>, b@x""#, "a@x", Some(2)),
-            (r#""nobody""#, "nobody", None),
-        ] {
-            let line = format!("{{\"event\":\"sent\",\"mail\":{{\"to\":{to}}}}}");
-            let record = mapping.parse(line.as_bytes()).unwrap();
-            let mail = record.mail().unwrap();
-            assert_eq!(
-                (mail.recipient.as_deref(), mail.recipients),
-                (Some(first.as_bytes()), count)
-            );
-        }
-    }
-
-    #[test]
-    fn descriptions_that_cannot_be_used() {
-        let empty = |d: &mut Description| d.failed_when[0].clear();
-        for (error, words) in [
-            (mapping(|d| d.time = Some("a..b".into())), "time: `a..b` is no path"),
-            (mapping(empty), "failed_when 1: an empty condition"),
-            (
-                mapping(|d| (d.failed_when, d.submitted_when) = (vec![], vec![])),
-                "no condition says",
-            ),
-            (
-                mapping(|d| d.failed_when[0][0] = Condition::pattern("a", "*")),
-                "holds for every text",
-            ),
-            (
-                mapping(|d| d.failed_when[0][0] = Condition::pattern("", "x")),
-                "failed_when 1: `` is no path",
-            ),
-            (
-                mapping(|d| d.time_format = Some("iso".into())),
-                "`iso` is no form of time",
-            ),
-            (
-                mapping(|d| d.time_format = Some("%Y %Q".into())),
-                "time_format, column 4: unknown directive",
-            ),
-            (
-                mapping(|d| (d.time, d.time_format) = (None, Some("epoch".into()))),
-                "no `time` says",
-            ),
-        ] {
-            let text = error.unwrap_err().to_string();
-            assert!(text.contains(words), "{text}");
-        }
-    }
-}
+mod tests;

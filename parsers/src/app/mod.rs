@@ -24,6 +24,7 @@
 //! line that is not of the format's shape is a [`Reject`], so that a new format never shows as a count of zero.
 
 mod cause;
+mod condition;
 mod description;
 mod document;
 mod dumps;
@@ -35,6 +36,7 @@ pub mod pattern;
 mod phabricator;
 mod phpmailer;
 mod record;
+mod repair;
 mod sentry;
 mod slimapp;
 mod template;
@@ -108,6 +110,7 @@ impl Format {
     #[inline]
     #[must_use]
     pub fn starts(&self, line: &[u8]) -> bool {
+        let line = after_nuls(line);
         match self {
             Format::Gerrit => gerrit::starts(line),
             Format::Phabricator => phabricator::starts(line),
@@ -126,6 +129,14 @@ impl Format {
     /// # Errors
     /// The first line is not of the format's shape; the offset counts from its start.
     pub fn parse<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+        let text = after_nuls(record);
+        self.parse_text(text).map_err(|reject| Reject {
+            offset: reject.offset + record.len() - text.len(),
+            ..reject
+        })
+    }
+
+    fn parse_text<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
         match self {
             Format::Gerrit => gerrit::parse(record),
             Format::Phabricator => phabricator::parse(record),
@@ -137,6 +148,15 @@ impl Format {
             Format::Json(mapping) => mapping.parse(record),
             Format::Pattern(patterns) => patterns.parse(record),
         }
+    }
+}
+
+/// A crash leaves blocks of NUL bytes before the line that is written next.
+#[inline]
+fn after_nuls(line: &[u8]) -> &[u8] {
+    match line.first() {
+        Some(0) => &line[line.iter().position(|byte| *byte != 0).unwrap_or(line.len())..],
+        _ => line,
     }
 }
 

@@ -269,6 +269,17 @@ pub struct Rejection<'a> {
     pub sasl_username: Option<&'a [u8]>,
 }
 
+impl Rejection<'_> {
+    /// Whether the client is asked to come again: the reply begins with `4xx` or `4.x.x`.
+    #[must_use]
+    pub fn temporary(&self) -> bool {
+        matches!(
+            self.text,
+            [b'4', b'0'..=b'9', b'0'..=b'9', ..] | [b'4', b'.', b'0'..=b'9', ..]
+        )
+    }
+}
+
 /// How bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {

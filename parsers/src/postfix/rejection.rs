@@ -141,6 +141,7 @@ fn attributes_at(text: &[u8]) -> usize {
     // `554 5.7.1 <address>: …` repeats a stranger's address, which may hold anything.
     let mut from = 0;
     if let Some(open) = memchr(b'<', &text[..text.len().min(20)])
+        && (open == 0 || text[open - 1] == b' ')
         && let Ok((rest, _)) = angle(&text[open..])
     {
         from = text.len() - rest.len();

@@ -118,6 +118,37 @@ pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
     }
 }
 
+/// Classifies a text of Postfix, which prints its own verdict as an enhanced code beside it (`dsn=`).
+///
+/// That code speaks where the text has none of its own: `dsn=4.4.3 … (Host not found)`, `5.7.1 message content rejected`.
+#[must_use]
+pub fn classify_with_dsn(text: &[u8], dsn: Option<Enhanced>) -> Reply {
+    let mut reply = classify(text);
+    if reply.smtp_code.is_none()
+        && reply.reason == Reason::Other
+        && let Some(reason) = dsn.and_then(|dsn| by_enhanced(dsn).or_else(|| by_own_dsn(dsn)))
+    {
+        reply.reason = reason;
+    }
+    reply.enhanced = reply.enhanced.or(dsn);
+    reply
+}
+
+/// What Postfix means by a code of its own; another host's may mean anything.
+fn by_own_dsn(dsn: Enhanced) -> Option<Reason> {
+    match (dsn.subject, dsn.detail) {
+        _ if dsn.class == 2 => None,
+        (4, 1) => Some(Reason::ConnectionRefused),
+        (4, 2) => Some(Reason::ConnectionLost),
+        (4, 3 | 4) => Some(Reason::Dns),
+        (4, 6) => Some(Reason::Routing),
+        (4, 7) => Some(Reason::RetryTimeout),
+        (3, _) => Some(Reason::LocalError),
+        (7, _) => Some(Reason::Policy),
+        _ => None,
+    }
+}
+
 /// The code and its offset: at the start, or after a `: ` that is not inside the address of `RCPT TO:<…>`.
 fn smtp_code(text: &[u8]) -> Option<(u16, usize)> {
     if let Some(code) = code_at(text) {
@@ -158,7 +189,7 @@ fn enhanced_in(reply: &[u8], code: u16) -> Option<Enhanced> {
 }
 
 /// `5.1.1` or `#5.1.1`.
-fn enhanced_at(text: &[u8]) -> Option<Enhanced> {
+pub(crate) fn enhanced_at(text: &[u8]) -> Option<Enhanced> {
     let text = text.strip_prefix(b"#").unwrap_or(text);
     let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = text else {
         return None;

@@ -218,6 +218,7 @@ proptest! {
         prop_assert_eq!(got.text, text.as_bytes());
         prop_assert_eq!((got.sender, got.recipient), (Some(sender.as_bytes()), Some(rcpt.as_bytes())));
         prop_assert_eq!((got.host.ip, got.helo, got.temporary()), (Some(ip), Some(helo.as_bytes()), false));
+        prop_assert_eq!(got.enhanced(), Some(reply::Enhanced { class: 5, subject: 7, detail: 1 }));
     }
 }
 

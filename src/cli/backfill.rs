@@ -1,11 +1,14 @@
 //! `mailpulse backfill`: archives in. A second run adds nothing; a killed one goes on where it was committed.
 
-use super::context::Context;
+use super::context::{Context, Plan};
 use super::output;
 use super::progress::Display;
+use crate::config::Config;
 use crate::ingest;
 use crate::ingest::report::SourceReport;
+use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
+use crate::store::Store;
 use anyhow::{Result, bail};
 use mailpulse_parsers::reject::safe_text;
 use std::path::PathBuf;
@@ -47,26 +50,32 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::from(2));
     }
-    let store = context.create_store()?;
-    let mut attribution = context.attribution(config, store.path())?;
-    plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
-    store.hosts()?.iter().for_each(|host| attribution.cover(host));
-    let files = plan
-        .jobs
-        .iter()
-        .flat_map(|job| &job.families)
-        .flat_map(|family| &family.files);
-    let display = Display::new(files.map(|file| file.size).sum());
-    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
-    display.finish();
-    let reports = reports?;
-    print(&reports, &display, args.quiet)?;
+    let (_, reports) = read(context, config, &plan, args.quiet)?;
     let failed = !plan.problems.is_empty() || reports.iter().flat_map(|r| &r.problems).any(|problem| problem.error);
     Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
+/// Reads the logs of a plan into the store, and prints the summary.
+pub fn read(context: &Context, config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
+    let limits = context.limits(&config);
+    let store = Store::create(&config.store.folder)?;
+    let mut attribution = context.attribution(config, store.path())?;
+    let mtas = plan.jobs.iter().filter(|job| is_mta(job.kind));
+    mtas.for_each(|job| attribution.cover(&job.host));
+    let known = store.sources()?;
+    let mtas = known.iter().filter(|source| is_mta(&source.kind));
+    mtas.for_each(|source| attribution.cover(&source.host));
+    let display = Display::new(plan.files().map(|file| file.size).sum());
+    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
+    display.finish();
+    let reports = reports?;
+    store.link_hops()?;
+    print(&reports, &display, quiet)?;
+    Ok((store, reports))
+}
+
 /// The summary: by source, lines = events + ignored + unparsed, with samples of what did not parse.
-pub fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()> {
+fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()> {
     let mut all = crate::store::commit::Counts::default();
     for report in reports {
         all.add(&report.counts);

@@ -35,18 +35,12 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         config.store.folder.display()
     ))?;
     for job in &plan.jobs {
-        let files: usize = job.families.iter().map(|family| family.files.len()).sum();
-        output::line(&format!("{}: {files} files", job.host))?;
+        let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
+        output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
     }
     for source in &config.sources {
         for glob in &source.paths {
-            if !plan
-                .jobs
-                .iter()
-                .flat_map(|j| &j.families)
-                .flat_map(|f| &f.files)
-                .any(|file| glob.matches(&file.path))
-            {
+            if !plan.files().any(|file| glob.matches(&file.path)) {
                 eprintln!("warning: no file matches {}", super::safe_lines(glob.as_str()));
             }
         }

@@ -1,6 +1,9 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
-use crate::config::{Config, ConfigError, DEFAULT_PATH, HostOf, load_or_create_key, parse_timezone, this_host};
+use crate::config::{
+    Config, ConfigError, DEFAULT_PATH, HostOf, Source, SourceKind, load_or_create_key, parse_timezone, this_host,
+};
+use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
@@ -11,6 +14,7 @@ use anyhow::{Context as _, Result, anyhow};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The global arguments.
 #[derive(Debug, Clone)]
@@ -28,6 +32,14 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Problems, safe to go on.
     pub problems: Vec<String>,
+}
+
+impl Plan {
+    /// All files, in the order of reading.
+    pub fn files(&self) -> impl Iterator<Item = &Found> {
+        let families = self.jobs.iter().flat_map(|job| &job.families);
+        families.flat_map(|(_, family)| &family.files)
+    }
 }
 
 impl Context {
@@ -120,17 +132,16 @@ impl Context {
         let found = scan(&paths, limits);
         let mut plan = Plan::default();
         plan.problems.extend(found.errors.iter().map(ToString::to_string));
-        let mut jobs: BTreeMap<(String, String), Job> = BTreeMap::new();
+        let unnamed = Unnamed { host, zone, limits };
+        let mut jobs: BTreeMap<(String, &'static str), Job> = BTreeMap::new();
         for family in found.families {
-            for (host, zone, family) in split(config, family, &host, &zone) {
-                let key = (host.clone(), format!("{zone:?}"));
-                let job = jobs.entry(key).or_insert_with(|| Job {
+            for (host, spec, family) in split(config, family, &unnamed) {
+                let job = jobs.entry((host.clone(), spec.kind)).or_insert_with(|| Job {
                     host,
-                    kind: "exim",
-                    zone,
+                    kind: spec.kind,
                     families: Vec::new(),
                 });
-                job.families.push(family);
+                job.families.push((spec, family));
             }
         }
         plan.jobs = jobs.into_values().collect();
@@ -138,16 +149,26 @@ impl Context {
     }
 }
 
-/// A family's files by host: a glob over a central log tree finds many hosts' files.
-fn split(config: &Config, family: Family, host: &str, zone: &TimeZone) -> Vec<(String, TimeZone, Family)> {
-    let mut parts: Vec<(String, TimeZone, Family)> = Vec::new();
+/// What holds for files that no source names.
+struct Unnamed<'p> {
+    host: String,
+    zone: TimeZone,
+    limits: &'p Limits,
+}
+
+/// A family's files by owner: a glob over a central log tree finds many hosts' files.
+fn split(config: &Config, family: Family, unnamed: &Unnamed<'_>) -> Vec<(String, Arc<Spec>, Family)> {
+    let mut parts: Vec<(String, Arc<Spec>, Family)> = Vec::new();
     for file in family.files {
-        let (host, zone) = owner(config, &file, host, zone);
-        match parts.iter_mut().find(|(known, z, _)| *known == host && *z == zone) {
+        let (host, spec) = owner(config, &file, unnamed);
+        match parts
+            .iter_mut()
+            .find(|(known, s, _)| *known == host && s.same_reading(&spec))
+        {
             Some((_, _, part)) => part.files.push(file),
             None => parts.push((
                 host,
-                zone,
+                spec,
                 Family {
                     stem: family.stem.clone(),
                     files: vec![file],
@@ -158,16 +179,32 @@ fn split(config: &Config, family: Family, host: &str, zone: &TimeZone) -> Vec<(S
     parts
 }
 
-fn owner(config: &Config, file: &Found, host: &str, zone: &TimeZone) -> (String, TimeZone) {
+fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<Spec>) {
     let Some(source) = config.source_of(&file.path) else {
-        return (host.to_owned(), zone.clone());
+        let spec = Spec::of(Way::sniffed(&file.path, unnamed.limits), unnamed.zone.clone());
+        return (unnamed.host.clone(), Arc::new(spec));
     };
     let owner = match &source.host {
         HostOf::This => this_host(),
         HostOf::Named(name) => name.clone(),
-        HostOf::Path => source.host_in(&file.path).unwrap_or_else(|| host.to_owned()),
+        HostOf::Path => source.host_in(&file.path).unwrap_or_else(|| unnamed.host.clone()),
     };
-    (owner, source.timezone.clone())
+    (owner, Arc::new(spec(source)))
+}
+
+/// How a source's logs are read.
+fn spec(source: &Source) -> Spec {
+    let way = match &source.kind {
+        SourceKind::Exim => Way::Exim,
+        SourceKind::Postfix => Way::Postfix,
+        SourceKind::App(format) => Way::App(format.clone()),
+    };
+    Spec {
+        year: source.year,
+        service: source.service.clone(),
+        relay: source.relay.clone(),
+        ..Spec::of(way, source.timezone.clone())
+    }
 }
 
 /// All errors of a configuration, a line each.

@@ -1,10 +1,8 @@
 //! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
 
 use super::context::Context;
-use super::progress::Display;
 use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
-use crate::ingest;
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::time::rfc3339;
 use crate::query::{self, Window};
@@ -87,21 +85,8 @@ fn prepare(dir: &Path) -> Result<()> {
 
 fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
-    let limits = context.limits(&config);
-    let plan = context.plan(&config, &[], None, None, &limits.source)?;
-    let store = context.create_store()?;
-    let mut attribution = context.attribution(config, store.path())?;
-    plan.jobs.iter().for_each(|job| attribution.cover(&job.host));
-    let files = plan
-        .jobs
-        .iter()
-        .flat_map(|job| &job.families)
-        .flat_map(|family| &family.files);
-    let display = Display::new(files.map(|file| file.size).sum());
-    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
-    display.finish();
-    backfill::print(&reports?, &display, false)?;
-    Ok(store)
+    let plan = context.plan(&config, &[], None, None, &context.limits(&config).source)?;
+    Ok(backfill::read(context, config, &plan, false)?.0)
 }
 
 /// Messages of one service in three windows of equal length.

@@ -14,7 +14,7 @@ use super::raw::{At, RawHostGroup, RawMatch, RawService};
 use super::shape::Incomplete;
 use super::text::read_inventory;
 
-const NAME_CURE: &str =
+pub(super) const NAME_CURE: &str =
     "write letters, digits, `-`, `_` and dots, beginning with a letter or digit, at most 64 of them";
 
 /// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.

@@ -126,9 +126,17 @@ pub(super) struct RawSource {
     pub host_from: Option<At<String>>,
     /// Zone of the timestamps: an IANA name, or a fixed offset such as +02:00; default UTC.
     pub timezone: Option<At<String>>,
+    /// Year of timestamps that have none (RFC 3164); default: told by the file's time. For archives whose files were
+    /// copied without their times.
+    #[schemars(range(min = 1970, max = 9999))]
+    pub year: Option<i16>,
+    /// Service that an application's log is of; default: by the kind, or by the rules.
+    pub service: Option<At<String>>,
+    /// Relay that an application hands its mail to.
+    pub relay: Option<At<String>>,
 }
 
-/// What writes a log. This version reads exim.
+/// What writes a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawSourceKind {

@@ -2,22 +2,40 @@
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
 use jiff::tz::TimeZone;
+use mailpulse_parsers::app::Format;
 
-use super::checked::is_host_name;
+use super::checked::{is_host_name, is_name};
 use super::errors::{Report, shown};
 use super::path_template::PathTemplate;
 use super::raw::{At, RawSource, RawSourceKind};
 use super::shape::Incomplete;
 use super::zone::parse_timezone;
 
-/// What writes a log, as far as this version reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What writes a log.
+#[derive(Debug, Clone)]
 pub enum SourceKind {
     /// The Exim main log.
     Exim,
+    /// Postfix.
+    Postfix,
+    /// An application.
+    App(Arc<Format>),
+}
+
+impl SourceKind {
+    /// The kind as the configuration writes it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            SourceKind::Exim => "exim",
+            SourceKind::Postfix => "postfix",
+            SourceKind::App(format) => format.as_str(),
+        }
+    }
 }
 
 /// Whose log a file is.
@@ -49,6 +67,12 @@ pub struct Source {
     pub host: HostOf,
     /// Zone of its timestamps.
     pub timezone: TimeZone,
+    /// Year of timestamps without one; by default the file's time tells.
+    pub year: Option<i16>,
+    /// Service that an application's log is of.
+    pub service: Option<String>,
+    /// Relay that an application hands its mail to.
+    pub relay: Option<String>,
     template: Option<PathTemplate>,
 }
 
@@ -102,6 +126,22 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+fn kind(raw: &At<RawSourceKind>) -> Option<SourceKind> {
+    let app = |name: &str| Format::named(name).map(|format| SourceKind::App(Arc::new(format)));
+    match raw.get() {
+        RawSourceKind::Exim => Some(SourceKind::Exim),
+        RawSourceKind::Postfix => Some(SourceKind::Postfix),
+        RawSourceKind::Gerrit => app("gerrit"),
+        RawSourceKind::Phabricator => app("phabricator"),
+        RawSourceKind::Hue => app("hue"),
+        RawSourceKind::Oozie => app("oozie"),
+        RawSourceKind::Sentry => app("sentry"),
+        RawSourceKind::Slimapp => app("slimapp"),
+        RawSourceKind::Dumps => app("dumps"),
+        RawSourceKind::Json | RawSourceKind::Pattern => None,
+    }
+}
+
 /// Checks all sources.
 pub(super) fn check(
     raw: Vec<At<RawSource>>,
@@ -140,14 +180,6 @@ struct Checker<'c, 'r> {
 
 impl Checker<'_, '_> {
     fn source(&mut self, raw: RawSource) -> Option<Source> {
-        if let Some(kind) = &raw.kind
-            && *kind.get() != RawSourceKind::Exim
-        {
-            let name = format!("{:?}", kind.get()).to_lowercase();
-            let what = format!("`kind = \"{name}\"` is not supported by this version yet");
-            self.report
-                .add(&kind.at(), what, "remove this [[source]]: this version reads exim");
-        }
         let written: Vec<_> = raw.paths.unwrap_or_default();
         let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
         let mut template = None;
@@ -183,11 +215,19 @@ impl Checker<'_, '_> {
             (None, None) => Some(HostOf::This),
         };
         let timezone = raw.timezone.map_or(Some(TimeZone::UTC), |zone| self.timezone(&zone));
+        let kind = raw.kind.as_ref().and_then(kind);
+        let service = raw
+            .service
+            .map_or(Some(None), |name| self.service(&name, kind.as_ref()).map(Some));
+        let relay = raw.relay.map_or(Some(None), |name| self.host(&name).map(Some));
         Some(Source {
-            kind: SourceKind::Exim,
+            kind: kind?,
             paths,
             host: host?,
             timezone: timezone?,
+            year: raw.year,
+            service: service?,
+            relay: relay?,
             template,
         })
     }
@@ -223,6 +263,21 @@ impl Checker<'_, '_> {
                 .add(&path.at(), what, "remove one: a file belongs to one source");
         }
         Some(PathGlob { text, pattern })
+    }
+
+    fn service(&mut self, name: &At<String>, kind: Option<&SourceKind>) -> Option<String> {
+        if let Some(SourceKind::Exim | SourceKind::Postfix) = kind {
+            let what = "`service` at a source of an MTA, which carries the mail of many";
+            self.report
+                .add(&name.at(), what, "remove it, and write a [[service]] rule");
+            return None;
+        }
+        if !is_name(name.get()) {
+            let what = format!("`{}` cannot be the name of a service", shown(name.get()));
+            self.report.add(&name.at(), what, super::attribution::NAME_CURE);
+            return None;
+        }
+        Some(name.get().clone())
     }
 
     fn absolute(&self, path: &str) -> String {

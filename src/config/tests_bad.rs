@@ -78,10 +78,17 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
     (
         "[[source]]\n\
          kind = \"postfix\"\n\
-         paths = [\"/var/log/mail.log*\"]\n",
+         service = \"gerrit\"\n\
+         paths = [\"/var/log/mail.log*\"]\n\
+         [[source]]\n\
+         kind = \"hue\"\n\
+         service = \"a b\"\n\
+         paths = [\"/var/log/hue/error.log*\"]\n",
         &[
-            "mailpulse.toml:2:8: `kind = \"postfix\"` is not supported by this version yet; remove this \
-             [[source]]: this version reads exim",
+            "mailpulse.toml:3:11: `service` at a source of an MTA, which carries the mail of many; remove it, and \
+             write a [[service]] rule",
+            "mailpulse.toml:7:11: `a b` cannot be the name of a service; write letters, digits, `-`, `_` and dots, \
+             beginning with a letter or digit, at most 64 of them",
         ],
     ),
     (

@@ -1,7 +1,8 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
 //! Runs on its own thread, so that decompression and parsing overlap.
 
-use super::kinds;
+use super::dates;
+use super::kinds::{self, Spec};
 use super::position::KnownLog;
 use super::report::Problem;
 use crate::source::chunks::{MarkerMismatch, ResumeError};
@@ -32,6 +33,8 @@ pub enum Item {
         complete: bool,
         /// Why not.
         damaged: Option<String>,
+        /// It is the newest of its family and was written to a moment ago: more may come.
+        live: bool,
     },
     /// Nothing new is in this file.
     Known(PathBuf),
@@ -56,6 +59,8 @@ pub struct OpenLog {
     pub position: Position,
     /// The catalogue's row: counts and times of earlier runs.
     pub state: LogState,
+    /// Day (since 1970) of its first line, for logs that print only times of day.
+    pub first_day: Option<i64>,
 }
 
 /// What is read: the logs of one host, oldest first.
@@ -63,8 +68,8 @@ pub struct OpenLog {
 pub struct Feed<'f> {
     /// Whose.
     pub host: &'f str,
-    /// Kind of source.
-    pub kind: &'static str,
+    /// How its logs are read.
+    pub spec: &'f Spec,
     /// Files.
     pub family: &'f Family,
     /// Logs that the store knows of this source.
@@ -134,7 +139,8 @@ impl Feed<'_> {
                 return Ok(Opened::Empty);
             }
             let head = &sample[..sample.len().min(HEAD_BYTES)];
-            let base = first_line(head, sample.len() < HEAD_BYTES).map(|line| log_id(self.host, self.kind, line, 0));
+            let base =
+                first_line(head, sample.len() < HEAD_BYTES).map(|line| log_id(self.host, self.spec.kind, line, 0));
             let stamp = *content.stamp();
             let candidate = Candidate {
                 stamp,
@@ -148,12 +154,13 @@ impl Feed<'_> {
             let (index, offset) = match verdict {
                 Verdict::Complete { .. } | Verdict::ShorterCopy { .. } => return Ok(Opened::Known),
                 Verdict::New { .. } | Verdict::Truncated { .. } => {
-                    let format = match kinds::recognise(self.kind, &sample) {
+                    let format = match kinds::recognise(self.spec, &sample) {
                         Ok(format) => format,
                         Err(what) => return Ok(Opened::Foreign(what)),
                     };
                     let (epoch, odd) = self.odd(&verdict);
-                    let log = self.new_log(found, format, base, Position::start(stamp, head, epoch), follows);
+                    let mut log = self.new_log(found, format, base, Position::start(stamp, head, epoch), follows);
+                    log.first_day = dates::first_day(self.spec, &sample, found, &self.limits);
                     return Ok(Opened::Read(
                         Box::new(Chunks::new(content, &self.limits, pool)),
                         Box::new(log),
@@ -168,7 +175,7 @@ impl Feed<'_> {
             debug_assert_eq!(position.mark.offset, offset);
             match Chunks::resume(content, &position.mark, &position.marks, &self.limits, pool) {
                 Ok(chunks) => {
-                    let format = kinds::recognise(self.kind, &sample).unwrap_or(kinds::Format::Plain);
+                    let format = kinds::recognise(self.spec, &sample).unwrap_or(kinds::Format::Plain);
                     let log = self.known_log(index, found, format, head);
                     return Ok(Opened::Read(Box::new(chunks), Box::new(log), None));
                 }
@@ -227,8 +234,8 @@ impl Feed<'_> {
         let head = position.head.hash;
         let id = match (base, ordinal) {
             (Some(base), 0) => base,
-            (Some(base), n) => base ^ log_id(self.host, self.kind, &base.to_le_bytes(), n),
-            (None, n) => log_id(self.host, self.kind, &head, n),
+            (Some(base), n) => base ^ log_id(self.host, self.spec.kind, &base.to_le_bytes(), n),
+            (None, n) => log_id(self.host, self.spec.kind, &head, n),
         };
         let state = LogState {
             log_id: id,
@@ -249,6 +256,7 @@ impl Feed<'_> {
             ordinal,
             position,
             state,
+            first_day: None,
         }
     }
 
@@ -273,12 +281,14 @@ impl Feed<'_> {
             ordinal: known.ordinal,
             position,
             state,
+            first_day: None,
         }
     }
 
     fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool) -> Result<(), Hangup> {
         let stamp = *chunks.content().stamp();
-        chunks.flush_partial(!last || stamp.codec != Codec::Plain || is_quiet(stamp.mtime_ms));
+        let live = last && stamp.codec == Codec::Plain && !is_quiet(stamp.mtime_ms);
+        chunks.flush_partial(!live);
         let (path, base, ordinal) = (log.path.clone(), log.base, log.ordinal);
         let (mut position, state) = (log.position.clone(), log.state.clone());
         self.send(Item::Open(Box::new(log)))?;
@@ -302,6 +312,7 @@ impl Feed<'_> {
         self.send(Item::Close {
             complete: position.complete,
             damaged,
+            live,
         })?;
         self.known
             .retain(|log| (log.known.base, log.known.ordinal) != (base, ordinal));

@@ -10,26 +10,28 @@
 //! Hosts run beside each other, as many as there are cores. Queues are short: memory is bounded by the batch and by
 //! the join, whatever the size of the input.
 
+mod dates;
+pub mod desk;
 pub mod digest;
 pub mod feed;
 pub mod kinds;
+pub mod lines;
 pub mod position;
 pub mod report;
 pub mod shapes;
 pub mod writer;
 
 use crate::normalise::attribution::Attribution;
-use crate::normalise::clock::LogClock;
-use crate::normalise::exim::EximNormaliser;
+use crate::normalise::messages::Messages;
 use crate::source::{Family, Limits};
 use crate::store::batch::Batch;
 use crate::store::{Error, Store};
 use digest::Digest;
 use feed::{Feed, Item};
-use jiff::tz::TimeZone;
+use kinds::Spec;
 use report::SourceReport;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Bounds of a run; the configuration may state them.
 #[derive(Debug, Clone, Copy)]
@@ -58,17 +60,15 @@ impl Default for RunLimits {
     }
 }
 
-/// The logs of one host: families that share queue IDs are read one after the other.
+/// The logs of one host and kind: families that share queue IDs are read one after the other.
 #[derive(Debug)]
 pub struct Job {
     /// Host.
     pub host: String,
-    /// Kind of source.
+    /// Name of the kind.
     pub kind: &'static str,
-    /// Zone of the log's clock.
-    pub zone: TimeZone,
-    /// Its logs.
-    pub families: Vec<Family>,
+    /// Its logs, and how each is read.
+    pub families: Vec<(Arc<Spec>, Family)>,
 }
 
 /// Told about progress: called from several threads.
@@ -123,15 +123,18 @@ fn run_job(
     progress: &dyn Progress,
 ) -> Result<SourceReport, Error> {
     let source = store.source(&job.host, job.kind)?;
-    let mut normaliser = EximNormaliser::new(attribution, &job.host, LogClock::new(job.zone.clone()));
+    let Some((spec, _)) = job.families.first() else {
+        return Ok(SourceReport::default());
+    };
+    let mut messages = Messages::new(attribution, &job.host);
     let (open, all) = store.open_messages(source, limits.open_messages / 2)?;
-    normaliser.join.set_evicted(all - open.len() as u64);
-    normaliser.attributor.load_derived(store.derived_services(source)?);
+    messages.join.set_evicted(all - open.len() as u64);
+    messages.attributor.load_derived(store.derived_services(source)?);
     for (id, record) in open {
-        normaliser.join.load(id, record, &mut normaliser.attributor.origins);
+        messages.join.load(id, record, &mut messages.attributor.origins);
     }
     let recall = store.recaller(source)?;
-    let mut digest = Digest::new(normaliser, recall, &job.host, job.kind);
+    let mut digest = Digest::new(messages, recall, spec);
     let (drafts, to_write) = crossbeam_channel::bounded(1);
     let (committed, commits) = crossbeam_channel::unbounded();
     let written = std::thread::scope(|scope| {
@@ -151,7 +154,7 @@ fn run_job(
         let fed = job
             .families
             .iter()
-            .try_for_each(|family| line.family(family, &mut digest));
+            .try_for_each(|(spec, family)| line.family(spec, family, &mut digest));
         drop(line);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A writer that gave up is the cause of everything else.
@@ -182,9 +185,11 @@ type Stop = Option<Error>;
 impl Line<'_> {
     fn family<R: crate::normalise::join::Recall>(
         &mut self,
+        spec: &Arc<Spec>,
         family: &Family,
         digest: &mut Digest<'_, R>,
     ) -> Result<(), Stop> {
+        digest.set_spec(spec);
         let known = self
             .store
             .logs(self.source)
@@ -195,7 +200,7 @@ impl Line<'_> {
         let (to, items) = crossbeam_channel::bounded(4);
         let feed = Feed {
             host: &self.job.host,
-            kind: self.job.kind,
+            spec,
             family,
             known,
             limits: self.limits.source,
@@ -217,6 +222,7 @@ impl Line<'_> {
                     self.seal(digest)?;
                 }
             }
+            digest.family_done();
             // The positions of a family are complete before the next one asks for them.
             self.seal(digest)?;
             self.wait(0)?;

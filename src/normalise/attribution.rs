@@ -1,6 +1,7 @@
 //! Who sent a message: from the facts of its arrival line to service, hostgroup and stored addresses.
 
 use super::event::Origin;
+use super::hosts::Hosts;
 use super::origins::{Origins, Sender};
 use super::redact::{Redactor, split_address, text};
 use super::rules::{Facts, HostGroups, ServiceRules, UNATTRIBUTED, derive};
@@ -18,36 +19,27 @@ pub struct Attribution {
     pub redactor: Redactor,
     /// Services derived from senders, at most: a relay that takes mail from the world would make one per spammer.
     pub services_max: usize,
-    /// Lower-case names, full and short, of the hosts whose logs are read: mail that one of them hands on has
-    /// entered the mail system before.
-    pub covered_hosts: FxHashSet<String>,
+    /// Hosts whose MTA's log is read: mail that one of them hands on has entered the mail system before.
+    pub covered_hosts: Hosts,
 }
 
 impl Attribution {
-    /// Adds a host whose log is read.
+    /// Adds a host whose MTA's log is read.
     pub fn cover(&mut self, host: &str) {
-        let host = host.to_ascii_lowercase();
-        if let Some((short, _)) = host.split_once('.') {
-            self.covered_hosts.insert(short.to_owned());
-        }
-        self.covered_hosts.insert(host);
+        self.covered_hosts.add(host);
     }
 
-    /// Whether a message handed in by `client` to `host` enters the mail system there.
-    pub fn is_first_hop(&self, client: Option<&[u8]>, host: &str) -> bool {
-        let Some(client) = client.and_then(|c| std::str::from_utf8(c).ok()) else {
-            return true;
-        };
-        let client = client.to_ascii_lowercase();
-        let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-        if short(&client) == short(&host.to_ascii_lowercase()) || short(&client) == "localhost" {
-            return true;
+    /// Whether a name in the log of `host` means another host whose log is read.
+    pub fn is_covered(&self, name: &[u8], host: &str) -> bool {
+        // One host alone has no other.
+        if self.covered_hosts.len() < 2 {
+            return false;
         }
-        // A short name on either side is compared with the short name of the other.
-        let known = self.covered_hosts.contains(&client)
-            || !client.contains('.') && self.covered_hosts.iter().any(|h| short(h) == client)
-            || client.contains('.') && self.covered_hosts.contains(&short(&client));
-        !known
+        let Ok(name) = std::str::from_utf8(name) else {
+            return false;
+        };
+        let found = self.covered_hosts.find(name);
+        found.is_some() && found != self.covered_hosts.find(host)
     }
 }
 
@@ -70,7 +62,9 @@ impl Attributor {
         if let Some(sender) = self.origins.remembered(&self.key) {
             return sender;
         }
-        let first_hop = with.is_first_hop(facts.client_name, facts.host);
+        let first_hop = facts
+            .client_name
+            .is_none_or(|client| !with.is_covered(client, facts.host));
         let origin = self.decide(with, facts, may_derive);
         // A stranger may become a service with its first accepted mail: then its refusals are that service's.
         let may_change = !may_derive && with.services.is_empty() && origin.service == UNATTRIBUTED;

@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use mailpulse_parsers::app::TimeOfDay;
 use mailpulse_parsers::stamp::Stamp;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -94,6 +95,79 @@ impl LogClock {
     }
 }
 
+/// Gives times of day their date: the day goes on when the clock goes back by hours.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DayClock {
+    /// Days since 1970 of the newest time.
+    day: i64,
+    /// That time, milliseconds of the day; none before the first.
+    newest_ms: Option<i64>,
+}
+
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+impl DayClock {
+    /// The first time is on this day (days since 1970).
+    pub fn at(day: i64) -> Self {
+        DayClock { day, newest_ms: None }
+    }
+
+    /// The first time is after this moment, UTC milliseconds, in a log written in `zone`.
+    pub fn after(ms: i64, zone: &TimeZone) -> Self {
+        let civil_ms = civil_ms(ms, zone);
+        DayClock {
+            day: civil_ms.div_euclid(DAY_MS),
+            newest_ms: Some(civil_ms.rem_euclid(DAY_MS)),
+        }
+    }
+
+    /// The day (days since 1970) that the next time of day stands on. A time that is late by less than twelve hours is
+    /// out of order, a larger step back is midnight.
+    pub fn day_of(&mut self, time_ms: i64) -> i64 {
+        let newest_ms = self.newest_ms.unwrap_or(time_ms);
+        let back = newest_ms - time_ms;
+        if back < -DAY_MS / 2 {
+            // A line of yesterday, written after midnight.
+            return self.day - 1;
+        }
+        let midnight = back > DAY_MS / 2;
+        self.day += i64::from(midnight);
+        self.newest_ms = Some(if midnight { time_ms } else { newest_ms.max(time_ms) });
+        self.day
+    }
+
+    /// The whole stamp of the next time of day.
+    pub fn stamp(&mut self, time: &TimeOfDay) -> Stamp {
+        let day = self.day_of(time_of_day_ms(time));
+        let date = jiff::civil::Date::constant(1970, 1, 1);
+        let date = date
+            .checked_add(jiff::Span::new().try_days(day).unwrap_or_default())
+            .unwrap_or(date);
+        Stamp {
+            year: date.year(),
+            month: date.month() as u8,
+            day: date.day() as u8,
+            hour: time.hour,
+            minute: time.minute,
+            second: time.second,
+            millis: time.millis,
+            offset_seconds: None,
+        }
+    }
+}
+
+/// Milliseconds since midnight.
+pub fn time_of_day_ms(time: &TimeOfDay) -> i64 {
+    let seconds = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second);
+    seconds * 1000 + i64::from(time.millis)
+}
+
+/// Civil time of a moment, as milliseconds since 1970 as if it were UTC.
+pub fn civil_ms(ms: i64, zone: &TimeZone) -> i64 {
+    let offset = jiff::Timestamp::from_millisecond(ms).map_or(0, |time| zone.to_offset(time).seconds());
+    ms + i64::from(offset) * 1000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +192,28 @@ mod tests {
             .to_vec();
         assert!(times.is_sorted(), "{times:?}");
         assert_eq!(times[4] - times[2], 65 * 60_000);
+    }
+
+    #[test]
+    fn times_of_day_cross_midnight_once() {
+        let mut days = DayClock::at(100);
+        let hour = |h: i64| h * HOUR_MS;
+        let got = [22, 23, 0, 23, 1, 12, 11, 23, 2].map(|h| days.day_of(hour(h)));
+        assert_eq!(got, [100, 100, 101, 100, 101, 101, 101, 101, 102]);
+    }
+
+    #[test]
+    fn a_time_of_day_gets_the_date_of_its_file() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        // 2018-06-06 23:30 UTC is the 7th in Berlin.
+        let mut days = DayClock::after(1_528_327_800_000, &zone);
+        let time = TimeOfDay {
+            hour: 1,
+            minute: 40,
+            ..TimeOfDay::default()
+        };
+        let stamp = days.stamp(&time);
+        assert_eq!((stamp.year, stamp.month, stamp.day, stamp.hour), (2018, 6, 7, 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! which service) live once in an [`Origin`]; an event names its message by a slot that the sink handed out.
 //! That is what keeps a line's cost near a microsecond and lets a late arrival line name its earlier deliveries.
 
+use mailpulse_parsers::reply::Reply;
 use std::net::IpAddr;
 
 /// What happened. The names are the contract of `kind` in `events` and `rates`.
@@ -93,17 +94,20 @@ pub enum Destination {
     File,
     /// The autoreply transport.
     Autoreply,
+    /// Another queue whose log is read too: a hop inside, where the mail is seen again.
+    Relay,
 }
 
 impl Destination {
     /// All destinations, in the order of their codes.
-    pub const ALL: [Destination; 6] = [
+    pub const ALL: [Destination; 7] = [
         Destination::Remote,
         Destination::Local,
         Destination::Discard,
         Destination::Pipe,
         Destination::File,
         Destination::Autoreply,
+        Destination::Relay,
     ];
 
     /// The name in answers.
@@ -115,6 +119,7 @@ impl Destination {
             Destination::Pipe => "pipe",
             Destination::File => "file",
             Destination::Autoreply => "autoreply",
+            Destination::Relay => "relay",
         }
     }
 }
@@ -194,6 +199,21 @@ pub struct Event<'a> {
     pub enhanced_code: Option<u32>,
     /// Bounded reason class; empty when there is none.
     pub reason: &'static str,
+}
+
+impl Event<'_> {
+    /// The event with what a reply says.
+    pub fn with_reply(self, reply: Option<&Reply>) -> Self {
+        let Some(reply) = reply else { return self };
+        Event {
+            smtp_code: reply.smtp_code,
+            enhanced_code: reply
+                .enhanced
+                .map(|e| u32::from(e.class) << 20 | u32::from(e.subject & 0x3ff) << 10 | u32::from(e.detail & 0x3ff)),
+            reason: reply.reason.as_str(),
+            ..self
+        }
+    }
 }
 
 /// Where events go: the store's batch, or a test's list.

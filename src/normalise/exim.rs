@@ -6,14 +6,14 @@
 mod line;
 mod zone;
 
-use super::attribution::{Attribution, Attributor};
 use super::clock::LogClock;
-use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId, Slot};
-use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
+use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
+use super::join::{QueueId, Recall};
+use super::messages::{At, Messages};
 use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
-use line::{count_words, destination, known_name, outcome, reply_fields};
+use line::{count_words, destination, known_name, outcome};
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply;
 use zone::ZoneCheck;
@@ -21,29 +21,26 @@ use zone::ZoneCheck;
 /// Turns one host's Exim records, in order, into events.
 #[derive(Debug)]
 pub struct EximNormaliser<'c> {
-    attribution: &'c Attribution,
-    host: String,
     clock: LogClock,
-    /// Senders.
-    pub attributor: Attributor,
-    /// Open messages.
-    pub join: MessageJoin,
+    /// Messages of the log.
+    pub messages: Messages<'c>,
     zone: ZoneCheck,
-    local: Vec<u8>,
 }
 
 impl<'c> EximNormaliser<'c> {
-    /// A normaliser for the log of `host`.
-    pub fn new(attribution: &'c Attribution, host: &str, clock: LogClock) -> Self {
+    /// A normaliser for the messages of one host; `clock` is its log's.
+    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
         EximNormaliser {
-            attribution,
-            host: host.to_owned(),
             clock,
-            attributor: Attributor::default(),
-            join: MessageJoin::default(),
+            messages,
             zone: ZoneCheck::default(),
-            local: Vec::new(),
         }
+    }
+
+    /// The next lines are in another zone.
+    pub fn set_clock(&mut self, clock: LogClock) {
+        self.clock = clock;
+        self.zone = ZoneCheck::default();
     }
 
     /// UTC milliseconds of a record.
@@ -55,30 +52,6 @@ impl<'c> EximNormaliser<'c> {
     /// off by a quarter of an hour or more: the zone in the configuration is wrong.
     pub fn zone_error_ms(&self) -> Option<i64> {
         self.zone.error_ms()
-    }
-
-    /// What the next commit has to store of the join.
-    pub fn changes(&mut self) -> Changes {
-        let derived = self.attributor.take_new_derived();
-        Changes {
-            derived,
-            ..self.join.changes(&self.attributor.origins)
-        }
-    }
-
-    /// Keeps memory bounded; call it when everything is committed.
-    pub fn trim(&mut self, open_max: usize) {
-        if self.join.len() > open_max {
-            self.join.evict(open_max / 2);
-        }
-        if self.attributor.origins.is_full() {
-            self.join.compact_origins(&mut self.attributor.origins);
-        }
-    }
-
-    /// Whether [`EximNormaliser::trim`] has something to do.
-    pub fn wants_trim(&self, open_max: usize) -> bool {
-        self.join.len() > open_max || self.attributor.origins.is_full()
     }
 
     /// Takes one record; true if it was an event, false if the line tells nothing about mail.
@@ -95,7 +68,7 @@ impl<'c> EximNormaliser<'c> {
         match (&record.body, id) {
             (Body::Arrival(arrival), Some(id)) => self.arrival(arrival, record.id, id, at, recall, sink),
             (Body::Delivery(delivery), Some(id)) => self.delivery(delivery, id, at, recall, sink),
-            (Body::Completed { queue_ms }, Some(id)) => self.completed(*queue_ms, id, at, recall, sink),
+            (Body::Completed { queue_ms }, Some(id)) => self.messages.completed(*queue_ms, id, at, recall, sink),
             (Body::Notice(notice), id) => return self.notice(notice, id, at, recall, sink),
             _ => return false,
         }
@@ -125,15 +98,18 @@ impl<'c> EximNormaliser<'c> {
                 None
             },
             auth: arrival.authenticated_id,
-            message_id_host: if self.attribution.services.needs_message_id() {
+            message_id_host: if self.messages.attribution.services.needs_message_id() {
                 arrival.message_id.map(|id| split_address(id).1)
             } else {
                 None
             },
-            host: &self.host,
+            host: &self.messages.host,
             ..Facts::default()
         };
-        let sender = self.attributor.origin(self.attribution, &facts, !arrival.fakereject);
+        let sender = self
+            .messages
+            .attributor
+            .origin(self.messages.attribution, &facts, !arrival.fakereject);
         let message = Message {
             queue_id: id.as_bytes(),
             origin: sender.origin,
@@ -141,7 +117,7 @@ impl<'c> EximNormaliser<'c> {
             message_key: arrival.message_id.map(message_key),
             orphan: false,
         };
-        let slot = self.open_message(id, &message, at, recall, sink);
+        let slot = self.messages.open_message(id, &message, at, recall, sink);
         let kind = if arrival.fakereject {
             Kind::Rejected
         } else {
@@ -157,47 +133,6 @@ impl<'c> EximNormaliser<'c> {
         sink.event(&event);
     }
 
-    /// Opens a message at its arrival; deliveries that stood before it get its sender.
-    fn open_message(
-        &mut self,
-        id: QueueId,
-        message: &Message<'_>,
-        at: At,
-        recall: &mut dyn Recall,
-        sink: &mut impl EventSink,
-    ) -> Slot {
-        let batch = sink.batch();
-        let mut kinds = 1 << Kind::Accepted as u16;
-        let mut slot = None;
-        let mut deferred = None;
-        if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall)
-            && open.orphan
-        {
-            kinds |= open.kinds;
-            deferred = open.deferred.take();
-            slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
-            if open.has_committed_rows() {
-                let origin = self.attributor.origins.get(message.origin).clone();
-                self.join.amend(Amendment {
-                    queue_id: id,
-                    origin,
-                    first_hop: message.first_hop,
-                });
-            }
-        }
-        let slot = match slot {
-            Some(slot) => {
-                sink.attribute(slot, *message);
-                slot
-            }
-            None => sink.message(*message),
-        };
-        let open = self.join.insert(id, message, (batch, slot), Some(at.ts_ms), at.ts_ms);
-        open.kinds = kinds;
-        open.deferred = deferred;
-        slot
-    }
-
     fn delivery(
         &mut self,
         delivery: &Delivery<'_>,
@@ -208,18 +143,26 @@ impl<'c> EximNormaliser<'c> {
     ) {
         let (kind, reply) = outcome(delivery);
         let batch = sink.batch();
-        if !self.join.has(&id, &mut self.attributor.origins, recall) {
-            let host = self.host.clone();
+        if !self
+            .messages
+            .join
+            .has(&id, &mut self.messages.attributor.origins, recall)
+        {
+            let host = self.messages.host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
             let facts = Facts {
                 sender,
                 host: &host,
                 ..Facts::default()
             };
-            self.orphan(id, &facts, at, sink);
+            self.messages.orphan(id, &facts, at, sink);
         }
         let by_route = self.by_route(&id, delivery, recall);
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
+        let Some(open) = self
+            .messages
+            .join
+            .get(&id, &mut self.messages.attributor.origins, recall)
+        else {
             return;
         };
         let mut slot = open.slot_in(batch, &id, sink);
@@ -242,106 +185,61 @@ impl<'c> EximNormaliser<'c> {
             Target::Address => split_address(delivery.address),
             _ => split_address(delivery.original.unwrap_or_default()),
         };
-        self.attribution.redactor.local_part(local, domain, &mut self.local);
+        self.messages
+            .attribution
+            .redactor
+            .local_part(local, domain, &mut self.messages.local);
         let ended = kind != Kind::Deferred;
+        let remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
         sink.event(&Event {
-            destination: destination(delivery),
+            destination: self.where_to(kind, destination(delivery), remote),
             messages,
             recipients,
-            recipient_local: &self.local,
+            recipient_local: &self.messages.local,
             recipient_domain: domain,
-            remote_host: delivery.host.name.or(delivery.host.helo).unwrap_or_default(),
+            remote_host: remote,
             remote_ip: delivery.host.ip,
             bytes: delivery.size,
             queue_ms: delivery.queue_ms.or(if ended { waited } else { None }),
             delivery_ms: delivery.delivery_ms,
-            ..reply_fields(reply.as_ref(), at.event(kind, slot))
+            ..at.event(kind, slot).with_reply(reply.as_ref())
         });
+    }
+
+    /// A copy that was handed to a host whose log is read too is seen again there.
+    fn where_to(&self, kind: Kind, to: Option<Destination>, remote: &[u8]) -> Option<Destination> {
+        let messages = &self.messages;
+        let inside = kind == Kind::Delivered
+            && to == Some(Destination::Remote)
+            && messages.attribution.is_covered(remote, &messages.host);
+        if inside { Some(Destination::Relay) } else { to }
     }
 
     /// A rule on router or transport can name another service than the arrival did.
     fn by_route(&mut self, id: &QueueId, delivery: &Delivery<'_>, recall: &mut dyn Recall) -> Option<OriginId> {
-        let rules = &self.attribution.services;
+        let rules = &self.messages.attribution.services;
         if !rules.needs_delivery() {
             return None;
         }
-        let open = self.join.get(id, &mut self.attributor.origins, recall)?;
-        let known = self.attributor.origins.get(open.origin).clone();
+        let open = self
+            .messages
+            .join
+            .get(id, &mut self.messages.attributor.origins, recall)?;
+        let known = self.messages.attributor.origins.get(open.origin).clone();
         // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
         let domain = format!("@{}", known.sender_domain);
         let facts = Facts {
             sender: delivery.sender.unwrap_or(domain.as_bytes()),
             client_name: (!known.client.is_empty()).then_some(known.client.as_bytes()),
             client_ip: known.client_ip.parse().ok(),
-            host: &self.host,
+            host: &self.messages.host,
             router: delivery.router,
             transport: delivery.transport,
             ..Facts::default()
         };
         let found = rules.find(&facts)?;
         let service = rules.uses_route(found).then(|| rules.name(found.service).to_owned())?;
-        Some(self.attributor.origins.intern(Origin { service, ..known }))
-    }
-
-    /// Opens a message whose arrival has not been seen.
-    fn orphan(&mut self, id: QueueId, facts: &Facts<'_>, at: At, sink: &mut impl EventSink) -> Slot {
-        let Sender { origin, .. } = self.attributor.origin(self.attribution, facts, false);
-        let message = Message {
-            queue_id: id.as_bytes(),
-            origin,
-            first_hop: true,
-            message_key: None,
-            orphan: true,
-        };
-        let slot = sink.message(message);
-        self.join.insert(id, &message, (sink.batch(), slot), None, at.ts_ms);
-        slot
-    }
-
-    fn completed(
-        &mut self,
-        queue_ms: Option<u64>,
-        id: QueueId,
-        at: At,
-        recall: &mut dyn Recall,
-        sink: &mut impl EventSink,
-    ) {
-        if !self.join.has(&id, &mut self.attributor.origins, recall) {
-            self.slot_of(id, at, recall, sink);
-        }
-        let batch = sink.batch();
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
-            return;
-        };
-        let slot = open.slot_in(batch, &id, sink);
-        let waited = open
-            .arrival_ms
-            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
-        sink.event(&Event {
-            messages: 1,
-            queue_ms: queue_ms.or(waited),
-            ..at.event(Kind::Completed, slot)
-        });
-        self.join.complete(&id);
-    }
-
-    /// The slot of a message that a line names; an unknown one becomes an orphan.
-    fn slot_of(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) -> Slot {
-        let batch = sink.batch();
-        if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) {
-            open.last_ms = at.ts_ms;
-            return open.slot_in(batch, &id, sink);
-        }
-        let host = self.host.clone();
-        self.orphan(
-            id,
-            &Facts {
-                host: &host,
-                ..Facts::default()
-            },
-            at,
-            sink,
-        )
+        Some(self.messages.attributor.origins.intern(Origin { service, ..known }))
     }
 
     fn notice(
@@ -357,16 +255,16 @@ impl<'c> EximNormaliser<'c> {
                 self.rejected(notice, at, sink);
             }
             (NoticeKind::Frozen, Some(id)) => {
-                let slot = self.slot_of(id, at, recall, sink);
-                let first = self.first(&id, Kind::Frozen, recall);
+                let slot = self.messages.slot_of(id, at, recall, sink);
+                let first = self.messages.first(&id, Kind::Frozen, recall);
                 sink.event(&Event {
                     messages: first,
                     ..at.event(Kind::Frozen, slot)
                 });
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
-                let slot = self.slot_of(id, at, recall, sink);
-                let first = self.first(&id, Kind::Discarded, recall);
+                let slot = self.messages.slot_of(id, at, recall, sink);
+                let first = self.messages.first(&id, Kind::Discarded, recall);
                 let event = at.event(Kind::Discarded, slot);
                 sink.event(&Event {
                     messages: first,
@@ -379,20 +277,18 @@ impl<'c> EximNormaliser<'c> {
         true
     }
 
-    fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {
-        let open = self.join.get(id, &mut self.attributor.origins, recall);
-        u8::from(open.is_none_or(|open| open.first(kind)))
-    }
-
     fn rejected(&mut self, notice: &Notice<'_>, at: At, sink: &mut impl EventSink) {
         let facts = Facts {
             sender: notice.sender.unwrap_or_default(),
             client_name: known_name(&notice.host),
             client_ip: notice.host.ip,
-            host: &self.host,
+            host: &self.messages.host,
             ..Facts::default()
         };
-        let Sender { origin, first_hop } = self.attributor.origin(self.attribution, &facts, false);
+        let Sender { origin, first_hop } = self
+            .messages
+            .attributor
+            .origin(self.messages.attribution, &facts, false);
         let slot = sink.message(Message {
             queue_id: b"",
             origin,
@@ -401,70 +297,19 @@ impl<'c> EximNormaliser<'c> {
             orphan: false,
         });
         let (local, domain) = split_address(notice.recipient.unwrap_or_default());
-        self.attribution.redactor.local_part(local, domain, &mut self.local);
+        self.messages
+            .attribution
+            .redactor
+            .local_part(local, domain, &mut self.messages.local);
         let reply = reply::classify(notice.reason);
         // A refused connection offered no mail: it is an event, and counts no message.
         let offered = notice.kind != NoticeKind::RejectedConnection;
         sink.event(&Event {
             messages: u8::from(offered),
             recipients: u32::from(notice.kind == NoticeKind::RejectedRcpt),
-            recipient_local: &self.local,
+            recipient_local: &self.messages.local,
             recipient_domain: domain,
-            ..reply_fields(Some(&reply), at.event(Kind::Rejected, slot))
+            ..at.event(Kind::Rejected, slot).with_reply(Some(&reply))
         });
-    }
-}
-
-/// Time and place of the line in hand.
-#[derive(Debug, Clone, Copy)]
-struct At {
-    ts_ms: i64,
-    offset: u64,
-}
-
-impl At {
-    fn event<'a>(self, kind: Kind, slot: Slot) -> Event<'a> {
-        Event {
-            offset: self.offset,
-            ts_ms: self.ts_ms,
-            kind,
-            destination: None,
-            slot,
-            messages: 0,
-            recipients: 0,
-            recipient_local: b"",
-            recipient_domain: b"",
-            remote_host: b"",
-            remote_ip: None,
-            bytes: None,
-            queue_ms: None,
-            delivery_ms: None,
-            smtp_code: None,
-            enhanced_code: None,
-            reason: "",
-        }
-    }
-}
-
-impl Open {
-    fn message<'a>(&self, id: &'a QueueId) -> Message<'a> {
-        Message {
-            queue_id: id.as_bytes(),
-            origin: self.origin,
-            first_hop: self.first_hop,
-            message_key: self.message_key,
-            orphan: self.orphan,
-        }
-    }
-
-    fn slot_in(&mut self, batch: u32, id: &QueueId, sink: &mut impl EventSink) -> Slot {
-        match self.slot {
-            Some((b, slot)) if b == batch => slot,
-            _ => {
-                let slot = sink.message(self.message(id));
-                self.slot = Some((batch, slot));
-                slot
-            }
-        }
     }
 }

@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 /// An MTA's queue ID, inline: Exim's longest (4.97) has 23 bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueId {
     len: u8,
     bytes: [u8; 23],
@@ -75,10 +75,43 @@ pub struct Open {
     pub kinds: u16,
     /// Hashes of recipients that were deferred: a retry is a new attempt, not a new recipient.
     pub deferred: Option<Box<Vec<u32>>>,
+    /// Size, where the log prints it only once.
+    pub bytes: Option<u64>,
+    /// What is known of a message that is not in the queue yet.
+    pub arriving: Option<Box<Arriving>>,
     /// Stands in the store.
     stored: bool,
     /// Differs from what stands in the store.
     dirty: bool,
+}
+
+/// A message that is on its way into the queue: Postfix tells in several lines who hands it in, and what it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Arriving {
+    /// Time of its first line, UTC milliseconds.
+    pub since_ms: i64,
+    /// Name of the client; empty if unknown, or if the message was handed in locally.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub client: String,
+    /// Address of the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ip: Option<std::net::IpAddr>,
+    /// Local user.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// Authenticated id.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub auth: String,
+    /// Key of its Message-ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_key: Option<u64>,
+    /// Host in its Message-ID.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message_id_host: String,
+    /// Queue ID on this host under which the same mail was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continues: Option<String>,
 }
 
 /// An [`Open`] message as the store keeps it.
@@ -101,11 +134,21 @@ pub struct OpenRecord {
     /// Hashes of deferred recipients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<u32>,
+    /// Size, where the log prints it only once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// What is known of a message that is not in the queue yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arriving: Option<Box<Arriving>>,
 }
 
-/// An orphan whose arrival has been found: rows of earlier commits get this sender.
+/// A message whose sender was learnt after its rows were committed: they get this sender.
 #[derive(Debug, Clone)]
 pub struct Amendment {
+    /// Rows from this time on, UTC milliseconds: an ID may have been another message's before.
+    pub from_ms: i64,
+    /// It was an orphan: the catalogue knows which segments have its rows.
+    pub orphan: bool,
     /// The message.
     pub queue_id: QueueId,
     /// Who sent it.
@@ -178,6 +221,8 @@ impl MessageJoin {
             orphan: record.orphan,
             kinds: record.kinds,
             deferred: (!record.deferred.is_empty()).then(|| Box::new(record.deferred)),
+            bytes: record.bytes,
+            arriving: record.arriving,
             stored: true,
             dirty: false,
         };
@@ -222,10 +267,41 @@ impl MessageJoin {
             orphan: message.orphan,
             kinds: 0,
             deferred: None,
-            stored: false,
+            bytes: None,
+            arriving: None,
+            stored: self.open.get(&id).is_some_and(|before| before.stored),
             dirty: true,
         };
         self.open.entry(id).insert(open).into_mut()
+    }
+
+    /// Adds a message that is not in the queue yet; `nobody` stands in for its sender.
+    pub fn insert_arriving(&mut self, id: QueueId, arriving: Arriving, nobody: OriginId) {
+        let open = Open {
+            origin: nobody,
+            slot: None,
+            arrival_ms: None,
+            last_ms: arriving.since_ms,
+            message_key: None,
+            first_hop: true,
+            orphan: false,
+            kinds: 0,
+            deferred: None,
+            bytes: None,
+            arriving: Some(Box::new(arriving)),
+            stored: self.open.get(&id).is_some_and(|before| before.stored),
+            dirty: true,
+        };
+        self.open.insert(id, open);
+    }
+
+    /// Removes a message of which no further line will come.
+    pub fn forget(&mut self, id: &QueueId) {
+        if let Some(open) = self.open.remove(id)
+            && open.stored
+        {
+            self.done.push(*id);
+        }
     }
 
     /// Removes a message that is done. An orphan stays: its arrival may still turn up in an older archive.
@@ -233,11 +309,7 @@ impl MessageJoin {
         if self.open.get(id).is_some_and(|open| open.orphan) {
             return;
         }
-        if let Some(open) = self.open.remove(id)
-            && open.stored
-        {
-            self.done.push(*id);
-        }
+        self.forget(id);
     }
 
     /// Notes that rows of earlier commits belong to this sender.
@@ -298,6 +370,8 @@ impl Open {
             orphan: self.orphan,
             kinds: self.kinds,
             deferred: self.deferred.as_deref().cloned().unwrap_or_default(),
+            bytes: self.bytes,
+            arriving: self.arriving.clone(),
         }
     }
 

@@ -1,10 +1,15 @@
 //! From records to events: who sent it, which message it belongs to, what may be stored of it.
 
+pub mod app;
 pub mod attribution;
 pub mod clock;
 pub mod event;
 pub mod exim;
+pub mod hops;
+pub mod hosts;
 pub mod join;
+pub mod messages;
 pub mod origins;
+pub mod postfix;
 pub mod redact;
 pub mod rules;

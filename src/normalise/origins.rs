@@ -47,6 +47,11 @@ impl Origins {
         id
     }
 
+    /// The sender of what nobody has sent yet.
+    pub fn nobody(&mut self) -> OriginId {
+        self.intern(Origin::default())
+    }
+
     /// What these facts (as one byte key) led to before.
     pub fn remembered(&self, key: &[u8]) -> Option<Sender> {
         self.memo.get(key).copied()

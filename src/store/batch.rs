@@ -355,4 +355,6 @@ pub struct SealedBatch {
     pub host: String,
     /// Kind of source.
     pub source: &'static str,
+    /// MTA of the events.
+    pub relay: String,
 }

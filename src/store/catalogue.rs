@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -40,6 +40,9 @@ CREATE TABLE unparsed (
     source INTEGER NOT NULL, shape TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, why TEXT NOT NULL,
     path TEXT NOT NULL, PRIMARY KEY (source, shape)) STRICT, WITHOUT ROWID;
 ";
+
+/// What version 2 added to version 1: how far the arrivals are linked over hosts.
+const SINCE_1: &str = "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -88,14 +91,17 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
-        0 => {
-            let transaction = connection.unchecked_transaction()?;
+        0..SCHEMA_VERSION => {
+            let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
             // Another process may have made the tables meanwhile.
             let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if version == 0 {
+            if version < 1 {
                 transaction.execute_batch(SCHEMA)?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
+            if version < 2 {
+                transaction.execute_batch(SINCE_1)?;
+            }
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;
         }
         SCHEMA_VERSION => {}

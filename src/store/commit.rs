@@ -157,11 +157,19 @@ impl Store {
         }
     }
 
-    /// Gives orphans in earlier segments the sender that has now been found. Returns the segments it replaced.
+    /// Gives rows of earlier segments the sender that has now been found. Returns the segments it replaced.
     fn amend(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<Vec<i64>, Error> {
         let mut by_segment: HashMap<i64, Vec<&crate::normalise::join::Amendment>> = HashMap::new();
         for amendment in &commit.changes.amendments {
             let id = amendment.queue_id.as_bytes();
+            if !amendment.orphan {
+                let mut find =
+                    transaction.prepare_cached("SELECT id FROM segment WHERE source = ?1 AND last_ms >= ?2")?;
+                for segment in find.query_map(params![commit.source, amendment.from_ms], |row| row.get(0))? {
+                    by_segment.entry(segment?).or_default().push(amendment);
+                }
+                continue;
+            }
             let mut find =
                 transaction.prepare_cached("SELECT segment FROM orphan WHERE source = ?1 AND queue_id = ?2")?;
             for segment in find.query_map(params![commit.source, id], |row| row.get(0))? {

@@ -14,6 +14,7 @@ pub mod batch;
 pub mod catalogue;
 pub mod columnar;
 pub mod commit;
+mod hops;
 pub mod maintain;
 pub mod state;
 

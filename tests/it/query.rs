@@ -21,7 +21,7 @@ pub static OUTAGE: LazyLock<(Place, Truth)> = LazyLock::new(|| {
     place.write("mailpulse.toml", format!("{}{config}", crate::util::KEEP));
     let run = place.run(&["backfill"]).ends(0);
     let totals = run.totals();
-    assert_eq!(totals.lines, truth.lines);
+    assert_eq!(totals.lines, truth.lines + truth.apps.all_lines());
     assert_eq!(totals.unparsed, 0, "{}", run.out);
     (place, truth)
 });
@@ -224,7 +224,7 @@ fn what_reads_a_store_says_what_it_holds() {
     assert_eq!(status.len(), 2);
     let sum = |key: &str| status.iter().map(|row| row[key].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum("lines"), sum("unparsed")), (truth.lines, 0));
-    assert_eq!(sum("logs") as usize, truth.files.len());
+    assert_eq!(sum("logs") as usize, truth.files.len() + truth.apps.files.len());
     assert!(
         place
             .run(&["status", "--nagios"])

@@ -4,7 +4,7 @@
 //! analytics need and walks over the rest; the parser still checks that the rest is well formed.
 
 use super::program::Program;
-use crate::reply::Enhanced;
+use crate::reply::{Enhanced, enhanced_at};
 use std::net::IpAddr;
 
 /// One line of a Postfix program, without its syslog envelope.
@@ -270,6 +270,16 @@ pub struct Rejection<'a> {
 }
 
 impl Rejection<'_> {
+    /// The enhanced code of the reply: `554 5.7.1 …`, or `5.7.1 …` as cleanup and milters have it.
+    #[must_use]
+    pub fn enhanced(&self) -> Option<Enhanced> {
+        let after_code = match self.text {
+            [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ', rest @ ..] => rest,
+            text => text,
+        };
+        enhanced_at(after_code)
+    }
+
     /// Whether the client is asked to come again: the reply begins with `4xx` or `4.x.x`.
     #[must_use]
     pub fn temporary(&self) -> bool {

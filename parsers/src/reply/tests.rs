@@ -242,3 +242,29 @@ fn words_of_applications() {
         assert_eq!(read(text).2, reason, "{text}");
     }
 }
+
+#[test]
+fn postfix_says_its_own_code_beside_the_text() {
+    let dsn = |class, subject, detail| Some(Enhanced { class, subject, detail });
+    for (text, code, reason) in [
+        (
+            "Command died with status 1: \"/bin/sh\"",
+            dsn(5, 3, 0),
+            Reason::LocalError,
+        ),
+        ("this domain is gone", dsn(5, 1, 2), Reason::Dns),
+        ("5.7.1 no such header here", dsn(5, 7, 1), Reason::Policy),
+        (
+            "connect to mx[192.0.2.1]:25: Connection timed out",
+            dsn(4, 4, 1),
+            Reason::Timeout,
+        ),
+        ("not today", dsn(4, 3, 0), Reason::LocalError),
+        // A remote host's code may mean anything.
+        ("host mx[192.0.2.1] said: 450 4.7.1 hm", dsn(4, 7, 1), Reason::Other),
+        ("x", None, Reason::Other),
+    ] {
+        let reply = classify_with_dsn(text.as_bytes(), code);
+        assert_eq!((reply.reason, reply.enhanced), (reason, code), "{text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What an Exim delivery line means in the words of events.
 
-use crate::normalise::event::{Destination, Event, Kind};
+use crate::normalise::event::{Destination, Kind};
 use mailpulse_parsers::exim::record::{Delivery, Flag, Host, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::net::IpAddr;
@@ -50,18 +50,6 @@ pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
                 (false, None) => None,
             }
         }
-    }
-}
-
-pub(super) fn reply_fields<'a>(reply: Option<&Reply>, event: Event<'a>) -> Event<'a> {
-    let Some(reply) = reply else { return event };
-    Event {
-        smtp_code: reply.smtp_code,
-        enhanced_code: reply
-            .enhanced
-            .map(|e| u32::from(e.class) << 20 | u32::from(e.subject & 0x3ff) << 10 | u32::from(e.detail & 0x3ff)),
-        reason: reply.reason.as_str(),
-        ..event
     }
 }
 

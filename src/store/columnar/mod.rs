@@ -1,6 +1,7 @@
 //! The only room where polars lives: Parquet out, Parquet in, and SQL over what was read. Nothing of polars stands in
 //! a public signature; rows leave as a [`Table`].
 
+mod hops;
 mod rates;
 mod read;
 mod rewrite;
@@ -8,6 +9,7 @@ mod segment;
 mod sql;
 mod write;
 
+pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, keys, relink};
 pub use read::{RateBlock, Texts, read_rates, verify};
 pub use rewrite::{amend, merge};
 pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};

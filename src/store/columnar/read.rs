@@ -96,6 +96,24 @@ impl<'p> Reader<'p> {
             .collect()
     }
 
+    /// A text column.
+    pub(super) fn texts(&mut self, name: &str) -> Result<Texts, Error> {
+        texts(self, name)
+    }
+
+    /// A column of numbers.
+    pub(super) fn numbers(&mut self, name: &str) -> Result<Vec<i64>, Error> {
+        numbers(self, name)
+    }
+
+    /// A column of numbers that may be missing.
+    pub(super) fn optional(&mut self, name: &str) -> Result<Vec<u64>, Error> {
+        match self.any(name)? {
+            AnyColumn::Optional(values) => Ok(values),
+            _ => Err(self.damaged(format!("column {name} is of another type"))),
+        }
+    }
+
     fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
         let array = self.column(name, false)?;
         let any = array.as_any();

@@ -31,7 +31,13 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
         .collect();
     let ids = rows.texts("queue_id")?;
     let of_code: Vec<Option<&Amendment>> = ids.values.iter().map(|id| by_id.get(id).copied()).collect();
-    let of_row: Vec<Option<&Amendment>> = ids.codes.iter().map(|code| of_code[*code as usize]).collect();
+    let times = rows.numbers("ts_ms")?;
+    let of_row: Vec<Option<&Amendment>> = ids
+        .codes
+        .iter()
+        .zip(times)
+        .map(|(code, time)| of_code[*code as usize].filter(|amendment| *time as i64 >= amendment.from_ms))
+        .collect();
     let fields: [(&str, OriginField); 6] = [
         ("service", |o| &o.service),
         ("hostgroup", |o| &o.hostgroup),
@@ -62,14 +68,14 @@ pub fn merge(paths: &[PathBuf]) -> Result<EncodedSegment, Error> {
 }
 
 /// All columns of one or more event files.
-struct Rows {
+pub(super) struct Rows {
     len: usize,
     path: PathBuf,
     columns: Vec<(String, AnyColumn)>,
 }
 
 impl Rows {
-    fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Error> {
         let mut rows = Rows {
             len: 0,
             path: paths.first().cloned().unwrap_or_default(),
@@ -92,28 +98,28 @@ impl Rows {
         Ok(rows)
     }
 
-    fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {
+    pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {
         self.columns
             .iter_mut()
             .find(|(known, _)| known == name)
             .map(|(_, column)| column)
     }
 
-    fn damaged(&self, name: &str) -> Error {
+    pub(super) fn damaged(&self, name: &str) -> Error {
         Error::Damaged {
             path: self.path.clone(),
             what: format!("no column {name} of the right type"),
         }
     }
 
-    fn texts(&self, name: &str) -> Result<&Texts, Error> {
+    pub(super) fn texts(&self, name: &str) -> Result<&Texts, Error> {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Texts(texts))) => Ok(texts),
             _ => Err(self.damaged(name)),
         }
     }
 
-    fn texts_mut(&mut self, name: &str) -> Result<&mut Texts, Error> {
+    pub(super) fn texts_mut(&mut self, name: &str) -> Result<&mut Texts, Error> {
         let error = self.damaged(name);
         match self.column_mut(name) {
             Some(AnyColumn::Texts(texts)) => Ok(texts),
@@ -121,14 +127,14 @@ impl Rows {
         }
     }
 
-    fn numbers(&self, name: &str) -> Result<&[u64], Error> {
+    pub(super) fn numbers(&self, name: &str) -> Result<&[u64], Error> {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Numbers(numbers) | AnyColumn::Optional(numbers))) => Ok(numbers),
             _ => Err(self.damaged(name)),
         }
     }
 
-    fn encode(self) -> Result<EncodedSegment, Error> {
+    pub(super) fn encode(self) -> Result<EncodedSegment, Error> {
         let times = self.numbers("ts_ms")?;
         let span = times
             .iter()

@@ -121,7 +121,7 @@ impl Part<'_> {
         out.dictionary("kind", kind_names(), self.map(&rows.kind, u32::from))?;
         self.by_origin(&mut out, "service", |origin| &origin.service)?;
         self.by_origin(&mut out, "hostgroup", |origin| &origin.hostgroup)?;
-        out.constant("relay", &self.sealed.host, len)?;
+        out.constant("relay", &self.sealed.relay, len)?;
         out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
         out.dictionary(
             "destination",
@@ -302,7 +302,7 @@ impl Part<'_> {
             None => (0..rows.len()).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
-        rates.encode(&self.sealed.host)
+        rates.encode(&self.sealed.relay)
     }
 }
 

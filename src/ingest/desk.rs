@@ -1,0 +1,130 @@
+//! Where a source's lines are counted and its events collected until the next commit: lines = events + ignored +
+//! unparsed, for each log and minute, whatever the format.
+
+use super::feed::OpenLog;
+use super::report::SourceReport;
+use super::shapes::Shapes;
+use crate::normalise::redact::text;
+use crate::store::batch::Batch;
+use crate::store::commit::{Counts, LogState};
+use rustc_hash::FxHashMap;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It gave an event.
+    Event,
+    /// It was understood, and tells nothing about mail.
+    Ignored,
+    /// It did not parse.
+    Unparsed,
+}
+
+/// Batch, counters and shapes of one source.
+#[derive(Debug)]
+pub struct Desk {
+    /// Events since the last commit.
+    pub batch: Batch,
+    /// Lines that did not parse since the last commit.
+    pub shapes: Shapes,
+    /// Logs read since the last commit.
+    pub touched: Vec<LogState>,
+    /// What is told at the end.
+    pub report: SourceReport,
+    minutes: FxHashMap<i64, Counts>,
+    minute: (i64, Counts),
+}
+
+impl Desk {
+    /// A desk for one host's logs of one kind.
+    pub fn new(host: &str, kind: &'static str) -> Self {
+        Desk {
+            batch: Batch::new(1, None),
+            shapes: Shapes::default(),
+            touched: Vec::new(),
+            report: SourceReport {
+                host: host.to_owned(),
+                kind,
+                ..SourceReport::default()
+            },
+            minutes: FxHashMap::default(),
+            minute: (0, Counts::default()),
+        }
+    }
+
+    /// Moves to the minute of a line.
+    #[inline]
+    pub fn at(&mut self, state: &mut LogState, ts_ms: i64) {
+        let minute = ts_ms.div_euclid(MINUTE_MS);
+        if minute != self.minute.0 {
+            self.turn_minute(minute);
+        }
+        match &mut state.span_ms {
+            Some((first, last)) => {
+                *first = (*first).min(ts_ms);
+                *last = (*last).max(ts_ms);
+            }
+            none => *none = Some((ts_ms, ts_ms)),
+        }
+    }
+
+    fn turn_minute(&mut self, minute: i64) {
+        let (old, counts) = std::mem::replace(&mut self.minute, (minute, Counts::default()));
+        if old == 0 {
+            // Lines before the first time: they belong to it.
+            self.minute.1 = counts;
+        } else if counts.lines > 0 {
+            self.minutes.entry(old).or_default().add(&counts);
+        }
+    }
+
+    /// Counts one line of `len` bytes.
+    #[inline]
+    pub fn count(&mut self, state: &mut LogState, outcome: Outcome, len: usize) {
+        self.count_lines(state, outcome, 1, len as u64 + 1);
+    }
+
+    /// Counts the lines of one record: the outcome is its first line's, the others belong to it.
+    #[inline]
+    pub fn count_lines(&mut self, state: &mut LogState, outcome: Outcome, lines: u64, bytes: u64) {
+        let (events, unparsed) = match outcome {
+            Outcome::Event => (1, 0),
+            Outcome::Ignored => (0, 0),
+            Outcome::Unparsed => (0, 1),
+        };
+        let counts = Counts {
+            lines,
+            events,
+            ignored: lines - events - unparsed,
+            unparsed,
+            bytes,
+        };
+        state.counts.add(&counts);
+        self.minute.1.add(&counts);
+        self.report.counts.add(&counts);
+    }
+
+    /// Notes a line that did not parse.
+    pub fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> Outcome {
+        self.shapes.add(line, why, &text(&state.path));
+        Outcome::Unparsed
+    }
+
+    /// The log's state belongs to the next commit.
+    pub fn touch(&mut self, log: &OpenLog) {
+        let mut state = log.state.clone();
+        state.position = super::position::to_json(log.base, log.ordinal, &log.position);
+        self.touched.retain(|known| known.log_id != state.log_id);
+        self.touched.push(state);
+    }
+
+    /// Counts by minute since the last call, oldest first.
+    pub fn take_minutes(&mut self) -> Vec<(i64, Counts)> {
+        self.turn_minute(self.minute.0);
+        let mut minutes: Vec<_> = self.minutes.drain().collect();
+        minutes.sort_unstable_by_key(|(minute, _)| *minute);
+        minutes
+    }
+}

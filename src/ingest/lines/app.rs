@@ -1,0 +1,314 @@
+//! Applications' logs. A record is its first line and the lines that belong to it (a stack trace, a message's text),
+//! also across chunks and across a rotation; it is counted and stored when it is finished, under its first line.
+//!
+//! A record at the end of a log that is still being written is not finished: the log's position then stays before it,
+//! and the next run reads it again, whole.
+
+use super::super::desk::Outcome;
+use super::super::digest::Bench;
+use super::super::feed::OpenLog;
+use super::super::kinds::{Spec, Way, usual_service, writes_copies};
+use super::super::shapes::why;
+use super::with_year;
+use crate::normalise::app::{AppNormaliser, AppSource, Placed};
+use crate::normalise::clock::{DayClock, LogClock};
+use crate::normalise::join::Recall;
+use crate::source::Chunk;
+use crate::source::identity::{Mark, Position, TAIL_BYTES, tail_hash};
+use crate::store::commit::LogState;
+use mailpulse_parsers::app::{Format, Time};
+use std::sync::Arc;
+
+/// What is kept of a record: a stack trace of that length says no more in its rest.
+const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// A record whose end has not been read yet.
+#[derive(Debug)]
+struct Open {
+    /// Log that its first line stands in.
+    log_id: u64,
+    offset: u64,
+    text: Vec<u8>,
+    lines: u64,
+    bytes: u64,
+    /// Position of the log before the record; None if the record can no longer be read again.
+    before: Option<Position>,
+}
+
+/// Reads an application's lines.
+#[derive(Debug)]
+pub struct AppLines<'c> {
+    pub(super) normaliser: AppNormaliser<'c>,
+    spec: Arc<Spec>,
+    format: Arc<Format>,
+    open: Option<Open>,
+    days: DayClock,
+    /// Time of the newest dated record: that of undated ones.
+    last_ms: Option<i64>,
+    /// The last bytes before the chunk in hand.
+    tail: Vec<u8>,
+}
+
+/// A record that is finished: where it stands and what it says.
+struct Whole<'r> {
+    offset: u64,
+    text: &'r [u8],
+    lines: u64,
+    bytes: u64,
+}
+
+impl<'c> AppLines<'c> {
+    pub(super) fn new(normaliser: AppNormaliser<'c>, spec: &Arc<Spec>) -> Self {
+        let mut lines = AppLines {
+            normaliser,
+            spec: spec.clone(),
+            format: format(spec),
+            open: None,
+            days: DayClock::default(),
+            last_ms: None,
+            tail: Vec::new(),
+        };
+        lines.set_spec(spec);
+        lines
+    }
+
+    pub(super) fn set_spec(&mut self, spec: &Arc<Spec>) {
+        self.format = format(spec);
+        let source = AppSource {
+            service: spec.service.clone(),
+            usual_service: usual_service(spec.kind),
+            copies: writes_copies(spec.kind),
+        };
+        self.normaliser.set_source(source, LogClock::new(spec.zone.clone()));
+        self.spec = spec.clone();
+        self.last_ms = None;
+    }
+
+    pub(super) fn relay(&self) -> String {
+        self.spec.relay.clone().unwrap_or_default()
+    }
+
+    pub(super) fn is_inside(&self) -> bool {
+        self.open.is_some()
+    }
+
+    pub(super) fn open(&mut self, log: &OpenLog) {
+        self.tail.clear();
+        let newest = log.state.span_ms.map(|span| span.1);
+        self.last_ms = newest.or(self.last_ms);
+        self.days = match (newest, log.first_day) {
+            (Some(ms), _) => DayClock::after(ms, &self.spec.zone),
+            (None, Some(day)) => DayClock::at(day),
+            (None, None) => DayClock::after(log.state.mtime_ms, &self.spec.zone),
+        };
+    }
+
+    pub(super) fn chunk<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, chunk: &Chunk) {
+        let bytes = chunk.bytes();
+        let index = |line: &[u8]| line.as_ptr() as usize - bytes.as_ptr() as usize;
+        // The record in hand, as long as it lies within this chunk: offset, start, end, lines.
+        let mut hand: Option<(u64, usize, usize, u64)> = None;
+        for (offset, line) in chunk.lines() {
+            let (from, to) = (index(line), index(line) + line.len());
+            if self.format.starts(line) {
+                self.finish_open(bench, Some(log));
+                if let Some(done) = hand.replace((offset, from, to, 1)) {
+                    self.whole(bench, &mut log.state, &whole(bytes, done));
+                }
+            } else if let Some(hand) = &mut hand {
+                (hand.2, hand.3) = (to, hand.3 + 1);
+            } else if let Some(open) = &mut self.open {
+                open.add(line);
+            } else {
+                // What belongs to a record that nobody has seen tells nothing.
+                let outcome = self.stray(bench, log, line);
+                bench.desk.count(&mut log.state, outcome, line.len());
+            }
+        }
+        if let Some(hand) = hand {
+            self.keep(log, chunk, &whole(bytes, hand), hand.1);
+        }
+        self.remember_tail(chunk);
+    }
+
+    /// A line without a record before it: understood only if it can stand in the middle of one.
+    fn stray<R: Recall>(&self, bench: &mut Bench<'_, R>, log: &OpenLog, line: &[u8]) -> Outcome {
+        if line.is_empty() || !is_dated(line) {
+            return Outcome::Ignored;
+        }
+        match self.format.parse(line) {
+            Ok(_) => Outcome::Ignored,
+            Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+        }
+    }
+
+    /// The last record of a chunk may go on in the next one.
+    fn keep(&mut self, log: &OpenLog, chunk: &Chunk, record: &Whole<'_>, start: usize) {
+        let simple = chunk.gaps().is_empty();
+        let before = simple.then(|| {
+            let bytes = chunk.bytes();
+            let mut near = self.tail.clone();
+            near.extend_from_slice(&bytes[start.saturating_sub(TAIL_BYTES)..start]);
+            let mut position = log.position.clone();
+            let mark = Mark {
+                offset: record.offset,
+                tail: tail_hash(&near[near.len().saturating_sub(TAIL_BYTES)..]),
+                partial_flushed: false,
+            };
+            let rungs: Vec<_> = chunk
+                .rungs()
+                .iter()
+                .copied()
+                .filter(|rung| rung.0 <= record.offset)
+                .collect();
+            position.advance(mark, &rungs);
+            position
+        });
+        self.open = Some(Open {
+            log_id: log.state.log_id,
+            offset: record.offset,
+            text: record.text[..record.text.len().min(RECORD_BYTES_MAX)].to_vec(),
+            lines: record.lines,
+            bytes: record.bytes,
+            before,
+        });
+    }
+
+    fn remember_tail(&mut self, chunk: &Chunk) {
+        let bytes = chunk.bytes();
+        if bytes.len() >= TAIL_BYTES {
+            self.tail.clear();
+        }
+        self.tail
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]);
+        let extra = self.tail.len().saturating_sub(TAIL_BYTES);
+        self.tail.drain(..extra);
+    }
+
+    /// Finishes the record that came from an earlier chunk or file.
+    fn finish_open<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: Option<&mut OpenLog>) {
+        let Some(open) = self.open.take() else { return };
+        let record = Whole {
+            offset: open.offset,
+            text: &open.text,
+            lines: open.lines,
+            bytes: open.bytes,
+        };
+        match log {
+            Some(log) if log.state.log_id == open.log_id => self.whole(bench, &mut log.state, &record),
+            log => {
+                // The first line stands in a file that is closed already.
+                let Some(at) = bench.desk.touched.iter().position(|state| state.log_id == open.log_id) else {
+                    return;
+                };
+                let mut state = bench.desk.touched.swap_remove(at);
+                bench.desk.batch.set_log(open.log_id);
+                self.whole(bench, &mut state, &record);
+                bench.desk.touched.push(state);
+                if let Some(log) = log {
+                    bench.desk.batch.set_log(log.state.log_id);
+                }
+            }
+        }
+    }
+
+    fn whole<R: Recall>(&mut self, bench: &mut Bench<'_, R>, state: &mut LogState, whole: &Whole<'_>) {
+        let outcome = match self.format.parse(whole.text) {
+            Ok(record) => {
+                let ts_ms = self.time(&record.time, state);
+                bench.desk.at(state, ts_ms);
+                let placed = Placed {
+                    record: &record,
+                    text: whole.text,
+                    ts_ms,
+                    offset: whole.offset,
+                };
+                let event = self.normaliser.record(&placed, bench.recall, &mut bench.desk.batch);
+                if event { Outcome::Event } else { Outcome::Ignored }
+            }
+            Err(reject) => {
+                let first = memchr::memchr(b'\n', whole.text).unwrap_or(whole.text.len());
+                bench.desk.unparsed(state, &whole.text[..first], &why(&reject))
+            }
+        };
+        bench.desk.count_lines(state, outcome, whole.lines, whole.bytes);
+    }
+
+    fn time(&mut self, time: &Time, state: &LogState) -> i64 {
+        let ts_ms = match time {
+            Time::Full(stamp) => {
+                let mut stamp = *stamp;
+                with_year(&mut stamp, &self.spec, state.mtime_ms);
+                self.normaliser.clock().utc_ms(&stamp)
+            }
+            Time::TimeOfDay(time) => {
+                let stamp = self.days.stamp(time);
+                self.normaliser.clock().utc_ms(&stamp)
+            }
+            Time::Undated => return self.last_ms.unwrap_or(state.mtime_ms),
+        };
+        self.last_ms = Some(ts_ms);
+        ts_ms
+    }
+
+    /// Finishes what is open, because everything read so far is about to be committed.
+    pub(super) fn flush<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog) {
+        self.finish_open(bench, Some(log));
+    }
+
+    pub(super) fn close<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, live: bool) {
+        if !live {
+            // The next file of the family may go on with it.
+            return;
+        }
+        match self
+            .open
+            .take_if(|open| open.log_id == log.state.log_id && open.before.is_some())
+        {
+            Some(open) => {
+                if let Some(before) = open.before {
+                    log.position = before;
+                }
+            }
+            None => self.finish_open(bench, Some(log)),
+        }
+    }
+
+    pub(super) fn finish<R: Recall>(&mut self, bench: &mut Bench<'_, R>) {
+        self.finish_open(bench, None);
+    }
+}
+
+impl Open {
+    fn add(&mut self, line: &[u8]) {
+        self.lines += 1;
+        self.bytes += line.len() as u64 + 1;
+        if self.text.len() + line.len() < RECORD_BYTES_MAX {
+            self.text.push(b'\n');
+            self.text.extend_from_slice(line);
+        }
+    }
+}
+
+fn whole(bytes: &[u8], (offset, from, to, lines): (u64, usize, usize, u64)) -> Whole<'_> {
+    Whole {
+        offset,
+        text: &bytes[from..to],
+        lines,
+        bytes: (to - from) as u64 + 1,
+    }
+}
+
+/// Whether a line looks as if it had a time of its own near its start.
+fn is_dated(line: &[u8]) -> bool {
+    line[..line.len().min(40)].windows(8).any(
+        |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),
+    )
+}
+
+fn format(spec: &Spec) -> Arc<Format> {
+    match &spec.way {
+        Way::App(format) => format.clone(),
+        Way::Exim | Way::Postfix => unreachable!("a job's logs are of one kind"),
+    }
+}

@@ -1,0 +1,209 @@
+//! One mail, once: a mail that passes several hosts stands in several logs under several queue IDs. Its arrivals share
+//! a Message-ID. The first of them is where it enters the mail system that we see; the others are hops.
+//!
+//! A pure decision over the arrivals of one Message-ID: the same whatever order the logs were read in.
+
+use super::join::QueueId;
+
+/// Clocks of two hosts may differ by this much.
+const SKEW_MS: i64 = 5 * 60_000;
+
+/// Arrivals of one Message-ID that are further apart are different mails.
+pub const QUEUE_MS_MAX: i64 = 5 * 86_400_000;
+
+/// Whether a kind's logs tell of messages that pass from host to host.
+pub fn is_mta(kind: &str) -> bool {
+    matches!(kind, "exim" | "postfix")
+}
+
+/// One arrival of a message at one host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// Key of the Message-ID.
+    pub key: u64,
+    /// Whose log, by number.
+    pub host: u32,
+    /// Number of the source.
+    pub source: i64,
+    /// When, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Under which ID.
+    pub queue_id: QueueId,
+    /// The client, if it is a host whose log is read too.
+    pub client: Option<u32>,
+    /// Number of service and hostgroup.
+    pub sender: u32,
+    /// Nobody knows its service.
+    pub unattributed: bool,
+}
+
+/// What is learnt of one arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// Number of the source.
+    pub source: i64,
+    /// Its ID there.
+    pub queue_id: QueueId,
+    /// Its arrival there, UTC milliseconds.
+    pub arrival_ms: i64,
+    /// Number of service and hostgroup of the mail.
+    pub sender: u32,
+    /// It enters the mail system here.
+    pub first_hop: bool,
+    /// Hosts that it was handed to, and when they took it.
+    pub handed: Vec<(u32, i64)>,
+}
+
+/// Links the arrivals of one Message-ID; nothing if they are all at one host.
+pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
+    let mut order: Vec<&Arrival> = arrivals.iter().collect();
+    let within = |client: Option<u32>, own: u32| {
+        client.is_some_and(|client| client != own && arrivals.iter().any(|other| other.host == client))
+    };
+    order.sort_by_key(|a| (within(a.client, a.host), a.ts_ms, a.host, a.queue_id));
+    let Some(first) = order.first().copied() else {
+        return Vec::new();
+    };
+    if order.iter().all(|arrival| arrival.host == first.host) {
+        return Vec::new();
+    }
+    let near = |arrival: &&Arrival| (arrival.ts_ms - first.ts_ms).abs() <= QUEUE_MS_MAX;
+    order.retain(near);
+    let at_first = |arrival: &Arrival| arrival.host == first.host && !within(arrival.client, arrival.host);
+    let known = order.iter().find(|arrival| !arrival.unattributed);
+    let sender = if first.unattributed {
+        known.map_or(first.sender, |known| known.sender)
+    } else {
+        first.sender
+    };
+    let mut links: Vec<Link> = order
+        .iter()
+        .map(|arrival| Link {
+            source: arrival.source,
+            queue_id: arrival.queue_id,
+            arrival_ms: arrival.ts_ms,
+            // Copies that a list hands in one by one may differ in nothing but their senders.
+            sender: if at_first(arrival) && !arrival.unattributed {
+                arrival.sender
+            } else {
+                sender
+            },
+            first_hop: at_first(arrival),
+            handed: Vec::new(),
+        })
+        .collect();
+    for at in 0..order.len() {
+        if let Some(from) = (!links[at].first_hop)
+            .then(|| predecessor(&order, &links, at))
+            .flatten()
+        {
+            links[from].handed.push((order[at].host, order[at].ts_ms));
+            if order[from].host == first.host {
+                links[at].sender = links[from].sender;
+            }
+        }
+    }
+    links
+}
+
+/// The arrival that was handed on as this one: at the host that its client names, the latest before it that has not
+/// been handed on as often.
+fn predecessor(order: &[&Arrival], links: &[Link], at: usize) -> Option<usize> {
+    let arrival = order[at];
+    let candidates = (0..order.len())
+        .filter(|from| order[*from].host != arrival.host && order[*from].ts_ms <= arrival.ts_ms + SKEW_MS);
+    candidates.max_by_key(|from| {
+        (
+            arrival.client == Some(order[*from].host),
+            std::cmp::Reverse(links[*from].handed.len()),
+            order[*from].ts_ms,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(host: u32, ts_s: i64, id: &str, client: Option<u32>) -> Arrival {
+        Arrival {
+            key: 1,
+            host,
+            source: i64::from(host) + 10,
+            ts_ms: ts_s * 1000,
+            queue_id: QueueId::new(id.as_bytes()).unwrap(),
+            client,
+            sender: host + 100,
+            unattributed: false,
+        }
+    }
+
+    fn told(links: &[Link]) -> Vec<(i64, bool, u32, Vec<u32>)> {
+        let mut told: Vec<_> = links
+            .iter()
+            .map(|l| (l.source, l.first_hop, l.sender, l.handed.iter().map(|h| h.0).collect()))
+            .collect();
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn sender_relay_outside_is_one_mail() {
+        let all = [
+            arrival(0, 10, "A", None),
+            arrival(1, 12, "B", Some(0)),
+            arrival(2, 13, "C", Some(1)),
+        ];
+        let expected = vec![
+            (10, true, 100, vec![1]),
+            (11, false, 100, vec![2]),
+            (12, false, 100, vec![]),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let shuffled: Vec<Arrival> = order.iter().map(|at| all[*at].clone()).collect();
+            assert_eq!(told(&link(&shuffled)), expected);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_does_not_turn_the_path_round() {
+        let all = [arrival(0, 100, "A", None), arrival(1, 40, "B", Some(0))];
+        assert_eq!(told(&link(&all)), [(10, true, 100, vec![1]), (11, false, 100, vec![])]);
+    }
+
+    #[test]
+    fn one_host_is_no_path() {
+        assert!(link(&[arrival(0, 1, "A", None), arrival(0, 2, "B", None)]).is_empty());
+        assert!(link(&[]).is_empty());
+    }
+
+    #[test]
+    fn copies_with_one_message_id_stay_copies() {
+        let all = [
+            arrival(0, 10, "A1", None),
+            arrival(0, 10, "A2", None),
+            arrival(1, 12, "B1", Some(0)),
+            arrival(1, 12, "B2", Some(0)),
+        ];
+        let links = link(&all);
+        assert_eq!(links.iter().filter(|l| l.first_hop).count(), 2);
+        assert!(
+            links.iter().filter(|l| l.first_hop).all(|l| l.handed.len() == 1),
+            "{links:?}"
+        );
+    }
+
+    #[test]
+    fn a_hop_that_knows_the_service_names_it() {
+        let mut first = arrival(0, 10, "A", None);
+        first.unattributed = true;
+        let links = link(&[first, arrival(1, 12, "B", Some(0))]);
+        assert!(links.iter().all(|l| l.sender == 101));
+    }
+
+    #[test]
+    fn weeks_apart_is_another_mail() {
+        let links = link(&[arrival(0, 10, "A", None), arrival(1, 20 * 86_400, "B", None)]);
+        assert!(links.iter().all(|l| l.first_hop), "{links:?}");
+    }
+}

@@ -1,0 +1,223 @@
+//! What every MTA's log has in common: messages that come, wait and go under a queue ID. The normaliser of a format
+//! knows what its lines mean; this is where they become events of a message with a sender.
+
+use super::attribution::{Attribution, Attributor};
+use super::event::{Event, EventSink, Kind, Message, Slot};
+use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
+use super::origins::Sender;
+use super::rules::Facts;
+
+/// The messages of one host's log, in order of its lines.
+#[derive(Debug)]
+pub struct Messages<'c> {
+    /// Rules.
+    pub attribution: &'c Attribution,
+    /// Whose log.
+    pub host: String,
+    /// Senders.
+    pub attributor: Attributor,
+    /// Open messages.
+    pub join: MessageJoin,
+    /// The recipient's local part of the line in hand, as stored.
+    pub(super) local: Vec<u8>,
+}
+
+impl<'c> Messages<'c> {
+    /// No messages yet.
+    pub fn new(attribution: &'c Attribution, host: &str) -> Self {
+        Messages {
+            attribution,
+            host: host.to_owned(),
+            attributor: Attributor::default(),
+            join: MessageJoin::default(),
+            local: Vec::new(),
+        }
+    }
+
+    /// What the next commit has to store of the join.
+    pub fn changes(&mut self) -> Changes {
+        let derived = self.attributor.take_new_derived();
+        Changes {
+            derived,
+            ..self.join.changes(&self.attributor.origins)
+        }
+    }
+
+    /// Keeps memory bounded; call it when everything is committed.
+    pub fn trim(&mut self, open_max: usize) {
+        if self.join.len() > open_max {
+            self.join.evict(open_max / 2);
+        }
+        if self.attributor.origins.is_full() {
+            self.join.compact_origins(&mut self.attributor.origins);
+        }
+    }
+
+    /// Whether [`Messages::trim`] has something to do.
+    pub fn wants_trim(&self, open_max: usize) -> bool {
+        self.join.len() > open_max || self.attributor.origins.is_full()
+    }
+
+    /// Opens a message at its arrival; deliveries that stood before it get its sender.
+    pub(super) fn open_message(
+        &mut self,
+        id: QueueId,
+        message: &Message<'_>,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> Slot {
+        let batch = sink.batch();
+        let mut kinds = 1 << Kind::Accepted as u16;
+        let mut slot = None;
+        let mut deferred = None;
+        if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall)
+            && open.orphan
+        {
+            kinds |= open.kinds;
+            deferred = open.deferred.take();
+            slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
+            if open.has_committed_rows() {
+                let origin = self.attributor.origins.get(message.origin).clone();
+                self.join.amend(Amendment {
+                    queue_id: id,
+                    origin,
+                    first_hop: message.first_hop,
+                    from_ms: i64::MIN,
+                    orphan: true,
+                });
+            }
+        }
+        let slot = match slot {
+            Some(slot) => {
+                sink.attribute(slot, *message);
+                slot
+            }
+            None => sink.message(*message),
+        };
+        let open = self.join.insert(id, message, (batch, slot), Some(at.ts_ms), at.ts_ms);
+        open.kinds = kinds;
+        open.deferred = deferred;
+        slot
+    }
+
+    /// Opens a message whose arrival has not been seen.
+    pub(super) fn orphan(&mut self, id: QueueId, facts: &Facts<'_>, at: At, sink: &mut impl EventSink) -> Slot {
+        let Sender { origin, .. } = self.attributor.origin(self.attribution, facts, false);
+        let message = Message {
+            queue_id: id.as_bytes(),
+            origin,
+            first_hop: true,
+            message_key: None,
+            orphan: true,
+        };
+        let slot = sink.message(message);
+        self.join.insert(id, &message, (sink.batch(), slot), None, at.ts_ms);
+        slot
+    }
+
+    pub(super) fn completed(
+        &mut self,
+        queue_ms: Option<u64>,
+        id: QueueId,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) {
+        if !self.join.has(&id, &mut self.attributor.origins, recall) {
+            self.slot_of(id, at, recall, sink);
+        }
+        let batch = sink.batch();
+        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
+            return;
+        };
+        let slot = open.slot_in(batch, &id, sink);
+        let waited = open
+            .arrival_ms
+            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        sink.event(&Event {
+            messages: 1,
+            queue_ms: queue_ms.or(waited),
+            ..at.event(Kind::Completed, slot)
+        });
+        self.join.complete(&id);
+    }
+
+    /// The slot of a message that a line names; an unknown one becomes an orphan.
+    pub(super) fn slot_of(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) -> Slot {
+        let batch = sink.batch();
+        if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) {
+            open.last_ms = at.ts_ms;
+            return open.slot_in(batch, &id, sink);
+        }
+        let host = self.host.clone();
+        self.orphan(
+            id,
+            &Facts {
+                host: &host,
+                ..Facts::default()
+            },
+            at,
+            sink,
+        )
+    }
+
+    pub(super) fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {
+        let open = self.join.get(id, &mut self.attributor.origins, recall);
+        u8::from(open.is_none_or(|open| open.first(kind)))
+    }
+}
+
+/// Time and place of the line in hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) ts_ms: i64,
+    pub(super) offset: u64,
+}
+
+impl At {
+    pub(super) fn event<'a>(self, kind: Kind, slot: Slot) -> Event<'a> {
+        Event {
+            offset: self.offset,
+            ts_ms: self.ts_ms,
+            kind,
+            destination: None,
+            slot,
+            messages: 0,
+            recipients: 0,
+            recipient_local: b"",
+            recipient_domain: b"",
+            remote_host: b"",
+            remote_ip: None,
+            bytes: None,
+            queue_ms: None,
+            delivery_ms: None,
+            smtp_code: None,
+            enhanced_code: None,
+            reason: "",
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn message<'a>(&self, id: &'a QueueId) -> Message<'a> {
+        Message {
+            queue_id: id.as_bytes(),
+            origin: self.origin,
+            first_hop: self.first_hop,
+            message_key: self.message_key,
+            orphan: self.orphan,
+        }
+    }
+
+    pub(super) fn slot_in(&mut self, batch: u32, id: &QueueId, sink: &mut impl EventSink) -> Slot {
+        match self.slot {
+            Some((b, slot)) if b == batch => slot,
+            _ => {
+                let slot = sink.message(self.message(id));
+                self.slot = Some((batch, slot));
+                slot
+            }
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! Postfix: records → events.
+//!
+//! ```text
+//! smtpd client= | pickup uid=   ─▶ cleanup message-id=   ─▶ qmgr from= (queue active)   ─▶ to= … status=   ─▶ removed
+//!        who hands it in              equal on every hop       accepted: the event             one a recipient
+//! ```
+//!
+//! What the first lines say waits in the message join until the queue manager has the message. A message that comes
+//! back from a content filter, or goes on under another ID by an alias, is the same mail: its second ID is no first
+//! hop, and the delivery that led there is none to the outside. Queue IDs are used again after `removed`.
+
+mod attempt;
+
+use super::clock::LogClock;
+use super::event::{Destination, Event, EventSink, Kind, Message, OriginId};
+use super::join::{Amendment, Arriving, QueueId, Recall};
+use super::messages::{At, Messages};
+use super::redact::{message_key, split_address, text};
+use super::rules::Facts;
+use attempt::{destination, kind, reply};
+use mailpulse_parsers::Stamp;
+use mailpulse_parsers::postfix::record::{
+    Action, Body, Client, Delivery, Host, Pickup, QueueActive, Record, Rejection,
+};
+use mailpulse_parsers::reply as replies;
+
+/// Turns one host's Postfix records, in order, into events.
+#[derive(Debug)]
+pub struct PostfixNormaliser<'c> {
+    clock: LogClock,
+    /// Messages of the log.
+    pub messages: Messages<'c>,
+}
+
+impl<'c> PostfixNormaliser<'c> {
+    /// A normaliser for the messages of one host; `clock` is its log's.
+    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
+        PostfixNormaliser { clock, messages }
+    }
+
+    /// The next lines are in another zone.
+    pub fn set_clock(&mut self, clock: LogClock) {
+        self.clock = clock;
+    }
+
+    /// UTC milliseconds of a stamp.
+    pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
+        self.clock.utc_ms(stamp)
+    }
+
+    /// Takes one record; true if it was an event, false if the line tells nothing of its own about mail.
+    pub fn record(
+        &mut self,
+        record: &Record<'_>,
+        ts_ms: i64,
+        offset: u64,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let at = At { ts_ms, offset };
+        let id = record.queue_id.and_then(QueueId::new);
+        if let Body::Rejection(rejection) = &record.body {
+            return self.rejection(rejection, id, at, recall, sink);
+        }
+        let Some(id) = id else { return false };
+        match &record.body {
+            Body::Client(client) => self.arrives(id, from_client(client, at), recall),
+            Body::Pickup(pickup) => self.arrives(id, from_pickup(pickup, at), recall),
+            Body::Cleanup(cleanup) => self.message_id(id, cleanup.message_id, at, recall),
+            Body::QueueActive(active) => return self.active(active, id, at, recall, sink),
+            Body::Delivery(delivery) => return self.delivery(delivery, id, at, recall, sink),
+            Body::Expired(expired) => return self.expired(expired.sender, id, at, recall, sink),
+            Body::Removed { by_admin: true } => {
+                self.discarded(id, at, recall, sink);
+                return true;
+            }
+            Body::Removed { by_admin: false } => {
+                self.messages.completed(None, id, at, recall, sink);
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// A message begins to arrive. An ID that is still open has lost its `removed`, unless that message's arrival is
+    /// the one that has been missing.
+    fn arrives(&mut self, id: QueueId, arriving: Arriving, recall: &mut dyn Recall) {
+        let Messages { join, attributor, .. } = &mut self.messages;
+        if let Some(open) = join.get(&id, &mut attributor.origins, recall)
+            && open.orphan
+            && open.last_ms >= arriving.since_ms
+        {
+            open.arriving = Some(Box::new(arriving));
+            return;
+        }
+        let nobody = attributor.origins.nobody();
+        join.insert_arriving(id, arriving, nobody);
+    }
+
+    fn message_id(&mut self, id: QueueId, message_id: &[u8], at: At, recall: &mut dyn Recall) {
+        let key = (!message_id.is_empty()).then(|| message_key(message_id));
+        let host = text(split_address(message_id).1);
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let open = join.get(&id, &mut attributor.origins, recall);
+        match open.map(|open| open.arriving.as_deref_mut()) {
+            // `resent-message-id=` comes second, and says less.
+            Some(Some(arriving)) => {
+                if arriving.message_key.is_none() {
+                    (arriving.message_key, arriving.message_id_host) = (key, host);
+                }
+            }
+            // Postfix's own messages (bounces, forwarded copies) begin with this line.
+            Some(None) | None => {
+                let arriving = Arriving {
+                    since_ms: at.ts_ms,
+                    message_key: key,
+                    message_id_host: host,
+                    ..Arriving::default()
+                };
+                self.arrives(id, arriving, recall);
+            }
+        }
+    }
+
+    fn active(
+        &mut self,
+        active: &QueueActive<'_>,
+        id: QueueId,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let Messages {
+            join, attributor, host, ..
+        } = &mut self.messages;
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            // It arrived before this log begins, and is tried again.
+            let facts_host = host.clone();
+            let facts = Facts {
+                sender: active.sender,
+                host: &facts_host,
+                ..Facts::default()
+            };
+            self.messages.orphan(id, &facts, at, sink);
+            return false;
+        };
+        open.last_ms = at.ts_ms;
+        let Some(arriving) = open.arriving.take() else {
+            return false;
+        };
+        let (origin, first_hop) = self.sender(&arriving, active.sender, recall);
+        let message = Message {
+            queue_id: id.as_bytes(),
+            origin,
+            first_hop,
+            message_key: arriving.message_key,
+            orphan: false,
+        };
+        let slot = self.messages.open_message(id, &message, at, recall, sink);
+        let Messages { join, attributor, .. } = &mut self.messages;
+        if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
+            open.bytes = Some(active.size);
+        }
+        sink.event(&Event {
+            messages: 1,
+            recipients: u32::try_from(active.nrcpt).unwrap_or(u32::MAX),
+            bytes: Some(active.size),
+            ..at.event(Kind::Accepted, slot)
+        });
+        true
+    }
+
+    /// Who sent an arriving message, and whether it enters the mail system here.
+    fn sender(&mut self, arriving: &Arriving, sender: &[u8], recall: &mut dyn Recall) -> (OriginId, bool) {
+        let Messages {
+            join,
+            attributor,
+            attribution,
+            host,
+            ..
+        } = &mut self.messages;
+        if let Some(before) = arriving.continues.as_deref().and_then(|id| QueueId::new(id.as_bytes()))
+            && let Some(open) = join.get(&before, &mut attributor.origins, recall)
+            && !open.orphan
+        {
+            return (open.origin, false);
+        }
+        let text = |value: &'_ str| (!value.is_empty()).then_some(value.as_bytes().to_vec());
+        let (client, user, auth) = (text(&arriving.client), text(&arriving.user), text(&arriving.auth));
+        let message_id_host = text(&arriving.message_id_host);
+        let facts = Facts {
+            sender,
+            client_name: client.as_deref(),
+            client_ip: arriving.client_ip,
+            user: user.as_deref(),
+            auth: auth.as_deref(),
+            message_id_host: message_id_host
+                .as_deref()
+                .filter(|_| attribution.services.needs_message_id()),
+            host,
+            ..Facts::default()
+        };
+        let sender = attributor.origin(attribution, &facts, true);
+        (sender.origin, sender.first_hop && arriving.continues.is_none())
+    }
+
+    fn delivery(
+        &mut self,
+        delivery: &Delivery<'_>,
+        id: QueueId,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        // A probe of an address is no mail.
+        let Some(kind) = kind(delivery) else { return false };
+        self.settle(id, recall);
+        let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
+        let slot = self.messages.slot_of(id, at, recall, sink);
+        let Messages {
+            join,
+            attributor,
+            attribution,
+            local,
+            host,
+            ..
+        } = &mut self.messages;
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            return false;
+        };
+        let messages = u8::from(open.first(kind));
+        let recipients = match kind {
+            Kind::Deferred => u32::from(open.first_deferral(delivery.recipient)),
+            _ => 1,
+        };
+        let (local_part, domain) = split_address(delivery.recipient);
+        attribution.redactor.local_part(local_part, domain, local);
+        let to_host = matches!(destination(delivery), Some(Destination::Remote) | None);
+        let remote = delivery.relay.name.filter(|_| to_host).unwrap_or_default();
+        let inside =
+            handed_on == Some(true) || kind == Kind::Delivered && to_host && attribution.is_covered(remote, host);
+        let event = Event {
+            destination: if inside {
+                Some(Destination::Relay)
+            } else {
+                destination(delivery)
+            },
+            messages,
+            recipients,
+            recipient_local: local,
+            recipient_domain: domain,
+            remote_host: remote,
+            remote_ip: delivery.relay.ip,
+            bytes: open.bytes.filter(|_| kind == Kind::Delivered),
+            queue_ms: (kind != Kind::Deferred).then_some(delivery.delay_ms),
+            delivery_ms: delivery
+                .delays_ms
+                .map(|[_, _, setup, transmission]| setup + transmission),
+            ..at.event(kind, slot)
+        };
+        sink.event(&match kind {
+            Kind::Delivered | Kind::Discarded => event,
+            _ => event.with_reply(Some(&reply(delivery))),
+        });
+        true
+    }
+
+    /// A message is being delivered: if the line that took it into the queue has not been seen, what came before tells
+    /// who sent it.
+    fn settle(&mut self, id: QueueId, recall: &mut dyn Recall) {
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let open = join.get(&id, &mut attributor.origins, recall);
+        let Some(arriving) = open.filter(|open| !open.orphan).and_then(|open| open.arriving.take()) else {
+            return;
+        };
+        let (origin, first_hop) = self.sender(&arriving, b"", recall);
+        let Messages { join, attributor, .. } = &mut self.messages;
+        if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
+            (open.origin, open.first_hop, open.message_key) = (origin, first_hop, arriving.message_key);
+        }
+    }
+
+    /// Whether a delivery only led to another queue of this host, whose message is then the same mail.
+    fn handed_on(
+        &mut self,
+        delivery: &Delivery<'_>,
+        id: &QueueId,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let next = delivery.next_queue_id.and_then(QueueId::new).filter(|next| next != id);
+        let here = attempt::stays_here(delivery);
+        let Some(next) = next.filter(|_| here) else {
+            return false;
+        };
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let Some(origin) = join.get(id, &mut attributor.origins, recall).map(|open| open.origin) else {
+            return false;
+        };
+        let Some(open) = join.get(&next, &mut attributor.origins, recall) else {
+            return false;
+        };
+        if let Some(arriving) = &mut open.arriving {
+            arriving.continues = Some(text(id.as_bytes()));
+            return true;
+        }
+        (open.origin, open.first_hop) = (origin, false);
+        let batch = sink.batch();
+        if let Some((_, slot)) = open.slot.filter(|(known, _)| *known == batch) {
+            sink.attribute(slot, open.message(&next));
+        }
+        if open.has_committed_rows() {
+            let amendment = Amendment {
+                queue_id: next,
+                origin: attributor.origins.get(origin).clone(),
+                first_hop: false,
+                from_ms: open.arrival_ms.unwrap_or(at.ts_ms),
+                orphan: false,
+            };
+            join.amend(amendment);
+        }
+        true
+    }
+
+    fn expired(
+        &mut self,
+        sender: &[u8],
+        id: QueueId,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let Messages {
+            join, attributor, host, ..
+        } = &mut self.messages;
+        if !join.has(&id, &mut attributor.origins, recall) {
+            let host = host.clone();
+            let facts = Facts {
+                sender,
+                host: &host,
+                ..Facts::default()
+            };
+            self.messages.orphan(id, &facts, at, sink);
+        }
+        let slot = self.messages.slot_of(id, at, recall, sink);
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            return false;
+        };
+        let waiting = open.deferred.as_ref().map_or(0, |known| known.len());
+        let messages = u8::from(open.first(Kind::Expired));
+        sink.event(&Event {
+            destination: Some(Destination::Remote),
+            messages,
+            recipients: u32::try_from(waiting.max(1)).unwrap_or(u32::MAX),
+            queue_ms: open
+                .arrival_ms
+                .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok()),
+            reason: replies::Reason::RetryTimeout.as_str(),
+            ..at.event(Kind::Expired, slot)
+        });
+        true
+    }
+
+    fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
+        let slot = self.messages.slot_of(id, at, recall, sink);
+        let first = self.messages.first(&id, Kind::Discarded, recall);
+        sink.event(&Event {
+            messages: first,
+            destination: Some(Destination::Discard),
+            ..at.event(Kind::Discarded, slot)
+        });
+        self.messages.join.complete(&id);
+    }
+
+    /// A check's decision. Only a refusal, a discard and a hold decide a mail's fate.
+    fn rejection(
+        &mut self,
+        rejection: &Rejection<'_>,
+        id: Option<QueueId>,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let kind = match rejection.action {
+            Action::Reject | Action::MilterReject | Action::ProxyReject => Kind::Rejected,
+            Action::Discard => Kind::Discarded,
+            Action::Hold => Kind::Frozen,
+            Action::RejectWarning | Action::Pass => return false,
+        };
+        let slot = self.slot_of_rejected(rejection, id, kind, at, recall, sink);
+        let messages = &mut self.messages;
+        let (local, domain) = split_address(rejection.recipient.unwrap_or_default());
+        messages
+            .attribution
+            .redactor
+            .local_part(local, domain, &mut messages.local);
+        let at_rcpt = rejection.stage == b"RCPT";
+        // A refused connection or greeting offered no mail.
+        let offered = !matches!(
+            rejection.stage,
+            b"CONNECT" | b"HELO" | b"EHLO" | b"VRFY" | b"ETRN" | b"STARTTLS"
+        );
+        let event = Event {
+            messages: u8::from(offered),
+            recipients: u32::from(at_rcpt),
+            recipient_local: &messages.local,
+            recipient_domain: domain,
+            destination: (kind == Kind::Discarded).then_some(Destination::Discard),
+            ..at.event(kind, slot)
+        };
+        sink.event(&match kind {
+            Kind::Rejected => event.with_reply(Some(&replies::classify_with_dsn(rejection.text, rejection.enhanced()))),
+            _ => event,
+        });
+        true
+    }
+
+    fn slot_of_rejected(
+        &mut self,
+        rejection: &Rejection<'_>,
+        id: Option<QueueId>,
+        kind: Kind,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> u32 {
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let open = id.and_then(|id| join.get(&id, &mut attributor.origins, recall));
+        let mut arriving = match open {
+            // It is in the queue already (a check of postsuper or a later stage): it has a sender.
+            Some(open) if open.arriving.is_none() => {
+                return self
+                    .messages
+                    .slot_of(id.unwrap_or_else(|| unreachable!()), at, recall, sink);
+            }
+            Some(open) => open.arriving.as_deref().cloned().unwrap_or_default(),
+            None => Arriving::default(),
+        };
+        if arriving.client_ip.is_none() && arriving.client.is_empty() {
+            (arriving.client, arriving.client_ip) = client(&rejection.host);
+        }
+        if arriving.auth.is_empty() {
+            arriving.auth = rejection.sasl_username.map(text).unwrap_or_default();
+        }
+        let (origin, first_hop) = self.stranger(&arriving, rejection.sender.unwrap_or_default());
+        if let Some(id) = id.filter(|_| kind != Kind::Frozen) {
+            // What cleanup refuses or throws away never reaches the queue, and no further line names it.
+            self.messages.join.forget(&id);
+        }
+        sink.message(Message {
+            queue_id: id.as_ref().map(QueueId::as_bytes).unwrap_or_default(),
+            origin,
+            first_hop,
+            message_key: arriving.message_key,
+            orphan: false,
+        })
+    }
+
+    /// Who offered refused mail: strangers make no services.
+    fn stranger(&mut self, arriving: &Arriving, sender: &[u8]) -> (OriginId, bool) {
+        let Messages {
+            attributor,
+            attribution,
+            host,
+            ..
+        } = &mut self.messages;
+        let facts = Facts {
+            sender,
+            client_name: (!arriving.client.is_empty()).then_some(arriving.client.as_bytes()),
+            client_ip: arriving.client_ip,
+            auth: (!arriving.auth.is_empty()).then_some(arriving.auth.as_bytes()),
+            host,
+            ..Facts::default()
+        };
+        let sender = attributor.origin(attribution, &facts, false);
+        (sender.origin, sender.first_hop)
+    }
+}
+
+/// Name and address of a client, as they are kept.
+fn client(host: &Host<'_>) -> (String, Option<std::net::IpAddr>) {
+    (host.name.map(text).unwrap_or_default(), host.ip)
+}
+
+fn from_client(from: &Client<'_>, at: At) -> Arriving {
+    let (name, ip) = client(&from.host);
+    Arriving {
+        since_ms: at.ts_ms,
+        client: name,
+        client_ip: ip,
+        auth: from.sasl_username.map(text).unwrap_or_default(),
+        continues: from.orig_queue_id.map(text),
+        ..Arriving::default()
+    }
+}
+
+fn from_pickup(from: &Pickup<'_>, at: At) -> Arriving {
+    Arriving {
+        since_ms: at.ts_ms,
+        user: from.uid.to_string(),
+        continues: from.orig_id.map(text),
+        ..Arriving::default()
+    }
+}

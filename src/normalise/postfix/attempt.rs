@@ -1,0 +1,42 @@
+//! What one attempt of Postfix means in the words of events.
+
+use crate::normalise::event::{Destination, Kind};
+use mailpulse_parsers::postfix::record::{Delivery, Destination as To, Status};
+use mailpulse_parsers::reply::{self, Reply};
+
+/// Kind of an attempt; none for the probe of an address.
+pub(super) fn kind(delivery: &Delivery<'_>) -> Option<Kind> {
+    match (delivery.status, delivery.destination) {
+        (Status::Sent, To::Discarded) => Some(Kind::Discarded),
+        (Status::Sent, _) => Some(Kind::Delivered),
+        (Status::Deferred | Status::SoftBounce, _) => Some(Kind::Deferred),
+        (Status::Bounced, _) => Some(Kind::Bounced),
+        (Status::Expired, _) => Some(Kind::Expired),
+        (Status::Deliverable | Status::Undeliverable, _) => None,
+    }
+}
+
+/// Where an attempt went.
+pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
+    let away = || delivery.relay.ip.is_some_and(|ip| !ip.is_loopback());
+    match delivery.destination {
+        To::Remote => Some(Destination::Remote),
+        To::Lmtp if away() => Some(Destination::Remote),
+        To::Lmtp | To::Mailbox | To::Maildir => Some(Destination::Local),
+        To::Command | To::Pipe => Some(Destination::Pipe),
+        To::File => Some(Destination::File),
+        To::Forwarded => Some(Destination::Relay),
+        To::Discarded => Some(Destination::Discard),
+        To::None => None,
+    }
+}
+
+/// Whether the next hop is this host: a content filter, or another message of this queue.
+pub(super) fn stays_here(delivery: &Delivery<'_>) -> bool {
+    delivery.destination == To::Forwarded || delivery.relay.ip.is_some_and(|ip| ip.is_loopback())
+}
+
+/// What the other side said, with the status code that Postfix prints beside it.
+pub(super) fn reply(delivery: &Delivery<'_>) -> Reply {
+    reply::classify_with_dsn(delivery.text, delivery.dsn)
+}

@@ -1,0 +1,222 @@
+//! What one segment shows of the way that mail takes from host to host, and the segment with what was learnt of it.
+
+use super::read::{AnyColumn, Reader, Texts};
+use super::rewrite::Rows;
+use super::segment::EncodedSegment;
+use super::{Error, NONE_NUMBER};
+use crate::normalise::event::{Destination, Kind};
+use hashbrown::HashMap;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::path::Path;
+
+/// Cut-through deliveries stand before their arrival.
+const BEFORE_MS: i64 = 60_000;
+/// A delivery and the arrival that it led to are no further apart, where names do not tell.
+const NEAR_MS: i64 = 10 * 60_000;
+
+/// An arrival with a Message-ID, as a segment has it.
+#[derive(Debug, Clone)]
+pub struct ArrivalRow {
+    /// Key of the Message-ID.
+    pub key: u64,
+    /// When, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Under which ID.
+    pub queue_id: String,
+    /// Who sent it.
+    pub service: String,
+    /// Of which group.
+    pub hostgroup: String,
+    /// Who handed it in.
+    pub client: String,
+}
+
+/// Keys of the arrivals of a segment.
+pub fn keys(path: &Path, into: &mut FxHashSet<u64>) -> Result<(), Error> {
+    let mut reader = Reader::open(path)?;
+    into.extend(
+        reader
+            .optional("message_key")?
+            .into_iter()
+            .filter(|key| *key != NONE_NUMBER),
+    );
+    Ok(())
+}
+
+/// Arrivals of a segment whose key is wanted.
+pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>) -> Result<Vec<ArrivalRow>, Error> {
+    let mut reader = Reader::open(path)?;
+    let keys = reader.optional("message_key")?;
+    let found: Vec<usize> = (0..keys.len()).filter(|row| wanted.contains(&keys[*row])).collect();
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kinds = reader.texts("kind")?;
+    let times = reader.numbers("ts_ms")?;
+    let columns = ["queue_id", "service", "hostgroup", "client"].map(|name| reader.texts(name));
+    let [ids, services, hostgroups, clients] = columns;
+    let (ids, services, hostgroups, clients) = (ids?, services?, hostgroups?, clients?);
+    let text = |texts: &Texts, row: usize| texts.values[texts.codes[row] as usize].clone();
+    Ok(found
+        .into_iter()
+        .filter(|row| kinds.values[kinds.codes[*row] as usize] == Kind::Accepted.as_str())
+        .map(|row| ArrivalRow {
+            key: keys[row],
+            ts_ms: times[row],
+            queue_id: text(&ids, row),
+            service: text(&services, row),
+            hostgroup: text(&hostgroups, row),
+            client: text(&clients, row),
+        })
+        .collect())
+}
+
+/// What was learnt of one message.
+#[derive(Debug, Clone)]
+pub struct Learnt {
+    /// Its arrival, UTC milliseconds.
+    pub arrival_ms: i64,
+    /// Who sent it.
+    pub service: String,
+    /// Of which group.
+    pub hostgroup: String,
+    /// It enters the mail system here.
+    pub first_hop: bool,
+    /// Hosts that it was handed to, and when they took it.
+    pub handed: Vec<(String, i64)>,
+}
+
+/// What was learnt of messages, by queue ID.
+pub type LearntById = HashMap<String, Vec<Learnt>, FxBuildHasher>;
+
+/// The segment with what was learnt; None if it says all that already. `same_host` compares a name in the log with a
+/// host's.
+pub fn relink(
+    path: &Path,
+    learnt: &LearntById,
+    same_host: &dyn Fn(&str, &str) -> bool,
+) -> Result<Option<EncodedSegment>, Error> {
+    let ids = Reader::open(path)?.texts("queue_id")?;
+    if !ids.values.iter().any(|id| learnt.contains_key(id.as_str())) {
+        return Ok(None);
+    }
+    let mut rows = Rows::read(&[path.to_owned()])?;
+    let owners = owners(&rows, &ids, learnt)?;
+    let mut changed = set_sender(&mut rows, &owners)?;
+    changed |= set_handed(&mut rows, &owners, same_host)?;
+    changed.then(|| rows.encode()).transpose()
+}
+
+/// What was learnt of each row's message. An ID can be several messages' in turn.
+fn owners<'l>(rows: &Rows, ids: &Texts, learnt: &'l LearntById) -> Result<Vec<Option<&'l Learnt>>, Error> {
+    let times = rows.numbers("ts_ms")?;
+    let kinds = rows.texts("kind")?;
+    let of_code: Vec<Option<&'l Vec<Learnt>>> = ids.values.iter().map(|id| learnt.get(id.as_str())).collect();
+    let mut arrivals: HashMap<u32, Vec<i64>, FxBuildHasher> = HashMap::default();
+    for (row, code) in ids.codes.iter().enumerate() {
+        let accepted = kinds.values[kinds.codes[row] as usize] == Kind::Accepted.as_str();
+        if accepted && of_code[*code as usize].is_some() {
+            arrivals.entry(*code).or_default().push(times[row] as i64);
+        }
+    }
+    let owner = |(row, code): (usize, &u32)| {
+        let messages = of_code[*code as usize]?;
+        let ts_ms = times[row] as i64;
+        let here = arrivals.get(code).map(Vec::as_slice).unwrap_or_default();
+        let arrival = here.iter().rev().find(|arrival| **arrival <= ts_ms);
+        let arrival = arrival.or_else(|| here.first().filter(|arrival| **arrival <= ts_ms + BEFORE_MS));
+        match arrival {
+            Some(arrival) => messages.iter().find(|message| message.arrival_ms == *arrival),
+            None => messages
+                .iter()
+                .filter(|message| message.arrival_ms <= ts_ms)
+                .max_by_key(|m| m.arrival_ms),
+        }
+    };
+    Ok(ids.codes.iter().enumerate().map(owner).collect())
+}
+
+fn set_sender(rows: &mut Rows, owners: &[Option<&Learnt>]) -> Result<bool, Error> {
+    let mut changed = false;
+    type Field = fn(&Learnt) -> &String;
+    let fields: [(&str, Field); 2] = [("service", |l| &l.service), ("hostgroup", |l| &l.hostgroup)];
+    for (name, field) in fields {
+        let column = rows.texts_mut(name)?;
+        for (row, learnt) in owners.iter().enumerate() {
+            let Some(learnt) = learnt else { continue };
+            let code = column.code(field(learnt));
+            changed |= std::mem::replace(&mut column.codes[row], code) != code;
+        }
+    }
+    let flags = rows.flags_mut("first_hop")?;
+    for (flag, learnt) in flags.iter_mut().zip(owners) {
+        if let Some(learnt) = learnt {
+            changed |= std::mem::replace(flag, learnt.first_hop) != learnt.first_hop;
+        }
+    }
+    Ok(changed)
+}
+
+/// Deliveries that led to another host's log go to `relay`: by the name of the host, or where names differ, the one
+/// that is nearest in time.
+fn set_handed(
+    rows: &mut Rows,
+    owners: &[Option<&Learnt>],
+    same_host: &dyn Fn(&str, &str) -> bool,
+) -> Result<bool, Error> {
+    let mut deliveries: HashMap<*const Learnt, Vec<usize>, FxBuildHasher> = HashMap::default();
+    {
+        let (kinds, destinations) = (rows.texts("kind")?, rows.texts("destination")?);
+        let is = |texts: &Texts, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
+        for (row, learnt) in owners.iter().enumerate() {
+            let Some(learnt) = learnt.filter(|learnt| !learnt.handed.is_empty()) else {
+                continue;
+            };
+            let away = is(destinations, row, Destination::Remote.as_str())
+                || is(destinations, row, Destination::Relay.as_str());
+            if away && is(kinds, row, Kind::Delivered.as_str()) {
+                deliveries.entry(std::ptr::from_ref(learnt)).or_default().push(row);
+            }
+        }
+    }
+    let mut inside = Vec::new();
+    {
+        let (hosts, times) = (rows.texts("remote_host")?, rows.numbers("ts_ms")?);
+        for candidates in deliveries.values() {
+            let Some(learnt) = candidates.first().and_then(|row| owners[*row]) else {
+                continue;
+            };
+            for (host, at_ms) in &learnt.handed {
+                let named = |row: &&usize| same_host(&hosts.values[hosts.codes[**row] as usize], host);
+                let by_name: Vec<usize> = candidates.iter().filter(named).copied().collect();
+                let apart = |row: &usize| (times[*row] as i64 - at_ms).abs();
+                let nearest = || {
+                    candidates
+                        .iter()
+                        .copied()
+                        .min_by_key(apart)
+                        .filter(|row| apart(row) <= NEAR_MS)
+                };
+                match by_name.is_empty() {
+                    true => inside.extend(nearest()),
+                    false => inside.extend(by_name),
+                }
+            }
+        }
+    }
+    let column = rows.texts_mut("destination")?;
+    let relay = column.code(Destination::Relay.as_str());
+    Ok(inside.into_iter().fold(false, |changed, row| {
+        std::mem::replace(&mut column.codes[row], relay) != relay || changed
+    }))
+}
+
+impl Rows {
+    fn flags_mut(&mut self, name: &str) -> Result<&mut Vec<bool>, Error> {
+        let error = self.damaged(name);
+        match self.column_mut(name) {
+            Some(AnyColumn::Flags(flags)) => Ok(flags),
+            _ => Err(error),
+        }
+    }
+}

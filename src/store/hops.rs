@@ -1,0 +1,223 @@
+//! One mail, once, over all hosts: after logs were read, arrivals that share a Message-ID are linked, whichever of the
+//! hosts was read first.
+//!
+//! The segments that came since the last time say which Message-IDs may be new; all arrivals of these within the time
+//! that a mail may wait in a queue are looked up, day by day, so that memory is bounded by a day's arrivals. What is
+//! learnt goes into the segments by the same transaction as everything else. Doing it again changes nothing.
+
+use super::catalogue::{self, Segment};
+use super::columnar::{self, ArrivalRow, Learnt, LearntById};
+use super::{Error, Store};
+use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, is_mta, link};
+use crate::normalise::hosts::Hosts;
+use crate::normalise::join::{OpenRecord, QueueId};
+use crate::normalise::rules::UNATTRIBUTED;
+use hashbrown::HashMap;
+use rusqlite::{OptionalExtension, Transaction, params};
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::collections::BTreeMap;
+
+const DAY_MS: i64 = super::batch::DAY_MS;
+
+/// Services and hostgroups by number.
+#[derive(Default)]
+struct Senders {
+    items: Vec<(String, String)>,
+    numbers: HashMap<(String, String), u32, FxBuildHasher>,
+}
+
+impl Senders {
+    fn number(&mut self, service: String, hostgroup: String) -> u32 {
+        let items = &mut self.items;
+        *self.numbers.entry((service, hostgroup)).or_insert_with_key(|pair| {
+            items.push(pair.clone());
+            items.len() as u32 - 1
+        })
+    }
+}
+
+/// The hosts whose MTA's logs are in the store.
+struct Mtas {
+    hosts: Hosts,
+    /// Host of a source.
+    of_source: HashMap<i64, u32, FxBuildHasher>,
+}
+
+impl Store {
+    /// Links the arrivals that came since the last call. Returns how many segments were rewritten.
+    pub fn link_hops(&self) -> Result<u64, Error> {
+        let mtas = self.mtas()?;
+        let linked = self.linked_to()?;
+        let all = self.segments(i64::MIN, i64::MAX)?;
+        let newest = all.iter().map(|segment| segment.id).max().unwrap_or(0);
+        let mut rewritten = 0;
+        if mtas.hosts.len() > 1 {
+            let mut days: BTreeMap<i64, Vec<Segment>> = BTreeMap::new();
+            for segment in all {
+                if segment.id > linked && mtas.of_source.contains_key(&segment.source) {
+                    days.entry(segment.day).or_default().push(segment);
+                }
+            }
+            for (day, segments) in days {
+                rewritten += self.link_day(&mtas, day, &segments)?;
+            }
+        }
+        // What was rewritten is linked; what is committed meanwhile is not.
+        let last = match rewritten {
+            0 => newest,
+            _ => catalogue::next_segment(&self.connection())? - 1,
+        };
+        self.connection().execute(
+            "INSERT INTO state VALUES ('hops_linked_to', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [last],
+        )?;
+        Ok(rewritten)
+    }
+
+    fn linked_to(&self) -> Result<i64, Error> {
+        let connection = self.connection();
+        let found = connection
+            .query_row("SELECT value FROM state WHERE name = 'hops_linked_to'", [], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(found.unwrap_or(0))
+    }
+
+    fn mtas(&self) -> Result<Mtas, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT id, host, kind FROM source ORDER BY id")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let mut mtas = Mtas {
+            hosts: Hosts::default(),
+            of_source: HashMap::default(),
+        };
+        for row in rows {
+            let (id, host, kind) = row?;
+            if is_mta(&kind) {
+                mtas.of_source.insert(id, mtas.hosts.add(&host));
+            }
+        }
+        Ok(mtas)
+    }
+
+    fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment]) -> Result<u64, Error> {
+        let mut keys = FxHashSet::default();
+        for segment in new {
+            columnar::keys(&self.events_path(segment.id), &mut keys)?;
+        }
+        let (from, to) = (day * DAY_MS - QUEUE_MS_MAX, (day + 1) * DAY_MS + QUEUE_MS_MAX);
+        let near: Vec<Segment> = self
+            .segments(from, to)?
+            .into_iter()
+            .filter(|segment| mtas.of_source.contains_key(&segment.source))
+            .collect();
+        let mut senders = Senders::default();
+        let mut by_key: HashMap<u64, Vec<Arrival>, FxBuildHasher> = HashMap::default();
+        for segment in &near {
+            for row in columnar::arrivals(&self.events_path(segment.id), &keys)? {
+                if let Some(arrival) = arrival(mtas, segment.source, row, &mut senders) {
+                    by_key.entry(arrival.key).or_default().push(arrival);
+                }
+            }
+        }
+        let mut learnt: HashMap<i64, LearntById, FxBuildHasher> = HashMap::default();
+        for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
+            let (service, hostgroup) = senders.items[link.sender as usize].clone();
+            let id = crate::normalise::redact::text(link.queue_id.as_bytes());
+            let handed = link
+                .handed
+                .iter()
+                .map(|(host, at)| (mtas.hosts.name(*host).to_owned(), *at));
+            let entry = Learnt {
+                arrival_ms: link.arrival_ms,
+                service,
+                hostgroup,
+                first_hop: link.first_hop,
+                handed: handed.collect(),
+            };
+            learnt
+                .entry(link.source)
+                .or_default()
+                .entry(id)
+                .or_default()
+                .push(entry);
+        }
+        self.store_links(mtas, &near, &learnt)
+    }
+
+    /// Rewrites the segments that do not say yet what was learnt, and the open messages.
+    fn store_links(
+        &self,
+        mtas: &Mtas,
+        near: &[Segment],
+        learnt: &HashMap<i64, LearntById, FxBuildHasher>,
+    ) -> Result<u64, Error> {
+        let same_host = |name: &str, host: &str| {
+            let found = mtas.hosts.find(name);
+            found.is_some() && found == mtas.hosts.find(host)
+        };
+        let mut rewritten = 0;
+        for segment in near {
+            let Some(messages) = learnt.get(&segment.source) else {
+                continue;
+            };
+            let Some(encoded) = columnar::relink(&self.events_path(segment.id), messages, &same_host)? else {
+                continue;
+            };
+            let mut connection = self.connection();
+            let transaction = catalogue::begin(&mut connection)?;
+            self.replace(&transaction, &[segment.id], segment.source, &encoded)?;
+            self.sync_folder()?;
+            transaction.commit()?;
+            drop(connection);
+            self.remove_segments(&[segment.id]);
+            rewritten += 1;
+        }
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        for (source, messages) in learnt {
+            relink_open(&transaction, *source, messages)?;
+        }
+        transaction.commit()?;
+        Ok(rewritten)
+    }
+}
+
+fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut Senders) -> Option<Arrival> {
+    Some(Arrival {
+        key: row.key,
+        host: *mtas.of_source.get(&source)?,
+        source,
+        ts_ms: row.ts_ms,
+        queue_id: QueueId::new(row.queue_id.as_bytes())?,
+        client: mtas.hosts.find(&row.client),
+        unattributed: row.service == UNATTRIBUTED,
+        sender: senders.number(row.service, row.hostgroup),
+    })
+}
+
+/// Lines that are still to come of a message carry what was learnt of it.
+fn relink_open(transaction: &Transaction<'_>, source: i64, messages: &LearntById) -> Result<(), Error> {
+    let mut find = transaction.prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
+    let mut put =
+        transaction.prepare_cached("UPDATE open_message SET state = ?3 WHERE source = ?1 AND queue_id = ?2")?;
+    for (id, all) in messages {
+        let state: Option<String> = find
+            .query_row(params![source, id.as_bytes()], |row| row.get(0))
+            .optional()?;
+        let Some(state) = state else { continue };
+        let mut record: OpenRecord = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
+        let Some(learnt) = all.iter().find(|learnt| Some(learnt.arrival_ms) == record.arrival_ms) else {
+            continue;
+        };
+        record.origin.service.clone_from(&learnt.service);
+        record.origin.hostgroup.clone_from(&learnt.hostgroup);
+        record.first_hop = learnt.first_hop;
+        let state = serde_json::to_string(&record).map_err(catalogue::Error::from)?;
+        put.execute(params![source, id.as_bytes(), state])?;
+    }
+    Ok(())
+}

@@ -52,8 +52,10 @@ pub(super) fn by_phrase(text: &[u8]) -> Option<Reason> {
         let letter = byte | 0x20;
         let is_letter = letter.is_ascii_lowercase();
         if is_letter && !in_word {
+            // Most phrases differ in their second letter.
+            let second = text.get(at + 1).map_or(0, u8::to_ascii_lowercase);
             for &(tail, reason, rank) in starting_with(letter) {
-                if best.is_none_or(|(_, best)| rank < best) && begins(&text[at + 1..], tail) {
+                if tail[0] == second && best.is_none_or(|(_, best)| rank < best) && begins(&text[at + 1..], tail) {
                     best = Some((reason, rank));
                 }
             }

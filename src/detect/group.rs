@@ -1,0 +1,349 @@
+//! One trouble, one alarm: findings that share a relay, a hostgroup or a service in one window belong together, and the
+//! alarm is told at the smallest set that explains them.
+
+use super::alarm::{Alarm, Cause, Change, Found, Layer, Member, Scope, State};
+use super::fleet::{Id, Names};
+use super::routes::{ONLY, Routes};
+
+/// Onsets of one trouble differ by so many minutes at most, where they are known well.
+const WINDOW: i64 = 30;
+/// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
+const TAIL: i64 = 3 * 1440;
+/// A service that makes this part of a hostgroup's or relay's mail explains its loss.
+const EXPLAINS: f64 = 0.6;
+
+/// What a layer found, and about what.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Which layer.
+    pub layer: Layer,
+    /// About what.
+    pub scope: Scope,
+    /// Why.
+    pub state: State,
+    /// The relay at which it shows, if it is one.
+    pub relay: Option<Id>,
+    /// Numbers.
+    pub found: Found,
+    /// Sentences.
+    pub evidence: Vec<String>,
+}
+
+/// A finding that lasts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Held {
+    layer: Layer,
+    scope: Scope,
+    relay: Option<Id>,
+    alarm: usize,
+}
+
+/// All alarms so far.
+#[derive(Debug, Clone, Default)]
+pub struct Groups {
+    /// Alarms, by number.
+    pub alarms: Vec<Alarm>,
+    held: Vec<Held>,
+}
+
+impl Groups {
+    /// Takes a new finding.
+    pub fn open(&mut self, at: i64, finding: Finding, routes: &Routes, names: &Names) -> Vec<Change> {
+        if let Some(id) = self.home(&finding, routes) {
+            self.join(id, at, &finding, routes, names);
+            return vec![Change::Changed(id)];
+        }
+        let id = self.create(at, &finding);
+        let mut changes = vec![Change::Opened(id)];
+        self.join(id, at, &finding, routes, names);
+        match finding.scope {
+            Scope::Service(service) => changes.extend(self.pool(id, service, at, routes, names)),
+            Scope::Relay(_) | Scope::Hostgroup(_) => {
+                self.absorb(id, at, routes, names).into_iter().for_each(|part| {
+                    changes.push(Change::Merged(part, id));
+                });
+            }
+            Scope::Host(_) => {}
+        }
+        changes
+    }
+
+    /// A finding is over since `ended`.
+    pub fn close(&mut self, layer: Layer, scope: Scope, relay: Option<Id>, ended: i64) -> Vec<Change> {
+        let is_it = |held: &Held| held.layer == layer && held.scope == scope && held.relay == relay;
+        let Some(at) = self.held.iter().position(is_it) else {
+            return Vec::new();
+        };
+        let id = self.held.swap_remove(at).alarm;
+        let own = |held: &&Held| held.alarm == id && held.scope == self.alarms[id].scope;
+        let sure = |layer: Layer| layer != Layer::Volume;
+        let was_sure = self.alarms[id].layers.iter().any(|(layer, _)| sure(*layer));
+        let has_own = scope == self.alarms[id].scope;
+        let lasts = if has_own {
+            self.held.iter().filter(own).any(|held| !was_sure || sure(held.layer))
+        } else {
+            self.held.iter().any(|held| held.alarm == id)
+        };
+        let alarm = &mut self.alarms[id];
+        if lasts || alarm.ended.is_some() || alarm.part_of.is_some() {
+            return Vec::new();
+        }
+        alarm.ended = Some(ended.max(alarm.onset));
+        if let Some(cause) = &mut alarm.cause {
+            cause.silent_to = alarm.ended;
+        }
+        vec![Change::Closed(id)]
+    }
+
+    /// Alarms that are not part of a larger one.
+    pub fn told(&self) -> impl Iterator<Item = &Alarm> {
+        self.alarms.iter().filter(|alarm| alarm.part_of.is_none())
+    }
+
+    /// Whether an alarm about a scope lasts.
+    pub fn is_open(&self, scope: Scope) -> bool {
+        self.held.iter().any(|held| held.scope == scope)
+    }
+
+    fn create(&mut self, at: i64, finding: &Finding) -> usize {
+        let id = self.alarms.len();
+        let found = finding.found;
+        self.alarms.push(Alarm {
+            id,
+            scope: finding.scope,
+            state: finding.state,
+            onset: found.onset.min(at),
+            detected: at,
+            ended: None,
+            expected: found.expected,
+            observed: found.observed,
+            score: found.score,
+            provisional: found.provisional,
+            cause: None,
+            members: Vec::new(),
+            layers: Vec::new(),
+            evidence: Vec::new(),
+            part_of: None,
+        });
+        id
+    }
+
+    /// The alarm that a finding belongs to.
+    fn home(&self, finding: &Finding, routes: &Routes) -> Option<usize> {
+        let told = self.alarms.iter().rev().filter(|alarm| alarm.part_of.is_none());
+        let mut fitting = told.filter(|alarm| {
+            let is_tail = finding.layer == Layer::Volume || finding.layer == Layer::Queue;
+            let in_time = match alarm.ended {
+                None => true,
+                Some(ended) => is_tail && finding.found.onset < ended + WINDOW && finding.found.onset > ended - TAIL,
+            };
+            in_time && self.fits(finding, alarm, routes)
+        });
+        fitting.next().map(|alarm| alarm.id)
+    }
+
+    fn fits(&self, finding: &Finding, alarm: &Alarm, routes: &Routes) -> bool {
+        if finding.scope == alarm.scope {
+            return finding.state.is_about_mail() == alarm.state.is_about_mail();
+        }
+        if !finding.state.is_about_mail() || !alarm.state.is_about_mail() {
+            return false;
+        }
+        let late_enough = finding.layer == Layer::Volume || finding.found.onset >= alarm.onset - WINDOW;
+        late_enough && is_inside(finding.scope, finding.relay, alarm.scope, routes)
+            || explains(alarm.scope, finding.scope, routes)
+    }
+
+    fn join(&mut self, id: usize, at: i64, finding: &Finding, routes: &Routes, names: &Names) {
+        let (layer, scope, relay) = (finding.layer, finding.scope, finding.relay);
+        self.held.push(Held {
+            layer,
+            scope,
+            relay,
+            alarm: id,
+        });
+        let alarm = &mut self.alarms[id];
+        if finding.scope == alarm.scope {
+            let surest = alarm.layers.iter().all(|(other, _)| layer < *other);
+            if surest {
+                (alarm.state, alarm.onset) = (finding.state, finding.found.onset.min(at));
+                (alarm.expected, alarm.observed) = (finding.found.expected, finding.found.observed);
+            }
+            alarm.layers.push((layer, at));
+            alarm.score = alarm.score.max(finding.found.score);
+            alarm.provisional &= finding.found.provisional;
+        }
+        alarm.evidence.extend(finding.evidence.iter().cloned());
+        if let Scope::Service(service) = finding.scope
+            && finding.scope != alarm.scope
+        {
+            let reason = finding.evidence.first().cloned().unwrap_or_default();
+            note_member(alarm, service, Some((layer, finding.state)), reason);
+        }
+        if let Scope::Relay(relay) = alarm.scope {
+            hang(alarm, relay, routes, names);
+        }
+    }
+
+    /// Takes open alarms into the larger one that explains them.
+    fn absorb(&mut self, id: usize, at: i64, routes: &Routes, names: &Names) -> Vec<usize> {
+        let (scope, onset) = (self.alarms[id].scope, self.alarms[id].onset);
+        let parts: Vec<usize> = self
+            .alarms
+            .iter()
+            .filter(|part| {
+                let volume = part.layers.iter().all(|(layer, _)| *layer == Layer::Volume);
+                part.id != id
+                    && part.part_of.is_none()
+                    && part.ended.is_none()
+                    && part.state.is_about_mail()
+                    && (volume || part.onset >= onset - WINDOW)
+                    && is_inside(part.scope, None, scope, routes)
+            })
+            .map(|part| part.id)
+            .collect();
+        for part in &parts {
+            self.take_in(*part, id, at, names);
+        }
+        parts
+    }
+
+    fn take_in(&mut self, part: usize, id: usize, at: i64, names: &Names) {
+        self.held.iter_mut().filter(|held| held.alarm == part).for_each(|held| held.alarm = id);
+        let taken = self.alarms[part].clone();
+        self.alarms[part].part_of = Some(id);
+        let alarm = &mut self.alarms[id];
+        if taken.layers.iter().any(|(layer, _)| *layer != Layer::Volume) {
+            alarm.detected = alarm.detected.min(taken.detected);
+        }
+        let (kind, name) = taken.scope.named(names);
+        alarm.evidence.push(format!(
+            "{kind} {name} alone was found {} {} min before",
+            taken.state.as_str(),
+            at - taken.detected
+        ));
+        alarm.evidence.extend(taken.evidence);
+        if let Scope::Service(service) = taken.scope {
+            let layer = taken.layers.iter().map(|(layer, _)| *layer).min();
+            let reason = alarm.evidence.last().cloned().unwrap_or_default();
+            note_member(alarm, service, layer.map(|layer| (layer, taken.state)), reason);
+        }
+        for member in taken.members {
+            note_member(alarm, member.service, member.judged, member.reason);
+        }
+    }
+
+    /// Several services that hang on one relay fail in one window: one alarm, at the relay.
+    fn pool(&mut self, id: usize, service: Id, at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
+        for (relay, share) in routes.of(service) {
+            if share < ONLY || self.alarms[id].part_of.is_some() {
+                continue;
+            }
+            let hanging = routes.through(relay, ONLY);
+            let onset = self.alarms[id].onset;
+            let failing: Vec<usize> = self
+                .alarms
+                .iter()
+                .filter(|other| {
+                    let open = other.ended.is_none() && other.part_of.is_none() && other.state.is_about_mail();
+                    let near = (other.onset - onset).abs() <= 2 * WINDOW;
+                    open && near && matches!(other.scope, Scope::Service(s) if hanging.contains(&s))
+                })
+                .map(|other| other.id)
+                .collect();
+            if failing.len() < 2 || failing.len() * 2 < hanging.len() {
+                continue;
+            }
+            return self.raise(relay, &failing, at, routes, names);
+        }
+        Vec::new()
+    }
+
+    fn raise(&mut self, relay: Id, failing: &[usize], at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
+        let first = failing.iter().map(|id| self.alarms[*id].onset).min().unwrap_or(at);
+        let surest = failing.iter().copied().min_by_key(|id| self.alarms[*id].layers.first().map(|l| l.0));
+        let Some(surest) = surest.map(|id| self.alarms[id].clone()) else {
+            return Vec::new();
+        };
+        let id = self.alarms.len();
+        self.alarms.push(Alarm {
+            id,
+            scope: Scope::Relay(relay),
+            onset: first,
+            detected: at,
+            layers: Vec::new(),
+            evidence: vec![format!("{} services fail that use only {}", failing.len(), names.host(relay))],
+            part_of: None,
+            ..surest
+        });
+        self.alarms[id].members.clear();
+        let mut changes = vec![Change::Opened(id)];
+        for part in failing {
+            self.take_in(*part, id, at, names);
+            changes.push(Change::Merged(*part, id));
+        }
+        hang(&mut self.alarms[id], relay, routes, names);
+        changes
+    }
+}
+
+/// Whether one thing's mail is (mostly) part of another's.
+fn is_inside(part: Scope, relay: Option<Id>, whole: Scope, routes: &Routes) -> bool {
+    match (part, whole) {
+        (_, Scope::Relay(host)) if relay == Some(host) => true,
+        (Scope::Service(service), Scope::Relay(host)) => routes.share(service, host) >= 0.5,
+        (Scope::Service(service), Scope::Hostgroup(group)) => routes.group_share(service, group) >= 0.5,
+        (Scope::Hostgroup(group), Scope::Relay(host)) => routes.group_through(group, host) >= 0.5,
+        (Scope::Relay(sender), Scope::Relay(host)) => {
+            let through = routes.through(sender, 0.5);
+            !through.is_empty() && through.iter().all(|service| routes.share(*service, host) >= 0.5)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the trouble of a service that has its alarm explains what a larger thing misses.
+fn explains(small: Scope, large: Scope, routes: &Routes) -> bool {
+    match (small, large) {
+        (Scope::Service(service), Scope::Hostgroup(group)) => routes.part_of_group(service, group) >= EXPLAINS,
+        (Scope::Service(service), Scope::Relay(host)) => routes.part_of_host(service, host) >= EXPLAINS,
+        _ => false,
+    }
+}
+
+fn note_member(alarm: &mut Alarm, service: Id, judged: Option<(Layer, State)>, reason: String) {
+    match alarm.members.iter_mut().find(|member| member.service == service) {
+        Some(member) if member.judged.is_none() && judged.is_some() => {
+            member.judged = judged;
+            member.reason = reason;
+        }
+        Some(_) => {}
+        None => alarm.members.push(Member { service, judged, reason }),
+    }
+    alarm.members.sort_by_key(|member| member.service);
+}
+
+/// Services that have no other way than the relay are affected, however little they send. Also sets the cause.
+fn hang(alarm: &mut Alarm, relay: Id, routes: &Routes, names: &Names) {
+    let is_silence = alarm.layers.iter().any(|(layer, _)| *layer == Layer::Silence);
+    if alarm.cause.is_none() {
+        alarm.cause = Some(Cause {
+            relay,
+            silent_from: alarm.onset,
+            silent_to: None,
+            evidence: Vec::new(),
+        });
+    }
+    if let Some(cause) = &mut alarm.cause {
+        cause.silent_from = alarm.onset;
+        cause.evidence = alarm.evidence.iter().take(12).cloned().collect();
+    }
+    if !is_silence {
+        return;
+    }
+    for service in routes.through(relay, ONLY) {
+        let share = 100.0 * routes.share(service, relay);
+        let reason = format!("{share:.0} % of its mail of the last weeks went through {}", names.host(relay));
+        note_member(alarm, service, None, reason);
+    }
+}

@@ -1,0 +1,9 @@
+pub mod calibrate;
+pub mod cusum;
+pub mod evidence;
+pub mod history;
+pub mod level;
+pub mod noise;
+pub mod profile;
+pub mod series;
+pub mod tuning;

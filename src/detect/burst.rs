@@ -35,6 +35,8 @@ pub struct Burst {
     last: Option<i64>,
     habit: Habit,
     open: Option<Open>,
+    /// Failures up to here have had their alarm.
+    told: i64,
 }
 
 impl Burst {
@@ -99,7 +101,8 @@ impl Burst {
         let share = (self.base.0 + 0.5) / (self.base.2 + 50.0);
         let mut best = (0.0, Found { onset: at, expected: 0.0, observed: 0.0, score: 0.0, provisional: false });
         for window in WINDOWS {
-            let inside = || self.recent.iter().filter(move |entry| entry.0 > at - window);
+            let from = (at - window).max(self.told);
+            let inside = || self.recent.iter().filter(move |entry| entry.0 > from);
             let (failures, tries) = inside().fold((0.0, 0.0), |sum, entry| (sum.0 + entry.1, sum.1 + entry.2));
             let expected = (rate * window as f64).max(if tries > 0.0 { share * tries } else { 0.0 });
             let value = too_many(failures, expected);
@@ -117,11 +120,12 @@ impl Burst {
             (open.last, open.failures) = (at, open.failures + f64::from(failures));
         }
         let apart = (open.last - open.onset + 1) as f64 / open.failures.max(1.0);
-        let patience = ((4.0 * apart) as i64).clamp(15, 360);
+        let patience = ((8.0 * apart) as i64).clamp(20, 360);
         if at - open.last < patience && at - open.onset < ACCEPT {
             return None;
         }
         let over = open.last + 1;
+        self.told = at;
         self.open = None;
         Some(Turn::Closed(over))
     }

@@ -7,6 +7,8 @@ use super::routes::{ONLY, Routes};
 
 /// Onsets of one trouble differ by so many minutes at most, where they are known well.
 const WINDOW: i64 = 30;
+/// An alarm that comes back within so many minutes goes on.
+const AGAIN: i64 = 60;
 /// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
 const TAIL: i64 = 3 * 1440;
 /// A service that makes this part of a hostgroup's or relay's mail explains its loss.
@@ -29,6 +31,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
 }
 
+/// What a layer calls a finding: layer, scope, relay.
+type Key = (Layer, Scope, Option<Id>);
+
 /// A finding that lasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Held {
@@ -36,6 +41,8 @@ struct Held {
     scope: Scope,
     relay: Option<Id>,
     alarm: usize,
+    /// It speaks of what the alarm is about, not of a part of it.
+    own: bool,
 }
 
 /// All alarms so far.
@@ -49,13 +56,40 @@ pub struct Groups {
 impl Groups {
     /// Takes a new finding.
     pub fn open(&mut self, at: i64, finding: Finding, routes: &Routes, names: &Names) -> Vec<Change> {
-        if let Some(id) = self.home(&finding, routes) {
-            self.join(id, at, &finding, routes, names);
+        let about = smallest(finding.scope, routes);
+        let key = (finding.layer, finding.scope, finding.relay);
+        let finding = Finding {
+            scope: about,
+            ..finding
+        };
+        let changes = self.place(at, finding, key, routes, names);
+        // Back within the hour: the same episode goes on.
+        for change in &changes {
+            if let Change::Changed(id) = *change
+                && self.held.iter().any(|held| held.alarm == id && held.own)
+                && self.alarms[id].ended.is_some_and(|ended| at - ended <= AGAIN && ended <= at)
+            {
+                self.alarms[id].ended = None;
+                if let Some(cause) = &mut self.alarms[id].cause {
+                    cause.silent_to = None;
+                }
+            }
+        }
+        changes
+    }
+
+    fn place(&mut self, at: i64, finding: Finding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
+        if let Some(id) = self.home(at, &finding, routes) {
+            self.join(id, at, &finding, key, routes, names);
             return vec![Change::Changed(id)];
+        }
+        if finding.layer == Layer::Volume && finding.found.provisional {
+            // Two weeks of history make no week: such a series speaks only beside others.
+            return Vec::new();
         }
         let id = self.create(at, &finding);
         let mut changes = vec![Change::Opened(id)];
-        self.join(id, at, &finding, routes, names);
+        self.join(id, at, &finding, key, routes, names);
         match finding.scope {
             Scope::Service(service) => changes.extend(self.pool(id, service, at, routes, names)),
             Scope::Relay(_) | Scope::Hostgroup(_) => {
@@ -74,11 +108,10 @@ impl Groups {
         let Some(at) = self.held.iter().position(is_it) else {
             return Vec::new();
         };
-        let id = self.held.swap_remove(at).alarm;
-        let own = |held: &&Held| held.alarm == id && held.scope == self.alarms[id].scope;
+        let Held { alarm: id, own: has_own, .. } = self.held.swap_remove(at);
+        let own = |held: &&Held| held.alarm == id && held.own;
         let sure = |layer: Layer| layer != Layer::Volume;
         let was_sure = self.alarms[id].layers.iter().any(|(layer, _)| sure(*layer));
-        let has_own = scope == self.alarms[id].scope;
         let lasts = if has_own {
             self.held.iter().filter(own).any(|held| !was_sure || sure(held.layer))
         } else {
@@ -129,12 +162,13 @@ impl Groups {
     }
 
     /// The alarm that a finding belongs to.
-    fn home(&self, finding: &Finding, routes: &Routes) -> Option<usize> {
+    fn home(&self, at: i64, finding: &Finding, routes: &Routes) -> Option<usize> {
         let told = self.alarms.iter().rev().filter(|alarm| alarm.part_of.is_none());
         let mut fitting = told.filter(|alarm| {
             let is_tail = finding.layer == Layer::Volume || finding.layer == Layer::Queue;
             let in_time = match alarm.ended {
                 None => true,
+                Some(ended) if finding.scope == alarm.scope && at - ended <= AGAIN => true,
                 Some(ended) => is_tail && finding.found.onset < ended + WINDOW && finding.found.onset > ended - TAIL,
             };
             in_time && self.fits(finding, alarm, routes)
@@ -154,13 +188,15 @@ impl Groups {
             || explains(alarm.scope, finding.scope, routes)
     }
 
-    fn join(&mut self, id: usize, at: i64, finding: &Finding, routes: &Routes, names: &Names) {
-        let (layer, scope, relay) = (finding.layer, finding.scope, finding.relay);
+    fn join(&mut self, id: usize, at: i64, finding: &Finding, key: Key, routes: &Routes, names: &Names) {
+        let (layer, scope, relay) = key;
+        let own = finding.scope == self.alarms[id].scope;
         self.held.push(Held {
             layer,
             scope,
             relay,
             alarm: id,
+            own,
         });
         let alarm = &mut self.alarms[id];
         if finding.scope == alarm.scope {
@@ -169,7 +205,9 @@ impl Groups {
                 (alarm.state, alarm.onset) = (finding.state, finding.found.onset.min(at));
                 (alarm.expected, alarm.observed) = (finding.found.expected, finding.found.observed);
             }
-            alarm.layers.push((layer, at));
+            if alarm.layers.iter().all(|(other, _)| *other != layer) {
+                alarm.layers.push((layer, at));
+            }
             alarm.score = alarm.score.max(finding.found.score);
             alarm.provisional &= finding.found.provisional;
         }
@@ -209,7 +247,7 @@ impl Groups {
     }
 
     fn take_in(&mut self, part: usize, id: usize, at: i64, names: &Names) {
-        self.held.iter_mut().filter(|held| held.alarm == part).for_each(|held| held.alarm = id);
+        self.held.iter_mut().filter(|held| held.alarm == part).for_each(|held| (held.alarm, held.own) = (id, false));
         let taken = self.alarms[part].clone();
         self.alarms[part].part_of = Some(id);
         let alarm = &mut self.alarms[id];
@@ -284,6 +322,19 @@ impl Groups {
         }
         hang(&mut self.alarms[id], relay, routes, names);
         changes
+    }
+}
+
+/// A hostgroup that sends one service's mail, and all of it, is that service.
+fn smallest(scope: Scope, routes: &Routes) -> Scope {
+    let Scope::Hostgroup(group) = scope else {
+        return scope;
+    };
+    match routes.main_of_group(group) {
+        Some(service) if routes.part_of_group(service, group) >= 0.8 && routes.group_share(service, group) >= 0.8 => {
+            Scope::Service(service)
+        }
+        _ => scope,
     }
 }
 

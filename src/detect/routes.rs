@@ -70,6 +70,12 @@ impl Routes {
         ratio(self.group_host.get(&(group, host)), self.group_total.get(&group))
     }
 
+    /// The service that sends most of a hostgroup's mail.
+    pub fn main_of_group(&self, group: Id) -> Option<Id> {
+        let of_group = self.by_group.iter().filter(|((_, other), _)| *other == group);
+        of_group.max_by(|a, b| a.1.total_cmp(b.1)).map(|((service, _), _)| *service)
+    }
+
     /// The part of a hostgroup's mail that is one service's.
     pub fn part_of_group(&self, service: Id, group: Id) -> f64 {
         ratio(self.by_group.get(&(service, group)), self.group_total.get(&group))

@@ -1,7 +1,14 @@
 pub mod calibrate;
+pub mod channels;
+pub mod civil;
 pub mod cusum;
+pub mod detector;
+pub mod episode;
 pub mod evidence;
 pub mod history;
+pub mod holidays;
+pub mod ics;
+pub mod learn;
 pub mod level;
 pub mod noise;
 pub mod profile;

@@ -1,9 +1,15 @@
+//! Detecting that mail stopped: pure arithmetic over counts, without files and clocks. `engine` steps through a fleet, minute by
+//! minute; `impact` says afterwards what it cost.
+
 pub mod alarm;
 pub mod burst;
 pub mod calibrate;
+pub mod channels;
 pub mod civil;
 pub mod cusum;
+pub mod detector;
 pub mod engine;
+pub mod episode;
 pub mod evidence;
 pub mod fleet;
 pub mod group;
@@ -13,6 +19,7 @@ pub mod holidays;
 pub mod host;
 pub mod ics;
 pub mod impact;
+pub mod learn;
 pub mod level;
 pub mod noise;
 pub mod profile;

@@ -3,8 +3,8 @@
 //! Per bin b of the week: `n_b = Σ 0.85^k·Q·B`, `e_b = Σ 0.85^k·Q` over the weeks k. A sparse series has too few mails
 //! per bin, so that a bin is drawn towards its day type (Mon–Fri, Sat, Sun), and that towards all days.
 
-/// Seconds of a week.
-pub const WEEK_S: i64 = 7 * 86_400;
+use super::civil::WEEK_S;
+
 const DAYS: usize = 7;
 /// Day types: first day and number of days.
 const TYPES: [(usize, usize); 3] = [(0, 5), (5, 1), (6, 1)];
@@ -31,6 +31,36 @@ impl Profile {
             shape: zeros(),
             masked: vec![0; (per_day * DAYS).div_ceil(64)].into_boxed_slice(),
         }
+    }
+
+    /// Bins per hour.
+    pub fn per_hour(&self) -> usize {
+        self.per_day / 24
+    }
+
+    /// Mails of a week.
+    pub fn per_week(&self) -> f64 {
+        self.shape.iter().map(|&count| f64::from(count)).sum()
+    }
+
+    /// The same profile with other bins per hour; one number is a multiple of the other.
+    pub fn resampled(&self, per_hour: usize) -> Self {
+        let mut new = Self::new(per_hour);
+        let (from, to) = (self.n.len(), new.n.len());
+        for bin in 0..from.max(to) {
+            let (old, new_bin) = (bin * from / from.max(to), bin * to / from.max(to));
+            let share = if to > from { from as f32 / to as f32 } else { 1.0 };
+            let mean = if to > from { 1.0 } else { to as f32 / from as f32 };
+            new.n[new_bin] += self.n[old] * share;
+            new.e[new_bin] += self.e[old] * mean;
+        }
+        new.rebuild();
+        new
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.n) + size_of_val(&*self.e) + size_of_val(&*self.shape) + size_of_val(&*self.masked)
     }
 
     /// Length of a bin, seconds.

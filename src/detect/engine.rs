@@ -10,10 +10,12 @@ use super::holidays::{DayKind, Holidays};
 use super::host::{Heard, HostState};
 use super::queue::{Queue, Queued};
 use super::routes::Routes;
+use super::detector::Config;
 use super::tuning::Tuning;
-use super::volume::{Counted, Volume};
+use super::volume::Volumes;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the operator may say.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ pub struct Engine {
     hosts: Vec<HostState>,
     failures: Vec<Burst>,
     pairs: BTreeMap<(Id, Id), Pair>,
-    volumes: BTreeMap<Scope, Volume>,
+    volumes: Volumes,
 }
 
 /// A minute's counts by what they are about.
@@ -75,6 +77,14 @@ impl Engine {
     /// Knows nothing yet.
     pub fn new(options: Options) -> Self {
         let clock = CivilClock::new(options.zone.clone());
+        // A mail counts in the series of its service, its hostgroup and its relay: each has a third of the budget.
+        let mut tuning = options.tuning.clone();
+        tuning.budget /= 3.0;
+        let config = Config {
+            tuning,
+            holidays: Arc::new(options.holidays.clone()),
+        };
+        let volumes = Volumes::new(config, options.zone.clone());
         Engine {
             options,
             clock,
@@ -83,7 +93,7 @@ impl Engine {
             hosts: Vec::new(),
             failures: Vec::new(),
             pairs: BTreeMap::new(),
-            volumes: BTreeMap::new(),
+            volumes,
         }
     }
 
@@ -109,12 +119,7 @@ impl Engine {
         self.witnesses_step(at, &sums, names, &mut turns);
         self.pairs_step(at, &sums, names, &mut turns);
         if self.options.volume {
-            let blank = Counted {
-                count: None,
-                week_s: civil.week_s,
-                holiday,
-            };
-            self.volumes_step(at, &sums, blank, names, &mut turns);
+            self.volumes_step(at, &sums, names, &mut turns);
         }
         self.routes.add(at, &minute.flows);
         self.apply(at, turns, names)
@@ -305,40 +310,22 @@ impl Engine {
     }
 
     /// Volumes of services, hostgroups and relays.
-    fn volumes_step(
-        &mut self,
-        at: i64,
-        sums: &Sums,
-        blank: Counted,
-        names: &Names,
-        turns: &mut Vec<(Finding, Turn)>,
-    ) {
+    fn volumes_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
         let relays = sums.hosts.iter().enumerate().filter(|(_, heard)| heard.accepted > 0);
         let relays = relays.map(|(host, _)| Scope::Relay(host as Id));
         for scope in sums.accepted.keys().copied().chain(relays) {
-            let tuning = &self.options.tuning;
-            self.volumes.entry(scope).or_insert_with(|| Volume::new(tuning));
+            self.volumes.begin(scope);
         }
-        for (scope, volume) in &mut self.volumes {
-            let is_seen = |host: Id| self.hosts.get(host as usize).is_none_or(HostState::is_seen);
-            let seen = match *scope {
-                Scope::Service(service) => {
-                    self.routes.of(service).iter().all(|(host, share)| *share < 0.05 || is_seen(*host))
-                }
-                Scope::Hostgroup(group) => {
-                    (0..self.hosts.len() as Id).all(|host| is_seen(host) || self.routes.group_through(group, host) < 0.05)
-                }
-                Scope::Relay(host) | Scope::Host(host) => is_seen(host),
-            };
-            let count = match *scope {
+        let blind: Vec<Id> = (0..self.hosts.len() as Id)
+            .filter(|host| !self.hosts[*host as usize].is_seen())
+            .collect();
+        for scope in self.volumes.scopes() {
+            let count = match scope {
                 Scope::Relay(host) => sums.hosts.get(host as usize).map_or(0, |heard| heard.accepted),
-                _ => sums.accepted.get(scope).copied().unwrap_or(0),
+                _ => sums.accepted.get(&scope).copied().unwrap_or(0),
             };
-            let counted = Counted {
-                count: seen.then_some(count),
-                ..blank
-            };
-            if let Some(turn) = volume.step(at, counted, &self.options.tuning) {
+            let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05);
+            for turn in self.volumes.step(at, scope, seen.then_some(count)) {
                 let (kind, name) = scope.named(names);
                 let told = told(turn, |found| {
                     format!(
@@ -346,8 +333,17 @@ impl Engine {
                         found.observed, found.expected
                     )
                 });
-                turns.push((finding(Layer::Volume, *scope, State::Dropped, None, told), turn));
+                turns.push((finding(Layer::Volume, scope, State::Dropped, None, told), turn));
             }
+        }
+    }
+
+    /// The part of something's mail that a host's log tells of.
+    fn part_at(&self, scope: Scope, host: Id) -> f64 {
+        match scope {
+            Scope::Service(service) => self.routes.share(service, host),
+            Scope::Hostgroup(group) => self.routes.group_through(group, host),
+            Scope::Relay(own) | Scope::Host(own) => f64::from(u8::from(own == host)),
         }
     }
 }

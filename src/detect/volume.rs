@@ -1,71 +1,55 @@
-//! A service's, hostgroup's or relay's count against its own weeks: the statistical layer as one layer among the others.
+//! Services', hostgroups' and relays' counts against their own weeks: the statistical layer as one layer among others.
 
-use super::alarm::{Found, Turn};
-use super::series::{Change, Drop, Series, Step};
-use super::tuning::Tuning;
+use super::alarm::{Found, Scope, Turn};
+use super::detector::{Config, Detector, Sample, SeriesId};
+use super::episode::{Change, Drop};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 
-/// A series under one mail a minute is judged in steps of so many minutes.
-const COARSE: i64 = 5;
-/// Minutes after which a new series chooses its step.
-const CHOICE: i64 = 1440;
-
-/// One series of counts.
-#[derive(Debug, Clone)]
-pub struct Volume {
-    series: Series,
-    step_min: i64,
-    /// Count and seen minutes of the step in hand.
-    hand: (f64, i64),
-    born: Option<i64>,
-    total: f64,
+/// The series of a fleet.
+#[derive(Debug, Clone, Default)]
+pub struct Volumes {
+    detector: Detector,
+    ids: BTreeMap<Scope, SeriesId>,
+    zone: Option<TimeZone>,
 }
 
-/// A minute of a series.
-#[derive(Debug, Clone, Copy)]
-pub struct Counted {
-    /// Mails; `None` if they could not be seen.
-    pub count: Option<u32>,
-    /// Second of the civil week at the minute's start.
-    pub week_s: i64,
-    /// A declared holiday.
-    pub holiday: bool,
-}
-
-impl Volume {
-    /// A series that nothing is known of.
-    pub fn new(tuning: &Tuning) -> Self {
-        Volume {
-            series: Series::new(COARSE * 60, 1, tuning),
-            step_min: COARSE,
-            hand: (0.0, 0),
-            born: None,
-            total: 0.0,
+impl Volumes {
+    /// Without series; hours are those of `zone`.
+    pub fn new(config: Config, zone: TimeZone) -> Self {
+        Volumes {
+            detector: Detector::new(config),
+            ids: BTreeMap::new(),
+            zone: Some(zone),
         }
     }
 
-    /// Takes a minute; minutes come without holes.
-    pub fn step(&mut self, at: i64, counted: Counted, tuning: &Tuning) -> Option<Turn> {
-        let count = f64::from(counted.count.unwrap_or(0));
-        self.hand = (self.hand.0 + count, self.hand.1 + i64::from(counted.count.is_some()));
-        self.total += count;
-        let born = *self.born.get_or_insert(at);
-        if at - born == CHOICE && self.total > CHOICE as f64 {
-            (self.series, self.step_min) = (Series::new(60, 4, tuning), 1);
-            self.hand = (count, i64::from(counted.count.is_some()));
+    /// Begins a series, if it is new. Beyond the detector's limit a series is not judged by its volume.
+    pub fn begin(&mut self, scope: Scope) {
+        if self.ids.contains_key(&scope) {
+            return;
         }
-        if (at + 1) % self.step_min != 0 {
-            return None;
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        if let Ok(id) = self.detector.add(zone, 60) {
+            self.ids.insert(scope, id);
         }
-        let (sum, seen) = std::mem::take(&mut self.hand);
-        let before = (self.step_min - 1) * 60;
-        let step = Step {
-            ts: (at * 60) - before,
-            week_s: (counted.week_s - before).rem_euclid(7 * 86_400),
-            count: (seen == self.step_min).then_some(sum as u32),
-            holiday: counted.holiday,
-            near: false,
+    }
+
+    /// All series.
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.ids.keys().copied().collect()
+    }
+
+    /// Takes a minute of a series; `None` is no data.
+    pub fn step(&mut self, at: i64, scope: Scope, count: Option<u32>) -> Vec<Turn> {
+        let Some(id) = self.ids.get(&scope) else {
+            return Vec::new();
         };
-        self.series.step(step, tuning).map(turn)
+        let sample = count.map_or(Sample::NoData, |count| Sample::Count(u64::from(count)));
+        let mut turns = Vec::new();
+        // Minutes come in order: a refused one would be a fault of the caller's, and brings no verdict.
+        let _ = self.detector.observe(*id, at.saturating_mul(60), sample, &mut |_, change| turns.push(turn(change)));
+        turns
     }
 }
 

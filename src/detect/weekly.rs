@@ -8,6 +8,8 @@ const WEEK: i64 = 168 * HOUR;
 const DECAY: f64 = 0.85;
 /// Pseudo-minutes with which a coarser profile speaks for a finer one.
 const LEAN: f64 = 120.0;
+/// The same in mails.
+const LEAN_MAILS: f64 = 3.0;
 /// Half-life of the level, minutes.
 const LEVEL: f64 = 2880.0;
 
@@ -106,7 +108,11 @@ impl Weekly {
                 add(&mut both);
             }
         }
-        let lean = |own: (f64, f64), prior: f64| (own.0 + LEAN * prior) / (own.1 + LEAN);
+        // Of a sparse series it takes more hours to say anything.
+        let lean = |own: (f64, f64), prior: f64| {
+            let weight = LEAN + (LEAN_MAILS / prior.max(1e-9)).min(20_000.0);
+            (own.0 + weight * prior) / (own.1 + weight)
+        };
         let mean = all.0 / all.1.max(1.0);
         let hourly = lean(of_hour, mean);
         let factor = if mean > 0.0 { lean(of_day, mean) / mean } else { 1.0 };

@@ -286,7 +286,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         Draft {
             sealed: SealedBatch {
                 batch,
-                origins: self.normaliser.attributor.origins.items().to_vec(),
+                origins: self.normaliser.attributor.origins.table(),
                 host: self.host.clone(),
                 source: self.kind,
             },

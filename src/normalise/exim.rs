@@ -177,7 +177,7 @@ impl<'c> EximNormaliser<'c> {
             deferred = open.deferred.take();
             slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
             if open.has_committed_rows() {
-                let origin = self.attributor.origins.get(message.origin).clone();
+                let origin = self.attributor.origins.get(message.origin);
                 self.join.amend(Amendment {
                     queue_id: id,
                     origin,
@@ -266,7 +266,7 @@ impl<'c> EximNormaliser<'c> {
             return None;
         }
         let open = self.join.get(id, &mut self.attributor.origins, recall)?;
-        let known = self.attributor.origins.get(open.origin).clone();
+        let known = self.attributor.origins.get(open.origin);
         // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
         let domain = format!("@{}", known.sender_domain);
         let facts = Facts {

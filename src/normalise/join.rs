@@ -290,7 +290,7 @@ impl MessageJoin {
 impl Open {
     fn record(&self, origins: &Origins) -> OpenRecord {
         OpenRecord {
-            origin: origins.get(self.origin).clone(),
+            origin: origins.get(self.origin),
             arrival_ms: self.arrival_ms,
             last_ms: self.last_ms,
             message_key: self.message_key,

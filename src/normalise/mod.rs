@@ -2,6 +2,7 @@
 
 pub mod attribution;
 pub mod clock;
+pub mod dictionary;
 pub mod event;
 pub mod exim;
 pub mod join;

@@ -1,6 +1,7 @@
 //! The only room where polars lives: Parquet out, Parquet in, and SQL over what was read. Nothing of polars stands in
 //! a public signature; rows leave as a [`Table`].
 
+mod pack;
 mod rates;
 mod read;
 mod rewrite;

@@ -274,7 +274,8 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.log = Some(log);
         }
         self.turn_minute(self.minute.0);
-        let next = Batch::new(sequence, used);
+        let mut next = Batch::new(sequence, used);
+        next.rows.reserve(self.batch.rows.len());
         let batch = std::mem::replace(&mut self.batch, next);
         if let Some(log) = &self.log {
             self.batch.set_log(log.state.log_id);

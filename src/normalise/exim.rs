@@ -208,7 +208,8 @@ impl<'c> EximNormaliser<'c> {
     ) {
         let (kind, reply) = outcome(delivery);
         let batch = sink.batch();
-        if !self.join.has(&id, &mut self.attributor.origins, recall) {
+        let by_route = self.by_route(&id, delivery, recall);
+        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
             let host = self.host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
             let facts = Facts {
@@ -217,10 +218,7 @@ impl<'c> EximNormaliser<'c> {
                 ..Facts::default()
             };
             self.orphan(id, &facts, at, sink);
-        }
-        let by_route = self.by_route(&id, delivery, recall);
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
-            return;
+            return self.delivery(delivery, id, at, recall, sink);
         };
         let mut slot = open.slot_in(batch, &id, sink);
         if let Some(origin) = by_route {
@@ -306,12 +304,10 @@ impl<'c> EximNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) {
-        if !self.join.has(&id, &mut self.attributor.origins, recall) {
-            self.slot_of(id, at, recall, sink);
-        }
         let batch = sink.batch();
         let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
-            return;
+            self.slot_of(id, at, recall, sink);
+            return self.completed(queue_ms, id, at, recall, sink);
         };
         let slot = open.slot_in(batch, &id, sink);
         let waited = open

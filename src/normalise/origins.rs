@@ -181,12 +181,19 @@ impl Origins {
 
     /// Forgets all but the origins in `used`; gives their new numbers.
     pub(super) fn compact(&mut self, used: &[OriginId]) -> HashMap<OriginId, OriginId, FxBuildHasher> {
-        let old = std::mem::take(self);
-        let mut map = HashMap::default();
-        for &id in used {
-            map.entry(id).or_insert_with(|| self.intern(old.get(id)));
-        }
-        map
+        let mut used: Vec<(OriginId, Origin)> = used.iter().map(|id| (*id, Origin::default())).collect();
+        used.sort_unstable_by_key(|(id, _)| *id);
+        used.dedup_by_key(|(id, _)| *id);
+        used.iter_mut().for_each(|(id, origin)| *origin = self.get(*id));
+        // Emptied, not dropped: fresh memory is dear, and the tables grow to the same size again.
+        self.items.clear();
+        self.by_codes.clear();
+        self.texts.iter_mut().for_each(Dictionary::clear);
+        self.memo.clear();
+        self.senders.clear();
+        self.client_memo.clear();
+        self.clients.clear();
+        used.into_iter().map(|(id, origin)| (id, self.intern(origin))).collect()
     }
 }
 

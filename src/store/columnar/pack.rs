@@ -73,7 +73,7 @@ fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
         // 4 × width bits are 8 to 16 bytes, perhaps with half a byte that both halves share.
         bytes[..16].copy_from_slice(&low.to_le_bytes());
         let at = (width / 2) as usize;
-        if width % 2 == 0 {
+        if width.is_multiple_of(2) {
             bytes[at..at + 16].copy_from_slice(&high.to_le_bytes());
         } else {
             let shared = bytes[at] | (high as u8) << 4;

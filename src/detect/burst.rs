@@ -45,7 +45,8 @@ impl Burst {
         self.age(at);
         if failures > 0 || tries > 0 {
             let usual = self.open.is_none();
-            self.recent.push_back((at, f64::from(failures), f64::from(tries), usual));
+            self.recent
+                .push_back((at, f64::from(failures), f64::from(tries), usual));
         }
         if self.open.is_some() {
             return self.follow(at, failures);
@@ -65,7 +66,11 @@ impl Burst {
         for entry in self.recent.iter_mut().filter(|entry| entry.0 >= onset) {
             entry.3 = false;
         }
-        self.open = Some(Open { onset, last: at, failures: found.observed });
+        self.open = Some(Open {
+            onset,
+            last: at,
+            failures: found.observed,
+        });
         let score = (value - limit) / std::f64::consts::LN_10;
         Some(Turn::Opened(Found { score, ..found }))
     }
@@ -77,7 +82,11 @@ impl Burst {
 
     /// Failures in the last `minutes`, this one included.
     pub fn within(&self, at: i64, minutes: i64) -> f64 {
-        self.recent.iter().filter(|entry| entry.0 > at - minutes).map(|entry| entry.1).sum()
+        self.recent
+            .iter()
+            .filter(|entry| entry.0 > at - minutes)
+            .map(|entry| entry.1)
+            .sum()
     }
 
     /// Lets the base learn what has left the longest window, and forget.
@@ -99,7 +108,16 @@ impl Burst {
     fn weigh(&self, at: i64) -> (f64, Found) {
         let rate = (self.base.0 + 0.5) / (self.base.1 + INNOCENT);
         let share = (self.base.0 + 0.5) / (self.base.2 + 50.0);
-        let mut best = (0.0, Found { onset: at, expected: 0.0, observed: 0.0, score: 0.0, provisional: false });
+        let mut best = (
+            0.0,
+            Found {
+                onset: at,
+                expected: 0.0,
+                observed: 0.0,
+                score: 0.0,
+                provisional: false,
+            },
+        );
         for window in WINDOWS {
             let from = (at - window).max(self.told);
             let inside = || self.recent.iter().filter(move |entry| entry.0 > from);
@@ -108,10 +126,24 @@ impl Burst {
             let value = too_many(failures, expected);
             if failures >= LEAST && value > best.0 {
                 let onset = inside().find(|entry| entry.1 > 0.0).map_or(at, |entry| entry.0);
-                best = (value, Found { onset, expected, observed: failures, ..best.1 });
+                best = (
+                    value,
+                    Found {
+                        onset,
+                        expected,
+                        observed: failures,
+                        ..best.1
+                    },
+                );
             }
         }
-        (best.0, Found { provisional: self.base.1 < 1440.0, ..best.1 })
+        (
+            best.0,
+            Found {
+                provisional: self.base.1 < 1440.0,
+                ..best.1
+            },
+        )
     }
 
     fn follow(&mut self, at: i64, failures: u32) -> Option<Turn> {

@@ -4,13 +4,13 @@
 use super::alarm::{Change, Layer, Scope, State, Turn};
 use super::burst::Burst;
 use super::civil::CivilClock;
+use super::detector::Config;
 use super::fleet::{Fleet, Flow, Id, Minute, NONE, Names, What};
 use super::group::{Finding, Groups};
 use super::holidays::{DayKind, Holidays};
 use super::host::{Heard, HostState};
 use super::queue::{Queue, Queued};
 use super::routes::Routes;
-use super::detector::Config;
 use super::tuning::Tuning;
 use super::volume::Volumes;
 use jiff::tz::TimeZone;
@@ -109,8 +109,10 @@ impl Engine {
     /// Takes the next minute; minutes come in order without holes.
     pub fn step(&mut self, names: &Names, minute: &Minute) -> Vec<Change> {
         let at = minute.at;
-        self.hosts.resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);
-        self.failures.resize_with(names.services.len().max(self.failures.len()), Burst::default);
+        self.hosts
+            .resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);
+        self.failures
+            .resize_with(names.services.len().max(self.failures.len()), Burst::default);
         let civil = self.clock.at(at * 60);
         let holiday = self.options.holidays.kind(civil.day) == DayKind::Holiday;
         let sums = self.sums(minute, names);
@@ -184,9 +186,15 @@ impl Engine {
             }
             What::Delivered | What::Deferred | What::Frozen => {
                 let queued = if flow.what == What::Delivered {
-                    Queued { left: copies, ..Queued::default() }
+                    Queued {
+                        left: copies,
+                        ..Queued::default()
+                    }
                 } else {
-                    Queued { stayed: copies, ..Queued::default() }
+                    Queued {
+                        stayed: copies,
+                        ..Queued::default()
+                    }
                 };
                 if let Some(heard) = heard {
                     heard.queued.left += queued.left;
@@ -244,7 +252,10 @@ impl Engine {
         }
         let services = self.routes.through(host, super::routes::ONLY).into_iter();
         let failing = services.map(|service| {
-            let before = self.failures.get(service as usize).map_or(0.0, |burst| burst.within(at, 10));
+            let before = self
+                .failures
+                .get(service as usize)
+                .map_or(0.0, |burst| burst.within(at, 10));
             before + f64::from(sums.failed.get(&service).copied().unwrap_or(0))
         });
         failing.sum()

@@ -67,7 +67,9 @@ impl Groups {
         for change in &changes {
             if let Change::Changed(id) = *change
                 && self.held.iter().any(|held| held.alarm == id && held.own)
-                && self.alarms[id].ended.is_some_and(|ended| at - ended <= AGAIN && ended <= at)
+                && self.alarms[id]
+                    .ended
+                    .is_some_and(|ended| at - ended <= AGAIN && ended <= at)
             {
                 self.alarms[id].ended = None;
                 if let Some(cause) = &mut self.alarms[id].cause {
@@ -108,7 +110,11 @@ impl Groups {
         let Some(at) = self.held.iter().position(is_it) else {
             return Vec::new();
         };
-        let Held { alarm: id, own: has_own, .. } = self.held.swap_remove(at);
+        let Held {
+            alarm: id,
+            own: has_own,
+            ..
+        } = self.held.swap_remove(at);
         let own = |held: &&Held| held.alarm == id && held.own;
         let sure = |layer: Layer| layer != Layer::Volume;
         let was_sure = self.alarms[id].layers.iter().any(|(layer, _)| sure(*layer));
@@ -247,7 +253,10 @@ impl Groups {
     }
 
     fn take_in(&mut self, part: usize, id: usize, at: i64, names: &Names) {
-        self.held.iter_mut().filter(|held| held.alarm == part).for_each(|held| (held.alarm, held.own) = (id, false));
+        self.held
+            .iter_mut()
+            .filter(|held| held.alarm == part)
+            .for_each(|held| (held.alarm, held.own) = (id, false));
         let taken = self.alarms[part].clone();
         self.alarms[part].part_of = Some(id);
         let alarm = &mut self.alarms[id];
@@ -299,7 +308,10 @@ impl Groups {
 
     fn raise(&mut self, relay: Id, failing: &[usize], at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
         let first = failing.iter().map(|id| self.alarms[*id].onset).min().unwrap_or(at);
-        let surest = failing.iter().copied().min_by_key(|id| self.alarms[*id].layers.first().map(|l| l.0));
+        let surest = failing
+            .iter()
+            .copied()
+            .min_by_key(|id| self.alarms[*id].layers.first().map(|l| l.0));
         let Some(surest) = surest.map(|id| self.alarms[id].clone()) else {
             return Vec::new();
         };
@@ -310,7 +322,11 @@ impl Groups {
             onset: first,
             detected: at,
             layers: Vec::new(),
-            evidence: vec![format!("{} services fail that use only {}", failing.len(), names.host(relay))],
+            evidence: vec![format!(
+                "{} services fail that use only {}",
+                failing.len(),
+                names.host(relay)
+            )],
             part_of: None,
             ..surest
         });
@@ -369,7 +385,11 @@ fn note_member(alarm: &mut Alarm, service: Id, judged: Option<(Layer, State)>, r
             member.reason = reason;
         }
         Some(_) => {}
-        None => alarm.members.push(Member { service, judged, reason }),
+        None => alarm.members.push(Member {
+            service,
+            judged,
+            reason,
+        }),
     }
     alarm.members.sort_by_key(|member| member.service);
 }
@@ -394,7 +414,10 @@ fn hang(alarm: &mut Alarm, relay: Id, routes: &Routes, names: &Names) {
     }
     for service in routes.through(relay, ONLY) {
         let share = 100.0 * routes.share(service, relay);
-        let reason = format!("{share:.0} % of its mail of the last weeks went through {}", names.host(relay));
+        let reason = format!(
+            "{share:.0} % of its mail of the last weeks went through {}",
+            names.host(relay)
+        );
         note_member(alarm, service, None, reason);
     }
 }

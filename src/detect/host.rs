@@ -75,7 +75,7 @@ impl HostState {
         let quiet_for = self.last_line.map_or(0, |last| at - last);
         self.hidden |= self.handed_since >= 2.0 && quiet_for >= HIDDEN;
         let readable = !heard.unreadable && !self.hidden;
-        push(Layer::Sight, self.arrival.step(at, readable, heard.lines));
+        push(Layer::Sight, self.arrival.step(at, readable, self.hidden, heard.lines));
         push(Layer::Parse, self.understanding.step(at, heard.lines, heard.unparsed));
         self.seen = readable && !self.understanding.is_doubtful();
         let refused = self.refused.step(at, heard.refused, heard.refused + heard.handed);
@@ -101,17 +101,26 @@ impl HostState {
         let minutes = |n: f64| format!("{n:.0}");
         match layer {
             Layer::Sight if self.hidden => vec![format!(
-                "nothing of {name}'s log arrives ({} lines were due), while other hosts hand mail to it",
+                "nothing of {name}'s log arrives ({} minutes with lines were due), while other hosts hand mail to it",
                 minutes(found.expected)
             )],
-            Layer::Sight => vec![format!("nothing of {name}'s log arrives: {} lines were due", minutes(found.expected))],
-            Layer::Parse => vec![format!("{} of {name}'s last lines did not parse", minutes(found.observed))],
+            Layer::Sight => vec![format!(
+                "nothing of {name}'s log arrives: {} minutes with lines were due",
+                minutes(found.expected)
+            )],
+            Layer::Parse => vec![format!(
+                "{} of {name}'s last lines did not parse",
+                minutes(found.observed)
+            )],
             Layer::Queue => vec![format!(
                 "{name} took mail and passed on {} copies where {} were due",
                 minutes(found.observed),
                 minutes(found.expected)
             )],
-            Layer::Witness => vec![format!("{} attempts to reach {name} found nobody", minutes(found.observed))],
+            Layer::Witness => vec![format!(
+                "{} attempts to reach {name} found nobody",
+                minutes(found.observed)
+            )],
             _ => self.silent(found, others, name),
         }
     }
@@ -120,16 +129,23 @@ impl HostState {
         let mut said = vec![format!("{name} took no mail where {:.0} were due", found.expected)];
         let refused = self.refused.within(i64::MAX, i64::MAX);
         if self.lines_since > 0.0 {
-            said.push(format!("its log goes on: {:.0} lines since its last mail", self.lines_since));
+            said.push(format!(
+                "its log goes on: {:.0} lines since its last mail",
+                self.lines_since
+            ));
         }
         if others > 0.0 {
-            said.push(format!("services that use only {name} failed to hand in {others:.0} mails"));
+            said.push(format!(
+                "services that use only {name} failed to hand in {others:.0} mails"
+            ));
         }
         if refused > 0.0 {
             said.push(format!("other hosts found nobody there {refused:.0} times"));
         }
         if self.lines_since == 0.0 && others == 0.0 && refused == 0.0 {
-            said.push(format!("no witness: from {name}'s log alone, a silent relay and a log that stopped look alike"));
+            said.push(format!(
+                "no witness: from {name}'s log alone, a silent relay and a log that stopped look alike"
+            ));
         }
         said
     }

@@ -127,7 +127,10 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
                 tracks.entry(*service).or_default();
             }
         }
-        let masked = question.masked.iter().any(|(from, to)| (*from..*to).contains(&minute.at));
+        let masked = question
+            .masked
+            .iter()
+            .any(|(from, to)| (*from..*to).contains(&minute.at));
         for (service, track) in &mut tracks {
             let sums = counts.get(service).copied().unwrap_or_default();
             track.minute(minute.at, sums, masked, question);
@@ -179,7 +182,11 @@ impl Track {
         let interval = ((expected - spread).max(0.0), expected + spread + 1.0);
         let queued = question.queued.get(&service).copied().unwrap_or(0);
         let short = (expected - self.observed as f64).max(0.0);
-        let missing = if self.failed > 0 { self.failed } else { short.round() as u64 };
+        let missing = if self.failed > 0 {
+            self.failed
+        } else {
+            short.round() as u64
+        };
         let catch = catch_up(missing as f64, self.retried > 0, &self.after);
         let mut one = ServiceImpact {
             service,
@@ -233,7 +240,10 @@ impl Track {
             said.push(format!("its own log: {} mails could not be handed in", self.failed));
         }
         if self.retried > 0 {
-            said.push(format!("its own log: {} further attempts for the same mails", self.retried));
+            said.push(format!(
+                "its own log: {} further attempts for the same mails",
+                self.retried
+            ));
         }
         said
     }
@@ -252,16 +262,23 @@ impl Track {
         let share = question.relay.map_or(0.0, |relay| routes.share(service, relay));
         let relay = question.relay.map_or("", |relay| fleet.names.host(relay));
         if question.relay.is_some() {
-            one.evidence.push(format!("{:.0} % of its mail before went through {relay}", 100.0 * share));
+            one.evidence.push(format!(
+                "{:.0} % of its mail before went through {relay}",
+                100.0 * share
+            ));
         }
         // Failures against this service's own: one a day is no outage, however its relay is.
         let hurt = self.failed > 0 && (share >= ONLY || self.failed as f64 > 0.1 * one.expected || is_short);
         if question.relay.is_some() && self.by_relay == 0 && one.observed > 0 && share >= 0.1 && !is_short && !hurt {
-            one.evidence.push(format!("nothing through {relay} meanwhile, and the usual volume by other ways"));
+            one.evidence.push(format!(
+                "nothing through {relay} meanwhile, and the usual volume by other ways"
+            ));
             return Impact::Rerouted;
         }
         if queued > 0 && queued as f64 >= 0.5 * one.missing as f64 {
-            one.evidence.push(format!("{queued} mails were put off meanwhile and delivered after it, by their queue IDs"));
+            one.evidence.push(format!(
+                "{queued} mails were put off meanwhile and delivered after it, by their queue IDs"
+            ));
             return Impact::Delayed;
         }
         if !hurt && !is_short {
@@ -271,7 +288,11 @@ impl Track {
             return Impact::Unknown;
         }
         one.evidence.push(catch.say());
-        if catch.odds > 0.0 { Impact::Delayed } else { Impact::Lost }
+        if catch.odds > 0.0 {
+            Impact::Delayed
+        } else {
+            Impact::Lost
+        }
     }
 
     /// Neither failures nor too few mails.
@@ -281,7 +302,8 @@ impl Track {
             return Impact::None;
         }
         if question.tells.contains(&one.service) {
-            one.evidence.push("its own log tells of failures, and of none meanwhile: there was nothing to send".to_owned());
+            one.evidence
+                .push("its own log tells of failures, and of none meanwhile: there was nothing to send".to_owned());
             return Impact::None;
         }
         let reason = if share >= ONLY {
@@ -297,7 +319,11 @@ impl Track {
 /// Services whose applications' logs have told of mail, failed or not.
 pub fn telling(fleet: &Fleet) -> Vec<Id> {
     let own = |what: What| matches!(what, What::Submitted | What::SubmitFailed | What::Retried);
-    let flows = fleet.minutes.iter().flat_map(|minute| &minute.flows).filter(|flow| own(flow.what));
+    let flows = fleet
+        .minutes
+        .iter()
+        .flat_map(|minute| &minute.flows)
+        .filter(|flow| own(flow.what));
     let mut services: Vec<Id> = flows.map(|flow| flow.service).filter(|id| *id != NONE).collect();
     services.sort_unstable();
     services.dedup();

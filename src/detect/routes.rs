@@ -27,7 +27,9 @@ impl Routes {
         if self.day.is_some_and(|last| last != day) {
             let all = self.by_host.values_mut().chain(self.by_group.values_mut());
             let all = all.chain(self.group_host.values_mut()).chain(self.total.values_mut());
-            let all = all.chain(self.host_total.values_mut()).chain(self.group_total.values_mut());
+            let all = all
+                .chain(self.host_total.values_mut())
+                .chain(self.group_total.values_mut());
             all.for_each(|sum| *sum *= KEEP);
         }
         self.day = Some(day);
@@ -73,7 +75,9 @@ impl Routes {
     /// The service that sends most of a hostgroup's mail.
     pub fn main_of_group(&self, group: Id) -> Option<Id> {
         let of_group = self.by_group.iter().filter(|((_, other), _)| *other == group);
-        of_group.max_by(|a, b| a.1.total_cmp(b.1)).map(|((service, _), _)| *service)
+        of_group
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .map(|((service, _), _)| *service)
     }
 
     /// The part of a hostgroup's mail that is one service's.

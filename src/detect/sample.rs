@@ -202,7 +202,10 @@ fn mail(flows: &mut Vec<Flow>, held: &mut Vec<(i64, Id, Id)>, mail: (i64, Id, Id
 fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> Minute {
     let mut logs = Vec::new();
     for host in [ONE, TWO] {
-        let mails = flows.iter().filter(|f| f.host == host && f.what == What::Accepted).count() as u32;
+        let mails = flows
+            .iter()
+            .filter(|f| f.host == host && f.what == What::Accepted)
+            .count() as u32;
         let (readable, bad) = ((trouble.arrives)(at, host), (trouble.unparsed)(at, host));
         let lines = if mails > 0 { 3 * mails + rng.poisson(1.0) } else { 0 };
         let unparsed = (bad * f64::from(lines)).round() as u32;

@@ -116,7 +116,11 @@ impl Series {
         let expected = self.expected(step.week_s, tuning);
         let counted = step.count.map(f64::from);
         // Next to a holiday only part of the usual is sure.
-        let sure = if step.near { expected * tuning.near_share } else { expected };
+        let sure = if step.near {
+            expected * tuning.near_share
+        } else {
+            expected
+        };
         let evident = counted.filter(|_| !step.holiday);
         self.history.push(evident.map(|counted| (counted, sure)));
         self.fill_block(step, expected);
@@ -166,7 +170,9 @@ impl Series {
             .history
             .window(steps)
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
-        let again = self.last.filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
+        let again = self
+            .last
+            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
         let drop = again.map(|last| Drop {
             ended: None,
             end: None,
@@ -187,7 +193,11 @@ impl Series {
             self.mask(steps + BEFORE_S / self.step_s);
         }
         self.episode = Some(Episode::open(drop, now.ts, counted / expected.max(1e-9)));
-        if again.is_some() { Change::Reopened(drop) } else { Change::Opened(drop) }
+        if again.is_some() {
+            Change::Reopened(drop)
+        } else {
+            Change::Opened(drop)
+        }
     }
 
     fn mask(&mut self, steps: i64) {
@@ -209,7 +219,11 @@ impl Series {
             // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned.
             self.channels.weigh(now, &self.history, tuning);
         }
-        let expected = if now.holiday { expected * tuning.holiday_share } else { expected };
+        let expected = if now.holiday {
+            expected * tuning.holiday_share
+        } else {
+            expected
+        };
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
             self.episode = Some(episode);
             return None;
@@ -221,7 +235,11 @@ impl Series {
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];
         }
-        self.channels.settle(if age_s < tuning.short_s { CLIP_NEVER } else { tuning.clip_long });
+        self.channels.settle(if age_s < tuning.short_s {
+            CLIP_NEVER
+        } else {
+            tuning.clip_long
+        });
         self.channels.reset(now.ts);
         self.history.set_floor();
         self.last = Some(episode.drop);

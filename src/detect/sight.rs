@@ -5,8 +5,9 @@ use super::habit::{Habit, too_few, too_many};
 use super::weekly::Weekly;
 use std::collections::VecDeque;
 
-/// Lines that must be missing before a log counts as not arriving, in nats.
+/// Minutes with lines that must be missing before a log counts as not arriving; the same with a witness.
 const MISSING: f64 = 12.0;
+const CERTAIN: f64 = 2.0;
 /// Window for lines that do not parse, minutes.
 const WINDOW: i64 = 15;
 /// Evidence that a parser meets something new, in nats.
@@ -27,8 +28,8 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Takes a minute.
-    pub fn step(&mut self, at: i64, readable: bool, lines: u32) -> Option<Turn> {
+    /// Takes a minute; `certain` if others say that the host is at work.
+    pub fn step(&mut self, at: i64, readable: bool, certain: bool, lines: u32) -> Option<Turn> {
         self.wrote |= lines > 0;
         if !self.wrote {
             return None;
@@ -36,7 +37,8 @@ impl Arrival {
         if readable {
             self.missing = 0.0;
             self.since = None;
-            self.weekly.add(at, f64::from(lines));
+            // Lines come in bursts: what counts is whether it writes at all.
+            self.weekly.add(at, f64::from(lines.min(1)));
             return std::mem::take(&mut self.open).then_some(Turn::Closed(at));
         }
         let since = *self.since.get_or_insert(at);
@@ -46,9 +48,8 @@ impl Arrival {
             self.open = !is_old;
             return is_old.then_some(Turn::Closed(at));
         }
-        // A file between two lines is no blindness: lines come in bursts, so their number counts little.
-        let value = too_few(0.0, self.missing, 0.1);
-        if value > MISSING && at - since >= 3 && at - since < ACCEPT {
+        let value = too_few(0.0, self.missing, 0.0);
+        if value > if certain { CERTAIN } else { MISSING } && at - since >= 3 && at - since < ACCEPT {
             self.open = true;
             return Some(Turn::Opened(Found {
                 onset: since,
@@ -59,11 +60,6 @@ impl Arrival {
             }));
         }
         None
-    }
-
-    /// Expected lines in the minute `at`.
-    pub fn rate(&mut self, at: i64) -> f64 {
-        self.weekly.rate(at)
     }
 }
 
@@ -90,7 +86,11 @@ impl Understanding {
         let (bad, all) = self.recent.iter().fold((0.0, 0.0), |sum, e| (sum.0 + e.1, sum.1 + e.2));
         let usual = (self.base.0 + 0.5) / (self.base.1 + 50.0);
         let expected = usual * all;
-        let value = if bad > SHARE * all { too_many(bad, expected) } else { 0.0 };
+        let value = if bad > SHARE * all {
+            too_many(bad, expected)
+        } else {
+            0.0
+        };
         if self.open {
             let well = all > 0.0 && bad <= 0.5 * SHARE * all;
             self.open = !well;
@@ -103,9 +103,19 @@ impl Understanding {
         }
         self.habit.forget_today();
         self.open = true;
-        let onset = self.recent.iter().find(|entry| entry.1 > SHARE * entry.2).map_or(at, |entry| entry.0);
+        let onset = self
+            .recent
+            .iter()
+            .find(|entry| entry.1 > SHARE * entry.2)
+            .map_or(at, |entry| entry.0);
         let score = (value - limit) / std::f64::consts::LN_10;
-        Some(Turn::Opened(Found { onset, expected, observed: bad, score, provisional: false }))
+        Some(Turn::Opened(Found {
+            onset,
+            expected,
+            observed: bad,
+            score,
+            provisional: false,
+        }))
     }
 
     /// Whether so many of the last lines did not parse that counts mean nothing.

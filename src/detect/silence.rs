@@ -89,7 +89,10 @@ impl Silence {
         }
         let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
         if self.gap > limit && at - since >= RESTART - 1 {
-            self.open = Some(Open { onset: since, back: None });
+            self.open = Some(Open {
+                onset: since,
+                back: None,
+            });
             self.habit.forget_today();
             return Some(Turn::Opened(Found {
                 onset: since,

@@ -41,14 +41,29 @@ fn the_outage_is_one_alarm_at_the_relay_within_five_minutes() {
         let about: Vec<_> = alarms.iter().filter(|a| a.detected >= STOP).collect();
         assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
         let alarm = about[0];
-        assert_eq!((alarm.scope, alarm.state), (Scope::Relay(ONE), State::Dropped), "{alarm:#?}");
-        assert!(alarm.detected - STOP <= 5, "seed {seed}: after {} min", alarm.detected - STOP);
+        assert_eq!(
+            (alarm.scope, alarm.state),
+            (Scope::Relay(ONE), State::Dropped),
+            "{alarm:#?}"
+        );
+        assert!(
+            alarm.detected - STOP <= 5,
+            "seed {seed}: after {} min",
+            alarm.detected - STOP
+        );
         assert!((alarm.onset - STOP).abs() <= 2, "seed {seed}");
         let ended = alarm.ended.expect("it is over");
-        assert!((START - 1..START + 10).contains(&ended), "seed {seed}: {}", ended - START);
+        assert!(
+            (START - 1..START + 10).contains(&ended),
+            "seed {seed}: {}",
+            ended - START
+        );
         let members: Vec<u32> = alarm.members.iter().map(|m| m.service).collect();
         for service in 0..8 {
-            assert!(members.contains(&service), "seed {seed}: {service} is affected: {members:?}");
+            assert!(
+                members.contains(&service),
+                "seed {seed}: {service} is affected: {members:?}"
+            );
         }
         assert!(!members.contains(&8), "wiki has another way");
     }
@@ -60,8 +75,15 @@ fn without_a_witness_the_silence_says_so() {
     let fleet = fleet(3, 18, &quiet, &night());
     let alarms = told(&fleet, plain());
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    assert!(alarms[0].detected - STOP <= 5, "after {} min", alarms[0].detected - STOP);
-    assert!(alarms[0].evidence.iter().any(|e| e.starts_with("no witness")), "{alarms:#?}");
+    assert!(
+        alarms[0].detected - STOP <= 5,
+        "after {} min",
+        alarms[0].detected - STOP
+    );
+    assert!(
+        alarms[0].evidence.iter().any(|e| e.starts_with("no witness")),
+        "{alarms:#?}"
+    );
 }
 
 #[test]
@@ -71,7 +93,13 @@ fn quiet_weeks_are_quiet() {
         let fleet = fleet(seed, 56, &NIGHT, &Trouble::default());
         let found = told(&fleet, Options::default());
         for alarm in &found {
-            eprintln!("{seed}: {:?} {:?} day {} {:?}", alarm.scope, alarm.state, (alarm.detected - MONDAY) / DAY, alarm.layers);
+            eprintln!(
+                "{seed}: {:?} {:?} day {} {:?}",
+                alarm.scope,
+                alarm.state,
+                (alarm.detected - MONDAY) / DAY,
+                alarm.layers
+            );
         }
         alarms += found.len();
         days += 56 * NIGHT.len();
@@ -85,16 +113,22 @@ fn quiet_weeks_are_quiet() {
 fn frozen_on_the_sender_while_arrivals_go_on_is_stuck() {
     let from = MONDAY + 9 * DAY + 10 * 60;
     let trouble = Trouble {
-        fate: Box::new(move |at, service, _| match service == 1 && (from..from + 240).contains(&at) {
-            true => Fate::Frozen,
-            false => Fate::Fine,
-        }),
+        fate: Box::new(
+            move |at, service, _| match service == 1 && (from..from + 240).contains(&at) {
+                true => Fate::Frozen,
+                false => Fate::Fine,
+            },
+        ),
         ..Trouble::default()
     };
     let alarms = told(&fleet(4, 11, &NIGHT, &trouble), plain());
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
     assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Service(1), State::Stuck));
-    assert!(alarms[0].detected - from <= 30, "after {} min", alarms[0].detected - from);
+    assert!(
+        alarms[0].detected - from <= 30,
+        "after {} min",
+        alarms[0].detected - from
+    );
     assert!(alarms[0].ended.is_some());
 }
 
@@ -119,10 +153,12 @@ fn a_share_rejected_for_hours_is_refused_and_names_the_relay() {
 fn an_application_whose_own_queue_runs_dead_has_dropped() {
     let from = MONDAY + 23 * DAY + 14 * 60;
     let trouble = Trouble {
-        fate: Box::new(move |at, service, _| match service == 0 && (from..from + 720).contains(&at) {
-            true => Fate::Unsent,
-            false => Fate::Fine,
-        }),
+        fate: Box::new(
+            move |at, service, _| match service == 0 && (from..from + 720).contains(&at) {
+                true => Fate::Unsent,
+                false => Fate::Fine,
+            },
+        ),
         ..Trouble::default()
     };
     let alarms = told(&fleet(6, 25, &NIGHT, &trouble), Options::default());
@@ -136,17 +172,23 @@ fn an_application_whose_own_queue_runs_dead_has_dropped() {
 fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
     let from = MONDAY + 9 * DAY + 10 * 60;
     let trouble = Trouble {
-        fate: Box::new(move |at, _, relay| match relay == ONE && (from..from + 180).contains(&at) {
-            true => Fate::Unsent,
-            false => Fate::Fine,
-        }),
+        fate: Box::new(
+            move |at, _, relay| match relay == ONE && (from..from + 180).contains(&at) {
+                true => Fate::Unsent,
+                false => Fate::Fine,
+            },
+        ),
         handed: Box::new(move |at, relay| u32::from(relay == ONE && at % 2 == 0 && at >= from)),
         ..Trouble::default()
     };
     let alarms = told(&fleet(7, 11, &NIGHT, &trouble), Options::default());
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
     assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Host(ONE), State::Blind));
-    assert!(alarms[0].detected - from <= 10, "after {} min", alarms[0].detected - from);
+    assert!(
+        alarms[0].detected - from <= 10,
+        "after {} min",
+        alarms[0].detected - from
+    );
 }
 
 #[test]
@@ -170,7 +212,10 @@ fn a_new_format_is_unreadable_and_no_verdict_on_mail() {
     };
     let alarms = told(&fleet(9, 11, &NIGHT, &trouble), Options::default());
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Host(TWO), State::Unreadable));
+    assert_eq!(
+        (alarms[0].scope, alarms[0].state),
+        (Scope::Host(TWO), State::Unreadable)
+    );
 }
 
 #[test]
@@ -181,7 +226,9 @@ fn a_declared_holiday_is_no_alarm() {
         ..Trouble::default()
     };
     let fleet = fleet(11, 33, &NIGHT, &trouble);
-    let date = jiff::Timestamp::from_second((MONDAY + day * DAY) * 60).unwrap().to_string();
+    let date = jiff::Timestamp::from_second((MONDAY + day * DAY) * 60)
+        .unwrap()
+        .to_string();
     let options = Options {
         holidays: super::holidays::Holidays::parse(&date[..10]).unwrap(),
         ..Options::default()
@@ -205,7 +252,10 @@ fn a_new_service_begins_without_alarm_and_its_outage_is_seen() {
         ..Trouble::default()
     };
     let alarms = told(&fleet(12, 23, &senders, &trouble), Options::default());
-    let before = alarms.iter().filter(|a| a.scope == Scope::Service(11) && a.detected < dead).count();
+    let before = alarms
+        .iter()
+        .filter(|a| a.scope == Scope::Service(11) && a.detected < dead)
+        .count();
     assert_eq!(before, 0, "{alarms:#?}");
     let after = alarms.iter().find(|a| a.detected >= dead).expect("its silence is seen");
     assert!(after.detected - dead < 60, "{after:#?}");
@@ -227,7 +277,13 @@ fn another_future_changes_nothing_in_the_past() {
         for minute in fleet.minutes.iter().filter(|minute| minute.at >= cut) {
             engine.step(&fleet.names, minute);
         }
-        let known: Vec<_> = engine.groups.alarms.iter().filter(|a| a.detected < cut).map(|a| (a.scope, a.onset, a.detected)).collect();
+        let known: Vec<_> = engine
+            .groups
+            .alarms
+            .iter()
+            .filter(|a| a.detected < cut)
+            .map(|a| (a.scope, a.onset, a.detected))
+            .collect();
         (said, known)
     };
     assert_eq!(changes(&whole), changes(&other));

@@ -53,14 +53,16 @@ pub fn catch_up(missing: f64, retries: bool, after: &[(f64, u64)]) -> Catch {
     let plain: f64 = bins.iter().map(|(_, _, usual, seen)| likelihood(*seen, *usual)).sum();
     let with = DELAYS.iter().map(|delay| {
         let left = |minute: usize| (-(minute as f64) / delay).exp();
-        let one = bins.iter().map(|(from, to, usual, seen)| {
-            likelihood(*seen, usual + PART * missing * (left(*from) - left(*to)))
-        });
+        let one = bins
+            .iter()
+            .map(|(from, to, usual, seen)| likelihood(*seen, usual + PART * missing * (left(*from) - left(*to))));
         one.sum::<f64>()
     });
     let best = with.fold(f64::NEG_INFINITY, f64::max);
     let hour = &after[..after.len().min(60)];
-    let seen = hour.iter().fold((0.0, 0.0), |sum, minute| (sum.0 + minute.1 as f64, sum.1 + minute.0));
+    let seen = hour
+        .iter()
+        .fold((0.0, 0.0), |sum, minute| (sum.0 + minute.1 as f64, sum.1 + minute.0));
     let (late, drained) = excess(missing, after);
     let mut gain = (0.0, 0.0_f64);
     for (_, _, usual, seen) in &bins {
@@ -81,9 +83,15 @@ pub fn catch_up(missing: f64, retries: bool, after: &[(f64, u64)]) -> Catch {
 fn excess(missing: f64, after: &[(f64, u64)]) -> (f64, usize) {
     let (mut late, mut calm, mut drained) = (0.0, 0, after.len());
     for (n, window) in after.chunks(5).enumerate() {
-        let (usual, seen) = window.iter().fold((0.0, 0.0), |sum, m| (sum.0 + m.0, sum.1 + m.1 as f64));
+        let (usual, seen) = window
+            .iter()
+            .fold((0.0, 0.0), |sum, m| (sum.0 + m.0, sum.1 + m.1 as f64));
         late += seen - usual;
-        calm = if seen <= usual + 1.5 * usual.sqrt() + 0.5 { calm + 1 } else { 0 };
+        calm = if seen <= usual + 1.5 * usual.sqrt() + 0.5 {
+            calm + 1
+        } else {
+            0
+        };
         if calm == 2 {
             drained = (n - 1) * 5;
             break;

@@ -48,7 +48,11 @@ impl Volumes {
         let sample = count.map_or(Sample::NoData, |count| Sample::Count(u64::from(count)));
         let mut turns = Vec::new();
         // Minutes come in order: a refused one would be a fault of the caller's, and brings no verdict.
-        let _ = self.detector.observe(*id, at.saturating_mul(60), sample, &mut |_, change| turns.push(turn(change)));
+        let _ = self
+            .detector
+            .observe(*id, at.saturating_mul(60), sample, &mut |_, change| {
+                turns.push(turn(change))
+            });
         turns
     }
 }

@@ -64,7 +64,11 @@ impl Weekly {
             }
         };
         let part = (at.rem_euclid(HOUR) as f64 + 0.5) / HOUR as f64 - 0.5;
-        let (a, b) = if part < 0.0 { (near[1], near[0]) } else { (near[1], near[2]) };
+        let (a, b) = if part < 0.0 {
+            (near[1], near[0])
+        } else {
+            (near[1], near[2])
+        };
         let shape = a + (b - a) * part.abs();
         shape * (self.level.0 + 20.0) / (self.level.1 + 20.0)
     }

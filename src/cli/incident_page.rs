@@ -173,11 +173,11 @@ pub fn summary(incident: &Incident) -> String {
         (Impact::Lost, "lost mail"),
         (Impact::Delayed, "sent mail late"),
         (Impact::Rerouted, "went another way"),
-        (Impact::Unknown, "send too little to be judged"),
+        (Impact::Unknown, "sent too little to be judged"),
     ] {
         let (n, list) = of(impact);
         if n > 0 {
-            let _ = write!(said, " {n} services {verb}: {list}.");
+            let _ = write!(said, " {n} service{} {verb}: {list}.", if n == 1 { "" } else { "s" });
         }
     }
     if let (Some(cause), Some(first)) = (&incident.cause, incident.first_alarm()) {

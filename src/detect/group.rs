@@ -152,7 +152,8 @@ impl Groups {
             scope: finding.scope,
             state: finding.state,
             onset: found.onset.min(at),
-            detected: at,
+            // What a minute brought is known at its end.
+            detected: at + 1,
             ended: None,
             expected: found.expected,
             observed: found.observed,
@@ -267,7 +268,7 @@ impl Groups {
         alarm.evidence.push(format!(
             "{kind} {name} alone was found {} {} min before",
             taken.state.as_str(),
-            at - taken.detected
+            at + 1 - taken.detected
         ));
         alarm.evidence.extend(taken.evidence);
         if let Scope::Service(service) = taken.scope {
@@ -320,7 +321,7 @@ impl Groups {
             id,
             scope: Scope::Relay(relay),
             onset: first,
-            detected: at,
+            detected: at + 1,
             layers: Vec::new(),
             evidence: vec![format!(
                 "{} services fail that use only {}",

@@ -6,6 +6,9 @@ use super::verdict::{Catch, catch_up};
 use super::weekly::Weekly;
 use std::collections::BTreeMap;
 
+/// With so many mails expected, nine windows of ten have at least one.
+const SOME: f64 = 2.3;
+
 /// What happened to a service's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impact {
@@ -187,7 +190,8 @@ impl Track {
         } else {
             short.round() as u64
         };
-        let catch = catch_up(missing as f64, self.retried > 0, &self.after);
+        let tries = (self.failed > 0).then_some(self.retried > 0);
+        let catch = catch_up(missing as f64, tries, &self.after);
         let mut one = ServiceImpact {
             service,
             impact: Impact::Unknown,
@@ -258,8 +262,10 @@ impl Track {
         question: &Question,
     ) -> Impact {
         let service = one.service;
-        let is_short = (one.observed as f64) < one.interval.0;
         let share = question.relay.map_or(0.0, |relay| routes.share(service, relay));
+        // Without its only relay nothing could come; what is open is whether there was anything.
+        let cut_off = share >= ONLY && one.observed == 0 && one.expected >= SOME;
+        let is_short = cut_off || (one.observed as f64) < one.interval.0;
         let relay = question.relay.map_or("", |relay| fleet.names.host(relay));
         if question.relay.is_some() {
             one.evidence.push(format!(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// What a day's mail is worth the day after.
 const KEEP: f64 = 0.9;
 /// A share from which a service has no other way.
-pub const ONLY: f64 = 0.9;
+pub const ONLY: f64 = 0.95;
 
 /// Mail by service, host and hostgroup; old mail fades.
 #[derive(Debug, Clone, Default)]

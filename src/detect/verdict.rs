@@ -8,7 +8,8 @@ const DELAYS: [f64; 4] = [5.0, 15.0, 40.0, 100.0];
 const PART: f64 = 0.7;
 /// Counts vary by more than Poisson (squared).
 const NOISE: f64 = 0.07;
-/// What it says for a backlog that the application was seen to try again, in nats, and against it that it was not.
+/// What it says for a backlog that the application was seen to try again, in nats, and against it that it was not
+/// although it logs its failures.
 const TRIES: f64 = 1.5;
 
 /// What the time after the recovery says.
@@ -35,7 +36,7 @@ impl Catch {
 
 /// Compares the recovery with and without a backlog of `missing` mails. `after` has expected and observed mails a
 /// minute from the recovery on.
-pub fn catch_up(missing: f64, retries: bool, after: &[(f64, u64)]) -> Catch {
+pub fn catch_up(missing: f64, retries: Option<bool>, after: &[(f64, u64)]) -> Catch {
     if missing <= 0.0 || after.is_empty() {
         return Catch::default();
     }
@@ -72,7 +73,12 @@ pub fn catch_up(missing: f64, retries: bool, after: &[(f64, u64)]) -> Catch {
     // One mail out of three may be any mail.
     let most = if gain.1 < 0.5 * PART * missing { -20.0 } else { 0.0 };
     Catch {
-        odds: most + best - plain - (DELAYS.len() as f64).ln() / 2.0 + if retries { TRIES } else { -TRIES },
+        odds: most + best - plain - (DELAYS.len() as f64).ln() / 2.0
+            + match retries {
+                Some(true) => TRIES,
+                Some(false) => -TRIES,
+                None => 0.0,
+            },
         late,
         drained,
         seen,
@@ -121,17 +127,17 @@ mod tests {
     #[test]
     fn a_backlog_is_seen_and_its_absence_too() {
         let flood: Vec<(usize, u64)> = (0..20).map(|minute| (minute, 10)).collect();
-        let catch = catch_up(200.0, false, &after(1.0, &flood));
+        let catch = catch_up(200.0, None, &after(1.0, &flood));
         assert!(catch.odds > 10.0 && (catch.late - 200.0).abs() < 20.0, "{catch:?}");
         assert!((15..=35).contains(&catch.drained), "{catch:?}");
-        assert!(catch_up(200.0, true, &after(1.0, &[])).odds < -2.0);
+        assert!(catch_up(200.0, Some(true), &after(1.0, &[])).odds < -2.0);
     }
 
     #[test]
     fn few_mails_are_judged_by_when_they_come() {
-        assert!(catch_up(2.0, false, &after(0.003, &[])).odds < 0.0);
-        assert!(catch_up(2.0, true, &after(0.003, &[(3, 1), (7, 1)])).odds > 0.0);
-        assert_eq!(catch_up(0.0, true, &after(1.0, &[])), Catch::default());
-        assert_eq!(catch_up(5.0, true, &[]), Catch::default());
+        assert!(catch_up(2.0, None, &after(0.003, &[])).odds < 0.0);
+        assert!(catch_up(2.0, Some(true), &after(0.003, &[(3, 1), (7, 1)])).odds > 0.0);
+        assert_eq!(catch_up(0.0, Some(true), &after(1.0, &[])), Catch::default());
+        assert_eq!(catch_up(5.0, None, &[]), Catch::default());
     }
 }

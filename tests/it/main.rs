@@ -5,6 +5,7 @@
 mod backfill;
 mod bad_input;
 mod demo;
+mod detect;
 mod exim_lab;
 mod flow;
 mod full_disk;

@@ -11,6 +11,8 @@ const WINDOW: i64 = 30;
 const AGAIN: i64 = 60;
 /// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
 const TAIL: i64 = 3 * 1440;
+/// An alarm that lasts would say the same for ever.
+const SAID_MAX: usize = 24;
 /// A service that makes this part of a hostgroup's or relay's mail explains its loss.
 const EXPLAINS: f64 = 0.6;
 
@@ -81,13 +83,13 @@ impl Groups {
     }
 
     fn place(&mut self, at: i64, finding: Finding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
+        if finding.layer == Layer::Volume && finding.found.provisional {
+            // Two weeks of history make no week: such a series is not believed yet.
+            return Vec::new();
+        }
         if let Some(id) = self.home(at, &finding, routes) {
             self.join(id, at, &finding, key, routes, names);
             return vec![Change::Changed(id)];
-        }
-        if finding.layer == Layer::Volume && finding.found.provisional {
-            // Two weeks of history make no week: such a series speaks only beside others.
-            return Vec::new();
         }
         let id = self.create(at, &finding);
         let mut changes = vec![Change::Opened(id)];
@@ -218,7 +220,8 @@ impl Groups {
             alarm.score = alarm.score.max(finding.found.score);
             alarm.provisional &= finding.found.provisional;
         }
-        alarm.evidence.extend(finding.evidence.iter().cloned());
+        let room = SAID_MAX.saturating_sub(alarm.evidence.len());
+        alarm.evidence.extend(finding.evidence.iter().take(room).cloned());
         if let Scope::Service(service) = finding.scope
             && finding.scope != alarm.scope
         {

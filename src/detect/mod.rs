@@ -12,5 +12,6 @@ pub mod learn;
 pub mod level;
 pub mod noise;
 pub mod profile;
+pub mod replay;
 pub mod series;
 pub mod tuning;

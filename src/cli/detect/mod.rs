@@ -1,0 +1,139 @@
+//! `mailpulse detect`: what would have alarmed, and when. Causal: each finding rests on what was known at its time.
+
+mod counts;
+mod findings;
+
+use super::output::{self, Format};
+use crate::detect::detector::Config;
+use crate::detect::holidays::Holidays;
+use crate::detect::replay::replay;
+use crate::detect::tuning::Tuning;
+use crate::store::columnar::{Column, Table, Values};
+use anyhow::{Context as _, Result, bail};
+use findings::Finding;
+use jiff::tz::TimeZone;
+use std::fs::{self, File};
+use std::io::{BufReader, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Largest holiday file, bytes.
+const HOLIDAYS_MAX: u64 = 16 << 20;
+
+/// Arguments of `detect`.
+#[derive(Debug, clap::Args)]
+pub struct DetectArgs {
+    /// Count series to look at: columns series, ts, count
+    #[arg(long, value_name = "FILE")]
+    csv: PathBuf,
+    /// Declared holidays: one date a line, or an iCalendar file
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
+    /// Civil time zone that the series live in
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    zone: String,
+    /// False alarms allowed per series and 90 days
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    budget: f64,
+    /// Rows that are missing between others are zeros, not missing data
+    #[arg(long)]
+    missing_is_zero: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Replays.
+pub fn run(args: &DetectArgs) -> Result<ExitCode> {
+    if !(0.001..=1_000.0).contains(&args.budget) {
+        bail!("--budget: expected a number from 0.001 to 1000");
+    }
+    let zone = TimeZone::get(&args.zone).with_context(|| format!("--zone {}", args.zone))?;
+    let config = Config {
+        tuning: Tuning {
+            budget: args.budget,
+            ..Tuning::default()
+        },
+        holidays: Arc::new(holidays(args)?),
+    };
+    let name = args.csv.display();
+    let file = File::open(&args.csv).with_context(|| format!("{name}"))?;
+    let all = counts::read(BufReader::new(file), args.missing_is_zero).with_context(|| format!("{name}"))?;
+    let mut found = Vec::new();
+    for series in all {
+        if series.zeros == 0 && series.missing > series.samples.len() as i64 {
+            eprintln!(
+                "{:?} has no row that says zero, and {} missing: if those are zeros, say --missing-is-zero",
+                series.name, series.missing
+            );
+        }
+        let drops = replay(&config, zone.clone(), series.grain_s, series.samples)?;
+        found.extend(drops.into_iter().map(|drop| Finding {
+            series: series.name.clone(),
+            drop,
+        }));
+    }
+    found.sort_by(|a, b| (a.drop.detected, &a.series).cmp(&(b.drop.detected, &b.series)));
+    print(&found, args.format)?;
+    // A series that is too young never pages alone.
+    let alarm = found.iter().any(|finding| !finding.drop.provisional);
+    Ok(if alarm { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn holidays(args: &DetectArgs) -> Result<Holidays> {
+    let Some(path) = &args.holidays else {
+        return Ok(Holidays::default());
+    };
+    let name = path.display().to_string();
+    let size = fs::metadata(path).with_context(|| name.clone())?.len();
+    if size > HOLIDAYS_MAX {
+        bail!("{name}: {size} bytes are more than a calendar of holidays has");
+    }
+    let text = fs::read_to_string(path).with_context(|| name.clone())?;
+    Holidays::parse(&text).with_context(|| name.clone())
+}
+
+fn print(found: &[Finding], format: Format) -> Result<()> {
+    if format != Format::Json {
+        output::table(&table(found), &["onset", "detected", "ended"], format)?;
+        return Ok(());
+    }
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    writeln!(out, "[")?;
+    for (index, finding) in found.iter().enumerate() {
+        let comma = if index + 1 < found.len() { "," } else { "" };
+        writeln!(out, "  {}{comma}", findings::json(finding))?;
+    }
+    writeln!(out, "]")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn table(found: &[Finding]) -> Table {
+    let text = |of: &dyn Fn(&Finding) -> Option<String>| Values::Text(found.iter().map(of).collect());
+    let time = |of: &dyn Fn(&Finding) -> Option<i64>| {
+        Values::Int(found.iter().map(|f| of(f).map(|seconds| seconds.saturating_mul(1_000))).collect())
+    };
+    let number = |of: &dyn Fn(&Finding) -> f64| Values::Float(found.iter().map(|f| Some(of(f))).collect());
+    let columns = [
+        ("service", text(&|f| Some(f.series.clone()))),
+        ("onset", time(&|f| Some(f.drop.onset))),
+        ("detected", time(&|f| Some(f.drop.detected))),
+        ("ended", time(&|f| f.drop.ended)),
+        ("expected", number(&|f| f.drop.expected)),
+        ("observed", number(&|f| f.drop.observed)),
+        ("score", number(&|f| f.drop.score)),
+        ("channel", text(&|f| Some(f.drop.channel.to_string()))),
+        ("end", text(&|f| f.drop.end.map(findings::end))),
+        ("provisional", Values::Bool(found.iter().map(|f| Some(f.drop.provisional)).collect())),
+    ];
+    Table {
+        columns: columns
+            .map(|(name, values)| Column {
+                name: name.to_owned(),
+                values,
+            })
+            .into(),
+    }
+}

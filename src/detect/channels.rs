@@ -186,6 +186,7 @@ impl Channels {
             }
         }
         verdict.score = self.joint.score(verdict.score + SHIFT);
+        verdict.score -= tuning.margin_young * (20.0 / self.tails[0].days().max(20) as f64).powi(2);
         verdict
     }
 
@@ -201,7 +202,9 @@ impl Channels {
         }
         let (level, noise) = self.compare(which);
         let mean = span.expected * noise.factor(level_of(history, span.steps, level));
-        Some((evidence(span.counted, mean, noise.v(), tuning.deadband), span))
+        let jitter = tuning.jitter_min / WINDOWS_MIN[which] as f64;
+        let v = noise.v().max((jitter * jitter).min(4.0));
+        Some((evidence(span.counted, mean, v, tuning.deadband), span))
     }
 
     /// The level that predicts a window best, and its noise.

@@ -72,7 +72,7 @@ pub enum BadSeries {
 impl std::fmt::Display for BadSeries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Grain(seconds) => write!(f, "steps of {seconds} s: expected 1, 5, 10, 15, 30 or 60 minutes"),
+            Self::Grain(seconds) => write!(f, "steps of {seconds} s: expected 1, 5, 10, 15, 20, 30 or 60 minutes"),
             Self::TooMany => write!(f, "more than {SERIES_MAX} series"),
         }
     }
@@ -120,7 +120,7 @@ impl Detector {
 
     /// Adds a series that is told in grains of `grain_s` seconds, in a service's civil time.
     pub fn add(&mut self, zone: TimeZone, grain_s: i64) -> Result<SeriesId, BadSeries> {
-        if ![60, 300, 600, 900, 1_800, 3_600].contains(&grain_s) {
+        if ![60, 300, 600, 900, 1_200, 1_800, 3_600].contains(&grain_s) {
             return Err(BadSeries::Grain(grain_s));
         }
         if self.entries.len() >= SERIES_MAX {

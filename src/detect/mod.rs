@@ -1,5 +1,5 @@
-//! Detecting that mail stopped: pure arithmetic over counts, without files and clocks. `engine` steps through a fleet, minute by
-//! minute; `impact` says afterwards what it cost.
+//! Detecting that mail stopped: pure arithmetic over counts, without files and clocks. `engine` steps through a fleet,
+//! minute by minute; `detector` watches count series; `impact` says afterwards what an outage cost.
 
 pub mod alarm;
 pub mod burst;
@@ -24,6 +24,7 @@ pub mod level;
 pub mod noise;
 pub mod profile;
 pub mod queue;
+pub mod replay;
 pub mod routes;
 pub mod series;
 pub mod sight;

@@ -7,8 +7,8 @@ use super::level::{FAST, Ratio};
 use super::profile::Profile;
 use super::tuning::Tuning;
 
-/// Seconds of a block, where a step is not longer.
-pub const BLOCK_S: i64 = 900;
+/// Least seconds of a block.
+const BLOCK_S: i64 = 900;
 /// Hours before a drop's onset in which low blocks are taken for part of it.
 const BEFORE_S: i64 = 4 * 3_600;
 /// Share of the expectation below which a block of a drop is taken for part of it.
@@ -18,6 +18,15 @@ const ACCEPTED_WEIGHT: f64 = 200.0;
 
 /// Decades that no evidence reaches.
 const CLIP_NEVER: f64 = 1e6;
+
+/// Seconds of a block: whole steps, and a divisor of an hour.
+fn block_s(step_s: i64) -> i64 {
+    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 {
+        step_s.max(BLOCK_S)
+    } else {
+        2 * step_s
+    }
+}
 
 /// What a step tells its series.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +81,7 @@ impl Series {
             profile: Profile::new(per_hour),
             slow: Ratio::default(),
             fast: [Ratio::default(); FAST],
-            history: History::new(step_s, step_s.max(BLOCK_S)),
+            history: History::new(step_s, block_s(step_s)),
             channels: Channels::new(tuning),
             block: Open::default(),
             days: 0,
@@ -259,7 +268,7 @@ impl Series {
 
     pub(super) fn restart(&mut self, step_s: i64) {
         self.step_s = step_s;
-        self.history = History::new(step_s, step_s.max(BLOCK_S));
+        self.history = History::new(step_s, block_s(step_s));
         self.block = Open::default();
         self.day = None;
         self.day_steps = 0;

@@ -7,6 +7,10 @@ pub struct Tuning {
     pub budget: f64,
     /// Decades by which the joint score must pass its threshold: what calibration on the past costs on the future.
     pub margin: f64,
+    /// Decades more while a tail holds twenty days or less; it falls with the square of the days.
+    pub margin_young: f64,
+    /// Minutes by which mail may be early or late: a deploy, a queue. Bounds the noise of short windows from below.
+    pub jitter_min: f64,
     /// What a week's weight in the profile is worth one week later.
     pub week_decay: f64,
     /// Half-life of the slow level, days.
@@ -67,7 +71,9 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             budget: 1.0,
-            margin: 0.15,
+            margin: 0.05,
+            margin_young: 0.6,
+            jitter_min: 1.5,
             week_decay: 0.85,
             slow_half_life_d: 20.0,
             slow_prior: 20.0,

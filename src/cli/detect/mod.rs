@@ -1,6 +1,10 @@
 //! `mailpulse detect`: what would have alarmed, and when, over the stored history. Causal: nothing that came later
 //! speaks for an alarm.
 
+mod counts;
+mod csv;
+mod findings;
+
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
@@ -14,9 +18,10 @@ use crate::query::fleet::fleet;
 use crate::query::time::rfc3339;
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +30,8 @@ use std::process::ExitCode;
 pub struct DetectArgs {
     #[command(flatten)]
     window: WindowArgs,
+    #[command(flatten)]
+    csv: csv::CsvArgs,
     #[command(flatten)]
     rules: RuleArgs,
     /// Form of the answer
@@ -35,7 +42,7 @@ pub struct DetectArgs {
 /// What is told to the detection.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RuleArgs {
-    /// Holidays, one date a line (2018-05-21); less mail on them is no alarm
+    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm
     #[arg(long, value_name = "FILE")]
     pub holidays: Option<PathBuf>,
     /// Time zone whose hours the services follow
@@ -45,6 +52,9 @@ pub struct RuleArgs {
 
 /// Replays, and tells what alarmed in the window.
 pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
+    if let Some(path) = &args.csv.csv {
+        return csv::run(path, &args.csv, &args.rules, args.format);
+    }
     let store = context.open_store()?;
     let whole = whole(&store)?;
     let window = match args.window.since {
@@ -100,15 +110,33 @@ pub fn whole(store: &Store) -> Result<Window> {
 pub fn options(config: &Config, rules: &RuleArgs) -> Result<Options> {
     let mut options = Options::default();
     options.tuning.budget = config.detect.false_alarms_per_service_per_90_days.max(1e-6);
-    options.zone = match rules.zone.as_str() {
-        "" | "UTC" => TimeZone::UTC,
-        name => TimeZone::get(name).with_context(|| format!("--zone {name}"))?,
-    };
-    if let Some(path) = &rules.holidays {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        options.holidays = Holidays::parse(&text).map_err(|why| anyhow!("{}: {why}", path.display()))?;
-    }
+    options.zone = zone(rules)?;
+    options.holidays = holidays(rules)?;
     Ok(options)
+}
+
+fn zone(rules: &RuleArgs) -> Result<TimeZone> {
+    match rules.zone.as_str() {
+        // An empty one is that of commands that do not ask.
+        "" | "UTC" => Ok(TimeZone::UTC),
+        name => TimeZone::get(name).with_context(|| format!("--zone {name}")),
+    }
+}
+
+/// Largest holiday file, bytes.
+const HOLIDAYS_MAX: u64 = 16 << 20;
+
+fn holidays(rules: &RuleArgs) -> Result<Holidays> {
+    let Some(path) = &rules.holidays else {
+        return Ok(Holidays::default());
+    };
+    let name = path.display().to_string();
+    let size = fs::metadata(path).with_context(|| name.clone())?.len();
+    if size > HOLIDAYS_MAX {
+        bail!("{name}: {size} bytes are more than a calendar of holidays has");
+    }
+    let text = fs::read_to_string(path).with_context(|| name.clone())?;
+    Holidays::parse(&text).with_context(|| name.clone())
 }
 
 fn said(alarms: &[&Alarm], fleet: &Fleet) {

@@ -5,7 +5,7 @@ use super::detect::{MINUTE_MS, RuleArgs, options};
 use super::window::WindowArgs;
 use super::{incident_html, incident_page, output};
 use crate::config::Config;
-use crate::detect::alarm::{Alarm, Cause};
+use crate::detect::alarm::{Alarm, Cause, Scope, State};
 use crate::detect::engine::Engine;
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::impact::{Question, ServiceImpact, assess, telling, watched};
@@ -122,6 +122,7 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         masked,
         queued: late(store, silent, until, &fleet.names)?,
         tells: telling(&fleet),
+        stuck: stuck(&alarms),
     };
     let mut routes = Routes::default();
     for minute in fleet.between(i64::MIN, from) {
@@ -136,6 +137,19 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         routes,
         fleet,
     })
+}
+
+/// Services that an alarm calls stuck.
+fn stuck(alarms: &[Alarm]) -> Vec<Id> {
+    let stuck = alarms.iter().filter(|alarm| alarm.state == State::Stuck);
+    let about = stuck.flat_map(|alarm| {
+        let own = match alarm.scope {
+            Scope::Service(service) => Some(service),
+            _ => None,
+        };
+        own.into_iter().chain(alarm.members.iter().map(|member| member.service))
+    });
+    about.collect()
 }
 
 fn ceiling(ms: i64) -> i64 {

@@ -48,10 +48,12 @@ pub struct Question {
     pub relay: Option<Id>,
     /// Earlier troubles, which no expectation may be learnt from.
     pub masked: Vec<(i64, i64)>,
-    /// By service, exactly: mails that were put off in the window and delivered after it.
+    /// By service, exactly: mails that were taken or put off in the window and left their queue after it.
     pub queued: BTreeMap<Id, u64>,
     /// Services whose own logs tell of failures.
     pub tells: Vec<Id>,
+    /// Services whose mail was taken and not passed on, as an alarm says.
+    pub stuck: Vec<Id>,
 }
 
 /// One service's part.
@@ -281,11 +283,16 @@ impl Track {
             ));
             return Impact::Rerouted;
         }
-        if queued > 0 && queued as f64 >= 0.5 * one.missing as f64 {
+        if self.waited(queued, share >= ONLY, one.missing) {
             one.evidence.push(format!(
-                "{queued} mails were put off meanwhile and delivered after it, by their queue IDs"
+                "{queued} mails were taken meanwhile and passed on only after it, by their queue IDs"
             ));
             return Impact::Delayed;
+        }
+        if question.stuck.contains(&service) {
+            one.evidence
+                .push("what was taken meanwhile has not left the queue since".to_owned());
+            return Impact::Unknown;
         }
         if !hurt && !is_short {
             return self.unhurt(one, share, question);
@@ -299,6 +306,13 @@ impl Track {
         } else {
             Impact::Lost
         }
+    }
+
+    /// Whether the mails that waited in a queue are more than those that always do.
+    fn waited(&self, queued: u64, hangs: bool, missing: u64) -> bool {
+        let (waited, taken) = (queued as f64, self.observed as f64);
+        let many = waited >= 0.2 * taken && (queued >= 3 || hangs && waited >= 0.5 * taken);
+        queued > 0 && many && waited >= 0.5 * missing as f64
     }
 
     /// Neither failures nor too few mails.

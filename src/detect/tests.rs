@@ -317,3 +317,64 @@ fn the_impact_of_the_night_is_right() {
         }
     }
 }
+
+/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay.
+fn with_senders(seed: u64) -> Fleet {
+    use super::fleet::{Flow, What, intern};
+    let held = Trouble {
+        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
+            false => Fate::Fine,
+            true if service >= 8 => Fate::Rerouted,
+            true => Fate::Held(START + 1 + at % 20),
+        }),
+        ..Trouble::default()
+    };
+    let quiet = NIGHT.map(|s| super::sample::Sender { tells: true, ..s });
+    let mut fleet = fleet(seed, 18, &quiet, &held);
+    let senders = [0, 1].map(|n| intern(&mut fleet.names.hosts, ["phab1001", "gerrit1001"][n]));
+    for minute in &mut fleet.minutes {
+        let mut more = Vec::new();
+        minute.flows.retain_mut(|flow| {
+            let Some(host) = senders.get(flow.service as usize).copied() else {
+                return true;
+            };
+            let own = |what| Flow { host, what, ..*flow };
+            match flow.what {
+                // What the sample calls refused waits in the sender's queue.
+                What::SubmitFailed => {
+                    more.push(own(What::Accepted));
+                    more.push(own(What::Deferred));
+                    more.push(Flow {
+                        host: ONE,
+                        what: What::RefusedBy,
+                        ..*flow
+                    });
+                    return false;
+                }
+                What::Accepted => {
+                    more.push(own(What::Accepted));
+                    more.push(own(What::Delivered));
+                    flow.what = What::Passed;
+                }
+                _ => {}
+            }
+            true
+        });
+        minute.flows.extend(more);
+    }
+    fleet
+}
+
+#[test]
+fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
+    for seed in 20..23 {
+        let fleet = with_senders(seed);
+        let alarms = told(&fleet, plain());
+        let about: Vec<_> = alarms.iter().filter(|a| a.detected >= STOP).collect();
+        assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
+        assert_eq!(about[0].scope, Scope::Relay(ONE), "seed {seed}: {about:#?}");
+        assert!(about[0].detected - STOP <= 5, "seed {seed}");
+        let said = about[0].evidence.join("; ");
+        assert!(said.contains("found nobody"), "seed {seed}: {said}");
+    }
+}

@@ -263,6 +263,6 @@ mod tests {
 
     #[test]
     fn log_text_is_no_markup() {
-        assert_eq!(escaped("a|b<script>\u{1b}[31m"), "a\\|b&lt;script&gt;\\\\x1B\\[31m");
+        assert_eq!(escaped("a|b<script>\u{1b}[31m"), "a\\|b&lt;script&gt;\\\\u{1b}\\[31m");
     }
 }

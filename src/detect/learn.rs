@@ -28,7 +28,7 @@ impl Series {
         }
         let levels = self.fast.map(|ratio| ratio.value(tuning.fast_prior));
         self.history.push_block(levels, flags);
-        if self.episode.is_none() && !flags.masked && !block.near {
+        if !dropped && !flags.masked && !block.near {
             self.channels.sample(self.step_s, &self.history);
         }
         self.fold(step, tuning);

@@ -13,6 +13,10 @@ const BLOCK_S: i64 = 900;
 const BEFORE_S: i64 = 4 * 3_600;
 /// Share of the expectation below which a block of a drop is taken for part of it.
 pub const LOW: f64 = 0.8;
+/// Alarms that are remembered.
+const ALARMS: usize = 12;
+/// Seconds for which they are.
+const ALARMS_S: i64 = 30 * 86_400;
 /// Weight in mails of a level that was accepted after days.
 const ACCEPTED_WEIGHT: f64 = 200.0;
 
@@ -67,6 +71,7 @@ pub struct Series {
     pub(super) day_count: u64,
     pub(super) episode: Option<Episode>,
     last: Option<Drop>,
+    alarms: [i64; ALARMS],
 }
 
 impl Series {
@@ -86,6 +91,7 @@ impl Series {
             day_count: 0,
             episode: None,
             last: None,
+            alarms: [i64::MIN; ALARMS],
         }
     }
 
@@ -157,12 +163,18 @@ impl Series {
 
     fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<Change> {
         let mut verdict = self.channels.weigh(now, &self.history, tuning);
-        verdict.score -= tuning.margin;
+        verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
         if verdict.score < 0.0 || self.days < 3 {
             self.channels.settle(CLIP_NEVER);
             return None;
         }
         Some(self.open(now, verdict, tuning))
+    }
+
+    /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm.
+    fn weariness(&self, ts: i64, tuning: &Tuning) -> f64 {
+        let recent = self.alarms.iter().filter(|&&at| at > ts - ALARMS_S).count();
+        tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
     }
 
     fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> Change {
@@ -171,6 +183,8 @@ impl Series {
             .history
             .window(steps)
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
+        self.alarms.rotate_left(1);
+        self.alarms[ALARMS - 1] = now.ts;
         let again = self.last.filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
         let drop = again.map(|last| Drop {
             ended: None,
@@ -210,9 +224,14 @@ impl Series {
 
     fn follow(&mut self, mut episode: Episode, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
         let age_s = now.ts - episode.opened();
-        if age_s < tuning.short_s {
-            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned.
+        let young = self.days < tuning.provisional_d;
+        if age_s < tuning.short_s || young {
+            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned; and so it is
+            // while the usual nights and weekends of a series are not known.
             self.channels.weigh(now, &self.history, tuning);
+        }
+        if young {
+            self.channels.settle(CLIP_NEVER);
         }
         let expected = if now.holiday { expected * tuning.holiday_share } else { expected };
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {

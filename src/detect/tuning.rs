@@ -9,6 +9,10 @@ pub struct Tuning {
     pub margin: f64,
     /// Decades more while a tail holds twenty days or less; it falls with the square of the days.
     pub margin_young: f64,
+    /// Decades more for each alarm of the last 30 days beyond `weary_free`.
+    pub weary: f64,
+    /// Alarms of 30 days that are taken for drops.
+    pub weary_free: usize,
     /// Minutes by which mail may be early or late: a deploy, a queue. Bounds the noise of short windows from below.
     pub jitter_min: f64,
     /// What a week's weight in the profile is worth one week later.
@@ -73,6 +77,8 @@ impl Default for Tuning {
             budget: 1.0,
             margin: 0.05,
             margin_young: 0.6,
+            weary: 0.3,
+            weary_free: 8,
             jitter_min: 1.5,
             week_decay: 0.85,
             slow_half_life_d: 20.0,

@@ -61,10 +61,13 @@ impl Series {
         }
         let lag = (2 * 86_400 / bin_s - 1) * per_bin;
         let last = self.history.block_count() - lag;
+        if self.is_retired() {
+            return;
+        }
         let Some(bin) = self.bin(last - per_bin + 1, last) else {
             return;
         };
-        let start = end - lag * block_s - bin_s;
+        let start = step.past_week_s;
         let (mut sum, mut weight) = (bin.sum, bin.weight);
         if !bin.holiday && bin.masked && weight == 0.0 {
             if self.profile.repeated(start, true) {

@@ -37,6 +37,8 @@ pub struct Step {
     pub day: i32,
     /// Second of the civil week at its start.
     pub week_s: i64,
+    /// Second of the civil week two days before its end: summer time may have come in between.
+    pub past_week_s: i64,
     /// Count; `None` for no data.
     pub count: Option<u32>,
     /// A declared holiday.
@@ -70,6 +72,8 @@ pub struct Series {
     pub(super) day_steps: u32,
     pub(super) day_count: u64,
     pub(super) episode: Option<Episode>,
+    /// Taken for retired: silent until it sends again.
+    retired: bool,
     last: Option<Drop>,
     alarms: [i64; ALARMS],
 }
@@ -90,6 +94,7 @@ impl Series {
             day_steps: 0,
             day_count: 0,
             episode: None,
+            retired: false,
             last: None,
             alarms: [i64::MIN; ALARMS],
         }
@@ -98,6 +103,10 @@ impl Series {
     /// Length of a step, seconds.
     pub fn step_s(&self) -> i64 {
         self.step_s
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
     }
 
     /// Days of data so far.
@@ -124,8 +133,13 @@ impl Series {
             }
             self.day = Some(step.day);
         }
-        let expected = self.expected(step.week_s, tuning);
         let counted = step.count.map(f64::from);
+        if self.retired && counted.is_some_and(|counted| counted > 0.0) {
+            self.retired = false;
+            self.history.set_floor();
+            self.channels.reset(step.ts);
+        }
+        let expected = if self.retired { 0.0 } else { self.expected(step.week_s, tuning) };
         // Next to a holiday only part of the usual is sure.
         let sure = if step.near { expected * tuning.near_share } else { expected };
         let evident = counted.filter(|_| !step.holiday);
@@ -231,7 +245,7 @@ impl Series {
             self.channels.weigh(now, &self.history, tuning);
         }
         if young {
-            self.channels.settle(CLIP_NEVER);
+            self.channels.settle(tuning.clip_young);
         }
         let expected = if now.holiday { expected * tuning.holiday_share } else { expected };
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
@@ -240,7 +254,9 @@ impl Series {
         };
         episode.drop.ended = Some(now.ts);
         episode.drop.end = Some(end);
-        if end != End::Recovered {
+        if let End::Retired(_) = end {
+            self.retired = true;
+        } else if end != End::Recovered {
             let ratio = episode.observed_share() * self.slow.value(tuning.slow_prior);
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];

@@ -51,6 +51,8 @@ pub struct Tuning {
     pub short_s: i64,
     /// A longer one teaches at most these decades beyond the budget.
     pub clip_long: f64,
+    /// In the first days, while the usual nights are not known, any teaches up to these decades beyond it.
+    pub clip_young: f64,
     /// A drop that comes back this soon is the same one, seconds.
     pub flap_s: i64,
     /// Evidence in nats that closes an episode.
@@ -98,6 +100,7 @@ impl Default for Tuning {
             joint_prior_d: 60.0,
             short_s: 1_800,
             clip_long: 0.7,
+            clip_young: 1.5,
             flap_s: 6 * 3_600,
             close: 3.0,
             learn_d: 9,

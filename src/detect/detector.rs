@@ -1,6 +1,6 @@
 //! Many series at once: names, clocks, holidays, and the order of time.
 
-use super::civil::CivilClock;
+use super::civil::{CivilClock, DAY_S};
 use super::episode::{Change, Drop};
 use super::holidays::{DayKind, Holidays};
 use super::series::{Series, Step};
@@ -93,6 +93,7 @@ pub struct Config {
 struct Entry {
     series: Series,
     clock: CivilClock,
+    past: CivilClock,
     grain_s: i64,
     /// Start of the grain that is expected next.
     next: Option<i64>,
@@ -128,7 +129,8 @@ impl Detector {
         }
         self.entries.push(Entry {
             series: Series::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
-            clock: CivilClock::new(zone),
+            clock: CivilClock::new(zone.clone()),
+            past: CivilClock::new(zone),
             grain_s,
             next: None,
             filling: None,
@@ -136,6 +138,11 @@ impl Detector {
             kind: DayKind::Usual,
         });
         Ok(SeriesId(self.entries.len() as u32 - 1))
+    }
+
+    /// All series, in order of `add`.
+    pub fn ids(&self) -> Vec<SeriesId> {
+        (0..self.entries.len() as u32).map(SeriesId).collect()
     }
 
     /// Number of series.
@@ -237,6 +244,7 @@ impl Entry {
             ts,
             day: civil.day,
             week_s: civil.week_s,
+            past_week_s: self.past.at(ts + self.series.step_s() - 2 * DAY_S).week_s,
             count,
             holiday: self.kind == DayKind::Holiday,
             near,

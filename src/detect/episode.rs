@@ -3,6 +3,10 @@
 use super::channels::Channel;
 use super::tuning::Tuning;
 
+/// Bounds of the share of the expected mail that a drop is taken to leave.
+const SHARE_MIN: f64 = 0.05;
+const SHARE_MAX: f64 = 0.7;
+
 /// A drop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drop {
@@ -71,7 +75,7 @@ impl Episode {
             drop,
             opened,
             recovery: 0.0,
-            share: share.clamp(0.05, 0.7),
+            share: share.clamp(SHARE_MIN, SHARE_MAX),
             expected: 0.0,
             observed: 0.0,
         }

@@ -35,3 +35,29 @@ impl Ratio {
 pub fn decay(block_s: i64, half_life_h: f64) -> f64 {
     (-std::f64::consts::LN_2 * block_s as f64 / (3_600.0 * half_life_h)).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_moves_half_the_way_in_its_half_life() {
+        let mut ratio = Ratio::default();
+        for _ in 0..4_000 {
+            ratio.add(100.0, 100.0, decay(900, 12.0));
+        }
+        for _ in 0..48 {
+            ratio.add(0.0, 100.0, decay(900, 12.0));
+        }
+        assert!((ratio.value(0.0) - 0.5).abs() < 0.01);
+        ratio.set(0.25, 200.0);
+        assert_eq!(ratio.value(0.0), 0.25);
+    }
+
+    #[test]
+    fn few_mails_leave_a_level_where_it_is() {
+        let mut ratio = Ratio::default();
+        ratio.add(0.0, 3.0, 1.0);
+        assert!(ratio.value(30.0) > 0.9);
+    }
+}

@@ -55,9 +55,11 @@ impl Noise {
         self.today.lower += (2.0 * below * below) as f32;
         self.today.mean += mean as f32;
         self.today.square += (mean * mean) as f32;
-        let reach = 2.0 * (expected + self.v() * expected * expected).sqrt();
+        // The regression of what was counted on what the level moved; an outlier moves it by two deviations at most.
+        let reach = 2.0 * (mean + self.v() * mean * mean).sqrt();
         let moved = expected * (level - 1.0);
-        self.today.cross += (moved * (counted - expected).clamp(-reach, reach)) as f32;
+        let residual = (counted - mean).clamp(-reach, reach);
+        self.today.cross += (moved * (residual + f64::from(self.rho) * moved)) as f32;
         self.today.moved += (moved * moved) as f32;
     }
 
@@ -122,11 +124,7 @@ mod tests {
                 noise.sample(1_000.0 * (1.0 + lasting * (level - 1.0)), 1_000.0, level);
                 noise.end_day(&tuning);
             }
-            assert!(
-                (noise.factor(2.0) - 1.0 - expected).abs() < 0.1,
-                "{}",
-                noise.factor(2.0)
-            );
+            assert!((noise.factor(2.0) - 1.0 - expected).abs() < 0.1, "{}", noise.factor(2.0));
         }
     }
 }

@@ -80,11 +80,7 @@ impl Profile {
         let bin = (week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize;
         let (word, bit) = (bin / 64, 1_u64 << (bin % 64));
         let before = self.masked[word] & bit != 0;
-        self.masked[word] = if masked {
-            self.masked[word] | bit
-        } else {
-            self.masked[word] & !bit
-        };
+        self.masked[word] = if masked { self.masked[word] | bit } else { self.masked[word] & !bit };
         before
     }
 
@@ -162,4 +158,57 @@ fn smooth(raw: &[f64], per_hour: f64) -> Vec<f64> {
             (at(slot, 0) + 2.0 * at(slot, 1) + 3.0 * at(slot, 2) + 2.0 * at(slot, 3) + at(slot, 4)) / 9.0
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six weeks of nine to five, Saturdays at a third, Sundays silent.
+    fn office() -> Profile {
+        let mut profile = Profile::new(1);
+        for bin in 0..6 * 168 {
+            let (day, hour) = (bin / 24 % 7, bin % 24);
+            let day = [12.0, 12.0, 12.0, 12.0, 12.0, 4.0, 0.0][day as usize];
+            let count = if (9..17).contains(&hour) { day } else { 0.0 };
+            profile.fold(bin * 3_600, count, 1.0, 0.85);
+        }
+        profile.rebuild();
+        profile
+    }
+
+    #[test]
+    fn the_week_is_learned() {
+        let profile = office();
+        let at = |day: i64, hour: i64| profile.rate(day * 86_400 + hour * 3_600 + 1_800) * 3_600.0;
+        assert!((at(1, 12) - 12.0).abs() < 0.5, "{}", at(1, 12));
+        assert!((at(5, 12) - 4.0).abs() < 1.0, "{}", at(5, 12));
+        assert!(at(6, 12) < 1.5 && at(1, 3) < 0.1);
+        assert!((profile.per_week() - 512.0).abs() < 30.0);
+    }
+
+    #[test]
+    fn other_bins_keep_the_mails() {
+        let hours = office();
+        let quarters = hours.resampled(4);
+        assert!((quarters.per_week() / hours.per_week() - 1.0).abs() < 0.1);
+        assert!((quarters.resampled(1).per_week() / hours.per_week() - 1.0).abs() < 0.05);
+        assert_eq!(quarters.per_hour(), 4);
+    }
+
+    #[test]
+    fn a_bin_that_is_masked_twice_running_is_told() {
+        let mut profile = Profile::new(4);
+        assert!(!profile.repeated(900, true));
+        assert!(profile.repeated(900 + WEEK_S, true));
+        assert!(profile.repeated(900, false));
+        assert!(!profile.repeated(900, true));
+    }
+
+    #[test]
+    fn nothing_learned_is_nothing_expected() {
+        let mut profile = Profile::new(1);
+        profile.rebuild();
+        assert!(profile.is_empty() && profile.rate(-5) < 1e-3);
+    }
 }

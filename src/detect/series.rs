@@ -13,6 +13,10 @@ const BLOCK_S: i64 = 900;
 const BEFORE_S: i64 = 4 * 3_600;
 /// Share of the expectation below which a block of a drop is taken for part of it.
 pub const LOW: f64 = 0.8;
+/// Alarms that are remembered.
+const ALARMS: usize = 12;
+/// Seconds for which they are.
+const ALARMS_S: i64 = 30 * 86_400;
 /// Weight in mails of a level that was accepted after days.
 const ACCEPTED_WEIGHT: f64 = 200.0;
 
@@ -21,11 +25,7 @@ const CLIP_NEVER: f64 = 1e6;
 
 /// Seconds of a block: whole steps, and a divisor of an hour.
 fn block_s(step_s: i64) -> i64 {
-    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 {
-        step_s.max(BLOCK_S)
-    } else {
-        2 * step_s
-    }
+    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 { step_s.max(BLOCK_S) } else { 2 * step_s }
 }
 
 /// What a step tells its series.
@@ -37,6 +37,8 @@ pub struct Step {
     pub day: i32,
     /// Second of the civil week at its start.
     pub week_s: i64,
+    /// Second of the civil week two days before its end: summer time may have come in between.
+    pub past_week_s: i64,
     /// Count; `None` for no data.
     pub count: Option<u32>,
     /// A declared holiday.
@@ -70,7 +72,10 @@ pub struct Series {
     pub(super) day_steps: u32,
     pub(super) day_count: u64,
     pub(super) episode: Option<Episode>,
+    /// Taken for retired: silent until it sends again.
+    retired: bool,
     last: Option<Drop>,
+    alarms: [i64; ALARMS],
 }
 
 impl Series {
@@ -89,13 +94,19 @@ impl Series {
             day_steps: 0,
             day_count: 0,
             episode: None,
+            retired: false,
             last: None,
+            alarms: [i64::MIN; ALARMS],
         }
     }
 
     /// Length of a step, seconds.
     pub fn step_s(&self) -> i64 {
         self.step_s
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
     }
 
     /// Days of data so far.
@@ -122,14 +133,15 @@ impl Series {
             }
             self.day = Some(step.day);
         }
-        let expected = self.expected(step.week_s, tuning);
         let counted = step.count.map(f64::from);
+        if self.retired && counted.is_some_and(|counted| counted > 0.0) {
+            self.retired = false;
+            self.history.set_floor();
+            self.channels.reset(step.ts);
+        }
+        let expected = if self.retired { 0.0 } else { self.expected(step.week_s, tuning) };
         // Next to a holiday only part of the usual is sure.
-        let sure = if step.near {
-            expected * tuning.near_share
-        } else {
-            expected
-        };
+        let sure = if step.near { expected * tuning.near_share } else { expected };
         let evident = counted.filter(|_| !step.holiday);
         self.history.push(evident.map(|counted| (counted, sure)));
         self.fill_block(step, expected);
@@ -165,12 +177,18 @@ impl Series {
 
     fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<Change> {
         let mut verdict = self.channels.weigh(now, &self.history, tuning);
-        verdict.score -= tuning.margin;
+        verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
         if verdict.score < 0.0 || self.days < 3 {
             self.channels.settle(CLIP_NEVER);
             return None;
         }
         Some(self.open(now, verdict, tuning))
+    }
+
+    /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm.
+    fn weariness(&self, ts: i64, tuning: &Tuning) -> f64 {
+        let recent = self.alarms.iter().filter(|&&at| at > ts - ALARMS_S).count();
+        tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
     }
 
     fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> Change {
@@ -179,9 +197,9 @@ impl Series {
             .history
             .window(steps)
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
-        let again = self
-            .last
-            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
+        self.alarms.rotate_left(1);
+        self.alarms[ALARMS - 1] = now.ts;
+        let again = self.last.filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
         let drop = again.map(|last| Drop {
             ended: None,
             end: None,
@@ -202,11 +220,7 @@ impl Series {
             self.mask(steps + BEFORE_S / self.step_s);
         }
         self.episode = Some(Episode::open(drop, now.ts, counted / expected.max(1e-9)));
-        if again.is_some() {
-            Change::Reopened(drop)
-        } else {
-            Change::Opened(drop)
-        }
+        if again.is_some() { Change::Reopened(drop) } else { Change::Opened(drop) }
     }
 
     fn mask(&mut self, steps: i64) {
@@ -224,31 +238,30 @@ impl Series {
 
     fn follow(&mut self, mut episode: Episode, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
         let age_s = now.ts - episode.opened();
-        if age_s < tuning.short_s {
-            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned.
+        let young = self.days < tuning.provisional_d;
+        if age_s < tuning.short_s || young {
+            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned; and so it is
+            // while the usual nights and weekends of a series are not known.
             self.channels.weigh(now, &self.history, tuning);
         }
-        let expected = if now.holiday {
-            expected * tuning.holiday_share
-        } else {
-            expected
-        };
+        if young {
+            self.channels.settle(tuning.clip_young);
+        }
+        let expected = if now.holiday { expected * tuning.holiday_share } else { expected };
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
             self.episode = Some(episode);
             return None;
         };
         episode.drop.ended = Some(now.ts);
         episode.drop.end = Some(end);
-        if end != End::Recovered {
+        if let End::Retired(_) = end {
+            self.retired = true;
+        } else if end != End::Recovered {
             let ratio = episode.observed_share() * self.slow.value(tuning.slow_prior);
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];
         }
-        self.channels.settle(if age_s < tuning.short_s {
-            CLIP_NEVER
-        } else {
-            tuning.clip_long
-        });
+        self.channels.settle(if age_s < tuning.short_s { CLIP_NEVER } else { tuning.clip_long });
         self.channels.reset(now.ts);
         self.history.set_floor();
         self.last = Some(episode.drop);

@@ -9,6 +9,10 @@ pub struct Tuning {
     pub margin: f64,
     /// Decades more while a tail holds twenty days or less; it falls with the square of the days.
     pub margin_young: f64,
+    /// Decades more for each alarm of the last 30 days beyond `weary_free`.
+    pub weary: f64,
+    /// Alarms of 30 days that are taken for drops.
+    pub weary_free: usize,
     /// Minutes by which mail may be early or late: a deploy, a queue. Bounds the noise of short windows from below.
     pub jitter_min: f64,
     /// What a week's weight in the profile is worth one week later.
@@ -47,6 +51,8 @@ pub struct Tuning {
     pub short_s: i64,
     /// A longer one teaches at most these decades beyond the budget.
     pub clip_long: f64,
+    /// In the first days, while the usual nights are not known, any teaches up to these decades beyond it.
+    pub clip_young: f64,
     /// A drop that comes back this soon is the same one, seconds.
     pub flap_s: i64,
     /// Evidence in nats that closes an episode.
@@ -73,6 +79,8 @@ impl Default for Tuning {
             budget: 1.0,
             margin: 0.05,
             margin_young: 0.6,
+            weary: 0.3,
+            weary_free: 8,
             jitter_min: 1.5,
             week_decay: 0.85,
             slow_half_life_d: 20.0,
@@ -92,6 +100,7 @@ impl Default for Tuning {
             joint_prior_d: 60.0,
             short_s: 1_800,
             clip_long: 0.7,
+            clip_young: 1.5,
             flap_s: 6 * 3_600,
             close: 3.0,
             learn_d: 9,

@@ -9,6 +9,7 @@
 //! One flow, one way: a module uses only what stands to its left. `tests/it/flow.rs` fails on an arrow to the left.
 //! ARCHITECTURE.md says which room holds what.
 
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod detect;

@@ -19,6 +19,7 @@ mod services;
 mod simulate;
 mod status;
 mod store;
+mod watch;
 mod window;
 
 use clap::{Parser, Subcommand};
@@ -71,6 +72,8 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// Services and hostgroups with their volumes
     Services(services::ServicesArgs),
+    /// Detection live: alarms go out as configured
+    Watch(watch::WatchArgs),
     /// Which services reach the outside through a single relay
     Routes(routes::RoutesArgs),
     /// Sources, unparsed lines, size of the store
@@ -118,6 +121,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Detect(command) => detect::run(&context, command),
         Command::Incident(command) => incident::run(&context, command),
         Command::Services(command) => services::run(&context, command),
+        Command::Watch(command) => watch::run(&context, command),
         Command::Routes(command) => routes::run(&context, command),
         Command::Status(command) => status::run(&context, command),
         Command::Store(command) => store::run(&context, command),

@@ -2,11 +2,12 @@
 
 use super::context::Context;
 use super::output::{self, Format};
+use crate::alert::state::{FILE, State};
 use crate::query::time::rfc3339;
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use crate::store::state::SourceState;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::process::ExitCode;
 
 /// Arguments of `status`.
@@ -103,6 +104,9 @@ fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
         (rows + segment.rows, bytes + segment.events_bytes + segment.rates_bytes)
     });
     output::line("")?;
+    for alarm in &alerts(store)?.firing {
+        output::line(&format!("firing: {}", super::safe_lines(&alarm.summary)))?;
+    }
     output::line(&format!(
         "store {}: {rows} events in {} segments, {:.1} MB",
         store.path().display(),
@@ -126,6 +130,12 @@ fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
     Ok(())
 }
 
+/// What `watch` left.
+fn alerts(store: &Store) -> Result<State> {
+    let path = store.path().join(FILE);
+    State::load(&path).with_context(|| path.display().to_string())
+}
+
 fn nagios(context: &Context) -> Result<ExitCode> {
     let store = match context.open_store() {
         Ok(store) => store,
@@ -143,7 +153,16 @@ fn nagios(context: &Context) -> Result<ExitCode> {
         all.len()
     );
     let share = unparsed as f64 / lines.max(1) as f64;
+    let firing = alerts(&store)?.firing;
+    let alarms: Vec<String> = firing
+        .iter()
+        .map(|alarm| {
+            super::safe_lines(&format!("{} {} {}", alarm.kind, alarm.name, alarm.state)).replace(['|', '\n'], "?")
+        })
+        .collect();
+    let critical = format!("{}, ", alarms.join(", "));
     let (word, why, code) = match () {
+        () if !firing.is_empty() => ("CRITICAL", critical.as_str(), 2),
         () if all.is_empty() => ("UNKNOWN", "nothing has been read yet, ", 3),
         () if share > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ", 1),
         () if damaged > 0 => ("WARNING", "a log is damaged, ", 1),

@@ -1,6 +1,7 @@
 //! `[[alert]]`: where alarms go.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use super::errors::{Report, shown};
 use super::raw::{At, RawAlert, RawAlertKind};
@@ -11,8 +12,8 @@ use super::shape::Incomplete;
 pub enum Alert {
     /// Prometheus Alertmanager at a URL.
     Alertmanager(String),
-    /// An HTTP POST to a URL.
-    Webhook(String),
+    /// An HTTP POST to a URL, signed if there is a file with a key.
+    Webhook(String, Option<PathBuf>),
     /// A program with its arguments.
     Exec(Vec<String>),
     /// Lines on standard output.
@@ -20,14 +21,22 @@ pub enum Alert {
 }
 
 /// Checks one; `None` if it is of no use.
-pub(super) fn check(raw: At<RawAlert>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Alert> {
+pub(super) fn check(
+    raw: At<RawAlert>,
+    folder: &Path,
+    incomplete: &Incomplete,
+    report: &mut Report<'_>,
+) -> Option<Alert> {
     let at = raw.at();
     let complete = !incomplete.contains(&at.start);
     let raw = raw.into_inner();
     let kind = raw.kind?;
     match kind.get() {
         RawAlertKind::Alertmanager => url(raw.url, &at, complete, report).map(Alert::Alertmanager),
-        RawAlertKind::Webhook => url(raw.url, &at, complete, report).map(Alert::Webhook),
+        RawAlertKind::Webhook => {
+            let key = raw.key_file.map(|path| folder.join(path.get()));
+            url(raw.url, &at, complete, report).map(|url| Alert::Webhook(url, key))
+        }
         RawAlertKind::Stdout => Some(Alert::Stdout),
         RawAlertKind::Exec => {
             let command: Vec<String> = raw

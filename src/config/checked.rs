@@ -10,6 +10,7 @@ use super::attribution;
 use super::errors::Report;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::shape::Incomplete;
+use super::silences::{self, Silence};
 use super::sources::{self, Source};
 use super::store::{self, Store};
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub detect: Detect,
     /// Where alarms go.
     pub alerts: Vec<Alert>,
+    /// What is not told, and when.
+    pub silences: Vec<Silence>,
 }
 
 /// What is kept of addresses.
@@ -90,7 +93,12 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
         alerts: raw
             .alert
             .into_iter()
-            .filter_map(|raw| alerts::check(raw, incomplete, report))
+            .filter_map(|raw| alerts::check(raw, folder, incomplete, report))
+            .collect(),
+        silences: raw
+            .silence
+            .into_iter()
+            .filter_map(|raw| silences::check(raw, report))
             .collect(),
     }
 }

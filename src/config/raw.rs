@@ -62,6 +62,8 @@ pub(super) struct RawConfig {
     pub detect: RawDetect,
     /// Where alarms go.
     pub alert: Vec<At<RawAlert>>,
+    /// Alarms that are not told for a time, or every week.
+    pub silence: Vec<At<RawSilence>>,
 }
 
 /// Where events are kept, and the limits of memory and disk.
@@ -228,8 +230,45 @@ pub(super) struct RawAlert {
     pub kind: Option<At<RawAlertKind>>,
     /// Address of the Alertmanager or the webhook.
     pub url: Option<At<String>>,
+    /// File with the key that signs a webhook's body (HMAC-SHA256).
+    pub key_file: Option<At<String>>,
     /// Program and arguments, for exec.
     pub command: Option<Vec<At<String>>>,
+}
+
+/// Alarms that are not told. Without a time it holds always; one of service, relay and hostgroup is needed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSilence {
+    /// Services, as a glob.
+    pub service: Option<At<String>>,
+    /// Relays, as a glob; alarms about their logs too.
+    pub relay: Option<At<String>>,
+    /// Hostgroups, as a glob.
+    pub hostgroup: Option<At<String>>,
+    /// First moment: 2018-06-06T18:00Z.
+    pub from: Option<At<String>>,
+    /// Moment at which it ends.
+    pub until: Option<At<String>>,
+    /// Every week on these days: mon, tue, wed, thu, fri, sat, sun. Default, with hours: every day.
+    pub days: Option<Vec<At<RawDay>>>,
+    /// From and to in each of the days: 22:00-02:00. Past midnight it goes on into the next day.
+    pub hours: Option<At<String>>,
+    /// Zone of days and hours; default UTC.
+    pub timezone: Option<At<String>>,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDay {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
 }
 
 /// How an alarm goes out.

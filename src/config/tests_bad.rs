@@ -276,7 +276,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, detect, alert",
+             hostgroup, detect, alert, silence",
         ],
     ),
 ];

@@ -17,13 +17,24 @@ type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
 pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
+    fleet_after(store, window, Names::default())
+}
+
+/// The same with names that are known already: they keep their numbers, new ones come after them.
+pub fn fleet_after(store: &Store, window: Window, mut names: Names) -> Result<Fleet, Error> {
+    let none = |names| {
+        Ok(Fleet {
+            names,
+            minutes: Vec::new(),
+        })
+    };
     let Some((first, last)) = store.span()? else {
-        return Ok(Fleet::default());
+        return none(names);
     };
     let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
     let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
     if to <= from {
-        return Ok(Fleet::default());
+        return none(names);
     }
     if to - from > MINUTES_MAX {
         return Err(Error::Question(format!(
@@ -35,7 +46,6 @@ pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
         since_ms: from * MINUTE_MS,
         until_ms: to * MINUTE_MS,
     };
-    let mut names = Names::default();
     for host in store.hosts()? {
         intern(&mut names.hosts, &host);
     }

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("source", &[]),
     ("normalise", &["source"]),
     ("store", &["source", "normalise"]),
     ("ingest", &["source", "normalise", "store"]),
     ("detect", &[]),
+    ("alert", &[]),
     ("query", &["source", "normalise", "store", "detect"]),
     ("graph", &["query"]),
     ("simulate", &[]),
@@ -23,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "store",
             "ingest",
             "detect",
+            "alert",
             "query",
             "graph",
             "simulate",

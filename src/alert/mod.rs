@@ -1,0 +1,111 @@
+//! Alarms on their way out: what is to be told ([`Notice`]), what has been told and what waits ([`state`]), and the
+//! channels, one file each.
+//!
+//! A notice is delivered at least once: it leaves the queue only after the channel has taken it. Its `id` is the same
+//! in every try, so that a receiver can tell a repetition.
+
+mod alertmanager;
+mod exec;
+mod http;
+pub mod state;
+mod stdout;
+mod webhook;
+
+pub use alertmanager::Alertmanager;
+pub use exec::Exec;
+pub use stdout::Stdout;
+pub use webhook::Webhook;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longest time that a channel may take for one delivery.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest label, in characters.
+const LABEL_MAX: usize = 128;
+
+/// What is told: an alarm that fires, or that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The episode: the same for its beginning and its end, in every try.
+    pub id: String,
+    /// `service`, `relay`, `host`, `hostgroup` or `store`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// State, as `dropped`.
+    pub state: String,
+    /// The relay that is the cause.
+    pub relay: Option<String>,
+    /// One sentence.
+    pub summary: String,
+    /// Sentences.
+    pub description: String,
+    /// When it began, seconds since 1970.
+    pub starts: i64,
+    /// When it was over; `None` while it fires.
+    pub ends: Option<i64>,
+    /// The alarm as `detect --format json` tells it.
+    pub alarm: Value,
+}
+
+impl Notice {
+    /// `firing` or `resolved`.
+    pub fn status(&self) -> &'static str {
+        if self.ends.is_some() { "resolved" } else { "firing" }
+    }
+
+    /// As webhook, exec and stdout tell it.
+    pub fn json(&self) -> Value {
+        serde_json::json!({
+            "id": self.id,
+            "status": self.status(),
+            "summary": safe(&self.summary, 1_000),
+            "alarm": self.alarm,
+        })
+    }
+}
+
+/// Why something was not delivered, for people; the next round tries again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Undelivered(pub String);
+
+/// A way out.
+pub trait Channel: Send + Sync {
+    /// Its name in the state and in messages: kind and target.
+    fn name(&self) -> String;
+
+    /// Delivers notices, oldest first; how many of them were taken, and why not all. Returns within [`TIMEOUT`] a notice.
+    fn deliver(&self, notices: &[Notice], now: i64) -> (usize, Option<Undelivered>);
+
+    /// Whether it has to be told again what fires, while it fires.
+    fn wants_repetition(&self) -> bool {
+        false
+    }
+}
+
+/// Delivers one by one, and stops at the first that is not taken.
+fn one_by_one(
+    notices: &[Notice],
+    mut send: impl FnMut(&Notice) -> Result<(), Undelivered>,
+) -> (usize, Option<Undelivered>) {
+    for (taken, notice) in notices.iter().enumerate() {
+        if let Err(why) = send(notice) {
+            return (taken, Some(why));
+        }
+    }
+    (notices.len(), None)
+}
+
+/// Text from logs, bounded and without control characters.
+fn safe(text: &str, max: usize) -> String {
+    let text = mailpulse_parsers::reject::safe_text(text.as_bytes());
+    text.chars().take(max).collect()
+}
+
+/// The value of a label.
+fn label(text: &str) -> String {
+    safe(text, LABEL_MAX)
+}

@@ -1,0 +1,172 @@
+//! What fires, what has been told of it, and what waits to be delivered: a small file in the store's folder, written
+//! whole or not at all, so that a restart neither tells an episode twice nor forgets its end.
+
+use super::{Channel, Notice, Undelivered};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Most notices that wait for a channel; beyond it the oldest are given up, and said.
+const QUEUE_MAX: usize = 1_000;
+/// What fires is told again after so many seconds, to channels that want it.
+const AGAIN_S: i64 = 60;
+
+/// The state's file in the store's folder.
+pub const FILE: &str = "alerts.json";
+
+/// An alarm as the detection sees it now.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What would be told.
+    pub notice: Notice,
+    /// When it was found, seconds since 1970.
+    pub detected: i64,
+    /// It is not to be told now.
+    pub silenced: bool,
+}
+
+/// Everything that is kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Until when mail has been judged, seconds since 1970; `None` before the first round.
+    pub judged: Option<i64>,
+    /// Episodes that have been told and fire.
+    pub firing: Vec<Notice>,
+    /// What waits, by channel.
+    queues: BTreeMap<String, VecDeque<Notice>>,
+    /// When a channel was last told, by channel.
+    #[serde(skip)]
+    repeated: BTreeMap<String, i64>,
+}
+
+impl State {
+    /// Reads it; empty if there is none.
+    pub fn load(path: &Path) -> io::Result<State> {
+        match fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| {
+                let cure = "move it away: what fires is then told again";
+                io::Error::new(io::ErrorKind::InvalidData, format!("{why}; {cure}"))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes it: whole or not at all, also after a power cut.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let temporary = path.with_extension("json.tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares what the detection sees with what has been told, and queues the difference. `judged` is the end of the
+    /// time that was judged. In the first round only what fires is news.
+    pub fn update(&mut self, seen: &[Seen], judged: i64) {
+        let mut news = Vec::new();
+        let mut matched = vec![false; seen.len()];
+        for mut told in std::mem::take(&mut self.firing) {
+            let same = |one: &Seen| key(&one.notice) == key(&told);
+            let now: Vec<usize> = (0..seen.len()).filter(|at| same(&seen[*at])).collect();
+            let lasts = now.iter().copied().find(|at| seen[*at].notice.ends.is_none());
+            if let Some(at) = lasts {
+                matched[at] = true;
+                self.firing.push(told);
+                continue;
+            }
+            // One that is there no more was taken in by a larger one.
+            let ended = now.iter().filter_map(|at| Some((seen[*at].notice.ends?, *at))).max();
+            let ended = ended.filter(|(ends, _)| *ends >= told.starts);
+            if let Some((_, at)) = ended {
+                matched[at] = true;
+                told.alarm.clone_from(&seen[at].notice.alarm);
+            }
+            told.ends = Some(ended.map_or(judged, |(ends, _)| ends));
+            news.push(told);
+        }
+        for (one, matched) in seen.iter().zip(matched) {
+            let is_new = self.judged.is_some_and(|before| one.detected > before);
+            if matched || one.silenced || one.notice.ends.is_some() && !is_new {
+                continue;
+            }
+            if one.notice.ends.is_none() {
+                self.firing.push(one.notice.clone());
+            }
+            news.push(one.notice.clone());
+        }
+        for queue in self.queues.values_mut() {
+            queue.extend(news.iter().cloned());
+            if queue.len() > QUEUE_MAX {
+                tracing::warn!("{} undelivered notices are given up", queue.len() - QUEUE_MAX);
+                queue.drain(..queue.len() - QUEUE_MAX);
+            }
+        }
+        self.judged = Some(judged.max(self.judged.unwrap_or(judged)));
+    }
+
+    /// Takes over the channels: those that are new get a queue, what waits for others is dropped.
+    pub fn serve(&mut self, channels: &[Box<dyn Channel>]) {
+        let names: Vec<String> = channels.iter().map(|channel| channel.name()).collect();
+        self.queues.retain(|name, _| names.contains(name));
+        for name in names {
+            self.queues.entry(name).or_default();
+        }
+    }
+
+    /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
+    pub fn deliver(&mut self, channels: &[Box<dyn Channel>], now: i64) -> Vec<Undelivered> {
+        let due = |channel: &dyn Channel| -> (usize, Vec<Notice>) {
+            let name = channel.name();
+            let mut all: Vec<Notice> = self.queues.get(&name).into_iter().flatten().cloned().collect();
+            let waiting = all.len();
+            let old = self.repeated.get(&name).is_none_or(|last| now - last >= AGAIN_S);
+            if channel.wants_repetition() && (waiting > 0 || old) {
+                all.extend(self.firing.iter().cloned());
+            }
+            (waiting, all)
+        };
+        let due: Vec<(usize, Vec<Notice>)> = channels.iter().map(|channel| due(channel.as_ref())).collect();
+        let results: Vec<(usize, Option<Undelivered>)> = std::thread::scope(|scope| {
+            let start = |(channel, (_, notices)): (_, &'_ (usize, Vec<Notice>))| {
+                let channel: &Box<dyn Channel> = channel;
+                let notices = notices.clone();
+                scope.spawn(move || match notices.is_empty() {
+                    true => (0, None),
+                    false => channel.deliver(&notices, now),
+                })
+            };
+            let threads: Vec<_> = channels.iter().zip(&due).map(start).collect();
+            let lost = || (0, Some(Undelivered("the channel failed".to_owned())));
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| lost()))
+                .collect()
+        });
+        let mut failed = Vec::new();
+        for ((channel, (waiting, notices)), (taken, why)) in channels.iter().zip(due).zip(results) {
+            let name = channel.name();
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.drain(..taken.min(waiting));
+            }
+            if why.is_none() && !notices.is_empty() {
+                self.repeated.insert(name, now);
+            }
+            failed.extend(why);
+        }
+        failed
+    }
+}
+
+/// What makes two alarms the same episode while it lasts: a layer that is surer may change its state and onset.
+fn key(notice: &Notice) -> (&str, &str, bool) {
+    let about_mail = notice.state != "blind" && notice.state != "unreadable";
+    (&notice.kind, &notice.name, about_mail)
+}

@@ -1,0 +1,23 @@
+//! One line of JSON a notice, on standard output.
+
+use super::{Channel, Notice, Undelivered, one_by_one};
+use std::io::Write as _;
+
+/// Standard output.
+#[derive(Debug)]
+pub struct Stdout;
+
+impl Channel for Stdout {
+    fn name(&self) -> String {
+        "stdout".to_owned()
+    }
+
+    fn deliver(&self, notices: &[Notice], _now: i64) -> (usize, Option<Undelivered>) {
+        one_by_one(notices, |notice| {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{}", notice.json())
+                .and_then(|()| out.flush())
+                .map_err(|why| Undelivered(format!("stdout: {why}")))
+        })
+    }
+}

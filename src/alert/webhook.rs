@@ -1,0 +1,64 @@
+//! A webhook: one POST a notice. With a key the header `X-Mailpulse-Signature: sha256=HEX` holds the HMAC-SHA256 of the
+//! body.
+
+use super::{Channel, Notice, Undelivered, http, one_by_one};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use std::fmt::Write as _;
+
+/// A webhook.
+pub struct Webhook {
+    url: String,
+    key: Option<Vec<u8>>,
+    agent: ureq::Agent,
+}
+
+impl Webhook {
+    /// At a URL, signed with a key if there is one.
+    pub fn new(url: &str, key: Option<Vec<u8>>) -> Self {
+        Webhook {
+            url: url.to_owned(),
+            key,
+            agent: http::agent(),
+        }
+    }
+}
+
+impl Channel for Webhook {
+    fn name(&self) -> String {
+        format!("webhook {}", self.url)
+    }
+
+    fn deliver(&self, notices: &[Notice], _now: i64) -> (usize, Option<Undelivered>) {
+        one_by_one(notices, |notice| {
+            let body = notice.json().to_string();
+            let headers: Vec<(&str, String)> = match &self.key {
+                Some(key) => vec![("X-Mailpulse-Signature", signature(key, body.as_bytes())?)],
+                None => Vec::new(),
+            };
+            http::post(&self.agent, &self.url, &headers, body.as_bytes())
+        })
+    }
+}
+
+fn signature(key: &[u8], body: &[u8]) -> Result<String, Undelivered> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|why| Undelivered(why.to_string()))?;
+    mac.update(body);
+    let mut text = "sha256=".to_owned();
+    for byte in mac.finalize().into_bytes() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn signs_as_rfc_4231_has_it() {
+        let got = super::signature(b"Jefe", b"what do ya want for nothing?").unwrap();
+        assert_eq!(
+            got,
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+}

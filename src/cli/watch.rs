@@ -1,0 +1,248 @@
+//! `mailpulse watch`: the detection over the store as it grows; alarms go out as configured.
+//!
+//! At start the history is replayed, then every round takes the minutes that are new. Rows that arrive for minutes which
+//! have been judged already count only after a restart.
+
+use super::context::Context;
+use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, options};
+use super::window::now_ms;
+use crate::alert::state::{FILE, Seen, State};
+use crate::alert::{Alertmanager, Channel, Exec, Notice, Stdout, Webhook};
+use crate::config::{Alert, Config};
+use crate::detect::alarm::Alarm;
+use crate::detect::engine::Engine;
+use crate::detect::fleet::Names;
+use crate::query::Window;
+use crate::query::fleet::fleet_after;
+use crate::store::Store;
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use serde_json::json;
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Arguments of `watch`.
+#[derive(Debug, clap::Args)]
+pub struct WatchArgs {
+    /// One round, then exit: 1 if something fires
+    #[arg(long)]
+    once: bool,
+    /// Seconds between rounds
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    interval: u64,
+    /// Alarm when the newest event is older than so many minutes; 0: never (for stores that nothing writes to any more)
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    stale: u32,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+/// A minute is judged when the store holds events so much newer than its end.
+const SETTLES_MS: i64 = 15_000;
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<u64>();
+    number
+        .ok()
+        .filter(|number| (1..=300).contains(number))
+        .ok_or_else(|| "expected seconds from 1 to 300, as 15s".to_owned())
+}
+
+/// Watches.
+pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
+    let config = context.config()?;
+    let channels = channels(&config)?;
+    if channels.is_empty() {
+        eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
+    }
+    let store = Store::open(&config.store.folder)?;
+    let path = store.path().join(FILE);
+    let _lock = lock(&path)?;
+    let mut state = State::load(&path).with_context(|| path.display().to_string())?;
+    state.serve(&channels);
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
+    }
+    let mut watch = Watch {
+        engine: Engine::new(options(&config, &args.rules)?),
+        names: Names::default(),
+        next: None,
+    };
+    loop {
+        let round = round(&mut watch, &store, &config, args, &mut state, &channels, &path);
+        if args.once {
+            round?;
+            let fires = !state.firing.is_empty();
+            return Ok(if fires { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        if let Err(error) = round {
+            // A segment may have been compacted away between list and reading: the next round sees the new list.
+            tracing::warn!("{}", super::safe_error(&error));
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(args.interval) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(ExitCode::SUCCESS);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Held while this process tells alarms: two would tell each of them twice.
+fn lock(path: &Path) -> Result<File> {
+    let path = path.with_extension("lock");
+    let name = path.display().to_string();
+    let file = File::create(&path).with_context(|| name.clone())?;
+    if file.try_lock().is_err() {
+        bail!("{name}: another `mailpulse watch` runs on this store");
+    }
+    Ok(file)
+}
+
+fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
+    let channel = |alert: &Alert| -> Result<Box<dyn Channel>> {
+        Ok(match alert {
+            Alert::Alertmanager(url) => Box::new(Alertmanager::new(url)),
+            Alert::Webhook(url, None) => Box::new(Webhook::new(url, None)),
+            Alert::Webhook(url, Some(path)) => {
+                let name = path.display().to_string();
+                let key = std::fs::read(path).with_context(|| name.clone())?;
+                let key = key.trim_ascii().to_vec();
+                if key.is_empty() {
+                    bail!("{name}: the key is empty");
+                }
+                Box::new(Webhook::new(url, Some(key)))
+            }
+            Alert::Exec(command) => Box::new(Exec::new(command.clone())),
+            Alert::Stdout => Box::new(Stdout),
+        })
+    };
+    config.alerts.iter().map(channel).collect()
+}
+
+/// The detection and how far it has come.
+struct Watch {
+    engine: Engine,
+    names: Names,
+    /// The first minute that was not judged.
+    next: Option<i64>,
+}
+
+impl Watch {
+    /// Judges what is new.
+    fn step(&mut self, store: &Store) -> Result<()> {
+        let Some((_, newest)) = store.span()? else {
+            return Ok(());
+        };
+        let window = Window {
+            since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
+            until_ms: newest - SETTLES_MS,
+        };
+        // The names stay as they are when reading fails.
+        let fleet = fleet_after(store, window, self.names.clone())?;
+        for minute in &fleet.minutes {
+            self.engine.step(&fleet.names, minute);
+            self.next = Some(minute.at + 1);
+        }
+        self.names = fleet.names;
+        Ok(())
+    }
+}
+
+/// Judges, notes, delivers.
+fn round(
+    watch: &mut Watch,
+    store: &Store,
+    config: &Config,
+    args: &WatchArgs,
+    state: &mut State,
+    channels: &[Box<dyn Channel>],
+    path: &Path,
+) -> Result<()> {
+    watch.step(store)?;
+    let now = now_ms();
+    if let Some(next) = watch.next {
+        let judged = next * 60;
+        let at = Timestamp::from_second(judged).map_err(|why| anyhow!("{why}"))?;
+        let seen = watch.engine.groups.told().map(|alarm| {
+            let notice = notice(alarm, &watch.names);
+            let silenced = config
+                .silences
+                .iter()
+                .any(|silence| silence.holds(&notice.kind, &notice.name, at));
+            Seen {
+                notice,
+                detected: alarm.detected * 60,
+                silenced,
+            }
+        });
+        let mut seen: Vec<Seen> = seen.collect();
+        seen.extend(stale(store, args.stale, now)?);
+        state.update(&seen, judged);
+        // Kept before it is told: a crash in between tells later, not never.
+        state.save(path).with_context(|| path.display().to_string())?;
+    }
+    for why in state.deliver(channels, now / 1_000) {
+        tracing::warn!(
+            "not delivered, tried again later: {}",
+            super::safe_lines(&why.to_string())
+        );
+    }
+    state.save(path).with_context(|| path.display().to_string())
+}
+
+fn notice(alarm: &Alarm, names: &Names) -> Notice {
+    let (kind, name) = alarm.scope.named(names);
+    let state = alarm.state.as_str();
+    let members: Vec<&str> = alarm.members.iter().map(|m| names.service(m.service)).collect();
+    let mut summary = format!("{kind} {name}: {state} since {}", minute(alarm.onset));
+    if !members.is_empty() {
+        summary = format!("{summary}; affected: {}", members.join(", "));
+    }
+    Notice {
+        id: format!("{kind}/{name}/{}", minute(alarm.onset)),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        state: state.to_owned(),
+        relay: alarm.cause.as_ref().map(|cause| names.host(cause.relay).to_owned()),
+        summary,
+        description: alarm.evidence.join("; "),
+        starts: alarm.onset * 60,
+        ends: alarm.ended.map(|ended| ended * 60),
+        alarm: alarm_json(alarm, names),
+    }
+}
+
+/// Nothing at all comes in any more: no minute passes, so that no layer can say it.
+fn stale(store: &Store, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
+    let Some((_, newest)) = store.span()? else {
+        return Ok(None);
+    };
+    if minutes == 0 || now_ms - newest < i64::from(minutes) * MINUTE_MS {
+        return Ok(None);
+    }
+    let since = minute(newest / MINUTE_MS);
+    let summary = format!("no event has come into the store since {since}: no verdict on any mail");
+    Ok(Some(Seen {
+        notice: Notice {
+            id: format!("store/events/{since}"),
+            kind: "store".to_owned(),
+            name: "events".to_owned(),
+            state: "blind".to_owned(),
+            relay: None,
+            description: summary.clone(),
+            alarm: json!({ "series": { "store": "events" }, "state": "blind", "onset": since, "ended": null }),
+            summary,
+            starts: newest / 1_000,
+            ends: None,
+        },
+        detected: now_ms / 1_000,
+        silenced: false,
+    }))
+}

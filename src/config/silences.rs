@@ -1,0 +1,135 @@
+//! `[[silence]]`: what is not told, and when.
+
+use globset::{Glob, GlobMatcher};
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use super::errors::{Report, shown};
+use super::raw::{At, RawDay, RawSilence};
+use super::zone::parse_timezone;
+
+/// Alarms that are not told.
+#[derive(Debug, Clone)]
+pub struct Silence {
+    service: Option<GlobMatcher>,
+    relay: Option<GlobMatcher>,
+    hostgroup: Option<GlobMatcher>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    /// Monday first.
+    days: [bool; 7],
+    hours: Option<(Time, Time)>,
+    zone: TimeZone,
+}
+
+impl Silence {
+    /// Whether an alarm about something (`service`, `relay`, `host` or `hostgroup`, and its name) is not told at a time.
+    #[must_use]
+    pub fn holds(&self, kind: &str, name: &str, at: Timestamp) -> bool {
+        let glob = match kind {
+            "service" => &self.service,
+            "relay" | "host" => &self.relay,
+            "hostgroup" => &self.hostgroup,
+            _ => return false,
+        };
+        glob.as_ref().is_some_and(|glob| glob.is_match(name)) && self.is_time(at)
+    }
+
+    fn is_time(&self, at: Timestamp) -> bool {
+        if self.from.is_some_and(|from| at < from) || self.until.is_some_and(|until| at >= until) {
+            return false;
+        }
+        let local = at.to_zoned(self.zone.clone());
+        let today = local.weekday().to_monday_zero_offset() as usize;
+        let (today, before) = (self.days[today], self.days[(today + 6) % 7]);
+        match self.hours {
+            None => today,
+            Some((from, to)) if from < to => today && local.time() >= from && local.time() < to,
+            // Past midnight the window belongs to the day on which it began.
+            Some((from, to)) => today && local.time() >= from || before && local.time() < to,
+        }
+    }
+}
+
+/// Checks one; `None` if it is of no use.
+pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Silence> {
+    let at = raw.at();
+    let raw = raw.into_inner();
+    if raw.service.is_none() && raw.relay.is_none() && raw.hostgroup.is_none() {
+        let cure = "add `service`, `relay` or `hostgroup`; `\"*\"` is all of them";
+        report.add(&at, "[[silence]] does not say what is silenced", cure);
+        return None;
+    }
+    let (from, until) = (moment(raw.from.as_ref(), report), moment(raw.until.as_ref(), report));
+    if let (Some(begin), Some(end), Some(written)) = (from, until, &raw.until)
+        && end <= begin
+    {
+        report.add(&written.at(), "`until` is not after `from`", "let it end later");
+    }
+    let zone = raw.timezone.as_ref().map(|text| {
+        parse_timezone(text.get()).unwrap_or_else(|why| {
+            report.add(&text.at(), why, "write a zone such as \"Europe/Berlin\"");
+            TimeZone::UTC
+        })
+    });
+    Some(Silence {
+        service: glob(raw.service.as_ref(), report),
+        relay: glob(raw.relay.as_ref(), report),
+        hostgroup: glob(raw.hostgroup.as_ref(), report),
+        from,
+        until,
+        days: raw.days.map_or([true; 7], |days| {
+            let mut all = [false; 7];
+            days.iter().for_each(|day| all[number(*day.get())] = true);
+            all
+        }),
+        hours: hours(raw.hours.as_ref(), report),
+        zone: zone.unwrap_or(TimeZone::UTC),
+    })
+}
+
+fn number(day: RawDay) -> usize {
+    match day {
+        RawDay::Mon => 0,
+        RawDay::Tue => 1,
+        RawDay::Wed => 2,
+        RawDay::Thu => 3,
+        RawDay::Fri => 4,
+        RawDay::Sat => 5,
+        RawDay::Sun => 6,
+    }
+}
+
+fn glob(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<GlobMatcher> {
+    let text = text?;
+    let glob = Glob::new(text.get());
+    if glob.is_err() {
+        let what = format!("`{}` is no glob", shown(text.get()));
+        report.add(&text.at(), what, "write a name, or a part of it with *");
+    }
+    glob.ok().map(|glob| glob.compile_matcher())
+}
+
+fn moment(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<Timestamp> {
+    let text = text?;
+    let moment = text.get().parse::<Timestamp>();
+    if moment.is_err() {
+        let what = format!("`{}` is no time", shown(text.get()));
+        report.add(&text.at(), what, "write it as \"2018-06-06T18:00Z\"");
+    }
+    moment.ok()
+}
+
+fn hours(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<(Time, Time)> {
+    let text = text?;
+    let time = |part: &str| Time::strptime("%H:%M", part.trim()).ok();
+    let hours = text.get().split_once('-');
+    let hours = hours.and_then(|(from, to)| Some((time(from)?, time(to)?)));
+    let hours = hours.filter(|(from, to)| from != to);
+    if hours.is_none() {
+        let what = format!("`hours = \"{}\"` is no part of a day", shown(text.get()));
+        report.add(&text.at(), what, "write it as \"22:00-02:00\"");
+    }
+    hours
+}

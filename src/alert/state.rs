@@ -89,7 +89,14 @@ impl State {
                 matched[at] = true;
                 told.alarm.clone_from(&seen[at].notice.alarm);
             }
-            told.ends = Some(ended.map_or(judged, |(ends, _)| ends));
+            let ends = ended.map_or(judged, |(ends, _)| ends);
+            told.ends = Some(ends);
+            if let Some(end @ serde_json::Value::Null) = told.alarm.get_mut("ended") {
+                *end = jiff::Timestamp::from_second(ends)
+                    .unwrap_or_default()
+                    .to_string()
+                    .into();
+            }
             news.push(told);
         }
         for (one, matched) in seen.iter().zip(matched) {

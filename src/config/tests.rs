@@ -301,3 +301,16 @@ fn junk_is_reported_and_never_panics() {
         }
     }
 }
+
+#[test]
+fn silences_hold_in_their_hours_and_for_what_they_name() {
+    let text = "[[silence]]\nservice = \"gerrit*\"\ndays = [\"sat\"]\nhours = \"22:00-02:00\"\n";
+    let config = load(&[("mailpulse.toml", text)]).unwrap();
+    let holds = |kind: &str, name: &str, at: &str| config.silences[0].holds(kind, name, at.parse().unwrap());
+    assert!(holds("service", "gerrit", "2018-06-09T22:00Z"));
+    assert!(holds("service", "gerrit", "2018-06-10T01:59Z"));
+    assert!(!holds("service", "gerrit", "2018-06-10T02:00Z"));
+    assert!(!holds("service", "gerrit", "2018-06-09T01:00Z"));
+    assert!(!holds("relay", "gerrit", "2018-06-09T23:00Z"));
+    assert!(!holds("service", "phabricator", "2018-06-09T23:00Z"));
+}

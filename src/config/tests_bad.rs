@@ -279,4 +279,19 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              hostgroup, detect, alert, silence",
         ],
     ),
+    (
+        "[[silence]]\n\
+         from = \"2018-06-06T18:00Z\"\n\
+         [[silence]]\n\
+         relay = \"mx*\"\n\
+         from = \"2018-06-06T18:00Z\"\n\
+         until = \"2018-06-06T17:00Z\"\n\
+         hours = \"22\"\n",
+        &[
+            "mailpulse.toml:1:1: [[silence]] does not say what is silenced; add `service`, `relay` or `hostgroup`; \
+             `\"*\"` is all of them",
+            "mailpulse.toml:6:9: `until` is not after `from`; let it end later",
+            "mailpulse.toml:7:9: `hours = \"22\"` is no part of a day; write it as \"22:00-02:00\"",
+        ],
+    ),
 ];

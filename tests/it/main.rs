@@ -19,3 +19,4 @@ mod query;
 mod rotation;
 mod two_hosts;
 mod util;
+mod watch;

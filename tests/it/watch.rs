@@ -1,0 +1,251 @@
+//! Alarms on their way out: a real Alertmanager, a webhook, a program; the outage's relay logs in two parts.
+
+use crate::logs::root;
+use crate::util::{KEEP, Place};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mailpulse::simulate::{Outage2018, RESTARTED, outage_2018};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
+const RELAYS: [&str; 2] = ["mx1001", "mx2001"];
+/// The first part of the logs ends here, in the middle of the outage.
+const CUT: &str = "2018-06-06 20:00";
+
+/// The outage's relay logs up to [`CUT`] in a store.
+fn begun(alerts: &str) -> Place {
+    let place = Place::new();
+    let spec = Outage2018 {
+        seed: 12,
+        history_days: 4,
+        mails_per_day_scale: 0.08,
+    };
+    outage_2018(&place.path("logs"), &spec).expect("logs");
+    configure(&place, alerts);
+    for relay in RELAYS {
+        let log = fs::read_to_string(place.path(&format!("logs/{relay}/mainlog"))).unwrap();
+        let at = log
+            .lines()
+            .take_while(|line| *line < CUT)
+            .map(|line| line.len() + 1)
+            .sum();
+        let (first, rest) = log.split_at(at);
+        // A line shows that the log arrives; without one the host would be blind, and not silent.
+        place.write(
+            &format!("logs/{relay}/mainlog"),
+            format!("{first}2018-06-06 19:59:59 Start queue run: pid=4711\n"),
+        );
+        place.write(&format!("{relay}.rest"), rest);
+    }
+    place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+    place
+}
+
+fn configure(place: &Place, alerts: &str) {
+    let config = fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
+    let config = config.replace("paths = [\"", "paths = [\"logs/");
+    place.write("mailpulse.toml", format!("{KEEP}{config}\n{alerts}"));
+}
+
+/// The rest of the logs, with the recovery.
+fn recover(place: &Place) {
+    for relay in RELAYS {
+        let (name, rest) = (format!("logs/{relay}/mainlog"), format!("{relay}.rest"));
+        let log = fs::read_to_string(place.path(&name)).unwrap();
+        let rest = fs::read_to_string(place.path(&rest)).unwrap();
+        place.write(&name, log + &rest);
+    }
+    place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+}
+
+/// A process that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server that keeps what is posted; its port.
+fn hook(out: &Path) -> (Running, u16) {
+    let mut child = Command::new("python3")
+        .arg(root().join("tests/lab/webhook.py"))
+        .arg(out)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (Running(child), line.trim().parse().expect("a port"))
+}
+
+fn posted(out: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(out).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn alertmanager(place: &Place, port: u16, hook: u16) -> Running {
+    let config = format!(
+        "route: {{receiver: hook, group_by: [alertname, name], group_wait: 1s, group_interval: 1s, repeat_interval: 4h}}\n\
+         receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]}}]\n"
+    );
+    let child = Command::new("/usr/bin/prometheus-alertmanager")
+        .arg(format!("--config.file={}", place.write("am.yml", config).display()))
+        .arg(format!("--storage.path={}", place.path("am").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--cluster.listen-address=")
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("prometheus-alertmanager starts");
+    let running = Running(child);
+    until("Alertmanager answers", || firing(port).is_some());
+    running
+}
+
+/// What Alertmanager holds to fire.
+fn firing(port: u16) -> Option<Vec<Value>> {
+    let url = format!("http://127.0.0.1:{port}/api/v2/alerts");
+    let body = ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()?;
+    serde_json::from_str(&body).ok()
+}
+
+/// How often Alertmanager told that something fires, or is over.
+fn pages(out: &Path, status: &str) -> usize {
+    let bodies = posted(out);
+    let is_it = |line: &&Value| {
+        let body: Value = serde_json::from_str(line["body"].as_str().unwrap()).unwrap();
+        body["status"] == status
+    };
+    bodies.iter().filter(is_it).count()
+}
+
+#[test]
+fn alertmanager_is_told_once_also_after_its_absence_and_a_restart_and_is_told_the_end() {
+    let port = free_port();
+    let alert = format!("[[alert]]\nkind = \"alertmanager\"\nurl = \"http://127.0.0.1:{port}\"\n");
+    let place = begun(&alert);
+    let out = place.path("pages");
+    let (_hook, hook_port) = hook(&out);
+    place.run(&ONCE).ends(1).says(&["not delivered"]);
+    let status = place.run(&["status", "--nagios"]).ends(2);
+    assert!(status.out.contains("CRITICAL - relay mx1001 dropped"), "{}", status.out);
+    assert!(place.run(&["status"]).ends(0).out.contains("firing: relay mx1001"));
+
+    let _alertmanager = alertmanager(&place, port, hook_port);
+    let mut watch = Running(
+        place
+            .command()
+            .args(["watch", "--stale", "0", "--interval", "1s"])
+            .spawn()
+            .unwrap(),
+    );
+    until("the alarm arrives", || firing(port).is_some_and(|all| all.len() == 1));
+    let labels = &firing(port).unwrap()[0]["labels"];
+    assert_eq!((&labels["kind"], &labels["name"]), (&"relay".into(), &"mx1001".into()));
+    assert_eq!(
+        (&labels["state"], &labels["relay"]),
+        (&"dropped".into(), &"mx1001".into())
+    );
+    until("the page", || pages(&out, "firing") == 1);
+    let pid = watch.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(watch.0.wait().unwrap().code(), Some(0), "a clean stop");
+
+    for _ in 0..2 {
+        place.run(&ONCE).ends(1);
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    assert_eq!(firing(port).unwrap().len(), 1);
+    assert_eq!(pages(&out, "firing"), 1, "{:#?}", posted(&out));
+
+    recover(&place);
+    place.run(&ONCE).ends(0);
+    until("the end", || firing(port).is_some_and(|all| all.is_empty()));
+    until("its page", || pages(&out, "resolved") == 1);
+    place.run(&ONCE).ends(0);
+    assert_eq!(pages(&out, "firing"), 1);
+    place.run(&["status", "--nagios"]).ends(0);
+}
+
+#[test]
+fn webhook_is_signed_and_a_hanging_one_holds_up_nobody() {
+    let key = "a key of the test";
+    let hang = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hang = (hang.local_addr().unwrap().port(), hang);
+    let place = begun("");
+    let out = place.path("posted");
+    let (_hook, port) = hook(&out);
+    place.write("hook.key", format!("{key}\n"));
+    let alerts = format!(
+        "[[alert]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\n\
+         [[alert]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nkey_file = \"hook.key\"\n\
+         [[alert]]\nkind = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", \"cat >> told.json\"]\n\
+         [[alert]]\nkind = \"stdout\"\n",
+        hang.0
+    );
+    configure(&place, &alerts);
+    let begin = Instant::now();
+    let first = place.run(&ONCE).ends(1).says(&["not delivered", &hang.0.to_string()]);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    recover(&place);
+    let second = place.run(&ONCE).ends(0);
+
+    let told = fs::read_to_string(place.path("told.json")).expect("exec got it");
+    let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(format!("{}{}", first.out, second.out), told);
+    let status: Vec<&str> = lines.iter().map(|line| line["status"].as_str().unwrap()).collect();
+    assert_eq!(status, ["firing", "resolved"], "{told}");
+    assert_eq!(lines[0]["id"], lines[1]["id"]);
+    assert_eq!(lines[0]["alarm"]["series"]["relay"], "mx1001");
+    let ended: jiff::Timestamp = lines[1]["alarm"]["ended"].as_str().unwrap().parse().unwrap();
+    assert!((ended.as_second() - RESTARTED).abs() <= 300, "{ended}");
+
+    let posted = posted(&out);
+    assert_eq!(posted.len(), 2);
+    for (post, line) in posted.iter().zip(told.lines()) {
+        let body = post["body"].as_str().unwrap();
+        assert_eq!(body, line);
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(post["signature"], format!("sha256={hex}"));
+    }
+}
+
+#[test]
+fn what_is_silenced_is_told_when_the_silence_ends() {
+    let silence =
+        |until: &str| format!("[[silence]]\nrelay = \"mx10*\"\nuntil = \"{until}\"\n[[alert]]\nkind = \"stdout\"\n");
+    let place = begun(&silence("2018-06-06T23:00Z"));
+    assert_eq!(place.run(&ONCE).ends(0).out, "");
+    configure(&place, &silence("2018-06-06T19:30Z"));
+    assert!(place.run(&ONCE).ends(1).out.contains("relay mx1001: dropped"));
+}

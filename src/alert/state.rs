@@ -143,7 +143,7 @@ impl State {
         let due: Vec<(usize, Vec<Notice>)> = channels.iter().map(|channel| due(channel.as_ref())).collect();
         let results: Vec<(usize, Option<Undelivered>)> = std::thread::scope(|scope| {
             let start = |(channel, (_, notices)): (_, &'_ (usize, Vec<Notice>))| {
-                let channel: &Box<dyn Channel> = channel;
+                let channel: &dyn Channel = Box::as_ref(channel);
                 let notices = notices.clone();
                 scope.spawn(move || match notices.is_empty() {
                     true => (0, None),

@@ -18,6 +18,7 @@
 pub mod chunks;
 pub mod fault;
 pub mod identity;
+pub mod journal;
 pub mod scan;
 pub mod unpack;
 

@@ -117,6 +117,11 @@ impl<'c, R: Recall> Digest<'c, R> {
         log.state
     }
 
+    /// The state of a journal's log belongs to the next commit.
+    pub fn journal_state(&mut self, log: &OpenLog) {
+        self.desk.touch(log);
+    }
+
     /// The journal has been read to its end.
     pub fn journal_done(&mut self, new: bool) {
         let report = &mut self.desk.report;

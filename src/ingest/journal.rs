@@ -31,6 +31,9 @@ const LATE_US_MAX: i64 = 7 * 86_400_000_000;
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     journal_cursor: String,
+    /// That entry has left the journal, and nothing came after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
 }
 
 /// One sequence of numbers of the journal.
@@ -40,6 +43,9 @@ struct Sequence {
     cursor: String,
     number: u64,
     realtime_us: i64,
+    gone: bool,
+    /// An entry of it was read in this run, known or new.
+    seen: bool,
 }
 
 /// What was learnt while reading.
@@ -71,18 +77,28 @@ impl Line<'_> {
         let from = newest.and_then(|newest| {
             let awaited = known
                 .values()
-                .filter(|sequence| newest - sequence.realtime_us <= LATE_US_MAX);
-            let oldest = awaited.min_by_key(|sequence| sequence.realtime_us)?;
-            Some((oldest.cursor.clone(), oldest.realtime_us))
+                .filter(|sequence| !sequence.gone && newest - sequence.realtime_us <= LATE_US_MAX);
+            let oldest = awaited.min_by_key(|sequence| sequence.realtime_us);
+            // With all of them gone: by time, behind the youngest.
+            Some(oldest.map_or((None, newest), |oldest| {
+                (Some(oldest.cursor.clone()), oldest.realtime_us)
+            }))
         });
         let mut tally = Tally::default();
         let mut result = match &from {
             None => self.entries(journal, Start::Oldest, &mut known, &mut tally, digest)?,
-            Some((cursor, _)) => self.entries(journal, Start::At(cursor), &mut known, &mut tally, digest)?,
+            Some((Some(cursor), _)) => self.entries(journal, Start::At(cursor), &mut known, &mut tally, digest)?,
+            Some((None, us)) => {
+                let since = Start::Since(us - OVERLAP_US);
+                self.entries(journal, since, &mut known, &mut tally, digest)?
+            }
         };
         if let (Ok(_), true, Some((_, us))) = (&result, tally.gone, from) {
             let since = Start::Since(us - OVERLAP_US);
             result = self.entries(journal, since, &mut known, &mut tally, digest)?;
+            if result.is_ok() {
+                mark_gone(journal, &mut known, digest);
+            }
             digest.problem(Problem {
                 path: journal.name(),
                 what: format!(
@@ -112,7 +128,7 @@ impl Line<'_> {
     fn sequences(&self) -> Result<FxHashMap<u64, Sequence>, Stop> {
         let logs = self.store.logs(self.source).map_err(Some)?;
         let sequence = |state: LogState| {
-            let Stored { journal_cursor } = serde_json::from_str(&state.position).ok()?;
+            let Stored { journal_cursor, gone } = serde_json::from_str(&state.position).ok()?;
             let at = parse_cursor(&journal_cursor)?;
             let (number, realtime_us) = (at.number, at.realtime_us);
             Some((
@@ -122,6 +138,8 @@ impl Line<'_> {
                     cursor: journal_cursor,
                     number,
                     realtime_us,
+                    gone,
+                    seen: false,
                 },
             ))
         };
@@ -164,6 +182,9 @@ impl Line<'_> {
                 return Ok(Ok(None));
             }
             let id = at.map_or(run.id, |at| sequence_id(&self.job.host, self.job.kind, at.sequence));
+            if let Some(sequence) = known.get_mut(&id) {
+                sequence.seen = true;
+            }
             let read_to = known.get(&id).map(|sequence| sequence.number).or(run.number_of(id));
             if let Some(at) = at
                 && read_to.max(run.number_of(id)).is_some_and(|to| at.number <= to)
@@ -207,28 +228,44 @@ impl Line<'_> {
             cursor: String::new(),
             number: 0,
             realtime_us: 0,
+            gone: false,
+            seen: true,
         });
         if let Some((text, number, realtime_us)) = last {
             (sequence.cursor, sequence.number, sequence.realtime_us) = (text, number, realtime_us);
         }
-        let place = Stored {
-            journal_cursor: sequence.cursor.clone(),
-        };
-        let log = OpenLog {
-            path: journal.name(),
-            format: Format::Journal,
-            base: None,
-            ordinal: 0,
-            position: Position::start(no_file(), b"", 0),
-            place: serde_json::to_string(&place).ok(),
-            state: sequence.state.clone(),
-            first_day: None,
-        };
-        sequence.state = digest.journal_entries(log, &Chunk::of_lines(bytes));
+        sequence.gone = false;
+        sequence.state = digest.journal_entries(open(journal, sequence), &Chunk::of_lines(bytes));
         if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest)?;
         }
         Ok(())
+    }
+}
+
+/// After an overlap was read: what did not show in it will not come back where it ended.
+fn mark_gone<R: Recall>(journal: &Journal, known: &mut FxHashMap<u64, Sequence>, digest: &mut Digest<'_, R>) {
+    for sequence in known.values_mut().filter(|sequence| !sequence.seen && !sequence.gone) {
+        sequence.gone = true;
+        digest.journal_state(&open(journal, sequence));
+    }
+}
+
+/// The sequence as a log that goes on after its cursor.
+fn open(journal: &Journal, sequence: &Sequence) -> OpenLog {
+    let place = Stored {
+        journal_cursor: sequence.cursor.clone(),
+        gone: sequence.gone,
+    };
+    OpenLog {
+        path: journal.name(),
+        format: Format::Journal,
+        base: None,
+        ordinal: 0,
+        position: Position::start(no_file(), b"", 0),
+        place: serde_json::to_string(&place).ok(),
+        state: sequence.state.clone(),
+        first_day: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod flow;
 mod full_disk;
 mod graph;
 mod headers;
+mod journal;
 mod kill;
 mod lab;
 mod logs;

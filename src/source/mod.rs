@@ -20,6 +20,7 @@ pub mod fault;
 pub mod identity;
 pub mod journal;
 pub mod scan;
+pub mod stdin;
 pub mod unpack;
 
 use std::fs::Metadata;

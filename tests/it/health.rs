@@ -40,18 +40,18 @@ fn a_real_log_with_a_new_format_behind_it_is_unreadable() {
     assert!(stale.out.contains("stale: mx1001 (exim)"), "{}", stale.out);
 
     // The next version of the MTA writes another form; not one line of this run has a time.
-    let new: String = (0..600)
+    let new: String = (0..2000)
         .map(|n| format!("{{ver=2}} mail id={n} to=user{n}@example.org ok\n"))
         .collect();
     fs::write(&path, log + &new).unwrap();
     place.backfill(&[&path]).ends(0);
     let after = status(&place);
     assert_eq!(after["state"], "unreadable", "{after}");
-    assert_eq!(after["unparsed"], 600);
+    assert_eq!(after["unparsed"], 2000);
     assert_eq!(after["events"], before["events"]);
     assert!(after["hour_unparsed_percent"].as_f64().unwrap() > 10.0, "{after}");
     let shapes = after["unparsed_shapes"].as_array().unwrap();
-    assert_eq!(shapes.iter().map(|shape| shape["count"].as_u64().unwrap()).sum::<u64>(), 600);
+    assert_eq!(shapes.iter().map(|shape| shape["count"].as_u64().unwrap()).sum::<u64>(), 2000);
     assert!(shapes[0]["sample"].as_str().unwrap().contains("{ver=2} mail id="));
     assert!(!shapes[0]["why"].as_str().unwrap().is_empty());
     let table = place.run(&["status"]).ends(0).out;

@@ -4,6 +4,7 @@ pub mod guard;
 pub mod health;
 pub mod named;
 pub mod rates;
+pub mod routes;
 pub mod series;
 pub mod time;
 

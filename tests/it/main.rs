@@ -19,6 +19,7 @@ mod logs;
 mod mistakes;
 mod query;
 mod rotation;
+mod routes;
 mod stdin;
 mod two_hosts;
 mod util;

@@ -1,7 +1,8 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
 use crate::config::{
-    Config, ConfigError, DEFAULT_PATH, HostOf, JournalPart, Source, SourceKind, load_or_create_key, parse_timezone, this_host,
+    Config, ConfigError, DEFAULT_PATH, HostOf, JournalPart, Source, SourceKind, load_or_create_key, parse_timezone,
+    this_host,
 };
 use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};

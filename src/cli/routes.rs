@@ -65,7 +65,11 @@ fn single(route: &Route) -> Option<String> {
 
 /// One line a path.
 fn table(routes: &[Route]) -> Table {
-    let rows = || routes.iter().flat_map(|route| route.paths.iter().map(move |path| (route, path)));
+    let rows = || {
+        routes
+            .iter()
+            .flat_map(|route| route.paths.iter().map(move |path| (route, path)))
+    };
     let columns = [
         (
             "service",
@@ -104,9 +108,7 @@ fn table(routes: &[Route]) -> Table {
 
 fn json(routes: &[Route]) -> Value {
     let route = |route: &Route| {
-        let last_hop = |(relay, messages): &(String, u64)| {
-            json!({"relay": relay, "messages": messages, "share_percent": percent(*messages, route.messages)})
-        };
+        let last_hop = |(relay, messages): &(String, u64)| json!({"relay": relay, "messages": messages, "share_percent": percent(*messages, route.messages)});
         let path = |path: &crate::query::routes::Path| {
             json!({
                 "hops": path.hops,

@@ -97,10 +97,7 @@ fn rows(store: &Store, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
         let mut counts = Counts::default();
         source.logs.iter().for_each(|log| counts.add(&log.counts));
         let spans = || source.logs.iter().filter_map(|log| log.span_ms);
-        let span_ms = spans()
-            .map(|span| span.0)
-            .min()
-            .zip(spans().map(|span| span.1).max());
+        let span_ms = spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max());
         let damaged = source.logs.iter().filter(|log| log.damaged.is_some()).count() as u64;
         let health = health::assess(&store.minutes_of(source.id, HISTORY_MS)?);
         let age_ms = span_ms.map(|(_, last)| now - last);
@@ -193,7 +190,10 @@ fn json(rows: &[Row]) -> Value {
 fn talk(store: &Store, rows: &[Row]) -> Result<()> {
     let segments = store.segments(i64::MIN, i64::MAX)?;
     let (events, bytes) = segments.iter().fold((0, 0), |(events, bytes), segment| {
-        (events + segment.rows, bytes + segment.events_bytes + segment.rates_bytes)
+        (
+            events + segment.rows,
+            bytes + segment.events_bytes + segment.rates_bytes,
+        )
     });
     output::line("")?;
     output::line(&format!(

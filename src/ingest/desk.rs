@@ -59,7 +59,10 @@ impl Desk {
 
     /// A log is read from where it was left: lines without a time follow its newest one.
     pub fn begin(&mut self, state: &LogState) {
-        self.before = state.span_ms.map_or(state.mtime_ms, |span| span.1).div_euclid(MINUTE_MS);
+        self.before = state
+            .span_ms
+            .map_or(state.mtime_ms, |span| span.1)
+            .div_euclid(MINUTE_MS);
     }
 
     /// Moves to the minute of a line.

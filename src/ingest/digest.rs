@@ -123,7 +123,14 @@ impl<'c, R: Recall> Digest<'c, R> {
     }
 
     /// The journal has been read to its end.
-    pub fn journal_done(&mut self, new: bool) {
+    pub fn journal_done(&mut self, last: Option<OpenLog>, new: bool) {
+        let mut bench = Bench {
+            recall: &mut self.recall,
+            desk: &mut self.desk,
+        };
+        if let Some(mut log) = last {
+            self.reader.close(&mut bench, &mut log, true);
+        }
         let report = &mut self.desk.report;
         if new {
             report.files_read += 1;

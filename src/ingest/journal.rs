@@ -14,7 +14,7 @@ use super::report::Problem;
 use super::{Line, Stop};
 use crate::normalise::join::Recall;
 use crate::source::identity::{Position, log_id};
-use crate::source::journal::{Cursor, Entries, Journal, JournalError, Start, cursor, parse_cursor};
+use crate::source::journal::{Cursor, Journal, JournalError, Start, cursor, parse_cursor};
 use crate::source::{Chunk, Codec, Stamp};
 use crate::store::commit::{Counts, LogState};
 use rustc_hash::FxHashMap;
@@ -74,15 +74,15 @@ impl Line<'_> {
         digest.set_spec(spec);
         let mut known = self.sequences()?;
         let newest = known.values().map(|sequence| sequence.realtime_us).max();
-        let from = newest.and_then(|newest| {
+        let from = newest.map(|newest| {
             let awaited = known
                 .values()
                 .filter(|sequence| !sequence.gone && newest - sequence.realtime_us <= LATE_US_MAX);
             let oldest = awaited.min_by_key(|sequence| sequence.realtime_us);
             // With all of them gone: by time, behind the youngest.
-            Some(oldest.map_or((None, newest), |oldest| {
+            oldest.map_or((None, newest), |oldest| {
                 (Some(oldest.cursor.clone()), oldest.realtime_us)
-            }))
+            })
         });
         let mut tally = Tally::default();
         let mut result = match &from {
@@ -119,7 +119,8 @@ impl Line<'_> {
             let path = journal.name();
             digest.problem(Problem { path, what, error });
         }
-        digest.journal_done(tally.new);
+        let last = known.values().next().map(|sequence| open(journal, sequence));
+        digest.journal_done(last, tally.new);
         self.seal(digest)?;
         self.wait(0)
     }
@@ -167,7 +168,7 @@ impl Line<'_> {
         let mut first = true;
         loop {
             let begin = run.bytes.len();
-            match self.next(&mut entries, &mut run) {
+            match entries.next_line(&mut run.bytes) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => return Ok(Err(error)),
@@ -201,10 +202,6 @@ impl Line<'_> {
         tally.gone |= first && wanted.is_some();
         self.deliver(journal, &mut run, known, tally, digest)?;
         Ok(entries.finish())
-    }
-
-    fn next(&self, entries: &mut Entries, run: &mut Run) -> Result<bool, JournalError> {
-        entries.next_line(&mut run.bytes)
     }
 
     /// Hands a run of entries on, and commits when there is enough.

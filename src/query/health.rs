@@ -104,7 +104,9 @@ mod tests {
             };
             std::iter::repeat_n(counts, *times)
         });
-        each.enumerate().map(|(at, counts)| (at as i64 * MINUTE_MS, counts)).collect()
+        each.enumerate()
+            .map(|(at, counts)| (at as i64 * MINUTE_MS, counts))
+            .collect()
     }
 
     fn readability(parts: &[(usize, u64, u64)]) -> Readability {

@@ -247,7 +247,10 @@ mod tests {
             ("phab", "mx1", "", 60),
             ("phab", "mx2", "", 40),
         ]));
-        assert_eq!(told(&routes[0]), [("app1>mx1 true".into(), 60), ("app1>mx2 true".into(), 40)]);
+        assert_eq!(
+            told(&routes[0]),
+            [("app1>mx1 true".into(), 60), ("app1>mx2 true".into(), 40)]
+        );
         assert!(!routes[0].is_single());
         assert_eq!(routes[0].messages, 100);
     }
@@ -261,13 +264,19 @@ mod tests {
         ]));
         assert!(routes[0].is_single());
         assert_eq!(routes[0].last_hops, [("mx1".into(), 50)]);
-        assert_eq!(told(&routes[0]), [("app1>mx1 true".into(), 30), ("app2>mx1 true".into(), 20)]);
+        assert_eq!(
+            told(&routes[0]),
+            [("app1>mx1 true".into(), 30), ("app2>mx1 true".into(), 20)]
+        );
     }
 
     #[test]
     fn what_waits_at_a_relay_is_told() {
         let routes = trace(&delivered(&[("web", "app1", "mx1", 30), ("web", "mx1", "", 10)]));
-        assert_eq!(told(&routes[0]), [("app1>mx1 false".into(), 20), ("app1>mx1 true".into(), 10)]);
+        assert_eq!(
+            told(&routes[0]),
+            [("app1>mx1 false".into(), 20), ("app1>mx1 true".into(), 10)]
+        );
         let routes = trace(&delivered(&[("web", "app1", "mx1", 30)]));
         assert_eq!(told(&routes[0]), [("app1>mx1 false".into(), 30)]);
         assert!(!routes[0].is_single(), "nothing reached the outside: no verdict");

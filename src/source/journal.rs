@@ -207,7 +207,11 @@ impl Entries {
         }
         Err(JournalError::Failed {
             status: status.to_string(),
-            words: if words.is_empty() { "it said nothing".to_owned() } else { words },
+            words: if words.is_empty() {
+                "it said nothing".to_owned()
+            } else {
+                words
+            },
             command: std::mem::take(&mut self.command),
         })
     }
@@ -263,11 +267,17 @@ mod tests {
 
     #[test]
     fn a_cursor_is_found_and_cannot_be_forged() {
-        let line = br#"{"MESSAGE":"\"__CURSOR\":\"s=evil;i=1;t=1\"","__CURSOR" : "s=4f;i=1a;b=0;m=3;t=56dfdb433cb40;x=7"}"#;
+        let line =
+            br#"{"MESSAGE":"\"__CURSOR\":\"s=evil;i=1;t=1\"","__CURSOR" : "s=4f;i=1a;b=0;m=3;t=56dfdb433cb40;x=7"}"#;
         let found = cursor(line).unwrap();
         assert_eq!((found.sequence, found.number), ("4f", 26));
         assert_eq!(found.realtime_us, 1_528_311_301_000_000);
-        for line in [&b""[..], b"{}", b"{\"__CURSOR\":\"s=1\"}", b"{\"__CURSOR\":\"s=1;i=x;t=1"] {
+        for line in [
+            &b""[..],
+            b"{}",
+            b"{\"__CURSOR\":\"s=1\"}",
+            b"{\"__CURSOR\":\"s=1;i=x;t=1",
+        ] {
             assert_eq!(cursor(line), None);
         }
     }
@@ -284,6 +294,9 @@ mod tests {
             ..Journal::default()
         };
         let shown = args(&some, Start::At("s=1"));
-        assert!(shown.ends_with("--directory=/j --identifier=exim --cursor=s=1"), "{shown}");
+        assert!(
+            shown.ends_with("--directory=/j --identifier=exim --cursor=s=1"),
+            "{shown}"
+        );
     }
 }

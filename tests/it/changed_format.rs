@@ -25,7 +25,11 @@ fn read(kind: &str, log: &str) -> Totals {
     file.set_modified(mtime - std::time::Duration::from_secs(3600)).unwrap();
     let totals = place.run(&["backfill"]).ends(0).totals();
     assert_eq!(totals.lines, lines(log.as_bytes()), "{kind}");
-    assert_eq!(place.number("SELECT SUM(unparsed) AS n FROM sources"), totals.unparsed as i64, "{kind}");
+    assert_eq!(
+        place.number("SELECT SUM(unparsed) AS n FROM sources"),
+        totals.unparsed as i64,
+        "{kind}"
+    );
     totals
 }
 
@@ -36,7 +40,10 @@ fn a_new_format_is_unparsed_in_every_kind_of_log() {
         let before = read(kind, &old);
         let mut changed = old.clone();
         for n in 0..100 {
-            changed += &format!("Thu Jun  7 19:02:{:02} 2018 mailer-{n} cannot send\n\tat some.place\n", n % 60);
+            changed += &format!(
+                "Thu Jun  7 19:02:{:02} 2018 mailer-{n} cannot send\n\tat some.place\n",
+                n % 60
+            );
         }
         let after = read(kind, &changed);
         assert!(after.unparsed >= before.unparsed + 100, "{kind}: {before:?} {after:?}");

@@ -29,10 +29,16 @@ fn a_real_log_with_a_new_format_behind_it_is_unreadable() {
     let path = place.write("mainlog", &log);
     place.backfill(&[&path]).ends(0);
     let before = status(&place);
-    assert_eq!((&before["unparsed"], &before["unparsed_shapes"]), (&Value::from(0), &Value::from(Vec::<Value>::new())));
+    assert_eq!(
+        (&before["unparsed"], &before["unparsed_shapes"]),
+        (&Value::from(0), &Value::from(Vec::<Value>::new()))
+    );
     assert!(["ok", "stale"].contains(&before["state"].as_str().unwrap()));
     // The laboratory has just written it.
-    assert!(before["age_s"].as_i64().unwrap() < 86_400 && before["last"].is_string(), "{before}");
+    assert!(
+        before["age_s"].as_i64().unwrap() < 86_400 && before["last"].is_string(),
+        "{before}"
+    );
     std::thread::sleep(std::time::Duration::from_millis(2100));
     let nagios = place.run(&["status", "--nagios"]).ends(0);
     assert!(nagios.out.starts_with("MAILPULSE OK"), "{}", nagios.out);
@@ -51,11 +57,18 @@ fn a_real_log_with_a_new_format_behind_it_is_unreadable() {
     assert_eq!(after["events"], before["events"]);
     assert!(after["hour_unparsed_percent"].as_f64().unwrap() > 10.0, "{after}");
     let shapes = after["unparsed_shapes"].as_array().unwrap();
-    assert_eq!(shapes.iter().map(|shape| shape["count"].as_u64().unwrap()).sum::<u64>(), 2000);
+    assert_eq!(
+        shapes.iter().map(|shape| shape["count"].as_u64().unwrap()).sum::<u64>(),
+        2000
+    );
     assert!(shapes[0]["sample"].as_str().unwrap().contains("{ver=2} mail id="));
     assert!(!shapes[0]["why"].as_str().unwrap().is_empty());
     let table = place.run(&["status"]).ends(0).out;
     assert!(table.contains("unreadable: mx1001 (exim)"), "{table}");
     let nagios = place.run(&["status", "--nagios"]).ends(2);
-    assert!(nagios.out.starts_with("MAILPULSE CRITICAL - unreadable: mx1001 (exim)"), "{}", nagios.out);
+    assert!(
+        nagios.out.starts_with("MAILPULSE CRITICAL - unreadable: mx1001 (exim)"),
+        "{}",
+        nagios.out
+    );
 }

@@ -60,7 +60,12 @@ fn write_journal(path: &Path, entries: &[String]) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(entries.concat().as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(entries.concat().as_bytes())
+        .unwrap();
     assert!(child.wait().unwrap().success());
 }
 
@@ -109,7 +114,13 @@ fn an_entry_has_one_identity_by_whatever_way_it_is_read() {
     write_journal(&place.path("journal/a.journal"), &entries);
     place.run(&["backfill"]).ends(0);
     let json = Command::new("journalctl")
-        .args(["-o", "json", "--no-pager", "--file", text(&place.path("journal/a.journal"))])
+        .args([
+            "-o",
+            "json",
+            "--no-pager",
+            "--file",
+            text(&place.path("journal/a.journal")),
+        ])
         .output()
         .unwrap()
         .stdout;
@@ -143,7 +154,11 @@ fn what_was_vacuumed_away_is_told_and_the_rest_is_read_once() {
     write_journal(&place.path("journal/b.journal"), &entries[half..end]);
     fs::remove_file(place.path("journal/a.journal")).unwrap();
     let second = place.run(&["backfill"]).ends(0).says(&["no longer in the journal"]);
-    assert_eq!(second.totals().lines, (end - half) as u64, "the first entry after the gap too");
+    assert_eq!(
+        second.totals().lines,
+        (end - half) as u64,
+        "the first entry after the gap too"
+    );
     // And on, over the rotation, with nothing missing: nothing to tell.
     write_journal(&place.path("journal/c.journal"), &entries[end..]);
     let third = place.run(&["backfill"]).ends(0);
@@ -172,7 +187,10 @@ fn entries_that_arrive_late_are_read() {
     write_journal(&place.path("journal/b.journal"), &odd[odd.len() / 3..]);
     let second = place.run(&["backfill"]).ends(0);
     assert_eq!(second.totals().lines, (odd.len() - odd.len() / 3) as u64);
-    assert_eq!(place.number("SELECT SUM(lines) AS n FROM sources"), entries.len() as i64);
+    assert_eq!(
+        place.number("SELECT SUM(lines) AS n FROM sources"),
+        entries.len() as i64
+    );
 }
 
 #[test]
@@ -187,7 +205,11 @@ fn a_killed_run_goes_on() {
         }
         let sql = "SELECT SUM(lines) AS n FROM sources";
         let run = place.run(&["query", "--sql", sql, "--format", "csv"]);
-        run.out.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or(0u64)
+        run.out
+            .lines()
+            .nth(1)
+            .and_then(|line| line.parse().ok())
+            .unwrap_or(0u64)
     };
     let mut kills = 0;
     for _ in 0..40 {
@@ -230,9 +252,20 @@ fn a_killed_run_goes_on() {
 #[test]
 fn without_its_tool_or_folder_the_error_names_the_cure() {
     let place = place("exim", "");
-    place.run(&["backfill"]).ends(2).says(&["journalctl failed", "Run it by hand"]);
-    let output = place.command().arg("backfill").env("PATH", "/nowhere").output().unwrap();
+    place
+        .run(&["backfill"])
+        .ends(2)
+        .says(&["journalctl failed", "Run it by hand"]);
+    let output = place
+        .command()
+        .arg("backfill")
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("cannot be started") && said.contains("install it"), "{said}");
+    assert!(
+        said.contains("cannot be started") && said.contains("install it"),
+        "{said}"
+    );
 }

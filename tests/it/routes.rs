@@ -21,7 +21,10 @@ impl Logs {
             self.count += 1;
             let n = self.count;
             let at = format!("2018-06-06 {:02}:{:02}:{:02}", 8 + n / 3600, n / 60 % 60, n % 60);
-            let (id, relay_id) = (format!("1fQX{:02}-{n:06}-A{app}", app), format!("1fQY{:02}-{n:06}-B{relay}", relay));
+            let (id, relay_id) = (
+                format!("1fQX{:02}-{n:06}-A{app}", app),
+                format!("1fQY{:02}-{n:06}-B{relay}", relay),
+            );
             let (app_name, relay_name) = (HOSTS[app], HOSTS[relay]);
             let _ = write!(
                 self.text[app],
@@ -79,9 +82,18 @@ fn json(place: &Place) -> Vec<Value> {
 
 fn paths(route: &Value) -> Vec<(String, bool, u64)> {
     let path = |path: &Value| {
-        let hops: Vec<&str> = path["hops"].as_array().unwrap().iter().map(|hop| hop.as_str().unwrap()).collect();
+        let hops: Vec<&str> = path["hops"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hop| hop.as_str().unwrap())
+            .collect();
         let short = hops.join(">").replace(".example.org", "");
-        (short, path["outside"].as_bool().unwrap(), path["messages"].as_u64().unwrap())
+        (
+            short,
+            path["outside"].as_bool().unwrap(),
+            path["messages"].as_u64().unwrap(),
+        )
     };
     route["paths"].as_array().unwrap().iter().map(path).collect()
 }
@@ -101,30 +113,49 @@ fn the_way_of_each_service_and_who_hangs_on_one_relay() {
     let of = |service: &str| all.iter().find(|route| route["service"] == service).unwrap();
     assert_eq!(
         paths(of("phab")),
-        [("app1>mx1001".to_owned(), true, 60), ("app1>mx2001".to_owned(), true, 40)]
+        [
+            ("app1>mx1001".to_owned(), true, 60),
+            ("app1>mx2001".to_owned(), true, 40)
+        ]
     );
     assert_eq!(
         paths(of("web")),
-        [("app1>mx1001".to_owned(), true, 30), ("app2>mx1001".to_owned(), true, 20)]
+        [
+            ("app1>mx1001".to_owned(), true, 30),
+            ("app2>mx1001".to_owned(), true, 20)
+        ]
     );
     assert_eq!(of("phab")["single_point_of_failure"], Value::Null);
     assert_eq!(of("phab")["last_hops"][0]["share_percent"], 60.0);
     assert_eq!(of("web")["single_point_of_failure"], "mx1001.example.org");
     assert_eq!(of("cron")["single_point_of_failure"], "mx2001.example.org");
-    routes(&place, &["--check"]).ends(1).says(&["2 of 3 services hang on a single relay"]);
+    routes(&place, &["--check"])
+        .ends(1)
+        .says(&["2 of 3 services hang on a single relay"]);
     let table = routes(&place, &[]).ends(0).out;
     assert_eq!(table.lines().count(), 6, "{table}");
-    assert!(table.contains("app2.example.org > mx1001.example.org > outside"), "{table}");
+    assert!(
+        table.contains("app2.example.org > mx1001.example.org > outside"),
+        "{table}"
+    );
 
     // The named query tells the same.
-    let query = place.run(&[&["query", "relays_per_service", "--format", "json"], &ALL[..]].concat()).ends(0);
+    let query = place
+        .run(&[&["query", "relays_per_service", "--format", "json"], &ALL[..]].concat())
+        .ends(0);
     let rows: Vec<Value> = serde_json::from_str(&query.out).unwrap();
-    let told: usize = all.iter().map(|route| route["last_hops"].as_array().unwrap().len()).sum();
+    let told: usize = all
+        .iter()
+        .map(|route| route["last_hops"].as_array().unwrap().len())
+        .sum();
     assert_eq!(rows.len(), told);
     for row in rows {
         let hops = of(row["service"].as_str().unwrap())["last_hops"].as_array().unwrap();
         let hop = hops.iter().find(|hop| hop["relay"] == row["relay"]).unwrap();
-        assert_eq!((&hop["messages"], hop["share_percent"].as_f64()), (&row["messages"], row["share_percent"].as_f64()));
+        assert_eq!(
+            (&hop["messages"], hop["share_percent"].as_f64()),
+            (&row["messages"], row["share_percent"].as_f64())
+        );
     }
 }
 
@@ -142,7 +173,10 @@ fn two_relays_for_everyone_pass_the_check_and_a_queue_is_no_way_out() {
     let web = all.iter().find(|route| route["service"] == "web").unwrap();
     assert_eq!(
         paths(web),
-        [("app2>mx1001".to_owned(), false, 7), ("app2>mx2001".to_owned(), true, 3)]
+        [
+            ("app2>mx1001".to_owned(), false, 7),
+            ("app2>mx2001".to_owned(), true, 3)
+        ]
     );
     assert_eq!(web["single_point_of_failure"], "mx2001.example.org");
     routes(&place, &["--check"]).ends(1);

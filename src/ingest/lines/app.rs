@@ -333,7 +333,8 @@ fn begins_with_time(line: &[u8]) -> bool {
     if line.first().is_none_or(u8::is_ascii_whitespace) {
         return false;
     }
-    time_at(&line[..line.len().min(48)]).is_some_and(|at| line[..at].split(|b| !b.is_ascii_alphanumeric()).all(is_of_date))
+    time_at(&line[..line.len().min(48)])
+        .is_some_and(|at| line[..at].split(|b| !b.is_ascii_alphanumeric()).all(is_of_date))
         && !line.starts_with(b":")
 }
 

@@ -190,33 +190,41 @@ fn route(service: &str, hosts: &BTreeMap<&str, Host<'_>>) -> Route {
     }
 }
 
+/// Notes a path, if a message takes it.
+fn end(hops: &[&str], outside: bool, messages: f64, paths: &mut Vec<Path>) {
+    if messages >= 0.5 && paths.len() < PATHS_MAX {
+        paths.push(Path {
+            hops: hops.iter().map(|hop| (*hop).to_owned()).collect(),
+            outside,
+            messages: messages.round() as u64,
+        });
+    }
+}
+
 /// Follows so many messages on from the last of `hops`.
 fn follow<'d>(hosts: &BTreeMap<&'d str, Host<'d>>, hops: &mut Vec<&'d str>, messages: f64, paths: &mut Vec<Path>) {
-    let mut end = |hops: &[&str], outside, messages: f64| {
-        if messages >= 0.5 && paths.len() < PATHS_MAX {
-            paths.push(Path {
-                hops: hops.iter().map(|hop| (*hop).to_owned()).collect(),
-                outside,
-                messages: messages.round() as u64,
-            });
-        }
-    };
     let here = hops.last().and_then(|name| hosts.get(name));
     let Some(host) = here.filter(|host| host.left() > 0 && hops.len() <= HOPS_MAX) else {
-        return end(hops, false, messages);
+        return end(hops, false, messages, paths);
     };
     let left = host.left() as f64;
     // What a relay took and did not pass on waits there.
     let through = messages * (left / host.taken as f64).min(1.0);
-    end(hops, false, messages - through);
-    end(hops, true, through * host.outside as f64 / left);
+    end(hops, false, messages - through, paths);
+    end(hops, true, through * host.outside as f64 / left, paths);
     for (to, handed) in &host.handed {
         let share = through * *handed as f64 / left;
-        if share >= 0.5 && paths.len() < PATHS_MAX && !hops.contains(to) {
-            hops.push(to);
-            follow(hosts, hops, share, paths);
-            hops.pop();
+        if share < 0.5 || paths.len() >= PATHS_MAX {
+            continue;
         }
+        if hops.contains(to) {
+            // A loop: it is on its way still.
+            end(hops, false, share, paths);
+            continue;
+        }
+        hops.push(to);
+        follow(hosts, hops, share, paths);
+        hops.pop();
     }
 }
 

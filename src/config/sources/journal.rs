@@ -8,9 +8,7 @@ use super::super::raw::{At, RawSource, RawSourceKind};
 use super::JournalPart;
 
 /// What makes a journal one source: two readers of it would hide entries from each other.
-pub(super) type Which = (Option<String>, Option<PathBuf>, Option<RawSourceKindName>);
-
-type RawSourceKindName = &'static str;
+pub(super) type Which = (Option<String>, Option<PathBuf>, Option<&'static str>);
 
 /// Checks the keys of a source that are about the journal; None for a source of files.
 pub(super) fn check(
@@ -53,10 +51,15 @@ pub(super) fn check(
     let which = (
         raw.host.as_ref().map(|host| host.get().clone()),
         directory.clone(),
-        kind.map(|kind| if kind == RawSourceKind::Exim { "exim" } else { "postfix" }),
+        match kind {
+            Some(RawSourceKind::Exim) => Some("exim"),
+            Some(RawSourceKind::Postfix) => Some("postfix"),
+            // Refused already.
+            _ => None,
+        },
     );
     let place = report.place(&at);
-    if let Some(first) = known.insert(which, place) {
+    if let (Some(first), Some(_)) = (known.insert(which.clone(), place), which.2) {
         let what = format!("the same journal is read by the source at {first} already");
         report.add(&at, what, "make them one, with all `units` or all `identifiers`");
     }

@@ -188,9 +188,9 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
         since_ms: until_ms - 7 * 24 * HOUR_MS,
         until_ms,
     };
-    for route in super::routes::routes(store, window)? {
+    for route in crate::query::routes::routes(store, window)? {
         let shares: Vec<String> = route
-            .relays
+            .last_hops
             .iter()
             .map(|(relay, n)| format!("{relay} {:.0} %", 100.0 * *n as f64 / route.messages as f64))
             .collect();

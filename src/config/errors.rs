@@ -72,6 +72,12 @@ impl<'a> Report<'a> {
         self.errors.push((at.start, error));
     }
 
+    /// Place of a character of the text that is written at `at`; `column` counts the text's characters from 1.
+    pub(super) fn inside(&self, at: &Range<usize>, column: usize) -> Range<usize> {
+        let start = at.start + written_length(self.texts.source(at), column.saturating_sub(1));
+        start..at.end.max(start)
+    }
+
     /// `file:line`, to point from one error to another place.
     pub(super) fn place(&self, at: &Range<usize>) -> String {
         let (file, line, _) = self.texts.place(at.start);
@@ -88,6 +94,32 @@ impl<'a> Report<'a> {
         errors.dedup();
         Err(errors)
     }
+}
+
+/// Bytes that the opening quotes and the first characters of a TOML string take as it is written.
+fn written_length(source: &str, characters: usize) -> usize {
+    let (quotes, escapes) = match source.as_bytes() {
+        [b'"', b'"', b'"', ..] => (3, true),
+        [b'\'', b'\'', b'\'', ..] => (3, false),
+        [first, ..] => (1, *first == b'"'),
+        [] => return 0,
+    };
+    let mut at = quotes;
+    if quotes == 3 && source[at..].starts_with('\n') {
+        at += 1;
+    }
+    for _ in 0..characters {
+        let Some(rest) = source.get(at..) else { break };
+        let Some(c) = rest.chars().next() else { break };
+        at += match (escapes && c == '\\', rest.as_bytes().get(1)) {
+            (false, _) => c.len_utf8(),
+            (true, Some(b'u')) => 6,
+            (true, Some(b'U')) => 10,
+            (true, Some(b'x')) => 4,
+            (true, _) => 2,
+        };
+    }
+    at.min(source.len())
 }
 
 /// Text of a user inside a message: on one line, and without anything that a terminal would act on.
@@ -128,6 +160,15 @@ mod tests {
         assert_eq!(nearest("Time_Zone", keys), Some("timezone"));
         assert_eq!(nearest("from", keys), None);
         assert_eq!(suggestion("from", ["a", "b"], "known keys"), "known keys: a, b");
+    }
+
+    #[test]
+    fn places_within_a_text_count_quotes_and_escapes() {
+        assert_eq!(written_length(r#""abc""#, 2), 3);
+        assert_eq!(written_length(r#""\"\u00e9ü{""#, 3), 1 + 2 + 6 + 2);
+        assert_eq!(written_length("'''\na\\b'''", 2), 4 + 2);
+        assert_eq!(written_length("\"ab", 99), 3);
+        assert_eq!(written_length("", 99), 0);
     }
 
     #[test]

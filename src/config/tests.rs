@@ -102,6 +102,21 @@ fn the_example_loads_and_names_the_services() {
 }
 
 #[test]
+fn every_example_loads() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut loaded = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors:#?}"));
+            assert!(!config.sources.is_empty(), "{}", path.display());
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 7, "{loaded}");
+}
+
+#[test]
 fn an_empty_file_is_a_configuration() {
     let config = load(&[("mailpulse.toml", "")]).unwrap();
     assert!(config.services.is_empty() && config.hostgroups.is_empty() && config.sources.is_empty());

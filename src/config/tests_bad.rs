@@ -279,4 +279,94 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              hostgroup, detect, alert",
         ],
     ),
+    (
+        "[[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"a\"]\n\
+         starts = \"{tme}\"\n\
+         [[source.template]]\n\
+         outcome = \"failed\"\n\
+         text = \"\\\"{time:%H:%M:%S}\\\" {reson}\"\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"b\"]\n\
+         [[source.template]]\n\
+         outcome = \"faild\"\n\
+         text = \"{time:%H:%M:%S} {reason}\"\n\
+         txt = 1\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"c\"]\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"d\"]\n\
+         [[source.template]]\n\
+         outcome = \"other\"\n\
+         retried = true\n\
+         text = \"no time\"\n",
+        &[
+            "mailpulse.toml:7:30: template 1: `reson` is no name (did you mean `reason`?); known are time, level, \
+             logger, host, message, key, sender, recipient, recipients, relay, message_id, reason, and `_` for what \
+             is read over",
+            "mailpulse.toml:12:11: unknown `outcome = \"faild\"`; did you mean `failed`?",
+            "mailpulse.toml:14:1: unknown key `txt`; did you mean `text`?",
+            "mailpulse.toml:15:1: [[source]] of kind pattern has no `template`; add `[[source.template]]` with \
+             `outcome = \"failed\"` and `text = \"{time:%Y-%m-%d %H:%M:%S} …\"`",
+            "mailpulse.toml:23:11: `retried` at a template that is no failure; remove it, or write `outcome = \
+             \"failed\"`",
+            "mailpulse.toml:24:9: template 1: no `{time:…}` in it; add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say \
+             `undated = true` if the log has none",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"a\"]\n\
+         failed_when = [\n\
+         { exception.class = \"Net::*\" },\n\
+         { x = { contains = \"\" } },\n\
+         { y = 3 },\n\
+         ]\n\
+         [source.fields]\n\
+         time = \"t\"\n\
+         tme_format = \"epoch\"\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"b\"]\n\
+         failed_when = [{ x = { contains = \"\" } }, { y = \"*\" }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"c\"]\n\
+         failed_when = [{}, { x = {} }, { y = { equals = \"a\", glob = \"b*\" } }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"d\"]\n\
+         fields = { time = \"t\", time_format = \"%H:%\" }\n\
+         failed_when = [{ x = \"y\" }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"e\"]\n\
+         starts = \"x\"\n\
+         [source.fields]\n\
+         time = \"a..b\"\n",
+        &[],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exim\"\n\
+         paths = [\"a\"]\n\
+         undated = true\n\
+         fields = { time = \"t\" }\n\
+         failed_when = [{ x = \"y\" }]\n\
+         [[source.template]]\n\
+         outcome = \"failed\"\n\
+         text = \"x\"\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"b\"]\n\
+         [source.template]\n\
+         outcome = \"failed\"\n\
+         text = \"x\"\n",
+        &[],
+    ),
 ];

@@ -1,6 +1,6 @@
 //! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
 
-use super::context::Context;
+use super::context::{Context, UnnamedArgs};
 use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
 use crate::query::rates::{By, RateQuestion, rates};
@@ -85,7 +85,7 @@ fn prepare(dir: &Path) -> Result<()> {
 
 fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
-    let plan = context.plan(&config, &[], None, None, &context.limits(&config).source)?;
+    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
     Ok(backfill::read(context, config, &plan, false)?.0)
 }
 

@@ -48,6 +48,7 @@ impl fmt::Display for ConfigError {
 pub(super) struct Report<'a> {
     texts: &'a Texts,
     errors: Vec<(usize, ConfigError)>,
+    warnings: Vec<ConfigError>,
 }
 
 impl<'a> Report<'a> {
@@ -56,20 +57,36 @@ impl<'a> Report<'a> {
         Self {
             texts,
             errors: errors.into_iter().map(|error| (0, error)).collect(),
+            warnings: Vec::new(),
         }
     }
 
     /// Adds an error at a place in the texts.
     pub(super) fn add(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let error = self.located(at, what.into(), cure.into());
+        self.errors.push((at.start, error));
+    }
+
+    /// Adds what works, and is probably not meant.
+    pub(super) fn warn(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let warning = self.located(at, what.into(), cure.into());
+        self.warnings.push(warning);
+    }
+
+    /// What has been warned of.
+    pub(super) fn take_warnings(&mut self) -> Vec<ConfigError> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn located(&self, at: &Range<usize>, what: String, cure: String) -> ConfigError {
         let (file, line, column) = self.texts.place(at.start);
-        let error = ConfigError {
+        ConfigError {
             file: file.to_owned(),
             line,
             column,
-            what: what.into(),
-            cure: cure.into(),
-        };
-        self.errors.push((at.start, error));
+            what,
+            cure,
+        }
     }
 
     /// Place of a character of the text that is written at `at`; `column` counts the text's characters from 1.

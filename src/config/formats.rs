@@ -12,19 +12,19 @@ use mailpulse_parsers::app::{BuildError, Format};
 use super::errors::Report;
 use super::raw::{At, RawSource, RawSourceKind};
 use super::raw_formats::{RawConditions, RawFields, RawOutcome, RawTemplate, RawTest};
+use super::shape::Incomplete;
 
 /// The format that a source of kind `pattern` or `json` describes; `None` if it is not right, which has been reported.
-/// `complete` says that nothing was taken out of the source before.
 pub(super) fn described(
     kind: RawSourceKind,
     source: &RawSource,
     at: &Range<usize>,
-    complete: bool,
+    incomplete: &Incomplete,
     report: &mut Report<'_>,
 ) -> Option<Format> {
     match kind {
-        RawSourceKind::Pattern => pattern(source, at, complete, report),
-        RawSourceKind::Json => json(source, at, complete, report),
+        RawSourceKind::Pattern => pattern(source, at, incomplete, report),
+        RawSourceKind::Json => json(source, at, incomplete, report),
         _ => None,
     }
 }
@@ -63,10 +63,10 @@ fn first_at<T>(list: &At<Vec<At<T>>>) -> Range<usize> {
     list.get().first().map_or_else(|| list.at(), At::at)
 }
 
-fn pattern(source: &RawSource, at: &Range<usize>, complete: bool, report: &mut Report<'_>) -> Option<Format> {
+fn pattern(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Format> {
     let templates = source.template.as_ref().map_or(&[][..], |list| list.get());
     if templates.is_empty() {
-        if complete {
+        if !incomplete.contains(&at.start) {
             report.add(
                 at,
                 "[[source]] of kind pattern has no `template`",
@@ -128,9 +128,9 @@ fn compiled(raw: &RawTemplate) -> Option<Template> {
     })
 }
 
-fn json(source: &RawSource, at: &Range<usize>, complete: bool, report: &mut Report<'_>) -> Option<Format> {
+fn json(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Format> {
     if source.submitted_when.is_none() && source.failed_when.is_none() {
-        if complete {
+        if !incomplete.contains(&at.start) {
             report.add(
                 at,
                 "[[source]] of kind json says nowhere which records are about mail",
@@ -142,9 +142,9 @@ fn json(source: &RawSource, at: &Range<usize>, complete: bool, report: &mut Repo
     let none = RawFields::default();
     let fields = source.fields.as_ref().map_or(&none, At::get);
     let (submitted, failed, retried) = (
-        conditions(source.submitted_when.as_ref(), report),
-        conditions(source.failed_when.as_ref(), report),
-        conditions(source.retried_when.as_ref(), report),
+        conditions(source.submitted_when.as_ref(), incomplete, report),
+        conditions(source.failed_when.as_ref(), incomplete, report),
+        conditions(source.retried_when.as_ref(), incomplete, report),
     );
     let text = |path: &Option<At<String>>| path.as_ref().map(|path| path.get().clone());
     let description = json::Description {
@@ -197,14 +197,21 @@ fn field_named<'f>(fields: &'f RawFields, name: &str) -> Option<&'f At<String>> 
     }
 }
 
-fn conditions(list: Option<&At<Vec<At<RawConditions>>>>, report: &mut Report<'_>) -> Option<Vec<Vec<Condition>>> {
+fn conditions(
+    list: Option<&At<Vec<At<RawConditions>>>>,
+    incomplete: &Incomplete,
+    report: &mut Report<'_>,
+) -> Option<Vec<Vec<Condition>>> {
     let mut lists = Vec::new();
     let mut good = true;
     for entry in list.map_or(&[][..], |list| list.get()) {
+        good &= !incomplete.contains(&entry.at().start);
         let mut all = Vec::new();
         for (field, test) in &entry.get().0 {
             match condition(field, test.get()) {
                 Some(condition) => all.push(condition),
+                // What was taken out of it has been reported.
+                None if incomplete.contains(&test.at().start) => good = false,
                 None => {
                     let cure = "write one of `equals`, `contains`, `glob` and `present`";
                     report.add(&test.at(), "a condition with none or several tests", cure);

@@ -30,7 +30,8 @@ mod zone;
 use std::path::{Path, PathBuf};
 
 pub use alerts::Alert;
-pub use checked::{Config, Detect, Privacy};
+pub use attribution::NAME_CURE;
+pub use checked::{Config, Detect, Privacy, is_name};
 pub use discover::{Finding, this_host};
 pub use errors::ConfigError;
 pub use init::{Proposal, propose};

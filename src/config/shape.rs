@@ -229,6 +229,10 @@ fn cure_of(name: &str, schema: &Value, found: &DeValue<'_>, label: &str) -> Stri
         {
             format!("write {label}, in double brackets")
         }
+        // Few keys of their own: the form of one line. Texts of some length: a table each.
+        ("array", DeValue::Table(_)) if name == "template" => {
+            "write [[source.template]], in double brackets".to_owned()
+        }
         ("array", DeValue::Table(_)) => format!("write `{name} = [{{ … }}]`"),
         ("array", _) => format!("write `{name} = […]`"),
         ("object", DeValue::Array(_)) if !label.contains(' ') => format!("write [{name}], in single brackets"),

@@ -74,6 +74,8 @@ pub struct Source {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
+    /// Where it stands: `mailpulse.toml:12`.
+    pub place: String,
     template: Option<PathTemplate>,
 }
 
@@ -175,7 +177,7 @@ pub(super) fn check(
             let name = built_in.as_ref().map_or(kind_name(kind), SourceKind::name);
             formats::refuse_misfits(kind, name, &source, checker.report);
             built_in.or_else(|| {
-                let format = formats::described(kind, &source, &at, complete, checker.report)?;
+                let format = formats::described(kind, &source, &at, incomplete, checker.report)?;
                 Some(SourceKind::App(Arc::new(format)))
             })
         });
@@ -186,7 +188,8 @@ pub(super) fn check(
                 "add `paths = [\"/var/log/exim4/mainlog*\"]`",
             );
         }
-        sources.extend(checker.source(source, kind));
+        let place = checker.report.place(&at);
+        sources.extend(checker.source(source, kind, place));
     }
     sources
 }
@@ -199,7 +202,7 @@ struct Checker<'c, 'r> {
 }
 
 impl Checker<'_, '_> {
-    fn source(&mut self, raw: RawSource, kind: Option<SourceKind>) -> Option<Source> {
+    fn source(&mut self, raw: RawSource, kind: Option<SourceKind>, place: String) -> Option<Source> {
         let written: Vec<_> = raw.paths.unwrap_or_default();
         let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
         let mut template = None;
@@ -247,6 +250,7 @@ impl Checker<'_, '_> {
             year: raw.year,
             service: service?,
             relay: relay?,
+            place,
             template,
         })
     }

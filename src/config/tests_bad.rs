@@ -349,7 +349,24 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          starts = \"x\"\n\
          [source.fields]\n\
          time = \"a..b\"\n",
-        &[],
+        &[
+            "mailpulse.toml:5:13: unknown key `class`; known are equals, contains, glob, present; a field inside \
+             another is written in quotes, `\"exception.class\" = …`",
+            "mailpulse.toml:7:7: `y` is a whole number, where a text is needed; put it in quotes",
+            "mailpulse.toml:11:1: unknown key `tme_format`; did you mean `time_format`?",
+            "mailpulse.toml:15:16: failed_when 1: `` of `x` holds for every text; to ask whether the field is there, \
+             use `present`",
+            "mailpulse.toml:19:26: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+             and `present`",
+            "mailpulse.toml:19:38: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+             and `present`",
+            "mailpulse.toml:23:42: time_format: unknown directive; known are %Y %y %m %-m %d %-d %e %b %B %a %A %H \
+             %-H %k %I %-I %l %M %S %f %3f %6f %9f %L %p %z %:z %Z %s %T %F %R %D %%",
+            "mailpulse.toml:25:1: [[source]] of kind json says nowhere which records are about mail; add \
+             `failed_when = [{ field = \"text\" }]`, `submitted_when` or both",
+            "mailpulse.toml:28:10: `starts` at a source of kind json, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+        ],
     ),
     (
         "[[source]]\n\
@@ -367,6 +384,16 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          [source.template]\n\
          outcome = \"failed\"\n\
          text = \"x\"\n",
-        &[],
+        &[
+            "mailpulse.toml:4:11: `undated` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+            "mailpulse.toml:5:10: `fields` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"json\"`",
+            "mailpulse.toml:6:16: `failed_when` at a source of kind exim, which is read without it; remove it, or \
+             write `kind = \"json\"`",
+            "mailpulse.toml:7:1: `template` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+            "mailpulse.toml:13:1: `template` is a table, where a list is needed; write [[source.template]], in double brackets",
+        ],
     ),
 ];

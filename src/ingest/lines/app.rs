@@ -300,7 +300,7 @@ fn whole(bytes: &[u8], (offset, from, to, lines): (u64, usize, usize, u64)) -> W
 }
 
 /// Whether a line looks as if it had a time of its own near its start.
-fn is_dated(line: &[u8]) -> bool {
+pub(crate) fn is_dated(line: &[u8]) -> bool {
     line[..line.len().min(40)].windows(8).any(
         |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),
     )

@@ -104,13 +104,7 @@ impl Context {
 
     /// The logs at `paths`, or all configured ones, by host. A file that a configured source matches takes its host
     /// and zone; any other takes those of `args`.
-    pub fn plan(
-        &self,
-        config: &Config,
-        paths: &[PathBuf],
-        args: &UnnamedArgs<'_>,
-        limits: &Limits,
-    ) -> Result<Plan> {
+    pub fn plan(&self, config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
         let unnamed = Unnamed::of(args, limits)?;
         let paths: Vec<PathBuf> = if paths.is_empty() {
             config

@@ -122,7 +122,10 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
         HostOf::Path => source.host_in(&args.file).unwrap_or_else(this_host),
     });
     let spec = match configured.take() {
-        Some(source) => Spec { way, ..context::spec(source) },
+        Some(source) => Spec {
+            way,
+            ..context::spec(source)
+        },
         None => Spec::of(way, TimeZone::UTC),
     };
     let source = Source {

@@ -199,7 +199,10 @@ impl Asked {
             None => asked.left.clear(),
         }
         let taken = |group: &str| name.is_none_or(|name| name == group);
-        let empty = inventory.groups.iter().filter(|(group, members)| members.is_empty() && taken(group));
+        let empty = inventory
+            .groups
+            .iter()
+            .filter(|(group, members)| members.is_empty() && taken(group));
         asked.empty.extend(empty.map(|(group, _)| (group.clone(), at.clone())));
     }
 
@@ -215,10 +218,17 @@ impl Asked {
             }
             let names: Vec<String> = asked.left.iter().take(SHOWN_MAX).map(|name| shown(name)).collect();
             let more = asked.left.len().saturating_sub(SHOWN_MAX);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             report.warn(
                 &asked.at,
-                format!("no hostgroup takes these groups of the inventory: {}{more}", names.join(", ")),
+                format!(
+                    "no hostgroup takes these groups of the inventory: {}{more}",
+                    names.join(", ")
+                ),
                 "add a [[hostgroup]] for each that sends mail, or one without `name`, which takes them all",
             );
         }

@@ -248,7 +248,10 @@ fn condition(field: &str, test: &RawTest) -> Option<Condition> {
 /// `template 2` → `template` and the index 1.
 fn numbered(part: &str) -> (&str, Option<usize>) {
     match part.split_once(' ') {
-        Some((name, number)) => (name, number.parse().ok().and_then(|number: usize| number.checked_sub(1))),
+        Some((name, number)) => (
+            name,
+            number.parse().ok().and_then(|number: usize| number.checked_sub(1)),
+        ),
         None => (part, None),
     }
 }

@@ -65,7 +65,12 @@ fn source(text: &mut String, finding: &Finding, journal: bool) {
         _ = writeln!(text, "# {note}");
     }
     if let Some(example) = described(finding.kind) {
-        _ = writeln!(text, "# {} logs about mail here: {}", finding.kind, finding.paths.join(", "));
+        _ = writeln!(
+            text,
+            "# {} logs about mail here: {}",
+            finding.kind,
+            finding.paths.join(", ")
+        );
         text.push_str(example);
         return;
     }

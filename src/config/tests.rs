@@ -52,12 +52,20 @@ fn the_example_loads_and_names_the_services() {
         ("/srv/logs/thorium/runcpserver.log.1", "hue", Some("hue")),
         ("/srv/logs/krypton/iegreview.log", "slimapp", Some("iegreview")),
         ("/srv/logs/an-coord1001/oozie.log-2018-06-06-18", "oozie", Some("oozie")),
-        ("/srv/logs/krypton/scholarships.log.1", "slimapp", Some("wikimania_scholarships")),
+        (
+            "/srv/logs/krypton/scholarships.log.1",
+            "slimapp",
+            Some("wikimania_scholarships"),
+        ),
         ("/srv/logs/sentry1001/worker.log", "sentry", Some("sentry")),
         ("/srv/logs/snapshot1008/dumps.log", "dumps", Some("snapshot")),
     ] {
         let source = config.source_of(Path::new(path)).unwrap_or_else(|| panic!("{path}"));
-        assert_eq!((source.kind.name(), source.service.as_deref()), (kind, service), "{path}");
+        assert_eq!(
+            (source.kind.name(), source.service.as_deref()),
+            (kind, service),
+            "{path}"
+        );
     }
     let dumps = config.source_of(Path::new("/srv/logs/snapshot1008/dumps.log")).unwrap();
     let host = dumps.host_in(Path::new("/srv/logs/snapshot1008/dumps.log"));
@@ -251,7 +259,11 @@ fn inventories_give_members_to_groups() {
     let text = format!("{named}[[hostgroup]]\nname = \"db\"\ninventory = \"hosts.json\"\n");
     let json = "{\"db\": {\"hosts\": []}, \"mx\": {\"hosts\": [\"mx1\"]}}";
     let config = load(&[("mailpulse.toml", &text), ("hosts.csv", csv), ("hosts.json", json)]).unwrap();
-    let warnings: Vec<String> = config.warnings.iter().map(|w| format!("{}: {}", w.line, w.what)).collect();
+    let warnings: Vec<String> = config
+        .warnings
+        .iter()
+        .map(|w| format!("{}: {}", w.line, w.what))
+        .collect();
     assert_eq!(
         warnings,
         [

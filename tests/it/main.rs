@@ -16,5 +16,6 @@ mod logs;
 mod mistakes;
 mod query;
 mod rotation;
+mod sources;
 mod two_hosts;
 mod util;

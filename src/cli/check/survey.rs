@@ -101,7 +101,10 @@ fn templates(patterns: &Patterns, files: &[Records]) -> Vec<String> {
     for file in files {
         let survey = patterns.survey(file.records.iter().map(|(_, record)| record.as_slice()));
         matches.resize(survey.matches.len(), 0);
-        matches.iter_mut().zip(&survey.matches).for_each(|(sum, count)| *sum += count);
+        matches
+            .iter_mut()
+            .zip(&survey.matches)
+            .for_each(|(sum, count)| *sum += count);
         for (record, first, other) in survey.ambiguous {
             ambiguous.push(format!(
                 "ambiguous: {}:{} matches template {} and template {}, whose outcomes differ; the first wins: put the \

@@ -97,7 +97,10 @@ fn parsed(map: &mut Map<String, Value>, source: &Source, record: &Record<'_>) {
             map_time(map, &stamp);
         }
         Time::TimeOfDay(time) => {
-            let text = format!("{:02}:{:02}:{:02}.{:03}", time.hour, time.minute, time.second, time.millis);
+            let text = format!(
+                "{:02}:{:02}:{:02}.{:03}",
+                time.hour, time.minute, time.second, time.millis
+            );
             map.insert("time".into(), text.into());
         }
         Time::Undated => {}
@@ -154,7 +157,12 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
     let mut found = rules(attribution, &facts, Some(host), None);
     let usual = usual_service(source.spec.kind);
     let channel = record.logger.as_deref().filter(|_| usual.is_none()).and_then(channel);
-    let (service, from) = match (&source.spec.service, found["service"]["service"].as_str(), usual, channel) {
+    let (service, from) = match (
+        &source.spec.service,
+        found["service"]["service"].as_str(),
+        usual,
+        channel,
+    ) {
         (Some(service), ..) => (service.clone(), "the source's `service`"),
         (None, Some(service), ..) => (service.to_owned(), "a [[service]] rule"),
         (None, None, Some(service), _) => (service.to_owned(), "the usual service of this kind of log"),
@@ -171,7 +179,9 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
 
 /// The template or condition that matched, as the configuration counts them.
 fn matched(source: &Source, record: &Record<'_>) -> Value {
-    let Some(index) = record.matched else { return Value::Null };
+    let Some(index) = record.matched else {
+        return Value::Null;
+    };
     match source.spec.kind {
         "pattern" => json!({"template": index + 1}),
         "json" => match &record.body {

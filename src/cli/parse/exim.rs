@@ -183,9 +183,7 @@ fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
             None
         },
         auth: arrival.authenticated_id,
-        message_id_host: arrival
-            .message_id
-            .map(|id| split_address(id).1),
+        message_id_host: arrival.message_id.map(|id| split_address(id).1),
         ..Facts::default()
     }
 }

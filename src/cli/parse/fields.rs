@@ -61,4 +61,3 @@ pub(super) fn snake(name: &str) -> String {
     }
     out
 }
-

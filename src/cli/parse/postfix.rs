@@ -54,7 +54,10 @@ fn enveloped(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<
             return unparsed(map, &reject, text, source.attribution.is_some());
         }
     };
-    map.insert("status".into(), if is_event(&record) { "event" } else { "ignored" }.into());
+    map.insert(
+        "status".into(),
+        if is_event(&record) { "event" } else { "ignored" }.into(),
+    );
     map_time(map, &source.dated(envelope).stamp);
     put(map, "log_host", Some(envelope.host));
     put_number(map, "pid", envelope.pid.map(u64::from));
@@ -211,7 +214,11 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
                 sender: pickup.sender,
                 ..facts
             };
-            (facts, Host::default(), "a local mail: its sender, with the queue active line of this ID")
+            (
+                facts,
+                Host::default(),
+                "a local mail: its sender, with the queue active line of this ID",
+            )
         }
         Body::Cleanup(cleanup) => {
             let facts = Facts {
@@ -237,10 +244,16 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
                 auth: rejection.sasl_username,
                 ..facts
             };
-            (facts, rejection.host, "this line alone, unless a client line has this ID")
+            (
+                facts,
+                rejection.host,
+                "this line alone, unless a client line has this ID",
+            )
         }
         _ => {
-            return json!("carries the service of its message: see the client line and the queue active line of its ID");
+            return json!(
+                "carries the service of its message: see the client line and the queue active line of its ID"
+            );
         }
     };
     let mut found = rules(attribution, &facts, client.name, client.ip);

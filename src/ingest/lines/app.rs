@@ -125,8 +125,10 @@ impl<'c> AppLines<'c> {
                 bench.desk.count(&mut log.state, outcome, line.len());
             }
         }
-        if let Some(hand) = hand {
-            self.keep(log, chunk, &whole(bytes, hand), hand.1);
+        match hand {
+            Some(done) if self.format.is_one_line() => self.whole(bench, &mut log.state, &whole(bytes, done)),
+            Some(hand) => self.keep(log, chunk, &whole(bytes, hand), hand.1),
+            None => {}
         }
         self.remember_tail(chunk);
     }

@@ -138,7 +138,8 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.desk.touch(&log);
             self.log = Some(log);
         }
-        let next = Batch::new(sequence, used);
+        let mut next = Batch::new(sequence, used);
+        next.rows.reserve(self.desk.batch.rows.len());
         let batch = std::mem::replace(&mut self.desk.batch, next);
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);
@@ -149,7 +150,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         Draft {
             sealed: SealedBatch {
                 batch,
-                origins: self.reader.messages().attributor.origins.items().to_vec(),
+                origins: self.reader.messages().attributor.origins.table(),
                 host: self.desk.report.host.clone(),
                 source: self.desk.report.kind,
                 relay: self.reader.relay(),

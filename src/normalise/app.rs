@@ -78,7 +78,8 @@ impl<'c> AppNormaliser<'c> {
         let known = key.is_some_and(|id| {
             self.messages
                 .join
-                .has(&id, &mut self.messages.attributor.origins, recall)
+                .get(&id, &mut self.messages.attributor.origins, recall)
+                .is_some()
         });
         if mail.needs_known_key && !known || self.source.copies && known {
             return false;

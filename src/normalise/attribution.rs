@@ -1,9 +1,8 @@
 //! Who sent a message: from the facts of its arrival line to service, hostgroup and stored addresses.
 
-use super::event::Origin;
 use super::hosts::Hosts;
-use super::origins::{Origins, Sender};
-use super::redact::{Redactor, split_address, text};
+use super::origins::{Client, Codes, Field, Origins, Sender};
+use super::redact::{Redactor, lower_text, split_address, text};
 use super::rules::{Facts, HostGroups, ServiceRules, UNATTRIBUTED, derive};
 use rustc_hash::FxHashSet;
 use std::net::IpAddr;
@@ -49,6 +48,7 @@ pub struct Attributor {
     /// Senders seen.
     pub origins: Origins,
     key: Vec<u8>,
+    client_key: Vec<u8>,
     derived: FxHashSet<String>,
     /// Names derived since the last commit. They are part of it: a run that goes on after a kill must know them.
     new_derived: Vec<String>,
@@ -62,15 +62,13 @@ impl Attributor {
         if let Some(sender) = self.origins.remembered(&self.key) {
             return sender;
         }
-        let first_hop = facts
-            .client_name
-            .is_none_or(|client| !with.is_covered(client, facts.host));
-        let origin = self.decide(with, facts, may_derive);
+        let client = self.client(with, facts);
+        let (codes, unattributed) = self.decide(with, facts, may_derive, client);
         // A stranger may become a service with its first accepted mail: then its refusals are that service's.
-        let may_change = !may_derive && with.services.is_empty() && origin.service == UNATTRIBUTED;
+        let may_change = !may_derive && with.services.is_empty() && unattributed;
         let sender = Sender {
-            origin: self.origins.intern(origin),
-            first_hop,
+            origin: self.origins.intern_codes(codes),
+            first_hop: client.first_hop,
         };
         if !may_change {
             self.origins.remember(&self.key, sender);
@@ -91,11 +89,7 @@ impl Attributor {
     fn fill_key(&mut self, facts: &Facts<'_>, may_derive: bool) {
         self.key.clear();
         self.key.push(u8::from(may_derive));
-        match facts.client_ip {
-            Some(IpAddr::V4(ip)) => self.key.extend_from_slice(&ip.octets()),
-            Some(IpAddr::V6(ip)) => self.key.extend_from_slice(&ip.octets()),
-            None => {}
-        }
+        push_ip(&mut self.key, facts.client_ip);
         let texts = [
             Some(facts.sender),
             facts.client_name,
@@ -111,33 +105,62 @@ impl Attributor {
         }
     }
 
-    fn decide(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> Origin {
-        let service = match with.services.find(facts) {
-            Some(found) => with.services.name(found.service).to_owned(),
-            None if with.services.is_empty() => self.derive(with, facts, may_derive),
-            None => UNATTRIBUTED.to_owned(),
-        };
-        let client = facts.client_name.unwrap_or_else(|| {
+    /// Name, address and hostgroup of whoever hands the mail in: clients repeat where senders do not.
+    fn client(&mut self, with: &Attribution, facts: &Facts<'_>) -> Client {
+        self.client_key.clear();
+        push_ip(&mut self.client_key, facts.client_ip);
+        self.client_key.push(0);
+        self.client_key.extend_from_slice(facts.client_name.unwrap_or(b"\0"));
+        if let Some(known) = self.origins.client(&self.client_key) {
+            return known;
+        }
+        let name = facts.client_name.unwrap_or_else(|| {
             if facts.client_ip.is_none() {
                 facts.host.as_bytes()
             } else {
                 b""
             }
         });
+        let hostgroup = with.hostgroups.find(Some(name), facts.client_ip).unwrap_or_default();
+        let address = facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let client = Client {
+            client: self.origins.text(Field::Client, &text(name)),
+            client_ip: self.origins.text(Field::ClientIp, &address),
+            hostgroup: self.origins.text(Field::Hostgroup, hostgroup),
+            first_hop: facts
+                .client_name
+                .is_none_or(|client| !with.is_covered(client, facts.host)),
+        };
+        self.origins.remember_client(&self.client_key, client);
+        client
+    }
+
+    /// The origin's fields by number, and whether no service was found.
+    fn decide(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool, client: Client) -> (Codes, bool) {
+        let derived;
+        let service = match with.services.find(facts) {
+            Some(found) => with.services.name(found.service),
+            None if with.services.is_empty() => {
+                derived = self.derive(with, facts, may_derive);
+                &derived
+            }
+            None => UNATTRIBUTED,
+        };
+        let unattributed = service == UNATTRIBUTED;
+        let service = self.origins.text(Field::Service, service);
         let (local, domain) = split_address(facts.sender);
         with.redactor.local_part(local, domain, &mut self.local);
-        Origin {
+        let local = self.origins.text(Field::SenderLocal, &text(&self.local));
+        let domain = self.origins.text(Field::SenderDomain, &lower_text(domain));
+        let codes = [
             service,
-            hostgroup: with
-                .hostgroups
-                .find(Some(client), facts.client_ip)
-                .unwrap_or_default()
-                .to_owned(),
-            client: text(client),
-            client_ip: facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default(),
-            sender_local: text(&self.local),
-            sender_domain: text(domain).to_lowercase(),
-        }
+            client.hostgroup,
+            client.client,
+            client.client_ip,
+            local,
+            domain,
+        ];
+        (codes, unattributed)
     }
 
     fn derive(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> String {
@@ -151,5 +174,13 @@ impl Attributor {
         self.derived.insert(name.clone());
         self.new_derived.push(name.clone());
         name
+    }
+}
+
+fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
+    match ip {
+        Some(IpAddr::V4(ip)) => key.extend_from_slice(&ip.octets()),
+        Some(IpAddr::V6(ip)) => key.extend_from_slice(&ip.octets()),
+        None => {}
     }
 }

@@ -15,6 +15,8 @@ pub struct LogClock {
     /// Civil hour (milliseconds as if UTC, floored) and its offset in milliseconds, if the hour has just one.
     hour: Option<(i64, i64)>,
     last_ms: i64,
+    /// A civil date and its milliseconds since 1970: lines come a day's worth at a time.
+    day: ((i16, u8, u8), i64),
 }
 
 impl LogClock {
@@ -25,13 +27,14 @@ impl LogClock {
             zone,
             hour: None,
             last_ms: i64::MIN,
+            day: ((1970, 1, 1), 0),
         }
     }
 
     /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
     /// soon as the earlier one would go back in time.
     pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
-        let civil_ms = stamp.utc_ms();
+        let civil_ms = self.civil_ms(stamp);
         if self.is_utc || stamp.offset_seconds.is_some() {
             self.last_ms = civil_ms;
             return civil_ms;
@@ -43,6 +46,24 @@ impl LogClock {
         };
         self.last_ms = civil_ms - offset_ms;
         self.last_ms
+    }
+
+    /// [`Stamp::utc_ms`], with the date's part remembered.
+    #[inline]
+    fn civil_ms(&mut self, stamp: &Stamp) -> i64 {
+        let date = (stamp.year, stamp.month, stamp.day);
+        if date != self.day.0 {
+            let start = Stamp {
+                year: stamp.year,
+                month: stamp.month,
+                day: stamp.day,
+                ..Stamp::default()
+            };
+            self.day = (date, start.utc_ms());
+        }
+        let seconds = (i64::from(stamp.hour) * 60 + i64::from(stamp.minute)) * 60 + i64::from(stamp.second);
+        let offset = i64::from(stamp.offset_seconds.unwrap_or(0));
+        self.day.1 + (seconds - offset) * 1000 + i64::from(stamp.millis)
     }
 
     fn look_up(&mut self, stamp: &Stamp, civil_ms: i64, hour: i64) -> i64 {

@@ -143,12 +143,12 @@ impl<'c> EximNormaliser<'c> {
     ) {
         let (kind, reply) = outcome(delivery);
         let batch = sink.batch();
-        if !self
-            .messages
-            .join
-            .has(&id, &mut self.messages.attributor.origins, recall)
-        {
-            let host = self.messages.host.clone();
+        let by_route = self.by_route(&id, delivery, recall);
+        let Messages {
+            join, attributor, host, ..
+        } = &mut self.messages;
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            let host = host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
             let facts = Facts {
                 sender,
@@ -156,14 +156,7 @@ impl<'c> EximNormaliser<'c> {
                 ..Facts::default()
             };
             self.messages.orphan(id, &facts, at, sink);
-        }
-        let by_route = self.by_route(&id, delivery, recall);
-        let Some(open) = self
-            .messages
-            .join
-            .get(&id, &mut self.messages.attributor.origins, recall)
-        else {
-            return;
+            return self.delivery(delivery, id, at, recall, sink);
         };
         let mut slot = open.slot_in(batch, &id, sink);
         if let Some(origin) = by_route {
@@ -225,7 +218,7 @@ impl<'c> EximNormaliser<'c> {
             .messages
             .join
             .get(id, &mut self.messages.attributor.origins, recall)?;
-        let known = self.messages.attributor.origins.get(open.origin).clone();
+        let known = self.messages.attributor.origins.get(open.origin);
         // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
         let domain = format!("@{}", known.sender_domain);
         let facts = Facts {

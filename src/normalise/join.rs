@@ -9,6 +9,7 @@
 use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
@@ -229,11 +230,6 @@ impl MessageJoin {
         self.open.insert(id, open);
     }
 
-    /// Whether the message is known; brings it back if need be.
-    pub fn has(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> bool {
-        self.open.contains_key(id) || self.evicted > 0 && self.get(id, origins, recall).is_some()
-    }
-
     /// The message, for changing.
     pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
         if self.evicted > 0
@@ -306,10 +302,12 @@ impl MessageJoin {
 
     /// Removes a message that is done. An orphan stays: its arrival may still turn up in an older archive.
     pub fn complete(&mut self, id: &QueueId) {
-        if self.open.get(id).is_some_and(|open| open.orphan) {
-            return;
+        if let EntryRef::Occupied(entry) = self.open.entry_ref(id)
+            && !entry.get().orphan
+            && entry.remove().stored
+        {
+            self.done.push(*id);
         }
-        self.forget(id);
     }
 
     /// Notes that rows of earlier commits belong to this sender.
@@ -362,7 +360,7 @@ impl MessageJoin {
 impl Open {
     fn record(&self, origins: &Origins) -> OpenRecord {
         OpenRecord {
-            origin: origins.get(self.origin).clone(),
+            origin: origins.get(self.origin),
             arrival_ms: self.arrival_ms,
             last_ms: self.last_ms,
             message_key: self.message_key,

@@ -78,7 +78,7 @@ impl<'c> Messages<'c> {
             deferred = open.deferred.take();
             slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
             if open.has_committed_rows() {
-                let origin = self.attributor.origins.get(message.origin).clone();
+                let origin = self.attributor.origins.get(message.origin);
                 self.join.amend(Amendment {
                     queue_id: id,
                     origin,
@@ -124,12 +124,10 @@ impl<'c> Messages<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) {
-        if !self.join.has(&id, &mut self.attributor.origins, recall) {
-            self.slot_of(id, at, recall, sink);
-        }
         let batch = sink.batch();
         let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
-            return;
+            self.slot_of(id, at, recall, sink);
+            return self.completed(queue_ms, id, at, recall, sink);
         };
         let slot = open.slot_in(batch, &id, sink);
         let waited = open

@@ -1,11 +1,16 @@
 //! The table of senders of one log: facts of an arrival line → [`Origin`], remembered, because a log names the
 //! same few senders again and again and matching hundreds of rules for each line would be waste.
+//!
+//! An origin is kept as six numbers, one a field: refused strangers and senders with a code of their own in every
+//! message make tens of thousands of origins that differ in one field, and no one of them is worth six strings.
 
+use super::dictionary::{Dictionary, Values};
 use super::event::{Origin, OriginId};
+use super::redact::text;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-/// Senders remembered before the memo starts anew. One entry takes about 300 bytes.
+/// Senders remembered before the memo starts anew. One entry takes about 200 bytes.
 const MEMO_MAX: usize = 50_000;
 
 /// Where facts lead.
@@ -17,34 +22,144 @@ pub struct Sender {
     pub first_hop: bool,
 }
 
+/// The fields of an [`Origin`], in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Field {
+    /// See [`Origin::service`].
+    Service,
+    /// See [`Origin::hostgroup`].
+    Hostgroup,
+    /// See [`Origin::client`].
+    Client,
+    /// See [`Origin::client_ip`].
+    ClientIp,
+    /// See [`Origin::sender_local`].
+    SenderLocal,
+    /// See [`Origin::sender_domain`].
+    SenderDomain,
+}
+
+/// How many there are.
+const FIELDS: usize = 6;
+
+/// An origin as the numbers of its fields' values.
+pub type Codes = [u32; FIELDS];
+
+/// What is known of whoever hands mail in, by name and address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    /// Numbers of name, address and hostgroup.
+    pub client: u32,
+    pub client_ip: u32,
+    pub hostgroup: u32,
+    /// Mail of this client enters the mail system here.
+    pub first_hop: bool,
+}
+
 /// Numbered [`Origin`]s with a memo from raw facts.
 #[derive(Debug, Default)]
 pub struct Origins {
-    items: Vec<Origin>,
-    by_value: HashMap<Origin, OriginId, FxBuildHasher>,
-    memo: HashMap<Box<[u8]>, Sender, FxBuildHasher>,
+    items: Vec<Codes>,
+    by_codes: HashMap<Codes, OriginId, FxBuildHasher>,
+    texts: [Dictionary; FIELDS],
+    memo: Dictionary,
+    senders: Vec<Sender>,
+    client_memo: Dictionary,
+    clients: Vec<Client>,
+}
+
+/// The origins at one moment, for the thread that encodes them.
+#[derive(Debug, Default)]
+pub struct OriginTable {
+    items: Vec<Codes>,
+    texts: [Values; FIELDS],
+}
+
+impl OriginTable {
+    /// How many origins there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Number of the value of a field; an index into [`OriginTable::values`].
+    #[inline]
+    pub fn code(&self, origin: OriginId, field: Field) -> u32 {
+        self.items[origin as usize][field as usize]
+    }
+
+    /// All values of a field, by number; UTF-8.
+    pub fn values(&self, field: Field) -> &Values {
+        &self.texts[field as usize]
+    }
 }
 
 impl Origins {
     /// The origin with this number.
-    pub fn get(&self, id: OriginId) -> &Origin {
-        &self.items[id as usize]
+    pub fn get(&self, id: OriginId) -> Origin {
+        let codes = self.items[id as usize];
+        let field = |field: Field| text(self.texts[field as usize].get(codes[field as usize]));
+        Origin {
+            service: field(Field::Service),
+            hostgroup: field(Field::Hostgroup),
+            client: field(Field::Client),
+            client_ip: field(Field::ClientIp),
+            sender_local: field(Field::SenderLocal),
+            sender_domain: field(Field::SenderDomain),
+        }
     }
 
-    /// All origins, by number.
-    pub fn items(&self) -> &[Origin] {
-        &self.items
+    /// All origins, by number, as they are now.
+    pub fn table(&self) -> OriginTable {
+        OriginTable {
+            items: self.items.clone(),
+            texts: std::array::from_fn(|field| self.texts[field].values().clone()),
+        }
     }
 
     /// Number of an origin.
     pub fn intern(&mut self, origin: Origin) -> OriginId {
-        if let Some(&id) = self.by_value.get(&origin) {
-            return id;
-        }
-        let id = self.items.len() as OriginId;
-        self.items.push(origin.clone());
-        self.by_value.insert(origin, id);
-        id
+        let codes = [
+            self.text(Field::Service, &origin.service),
+            self.text(Field::Hostgroup, &origin.hostgroup),
+            self.text(Field::Client, &origin.client),
+            self.text(Field::ClientIp, &origin.client_ip),
+            self.text(Field::SenderLocal, &origin.sender_local),
+            self.text(Field::SenderDomain, &origin.sender_domain),
+        ];
+        self.intern_codes(codes)
+    }
+
+    /// Number of an origin whose fields have numbers.
+    pub(super) fn intern_codes(&mut self, codes: Codes) -> OriginId {
+        let items = &mut self.items;
+        *self.by_codes.entry(codes).or_insert_with(|| {
+            items.push(codes);
+            items.len() as OriginId - 1
+        })
+    }
+
+    /// Number of a field's value.
+    #[inline]
+    pub(super) fn text(&mut self, field: Field, value: &str) -> u32 {
+        self.texts[field as usize].code(value.as_bytes())
+    }
+
+    /// What is known of a client, by a key of name and address.
+    pub(super) fn client(&self, key: &[u8]) -> Option<Client> {
+        self.client_memo.find(key).map(|at| self.clients[at as usize])
+    }
+
+    /// Remembers a client that [`Origins::client`] did not know.
+    pub(super) fn remember_client(&mut self, key: &[u8], client: Client) {
+        let at = self.client_memo.code(key) as usize;
+        debug_assert_eq!(at, self.clients.len());
+        self.clients.push(client);
     }
 
     /// The sender of what nobody has sent yet.
@@ -54,27 +169,59 @@ impl Origins {
 
     /// What these facts (as one byte key) led to before.
     pub fn remembered(&self, key: &[u8]) -> Option<Sender> {
-        self.memo.get(key).copied()
+        self.memo.find(key).map(|at| self.senders[at as usize])
     }
 
-    /// Remembers where facts lead.
+    /// Remembers where facts lead that [`Origins::remembered`] did not know.
     pub fn remember(&mut self, key: &[u8], sender: Sender) {
-        self.memo.insert(key.into(), sender);
+        let at = self.memo.code(key) as usize;
+        debug_assert_eq!(at, self.senders.len());
+        self.senders.push(sender);
     }
 
     /// Whether the table has outgrown its limit and wants `Origins::compact` at the next batch border.
     pub fn is_full(&self) -> bool {
-        self.items.len() > MEMO_MAX || self.memo.len() > 2 * MEMO_MAX
+        self.items.len() > MEMO_MAX || self.memo.len() > 2 * MEMO_MAX || self.clients.len() > 2 * MEMO_MAX
     }
 
     /// Forgets all but the origins in `used`; gives their new numbers.
     pub(super) fn compact(&mut self, used: &[OriginId]) -> HashMap<OriginId, OriginId, FxBuildHasher> {
-        let old = std::mem::take(self);
-        let mut map = HashMap::default();
-        for &id in used {
-            map.entry(id)
-                .or_insert_with(|| self.intern(old.items[id as usize].clone()));
-        }
-        map
+        let mut used: Vec<(OriginId, Origin)> = used.iter().map(|id| (*id, Origin::default())).collect();
+        used.sort_unstable_by_key(|(id, _)| *id);
+        used.dedup_by_key(|(id, _)| *id);
+        used.iter_mut().for_each(|(id, origin)| *origin = self.get(*id));
+        // Emptied, not dropped: fresh memory is dear, and the tables grow to the same size again.
+        self.items.clear();
+        self.by_codes.clear();
+        self.texts.iter_mut().for_each(Dictionary::clear);
+        self.memo.clear();
+        self.senders.clear();
+        self.client_memo.clear();
+        self.clients.clear();
+        used.into_iter().map(|(id, origin)| (id, self.intern(origin))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compaction_keeps_what_is_used() {
+        let mut origins = Origins::default();
+        let origin = |service: &str| Origin {
+            service: service.to_owned(),
+            client: format!("{service}.example.org"),
+            ..Origin::default()
+        };
+        let ids: Vec<_> = ["a", "b", "c", "a"].map(|s| origins.intern(origin(s))).to_vec();
+        assert_eq!(ids, [0, 1, 2, 0]);
+        assert_eq!(origins.table().code(2, Field::Client), 2);
+        let map = origins.compact(&[2, 2, 1]);
+        assert_eq!(
+            (map.len(), origins.get(map[&2]), origins.get(map[&1])),
+            (2, origin("c"), origin("b"))
+        );
+        assert_eq!(origins.table().len(), 2);
     }
 }

@@ -314,7 +314,7 @@ impl<'c> PostfixNormaliser<'c> {
         if open.has_committed_rows() {
             let amendment = Amendment {
                 queue_id: next,
-                origin: attributor.origins.get(origin).clone(),
+                origin: attributor.origins.get(origin),
                 first_hop: false,
                 from_ms: open.arrival_ms.unwrap_or(at.ts_ms),
                 orphan: false,
@@ -335,7 +335,7 @@ impl<'c> PostfixNormaliser<'c> {
         let Messages {
             join, attributor, host, ..
         } = &mut self.messages;
-        if !join.has(&id, &mut attributor.origins, recall) {
+        if join.get(&id, &mut attributor.origins, recall).is_none() {
             let host = host.clone();
             let facts = Facts {
                 sender,

@@ -2,6 +2,7 @@
 //!
 //! Pseudonymised, not anonymous: who holds the key and a candidate address can check it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What to do with local parts.
@@ -77,10 +78,47 @@ pub fn split_address(address: &[u8]) -> (&[u8], &[u8]) {
 
 /// A key of a Message-ID header that is equal on every hop: 48 bits, so that a billion messages a day collide
 /// about once a day and a key costs six bytes.
+///
+/// It is stored and compared between hosts and releases: the function may never change. It needs no secret and no
+/// resistance against chosen collisions, for who wants to collide can copy a Message-ID.
 pub fn message_key(message_id: &[u8]) -> u64 {
-    let hash = blake3::hash(message_id);
-    let b = hash.as_bytes();
-    u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0])
+    let (words, rest) = message_id.as_chunks::<16>();
+    let mut state = message_id.len() as u64 ^ KEYS[0];
+    for word in words {
+        state = fold(half(word, 0) ^ KEYS[1] ^ state, half(word, 8) ^ KEYS[2]);
+    }
+    let mut last = [0; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    state = fold(half(&last, 0) ^ KEYS[1] ^ state, half(&last, 8) ^ KEYS[3]);
+    fold(state ^ KEYS[3], KEYS[2]) >> 16
+}
+
+/// Digits of pi: numbers with nothing up their sleeve.
+const KEYS: [u64; 4] = [
+    0x243f_6a88_85a3_08d3,
+    0x1319_8a2e_0370_7344,
+    0xa409_3822_299f_31d0,
+    0x082e_fa98_ec4e_6c89,
+];
+
+#[inline]
+fn half(word: &[u8; 16], at: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| word[at + i]))
+}
+
+/// Both halves of the product, folded into one.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Lower-case text from bytes of a log: names of domains nearly always are plain already.
+pub fn lower_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(plain) if bytes.is_ascii() && !bytes.iter().any(u8::is_ascii_uppercase) => Cow::Borrowed(plain),
+        _ => Cow::Owned(text(bytes).to_lowercase()),
+    }
 }
 
 /// Text for people from bytes of a log: UTF-8 stays, what is no UTF-8 shows as `\xNN`.
@@ -120,6 +158,16 @@ mod tests {
             redact(LocalParts::Hash, &format!("{long}@example.org")).len(),
             PSEUDONYM_LEN
         );
+    }
+
+    #[test]
+    fn message_keys_are_what_they_were() {
+        assert_ne!(message_key(b"a@example.org"), message_key(b"b@example.org"));
+        let ids = (0..100_000u32).map(|n| format!("{n:x}.{}@mail.example.org", n % 7));
+        let keys: std::collections::HashSet<u64> = ids.map(|id| message_key(id.as_bytes())).collect();
+        assert_eq!(keys.len(), 100_000);
+        assert!(keys.iter().all(|key| *key < 1 << 48));
+        assert_eq!(message_key(b"1fOXU8-002aYZ-oS@mx1.example.org"), 0x4669683ba3f6);
     }
 
     #[test]

@@ -3,79 +3,15 @@
 //! Rows name their message by slot; slots name their sender by origin. Text columns are dictionaries from the start,
 //! so that a row costs a few integers and encoding a segment copies no strings.
 
-use crate::normalise::event::{Event, EventSink, Message, Origin, Slot};
+use crate::normalise::dictionary::Dictionary;
+use crate::normalise::event::{Event, EventSink, Message, Slot};
 use crate::normalise::join::QueueId;
-use hashbrown::HashTable;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
+use crate::normalise::origins::OriginTable;
+use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 
 /// Milliseconds in a UTC day: a segment never crosses one.
 pub const DAY_MS: i64 = 86_400_000;
-
-/// Interned byte strings, numbered in order of appearance.
-#[derive(Debug, Default)]
-pub struct Dictionary {
-    table: HashTable<u32>,
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Dictionary {
-    /// Number of a value.
-    pub fn code(&mut self, value: &[u8]) -> u32 {
-        let hash = hash(value);
-        let Dictionary { table, bytes, ends } = self;
-        let at = |code: u32| {
-            let start = if code == 0 { 0 } else { ends[code as usize - 1] as usize };
-            &bytes[start..ends[code as usize] as usize]
-        };
-        if let Some(&code) = table.find(hash, |&code| at(code) == value) {
-            return code;
-        }
-        let code = ends.len() as u32;
-        bytes.extend_from_slice(value);
-        ends.push(bytes.len() as u32);
-        let rehash = |&code: &u32| {
-            let start = if code == 0 { 0 } else { ends[code as usize - 1] as usize };
-            self::hash(&bytes[start..ends[code as usize] as usize])
-        };
-        table.insert_unique(hash, code, rehash);
-        code
-    }
-
-    /// All values, by number.
-    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.iter().scan(0u32, |start, &end| {
-            let value = &self.bytes[*start as usize..end as usize];
-            *start = end;
-            Some(value)
-        })
-    }
-
-    /// Forgets all values.
-    pub fn clear(&mut self) {
-        self.table.clear();
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-}
-
-fn hash(value: &[u8]) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(value);
-    hasher.finish()
-}
 
 /// A message in the batch.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +68,25 @@ pub struct Rows {
 const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
 
 impl Rows {
+    /// Makes room: a column that grows by doubling is copied, and leaves memory behind that was touched for nothing.
+    pub fn reserve(&mut self, rows: usize) {
+        self.ts_ms.reserve(rows);
+        self.offset.reserve(rows);
+        self.slot.reserve(rows);
+        self.log.reserve(rows);
+        self.recipient_domain.reserve(rows);
+        self.remote.reserve(rows);
+        self.recipients.reserve(rows);
+        self.bytes.reserve(rows);
+        self.queue_ms.reserve(rows);
+        self.delivery_ms.reserve(rows);
+        self.reply.reserve(rows);
+        self.kind.reserve(rows);
+        self.destination.reserve(rows);
+        self.messages.reserve(rows);
+        self.local_end.reserve(rows);
+    }
+
     fn clear(&mut self) {
         self.ts_ms.clear();
         self.offset.clear();
@@ -183,7 +138,7 @@ pub struct Batch {
     pub remotes: Dictionary,
     /// Replies: SMTP code, enhanced code, reason.
     pub replies: Vec<Reply>,
-    last_reply: Option<(Reply, u32)>,
+    reply_codes: FxHashMap<ReplyKey, u32>,
     remote_key: Vec<u8>,
 }
 
@@ -196,6 +151,17 @@ pub struct Reply {
     pub enhanced_code: Option<u32>,
     /// Reason class.
     pub reason: &'static str,
+}
+
+/// A reply without its text: code, enhanced code, and where the reason's name stands in the program.
+type ReplyKey = (u16, u32, usize);
+
+impl Reply {
+    /// Equal keys are equal replies. Equal replies may have two keys, where the program holds a name twice.
+    fn key(&self) -> ReplyKey {
+        let enhanced = self.enhanced_code.unwrap_or(u32::MAX);
+        (self.smtp_code.unwrap_or(0), enhanced, self.reason.as_ptr().addr())
+    }
 }
 
 impl Batch {
@@ -212,7 +178,7 @@ impl Batch {
         batch.recipient_domains.clear();
         batch.remotes.clear();
         batch.replies.clear();
-        batch.last_reply = None;
+        batch.reply_codes.clear();
         // Code 0 is "nothing" in every dictionary.
         batch.recipient_domains.code(b"");
         batch.remotes.code(b"\0");
@@ -238,23 +204,14 @@ impl Batch {
     }
 
     fn reply_code(&mut self, reply: Reply) -> u32 {
-        if reply == self.replies[0] {
+        if reply.reason.is_empty() && reply == self.replies[0] {
             return 0;
         }
-        if let Some((last, code)) = self.last_reply
-            && last == reply
-        {
-            return code;
-        }
-        let code = match self.replies.iter().position(|known| *known == reply) {
-            Some(at) => at as u32,
-            None => {
-                self.replies.push(reply);
-                self.replies.len() as u32 - 1
-            }
-        };
-        self.last_reply = Some((reply, code));
-        code
+        let replies = &mut self.replies;
+        *self.reply_codes.entry(reply.key()).or_insert_with(|| {
+            replies.push(reply);
+            replies.len() as u32 - 1
+        })
     }
 
     fn remote_code(&mut self, host: &[u8], ip: Option<IpAddr>) -> u32 {
@@ -350,7 +307,7 @@ pub struct SealedBatch {
     /// The rows.
     pub batch: Batch,
     /// Senders by number.
-    pub origins: Vec<Origin>,
+    pub origins: OriginTable,
     /// Whose log.
     pub host: String,
     /// Kind of source.

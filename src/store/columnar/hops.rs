@@ -206,9 +206,9 @@ fn set_handed(
     }
     let column = rows.texts_mut("destination")?;
     let relay = column.code(Destination::Relay.as_str());
-    Ok(inside.into_iter().fold(false, |changed, row| {
-        std::mem::replace(&mut column.codes[row], relay) != relay || changed
-    }))
+    let before = column.codes.clone();
+    inside.into_iter().for_each(|row| column.codes[row] = relay);
+    Ok(column.codes != before)
 }
 
 impl Rows {

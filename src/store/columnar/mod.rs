@@ -2,6 +2,7 @@
 //! a public signature; rows leave as a [`Table`].
 
 mod hops;
+mod pack;
 mod rates;
 mod read;
 mod rewrite;

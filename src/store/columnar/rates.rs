@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::write::Columns;
+use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::{Destination, Kind};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -30,18 +31,26 @@ type Key = (u32, u32, u8, bool);
 /// Sums of messages, recipients, attempts and bytes per minute, service, hostgroup, kind, destination, first hop.
 #[derive(Default)]
 pub(super) struct Rates {
-    groups: Vec<(String, String)>,
-    by_name: HashMap<(String, String), u32, FxBuildHasher>,
+    /// Codes of service and hostgroup.
+    groups: Vec<(u32, u32)>,
+    services: Dictionary,
+    hostgroups: Dictionary,
+    by_codes: HashMap<(u32, u32), u32, FxBuildHasher>,
     sums: HashMap<Key, [i64; 4], FxBuildHasher>,
 }
 
 impl Rates {
-    /// Number of a pair of service and hostgroup.
-    pub(super) fn group(&mut self, service: &str, hostgroup: &str) -> u32 {
-        let pair = (service.to_owned(), hostgroup.to_owned());
-        let groups = &mut self.groups;
-        *self.by_name.entry(pair.clone()).or_insert_with(|| {
-            groups.push(pair);
+    /// Number of a pair of service and hostgroup, each as its number in the caller's tables and its text.
+    pub(super) fn group(&mut self, service: (u32, &[u8]), hostgroup: (u32, &[u8])) -> u32 {
+        let Rates {
+            groups,
+            services,
+            hostgroups,
+            by_codes,
+            ..
+        } = self;
+        *by_codes.entry((service.0, hostgroup.0)).or_insert_with(|| {
+            groups.push((services.code(service.1), hostgroups.code(hostgroup.1)));
             groups.len() as u32 - 1
         })
     }
@@ -65,26 +74,30 @@ impl Rates {
     pub(super) fn encode(self, relay: &str) -> Result<Vec<u8>, Error> {
         let mut sums: Vec<(Key, [i64; 4])> = self.sums.into_iter().collect();
         sums.sort_unstable();
-        let groups = || sums.iter().map(|((_, group, ..), _)| *group).collect::<Vec<u32>>();
-        let codes = |pick: fn(u8) -> u8| sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect();
-        let (services, hostgroups): (Vec<_>, Vec<_>) = self.groups.into_iter().unzip();
-        let mut out = Columns::default();
-        out.growing(
-            "ts_ms",
+        let groups = |pick: fn((u32, u32)) -> u32| -> Vec<u32> {
             sums.iter()
-                .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
-                .collect(),
-        )?;
-        out.dictionary("service", services, groups())?;
-        out.dictionary("hostgroup", hostgroups, groups())?;
-        out.constant("relay", relay, sums.len())?;
-        out.dictionary("kind", kind_names(), codes(|code| code >> 4))?;
-        out.dictionary("destination", destination_names(), codes(|code| code & 15))?;
+                .map(|((_, group, ..), _)| pick(self.groups[*group as usize]))
+                .collect()
+        };
+        let codes = |pick: fn(u8) -> u8| -> Vec<u32> {
+            sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect()
+        };
+        let mut out = Columns::new(sums.len())?;
+        let minutes: Vec<i64> = sums
+            .iter()
+            .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
+            .collect();
+        out.growing("ts_ms", &minutes)?;
+        out.dictionary_of("service", self.services.values().iter(), &groups(|group| group.0))?;
+        out.dictionary_of("hostgroup", self.hostgroups.values().iter(), &groups(|group| group.1))?;
+        out.constant("relay", relay)?;
+        out.dictionary("kind", &kind_names(), &codes(|code| code >> 4))?;
+        out.dictionary("destination", &destination_names(), &codes(|code| code & 15))?;
         out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
         for (at, name) in ["messages", "recipients", "attempts", "bytes"].into_iter().enumerate() {
-            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect())?;
+            out.few(name, &sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
-        out.encode(sums.len())
+        out.encode()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
-use super::write::Columns;
+use super::write::{Columns, Numbers};
 use super::{Error, NONE_NUMBER};
 use hashbrown::HashMap;
 use polars::prelude::{Column as PlColumn, DataFrame, Series};
@@ -183,23 +183,22 @@ impl AnyColumn {
     /// Writes the column as [`super::segment`] wrote it.
     pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
         match self {
-            AnyColumn::Texts(texts) => out.dictionary(name, texts.values, texts.codes),
-            AnyColumn::Plain(values) => out.plain(name, values.iter().map(String::as_str), values.len()),
+            AnyColumn::Texts(texts) => out.dictionary(name, &texts.values, &texts.codes),
+            AnyColumn::Plain(values) => out.plain(name, values.iter().map(String::len), values.concat().as_bytes()),
             AnyColumn::Flags(values) => out.flags(name, values.into_iter()),
             AnyColumn::Numbers(values) => {
-                let values = values.into_iter().map(|value| value as i64).collect();
+                let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
                 match name {
-                    "messages" | "recipients" => out.few(name, values),
-                    _ => out.growing(name, values),
+                    "messages" | "recipients" => out.few(name, &values),
+                    _ => out.growing(name, &values),
                 }
             }
             AnyColumn::Optional(values) => {
-                let encoding = match name {
-                    "message_key" => super::write::PLAIN,
-                    "bytes" => super::write::DELTA,
-                    _ => super::write::FEW,
+                let how = match name {
+                    "message_key" | "bytes" => Numbers::Random,
+                    _ => Numbers::Few,
                 };
-                out.optional(name, values, encoding)
+                out.optional(name, &values, how)
             }
         }
     }

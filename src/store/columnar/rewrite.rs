@@ -142,7 +142,7 @@ impl Rows {
             .fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
         let rates = self.rates()?;
         let len = self.len;
-        let mut out = Columns::default();
+        let mut out = Columns::new(len)?;
         for (name, column) in self.columns {
             column.write(&mut out, &name)?;
         }
@@ -150,7 +150,7 @@ impl Rows {
             day: span.0.div_euclid(DAY_MS),
             rows: len as u64,
             span_ms: span,
-            events: out.encode(len)?,
+            events: out.encode()?,
             rates,
             orphans: Vec::new(),
         })
@@ -178,9 +178,11 @@ impl Rows {
         let mut groups: HashMap<(u32, u32), u32, FxBuildHasher> = HashMap::default();
         for row in 0..self.len {
             let pair = (service.codes[row], hostgroup.codes[row]);
-            let group = *groups
-                .entry(pair)
-                .or_insert_with(|| rates.group(&service.values[pair.0 as usize], &hostgroup.values[pair.1 as usize]));
+            let group = *groups.entry(pair).or_insert_with(|| {
+                let value = |texts: &Texts, code: u32| (code, texts.values[code as usize].clone());
+                let (service, hostgroup) = (value(service, pair.0), value(hostgroup, pair.1));
+                rates.group((service.0, service.1.as_bytes()), (hostgroup.0, hostgroup.1.as_bytes()))
+            });
             rates.add(RateRow {
                 ts_ms: times[row] as i64,
                 group,

@@ -1,14 +1,18 @@
 //! A sealed batch → the Parquet files of its segments: one of events and one of per-minute rates for each UTC day.
 
-use super::super::batch::{Batch, DAY_MS, NONE, SealedBatch, SlotRow, split_remote};
+use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, SlotRow, split_remote};
 use super::Error;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::write::Columns;
-use crate::normalise::event::{Kind, Origin};
+use super::write::{Columns, Numbers};
+use crate::normalise::dictionary::Dictionary;
+use crate::normalise::event::Kind;
 use crate::normalise::join::QueueId;
+use crate::normalise::origins::Field;
 use crate::normalise::redact::text;
-use hashbrown::HashMap;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxHashSet;
+
+const ACCEPTED: u8 = Kind::Accepted as u8;
+const SUBMITTED: u8 = Kind::Submitted as u8;
 
 /// The files of one segment, in memory, with what the catalogue keeps of them.
 #[derive(Debug)]
@@ -86,10 +90,17 @@ impl Part<'_> {
     }
 
     fn slots(&self) -> impl Iterator<Item = &SlotRow> {
-        let slots = &self.sealed.batch.slots;
-        self.pick(&self.sealed.batch.rows.slot)
-            .into_iter()
-            .map(|slot| &slots[slot as usize])
+        let Batch { slots, rows, .. } = &self.sealed.batch;
+        (0..self.len()).map(|at| &slots[rows.slot[self.row(at)] as usize])
+    }
+
+    /// Place in the batch of this part's row.
+    #[inline]
+    fn row(&self, at: usize) -> usize {
+        match &self.rows {
+            None => at,
+            Some(rows) => rows[at] as usize,
+        }
     }
 
     fn encode(&self, day: i64) -> Result<EncodedSegment, Error> {
@@ -102,109 +113,88 @@ impl Part<'_> {
                 times.iter().copied().min().unwrap_or(0),
                 times.iter().copied().max().unwrap_or(0),
             ),
-            events: self.events()?,
+            events: self.events(&times)?,
             rates: self.rates()?,
             orphans: orphans.into_iter().collect(),
         })
     }
 
     /// The events' columns; README.md, "Data", says what each means.
-    fn events(&self) -> Result<Vec<u8>, Error> {
+    fn events(&self, times: &[i64]) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
-        let len = self.len();
-        let mut out = Columns::default();
-        out.dictionary("log", logs.clone(), self.pick(&rows.log))?;
-        out.growing("log_offset", self.pick(&rows.offset))?;
-        out.growing("ts_ms", self.pick(&rows.ts_ms))?;
-        out.constant("host", &self.sealed.host, len)?;
-        out.constant("source", self.sealed.source, len)?;
-        out.dictionary("kind", kind_names(), self.map(&rows.kind, u32::from))?;
-        self.by_origin(&mut out, "service", |origin| &origin.service)?;
-        self.by_origin(&mut out, "hostgroup", |origin| &origin.hostgroup)?;
-        out.constant("relay", &self.sealed.relay, len)?;
+        let origins: Vec<u32> = self.slots().map(|slot| slot.origin).collect();
+        let mut out = Columns::new(self.len())?;
+        out.dictionary("log", logs, &self.pick(&rows.log))?;
+        out.growing("log_offset", &self.pick(&rows.offset))?;
+        out.growing("ts_ms", times)?;
+        out.constant("host", &self.sealed.host)?;
+        out.constant("source", self.sealed.source)?;
+        out.dictionary("kind", &kind_names(), &self.map(&rows.kind, u32::from))?;
+        self.by_origin(&mut out, "service", Field::Service, &origins)?;
+        self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &origins)?;
+        out.constant("relay", &self.sealed.relay)?;
         out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
-        out.dictionary(
-            "destination",
-            destination_names(),
-            self.map(&rows.destination, u32::from),
-        )?;
+        let destinations = self.map(&rows.destination, u32::from);
+        out.dictionary("destination", &destination_names(), &destinations)?;
         self.queue_ids(&mut out)?;
-        let mut keys: Vec<u64> = self.slots().map(|slot| slot.message_key.unwrap_or(NONE)).collect();
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
-        for (key, kind) in keys.iter_mut().zip(self.pick(&rows.kind)) {
-            if kind != Kind::Accepted as u8 && kind != Kind::Submitted as u8 {
-                *key = NONE;
-            }
-        }
-        out.optional("message_key", keys, super::write::PLAIN)?;
-        self.by_origin(&mut out, "client", |origin| &origin.client)?;
-        self.by_origin(&mut out, "client_ip", |origin| &origin.client_ip)?;
-        self.by_origin(&mut out, "sender_local", |origin| &origin.sender_local)?;
-        self.by_origin(&mut out, "sender_domain", |origin| &origin.sender_domain)?;
+        let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
+        let keys: Vec<u64> = self
+            .slots()
+            .enumerate()
+            .map(|(at, slot)| slot.message_key.filter(|_| arrives(at)).unwrap_or(NONE))
+            .collect();
+        out.optional("message_key", &keys, Numbers::Random)?;
+        self.by_origin(&mut out, "client", Field::Client, &origins)?;
+        self.by_origin(&mut out, "client_ip", Field::ClientIp, &origins)?;
+        self.by_origin(&mut out, "sender_local", Field::SenderLocal, &origins)?;
+        self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
-        out.optional("bytes", self.pick(&rows.bytes), super::write::DELTA)?;
-        out.few("messages", self.map(&rows.messages, i64::from))?;
-        out.few("recipients", self.map(&rows.recipients, i64::from))?;
-        out.optional("queue_ms", self.pick(&rows.queue_ms), super::write::FEW)?;
-        out.optional("delivery_ms", self.pick(&rows.delivery_ms), super::write::FEW)?;
+        out.optional("bytes", &self.pick(&rows.bytes), Numbers::Random)?;
+        out.few("messages", &self.map(&rows.messages, i64::from))?;
+        out.few("recipients", &self.map(&rows.recipients, i64::from))?;
+        out.optional("queue_ms", &self.pick(&rows.queue_ms), Numbers::Few)?;
+        out.optional("delivery_ms", &self.pick(&rows.delivery_ms), Numbers::Few)?;
         self.replies(&mut out)?;
-        out.encode(len)
+        out.encode()
     }
 
-    fn by_origin(&self, out: &mut Columns, name: &str, field: impl Fn(&Origin) -> &String) -> Result<(), Error> {
-        let mut values: Vec<String> = Vec::new();
-        let mut known: HashMap<&str, u32, FxBuildHasher> = HashMap::default();
-        let mut codes: Vec<u32> = vec![u32::MAX; self.sealed.origins.len()];
-        let rows = self
-            .slots()
-            .map(|slot| {
-                let code = &mut codes[slot.origin as usize];
-                if *code == u32::MAX {
-                    let value = field(&self.sealed.origins[slot.origin as usize]);
-                    *code = *known.entry(value.as_str()).or_insert_with(|| {
-                        values.push(value.clone());
-                        values.len() as u32 - 1
-                    });
-                }
-                *code
-            })
-            .collect();
-        out.dictionary(name, values, rows)
+    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &[u32]) -> Result<(), Error> {
+        let table = &self.sealed.origins;
+        let values = table.values(field);
+        let codes = origins.iter().map(|origin| table.code(*origin, field)).collect();
+        let used = Used::of(codes, values.len());
+        out.dictionary_of(name, used.pick(values.iter()), &used.codes)
     }
 
     fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
         let slots = &self.sealed.batch.slots;
         let mut used: Vec<u32> = Vec::with_capacity(slots.len());
         let mut codes: Vec<u32> = vec![u32::MAX; slots.len()];
-        let rows = self.map(&self.sealed.batch.rows.slot, |slot| slot);
-        let rows = rows
-            .into_iter()
-            .map(|slot| {
-                if slots[slot as usize].queue_id.is_none() {
-                    return 0;
-                }
-                let code = &mut codes[slot as usize];
-                if *code == u32::MAX {
+        let to_code = |slot: u32| {
+            let code = &mut codes[slot as usize];
+            if *code == u32::MAX {
+                *code = 0;
+                if slots[slot as usize].queue_id.is_some() {
                     used.push(slot);
                     *code = used.len() as u32;
                 }
-                *code
-            })
+            }
+            *code
+        };
+        let rows: Vec<u32> = self
+            .pick(&self.sealed.batch.rows.slot)
+            .into_iter()
+            .map(to_code)
             .collect();
         // MTAs make their IDs of ASCII; what is none was refused by the parser.
         let id = |slot: &u32| {
-            slots[*slot as usize]
-                .queue_id
-                .as_ref()
-                .map(QueueId::as_bytes)
-                .unwrap_or_default()
+            let id = slots[*slot as usize].queue_id.as_ref().map(QueueId::as_bytes);
+            id.filter(|id| id.is_ascii()).unwrap_or_default()
         };
-        let values = std::iter::once("").chain(
-            used.iter()
-                .map(|slot| std::str::from_utf8(id(slot)).unwrap_or_default()),
-        );
-        out.dictionary_of("queue_id", values, used.len() + 1, rows)
+        let values = std::iter::once(&b""[..]).chain(used.iter().map(id));
+        out.dictionary_of("queue_id", values, &rows)
     }
 
     fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
@@ -214,74 +204,72 @@ impl Part<'_> {
             recipient_domains,
             ..
         } = &self.sealed.batch;
-        let local = |at: usize| {
+        let span = |at: usize| {
+            let at = self.row(at);
             let start = if at == 0 { 0 } else { rows.local_end[at - 1] };
-            &locals[start as usize..rows.local_end[at] as usize]
+            start as usize..rows.local_end[at] as usize
         };
-        let all: Vec<usize> = match &self.rows {
-            None => (0..rows.len()).collect(),
-            Some(rows) => rows.iter().map(|at| *at as usize).collect(),
-        };
+        let all = 0..self.len();
         // Pseudonyms are ASCII; with local_parts = "keep" what is no UTF-8 is shown as text.
-        if locals.is_ascii() {
-            let texts = all.iter().map(|at| std::str::from_utf8(local(*at)).unwrap_or_default());
-            out.plain("recipient_local", texts, all.len())?;
-        } else {
-            let texts: Vec<String> = all.iter().map(|at| text(local(*at))).collect();
-            out.plain("recipient_local", texts.iter().map(String::as_str), all.len())?;
+        match (locals.is_ascii(), &self.rows) {
+            (true, None) => out.plain("recipient_local", all.map(|at| span(at).len()), locals)?,
+            (true, Some(_)) => {
+                let bytes: Vec<u8> = all.clone().flat_map(|at| &locals[span(at)]).copied().collect();
+                out.plain("recipient_local", all.map(|at| span(at).len()), &bytes)?;
+            }
+            (false, _) => {
+                let texts: Vec<String> = all.map(|at| text(&locals[span(at)])).collect();
+                let bytes = texts.concat();
+                out.plain("recipient_local", texts.iter().map(String::len), bytes.as_bytes())?;
+            }
         }
         let used = Used::of(self.pick(&rows.recipient_domain), recipient_domains.len());
-        let values = used
-            .pick(recipient_domains.values())
+        let values: Vec<String> = used
+            .pick(recipient_domains.values().iter())
             .map(|v| text(v).to_lowercase())
             .collect();
-        out.dictionary("recipient_domain", values, used.codes)
+        out.dictionary("recipient_domain", &values, &used.codes)
     }
 
     fn remotes(&self, out: &mut Columns) -> Result<(), Error> {
         let remotes = &self.sealed.batch.remotes;
         let used = Used::of(self.pick(&self.sealed.batch.rows.remote), remotes.len());
-        let names = used
-            .pick(remotes.values())
-            .map(|key| text(split_remote(key).0))
-            .collect();
+        let keys = || used.pick(remotes.values().iter());
+        let names: Vec<String> = keys().map(|key| text(split_remote(key).0)).collect();
         let ip = |key: &[u8]| split_remote(key).1.map(|ip| ip.to_string()).unwrap_or_default();
-        let ips = used.pick(remotes.values()).map(ip).collect();
-        out.dictionary("remote_host", names, used.codes.clone())?;
-        out.dictionary("remote_ip", ips, used.codes)
+        let ips: Vec<String> = keys().map(ip).collect();
+        out.dictionary("remote_host", &names, &used.codes)?;
+        out.dictionary("remote_ip", &ips, &used.codes)
     }
 
     fn replies(&self, out: &mut Columns) -> Result<(), Error> {
         let replies = &self.sealed.batch.replies;
         let codes = self.pick(&self.sealed.batch.rows.reply);
-        let smtp = codes
+        let smtp: Vec<u64> = codes
             .iter()
             .map(|code| replies[*code as usize].smtp_code.map_or(NONE, u64::from))
             .collect();
-        out.optional("smtp_code", smtp, super::write::FEW)?;
-        let enhanced = replies
-            .iter()
-            .map(|reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default())
-            .collect();
-        out.dictionary("enhanced_code", enhanced, codes.clone())?;
-        out.dictionary(
-            "reason",
-            replies.iter().map(|reply| reply.reason.to_owned()).collect(),
-            codes,
-        )
+        out.optional("smtp_code", &smtp, Numbers::Few)?;
+        let enhanced = |reply: &Reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default();
+        by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
+        by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
     }
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop.
     fn rates(&self) -> Result<Vec<u8>, Error> {
         let Batch { rows, slots, .. } = &self.sealed.batch;
+        let table = &self.sealed.origins;
         let mut rates = Rates::default();
         let mut groups: Vec<Option<u32>> = vec![None; self.sealed.origins.len()];
         let mut add = |at: usize| {
             let slot = &slots[rows.slot[at] as usize];
             let origin = slot.origin as usize;
             let group = *groups[origin].get_or_insert_with(|| {
-                let origin = &self.sealed.origins[origin];
-                rates.group(&origin.service, &origin.hostgroup)
+                let value = |field| {
+                    let code = table.code(origin as u32, field);
+                    (code, table.values(field).get(code))
+                };
+                rates.group(value(Field::Service), value(Field::Hostgroup))
             });
             rates.add(RateRow {
                 ts_ms: rows.ts_ms[at],
@@ -329,6 +317,23 @@ impl Used {
             .filter(|(_, code)| **code != u32::MAX)
             .map(|(value, _)| value)
     }
+}
+
+/// A column that follows from the reply; several replies may share its value.
+fn by_reply(
+    out: &mut Columns,
+    name: &str,
+    replies: &[Reply],
+    codes: &[u32],
+    value: impl Fn(&Reply) -> String,
+) -> Result<(), Error> {
+    let mut values = Dictionary::default();
+    let map: Vec<u32> = replies
+        .iter()
+        .map(|reply| values.code(value(reply).as_bytes()))
+        .collect();
+    let codes: Vec<u32> = codes.iter().map(|code| map[*code as usize]).collect();
+    out.dictionary_of(name, values.values().iter(), &codes)
 }
 
 fn enhanced_text(code: u32) -> String {

@@ -1,10 +1,11 @@
 //! `mailpulse backfill`: archives in. A second run adds nothing; a killed one goes on where it was committed.
 
-use super::context::{Context, Plan};
+use super::context::{Context, Plan, UnnamedArgs};
 use super::output;
 use super::progress::Display;
 use crate::config::Config;
 use crate::ingest;
+use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
@@ -27,6 +28,15 @@ pub struct BackfillArgs {
     /// Zone of their clock: UTC, Europe/Berlin, +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
+    /// Kind of those logs [default: by their content]
+    #[arg(long, value_parser = KINDS)]
+    kind: Option<String>,
+    /// Service that those logs are of, if an application wrote them
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Year of those logs' times, if they have none [default: by the files' times]
+    #[arg(long, value_parser = clap::value_parser!(i16).range(1970..=9999))]
+    year: Option<i16>,
     /// Only the totals
     #[arg(short, long)]
     quiet: bool,
@@ -48,8 +58,13 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
     let plan = context.plan(
         &config,
         &paths,
-        args.host.as_deref(),
-        args.timezone.as_deref(),
+        &UnnamedArgs {
+            host: args.host.as_deref(),
+            zone: args.timezone.as_deref(),
+            kind: args.kind.as_deref(),
+            service: args.service.as_deref(),
+            year: args.year,
+        },
         &limits.source,
     )?;
     for problem in &plan.problems {

@@ -2,7 +2,7 @@
 
 mod sides;
 
-use super::context::Context;
+use super::context::{Context, UnnamedArgs};
 use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
 use crate::query::rates::{By, RateQuestion, rates};
@@ -92,7 +92,7 @@ fn prepare(dir: &Path) -> Result<()> {
 
 fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
-    let plan = context.plan(&config, &[], None, None, &context.limits(&config).source)?;
+    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
     Ok(backfill::read(context, config, &plan, false)?.0)
 }
 

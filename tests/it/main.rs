@@ -20,6 +20,7 @@ mod mistakes;
 mod query;
 mod rotation;
 mod routes;
+mod sources;
 mod stdin;
 mod two_hosts;
 mod util;

@@ -106,6 +106,12 @@ impl Format {
         }
     }
 
+    /// Whether every record is one line: its end needs no line after it to be known.
+    #[must_use]
+    pub fn is_one_line(&self) -> bool {
+        matches!(self, Format::Slimapp | Format::Json(_))
+    }
+
     /// Whether a line begins a record; one that does not belongs to the record before it.
     #[inline]
     #[must_use]

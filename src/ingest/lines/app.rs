@@ -138,8 +138,10 @@ impl<'c> AppLines<'c> {
                 bench.desk.count(&mut log.state, Outcome::Ignored, line.len());
             }
         }
-        if let Some(hand) = hand {
-            self.keep(log, chunk, &whole(bytes, hand), hand.1);
+        match hand {
+            Some(done) if self.format.is_one_line() => self.whole(bench, &mut log.state, &whole(bytes, done)),
+            Some(hand) => self.keep(log, chunk, &whole(bytes, hand), hand.1),
+            None => {}
         }
         self.remember_tail(chunk);
     }
@@ -321,7 +323,7 @@ fn whole(bytes: &[u8], (offset, from, to, lines): (u64, usize, usize, u64)) -> W
 /// Whether a line begins with a date or a time of its own, in whatever form: before the time of day stand only parts of
 /// a date, a bracket, a syslog priority or a level. JSON may name its time anywhere near its start. A header line of a
 /// mail (`Date: …`) and an indented line do not.
-fn begins_with_time(line: &[u8]) -> bool {
+pub(crate) fn begins_with_time(line: &[u8]) -> bool {
     let time_at = |head: &[u8]| {
         head.windows(8).position(
             |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// What is used of an entry.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Name of the sequence and number in it, from the cursor.
     pub place: Option<(String, u64)>,
     stamp: Stamp,
@@ -46,7 +46,7 @@ struct Raw {
 ///
 /// # Errors
 /// What is wrong with it, for a report.
-pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
+pub(crate) fn entry(line: &[u8]) -> Result<Entry, String> {
     let raw: Raw = serde_json::from_slice(line).map_err(|error| format!("no entry of a journal: {error}"))?;
     let micros: i64 = raw
         .realtime
@@ -80,7 +80,7 @@ impl Entry {
     }
 
     /// As if it had come by syslog.
-    pub(super) fn envelope(&self) -> Envelope<'_> {
+    pub(crate) fn envelope(&self) -> Envelope<'_> {
         Envelope {
             stamp: self.stamp,
             year_known: true,

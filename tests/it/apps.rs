@@ -95,6 +95,7 @@ fn a_log_read_in_pieces_gives_the_same_rows() {
     let whole = Place::new();
     let truth = outage_2018(&whole.path("sim"), &Outage2018::small(7)).expect("logs");
     assert!(truth.apps.service("phabricator").failures > truth.apps.service("phabricator").submit_failed);
+    let mut compared = 0;
     for (kind, host, file) in [
         ("phabricator", "phab1001", "daemons.log"),
         ("gerrit", "cobalt", "error_log"),
@@ -103,8 +104,8 @@ fn a_log_read_in_pieces_gives_the_same_rows() {
         ("sentry", "sentry1001", "worker.log"),
         ("dumps", "snapshot1005", "dumps.log"),
     ] {
-        let path = whole.path(&format!("sim/apps/{host}/{file}"));
-        let text = fs::read(&path).unwrap();
+        let path = largest(&whole.path(&format!("sim/apps/{host}")), file);
+        let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let written = fs::metadata(&path).unwrap().modified().unwrap();
         let source = format!(
             "{}[[source]]\nkind = \"{kind}\"\nhost = \"{host}\"\npaths = [\"log/*\"]\n",
@@ -131,13 +132,31 @@ fn a_log_read_in_pieces_gives_the_same_rows() {
             place
         };
         let once = place_of(1);
-        if once.events() == 0 {
-            continue;
-        }
-        if kind != "sentry" {
+        // Dumps seldom fail.
+        if once.events() > 0 && kind != "sentry" {
             assert_same_rows(&once.rows(), &place_of(5).rows());
+            compared += 1;
         }
     }
+    assert!(compared >= 3, "{compared}");
+}
+
+/// The largest plain file of a log.
+fn largest(folder: &Path, name: &str) -> std::path::PathBuf {
+    let mut files: Vec<(u64, std::path::PathBuf)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| {
+            let file = entry.file_name().into_string().unwrap();
+            file.starts_with(name) && !file.ends_with(".gz") && (name.ends_with(".json") || !file.contains(".json"))
+        })
+        .map(|entry| (entry.metadata().unwrap().len(), entry.path()))
+        .collect();
+    files.sort();
+    files
+        .pop()
+        .unwrap_or_else(|| panic!("{name} in {}", folder.display()))
+        .1
 }
 
 fn set_modified(path: &Path, time: SystemTime) {
@@ -201,6 +220,10 @@ fn a_record_that_a_rotation_cuts_is_one_with_its_cause() {
     place.run(&["backfill"]).ends(0);
     fs::rename(place.path("log/error_log"), place.path("log/error_log.1")).unwrap();
     place.write("log/error_log", format!("{TRACE}{AFTER}"));
+    place.run(&["backfill"]).ends(0);
+    // The newest record of the live log still waits.
+    one_refused(&place, 6);
+    at(&place.path("log/error_log"), "2018-06-06T19:10:00Z");
     place.run(&["backfill"]).ends(0);
     one_refused(&place, 7);
 }

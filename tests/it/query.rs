@@ -227,7 +227,7 @@ fn a_lone_count_is_answered() {
 fn what_reads_a_store_says_what_it_holds() {
     let (place, truth) = &*OUTAGE;
     let status: Vec<Value> = serde_json::from_str(&place.run(&["status", "--format", "json"]).ends(0).out).unwrap();
-    let of = |kind: &str| status.iter().filter(|row| row["kind"] == kind).count();
+    let of = |kind: &str| status.iter().filter(|row| row["source"] == kind).count();
     assert_eq!((of("exim"), of("gerrit"), of("dumps")), (2, 2, 5));
     let sum = |key: &str| status.iter().map(|row| row[key].as_u64().unwrap()).sum::<u64>();
     assert_eq!(

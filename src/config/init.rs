@@ -79,7 +79,7 @@ fn source(text: &mut String, finding: &Finding) {
         _ = writeln!(text, "# {note}");
     }
     if finding.kind == "journald" {
-        text.push_str("# journald keeps a journal here; this version does not read it yet.\n");
+        text.push_str("# journald keeps a journal here. To read an MTA that logs only there:\n# [[source]]\n# kind = \"postfix\"\n# journal = true\n");
         return;
     }
     if finding.kind != "exim" {

@@ -1,5 +1,7 @@
 //! Sources: which files, of what kind, whose, in which time zone.
 
+mod journal;
+
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +58,17 @@ pub struct PathGlob {
     pattern: Pattern,
 }
 
+/// Which entries of a journal are a source's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalPart {
+    /// Folder of journal files; by default this machine's journal.
+    pub directory: Option<PathBuf>,
+    /// Units; empty with `identifiers` empty too: all of syslog's facility mail.
+    pub units: Vec<String>,
+    /// Syslog identifiers.
+    pub identifiers: Vec<String>,
+}
+
 /// One `[[source]]`.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -73,6 +86,8 @@ pub struct Source {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
+    /// What is read of systemd's journal, instead of files.
+    pub journal: Option<JournalPart>,
     template: Option<PathTemplate>,
 }
 
@@ -153,13 +168,15 @@ pub(super) fn check(
         folder,
         report,
         known: HashMap::new(),
+        journals: HashMap::new(),
     };
     let mut sources = Vec::new();
     for source in raw {
         let at = source.at();
         let complete = !incomplete.contains(&at.start);
         let source = source.into_inner();
-        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete {
+        let journal = source.journal.as_ref().is_some_and(|journal| *journal.get());
+        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete && !journal {
             checker.report.add(
                 &at,
                 "[[source]] has no `paths`",
@@ -176,10 +193,13 @@ struct Checker<'c, 'r> {
     report: &'c mut Report<'r>,
     /// Globs seen, and where.
     known: HashMap<String, String>,
+    /// Journals seen, and where.
+    journals: HashMap<journal::Which, String>,
 }
 
 impl Checker<'_, '_> {
-    fn source(&mut self, raw: RawSource) -> Option<Source> {
+    fn source(&mut self, mut raw: RawSource) -> Option<Source> {
+        let journal = journal::check(&mut raw, self.folder, &mut self.journals, self.report);
         let written: Vec<_> = raw.paths.unwrap_or_default();
         let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
         let mut template = None;
@@ -228,6 +248,7 @@ impl Checker<'_, '_> {
             year: raw.year,
             service: service?,
             relay: relay?,
+            journal,
             template,
         })
     }

@@ -42,7 +42,7 @@ fn may_be_unknown(column: &str) -> bool {
 #[test]
 fn every_named_query_gives_the_columns_it_declares() {
     let (place, _) = &*OUTAGE;
-    assert_eq!(named::all().len(), 11);
+    assert_eq!(named::all().len(), 12);
     for query in named::all() {
         let rows = ask(query.name, &[]);
         assert!(!rows.is_empty(), "{} finds nothing in the outage", query.name);
@@ -234,6 +234,7 @@ fn what_reads_a_store_says_what_it_holds() {
         (sum("lines"), sum("unparsed")),
         (truth.lines + truth.apps.all_lines(), 0)
     );
+    assert!(status.iter().all(|row| row["state"] != "unreadable"), "{status:?}");
     assert_eq!(sum("logs") as usize, truth.files.len() + truth.apps.files.len());
     assert!(
         place

@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 /// Level 1 takes half the time of level 3.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Of a page with so many bytes of dictionary, level 3: names in large dictionaries are alike, and it finds that.
+/// Of a page with so many bytes of text, level 3: names in large dictionaries are alike, and it finds that.
 const LARGE_BYTES: usize = 256 << 10;
 const ZSTD_LEVEL_LARGE: i32 = 3;
 
@@ -55,6 +55,7 @@ pub(super) struct Columns {
     page: Vec<u8>,
     codes: Vec<u32>,
     present: Vec<i64>,
+    squeezed: Vec<u8>,
 }
 
 /// A dictionary's values as they stand in its page, and how many.
@@ -75,6 +76,7 @@ impl Columns {
             page: Vec::new(),
             codes: Vec::new(),
             present: Vec::new(),
+            squeezed: Vec::new(),
         })
     }
 
@@ -284,7 +286,7 @@ impl Columns {
             pages.push(CompressedPage::Dict(page));
         }
         let page = std::mem::take(&mut self.page);
-        let bytes = CowBuffer::Owned(self.squeezed(&page, squeeze, false)?);
+        let bytes = CowBuffer::Owned(self.squeezed(&page, squeeze, encoding == Encoding::DeltaLengthByteArray)?);
         pages.push(CompressedPage::Data(self.data_page(
             bytes,
             page.len(),
@@ -321,13 +323,18 @@ impl Columns {
         CompressedDataPage::new(header, bytes, codec, plain_len, descriptor, self.rows)
     }
 
-    fn squeezed(&mut self, bytes: &[u8], squeeze: bool, dictionary: bool) -> Result<Vec<u8>, Error> {
+    fn squeezed(&mut self, bytes: &[u8], squeeze: bool, names: bool) -> Result<Vec<u8>, Error> {
         let bytes = match squeeze {
             true => {
-                let large = dictionary && bytes.len() > LARGE_BYTES;
+                let large = names && bytes.len() > LARGE_BYTES;
                 let level = if large { ZSTD_LEVEL_LARGE } else { ZSTD_LEVEL };
                 self.zstd.set_compression_level(level).map_err(engine)?;
-                self.zstd.compress(bytes).map_err(engine)?
+                self.squeezed.clear();
+                self.squeezed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+                self.zstd
+                    .compress_to_buffer(bytes, &mut self.squeezed)
+                    .map_err(engine)?;
+                self.squeezed.as_slice().to_vec()
             }
             false => bytes.to_vec(),
         };

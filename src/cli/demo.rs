@@ -25,7 +25,7 @@ pub struct DemoArgs {
     /// Another seed tells the same story with other mails
     #[arg(long, default_value_t = 20180606)]
     seed: u64,
-    /// Two days of little mail, for tests without optimisation
+    /// Nine days of little mail, for tests without optimisation
     #[arg(long, hide = true)]
     small: bool,
 }
@@ -41,7 +41,11 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
         "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
     )?;
     let spec = if args.small {
-        Outage2018::small(args.seed)
+        // The week before is part of the story.
+        Outage2018 {
+            history_days: 8,
+            ..Outage2018::small(args.seed)
+        }
     } else {
         Outage2018::demo(args.seed)
     };

@@ -1,5 +1,5 @@
 //! The main job on a fresh machine, end to end. The demo is three weeks of two relays, which takes minutes without
-//! optimisation: the tests tell the story in two days of little mail.
+//! optimisation: the tests tell the story in nine days of little mail.
 
 use crate::util::{PROGRAM, Place};
 use std::fs;

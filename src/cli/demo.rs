@@ -25,6 +25,9 @@ pub struct DemoArgs {
     /// Another seed tells the same story with other mails
     #[arg(long, default_value_t = 20180606)]
     seed: u64,
+    /// Nine days of little mail, for tests without optimisation
+    #[arg(long, hide = true)]
+    small: bool,
 }
 
 /// Says that a folder is a demo's, and may be replaced.
@@ -37,7 +40,16 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line(
         "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
     )?;
-    let truth = outage_2018(&args.dir.join("logs"), &Outage2018::demo(args.seed)).context("writing the logs")?;
+    let spec = if args.small {
+        // The week before is part of the story.
+        Outage2018 {
+            history_days: 8,
+            ..Outage2018::small(args.seed)
+        }
+    } else {
+        Outage2018::demo(args.seed)
+    };
+    let truth = outage_2018(&args.dir.join("logs"), &spec).context("writing the logs")?;
     output::line(&format!(
         "   {} lines of the relays and {} of eight applications in {} files below {}",
         truth.lines,

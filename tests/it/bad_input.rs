@@ -158,11 +158,18 @@ fn as_nobody(place: &Place, bad: &Path) {
 
 #[test]
 fn a_postfix_log_is_recognised_as_one() {
-    let place = Place::new();
+    // A source says that it is Exim's.
+    let wrong = "[[source]]\nkind = \"exim\"\nhost = \"mx1001\"\npaths = [\"bad/*\"]\n";
+    let place = Place::with(&format!("{}{wrong}", crate::util::KEEP));
     let line = "Jun  6 18:55:01 mail postfix/smtp[4242]: 3F2A1B00C1: to=<a@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n";
     let bad = place.write("bad/mail.log", line.repeat(50));
     let run = beside_a_good_log(&place, &bad, &["not a log of kind exim", "Postfix"]);
     assert_eq!(run.totals().lines, lines(&LOG));
+    // Nobody says what it is: its lines do.
+    let place = Place::new();
+    let log = place.write("bad/mail.log", line.repeat(50));
+    let totals = place.backfill(&[&log]).ends(0).totals();
+    assert_eq!((totals.events, totals.unparsed), (50, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! One crate, a module a subject; a test is named after what would break. `lab`, `logs` and `util` hold no tests.
 
+mod apps;
 mod backfill;
 mod bad_input;
 mod changed_format;
@@ -12,11 +13,14 @@ mod full_disk;
 mod graph;
 mod headers;
 mod health;
+mod hops;
 mod journal;
 mod kill;
 mod lab;
 mod logs;
 mod mistakes;
+mod postfix_lab;
+mod postfix_queue;
 mod query;
 mod rotation;
 mod routes;

@@ -114,6 +114,14 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// A column of flags.
+    pub(super) fn flags(&mut self, name: &str) -> Result<Vec<bool>, Error> {
+        match self.any(name)? {
+            AnyColumn::Flags(values) => Ok(values),
+            _ => Err(self.damaged(format!("column {name} is of another type"))),
+        }
+    }
+
     fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
         let array = self.column(name, false)?;
         let any = array.as_any();

@@ -9,6 +9,7 @@ use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
+use crate::source::stdin::Spool;
 use crate::store::Store;
 use anyhow::{Result, bail};
 use mailpulse_parsers::reject::safe_text;
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 /// Arguments of `backfill`.
 #[derive(Debug, clap::Args)]
 pub struct BackfillArgs {
-    /// Files, folders or globs; plain, .gz, .zst, .bz2, .xz [default: all configured sources]
+    /// Files, folders or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
+    /// systemd's journal too]
     paths: Vec<PathBuf>,
     /// Host of logs that no configured source names [default: this host]
     #[arg(long)]
@@ -44,9 +46,18 @@ pub struct BackfillArgs {
 pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
     let config = context.config()?;
     let limits = context.limits(&config);
+    let mut paths = args.paths.clone();
+    let mut spool = None;
+    for path in paths.iter_mut().filter(|path| path.as_os_str() == "-") {
+        if spool.is_none() {
+            let folder = config.store.folder.join("spool");
+            spool = Some(Spool::of(&mut std::io::stdin().lock(), &folder, &limits.source)?);
+        }
+        path.clone_from(&spool.as_ref().map(|spool| spool.path().to_owned()).unwrap_or_default());
+    }
     let plan = context.plan(
         &config,
-        &args.paths,
+        &paths,
         &UnnamedArgs {
             host: args.host.as_deref(),
             zone: args.timezone.as_deref(),

@@ -39,7 +39,12 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     ))?;
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
-        output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
+        if files > 0 || job.journals.is_empty() {
+            output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
+        }
+        for (_, journal) in &job.journals {
+            output::line(&format!("{} ({}): {}", job.host, job.kind, journal.name().display()))?;
+        }
     }
     for warning in &config.warnings {
         warn(&warning.to_string());

@@ -1,13 +1,14 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
 use crate::config::{
-    Config, ConfigError, DEFAULT_PATH, HostOf, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
+    Config, ConfigError, DEFAULT_PATH, HostOf, JournalPart, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
     parse_timezone, this_host,
 };
 use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
+use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use crate::store::Store;
@@ -106,7 +107,8 @@ impl Context {
     /// and zone; any other takes those of `args`.
     pub fn plan(&self, config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
         let unnamed = Unnamed::of(args, limits)?;
-        let paths: Vec<PathBuf> = if paths.is_empty() {
+        let all = paths.is_empty();
+        let paths: Vec<PathBuf> = if all {
             config
                 .sources
                 .iter()
@@ -126,9 +128,35 @@ impl Context {
                     host,
                     kind: spec.kind,
                     families: Vec::new(),
+                    journals: Vec::new(),
                 });
                 job.families.push((spec, family));
             }
+        }
+        let journals = config.sources.iter().filter(|_| all);
+        for (source, part) in journals.filter_map(|source| source.journal.as_ref().map(|part| (source, part))) {
+            let spec = Arc::new(spec(source));
+            let host = match &source.host {
+                HostOf::Named(name) => name.clone(),
+                HostOf::This | HostOf::Path => this_host(),
+            };
+            let job = jobs.entry((host.clone(), spec.kind)).or_insert_with(|| Job {
+                host,
+                kind: spec.kind,
+                families: Vec::new(),
+                journals: Vec::new(),
+            });
+            let JournalPart {
+                directory,
+                units,
+                identifiers,
+            } = part.clone();
+            let journal = Journal {
+                directory,
+                units,
+                identifiers,
+            };
+            job.journals.push((spec, journal));
         }
         plan.jobs = jobs.into_values().collect();
         Ok(plan)

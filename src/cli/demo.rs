@@ -1,5 +1,7 @@
 //! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
 
+mod sides;
+
 use super::context::{Context, UnnamedArgs};
 use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
@@ -37,9 +39,10 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     )?;
     let truth = outage_2018(&args.dir.join("logs"), &Outage2018::demo(args.seed)).context("writing the logs")?;
     output::line(&format!(
-        "   {} lines in {} files below {}",
+        "   {} lines of the relays and {} of eight applications in {} files below {}",
         truth.lines,
-        truth.files.len(),
+        truth.apps.all_lines(),
+        truth.files.len() + truth.apps.files.len(),
         args.dir.join("logs").display()
     ))?;
     output::line("\n2. Backfill: parse, join, attribute, store.")?;
@@ -52,9 +55,13 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
         "\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.",
     )?;
     compare(&store, &truth)?;
-    output::line("\n4. Which services hung on one relay: `mailpulse routes` knew before.")?;
+    output::line(
+        "\n4. Both sides of it, in the outage: what the services' own logs tried, what the relays took and delivered.",
+    )?;
+    sides::print(&store, outage(&truth))?;
+    output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
-    output::line("\n5. Graphs")?;
+    output::line("\n6. Graphs")?;
     draw(&store, &truth, &args.dir)?;
     next(&context, &truth)?;
     Ok(ExitCode::SUCCESS)
@@ -87,6 +94,13 @@ fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
     let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
     Ok(backfill::read(context, config, &plan, false)?.0)
+}
+
+fn outage(truth: &Truth) -> Window {
+    Window {
+        since_ms: truth.stopped * 1000,
+        until_ms: truth.restarted * 1000,
+    }
 }
 
 /// Messages of one service in three windows of equal length.
@@ -174,9 +188,9 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
         since_ms: until_ms - 7 * 24 * HOUR_MS,
         until_ms,
     };
-    for route in super::routes::routes(store, window)? {
+    for route in crate::query::routes::routes(store, window)? {
         let shares: Vec<String> = route
-            .relays
+            .last_hops
             .iter()
             .map(|(relay, n)| format!("{relay} {:.0} %", 100.0 * *n as f64 / route.messages as f64))
             .collect();
@@ -201,7 +215,14 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         kind: Some("accepted".to_owned()),
         destination: None,
         only: Vec::new(),
+        service: None,
         measure: "messages",
+    };
+    // Every kind of event of one service: its own failures beside what the relays took.
+    let both_sides = RateQuestion {
+        kind: None,
+        service: Some("phabricator".to_owned()),
+        ..question(By::Kind, 24, 15)
     };
     let pictures = [
         (
@@ -217,6 +238,7 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
             Theme::Light,
         ),
         ("relays.png", question(By::Relay, 24, 10), Shape::Stacked, Theme::Light),
+        ("phabricator-both-sides.png", both_sides, Shape::Multiples, Theme::Light),
         (
             "three-weeks-dark.png",
             question(By::Service, 21 * 24, 120),
@@ -252,6 +274,9 @@ fn next(context: &Context, truth: &Truth) -> Result<()> {
     ))?;
     output::line(&format!(
         "   mailpulse --store {store} query --sql \"SELECT relay, kind, SUM(messages) AS messages FROM rates GROUP BY relay, kind ORDER BY relay, kind\""
+    ))?;
+    output::line(&format!(
+        "   mailpulse --store {store} query tried_accepted_delivered --since {from} --until {to}"
     ))?;
     output::line(&format!("   mailpulse --store {store} status"))?;
     output::line("   mailpulse init          # a configuration for this machine")?;

@@ -37,7 +37,7 @@ pub use errors::ConfigError;
 pub use init::{Proposal, propose};
 pub use key::load_or_create_key;
 pub use schema::json_schema;
-pub use sources::{HostOf, PathGlob, Source, SourceKind};
+pub use sources::{HostOf, JournalPart, PathGlob, Source, SourceKind};
 pub use store::Store;
 pub use zone::parse_timezone;
 

@@ -1,5 +1,7 @@
 //! Sources: which files, of what kind, whose, in which time zone.
 
+mod journal;
+
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -57,6 +59,17 @@ pub struct PathGlob {
     pattern: Pattern,
 }
 
+/// Which entries of a journal are a source's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalPart {
+    /// Folder of journal files; by default this machine's journal.
+    pub directory: Option<PathBuf>,
+    /// Units; empty with `identifiers` empty too: all of syslog's facility mail.
+    pub units: Vec<String>,
+    /// Syslog identifiers.
+    pub identifiers: Vec<String>,
+}
+
 /// One `[[source]]`.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -76,6 +89,8 @@ pub struct Source {
     pub relay: Option<String>,
     /// Where it stands: `mailpulse.toml:12`.
     pub place: String,
+    /// What is read of systemd's journal, instead of files.
+    pub journal: Option<JournalPart>,
     template: Option<PathTemplate>,
 }
 
@@ -165,6 +180,7 @@ pub(super) fn check(
         folder,
         report,
         known: HashMap::new(),
+        journals: HashMap::new(),
     };
     let mut sources = Vec::new();
     for source in raw {
@@ -181,7 +197,8 @@ pub(super) fn check(
                 Some(SourceKind::App(Arc::new(format)))
             })
         });
-        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete {
+        let journal = source.journal.as_ref().is_some_and(|journal| *journal.get());
+        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete && !journal {
             checker.report.add(
                 &at,
                 "[[source]] has no `paths`",
@@ -199,10 +216,13 @@ struct Checker<'c, 'r> {
     report: &'c mut Report<'r>,
     /// Globs seen, and where.
     known: HashMap<String, String>,
+    /// Journals seen, and where.
+    journals: HashMap<journal::Which, String>,
 }
 
 impl Checker<'_, '_> {
-    fn source(&mut self, raw: RawSource, kind: Option<SourceKind>, place: String) -> Option<Source> {
+    fn source(&mut self, mut raw: RawSource, kind: Option<SourceKind>, place: String) -> Option<Source> {
+        let journal = journal::check(&mut raw, self.folder, &mut self.journals, self.report);
         let written: Vec<_> = raw.paths.unwrap_or_default();
         let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
         let mut template = None;
@@ -251,6 +271,7 @@ impl Checker<'_, '_> {
             service: service?,
             relay: relay?,
             place,
+            journal,
             template,
         })
     }

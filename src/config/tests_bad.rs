@@ -93,6 +93,36 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
     ),
     (
         "[[source]]\n\
+         kind = \"hue\"\n\
+         journal = true\n\
+         paths = [\"/var/log/hue/error.log*\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         paths = [\"/var/log/mail.log*\"]\n\
+         units = [\"postfix@-.service\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         journal = true\n\
+         units = [\"postfix@-.service\"]\n\
+         identifiers = [\"\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         journal = true\n",
+        &[
+            "mailpulse.toml:3:11: `journal` at a source of an application, which writes files; remove it and name its \
+             files: `paths = […]`",
+            "mailpulse.toml:4:10: `paths` at a source that reads the journal; remove `paths`, or write two [[source]]s",
+            "mailpulse.toml:8:10: `units` at a source that does not read the journal; add `journal = true`, or remove \
+             it",
+            "mailpulse.toml:12:10: both `units` and `identifiers` are given; keep one of them: an entry would have to \
+             match both",
+            "mailpulse.toml:13:16: `` in `identifiers` matches nothing; write it as `journalctl` shows it",
+            "mailpulse.toml:16:11: the same journal is read by the source at mailpulse.toml:11 already; make them one, \
+             with all `units` or all `identifiers`",
+        ],
+    ),
+    (
+        "[[source]]\n\
          kind = \"exmi\"\n\
          paths = \"/var/log/exim4/mainlog*\"\n",
         &[

@@ -16,7 +16,7 @@ use crate::normalise::messages::Messages;
 use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
 use app::AppLines;
-pub(crate) use app::is_dated;
+pub(crate) use app::begins_with_time;
 use exim::EximLines;
 use mailpulse_parsers::Stamp;
 use postfix::PostfixLines;

@@ -1,8 +1,10 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
 pub mod guard;
+pub mod health;
 pub mod named;
 pub mod rates;
+pub mod routes;
 pub mod series;
 pub mod time;
 

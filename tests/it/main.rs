@@ -4,18 +4,23 @@
 
 mod backfill;
 mod bad_input;
+mod changed_format;
 mod demo;
 mod exim_lab;
 mod flow;
 mod full_disk;
 mod graph;
 mod headers;
+mod health;
+mod journal;
 mod kill;
 mod lab;
 mod logs;
 mod mistakes;
 mod query;
 mod rotation;
+mod routes;
 mod sources;
+mod stdin;
 mod two_hosts;
 mod util;

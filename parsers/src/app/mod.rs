@@ -130,6 +130,12 @@ impl Format {
         }
     }
 
+    /// Whether a dated line that begins no record is a part of one: Phabricator dates every line of a stack trace.
+    #[must_use]
+    pub fn continues_dated(&self, line: &[u8]) -> bool {
+        matches!(self, Format::Phabricator) && phabricator::parse(after_nuls(line)).is_ok()
+    }
+
     /// Parses a record: its first line and the lines that belong to it, joined by `\n`, without a newline at the end.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_reply, unparsed};
 use super::{Lines, Source};
 use crate::ingest::kinds::usual_service;
-use crate::ingest::lines::is_dated;
+use crate::ingest::lines::begins_with_time;
 use crate::normalise::app::channel;
 use crate::normalise::rules::Facts;
 use anyhow::Result;
@@ -32,6 +32,15 @@ impl Open {
             self.text.extend_from_slice(line);
             return Ok(());
         }
+        if begins_with_time(line)
+            && let Err(reject) = format.parse(line)
+        {
+            // It belongs to no record, and ends the one before it.
+            self.finish(source, format, lines)?;
+            let mut map = Map::new();
+            unparsed(&mut map, &reject, line, source.attribution.is_some());
+            return lines.tell(map);
+        }
         if self.lines > 0 {
             self.lines += 1;
             if self.text.len() + line.len() < RECORD_BYTES_MAX {
@@ -41,13 +50,8 @@ impl Open {
             return Ok(());
         }
         let mut map = Map::new();
-        match format.parse(line) {
-            Err(reject) if is_dated(line) => unparsed(&mut map, &reject, line, source.attribution.is_some()),
-            _ => {
-                map.insert("status".into(), "ignored".into());
-                map.insert("why".into(), "belongs to no record".into());
-            }
-        }
+        map.insert("status".into(), "ignored".into());
+        map.insert("why".into(), "belongs to no record".into());
         lines.tell(map)
     }
 

@@ -87,10 +87,10 @@ pub struct Source {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
-    /// What is read of systemd's journal, instead of files.
-    pub journal: Option<JournalPart>,
     /// Where it stands: `mailpulse.toml:12`.
     pub place: String,
+    /// What is read of systemd's journal, instead of files.
+    pub journal: Option<JournalPart>,
     template: Option<PathTemplate>,
 }
 
@@ -270,8 +270,8 @@ impl Checker<'_, '_> {
             year: raw.year,
             service: service?,
             relay: relay?,
-            journal,
             place,
+            journal,
             template,
         })
     }

@@ -337,7 +337,8 @@ fn the_shape_that_the_interface_shows() {
 
 #[test]
 fn junk_is_reported_and_never_panics() {
-    let example = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wikimedia.toml")).unwrap();
+    let example = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap();
+    let examples = ["wikimedia.toml", "gitlab.toml", "mailman.toml"].map(example);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mailpulse.toml");
     let mut state = 20_180_606_u64;
@@ -347,8 +348,8 @@ fn junk_is_reported_and_never_panics() {
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % limit
     };
-    for _ in 0..300 {
-        let mut text = example.clone();
+    for round in 0..450 {
+        let mut text = examples[round % 3].clone();
         for _ in 0..1 + below(4) {
             let (at, length) = (below(text.len()), below(12));
             let piece = ["\"", "]", "[[", "\u{fc}", "= 3", "{", "\n", "#", "*", ""][below(10)];

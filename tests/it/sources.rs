@@ -192,6 +192,40 @@ fn a_broken_line_of_json_costs_itself_only() {
 }
 
 #[test]
+fn mixed_encodings_are_text_or_told() {
+    let place = Place::with(&format!("{KEEP}{PATTERN}"));
+    let log = place.write(
+        "app.log",
+        b"2018-06-06 19:00:00 mail to a@x.org failed: bo\xeete pleine\r\n\
+          2018-06-06 19:00:01 never: bo\xc3\xaete \x1b[31mpleine\n\
+          2018-06-06 19:00:02 end\n"
+            .as_slice(),
+    );
+    let run = place.run(&["parse", text(&log)]).ends(0);
+    let objects = parsed(&run);
+    assert_eq!(
+        objects[1]["text"].as_str().map(|text| text.contains("bo\u{ee}te")),
+        Some(true),
+        "{}",
+        objects[1]
+    );
+    assert!(!run.out.contains('\u{1b}'), "no escape reaches the terminal");
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(place.events(), 2);
+    let wide: Vec<u8> = "2018-06-06 19:00:00 mail x\n"
+        .repeat(9)
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let other = Place::with(&format!("{KEEP}{PATTERN}"));
+    other.write("app.log", wide);
+    let words = ["app.log", "not a log of kind pattern"];
+    other.run(&["check"]).ends(0).says(&words);
+    other.run(&["backfill"]).ends(2).says(&words);
+    assert!(!other.path("store/segments").exists() || other.events() == 0);
+}
+
+#[test]
 fn a_wrong_description_is_an_error_with_its_place() {
     let place = Place::with(&format!(
         "{KEEP}{}",

@@ -32,16 +32,13 @@ impl Open {
             self.text.extend_from_slice(line);
             return Ok(());
         }
-        let mut map = Map::new();
-        if begins_with_time(line) && !format.continues_dated(line) {
+        if begins_with_time(line)
+            && let Err(reject) = format.parse(line)
+        {
+            // It belongs to no record, and ends the one before it.
             self.finish(source, format, lines)?;
-            match format.parse(line) {
-                Err(reject) => unparsed(&mut map, &reject, line, source.attribution.is_some()),
-                Ok(_) => {
-                    map.insert("status".into(), "unparsed".into());
-                    map.insert("why".into(), "a dated line that begins no record of this format".into());
-                }
-            }
+            let mut map = Map::new();
+            unparsed(&mut map, &reject, line, source.attribution.is_some());
             return lines.tell(map);
         }
         if self.lines > 0 {
@@ -52,6 +49,7 @@ impl Open {
             }
             return Ok(());
         }
+        let mut map = Map::new();
         map.insert("status".into(), "ignored".into());
         map.insert("why".into(), "belongs to no record".into());
         lines.tell(map)

@@ -257,7 +257,7 @@ fn impact(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result
         Some(at) => {
             let after = (at * 60 - truth.stopped) / 60;
             output::line(&format!(
-                "   first alarm after {after} minutes; {alarms} alarm for all of it"
+                "   first alarm after {after} minutes; alarms in all: {alarms}"
             ))?;
         }
         None => output::line("   no alarm")?,

@@ -161,5 +161,12 @@ fn nothing_found_is_exit_code_zero_and_an_empty_store_an_error() {
         .run(&[&["detect", "--format", "json"], &quiet[..]].concat())
         .ends(0);
     assert_eq!(found.out.trim(), "[]");
+    let quiet = place.run(&[&["incident", "--format", "json"], &quiet[..]].concat());
+    let report: Value = serde_json::from_str(&quiet.out).expect("JSON");
+    assert!(report["cause"].is_null(), "{report:#}");
+    for one in report["services"].as_array().unwrap() {
+        let all_well = one["submit_failed"] != 0 || one["impact"] == "none" || one["impact"] == "unknown";
+        assert!(all_well, "{one:#}");
+    }
     Place::new().run(&["detect"]).ends(2);
 }

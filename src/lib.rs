@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod detect;
 pub mod graph;
 pub mod ingest;
 pub mod normalise;

@@ -4,7 +4,11 @@ mod backfill;
 mod check;
 mod context;
 mod demo;
+mod detect;
 mod graph;
+mod incident;
+mod incident_html;
+mod incident_page;
 mod init;
 mod output;
 mod parse;
@@ -61,6 +65,10 @@ enum Command {
     Query(query::QueryArgs),
     /// Draw mail rates over time, to SVG, PNG or the terminal
     Graph(graph::GraphArgs),
+    /// Replay the detection over the stored history: what would have alarmed, and when
+    Detect(detect::DetectArgs),
+    /// What an outage did to each service: lost, delayed, rerouted; as data or as a page
+    Incident(incident::IncidentArgs),
     /// Services and hostgroups with their volumes
     Services(services::ServicesArgs),
     /// Which services reach the outside through a single relay
@@ -107,6 +115,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Backfill(command) => backfill::run(&context, command),
         Command::Query(command) => query::run(&context, command),
         Command::Graph(command) => graph::run(&context, command),
+        Command::Detect(command) => detect::run(&context, command),
+        Command::Incident(command) => incident::run(&context, command),
         Command::Services(command) => services::run(&context, command),
         Command::Routes(command) => routes::run(&context, command),
         Command::Status(command) => status::run(&context, command),

@@ -1,5 +1,6 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
+pub mod fleet;
 pub mod guard;
 pub mod health;
 pub mod named;

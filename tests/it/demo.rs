@@ -41,7 +41,13 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(out.contains("+ 0 unparsed") && !err.contains("error"), "{out}{err}");
     tells_of_the_outage(&out);
-    for name in ["services.png", "services.svg", "relays.png", "three-weeks-dark.png"] {
+    for name in [
+        "services.png",
+        "services.svg",
+        "relays.png",
+        "three-weeks-dark.png",
+        "incident.html",
+    ] {
         assert!(fs::metadata(dir.join(name)).unwrap().len() > 5_000, "{name}");
     }
     let verify = Command::new(PROGRAM)
@@ -83,6 +89,35 @@ fn tells_of_the_outage(out: &str) {
         "before and after"
     );
     assert!(out.contains("single point of failure"), "{out}");
+    tells_the_impact(out);
+}
+
+/// The end of the demo: an alarm within minutes, and the right word for each of the eight.
+fn tells_the_impact(out: &str) {
+    let alarm = out.lines().find(|line| line.contains("first alarm after")).expect(out);
+    let minutes: Vec<u32> = alarm.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(minutes[0] <= 5, "{alarm}");
+    assert!(out.contains("mx1001 took no mail"), "{out}");
+    let end = out.split("6. The detection").nth(1).expect("its last part");
+    for (service, impact) in [
+        ("phabricator", "delayed"),
+        ("gerrit", "lost"),
+        ("hue", "lost"),
+        ("iegreview", "lost"),
+        ("oozie", "lost"),
+        ("wikimania_scholarships", "lost"),
+        ("sentry", "lost"),
+        ("snapshot", "lost"),
+        ("wiki", "rerouted"),
+    ] {
+        let row = end.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = row.into_iter().find(|words| words.len() == 7 && words[0] == service);
+        assert_eq!(
+            row.unwrap_or_else(|| panic!("{service}: {end}"))[1],
+            impact,
+            "{service}"
+        );
+    }
 }
 
 #[test]

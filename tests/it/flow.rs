@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("source", &[]),
     ("normalise", &["source"]),
     ("store", &["source", "normalise"]),
     ("ingest", &["source", "normalise", "store"]),
-    ("query", &["source", "normalise", "store"]),
+    ("detect", &[]),
+    ("query", &["source", "normalise", "store", "detect"]),
     ("graph", &["query"]),
     ("simulate", &[]),
     ("config", &["normalise"]),
@@ -21,6 +22,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "normalise",
             "store",
             "ingest",
+            "detect",
             "query",
             "graph",
             "simulate",

@@ -7,6 +7,7 @@ mod backfill;
 mod bad_input;
 mod changed_format;
 mod demo;
+mod detect;
 mod exim_lab;
 mod flow;
 mod full_disk;

@@ -1,0 +1,81 @@
+//! Findings as rows: what interface and table have in common.
+
+use crate::detect::episode::{Drop, End};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// One finding of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Name of the series.
+    pub series: String,
+    /// The drop.
+    pub drop: Drop,
+}
+
+/// Time of a finding, RFC 3339.
+pub fn time(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} s"), |time| time.to_string())
+}
+
+/// Two digits after the point are what a count or a score is good for.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+/// Why it ended, in words.
+pub fn end(end: End) -> String {
+    match end {
+        End::Recovered => "recovered".to_owned(),
+        End::Accepted(days) => format!("accepted as the new level after {days} days"),
+        End::Retired(days) => format!("taken for retired after {days} days of silence"),
+        End::Unseen => "unknown: no data".to_owned(),
+    }
+}
+
+/// A finding as the interface has it.
+pub fn json(finding: &Finding) -> Value {
+    let drop = &finding.drop;
+    json!({
+        "series": { "service": finding.series },
+        "state": "dropped",
+        "onset": time(drop.onset),
+        "detected": time(drop.detected),
+        "ended": drop.ended.map(time),
+        "expected": rounded(drop.expected),
+        "observed": rounded(drop.observed),
+        "score": rounded(drop.score),
+        "cause": null,
+        "provisional": drop.provisional,
+        "channel": drop.channel.to_string(),
+        "end": drop.end.map(end),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::channels::Channel;
+
+    #[test]
+    fn the_interface_in_full() {
+        let finding = Finding {
+            series: "gerrit".to_owned(),
+            drop: Drop {
+                onset: 1_528_308_000,
+                detected: 1_528_308_300,
+                ended: None,
+                end: None,
+                expected: 12.345,
+                observed: 0.0,
+                score: 0.5,
+                channel: Channel::Gap,
+                provisional: false,
+            },
+        };
+        assert_eq!(
+            json(&finding).to_string(),
+            r#"{"series":{"service":"gerrit"},"state":"dropped","onset":"2018-06-06T18:00:00Z","detected":"2018-06-06T18:05:00Z","ended":null,"expected":12.35,"observed":0.0,"score":0.5,"cause":null,"provisional":false,"channel":"gap","end":null}"#
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! `mailpulse detect`: what would have alarmed, and when, over the stored history. Causal: nothing that came later
+//! speaks for an alarm.
+
+mod counts;
+mod csv;
+mod findings;
+
+use super::context::Context;
+use super::output::{self, Format};
+use super::window::WindowArgs;
+use crate::config::Config;
+use crate::detect::alarm::{Alarm, Cause};
+use crate::detect::engine::{Engine, Options};
+use crate::detect::fleet::{Fleet, Names};
+use crate::detect::holidays::Holidays;
+use crate::query::Window;
+use crate::query::fleet::fleet;
+use crate::query::time::rfc3339;
+use crate::store::Store;
+use crate::store::columnar::{Table, Values};
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `detect`.
+#[derive(Debug, clap::Args)]
+pub struct DetectArgs {
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    csv: csv::CsvArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What is told to the detection.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RuleArgs {
+    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm
+    #[arg(long, value_name = "FILE")]
+    pub holidays: Option<PathBuf>,
+    /// Time zone whose hours the services follow
+    #[arg(long, value_name = "NAME", default_value = "UTC")]
+    pub zone: String,
+}
+
+/// Replays, and tells what alarmed in the window.
+pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
+    if let Some(path) = &args.csv.csv {
+        return csv::run(path, &args.csv, &args.rules, args.format);
+    }
+    let store = context.open_store()?;
+    let whole = whole(&store)?;
+    let window = match args.window.since {
+        Some(_) => args.window.resolve(&store)?,
+        None => Window {
+            since_ms: whole.since_ms,
+            ..args.window.resolve_with(&store, i64::MAX / 4)?
+        },
+    };
+    let fleet = fleet(
+        &store,
+        Window {
+            until_ms: window.until_ms,
+            ..Window::ALL
+        },
+    )?;
+    let engine = Engine::replay(&fleet, options(&context.config()?, &args.rules)?);
+    let inside = |alarm: &&Alarm| {
+        let ms = alarm.detected * MINUTE_MS;
+        ms >= window.since_ms && ms < window.until_ms
+    };
+    let alarms: Vec<&Alarm> = engine.groups.told().filter(inside).collect();
+    match args.format {
+        Format::Json => {
+            let all: Vec<Value> = alarms.iter().map(|alarm| alarm_json(alarm, &fleet.names)).collect();
+            output::line(&serde_json::to_string_pretty(&all)?)?;
+        }
+        format => output::table(&table(&alarms, &fleet.names), &["onset", "detected", "ended"], format)?,
+    }
+    said(&alarms, &fleet);
+    Ok(if alarms.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A minute, milliseconds.
+pub const MINUTE_MS: i64 = 60_000;
+
+/// All that is stored.
+pub fn whole(store: &Store) -> Result<Window> {
+    let (first, last) = store
+        .span()?
+        .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
+    Ok(Window {
+        since_ms: first,
+        until_ms: last + 1,
+    })
+}
+
+/// The detection's options, from configuration and command line.
+pub fn options(config: &Config, rules: &RuleArgs) -> Result<Options> {
+    let mut options = Options::default();
+    options.tuning.budget = config.detect.false_alarms_per_service_per_90_days.max(1e-6);
+    options.zone = zone(rules)?;
+    options.holidays = holidays(rules)?;
+    Ok(options)
+}
+
+fn zone(rules: &RuleArgs) -> Result<TimeZone> {
+    match rules.zone.as_str() {
+        // An empty one is that of commands that do not ask.
+        "" | "UTC" => Ok(TimeZone::UTC),
+        name => TimeZone::get(name).with_context(|| format!("--zone {name}")),
+    }
+}
+
+/// Largest holiday file, bytes.
+const HOLIDAYS_MAX: u64 = 16 << 20;
+
+fn holidays(rules: &RuleArgs) -> Result<Holidays> {
+    let Some(path) = &rules.holidays else {
+        return Ok(Holidays::default());
+    };
+    let name = path.display().to_string();
+    let size = fs::metadata(path).with_context(|| name.clone())?.len();
+    if size > HOLIDAYS_MAX {
+        bail!("{name}: {size} bytes are more than a calendar of holidays has");
+    }
+    let text = fs::read_to_string(path).with_context(|| name.clone())?;
+    Holidays::parse(&text).with_context(|| name.clone())
+}
+
+fn said(alarms: &[&Alarm], fleet: &Fleet) {
+    let (from, to) = fleet.span();
+    eprintln!(
+        "{} alarms; {} days of history replayed, {} services",
+        alarms.len(),
+        (to - from) / 1440,
+        fleet.names.services.len()
+    );
+}
+
+/// Minutes as RFC 3339.
+pub fn minute(at: i64) -> String {
+    rfc3339(at * MINUTE_MS)
+}
+
+/// An alarm as `detect --format json` tells it.
+pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
+    let (kind, name) = alarm.scope.named(names);
+    let members: Vec<Value> = alarm
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "service": names.service(member.service),
+                "judged": member.judged.map(|(_, state)| state.as_str()),
+                "reason": member.reason,
+            })
+        })
+        .collect();
+    json!({
+        "id": alarm.id,
+        "series": { kind: name },
+        "state": alarm.state.as_str(),
+        "onset": minute(alarm.onset),
+        "detected": minute(alarm.detected),
+        "ended": alarm.ended.map(minute),
+        "expected": rounded(alarm.expected),
+        "observed": rounded(alarm.observed),
+        "score": rounded(alarm.score),
+        "provisional": alarm.provisional,
+        "cause": alarm.cause.as_ref().map(|cause| cause_json(cause, names)),
+        "members": members,
+        "evidence": alarm.evidence,
+    })
+}
+
+/// A cause as JSON.
+pub fn cause_json(cause: &Cause, names: &Names) -> Value {
+    json!({
+        "relay": names.host(cause.relay),
+        "silent_from": minute(cause.silent_from),
+        "silent_to": cause.silent_to.map(minute),
+        "evidence": cause.evidence,
+    })
+}
+
+/// Two decimals: what counts are worth.
+pub fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn table(alarms: &[&Alarm], names: &Names) -> Table {
+    let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
+    let time = |pick: &dyn Fn(&Alarm) -> Option<i64>| {
+        Values::Int(
+            alarms
+                .iter()
+                .map(|alarm| pick(alarm).map(|at| at * MINUTE_MS))
+                .collect(),
+        )
+    };
+    let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
+    let services = |alarm: &Alarm| {
+        let all: Vec<&str> = alarm
+            .members
+            .iter()
+            .map(|member| names.service(member.service))
+            .collect();
+        all.join(", ")
+    };
+    Table::of([
+        ("kind", text(&|alarm| alarm.scope.named(names).0.to_owned())),
+        ("series", text(&|alarm| alarm.scope.named(names).1.to_owned())),
+        ("state", text(&|alarm| alarm.state.as_str().to_owned())),
+        ("onset", time(&|alarm| Some(alarm.onset))),
+        ("detected", time(&|alarm| Some(alarm.detected))),
+        ("ended", time(&|alarm| alarm.ended)),
+        ("expected", number(&|alarm| rounded(alarm.expected))),
+        ("observed", number(&|alarm| rounded(alarm.observed))),
+        ("score", number(&|alarm| rounded(alarm.score))),
+        ("members", text(&services)),
+    ])
+}

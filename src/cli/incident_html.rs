@@ -1,0 +1,97 @@
+//! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
+
+use super::detect::{MINUTE_MS, minute};
+use super::graph::bucket_ms;
+use super::incident::Incident;
+use super::incident_page::{conclusions, rows, summary, timeline, title};
+use crate::graph::{Kind as Shape, Style, Theme, svg};
+use crate::query::Window;
+use crate::query::rates::{By, RateQuestion, rates};
+use crate::query::series::Mark;
+use crate::store::Store;
+use anyhow::Result;
+use mailpulse_parsers::reject::safe_text;
+use std::fmt::Write as _;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
+table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
+td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}";
+
+/// The page.
+pub fn html(incident: &Incident, store: &Store) -> Result<String> {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <style>{STYLE}</style></head><body><h1>{0}</h1>\n<p>{1}</p>\n",
+        entities(&title(incident)),
+        entities(&summary(incident))
+    );
+    page.push_str(
+        "<table><tr><th>service<th>impact<th>expected<th>came<th>missing<th>late<th>failed to hand in</tr>\n",
+    );
+    for row in rows(incident) {
+        let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+        let _ = writeln!(page, "<tr>{cells}</tr>");
+    }
+    page.push_str("</table>\n<h2>Timeline (UTC)</h2>\n<ul>\n");
+    for (at, what) in timeline(incident) {
+        let _ = writeln!(page, "<li>{} {}</li>", minute(at), escaped(&what));
+    }
+    page.push_str("</ul>\n<h2>Mail by service</h2>\n");
+    page.push_str(&graph(incident, store)?);
+    page.push_str("\n<h2>Conclusions</h2>\n<ul>\n");
+    for conclusion in conclusions(incident) {
+        let _ = writeln!(page, "<li>{}</li>", escaped(&conclusion));
+    }
+    page.push_str("</ul>\n</body></html>");
+    Ok(page)
+}
+
+/// Rates from six hours before to four hours after, with the alarms marked.
+fn graph(incident: &Incident, store: &Store) -> Result<String> {
+    const HOUR_MS: i64 = 3_600_000;
+    let window = Window {
+        since_ms: incident.window.since_ms - 6 * HOUR_MS,
+        until_ms: incident.window.until_ms + 4 * HOUR_MS,
+    };
+    let question = RateQuestion {
+        window,
+        step_ms: bucket_ms(window),
+        by: By::Service,
+        kind: Some("accepted".to_owned()),
+        destination: None,
+        only: Vec::new(),
+        service: None,
+        measure: "messages",
+    };
+    let names = &incident.fleet.names;
+    let marks: Vec<Mark> = incident
+        .alarms
+        .iter()
+        .map(|alarm| Mark {
+            from_ms: alarm.onset * MINUTE_MS,
+            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
+            label: format!("{} {}", alarm.scope.named(names).1, alarm.state.as_str()),
+            series: None,
+        })
+        .collect();
+    let style = Style {
+        kind: Shape::Multiples,
+        theme: Theme::Light,
+        ..Style::default()
+    };
+    let drawn = svg::render(&rates(store, &question)?, &marks, &style);
+    // Inline SVG has no prologue.
+    let start = drawn.find("<svg").unwrap_or(0);
+    Ok(drawn[start..].to_owned())
+}
+
+/// Log text in HTML.
+fn escaped(text: &str) -> String {
+    entities(&safe_text(text.as_bytes()).replace('&', "&amp;"))
+}
+
+/// As [`escaped`], for text whose `&` are escaped already.
+fn entities(text: &str) -> String {
+    text.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,269 @@
+//! An incident as JSON and as a Markdown page: summary, table, timeline, conclusions.
+
+use super::detect::{MINUTE_MS, alarm_json, cause_json, minute, rounded};
+use super::incident::Incident;
+use crate::detect::impact::{Impact, ServiceImpact};
+use crate::query::time::{human_duration, rfc3339};
+use mailpulse_parsers::reject::safe_text;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Services whose mail was lost or late.
+pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
+    let bad = |one: &&ServiceImpact| matches!(one.impact, Impact::Lost | Impact::Delayed);
+    incident.services.iter().filter(bad)
+}
+
+/// As interface says.
+pub fn json(incident: &Incident) -> Value {
+    let names = &incident.fleet.names;
+    let services: Vec<Value> = incident
+        .services
+        .iter()
+        .map(|one| service_json(one, names.service(one.service)))
+        .collect();
+    let timeline: Vec<Value> = timeline(incident)
+        .into_iter()
+        .map(|(at, what)| json!({ "at": minute(at), "what": what }))
+        .collect();
+    let hanging: Vec<Value> = incident
+        .hanging()
+        .into_iter()
+        .map(|(service, host)| json!({ "service": names.service(service), "relay": names.host(host) }))
+        .collect();
+    json!({
+        "from": rfc3339(incident.window.since_ms),
+        "to": rfc3339(incident.window.until_ms),
+        "cause": incident.cause.as_ref().map(|cause| cause_json(cause, names)),
+        "first_alarm": incident.first_alarm().map(minute),
+        "services": services,
+        "timeline": timeline,
+        "single_points_of_failure": hanging,
+        "alarms": incident.alarms.iter().map(|alarm| alarm_json(alarm, names)).collect::<Vec<_>>(),
+    })
+}
+
+fn service_json(one: &ServiceImpact, name: &str) -> Value {
+    json!({
+        "service": name,
+        "impact": one.impact.as_str(),
+        "onset": one.onset.map(minute),
+        "recovered": one.recovered.map(minute),
+        "drained": one.drained.map(minute),
+        "expected": rounded(one.expected),
+        "expected_low": rounded(one.interval.0),
+        "expected_high": rounded(one.interval.1),
+        "observed": one.observed,
+        "missing": one.missing,
+        "delivered_late": one.delivered_late,
+        "submit_failed": one.submit_failed,
+        "evidence": one.evidence,
+    })
+}
+
+/// What happened when, in minutes since 1970.
+pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
+    let names = &incident.fleet.names;
+    let mut events = Vec::new();
+    if let Some(cause) = &incident.cause {
+        let relay = names.host(cause.relay);
+        events.push((cause.silent_from, format!("first missing mail: {relay} takes no more")));
+        if let Some(back) = cause.silent_to {
+            events.push((back, format!("recovery: {relay} takes mail again")));
+        }
+    }
+    let first = hurt(incident).filter_map(|one| Some((one.onset?, one.service))).min();
+    if let Some((at, service)) = first {
+        events.push((
+            at,
+            format!(
+                "first effect that people could see: a mail of {} is missing",
+                names.service(service)
+            ),
+        ));
+    }
+    let first_alarm = incident.first_alarm();
+    for alarm in &incident.alarms {
+        let (kind, name) = alarm.scope.named(names);
+        let word = if Some(alarm.detected) == first_alarm {
+            "first alarm"
+        } else {
+            "alarm"
+        };
+        events.push((
+            alarm.detected,
+            format!("{word}: {kind} {name} {}", alarm.state.as_str()),
+        ));
+    }
+    let drained = hurt(incident).filter_map(|one| Some((one.drained?, one.service))).max();
+    if let Some((at, service)) = drained {
+        events.push((at, format!("backlog drained: {} was the last", names.service(service))));
+    }
+    events.sort();
+    events
+}
+
+/// The page.
+pub fn markdown(incident: &Incident) -> String {
+    let mut page = String::new();
+    let _ = write!(page, "# {}\n\n## Summary\n\n{}\n\n", title(incident), summary(incident));
+    page.push_str("## Services\n\n");
+    page.push_str("| service | impact | expected | came | missing | late | failed to hand in |\n");
+    page.push_str("|---|---|---:|---:|---:|---:|---:|\n");
+    for row in rows(incident) {
+        let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+    page.push_str("\n## Timeline (UTC)\n\n");
+    for (at, what) in timeline(incident) {
+        let _ = writeln!(page, "* {} {}", minute(at), escaped(&what));
+    }
+    page.push_str("\n## Evidence\n\n");
+    for one in hurt(incident) {
+        let name = escaped(incident.fleet.names.service(one.service));
+        let said: Vec<String> = one.evidence.iter().map(|said| escaped(said)).collect();
+        let _ = writeln!(page, "* {name}: {}", said.join("; "));
+    }
+    page.push_str("\n## Conclusions\n\n");
+    for conclusion in conclusions(incident) {
+        let _ = writeln!(page, "* {}", escaped(&conclusion));
+    }
+    page
+}
+
+/// One line that names it.
+pub fn title(incident: &Incident) -> String {
+    let since = rfc3339(incident.window.since_ms);
+    let day = since.get(..10).unwrap_or(&since);
+    match &incident.cause {
+        Some(cause) => format!(
+            "{day}: {} took no mail",
+            escaped(incident.fleet.names.host(cause.relay))
+        ),
+        None => format!("{day}: mail"),
+    }
+}
+
+/// What happened, in a few sentences.
+pub fn summary(incident: &Incident) -> String {
+    let names = &incident.fleet.names;
+    let of = |impact: Impact| {
+        let list: Vec<String> = incident
+            .services
+            .iter()
+            .filter(|one| one.impact == impact)
+            .map(|one| escaped(names.service(one.service)))
+            .collect();
+        (list.len(), list.join(", "))
+    };
+    let mut said = match &incident.cause {
+        Some(cause) => {
+            let to = cause.silent_to.unwrap_or(incident.window.until_ms / MINUTE_MS);
+            let lasted = human_duration((to - cause.silent_from) * MINUTE_MS);
+            let end = cause.silent_to.map_or_else(|| "goes on".to_owned(), minute);
+            let relay = escaped(names.host(cause.relay));
+            format!(
+                "{relay} took no mail from {} to {end} ({lasted}).",
+                minute(cause.silent_from)
+            )
+        }
+        None if hurt(incident).next().is_none() => "Nothing is missing.".to_owned(),
+        None => "No relay explains what is missing.".to_owned(),
+    };
+    for (impact, verb) in [
+        (Impact::Lost, "lost mail"),
+        (Impact::Delayed, "sent mail late"),
+        (Impact::Rerouted, "went another way"),
+        (Impact::Unknown, "sent too little to be judged"),
+    ] {
+        let (n, list) = of(impact);
+        if n > 0 {
+            let _ = write!(said, " {n} service{} {verb}: {list}.", if n == 1 { "" } else { "s" });
+        }
+    }
+    if let (Some(cause), Some(first)) = (&incident.cause, incident.first_alarm()) {
+        let after = (first - cause.silent_from).max(0);
+        let _ = write!(
+            said,
+            " The first alarm comes {after} minutes after the first missing mail."
+        );
+    }
+    said
+}
+
+/// The table's cells.
+pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
+    let shown = incident
+        .services
+        .iter()
+        .filter(|one| one.expected >= 0.005 || one.observed + one.submit_failed > 0);
+    let row = |one: &ServiceImpact| {
+        [
+            incident.fleet.names.service(one.service).to_owned(),
+            one.impact.as_str().to_owned(),
+            format!("{:.1}", one.expected),
+            one.observed.to_string(),
+            one.missing.to_string(),
+            one.delivered_late.to_string(),
+            one.submit_failed.to_string(),
+        ]
+    };
+    shown.map(row).collect()
+}
+
+/// Who hung on one relay, and who did not.
+pub fn conclusions(incident: &Incident) -> Vec<String> {
+    let names = &incident.fleet.names;
+    let hanging = incident.hanging();
+    let mut said = Vec::new();
+    for one in hurt(incident) {
+        if let Some((_, host)) = hanging.iter().find(|(service, _)| *service == one.service) {
+            said.push(format!(
+                "{} had no way but {}",
+                names.service(one.service),
+                names.host(*host)
+            ));
+        }
+    }
+    let spared: Vec<&str> = incident
+        .services
+        .iter()
+        .filter(|one| one.impact == Impact::Rerouted)
+        .map(|one| names.service(one.service))
+        .collect();
+    if !spared.is_empty() {
+        said.push(format!("services with a second relay went on: {}", spared.join(", ")));
+    }
+    if said.is_empty() {
+        said.push("no service hung on a single relay and was hurt by it".to_owned());
+    }
+    said
+}
+
+/// Log text in Markdown: no control characters, and nothing that is markup.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in safe_text(text.as_bytes()).chars() {
+        match c {
+            '|' | '*' | '`' | '[' | ']' | '\\' | '#' | '!' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_text_is_no_markup() {
+        assert_eq!(escaped("a|b<script>\u{1b}[31m"), "a\\|b&lt;script&gt;\\\\u{1b}\\[31m");
+    }
+}

@@ -1,0 +1,176 @@
+//! What the detection says.
+
+use super::fleet::{Id, Names};
+
+/// Why there is an alarm: zero has several causes, and each needs another person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Volume far below what this hour of this week brings.
+    Dropped,
+    /// Accepted, and not delivered.
+    Stuck,
+    /// Applications fail to hand mail in, or a relay rejects it.
+    Refused,
+    /// The log itself does not arrive: no verdict on the mail.
+    Blind,
+    /// Lines arrive and do not parse: no verdict either.
+    Unreadable,
+}
+
+impl State {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Dropped => "dropped",
+            State::Stuck => "stuck",
+            State::Refused => "refused",
+            State::Blind => "blind",
+            State::Unreadable => "unreadable",
+        }
+    }
+
+    /// Whether it is a verdict on the mail, and not on what can be seen of it.
+    pub fn is_about_mail(self) -> bool {
+        !matches!(self, State::Blind | State::Unreadable)
+    }
+}
+
+/// What an alarm is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// A host whose MTA passes mail on.
+    Relay(Id),
+    /// A host whose log is meant, not its mail.
+    Host(Id),
+    /// A hostgroup.
+    Hostgroup(Id),
+    /// A service.
+    Service(Id),
+}
+
+impl Scope {
+    /// Kind and name, as in answers.
+    pub fn named<'n>(&self, names: &'n Names) -> (&'static str, &'n str) {
+        match *self {
+            Scope::Relay(id) => ("relay", names.host(id)),
+            Scope::Host(id) => ("host", names.host(id)),
+            Scope::Hostgroup(id) => ("hostgroup", names.hostgroup(id)),
+            Scope::Service(id) => ("service", names.service(id)),
+        }
+    }
+}
+
+/// Which layer speaks, surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// A busy relay is silent.
+    Silence,
+    /// Applications or MTAs tell of failures.
+    Witness,
+    /// Relays reject.
+    Rejects,
+    /// What is accepted is not delivered.
+    Queue,
+    /// The count is below expectation.
+    Volume,
+    /// The log does not arrive.
+    Sight,
+    /// The log does not parse.
+    Parse,
+}
+
+/// What a layer found, times in minutes since 1970.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// When it began, estimated.
+    pub onset: i64,
+    /// What was to be expected since.
+    pub expected: f64,
+    /// What came.
+    pub observed: f64,
+    /// How far the evidence is beyond its limit, as a power of ten.
+    pub score: f64,
+    /// Too little history to be sure.
+    pub provisional: bool,
+}
+
+/// What a step of a layer brings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Turn {
+    /// Something is wrong.
+    Opened(Found),
+    /// It is over since that minute.
+    Closed(i64),
+}
+
+/// What several alarms have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The relay.
+    pub relay: Id,
+    /// Its first minute without mail.
+    pub silent_from: i64,
+    /// The minute in which mail came back.
+    pub silent_to: Option<i64>,
+    /// What speaks for it.
+    pub evidence: Vec<String>,
+}
+
+/// A service in an alarm of something larger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// Which.
+    pub service: Id,
+    /// The layer that found it by its own mail; `None` if it is affected because of its routes.
+    pub judged: Option<(Layer, State)>,
+    /// Why it is here.
+    pub reason: String,
+}
+
+/// One alarm, times in minutes since 1970.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// Its number within the replay.
+    pub id: usize,
+    /// About what.
+    pub scope: Scope,
+    /// Why.
+    pub state: State,
+    /// When it began, estimated.
+    pub onset: i64,
+    /// When the first layer knew.
+    pub detected: i64,
+    /// When it was over.
+    pub ended: Option<i64>,
+    /// Expected from the onset to the detection.
+    pub expected: f64,
+    /// Observed in that time.
+    pub observed: f64,
+    /// How far the evidence is beyond its limit, as a power of ten.
+    pub score: f64,
+    /// Too little history to be sure.
+    pub provisional: bool,
+    /// What its members have in common.
+    pub cause: Option<Cause>,
+    /// Services.
+    pub members: Vec<Member>,
+    /// Layers that found it, each with its minute.
+    pub layers: Vec<(Layer, i64)>,
+    /// Sentences for people.
+    pub evidence: Vec<String>,
+    /// The larger alarm that took it in.
+    pub part_of: Option<usize>,
+}
+
+/// What an alarm does in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// New.
+    Opened(usize),
+    /// Says more than before.
+    Changed(usize),
+    /// Taken in by a larger one.
+    Merged(usize, usize),
+    /// Over.
+    Closed(usize),
+}

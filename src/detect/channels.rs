@@ -1,0 +1,352 @@
+//! The channels of one series: each turns the present into evidence S, and S into decades beyond its own budget.
+
+use super::calibrate::{self, Fit, Prior, Tail};
+use super::cusum::{Cusum, Increment, RATIOS};
+use super::evidence::evidence;
+use super::history::{History, Span};
+use super::level::FAST;
+use super::noise::Noise;
+use super::tuning::Tuning;
+
+/// Windows, minutes.
+pub const WINDOWS_MIN: [i64; WINDOWS] = [1, 2, 5, 15, 30, 60, 120, 240, 480, 960, 1440, 2880];
+const WINDOWS: usize = 12;
+/// Levels that a window may be compared with.
+const CANDIDATES: usize = 3;
+/// Which they are; `FAST` is none: the slow level alone.
+const LEVELS: [[usize; CANDIDATES]; WINDOWS] = [
+    [0, 1, 2],
+    [0, 1, 2],
+    [0, 1, 2],
+    [0, 1, 2],
+    [1, 2, 3],
+    [1, 2, 3],
+    [1, 2, 3],
+    [2, 3, 4],
+    [2, 3, 4],
+    [3, 4, FAST],
+    [3, 4, FAST],
+    [3, 4, FAST],
+];
+const GAP: usize = WINDOWS;
+const CUSUM: usize = GAP + 1;
+/// Channels in all.
+pub const CHANNELS: usize = CUSUM + RATIOS.len();
+/// Level that the gap takes: 48 hours.
+const GAP_LEVEL: usize = 3;
+/// The gap counts in full up to some 200 mails and by its logarithm beyond.
+const GAP_BEND: f64 = 200.0;
+/// Windows whose noise and level the CUSUM channels take.
+const CUSUM_WINDOW: [usize; 4] = [3, 5, 7, 8];
+/// Window whose noise says what a quarter hour may do to a level.
+const QUARTER: usize = 3;
+/// Window whose noise says how unusual an hour is.
+const HOUR: usize = 5;
+/// Keeps joint scores positive in a tail.
+const SHIFT: f64 = 2.0;
+/// The least joint score that is told apart.
+const LEAST: f64 = -9.0;
+
+/// What spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Too few mails in a window of so many minutes.
+    Window(u16),
+    /// No mail for too long.
+    Gap,
+    /// Too few mails since the sum left zero, for a rate fallen to so many per cent.
+    Cusum(u8),
+}
+
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Window(minutes) => write!(f, "window {minutes} min"),
+            Self::Gap => write!(f, "gap"),
+            Self::Cusum(percent) => write!(f, "cusum {percent} %"),
+        }
+    }
+}
+
+/// The present as the channels see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Start of the step.
+    pub ts: i64,
+    /// Length of the step, seconds.
+    pub step_s: i64,
+    /// Mails counted; `None` for no data.
+    pub counted: Option<f64>,
+    /// Mails expected by profile and slow level.
+    pub expected: f64,
+    /// On a holiday only full silence speaks.
+    pub holiday: bool,
+}
+
+/// The strongest channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// Decades beyond the channel's budget.
+    pub score: f64,
+    /// Which.
+    pub channel: Channel,
+    /// Start of what it looked at.
+    pub since: i64,
+}
+
+/// The channels and what they learned.
+#[derive(Debug, Clone)]
+pub struct Channels {
+    noise: Box<[[Noise; CANDIDATES]]>,
+    best: [u8; WINDOWS],
+    tails: Box<[Tail]>,
+    fits: [Fit; CHANNELS],
+    peaks: [f32; CHANNELS],
+    maxima: [f32; CHANNELS],
+    joint: Fit,
+    cusums: [Cusum; RATIOS.len()],
+    gap: f64,
+    gap_since: i64,
+    gap_level: f64,
+}
+
+fn channel(which: usize) -> Channel {
+    match which {
+        GAP => Channel::Gap,
+        _ if which < GAP => Channel::Window(WINDOWS_MIN[which] as u16),
+        _ => Channel::Cusum((100.0 * RATIOS[which - CUSUM]).round() as u8),
+    }
+}
+
+fn level_of(history: &History, steps: i64, level: usize) -> f64 {
+    if level == FAST {
+        1.0
+    } else {
+        history.level_before(steps, level)
+    }
+}
+
+impl Channels {
+    /// Nothing learned.
+    pub fn new(tuning: &Tuning) -> Self {
+        let mut this = Self {
+            noise: vec![[Noise::new(tuning.v_prior); CANDIDATES]; WINDOWS].into_boxed_slice(),
+            best: [1; WINDOWS],
+            tails: vec![Tail::default(); CHANNELS].into_boxed_slice(),
+            fits: [Fit::default(); CHANNELS],
+            peaks: [0.0; CHANNELS],
+            maxima: [0.0; CHANNELS],
+            joint: Fit::default(),
+            cusums: [Cusum::default(); RATIOS.len()],
+            gap: 0.0,
+            gap_since: i64::MIN,
+            gap_level: 1.0,
+        };
+        this.recalibrate(tuning);
+        this
+    }
+
+    /// Evidence of this moment; CUSUM and gap move on.
+    pub fn weigh(&mut self, now: Now, history: &History, tuning: &Tuning) -> Verdict {
+        let mut values = [0.0; CHANNELS];
+        let mut since = [now.ts; CHANNELS];
+        if !now.holiday
+            && let Some(counted) = now.counted
+        {
+            for which in 0..WINDOWS {
+                if let Some((value, span)) = self.window(which, now.step_s, history, tuning) {
+                    values[which] = value;
+                    since[which] = now.ts - (span.steps - 1) * now.step_s;
+                }
+            }
+            for which in 0..RATIOS.len() {
+                values[CUSUM + which] = self.cusum(which, now, counted, history, tuning);
+                since[CUSUM + which] = self.cusums[which].since();
+            }
+        }
+        values[GAP] = self.silence(now, history, tuning);
+        since[GAP] = self.gap_since.max(now.ts - 60 * 86_400);
+        let mut verdict = Verdict {
+            score: LEAST,
+            channel: Channel::Gap,
+            since: now.ts,
+        };
+        for which in 0..CHANNELS {
+            if values[which] <= 0.0 {
+                continue;
+            }
+            self.peaks[which] = self.peaks[which].max(values[which] as f32);
+            let score = self.fits[which].score(values[which]);
+            if score > verdict.score {
+                verdict = Verdict {
+                    score,
+                    channel: channel(which),
+                    since: since[which],
+                };
+            }
+        }
+        verdict.score = self.joint.score(verdict.score + SHIFT);
+        verdict.score -= tuning.margin_young * (20.0 / self.tails[0].days().max(20) as f64).powi(2);
+        verdict
+    }
+
+    fn window(&self, which: usize, step_s: i64, history: &History, tuning: &Tuning) -> Option<(f64, Span)> {
+        let steps = WINDOWS_MIN[which] * 60 / step_s;
+        if steps < 1 {
+            return None;
+        }
+        let span = history.window(steps)?;
+        // Half of it at least must have been seen: what was learned holds for whole windows.
+        if 2 * span.evident < steps {
+            return None;
+        }
+        let (level, noise) = self.compare(which);
+        let mean = span.expected * noise.factor(level_of(history, span.steps, level));
+        let jitter = tuning.jitter_min / WINDOWS_MIN[which] as f64;
+        let v = noise.v().max((jitter * jitter).min(4.0));
+        Some((evidence(span.counted, mean, v, tuning.deadband), span))
+    }
+
+    /// The level that predicts a window best, and its noise.
+    fn compare(&self, which: usize) -> (usize, &Noise) {
+        let best = usize::from(self.best[which]);
+        (LEVELS[which][best], &self.noise[which][best])
+    }
+
+    fn cusum(&mut self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> f64 {
+        let window = CUSUM_WINDOW[which];
+        let (level, noise) = self.compare(window);
+        let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
+        let increment = Increment {
+            ts: now.ts,
+            counted,
+            expected: now.expected,
+            level: noise.factor(level_of(history, 0, level)),
+            spread: noise.v() * steps.max(1.0),
+            keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
+        };
+        let cap = 2.0 * self.fits[CUSUM + which].value_at(1.5) + 100.0;
+        self.cusums[which].step(RATIOS[which], increment, cap)
+    }
+
+    /// Σ λ since the last mail, the exact statistic of silence.
+    fn silence(&mut self, now: Now, history: &History, tuning: &Tuning) -> f64 {
+        let Some(counted) = now.counted else { return 0.0 };
+        if counted > 0.0 {
+            self.gap = 0.0;
+            self.gap_since = now.ts + now.step_s;
+            self.gap_level = history.level_before(0, GAP_LEVEL);
+            return 0.0;
+        }
+        let share = if now.holiday { tuning.holiday_share } else { 1.0 };
+        self.gap += now.expected * self.gap_level * share;
+        GAP_BEND * (self.gap / GAP_BEND).ln_1p()
+    }
+
+    /// Takes the peaks since the last call into the day's maxima, clipped `clip` decades beyond the budget.
+    pub fn settle(&mut self, clip: f64) {
+        for which in 0..CHANNELS {
+            if self.peaks[which] > self.maxima[which] {
+                let most = self.fits[which].value_at(clip) as f32;
+                self.maxima[which] = self.maxima[which].max(self.peaks[which].min(most));
+            }
+        }
+        self.peaks = [0.0; CHANNELS];
+    }
+
+    /// Forgets what is pending, after an episode.
+    pub fn reset(&mut self, ts: i64) {
+        self.cusums.iter_mut().for_each(Cusum::reset);
+        self.gap = 0.0;
+        self.gap_since = ts;
+    }
+
+    /// Learns from the windows that end now.
+    pub fn sample(&mut self, step_s: i64, history: &History) {
+        for which in 0..WINDOWS {
+            let steps = WINDOWS_MIN[which] * 60 / step_s;
+            let span = if steps < 1 { None } else { history.window(steps) };
+            let Some(span) = span.filter(|span| span.evident >= steps) else {
+                continue;
+            };
+            for (candidate, noise) in self.noise[which].iter_mut().enumerate() {
+                let level = level_of(history, span.steps, LEVELS[which][candidate]);
+                noise.sample(span.counted, span.expected, level);
+            }
+        }
+    }
+
+    /// Least noise of a quarter hour.
+    pub fn quarter_v(&self) -> f64 {
+        self.noise[QUARTER].iter().map(Noise::v).fold(f64::MAX, f64::min)
+    }
+
+    /// Noise of an hour.
+    pub fn hour_v(&self) -> f64 {
+        self.noise[HOUR][1].v()
+    }
+
+    /// Ends a day: noise where `noisy` allows it, maxima where `counts` does.
+    pub fn end_day(&mut self, noisy: bool, counts: bool, tuning: &Tuning) {
+        for noise in self.noise.iter_mut().flatten() {
+            if noisy {
+                noise.end_day(tuning);
+            } else {
+                noise.skip_day();
+            }
+        }
+        if counts {
+            for (tail, maximum) in self.tails.iter_mut().zip(self.maxima) {
+                tail.push(f64::from(maximum));
+            }
+        }
+        self.maxima = [0.0; CHANNELS];
+        self.recalibrate(tuning);
+    }
+
+    fn recalibrate(&mut self, tuning: &Tuning) {
+        for (best, row) in self.best.iter_mut().zip(&self.noise) {
+            *best = (0..CANDIDATES).fold(1, |best, next| {
+                let better = row[next].v() < 0.98 * row[best].v();
+                if better { next } else { best }
+            }) as u8;
+        }
+        for which in 0..CHANNELS {
+            let looks = if which < WINDOWS {
+                1440.0 / WINDOWS_MIN[which] as f64
+            } else {
+                6.0
+            };
+            self.fits[which] = self.tails[which].fit(&Prior {
+                location: (looks.min(100.0) / 4.0).max(1.0).ln(),
+                slope: 1.0,
+                days: tuning.pseudo_d,
+                slope_days: tuning.slope_prior_d,
+                growth: 0.3,
+                budget: tuning.budget,
+            });
+        }
+        let days = self.tails[0].days();
+        let joint = (0..days).map(|day| {
+            let score = |which: usize| self.fits[which].score(self.tails[which].day(day));
+            (0..CHANNELS).map(score).fold(-SHIFT, f64::max) + SHIFT
+        });
+        self.joint = calibrate::fit(
+            joint,
+            &Prior {
+                location: tuning.joint_location + SHIFT,
+                slope: tuning.joint_slope,
+                days: tuning.pseudo_d,
+                slope_days: tuning.joint_prior_d,
+                growth: 0.0,
+                budget: tuning.budget,
+            },
+        );
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let tails: usize = self.tails.iter().map(Tail::heap_bytes).sum();
+        size_of_val(&*self.noise) + size_of_val(&*self.tails) + tails
+    }
+}

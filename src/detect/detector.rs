@@ -1,0 +1,259 @@
+//! Many series at once: names, clocks, holidays, and the order of time.
+
+use super::civil::{CivilClock, DAY_S};
+use super::episode::{Change, Drop};
+use super::holidays::{DayKind, Holidays};
+use super::series::{Series, Step};
+use super::tuning::Tuning;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+/// Largest count of one step; more is taken for this.
+pub const COUNT_MAX: u64 = 1_000_000_000;
+/// Most series; more are refused.
+pub const SERIES_MAX: usize = 1_000_000;
+/// A hole up to this long is fed as steps without data; a longer one is a leap.
+const HOLE_MAX_S: i64 = 3 * 86_400;
+/// Step of a series whose volume is not known, seconds.
+const FIRST_STEP_S: i64 = 300;
+
+/// One series of the detector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesId(u32);
+
+impl SeriesId {
+    /// Position in order of `add`.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What was seen of a series in one grain of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    /// So many mails; zero is a fact.
+    Count(u64),
+    /// Nothing is known: the source was blind or unreadable. Not zero.
+    NoData,
+}
+
+/// Why a sample is refused; the detector is as it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// This moment was told already.
+    Duplicate,
+    /// A later moment was told already.
+    OutOfOrder,
+    /// Beyond what a calendar holds.
+    TimeOutOfRange,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Duplicate => "this moment of the series was told already",
+            Self::OutOfOrder => "a later moment of the series was told already",
+            Self::TimeOutOfRange => "a time beyond the calendar",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A grain that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadSeries {
+    /// Not a divisor of an hour that is a multiple of a minute.
+    Grain(i64),
+    /// More than `SERIES_MAX`.
+    TooMany,
+}
+
+impl std::fmt::Display for BadSeries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Grain(seconds) => write!(f, "steps of {seconds} s: expected 1, 5, 10, 15, 20, 30 or 60 minutes"),
+            Self::TooMany => write!(f, "more than {SERIES_MAX} series"),
+        }
+    }
+}
+
+impl std::error::Error for BadSeries {}
+
+/// What a detector is told once.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Constants of the method, with the budget of false alarms.
+    pub tuning: Tuning,
+    /// Declared holidays of all series.
+    pub holidays: Arc<Holidays>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    series: Series,
+    clock: CivilClock,
+    past: CivilClock,
+    grain_s: i64,
+    /// Start of the grain that is expected next.
+    next: Option<i64>,
+    /// Start and content of the step that is being filled.
+    filling: Option<(i64, u64, bool)>,
+    day: i32,
+    kind: DayKind,
+}
+
+/// Watches many series. The same samples in the same order give the same changes, live or in replay.
+#[derive(Debug, Clone, Default)]
+pub struct Detector {
+    config: Config,
+    entries: Vec<Entry>,
+}
+
+impl Detector {
+    /// A detector without series.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Adds a series that is told in grains of `grain_s` seconds, in a service's civil time.
+    pub fn add(&mut self, zone: TimeZone, grain_s: i64) -> Result<SeriesId, BadSeries> {
+        if ![60, 300, 600, 900, 1_200, 1_800, 3_600].contains(&grain_s) {
+            return Err(BadSeries::Grain(grain_s));
+        }
+        if self.entries.len() >= SERIES_MAX {
+            return Err(BadSeries::TooMany);
+        }
+        self.entries.push(Entry {
+            series: Series::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
+            clock: CivilClock::new(zone.clone()),
+            past: CivilClock::new(zone),
+            grain_s,
+            next: None,
+            filling: None,
+            day: i32::MIN,
+            kind: DayKind::Usual,
+        });
+        Ok(SeriesId(self.entries.len() as u32 - 1))
+    }
+
+    /// All series, in order of `add`.
+    pub fn ids(&self) -> Vec<SeriesId> {
+        (0..self.entries.len() as u32).map(SeriesId).collect()
+    }
+
+    /// Number of series.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The drop of a series that goes on.
+    pub fn ongoing(&self, id: SeriesId) -> Option<&Drop> {
+        self.entries.get(id.index())?.series.ongoing()
+    }
+
+    /// Days of data of a series.
+    pub fn days(&self, id: SeriesId) -> u32 {
+        self.entries.get(id.index()).map_or(0, |entry| entry.series.days())
+    }
+
+    /// Tells what was seen of a series in the grain that begins at `ts_s` (or holds it). Grains come in order; those
+    /// that are left out count as no data. Changes are handed to `tell`: a leap may close a drop and a step open one.
+    pub fn observe(
+        &mut self,
+        id: SeriesId,
+        ts_s: i64,
+        sample: Sample,
+        tell: &mut impl FnMut(SeriesId, Change),
+    ) -> Result<(), Refused> {
+        let Some(entry) = self.entries.get_mut(id.index()) else {
+            return Ok(());
+        };
+        // Seconds of the years 1 to 9999.
+        if !(-62_135_596_800..253_402_300_800 - 400 * 86_400).contains(&ts_s) {
+            return Err(Refused::TimeOutOfRange);
+        }
+        let ts = ts_s - ts_s.rem_euclid(entry.grain_s);
+        if let Some(next) = entry.next {
+            if ts < next {
+                let told = ts == next - entry.grain_s;
+                return Err(if told { Refused::Duplicate } else { Refused::OutOfOrder });
+            }
+            entry.bridge(next, ts, &self.config, &mut |change| tell(id, change));
+        }
+        entry.next = Some(ts + entry.grain_s);
+        entry.grain(ts, sample, &self.config, &mut |change| tell(id, change));
+        Ok(())
+    }
+
+    /// Bytes that the series hold.
+    pub fn bytes(&self) -> usize {
+        let inner: usize = self.entries.iter().map(|entry| entry.series.bytes()).sum();
+        inner + self.entries.len() * (size_of::<Entry>() - size_of::<Series>())
+    }
+}
+
+impl Entry {
+    /// Feeds the hole before `ts` as no data, or leaps over it.
+    fn bridge(&mut self, from: i64, ts: i64, config: &Config, tell: &mut impl FnMut(Change)) {
+        if ts - from > HOLE_MAX_S {
+            self.filling = None;
+            self.series.leap(ts).into_iter().for_each(tell);
+            return;
+        }
+        for at in (from..ts).step_by(self.grain_s as usize) {
+            self.grain(at, Sample::NoData, config, tell);
+        }
+    }
+
+    /// Adds a grain to the step that is being filled; a step with a grain without data is one without data.
+    fn grain(&mut self, ts: i64, sample: Sample, config: &Config, tell: &mut impl FnMut(Change)) {
+        let step_s = self.series.step_s();
+        let start = ts - ts.rem_euclid(step_s);
+        // A step that was begun in its middle is not whole.
+        let whole = ts == start;
+        let (start, sum, known) = self.filling.take().unwrap_or((start, 0, whole));
+        let (sum, known) = match sample {
+            Sample::Count(count) => (sum.saturating_add(count.min(COUNT_MAX)), known),
+            Sample::NoData => (sum, false),
+        };
+        if ts + self.grain_s < start + step_s {
+            self.filling = Some((start, sum, known));
+            return;
+        }
+        let count = known.then_some(sum.min(COUNT_MAX) as u32);
+        self.step(start, count, config).into_iter().for_each(tell);
+    }
+
+    fn step(&mut self, ts: i64, count: Option<u32>, config: &Config) -> Option<Change> {
+        let civil = self.clock.at(ts);
+        if civil.day != self.day {
+            self.day = civil.day;
+            self.kind = config.holidays.kind(civil.day);
+        }
+        let near = matches!(self.kind, DayKind::NearFrom(second) if civil.day_s >= i64::from(second));
+        let step = Step {
+            ts,
+            day: civil.day,
+            week_s: civil.week_s,
+            past_week_s: self.past.at(ts + self.series.step_s() - 2 * DAY_S).week_s,
+            count,
+            holiday: self.kind == DayKind::Holiday,
+            near,
+        };
+        let change = self.series.step(step, &config.tuning);
+        // Between days, and at a moment that every step divides.
+        if civil.day_s + self.series.step_s() >= 86_400 && (ts + self.series.step_s()) % 3_600 == 0 {
+            self.series.suit(self.grain_s, &config.tuning);
+        }
+        change
+    }
+}

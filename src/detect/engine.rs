@@ -1,0 +1,303 @@
+//! The detection itself: one step a minute, all layers in the order of their certainty, findings grouped into alarms.
+//! Strictly causal, and without a clock: the same minutes give the same alarms, replayed or live.
+
+use super::alarm::{Change, Layer, Scope, State, Turn};
+use super::burst::Burst;
+use super::civil::CivilClock;
+use super::detector::Config;
+use super::fleet::{Fleet, Id, Minute, Names};
+use super::group::{Finding, Groups};
+use super::holidays::{DayKind, Holidays};
+use super::host::HostState;
+use super::queue::Queue;
+use super::routes::Routes;
+use super::sums::Sums;
+use super::tuning::Tuning;
+use super::volume::Volumes;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the operator may say.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Constants of the statistical layer, with the budget of false alarms.
+    pub tuning: Tuning,
+    /// Days on which less mail is no wonder.
+    pub holidays: Holidays,
+    /// Whose rhythm the services follow.
+    pub zone: TimeZone,
+    /// Whether volumes below expectation alarm at all.
+    pub volume: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            tuning: Tuning::default(),
+            holidays: Holidays::default(),
+            zone: TimeZone::UTC,
+            volume: true,
+        }
+    }
+}
+
+/// A service at a host.
+#[derive(Debug, Clone, Default)]
+struct Pair {
+    queue: Queue,
+    rejects: Burst,
+}
+
+/// Everything that is remembered.
+#[derive(Debug)]
+pub struct Engine {
+    options: Options,
+    clock: CivilClock,
+    /// Ways of the mail.
+    pub routes: Routes,
+    /// Alarms.
+    pub groups: Groups,
+    hosts: Vec<HostState>,
+    failures: Vec<Burst>,
+    pairs: BTreeMap<(Id, Id), Pair>,
+    volumes: Volumes,
+}
+
+impl Engine {
+    /// Knows nothing yet.
+    pub fn new(options: Options) -> Self {
+        let clock = CivilClock::new(options.zone.clone());
+        // A mail counts in the series of its service, its hostgroup and its relay: each has a third of the budget.
+        let mut tuning = options.tuning.clone();
+        tuning.budget /= 3.0;
+        let config = Config {
+            tuning,
+            holidays: Arc::new(options.holidays.clone()),
+        };
+        let volumes = Volumes::new(config, options.zone.clone());
+        Engine {
+            options,
+            clock,
+            routes: Routes::default(),
+            groups: Groups::default(),
+            hosts: Vec::new(),
+            failures: Vec::new(),
+            pairs: BTreeMap::new(),
+            volumes,
+        }
+    }
+
+    /// Replays a fleet's history; afterwards `groups.told()` says what would have alarmed.
+    pub fn replay(fleet: &Fleet, options: Options) -> Engine {
+        let mut engine = Engine::new(options);
+        for minute in &fleet.minutes {
+            engine.step(&fleet.names, minute);
+        }
+        engine
+    }
+
+    /// Takes the next minute; minutes come in order without holes.
+    pub fn step(&mut self, names: &Names, minute: &Minute) -> Vec<Change> {
+        let at = minute.at;
+        self.hosts
+            .resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);
+        self.failures
+            .resize_with(names.services.len().max(self.failures.len()), Burst::default);
+        let civil = self.clock.at(at * 60);
+        let holiday = self.options.holidays.kind(civil.day) == DayKind::Holiday;
+        let sums = Sums::of(minute, names, self.hosts.len());
+        let mut turns = Vec::new();
+        self.hosts_step(at, &sums, holiday, names, &mut turns);
+        self.witnesses_step(at, &sums, names, &mut turns);
+        self.pairs_step(at, &sums, names, &mut turns);
+        if self.options.volume {
+            self.volumes_step(at, &sums, names, &mut turns);
+        }
+        self.routes.add(at, &minute.flows);
+        self.apply(at, turns, names)
+    }
+
+    fn apply(&mut self, at: i64, turns: Vec<(Finding, Turn)>, names: &Names) -> Vec<Change> {
+        let mut changes = Vec::new();
+        // What ends first makes room; what begins comes surest first, so that the sure ones take the others in.
+        for (finding, turn) in &turns {
+            if let Turn::Closed(ended) = turn {
+                changes.extend(self.groups.close(finding.layer, finding.scope, finding.relay, *ended));
+            }
+        }
+        let mut opened: Vec<Finding> = Vec::new();
+        for (mut finding, turn) in turns {
+            if let Turn::Opened(found) = turn {
+                finding.found = found;
+                opened.push(finding);
+            }
+        }
+        opened.sort_by_key(|finding| (finding.layer, finding.scope));
+        for finding in opened {
+            changes.extend(self.groups.open(at, finding, &self.routes, names));
+        }
+        changes
+    }
+
+    /// Logs, silence, and queues of hosts.
+    fn hosts_step(&mut self, at: i64, sums: &Sums, holiday: bool, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+        for (host, heard) in sums.hosts.iter().enumerate() {
+            let id = host as Id;
+            let mut state = std::mem::take(&mut self.hosts[host]);
+            let others = self.others(at, id, &state, sums);
+            for (layer, turn) in state.step(at, *heard, others, holiday) {
+                let (scope, word) = match layer {
+                    Layer::Sight => (Scope::Host(id), State::Blind),
+                    Layer::Parse => (Scope::Host(id), State::Unreadable),
+                    Layer::Silence => (Scope::Relay(id), State::Dropped),
+                    _ => (Scope::Relay(id), State::Stuck),
+                };
+                let evidence = match turn {
+                    Turn::Opened(found) => state.evidence(layer, found, others, names.host(id)),
+                    Turn::Closed(_) => Vec::new(),
+                };
+                turns.push((finding(layer, scope, word, None, evidence), turn));
+            }
+            self.hosts[host] = state;
+        }
+    }
+
+    /// What others say of a host that is quiet: failures of services that hang on it, in the last ten minutes.
+    fn others(&self, at: i64, host: Id, state: &HostState, sums: &Sums) -> f64 {
+        if !state.is_quiet() {
+            return 0.0;
+        }
+        let services = self.routes.through(host, super::routes::ONLY).into_iter();
+        let failing = services.map(|service| {
+            let before = self
+                .failures
+                .get(service as usize)
+                .map_or(0.0, |burst| burst.within(at, 10));
+            before + f64::from(sums.failed.get(&service).copied().unwrap_or(0))
+        });
+        failing.sum()
+    }
+
+    /// Applications that fail to hand mail in.
+    fn witnesses_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+        for (service, burst) in self.failures.iter_mut().enumerate() {
+            let id = service as Id;
+            let failed = sums.failed.get(&id).copied().unwrap_or(0);
+            let taken = sums.accepted.get(&Scope::Service(id)).copied().unwrap_or(0);
+            let tries = failed + taken.max(sums.handed_in.get(&id).copied().unwrap_or(0));
+            let Some(turn) = burst.step(at, failed, tries) else {
+                continue;
+            };
+            let evidence = match turn {
+                Turn::Opened(found) => vec![format!(
+                    "{} could not hand in {:.0} mails ({:.1} are usual in that time)",
+                    names.service(id),
+                    found.observed,
+                    found.expected
+                )],
+                Turn::Closed(_) => Vec::new(),
+            };
+            let scope = Scope::Service(id);
+            turns.push((finding(Layer::Witness, scope, State::Refused, None, evidence), turn));
+        }
+    }
+
+    /// Services at hosts: rejects and queues.
+    fn pairs_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+        for key in sums.pairs.keys() {
+            self.pairs.entry(*key).or_default();
+        }
+        for ((service, host), pair) in &mut self.pairs {
+            if self.hosts.get(*host as usize).is_some_and(|state| !state.is_seen()) {
+                continue;
+            }
+            let (queued, rejected) = sums.pairs.get(&(*service, *host)).copied().unwrap_or_default();
+            let (who, relay) = (names.service(*service), names.host(*host));
+            let tries = rejected + queued.arrived as u32;
+            if let Some(turn) = pair.rejects.step(at, rejected, tries) {
+                let told = told(turn, |found| {
+                    format!(
+                        "{relay} rejected {:.0} of {who} ({:.1} are usual in that time)",
+                        found.observed, found.expected
+                    )
+                });
+                let scope = Scope::Service(*service);
+                turns.push((finding(Layer::Rejects, scope, State::Refused, Some(*host), told), turn));
+            }
+            if let Some(turn) = pair.queue.step(at, queued) {
+                let told = told(turn, |found| {
+                    format!(
+                        "{relay} took mail of {who} and passed on {:.0} copies where {:.0} were due",
+                        found.observed, found.expected
+                    )
+                });
+                let scope = Scope::Service(*service);
+                turns.push((finding(Layer::Queue, scope, State::Stuck, Some(*host), told), turn));
+            }
+        }
+    }
+
+    /// Volumes of services, hostgroups and relays.
+    fn volumes_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+        let relays = sums.hosts.iter().enumerate().filter(|(_, heard)| heard.accepted > 0);
+        let relays = relays.map(|(host, _)| Scope::Relay(host as Id));
+        for scope in sums.accepted.keys().copied().chain(relays) {
+            self.volumes.begin(scope);
+        }
+        let blind: Vec<Id> = (0..self.hosts.len() as Id)
+            .filter(|host| !self.hosts[*host as usize].is_seen())
+            .collect();
+        for scope in self.volumes.scopes() {
+            let count = match scope {
+                Scope::Relay(host) => sums.hosts.get(host as usize).map_or(0, |heard| heard.accepted),
+                _ => sums.accepted.get(&scope).copied().unwrap_or(0),
+            };
+            let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05);
+            for turn in self.volumes.step(at, scope, seen.then_some(count)) {
+                let (kind, name) = scope.named(names);
+                let told = told(turn, |found| {
+                    format!(
+                        "{kind} {name} brought {:.0} mails where {:.0} are usual",
+                        found.observed, found.expected
+                    )
+                });
+                turns.push((finding(Layer::Volume, scope, State::Dropped, None, told), turn));
+            }
+        }
+    }
+
+    /// The part of something's mail that a host's log tells of.
+    fn part_at(&self, scope: Scope, host: Id) -> f64 {
+        match scope {
+            Scope::Service(service) => self.routes.share(service, host),
+            Scope::Hostgroup(group) => self.routes.group_through(group, host),
+            Scope::Relay(own) | Scope::Host(own) => f64::from(u8::from(own == host)),
+        }
+    }
+}
+
+fn told(turn: Turn, say: impl Fn(super::alarm::Found) -> String) -> Vec<String> {
+    match turn {
+        Turn::Opened(found) => vec![say(found)],
+        Turn::Closed(_) => Vec::new(),
+    }
+}
+
+fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence: Vec<String>) -> Finding {
+    let found = super::alarm::Found {
+        onset: 0,
+        expected: 0.0,
+        observed: 0.0,
+        score: 0.0,
+        provisional: false,
+    };
+    Finding {
+        layer,
+        scope,
+        state,
+        relay,
+        found,
+        evidence,
+    }
+}

@@ -1,0 +1,129 @@
+//! What the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
+//! read. The same [`Minute`] comes from the store's history and from a live tail, so both are judged by the same code.
+
+/// Number of a name in [`Names`].
+pub type Id = u32;
+
+/// No hostgroup, no host.
+pub const NONE: Id = u32::MAX;
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// Messages that an MTA took, where they enter the mail system.
+    Accepted,
+    /// Messages that an MTA took from another host whose log is read too.
+    Passed,
+    /// Recipients' copies that an MTA got rid of, wherever to.
+    Delivered,
+    /// Attempts that were put off.
+    Deferred,
+    /// Messages set aside.
+    Frozen,
+    /// Messages or recipients that a relay would not have.
+    Rejected,
+    /// Mails that an application handed in.
+    Submitted,
+    /// Mails that an application could not hand in, each once.
+    SubmitFailed,
+    /// Further failures of the same mails.
+    Retried,
+    /// Copies that another host's log says it gave to the flow's host: that host lives.
+    HandedTo,
+    /// Attempts that another host's log says found nobody at the flow's host.
+    RefusedBy,
+}
+
+/// Mail of one kind in one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Whose.
+    pub service: Id,
+    /// From which hosts; [`NONE`] if unknown.
+    pub hostgroup: Id,
+    /// At which host: the MTA; for the two witnesses the host they speak of.
+    pub host: Id,
+    /// What.
+    pub what: What,
+    /// How many.
+    pub count: u32,
+}
+
+/// A host's logs in one minute. A host that is not listed was readable and wrote nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogMinute {
+    /// Whose.
+    pub host: Id,
+    /// Whether a line, had there been one, would have been read.
+    pub readable: bool,
+    /// Lines.
+    pub lines: u32,
+    /// Lines that did not parse.
+    pub unparsed: u32,
+}
+
+/// One minute of the fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Minute {
+    /// Minutes since 1970-01-01 UTC.
+    pub at: i64,
+    /// Counts, in no order; equal keys add up.
+    pub flows: Vec<Flow>,
+    /// Logs with lines, and logs that could not be read.
+    pub logs: Vec<LogMinute>,
+}
+
+/// The names behind the numbers; grows while the fleet is watched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Services.
+    pub services: Vec<String>,
+    /// Hostgroups.
+    pub hostgroups: Vec<String>,
+    /// Hosts whose logs are read or that others speak of, relays among them.
+    pub hosts: Vec<String>,
+    /// The service of mail that no rule names: strangers' rejects say nothing about a service.
+    pub unattributed: Option<Id>,
+}
+
+/// Minutes without holes, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// Names.
+    pub names: Names,
+    /// Minutes.
+    pub minutes: Vec<Minute>,
+}
+
+impl Names {
+    /// A service's name.
+    pub fn service(&self, id: Id) -> &str {
+        self.services.get(id as usize).map_or("?", String::as_str)
+    }
+
+    /// A hostgroup's name.
+    pub fn hostgroup(&self, id: Id) -> &str {
+        self.hostgroups.get(id as usize).map_or("?", String::as_str)
+    }
+
+    /// A host's name.
+    pub fn host(&self, id: Id) -> &str {
+        self.hosts.get(id as usize).map_or("?", String::as_str)
+    }
+}
+
+impl Fleet {
+    /// First minute and the one after the last.
+    pub fn span(&self) -> (i64, i64) {
+        let first = self.minutes.first().map_or(0, |minute| minute.at);
+        (first, first + self.minutes.len() as i64)
+    }
+
+    /// The minutes in `[from, to)`.
+    pub fn between(&self, from: i64, to: i64) -> &[Minute] {
+        let (first, end) = self.span();
+        let from = from.clamp(first, end);
+        let to = to.clamp(from, end);
+        &self.minutes[(from - first) as usize..(to - first) as usize]
+    }
+}

@@ -1,0 +1,371 @@
+//! Simulated fleets, and what the detection says of them.
+
+use super::alarm::{Alarm, Scope, State};
+use super::engine::{Engine, Options};
+use super::fleet::Fleet;
+use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, fleet, sender};
+
+/// Wednesday of the third week, 18:55, for seven hours and five minutes.
+const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;
+const START: i64 = STOP + 425;
+
+fn told(fleet: &Fleet, options: Options) -> Vec<Alarm> {
+    Engine::replay(fleet, options).groups.told().cloned().collect()
+}
+
+fn plain() -> Options {
+    Options {
+        volume: false,
+        ..Options::default()
+    }
+}
+
+/// The night: what hangs on the first relay fails, the rest goes by the second.
+fn night() -> Trouble<'static> {
+    Trouble {
+        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
+            false => Fate::Fine,
+            true if service >= 8 => Fate::Rerouted,
+            true if service == 0 => Fate::Held(START + (at % 13)),
+            true => Fate::Refused,
+        }),
+        ..Trouble::default()
+    }
+}
+
+#[test]
+fn the_outage_is_one_alarm_at_the_relay_within_five_minutes() {
+    for seed in 1..=3 {
+        let fleet = fleet(seed, 18, &NIGHT, &night());
+        let alarms = told(&fleet, Options::default());
+        let about: Vec<_> = alarms.iter().filter(|a| a.detected >= STOP).collect();
+        assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
+        let alarm = about[0];
+        assert_eq!(
+            (alarm.scope, alarm.state),
+            (Scope::Relay(ONE), State::Dropped),
+            "{alarm:#?}"
+        );
+        assert!(
+            alarm.detected - STOP <= 5,
+            "seed {seed}: after {} min",
+            alarm.detected - STOP
+        );
+        assert!((alarm.onset - STOP).abs() <= 2, "seed {seed}");
+        let ended = alarm.ended.expect("it is over");
+        assert!(
+            (START - 1..START + 10).contains(&ended),
+            "seed {seed}: {}",
+            ended - START
+        );
+        let members: Vec<u32> = alarm.members.iter().map(|m| m.service).collect();
+        for service in 0..8 {
+            assert!(
+                members.contains(&service),
+                "seed {seed}: {service} is affected: {members:?}"
+            );
+        }
+        assert!(!members.contains(&8), "wiki has another way");
+    }
+}
+
+#[test]
+fn without_a_witness_the_silence_says_so() {
+    let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
+    let fleet = fleet(3, 18, &quiet, &night());
+    let alarms = told(&fleet, plain());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert!(
+        alarms[0].detected - STOP <= 5,
+        "after {} min",
+        alarms[0].detected - STOP
+    );
+    assert!(
+        alarms[0].evidence.iter().any(|e| e.starts_with("no witness")),
+        "{alarms:#?}"
+    );
+}
+
+#[test]
+fn quiet_weeks_are_quiet() {
+    let (mut alarms, mut days) = (0, 0);
+    for seed in 10..12 {
+        let fleet = fleet(seed, 56, &NIGHT, &Trouble::default());
+        let found = told(&fleet, Options::default());
+        alarms += found.len();
+        days += 56 * NIGHT.len();
+    }
+    let budget = days as f64 / 90.0;
+    assert!((alarms as f64) <= budget, "{alarms} in {days} service-days");
+}
+
+#[test]
+fn frozen_on_the_sender_while_arrivals_go_on_is_stuck() {
+    let from = MONDAY + 9 * DAY + 10 * 60;
+    let trouble = Trouble {
+        fate: Box::new(
+            move |at, service, _| match service == 1 && (from..from + 240).contains(&at) {
+                true => Fate::Frozen,
+                false => Fate::Fine,
+            },
+        ),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(4, 11, &NIGHT, &trouble), plain());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Service(1), State::Stuck));
+    assert!(
+        alarms[0].detected - from <= 30,
+        "after {} min",
+        alarms[0].detected - from
+    );
+    assert!(alarms[0].ended.is_some());
+}
+
+#[test]
+fn a_share_rejected_for_hours_is_refused_and_names_the_relay() {
+    let from = MONDAY + 9 * DAY + 10 * 60;
+    let trouble = Trouble {
+        fate: Box::new(move |at, service, _| {
+            let hit = service == 1 && (from..from + 300).contains(&at) && at % 4 == 0;
+            if hit { Fate::Rejected } else { Fate::Fine }
+        }),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(5, 11, &NIGHT, &trouble), plain());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Service(1), State::Refused));
+    assert!(alarms[0].evidence[0].contains("mx1001"), "{alarms:#?}");
+    assert!(alarms[0].detected - from <= 60);
+}
+
+#[test]
+fn an_application_whose_own_queue_runs_dead_has_dropped() {
+    let from = MONDAY + 23 * DAY + 14 * 60;
+    let trouble = Trouble {
+        fate: Box::new(
+            move |at, service, _| match service == 0 && (from..from + 720).contains(&at) {
+                true => Fate::Unsent,
+                false => Fate::Fine,
+            },
+        ),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(6, 25, &NIGHT, &trouble), Options::default());
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= from).collect();
+    assert_eq!(about.len(), 1, "{about:#?}");
+    assert_eq!((about[0].scope, about[0].state), (Scope::Service(0), State::Dropped));
+    assert!(about[0].detected - from <= 60, "after {} min", about[0].detected - from);
+}
+
+#[test]
+fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
+    let from = MONDAY + 9 * DAY + 10 * 60;
+    let trouble = Trouble {
+        fate: Box::new(
+            move |at, _, relay| match relay == ONE && (from..from + 180).contains(&at) {
+                true => Fate::Unsent,
+                false => Fate::Fine,
+            },
+        ),
+        handed: Box::new(move |at, relay| u32::from(relay == ONE && at % 2 == 0 && at >= from)),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(7, 11, &NIGHT, &trouble), Options::default());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Host(ONE), State::Blind));
+    assert!(
+        alarms[0].detected - from <= 10,
+        "after {} min",
+        alarms[0].detected - from
+    );
+}
+
+#[test]
+fn a_log_that_ends_is_blind_and_no_verdict_on_mail() {
+    let from = MONDAY + 9 * DAY + 10 * 60;
+    let trouble = Trouble {
+        arrives: Box::new(move |at, host| host != ONE || at < from),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(8, 11, &NIGHT, &trouble), Options::default());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Host(ONE), State::Blind));
+}
+
+#[test]
+fn a_new_format_is_unreadable_and_no_verdict_on_mail() {
+    let from = MONDAY + 9 * DAY + 10 * 60;
+    let trouble = Trouble {
+        unparsed: Box::new(move |at, host| if host == TWO && at >= from { 0.9 } else { 0.0 }),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(9, 11, &NIGHT, &trouble), Options::default());
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!(
+        (alarms[0].scope, alarms[0].state),
+        (Scope::Host(TWO), State::Unreadable)
+    );
+}
+
+#[test]
+fn a_declared_holiday_is_no_alarm() {
+    let day = 30;
+    let trouble = Trouble {
+        volume: Box::new(move |at| if (at - MONDAY) / DAY == day { 0.35 } else { 1.0 }),
+        ..Trouble::default()
+    };
+    let fleet = fleet(11, 33, &NIGHT, &trouble);
+    let date = jiff::Timestamp::from_second((MONDAY + day * DAY) * 60)
+        .unwrap()
+        .to_string();
+    let options = Options {
+        holidays: super::holidays::Holidays::parse(&date[..10]).unwrap(),
+        ..Options::default()
+    };
+    let found = told(&fleet, options);
+    let on_the_day = found.iter().filter(|a| (a.detected - MONDAY) / DAY == day).count();
+    assert_eq!(on_the_day, 0, "{found:#?}");
+}
+
+#[test]
+fn a_new_service_begins_without_alarm_and_its_outage_is_seen() {
+    let born = MONDAY + 10 * DAY;
+    let mut senders = NIGHT.to_vec();
+    senders.push(sender("newcomer", 1, 4000.0, 1.0, false));
+    let dead = born + 12 * DAY + 12 * 60;
+    let trouble = Trouble {
+        fate: Box::new(move |at, service, _| match service == 11 && (at < born || at >= dead) {
+            true => Fate::Unsent,
+            false => Fate::Fine,
+        }),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(12, 23, &senders, &trouble), Options::default());
+    let before = alarms
+        .iter()
+        .filter(|a| a.scope == Scope::Service(11) && a.detected < dead)
+        .count();
+    assert_eq!(before, 0, "{alarms:#?}");
+    let after = alarms.iter().find(|a| a.detected >= dead).expect("its silence is seen");
+    assert!(after.detected - dead < 60, "{after:#?}");
+}
+
+#[test]
+fn another_future_changes_nothing_in_the_past() {
+    let whole = fleet(13, 18, &NIGHT, &night());
+    let mut other = whole.clone();
+    let cut = STOP + 30;
+    for minute in other.minutes.iter_mut().filter(|minute| minute.at >= cut) {
+        minute.flows.clear();
+        minute.logs.clear();
+    }
+    let changes = |fleet: &Fleet| {
+        let mut engine = Engine::new(Options::default());
+        let past = fleet.minutes.iter().take_while(|minute| minute.at < cut);
+        let said: Vec<_> = past.map(|minute| engine.step(&fleet.names, minute)).collect();
+        for minute in fleet.minutes.iter().filter(|minute| minute.at >= cut) {
+            engine.step(&fleet.names, minute);
+        }
+        let known: Vec<_> = engine
+            .groups
+            .alarms
+            .iter()
+            .filter(|a| a.detected < cut)
+            .map(|a| (a.scope, a.onset, a.detected))
+            .collect();
+        (said, known)
+    };
+    assert_eq!(changes(&whole), changes(&other));
+}
+
+#[test]
+fn the_impact_of_the_night_is_right() {
+    use super::impact::{Impact, Question, assess, telling};
+    for seed in 1..=4 {
+        let fleet = fleet(seed, 18, &NIGHT, &night());
+        let question = Question {
+            from: STOP,
+            to: START,
+            relay: Some(ONE),
+            tells: telling(&fleet),
+            ..Question::default()
+        };
+        for one in assess(&fleet, &question) {
+            let name = fleet.names.service(one.service);
+            let right = match one.service {
+                0 => vec![Impact::Delayed],
+                8.. => vec![Impact::Rerouted, Impact::None],
+                _ if one.submit_failed == 0 => vec![Impact::None, Impact::Unknown],
+                _ => vec![Impact::Lost],
+            };
+            assert!(right.contains(&one.impact), "seed {seed}, {name}: {one:#?}");
+            if one.service == 0 {
+                let off = one.delivered_late as f64 / one.submit_failed as f64;
+                assert!((0.8..=1.0).contains(&off), "seed {seed}: {one:#?}");
+            }
+        }
+    }
+}
+
+/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay.
+fn with_senders(seed: u64) -> Fleet {
+    use super::fleet::{Flow, What};
+    let held = Trouble {
+        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
+            false => Fate::Fine,
+            true if service >= 8 => Fate::Rerouted,
+            true => Fate::Held(START + 1 + at % 20),
+        }),
+        ..Trouble::default()
+    };
+    let quiet = NIGHT.map(|s| super::sample::Sender { tells: true, ..s });
+    let mut fleet = fleet(seed, 18, &quiet, &held);
+    let senders: [u32; 2] = [2, 3];
+    fleet.names.hosts.extend(["phab1001", "gerrit1001"].map(str::to_owned));
+    for minute in &mut fleet.minutes {
+        let mut more = Vec::new();
+        minute.flows.retain_mut(|flow| {
+            let Some(host) = senders.get(flow.service as usize).copied() else {
+                return true;
+            };
+            let own = |what| Flow { host, what, ..*flow };
+            match flow.what {
+                // What the sample calls refused waits in the sender's queue.
+                What::SubmitFailed => {
+                    more.push(own(What::Accepted));
+                    more.push(own(What::Deferred));
+                    more.push(Flow {
+                        host: ONE,
+                        what: What::RefusedBy,
+                        ..*flow
+                    });
+                    return false;
+                }
+                What::Accepted => {
+                    more.push(own(What::Accepted));
+                    more.push(own(What::Delivered));
+                    flow.what = What::Passed;
+                }
+                _ => {}
+            }
+            true
+        });
+        minute.flows.extend(more);
+    }
+    fleet
+}
+
+#[test]
+fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
+    for seed in 20..22 {
+        let fleet = with_senders(seed);
+        let alarms = told(&fleet, plain());
+        let about: Vec<_> = alarms.iter().filter(|a| a.detected >= STOP).collect();
+        assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
+        assert_eq!(about[0].scope, Scope::Relay(ONE), "seed {seed}: {about:#?}");
+        assert!(about[0].detected - STOP <= 5, "seed {seed}");
+        let said = about[0].evidence.join("; ");
+        assert!(said.contains("found nobody"), "seed {seed}: {said}");
+    }
+}

@@ -1,0 +1,172 @@
+//! What a series learns: levels at the end of a block, noise, the profile two days later, thresholds at the end of a day.
+
+use super::history::Flags;
+use super::level::{self, HALF_LIVES_H};
+use super::series::{LOW, Open, Series, Step};
+use super::tuning::Tuning;
+
+/// Mails beyond its reach that a block may add to a level.
+const CLIP_ADD: f64 = 2.0;
+/// Standard deviations beyond which a bin teaches the profile less.
+const UNUSUAL: f64 = 2.58;
+/// Steps per day from which the short step and the fine profile pay: one mail a minute.
+const BUSY_PER_DAY: f64 = 1_440.0;
+/// Short and long step, seconds.
+const STEPS_S: (i64, i64) = (60, 300);
+
+impl Series {
+    pub(super) fn end_block(&mut self, step: Step, tuning: &Tuning) {
+        let block = std::mem::take(&mut self.block);
+        let low = block.counted < LOW * block.expected;
+        let dropped = self.episode.is_some() && self.days >= tuning.mask_d;
+        let flags = Flags {
+            masked: block.flags.holiday || low && (dropped || block.near),
+            holiday: block.flags.holiday,
+        };
+        if !flags.masked && block.evident {
+            self.move_levels(block, tuning);
+        }
+        let levels = self.fast.map(|ratio| ratio.value(tuning.fast_prior));
+        self.history.push_block(levels, flags);
+        if !dropped && !flags.masked && !block.near {
+            self.channels.sample(self.step_s, &self.history);
+        }
+        self.fold(step, tuning);
+    }
+
+    /// A burst or a gap moves a level by no more than its own noise allows.
+    fn move_levels(&mut self, block: Open, tuning: &Tuning) {
+        let block_s = self.step_s * self.history.block_steps();
+        let v = self.channels.quarter_v();
+        for (ratio, hours) in self.fast.iter_mut().zip(HALF_LIVES_H) {
+            let mean = ratio.value(tuning.fast_prior) * block.expected;
+            let reach = tuning.huber * (mean + v * mean * mean).sqrt();
+            let clipped = block.counted.clamp(mean - reach, mean + reach + CLIP_ADD);
+            ratio.add(clipped, block.expected, level::decay(block_s, hours));
+        }
+        let slow = self.slow.value(tuning.slow_prior);
+        let clipped = block.counted.min(3.0 * block.expected + 5.0);
+        let decay = level::decay(block_s, 24.0 * tuning.slow_half_life_d);
+        self.slow.add(clipped, block.expected / slow, decay);
+    }
+
+    /// Folds the bin that leaves the two days into the profile. So late, because a drop that is found by then is masked.
+    fn fold(&mut self, step: Step, tuning: &Tuning) {
+        let block_s = self.step_s * self.history.block_steps();
+        let bin_s = self.profile.bin_s().max(block_s);
+        let per_bin = bin_s / block_s;
+        let end = step.week_s + self.step_s;
+        if end.rem_euclid(bin_s) != 0 {
+            return;
+        }
+        let lag = (2 * 86_400 / bin_s - 1) * per_bin;
+        let last = self.history.block_count() - lag;
+        if self.is_retired() {
+            return;
+        }
+        let Some(bin) = self.bin(last - per_bin + 1, last) else {
+            return;
+        };
+        let start = step.past_week_s;
+        let (mut sum, mut weight) = (bin.sum, bin.weight);
+        if !bin.holiday && bin.masked && weight == 0.0 {
+            if self.profile.repeated(start, true) {
+                // Missing at the same hour of two weeks running: that is how this series is.
+                (sum, weight) = (bin.masked_sum, bin.masked_weight);
+            }
+        } else if weight > 0.0 {
+            self.profile.repeated(start, false);
+        }
+        let quality = if self.days < tuning.mask_d {
+            1.0
+        } else {
+            quality(bin.sum, bin.expected, self.channels.hour_v())
+        };
+        let weight = weight / per_bin as f64;
+        self.profile
+            .fold(start, quality * sum, quality * weight, tuning.week_decay);
+    }
+
+    fn bin(&self, first: i64, last: i64) -> Option<Bin> {
+        let mut bin = Bin::default();
+        for count in first..=last {
+            let (block, flags) = self.history.block(count)?;
+            let seen = block.evident as f64 / block.steps as f64;
+            bin.holiday |= flags.holiday;
+            if flags.masked {
+                bin.masked = true;
+                bin.masked_sum += block.counted;
+                bin.masked_weight += seen;
+            } else {
+                bin.sum += block.counted;
+                bin.weight += seen;
+                bin.expected += block.expected;
+            }
+        }
+        Some(bin)
+    }
+
+    pub(super) fn end_day(&mut self, tuning: &Tuning) {
+        let seen = 2 * i64::from(self.day_steps) * self.step_s >= 86_400;
+        let noisy = !self.profile.is_empty() && self.days >= tuning.learn_d;
+        self.profile.rebuild();
+        self.history.rebase();
+        if seen {
+            self.days += 1;
+        }
+        self.channels.end_day(noisy, seen && self.days > tuning.learn_d, tuning);
+        self.day_steps = 0;
+        self.day_count = 0;
+    }
+
+    /// Takes the step that suits the volume, between days: the short one from a mail a minute on, if the data have it.
+    pub fn suit(&mut self, grain_s: i64, tuning: &Tuning) {
+        if self.days < 3 || self.episode.is_some() {
+            return;
+        }
+        let per_day = self.profile.per_week() / 7.0 * self.slow.value(tuning.slow_prior);
+        let busy = if self.profile.per_hour() > 1 {
+            per_day > 0.25 * BUSY_PER_DAY
+        } else {
+            per_day >= BUSY_PER_DAY
+        };
+        let (per_hour, step_s) = if busy { (4, STEPS_S.0) } else { (1, STEPS_S.1) };
+        let step_s = if grain_s >= STEPS_S.1 {
+            grain_s
+        } else {
+            step_s.max(grain_s)
+        };
+        if per_hour != self.profile.per_hour() && 3_600 / per_hour as i64 >= grain_s {
+            self.profile = self.profile.resampled(per_hour);
+        }
+        if step_s != self.step_s {
+            let day = self.day;
+            self.restart(step_s);
+            self.day = day;
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Bin {
+    sum: f64,
+    weight: f64,
+    expected: f64,
+    masked: bool,
+    masked_sum: f64,
+    masked_weight: f64,
+    holiday: bool,
+}
+
+/// How much an unusual bin may teach: by its Anscombe residual.
+fn quality(counted: f64, expected: f64, v: f64) -> f64 {
+    let lambda = expected.max(0.05);
+    let two_thirds = 2.0 / 3.0;
+    let spread = lambda.powf(1.0 / 6.0) * (1.0 + v * lambda).sqrt();
+    let residual = 1.5 * (counted.powf(two_thirds) - lambda.powf(two_thirds)) / spread;
+    if residual.abs() > UNUSUAL {
+        (UNUSUAL / residual).powi(2)
+    } else {
+        1.0
+    }
+}

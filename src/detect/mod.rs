@@ -1,0 +1,79 @@
+//! Finding out that mail stopped. Pure: no files, no clock of the machine, nothing of the other rooms.
+//!
+//! # The layers
+//!
+//! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
+//! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), volumes below expectation
+//! ([`volume`]); and what cannot be seen at all ([`sight`]). [`group`] makes one alarm of one trouble, with the help of
+//! [`routes`]. [`impact`] says afterwards what is lost and what is only late.
+//!
+//! # The method for volumes
+//!
+//! A series tells its counts y in steps of a minute (of five below one mail a minute), in its service's civil time.
+//!
+//! * **Profile** ([`profile`]). Per bin b of the week (an hour; a quarter from a mail a minute on) `n_b = Σ 0.85^k·Q·B`
+//!   and `e_b = Σ 0.85^k·Q` over the weeks k, each bin drawn towards its day type and that towards all days. A bin is
+//!   folded two days late, so that a drop that is found by then is left out (Q = 0); an unusual bin teaches less.
+//! * **Levels** ([`level`]). λ = profile × slow level L₀ (half-life 20 days). Fast levels L_H, H = 1, 4, 12, 48, 192
+//!   hours, are weighted ratios of counted to expected, and no block moves one by more than two of its standard
+//!   deviations. A window reads them at its **start**, so that a drop cannot pull its own expectation down.
+//! * **Noise** ([`noise`]). For each window and three of the levels: ρ, the share of the level's deviation that lasts
+//!   into the window (a regression), and v, the relative variance beyond chance, from the lower semi-variance. The
+//!   level with the least v predicts: `μ = λ·(1 + ρ·(L_H − 1))`.
+//! * **Evidence** ([`evidence`](mod@evidence)). N mails in a window against `μ' = 0.9·μ` under a variance μ + v·μ²:
+//!   `S = N·ln(N/μ') − (N + 1/v)·ln((1 + v·N)/(1 + v·μ'))`. v is at least `(1.5 min/W)²`: mail may be late by the
+//!   minutes of a deploy.
+//! * **CUSUM** ([`cusum`]). `C ← C·keep + ((1 − r)·μ + y·ln r)/(1 + v·μ_W)`, r in 0.02, 0.2, 0.5, 0.7, memory 3 days.
+//! * **Gap**. Σ λ since the last mail: the exact statistic of silence, and the natural one for three mails a day.
+//! * **Calibration** ([`calibrate`]). Each channel keeps its daily maxima over 112 days and scores S in decades beyond the
+//!   level that it passes once in 90 days. The largest score of all channels is calibrated the same way, from the same
+//!   days, so that the budget holds for all channels together.
+//! * **Episodes** ([`episode`]). A drop opens at a score of 0 and closes when a CUSUM from its own share of the rate to
+//!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
+//!   teaches 0.7 decades at most. After 5 days a lower rate is the new level; after 14 of silence the series is retired.
+//! * **Holidays** ([`holidays`]). On a declared day only full silence speaks; next to one, half of the usual is sure.
+//!
+//! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:
+//! replaying its last weeks gives its state back.
+
+pub mod alarm;
+mod belong;
+pub mod burst;
+pub mod calibrate;
+pub mod channels;
+pub mod civil;
+pub mod cusum;
+pub mod detector;
+pub mod engine;
+pub mod episode;
+pub mod evidence;
+pub mod fleet;
+pub mod group;
+pub mod habit;
+pub mod history;
+pub mod holidays;
+pub mod host;
+pub mod ics;
+pub mod impact;
+mod learn;
+pub mod level;
+pub mod noise;
+pub mod profile;
+pub mod queue;
+pub mod replay;
+pub mod routes;
+pub mod series;
+pub mod sight;
+pub mod silence;
+pub mod sums;
+pub mod tuning;
+pub mod verdict;
+pub mod volume;
+pub mod weekly;
+
+#[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

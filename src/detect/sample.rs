@@ -1,0 +1,230 @@
+//! Fleets for tests: seeded, with a rhythm, and with troubles of one's choice.
+
+use super::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
+
+/// 2018-05-07 00:00 UTC, a Monday, in minutes.
+pub const MONDAY: i64 = 25_427_520;
+/// Minutes of a day.
+pub const DAY: i64 = 1440;
+
+/// A service of a sample.
+#[derive(Clone, Copy)]
+pub struct Sender {
+    pub name: &'static str,
+    pub group: Id,
+    /// Mails a day.
+    pub daily: f64,
+    /// Share by the first relay; the rest goes by the second.
+    pub first: f64,
+    /// Its own log tells of failures.
+    pub tells: bool,
+}
+
+/// What becomes of a mail.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Fate {
+    Fine,
+    /// The other relay takes it.
+    Rerouted,
+    /// Nobody takes it, and the application says so if it can.
+    Refused,
+    /// It is not even tried.
+    Unsent,
+    /// Taken, and set aside.
+    Frozen,
+    /// The relay rejects it.
+    Rejected,
+    /// Handed in again at that minute.
+    Held(i64),
+}
+
+/// What differs from an ordinary fleet.
+pub struct Trouble<'t> {
+    /// Minute, service, relay → fate.
+    pub fate: Box<dyn Fn(i64, Id, Id) -> Fate + 't>,
+    /// Minute → factor on all volumes.
+    pub volume: Box<dyn Fn(i64) -> f64 + 't>,
+    /// Minute, host → whether its log arrives.
+    pub arrives: Box<dyn Fn(i64, Id) -> bool + 't>,
+    /// Minute, host → share of lines that do not parse (and give no counts).
+    pub unparsed: Box<dyn Fn(i64, Id) -> f64 + 't>,
+    /// Minute, relay → copies that other hosts say they gave it.
+    pub handed: Box<dyn Fn(i64, Id) -> u32 + 't>,
+}
+
+impl Default for Trouble<'_> {
+    fn default() -> Self {
+        Trouble {
+            fate: Box::new(|_, _, _| Fate::Fine),
+            volume: Box::new(|_| 1.0),
+            arrives: Box::new(|_, _| true),
+            unparsed: Box::new(|_, _| 0.0),
+            handed: Box::new(|_, _| 0),
+        }
+    }
+}
+
+/// The relays.
+pub const ONE: Id = 0;
+pub const TWO: Id = 1;
+
+/// The eight of the outage and three that survive, scaled to some 8 mails a minute at the first relay.
+pub const NIGHT: [Sender; 11] = [
+    sender("phabricator", 0, 3000.0, 1.0, true),
+    sender("gerrit", 1, 1400.0, 1.0, true),
+    sender("hue", 2, 6.0, 1.0, true),
+    sender("iegreview", 3, 5.0, 1.0, true),
+    sender("oozie", 2, 140.0, 1.0, true),
+    sender("wikimania_scholarships", 3, 4.0, 1.0, true),
+    sender("sentry", 3, 250.0, 1.0, true),
+    sender("snapshot", 4, 8.0, 1.0, true),
+    sender("wiki", 5, 12_000.0, 0.5, false),
+    sender("mailman", 6, 1500.0, 0.85, false),
+    sender("otrs", 7, 700.0, 0.6, false),
+];
+
+pub const fn sender(name: &'static str, group: Id, daily: f64, first: f64, tells: bool) -> Sender {
+    Sender {
+        name,
+        group,
+        daily,
+        first,
+        tells,
+    }
+}
+
+/// SplitMix64.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+
+    fn poisson(&mut self, mean: f64) -> u32 {
+        if mean > 60.0 {
+            return (mean + mean.sqrt() * self.normal()).max(0.0) as u32;
+        }
+        let (limit, mut product, mut n) = ((-mean).exp(), self.unit(), 0);
+        while product > limit {
+            product *= self.unit();
+            n += 1;
+        }
+        n
+    }
+}
+
+/// Hours of a day (UTC), mean 1.
+fn hour(at: i64) -> f64 {
+    let turn = (at.rem_euclid(DAY) as f64 / DAY as f64 - 0.66) * std::f64::consts::TAU;
+    1.0 + 0.6 * turn.cos()
+}
+
+/// Weekends are quieter; Saturday begins over four hours, and so does Monday.
+fn weekday(at: i64) -> f64 {
+    let into = (at - MONDAY).rem_euclid(7 * DAY);
+    let ramp = |from: i64| ((into - from) as f64 / 240.0 + 0.5).clamp(0.0, 1.0);
+    1.0 - 0.55 * (ramp(5 * DAY) - ramp(7 * DAY - 120))
+}
+
+/// A fleet of two relays over `days` from [`MONDAY`] on.
+pub fn fleet(seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
+    let mut names = Names {
+        hosts: vec!["mx1001".to_owned(), "mx2001".to_owned()],
+        ..Names::default()
+    };
+    names.services = senders.iter().map(|sender| sender.name.to_owned()).collect();
+    names.hostgroups = (0..8).map(|n| format!("group{n}")).collect();
+    let mut rng = Rng(seed);
+    let mut moods = vec![1.0; senders.len()];
+    let mut minutes = Vec::new();
+    let mut held: Vec<(i64, Id, Id)> = Vec::new();
+    for at in MONDAY..MONDAY + days * DAY {
+        if at.rem_euclid(30) == 0 {
+            moods.iter_mut().for_each(|mood| *mood = (0.12 * rng.normal()).exp());
+        }
+        let mut flows = Vec::new();
+        for (id, sender) in senders.iter().enumerate() {
+            let rate = sender.daily / DAY as f64 * hour(at) * weekday(at) * moods[id] * (trouble.volume)(at);
+            for _ in 0..rng.poisson(rate) {
+                let relay = if rng.unit() < sender.first { ONE } else { TWO };
+                mail(&mut flows, &mut held, (at, id as Id, relay), sender, trouble);
+            }
+        }
+        for (_, id, relay) in held.extract_if(.., |mail| mail.0 == at) {
+            taken(&mut flows, id, relay, senders[id as usize].group, What::Delivered);
+        }
+        minutes.push(logs(at, flows, &mut rng, trouble));
+    }
+    Fleet { names, minutes }
+}
+
+fn flow(service: Id, hostgroup: Id, host: Id, what: What) -> Flow {
+    Flow {
+        service,
+        hostgroup,
+        host,
+        what,
+        count: 1,
+    }
+}
+
+fn taken(flows: &mut Vec<Flow>, id: Id, relay: Id, group: Id, then: What) {
+    flows.push(flow(id, group, relay, What::Accepted));
+    flows.push(flow(id, group, relay, then));
+}
+
+fn mail(flows: &mut Vec<Flow>, held: &mut Vec<(i64, Id, Id)>, mail: (i64, Id, Id), sender: &Sender, t: &Trouble<'_>) {
+    let (at, id, relay) = mail;
+    let fate = (t.fate)(at, id, relay);
+    if sender.tells && matches!(fate, Fate::Refused | Fate::Held(_)) {
+        flows.push(flow(id, NONE, NONE, What::SubmitFailed));
+    }
+    match fate {
+        Fate::Fine => taken(flows, id, relay, sender.group, What::Delivered),
+        Fate::Rerouted => taken(flows, id, 1 - relay, sender.group, What::Delivered),
+        Fate::Frozen => taken(flows, id, relay, sender.group, What::Frozen),
+        Fate::Rejected => flows.push(flow(id, sender.group, relay, What::Rejected)),
+        Fate::Held(until) => held.push((until, id, relay)),
+        Fate::Refused | Fate::Unsent => {}
+    }
+}
+
+/// Adds the logs to a minute; what does not arrive or does not parse is not counted.
+fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> Minute {
+    let mut logs = Vec::new();
+    for host in [ONE, TWO] {
+        let mails = flows
+            .iter()
+            .filter(|f| f.host == host && f.what == What::Accepted)
+            .count() as u32;
+        let (readable, bad) = ((trouble.arrives)(at, host), (trouble.unparsed)(at, host));
+        let lines = if mails > 0 { 3 * mails + rng.poisson(1.0) } else { 0 };
+        let unparsed = (bad * f64::from(lines)).round() as u32;
+        if !readable || bad > 0.5 {
+            flows.retain(|flow| flow.host != host);
+        }
+        logs.push(LogMinute {
+            host,
+            readable,
+            lines: if readable { lines } else { 0 },
+            unparsed: if readable { unparsed } else { 0 },
+        });
+        let handed = (trouble.handed)(at, host);
+        if handed > 0 {
+            flows.push(Flow {
+                count: handed,
+                ..flow(0, NONE, host, What::HandedTo)
+            });
+        }
+    }
+    Minute { at, flows, logs }
+}

@@ -1,0 +1,321 @@
+//! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
+
+use super::channels::{Channels, Now, Verdict};
+use super::episode::{Change, Drop, End, Episode};
+use super::history::{Flags, History};
+use super::level::{FAST, Ratio};
+use super::profile::Profile;
+use super::tuning::Tuning;
+
+/// Least seconds of a block.
+const BLOCK_S: i64 = 900;
+/// Hours before a drop's onset in which low blocks are taken for part of it.
+const BEFORE_S: i64 = 4 * 3_600;
+/// Share of the expectation below which a block of a drop is taken for part of it.
+pub const LOW: f64 = 0.8;
+/// Alarms that are remembered.
+const ALARMS: usize = 12;
+/// Seconds for which they are.
+const ALARMS_S: i64 = 30 * 86_400;
+/// Weight in mails of a level that was accepted after days.
+const ACCEPTED_WEIGHT: f64 = 200.0;
+
+/// Decades that no evidence reaches.
+const CLIP_NEVER: f64 = 1e6;
+
+/// Seconds of a block: whole steps, and a divisor of an hour.
+fn block_s(step_s: i64) -> i64 {
+    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 {
+        step_s.max(BLOCK_S)
+    } else {
+        2 * step_s
+    }
+}
+
+/// What a step tells its series.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// Its start, seconds since the epoch.
+    pub ts: i64,
+    /// Civil day, days since 1970-01-01.
+    pub day: i32,
+    /// Second of the civil week at its start.
+    pub week_s: i64,
+    /// Second of the civil week two days before its end: summer time may have come in between.
+    pub past_week_s: i64,
+    /// Count; `None` for no data.
+    pub count: Option<u32>,
+    /// A declared holiday.
+    pub holiday: bool,
+    /// Next to a declared holiday: less mail than usual is no wonder.
+    pub near: bool,
+}
+
+/// The block that is being filled.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Open {
+    pub counted: f64,
+    pub expected: f64,
+    pub evident: bool,
+    pub near: bool,
+    pub flags: Flags,
+}
+
+/// One series.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub(super) step_s: i64,
+    pub(super) profile: Profile,
+    pub(super) slow: Ratio,
+    pub(super) fast: [Ratio; FAST],
+    pub(super) history: History,
+    pub(super) channels: Channels,
+    pub(super) block: Open,
+    pub(super) days: u32,
+    pub(super) day: Option<i32>,
+    pub(super) day_steps: u32,
+    pub(super) day_count: u64,
+    pub(super) episode: Option<Episode>,
+    /// Taken for retired: silent until it sends again.
+    retired: bool,
+    last: Option<Drop>,
+    alarms: [i64; ALARMS],
+}
+
+impl Series {
+    /// A series of steps of `step_s` seconds (a divisor of an hour) and profile bins of `per_hour` an hour.
+    pub fn new(step_s: i64, per_hour: usize, tuning: &Tuning) -> Self {
+        Self {
+            step_s,
+            profile: Profile::new(per_hour),
+            slow: Ratio::default(),
+            fast: [Ratio::default(); FAST],
+            history: History::new(step_s, block_s(step_s)),
+            channels: Channels::new(tuning),
+            block: Open::default(),
+            days: 0,
+            day: None,
+            day_steps: 0,
+            day_count: 0,
+            episode: None,
+            retired: false,
+            last: None,
+            alarms: [i64::MIN; ALARMS],
+        }
+    }
+
+    /// Length of a step, seconds.
+    pub fn step_s(&self) -> i64 {
+        self.step_s
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Days of data so far.
+    pub fn days(&self) -> u32 {
+        self.days
+    }
+
+    /// The drop that goes on.
+    pub fn ongoing(&self) -> Option<&Drop> {
+        self.episode.as_ref().map(|episode| &episode.drop)
+    }
+
+    /// Mails expected in a step at a second of the week.
+    pub fn expected(&self, week_s: i64, tuning: &Tuning) -> f64 {
+        let rate = self.profile.rate(week_s + self.step_s / 2);
+        rate * self.step_s as f64 * self.slow.value(tuning.slow_prior)
+    }
+
+    /// Feeds a step; steps come in order and without holes.
+    pub fn step(&mut self, step: Step, tuning: &Tuning) -> Option<Change> {
+        if self.day != Some(step.day) {
+            if self.day.is_some() {
+                self.end_day(tuning);
+            }
+            self.day = Some(step.day);
+        }
+        let counted = step.count.map(f64::from);
+        if self.retired && counted.is_some_and(|counted| counted > 0.0) {
+            self.retired = false;
+            self.history.set_floor();
+            self.channels.reset(step.ts);
+        }
+        let expected = if self.retired {
+            0.0
+        } else {
+            self.expected(step.week_s, tuning)
+        };
+        // Next to a holiday only part of the usual is sure.
+        let sure = if step.near {
+            expected * tuning.near_share
+        } else {
+            expected
+        };
+        let evident = counted.filter(|_| !step.holiday);
+        self.history.push(evident.map(|counted| (counted, sure)));
+        self.fill_block(step, expected);
+        let now = Now {
+            ts: step.ts,
+            step_s: self.step_s,
+            counted,
+            expected: sure,
+            holiday: step.holiday,
+        };
+        let change = match self.episode.take() {
+            Some(episode) => self.follow(episode, now, expected, tuning),
+            None => self.judge(now, tuning),
+        };
+        if self.history.at_block_end() {
+            self.end_block(step, tuning);
+        }
+        change
+    }
+
+    fn fill_block(&mut self, step: Step, expected: f64) {
+        self.block.flags.holiday |= step.holiday;
+        self.block.near |= step.near;
+        let Some(count) = step.count else { return };
+        self.day_count += u64::from(count);
+        if !step.holiday {
+            self.block.counted += f64::from(count);
+            self.block.expected += expected;
+            self.block.evident = true;
+            self.day_steps += 1;
+        }
+    }
+
+    fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<Change> {
+        let mut verdict = self.channels.weigh(now, &self.history, tuning);
+        verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
+        if verdict.score < 0.0 || self.days < 3 {
+            self.channels.settle(CLIP_NEVER);
+            return None;
+        }
+        Some(self.open(now, verdict, tuning))
+    }
+
+    /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm.
+    fn weariness(&self, ts: i64, tuning: &Tuning) -> f64 {
+        let recent = self.alarms.iter().filter(|&&at| at > ts - ALARMS_S).count();
+        tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
+    }
+
+    fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> Change {
+        let steps = ((now.ts - verdict.since) / self.step_s + 1).clamp(1, 2 * 86_400 / self.step_s);
+        let (counted, expected) = self
+            .history
+            .window(steps)
+            .map_or((0.0, 0.0), |span| (span.counted, span.expected));
+        self.alarms.rotate_left(1);
+        self.alarms[ALARMS - 1] = now.ts;
+        let again = self
+            .last
+            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
+        let drop = again.map(|last| Drop {
+            ended: None,
+            end: None,
+            ..last
+        });
+        let drop = drop.unwrap_or(Drop {
+            onset: verdict.since.min(now.ts),
+            detected: now.ts,
+            ended: None,
+            end: None,
+            expected,
+            observed: counted,
+            score: verdict.score,
+            channel: verdict.channel,
+            provisional: self.days < tuning.provisional_d,
+        });
+        if self.days >= tuning.mask_d {
+            self.mask(steps + BEFORE_S / self.step_s);
+        }
+        self.episode = Some(Episode::open(drop, now.ts, counted / expected.max(1e-9)));
+        if again.is_some() {
+            Change::Reopened(drop)
+        } else {
+            Change::Opened(drop)
+        }
+    }
+
+    fn mask(&mut self, steps: i64) {
+        let newest = self.history.block_count();
+        for count in newest - steps / self.history.block_steps() - 1..=newest {
+            let low = self
+                .history
+                .block(count)
+                .is_some_and(|(block, _)| block.counted < LOW * block.expected);
+            if low {
+                self.history.mask(count);
+            }
+        }
+    }
+
+    fn follow(&mut self, mut episode: Episode, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
+        let age_s = now.ts - episode.opened();
+        let young = self.days < tuning.provisional_d;
+        if age_s < tuning.short_s || young {
+            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned; and so it is
+            // while the usual nights and weekends of a series are not known.
+            self.channels.weigh(now, &self.history, tuning);
+        }
+        if young {
+            self.channels.settle(tuning.clip_young);
+        }
+        let expected = if now.holiday {
+            expected * tuning.holiday_share
+        } else {
+            expected
+        };
+        let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
+            self.episode = Some(episode);
+            return None;
+        };
+        episode.drop.ended = Some(now.ts);
+        episode.drop.end = Some(end);
+        if let End::Retired(_) = end {
+            self.retired = true;
+        } else if end != End::Recovered {
+            let ratio = episode.observed_share() * self.slow.value(tuning.slow_prior);
+            self.slow.set(ratio, ACCEPTED_WEIGHT);
+            self.fast = [Ratio::default(); FAST];
+        }
+        self.channels.settle(if age_s < tuning.short_s {
+            CLIP_NEVER
+        } else {
+            tuning.clip_long
+        });
+        self.channels.reset(now.ts);
+        self.history.set_floor();
+        self.last = Some(episode.drop);
+        Some(Change::Closed(episode.drop))
+    }
+
+    /// Forgets the last two days after a jump of the clock; what was learned stays. Closes a drop that goes on.
+    pub fn leap(&mut self, ts: i64) -> Option<Change> {
+        self.restart(self.step_s);
+        self.channels.reset(ts);
+        let mut drop = self.episode.take()?.drop;
+        drop.ended = Some(ts);
+        drop.end = Some(End::Unseen);
+        self.last = Some(drop);
+        Some(Change::Closed(drop))
+    }
+
+    pub(super) fn restart(&mut self, step_s: i64) {
+        self.step_s = step_s;
+        self.history = History::new(step_s, block_s(step_s));
+        self.block = Open::default();
+        self.day = None;
+        self.day_steps = 0;
+        self.day_count = 0;
+    }
+
+    /// Bytes that the series holds.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.profile.heap_bytes() + self.history.heap_bytes() + self.channels.heap_bytes()
+    }
+}

@@ -1,0 +1,139 @@
+//! A busy series that falls silent: certain within minutes, by the time since its last mail in expected mails.
+
+use super::alarm::{Found, Turn};
+use super::habit::Habit;
+use super::weekly::Weekly;
+
+/// Expectation is taken this much lower, so that a slow day is no silence.
+const CAUTION: f64 = 0.7;
+/// How much a witness's word is worth, in nats of evidence.
+const WITNESS: f64 = 7.0;
+/// What a holiday leaves of the expectation.
+const HOLIDAY: f64 = 0.2;
+/// Silences shorter than this are deployments and restarts, minutes.
+const RESTART: i64 = 2;
+/// After so many days a silence is the new normal.
+const ACCEPT: i64 = 5 * 1440;
+/// Shorter silences belong together if they come within so many minutes.
+const FLAP: i64 = 3;
+
+/// What a minute tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heard {
+    /// Mails.
+    pub count: u32,
+    /// Whether a mail, had there been one, would have been counted.
+    pub seen: bool,
+    /// A declared holiday.
+    pub holiday: bool,
+    /// Somebody else says that nobody is there.
+    pub witnessed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    onset: i64,
+    /// First minute with mail again, and mails since.
+    back: Option<(i64, f64)>,
+}
+
+/// One series.
+#[derive(Debug, Clone, Default)]
+pub struct Silence {
+    /// What is usual.
+    pub weekly: Weekly,
+    habit: Habit,
+    gap: f64,
+    /// First minute after the last mail.
+    since: Option<i64>,
+    open: Option<Open>,
+}
+
+impl Silence {
+    /// Expected mails since the last one.
+    pub fn gap(&self) -> f64 {
+        self.gap
+    }
+
+    /// Whether it is silent.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// First minute after the last mail.
+    pub fn since(&self) -> Option<i64> {
+        self.since
+    }
+
+    /// How many expected mails must be missing.
+    fn limit(&self, rate: f64, witnessed: bool) -> f64 {
+        let gaps = (90.0 * 1440.0 * rate.clamp(0.001, 1000.0)).ln().max(8.0);
+        let limit = self.habit.limit(gaps);
+        if witnessed { (limit - WITNESS).max(4.0) } else { limit }
+    }
+
+    /// Takes a minute.
+    pub fn step(&mut self, at: i64, heard: Heard) -> Option<Turn> {
+        if !heard.seen {
+            return None;
+        }
+        let rate = self.weekly.rate(at);
+        if self.open.is_some() {
+            return self.follow(at, heard, rate);
+        }
+        if heard.count > 0 {
+            self.habit.note(at, self.gap);
+            (self.gap, self.since) = (0.0, Some(at + 1));
+        } else {
+            self.gap += CAUTION * rate * if heard.holiday { HOLIDAY } else { 1.0 };
+        }
+        let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
+        if self.gap > limit && at - since >= RESTART - 1 {
+            self.open = Some(Open {
+                onset: since,
+                back: None,
+            });
+            self.habit.forget_today();
+            return Some(Turn::Opened(Found {
+                onset: since,
+                expected: self.gap / CAUTION,
+                observed: 0.0,
+                score: (self.gap - limit) / std::f64::consts::LN_10,
+                provisional: self.weekly.days() < 2.0,
+            }));
+        }
+        // Minutes of a silence in the making are not learnt: neither way does it matter much if they are few.
+        if self.gap < 0.5 * limit && !heard.holiday {
+            self.weekly.add(at, f64::from(heard.count));
+        }
+        None
+    }
+
+    fn follow(&mut self, at: i64, heard: Heard, rate: f64) -> Option<Turn> {
+        let open = self.open.as_mut()?;
+        if heard.count == 0 {
+            if let Some((back, mails)) = open.back
+                && at - back >= FLAP.max((3.0 / rate.max(0.01)) as i64)
+            {
+                // A single mail after hours of silence is a test, not a recovery.
+                let is_back = mails >= 0.2 * rate * (at - back) as f64;
+                open.back = None;
+                return is_back.then(|| self.close(back, at));
+            }
+            if at - open.onset > ACCEPT {
+                return Some(self.close(at, at));
+            }
+            return None;
+        }
+        let (back, mails) = open.back.unwrap_or((at, 0.0));
+        let mails = mails + f64::from(heard.count);
+        open.back = Some((back, mails));
+        let enough = mails >= 3.0 && mails >= 0.2 * rate * (at - back + 1) as f64;
+        (enough && at - back >= FLAP).then(|| self.close(back, at))
+    }
+
+    fn close(&mut self, back: i64, at: i64) -> Turn {
+        (self.open, self.gap, self.since) = (None, 0.0, Some(at + 1));
+        Turn::Closed(back)
+    }
+}

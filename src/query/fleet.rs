@@ -1,0 +1,298 @@
+//! The store's history as the detection sees it: minute by minute, from the segments' rates, the logs' coverage, and
+//! the few events that speak of another host.
+
+use super::{Error, Window, sql};
+use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
+use crate::normalise::rules::UNATTRIBUTED;
+use crate::store::Store;
+use crate::store::columnar::{RateBlock, Table, Values, read_rates};
+use std::collections::{BTreeMap, HashMap};
+
+const MINUTE_MS: i64 = 60_000;
+/// The most minutes that a fleet has: the newest 400 days. What is older teaches nothing about this week.
+const MINUTES_MAX: i64 = 400 * 1440;
+
+/// Names and their numbers.
+#[derive(Debug, Default)]
+struct Book {
+    names: Vec<String>,
+    ids: HashMap<String, Id>,
+}
+
+impl Book {
+    /// A name's number; no name has none.
+    fn id(&mut self, name: &str) -> Id {
+        if name.is_empty() {
+            return NONE;
+        }
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = self.names.len() as Id;
+        self.names.push(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    services: Book,
+    hostgroups: Book,
+    hosts: Book,
+}
+
+impl Books {
+    fn names(self) -> Names {
+        Names {
+            services: self.services.names,
+            hostgroups: self.hostgroups.names,
+            hosts: self.hosts.names,
+            unattributed: None,
+        }
+    }
+}
+
+/// What is counted under one key: minute, service, hostgroup, host, what.
+type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
+
+/// Reads `[window.since_ms, window.until_ms)` in whole minutes.
+pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
+    let Some((first, last)) = store.span()? else {
+        return Ok(Fleet::default());
+    };
+    let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
+    let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
+    if to <= from {
+        return Ok(Fleet::default());
+    }
+    let from = from.max(to - MINUTES_MAX);
+    let window = Window {
+        since_ms: from * MINUTE_MS,
+        until_ms: to * MINUTE_MS,
+    };
+    let mut books = Books::default();
+    for host in store.hosts()? {
+        books.hosts.id(&host);
+    }
+    let mut sums = Sums::new();
+    for segment in store.segments(window.since_ms, window.until_ms)? {
+        let path = store.rates_path(segment.id);
+        let services = read_rates(&path, "service", "messages")?;
+        let hostgroups = read_rates(&path, "hostgroup", "attempts")?;
+        let relays = read_rates(&path, "relay", "recipients")?;
+        add(&mut sums, &mut books, window, [&services, &hostgroups, &relays]);
+    }
+    witnesses(store, window, &mut books, &mut sums)?;
+    let mut names = books.names();
+    names.unattributed = names
+        .services
+        .iter()
+        .position(|name| name == UNATTRIBUTED)
+        .map(|at| at as Id);
+    let mut minutes = blank(from, to);
+    fill(&mut minutes, sums);
+    logs(store, window, &names, &mut minutes)?;
+    Ok(Fleet { names, minutes })
+}
+
+fn blank(from: i64, to: i64) -> Vec<Minute> {
+    let minute = |at| Minute {
+        at,
+        ..Minute::default()
+    };
+    (from..to).map(minute).collect()
+}
+
+/// Flows in the order of their keys, so that the same store gives the same fleet.
+fn fill(minutes: &mut [Minute], sums: Sums) {
+    let first = minutes.first().map_or(0, |minute| minute.at);
+    let mut sums: Vec<_> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
+    sums.sort_unstable();
+    for ((at, service, hostgroup, host, what), count) in sums {
+        if let Some(minute) = minutes.get_mut((at - first) as usize) {
+            minute.flows.push(Flow {
+                service,
+                hostgroup,
+                host,
+                what,
+                count: count.min(i64::from(u32::MAX)) as u32,
+            });
+        }
+    }
+}
+
+/// Adds a segment's rates: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
+fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups, relays]: [&RateBlock; 3]) {
+    let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
+    let by_service = ids(&mut books.services, &services.by.values);
+    let by_group = ids(&mut books.hostgroups, &hostgroups.by.values);
+    let by_host = ids(&mut books.hosts, &relays.by.values);
+    for row in 0..services.ts_ms.len() {
+        let ts_ms = services.ts_ms[row];
+        if ts_ms < window.since_ms || ts_ms >= window.until_ms {
+            continue;
+        }
+        let (messages, attempts, recipients) = (services.value[row], hostgroups.value[row], relays.value[row]);
+        let kind = services.kind.values[services.kind.codes[row] as usize].as_str();
+        let (what, count) = match kind {
+            "accepted" if services.first_hop[row] => (What::Accepted, messages),
+            "accepted" => (What::Passed, messages),
+            "delivered" | "bounced" | "expired" => (What::Delivered, attempts),
+            "discarded" | "suppressed" => (What::Delivered, messages.max(recipients)),
+            "deferred" => (What::Deferred, attempts),
+            "frozen" => (What::Frozen, messages),
+            "rejected" => (What::Rejected, messages.max(recipients)),
+            "submitted" => (What::Submitted, messages),
+            "submit_failed" => (What::SubmitFailed, messages),
+            _ => continue,
+        };
+        let service = by_service[services.by.codes[row] as usize];
+        let hostgroup = by_group[hostgroups.by.codes[row] as usize];
+        let host = by_host[relays.by.codes[row] as usize];
+        let at = ts_ms.div_euclid(MINUTE_MS);
+        *sums.entry((at, service, hostgroup, host, what)).or_default() += count;
+    }
+}
+
+/// Events of one host that speak of another: what it handed over, and where it found nobody. And failures that an
+/// application logged again.
+fn witnesses(store: &Store, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), Error> {
+    let mut short: HashMap<String, Id> = HashMap::new();
+    for (id, host) in books.hosts.names.iter().enumerate() {
+        short.insert(label(host).to_owned(), id as Id);
+    }
+    let questions = [
+        (
+            What::HandedTo,
+            "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'delivered' AND destination = 'relay'",
+        ),
+        (
+            What::RefusedBy,
+            "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'deferred' \
+             AND (reason = 'connection_refused' OR reason = 'timeout')",
+        ),
+        (
+            What::Retried,
+            "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'submit_failed' AND messages = 0",
+        ),
+    ];
+    for (what, text) in questions {
+        let table = sql(store, text, window)?;
+        for (ts_ms, service, host, remote) in rows(&table) {
+            let about = short.get(label(remote)).copied();
+            let host_is_other = about.is_some_and(|id| books.hosts.names[id as usize] != host);
+            let about = match what {
+                What::Retried => NONE,
+                _ if host_is_other => about.unwrap_or(NONE),
+                _ => continue,
+            };
+            let service = books.services.id(service);
+            *sums
+                .entry((ts_ms.div_euclid(MINUTE_MS), service, NONE, about, what))
+                .or_default() += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The first label of a host's name: a log's host is `mx1001`, its clients know it as `mx1001.wikimedia.org`.
+fn label(host: &str) -> &str {
+    match host.split_once('.') {
+        // An address is no name.
+        Some((first, _)) if first.bytes().any(|b| b.is_ascii_alphabetic()) => first,
+        _ => host,
+    }
+}
+
+/// Rows of a time and three texts.
+fn rows(table: &Table) -> Vec<(i64, &str, &str, &str)> {
+    let [times, a, b, c] = table.columns.as_slice() else {
+        return Vec::new();
+    };
+    let (Values::Int(times), Values::Text(a), Values::Text(b), Values::Text(c)) =
+        (&times.values, &a.values, &b.values, &c.values)
+    else {
+        return Vec::new();
+    };
+    let text = |texts: &'_ Vec<Option<String>>, row: usize| -> Option<usize> { texts[row].as_ref().map(|_| row) };
+    (0..times.len())
+        .filter_map(|row| {
+            let known = text(a, row).and(text(b, row)).and(times[row]);
+            Some((
+                known?,
+                a[row].as_deref()?,
+                b[row].as_deref()?,
+                c[row].as_deref().unwrap_or_default(),
+            ))
+        })
+        .collect()
+}
+
+/// Lines per host and minute, and minutes in which a host's log could not be read.
+fn logs(store: &Store, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
+    let first = minutes.first().map_or(0, |minute| minute.at);
+    let host_id = |name: &str| names.hosts.iter().position(|host| host == name);
+    let mut readable: Vec<Vec<bool>> = vec![vec![false; minutes.len()]; names.hosts.len()];
+    let mut begins: BTreeMap<usize, i64> = BTreeMap::new();
+    for span in store.coverage()? {
+        let Some(host) = host_id(&span.host) else { continue };
+        let (from, to) = (span.from_ms.div_euclid(MINUTE_MS), span.to_ms.div_euclid(MINUTE_MS));
+        let begin = begins.entry(host).or_insert(from);
+        *begin = (*begin).min(from);
+        let from = (from - first).clamp(0, minutes.len() as i64) as usize;
+        let to = (to - first + 1).clamp(from as i64, minutes.len() as i64) as usize;
+        readable[host][from..to].fill(true);
+    }
+    let mut lines: BTreeMap<(i64, usize), (u64, u64)> = BTreeMap::new();
+    for minute in store.source_minutes(window.since_ms, window.until_ms)? {
+        let Some(host) = host_id(&minute.host) else { continue };
+        let sum = lines.entry((minute.ts_ms.div_euclid(MINUTE_MS), host)).or_default();
+        *sum = (sum.0 + minute.counts.lines, sum.1 + minute.counts.unparsed);
+    }
+    for (n, minute) in minutes.iter_mut().enumerate() {
+        for (host, readable) in readable.iter().enumerate() {
+            let (all, bad) = lines.get(&(minute.at, host)).copied().unwrap_or_default();
+            let begun = begins.get(&host).is_some_and(|begin| *begin <= minute.at);
+            if all > 0 || begun && !readable[n] {
+                minute.logs.push(LogMinute {
+                    host: host as Id,
+                    readable: readable[n] || all > 0,
+                    lines: all.min(u64::from(u32::MAX)) as u32,
+                    unparsed: bad.min(u64::from(u32::MAX)) as u32,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Mails by service that an MTA took or put off in a window and got rid of only after it, by their queue IDs: exactly
+/// late, not lost.
+pub fn late(store: &Store, window: Window, until_ms: i64, names: &Names) -> Result<BTreeMap<Id, u64>, Error> {
+    let text = "SELECT ts_ms, service, queue_id, kind FROM events WHERE kind = 'accepted' OR kind = 'deferred' \
+                OR kind = 'frozen' OR kind = 'delivered'";
+    let wide = Window {
+        since_ms: window.since_ms,
+        until_ms,
+    };
+    let table = sql(store, text, wide)?;
+    let mut all = rows(&table);
+    // Of one millisecond the arrival comes first.
+    all.sort_by_key(|(ts_ms, _, _, kind)| (*ts_ms, *kind));
+    let mut waiting: HashMap<&str, &str> = HashMap::new();
+    let mut late: BTreeMap<Id, u64> = BTreeMap::new();
+    for (ts_ms, service, queue_id, kind) in all {
+        if kind != "delivered" {
+            if ts_ms < window.until_ms {
+                waiting.insert(queue_id, service);
+            }
+            continue;
+        }
+        let was = waiting.remove(queue_id).filter(|_| ts_ms >= window.until_ms);
+        if let Some(id) = was.and_then(|service| names.services.iter().position(|name| name == service)) {
+            *late.entry(id as Id).or_default() += 1;
+        }
+    }
+    Ok(late)
+}

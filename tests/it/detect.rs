@@ -1,0 +1,172 @@
+//! Detection and impact from the simulated outage's logs, compared with what the simulator did.
+
+use crate::query::OUTAGE;
+use crate::util::{KEEP, Place};
+use mailpulse::simulate::{Fate, Outage2018, RESTARTED, STOPPED, Truth, outage_2018};
+use serde_json::Value;
+
+const NIGHT: [&str; 4] = ["--since", "2018-06-06T18:55Z", "--until", "2018-06-07T02:00Z"];
+
+fn seconds(value: &Value) -> i64 {
+    value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
+fn alarms(place: &Place) -> Vec<Value> {
+    serde_json::from_str(&place.run(&["detect", "--format", "json"]).ends(1).out).expect("JSON")
+}
+
+fn incident(place: &Place) -> Value {
+    let args = [&["incident", "--format", "json"], &NIGHT[..]].concat();
+    serde_json::from_str(&place.run(&args).ends(1).out).expect("JSON")
+}
+
+/// One alarm, at the relay, within minutes, with its onset, its end and those who hang on it.
+#[track_caller]
+fn is_the_outage(alarms: &[Value], truth: &Truth) {
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    let alarm = &alarms[0];
+    assert_eq!(
+        (&alarm["series"]["relay"], &alarm["state"]),
+        (&"mx1001".into(), &"dropped".into()),
+        "{alarm:#}"
+    );
+    assert_eq!(alarm["cause"]["relay"], "mx1001");
+    let late = seconds(&alarm["detected"]) - STOPPED;
+    assert!((0..=300).contains(&late), "after {late} s");
+    assert!((seconds(&alarm["onset"]) - STOPPED).abs() <= 120, "{alarm:#}");
+    assert!((seconds(&alarm["ended"]) - RESTARTED).abs() <= 300, "{alarm:#}");
+    let members: Vec<&str> = alarm["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["service"].as_str().unwrap())
+        .collect();
+    for (service, impact) in &truth.impact {
+        assert_eq!(
+            members.contains(&service.as_str()),
+            impact.fate != Fate::Rerouted,
+            "{service}: {members:?}"
+        );
+    }
+}
+
+/// Every service's word is the simulator's, and the numbers of those whose own log tells are exact.
+#[track_caller]
+fn is_the_impact(incident: &Value, truth: &Truth, tells: bool) {
+    assert_eq!(incident["cause"]["relay"], "mx1001", "{incident:#}");
+    for one in incident["services"].as_array().unwrap() {
+        let name = one["service"].as_str().unwrap();
+        let Some(impact) = truth.impact.get(name) else { continue };
+        let right: &[&str] = match impact.fate {
+            Fate::Lost => &["lost"],
+            Fate::Delayed => &["delayed"],
+            // What never used the stopped relay in the window went on as always.
+            Fate::Rerouted => &["rerouted", "none"],
+        };
+        let is_quiet = one["expected"].as_f64().unwrap() < 6.0;
+        if !tells && is_quiet && one["impact"] == "unknown" {
+            continue;
+        }
+        assert!(
+            right.contains(&one["impact"].as_str().unwrap()),
+            "{name}: {:?} {one:#}",
+            impact.fate
+        );
+        let failed = truth.apps.failed.get(name).map_or(0, |all| {
+            all.iter().filter(|at| (STOPPED..RESTARTED).contains(*at)).count()
+        });
+        if tells {
+            assert_eq!(one["submit_failed"], failed, "{name}");
+        }
+        if impact.fate == Fate::Delayed && tells {
+            let late = one["delivered_late"].as_u64().unwrap() as f64 / impact.tried.len() as f64;
+            assert!((0.8..1.1).contains(&late), "{name}: {one:#}");
+        }
+    }
+}
+
+#[test]
+fn the_outage_is_one_alarm_and_its_impact_is_what_happened() {
+    let (place, truth) = &*OUTAGE;
+    is_the_outage(&alarms(place), truth);
+    is_the_impact(&incident(place), truth, true);
+}
+
+#[test]
+fn other_seeds_and_relays_alone_tell_the_same_story() {
+    for (seed, with_apps) in [(11, true), (12, false)] {
+        let place = Place::new();
+        let spec = Outage2018 {
+            seed,
+            history_days: 4,
+            mails_per_day_scale: 0.08,
+        };
+        let truth = outage_2018(&place.path("logs"), &spec).expect("logs");
+        let config = std::fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
+        let config = config.replace("paths = [\"", "paths = [\"logs/");
+        place.write("mailpulse.toml", format!("{KEEP}{config}"));
+        if with_apps {
+            place.run(&["backfill"]).ends(0);
+        } else {
+            place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+        }
+        let found = alarms(&place);
+        if with_apps {
+            is_the_outage(&found, &truth);
+        } else {
+            let about = found
+                .iter()
+                .find(|alarm| alarm["series"]["relay"] == "mx1001")
+                .expect("its alarm");
+            assert!(about["evidence"].to_string().contains("no witness"), "{about:#}");
+        }
+        is_the_impact(&incident(&place), &truth, with_apps);
+    }
+}
+
+#[test]
+fn the_page_is_whole_and_harmless() {
+    let (place, _) = &*OUTAGE;
+    let page = |form: &str| {
+        place
+            .run(&[&["incident", "--format", form], &NIGHT[..]].concat())
+            .ends(1)
+            .out
+    };
+    let markdown = page("markdown");
+    for part in [
+        "## Summary",
+        "## Services",
+        "## Timeline",
+        "## Conclusions",
+        "first alarm",
+        "recovery",
+        "backlog drained",
+    ] {
+        assert!(markdown.contains(part), "{part}:\n{markdown}");
+    }
+    assert!(markdown.contains("gerrit had no way but mx1001"), "{markdown}");
+    let html = page("html");
+    assert!(html.contains("<svg") && html.trim_end().ends_with("</html>"));
+    for outside in ["<script", "src=", "href=\"http", "url(http"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn nothing_found_is_exit_code_zero_and_an_empty_store_an_error() {
+    let (place, _) = &*OUTAGE;
+    let quiet = ["--since", "2018-06-05T00:00Z", "--until", "2018-06-06T12:00Z"];
+    let found = place
+        .run(&[&["detect", "--format", "json"], &quiet[..]].concat())
+        .ends(0);
+    assert_eq!(found.out.trim(), "[]");
+    let quiet = place.run(&[&["incident", "--format", "json"], &quiet[..]].concat());
+    let report: Value = serde_json::from_str(&quiet.out).expect("JSON");
+    assert!(report["cause"].is_null(), "{report:#}");
+    for one in report["services"].as_array().unwrap() {
+        let all_well = one["submit_failed"] != 0 || one["impact"] == "none" || one["impact"] == "unknown";
+        assert!(all_well, "{one:#}");
+    }
+    Place::new().run(&["detect"]).ends(2);
+}

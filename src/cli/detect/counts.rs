@@ -91,7 +91,9 @@ pub fn read(input: impl Read, zero_missing: bool) -> Result<Vec<Counts>, BadCoun
             }
         }
     }
-    all.into_iter().map(|(name, rows)| one(name, rows, zero_missing)).collect()
+    all.into_iter()
+        .map(|(name, rows)| one(name, rows, zero_missing))
+        .collect()
 }
 
 fn count_of(text: &str) -> Result<Option<u64>, String> {
@@ -117,7 +119,10 @@ fn time(text: &str) -> Option<i64> {
         return Timestamp::from_second(seconds).ok().map(|time| time.as_second());
     }
     let civil: DateTime = text.parse().ok()?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp().as_second())
+    civil
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()
+        .map(|time| time.timestamp().as_second())
 }
 
 fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCounts> {
@@ -125,7 +130,13 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
     for pair in rows.windows(2) {
         if pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1 {
             let line = pair[1].2.max(pair[0].2);
-            return Err(bad(line, format!("another count for this moment stands in line {}", pair[0].2.min(pair[1].2))));
+            return Err(bad(
+                line,
+                format!(
+                    "another count for this moment stands in line {}",
+                    pair[0].2.min(pair[1].2)
+                ),
+            ));
         }
     }
     rows.dedup_by_key(|row| row.0);
@@ -155,7 +166,10 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
     let mut samples: Vec<(i64, Sample)> = steps.into_iter().map(sample).collect();
     if zero_missing && missing > 0 {
         if span / grain_s > STEPS_MAX {
-            return Err(bad(0, format!("series {name:?} spans too long a time to fill with zeros")));
+            return Err(bad(
+                0,
+                format!("series {name:?} spans too long a time to fill with zeros"),
+            ));
         }
         samples = filled(&samples, grain_s);
     }
@@ -212,21 +226,39 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (rows, why) in [
             ("a,2018-06-06T00:00:00Z,-1\n", "line 2: `count` is negative"),
-            ("a,yesterday,1\n", "line 2: `ts`: expected a time like 2018-06-06T18:00:00Z"),
-            ("a,0,1.5\n", "line 2: `count`: expected a whole number, or nothing for no data"),
-            ("a,0,1\na,60,1\na,0,2\n", "line 4: another count for this moment stands in line 2"),
-            ("a,0,1\na,86400,1\n", "line 3: rows are 86400 s apart; detection takes divisors of an hour, from 1 s to 60 min"),
+            (
+                "a,yesterday,1\n",
+                "line 2: `ts`: expected a time like 2018-06-06T18:00:00Z",
+            ),
+            (
+                "a,0,1.5\n",
+                "line 2: `count`: expected a whole number, or nothing for no data",
+            ),
+            (
+                "a,0,1\na,60,1\na,0,2\n",
+                "line 4: another count for this moment stands in line 2",
+            ),
+            (
+                "a,0,1\na,86400,1\n",
+                "line 3: rows are 86400 s apart; detection takes divisors of an hour, from 1 s to 60 min",
+            ),
         ] {
             assert_eq!(text(rows).unwrap_err().to_string(), why);
         }
         let header = read(&b"name,ts,count\n"[..], false).unwrap_err();
-        assert_eq!(header.to_string(), "line 1: no column `series`; expected a header series,ts,count");
+        assert_eq!(
+            header.to_string(),
+            "line 1: no column `series`; expected a header series,ts,count"
+        );
     }
 
     #[test]
     fn finer_rows_are_summed_and_a_half_seen_step_is_no_data() {
         let all = text("a,0,1\na,30,2\na,60,4\na,120,8\na,150,16\n").unwrap();
-        assert_eq!(all[0].samples, [(0, Sample::Count(3)), (60, Sample::NoData), (120, Sample::Count(24))]);
+        assert_eq!(
+            all[0].samples,
+            [(0, Sample::Count(3)), (60, Sample::NoData), (120, Sample::Count(24))]
+        );
     }
 
     #[test]

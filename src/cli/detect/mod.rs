@@ -113,7 +113,12 @@ fn print(found: &[Finding], format: Format) -> Result<()> {
 fn table(found: &[Finding]) -> Table {
     let text = |of: &dyn Fn(&Finding) -> Option<String>| Values::Text(found.iter().map(of).collect());
     let time = |of: &dyn Fn(&Finding) -> Option<i64>| {
-        Values::Int(found.iter().map(|f| of(f).map(|seconds| seconds.saturating_mul(1_000))).collect())
+        Values::Int(
+            found
+                .iter()
+                .map(|f| of(f).map(|seconds| seconds.saturating_mul(1_000)))
+                .collect(),
+        )
     };
     let number = |of: &dyn Fn(&Finding) -> f64| Values::Float(found.iter().map(|f| Some(of(f))).collect());
     let columns = [
@@ -126,7 +131,10 @@ fn table(found: &[Finding]) -> Table {
         ("score", number(&|f| f.drop.score)),
         ("channel", text(&|f| Some(f.drop.channel.to_string()))),
         ("end", text(&|f| f.drop.end.map(findings::end))),
-        ("provisional", Values::Bool(found.iter().map(|f| Some(f.drop.provisional)).collect())),
+        (
+            "provisional",
+            Values::Bool(found.iter().map(|f| Some(f.drop.provisional)).collect()),
+        ),
     ];
     Table {
         columns: columns

@@ -119,7 +119,11 @@ fn channel(which: usize) -> Channel {
 }
 
 fn level_of(history: &History, steps: i64, level: usize) -> f64 {
-    if level == FAST { 1.0 } else { history.level_before(steps, level) }
+    if level == FAST {
+        1.0
+    } else {
+        history.level_before(steps, level)
+    }
 }
 
 impl Channels {
@@ -308,7 +312,11 @@ impl Channels {
             }) as u8;
         }
         for which in 0..CHANNELS {
-            let looks = if which < WINDOWS { 1440.0 / WINDOWS_MIN[which] as f64 } else { 6.0 };
+            let looks = if which < WINDOWS {
+                1440.0 / WINDOWS_MIN[which] as f64
+            } else {
+                6.0
+            };
             self.fits[which] = self.tails[which].fit(&Prior {
                 location: (looks.min(100.0) / 4.0).max(1.0).ln(),
                 slope: 1.0,

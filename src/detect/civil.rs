@@ -76,7 +76,14 @@ mod tests {
         // 2018-06-04 was a Monday.
         assert_eq!(clock.at(1_528_070_400).week_s, 0);
         assert_eq!(clock.at(1_528_070_400 - 1).week_s, WEEK_S - 1);
-        assert_eq!(clock.at(0), Civil { day: 0, day_s: 0, week_s: 3 * DAY_S });
+        assert_eq!(
+            clock.at(0),
+            Civil {
+                day: 0,
+                day_s: 0,
+                week_s: 3 * DAY_S
+            }
+        );
     }
 
     #[test]

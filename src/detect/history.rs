@@ -140,7 +140,11 @@ impl History {
     /// Sums and flags of block number `count` (the first is 1), if it and the one before are still there.
     pub fn block(&self, count: i64) -> Option<(Span, Flags)> {
         let block = self.find(count)?;
-        let start = if count == 1 { Mark::default() } else { self.find(count - 1)?.end };
+        let start = if count == 1 {
+            Mark::default()
+        } else {
+            self.find(count - 1)?.end
+        };
         Some((block.end.span(start, self.block_steps), block.flags))
     }
 
@@ -189,7 +193,8 @@ impl History {
     /// Level `half_life` as it was before the last `steps` steps.
     pub fn level_before(&self, steps: i64, half_life: usize) -> f64 {
         let count = (self.steps - steps).div_euclid(self.block_steps);
-        self.find(count).map_or(1.0, |block| f64::from(block.levels[half_life]) * LEVEL_UNIT)
+        self.find(count)
+            .map_or(1.0, |block| f64::from(block.levels[half_life]) * LEVEL_UNIT)
     }
 
     /// Moves all sums down by the oldest; once a day.
@@ -233,7 +238,10 @@ mod tests {
     fn windows_are_sums_of_their_steps() {
         let history = filled(1000);
         let hour = history.window(12).unwrap();
-        assert_eq!((hour.counted, hour.expected, hour.steps), ((989..=1000).sum::<i64>() as f64, 24.0, 12));
+        assert_eq!(
+            (hour.counted, hour.expected, hour.steps),
+            ((989..=1000).sum::<i64>() as f64, 24.0, 12)
+        );
         // Beyond an hour the start is a block's: 1000 − 24 = 976 lies in the block that ends at 978.
         assert_eq!(history.window(24).unwrap().steps, 25);
         assert_eq!(history.window(576).unwrap().evident, 577);

@@ -107,7 +107,11 @@ impl Holidays {
         if has(-1) || bridge || self.follows_weekend(day) {
             return DayKind::NearFrom(0);
         }
-        if has(1) { DayKind::NearFrom(43_200) } else { DayKind::Usual }
+        if has(1) {
+            DayKind::NearFrom(43_200)
+        } else {
+            DayKind::Usual
+        }
     }
 
     /// A weekend day whose weekend follows a holiday, or the Friday after one.
@@ -148,7 +152,15 @@ mod tests {
     #[test]
     fn the_weekend_after_and_bridge_days_are_near() {
         let holidays = Holidays::parse("2014-12-25\n2014-12-26\n2014-12-31\n2015-01-01\n").unwrap();
-        for near in ["2014-12-27", "2014-12-28", "2014-12-29", "2014-12-30", "2015-01-02", "2015-01-03", "2015-01-04"] {
+        for near in [
+            "2014-12-27",
+            "2014-12-28",
+            "2014-12-29",
+            "2014-12-30",
+            "2015-01-02",
+            "2015-01-03",
+            "2015-01-04",
+        ] {
             assert_eq!(holidays.kind(day(near)), DayKind::NearFrom(0), "{near}");
         }
         assert_eq!(holidays.kind(day("2015-01-05")), DayKind::Usual);

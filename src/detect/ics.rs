@@ -95,8 +95,14 @@ fn push(event: &Event, spans: &mut Vec<Span>) -> Result<(), BadHoliday> {
     if part("FREQ") != Some("YEARLY") || part("BYDAY").is_some() || part("BYMONTH").is_some() {
         return Ok(());
     }
-    let interval: i16 = part("INTERVAL").and_then(|v| v.parse().ok()).unwrap_or(1).clamp(1, YEARS_MAX);
-    let count: i16 = part("COUNT").and_then(|v| v.parse().ok()).unwrap_or(YEARS_MAX).clamp(1, YEARS_MAX);
+    let interval: i16 = part("INTERVAL")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(1)
+        .clamp(1, YEARS_MAX);
+    let count: i16 = part("COUNT")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(YEARS_MAX)
+        .clamp(1, YEARS_MAX);
     let until = part("UNTIL").and_then(|v| Date::strptime("%Y%m%d", v.get(..8)?).ok());
     for repeat in 1..count {
         let year = start.year().saturating_add(repeat.saturating_mul(interval));
@@ -130,12 +136,19 @@ mod tests {
 
     fn events(body: &str) -> Vec<(i32, i32)> {
         let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{body}\nEND:VEVENT\nEND:VCALENDAR\n");
-        all_day_events(&text).unwrap().into_iter().map(|(_, first, days)| (first, days)).collect()
+        all_day_events(&text)
+            .unwrap()
+            .into_iter()
+            .map(|(_, first, days)| (first, days))
+            .collect()
     }
 
     #[test]
     fn a_folded_line_and_a_span() {
-        assert_eq!(events("DTSTART;VALUE=DATE:2014\n 1225\nDTEND;VALUE=DATE:20141227"), [(16_429, 2)]);
+        assert_eq!(
+            events("DTSTART;VALUE=DATE:2014\n 1225\nDTEND;VALUE=DATE:20141227"),
+            [(16_429, 2)]
+        );
     }
 
     #[test]
@@ -145,8 +158,14 @@ mod tests {
 
     #[test]
     fn yearly_events_repeat_until_told() {
-        assert_eq!(events("DTSTART;VALUE=DATE:20141225\nRRULE:FREQ=YEARLY;UNTIL=20161231").len(), 3);
-        assert_eq!(events("DTSTART;VALUE=DATE:20160229\nRRULE:FREQ=YEARLY;COUNT=5").len(), 2);
+        assert_eq!(
+            events("DTSTART;VALUE=DATE:20141225\nRRULE:FREQ=YEARLY;UNTIL=20161231").len(),
+            3
+        );
+        assert_eq!(
+            events("DTSTART;VALUE=DATE:20160229\nRRULE:FREQ=YEARLY;COUNT=5").len(),
+            2
+        );
     }
 
     #[test]

@@ -77,9 +77,14 @@ impl Series {
         } else if weight > 0.0 {
             self.profile.repeated(start, false);
         }
-        let quality = if self.days < tuning.mask_d { 1.0 } else { quality(bin.sum, bin.expected, self.channels.hour_v()) };
+        let quality = if self.days < tuning.mask_d {
+            1.0
+        } else {
+            quality(bin.sum, bin.expected, self.channels.hour_v())
+        };
         let weight = weight / per_bin as f64;
-        self.profile.fold(start, quality * sum, quality * weight, tuning.week_decay);
+        self.profile
+            .fold(start, quality * sum, quality * weight, tuning.week_decay);
     }
 
     fn bin(&self, first: i64, last: i64) -> Option<Bin> {
@@ -120,9 +125,17 @@ impl Series {
             return;
         }
         let per_day = self.profile.per_week() / 7.0 * self.slow.value(tuning.slow_prior);
-        let busy = if self.profile.per_hour() > 1 { per_day > 0.25 * BUSY_PER_DAY } else { per_day >= BUSY_PER_DAY };
+        let busy = if self.profile.per_hour() > 1 {
+            per_day > 0.25 * BUSY_PER_DAY
+        } else {
+            per_day >= BUSY_PER_DAY
+        };
         let (per_hour, step_s) = if busy { (4, STEPS_S.0) } else { (1, STEPS_S.1) };
-        let step_s = if grain_s >= STEPS_S.1 { grain_s } else { step_s.max(grain_s) };
+        let step_s = if grain_s >= STEPS_S.1 {
+            grain_s
+        } else {
+            step_s.max(grain_s)
+        };
         if per_hour != self.profile.per_hour() && 3_600 / per_hour as i64 >= grain_s {
             self.profile = self.profile.resampled(per_hour);
         }
@@ -151,5 +164,9 @@ fn quality(counted: f64, expected: f64, v: f64) -> f64 {
     let two_thirds = 2.0 / 3.0;
     let spread = lambda.powf(1.0 / 6.0) * (1.0 + v * lambda).sqrt();
     let residual = 1.5 * (counted.powf(two_thirds) - lambda.powf(two_thirds)) / spread;
-    if residual.abs() > UNUSUAL { (UNUSUAL / residual).powi(2) } else { 1.0 }
+    if residual.abs() > UNUSUAL {
+        (UNUSUAL / residual).powi(2)
+    } else {
+        1.0
+    }
 }

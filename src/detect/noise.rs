@@ -124,7 +124,11 @@ mod tests {
                 noise.sample(1_000.0 * (1.0 + lasting * (level - 1.0)), 1_000.0, level);
                 noise.end_day(&tuning);
             }
-            assert!((noise.factor(2.0) - 1.0 - expected).abs() < 0.1, "{}", noise.factor(2.0));
+            assert!(
+                (noise.factor(2.0) - 1.0 - expected).abs() < 0.1,
+                "{}",
+                noise.factor(2.0)
+            );
         }
     }
 }

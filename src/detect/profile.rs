@@ -80,7 +80,11 @@ impl Profile {
         let bin = (week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize;
         let (word, bit) = (bin / 64, 1_u64 << (bin % 64));
         let before = self.masked[word] & bit != 0;
-        self.masked[word] = if masked { self.masked[word] | bit } else { self.masked[word] & !bit };
+        self.masked[word] = if masked {
+            self.masked[word] | bit
+        } else {
+            self.masked[word] & !bit
+        };
         before
     }
 

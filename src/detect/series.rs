@@ -25,7 +25,11 @@ const CLIP_NEVER: f64 = 1e6;
 
 /// Seconds of a block: whole steps, and a divisor of an hour.
 fn block_s(step_s: i64) -> i64 {
-    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 { step_s.max(BLOCK_S) } else { 2 * step_s }
+    if step_s >= BLOCK_S || BLOCK_S % step_s == 0 {
+        step_s.max(BLOCK_S)
+    } else {
+        2 * step_s
+    }
 }
 
 /// What a step tells its series.
@@ -139,9 +143,17 @@ impl Series {
             self.history.set_floor();
             self.channels.reset(step.ts);
         }
-        let expected = if self.retired { 0.0 } else { self.expected(step.week_s, tuning) };
+        let expected = if self.retired {
+            0.0
+        } else {
+            self.expected(step.week_s, tuning)
+        };
         // Next to a holiday only part of the usual is sure.
-        let sure = if step.near { expected * tuning.near_share } else { expected };
+        let sure = if step.near {
+            expected * tuning.near_share
+        } else {
+            expected
+        };
         let evident = counted.filter(|_| !step.holiday);
         self.history.push(evident.map(|counted| (counted, sure)));
         self.fill_block(step, expected);
@@ -199,7 +211,9 @@ impl Series {
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
         self.alarms.rotate_left(1);
         self.alarms[ALARMS - 1] = now.ts;
-        let again = self.last.filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
+        let again = self
+            .last
+            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
         let drop = again.map(|last| Drop {
             ended: None,
             end: None,
@@ -220,7 +234,11 @@ impl Series {
             self.mask(steps + BEFORE_S / self.step_s);
         }
         self.episode = Some(Episode::open(drop, now.ts, counted / expected.max(1e-9)));
-        if again.is_some() { Change::Reopened(drop) } else { Change::Opened(drop) }
+        if again.is_some() {
+            Change::Reopened(drop)
+        } else {
+            Change::Opened(drop)
+        }
     }
 
     fn mask(&mut self, steps: i64) {
@@ -247,7 +265,11 @@ impl Series {
         if young {
             self.channels.settle(tuning.clip_young);
         }
-        let expected = if now.holiday { expected * tuning.holiday_share } else { expected };
+        let expected = if now.holiday {
+            expected * tuning.holiday_share
+        } else {
+            expected
+        };
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
             self.episode = Some(episode);
             return None;
@@ -261,7 +283,11 @@ impl Series {
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];
         }
-        self.channels.settle(if age_s < tuning.short_s { CLIP_NEVER } else { tuning.clip_long });
+        self.channels.settle(if age_s < tuning.short_s {
+            CLIP_NEVER
+        } else {
+            tuning.clip_long
+        });
         self.channels.reset(now.ts);
         self.history.set_floor();
         self.last = Some(episode.drop);

@@ -65,7 +65,9 @@ fn what_comes_later_changes_nothing_before() {
         let id = detector.add(TimeZone::UTC, service.grain_s()).unwrap();
         let mut told = Vec::new();
         for &(ts, sample) in samples {
-            detector.observe(id, ts, sample, &mut |_, change| told.push((ts, change))).unwrap();
+            detector
+                .observe(id, ts, sample, &mut |_, change| told.push((ts, change)))
+                .unwrap();
         }
         told.retain(|(ts, _)| *ts < samples[cut].0);
         told
@@ -76,7 +78,10 @@ fn what_comes_later_changes_nothing_before() {
 
 #[test]
 fn a_series_does_not_hear_its_neighbours() {
-    let (one, two) = (Service::quiet(1, 500.0).samples(30), Service::quiet(2, 90.0).samples(30));
+    let (one, two) = (
+        Service::quiet(1, 500.0).samples(30),
+        Service::quiet(2, 90.0).samples(30),
+    );
     let alone = found(300, &one);
     let mut detector = Detector::new(Config::default());
     let ids = [0, 1].map(|_| detector.add(TimeZone::UTC, 300).unwrap());
@@ -97,7 +102,10 @@ fn no_data_is_not_zero() {
         if whole_hole {
             samples.retain(|(_, sample)| *sample != Sample::NoData);
         }
-        assert_eq!(alarms(&found(60, &samples), OUTAGE_S - 3_600, OUTAGE_S + 24 * 3_600), []);
+        assert_eq!(
+            alarms(&found(60, &samples), OUTAGE_S - 3_600, OUTAGE_S + 24 * 3_600),
+            []
+        );
     }
 }
 
@@ -138,7 +146,9 @@ fn a_holiday_in_half_silence_is_no_drop_and_a_silent_one_is() {
     };
     for (share, expected) in [(3, 0), (0, 1)] {
         let mut holiday = samples.clone();
-        at(&mut holiday, 44 * DAY_S, 45 * DAY_S, |count| Sample::Count(count * share / 10));
+        at(&mut holiday, 44 * DAY_S, 45 * DAY_S, |count| {
+            Sample::Count(count * share / 10)
+        });
         let drops = replay(&config, TimeZone::UTC, 60, holiday).unwrap();
         let told = alarms(&drops, 44 * DAY_S, 46 * DAY_S);
         assert_eq!(told.len(), expected, "share {share}/10: {told:?}");
@@ -166,7 +176,9 @@ fn a_lower_level_is_accepted_after_five_days() {
 #[test]
 fn a_young_series_finds_provisionally() {
     let mut samples = Service::quiet(29, 20_000.0).samples(12);
-    at(&mut samples, 9 * DAY_S + 36_000, 9 * DAY_S + 72_000, |_| Sample::Count(0));
+    at(&mut samples, 9 * DAY_S + 36_000, 9 * DAY_S + 72_000, |_| {
+        Sample::Count(0)
+    });
     let drops = found(60, &samples);
     assert!(!drops.is_empty() && drops.iter().all(|drop| drop.provisional));
 }
@@ -194,7 +206,14 @@ fn office_hours_stay_office_hours_through_summer_time() {
         let ts = start + step * 300;
         let local = zone.to_offset(jiff::Timestamp::from_second(ts).unwrap()).seconds();
         let hour = (ts + i64::from(local)).rem_euclid(DAY_S) / 3_600;
-        (ts, Sample::Count(if (8..18).contains(&hour) { 20 + (step as u64 * 31) % 9 } else { 0 }))
+        (
+            ts,
+            Sample::Count(if (8..18).contains(&hour) {
+                20 + (step as u64 * 31) % 9
+            } else {
+                0
+            }),
+        )
     });
     let drops = replay(&Config::default(), zone.clone(), 300, samples).unwrap();
     assert_eq!(drops.iter().filter(|drop| !drop.provisional).count(), 0, "{drops:?}");

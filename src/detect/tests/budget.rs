@@ -11,7 +11,10 @@ const JUDGED_D: i64 = 90;
 
 #[test]
 fn quiet_weeks_keep_the_budget() {
-    let services: u64 = std::env::var("MAILPULSE_FLEET").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let services: u64 = std::env::var("MAILPULSE_FLEET")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(2);
     let (mut all, mut judged) = (0, 0.0);
     for per_day in [2.0, 8.0, 30.0, 100.0, 400.0, 4_000.0, 40_000.0, 400_000.0] {
         let mut false_alarms = 0;
@@ -25,16 +28,28 @@ fn quiet_weeks_keep_the_budget() {
                 events: if seed % 2 == 0 { 0.0 } else { 0.3 },
             };
             let drops = found(service.grain_s(), &service.samples(LEARN_D + JUDGED_D));
-            false_alarms += drops.iter().filter(|drop| drop.detected - MONDAY >= LEARN_D * DAY_S).count();
+            false_alarms += drops
+                .iter()
+                .filter(|drop| drop.detected - MONDAY >= LEARN_D * DAY_S)
+                .count();
         }
         all += false_alarms;
         judged += services as f64;
         if services >= 10 {
-            eprintln!("{per_day} a day: {:.2} false alarms a service and 90 days", false_alarms as f64 / services as f64);
-            assert!(false_alarms as f64 <= services as f64, "{per_day} a day: {false_alarms} in {services} services");
+            eprintln!(
+                "{per_day} a day: {:.2} false alarms a service and 90 days",
+                false_alarms as f64 / services as f64
+            );
+            assert!(
+                false_alarms as f64 <= services as f64,
+                "{per_day} a day: {false_alarms} in {services} services"
+            );
         }
     }
     // Few services scatter: two standard deviations of their sum.
     let most = judged + 2.0 * f64::sqrt(judged);
-    assert!(f64::from(all as u32) <= most, "{all} false alarms in {judged} services and 90 days");
+    assert!(
+        f64::from(all as u32) <= most,
+        "{all} false alarms in {judged} services and 90 days"
+    );
 }

@@ -23,6 +23,9 @@ pub struct GraphArgs {
     /// Only these, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
+    /// Only this service's mail: with --by kind, what it tried, what was accepted, what was delivered
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
     /// Kind of event to count: accepted, delivered, deferred, bounced, … [default: accepted; all with --by kind]
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
@@ -118,6 +121,7 @@ fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> 
         by,
         kind,
         destination: None,
+        service: args.service.clone(),
         only: args.only.clone(),
         measure,
     };

@@ -7,7 +7,7 @@ use crate::normalise::rules::{HostGroups, ServiceRules};
 
 use super::alerts::{self, Alert};
 use super::attribution;
-use super::errors::Report;
+use super::errors::{ConfigError, Report};
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::shape::Incomplete;
 use super::sources::{self, Source};
@@ -32,6 +32,8 @@ pub struct Config {
     pub detect: Detect,
     /// Where alarms go.
     pub alerts: Vec<Alert>,
+    /// What works, and is probably not meant.
+    pub warnings: Vec<ConfigError>,
 }
 
 /// What is kept of addresses.
@@ -92,6 +94,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
             .into_iter()
             .filter_map(|raw| alerts::check(raw, incomplete, report))
             .collect(),
+        warnings: report.take_warnings(),
     }
 }
 
@@ -115,7 +118,8 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
 }
 
 /// Names that are safe in a terminal, a page, a query, a file name and a label.
-pub(super) fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     safe(name) && name.len() <= 64
 }
 

@@ -1,11 +1,10 @@
 //! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
 
+mod night;
 mod sides;
 
 use super::context::{Context, UnnamedArgs};
-use super::detect::RuleArgs;
-use super::incident::{self, Asked};
-use super::{backfill, graph, incident_html, incident_page, output};
+use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::time::rfc3339;
@@ -78,7 +77,7 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line("\n6. Graphs")?;
     draw(&store, &truth, &args.dir)?;
     output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
-    impact(&context, &store, &truth, &args.dir)?;
+    night::print(&context, &store, &truth, &args.dir)?;
     next(&context, &truth)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -273,47 +272,6 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
                 ..Style::default()
             },
         )?;
-        output::line(&format!("   {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Detection and impact of the night, from the logs alone; the truth is asked only for the window.
-fn impact(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
-    let window = Window {
-        since_ms: truth.stopped * 1000,
-        until_ms: truth.restarted * 1000,
-    };
-    let config = context.config()?;
-    let incident = incident::judge(store, &config, &RuleArgs::default(), Asked::Window(window))?;
-    let alarms = incident.alarms.len();
-    match incident.first_alarm() {
-        Some(at) => {
-            let after = (at * 60 - truth.stopped) / 60;
-            output::line(&format!(
-                "   first alarm after {after} minutes; alarms in all: {alarms}"
-            ))?;
-        }
-        None => output::line("   no alarm")?,
-    }
-    for said in incident_page::summary(&incident).split_inclusive(". ") {
-        output::line(&format!("   {}", said.trim_end()))?;
-    }
-    output::line(&format!(
-        "\n   {:<24}{:<10}{:>10}{:>8}{:>9}{:>8}{:>8}",
-        "service", "impact", "expected", "came", "missing", "late", "failed"
-    ))?;
-    for [service, word, expected, came, missing, late, failed] in incident_page::rows(&incident) {
-        output::line(&format!(
-            "   {service:<24}{word:<10}{expected:>10}{came:>8}{missing:>9}{late:>8}{failed:>8}"
-        ))?;
-    }
-    for (name, text) in [
-        ("incident.md", incident_page::markdown(&incident)),
-        ("incident.html", incident_html::html(&incident, store)?),
-    ] {
-        let path = dir.join(name);
-        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
         output::line(&format!("   {}", path.display()))?;
     }
     Ok(())

@@ -98,7 +98,7 @@ fn tells_the_impact(out: &str) {
     let minutes: Vec<u32> = alarm.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     assert!(minutes[0] <= 5, "{alarm}");
     assert!(out.contains("mx1001 took no mail"), "{out}");
-    let end = out.split("6. The detection").nth(1).expect("its last part");
+    let end = out.split("7. The detection").nth(1).expect("its last part");
     for (service, impact) in [
         ("phabricator", "delayed"),
         ("gerrit", "lost"),

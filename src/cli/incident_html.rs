@@ -60,7 +60,6 @@ fn graph(incident: &Incident, store: &Store) -> Result<String> {
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,
-        service: None,
         only: Vec::new(),
         service: None,
         measure: "messages",

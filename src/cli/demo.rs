@@ -71,7 +71,7 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line(
         "\n4. Both sides of it, in the outage: what the services' own logs tried, what the relays took and delivered.",
     )?;
-    sides::print(&store, outage(&truth))?;
+    sides::print(&store, outage(&truth), &args.dir.join("both-sides.csv"))?;
     output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
     output::line("\n6. Graphs")?;

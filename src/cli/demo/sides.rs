@@ -1,12 +1,14 @@
 //! Both sides of the services' mail: what their own logs tried, what the relays took, what left for outside.
 
-use super::super::output;
+use super::super::output::{self, Format};
 use crate::query::{Window, named};
 use crate::simulate::service_names;
 use crate::store::Store;
-use crate::store::columnar::{Column, Values};
-use anyhow::{Result, anyhow};
+use crate::store::columnar::{Column, Table, Values};
+use anyhow::{Context as _, Result, anyhow};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 
 /// Sums of one service in a window.
 #[derive(Debug, Default, Clone, Copy)]
@@ -17,9 +19,13 @@ struct Sides {
     delivered: i64,
 }
 
-/// Prints the sums over the window of the services that have a log of their own, or failed to hand mail in.
-pub(super) fn print(store: &Store, window: Window) -> Result<()> {
-    let sides = read(store, window)?;
+/// Prints the sums over the window of the services that failed to hand mail in, and writes every minute of every service
+/// to a file.
+pub(super) fn print(store: &Store, window: Window, minutes: &Path) -> Result<()> {
+    let table = per_minute(store, window)?;
+    let mut file = File::create(minutes).with_context(|| minutes.display().to_string())?;
+    output::print(&mut file, &table, &["ts"], Format::Csv).with_context(|| minutes.display().to_string())?;
+    let sides = sums(&table);
     output::line(&format!(
         "   {:<24}{:>8}{:>10}{:>10}{:>11}",
         "service", "tried", "failed", "accepted", "delivered"
@@ -33,10 +39,11 @@ pub(super) fn print(store: &Store, window: Window) -> Result<()> {
             sides.tried, sides.submit_failed, sides.accepted, sides.delivered
         ))?;
     }
+    output::line(&format!("   every minute of it: {}", minutes.display()))?;
     Ok(())
 }
 
-fn read(store: &Store, window: Window) -> Result<BTreeMap<String, Sides>> {
+fn per_minute(store: &Store, window: Window) -> Result<Table> {
     let query = named::find("tried_accepted_delivered").map_err(|why| anyhow!(why))?;
     let given = [
         ("since".to_owned(), crate::query::time::rfc3339(window.since_ms)),
@@ -44,7 +51,10 @@ fn read(store: &Store, window: Window) -> Result<BTreeMap<String, Sides>> {
         ("bucket".to_owned(), "1m".to_owned()),
     ];
     let values = query.values(&given, window.until_ms).map_err(|why| anyhow!(why))?;
-    let table = crate::query::sql(store, &query.bind(&values), window)?;
+    Ok(crate::query::sql(store, &query.bind(&values), window)?)
+}
+
+fn sums(table: &Table) -> BTreeMap<String, Sides> {
     let mut sums: BTreeMap<String, Sides> = BTreeMap::new();
     let ints = |name: &str| match table.columns.iter().find(|column| column.name == name) {
         Some(Column {
@@ -69,5 +79,5 @@ fn read(store: &Store, window: Window) -> Result<BTreeMap<String, Sides>> {
             sum.delivered += delivered;
         }
     }
-    Ok(sums)
+    sums
 }

@@ -123,7 +123,8 @@ fn tells_of_the_outage(out: &str) {
 fn tells_the_impact(out: &str) {
     let alarm = out.lines().find(|line| line.contains("first alarm after")).expect(out);
     let minutes: Vec<u32> = alarm.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    assert!(minutes[0] <= 5, "{alarm}");
+    // The small demo has a mail a minute at mx1001.
+    assert!(minutes[0] <= 10, "{alarm}");
     assert!(out.contains("mx1001 took no mail"), "{out}");
     let end = out.split("7. The detection").nth(1).expect("its last part");
     for (service, impact) in [

@@ -266,6 +266,7 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         graph::write(
             &path,
             &rates(store, &question)?,
+            &[],
             &Style {
                 kind,
                 theme,

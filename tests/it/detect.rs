@@ -170,3 +170,28 @@ fn nothing_found_is_exit_code_zero_and_an_empty_store_an_error() {
     }
     Place::new().run(&["detect"]).ends(2);
 }
+
+#[test]
+fn a_graph_marks_what_would_have_alarmed() {
+    let (place, _) = &*OUTAGE;
+    let drawn = |more: &[&str]| {
+        let args = [
+            &[
+                "graph",
+                "--by",
+                "relay",
+                "--out",
+                "marked.svg",
+                "--since",
+                "2018-06-06",
+                "--until",
+                "2018-06-07T06:00Z",
+            ],
+            more,
+        ];
+        place.run(&args.concat()).ends(0);
+        std::fs::read_to_string(place.path("marked.svg")).unwrap()
+    };
+    assert!(!drawn(&[]).contains("mx1001 dropped"));
+    assert!(drawn(&["--alarms"]).contains("mx1001 dropped"));
+}

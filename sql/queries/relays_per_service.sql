@@ -1,4 +1,4 @@
--- Relays that each service's mail went through, with its share in percent: one relay is a single point of failure.
+-- Relays that delivered each service's mail to the outside, with their share in percent: one relay is a single point of failure.
 -- param since time -24h first moment
 -- param until time now first moment that is not counted
 -- column service text
@@ -8,10 +8,10 @@
 SELECT through.service AS service, through.relay AS relay, through.messages AS messages,
        100.0 * through.messages / total.messages AS share_percent
 FROM (SELECT service, relay, SUM(messages) AS messages FROM rates
-      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND messages > 0
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote' AND messages > 0
       GROUP BY service, relay) AS through
 JOIN (SELECT service, SUM(messages) AS messages FROM rates
-      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND messages > 0
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote' AND messages > 0
       GROUP BY service) AS total
 ON through.service = total.service
 ORDER BY service, messages DESC, relay

@@ -1,13 +1,15 @@
 //! `mailpulse backfill`: archives in. A second run adds nothing; a killed one goes on where it was committed.
 
-use super::context::{Context, Plan};
+use super::context::{Context, Plan, UnnamedArgs};
 use super::output;
 use super::progress::Display;
 use crate::config::Config;
 use crate::ingest;
+use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
+use crate::source::stdin::Spool;
 use crate::store::Store;
 use anyhow::{Result, bail};
 use mailpulse_parsers::reject::safe_text;
@@ -17,7 +19,8 @@ use std::process::ExitCode;
 /// Arguments of `backfill`.
 #[derive(Debug, clap::Args)]
 pub struct BackfillArgs {
-    /// Files, folders or globs; plain, .gz, .zst, .bz2, .xz [default: all configured sources]
+    /// Files, folders or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
+    /// systemd's journal too]
     paths: Vec<PathBuf>,
     /// Host of logs that no configured source names [default: this host]
     #[arg(long)]
@@ -25,6 +28,15 @@ pub struct BackfillArgs {
     /// Zone of their clock: UTC, Europe/Berlin, +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
+    /// Kind of those logs [default: by their content]
+    #[arg(long, value_parser = KINDS)]
+    kind: Option<String>,
+    /// Service that those logs are of, if an application wrote them
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Year of those logs' times, if they have none [default: by the files' times]
+    #[arg(long, value_parser = clap::value_parser!(i16).range(1970..=9999))]
+    year: Option<i16>,
     /// Only the totals
     #[arg(short, long)]
     quiet: bool,
@@ -34,11 +46,25 @@ pub struct BackfillArgs {
 pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
     let config = context.config()?;
     let limits = context.limits(&config);
+    let mut paths = args.paths.clone();
+    let mut spool = None;
+    for path in paths.iter_mut().filter(|path| path.as_os_str() == "-") {
+        if spool.is_none() {
+            let folder = config.store.folder.join("spool");
+            spool = Some(Spool::of(&mut std::io::stdin().lock(), &folder, &limits.source)?);
+        }
+        path.clone_from(&spool.as_ref().map(|spool| spool.path().to_owned()).unwrap_or_default());
+    }
     let plan = context.plan(
         &config,
-        &args.paths,
-        args.host.as_deref(),
-        args.timezone.as_deref(),
+        &paths,
+        &UnnamedArgs {
+            host: args.host.as_deref(),
+            zone: args.timezone.as_deref(),
+            kind: args.kind.as_deref(),
+            service: args.service.as_deref(),
+            year: args.year,
+        },
         &limits.source,
     )?;
     for problem in &plan.problems {

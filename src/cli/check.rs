@@ -1,6 +1,8 @@
-//! `mailpulse check`: is the configuration right, and are the logs there?
+//! `mailpulse check`: is the configuration right, are the logs there, and do both fit?
 
-use super::context::{Context, listed};
+mod survey;
+
+use super::context::{Context, UnnamedArgs, listed};
 use super::output;
 use crate::config::Config;
 use crate::source::Limits;
@@ -23,7 +25,8 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let plan = context.plan(&config, &[], None, None, &Limits::default())?;
+    let limits = Limits::default();
+    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &limits)?;
     for file in &config.files {
         output::line(&format!("{}: good", file.display()))?;
     }
@@ -36,17 +39,37 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     ))?;
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
-        output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
+        if files > 0 || job.journals.is_empty() {
+            output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
+        }
+        for (_, journal) in &job.journals {
+            output::line(&format!("{} ({}): {}", job.host, job.kind, journal.name().display()))?;
+        }
+    }
+    for warning in &config.warnings {
+        warn(&warning.to_string());
     }
     for source in &config.sources {
         for glob in &source.paths {
             if !plan.files().any(|file| glob.matches(&file.path)) {
-                eprintln!("warning: no file matches {}", super::safe_lines(glob.as_str()));
+                warn(&format!("{}: no file matches {}", source.place, glob.as_str()));
             }
+        }
+        let files = plan
+            .files()
+            .map(|file| file.path.as_path())
+            // Of two sources that name a file, the first reads it.
+            .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
+        for warning in survey::of(source, files, &limits) {
+            warn(&warning);
         }
     }
     for problem in &plan.problems {
-        eprintln!("warning: {}", super::safe_lines(problem));
+        warn(problem);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn warn(text: &str) {
+    eprintln!("warning: {}", super::safe_lines(text));
 }

@@ -1,16 +1,18 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
 use crate::config::{
-    Config, ConfigError, DEFAULT_PATH, HostOf, Source, SourceKind, load_or_create_key, parse_timezone, this_host,
+    Config, ConfigError, DEFAULT_PATH, HostOf, JournalPart, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
+    parse_timezone, this_host,
 };
 use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
+use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use crate::store::Store;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,24 +104,11 @@ impl Context {
     }
 
     /// The logs at `paths`, or all configured ones, by host. A file that a configured source matches takes its host
-    /// and zone; any other takes `host` and `zone`.
-    pub fn plan(
-        &self,
-        config: &Config,
-        paths: &[PathBuf],
-        host: Option<&str>,
-        zone: Option<&str>,
-        limits: &Limits,
-    ) -> Result<Plan> {
-        let zone = match zone {
-            Some(text) => parse_timezone(text).map_err(|why| anyhow!("--timezone: {why}"))?,
-            None => TimeZone::UTC,
-        };
-        let host = match host {
-            Some(host) => host.to_owned(),
-            None => this_host(),
-        };
-        let paths: Vec<PathBuf> = if paths.is_empty() {
+    /// and zone; any other takes those of `args`.
+    pub fn plan(&self, config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
+        let unnamed = Unnamed::of(args, limits)?;
+        let all = paths.is_empty();
+        let paths: Vec<PathBuf> = if all {
             config
                 .sources
                 .iter()
@@ -132,7 +121,6 @@ impl Context {
         let found = scan(&paths, limits);
         let mut plan = Plan::default();
         plan.problems.extend(found.errors.iter().map(ToString::to_string));
-        let unnamed = Unnamed { host, zone, limits };
         let mut jobs: BTreeMap<(String, &'static str), Job> = BTreeMap::new();
         for family in found.families {
             for (host, spec, family) in split(config, family, &unnamed) {
@@ -140,20 +128,108 @@ impl Context {
                     host,
                     kind: spec.kind,
                     families: Vec::new(),
+                    journals: Vec::new(),
                 });
                 job.families.push((spec, family));
             }
+        }
+        let journals = config.sources.iter().filter(|_| all);
+        for (source, part) in journals.filter_map(|source| source.journal.as_ref().map(|part| (source, part))) {
+            let spec = Arc::new(spec(source));
+            let host = match &source.host {
+                HostOf::Named(name) => name.clone(),
+                HostOf::This | HostOf::Path => this_host(),
+            };
+            let job = jobs.entry((host.clone(), spec.kind)).or_insert_with(|| Job {
+                host,
+                kind: spec.kind,
+                families: Vec::new(),
+                journals: Vec::new(),
+            });
+            let JournalPart {
+                directory,
+                units,
+                identifiers,
+            } = part.clone();
+            let journal = Journal {
+                directory,
+                units,
+                identifiers,
+            };
+            job.journals.push((spec, journal));
         }
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
     }
 }
 
+/// What the command line says of files that no source names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UnnamedArgs<'a> {
+    /// Whose they are; default: this host's.
+    pub host: Option<&'a str>,
+    /// Zone of their clock; default UTC.
+    pub zone: Option<&'a str>,
+    /// Kind; default by their content.
+    pub kind: Option<&'a str>,
+    /// Service of an application.
+    pub service: Option<&'a str>,
+    /// Year of stamps without one.
+    pub year: Option<i16>,
+}
+
 /// What holds for files that no source names.
 struct Unnamed<'p> {
     host: String,
     zone: TimeZone,
+    /// Grammar, if it is not told by the content.
+    way: Option<Way>,
+    service: Option<String>,
+    year: Option<i16>,
     limits: &'p Limits,
+}
+
+impl<'p> Unnamed<'p> {
+    fn of(args: &UnnamedArgs<'_>, limits: &'p Limits) -> Result<Self> {
+        let zone = match args.zone {
+            Some(text) => parse_timezone(text).map_err(|why| anyhow!("--timezone: {why}"))?,
+            None => TimeZone::UTC,
+        };
+        let described = |kind| {
+            Way::named(kind).ok_or_else(|| {
+                anyhow!(
+                    "--kind {kind}: a log of this kind is read as a [[source]] of the configuration describes it; write \
+                     one that names the file"
+                )
+            })
+        };
+        let way = args.kind.map(described).transpose()?;
+        if args.service.is_some_and(|name| !is_name(name)) {
+            bail!("--service: this cannot be the name of a service; {NAME_CURE}");
+        }
+        if args.service.is_some() && matches!(way, Some(Way::Exim | Way::Postfix)) {
+            bail!("--service: a log of an MTA carries the mail of many services; write a [[service]] rule");
+        }
+        Ok(Unnamed {
+            host: args.host.map_or_else(this_host, str::to_owned),
+            zone,
+            way,
+            service: args.service.map(str::to_owned),
+            year: args.year,
+            limits,
+        })
+    }
+
+    fn spec(&self, path: &Path) -> Spec {
+        let way = self.way.clone().unwrap_or_else(|| Way::sniffed(path, self.limits));
+        // A relay's log among those of an application has no one service.
+        let service = self.service.clone().filter(|_| matches!(way, Way::App(_)));
+        Spec {
+            year: self.year,
+            service,
+            ..Spec::of(way, self.zone.clone())
+        }
+    }
 }
 
 /// A family's files by owner: a glob over a central log tree finds many hosts' files.
@@ -181,8 +257,7 @@ fn split(config: &Config, family: Family, unnamed: &Unnamed<'_>) -> Vec<(String,
 
 fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<Spec>) {
     let Some(source) = config.source_of(&file.path) else {
-        let spec = Spec::of(Way::sniffed(&file.path, unnamed.limits), unnamed.zone.clone());
-        return (unnamed.host.clone(), Arc::new(spec));
+        return (unnamed.host.clone(), Arc::new(unnamed.spec(&file.path)));
     };
     let owner = match &source.host {
         HostOf::This => this_host(),
@@ -193,7 +268,7 @@ fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<S
 }
 
 /// How a source's logs are read.
-fn spec(source: &Source) -> Spec {
+pub(super) fn spec(source: &Source) -> Spec {
     let way = match &source.kind {
         SourceKind::Exim => Way::Exim,
         SourceKind::Postfix => Way::Postfix,

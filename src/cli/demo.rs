@@ -1,9 +1,10 @@
 //! `mailpulse demo`: the main job on a fresh machine, on the logs of the outage of 2018-06-06.
 
-use super::context::Context;
-use super::detect::RuleArgs;
-use super::incident::{self, Asked};
-use super::{backfill, graph, incident_html, incident_page, output};
+mod night;
+mod sides;
+
+use super::context::{Context, UnnamedArgs};
+use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::time::rfc3339;
@@ -25,6 +26,9 @@ pub struct DemoArgs {
     /// Another seed tells the same story with other mails
     #[arg(long, default_value_t = 20180606)]
     seed: u64,
+    /// Nine days of little mail, for tests without optimisation
+    #[arg(long, hide = true)]
+    small: bool,
 }
 
 /// Says that a folder is a demo's, and may be replaced.
@@ -37,11 +41,21 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line(
         "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
     )?;
-    let truth = outage_2018(&args.dir.join("logs"), &Outage2018::demo(args.seed)).context("writing the logs")?;
+    let spec = if args.small {
+        // The week before is part of the story.
+        Outage2018 {
+            history_days: 8,
+            ..Outage2018::small(args.seed)
+        }
+    } else {
+        Outage2018::demo(args.seed)
+    };
+    let truth = outage_2018(&args.dir.join("logs"), &spec).context("writing the logs")?;
     output::line(&format!(
-        "   {} lines in {} files below {}",
+        "   {} lines of the relays and {} of eight applications in {} files below {}",
         truth.lines,
-        truth.files.len(),
+        truth.apps.all_lines(),
+        truth.files.len() + truth.apps.files.len(),
         args.dir.join("logs").display()
     ))?;
     output::line("\n2. Backfill: parse, join, attribute, store.")?;
@@ -54,12 +68,16 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
         "\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.",
     )?;
     compare(&store, &truth)?;
-    output::line("\n4. Which services hung on one relay: `mailpulse routes` knew before.")?;
+    output::line(
+        "\n4. Both sides of it, in the outage: what the services' own logs tried, what the relays took and delivered.",
+    )?;
+    sides::print(&store, outage(&truth), &args.dir.join("both-sides.csv"))?;
+    output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
-    output::line("\n5. Graphs")?;
+    output::line("\n6. Graphs")?;
     draw(&store, &truth, &args.dir)?;
-    output::line("\n6. The detection, replayed: what would have alarmed, and what it cost.")?;
-    impact(&context, &store, &truth, &args.dir)?;
+    output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
+    night::print(&context, &store, &truth, &args.dir)?;
     next(&context, &truth)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,8 +107,15 @@ fn prepare(dir: &Path) -> Result<()> {
 
 fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
-    let plan = context.plan(&config, &[], None, None, &context.limits(&config).source)?;
+    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
     Ok(backfill::read(context, config, &plan, false)?.0)
+}
+
+fn outage(truth: &Truth) -> Window {
+    Window {
+        since_ms: truth.stopped * 1000,
+        until_ms: truth.restarted * 1000,
+    }
 }
 
 /// Messages of one service in three windows of equal length.
@@ -178,9 +203,9 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
         since_ms: until_ms - 7 * 24 * HOUR_MS,
         until_ms,
     };
-    for route in super::routes::routes(store, window)? {
+    for route in crate::query::routes::routes(store, window)? {
         let shares: Vec<String> = route
-            .relays
+            .last_hops
             .iter()
             .map(|(relay, n)| format!("{relay} {:.0} %", 100.0 * *n as f64 / route.messages as f64))
             .collect();
@@ -205,7 +230,14 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         kind: Some("accepted".to_owned()),
         destination: None,
         only: Vec::new(),
+        service: None,
         measure: "messages",
+    };
+    // Every kind of event of one service: its own failures beside what the relays took.
+    let both_sides = RateQuestion {
+        kind: None,
+        service: Some("phabricator".to_owned()),
+        ..question(By::Kind, 24, 15)
     };
     let pictures = [
         (
@@ -221,6 +253,7 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
             Theme::Light,
         ),
         ("relays.png", question(By::Relay, 24, 10), Shape::Stacked, Theme::Light),
+        ("phabricator-both-sides.png", both_sides, Shape::Multiples, Theme::Light),
         (
             "three-weeks-dark.png",
             question(By::Service, 21 * 24, 120),
@@ -233,53 +266,13 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         graph::write(
             &path,
             &rates(store, &question)?,
+            &[],
             &Style {
                 kind,
                 theme,
                 ..Style::default()
             },
         )?;
-        output::line(&format!("   {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Detection and impact of the night, from the logs alone; the truth is asked only for the window.
-fn impact(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
-    let window = Window {
-        since_ms: truth.stopped * 1000,
-        until_ms: truth.restarted * 1000,
-    };
-    let config = context.config()?;
-    let incident = incident::judge(store, &config, &RuleArgs::default(), Asked::Window(window))?;
-    let alarms = incident.alarms.len();
-    match incident.first_alarm() {
-        Some(at) => {
-            let after = (at * 60 - truth.stopped) / 60;
-            output::line(&format!(
-                "   first alarm after {after} minutes; {alarms} alarm for all of it"
-            ))?;
-        }
-        None => output::line("   no alarm")?,
-    }
-    for said in incident_page::summary(&incident).split_inclusive(". ") {
-        output::line(&format!("   {}", said.trim_end()))?;
-    }
-    output::line(&format!(
-        "\n   {:<24}{:<10}{:>10}{:>8}{:>9}{:>8}{:>8}",
-        "service", "impact", "expected", "came", "missing", "late", "failed"
-    ))?;
-    for [service, word, expected, came, missing, late, failed] in incident_page::rows(&incident) {
-        output::line(&format!(
-            "   {service:<24}{word:<10}{expected:>10}{came:>8}{missing:>9}{late:>8}{failed:>8}"
-        ))?;
-    }
-    for (name, text) in [
-        ("incident.md", incident_page::markdown(&incident)),
-        ("incident.html", incident_html::html(&incident, store)?),
-    ] {
-        let path = dir.join(name);
-        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
         output::line(&format!("   {}", path.display()))?;
     }
     Ok(())
@@ -303,6 +296,9 @@ fn next(context: &Context, truth: &Truth) -> Result<()> {
     ))?;
     output::line(&format!(
         "   mailpulse --store {store} query --sql \"SELECT relay, kind, SUM(messages) AS messages FROM rates GROUP BY relay, kind ORDER BY relay, kind\""
+    ))?;
+    output::line(&format!(
+        "   mailpulse --store {store} query tried_accepted_delivered --since {from} --until {to}"
     ))?;
     output::line(&format!("   mailpulse --store {store} status"))?;
     output::line("   mailpulse init          # a configuration for this machine")?;

@@ -1,12 +1,16 @@
 //! `mailpulse graph`: rates over time, to SVG, PNG or the terminal.
 
 use super::context::Context;
+use super::detect::{self, RuleArgs};
 use super::output;
 use super::window::WindowArgs;
+use crate::detect::alarm::Alarm;
+use crate::detect::engine::Engine;
 use crate::graph::{self, Kind as Shape, Style, Theme};
 use crate::query::Window;
+use crate::query::fleet::fleet;
 use crate::query::rates::{By, RateQuestion, rates};
-use crate::query::series::SeriesSet;
+use crate::query::series::{Mark, SeriesSet};
 use crate::query::time::parse_duration_ms;
 use crate::store::Store;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -23,6 +27,9 @@ pub struct GraphArgs {
     /// Only these, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
+    /// Only this service's mail: with --by kind, what it tried, what was accepted, what was delivered
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
     /// Kind of event to count: accepted, delivered, deferred, bounced, … [default: accepted; all with --by kind]
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
@@ -43,6 +50,9 @@ pub struct GraphArgs {
     /// Light or dark
     #[arg(long, value_enum, default_value = "light")]
     theme: ThemeArg,
+    /// Mark what would have alarmed: replays the detection over the stored history
+    #[arg(long)]
+    alarms: bool,
     /// Width in pixels
     #[arg(long, default_value_t = 1200)]
     width: u32,
@@ -80,9 +90,13 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     if set.series.is_empty() {
         eprintln!("no mail in this window; `mailpulse status` tells what has been read");
     }
+    let marks = match args.alarms {
+        true => alarms(context, &store, window)?,
+        false => Vec::new(),
+    };
     match &args.out {
-        Some(path) => write(path, &set, &style(args))?,
-        None => terminal(&set)?,
+        Some(path) => write(path, &set, &marks, &style(args))?,
+        None => terminal(&set, &marks)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,10 +132,24 @@ fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> 
         by,
         kind,
         destination: None,
+        service: args.service.clone(),
         only: args.only.clone(),
         measure,
     };
     Ok(rates(store, &question)?)
+}
+
+/// The alarms of a window, as marks: on the series that an alarm is about, where it is drawn, else on all.
+fn alarms(context: &Context, store: &Store, window: Window) -> Result<Vec<Mark>> {
+    let until = Window {
+        until_ms: window.until_ms,
+        ..Window::ALL
+    };
+    let fleet = fleet(store, until)?;
+    let engine = Engine::replay(&fleet, detect::options(&context.config()?, &RuleArgs::default())?);
+    let from = window.since_ms / detect::MINUTE_MS;
+    let inside = |alarm: &&Alarm| alarm.ended.is_none_or(|ended| ended > from);
+    Ok(detect::marks(engine.groups.told().filter(inside), &fleet.names))
 }
 
 fn known_kind(kind: &str) -> Result<String> {
@@ -157,17 +185,17 @@ fn style(args: &GraphArgs) -> Style {
 }
 
 /// Writes a picture in the form that the file's name asks for.
-pub fn write(path: &Path, set: &SeriesSet, style: &Style) -> Result<()> {
+pub fn write(path: &Path, set: &SeriesSet, marks: &[Mark], style: &Style) -> Result<()> {
     let bytes = match path.extension().and_then(|end| end.to_str()) {
-        Some("svg") => graph::svg::render(set, &[], style).into_bytes(),
-        Some("png") => graph::png::render(set, &[], style)?,
+        Some("svg") => graph::svg::render(set, marks, style).into_bytes(),
+        Some("png") => graph::png::render(set, marks, style)?,
         _ => bail!("--out {}: the name must end in .svg or .png", path.display()),
     };
     std::fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
 /// Draws in the terminal, or in ASCII 100 columns wide when stdout is none.
-pub fn terminal(set: &SeriesSet) -> Result<()> {
+pub fn terminal(set: &SeriesSet, marks: &[Mark]) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
     let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -175,7 +203,7 @@ pub fn terminal(set: &SeriesSet) -> Result<()> {
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let unicode = utf8.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = if is_terminal { columns() } else { 100 };
-    let text = graph::terminal::render(set, &[], columns, 0, color, unicode);
+    let text = graph::terminal::render(set, marks, columns, 0, color, unicode);
     output::line(text.trim_end_matches('\n'))?;
     Ok(())
 }

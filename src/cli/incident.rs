@@ -122,7 +122,8 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         masked,
         queued: late(store, silent, until, &fleet.names)?,
         tells: telling(&fleet),
-        stuck: stuck(&alarms),
+        alarmed: named(alarms.iter().filter(|alarm| alarm.state.is_about_mail())),
+        stuck: named(alarms.iter().filter(|alarm| alarm.state == State::Stuck)),
     };
     let mut routes = Routes::default();
     for minute in fleet.between(i64::MIN, from) {
@@ -139,10 +140,9 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
     })
 }
 
-/// Services that an alarm calls stuck.
-fn stuck(alarms: &[Alarm]) -> Vec<Id> {
-    let stuck = alarms.iter().filter(|alarm| alarm.state == State::Stuck);
-    let about = stuck.flat_map(|alarm| {
+/// Services that alarms name.
+fn named<'a>(alarms: impl Iterator<Item = &'a Alarm>) -> Vec<Id> {
+    let about = alarms.flat_map(|alarm| {
         let own = match alarm.scope {
             Scope::Service(service) => Some(service),
             _ => None,

@@ -1,13 +1,12 @@
 //! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
 
-use super::detect::{MINUTE_MS, minute};
+use super::detect::{marks, minute};
 use super::graph::bucket_ms;
 use super::incident::Incident;
 use super::incident_page::{conclusions, rows, summary, timeline, title};
 use crate::graph::{Kind as Shape, Style, Theme, svg};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, rates};
-use crate::query::series::Mark;
 use crate::store::Store;
 use anyhow::Result;
 use mailpulse_parsers::reject::safe_text;
@@ -61,19 +60,10 @@ fn graph(incident: &Incident, store: &Store) -> Result<String> {
         kind: Some("accepted".to_owned()),
         destination: None,
         only: Vec::new(),
+        service: None,
         measure: "messages",
     };
-    let names = &incident.fleet.names;
-    let marks: Vec<Mark> = incident
-        .alarms
-        .iter()
-        .map(|alarm| Mark {
-            from_ms: alarm.onset * MINUTE_MS,
-            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
-            label: format!("{} {}", alarm.scope.named(names).1, alarm.state.as_str()),
-            series: None,
-        })
-        .collect();
+    let marks = marks(incident.alarms.iter(), &incident.fleet.names);
     let style = Style {
         kind: Shape::Multiples,
         theme: Theme::Light,

@@ -167,6 +167,7 @@ pub fn summary(incident: &Incident) -> String {
                 minute(cause.silent_from)
             )
         }
+        None if hurt(incident).next().is_none() => "Nothing is missing.".to_owned(),
         None => "No relay explains what is missing.".to_owned(),
     };
     for (impact, verb) in [

@@ -1,19 +1,25 @@
 //! `mailpulse parse`: what a line says, or where and why it does not parse; with `--explain`, who gets it.
 
-use super::context::Context;
+mod app;
+mod exim;
+mod explain;
+mod fields;
+mod postfix;
+
+use super::context::{self, Context};
+use super::window::now_ms;
+use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
+use crate::ingest::kinds::{KINDS, Spec, Way, source_kind};
+use crate::ingest::lines::with_year;
 use crate::normalise::attribution::Attribution;
-use crate::normalise::redact::text;
-use crate::normalise::rules::{Facts, derive};
-use crate::query::time::rfc3339;
 use crate::source::{Chunks, Content, Limits, Pool};
-use anyhow::{Context as _, Result, bail};
-use mailpulse_parsers::exim::{
-    self,
-    record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record},
-};
-use mailpulse_parsers::{reply, syslog};
-use serde_json::{Map, Value, json};
-use std::io::{BufRead as _, BufWriter, Write};
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::tz::TimeZone;
+use mailpulse_parsers::app::Format;
+use mailpulse_parsers::syslog::Envelope;
+use mailpulse_parsers::{Stamp, sniff};
+use serde_json::{Map, Value};
+use std::io::{BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,9 +29,9 @@ pub struct ParseArgs {
     /// Log or archive; `-` is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Kind of log
-    #[arg(long, default_value = "exim", value_parser = ["exim"])]
-    source: String,
+    /// Kind of log [default: that of the configured source that FILE belongs to, else by the content]
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    source: Option<String>,
     /// Show which service rules and hostgroups match; for people, a caret under what did not parse
     #[arg(long)]
     explain: bool,
@@ -34,44 +40,173 @@ pub struct ParseArgs {
 /// A longer line of standard input is cut, as it is in files.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
+/// What tells the kind of standard input.
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// What is read, and how.
+struct Source {
+    spec: Spec,
+    host: String,
+    /// When the log was written last; tells the year of stamps without one.
+    mtime_ms: i64,
+    /// With `--explain`.
+    attribution: Option<Attribution>,
+}
+
+impl Source {
+    fn with_year(&self, stamp: &mut Stamp) {
+        with_year(stamp, &self.spec, self.mtime_ms);
+    }
+
+    /// The envelope with a year.
+    fn dated<'e>(&self, envelope: &Envelope<'e>) -> Envelope<'e> {
+        let mut dated = *envelope;
+        self.with_year(&mut dated.stamp);
+        dated
+    }
+
+    /// How many conditions of a JSON source tell failures.
+    fn failed_conditions(&self) -> usize {
+        match &self.spec.way {
+            Way::App(format) => match format.as_ref() {
+                Format::Json(mapping) => mapping.conditions().0,
+                _ => 0,
+            },
+            _ => 0,
+        }
+    }
+}
+
+/// Where the objects go, one a line of input.
+struct Lines<'w> {
+    out: &'w mut dyn Write,
+    told: u64,
+}
+
+impl Lines<'_> {
+    /// Number of the line that is told next.
+    fn next(&self) -> u64 {
+        self.told + 1
+    }
+
+    fn tell(&mut self, fields: Map<String, Value>) -> Result<()> {
+        self.told += 1;
+        let mut map = Map::new();
+        map.insert("line".into(), self.told.into());
+        map.extend(fields);
+        writeln!(self.out, "{}", Value::Object(map))?;
+        Ok(())
+    }
+}
+
 /// Parses.
 pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
-    let attribution = match args.explain {
-        true => {
-            let config = context.config()?;
-            let folder = std::env::temp_dir();
-            // Nothing is stored, so no key is needed.
-            let keep = crate::config::Config {
-                privacy: crate::config::Privacy {
-                    local_parts: crate::normalise::redact::LocalParts::Keep,
-                    ..config.privacy
-                },
-                ..config
-            };
-            Some(context.attribution(keep, &folder)?)
+    let limits = Limits::default();
+    let mut input = BufReader::with_capacity(SAMPLE_BYTES, std::io::stdin());
+    let from_file = args.file != Path::new("-");
+    let config = context.config()?;
+    let mut configured = configured(&config, args, from_file)?;
+    let way = match (&configured, &args.source) {
+        (Some(source), _) => context::spec(source).way,
+        (None, Some(kind)) => Way::named(kind).ok_or_else(|| undescribed(kind, from_file))?,
+        (None, None) if from_file => Way::sniffed(&args.file, &limits),
+        (None, None) => {
+            let sample = input.fill_buf().context("standard input")?;
+            let kind = sniff::sniff(sample).and_then(source_kind);
+            kind.and_then(Way::named).unwrap_or(Way::Exim)
         }
-        false => None,
+    };
+    let host = configured.map_or_else(this_host, |source| match &source.host {
+        HostOf::This => this_host(),
+        HostOf::Named(name) => name.clone(),
+        HostOf::Path => source.host_in(&args.file).unwrap_or_else(this_host),
+    });
+    let spec = match configured.take() {
+        Some(source) => Spec {
+            way,
+            ..context::spec(source)
+        },
+        None => Spec::of(way, TimeZone::UTC),
+    };
+    let source = Source {
+        spec,
+        host,
+        mtime_ms: if from_file { mtime_ms(&args.file) } else { now_ms() },
+        attribution: match args.explain {
+            true => Some(attribution(context, config)?),
+            false => None,
+        },
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut number = 0u64;
-    let mut each = |line: &[u8]| -> Result<()> {
-        number += 1;
-        let object = object(number, line, attribution.as_ref());
-        writeln!(out, "{object}")?;
-        Ok(())
+    let mut lines = Lines { out: &mut out, told: 0 };
+    let mut open = app::Open::default();
+    let mut each = |line: &[u8]| match &source.spec.way {
+        Way::Exim => exim::line(&source, &mut lines, line),
+        Way::Postfix => postfix::line(&source, &mut lines, line),
+        Way::App(format) => open.line(&source, format, &mut lines, line),
     };
-    if args.file == Path::new("-") {
-        stdin(&mut each)?;
-    } else {
+    if from_file {
         file(&args.file, &mut each)?;
+    } else {
+        stdin(&mut input, &mut each)?;
+    }
+    if let Way::App(format) = &source.spec.way {
+        open.finish(&source, format, &mut lines)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn stdin(each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    use std::io::Read as _;
-    let mut input = std::io::stdin().lock();
+/// The source of the configuration that says how to read: the one that the file belongs to, unless another kind is
+/// asked for; of a kind that needs a description, the only one there is.
+fn configured<'c>(config: &'c Config, args: &ParseArgs, from_file: bool) -> Result<Option<&'c ConfiguredSource>> {
+    let asked = |source: &&ConfiguredSource| args.source.as_deref().is_none_or(|kind| kind == source.kind.name());
+    let owner = config.source_of(&args.file).filter(|_| from_file).filter(asked);
+    if owner.is_some() || !matches!(args.source.as_deref(), Some("json" | "pattern")) {
+        return Ok(owner);
+    }
+    let mut described = config.sources.iter().filter(asked);
+    match (described.next(), described.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        _ => Err(undescribed(args.source.as_deref().unwrap_or_default(), from_file)),
+    }
+}
+
+fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
+    let which = if from_file {
+        "no [[source]] of this kind names the file"
+    } else {
+        "standard input belongs to no [[source]]"
+    };
+    anyhow!(
+        "a log of kind {kind} is read as a [[source]] of the configuration describes it, and {which}; name a file \
+         that matches the `paths` of one, and its configuration with --config"
+    )
+}
+
+fn attribution(context: &Context, config: Config) -> Result<Attribution> {
+    let folder = std::env::temp_dir();
+    // Nothing is stored, so no key is needed.
+    let keep = Config {
+        privacy: crate::config::Privacy {
+            local_parts: crate::normalise::redact::LocalParts::Keep,
+            ..config.privacy
+        },
+        ..config
+    };
+    context.attribution(keep, &folder)
+}
+
+/// When a file was written last; the present if nobody knows.
+fn mtime_ms(path: &Path) -> i64 {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since
+        .and_then(|time| i64::try_from(time.as_millis()).ok())
+        .unwrap_or_else(now_ms)
+}
+
+fn stdin(input: &mut impl BufRead, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -107,250 +242,4 @@ fn file(path: &Path, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         bail!("{}: empty", path.display());
     }
     Ok(())
-}
-
-fn object(number: u64, line: &[u8], attribution: Option<&Attribution>) -> Value {
-    let mut map = Map::new();
-    map.insert("line".into(), number.into());
-    let envelope = syslog::envelope(line)
-        .ok()
-        .filter(|envelope| envelope.tag.starts_with(b"exim"));
-    let parsed = match &envelope {
-        Some(envelope) if exim::parse(line).is_err() => exim::parse_in_syslog(envelope),
-        _ => exim::parse(line),
-    };
-    match parsed {
-        Ok(record) => {
-            map.insert(
-                "status".into(),
-                if is_event(&record) { "event" } else { "ignored" }.into(),
-            );
-            fields(&mut map, &record);
-            if let Some(attribution) = attribution {
-                map.insert("explain".into(), explain(&record, attribution));
-            }
-        }
-        Err(_) if exim::is_continuation(line) => {
-            map.insert("status".into(), "ignored".into());
-            map.insert("why".into(), "continues the line before, or is empty".into());
-        }
-        Err(reject) => {
-            map.insert("status".into(), "unparsed".into());
-            map.insert("offset".into(), reject.offset.into());
-            map.insert("expected".into(), reject.expected.into());
-            map.insert("why".into(), reject.to_string().into());
-            if attribution.is_some() {
-                map.insert("picture".into(), reject.picture(line).into());
-            }
-        }
-    }
-    Value::Object(map)
-}
-
-fn is_event(record: &Record<'_>) -> bool {
-    use NoticeKind::{Frozen, RejectedConnection, RejectedMessage, RejectedRcpt, Removed};
-    match &record.body {
-        Body::Notice(notice) => match notice.kind {
-            RejectedRcpt | RejectedMessage | RejectedConnection => true,
-            Frozen => record.id.is_some(),
-            Removed => record.id.is_some() && notice.text.starts_with(b"removed"),
-            _ => false,
-        },
-        _ => record.id.is_some(),
-    }
-}
-
-fn put(map: &mut Map<String, Value>, name: &str, value: Option<&[u8]>) {
-    if let Some(value) = value {
-        map.insert(name.to_owned(), text(value).into());
-    }
-}
-
-fn put_number(map: &mut Map<String, Value>, name: &str, value: Option<u64>) {
-    if let Some(value) = value {
-        map.insert(name.to_owned(), value.into());
-    }
-}
-
-fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
-    let time = rfc3339(record.stamp.utc_ms());
-    // Without an offset in the line, the zone is the source's: the time is civil.
-    let time = if record.stamp.offset_seconds.is_some() {
-        time
-    } else {
-        time.trim_end_matches('Z').to_owned()
-    };
-    map.insert("time".into(), time.into());
-    put_number(map, "pid", record.pid.map(u64::from));
-    put(map, "id", record.id.map(|id| id.0));
-    match &record.body {
-        Body::Arrival(arrival) => arrival_fields(map, arrival),
-        Body::Delivery(delivery) => delivery_fields(map, delivery),
-        Body::Completed { queue_ms } => {
-            map.insert("what".into(), "completed".into());
-            put_number(map, "queue_ms", *queue_ms);
-        }
-        Body::Notice(notice) => notice_fields(map, notice),
-    }
-}
-
-fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
-    put(map, "host", host.name);
-    put(map, "helo", host.helo);
-    if let Some(ip) = host.ip {
-        map.insert("ip".into(), ip.to_string().into());
-    }
-    put_number(map, "port", host.port.map(u64::from));
-    if host.continued {
-        map.insert("continued".into(), true.into());
-    }
-}
-
-fn arrival_fields(map: &mut Map<String, Value>, arrival: &Arrival<'_>) {
-    map.insert(
-        "what".into(),
-        if arrival.fakereject { "fakereject" } else { "arrival" }.into(),
-    );
-    put(map, "sender", Some(arrival.sender));
-    host(map, &arrival.host);
-    put(map, "user", arrival.user);
-    put(map, "protocol", arrival.protocol);
-    put(map, "authenticator", arrival.authenticator);
-    put(map, "authenticated_id", arrival.authenticated_id);
-    put(map, "bounced", arrival.bounced.map(|id| id.0));
-    put(map, "message_id", arrival.message_id);
-    put_number(map, "bytes", arrival.size);
-    put_number(map, "receive_ms", arrival.receive_ms);
-    put(map, "tls", arrival.tls);
-    put(map, "subject", arrival.subject);
-    put(map, "original_sender", arrival.original_sender);
-    put(map, "recipients", arrival.recipients);
-}
-
-fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
-    map.insert("what".into(), snake(&format!("{:?}", delivery.flag)).into());
-    map.insert("target".into(), format!("{:?}", delivery.target).to_lowercase().into());
-    put(map, "recipient", Some(delivery.address));
-    put(map, "original_recipient", delivery.original);
-    put(map, "sender", delivery.sender);
-    put(map, "return_path", delivery.return_path);
-    put(map, "router", delivery.router);
-    put(map, "transport", delivery.transport);
-    host(map, &delivery.host);
-    put_number(map, "bytes", delivery.size);
-    put(map, "confirmation", delivery.confirmation);
-    put_number(map, "queue_ms", delivery.queue_ms);
-    put_number(map, "delivery_ms", delivery.delivery_ms);
-    put(map, "tls", delivery.tls);
-    if let Some(errno) = delivery.errno {
-        map.insert("errno".into(), errno.into());
-    }
-    put(map, "text", delivery.text);
-    if delivery.text.is_some() || delivery.errno.is_some() {
-        let reply = reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
-        put_number(map, "smtp_code", reply.smtp_code.map(u64::from));
-        if let Some(code) = reply.enhanced {
-            map.insert(
-                "enhanced_code".into(),
-                format!("{}.{}.{}", code.class, code.subject, code.detail).into(),
-            );
-        }
-        map.insert("reason".into(), reply.reason.as_str().into());
-    }
-}
-
-/// `RejectedRcpt` → `rejected_rcpt`.
-fn snake(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
-}
-
-fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
-    map.insert("what".into(), snake(&format!("{:?}", notice.kind)).into());
-    host(map, &notice.host);
-    put(map, "sender", notice.sender);
-    put(map, "recipient", notice.recipient);
-    put(map, "text", Some(notice.text));
-    put(map, "reason", (!notice.reason.is_empty()).then_some(notice.reason));
-}
-
-/// No rule asks for router or transport.
-const FOLLOWS: &str = "carries the service of its message: see its arrival";
-
-fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
-    let (host, facts) = match &record.body {
-        Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival)),
-        Body::Delivery(delivery) => (
-            &delivery.host,
-            Facts {
-                sender: delivery.sender.unwrap_or_default(),
-                router: delivery.router,
-                transport: delivery.transport,
-                ..Facts::default()
-            },
-        ),
-        Body::Notice(notice) => (
-            &notice.host,
-            Facts {
-                sender: notice.sender.unwrap_or_default(),
-                client_name: notice.host.name,
-                client_ip: notice.host.ip,
-                ..Facts::default()
-            },
-        ),
-        Body::Completed { .. } => return json!(FOLLOWS),
-    };
-    let rules = &attribution.services;
-    if matches!(record.body, Body::Delivery(_)) && !rules.needs_delivery() {
-        return json!(FOLLOWS);
-    }
-    let service = rules.find(&facts).map(
-        |found| json!({"service": rules.name(found.service), "rule": found.service + 1, "entry": found.entry + 1}),
-    );
-    let traces: Vec<Value> = rules
-        .explain(&facts)
-        .iter()
-        .map(|entry| {
-            let conditions: Vec<Value> = entry
-                .conditions
-                .iter()
-                .map(|c| json!({"key": c.key.name(), "pattern": c.pattern, "held": c.held}))
-                .collect();
-            json!({"service": rules.name(entry.at.service), "entry": entry.at.entry + 1, "conditions": conditions})
-        })
-        .collect();
-    let group = attribution
-        .hostgroups
-        .explain(host.name, host.ip)
-        .map(|(group, why)| json!({"hostgroup": group, "why": why}));
-    json!({
-        "service": service,
-        "derived": rules.is_empty().then(|| derive(&facts)),
-        "tried": traces,
-        "hostgroup": group,
-    })
-}
-
-fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
-    Facts {
-        sender: arrival.sender,
-        client_name: arrival.host.name,
-        client_ip: arrival.host.ip,
-        user: if arrival.host == Host::default() {
-            arrival.user
-        } else {
-            None
-        },
-        auth: arrival.authenticated_id,
-        message_id_host: arrival
-            .message_id
-            .map(|id| crate::normalise::redact::split_address(id).1),
-        ..Facts::default()
-    }
 }

@@ -4,11 +4,10 @@
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
-use crate::query::Window;
-use crate::store::Store;
-use crate::store::columnar::{Column, Table, Values};
+use crate::query::routes::{Route, routes};
+use crate::store::columnar::{Table, Values};
 use anyhow::Result;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// A week, so that rare services are in it.
@@ -19,7 +18,7 @@ const WEEK_MS: i64 = 7 * 86_400_000;
 pub struct RoutesArgs {
     #[command(flatten)]
     window: WindowArgs,
-    /// Exit code 1 when a service hangs on a single relay
+    /// Exit code 1 when all mail of a service reaches the outside through one relay
     #[arg(long)]
     check: bool,
     /// Form of the answer
@@ -27,35 +26,21 @@ pub struct RoutesArgs {
     format: Format,
 }
 
-/// One service's routes.
-#[derive(Debug)]
-pub struct Route {
-    /// Service.
-    pub service: String,
-    /// Messages in the window.
-    pub messages: u64,
-    /// Relays with their messages, most first.
-    pub relays: Vec<(String, u64)>,
-}
-
-impl Route {
-    /// All of the service's mail went through one relay.
-    pub fn is_single(&self) -> bool {
-        self.relays.len() == 1
-    }
-}
-
 /// Tells.
 pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     let store = context.open_store()?;
     let window = args.window.resolve_with(&store, WEEK_MS)?;
     let routes = routes(&store, window)?;
-    output::table(&table(&routes), &[], args.format)?;
-    let relays = store.hosts()?.len();
+    match args.format {
+        Format::Json => output::line(&serde_json::to_string_pretty(&json(&routes))?)?,
+        Format::Table | Format::Csv => output::table(&table(&routes), &[], args.format)?,
+    }
     let single = routes.iter().filter(|route| route.is_single()).count();
     eprintln!(
-        "{single} of {} services hang on a single relay (logs of {relays} relays read)",
-        routes.len()
+        "{single} of {} services hang on a single relay (logs of {} hosts read; relays whose logs are not read are not \
+         seen)",
+        routes.len(),
+        store.hosts()?.len()
     );
     Ok(if args.check && single > 0 {
         ExitCode::FAILURE
@@ -64,80 +49,81 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     })
 }
 
-/// Routes of all services in a window, busiest first.
-pub fn routes(store: &Store, window: Window) -> Result<Vec<Route>> {
-    let mut all: BTreeMap<String, Route> = BTreeMap::new();
-    let table = crate::query::sql(
-        store,
-        "SELECT service, relay, SUM(messages) AS messages FROM rates WHERE kind = 'accepted' AND messages > 0 \
-         GROUP BY service, relay ORDER BY messages DESC, service, relay",
-        window,
-    )?;
-    if let [
-        Column {
-            values: Values::Text(services),
-            ..
-        },
-        Column {
-            values: Values::Text(relays),
-            ..
-        },
-        Column {
-            values: Values::Int(counts),
-            ..
-        },
-    ] = table.columns.as_slice()
-    {
-        for ((service, relay), count) in services.iter().flatten().zip(relays.iter().flatten()).zip(counts) {
-            let messages = count.unwrap_or(0) as u64;
-            let route = all.entry(service.clone()).or_insert_with(|| Route {
-                service: service.clone(),
-                messages: 0,
-                relays: Vec::new(),
-            });
-            route.messages += messages;
-            route.relays.push((relay.clone(), messages));
-        }
-    }
-    let mut routes: Vec<Route> = all.into_values().collect();
-    routes.sort_by(|a, b| b.messages.cmp(&a.messages).then_with(|| a.service.cmp(&b.service)));
-    Ok(routes)
+fn percent(part: u64, whole: u64) -> f64 {
+    (1000.0 * part as f64 / whole.max(1) as f64).round() / 10.0
 }
 
+/// All messages of a service's paths, those that wait on the way included.
+fn sent(route: &Route) -> u64 {
+    route.paths.iter().map(|path| path.messages).sum()
+}
+
+/// The relay that a service hangs on.
+fn single(route: &Route) -> Option<String> {
+    route.is_single().then(|| route.last_hops[0].0.clone())
+}
+
+/// One line a path.
 fn table(routes: &[Route]) -> Table {
-    let share = |route: &Route| {
-        let parts = route
-            .relays
+    let rows = || {
+        routes
             .iter()
-            .map(|(relay, n)| format!("{relay} {:.0}%", 100.0 * *n as f64 / route.messages as f64));
-        parts.collect::<Vec<_>>().join(", ")
+            .flat_map(|route| route.paths.iter().map(move |path| (route, path)))
     };
     let columns = [
         (
             "service",
-            Values::Text(routes.iter().map(|route| Some(route.service.clone())).collect()),
+            Values::Text(rows().map(|(route, _)| Some(route.service.clone())).collect()),
         ),
         (
-            "messages",
-            Values::Int(routes.iter().map(|route| Some(route.messages as i64)).collect()),
-        ),
-        (
-            "relays",
-            Values::Int(routes.iter().map(|route| Some(route.relays.len() as i64)).collect()),
-        ),
-        (
-            "single_point_of_failure",
+            "path",
             Values::Text(
-                routes
-                    .iter()
-                    .map(|r| r.is_single().then(|| r.relays[0].0.clone()))
+                rows()
+                    .map(|(_, path)| {
+                        let end = if path.outside { "outside" } else { "(not passed on)" };
+                        Some(format!("{} > {end}", path.hops.join(" > ")))
+                    })
                     .collect(),
             ),
         ),
         (
-            "shares",
-            Values::Text(routes.iter().map(|route| Some(share(route))).collect()),
+            "messages",
+            Values::Int(rows().map(|(_, path)| Some(path.messages as i64)).collect()),
+        ),
+        (
+            "share_percent",
+            Values::Float(
+                rows()
+                    .map(|(route, path)| Some(percent(path.messages, sent(route))))
+                    .collect(),
+            ),
+        ),
+        (
+            "single_point_of_failure",
+            Values::Text(rows().map(|(route, _)| single(route)).collect()),
         ),
     ];
     Table::of(columns)
+}
+
+fn json(routes: &[Route]) -> Value {
+    let route = |route: &Route| {
+        let last_hop = |(relay, messages): &(String, u64)| json!({"relay": relay, "messages": messages, "share_percent": percent(*messages, route.messages)});
+        let path = |path: &crate::query::routes::Path| {
+            json!({
+                "hops": path.hops,
+                "outside": path.outside,
+                "messages": path.messages,
+                "share_percent": percent(path.messages, sent(route)),
+            })
+        };
+        json!({
+            "service": route.service,
+            "messages": route.messages,
+            "single_point_of_failure": single(route),
+            "last_hops": route.last_hops.iter().map(last_hop).collect::<Vec<_>>(),
+            "paths": route.paths.iter().map(path).collect::<Vec<_>>(),
+        })
+    };
+    routes.iter().map(route).collect()
 }

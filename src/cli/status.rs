@@ -1,21 +1,28 @@
-//! `mailpulse status`: what has been read, what did not parse, how large the store is.
+//! `mailpulse status`: what has been read, how old it is, what did not parse, how large the store is.
 
 use super::context::Context;
 use super::output::{self, Format};
-use crate::alert::state::{FILE, State};
-use crate::query::time::rfc3339;
+use super::window::now_ms;
+use crate::alert::state::{FILE, State as Alerts};
+use crate::query::health::{self, Health, Readability, unparsed_share};
+use crate::query::time::{parse_duration_ms, rfc3339};
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
+use crate::store::commit::{Counts, UnparsedShape};
 use crate::store::state::SourceState;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
-    /// One line and exit codes as Nagios wants them: 0 ok, 1 warning, 2 critical, 3 unknown
+    /// One line and exit codes as Nagios wants them: 0 ok, 1 warning, 2 critical (a source is unreadable), 3 unknown
     #[arg(long)]
     nagios: bool,
+    /// A source whose last line is older is `stale`; with --nagios that is a warning only if this is given [default: 24h]
+    #[arg(long, value_name = "TIME")]
+    stale_after: Option<String>,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -23,92 +30,178 @@ pub struct StatusArgs {
 
 /// Unparsed lines of a source above this share are worth a warning.
 const UNPARSED_SHARE_MAX: f64 = 0.01;
+/// History that the newest lines are held against.
+const HISTORY_MS: i64 = 7 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
+/// Shapes of unparsed lines that are shown of a source.
+const SHAPES_SHOWN: usize = 5;
+
+/// What is wrong with a source, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Ok,
+    Stale,
+    Damaged,
+    Unreadable,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Stale => "stale",
+            State::Damaged => "damaged",
+            State::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// One source and how it does.
+struct Row {
+    source: SourceState,
+    counts: Counts,
+    span_ms: Option<(i64, i64)>,
+    damaged: u64,
+    health: Health,
+    state: State,
+    age_ms: Option<i64>,
+    /// How old its last line was when it was read.
+    lag_ms: Option<i64>,
+    shapes: Vec<UnparsedShape>,
+}
 
 /// Tells.
 pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
+    let now = now_ms();
+    let stale_ms = match &args.stale_after {
+        Some(text) => parse_duration_ms(text).map_err(|why| anyhow!("--stale-after: {why}"))?,
+        None => DAY_MS,
+    };
     if args.nagios {
-        return nagios(context);
+        return nagios(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
     let store = context.open_store()?;
-    let sources = store.sources()?;
-    output::table(&table(&sources), &["first", "last"], args.format)?;
-    if args.format == Format::Table {
-        talk(&store, &sources)?;
+    let rows = rows(&store, now, stale_ms)?;
+    match args.format {
+        Format::Json => output::line(&serde_json::to_string_pretty(&json(&rows))?)?,
+        Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
+        Format::Table => {
+            output::table(&table(&rows), &["first", "last", "read"], args.format)?;
+            talk(&store, &rows)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-struct Sums {
-    lines: u64,
-    events: u64,
-    ignored: u64,
-    unparsed: u64,
-    first_ms: Option<i64>,
-    last_ms: Option<i64>,
-    damaged: u64,
+fn rows(store: &Store, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
+    let row = |source: SourceState| -> Result<Row> {
+        let mut counts = Counts::default();
+        source.logs.iter().for_each(|log| counts.add(&log.counts));
+        let spans = || source.logs.iter().filter_map(|log| log.span_ms);
+        let span_ms = spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max());
+        let damaged = source.logs.iter().filter(|log| log.damaged.is_some()).count() as u64;
+        let health = health::assess(&store.minutes_of(source.id, HISTORY_MS)?);
+        let age_ms = span_ms.map(|(_, last)| now - last);
+        let state = match () {
+            () if health.readability == Readability::Unreadable => State::Unreadable,
+            () if damaged > 0 => State::Damaged,
+            () if age_ms.is_none_or(|age| age > stale_ms) => State::Stale,
+            () => State::Ok,
+        };
+        let lag_ms = source.read_ms.zip(span_ms).map(|(read, (_, last))| read - last);
+        Ok(Row {
+            counts,
+            span_ms,
+            damaged,
+            health,
+            state,
+            age_ms,
+            // The age of an archive is no lag.
+            lag_ms: lag_ms.filter(|lag| (0..DAY_MS).contains(lag)),
+            shapes: store.unparsed(source.id, SHAPES_SHOWN)?,
+            source,
+        })
+    };
+    store.sources()?.into_iter().map(row).collect()
 }
 
-fn sums(source: &SourceState) -> Sums {
-    let sum = |pick: fn(&crate::store::commit::Counts) -> u64| source.logs.iter().map(|log| pick(&log.counts)).sum();
-    Sums {
-        lines: sum(|c| c.lines),
-        events: sum(|c| c.events),
-        ignored: sum(|c| c.ignored),
-        unparsed: sum(|c| c.unparsed),
-        first_ms: source
-            .logs
-            .iter()
-            .filter_map(|log| log.span_ms)
-            .map(|span| span.0)
-            .min(),
-        last_ms: source
-            .logs
-            .iter()
-            .filter_map(|log| log.span_ms)
-            .map(|span| span.1)
-            .max(),
-        damaged: source.logs.iter().filter(|log| log.damaged.is_some()).count() as u64,
-    }
+fn percent(counts: &Counts) -> f64 {
+    100.0 * unparsed_share(counts)
 }
 
-fn table(sources: &[SourceState]) -> Table {
-    let sums: Vec<Sums> = sources.iter().map(sums).collect();
-    let int = |pick: &dyn Fn(&Sums) -> u64| Values::Int(sums.iter().map(|s| Some(pick(s) as i64)).collect());
-    let text =
-        |pick: fn(&SourceState) -> &String| Values::Text(sources.iter().map(|s| Some(pick(s).clone())).collect());
+fn table(rows: &[Row]) -> Table {
+    let text = |pick: &dyn Fn(&Row) -> String| Values::Text(rows.iter().map(|row| Some(pick(row))).collect());
+    let int = |pick: &dyn Fn(&Row) -> u64| Values::Int(rows.iter().map(|row| Some(pick(row) as i64)).collect());
+    let maybe = |pick: &dyn Fn(&Row) -> Option<i64>| Values::Int(rows.iter().map(pick).collect());
+    let share = |pick: &dyn Fn(&Row) -> f64| Values::Float(rows.iter().map(|row| Some(pick(row))).collect());
     let columns = [
-        ("host", text(|source| &source.host)),
-        ("source", text(|source| &source.kind)),
-        (
-            "logs",
-            Values::Int(sources.iter().map(|source| Some(source.logs.len() as i64)).collect()),
-        ),
-        ("first", Values::Int(sums.iter().map(|s| s.first_ms).collect())),
-        ("last", Values::Int(sums.iter().map(|s| s.last_ms).collect())),
-        ("lines", int(&|s| s.lines)),
-        ("events", int(&|s| s.events)),
-        ("ignored", int(&|s| s.ignored)),
-        ("unparsed", int(&|s| s.unparsed)),
-        ("damaged_logs", int(&|s| s.damaged)),
-        (
-            "open_messages",
-            Values::Int(sources.iter().map(|source| Some(source.open_messages as i64)).collect()),
-        ),
+        ("host", text(&|row| row.source.host.clone())),
+        ("source", text(&|row| row.source.kind.clone())),
+        ("state", text(&|row| row.state.as_str().to_owned())),
+        ("logs", int(&|row| row.source.logs.len() as u64)),
+        ("first", maybe(&|row| row.span_ms.map(|span| span.0))),
+        ("last", maybe(&|row| row.span_ms.map(|span| span.1))),
+        ("age_s", maybe(&|row| row.age_ms.map(|age| age / 1000))),
+        ("read", maybe(&|row| row.source.read_ms)),
+        ("lag_s", maybe(&|row| row.lag_ms.map(|lag| lag / 1000))),
+        ("lines", int(&|row| row.counts.lines)),
+        ("events", int(&|row| row.counts.events)),
+        ("ignored", int(&|row| row.counts.ignored)),
+        ("unparsed", int(&|row| row.counts.unparsed)),
+        ("unparsed_percent", share(&|row| percent(&row.counts))),
+        ("hour_unparsed_percent", share(&|row| percent(&row.health.last_hour))),
+        ("damaged_logs", int(&|row| row.damaged)),
+        ("open_messages", int(&|row| row.source.open_messages)),
     ];
     Table::of(columns)
 }
 
-fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
+fn json(rows: &[Row]) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "host": row.source.host,
+            "source": row.source.kind,
+            "state": row.state.as_str(),
+            "logs": row.source.logs.len(),
+            "first": row.span_ms.map(|span| rfc3339(span.0)),
+            "last": row.span_ms.map(|span| rfc3339(span.1)),
+            "age_s": row.age_ms.map(|age| age / 1000),
+            "read": row.source.read_ms.map(rfc3339),
+            "lag_s": row.lag_ms.map(|lag| lag / 1000),
+            "lines": row.counts.lines,
+            "events": row.counts.events,
+            "ignored": row.counts.ignored,
+            "unparsed": row.counts.unparsed,
+            "unparsed_percent": percent(&row.counts),
+            "hour_unparsed_percent": percent(&row.health.last_hour),
+            "damaged_logs": row.damaged,
+            "open_messages": row.source.open_messages,
+            "unparsed_shapes": row.shapes.iter().map(|shape| json!({
+                "shape": shape.shape,
+                "count": shape.count,
+                "sample": shape.sample,
+                "why": shape.why,
+                "path": shape.path,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+fn talk(store: &Store, rows: &[Row]) -> Result<()> {
     let segments = store.segments(i64::MIN, i64::MAX)?;
-    let (rows, bytes) = segments.iter().fold((0, 0), |(rows, bytes), segment| {
-        (rows + segment.rows, bytes + segment.events_bytes + segment.rates_bytes)
+    let (events, bytes) = segments.iter().fold((0, 0), |(events, bytes), segment| {
+        (
+            events + segment.rows,
+            bytes + segment.events_bytes + segment.rates_bytes,
+        )
     });
     output::line("")?;
     for alarm in &alerts(store)?.firing {
         output::line(&format!("firing: {}", super::safe_lines(&alarm.summary)))?;
     }
     output::line(&format!(
-        "store {}: {rows} events in {} segments, {:.1} MB",
+        "store {}: {events} events in {} segments, {:.1} MB",
         store.path().display(),
         segments.len(),
         bytes as f64 / 1e6
@@ -116,14 +209,32 @@ fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
     if let Some((first, last)) = store.span()? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
-    for source in sources {
-        for log in source.logs.iter().filter(|log| log.damaged.is_some()) {
-            output::line(&format!("damaged: {}", log.damaged.as_deref().unwrap_or_default()))?;
+    for row in rows {
+        if row.state == State::Unreadable {
+            let Health { recent, history, .. } = &row.health;
+            output::line(&format!(
+                "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
+                 has changed, or it is no log of this kind: `mailpulse parse --explain` shows where a line stops to parse",
+                super::safe_lines(&row.source.host),
+                row.source.kind,
+                percent(recent),
+                recent.lines,
+                percent(history)
+            ))?;
         }
-        for shape in store.unparsed(source.id, 5)? {
+        for log in row.source.logs.iter().filter(|log| log.damaged.is_some()) {
+            output::line(&format!(
+                "damaged: {}",
+                super::safe_lines(log.damaged.as_deref().unwrap_or_default())
+            ))?;
+        }
+        for shape in &row.shapes {
             output::line(&format!(
                 "unparsed on {}: {} x `{}` ({})",
-                source.host, shape.count, shape.sample, shape.why
+                super::safe_lines(&row.source.host),
+                shape.count,
+                shape.sample,
+                super::safe_lines(&shape.why)
             ))?;
         }
     }
@@ -131,42 +242,56 @@ fn talk(store: &Store, sources: &[SourceState]) -> Result<()> {
 }
 
 /// What `watch` left.
-fn alerts(store: &Store) -> Result<State> {
+fn alerts(store: &Store) -> Result<Alerts> {
     let path = store.path().join(FILE);
-    State::load(&path).with_context(|| path.display().to_string())
+    Alerts::load(&path).with_context(|| path.display().to_string())
 }
 
-fn nagios(context: &Context) -> Result<ExitCode> {
-    let store = match context.open_store() {
-        Ok(store) => store,
+fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
+    let read = context
+        .open_store()
+        .and_then(|store| Ok((rows(&store, now, stale_ms.unwrap_or(i64::MAX))?, alerts(&store)?.firing)));
+    let (rows, firing) = match read {
+        Ok(read) => read,
         Err(error) => {
             output::line(&format!("MAILPULSE UNKNOWN - {}", super::safe_error(&error)))?;
             return Ok(ExitCode::from(3));
         }
     };
-    let sources = store.sources()?;
-    let all: Vec<Sums> = sources.iter().map(sums).collect();
-    let sum = |pick: fn(&Sums) -> u64| all.iter().map(pick).sum::<u64>();
-    let (lines, unparsed, damaged) = (sum(|s| s.lines), sum(|s| s.unparsed), sum(|s| s.damaged));
+    let mut sum = Counts::default();
+    rows.iter().for_each(|row| sum.add(&row.counts));
+    let count = |state: State| rows.iter().filter(|row| row.state == state).count();
+    let (unreadable, stale) = (count(State::Unreadable), count(State::Stale));
+    let damaged: u64 = rows.iter().map(|row| row.damaged).sum();
     let numbers = format!(
-        "{} sources, {lines} lines, {unparsed} unparsed | lines={lines}c unparsed={unparsed}c damaged={damaged}",
-        all.len()
+        "{} sources, {} lines, {} unparsed | lines={1}c unparsed={2}c damaged={damaged} unreadable={unreadable} \
+         stale={stale}",
+        rows.len(),
+        sum.lines,
+        sum.unparsed
     );
-    let share = unparsed as f64 / lines.max(1) as f64;
-    let firing = alerts(&store)?.firing;
+    let named = |state: State| {
+        let names = rows.iter().filter(|row| row.state == state);
+        let names: Vec<String> = names
+            .map(|row| format!("{} ({})", super::safe_lines(&row.source.host), row.source.kind))
+            .take(5)
+            .collect();
+        names.join(", ").replace('|', "/")
+    };
     let alarms: Vec<String> = firing
         .iter()
         .map(|alarm| {
-            super::safe_lines(&format!("{} {} {}", alarm.kind, alarm.name, alarm.state)).replace(['|', '\n'], "?")
+            super::safe_lines(&format!("{} {} {}", alarm.kind, alarm.name, alarm.state)).replace(['|', '\n'], "/")
         })
         .collect();
-    let critical = format!("{}, ", alarms.join(", "));
     let (word, why, code) = match () {
-        () if !firing.is_empty() => ("CRITICAL", critical.as_str(), 2),
-        () if all.is_empty() => ("UNKNOWN", "nothing has been read yet, ", 3),
-        () if share > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ", 1),
-        () if damaged > 0 => ("WARNING", "a log is damaged, ", 1),
-        () => ("OK", "", 0),
+        () if !firing.is_empty() => ("CRITICAL", format!("{}, ", alarms.join(", ")), 2),
+        () if rows.is_empty() => ("UNKNOWN", "nothing has been read yet, ".to_owned(), 3),
+        () if unreadable > 0 => ("CRITICAL", format!("unreadable: {}, ", named(State::Unreadable)), 2),
+        () if stale > 0 => ("WARNING", format!("stale: {}, ", named(State::Stale)), 1),
+        () if unparsed_share(&sum) > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ".to_owned(), 1),
+        () if damaged > 0 => ("WARNING", "a log is damaged, ".to_owned(), 1),
+        () => ("OK", String::new(), 0),
     };
     output::line(&format!("MAILPULSE {word} - {why}{numbers}"))?;
     Ok(ExitCode::from(code))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::normalise::rules::{
     EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules, UNATTRIBUTED,
@@ -14,7 +14,8 @@ use super::raw::{At, RawHostGroup, RawMatch, RawService};
 use super::shape::Incomplete;
 use super::text::read_inventory;
 
-pub(super) const NAME_CURE: &str =
+/// What a name is made of.
+pub const NAME_CURE: &str =
     "write letters, digits, `-`, `_` and dots, beginning with a letter or digit, at most 64 of them";
 
 /// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.
@@ -121,6 +122,7 @@ pub(super) fn hostgroups(
 ) -> HostGroups {
     let mut names = Names::default();
     let mut groups = Vec::new();
+    let mut inventories = Asked::default();
     for group in raw {
         let at = group.at();
         let complete = !incomplete.contains(&at.start);
@@ -129,6 +131,10 @@ pub(super) fn hostgroups(
             names.take(name, "hostgroup", report);
         }
         let inventory = group.inventory.as_ref().and_then(|path| read(path, folder, report));
+        if let (Some((inventory, at)), Some(path)) = (&inventory, &group.inventory) {
+            let name = group.name.as_ref().map(At::get);
+            inventories.note(&folder.join(path.get()), name, inventory, at);
+        }
         let empty = group.hosts.is_empty() && group.networks.is_empty() && group.inventory.is_none();
         match group.name {
             Some(name) => {
@@ -155,7 +161,78 @@ pub(super) fn hostgroups(
             }
         }
     }
+    inventories.warn(report);
     compile(groups, report)
+}
+
+/// What the configuration takes of each inventory.
+#[derive(Default)]
+struct Asked(Vec<AskedOf>);
+
+struct AskedOf {
+    path: PathBuf,
+    /// Where it is named first.
+    at: Range<usize>,
+    /// Its groups that nobody has asked for yet.
+    left: Vec<String>,
+    empty: Vec<(String, Range<usize>)>,
+}
+
+impl Asked {
+    /// A hostgroup takes one group of an inventory, or all.
+    fn note(&mut self, path: &Path, name: Option<&String>, inventory: &Inventory, at: &Range<usize>) {
+        let index = match self.0.iter().position(|asked| asked.path == path) {
+            Some(index) => index,
+            None => {
+                self.0.push(AskedOf {
+                    path: path.to_owned(),
+                    at: at.clone(),
+                    left: inventory.groups.iter().map(|(name, _)| name.clone()).collect(),
+                    empty: Vec::new(),
+                });
+                self.0.len() - 1
+            }
+        };
+        let asked = &mut self.0[index];
+        match name {
+            Some(name) => asked.left.retain(|group| group != name),
+            None => asked.left.clear(),
+        }
+        let taken = |group: &str| name.is_none_or(|name| name == group);
+        let empty = inventory
+            .groups
+            .iter()
+            .filter(|(group, members)| members.is_empty() && taken(group));
+        asked.empty.extend(empty.map(|(group, _)| (group.clone(), at.clone())));
+    }
+
+    fn warn(self, report: &mut Report<'_>) {
+        const SHOWN_MAX: usize = 8;
+        for asked in self.0 {
+            for (group, at) in asked.empty {
+                let what = format!("group `{}` of the inventory has no hosts", shown(&group));
+                report.warn(&at, what, "write the inventory anew, or leave the group out");
+            }
+            if asked.left.is_empty() {
+                continue;
+            }
+            let names: Vec<String> = asked.left.iter().take(SHOWN_MAX).map(|name| shown(name)).collect();
+            let more = asked.left.len().saturating_sub(SHOWN_MAX);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            report.warn(
+                &asked.at,
+                format!(
+                    "no hostgroup takes these groups of the inventory: {}{more}",
+                    names.join(", ")
+                ),
+                "add a [[hostgroup]] for each that sends mail, or one without `name`, which takes them all",
+            );
+        }
+    }
 }
 
 /// A group with the places of its items.

@@ -7,7 +7,7 @@ use crate::normalise::rules::{HostGroups, ServiceRules};
 
 use super::alerts::{self, Alert};
 use super::attribution;
-use super::errors::Report;
+use super::errors::{ConfigError, Report};
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::shape::Incomplete;
 use super::silences::{self, Silence};
@@ -35,6 +35,8 @@ pub struct Config {
     pub alerts: Vec<Alert>,
     /// What is not told, and when.
     pub silences: Vec<Silence>,
+    /// What works, and is probably not meant.
+    pub warnings: Vec<ConfigError>,
 }
 
 /// What is kept of addresses.
@@ -100,6 +102,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
             .into_iter()
             .filter_map(|raw| silences::check(raw, report))
             .collect(),
+        warnings: report.take_warnings(),
     }
 }
 
@@ -123,7 +126,8 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
 }
 
 /// Names that are safe in a terminal, a page, a query, a file name and a label.
-pub(super) fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     safe(name) && name.len() <= 64
 }
 

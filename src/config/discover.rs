@@ -29,23 +29,31 @@ const EXIM_LOGS: &[&str] = &[
     "/var/spool/exim/log/mainlog*",
 ];
 
-/// Other logs that speak of mail, with the kind that will read them.
+/// Other logs that speak of mail, with the kind that reads them.
 const OTHER_LOGS: &[(&str, &str)] = &[
     ("postfix", "/var/log/mail.log*"),
     ("postfix", "/var/log/maillog*"),
+    ("postfix", "/var/log/postfix.log*"),
     ("gerrit", "/var/lib/gerrit2/review_site/logs/error_log*"),
+    ("gerrit", "/var/lib/gerrit/logs/error_log*"),
+    ("gerrit", "/var/log/gerrit/error_log*"),
     ("gerrit", "/srv/gerrit/logs/error_log*"),
     ("phabricator", "/var/log/phd/daemons.log*"),
     ("phabricator", "/var/tmp/phd/log/daemons.log*"),
-    ("hue", "/var/log/hue/error.log*"),
+    // One process writes a record into several of its files.
+    ("hue", "/var/log/hue/*.log*"),
     ("oozie", "/var/log/oozie/oozie.log*"),
     ("sentry", "/var/log/sentry/*.log*"),
+    ("mailman", "/var/log/mailman3/smtp.log*"),
+    ("mailman", "/var/lib/mailman3/logs/smtp.log*"),
+    ("gitlab", "/var/log/gitlab/sidekiq/current"),
+    ("gitlab", "/var/log/gitlab/gitlab-rails/production_json.log*"),
 ];
 
 /// Something that writes about mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The `kind` of a `[[source]]`, or `journald`.
+    /// The `kind` of a `[[source]]`; `mailman` or `gitlab`, which an example describes; or `journald`.
     pub kind: &'static str,
     /// Globs of its files; empty if it is there and its log was not found.
     pub paths: Vec<String>,
@@ -70,10 +78,18 @@ pub(super) fn look(root: &Path) -> Vec<Finding> {
             None => findings.push(Finding {
                 kind,
                 paths: vec![glob.to_owned()],
-                timezone: None,
+                timezone: machine.foreign_timezone(),
                 notes: Vec::new(),
             }),
         }
+    }
+    if postfix && !findings.iter().any(|finding| finding.kind == "postfix") {
+        findings.push(Finding {
+            kind: "postfix",
+            paths: Vec::new(),
+            timezone: None,
+            notes: vec!["Postfix is here, and its log was not found: name it.".to_owned()],
+        });
     }
     if machine.exists("/var/log/journal") || machine.exists("/run/log/journal") {
         findings.push(Finding {
@@ -161,6 +177,12 @@ impl Machine<'_> {
             timezone,
             notes,
         })
+    }
+
+    /// The machine's zone, if it is a known one and not UTC.
+    fn foreign_timezone(&self) -> Option<String> {
+        self.timezone()
+            .filter(|zone| !matches!(zone.as_str(), "UTC" | "Etc/UTC") && parse_timezone(zone).is_ok())
     }
 
     /// The machine's zone: Exim writes local time unless told otherwise.

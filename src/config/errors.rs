@@ -48,6 +48,7 @@ impl fmt::Display for ConfigError {
 pub(super) struct Report<'a> {
     texts: &'a Texts,
     errors: Vec<(usize, ConfigError)>,
+    warnings: Vec<ConfigError>,
 }
 
 impl<'a> Report<'a> {
@@ -56,20 +57,42 @@ impl<'a> Report<'a> {
         Self {
             texts,
             errors: errors.into_iter().map(|error| (0, error)).collect(),
+            warnings: Vec::new(),
         }
     }
 
     /// Adds an error at a place in the texts.
     pub(super) fn add(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let error = self.located(at, what.into(), cure.into());
+        self.errors.push((at.start, error));
+    }
+
+    /// Adds what works, and is probably not meant.
+    pub(super) fn warn(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let warning = self.located(at, what.into(), cure.into());
+        self.warnings.push(warning);
+    }
+
+    /// What has been warned of.
+    pub(super) fn take_warnings(&mut self) -> Vec<ConfigError> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn located(&self, at: &Range<usize>, what: String, cure: String) -> ConfigError {
         let (file, line, column) = self.texts.place(at.start);
-        let error = ConfigError {
+        ConfigError {
             file: file.to_owned(),
             line,
             column,
-            what: what.into(),
-            cure: cure.into(),
-        };
-        self.errors.push((at.start, error));
+            what,
+            cure,
+        }
+    }
+
+    /// Place of a character of the text that is written at `at`; `column` counts the text's characters from 1.
+    pub(super) fn inside(&self, at: &Range<usize>, column: usize) -> Range<usize> {
+        let start = at.start + written_length(self.texts.source(at), column.saturating_sub(1));
+        start..at.end.max(start)
     }
 
     /// `file:line`, to point from one error to another place.
@@ -88,6 +111,32 @@ impl<'a> Report<'a> {
         errors.dedup();
         Err(errors)
     }
+}
+
+/// Bytes that the opening quotes and the first characters of a TOML string take as it is written.
+fn written_length(source: &str, characters: usize) -> usize {
+    let (quotes, escapes) = match source.as_bytes() {
+        [b'"', b'"', b'"', ..] => (3, true),
+        [b'\'', b'\'', b'\'', ..] => (3, false),
+        [first, ..] => (1, *first == b'"'),
+        [] => return 0,
+    };
+    let mut at = quotes;
+    if quotes == 3 && source[at..].starts_with('\n') {
+        at += 1;
+    }
+    for _ in 0..characters {
+        let Some(rest) = source.get(at..) else { break };
+        let Some(c) = rest.chars().next() else { break };
+        at += match (escapes && c == '\\', rest.as_bytes().get(1)) {
+            (false, _) => c.len_utf8(),
+            (true, Some(b'u')) => 6,
+            (true, Some(b'U')) => 10,
+            (true, Some(b'x')) => 4,
+            (true, _) => 2,
+        };
+    }
+    at.min(source.len())
 }
 
 /// Text of a user inside a message: on one line, and without anything that a terminal would act on.
@@ -128,6 +177,15 @@ mod tests {
         assert_eq!(nearest("Time_Zone", keys), Some("timezone"));
         assert_eq!(nearest("from", keys), None);
         assert_eq!(suggestion("from", ["a", "b"], "known keys"), "known keys: a, b");
+    }
+
+    #[test]
+    fn places_within_a_text_count_quotes_and_escapes() {
+        assert_eq!(written_length(r#""abc""#, 2), 3);
+        assert_eq!(written_length(r#""\"\u00e9ü{""#, 3), 1 + 2 + 6 + 2);
+        assert_eq!(written_length("'''\na\\b'''", 2), 4 + 2);
+        assert_eq!(written_length("\"ab", 99), 3);
+        assert_eq!(written_length("", 99), 0);
     }
 
     #[test]

@@ -46,58 +46,66 @@ const TAIL: &str = r#"
 pub fn propose(root: &Path) -> Proposal {
     let findings = discover::look(root);
     let mut text = HEAD.to_owned();
-    for finding in &findings {
-        source(&mut text, finding);
+    let journal = findings.iter().any(|finding| finding.kind == "journald");
+    for finding in findings.iter().filter(|finding| finding.kind != "journald") {
+        source(&mut text, finding, journal);
     }
-    if !findings
-        .iter()
-        .any(|finding| finding.kind == "exim" && !finding.paths.is_empty())
-    {
-        text.push_str("\n# No Exim log was found here. Name one:\n# [[source]]\n# kind = \"exim\"\n");
+    if findings.iter().all(|finding| finding.paths.is_empty()) {
+        text.push_str("\n# No mail log was found here. Name one:\n# [[source]]\n# kind = \"exim\"\n");
         text.push_str("# paths = [\"/srv/logs/mainlog*\"]\n");
     }
     text.push_str(TAIL);
     Proposal { text, findings }
 }
 
-fn source(text: &mut String, finding: &Finding) {
-    let mut lines = Vec::new();
-    let supported = finding.kind == "exim" && !finding.paths.is_empty();
-    lines.push("[[source]]".to_owned());
-    lines.push(format!("kind = \"{}\"", finding.kind));
+/// A source; without files, what is there to know of it. `journal` says that this machine keeps one.
+fn source(text: &mut String, finding: &Finding, journal: bool) {
+    text.push('\n');
+    for note in &finding.notes {
+        _ = writeln!(text, "# {note}");
+    }
+    if let Some(example) = described(finding.kind) {
+        _ = writeln!(
+            text,
+            "# {} logs about mail here: {}",
+            finding.kind,
+            finding.paths.join(", ")
+        );
+        text.push_str(example);
+        return;
+    }
+    if finding.paths.is_empty() {
+        if journal {
+            _ = writeln!(
+                text,
+                "# If it writes to the journal only:\n# [[source]]\n# kind = \"{}\"\n# journal = true",
+                finding.kind
+            );
+        }
+        return;
+    }
     let paths: Vec<String> = finding
         .paths
         .iter()
         .map(|path| toml::Value::from(path.as_str()).to_string())
         .collect();
-    lines.push(format!("paths = [{}]", paths.join(", ")));
-    if let Some(zone) = &finding.timezone {
-        lines.push(format!("timezone = {}", toml::Value::from(zone.as_str())));
+    _ = writeln!(text, "[[source]]\nkind = \"{}\"", finding.kind);
+    _ = writeln!(text, "paths = [{}]", paths.join(", "));
+    match &finding.timezone {
+        Some(zone) => _ = writeln!(text, "timezone = {}", toml::Value::from(zone.as_str())),
+        None => text.push_str("# timezone = \"UTC\"          # the zone that the log is written in\n"),
     }
-    text.push('\n');
-    for note in &finding.notes {
-        _ = writeln!(text, "# {note}");
-    }
-    if finding.kind == "journald" {
-        text.push_str("# journald keeps a journal here; this version does not read it yet.\n");
-        return;
-    }
-    if finding.kind != "exim" {
-        _ = writeln!(
-            text,
-            "# {} is here; this version does not read its log yet.",
-            finding.kind
-        );
-    }
-    for line in lines.into_iter().filter(|_| !finding.paths.is_empty()) {
-        _ = writeln!(text, "{}{line}", if supported { "" } else { "# " });
-    }
-    if supported {
-        text.push_str("# host = \"mx1001\"            # default: this host\n");
-        if finding.timezone.is_none() {
-            text.push_str("# timezone = \"UTC\"          # the zone that the log is written in\n");
-        }
-    }
+    text.push_str("# host = \"mx1001\"            # default: this host\n");
+}
+
+/// The sources of an example, for what has no kind of its own.
+fn described(kind: &str) -> Option<&'static str> {
+    let example = match kind {
+        "mailman" => include_str!("../../examples/mailman.toml"),
+        "gitlab" => include_str!("../../examples/gitlab.toml"),
+        _ => return None,
+    };
+    example.find("[[source]]").map(|at| &example[at..])
 }
 
 #[cfg(test)]
@@ -130,7 +138,7 @@ mod tests {
     fn an_empty_machine() {
         let (proposal, config) = proposed(&[]);
         assert!(proposal.findings.is_empty() && config.sources.is_empty());
-        assert!(proposal.text.contains("No Exim log was found"));
+        assert!(proposal.text.contains("No mail log was found"));
     }
 
     #[test]
@@ -148,13 +156,43 @@ mod tests {
         let kinds: Vec<_> = proposal.findings.iter().map(|finding| finding.kind).collect();
         assert_eq!(kinds, ["exim", "postfix", "oozie", "journald"]);
         assert_eq!(proposal.findings[0].paths, ["/var/log/exim4/mainlog*"]);
-        assert_eq!(config.sources.len(), 1);
-        assert_eq!(config.sources[0].timezone.iana_name(), Some("Europe/Berlin"));
-        assert!(
-            proposal.text.contains("# paths = [\"/var/log/mail.log*\"]"),
-            "{}",
-            proposal.text
-        );
+        let read: Vec<_> = config.sources.iter().map(|source| source.kind.name()).collect();
+        assert_eq!(read, ["exim", "postfix", "oozie"], "{}", proposal.text);
+        for source in &config.sources {
+            assert_eq!(source.timezone.iana_name(), Some("Europe/Berlin"));
+        }
+        assert!(config.source_of(Path::new("/var/log/mail.log.1")).is_some());
+    }
+
+    #[test]
+    fn applications_at_their_usual_places() {
+        let (proposal, config) = proposed(&[
+            ("var/log/gerrit/error_log", ""),
+            ("var/log/phd/daemons.log", ""),
+            ("var/log/hue/runcpserver.log", ""),
+            ("var/log/sentry/worker.log", ""),
+            ("var/log/mailman3/smtp.log", ""),
+            ("var/log/gitlab/sidekiq/current", ""),
+        ]);
+        let read: Vec<_> = config.sources.iter().map(|source| source.kind.name()).collect();
+        let expected = ["gerrit", "phabricator", "hue", "sentry", "pattern", "json", "json"];
+        assert_eq!(read, expected, "{}", proposal.text);
+        assert_eq!(config.sources[4].service.as_deref(), Some("lists"));
+        assert!(!proposal.text.contains("No mail log was found"));
+    }
+
+    #[test]
+    fn a_journal_is_proposed_where_there_is_no_file() {
+        let (proposal, config) = proposed(&[
+            ("etc/postfix/main.cf", ""),
+            ("etc/exim4/update-exim4.conf.conf", ""),
+            ("var/log/journal/x", ""),
+        ]);
+        assert!(config.sources.is_empty());
+        for kind in ["exim", "postfix"] {
+            let source = format!("# [[source]]\n# kind = \"{kind}\"\n# journal = true\n");
+            assert!(proposal.text.contains(&source), "{}", proposal.text);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::raw_formats::{RawConditions, RawFields, RawTemplate};
+
 /// A value that knows where it stands.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
@@ -136,6 +138,28 @@ pub(super) struct RawSource {
     pub service: Option<At<String>>,
     /// Relay that an application hands its mail to.
     pub relay: Option<At<String>>,
+    /// Kind pattern: shapes of records, in the order they are tried; the first that matches wins.
+    pub template: Option<At<Vec<At<RawTemplate>>>>,
+    /// Kind pattern: how a record begins, as a template; default: as the first template up to its time.
+    pub starts: Option<At<String>>,
+    /// Kind pattern: the log has no times; default false.
+    pub undated: Option<At<bool>>,
+    /// Kind json: which field has what.
+    pub fields: Option<At<RawFields>>,
+    /// Kind json: a mail was handed in if all conditions of one entry hold, and no failure's do.
+    pub submitted_when: Option<At<Vec<At<RawConditions>>>>,
+    /// Kind json: a mail failed if all conditions of one entry hold.
+    pub failed_when: Option<At<Vec<At<RawConditions>>>>,
+    /// Kind json: such a failure is tried again if all conditions of one entry hold.
+    pub retried_when: Option<At<Vec<At<RawConditions>>>>,
+    /// Read systemd's journal instead of files; for exim and postfix.
+    pub journal: Option<At<bool>>,
+    /// Folder of journal files, such as /var/log/journal/remote; default: this machine's journal.
+    pub directory: Option<At<String>>,
+    /// Units whose entries are read; default: all entries of syslog's facility mail.
+    pub units: Option<Vec<At<String>>>,
+    /// Syslog identifiers whose entries are read, instead of units.
+    pub identifiers: Option<Vec<At<String>>>,
 }
 
 /// What writes a log.

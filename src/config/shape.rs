@@ -47,11 +47,13 @@ impl Shape<'_, '_> {
         let mut bad: Vec<Spanned<std::borrow::Cow<'_, str>>> = Vec::new();
         let mut meant = HashSet::new();
         for (key, value) in table.iter_mut() {
-            let good = match properties.get(key.get_ref().as_ref()) {
+            // A free-form table takes any key.
+            let free = schema.get("additionalProperties").filter(|schema| schema.is_object());
+            let good = match properties.get(key.get_ref().as_ref()).or(free) {
                 Some(schema) => self.value(key, value, schema, &inner(label, key.get_ref(), schema)),
                 None => {
                     meant.extend(nearest(key.get_ref(), properties.keys().map(String::as_str)));
-                    self.unknown(key, properties, label);
+                    self.unknown(key, properties, schema, label);
                     false
                 }
             };
@@ -76,12 +78,23 @@ impl Shape<'_, '_> {
         }
     }
 
-    fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, properties: &Map<String, Value>, label: &str) {
+    fn unknown(
+        &mut self,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        properties: &Map<String, Value>,
+        schema: &Value,
+        label: &str,
+    ) {
         let name = key.get_ref();
         let known = properties.keys().map(String::as_str);
         let elsewhere = SCHEMA["properties"].as_object().into_iter().flatten();
         let mut elsewhere = elsewhere.filter(|(_, schema)| item(schema)["properties"].get(name.as_ref()).is_some());
         let cure = match (nearest(name, known.clone()), elsewhere.next()) {
+            (None, _) if schema["x-unknown"].is_string() => {
+                let mistaken = schema["x-unknown"].as_str().unwrap_or_default();
+                let known: Vec<&str> = known.collect();
+                format!("known are {}; {mistaken}", known.join(", "))
+            }
             (None, Some((table, schema))) => format!("it belongs to {}", inner("", table, schema)),
             _ if label.is_empty() => suggestion(name, known, "known tables"),
             _ => suggestion(name, known, &format!("known keys of {label}")),
@@ -100,6 +113,7 @@ impl Shape<'_, '_> {
     ) -> bool {
         let at = value.span();
         let name = shown(key.get_ref());
+        let schema = variant(schema, value.get_ref());
         let expected = schema["type"].as_str().unwrap_or("string");
         match (expected, value.get_mut()) {
             ("object", DeValue::Table(table)) => self.table(table, &at, schema, label),
@@ -165,6 +179,16 @@ impl Shape<'_, '_> {
     }
 }
 
+/// Of several shapes that a value may have, the one meant: a table, or the other.
+fn variant<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+    let Some(variants) = schema["anyOf"].as_array() else {
+        return schema;
+    };
+    let is_table = matches!(value, DeValue::Table(_));
+    let meant = variants.iter().find(|schema| (schema["type"] == "object") == is_table);
+    meant.unwrap_or(schema)
+}
+
 /// The name of a table in messages: `[store]`, `[[service]]`, `[[service]] match`.
 fn inner(label: &str, key: &str, schema: &Value) -> String {
     match (label, schema["type"] == "array") {
@@ -204,6 +228,10 @@ fn cure_of(name: &str, schema: &Value, found: &DeValue<'_>, label: &str) -> Stri
             if item(schema)["type"] == "object" && label.starts_with("[[") && !label.contains(' ') =>
         {
             format!("write {label}, in double brackets")
+        }
+        // Few keys of their own: the form of one line. Texts of some length: a table each.
+        ("array", DeValue::Table(_)) if name == "template" => {
+            "write [[source.template]], in double brackets".to_owned()
         }
         ("array", DeValue::Table(_)) => format!("write `{name} = [{{ … }}]`"),
         ("array", _) => format!("write `{name} = […]`"),

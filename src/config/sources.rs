@@ -1,5 +1,7 @@
 //! Sources: which files, of what kind, whose, in which time zone.
 
+mod journal;
+
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use mailpulse_parsers::app::Format;
 
 use super::checked::{is_host_name, is_name};
 use super::errors::{Report, shown};
+use super::formats;
 use super::path_template::PathTemplate;
 use super::raw::{At, RawSource, RawSourceKind};
 use super::shape::Incomplete;
@@ -56,6 +59,17 @@ pub struct PathGlob {
     pattern: Pattern,
 }
 
+/// Which entries of a journal are a source's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalPart {
+    /// Folder of journal files; by default this machine's journal.
+    pub directory: Option<PathBuf>,
+    /// Units; empty with `identifiers` empty too: all of syslog's facility mail.
+    pub units: Vec<String>,
+    /// Syslog identifiers.
+    pub identifiers: Vec<String>,
+}
+
 /// One `[[source]]`.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -73,6 +87,10 @@ pub struct Source {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
+    /// Where it stands: `mailpulse.toml:12`.
+    pub place: String,
+    /// What is read of systemd's journal, instead of files.
+    pub journal: Option<JournalPart>,
     template: Option<PathTemplate>,
 }
 
@@ -126,9 +144,10 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-fn kind(raw: &At<RawSourceKind>) -> Option<SourceKind> {
+/// The kinds that need no description.
+fn kind(raw: RawSourceKind) -> Option<SourceKind> {
     let app = |name: &str| Format::named(name).map(|format| SourceKind::App(Arc::new(format)));
-    match raw.get() {
+    match raw {
         RawSourceKind::Exim => Some(SourceKind::Exim),
         RawSourceKind::Postfix => Some(SourceKind::Postfix),
         RawSourceKind::Gerrit => app("gerrit"),
@@ -139,6 +158,14 @@ fn kind(raw: &At<RawSourceKind>) -> Option<SourceKind> {
         RawSourceKind::Slimapp => app("slimapp"),
         RawSourceKind::Dumps => app("dumps"),
         RawSourceKind::Json | RawSourceKind::Pattern => None,
+    }
+}
+
+/// The name of a kind that a source describes.
+fn kind_name(kind: RawSourceKind) -> &'static str {
+    match kind {
+        RawSourceKind::Json => "json",
+        _ => "pattern",
     }
 }
 
@@ -153,20 +180,33 @@ pub(super) fn check(
         folder,
         report,
         known: HashMap::new(),
+        journals: HashMap::new(),
     };
     let mut sources = Vec::new();
     for source in raw {
         let at = source.at();
         let complete = !incomplete.contains(&at.start);
         let source = source.into_inner();
-        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete {
+        let kind = source.kind.as_ref().and_then(|kind| {
+            let kind = *kind.get();
+            let built_in = self::kind(kind);
+            let name = built_in.as_ref().map_or(kind_name(kind), SourceKind::name);
+            formats::refuse_misfits(kind, name, &source, checker.report);
+            built_in.or_else(|| {
+                let format = formats::described(kind, &source, &at, incomplete, checker.report)?;
+                Some(SourceKind::App(Arc::new(format)))
+            })
+        });
+        let journal = source.journal.as_ref().is_some_and(|journal| *journal.get());
+        if source.paths.as_ref().is_none_or(Vec::is_empty) && source.host_from.is_none() && complete && !journal {
             checker.report.add(
                 &at,
                 "[[source]] has no `paths`",
                 "add `paths = [\"/var/log/exim4/mainlog*\"]`",
             );
         }
-        sources.extend(checker.source(source));
+        let place = checker.report.place(&at);
+        sources.extend(checker.source(source, kind, place));
     }
     sources
 }
@@ -176,10 +216,13 @@ struct Checker<'c, 'r> {
     report: &'c mut Report<'r>,
     /// Globs seen, and where.
     known: HashMap<String, String>,
+    /// Journals seen, and where.
+    journals: HashMap<journal::Which, String>,
 }
 
 impl Checker<'_, '_> {
-    fn source(&mut self, raw: RawSource) -> Option<Source> {
+    fn source(&mut self, mut raw: RawSource, kind: Option<SourceKind>, place: String) -> Option<Source> {
+        let journal = journal::check(&mut raw, self.folder, &mut self.journals, self.report);
         let written: Vec<_> = raw.paths.unwrap_or_default();
         let mut paths: Vec<PathGlob> = written.iter().filter_map(|path| self.glob(path)).collect();
         let mut template = None;
@@ -215,7 +258,6 @@ impl Checker<'_, '_> {
             (None, None) => Some(HostOf::This),
         };
         let timezone = raw.timezone.map_or(Some(TimeZone::UTC), |zone| self.timezone(&zone));
-        let kind = raw.kind.as_ref().and_then(kind);
         let service = raw
             .service
             .map_or(Some(None), |name| self.service(&name, kind.as_ref()).map(Some));
@@ -228,6 +270,8 @@ impl Checker<'_, '_> {
             year: raw.year,
             service: service?,
             relay: relay?,
+            place,
+            journal,
             template,
         })
     }

@@ -43,7 +43,34 @@ fn every_mistake_has_its_message() {
 fn the_example_loads_and_names_the_services() {
     let config = Config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wikimedia.toml"));
     let config = config.unwrap_or_else(|errors| panic!("{errors:#?}"));
-    assert_eq!(config.sources.len(), 2);
+    assert_eq!(config.sources.len(), 11);
+    for (path, kind, service) in [
+        ("/srv/logs/mx1001/mainlog.2.gz", "exim", None),
+        ("/srv/logs/phab1001/daemons.log", "phabricator", Some("phabricator")),
+        ("/srv/logs/cobalt/error_log.2018-06-05.gz", "gerrit", Some("gerrit")),
+        ("/srv/logs/gerrit2001/error_log.json", "gerrit", Some("gerrit")),
+        ("/srv/logs/thorium/runcpserver.log.1", "hue", Some("hue")),
+        ("/srv/logs/krypton/iegreview.log", "slimapp", Some("iegreview")),
+        ("/srv/logs/an-coord1001/oozie.log-2018-06-06-18", "oozie", Some("oozie")),
+        (
+            "/srv/logs/krypton/scholarships.log.1",
+            "slimapp",
+            Some("wikimania_scholarships"),
+        ),
+        ("/srv/logs/sentry1001/worker.log", "sentry", Some("sentry")),
+        ("/srv/logs/snapshot1008/dumps.log", "dumps", Some("snapshot")),
+    ] {
+        let source = config.source_of(Path::new(path)).unwrap_or_else(|| panic!("{path}"));
+        assert_eq!(
+            (source.kind.name(), source.service.as_deref()),
+            (kind, service),
+            "{path}"
+        );
+    }
+    let dumps = config.source_of(Path::new("/srv/logs/snapshot1008/dumps.log")).unwrap();
+    let host = dumps.host_in(Path::new("/srv/logs/snapshot1008/dumps.log"));
+    assert_eq!(host.as_deref(), Some("snapshot1008"));
+    assert_eq!(config.hostgroups.find(Some(b"snapshot1008"), None), Some("snapshot"));
     let service = |sender: &str, client: &str| {
         let facts = Facts {
             sender: sender.as_bytes(),
@@ -99,6 +126,21 @@ fn the_example_loads_and_names_the_services() {
         assert_eq!(service(sender, client), Some(name), "{sender}");
         assert_eq!(config.hostgroups.find(Some(client.as_bytes()), None), group, "{client}");
     }
+}
+
+#[test]
+fn every_example_loads() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut loaded = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors:#?}"));
+            assert!(!config.sources.is_empty(), "{}", path.display());
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 7, "{loaded}");
 }
 
 #[test]
@@ -213,6 +255,23 @@ fn inventories_give_members_to_groups() {
     assert_eq!(config.hostgroups.names().collect::<Vec<_>>(), ["phab", "mw"]);
     assert_eq!(config.hostgroups.find(Some(b"PHAB1001.x.org"), None), Some("phab"));
     assert_eq!(config.hostgroups.find(None, "10.0.0.7".parse().ok()), Some("mw"));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let text = format!("{named}[[hostgroup]]\nname = \"db\"\ninventory = \"hosts.json\"\n");
+    let json = "{\"db\": {\"hosts\": []}, \"mx\": {\"hosts\": [\"mx1\"]}}";
+    let config = load(&[("mailpulse.toml", &text), ("hosts.csv", csv), ("hosts.json", json)]).unwrap();
+    let warnings: Vec<String> = config
+        .warnings
+        .iter()
+        .map(|w| format!("{}: {}", w.line, w.what))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "4: no hostgroup takes these groups of the inventory: mw",
+            "7: group `db` of the inventory has no hosts",
+            "7: no hostgroup takes these groups of the inventory: mx",
+        ]
+    );
     let wrong = named.replace("\"phab\"", "\"phap\"");
     assert_eq!(
         errors_of(&[("mailpulse.toml", &wrong), ("hosts.csv", csv)]),
@@ -278,7 +337,8 @@ fn the_shape_that_the_interface_shows() {
 
 #[test]
 fn junk_is_reported_and_never_panics() {
-    let example = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/wikimedia.toml")).unwrap();
+    let example = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap();
+    let examples = ["wikimedia.toml", "gitlab.toml", "mailman.toml"].map(example);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mailpulse.toml");
     let mut state = 20_180_606_u64;
@@ -288,8 +348,8 @@ fn junk_is_reported_and_never_panics() {
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % limit
     };
-    for _ in 0..300 {
-        let mut text = example.clone();
+    for round in 0..450 {
+        let mut text = examples[round % 3].clone();
         for _ in 0..1 + below(4) {
             let (at, length) = (below(text.len()), below(12));
             let piece = ["\"", "]", "[[", "\u{fc}", "= 3", "{", "\n", "#", "*", ""][below(10)];

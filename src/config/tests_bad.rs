@@ -93,6 +93,36 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
     ),
     (
         "[[source]]\n\
+         kind = \"hue\"\n\
+         journal = true\n\
+         paths = [\"/var/log/hue/error.log*\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         paths = [\"/var/log/mail.log*\"]\n\
+         units = [\"postfix@-.service\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         journal = true\n\
+         units = [\"postfix@-.service\"]\n\
+         identifiers = [\"\"]\n\
+         [[source]]\n\
+         kind = \"postfix\"\n\
+         journal = true\n",
+        &[
+            "mailpulse.toml:3:11: `journal` at a source of an application, which writes files; remove it and name its \
+             files: `paths = […]`",
+            "mailpulse.toml:4:10: `paths` at a source that reads the journal; remove `paths`, or write two [[source]]s",
+            "mailpulse.toml:8:10: `units` at a source that does not read the journal; add `journal = true`, or remove \
+             it",
+            "mailpulse.toml:12:10: both `units` and `identifiers` are given; keep one of them: an entry would have to \
+             match both",
+            "mailpulse.toml:13:16: `` in `identifiers` matches nothing; write it as `journalctl` shows it",
+            "mailpulse.toml:16:11: the same journal is read by the source at mailpulse.toml:11 already; make them one, \
+             with all `units` or all `identifiers`",
+        ],
+    ),
+    (
+        "[[source]]\n\
          kind = \"exmi\"\n\
          paths = \"/var/log/exim4/mainlog*\"\n",
         &[
@@ -292,6 +322,123 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              `\"*\"` is all of them",
             "mailpulse.toml:6:9: `until` is not after `from`; let it end later",
             "mailpulse.toml:7:9: `hours = \"22\"` is no part of a day; write it as \"22:00-02:00\"",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"a\"]\n\
+         starts = \"{tme}\"\n\
+         [[source.template]]\n\
+         outcome = \"failed\"\n\
+         text = \"\\\"{time:%H:%M:%S}\\\" {reson}\"\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"b\"]\n\
+         [[source.template]]\n\
+         outcome = \"faild\"\n\
+         text = \"{time:%H:%M:%S} {reason}\"\n\
+         txt = 1\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"c\"]\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"d\"]\n\
+         [[source.template]]\n\
+         outcome = \"other\"\n\
+         retried = true\n\
+         text = \"no time\"\n",
+        &[
+            "mailpulse.toml:7:30: template 1: `reson` is no name (did you mean `reason`?); known are time, level, \
+             logger, host, message, key, sender, recipient, recipients, relay, message_id, reason, and `_` for what \
+             is read over",
+            "mailpulse.toml:12:11: unknown `outcome = \"faild\"`; did you mean `failed`?",
+            "mailpulse.toml:14:1: unknown key `txt`; did you mean `text`?",
+            "mailpulse.toml:15:1: [[source]] of kind pattern has no `template`; add `[[source.template]]` with \
+             `outcome = \"failed\"` and `text = \"{time:%Y-%m-%d %H:%M:%S} …\"`",
+            "mailpulse.toml:23:11: `retried` at a template that is no failure; remove it, or write `outcome = \
+             \"failed\"`",
+            "mailpulse.toml:24:9: template 1: no `{time:…}` in it; add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say \
+             `undated = true` if the log has none",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"a\"]\n\
+         failed_when = [\n\
+         { exception.class = \"Net::*\" },\n\
+         { x = { contains = \"\" } },\n\
+         { y = 3 },\n\
+         ]\n\
+         [source.fields]\n\
+         time = \"t\"\n\
+         tme_format = \"epoch\"\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"b\"]\n\
+         failed_when = [{ x = { contains = \"\" } }, { y = \"*\" }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"c\"]\n\
+         failed_when = [{}, { x = {} }, { y = { equals = \"a\", glob = \"b*\" } }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"d\"]\n\
+         fields = { time = \"t\", time_format = \"%H:%\" }\n\
+         failed_when = [{ x = \"y\" }]\n\
+         [[source]]\n\
+         kind = \"json\"\n\
+         paths = [\"e\"]\n\
+         starts = \"x\"\n\
+         [source.fields]\n\
+         time = \"a..b\"\n",
+        &[
+            "mailpulse.toml:5:13: unknown key `class`; known are equals, contains, glob, present; a field inside \
+             another is written in quotes, `\"exception.class\" = …`",
+            "mailpulse.toml:7:7: `y` is a whole number, where a text is needed; put it in quotes",
+            "mailpulse.toml:11:1: unknown key `tme_format`; did you mean `time_format`?",
+            "mailpulse.toml:15:16: failed_when 1: `` of `x` holds for every text; to ask whether the field is there, \
+             use `present`",
+            "mailpulse.toml:19:26: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+             and `present`",
+            "mailpulse.toml:19:38: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+             and `present`",
+            "mailpulse.toml:23:42: time_format: unknown directive; known are %Y %y %m %-m %d %-d %e %b %B %a %A %H \
+             %-H %k %I %-I %l %M %S %f %3f %6f %9f %L %p %z %:z %Z %s %T %F %R %D %%",
+            "mailpulse.toml:25:1: [[source]] of kind json says nowhere which records are about mail; add \
+             `failed_when = [{ field = \"text\" }]`, `submitted_when` or both",
+            "mailpulse.toml:28:10: `starts` at a source of kind json, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+        ],
+    ),
+    (
+        "[[source]]\n\
+         kind = \"exim\"\n\
+         paths = [\"a\"]\n\
+         undated = true\n\
+         fields = { time = \"t\" }\n\
+         failed_when = [{ x = \"y\" }]\n\
+         [[source.template]]\n\
+         outcome = \"failed\"\n\
+         text = \"x\"\n\
+         [[source]]\n\
+         kind = \"pattern\"\n\
+         paths = [\"b\"]\n\
+         [source.template]\n\
+         outcome = \"failed\"\n\
+         text = \"x\"\n",
+        &[
+            "mailpulse.toml:4:11: `undated` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+            "mailpulse.toml:5:10: `fields` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"json\"`",
+            "mailpulse.toml:6:16: `failed_when` at a source of kind exim, which is read without it; remove it, or \
+             write `kind = \"json\"`",
+            "mailpulse.toml:7:1: `template` at a source of kind exim, which is read without it; remove it, or write \
+             `kind = \"pattern\"`",
+            "mailpulse.toml:13:1: `template` is a table, where a list is needed; write [[source.template]], in double brackets",
         ],
     ),
 ];

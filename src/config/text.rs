@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::errors::ConfigError;
@@ -72,6 +73,13 @@ impl Texts {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (&text.path, line, column)
+    }
+
+    /// What is written at a place.
+    pub(super) fn source(&self, at: &Range<usize>) -> &str {
+        let text = self.files.iter().rfind(|text| text.base <= at.start);
+        let source = text.and_then(|text| text.content.get(at.start - text.base..at.end.checked_sub(text.base)?));
+        source.unwrap_or_default()
     }
 
     /// The files read.

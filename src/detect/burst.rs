@@ -89,6 +89,11 @@ impl Burst {
             .sum()
     }
 
+    /// Failures in the longest window.
+    pub fn recent(&self) -> f64 {
+        self.recent.iter().map(|entry| entry.1).sum()
+    }
+
     /// Lets the base learn what has left the longest window, and forget.
     fn age(&mut self, at: i64) {
         let passed = self.last.map_or(0, |last| at - last);

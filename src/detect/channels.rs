@@ -311,13 +311,9 @@ impl Channels {
                 if better { next } else { best }
             }) as u8;
         }
-        for which in 0..CHANNELS {
-            let looks = if which < WINDOWS {
-                1440.0 / WINDOWS_MIN[which] as f64
-            } else {
-                6.0
-            };
-            self.fits[which] = self.tails[which].fit(&Prior {
+        for (which, (fit, tail)) in self.fits.iter_mut().zip(&self.tails).enumerate() {
+            let looks = WINDOWS_MIN.get(which).map_or(6.0, |minutes| 1440.0 / *minutes as f64);
+            *fit = tail.fit(&Prior {
                 location: (looks.min(100.0) / 4.0).max(1.0).ln(),
                 slope: 1.0,
                 days: tuning.pseudo_d,

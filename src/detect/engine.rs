@@ -5,12 +5,13 @@ use super::alarm::{Change, Layer, Scope, State, Turn};
 use super::burst::Burst;
 use super::civil::CivilClock;
 use super::detector::Config;
-use super::fleet::{Fleet, Flow, Id, Minute, NONE, Names, What};
+use super::fleet::{Fleet, Id, Minute, Names};
 use super::group::{Finding, Groups};
 use super::holidays::{DayKind, Holidays};
-use super::host::{Heard, HostState};
-use super::queue::{Queue, Queued};
+use super::host::HostState;
+use super::queue::Queue;
 use super::routes::Routes;
+use super::sums::Sums;
 use super::tuning::Tuning;
 use super::volume::Volumes;
 use jiff::tz::TimeZone;
@@ -63,16 +64,6 @@ pub struct Engine {
     volumes: Volumes,
 }
 
-/// A minute's counts by what they are about.
-#[derive(Debug, Default)]
-struct Sums {
-    hosts: Vec<Heard>,
-    accepted: BTreeMap<Scope, u32>,
-    failed: BTreeMap<Id, u32>,
-    handed_in: BTreeMap<Id, u32>,
-    pairs: BTreeMap<(Id, Id), (Queued, u32)>,
-}
-
 impl Engine {
     /// Knows nothing yet.
     pub fn new(options: Options) -> Self {
@@ -115,7 +106,7 @@ impl Engine {
             .resize_with(names.services.len().max(self.failures.len()), Burst::default);
         let civil = self.clock.at(at * 60);
         let holiday = self.options.holidays.kind(civil.day) == DayKind::Holiday;
-        let sums = self.sums(minute, names);
+        let sums = Sums::of(minute, names, self.hosts.len());
         let mut turns = Vec::new();
         self.hosts_step(at, &sums, holiday, names, &mut turns);
         self.witnesses_step(at, &sums, names, &mut turns);
@@ -147,79 +138,6 @@ impl Engine {
             changes.extend(self.groups.open(at, finding, &self.routes, names));
         }
         changes
-    }
-
-    fn sums(&self, minute: &Minute, names: &Names) -> Sums {
-        let mut sums = Sums {
-            hosts: vec![Heard::default(); self.hosts.len()],
-            ..Sums::default()
-        };
-        for log in &minute.logs {
-            if let Some(heard) = sums.hosts.get_mut(log.host as usize) {
-                (heard.unreadable, heard.lines, heard.unparsed) = (!log.readable, log.lines, log.unparsed);
-            }
-        }
-        for flow in &minute.flows {
-            self.add(&mut sums, flow, names);
-        }
-        sums
-    }
-
-    fn add(&self, sums: &mut Sums, flow: &Flow, names: &Names) {
-        let count = flow.count;
-        let pair = (flow.service, flow.host);
-        let copies = f64::from(count);
-        let mut heard = sums.hosts.get_mut(flow.host as usize);
-        match flow.what {
-            What::Accepted | What::Passed => {
-                if let Some(heard) = &mut heard {
-                    heard.accepted += count;
-                    heard.queued.arrived += copies;
-                }
-                sums.pairs.entry(pair).or_default().0.arrived += copies;
-                if flow.what == What::Accepted {
-                    *sums.accepted.entry(Scope::Service(flow.service)).or_default() += count;
-                    if flow.hostgroup != NONE {
-                        *sums.accepted.entry(Scope::Hostgroup(flow.hostgroup)).or_default() += count;
-                    }
-                }
-            }
-            What::Delivered | What::Deferred | What::Frozen => {
-                let queued = if flow.what == What::Delivered {
-                    Queued {
-                        left: copies,
-                        ..Queued::default()
-                    }
-                } else {
-                    Queued {
-                        stayed: copies,
-                        ..Queued::default()
-                    }
-                };
-                if let Some(heard) = heard {
-                    heard.queued.left += queued.left;
-                    heard.queued.stayed += queued.stayed;
-                }
-                let sum = &mut sums.pairs.entry(pair).or_default().0;
-                sum.left += queued.left;
-                sum.stayed += queued.stayed;
-            }
-            What::Rejected if names.unattributed == Some(flow.service) => {}
-            What::Rejected => sums.pairs.entry(pair).or_default().1 += count,
-            What::Submitted => *sums.handed_in.entry(flow.service).or_default() += count,
-            What::SubmitFailed => *sums.failed.entry(flow.service).or_default() += count,
-            What::Retried => {}
-            What::HandedTo => {
-                if let Some(heard) = heard {
-                    heard.handed += count;
-                }
-            }
-            What::RefusedBy => {
-                if let Some(heard) = heard {
-                    heard.refused += count;
-                }
-            }
-        }
     }
 
     /// Logs, silence, and queues of hosts.

@@ -112,15 +112,6 @@ impl Names {
     }
 }
 
-/// Number of a name, given to it if it is new.
-pub fn intern(names: &mut Vec<String>, name: &str) -> Id {
-    let at = names.iter().position(|known| known == name).unwrap_or_else(|| {
-        names.push(name.to_owned());
-        names.len() - 1
-    });
-    at as Id
-}
-
 impl Fleet {
     /// First minute and the one after the last.
     pub fn span(&self) -> (i64, i64) {

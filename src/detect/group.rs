@@ -1,7 +1,8 @@
 //! One trouble, one alarm: findings that share a relay, a hostgroup or a service in one window belong together, and the
 //! alarm is told at the smallest set that explains them.
 
-use super::alarm::{Alarm, Cause, Change, Found, Layer, Member, Scope, State};
+use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
+use super::belong::{explains, hang, is_inside, note_member, smallest};
 use super::fleet::{Id, Names};
 use super::routes::{ONLY, Routes};
 
@@ -13,8 +14,6 @@ const AGAIN: i64 = 60;
 const TAIL: i64 = 3 * 1440;
 /// An alarm that lasts would say the same for ever.
 const SAID_MAX: usize = 24;
-/// A service that makes this part of a hostgroup's or relay's mail explains its loss.
-const EXPLAINS: f64 = 0.6;
 
 /// What a layer found, and about what.
 #[derive(Debug, Clone)]
@@ -342,86 +341,5 @@ impl Groups {
         }
         hang(&mut self.alarms[id], relay, routes, names);
         changes
-    }
-}
-
-/// A hostgroup that sends one service's mail, and all of it, is that service.
-fn smallest(scope: Scope, routes: &Routes) -> Scope {
-    let Scope::Hostgroup(group) = scope else {
-        return scope;
-    };
-    match routes.main_of_group(group) {
-        Some(service) if routes.part_of_group(service, group) >= 0.8 && routes.group_share(service, group) >= 0.8 => {
-            Scope::Service(service)
-        }
-        _ => scope,
-    }
-}
-
-/// Whether one thing's mail is (mostly) part of another's.
-fn is_inside(part: Scope, relay: Option<Id>, whole: Scope, routes: &Routes) -> bool {
-    match (part, whole) {
-        (_, Scope::Relay(host)) if relay == Some(host) => true,
-        (Scope::Service(service), Scope::Relay(host)) => routes.share(service, host) >= 0.5,
-        (Scope::Service(service), Scope::Hostgroup(group)) => routes.group_share(service, group) >= 0.5,
-        (Scope::Hostgroup(group), Scope::Relay(host)) => routes.group_through(group, host) >= 0.5,
-        (Scope::Relay(sender), Scope::Relay(host)) => {
-            let through = routes.through(sender, 0.5);
-            !through.is_empty() && through.iter().all(|service| routes.share(*service, host) >= 0.5)
-        }
-        _ => false,
-    }
-}
-
-/// Whether the trouble of a service that has its alarm explains what a larger thing misses.
-fn explains(small: Scope, large: Scope, routes: &Routes) -> bool {
-    match (small, large) {
-        (Scope::Service(service), Scope::Hostgroup(group)) => routes.part_of_group(service, group) >= EXPLAINS,
-        (Scope::Service(service), Scope::Relay(host)) => routes.part_of_host(service, host) >= EXPLAINS,
-        _ => false,
-    }
-}
-
-fn note_member(alarm: &mut Alarm, service: Id, judged: Option<(Layer, State)>, reason: String) {
-    match alarm.members.iter_mut().find(|member| member.service == service) {
-        Some(member) if member.judged.is_none() && judged.is_some() => {
-            member.judged = judged;
-            member.reason = reason;
-        }
-        Some(_) => {}
-        None => alarm.members.push(Member {
-            service,
-            judged,
-            reason,
-        }),
-    }
-    alarm.members.sort_by_key(|member| member.service);
-}
-
-/// Services that have no other way than the relay are affected, however little they send. Also sets the cause.
-fn hang(alarm: &mut Alarm, relay: Id, routes: &Routes, names: &Names) {
-    let is_silence = alarm.layers.iter().any(|(layer, _)| *layer == Layer::Silence);
-    if alarm.cause.is_none() {
-        alarm.cause = Some(Cause {
-            relay,
-            silent_from: alarm.onset,
-            silent_to: None,
-            evidence: Vec::new(),
-        });
-    }
-    if let Some(cause) = &mut alarm.cause {
-        cause.silent_from = alarm.onset;
-        cause.evidence = alarm.evidence.iter().take(12).cloned().collect();
-    }
-    if !is_silence {
-        return;
-    }
-    for service in routes.through(relay, ONLY) {
-        let share = 100.0 * routes.share(service, relay);
-        let reason = format!(
-            "{share:.0} % of its mail of the last weeks went through {}",
-            names.host(relay)
-        );
-        note_member(alarm, service, None, reason);
     }
 }

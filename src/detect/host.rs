@@ -98,28 +98,28 @@ impl HostState {
 
     /// What speaks for a finding, in sentences.
     pub fn evidence(&self, layer: Layer, found: Found, others: f64, name: &str) -> Vec<String> {
-        let minutes = |n: f64| format!("{n:.0}");
+        let number = |n: f64| format!("{n:.0}");
         match layer {
             Layer::Sight if self.hidden => vec![format!(
                 "nothing of {name}'s log arrives ({} minutes with lines were due), while other hosts hand mail to it",
-                minutes(found.expected)
+                number(found.expected)
             )],
             Layer::Sight => vec![format!(
                 "nothing of {name}'s log arrives: {} minutes with lines were due",
-                minutes(found.expected)
+                number(found.expected)
             )],
             Layer::Parse => vec![format!(
                 "{} of {name}'s last lines did not parse",
-                minutes(found.observed)
+                number(found.observed)
             )],
             Layer::Queue => vec![format!(
                 "{name} took mail and passed on {} copies where {} were due",
-                minutes(found.observed),
-                minutes(found.expected)
+                number(found.observed),
+                number(found.expected)
             )],
             Layer::Witness => vec![format!(
                 "{} attempts to reach {name} found nobody",
-                minutes(found.observed)
+                number(found.observed)
             )],
             _ => self.silent(found, others, name),
         }
@@ -127,7 +127,7 @@ impl HostState {
 
     fn silent(&self, found: Found, others: f64, name: &str) -> Vec<String> {
         let mut said = vec![format!("{name} took no mail where {:.0} were due", found.expected)];
-        let refused = self.refused.within(i64::MAX, i64::MAX);
+        let refused = self.refused.recent();
         if self.lines_since > 0.0 {
             said.push(format!(
                 "its log goes on: {:.0} lines since its last mail",

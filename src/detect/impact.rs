@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// With so many mails expected, nine windows of ten have at least one.
 const SOME: f64 = 2.3;
 
+/// So many standard deviations are no chance.
+const SURE: f64 = 3.5;
+
 /// What happened to a service's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impact {
@@ -52,6 +55,8 @@ pub struct Question {
     pub queued: BTreeMap<Id, u64>,
     /// Services whose own logs tell of failures.
     pub tells: Vec<Id>,
+    /// Services that an alarm names.
+    pub alarmed: Vec<Id>,
     /// Services whose mail was taken and not passed on, as an alarm says.
     pub stuck: Vec<Id>,
 }
@@ -267,7 +272,13 @@ impl Track {
         let share = question.relay.map_or(0.0, |relay| routes.share(service, relay));
         // Without its only relay nothing could come; what is open is whether there was anything.
         let cut_off = share >= ONLY && one.observed == 0 && one.expected >= SOME;
-        let is_short = cut_off || (one.observed as f64) < one.interval.0;
+        // Nothing else is known: of many services one always has a week that one of forty has.
+        let low = if question.relay.is_some() || question.alarmed.contains(&service) {
+            one.interval.0
+        } else {
+            one.expected - SURE / 1.96 * (one.expected - one.interval.0)
+        };
+        let is_short = cut_off || (one.observed as f64) < low;
         let relay = question.relay.map_or("", |relay| fleet.names.host(relay));
         if question.relay.is_some() {
             one.evidence.push(format!(

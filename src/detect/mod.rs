@@ -37,6 +37,7 @@
 //! replaying its last weeks gives its state back.
 
 pub mod alarm;
+mod belong;
 pub mod burst;
 pub mod calibrate;
 pub mod channels;
@@ -64,6 +65,7 @@ pub mod routes;
 pub mod series;
 pub mod sight;
 pub mod silence;
+pub mod sums;
 pub mod tuning;
 pub mod verdict;
 pub mod volume;

@@ -35,6 +35,8 @@ pub struct Desk {
     pub report: SourceReport,
     minutes: FxHashMap<i64, Counts>,
     minute: (i64, Counts),
+    /// Minute of lines without a time before the first that has one in this run.
+    before: i64,
 }
 
 impl Desk {
@@ -51,7 +53,16 @@ impl Desk {
             },
             minutes: FxHashMap::default(),
             minute: (0, Counts::default()),
+            before: 0,
         }
+    }
+
+    /// A log is read from where it was left: lines without a time follow its newest one.
+    pub fn begin(&mut self, state: &LogState) {
+        self.before = state
+            .span_ms
+            .map_or(state.mtime_ms, |span| span.1)
+            .div_euclid(MINUTE_MS);
     }
 
     /// Moves to the minute of a line.
@@ -115,13 +126,21 @@ impl Desk {
     /// The log's state belongs to the next commit.
     pub fn touch(&mut self, log: &OpenLog) {
         let mut state = log.state.clone();
-        state.position = super::position::to_json(log.base, log.ordinal, &log.position);
+        state.position = match &log.place {
+            Some(place) => place.clone(),
+            None => super::position::to_json(log.base, log.ordinal, &log.position),
+        };
         self.touched.retain(|known| known.log_id != state.log_id);
         self.touched.push(state);
     }
 
     /// Counts by minute since the last call, oldest first.
     pub fn take_minutes(&mut self) -> Vec<(i64, Counts)> {
+        if self.minute.0 == 0 && self.minute.1.lines > 0 {
+            // Not one line since the start of the run had a time.
+            let counts = std::mem::take(&mut self.minute.1);
+            self.minutes.entry(self.before).or_default().add(&counts);
+        }
         self.turn_minute(self.minute.0);
         let mut minutes: Vec<_> = self.minutes.drain().collect();
         minutes.sort_unstable_by_key(|(minute, _)| *minute);

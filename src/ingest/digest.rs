@@ -11,6 +11,7 @@ use crate::normalise::messages::Messages;
 use crate::source::Chunk;
 use crate::source::chunks::GapKind;
 use crate::store::batch::{Batch, SealedBatch};
+use crate::store::commit::LogState;
 use std::sync::Arc;
 
 /// Turns one source's items into drafts of commits.
@@ -65,6 +66,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         match item {
             Item::Open(log) => {
                 self.desk.report.files_read += 1;
+                self.desk.begin(&log.state);
                 self.desk.batch.set_log(log.state.log_id);
                 self.reader.open(&log);
                 self.log = Some(log);
@@ -94,6 +96,47 @@ impl<'c, R: Recall> Digest<'c, R> {
         log.state.skipped_bytes += skipped;
         log.position.advance(chunk.end(), chunk.rungs());
         self.log = Some(log);
+    }
+
+    /// Something to tell.
+    pub fn problem(&mut self, problem: Problem) {
+        self.desk.report.problems.push(problem);
+    }
+
+    /// Takes entries of a journal. Gives the log's state after them; it belongs to the next commit.
+    pub fn journal_entries(&mut self, log: OpenLog, chunk: &Chunk) -> LogState {
+        self.desk.begin(&log.state);
+        self.desk.batch.set_log(log.state.log_id);
+        self.log = Some(Box::new(log));
+        self.chunk(chunk);
+        let Some(log) = self.log.take() else {
+            unreachable!("a chunk leaves the log open")
+        };
+        self.widen(log.state.span_ms);
+        self.desk.touch(&log);
+        log.state
+    }
+
+    /// The state of a journal's log belongs to the next commit.
+    pub fn journal_state(&mut self, log: &OpenLog) {
+        self.desk.touch(log);
+    }
+
+    /// The journal has been read to its end.
+    pub fn journal_done(&mut self, last: Option<OpenLog>, new: bool) {
+        let mut bench = Bench {
+            recall: &mut self.recall,
+            desk: &mut self.desk,
+        };
+        if let Some(mut log) = last {
+            self.reader.close(&mut bench, &mut log, true);
+        }
+        let report = &mut self.desk.report;
+        if new {
+            report.files_read += 1;
+        } else {
+            report.files_known += 1;
+        }
     }
 
     fn close(&mut self, complete: bool, damaged: Option<String>, live: bool) {

@@ -57,6 +57,8 @@ pub struct OpenLog {
     pub ordinal: u32,
     /// Position so far.
     pub position: Position,
+    /// How the catalogue keeps it, where it is no position in a file.
+    pub place: Option<String>,
     /// The catalogue's row: counts and times of earlier runs.
     pub state: LogState,
     /// Day (since 1970) of its first line, for logs that print only times of day.
@@ -255,6 +257,7 @@ impl Feed<'_> {
             base,
             ordinal,
             position,
+            place: None,
             state,
             first_day: None,
         }
@@ -280,6 +283,7 @@ impl Feed<'_> {
             base: known.base,
             ordinal: known.ordinal,
             position,
+            place: None,
             state,
             first_day: None,
         }

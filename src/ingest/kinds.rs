@@ -7,6 +7,21 @@ use mailpulse_parsers::{exim, postfix, sniff, syslog};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Every kind of log, as the configuration names them; the last two are described there.
+pub const KINDS: [&str; 11] = [
+    "exim",
+    "postfix",
+    "gerrit",
+    "phabricator",
+    "hue",
+    "oozie",
+    "sentry",
+    "slimapp",
+    "dumps",
+    "json",
+    "pattern",
+];
+
 /// How the lines of a log are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -106,7 +121,7 @@ impl Way {
 }
 
 /// The kind of source that reads what a sample looks like.
-fn source_kind(looks: sniff::Kind) -> Option<&'static str> {
+pub fn source_kind(looks: sniff::Kind) -> Option<&'static str> {
     match looks {
         sniff::Kind::EximMain | sniff::Kind::EximSyslog => Some("exim"),
         sniff::Kind::Postfix => Some("postfix"),
@@ -184,6 +199,9 @@ pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<Format, String> {
     found.ok_or_else(|| foreign(spec.kind, sample))
 }
 
+/// How the words of [`recognise`] end, for those who store.
+pub const NOT_STORED: &str = ". Nothing of it was stored";
+
 fn foreign(kind: &str, sample: &[u8]) -> String {
     let looks = match sniff::sniff(sample) {
         Some(other) => format!("looks like {}", other.as_str()),
@@ -196,6 +214,6 @@ fn foreign(kind: &str, sample: &[u8]) -> String {
     };
     format!(
         "not a log of kind {kind}: it {looks}; none of its first lines parses. {cure}; `mailpulse parse --explain` \
-         shows where a line stops to parse. Nothing of it was stored"
+         shows where a line stops to parse{NOT_STORED}"
     )
 }

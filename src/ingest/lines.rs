@@ -2,7 +2,7 @@
 
 mod app;
 mod exim;
-mod journal;
+pub(crate) mod journal;
 mod postfix;
 
 use super::digest::Bench;
@@ -16,6 +16,7 @@ use crate::normalise::messages::Messages;
 use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
 use app::AppLines;
+pub(crate) use app::begins_with_time;
 use exim::EximLines;
 use mailpulse_parsers::Stamp;
 use postfix::PostfixLines;
@@ -140,7 +141,7 @@ impl<'c> Reader<'c> {
 
 /// The year of an RFC 3164 stamp, which has none: the configured one, or else the one in which the line is not
 /// younger than its file.
-fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: i64) {
+pub(crate) fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: i64) {
     if stamp.year != 0 {
         return;
     }

@@ -14,6 +14,7 @@ mod dates;
 pub mod desk;
 pub mod digest;
 pub mod feed;
+mod journal;
 pub mod kinds;
 pub mod lines;
 pub mod position;
@@ -23,6 +24,7 @@ pub mod writer;
 
 use crate::normalise::attribution::Attribution;
 use crate::normalise::messages::Messages;
+use crate::source::journal::Journal;
 use crate::source::{Family, Limits};
 use crate::store::batch::Batch;
 use crate::store::{Error, Store};
@@ -69,6 +71,8 @@ pub struct Job {
     pub kind: &'static str,
     /// Its logs, and how each is read.
     pub families: Vec<(Arc<Spec>, Family)>,
+    /// Parts of journals that are its logs too.
+    pub journals: Vec<(Arc<Spec>, Journal)>,
 }
 
 /// Told about progress: called from several threads.
@@ -123,7 +127,8 @@ fn run_job(
     progress: &dyn Progress,
 ) -> Result<SourceReport, Error> {
     let source = store.source(&job.host, job.kind)?;
-    let Some((spec, _)) = job.families.first() else {
+    let first = job.families.first().map(|(spec, _)| spec);
+    let Some(spec) = first.or(job.journals.first().map(|(spec, _)| spec)) else {
         return Ok(SourceReport::default());
     };
     let mut messages = Messages::new(attribution, &job.host);
@@ -155,6 +160,10 @@ fn run_job(
             .families
             .iter()
             .try_for_each(|(spec, family)| line.family(spec, family, &mut digest));
+        let fed = fed.and_then(|()| {
+            let mut journals = job.journals.iter();
+            journals.try_for_each(|(spec, journal)| line.journal(spec, journal, &mut digest))
+        });
         drop(line);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A writer that gave up is the cause of everything else.

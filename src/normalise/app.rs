@@ -222,7 +222,7 @@ impl<'c> AppNormaliser<'c> {
 }
 
 /// A channel's name as a service: `wikimania-scholarships` → `wikimania_scholarships`.
-fn channel(logger: &[u8]) -> Option<String> {
+pub fn channel(logger: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(logger).ok()?.to_ascii_lowercase().replace('-', "_");
     let safe = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     safe.then_some(name)

@@ -4,6 +4,7 @@
 //! A pure decision over the arrivals of one Message-ID: the same whatever order the logs were read in.
 
 use super::join::QueueId;
+use rustc_hash::FxHashSet;
 
 /// Clocks of two hosts may differ by this much.
 const SKEW_MS: i64 = 5 * 60_000;
@@ -31,6 +32,10 @@ pub struct Arrival {
     pub queue_id: QueueId,
     /// The client, if it is a host whose log is read too.
     pub client: Option<u32>,
+    /// Number of the client's name, if it has one and its log is not read.
+    pub stranger: Option<u32>,
+    /// It goes on with a message of the same host's queue: after a content filter, by an alias.
+    pub continues: bool,
     /// Number of service and hostgroup.
     pub sender: u32,
     /// Nobody knows its service.
@@ -54,22 +59,33 @@ pub struct Link {
     pub handed: Vec<(u32, i64)>,
 }
 
+/// More arrivals than this are no mail's way: somebody gives all mails one Message-ID, and only names tell.
+const ARRIVALS_MAX: usize = 1000;
+
 /// Links the arrivals of one Message-ID; nothing if they are all at one host.
 pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
-    let mut order: Vec<&Arrival> = arrivals.iter().collect();
-    let within = |client: Option<u32>, own: u32| {
-        client.is_some_and(|client| client != own && arrivals.iter().any(|other| other.host == client))
+    let hosts: FxHashSet<u32> = arrivals.iter().map(|arrival| arrival.host).collect();
+    if hosts.len() < 2 || arrivals.len() > ARRIVALS_MAX {
+        return Vec::new();
+    }
+    let within = |arrival: &Arrival| {
+        let client = arrival.client.filter(|client| *client != arrival.host);
+        client.is_some_and(|client| hosts.contains(&client))
     };
-    order.sort_by_key(|a| (within(a.client, a.host), a.ts_ms, a.host, a.queue_id));
+    let mut order: Vec<&Arrival> = arrivals.iter().collect();
+    order.sort_by_key(|a| (within(a) || a.continues, a.ts_ms, a.host, a.queue_id));
     let Some(first) = order.first().copied() else {
         return Vec::new();
     };
-    if order.iter().all(|arrival| arrival.host == first.host) {
-        return Vec::new();
-    }
     let near = |arrival: &&Arrival| (arrival.ts_ms - first.ts_ms).abs() <= QUEUE_MS_MAX;
     order.retain(near);
-    let at_first = |arrival: &Arrival| arrival.host == first.host && !within(arrival.client, arrival.host);
+    // Elsewhere it is a hop in any case.
+    let continues = |arrival: &Arrival| arrival.continues && arrival.host == first.host;
+    // Copies may enter at several hosts, if one client hands them in.
+    let enters = |arrival: &Arrival| {
+        let same_door = arrival.host == first.host || arrival.stranger.is_some() && arrival.stranger == first.stranger;
+        same_door && !within(arrival) && !continues(arrival)
+    };
     let known = order.iter().find(|arrival| !arrival.unattributed);
     let sender = if first.unattributed {
         known.map_or(first.sender, |known| known.sender)
@@ -83,22 +99,22 @@ pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
             queue_id: arrival.queue_id,
             arrival_ms: arrival.ts_ms,
             // Copies that a list hands in one by one may differ in nothing but their senders.
-            sender: if at_first(arrival) && !arrival.unattributed {
+            sender: if enters(arrival) && !arrival.unattributed {
                 arrival.sender
             } else {
                 sender
             },
-            first_hop: at_first(arrival),
+            first_hop: enters(arrival),
             handed: Vec::new(),
         })
         .collect();
     for at in 0..order.len() {
-        if let Some(from) = (!links[at].first_hop)
+        if let Some(from) = (!links[at].first_hop && !continues(order[at]))
             .then(|| predecessor(&order, &links, at))
             .flatten()
         {
             links[from].handed.push((order[at].host, order[at].ts_ms));
-            if order[from].host == first.host {
+            if links[from].first_hop {
                 links[at].sender = links[from].sender;
             }
         }
@@ -107,16 +123,24 @@ pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
 }
 
 /// The arrival that was handed on as this one: at the host that its client names, the latest before it that has not
-/// been handed on as often.
+/// been handed on as often. A clock that is ahead is the last explanation.
 fn predecessor(order: &[&Arrival], links: &[Link], at: usize) -> Option<usize> {
     let arrival = order[at];
-    let candidates = (0..order.len())
-        .filter(|from| order[*from].host != arrival.host && order[*from].ts_ms <= arrival.ts_ms + SKEW_MS);
-    candidates.max_by_key(|from| {
+    let may_be = |from: &usize| {
+        let other = order[*from];
+        let by_name = arrival.client == Some(other.host);
+        other.host != arrival.host
+            && other.ts_ms <= arrival.ts_ms + SKEW_MS
+            // What this host itself handed on comes after it.
+            && (by_name || other.client != Some(arrival.host))
+    };
+    (0..order.len()).filter(may_be).max_by_key(|from| {
+        let other = order[*from];
         (
-            arrival.client == Some(order[*from].host),
+            arrival.client == Some(other.host),
+            other.ts_ms <= arrival.ts_ms,
             std::cmp::Reverse(links[*from].handed.len()),
-            order[*from].ts_ms,
+            other.ts_ms,
         )
     })
 }
@@ -133,6 +157,8 @@ mod tests {
             ts_ms: ts_s * 1000,
             queue_id: QueueId::new(id.as_bytes()).unwrap(),
             client,
+            stranger: None,
+            continues: false,
             sender: host + 100,
             unattributed: false,
         }
@@ -205,5 +231,55 @@ mod tests {
     fn weeks_apart_is_another_mail() {
         let links = link(&[arrival(0, 10, "A", None), arrival(1, 20 * 86_400, "B", None)]);
         assert!(links.iter().all(|l| l.first_hop), "{links:?}");
+    }
+
+    #[test]
+    fn a_later_hop_is_nobodys_predecessor() {
+        // The relay does not know its client's name; the host behind it logs within the same minute.
+        let all = [
+            arrival(0, 10, "A", None),
+            arrival(1, 12, "B", None),
+            arrival(2, 13, "C", Some(1)),
+        ];
+        assert_eq!(
+            told(&link(&all)),
+            [
+                (10, true, 100, vec![1]),
+                (11, false, 100, vec![2]),
+                (12, false, 100, vec![]),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_content_filter_gives_back_stays_no_first_hop() {
+        let mut back = arrival(0, 11, "B", None);
+        back.continues = true;
+        let links = link(&[arrival(0, 10, "A", None), back, arrival(1, 12, "C", Some(0))]);
+        let (c, others): (Vec<_>, Vec<_>) = links.iter().partition(|l| l.source == 11);
+        assert!(!c[0].first_hop && c[0].handed.is_empty(), "{c:?}");
+        let handed: Vec<(bool, usize)> = others.iter().map(|l| (l.first_hop, l.handed.len())).collect();
+        assert_eq!(handed, [(true, 0), (false, 1)]);
+    }
+
+    #[test]
+    fn copies_that_one_client_gives_to_two_relays_enter_at_both() {
+        let from = |host: u32, id: &str, stranger: u32| Arrival {
+            stranger: Some(stranger),
+            ..arrival(host, 10 + i64::from(host), id, None)
+        };
+        let links = link(&[from(0, "A", 7), from(1, "B", 7)]);
+        assert!(links.iter().all(|l| l.first_hop && l.handed.is_empty()), "{links:?}");
+        // Another client at the second host is a host that nobody reads, or a name that nobody knows.
+        let links = link(&[from(0, "A", 7), from(1, "B", 8)]);
+        assert_eq!(links.iter().filter(|l| l.first_hop).count(), 1);
+    }
+
+    #[test]
+    fn one_message_id_for_everything_costs_little() {
+        let all: Vec<Arrival> = (0..200_000)
+            .map(|n| arrival(n % 2, i64::from(n), &format!("A{n}"), None))
+            .collect();
+        assert!(link(&all).is_empty());
     }
 }

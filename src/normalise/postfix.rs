@@ -10,6 +10,7 @@
 //! hop, and the delivery that led there is none to the outside. Queue IDs are used again after `removed`.
 
 mod attempt;
+mod rejection;
 
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, OriginId};
@@ -19,9 +20,7 @@ use super::redact::{message_key, split_address, text};
 use super::rules::Facts;
 use attempt::{destination, kind, reply};
 use mailpulse_parsers::Stamp;
-use mailpulse_parsers::postfix::record::{
-    Action, Body, Client, Delivery, Host, Pickup, QueueActive, Record, Rejection,
-};
+use mailpulse_parsers::postfix::record::{Body, Client, Delivery, Host, Pickup, QueueActive, Record};
 use mailpulse_parsers::reply as replies;
 
 /// Turns one host's Postfix records, in order, into events.
@@ -373,110 +372,6 @@ impl<'c> PostfixNormaliser<'c> {
             ..at.event(Kind::Discarded, slot)
         });
         self.messages.join.complete(&id);
-    }
-
-    /// A check's decision. Only a refusal, a discard and a hold decide a mail's fate.
-    fn rejection(
-        &mut self,
-        rejection: &Rejection<'_>,
-        id: Option<QueueId>,
-        at: At,
-        recall: &mut dyn Recall,
-        sink: &mut impl EventSink,
-    ) -> bool {
-        let kind = match rejection.action {
-            Action::Reject | Action::MilterReject | Action::ProxyReject => Kind::Rejected,
-            Action::Discard => Kind::Discarded,
-            Action::Hold => Kind::Frozen,
-            Action::RejectWarning | Action::Pass => return false,
-        };
-        let slot = self.slot_of_rejected(rejection, id, kind, at, recall, sink);
-        let messages = &mut self.messages;
-        let (local, domain) = split_address(rejection.recipient.unwrap_or_default());
-        messages
-            .attribution
-            .redactor
-            .local_part(local, domain, &mut messages.local);
-        let at_rcpt = rejection.stage == b"RCPT";
-        // A refused connection or greeting offered no mail.
-        let offered = !matches!(
-            rejection.stage,
-            b"CONNECT" | b"HELO" | b"EHLO" | b"VRFY" | b"ETRN" | b"STARTTLS"
-        );
-        let event = Event {
-            messages: u8::from(offered),
-            recipients: u32::from(at_rcpt),
-            recipient_local: &messages.local,
-            recipient_domain: domain,
-            destination: (kind == Kind::Discarded).then_some(Destination::Discard),
-            ..at.event(kind, slot)
-        };
-        sink.event(&match kind {
-            Kind::Rejected => event.with_reply(Some(&replies::classify_with_dsn(rejection.text, rejection.enhanced()))),
-            _ => event,
-        });
-        true
-    }
-
-    fn slot_of_rejected(
-        &mut self,
-        rejection: &Rejection<'_>,
-        id: Option<QueueId>,
-        kind: Kind,
-        at: At,
-        recall: &mut dyn Recall,
-        sink: &mut impl EventSink,
-    ) -> u32 {
-        let Messages { join, attributor, .. } = &mut self.messages;
-        let open = id.and_then(|id| join.get(&id, &mut attributor.origins, recall));
-        let mut arriving = match open {
-            // It is in the queue already (a check of postsuper or a later stage): it has a sender.
-            Some(open) if open.arriving.is_none() => {
-                return self
-                    .messages
-                    .slot_of(id.unwrap_or_else(|| unreachable!()), at, recall, sink);
-            }
-            Some(open) => open.arriving.as_deref().cloned().unwrap_or_default(),
-            None => Arriving::default(),
-        };
-        if arriving.client_ip.is_none() && arriving.client.is_empty() {
-            (arriving.client, arriving.client_ip) = client(&rejection.host);
-        }
-        if arriving.auth.is_empty() {
-            arriving.auth = rejection.sasl_username.map(text).unwrap_or_default();
-        }
-        let (origin, first_hop) = self.stranger(&arriving, rejection.sender.unwrap_or_default());
-        if let Some(id) = id.filter(|_| kind != Kind::Frozen) {
-            // What cleanup refuses or throws away never reaches the queue, and no further line names it.
-            self.messages.join.forget(&id);
-        }
-        sink.message(Message {
-            queue_id: id.as_ref().map(QueueId::as_bytes).unwrap_or_default(),
-            origin,
-            first_hop,
-            message_key: arriving.message_key,
-            orphan: false,
-        })
-    }
-
-    /// Who offered refused mail: strangers make no services.
-    fn stranger(&mut self, arriving: &Arriving, sender: &[u8]) -> (OriginId, bool) {
-        let Messages {
-            attributor,
-            attribution,
-            host,
-            ..
-        } = &mut self.messages;
-        let facts = Facts {
-            sender,
-            client_name: (!arriving.client.is_empty()).then_some(arriving.client.as_bytes()),
-            client_ip: arriving.client_ip,
-            auth: (!arriving.auth.is_empty()).then_some(arriving.auth.as_bytes()),
-            host,
-            ..Facts::default()
-        };
-        let sender = attributor.origin(attribution, &facts, false);
-        (sender.origin, sender.first_hop)
     }
 }
 

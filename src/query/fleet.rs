@@ -2,15 +2,71 @@
 //! the few events that speak of another host.
 
 use super::{Error, Window, sql};
-use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What, intern};
+use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
 use crate::normalise::rules::UNATTRIBUTED;
 use crate::store::Store;
 use crate::store::columnar::{RateBlock, Table, Values, read_rates};
 use std::collections::{BTreeMap, HashMap};
 
 const MINUTE_MS: i64 = 60_000;
-/// The most minutes that a fleet may have: ten years.
-const MINUTES_MAX: i64 = 5_300_000;
+/// The most minutes that a fleet has: the newest 400 days. What is older teaches nothing about this week.
+const MINUTES_MAX: i64 = 400 * 1440;
+
+/// Names and their numbers.
+#[derive(Debug, Default)]
+struct Book {
+    names: Vec<String>,
+    ids: HashMap<String, Id>,
+}
+
+impl Book {
+    /// A name's number; no name has none.
+    fn id(&mut self, name: &str) -> Id {
+        if name.is_empty() {
+            return NONE;
+        }
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = self.names.len() as Id;
+        self.names.push(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    services: Book,
+    hostgroups: Book,
+    hosts: Book,
+}
+
+impl Books {
+    /// With names that keep their numbers.
+    fn of(names: &Names) -> Books {
+        let mut books = Books::default();
+        for (book, known) in [
+            (&mut books.services, &names.services),
+            (&mut books.hostgroups, &names.hostgroups),
+            (&mut books.hosts, &names.hosts),
+        ] {
+            known.iter().for_each(|name| {
+                book.id(name);
+            });
+        }
+        books
+    }
+
+    fn names(self) -> Names {
+        Names {
+            services: self.services.names,
+            hostgroups: self.hostgroups.names,
+            hosts: self.hosts.names,
+            unattributed: None,
+        }
+    }
+}
 
 /// What is counted under one key: minute, service, hostgroup, host, what.
 type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
@@ -21,7 +77,7 @@ pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
 }
 
 /// The same with names that are known already: they keep their numbers, new ones come after them.
-pub fn fleet_after(store: &Store, window: Window, mut names: Names) -> Result<Fleet, Error> {
+pub fn fleet_after(store: &Store, window: Window, names: Names) -> Result<Fleet, Error> {
     let none = |names| {
         Ok(Fleet {
             names,
@@ -36,18 +92,14 @@ pub fn fleet_after(store: &Store, window: Window, mut names: Names) -> Result<Fl
     if to <= from {
         return none(names);
     }
-    if to - from > MINUTES_MAX {
-        return Err(Error::Question(format!(
-            "{} days are too many at once; choose --since",
-            (to - from) / 1440
-        )));
-    }
+    let from = from.max(to - MINUTES_MAX);
     let window = Window {
         since_ms: from * MINUTE_MS,
         until_ms: to * MINUTE_MS,
     };
+    let mut books = Books::of(&names);
     for host in store.hosts()? {
-        intern(&mut names.hosts, &host);
+        books.hosts.id(&host);
     }
     let mut sums = Sums::new();
     for segment in store.segments(window.since_ms, window.until_ms)? {
@@ -55,9 +107,10 @@ pub fn fleet_after(store: &Store, window: Window, mut names: Names) -> Result<Fl
         let services = read_rates(&path, "service", "messages")?;
         let hostgroups = read_rates(&path, "hostgroup", "attempts")?;
         let relays = read_rates(&path, "relay", "recipients")?;
-        add(&mut sums, &mut names, window, [&services, &hostgroups, &relays]);
+        add(&mut sums, &mut books, window, [&services, &hostgroups, &relays]);
     }
-    witnesses(store, window, &mut names, &mut sums)?;
+    witnesses(store, window, &mut books, &mut sums)?;
+    let mut names = books.names();
     names.unattributed = names
         .services
         .iter()
@@ -96,14 +149,11 @@ fn fill(minutes: &mut [Minute], sums: Sums) {
 }
 
 /// Adds a segment's rates: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
-fn add(sums: &mut Sums, names: &mut Names, window: Window, [services, hostgroups, relays]: [&RateBlock; 3]) {
-    let ids = |list: &mut Vec<String>, values: &[String]| -> Vec<Id> {
-        let id = |name: &String| if name.is_empty() { NONE } else { intern(list, name) };
-        values.iter().map(id).collect()
-    };
-    let by_service = ids(&mut names.services, &services.by.values);
-    let by_group = ids(&mut names.hostgroups, &hostgroups.by.values);
-    let by_host = ids(&mut names.hosts, &relays.by.values);
+fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups, relays]: [&RateBlock; 3]) {
+    let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
+    let by_service = ids(&mut books.services, &services.by.values);
+    let by_group = ids(&mut books.hostgroups, &hostgroups.by.values);
+    let by_host = ids(&mut books.hosts, &relays.by.values);
     for row in 0..services.ts_ms.len() {
         let ts_ms = services.ts_ms[row];
         if ts_ms < window.since_ms || ts_ms >= window.until_ms {
@@ -133,9 +183,9 @@ fn add(sums: &mut Sums, names: &mut Names, window: Window, [services, hostgroups
 
 /// Events of one host that speak of another: what it handed over, and where it found nobody. And failures that an
 /// application logged again.
-fn witnesses(store: &Store, window: Window, names: &mut Names, sums: &mut Sums) -> Result<(), Error> {
+fn witnesses(store: &Store, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), Error> {
     let mut short: HashMap<String, Id> = HashMap::new();
-    for (id, host) in names.hosts.iter().enumerate() {
+    for (id, host) in books.hosts.names.iter().enumerate() {
         short.insert(label(host).to_owned(), id as Id);
     }
     let questions = [
@@ -157,13 +207,13 @@ fn witnesses(store: &Store, window: Window, names: &mut Names, sums: &mut Sums) 
         let table = sql(store, text, window)?;
         for (ts_ms, service, host, remote) in rows(&table) {
             let about = short.get(label(remote)).copied();
-            let host_is_other = about.is_some_and(|id| names.host(id) != host);
+            let host_is_other = about.is_some_and(|id| books.hosts.names[id as usize] != host);
             let about = match what {
                 What::Retried => NONE,
                 _ if host_is_other => about.unwrap_or(NONE),
                 _ => continue,
             };
-            let service = intern(&mut names.services, service);
+            let service = books.services.id(service);
             *sums
                 .entry((ts_ms.div_euclid(MINUTE_MS), service, NONE, about, what))
                 .or_default() += 1;

@@ -2,8 +2,10 @@
 
 pub mod fleet;
 pub mod guard;
+pub mod health;
 pub mod named;
 pub mod rates;
+pub mod routes;
 pub mod series;
 pub mod time;
 

@@ -9,7 +9,7 @@ macro_rules! queries {
     };
 }
 
-const TEXTS: [(&str, &str); 11] = queries![
+const TEXTS: [(&str, &str); 12] = queries![
     "rate_by_service",
     "rate_by_hostgroup",
     "rate_by_relay",
@@ -21,6 +21,7 @@ const TEXTS: [(&str, &str); 11] = queries![
     "bounce_reasons",
     "relays_per_service",
     "freshness",
+    "tried_accepted_delivered",
 ];
 
 /// A query that the program brings along.

@@ -4,7 +4,7 @@
 use super::series::{Series, SeriesSet};
 use super::{Error, Window};
 use crate::store::Store;
-use crate::store::columnar::{RateBlock, read_rates};
+use crate::store::columnar::{RateBlock, read_rates, read_texts};
 use crate::store::state::Covered;
 use std::collections::HashMap;
 
@@ -48,6 +48,8 @@ pub struct RateQuestion {
     pub destination: Option<String>,
     /// Only these names; empty for all.
     pub only: Vec<String>,
+    /// Only this service's mail.
+    pub service: Option<String>,
     /// `messages`, `recipients`, `attempts` or `bytes`.
     pub measure: &'static str,
 }
@@ -69,7 +71,10 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
     let buckets = buckets as usize;
     let mut sums: HashMap<String, Vec<i64>> = HashMap::new();
     for segment in store.segments(start, question.window.until_ms)? {
-        let block = read_rates(&store.rates_path(segment.id), question.by.column(), question.measure)?;
+        let mut block = read_rates(&store.rates_path(segment.id), question.by.column(), question.measure)?;
+        if let Some(service) = &question.service {
+            block.keep(&read_texts(&store.rates_path(segment.id), "service")?, service);
+        }
         add(&mut sums, &block, question, start, buckets);
     }
     let coverage = store.coverage()?;
@@ -95,8 +100,13 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
         .as_deref()
         .map(|kind| format!("{kind} "))
         .unwrap_or_default();
+    let of = question
+        .service
+        .as_deref()
+        .map(|service| format!(" of {service}"))
+        .unwrap_or_default();
     Ok(SeriesSet {
-        title: format!("{kind}mail by {}", question.by.column()),
+        title: format!("{kind}mail{of} by {}", question.by.column()),
         unit: format!("{} / min", question.measure),
         start_ms: start,
         step_ms: step,
@@ -114,13 +124,18 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
     let kinds = wanted(&block.kind.values, &question.kind);
     let destinations = wanted(&block.destination.values, &question.destination);
     // A relay shows all that it takes; everything else counts mail once, where it enters.
-    let every_hop = question.by == By::Relay || question.kind.as_deref() != Some("accepted");
+    let every_hop: Vec<bool> = block
+        .kind
+        .values
+        .iter()
+        .map(|kind| question.by == By::Relay || kind != "accepted")
+        .collect();
     let mut by_code: Vec<Option<Vec<i64>>> = vec![None; block.by.values.len()];
     for row in 0..block.ts_ms.len() {
         let at = (block.ts_ms[row] - start).div_euclid(question.step_ms);
         let counts = kinds[block.kind.codes[row] as usize]
             && destinations[block.destination.codes[row] as usize]
-            && (every_hop || block.first_hop[row])
+            && (every_hop[block.kind.codes[row] as usize] || block.first_hop[row])
             && block.ts_ms[row] >= question.window.since_ms
             && block.ts_ms[row] < question.window.until_ms;
         if counts && at >= 0 && (at as usize) < buckets {

@@ -118,6 +118,15 @@ pub enum SourceError {
         /// The limit that it broke, in words.
         limit: String,
     },
+    /// Standard input that does not end.
+    #[error(
+        "standard input: longer than {limit_bytes} bytes. Write it to files, and name these: they are read piece by \
+         piece"
+    )]
+    TooLong {
+        /// The limit.
+        limit_bytes: u64,
+    },
     /// An archive whose dictionary or window is too large.
     #[error(
         "{path:?}: the {codec} archive needs more than {limit_bytes} bytes of memory. Pack it again without --long or --ultra, or unpack it first"
@@ -137,6 +146,7 @@ impl SourceError {
     pub fn path(&self) -> &Path {
         use SourceError::*;
         match self {
+            TooLong { .. } => Path::new("-"),
             Unreadable { path, .. } | Missing { path } | NoLogs { path } | NotAFile { path, .. } => path,
             NoMatch { pattern } | BadGlob { pattern, .. } => pattern,
             TooMuch { path, .. } | UnknownArchive { path, .. } | CutOff { path, .. } => path,

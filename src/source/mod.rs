@@ -18,7 +18,9 @@
 pub mod chunks;
 pub mod fault;
 pub mod identity;
+pub mod journal;
 pub mod scan;
+pub mod stdin;
 pub mod unpack;
 
 use std::fs::Metadata;

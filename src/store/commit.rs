@@ -294,6 +294,11 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
 }
 
 fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) -> Result<(), Error> {
+    // First: Postfix uses an ID again as soon as it is free.
+    let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
+    for id in &changes.deletes {
+        delete.execute(params![source, id.as_bytes()])?;
+    }
     let mut put = transaction.prepare_cached(
         "INSERT INTO open_message VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms, state = excluded.state",
@@ -307,10 +312,6 @@ fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) ->
             "INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)",
             params![source, name],
         )?;
-    }
-    let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
-    for id in &changes.deletes {
-        delete.execute(params![source, id.as_bytes()])?;
     }
     Ok(())
 }

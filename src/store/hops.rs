@@ -15,7 +15,7 @@ use crate::normalise::rules::UNATTRIBUTED;
 use hashbrown::HashMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use rustc_hash::{FxBuildHasher, FxHashSet};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 const DAY_MS: i64 = super::batch::DAY_MS;
 
@@ -52,14 +52,14 @@ impl Store {
         let newest = all.iter().map(|segment| segment.id).max().unwrap_or(0);
         let mut rewritten = 0;
         if mtas.hosts.len() > 1 {
-            let mut days: BTreeMap<i64, Vec<Segment>> = BTreeMap::new();
-            for segment in all {
-                if segment.id > linked && mtas.of_source.contains_key(&segment.source) {
-                    days.entry(segment.day).or_default().push(segment);
-                }
-            }
-            for (day, segments) in days {
-                rewritten += self.link_day(&mtas, day, &segments)?;
+            rewritten += self.cover_hosts(&mtas, &all)?;
+            let is_new = |segment: &Segment| segment.id > linked && mtas.of_source.contains_key(&segment.source);
+            let days: BTreeSet<i64> = all.iter().filter(|s| is_new(s)).map(|s| s.day).collect();
+            for day in days {
+                // Asked again: the day before may have rewritten some.
+                let mut new = self.segments(i64::MIN, i64::MAX)?;
+                new.retain(|segment| segment.day == day && is_new(segment));
+                rewritten += self.link_day(&mtas, day, &new)?;
             }
         }
         // What was rewritten is linked; what is committed meanwhile is not.
@@ -75,13 +75,83 @@ impl Store {
     }
 
     fn linked_to(&self) -> Result<i64, Error> {
+        self.noted("hops_linked_to")
+    }
+
+    fn noted(&self, name: &str) -> Result<i64, Error> {
         let connection = self.connection();
         let found = connection
-            .query_row("SELECT value FROM state WHERE name = 'hops_linked_to'", [], |row| {
-                row.get(0)
-            })
+            .query_row("SELECT value FROM state WHERE name = ?1", [name], |row| row.get(0))
             .optional()?;
         Ok(found.unwrap_or(0))
+    }
+
+    /// What was read before other hosts' logs were known says of their names what it would say now.
+    fn cover_hosts(&self, mtas: &Mtas, segments: &[Segment]) -> Result<u64, Error> {
+        let hosts = mtas.hosts.len() as i64;
+        if self.noted("hops_hosts")? == hosts {
+            return Ok(0);
+        }
+        let mut rewritten = 0;
+        for segment in segments {
+            let Some(own) = mtas.of_source.get(&segment.source) else {
+                continue;
+            };
+            let is_other = |name: &str| mtas.hosts.find(name).is_some_and(|found| found != *own);
+            if let Some(encoded) = columnar::cover(&self.events_path(segment.id), &is_other)? {
+                self.put_in_place(segment, &encoded)?;
+                rewritten += 1;
+            }
+        }
+        self.cover_open(mtas)?;
+        self.connection().execute(
+            "INSERT INTO state VALUES ('hops_hosts', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [hosts],
+        )?;
+        Ok(rewritten)
+    }
+
+    /// The same for messages that are still in a queue.
+    fn cover_open(&self, mtas: &Mtas) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        let mut changed: Vec<(i64, Vec<u8>, String)> = Vec::new();
+        {
+            let mut all = transaction.prepare("SELECT source, queue_id, state FROM open_message")?;
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                let (source, state): (i64, String) = (row.get(0)?, row.get(2)?);
+                let Some(own) = mtas.of_source.get(&source) else {
+                    continue;
+                };
+                let mut record: OpenRecord = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
+                let client = mtas.hosts.find(&record.origin.client);
+                if record.first_hop && client.is_some_and(|client| client != *own) {
+                    record.first_hop = false;
+                    let state = serde_json::to_string(&record).map_err(catalogue::Error::from)?;
+                    changed.push((source, row.get(1)?, state));
+                }
+            }
+        }
+        for (source, id, state) in changed {
+            transaction.execute(
+                "UPDATE open_message SET state = ?3 WHERE source = ?1 AND queue_id = ?2",
+                params![source, id, state],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn put_in_place(&self, segment: &Segment, encoded: &columnar::EncodedSegment) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        self.replace(&transaction, &[segment.id], segment.source, encoded)?;
+        self.sync_folder()?;
+        transaction.commit()?;
+        drop(connection);
+        self.remove_segments(&[segment.id]);
+        Ok(())
     }
 
     fn mtas(&self) -> Result<Mtas, Error> {
@@ -167,13 +237,7 @@ impl Store {
             let Some(encoded) = columnar::relink(&self.events_path(segment.id), messages, &same_host)? else {
                 continue;
             };
-            let mut connection = self.connection();
-            let transaction = catalogue::begin(&mut connection)?;
-            self.replace(&transaction, &[segment.id], segment.source, &encoded)?;
-            self.sync_folder()?;
-            transaction.commit()?;
-            drop(connection);
-            self.remove_segments(&[segment.id]);
+            self.put_in_place(segment, &encoded)?;
             rewritten += 1;
         }
         let mut connection = self.connection();
@@ -187,13 +251,18 @@ impl Store {
 }
 
 fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut Senders) -> Option<Arrival> {
+    let host = *mtas.of_source.get(&source)?;
+    let client = mtas.hosts.find(&row.client);
+    let is_stranger = client.is_none() && !row.client.is_empty();
     Some(Arrival {
         key: row.key,
-        host: *mtas.of_source.get(&source)?,
+        host,
         source,
         ts_ms: row.ts_ms,
         queue_id: QueueId::new(row.queue_id.as_bytes())?,
-        client: mtas.hosts.find(&row.client),
+        client,
+        stranger: is_stranger.then(|| senders.number(row.client.to_ascii_lowercase(), String::new())),
+        continues: !row.first_hop && client.is_none_or(|client| client == host),
         unattributed: row.service == UNATTRIBUTED,
         sender: senders.number(row.service, row.hostgroup),
     })

@@ -153,6 +153,8 @@ pub struct SourceState {
     pub logs: Vec<LogState>,
     /// Messages that are in the queue, as far as the logs say.
     pub open_messages: u64,
+    /// When something of it was last committed, UTC milliseconds.
+    pub read_ms: Option<i64>,
 }
 
 const MINUTE_MS: i64 = 60_000;
@@ -190,6 +192,27 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Counts of a source by minute (start in UTC milliseconds), oldest first: so many milliseconds back from its newest.
+    pub fn minutes_of(&self, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT minute, lines, events, ignored, unparsed, bytes FROM source_minute WHERE source = ?1
+             AND minute > (SELECT max(minute) FROM source_minute WHERE source = ?1) - ?2 ORDER BY minute",
+        )?;
+        let rows = statement.query_map(params![source, length_ms.div_euclid(MINUTE_MS)], |row| {
+            let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+            let counts = Counts {
+                lines: number(1)?,
+                events: number(2)?,
+                ignored: number(3)?,
+                unparsed: number(4)?,
+                bytes: number(5)?,
+            };
+            Ok((row.get::<_, i64>(0)? * MINUTE_MS, counts))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Stretches of time, UTC milliseconds, in which some log could be read: from its first to its last line, and over
     /// to the sibling that continues it. Silence inside one is no mail; silence outside is no data.
     pub fn coverage(&self) -> Result<Vec<Covered>, Error> {
@@ -220,23 +243,26 @@ impl Store {
 
     /// All sources with their logs.
     pub fn sources(&self) -> Result<Vec<SourceState>, Error> {
-        let ids: Vec<(i64, String, String, i64)> = {
+        let ids: Vec<(i64, String, String, i64, Option<i64>)> = {
             let connection = self.connection();
             let mut statement = connection.prepare(
-                "SELECT id, host, kind, (SELECT count(*) FROM open_message WHERE source = source.id)
-                 FROM source ORDER BY host, kind",
+                "SELECT id, host, kind, (SELECT count(*) FROM open_message WHERE source = source.id),
+                        (SELECT max(read_ms) FROM log WHERE source = source.id) FROM source ORDER BY host, kind",
             )?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })?;
             rows.collect::<Result<_, _>>()?
         };
         ids.into_iter()
-            .map(|(id, host, kind, open)| {
+            .map(|(id, host, kind, open, read_ms)| {
                 Ok(SourceState {
                     id,
                     host,
                     kind,
                     logs: self.logs(id)?,
                     open_messages: open as u64,
+                    read_ms,
                 })
             })
             .collect()

@@ -158,11 +158,24 @@ fn as_nobody(place: &Place, bad: &Path) {
 
 #[test]
 fn a_postfix_log_is_recognised_as_one() {
-    let place = Place::new();
+    // A source says that it is Exim's.
+    let wrong = "[[source]]\nkind = \"exim\"\nhost = \"mx1001\"\npaths = [\"bad/*\"]\n";
+    let place = Place::with(&format!("{}{wrong}", crate::util::KEEP));
     let line = "Jun  6 18:55:01 mail postfix/smtp[4242]: 3F2A1B00C1: to=<a@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n";
-    let bad = place.write("bad/mail.log", line.repeat(50));
-    let run = beside_a_good_log(&place, &bad, &["not a log of kind exim", "Postfix"]);
-    assert_eq!(run.totals().lines, lines(&LOG));
+    let postfix = place.write("other/mail.log", line.repeat(50));
+    let good = place.write("good/mainlog", &*LOG);
+    let run = place.backfill(&[&postfix, &good]).ends(0);
+    assert!(
+        run.out.contains("mx1001 (postfix): 50 lines = 50 events"),
+        "{}",
+        run.out
+    );
+    assert_eq!(run.totals().lines, lines(&LOG) + 50);
+    // Named as what it is not, it is refused.
+    place
+        .run(&["backfill", "--kind", "oozie", text(&postfix)])
+        .ends(2)
+        .says(&["not a log of kind oozie", "a Postfix log", "`kind = \"postfix\"`"]);
 }
 
 #[test]

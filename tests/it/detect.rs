@@ -161,5 +161,37 @@ fn nothing_found_is_exit_code_zero_and_an_empty_store_an_error() {
         .run(&[&["detect", "--format", "json"], &quiet[..]].concat())
         .ends(0);
     assert_eq!(found.out.trim(), "[]");
+    let quiet = place.run(&[&["incident", "--format", "json"], &quiet[..]].concat());
+    let report: Value = serde_json::from_str(&quiet.out).expect("JSON");
+    assert!(report["cause"].is_null(), "{report:#}");
+    for one in report["services"].as_array().unwrap() {
+        let all_well = one["submit_failed"] != 0 || one["impact"] == "none" || one["impact"] == "unknown";
+        assert!(all_well, "{one:#}");
+    }
     Place::new().run(&["detect"]).ends(2);
+}
+
+#[test]
+fn a_graph_marks_what_would_have_alarmed() {
+    let (place, _) = &*OUTAGE;
+    let drawn = |more: &[&str]| {
+        let args = [
+            &[
+                "graph",
+                "--by",
+                "relay",
+                "--out",
+                "marked.svg",
+                "--since",
+                "2018-06-06",
+                "--until",
+                "2018-06-07T06:00Z",
+            ],
+            more,
+        ];
+        place.run(&args.concat()).ends(0);
+        std::fs::read_to_string(place.path("marked.svg")).unwrap()
+    };
+    assert!(!drawn(&[]).contains("mx1001 dropped"));
+    assert!(drawn(&["--alarms"]).contains("mx1001 dropped"));
 }

@@ -102,6 +102,7 @@ fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
         kind: Some("accepted".to_owned()),
         destination: None,
         only: Vec::new(),
+        service: None,
         measure: "messages",
     };
     rates(&place.store(), &question).expect("rates")

@@ -21,11 +21,28 @@ pub fn relay_lab() -> &'static Path {
     LAB.get_or_init(|| run_lab(&["--relay"])).path()
 }
 
+/// The folder of a run of the Postfix with this form of queue ID.
+pub fn postfix_lab(ids: &str) -> PathBuf {
+    static LAB: OnceLock<TempDir> = OnceLock::new();
+    let dir = LAB.get_or_init(|| run("postfix_lab.py", &["--ids", "short,long"]));
+    dir.path().join(ids)
+}
+
+/// The folder of a run with a sender's Exim and a Postfix behind it.
+pub fn postfix_relay_lab() -> &'static Path {
+    static LAB: OnceLock<TempDir> = OnceLock::new();
+    LAB.get_or_init(|| run("postfix_lab.py", &["--exim"])).path()
+}
+
 fn run_lab(args: &[&str]) -> TempDir {
+    run("exim_lab.py", args)
+}
+
+fn run(script: &str, args: &[&str]) -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new("python3");
     command
-        .arg(root().join("tests/lab/exim_lab.py"))
+        .arg(root().join("tests/lab").join(script))
         .args(args)
         .arg("--out")
         .arg(dir.path());
@@ -33,7 +50,7 @@ fn run_lab(args: &[&str]) -> TempDir {
     let err = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(
         output.status.success(),
-        "the laboratory: {} (77: it needs root and exim4-daemon-heavy)\n{err}",
+        "{script}: {} (77: it needs root and exim4-daemon-heavy)\n{err}",
         output.status
     );
     dir

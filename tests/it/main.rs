@@ -2,8 +2,10 @@
 //!
 //! One crate, a module a subject; a test is named after what would break. `lab`, `logs` and `util` hold no tests.
 
+mod apps;
 mod backfill;
 mod bad_input;
+mod changed_format;
 mod demo;
 mod detect;
 mod exim_lab;
@@ -11,12 +13,20 @@ mod flow;
 mod full_disk;
 mod graph;
 mod headers;
+mod health;
+mod hops;
+mod journal;
 mod kill;
 mod lab;
 mod logs;
 mod mistakes;
+mod postfix_lab;
+mod postfix_queue;
 mod query;
 mod rotation;
+mod routes;
+mod sources;
+mod stdin;
 mod two_hosts;
 mod util;
 mod watch;

@@ -25,7 +25,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Run {
+    /// The run of a program that has ended.
+    pub fn of(output: Output) -> Run {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Run {
             code: output.status.code().unwrap_or(-1),

@@ -3,6 +3,9 @@
 use crate::logs::root;
 use crate::util::{KEEP, Place};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use mailpulse::detect::fleet::{NONE, Names};
+use mailpulse::query::Window;
+use mailpulse::query::fleet::{fleet, fleet_after};
 use mailpulse::simulate::{Outage2018, RESTARTED, outage_2018};
 use serde_json::Value;
 use std::fs;
@@ -248,4 +251,42 @@ fn what_is_silenced_is_told_when_the_silence_ends() {
     assert_eq!(place.run(&ONCE).ends(0).out, "");
     configure(&place, &silence("2018-06-06T19:30Z"));
     assert!(place.run(&ONCE).ends(1).out.contains("relay mx1001: dropped"));
+}
+
+#[test]
+fn history_in_two_parts_says_the_same_as_the_whole() {
+    let place = begun("");
+    let store = place.store();
+    let whole = fleet(&store, Window::ALL).unwrap();
+    let (first, last) = whole.span();
+    let half = (last - first) / 2 + first;
+    let part = |since, until, names| {
+        let window = Window {
+            since_ms: since * 60_000,
+            until_ms: until * 60_000,
+        };
+        fleet_after(&store, window, names).unwrap()
+    };
+    let a = part(first, half, Names::default());
+    let b = part(half, last, a.names.clone());
+    assert!(b.names.services.starts_with(&a.names.services) && b.names.hosts.starts_with(&a.names.hosts));
+    let told = |names: &Names, minutes: &[mailpulse::detect::fleet::Minute]| -> Vec<String> {
+        let flows = minutes
+            .iter()
+            .flat_map(|minute| minute.flows.iter().map(move |flow| (minute.at, flow)));
+        let mut all: Vec<String> = flows
+            .map(|(at, flow)| {
+                let host = if flow.host == NONE { "-" } else { names.host(flow.host) };
+                let service = names.service(flow.service);
+                format!("{at} {service} {host} {:?} {}", flow.what, flow.count)
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let mut parts = told(&a.names, &a.minutes);
+    parts.extend(told(&b.names, &b.minutes));
+    parts.sort();
+    assert!(parts.len() > 1_000);
+    assert!(parts == told(&whole.names, &whole.minutes));
 }

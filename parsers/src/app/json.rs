@@ -149,6 +149,12 @@ impl Mapping {
         })
     }
 
+    /// How many conditions tell failures, and how many successes: a record's `matched` counts through both.
+    #[must_use]
+    pub fn conditions(&self) -> (usize, usize) {
+        (self.failed.len(), self.submitted.len())
+    }
+
     /// Parses a line.
     pub(super) fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
         let mut values = self.paths.read(line)?;

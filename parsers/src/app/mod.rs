@@ -106,6 +106,12 @@ impl Format {
         }
     }
 
+    /// Whether every record is one line: its end needs no line after it to be known.
+    #[must_use]
+    pub fn is_one_line(&self) -> bool {
+        matches!(self, Format::Slimapp | Format::Json(_))
+    }
+
     /// Whether a line begins a record; one that does not belongs to the record before it.
     #[inline]
     #[must_use]
@@ -122,6 +128,12 @@ impl Format {
             Format::Json(_) => json::starts(line),
             Format::Pattern(patterns) => patterns.starts(line),
         }
+    }
+
+    /// Whether a dated line that begins no record is a part of one: Phabricator dates every line of a stack trace.
+    #[must_use]
+    pub fn continues_dated(&self, line: &[u8]) -> bool {
+        matches!(self, Format::Phabricator) && phabricator::parse(after_nuls(line)).is_ok()
     }
 
     /// Parses a record: its first line and the lines that belong to it, joined by `\n`, without a newline at the end.

@@ -15,6 +15,7 @@ use crate::detect::fleet::{Fleet, Names};
 use crate::detect::holidays::Holidays;
 use crate::query::Window;
 use crate::query::fleet::fleet;
+use crate::query::series::Mark;
 use crate::query::time::rfc3339;
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
@@ -94,6 +95,20 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
 
 /// A minute, milliseconds.
 pub const MINUTE_MS: i64 = 60_000;
+
+/// Alarms as marks of a graph. One about a relay or a group stands on every series: it is theirs too.
+pub fn marks<'a>(alarms: impl Iterator<Item = &'a Alarm>, names: &Names) -> Vec<Mark> {
+    let mark = |alarm: &Alarm| {
+        let (kind, name) = alarm.scope.named(names);
+        Mark {
+            from_ms: alarm.onset * MINUTE_MS,
+            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
+            label: format!("{name} {}", alarm.state.as_str()),
+            series: (kind == "service").then(|| name.to_owned()),
+        }
+    };
+    alarms.map(mark).collect()
+}
 
 /// All that is stored.
 pub fn whole(store: &Store) -> Result<Window> {

@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 /// What is kept of a record: a stack trace of that length says no more in its rest.
 const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Lines without a start in a row. What goes on beyond that is no trace: the log's format has changed.
+const CONTINUATION_LINES_MAX: u64 = 2000;
 
 /// A record whose end has not been read yet.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct AppLines<'c> {
     last_ms: Option<i64>,
     /// The last bytes before the chunk in hand.
     tail: Vec<u8>,
+    /// Lines since the last one that began a record.
+    without_start: u64,
 }
 
 /// A record that is finished: where it stands and what it says.
@@ -67,6 +71,7 @@ impl<'c> AppLines<'c> {
             days: DayClock::default(),
             last_ms: None,
             tail: Vec::new(),
+            without_start: 0,
         };
         lines.set_spec(spec);
         lines
@@ -111,35 +116,51 @@ impl<'c> AppLines<'c> {
         for (offset, line) in chunk.lines() {
             let (from, to) = (index(line), index(line) + line.len());
             if self.format.starts(line) {
+                self.without_start = 0;
                 self.finish_open(bench, Some(log));
                 if let Some(done) = hand.replace((offset, from, to, 1)) {
                     self.whole(bench, &mut log.state, &whole(bytes, done));
                 }
+            } else if let Some(why) = self.foreign(line) {
+                // It belongs to no record, and ends the one before it.
+                self.finish_open(bench, Some(log));
+                if let Some(done) = hand.take() {
+                    self.whole(bench, &mut log.state, &whole(bytes, done));
+                }
+                let outcome = bench.desk.unparsed(&log.state, line, &why);
+                bench.desk.count(&mut log.state, outcome, line.len());
             } else if let Some(hand) = &mut hand {
                 (hand.2, hand.3) = (to, hand.3 + 1);
             } else if let Some(open) = &mut self.open {
                 open.add(line);
             } else {
                 // What belongs to a record that nobody has seen tells nothing.
-                let outcome = self.stray(bench, log, line);
-                bench.desk.count(&mut log.state, outcome, line.len());
+                bench.desk.count(&mut log.state, Outcome::Ignored, line.len());
             }
         }
-        if let Some(hand) = hand {
-            self.keep(log, chunk, &whole(bytes, hand), hand.1);
+        match hand {
+            Some(done) if self.format.is_one_line() => self.whole(bench, &mut log.state, &whole(bytes, done)),
+            Some(hand) => self.keep(log, chunk, &whole(bytes, hand), hand.1),
+            None => {}
         }
         self.remember_tail(chunk);
     }
 
-    /// A line without a record before it: understood only if it can stand in the middle of one.
-    fn stray<R: Recall>(&self, bench: &mut Bench<'_, R>, log: &OpenLog, line: &[u8]) -> Outcome {
-        if line.is_empty() || !is_dated(line) {
-            return Outcome::Ignored;
+    /// Why a line that begins no record does not belong to the one before either: else a log whose format changed
+    /// altogether would be one endless record, and nobody would see it.
+    fn foreign(&mut self, line: &[u8]) -> Option<String> {
+        self.without_start += 1;
+        if line.is_empty() {
+            return None;
         }
-        match self.format.parse(line) {
-            Ok(_) => Outcome::Ignored,
-            Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+        if begins_with_time(line) && !self.format.continues_dated(line) {
+            return Some(match self.format.parse(line) {
+                Err(reject) => why(&reject),
+                Ok(_) => "a dated line that begins no record of this format".to_owned(),
+            });
         }
+        (self.without_start > CONTINUATION_LINES_MAX)
+            .then(|| format!("over {CONTINUATION_LINES_MAX} lines in a row of which none begins a record"))
     }
 
     /// The last record of a chunk may go on in the next one.
@@ -299,16 +320,71 @@ fn whole(bytes: &[u8], (offset, from, to, lines): (u64, usize, usize, u64)) -> W
     }
 }
 
-/// Whether a line looks as if it had a time of its own near its start.
-fn is_dated(line: &[u8]) -> bool {
-    line[..line.len().min(40)].windows(8).any(
-        |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),
-    )
+/// Whether a line begins with a date or a time of its own, in whatever form: before the time of day stand only parts of
+/// a date, a bracket, a syslog priority or a level. JSON may name its time anywhere near its start. A header line of a
+/// mail (`Date: …`) and an indented line do not.
+pub(crate) fn begins_with_time(line: &[u8]) -> bool {
+    let time_at = |head: &[u8]| {
+        head.windows(8).position(
+            |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),
+        )
+    };
+    if line.starts_with(b"{\"") {
+        return time_at(&line[..line.len().min(200)]).is_some();
+    }
+    if line.first().is_none_or(u8::is_ascii_whitespace) {
+        return false;
+    }
+    time_at(&line[..line.len().min(48)])
+        .is_some_and(|at| line[..at].split(|b| !b.is_ascii_alphanumeric()).all(is_of_date))
+        && !line.starts_with(b":")
+}
+
+/// Part of a date, or the level before one: `2018`, `Jun`, `T`, `06T`, `ERROR`, `E0606`.
+fn is_of_date(word: &[u8]) -> bool {
+    const NAMES: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDecMonTueWedThuFriSatSun";
+    let upper = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    (word.len() <= 8 && word.iter().all(upper)) || NAMES.chunks(3).any(|name| name == word)
 }
 
 fn format(spec: &Spec) -> Arc<Format> {
     match &spec.way {
         Way::App(format) => format.clone(),
         Way::Exim | Way::Postfix => unreachable!("a job's logs are of one kind"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_with_time;
+
+    #[test]
+    fn what_begins_with_a_time() {
+        for line in [
+            "2018-06-06 19:02:11 x",
+            "[2018-06-06T19:02:11.123Z] x",
+            "[06/Jun/2018 19:02:11 +0000] x",
+            "Jun  6 19:02:11 host x",
+            "Wed Jun  6 19:02:11 2018 x",
+            "<22>1 2018-06-06T19:02:11Z x",
+            "ERROR 2018-06-06 19:02:11 x",
+            "E0606 19:02:11.123 x",
+            "19:02:11 x",
+            r#"{"level":"error","ts":"2018-06-06T19:02:11Z"}"#,
+        ] {
+            assert!(begins_with_time(line.as_bytes()), "{line}");
+        }
+        for line in [
+            "",
+            "Date: Wed, 06 Jun 2018 19:02:11 +0000",
+            "Received: from x; Wed, 06 Jun 2018 19:02:11",
+            "\tat 2018-06-06 19:02:11",
+            "Caused by: it was 19:02:11",
+            "the mail of 2018-06-06 19:02:11",
+            "2018-06-06",
+            "{\"a\":1}",
+        ] {
+            assert!(!begins_with_time(line.as_bytes()), "{line}");
+        }
     }
 }

@@ -87,7 +87,10 @@ impl<'c> EximLines<'c> {
 
     fn journal_line<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) {
         let outcome = match journal::entry(line) {
-            Ok(entry) => self.enveloped(bench, log, entry.offset.unwrap_or(offset), line, &entry.envelope()),
+            Ok(entry) => {
+                let offset = entry.stand(bench.desk, log, offset);
+                self.enveloped(bench, log, offset, line, &entry.envelope())
+            }
             Err(why) => bench.desk.unparsed(&log.state, line, &why),
         };
         bench.desk.count(&mut log.state, outcome, line.len());

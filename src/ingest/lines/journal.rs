@@ -3,6 +3,10 @@
 //! The format is described in systemd's "Journal JSON Format": a field is a string, an array of byte values where it
 //! is no UTF-8, or null where it is too long. The cursor holds the entry's sequence number, which is its offset.
 
+use super::super::desk::Desk;
+use super::super::feed::OpenLog;
+use super::super::journal::sequence_id;
+use crate::source::journal::parse_cursor;
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::syslog::Envelope;
 use serde::Deserialize;
@@ -10,9 +14,9 @@ use serde_json::Value;
 
 /// What is used of an entry.
 #[derive(Debug)]
-pub(super) struct Entry {
-    /// Sequence number in the journal, from the cursor.
-    pub offset: Option<u64>,
+pub(crate) struct Entry {
+    /// Name of the sequence and number in it, from the cursor.
+    pub place: Option<(String, u64)>,
     stamp: Stamp,
     host: String,
     tag: String,
@@ -42,14 +46,18 @@ struct Raw {
 ///
 /// # Errors
 /// What is wrong with it, for a report.
-pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
+pub(crate) fn entry(line: &[u8]) -> Result<Entry, String> {
     let raw: Raw = serde_json::from_slice(line).map_err(|error| format!("no entry of a journal: {error}"))?;
     let micros: i64 = raw
         .realtime
         .parse()
         .map_err(|_| "no entry of a journal: __REALTIME_TIMESTAMP is no number".to_owned())?;
     Ok(Entry {
-        offset: raw.cursor.as_deref().and_then(sequence),
+        place: raw
+            .cursor
+            .as_deref()
+            .and_then(parse_cursor)
+            .map(|at| (at.sequence.to_owned(), at.number)),
         stamp: stamp(micros / 1000)?,
         host: raw.host.unwrap_or_default(),
         tag: raw.identifier.unwrap_or_default(),
@@ -59,8 +67,20 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
 }
 
 impl Entry {
+    /// Where its event stands: in the log that the sequence is, whatever file or pipe the entry came out of. Without a
+    /// cursor it stays at `offset` of the log in hand.
+    pub(super) fn stand(&self, desk: &mut Desk, log: &OpenLog, offset: u64) -> u64 {
+        let Some((sequence, number)) = &self.place else {
+            desk.batch.set_log(log.state.log_id);
+            return offset;
+        };
+        let id = sequence_id(&desk.report.host, desk.report.kind, sequence);
+        desk.batch.set_log(id);
+        *number
+    }
+
     /// As if it had come by syslog.
-    pub(super) fn envelope(&self) -> Envelope<'_> {
+    pub(crate) fn envelope(&self) -> Envelope<'_> {
         Envelope {
             stamp: self.stamp,
             year_known: true,
@@ -70,12 +90,6 @@ impl Entry {
             rest: &self.message,
         }
     }
-}
-
-/// `s=…;i=1a2b;b=…`: the part `i`, hexadecimal.
-fn sequence(cursor: &str) -> Option<u64> {
-    let number = cursor.split(';').find_map(|part| part.strip_prefix("i="))?;
-    u64::from_str_radix(number, 16).ok()
 }
 
 fn bytes(message: Value) -> Vec<u8> {
@@ -108,10 +122,10 @@ mod tests {
 
     #[test]
     fn an_entry_is_an_envelope() {
-        let line = br#"{"__CURSOR":"s=0639;i=4d2;b=1","__REALTIME_TIMESTAMP":"1528311301123456","_HOSTNAME":"mx1","SYSLOG_IDENTIFIER":"postfix/smtp","_PID":"77","MESSAGE":"4F: to=<a@b>"}"#;
+        let line = br#"{"__CURSOR":"s=0639;i=4d2;b=1;t=1f","__REALTIME_TIMESTAMP":"1528311301123456","_HOSTNAME":"mx1","SYSLOG_IDENTIFIER":"postfix/smtp","_PID":"77","MESSAGE":"4F: to=<a@b>"}"#;
         let entry = entry(line).unwrap();
         let envelope = entry.envelope();
-        assert_eq!(entry.offset, Some(0x4d2));
+        assert_eq!(entry.place, Some(("0639".to_owned(), 0x4d2)));
         assert_eq!(envelope.stamp.utc_ms(), 1_528_311_301_123);
         assert_eq!(
             (envelope.tag, envelope.pid, envelope.rest),

@@ -40,7 +40,10 @@ impl<'c> PostfixLines<'c> {
         for (offset, line) in chunk.lines() {
             let outcome = match log.format {
                 Format::Journal => match journal::entry(line) {
-                    Ok(entry) => self.enveloped(bench, log, entry.offset.unwrap_or(offset), line, &entry.envelope()),
+                    Ok(entry) => {
+                        let offset = entry.stand(bench.desk, log, offset);
+                        self.enveloped(bench, log, offset, line, &entry.envelope())
+                    }
                     Err(why) => bench.desk.unparsed(&log.state, line, &why),
                 },
                 Format::Plain | Format::Syslog => match syslog::envelope(line) {

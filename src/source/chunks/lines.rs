@@ -42,6 +42,19 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Whole lines that stand in no file: their offsets are those in `bytes`.
+    pub fn of_lines(bytes: Vec<u8>) -> Chunk {
+        Chunk {
+            len: bytes.len(),
+            buf: bytes,
+            offset: 0,
+            end: Mark::default(),
+            gaps: Vec::new(),
+            rungs: Vec::new(),
+            pool: Pool::none(),
+        }
+    }
+
     /// The lines with their newlines. The last one lacks it only when it was flushed. May be empty, when all there
     /// was is skipped.
     pub fn bytes(&self) -> &[u8] {
@@ -155,6 +168,17 @@ struct Shared {
 }
 
 impl Pool {
+    /// Keeps nothing.
+    fn none() -> Pool {
+        Pool {
+            shared: Arc::new(Shared {
+                buffer_bytes: 0,
+                keep_max: 0,
+                free: Mutex::new(Vec::new()),
+            }),
+        }
+    }
+
     /// Keeps at most `keep_max` buffers that nobody uses.
     pub fn new(limits: &Limits, keep_max: usize) -> Pool {
         let buffer_bytes = limits.chunk_bytes.max(1) + limits.line_bytes_max;

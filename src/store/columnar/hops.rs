@@ -29,6 +29,8 @@ pub struct ArrivalRow {
     pub hostgroup: String,
     /// Who handed it in.
     pub client: String,
+    /// What is stored of whether it enters the mail system here.
+    pub first_hop: bool,
 }
 
 /// Keys of the arrivals of a segment.
@@ -56,6 +58,7 @@ pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>) -> Result<Vec<ArrivalRow>,
     let columns = ["queue_id", "service", "hostgroup", "client"].map(|name| reader.texts(name));
     let [ids, services, hostgroups, clients] = columns;
     let (ids, services, hostgroups, clients) = (ids?, services?, hostgroups?, clients?);
+    let first_hops = reader.flags("first_hop")?;
     let text = |texts: &Texts, row: usize| texts.values[texts.codes[row] as usize].clone();
     Ok(found
         .into_iter()
@@ -67,6 +70,7 @@ pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>) -> Result<Vec<ArrivalRow>,
             service: text(&services, row),
             hostgroup: text(&hostgroups, row),
             client: text(&clients, row),
+            first_hop: first_hops[row],
         })
         .collect())
 }
@@ -197,9 +201,12 @@ fn set_handed(
                         .min_by_key(apart)
                         .filter(|row| apart(row) <= NEAR_MS)
                 };
-                match by_name.is_empty() {
-                    true => inside.extend(nearest()),
-                    false => inside.extend(by_name),
+                if !by_name.is_empty() {
+                    inside.extend(by_name);
+                } else if let Some(nearest) = nearest() {
+                    // That host goes by another name, for all recipients of the message.
+                    let same = |row: &&usize| hosts.codes[**row] == hosts.codes[nearest];
+                    inside.extend(candidates.iter().filter(same));
                 }
             }
         }
@@ -209,6 +216,39 @@ fn set_handed(
     let before = column.codes.clone();
     inside.into_iter().for_each(|row| column.codes[row] = relay);
     Ok(column.codes != before)
+}
+
+/// The segment of one host after more hosts' logs have become known: what one of them handed in has entered the mail
+/// system before, and what was handed to one of them is seen again. None if nothing changes. `is_other` says whether
+/// a name in the log is another host whose log is read.
+pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<EncodedSegment>, Error> {
+    let mut reader = Reader::open(path)?;
+    let others = |texts: &Texts| texts.values.iter().map(|name| is_other(name)).collect::<Vec<bool>>();
+    let (clients, hosts) = (reader.texts("client")?, reader.texts("remote_host")?);
+    let (by_client, by_host) = (others(&clients), others(&hosts));
+    if !by_client.iter().chain(&by_host).any(|other| *other) {
+        return Ok(None);
+    }
+    let mut rows = Rows::read(&[path.to_owned()])?;
+    let mut changed = false;
+    for (flag, client) in rows.flags_mut("first_hop")?.iter_mut().zip(&clients.codes) {
+        changed |= by_client[*client as usize] && std::mem::replace(flag, false);
+    }
+    let handed: Vec<usize> = {
+        let (kinds, destinations) = (rows.texts("kind")?, rows.texts("destination")?);
+        let is = |texts: &Texts, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
+        let taken = |row: &usize| {
+            by_host[hosts.codes[*row] as usize]
+                && is(kinds, *row, Kind::Delivered.as_str())
+                && is(destinations, *row, Destination::Remote.as_str())
+        };
+        (0..hosts.codes.len()).filter(taken).collect()
+    };
+    let column = rows.texts_mut("destination")?;
+    let relay = column.code(Destination::Relay.as_str());
+    changed |= !handed.is_empty();
+    handed.into_iter().for_each(|row| column.codes[row] = relay);
+    changed.then(|| rows.encode()).transpose()
 }
 
 impl Rows {

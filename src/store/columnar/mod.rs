@@ -10,8 +10,8 @@ mod segment;
 mod sql;
 mod write;
 
-pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, keys, relink};
-pub use read::{RateBlock, Texts, read_rates, verify};
+pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
+pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
 pub use rewrite::{amend, merge};
 pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};
 pub use sql::{Input, LOGICAL, select};

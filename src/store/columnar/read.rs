@@ -114,6 +114,14 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// A column of flags.
+    pub(super) fn flags(&mut self, name: &str) -> Result<Vec<bool>, Error> {
+        match self.any(name)? {
+            AnyColumn::Flags(values) => Ok(values),
+            _ => Err(self.damaged(format!("column {name} is of another type"))),
+        }
+    }
+
     fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
         let array = self.column(name, false)?;
         let any = array.as_any();
@@ -272,6 +280,29 @@ pub struct RateBlock {
     pub first_hop: Vec<bool>,
     /// The measure that was asked for.
     pub value: Vec<i64>,
+}
+
+impl RateBlock {
+    /// Keeps only the rows that have this value in a column of the same file.
+    pub fn keep(&mut self, column: &Texts, value: &str) {
+        let wanted: Vec<bool> = column.values.iter().map(|known| known == value).collect();
+        let keep: Vec<bool> = column.codes.iter().map(|code| wanted[*code as usize]).collect();
+        fn only<T>(values: &mut Vec<T>, keep: &[bool]) {
+            let mut rows = keep.iter();
+            values.retain(|_| rows.next().is_some_and(|keep| *keep));
+        }
+        only(&mut self.ts_ms, &keep);
+        only(&mut self.by.codes, &keep);
+        only(&mut self.kind.codes, &keep);
+        only(&mut self.destination.codes, &keep);
+        only(&mut self.first_hop, &keep);
+        only(&mut self.value, &keep);
+    }
+}
+
+/// Reads one text column of a segment's file.
+pub fn read_texts(path: &Path, name: &str) -> Result<Texts, Error> {
+    texts(&mut Reader::open(path)?, name)
 }
 
 /// Reads the rates of a segment, one naming column and one measure.

@@ -1,0 +1,52 @@
+//! The end of the demo: what the detection would have said, and what the night cost each service.
+
+use super::super::context::Context;
+use super::super::detect::RuleArgs;
+use super::super::incident::{self, Asked};
+use super::super::{incident_html, incident_page, output};
+use crate::query::Window;
+use crate::simulate::Truth;
+use crate::store::Store;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// Detection and impact of the night, from the logs alone; the truth is asked only for the window.
+pub(super) fn print(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+    let window = Window {
+        since_ms: truth.stopped * 1000,
+        until_ms: truth.restarted * 1000,
+    };
+    let config = context.config()?;
+    let incident = incident::judge(store, &config, &RuleArgs::default(), Asked::Window(window))?;
+    let alarms = incident.alarms.len();
+    match incident.first_alarm() {
+        Some(at) => {
+            let after = (at * 60 - truth.stopped) / 60;
+            output::line(&format!(
+                "   first alarm after {after} minutes; alarms in all: {alarms}"
+            ))?;
+        }
+        None => output::line("   no alarm")?,
+    }
+    for said in incident_page::summary(&incident).split_inclusive(". ") {
+        output::line(&format!("   {}", said.trim_end()))?;
+    }
+    output::line(&format!(
+        "\n   {:<24}{:<10}{:>10}{:>8}{:>9}{:>8}{:>8}",
+        "service", "impact", "expected", "came", "missing", "late", "failed"
+    ))?;
+    for [service, word, expected, came, missing, late, failed] in incident_page::rows(&incident) {
+        output::line(&format!(
+            "   {service:<24}{word:<10}{expected:>10}{came:>8}{missing:>9}{late:>8}{failed:>8}"
+        ))?;
+    }
+    for (name, text) in [
+        ("incident.md", incident_page::markdown(&incident)),
+        ("incident.html", incident_html::html(&incident, store)?),
+    ] {
+        let path = dir.join(name);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+        output::line(&format!("   {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! A line of Exim's main log, in its own file, in syslog's envelope or in the journal.
+
+use super::explain::rules;
+use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::{Lines, Source};
+use crate::ingest::lines::journal;
+use crate::normalise::attribution::Attribution;
+use crate::normalise::redact::split_address;
+use crate::normalise::rules::Facts;
+use mailpulse_parsers::exim::{
+    self,
+    record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record},
+};
+use mailpulse_parsers::{reply, syslog};
+use serde_json::{Map, Value, json};
+
+/// Tells a line.
+pub(super) fn line(source: &Source, lines: &mut Lines<'_>, line: &[u8]) -> anyhow::Result<()> {
+    let entry = line.starts_with(b"{").then(|| journal::entry(line).ok()).flatten();
+    let envelope = match &entry {
+        Some(entry) => Some(entry.envelope()),
+        None => syslog::envelope(line).ok(),
+    };
+    let envelope = envelope.filter(|envelope| envelope.tag.starts_with(b"exim"));
+    let parsed = match &envelope {
+        Some(envelope) if exim::parse(line).is_err() => exim::parse_in_syslog(&source.dated(envelope)),
+        _ => exim::parse(line),
+    };
+    let mut map = Map::new();
+    match parsed {
+        Ok(record) => {
+            let status = if is_event(&record) { "event" } else { "ignored" };
+            map.insert("status".into(), status.into());
+            fields(&mut map, &record);
+            if let Some(attribution) = &source.attribution {
+                map.insert("explain".into(), explain(&record, attribution));
+            }
+        }
+        Err(_) if exim::is_continuation(line) => {
+            map.insert("status".into(), "ignored".into());
+            map.insert("why".into(), "continues the line before, or is empty".into());
+        }
+        Err(reject) => unparsed(&mut map, &reject, line, source.attribution.is_some()),
+    }
+    lines.tell(map)
+}
+
+fn is_event(record: &Record<'_>) -> bool {
+    use NoticeKind::{Frozen, RejectedConnection, RejectedMessage, RejectedRcpt, Removed};
+    match &record.body {
+        Body::Notice(notice) => match notice.kind {
+            RejectedRcpt | RejectedMessage | RejectedConnection => true,
+            Frozen => record.id.is_some(),
+            Removed => record.id.is_some() && notice.text.starts_with(b"removed"),
+            _ => false,
+        },
+        _ => record.id.is_some(),
+    }
+}
+
+fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+    map_time(map, &record.stamp);
+    put_number(map, "pid", record.pid.map(u64::from));
+    put(map, "id", record.id.map(|id| id.0));
+    match &record.body {
+        Body::Arrival(arrival) => arrival_fields(map, arrival),
+        Body::Delivery(delivery) => delivery_fields(map, delivery),
+        Body::Completed { queue_ms } => {
+            map.insert("what".into(), "completed".into());
+            put_number(map, "queue_ms", *queue_ms);
+        }
+        Body::Notice(notice) => notice_fields(map, notice),
+    }
+}
+
+fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
+    put(map, "host", host.name);
+    put(map, "helo", host.helo);
+    if let Some(ip) = host.ip {
+        map.insert("ip".into(), ip.to_string().into());
+    }
+    put_number(map, "port", host.port.map(u64::from));
+    if host.continued {
+        map.insert("continued".into(), true.into());
+    }
+}
+
+fn arrival_fields(map: &mut Map<String, Value>, arrival: &Arrival<'_>) {
+    map.insert(
+        "what".into(),
+        if arrival.fakereject { "fakereject" } else { "arrival" }.into(),
+    );
+    put(map, "sender", Some(arrival.sender));
+    host(map, &arrival.host);
+    put(map, "user", arrival.user);
+    put(map, "protocol", arrival.protocol);
+    put(map, "authenticator", arrival.authenticator);
+    put(map, "authenticated_id", arrival.authenticated_id);
+    put(map, "bounced", arrival.bounced.map(|id| id.0));
+    put(map, "message_id", arrival.message_id);
+    put_number(map, "bytes", arrival.size);
+    put_number(map, "receive_ms", arrival.receive_ms);
+    put(map, "tls", arrival.tls);
+    put(map, "subject", arrival.subject);
+    put(map, "original_sender", arrival.original_sender);
+    put(map, "recipients", arrival.recipients);
+}
+
+fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
+    map.insert("what".into(), snake(&format!("{:?}", delivery.flag)).into());
+    map.insert("target".into(), format!("{:?}", delivery.target).to_lowercase().into());
+    put(map, "recipient", Some(delivery.address));
+    put(map, "original_recipient", delivery.original);
+    put(map, "sender", delivery.sender);
+    put(map, "return_path", delivery.return_path);
+    put(map, "router", delivery.router);
+    put(map, "transport", delivery.transport);
+    host(map, &delivery.host);
+    put_number(map, "bytes", delivery.size);
+    put(map, "confirmation", delivery.confirmation);
+    put_number(map, "queue_ms", delivery.queue_ms);
+    put_number(map, "delivery_ms", delivery.delivery_ms);
+    put(map, "tls", delivery.tls);
+    if let Some(errno) = delivery.errno {
+        map.insert("errno".into(), errno.into());
+    }
+    put(map, "text", delivery.text);
+    if delivery.text.is_some() || delivery.errno.is_some() {
+        let reply = reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
+        put_reply(map, &reply);
+    }
+}
+
+fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
+    map.insert("what".into(), snake(&format!("{:?}", notice.kind)).into());
+    host(map, &notice.host);
+    put(map, "sender", notice.sender);
+    put(map, "recipient", notice.recipient);
+    put(map, "text", Some(notice.text));
+    put(map, "reason", (!notice.reason.is_empty()).then_some(notice.reason));
+}
+
+/// No rule asks for router or transport.
+const FOLLOWS: &str = "carries the service of its message: see its arrival";
+
+fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
+    let (host, facts) = match &record.body {
+        Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival)),
+        Body::Delivery(delivery) => (
+            &delivery.host,
+            Facts {
+                sender: delivery.sender.unwrap_or_default(),
+                router: delivery.router,
+                transport: delivery.transport,
+                ..Facts::default()
+            },
+        ),
+        Body::Notice(notice) => (
+            &notice.host,
+            Facts {
+                sender: notice.sender.unwrap_or_default(),
+                client_name: notice.host.name,
+                client_ip: notice.host.ip,
+                ..Facts::default()
+            },
+        ),
+        Body::Completed { .. } => return json!(FOLLOWS),
+    };
+    if matches!(record.body, Body::Delivery(_)) && !attribution.services.needs_delivery() {
+        return json!(FOLLOWS);
+    }
+    rules(attribution, &facts, host.name, host.ip)
+}
+
+fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
+    Facts {
+        sender: arrival.sender,
+        client_name: arrival.host.name,
+        client_ip: arrival.host.ip,
+        user: if arrival.host == Host::default() {
+            arrival.user
+        } else {
+            None
+        },
+        auth: arrival.authenticated_id,
+        message_id_host: arrival.message_id.map(|id| split_address(id).1),
+        ..Facts::default()
+    }
+}

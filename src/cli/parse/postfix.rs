@@ -1,0 +1,262 @@
+//! A line of Postfix, in syslog's envelope or in the journal.
+
+use super::explain::rules;
+use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::{Lines, Source};
+use crate::ingest::lines::journal;
+use crate::normalise::attribution::Attribution;
+use crate::normalise::redact::split_address;
+use crate::normalise::rules::Facts;
+use anyhow::Result;
+use mailpulse_parsers::postfix::record::{Action, Body, Client, Delivery, Host, Record, Rejection, Status};
+use mailpulse_parsers::syslog::Envelope;
+use mailpulse_parsers::{postfix, reply, syslog};
+use serde_json::{Map, Value, json};
+
+/// Tells a line.
+pub(super) fn line(source: &Source, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
+    let mut map = Map::new();
+    let explains = source.attribution.is_some();
+    if line.starts_with(b"{") {
+        match journal::entry(line) {
+            Ok(entry) => enveloped(source, &mut map, &entry.envelope(), line, false),
+            Err(why) => {
+                map.insert("status".into(), "unparsed".into());
+                map.insert("why".into(), why.into());
+            }
+        }
+        return lines.tell(map);
+    }
+    match syslog::envelope(line) {
+        Ok(envelope) => enveloped(source, &mut map, &envelope, line, true),
+        Err(_) if line.is_empty() => {
+            map.insert("status".into(), "ignored".into());
+            map.insert("why".into(), "empty".into());
+        }
+        Err(reject) => unparsed(&mut map, &reject, line, explains),
+    }
+    lines.tell(map)
+}
+
+/// `inside` says that the message stands at the end of the line, so that places in it are places in the line.
+fn enveloped(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8], inside: bool) {
+    if !postfix::is_postfix(envelope.tag) {
+        map.insert("status".into(), "ignored".into());
+        map.insert("why".into(), "of another program".into());
+        put(map, "program", Some(envelope.tag));
+        return;
+    }
+    let record = match postfix::parse(envelope.tag, envelope.rest) {
+        Ok(record) => record,
+        Err(mut reject) => {
+            let text = if inside { line } else { envelope.rest };
+            reject.offset += text.len().saturating_sub(envelope.rest.len());
+            return unparsed(map, &reject, text, source.attribution.is_some());
+        }
+    };
+    map.insert(
+        "status".into(),
+        if is_event(&record) { "event" } else { "ignored" }.into(),
+    );
+    map_time(map, &source.dated(envelope).stamp);
+    put(map, "log_host", Some(envelope.host));
+    put_number(map, "pid", envelope.pid.map(u64::from));
+    map.insert("program".into(), record.program.as_str().into());
+    put(map, "id", record.queue_id);
+    fields(map, &record);
+    if let Some(attribution) = &source.attribution {
+        map.insert("explain".into(), explain(&record, envelope, attribution));
+    }
+}
+
+fn is_event(record: &Record<'_>) -> bool {
+    match &record.body {
+        Body::QueueActive(_) | Body::Expired(_) | Body::Removed { .. } => record.queue_id.is_some(),
+        Body::Delivery(delivery) => {
+            let probe = matches!(delivery.status, Status::Deliverable | Status::Undeliverable);
+            record.queue_id.is_some() && !probe
+        }
+        Body::Rejection(rejection) => !matches!(rejection.action, Action::Pass | Action::RejectWarning),
+        _ => false,
+    }
+}
+
+fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
+    put(map, "host", host.name);
+    if let Some(ip) = host.ip {
+        map.insert("ip".into(), ip.to_string().into());
+    }
+    put_number(map, "port", host.port.map(u64::from));
+    put(map, "socket", host.socket);
+}
+
+fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+    let what = match &record.body {
+        Body::Client(client) => {
+            client_fields(map, client);
+            "client".to_owned()
+        }
+        Body::Pickup(pickup) => {
+            put_number(map, "uid", Some(pickup.uid));
+            put(map, "sender", Some(pickup.sender));
+            put(map, "orig_id", pickup.orig_id);
+            "pickup".to_owned()
+        }
+        Body::Cleanup(cleanup) => {
+            put(map, "message_id", Some(cleanup.message_id));
+            if cleanup.resent {
+                map.insert("resent".into(), true.into());
+            }
+            "cleanup".to_owned()
+        }
+        Body::QueueActive(active) => {
+            put(map, "sender", Some(active.sender));
+            put_number(map, "bytes", Some(active.size));
+            put_number(map, "recipients", Some(active.nrcpt));
+            "queue_active".to_owned()
+        }
+        Body::Expired(expired) => {
+            put(map, "sender", Some(expired.sender));
+            "expired".to_owned()
+        }
+        Body::Removed { by_admin: true } => "removed_by_admin".to_owned(),
+        Body::Removed { by_admin: false } => "removed".to_owned(),
+        Body::Delivery(delivery) => {
+            delivery_fields(map, delivery);
+            snake(&format!("{:?}", delivery.status))
+        }
+        Body::Notification(notification) => {
+            put(map, "notification_id", Some(notification.notification_id));
+            snake(&format!("{:?}", notification.kind))
+        }
+        Body::Rejection(rejection) => {
+            rejection_fields(map, rejection);
+            snake(&format!("{:?}", rejection.action))
+        }
+        Body::Problem(problem) => {
+            put(map, "text", Some(problem.text));
+            snake(&format!("{:?}", problem.severity))
+        }
+        Body::Daemon(daemon) => {
+            put(map, "text", Some(daemon.text));
+            snake(&format!("{:?}", daemon.kind))
+        }
+        Body::Notice(notice) => {
+            host(map, &notice.host);
+            put(map, "text", Some(notice.text));
+            put(map, "reason", (!notice.reason.is_empty()).then_some(notice.reason));
+            snake(&format!("{:?}", notice.kind))
+        }
+    };
+    map.insert("what".into(), what.into());
+}
+
+fn client_fields(map: &mut Map<String, Value>, client: &Client<'_>) {
+    host(map, &client.host);
+    put(map, "sasl_method", client.sasl_method);
+    put(map, "sasl_username", client.sasl_username);
+    put(map, "sasl_sender", client.sasl_sender);
+    put(map, "orig_queue_id", client.orig_queue_id);
+    put(map, "orig_client", client.orig_client.and_then(|client| client.name));
+}
+
+fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
+    map.insert(
+        "destination".into(),
+        snake(&format!("{:?}", delivery.destination)).into(),
+    );
+    put(map, "recipient", Some(delivery.recipient));
+    put(map, "original_recipient", delivery.orig_to);
+    host(map, &delivery.relay);
+    put_number(map, "queue_ms", Some(delivery.delay_ms));
+    if let Some([before, queue, setup, transmission]) = delivery.delays_ms {
+        let delays = json!({"before_queue": before, "queue": queue, "setup": setup, "transmission": transmission});
+        map.insert("delays_ms".into(), delays);
+    }
+    put(map, "text", Some(delivery.text));
+    put(map, "next_id", delivery.next_queue_id);
+    put_reply(map, &reply::classify_with_dsn(delivery.text, delivery.dsn));
+}
+
+fn rejection_fields(map: &mut Map<String, Value>, rejection: &Rejection<'_>) {
+    put(map, "stage", Some(rejection.stage));
+    host(map, &rejection.host);
+    put(map, "helo", rejection.helo);
+    put(map, "sender", rejection.sender);
+    put(map, "recipient", rejection.recipient);
+    put(map, "protocol", rejection.protocol);
+    put(map, "sasl_username", rejection.sasl_username);
+    put(map, "content", rejection.content);
+    put(map, "text", Some(rejection.text));
+    put_reply(map, &reply::classify_with_dsn(rejection.text, rejection.enhanced()));
+}
+
+/// Postfix tells sender and client in lines of their own: this line's part of what rules ask.
+fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attribution) -> Value {
+    let log_host = crate::normalise::redact::text(envelope.host);
+    let facts = Facts {
+        host: &log_host,
+        ..Facts::default()
+    };
+    let (facts, client, decides) = match &record.body {
+        Body::Client(client) => {
+            let facts = Facts {
+                client_name: client.host.name,
+                client_ip: client.host.ip,
+                auth: client.sasl_username,
+                ..facts
+            };
+            let decides = "client and authenticated id; the sender follows in the queue active line of this ID";
+            (facts, client.host, decides)
+        }
+        Body::Pickup(pickup) => {
+            let facts = Facts {
+                sender: pickup.sender,
+                ..facts
+            };
+            (
+                facts,
+                Host::default(),
+                "a local mail: its sender, with the queue active line of this ID",
+            )
+        }
+        Body::Cleanup(cleanup) => {
+            let facts = Facts {
+                message_id_host: Some(split_address(cleanup.message_id).1),
+                ..facts
+            };
+            let decides = "the host of the Message-ID; client and sender are in the lines around it with this ID";
+            (facts, Host::default(), decides)
+        }
+        Body::QueueActive(active) => {
+            let facts = Facts {
+                sender: active.sender,
+                ..facts
+            };
+            let decides = "the sender; the client is in the client line of this ID. The message is attributed here";
+            (facts, Host::default(), decides)
+        }
+        Body::Rejection(rejection) => {
+            let facts = Facts {
+                sender: rejection.sender.unwrap_or_default(),
+                client_name: rejection.host.name,
+                client_ip: rejection.host.ip,
+                auth: rejection.sasl_username,
+                ..facts
+            };
+            (
+                facts,
+                rejection.host,
+                "this line alone, unless a client line has this ID",
+            )
+        }
+        _ => {
+            return json!(
+                "carries the service of its message: see the client line and the queue active line of its ID"
+            );
+        }
+    };
+    let mut found = rules(attribution, &facts, client.name, client.ip);
+    found["decides"] = decides.into();
+    found
+}

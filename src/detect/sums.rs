@@ -1,0 +1,98 @@
+//! A minute's flows, added up by what the layers ask for.
+
+use super::alarm::Scope;
+use super::fleet::{Flow, Id, Minute, NONE, Names, What};
+use super::host::Heard;
+use super::queue::Queued;
+use std::collections::BTreeMap;
+
+/// A minute's counts by what they are about.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// By host.
+    pub hosts: Vec<Heard>,
+    /// Messages that were taken, by service and hostgroup.
+    pub accepted: BTreeMap<Scope, u32>,
+    /// Mails that could not be handed in, by service.
+    pub failed: BTreeMap<Id, u32>,
+    /// Mails that applications say they handed in, by service.
+    pub handed_in: BTreeMap<Id, u32>,
+    /// Queue and rejects, by service and host.
+    pub pairs: BTreeMap<(Id, Id), (Queued, u32)>,
+}
+
+impl Sums {
+    /// Adds up a minute of `hosts` hosts.
+    pub fn of(minute: &Minute, names: &Names, hosts: usize) -> Sums {
+        let mut sums = Sums {
+            hosts: vec![Heard::default(); hosts],
+            ..Sums::default()
+        };
+        for log in &minute.logs {
+            if let Some(heard) = sums.hosts.get_mut(log.host as usize) {
+                (heard.unreadable, heard.lines, heard.unparsed) = (!log.readable, log.lines, log.unparsed);
+            }
+        }
+        for flow in &minute.flows {
+            sums.add(flow, names);
+        }
+        sums
+    }
+
+    fn add(&mut self, flow: &Flow, names: &Names) {
+        let count = flow.count;
+        let pair = (flow.service, flow.host);
+        let copies = f64::from(count);
+        let mut heard = self.hosts.get_mut(flow.host as usize);
+        match flow.what {
+            What::Accepted | What::Passed => {
+                if let Some(heard) = &mut heard {
+                    heard.accepted += count;
+                    heard.queued.arrived += copies;
+                }
+                self.pairs.entry(pair).or_default().0.arrived += copies;
+                if flow.what == What::Accepted {
+                    *self.accepted.entry(Scope::Service(flow.service)).or_default() += count;
+                    if flow.hostgroup != NONE {
+                        *self.accepted.entry(Scope::Hostgroup(flow.hostgroup)).or_default() += count;
+                    }
+                }
+            }
+            What::Delivered | What::Deferred | What::Frozen => {
+                let queued = if flow.what == What::Delivered {
+                    Queued {
+                        left: copies,
+                        ..Queued::default()
+                    }
+                } else {
+                    Queued {
+                        stayed: copies,
+                        ..Queued::default()
+                    }
+                };
+                if let Some(heard) = heard {
+                    heard.queued.left += queued.left;
+                    heard.queued.stayed += queued.stayed;
+                }
+                let sum = &mut self.pairs.entry(pair).or_default().0;
+                sum.left += queued.left;
+                sum.stayed += queued.stayed;
+            }
+            What::Rejected if names.unattributed == Some(flow.service) => {}
+            What::Rejected => self.pairs.entry(pair).or_default().1 += count,
+            What::Submitted => *self.handed_in.entry(flow.service).or_default() += count,
+            What::SubmitFailed => *self.failed.entry(flow.service).or_default() += count,
+            What::Retried => {}
+            What::HandedTo => {
+                if let Some(heard) = heard {
+                    heard.handed += count;
+                }
+            }
+            What::RefusedBy => {
+                if let Some(heard) = heard {
+                    heard.refused += count;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a check decided of a message: refused, thrown away, held.
+
+use super::PostfixNormaliser;
+use super::client;
+use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, OriginId};
+use crate::normalise::join::{Arriving, QueueId, Recall};
+use crate::normalise::messages::{At, Messages};
+use crate::normalise::redact::{split_address, text};
+use crate::normalise::rules::Facts;
+use mailpulse_parsers::postfix::record::{Action, Rejection};
+use mailpulse_parsers::reply as replies;
+
+impl PostfixNormaliser<'_> {
+    /// A check's decision. Only a refusal, a discard and a hold decide a mail's fate.
+    pub(super) fn rejection(
+        &mut self,
+        rejection: &Rejection<'_>,
+        id: Option<QueueId>,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let kind = match rejection.action {
+            Action::Reject | Action::MilterReject | Action::ProxyReject => Kind::Rejected,
+            Action::Discard => Kind::Discarded,
+            Action::Hold => Kind::Frozen,
+            Action::RejectWarning | Action::Pass => return false,
+        };
+        let slot = self.slot_of_rejected(rejection, id, kind, at, recall, sink);
+        let messages = &mut self.messages;
+        let (local, domain) = split_address(rejection.recipient.unwrap_or_default());
+        messages
+            .attribution
+            .redactor
+            .local_part(local, domain, &mut messages.local);
+        let at_rcpt = rejection.stage == b"RCPT";
+        // A refused connection or greeting offered no mail.
+        let offered = !matches!(
+            rejection.stage,
+            b"CONNECT" | b"HELO" | b"EHLO" | b"VRFY" | b"ETRN" | b"STARTTLS"
+        );
+        let event = Event {
+            messages: u8::from(offered),
+            recipients: u32::from(at_rcpt),
+            recipient_local: &messages.local,
+            recipient_domain: domain,
+            destination: (kind == Kind::Discarded).then_some(Destination::Discard),
+            ..at.event(kind, slot)
+        };
+        sink.event(&match kind {
+            Kind::Rejected => event.with_reply(Some(&replies::classify_with_dsn(rejection.text, rejection.enhanced()))),
+            _ => event,
+        });
+        true
+    }
+
+    fn slot_of_rejected(
+        &mut self,
+        rejection: &Rejection<'_>,
+        id: Option<QueueId>,
+        kind: Kind,
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> u32 {
+        let mut arriving = Arriving::default();
+        if let Some(id) = id {
+            let Messages { join, attributor, .. } = &mut self.messages;
+            let open = join.get(&id, &mut attributor.origins, recall);
+            match open.map(|open| open.arriving.as_deref()) {
+                Some(Some(known)) => arriving.clone_from(known),
+                // It is in the queue already (a check of postsuper or a later stage): it has a sender.
+                Some(None) => return self.messages.slot_of(id, at, recall, sink),
+                None => {}
+            }
+        }
+        if arriving.client_ip.is_none() && arriving.client.is_empty() {
+            (arriving.client, arriving.client_ip) = client(&rejection.host);
+        }
+        if arriving.auth.is_empty() {
+            arriving.auth = rejection.sasl_username.map(text).unwrap_or_default();
+        }
+        let (origin, first_hop) = self.stranger(&arriving, rejection.sender.unwrap_or_default());
+        if let Some(id) = id.filter(|_| kind != Kind::Frozen) {
+            // What cleanup refuses or throws away never reaches the queue, and no further line names it.
+            self.messages.join.forget(&id);
+        }
+        sink.message(Message {
+            queue_id: id.as_ref().map(QueueId::as_bytes).unwrap_or_default(),
+            origin,
+            first_hop,
+            message_key: arriving.message_key,
+            orphan: false,
+        })
+    }
+
+    /// Who offered refused mail: strangers make no services.
+    fn stranger(&mut self, arriving: &Arriving, sender: &[u8]) -> (OriginId, bool) {
+        let Messages {
+            attributor,
+            attribution,
+            host,
+            ..
+        } = &mut self.messages;
+        let facts = Facts {
+            sender,
+            client_name: (!arriving.client.is_empty()).then_some(arriving.client.as_bytes()),
+            client_ip: arriving.client_ip,
+            auth: (!arriving.auth.is_empty()).then_some(arriving.auth.as_bytes()),
+            host,
+            ..Facts::default()
+        };
+        let sender = attributor.origin(attribution, &facts, false);
+        (sender.origin, sender.first_hop)
+    }
+}

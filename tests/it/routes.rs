@@ -1,0 +1,183 @@
+//! Senders with an MTA of their own, two relays behind them: who hangs on one?
+
+use crate::util::{KEEP, Place, Run};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// The logs of four hosts.
+#[derive(Default)]
+struct Logs {
+    /// app1, app2, mx1001, mx2001.
+    text: [String; 4],
+    count: u32,
+}
+
+const HOSTS: [&str; 4] = ["app1", "app2", "mx1001", "mx2001"];
+
+impl Logs {
+    /// So many mails of a sender at host `app`, by relay `relay`; the relay delivers them unless it is `stuck`.
+    fn mails(&mut self, count: u32, sender: &str, app: usize, relay: usize, stuck: bool) {
+        for _ in 0..count {
+            self.count += 1;
+            let n = self.count;
+            let at = format!("2018-06-06 {:02}:{:02}:{:02}", 8 + n / 3600, n / 60 % 60, n % 60);
+            let (id, relay_id) = (
+                format!("1fQX{:02}-{n:06}-A{app}", app),
+                format!("1fQY{:02}-{n:06}-B{relay}", relay),
+            );
+            let (app_name, relay_name) = (HOSTS[app], HOSTS[relay]);
+            let _ = write!(
+                self.text[app],
+                "{at} {id} <= {sender}@example.org U={sender} P=local S=500 id=m{n}@{app_name}.example.org\n\
+                 {at} {id} => user{n}@example.com R=smart_route T=remote_smtp H={relay_name}.example.org [10.0.1.{relay}] \
+                 C=\"250 OK id={relay_id}\"\n{at} {id} Completed\n"
+            );
+            let _ = writeln!(
+                self.text[relay],
+                "{at} {relay_id} <= {sender}@example.org H={app_name}.example.org [10.0.0.{app}] P=esmtp S=600 \
+                 id=m{n}@{app_name}.example.org"
+            );
+            if !stuck {
+                let _ = write!(
+                    self.text[relay],
+                    "{at} {relay_id} => user{n}@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] \
+                     C=\"250 ok\"\n{at} {relay_id} Completed\n"
+                );
+            }
+        }
+    }
+
+    fn place(&self) -> Place {
+        let mut config = KEEP.to_owned();
+        for service in ["phab", "web", "cron"] {
+            let _ = write!(
+                config,
+                "[[service]]\nname = \"{service}\"\nmatch = [{{ sender = \"{service}@example.org\" }}]\n"
+            );
+        }
+        for host in HOSTS {
+            let _ = write!(
+                config,
+                "[[source]]\nkind = \"exim\"\npaths = [\"{host}/mainlog\"]\nhost = \"{host}.example.org\"\n"
+            );
+        }
+        let place = Place::with(&config);
+        for (host, log) in HOSTS.iter().zip(&self.text) {
+            place.write(&format!("{host}/mainlog"), log);
+        }
+        place.run(&["backfill"]).ends(0);
+        place
+    }
+}
+
+const ALL: [&str; 4] = ["--since", "2018-06-06", "--until", "2018-06-07"];
+
+fn routes(place: &Place, more: &[&str]) -> Run {
+    place.run(&[&["routes"], &ALL[..], more].concat())
+}
+
+fn json(place: &Place) -> Vec<Value> {
+    serde_json::from_str(&routes(place, &["--format", "json"]).ends(0).out).unwrap()
+}
+
+fn paths(route: &Value) -> Vec<(String, bool, u64)> {
+    let path = |path: &Value| {
+        let hops: Vec<&str> = path["hops"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hop| hop.as_str().unwrap())
+            .collect();
+        let short = hops.join(">").replace(".example.org", "");
+        (
+            short,
+            path["outside"].as_bool().unwrap(),
+            path["messages"].as_u64().unwrap(),
+        )
+    };
+    route["paths"].as_array().unwrap().iter().map(path).collect()
+}
+
+#[test]
+fn the_way_of_each_service_and_who_hangs_on_one_relay() {
+    let mut logs = Logs::default();
+    logs.mails(60, "phab", 0, 2, false);
+    logs.mails(40, "phab", 0, 3, false);
+    // Two senders, one relay: their own MTAs are no redundancy.
+    logs.mails(30, "web", 0, 2, false);
+    logs.mails(20, "web", 1, 2, false);
+    logs.mails(10, "cron", 1, 3, false);
+    let place = logs.place();
+    let all = json(&place);
+    assert_eq!(all.len(), 3, "{all:?}");
+    let of = |service: &str| all.iter().find(|route| route["service"] == service).unwrap();
+    assert_eq!(
+        paths(of("phab")),
+        [
+            ("app1>mx1001".to_owned(), true, 60),
+            ("app1>mx2001".to_owned(), true, 40)
+        ]
+    );
+    assert_eq!(
+        paths(of("web")),
+        [
+            ("app1>mx1001".to_owned(), true, 30),
+            ("app2>mx1001".to_owned(), true, 20)
+        ]
+    );
+    assert_eq!(of("phab")["single_point_of_failure"], Value::Null);
+    assert_eq!(of("phab")["last_hops"][0]["share_percent"], 60.0);
+    assert_eq!(of("web")["single_point_of_failure"], "mx1001.example.org");
+    assert_eq!(of("cron")["single_point_of_failure"], "mx2001.example.org");
+    routes(&place, &["--check"])
+        .ends(1)
+        .says(&["2 of 3 services hang on a single relay"]);
+    let table = routes(&place, &[]).ends(0).out;
+    assert_eq!(table.lines().count(), 6, "{table}");
+    assert!(
+        table.contains("app2.example.org > mx1001.example.org > outside"),
+        "{table}"
+    );
+
+    // The named query tells the same.
+    let query = place
+        .run(&[&["query", "relays_per_service", "--format", "json"], &ALL[..]].concat())
+        .ends(0);
+    let rows: Vec<Value> = serde_json::from_str(&query.out).unwrap();
+    let told: usize = all
+        .iter()
+        .map(|route| route["last_hops"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(rows.len(), told);
+    for row in rows {
+        let hops = of(row["service"].as_str().unwrap())["last_hops"].as_array().unwrap();
+        let hop = hops.iter().find(|hop| hop["relay"] == row["relay"]).unwrap();
+        assert_eq!(
+            (&hop["messages"], hop["share_percent"].as_f64()),
+            (&row["messages"], row["share_percent"].as_f64())
+        );
+    }
+}
+
+#[test]
+fn two_relays_for_everyone_pass_the_check_and_a_queue_is_no_way_out() {
+    let mut logs = Logs::default();
+    logs.mails(5, "phab", 0, 2, false);
+    logs.mails(5, "phab", 0, 3, false);
+    let place = logs.place();
+    routes(&place, &["--check"]).ends(0);
+    logs.mails(7, "web", 1, 2, true);
+    logs.mails(3, "web", 1, 3, false);
+    let place = logs.place();
+    let all = json(&place);
+    let web = all.iter().find(|route| route["service"] == "web").unwrap();
+    assert_eq!(
+        paths(web),
+        [
+            ("app2>mx1001".to_owned(), false, 7),
+            ("app2>mx2001".to_owned(), true, 3)
+        ]
+    );
+    assert_eq!(web["single_point_of_failure"], "mx2001.example.org");
+    routes(&place, &["--check"]).ends(1);
+}

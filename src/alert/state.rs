@@ -177,3 +177,79 @@ fn key(notice: &Notice) -> (&str, &str, bool) {
     let about_mail = notice.state != "blind" && notice.state != "unreadable";
     (&notice.kind, &notice.name, about_mail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(name: &str, state: &str, starts: i64, ends: Option<i64>) -> Seen {
+        Seen {
+            notice: Notice {
+                id: format!("{name}/{starts}"),
+                kind: "service".to_owned(),
+                name: name.to_owned(),
+                state: state.to_owned(),
+                relay: None,
+                summary: String::new(),
+                description: String::new(),
+                starts,
+                ends,
+                alarm: serde_json::json!({ "ended": null }),
+            },
+            detected: starts + 60,
+            silenced: false,
+        }
+    }
+
+    fn waiting(state: &State) -> Vec<(String, &'static str)> {
+        let all = state.queues["x"].iter();
+        all.map(|notice| (notice.id.clone(), notice.status())).collect()
+    }
+
+    fn empty() -> State {
+        let mut state = State::default();
+        state.queues.insert("x".to_owned(), VecDeque::new());
+        state
+    }
+
+    #[test]
+    fn an_episode_is_told_once_whatever_its_state_becomes_and_keeps_its_labels() {
+        let mut state = empty();
+        state.update(
+            &[seen("a", "refused", 100, None), seen("old", "dropped", 1, Some(50))],
+            600,
+        );
+        state.update(&[seen("a", "dropped", 90, None)], 660);
+        assert_eq!(waiting(&state), [("a/100".to_owned(), "firing")]);
+        state.update(&[seen("a", "dropped", 90, Some(700))], 900);
+        let all = &state.queues["x"];
+        assert_eq!(
+            (all[1].id.as_str(), all[1].state.as_str(), all[1].ends),
+            ("a/100", "refused", Some(700))
+        );
+        state.update(&[seen("a", "dropped", 90, Some(700))], 960);
+        assert_eq!(count(&state), 2);
+    }
+
+    fn count(state: &State) -> usize {
+        state.queues["x"].len()
+    }
+
+    #[test]
+    fn what_began_and_ended_between_two_rounds_is_told_and_what_was_taken_in_ends() {
+        let mut state = empty();
+        state.update(&[seen("a", "dropped", 100, None)], 600);
+        state.update(&[seen("b", "dropped", 600, Some(900))], 1_200);
+        let told = [("a/100", "firing"), ("a/100", "resolved"), ("b/600", "resolved")];
+        assert_eq!(waiting(&state), told.map(|(id, word)| (id.to_owned(), word)));
+    }
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let mut state = empty();
+        let many: Vec<Seen> = (0..1_500).map(|n| seen(&n.to_string(), "dropped", 100, None)).collect();
+        state.update(&many, 600);
+        assert_eq!(count(&state), QUEUE_MAX);
+        assert_eq!(state.queues["x"][0].name, "500");
+    }
+}

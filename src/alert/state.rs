@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Most notices that wait for a channel; beyond it the oldest are given up, and said.
@@ -58,7 +59,10 @@ impl State {
     /// Writes it: whole or not at all, also after a power cut.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let temporary = path.with_extension("json.tmp");
-        let mut file = File::create(&temporary)?;
+        // A webhook's address may hold a secret.
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&temporary)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;

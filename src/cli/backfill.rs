@@ -85,7 +85,7 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
 pub fn read(context: &Context, config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
     let limits = context.limits(&config);
     let store = Store::create(&config.store.folder)?;
-    let mut attribution = context.attribution(config, store.path())?;
+    let mut attribution = context.attribution(config)?;
     let mtas = plan.jobs.iter().filter(|job| is_mta(job.kind));
     mtas.for_each(|job| attribution.cover(&job.host));
     let known = store.sources()?;

@@ -1,7 +1,7 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
 use crate::config::{
-    Config, ConfigError, DEFAULT_PATH, HostOf, JournalPart, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
+    Config, ConfigError, DEFAULT_PATH, HostOf, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
     parse_timezone, this_host,
 };
 use crate::ingest::kinds::{Spec, Way};
@@ -87,9 +87,9 @@ impl Context {
     }
 
     /// Rules, groups and the redactor of the configuration; makes the key on first use.
-    pub fn attribution(&self, config: Config, store: &Path) -> Result<Attribution> {
+    pub fn attribution(&self, config: Config) -> Result<Attribution> {
         let mode = config.privacy.local_parts;
-        let path = config.privacy.key_file.clone().unwrap_or_else(|| store.join("key"));
+        let path = config.key_path();
         let key = match mode {
             LocalParts::Hash => load_or_create_key(&path).with_context(|| path.display().to_string())?,
             _ => [0; 32],
@@ -121,46 +121,42 @@ impl Context {
         let found = scan(&paths, limits);
         let mut plan = Plan::default();
         plan.problems.extend(found.errors.iter().map(ToString::to_string));
-        let mut jobs: BTreeMap<(String, &'static str), Job> = BTreeMap::new();
+        let mut jobs = Jobs::new();
         for family in found.families {
             for (host, spec, family) in split(config, family, &unnamed) {
-                let job = jobs.entry((host.clone(), spec.kind)).or_insert_with(|| Job {
-                    host,
-                    kind: spec.kind,
-                    families: Vec::new(),
-                    journals: Vec::new(),
-                });
-                job.families.push((spec, family));
+                job(&mut jobs, host, spec.kind).families.push((spec, family));
             }
         }
         let journals = config.sources.iter().filter(|_| all);
         for (source, part) in journals.filter_map(|source| source.journal.as_ref().map(|part| (source, part))) {
-            let spec = Arc::new(spec(source));
             let host = match &source.host {
                 HostOf::Named(name) => name.clone(),
                 HostOf::This | HostOf::Path => this_host(),
             };
-            let job = jobs.entry((host.clone(), spec.kind)).or_insert_with(|| Job {
-                host,
-                kind: spec.kind,
-                families: Vec::new(),
-                journals: Vec::new(),
-            });
-            let JournalPart {
-                directory,
-                units,
-                identifiers,
-            } = part.clone();
+            let spec = Arc::new(spec(source));
             let journal = Journal {
-                directory,
-                units,
-                identifiers,
+                directory: part.directory.clone(),
+                units: part.units.clone(),
+                identifiers: part.identifiers.clone(),
             };
-            job.journals.push((spec, journal));
+            job(&mut jobs, host, spec.kind).journals.push((spec, journal));
         }
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
     }
+}
+
+/// Jobs by host and kind.
+type Jobs = BTreeMap<(String, &'static str), Job>;
+
+/// The job of a host and kind; made when it is new.
+fn job<'j>(jobs: &'j mut Jobs, host: String, kind: &'static str) -> &'j mut Job {
+    jobs.entry((host.clone(), kind)).or_insert_with(|| Job {
+        host,
+        kind,
+        families: Vec::new(),
+        journals: Vec::new(),
+    })
 }
 
 /// What the command line says of files that no source names.

@@ -185,7 +185,6 @@ fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
 }
 
 fn attribution(context: &Context, config: Config) -> Result<Attribution> {
-    let folder = std::env::temp_dir();
     // Nothing is stored, so no key is needed.
     let keep = Config {
         privacy: crate::config::Privacy {
@@ -194,7 +193,7 @@ fn attribution(context: &Context, config: Config) -> Result<Attribution> {
         },
         ..config
     };
-    context.attribution(keep, &folder)
+    context.attribution(keep)
 }
 
 /// When a file was written last; the present if nobody knows.

@@ -103,11 +103,6 @@ impl Routes {
         hosts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         hosts
     }
-
-    /// Whether a service's mail has no other way than a host.
-    pub fn hangs_on(&self, service: Id, host: Id) -> bool {
-        self.share(service, host) >= ONLY
-    }
 }
 
 fn ratio(part: Option<&f64>, whole: Option<&f64>) -> f64 {

@@ -144,18 +144,10 @@ impl<'c> EximNormaliser<'c> {
         let (kind, reply) = outcome(delivery);
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
-        let Messages {
-            join, attributor, host, ..
-        } = &mut self.messages;
+        let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
-            let host = host.clone();
             let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
-            let facts = Facts {
-                sender,
-                host: &host,
-                ..Facts::default()
-            };
-            self.messages.orphan(id, &facts, at, sink);
+            self.messages.orphan(id, sender, at, sink);
             return self.delivery(delivery, id, at, recall, sink);
         };
         let mut slot = open.slot_in(batch, &id, sink);

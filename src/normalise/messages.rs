@@ -101,9 +101,14 @@ impl<'c> Messages<'c> {
         slot
     }
 
-    /// Opens a message whose arrival has not been seen.
-    pub(super) fn orphan(&mut self, id: QueueId, facts: &Facts<'_>, at: At, sink: &mut impl EventSink) -> Slot {
-        let Sender { origin, .. } = self.attributor.origin(self.attribution, facts, false);
+    /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one.
+    pub(super) fn orphan(&mut self, id: QueueId, sender: &[u8], at: At, sink: &mut impl EventSink) -> Slot {
+        let facts = Facts {
+            sender,
+            host: &self.host,
+            ..Facts::default()
+        };
+        let Sender { origin, .. } = self.attributor.origin(self.attribution, &facts, false);
         let message = Message {
             queue_id: id.as_bytes(),
             origin,
@@ -148,16 +153,7 @@ impl<'c> Messages<'c> {
             open.last_ms = at.ts_ms;
             return open.slot_in(batch, &id, sink);
         }
-        let host = self.host.clone();
-        self.orphan(
-            id,
-            &Facts {
-                host: &host,
-                ..Facts::default()
-            },
-            at,
-            sink,
-        )
+        self.orphan(id, b"", at, sink)
     }
 
     pub(super) fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {

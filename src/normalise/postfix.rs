@@ -130,18 +130,10 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
-        let Messages {
-            join, attributor, host, ..
-        } = &mut self.messages;
+        let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             // It arrived before this log begins, and is tried again.
-            let facts_host = host.clone();
-            let facts = Facts {
-                sender: active.sender,
-                host: &facts_host,
-                ..Facts::default()
-            };
-            self.messages.orphan(id, &facts, at, sink);
+            self.messages.orphan(id, active.sender, at, sink);
             return false;
         };
         open.last_ms = at.ts_ms;
@@ -331,17 +323,9 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
-        let Messages {
-            join, attributor, host, ..
-        } = &mut self.messages;
+        let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
-            let host = host.clone();
-            let facts = Facts {
-                sender,
-                host: &host,
-                ..Facts::default()
-            };
-            self.messages.orphan(id, &facts, at, sink);
+            self.messages.orphan(id, sender, at, sink);
         }
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages { join, attributor, .. } = &mut self.messages;

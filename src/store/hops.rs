@@ -57,8 +57,8 @@ impl Store {
             let days: BTreeSet<i64> = all.iter().filter(|s| is_new(s)).map(|s| s.day).collect();
             for day in days {
                 // Asked again: the day before may have rewritten some.
-                let mut new = self.segments(i64::MIN, i64::MAX)?;
-                new.retain(|segment| segment.day == day && is_new(segment));
+                let mut new = self.segments(day * DAY_MS, (day + 1) * DAY_MS)?;
+                new.retain(is_new);
                 rewritten += self.link_day(&mtas, day, &new)?;
             }
         }

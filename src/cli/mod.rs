@@ -10,6 +10,7 @@ mod incident;
 mod incident_html;
 mod incident_page;
 mod init;
+mod manual;
 mod output;
 mod parse;
 mod progress;
@@ -86,6 +87,12 @@ enum Command {
     /// Print the JSON schema of the configuration
     #[command(hide = true)]
     Schema,
+    /// Write the manual pages
+    #[command(hide = true)]
+    Manual(manual::ManualArgs),
+    /// Print the completions of a shell
+    #[command(hide = true)]
+    Completions(manual::CompletionsArgs),
 }
 
 impl Args {
@@ -130,6 +137,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             output::line(&crate::config::json_schema())?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Manual(command) => manual::manual(command),
+        Command::Completions(command) => manual::completions(command),
     }
 }
 

@@ -20,6 +20,7 @@ mod kill;
 mod lab;
 mod logs;
 mod mistakes;
+mod package;
 mod postfix_lab;
 mod postfix_queue;
 mod query;

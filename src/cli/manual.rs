@@ -1,0 +1,111 @@
+//! `mailpulse manual` and `mailpulse completions`: what packagers install, made from the arguments themselves.
+
+use super::{Args, output};
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `manual`.
+#[derive(Debug, clap::Args)]
+pub struct ManualArgs {
+    /// Folder to write the pages to
+    folder: PathBuf,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// Shell
+    shell: clap_complete::Shell,
+}
+
+/// What the arguments do not say: sections of mailpulse(1), each a list of terms.
+const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "FILES",
+        &[
+            (
+                "/etc/mailpulse/mailpulse.toml",
+                "The configuration, if none is named. `mailpulse init` writes one.",
+            ),
+            (
+                "/etc/mailpulse/conf.d/*.toml",
+                "Read after it, in the order of the alphabet.",
+            ),
+            (
+                "/var/lib/mailpulse",
+                "The store of the packaged service: catalogue.sqlite, segments, the key of the pseudonyms.",
+            ),
+        ],
+    ),
+    (
+        "SIGNALS",
+        &[
+            (
+                "SIGTERM, SIGINT",
+                "tail: commits what was read and stops within 5 seconds. A second one stops at once; nothing is lost by it.",
+            ),
+            (
+                "SIGHUP",
+                "tail: takes a changed configuration. One with a mistake is refused and said; the old one stays.",
+            ),
+        ],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "Fine."),
+            ("1", "It found something: an alarm, a service with a single relay."),
+            ("2", "An error; the message names file, line and cure."),
+        ],
+    ),
+    (
+        "EXAMPLES",
+        &[
+            (
+                "mailpulse demo",
+                "The night of 2018-06-06, from raw logs to the incident page.",
+            ),
+            (
+                "mailpulse init && mailpulse --config mailpulse.toml check",
+                "A configuration for this machine.",
+            ),
+            (
+                "mailpulse backfill /var/log/exim4 --host mx1001",
+                "Archives in; a second run adds nothing.",
+            ),
+            ("mailpulse graph --since -24h", "Rates by service, in the terminal."),
+        ],
+    ),
+];
+
+/// Writes `mailpulse.1` and a page for each command, `mailpulse-tail.1` and so on; hidden commands have none.
+pub fn manual(args: &ManualArgs) -> Result<ExitCode> {
+    let folder = || args.folder.display().to_string();
+    std::fs::create_dir_all(&args.folder).with_context(folder)?;
+    clap_mangen::generate_to(Args::command(), &args.folder).with_context(folder)?;
+    let page = args.folder.join("mailpulse.1");
+    let mut text = Vec::new();
+    Man::new(Args::command()).render(&mut text)?;
+    let mut more = Roff::new();
+    for (title, terms) in SECTIONS {
+        more.control("SH", [title]);
+        for (term, meaning) in terms {
+            more.control("TP", []).text([bold(*term)]).text([roman(*meaning)]);
+        }
+    }
+    more.to_writer(&mut text)?;
+    std::fs::write(&page, text).with_context(|| page.display().to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the completions of a shell.
+pub fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "mailpulse", &mut text);
+    output::line(String::from_utf8_lossy(&text).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,182 @@
+//! The Debian package and its units: built from the program under test, and installed in a clean root.
+
+use crate::util::{PROGRAM, Run};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn must(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn build(to: &Path) {
+    // …/debug/mailpulse
+    let target = Path::new(PROGRAM)
+        .ancestors()
+        .nth(2)
+        .expect("a program lies in a target folder");
+    must(
+        Command::new(checkout().join("dist/build-deb"))
+            .arg("dev")
+            .env("BUILD_DEB_OUT", to)
+            .env("CARGO_TARGET_DIR", target),
+    );
+}
+
+/// A root with what dpkg wants to find, and the two groups that the user joins.
+fn clean_root(root: &Path) {
+    for folder in [
+        "var/lib/dpkg/info",
+        "var/lib/dpkg/updates",
+        "var/log",
+        "etc",
+        "usr/lib/sysusers.d",
+        "run",
+    ] {
+        std::fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    std::fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
+    std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    std::fs::write(root.join("etc/group"), "root:x:0:\nadm:x:4:\nsystemd-journal:x:101:\n").unwrap();
+}
+
+#[test]
+fn the_package_installs_into_a_clean_root_and_goes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder.path().join("mailpulse.deb");
+    build(&package);
+    let root = folder.path().join("root");
+    clean_root(&root);
+    let dpkg = |arguments: &[&str]| {
+        must(
+            Command::new("dpkg")
+                .arg(format!("--root={}", root.display()))
+                .args(["--force-depends", "--force-script-chrootless", "--force-not-root"])
+                .args(arguments),
+        )
+    };
+    dpkg(&["--install", package.to_str().unwrap()]);
+
+    let version = must(Command::new(root.join("usr/bin/mailpulse")).arg("--version"));
+    assert!(String::from_utf8_lossy(&version.stdout).starts_with("mailpulse "));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let user = read("etc/passwd");
+    let user = user
+        .lines()
+        .find(|line| line.starts_with("mailpulse:"))
+        .expect("a user mailpulse");
+    assert!(
+        user.contains("/var/lib/mailpulse") && user.ends_with("nologin"),
+        "{user}"
+    );
+    let groups = read("etc/group");
+    for group in ["adm", "systemd-journal"] {
+        let line = groups
+            .lines()
+            .find(|line| line.starts_with(&format!("{group}:")))
+            .unwrap();
+        assert!(line.ends_with(":mailpulse"), "{line}");
+    }
+    assert!(read("usr/lib/systemd/system/mailpulse.service").contains("Type=notify"));
+    for path in [
+        "usr/share/man/man1/mailpulse.1.gz",
+        "usr/share/man/man1/mailpulse-backfill.1.gz",
+        "usr/share/bash-completion/completions/mailpulse",
+        "usr/share/zsh/vendor-completions/_mailpulse",
+        "usr/share/fish/vendor_completions.d/mailpulse.fish",
+        "usr/share/doc/mailpulse/copyright",
+        "usr/share/doc/mailpulse/examples/wikimedia.toml",
+    ] {
+        assert!(root.join(path).is_file(), "{path}");
+    }
+    // Nothing is followed, and nothing is started, before there is a configuration.
+    assert!(!root.join("etc/mailpulse/mailpulse.toml").exists());
+    assert!(
+        !root
+            .join("etc/systemd/system/multi-user.target.wants/mailpulse.service")
+            .exists()
+    );
+
+    std::fs::create_dir_all(root.join("var/lib/mailpulse/segments")).unwrap();
+    dpkg(&["--remove", "mailpulse"]);
+    assert!(!root.join("usr/bin/mailpulse").exists());
+    assert!(root.join("var/lib/mailpulse").exists(), "a removal keeps the store");
+    dpkg(&["--purge", "mailpulse"]);
+    assert!(!root.join("var/lib/mailpulse").exists(), "a purge takes the store");
+}
+
+/// The units, with a program that is there.
+fn units(to: &Path) -> Vec<PathBuf> {
+    ["mailpulse.service", "mailpulse-watch.service"]
+        .map(|name| {
+            let text = std::fs::read_to_string(checkout().join("dist/systemd").join(name)).unwrap();
+            assert!(text.contains("ExecStart=/usr/bin/mailpulse "), "{name}");
+            let text = text.replace("/usr/bin/mailpulse", PROGRAM);
+            // The manual pages are not installed here.
+            let text: String = text
+                .lines()
+                .filter(|line| !line.starts_with("Documentation="))
+                .fold(String::new(), |text, line| text + line + "\n");
+            let path = to.join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        })
+        .to_vec()
+}
+
+#[test]
+fn systemd_finds_no_fault_with_the_units_and_little_exposure() {
+    let folder = tempfile::tempdir().unwrap();
+    for unit in units(folder.path()) {
+        let verified = must(Command::new("systemd-analyze").arg("verify").arg(&unit));
+        assert_eq!(String::from_utf8_lossy(&verified.stderr), "", "{}", unit.display());
+        // 1.5 of 10: what is left is that it may reach the network, and that its group may read its store.
+        must(
+            Command::new("systemd-analyze")
+                .args(["security", "--offline=true", "--threshold=20"])
+                .arg(&unit),
+        );
+    }
+}
+
+fn completions(shell: &str) -> String {
+    let run = Run::of(must(Command::new(PROGRAM).args(["completions", shell])));
+    run.out
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    must(Command::new(PROGRAM).arg("manual").arg(folder.path()));
+    let page = std::fs::read_to_string(folder.path().join("mailpulse.1")).unwrap();
+    for section in ["NAME", "SYNOPSIS", "FILES", "SIGNALS", "EXIT STATUS", "EXAMPLES"] {
+        assert!(
+            page.contains(&format!(".SH {section}")) || page.contains(&format!(".SH \"{section}\"")),
+            "{section}"
+        );
+    }
+    let bash = completions("bash");
+    let zsh = completions("zsh");
+    let fish = completions("fish");
+    for command in [
+        "backfill", "check", "detect", "graph", "incident", "query", "routes", "status", "watch",
+    ] {
+        let page = folder.path().join(format!("mailpulse-{command}.1"));
+        assert!(page.is_file(), "{command} has no page");
+        for (shell, text) in [("bash", &bash), ("zsh", &zsh), ("fish", &fish)] {
+            assert!(text.contains(command), "{shell} does not complete {command}");
+        }
+    }
+    must(Command::new("bash").args(["-n", "-c", &bash]));
+}

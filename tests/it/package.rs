@@ -2,22 +2,16 @@
 
 use crate::util::{PROGRAM, Run};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[track_caller]
-fn must(command: &mut Command) -> Output {
+fn must(command: &mut Command) -> Run {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+    Run::of(output).ends(0)
 }
 
 fn build(to: &Path) {
@@ -69,7 +63,7 @@ fn the_package_installs_into_a_clean_root_and_goes_again() {
     dpkg(&["--install", package.to_str().unwrap()]);
 
     let version = must(Command::new(root.join("usr/bin/mailpulse")).arg("--version"));
-    assert!(String::from_utf8_lossy(&version.stdout).starts_with("mailpulse "));
+    assert!(version.out.starts_with("mailpulse "), "{}", version.out);
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let user = read("etc/passwd");
     let user = user
@@ -140,7 +134,7 @@ fn systemd_finds_no_fault_with_the_units_and_little_exposure() {
     let folder = tempfile::tempdir().unwrap();
     for unit in units(folder.path()) {
         let verified = must(Command::new("systemd-analyze").arg("verify").arg(&unit));
-        assert_eq!(String::from_utf8_lossy(&verified.stderr), "", "{}", unit.display());
+        assert_eq!(verified.err, "", "{}", unit.display());
         // 1.5 of 10: what is left is that it may reach the network, and that its group may read its store.
         must(
             Command::new("systemd-analyze")
@@ -151,8 +145,7 @@ fn systemd_finds_no_fault_with_the_units_and_little_exposure() {
 }
 
 fn completions(shell: &str) -> String {
-    let run = Run::of(must(Command::new(PROGRAM).args(["completions", shell])));
-    run.out
+    must(Command::new(PROGRAM).args(["completions", shell])).out
 }
 
 #[test]

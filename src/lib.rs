@@ -20,3 +20,4 @@ pub mod query;
 pub mod simulate;
 pub mod source;
 pub mod store;
+pub mod tail;

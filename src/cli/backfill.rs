@@ -4,9 +4,10 @@ use super::context::{Context, Plan, UnnamedArgs};
 use super::output;
 use super::progress::Display;
 use crate::config::Config;
-use crate::ingest;
 use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
+use crate::ingest::{self, Job};
+use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
 use crate::source::stdin::Spool;
@@ -82,15 +83,11 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
 }
 
 /// Reads the logs of a plan into the store, and prints the summary.
-pub fn read(context: &Context, config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
+pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
     let limits = context.limits(&config);
     let store = Store::create(&config.store.folder)?;
-    let mut attribution = context.attribution(config)?;
-    let mtas = plan.jobs.iter().filter(|job| is_mta(job.kind));
-    mtas.for_each(|job| attribution.cover(&job.host));
-    let known = store.sources()?;
-    let mtas = known.iter().filter(|source| is_mta(&source.kind));
-    mtas.for_each(|source| attribution.cover(&source.host));
+    let mut attribution = context.attribution(&mut config)?;
+    cover(&mut attribution, &plan.jobs, &store)?;
     let display = Display::new(plan.files().map(|file| file.size).sum());
     let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
     display.finish();
@@ -98,6 +95,19 @@ pub fn read(context: &Context, config: Config, plan: &Plan, quiet: bool) -> Resu
     store.link_hops()?;
     print(&reports, &display, quiet)?;
     Ok((store, reports))
+}
+
+/// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.
+pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Result<Vec<String>> {
+    let now = jobs.iter().filter(|job| is_mta(job.kind)).map(|job| job.host.clone());
+    let known = store.sources()?;
+    let before = known
+        .iter()
+        .filter(|source| is_mta(&source.kind))
+        .map(|source| source.host.clone());
+    let hosts: Vec<String> = now.chain(before).collect();
+    hosts.iter().for_each(|host| attribution.cover(host));
+    Ok(hosts)
 }
 
 /// The summary: by source, lines = events + ignored + unparsed, with samples of what did not parse.

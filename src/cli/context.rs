@@ -86,8 +86,8 @@ impl Context {
         }
     }
 
-    /// Rules, groups and the redactor of the configuration; makes the key on first use.
-    pub fn attribution(&self, config: Config) -> Result<Attribution> {
+    /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.
+    pub fn attribution(&self, config: &mut Config) -> Result<Attribution> {
         let mode = config.privacy.local_parts;
         let path = config.key_path();
         let key = match mode {
@@ -95,8 +95,8 @@ impl Context {
             _ => [0; 32],
         };
         Ok(Attribution {
-            services: config.services,
-            hostgroups: config.hostgroups,
+            services: std::mem::take(&mut config.services),
+            hostgroups: std::mem::take(&mut config.hostgroups),
             services_max: config.store.services_max,
             redactor: Redactor::new(mode, key),
             covered_hosts: Default::default(),

@@ -20,10 +20,12 @@ mod services;
 mod simulate;
 mod status;
 mod store;
+mod tail;
 mod watch;
 mod window;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,6 +65,8 @@ enum Command {
     Parse(parse::ParseArgs),
     /// Read logs and their archives into the store; a second run adds nothing
     Backfill(backfill::BackfillArgs),
+    /// Follow the configured logs: the daemon on hosts
+    Tail(tail::TailArgs),
     /// Ask a named query, or SQL of your own
     Query(query::QueryArgs),
     /// Draw mail rates over time, to SVG, PNG or the terminal
@@ -106,6 +110,7 @@ impl Args {
         tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(level))
             .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .init();
     }
@@ -123,6 +128,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Check(command) => check::run(&context, command),
         Command::Parse(command) => parse::run(&context, command),
         Command::Backfill(command) => backfill::run(&context, command),
+        Command::Tail(command) => tail::run(&context, command),
         Command::Query(command) => query::run(&context, command),
         Command::Graph(command) => graph::run(&context, command),
         Command::Detect(command) => detect::run(&context, command),

@@ -186,14 +186,14 @@ fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
 
 fn attribution(context: &Context, config: Config) -> Result<Attribution> {
     // Nothing is stored, so no key is needed.
-    let keep = Config {
+    let mut keep = Config {
         privacy: crate::config::Privacy {
             local_parts: crate::normalise::redact::LocalParts::Keep,
             ..config.privacy
         },
         ..config
     };
-    context.attribution(keep)
+    context.attribution(&mut keep)
 }
 
 /// When a file was written last; the present if nobody knows.

@@ -142,7 +142,8 @@ impl Watch {
         };
         let window = Window {
             since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
-            until_ms: newest - SETTLES_MS,
+            // A tail that finds nothing more ends a minute as well as an event of the next one does.
+            until_ms: store.heartbeat_ms()?.unwrap_or(i64::MIN).max(newest - SETTLES_MS),
         };
         // The names stay as they are when reading fails.
         let fleet = fleet_after(store, window, self.names.clone())?;
@@ -224,11 +225,12 @@ fn stale(store: &Store, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
     let Some((_, newest)) = store.span()? else {
         return Ok(None);
     };
+    let newest = newest.max(store.heartbeat_ms()?.unwrap_or(newest));
     if minutes == 0 || now_ms - newest < i64::from(minutes) * MINUTE_MS {
         return Ok(None);
     }
     let since = minute(newest / MINUTE_MS);
-    let summary = format!("no event has come into the store since {since}: no verdict on any mail");
+    let summary = format!("no event has come into the store since {since}, and no tail reads: no verdict on any mail");
     Ok(Some(Seen {
         notice: Notice {
             id: format!("store/events/{since}"),

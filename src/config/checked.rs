@@ -13,6 +13,7 @@ use super::shape::Incomplete;
 use super::silences::{self, Silence};
 use super::sources::{self, Source};
 use super::store::{self, Store};
+use super::tail::Tail;
 
 /// Everything that can be configured.
 #[derive(Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub hostgroups: HostGroups,
     /// Detection.
     pub detect: Detect,
+    /// Following logs.
+    pub tail: Tail,
     /// Where alarms go.
     pub alerts: Vec<Alert>,
     /// What is not told, and when.
@@ -92,6 +95,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
         detect: Detect {
             false_alarms_per_service_per_90_days: raw.detect.false_alarms_per_service_per_90_days.unwrap_or(1.0),
         },
+        tail: Tail::of(&raw.tail),
         alerts: raw
             .alert
             .into_iter()

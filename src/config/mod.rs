@@ -25,6 +25,7 @@ mod shape;
 mod silences;
 mod sources;
 mod store;
+mod tail;
 mod text;
 mod zone;
 
@@ -41,6 +42,7 @@ pub use schema::json_schema;
 pub use silences::Silence;
 pub use sources::{HostOf, JournalPart, PathGlob, Source, SourceKind};
 pub use store::Store;
+pub use tail::Tail;
 pub use zone::parse_timezone;
 
 /// Where the configuration lies when nothing else is said.

@@ -62,6 +62,8 @@ pub(super) struct RawConfig {
     pub hostgroup: Vec<At<RawHostGroup>>,
     /// Detection of outages.
     pub detect: RawDetect,
+    /// Following logs: `mailpulse tail`.
+    pub tail: RawTail,
     /// Where alarms go.
     pub alert: Vec<At<RawAlert>>,
     /// Alarms that are not told for a time, or every week.
@@ -91,6 +93,30 @@ pub(super) struct RawStore {
     /// Different services, derived ones included; default 1000. Further ones are counted as unattributed.
     #[schemars(range(min = 10, max = 100000))]
     pub services_max: Option<u32>,
+}
+
+/// Following logs: `mailpulse tail`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTail {
+    /// Milliseconds from look to look at logs that grow, and so from commit to commit; default 1000.
+    #[schemars(range(min = 50, max = 60000))]
+    pub poll_ms: Option<u32>,
+    /// Seconds from scan to scan of the names of files, whatever the system tells of changes; default 10.
+    #[schemars(range(min = 1, max = 3600))]
+    pub rescan_s: Option<u32>,
+    /// Seconds that a deleted file is kept open for what is still written to it; default 60.
+    #[schemars(range(min = 0, max = 86400))]
+    pub deleted_wait_s: Option<u32>,
+    /// Files kept open; default 512. Further ones are looked at when names are scanned.
+    #[schemars(range(min = 1, max = 100000))]
+    pub open_files_max: Option<u32>,
+    /// Seconds from link to link of one mail's arrivals on several hosts; default 60.
+    #[schemars(range(min = 1, max = 86400))]
+    pub link_s: Option<u32>,
+    /// Whether the system is asked to tell of changes (inotify); default true. It does not tell of changes that other
+    /// hosts make on a network file system.
+    pub watch: Option<bool>,
 }
 
 /// What is kept of addresses.

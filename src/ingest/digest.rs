@@ -6,7 +6,7 @@ use super::kinds::Spec;
 use super::lines::Reader;
 use super::report::{Problem, SourceReport};
 use super::writer::Draft;
-use crate::normalise::join::Recall;
+use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use crate::normalise::messages::Messages;
 use crate::source::Chunk;
 use crate::source::chunks::GapKind;
@@ -44,6 +44,16 @@ impl<'c, R: Recall> Digest<'c, R> {
         let batch = &self.desk.batch;
         let reached = |times: usize| batch.rows.len() >= times * rows_max || batch.memory() >= times * bytes_max;
         reached(1) && (!self.reader.is_inside() || reached(2))
+    }
+
+    /// Whether the end of a record has not been read yet.
+    pub fn is_inside(&self) -> bool {
+        self.reader.is_inside()
+    }
+
+    /// What other hosts' logs told of an open message; everything must be committed.
+    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
+        self.reader.messages_mut().relink(id, record);
     }
 
     /// Whether something waits to be committed.
@@ -203,6 +213,17 @@ impl<'c, R: Recall> Digest<'c, R> {
             changes: self.reader.messages_mut().changes(),
             unparsed,
         }
+    }
+
+    /// What there is to tell since the last call.
+    pub fn take_report(&mut self) -> SourceReport {
+        let report = &mut self.desk.report;
+        let next = SourceReport {
+            host: report.host.clone(),
+            kind: report.kind,
+            ..SourceReport::default()
+        };
+        std::mem::replace(report, next)
     }
 
     /// The report, with what only shows at the end.

@@ -10,12 +10,15 @@ use crate::source::identity::{Candidate, Known, OldFile, Position, Verdict, deci
 use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError};
 use crate::store::commit::{Counts, LogState};
 use crossbeam_channel::Sender;
+use rustc_hash::FxHashMap;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file that nobody wrote to for this long has its last line flushed, newline or not.
-const QUIET_MS: i64 = 60_000;
+pub const QUIET_MS: i64 = 60_000;
 /// What is looked at to recognise the kind of a log.
 const SAMPLE_BYTES: usize = 64 << 10;
 const HEAD_BYTES: usize = 1024;
@@ -65,6 +68,29 @@ pub struct OpenLog {
     pub first_day: Option<i64>,
 }
 
+/// Files that are open, by device and inode: they are read through their descriptor, whatever they are called by now.
+pub type OpenFiles = FxHashMap<(u64, u64), Arc<File>>;
+
+/// How a round reads.
+#[derive(Debug, Default)]
+pub struct Reading<'r> {
+    /// Now, UTC milliseconds: tells whether a file is quiet.
+    pub now_ms: i64,
+    /// Programs keep files open when they are renamed: a file that is not the newest of its family may grow as well.
+    pub following: bool,
+    /// Files that are open already.
+    pub open_files: OpenFiles,
+    /// Ends the reading early.
+    pub stop: Option<&'r AtomicBool>,
+}
+
+impl Reading<'_> {
+    /// Whether reading is to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+}
+
 /// What is read: the logs of one host, oldest first.
 #[derive(Debug)]
 pub struct Feed<'f> {
@@ -78,6 +104,10 @@ pub struct Feed<'f> {
     pub known: Vec<KnownLog>,
     /// Bounds.
     pub limits: Limits,
+    /// How.
+    pub reading: &'f Reading<'f>,
+    /// Buffers.
+    pub pool: Pool,
     /// Where to.
     pub to: Sender<Item>,
 }
@@ -88,7 +118,7 @@ pub struct Hangup;
 impl Feed<'_> {
     /// Reads all files.
     pub fn run(mut self) {
-        let pool = Pool::new(&self.limits, 8);
+        let pool = self.pool.clone();
         let mut previous: Option<&Found> = None;
         for found in &self.family.files {
             let follows = previous.is_some_and(|older| follows(&older.path, &found.path));
@@ -113,10 +143,10 @@ impl Feed<'_> {
     }
 
     fn file(&mut self, found: &Found, follows: bool, last: bool, pool: &Pool) -> Result<(), Hangup> {
-        let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
-        if unchanged(&known, &found.stamp()).is_some() {
+        if unchanged(self.known.iter().map(|log| &log.known), &found.stamp()).is_some() {
             return self.send(Item::Known(found.path.clone()));
         }
+        let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
         match self.open(found, &known, follows, pool) {
             Ok(Opened::Read(chunks, log, odd)) => {
                 if let Some(odd) = odd {
@@ -135,7 +165,10 @@ impl Feed<'_> {
     fn open(&self, found: &Found, known: &[Known], follows: bool, pool: &Pool) -> Result<Opened, SourceError> {
         let mut refuted = Vec::new();
         loop {
-            let mut content = Content::open(&found.path, &self.limits)?;
+            let mut content = match self.reading.open_files.get(&(found.dev, found.ino)) {
+                Some(file) => Content::of(Arc::clone(file), found.codec, &found.path, &self.limits)?,
+                None => Content::open(&found.path, &self.limits)?,
+            };
             let sample = content.peek(SAMPLE_BYTES)?.to_vec();
             if sample.is_empty() {
                 return Ok(Opened::Empty);
@@ -291,7 +324,8 @@ impl Feed<'_> {
 
     fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool) -> Result<(), Hangup> {
         let stamp = *chunks.content().stamp();
-        let live = last && stamp.codec == Codec::Plain && !is_quiet(stamp.mtime_ms);
+        let may_grow = (last || self.reading.following) && stamp.codec == Codec::Plain;
+        let live = may_grow && self.reading.now_ms - stamp.mtime_ms <= QUIET_MS;
         chunks.flush_partial(!live);
         let (path, base, ordinal) = (log.path.clone(), log.base, log.ordinal);
         let (mut position, state) = (log.position.clone(), log.state.clone());
@@ -343,14 +377,6 @@ enum Opened {
     Known,
     Empty,
     Foreign(String),
-}
-
-#[expect(clippy::disallowed_methods, reason = "whether a file is quiet is a question of now")]
-fn is_quiet(mtime_ms: i64) -> bool {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64);
-    now - mtime_ms > QUIET_MS
 }
 
 /// Whether nothing is missing between two siblings, by their names: `mainlog.3.gz` is followed by `mainlog.2.gz`.

@@ -10,8 +10,8 @@
 use super::digest::Digest;
 use super::feed::OpenLog;
 use super::kinds::{Format, Spec};
+use super::line::{Line, Stop};
 use super::report::Problem;
-use super::{Line, Stop};
 use crate::normalise::join::Recall;
 use crate::source::identity::{Position, log_id};
 use crate::source::journal::{Cursor, Journal, JournalError, Start, cursor, parse_cursor};

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod feed;
 mod journal;
 pub mod kinds;
+mod line;
 pub mod lines;
 pub mod position;
 pub mod report;
@@ -23,14 +24,12 @@ pub mod shapes;
 pub mod writer;
 
 use crate::normalise::attribution::Attribution;
-use crate::normalise::messages::Messages;
 use crate::source::journal::Journal;
 use crate::source::{Family, Limits};
-use crate::store::batch::Batch;
 use crate::store::{Error, Store};
-use digest::Digest;
-use feed::{Feed, Item};
+use feed::Reading;
 use kinds::Spec;
+pub use line::OpenSource;
 use report::SourceReport;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -126,145 +125,21 @@ fn run_job(
     limits: &RunLimits,
     progress: &dyn Progress,
 ) -> Result<SourceReport, Error> {
-    let source = store.source(&job.host, job.kind)?;
     let first = job.families.first().map(|(spec, _)| spec);
     let Some(spec) = first.or(job.journals.first().map(|(spec, _)| spec)) else {
         return Ok(SourceReport::default());
     };
-    let mut messages = Messages::new(attribution, &job.host);
-    let (open, all) = store.open_messages(source, limits.open_messages / 2)?;
-    messages.join.set_evicted(all - open.len() as u64);
-    messages.attributor.load_derived(store.derived_services(source)?);
-    for (id, record) in open {
-        messages.join.load(id, record, &mut messages.attributor.origins);
-    }
-    let recall = store.recaller(source)?;
-    let mut digest = Digest::new(messages, recall, spec);
-    let (drafts, to_write) = crossbeam_channel::bounded(1);
-    let (committed, commits) = crossbeam_channel::unbounded();
-    let written = std::thread::scope(|scope| {
-        let writer = scope.spawn(move || writer::run(store, source, &to_write, &committed));
-        let mut line = Line {
-            store,
-            source,
-            job,
-            limits,
-            progress,
-            drafts,
-            commits,
-            used: None,
-            sequence: 1,
-            waiting: 0,
-        };
-        let fed = job
-            .families
-            .iter()
-            .try_for_each(|(spec, family)| line.family(spec, family, &mut digest));
-        let fed = fed.and_then(|()| {
-            let mut journals = job.journals.iter();
-            journals.try_for_each(|(spec, journal)| line.journal(spec, journal, &mut digest))
-        });
-        drop(line);
-        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // A writer that gave up is the cause of everything else.
-        written.and(fed.or_else(|stop| stop.map_or(Ok(()), Err)))
-    });
-    written?;
-    Ok(digest.finish())
+    let mut source = OpenSource::open(store, attribution, &job.host, spec, limits)?;
+    let reading = Reading {
+        now_ms: now_ms(),
+        ..Reading::default()
+    };
+    source.read(job, &reading, progress)?;
+    Ok(source.finish())
 }
 
-/// The middle of one host's line.
-struct Line<'r> {
-    store: &'r Store,
-    source: i64,
-    job: &'r Job,
-    limits: &'r RunLimits,
-    progress: &'r dyn Progress,
-    drafts: crossbeam_channel::Sender<writer::Draft>,
-    commits: crossbeam_channel::Receiver<Batch>,
-    used: Option<Batch>,
-    sequence: u32,
-    /// Drafts that are not committed yet.
-    waiting: u64,
-}
-
-/// Why a line stopped: an error of the store, or None when the writer has hung up (and says why itself).
-type Stop = Option<Error>;
-
-impl Line<'_> {
-    fn family<R: crate::normalise::join::Recall>(
-        &mut self,
-        spec: &Arc<Spec>,
-        family: &Family,
-        digest: &mut Digest<'_, R>,
-    ) -> Result<(), Stop> {
-        digest.set_spec(spec);
-        let known = self
-            .store
-            .logs(self.source)
-            .map_err(Some)?
-            .into_iter()
-            .filter_map(position::known)
-            .collect();
-        let (to, items) = crossbeam_channel::bounded(4);
-        let feed = Feed {
-            host: &self.job.host,
-            spec,
-            family,
-            known,
-            limits: self.limits.source,
-            to,
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(move || feed.run());
-            let mut files = family.files.iter();
-            for item in items {
-                let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
-                if let Item::Chunk(chunk) = &item {
-                    self.progress.content(chunk.bytes().len() as u64);
-                }
-                digest.item(item);
-                if file_done && let Some(found) = files.next() {
-                    self.progress.file(found.size);
-                }
-                if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
-                    self.seal(digest)?;
-                }
-            }
-            digest.family_done();
-            // The positions of a family are complete before the next one asks for them.
-            self.seal(digest)?;
-            self.wait(0)?;
-            Ok(())
-        })
-    }
-
-    fn seal<R: crate::normalise::join::Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
-        if !digest.has_news() {
-            return Ok(());
-        }
-        self.sequence += 1;
-        while let Ok(batch) = self.commits.try_recv() {
-            self.used = Some(batch);
-            self.waiting -= 1;
-        }
-        self.drafts
-            .send(digest.seal(self.sequence, self.used.take()))
-            .map_err(|_| None)?;
-        self.waiting += 1;
-        if digest.wants_trim(self.limits.open_messages) {
-            self.wait(0)?;
-            digest.trim(self.limits.open_messages);
-        }
-        Ok(())
-    }
-
-    /// Waits until at most `left` drafts are not committed.
-    fn wait(&mut self, left: u64) -> Result<(), Stop> {
-        while self.waiting > left {
-            self.used = Some(self.commits.recv().map_err(|_| None)?);
-            self.waiting -= 1;
-        }
-        Ok(())
-    }
+#[expect(clippy::disallowed_methods, reason = "whether a file is quiet is a question of now")]
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }

@@ -42,6 +42,13 @@ pub struct KnownLog {
     pub state: LogState,
 }
 
+impl KnownLog {
+    /// Looks what has become of its file.
+    pub fn look_again(&mut self) {
+        self.known.old_file = old_file(&path_of(&self.state), &self.known.position.stamp);
+    }
+}
+
 /// The JSON of a position.
 pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
     let stored = Stored {

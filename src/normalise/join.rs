@@ -230,6 +230,16 @@ impl MessageJoin {
         self.open.insert(id, open);
     }
 
+    /// A message in memory gets the sender that the store has got for it.
+    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord, origins: &mut Origins) {
+        if let Some(open) = self.open.get_mut(id)
+            && open.arrival_ms == record.arrival_ms
+        {
+            open.origin = origins.intern(record.origin.clone());
+            open.first_hop = record.first_hop;
+        }
+    }
+
     /// The message, for changing.
     pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
         if self.evicted > 0

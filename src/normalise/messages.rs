@@ -3,7 +3,7 @@
 
 use super::attribution::{Attribution, Attributor};
 use super::event::{Event, EventSink, Kind, Message, Slot};
-use super::join::{Amendment, Changes, MessageJoin, Open, QueueId, Recall};
+use super::join::{Amendment, Changes, MessageJoin, Open, OpenRecord, QueueId, Recall};
 use super::origins::Sender;
 use super::rules::Facts;
 
@@ -56,6 +56,11 @@ impl<'c> Messages<'c> {
     /// Whether [`Messages::trim`] has something to do.
     pub fn wants_trim(&self, open_max: usize) -> bool {
         self.join.len() > open_max || self.attributor.origins.is_full()
+    }
+
+    /// Takes over the sender that the store has got for an open message.
+    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
+        self.join.relink(id, record, &mut self.attributor.origins);
     }
 
     /// Opens a message at its arrival; deliveries that stood before it get its sender.

@@ -87,6 +87,8 @@ pub fn fleet_after(store: &Store, window: Window, names: Names) -> Result<Fleet,
     let Some((first, last)) = store.span()? else {
         return none(names);
     };
+    // A tail that finds nothing more is as good as an event: the minute is over, and nobody wrote.
+    let last = last.max(store.heartbeat_ms()?.map_or(last, |minute| minute - 1));
     let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
     let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
     if to <= from {
@@ -261,7 +263,7 @@ fn logs(store: &Store, window: Window, names: &Names, minutes: &mut [Minute]) ->
     let host_id = |name: &str| names.hosts.iter().position(|host| host == name);
     let mut readable: Vec<Vec<bool>> = vec![vec![false; minutes.len()]; names.hosts.len()];
     let mut begins: BTreeMap<usize, i64> = BTreeMap::new();
-    for span in store.coverage()? {
+    for span in store.coverage(window.since_ms)? {
         let Some(host) = host_id(&span.host) else { continue };
         let (from, to) = (span.from_ms.div_euclid(MINUTE_MS), span.to_ms.div_euclid(MINUTE_MS));
         let begin = begins.entry(host).or_insert(from);

@@ -159,6 +159,8 @@ fn sources(store: &Store, window: Window) -> Result<Table, Error> {
         ("ignored", int(|row| row.counts.ignored as i64)),
         ("unparsed", int(|row| row.counts.unparsed as i64)),
         ("bytes", int(|row| row.counts.bytes as i64)),
+        ("heartbeats", int(|row| row.heartbeats as i64)),
+        ("lag_ms", Values::Int(rows.iter().map(|row| row.lag_ms).collect())),
     ];
     Ok(Table::of(columns))
 }

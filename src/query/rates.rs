@@ -77,7 +77,7 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
         }
         add(&mut sums, &block, question, start, buckets);
     }
-    let coverage = store.coverage()?;
+    let coverage = store.coverage(start)?;
     let everywhere = covered(&coverage, None, question, start, buckets);
     let per_minute = 60_000.0 / step as f64;
     let series = |(name, sums): (String, Vec<i64>)| {

@@ -76,6 +76,35 @@ impl Journal {
         self.directory.clone().unwrap_or_else(|| PathBuf::from("journal"))
     }
 
+    /// The newest change of its files, milliseconds since 1970, and their sizes' sum: when it is another than before,
+    /// there may be more to read. None where no file can be seen.
+    #[must_use]
+    pub fn newest(&self) -> Option<(i64, u64)> {
+        let folders = match &self.directory {
+            Some(directory) => vec![directory.clone()],
+            None => ["/var/log/journal", "/run/log/journal"].map(PathBuf::from).to_vec(),
+        };
+        let mut newest = None;
+        let mut look = |folder: &std::path::Path| {
+            let mut below = Vec::new();
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_dir() {
+                    below.push(entry.path());
+                } else if entry.path().extension().is_some_and(|end| end == "journal") {
+                    let stamp = super::Stamp::of(&metadata, super::Codec::Plain);
+                    let (at, sum) = newest.unwrap_or((i64::MIN, 0));
+                    newest = Some((stamp.mtime_ms.max(at), sum + stamp.size));
+                }
+            }
+            below
+        };
+        // A folder a machine, and the files in it.
+        let machines: Vec<PathBuf> = folders.iter().flat_map(|folder| look(folder)).collect();
+        machines.iter().for_each(|machine| _ = look(machine));
+        newest
+    }
+
     fn command(&self, start: Start<'_>) -> Command {
         let mut command = Command::new("journalctl");
         command.args(["-o", "json", "--no-pager", "--all"]);

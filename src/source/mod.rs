@@ -22,6 +22,7 @@ pub mod journal;
 pub mod scan;
 pub mod stdin;
 pub mod unpack;
+pub mod watch;
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

@@ -57,8 +57,13 @@ impl Content {
     /// Opens a file. What is no regular file is never opened.
     pub fn open(path: &Path, limits: &Limits) -> Result<Content, SourceError> {
         let (file, codec) = open_regular(path)?;
+        Self::of(Arc::new(file), codec, path, limits)
+    }
+
+    /// The content of a file that is open already; it is only *called* `path`, and may have another name by now, or
+    /// none.
+    pub fn of(file: Arc<File>, codec: Codec, path: &Path, limits: &Limits) -> Result<Content, SourceError> {
         let metadata = file.metadata().map_err(|error| SourceError::unreadable(path, error))?;
-        let file = Arc::new(file);
         let meter = Arc::new(Meter::default());
         let decoder = Decoder::new(codec, &file, &meter, limits).map_err(|e| SourceError::unreadable(path, e))?;
         Ok(Content {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -43,6 +43,12 @@ CREATE TABLE unparsed (
 
 /// What version 2 added to version 1: how far the arrivals are linked over hosts.
 const SINCE_1: &str = "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+/// What version 3 added: when a tail had read a source to its end, and how old its lines were by then.
+const SINCE_2: &str = "
+ALTER TABLE source_minute ADD COLUMN heartbeats INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE source_minute ADD COLUMN lag_ms INTEGER;
+CREATE INDEX heartbeat ON source_minute (minute) WHERE heartbeats > 0;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +106,9 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 2 {
                 transaction.execute_batch(SINCE_1)?;
+            }
+            if version < 3 {
+                transaction.execute_batch(SINCE_2)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -5,6 +5,11 @@ use super::{Error, Store, catalogue};
 use crate::normalise::join::{Changes, QueueId};
 use hashbrown::HashMap;
 use rusqlite::{Transaction, params};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// What a reader has for a query, from the list of segments to the last of them.
+const READERS_TIME: Duration = Duration::from_secs(60);
 
 /// Lines of a source and what became of them: `lines = events + ignored + unparsed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -147,7 +152,19 @@ impl Store {
         })
     }
 
+    /// Removes the files of segments that nobody names any more, when readers who took the list before have had their
+    /// time; at the latest when the store is closed.
     pub(super) fn remove_segments(&self, segments: &[i64]) {
+        let now = Instant::now();
+        let mut condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        condemned.extend(segments.iter().map(|id| (now, *id)));
+        let due = condemned.partition_point(|(since, _)| now.duration_since(*since) >= READERS_TIME);
+        let due: Vec<i64> = condemned.drain(..due).map(|(_, id)| id).collect();
+        drop(condemned);
+        self.remove_files(&due);
+    }
+
+    pub(super) fn remove_files(&self, segments: &[i64]) {
         for id in segments {
             for path in [self.events_path(*id), self.rates_path(*id)] {
                 if let Err(error) = std::fs::remove_file(&path) {
@@ -259,7 +276,8 @@ fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result
 
 fn add_minutes(transaction: &Transaction<'_>, source: i64, minutes: &[(i64, Counts)]) -> Result<(), Error> {
     let mut add = transaction.prepare_cached(
-        "INSERT INTO source_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, events = events + excluded.events,
              ignored = ignored + excluded.ignored, unparsed = unparsed + excluded.unparsed,
              bytes = bytes + excluded.bytes",

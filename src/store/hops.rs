@@ -43,27 +43,37 @@ struct Mtas {
     of_source: HashMap<i64, u32, FxBuildHasher>,
 }
 
+/// What linking changed.
+#[derive(Debug, Default)]
+pub struct Linked {
+    /// Segments that were rewritten.
+    pub rewritten: u64,
+    /// Messages that are still in a queue and have got another sender, by source: whoever holds them in memory takes
+    /// them over.
+    pub open: Vec<(i64, QueueId, OpenRecord)>,
+}
+
 impl Store {
-    /// Links the arrivals that came since the last call. Returns how many segments were rewritten.
-    pub fn link_hops(&self) -> Result<u64, Error> {
+    /// Links the arrivals that came since the last call.
+    pub fn link_hops(&self) -> Result<Linked, Error> {
         let mtas = self.mtas()?;
         let linked = self.linked_to()?;
         let all = self.segments(i64::MIN, i64::MAX)?;
         let newest = all.iter().map(|segment| segment.id).max().unwrap_or(0);
-        let mut rewritten = 0;
+        let mut linked_now = Linked::default();
         if mtas.hosts.len() > 1 {
-            rewritten += self.cover_hosts(&mtas, &all)?;
+            linked_now.rewritten += self.cover_hosts(&mtas, &all)?;
             let is_new = |segment: &Segment| segment.id > linked && mtas.of_source.contains_key(&segment.source);
             let days: BTreeSet<i64> = all.iter().filter(|s| is_new(s)).map(|s| s.day).collect();
             for day in days {
                 // Asked again: the day before may have rewritten some.
                 let mut new = self.segments(day * DAY_MS, (day + 1) * DAY_MS)?;
                 new.retain(is_new);
-                rewritten += self.link_day(&mtas, day, &new)?;
+                self.link_day(&mtas, day, &new, &mut linked_now)?;
             }
         }
         // What was rewritten is linked; what is committed meanwhile is not.
-        let last = match rewritten {
+        let last = match linked_now.rewritten {
             0 => newest,
             _ => catalogue::next_segment(&self.connection())? - 1,
         };
@@ -71,7 +81,7 @@ impl Store {
             "INSERT INTO state VALUES ('hops_linked_to', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
             [last],
         )?;
-        Ok(rewritten)
+        Ok(linked_now)
     }
 
     fn linked_to(&self) -> Result<i64, Error> {
@@ -173,7 +183,7 @@ impl Store {
         Ok(mtas)
     }
 
-    fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment]) -> Result<u64, Error> {
+    fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment], linked: &mut Linked) -> Result<(), Error> {
         let mut keys = FxHashSet::default();
         for segment in new {
             columnar::keys(&self.events_path(segment.id), &mut keys)?;
@@ -215,7 +225,7 @@ impl Store {
                 .or_default()
                 .push(entry);
         }
-        self.store_links(mtas, &near, &learnt)
+        self.store_links(mtas, &near, &learnt, linked)
     }
 
     /// Rewrites the segments that do not say yet what was learnt, and the open messages.
@@ -224,12 +234,12 @@ impl Store {
         mtas: &Mtas,
         near: &[Segment],
         learnt: &HashMap<i64, LearntById, FxBuildHasher>,
-    ) -> Result<u64, Error> {
+        linked: &mut Linked,
+    ) -> Result<(), Error> {
         let same_host = |name: &str, host: &str| {
             let found = mtas.hosts.find(name);
             found.is_some() && found == mtas.hosts.find(host)
         };
-        let mut rewritten = 0;
         for segment in near {
             let Some(messages) = learnt.get(&segment.source) else {
                 continue;
@@ -238,15 +248,15 @@ impl Store {
                 continue;
             };
             self.put_in_place(segment, &encoded)?;
-            rewritten += 1;
+            linked.rewritten += 1;
         }
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
         for (source, messages) in learnt {
-            relink_open(&transaction, *source, messages)?;
+            relink_open(&transaction, *source, messages, &mut linked.open)?;
         }
         transaction.commit()?;
-        Ok(rewritten)
+        Ok(())
     }
 }
 
@@ -269,7 +279,12 @@ fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut Senders) -> 
 }
 
 /// Lines that are still to come of a message carry what was learnt of it.
-fn relink_open(transaction: &Transaction<'_>, source: i64, messages: &LearntById) -> Result<(), Error> {
+fn relink_open(
+    transaction: &Transaction<'_>,
+    source: i64,
+    messages: &LearntById,
+    changed: &mut Vec<(i64, QueueId, OpenRecord)>,
+) -> Result<(), Error> {
     let mut find = transaction.prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
     let mut put =
         transaction.prepare_cached("UPDATE open_message SET state = ?3 WHERE source = ?1 AND queue_id = ?2")?;
@@ -287,6 +302,7 @@ fn relink_open(transaction: &Transaction<'_>, source: i64, messages: &LearntById
         record.first_hop = learnt.first_hop;
         let state = serde_json::to_string(&record).map_err(catalogue::Error::from)?;
         put.execute(params![source, id.as_bytes(), state])?;
+        changed.extend(QueueId::new(id.as_bytes()).map(|id| (source, id, record)));
     }
     Ok(())
 }

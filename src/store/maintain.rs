@@ -46,6 +46,37 @@ impl Store {
         Ok(done)
     }
 
+    /// Merges segments of a source and day as a tail makes them, so that each row is rewritten a few times at most:
+    /// when there are many small ones, when there are some of middle size, and once when a day is over. Returns how
+    /// many were merged.
+    pub fn compact_small(&self) -> Result<u64, Error> {
+        let mut segments = self.segments(i64::MIN, i64::MAX)?;
+        segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
+        let mut merged = 0;
+        for source in segments.chunk_by(|a, b| a.source == b.source) {
+            let newest = source.last().map_or(0, |segment| segment.day);
+            for group in source.chunk_by(|a, b| a.day == b.day) {
+                let is_over = group[0].day < newest;
+                for (rows, enough) in TIERS {
+                    // When a day is over, what is left of it is one tier.
+                    let rows = if is_over { 0..TIERS[1].0.end } else { rows };
+                    let tier: Vec<Segment> = group.iter().filter(|s| rows.contains(&s.rows)).cloned().collect();
+                    if tier.len() < if is_over { 2 } else { enough } {
+                        continue;
+                    }
+                    for run in runs(&tier).into_iter().filter(|run| run.len() > 1) {
+                        self.merge(run)?;
+                        merged += run.len() as u64;
+                    }
+                    break;
+                }
+            }
+        }
+        // What readers have let go of meanwhile.
+        self.remove_segments(&[]);
+        Ok(merged)
+    }
+
     fn merge(&self, run: &[Segment]) -> Result<(), Error> {
         let paths: Vec<_> = run.iter().map(|segment| self.events_path(segment.id)).collect();
         let encoded = columnar::merge(&paths)?;
@@ -101,7 +132,12 @@ impl Store {
                 }
             }
         }
-        for path in self.strays()? {
+        let strays = if self.is_written_elsewhere() {
+            Vec::new()
+        } else {
+            self.strays()?
+        };
+        for path in strays {
             found.faults.push(format!(
                 "{}: no segment of the catalogue; the next writer removes it",
                 path.display()
@@ -122,6 +158,10 @@ impl Store {
         Ok(found)
     }
 }
+
+/// Segments of so many rows are merged when there are so many of them: the small ones of a tail's rounds, and what came
+/// of these.
+const TIERS: [(std::ops::Range<u64>, usize); 2] = [(0..16_384, 32), (16_384..131_072, 4)];
 
 /// Cuts the segments of a day into runs that fit one segment.
 fn runs(group: &[Segment]) -> Vec<&[Segment]> {

@@ -14,7 +14,7 @@ pub mod batch;
 pub mod catalogue;
 pub mod columnar;
 pub mod commit;
-mod hops;
+pub mod hops;
 pub mod maintain;
 pub mod state;
 
@@ -23,6 +23,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +77,17 @@ pub struct Store {
     path: PathBuf,
     connection: Mutex<Connection>,
     /// Held while this process writes.
-    _lock: Option<File>,
+    lock: Option<File>,
+    /// Segments that nobody names any more, and since when.
+    condemned: Mutex<Vec<(Instant, i64)>>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let condemned = std::mem::take(self.condemned.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let ids: Vec<i64> = condemned.into_iter().map(|(_, id)| id).collect();
+        self.remove_files(&ids);
+    }
 }
 
 impl Store {
@@ -89,7 +100,8 @@ impl Store {
         Ok(Store {
             path: path.to_owned(),
             connection: Mutex::new(catalogue::open(&file)?),
-            _lock: None,
+            lock: None,
+            condemned: Mutex::default(),
         })
     }
 
@@ -105,7 +117,8 @@ impl Store {
         let store = Store {
             path: path.to_owned(),
             connection: Mutex::new(connection),
-            _lock: Some(lock),
+            lock: Some(lock),
+            condemned: Mutex::default(),
         };
         store.remove_strays()?;
         Ok(store)
@@ -156,6 +169,13 @@ impl Store {
             }
         }
         Ok(strays)
+    }
+
+    /// Whether another process writes: then files that nobody names may be on their way in or out.
+    pub fn is_written_elsewhere(&self) -> bool {
+        self.lock.is_none()
+            && File::open(self.path.join("lock"))
+                .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     fn remove_strays(&self) -> Result<(), Error> {

@@ -127,6 +127,19 @@ pub struct SourceMinute {
     pub kind: String,
     /// Lines and what became of them.
     pub counts: Counts,
+    /// How often in this minute, of the reading host's clock, a tail said that it had read all there was.
+    pub heartbeats: u64,
+    /// How old the newest line was when it was read, at most, in this minute of the reading host's clock.
+    pub lag_ms: Option<i64>,
+}
+
+/// A source that a tail has read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Number of the source.
+    pub source: i64,
+    /// How old the newest line was when it was read, if one was.
+    pub lag_ms: Option<i64>,
 }
 
 /// A stretch of time in which a host's log could be read, UTC milliseconds, both ends included.
@@ -160,11 +173,45 @@ pub struct SourceState {
 const MINUTE_MS: i64 = 60_000;
 
 impl Store {
-    /// Minutes with lines in `[since_ms, until_ms)`.
+    /// Notes that these sources had been read to their ends at `now_ms`.
+    pub fn put_heartbeats(&self, heartbeats: &[Heartbeat], now_ms: i64) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        {
+            let mut put = transaction.prepare_cached(
+                "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms)
+                 VALUES (?1, ?2, 0, 0, 0, 0, 0, 1, ?3)
+                 ON CONFLICT DO UPDATE SET heartbeats = heartbeats + 1,
+                     lag_ms = coalesce(max(lag_ms, excluded.lag_ms), lag_ms, excluded.lag_ms)",
+            )?;
+            for heartbeat in heartbeats {
+                put.execute(params![
+                    heartbeat.source,
+                    now_ms.div_euclid(MINUTE_MS),
+                    heartbeat.lag_ms
+                ])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The last time at which a tail had read a source to its end, to the minute: start of the minute, UTC milliseconds.
+    pub fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
+        let connection = self.connection();
+        let last: Option<i64> = connection.query_row(
+            "SELECT max(minute) FROM source_minute WHERE heartbeats > 0",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(last.map(|minute| minute * MINUTE_MS))
+    }
+
+    /// Minutes with lines or heartbeats in `[since_ms, until_ms)`.
     pub fn source_minutes(&self, since_ms: i64, until_ms: i64) -> Result<Vec<SourceMinute>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes
+            "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms
              FROM source_minute JOIN source ON source.id = source WHERE minute >= ?1 AND minute < ?2
              ORDER BY minute, host, kind",
         )?;
@@ -187,6 +234,8 @@ impl Store {
                     unparsed: number(6)?,
                     bytes: number(7)?,
                 },
+                heartbeats: number(8)?,
+                lag_ms: row.get(9)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -196,8 +245,8 @@ impl Store {
     pub fn minutes_of(&self, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT minute, lines, events, ignored, unparsed, bytes FROM source_minute WHERE source = ?1
-             AND minute > (SELECT max(minute) FROM source_minute WHERE source = ?1) - ?2 ORDER BY minute",
+            "SELECT minute, lines, events, ignored, unparsed, bytes FROM source_minute WHERE source = ?1 AND lines > 0
+             AND minute > (SELECT max(minute) FROM source_minute WHERE source = ?1 AND lines > 0) - ?2 ORDER BY minute",
         )?;
         let rows = statement.query_map(params![source, length_ms.div_euclid(MINUTE_MS)], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
@@ -214,9 +263,10 @@ impl Store {
     }
 
     /// Stretches of time, UTC milliseconds, in which some log could be read: from its first to its last line, and over
-    /// to the sibling that continues it. Silence inside one is no mail; silence outside is no data.
-    pub fn coverage(&self) -> Result<Vec<Covered>, Error> {
-        let mut all = Vec::new();
+    /// to the sibling that continues it; and minutes in which a tail found nothing more to read. Silence inside one is no
+    /// mail; silence outside is no data. Of the second kind, those from `since_ms` on.
+    pub fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        let mut all = self.heard(since_ms)?;
         for source in self.sources()? {
             let mut covered: Vec<(i64, i64)> = Vec::new();
             let mut spans: Vec<(i64, i64, bool)> = source
@@ -237,6 +287,26 @@ impl Store {
                 from_ms,
                 to_ms,
             }));
+        }
+        Ok(all)
+    }
+
+    /// Minutes with heartbeats, those in a row together.
+    fn heard(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT host, minute FROM source_minute JOIN source ON source.id = source
+             WHERE heartbeats > 0 AND minute >= ?1 ORDER BY source, minute",
+        )?;
+        let mut all: Vec<Covered> = Vec::new();
+        let mut rows = statement.query([since_ms.div_euclid(MINUTE_MS)])?;
+        while let Some(row) = rows.next()? {
+            let (host, minute): (String, i64) = (row.get(0)?, row.get(1)?);
+            let (from_ms, to_ms) = (minute * MINUTE_MS, minute * MINUTE_MS + MINUTE_MS - 1);
+            match all.last_mut() {
+                Some(last) if last.host == host && last.to_ms + 1 == from_ms => last.to_ms = to_ms,
+                _ => all.push(Covered { host, from_ms, to_ms }),
+            }
         }
         Ok(all)
     }

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("source", &[]),
     ("normalise", &["source"]),
     ("store", &["source", "normalise"]),
     ("ingest", &["source", "normalise", "store"]),
+    ("tail", &["source", "normalise", "store", "ingest"]),
     ("detect", &[]),
     ("alert", &[]),
     ("query", &["source", "normalise", "store", "detect"]),
@@ -23,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "normalise",
             "store",
             "ingest",
+            "tail",
             "detect",
             "alert",
             "query",

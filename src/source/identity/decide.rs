@@ -100,9 +100,9 @@ pub enum Verdict {
 }
 
 /// The log whose file has not been touched since all of it was delivered. To be asked before a file is opened.
-pub fn unchanged(known: &[Known], stamp: &Stamp) -> Option<usize> {
+pub fn unchanged<'k>(known: impl IntoIterator<Item = &'k Known>, stamp: &Stamp) -> Option<usize> {
     known
-        .iter()
+        .into_iter()
         .position(|log| log.position.complete && log.position.stamp == *stamp)
 }
 

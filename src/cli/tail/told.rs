@@ -1,0 +1,43 @@
+//! What was told already: a trouble that lasts is told once an hour, not once a second.
+
+use rustc_hash::FxHashMap;
+
+const AGAIN_MS: i64 = 3_600_000;
+/// Different troubles that are remembered.
+const MAX: usize = 1_000;
+
+/// Troubles and when they were told last.
+#[derive(Debug, Default)]
+pub(super) struct Told(FxHashMap<String, i64>);
+
+impl Told {
+    /// Whether it is time to tell this.
+    pub(super) fn is_news(&mut self, what: &str, now_ms: i64) -> bool {
+        if self.0.len() >= MAX {
+            self.0.retain(|_, told| now_ms - *told < AGAIN_MS);
+        }
+        match self.0.get(what) {
+            Some(told) if now_ms - told < AGAIN_MS => false,
+            _ => {
+                if self.0.len() < MAX {
+                    self.0.insert(what.to_owned(), now_ms);
+                }
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_is_told_once_an_hour() {
+        let mut told = Told::default();
+        assert!(told.is_news("a", 0));
+        assert!(!told.is_news("a", AGAIN_MS - 1));
+        assert!(told.is_news("b", 1));
+        assert!(told.is_news("a", AGAIN_MS));
+    }
+}

@@ -1,0 +1,367 @@
+//! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
+
+use super::super::backfill::cover;
+use super::super::context::{Context, UnnamedArgs};
+use super::super::safe_lines;
+use super::super::window::now_ms;
+use super::told::Told;
+use crate::config::{Config, Tail};
+use crate::ingest::{Job, RunLimits};
+use crate::normalise::attribution::Attribution;
+use crate::normalise::hops::is_mta;
+use crate::source::Stamp;
+use crate::source::watch::folders_of;
+use crate::store::Store;
+use crate::store::state::Heartbeat;
+use crate::tail::{Follower, Limits, Round};
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// From heartbeat to heartbeat.
+const HEARTBEAT_MS: i64 = 10_000;
+
+/// What the waiting side asks for.
+pub(super) enum Order {
+    /// Read what is new; with `scan`, look at the names too.
+    Round {
+        /// Look at the names.
+        scan: bool,
+    },
+    /// Take the configuration anew.
+    Reload,
+}
+
+/// What came of an order.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// Something was read.
+    pub(super) grew: bool,
+    /// The names must be looked at at once.
+    pub(super) wants_scan: bool,
+    /// Something stands still and will be tried again.
+    pub(super) trouble: bool,
+    /// There is a new configuration.
+    pub(super) reloaded: Option<Reloaded>,
+}
+
+/// What the waiting side needs of a new configuration.
+pub(super) struct Reloaded {
+    pub(super) tail: Tail,
+    pub(super) patterns: Vec<PathBuf>,
+}
+
+/// Why rounds with one set of rules end.
+enum End {
+    /// It was told to stop.
+    Stop,
+    /// Other rules, or hosts whose logs were not known to be read.
+    Anew,
+}
+
+/// Store, configuration, and what was told.
+pub(super) struct Worker {
+    context: Context,
+    config: Config,
+    store: Store,
+    stop: Arc<AtomicBool>,
+    alive: Arc<AtomicU64>,
+    told: Told,
+}
+
+impl Worker {
+    /// Opens the store: a second daemon ends here.
+    pub(super) fn new(
+        context: &Context,
+        config: Config,
+        stop: Arc<AtomicBool>,
+        alive: Arc<AtomicU64>,
+    ) -> Result<Worker> {
+        Ok(Worker {
+            context: context.clone(),
+            store: Store::create(&config.store.folder)?,
+            config,
+            stop,
+            alive,
+            told: Told::default(),
+        })
+    }
+
+    /// Works until the orders end.
+    pub(super) fn run(mut self, mut orders: UnboundedReceiver<Order>, answers: &UnboundedSender<Answer>) -> Result<()> {
+        loop {
+            let jobs = self.scan()?;
+            // The configuration is asked for its rules once more: they move into the attribution.
+            let mut config = self.context.config()?;
+            let limits = self.context.limits(&config);
+            let mut attribution = self.context.attribution(&mut config)?;
+            let covered = cover(&mut attribution, &jobs, &self.store)?;
+            match self.follow(&attribution, &covered, &limits, &mut orders, answers)? {
+                End::Stop => return Ok(()),
+                End::Anew => {}
+            }
+        }
+    }
+
+    fn follow(
+        &mut self,
+        attribution: &Attribution,
+        covered: &[String],
+        limits: &RunLimits,
+        orders: &mut UnboundedReceiver<Order>,
+        answers: &UnboundedSender<Answer>,
+    ) -> Result<End> {
+        let tail = tail_limits(&self.config.tail);
+        // The store outlives the follower; the rest of the worker is changed beside it.
+        let Worker {
+            context,
+            config,
+            store,
+            stop,
+            alive,
+            told,
+        } = self;
+        let mut follower = Follower::new(store, attribution, limits, &tail);
+        let mut care = Care::new(now_ms());
+        let mut names = Names::default();
+        while let Some(order) = orders.blocking_recv() {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let scan = match order {
+                Order::Round { scan } => names.changed(config) || scan,
+                Order::Reload => {
+                    if let Some(new) = reload(context, config) {
+                        *config = new;
+                        let reloaded = Some(Reloaded {
+                            tail: config.tail,
+                            patterns: super::patterns(config),
+                        });
+                        let _ = answers.send(Answer {
+                            reloaded,
+                            ..Answer::default()
+                        });
+                        return Ok(End::Anew);
+                    }
+                    continue;
+                }
+            };
+            let now = now_ms();
+            let jobs = scan.then(|| scan_jobs(context, config, limits, told)).transpose()?;
+            if let Some(jobs) = &jobs
+                && jobs.iter().any(|job| is_mta(job.kind) && !covered.contains(&job.host))
+            {
+                let _ = answers.send(Answer {
+                    wants_scan: true,
+                    ..Answer::default()
+                });
+                return Ok(End::Anew);
+            }
+            let round = follower.round(now, jobs, stop);
+            alive.fetch_add(1, Ordering::Relaxed);
+            tell(&round, told, now);
+            care.after(store, &mut follower, &round, &tail, now);
+            let answer = Answer {
+                grew: round.lines() > 0,
+                wants_scan: round.wants_scan,
+                trouble: !round.troubles.is_empty(),
+                reloaded: None,
+            };
+            if answers.send(answer).is_err() {
+                break;
+            }
+        }
+        care.at_the_end(store, &mut follower);
+        Ok(End::Stop)
+    }
+
+    fn scan(&mut self) -> Result<Vec<Job>> {
+        let limits = self.context.limits(&self.config);
+        scan_jobs(&self.context, &self.config, &limits, &mut self.told)
+    }
+}
+
+fn tail_limits(tail: &Tail) -> Limits {
+    Limits {
+        poll_ms: tail.poll_ms,
+        rescan_ms: tail.rescan_ms,
+        deleted_wait_ms: tail.deleted_wait_ms as i64,
+        open_files_max: tail.open_files_max,
+        link_ms: tail.link_ms as i64,
+        watch: tail.watch,
+        ..Limits::default()
+    }
+}
+
+/// A new configuration, if it is right, and of the same store.
+fn reload(context: &Context, old: &Config) -> Option<Config> {
+    match context.config() {
+        Ok(new) if new.store.folder != old.store.folder => {
+            tracing::error!(
+                "configuration not taken: the store is another one ({}); restart for that. The old one stays",
+                new.store.folder.display()
+            );
+            None
+        }
+        Ok(new) if new.sources.is_empty() => {
+            tracing::error!("configuration not taken: it names no [[source]]. The old one stays");
+            None
+        }
+        Ok(new) => {
+            tracing::info!("configuration taken anew");
+            Some(new)
+        }
+        Err(error) => {
+            tracing::error!(
+                "configuration not taken, the old one stays: {}",
+                super::super::safe_error(&error)
+            );
+            None
+        }
+    }
+}
+
+fn scan_jobs(context: &Context, config: &Config, limits: &RunLimits, told: &mut Told) -> Result<Vec<Job>> {
+    let plan = context.plan(config, &[], &UnnamedArgs::default(), &limits.source)?;
+    let now = now_ms();
+    for problem in &plan.problems {
+        if told.is_news(problem, now) {
+            tracing::warn!("{}", safe_lines(problem));
+        }
+    }
+    Ok(plan.jobs)
+}
+
+fn tell(round: &Round, told: &mut Told, now_ms: i64) {
+    for report in &round.reports {
+        tracing::info!(
+            host = safe_lines(&report.host),
+            kind = report.kind,
+            lines = report.counts.lines,
+            events = report.counts.events,
+            unparsed = report.counts.unparsed,
+            "read"
+        );
+        for problem in &report.problems {
+            let words = format!("{}: {}", problem.path.display(), problem.what);
+            if told.is_news(&words, now_ms) {
+                tracing::warn!("{}", safe_lines(&words));
+            }
+        }
+    }
+    for trouble in &round.troubles {
+        let words = format!("{} ({}): {}", trouble.host, trouble.kind, trouble.error);
+        if told.is_news(&words, now_ms) {
+            tracing::error!("{}; tried again, nothing is passed over", safe_lines(&words));
+        }
+    }
+    for path in &round.given_up {
+        tracing::warn!(
+            "{}: deleted or moved away, and still written to; let go. Whoever writes must open its log anew",
+            safe_lines(&path.display().to_string())
+        );
+    }
+}
+
+/// Whether names may have changed: the folders' own times say so.
+#[derive(Default)]
+struct Names {
+    seen: BTreeMap<PathBuf, Option<i64>>,
+}
+
+impl Names {
+    fn changed(&mut self, config: &Config) -> bool {
+        let folders = super::patterns(config)
+            .iter()
+            .flat_map(|pattern| folders_of(pattern))
+            .collect::<Vec<_>>();
+        let mut changed = false;
+        for folder in folders {
+            let time = std::fs::metadata(&folder).ok();
+            let time = time.map(|metadata| Stamp::of(&metadata, crate::source::Codec::Plain).mtime_ms);
+            changed |= self.seen.insert(folder, time) != Some(time);
+        }
+        changed
+    }
+}
+
+/// What is done beside the rounds, each in its time.
+struct Care {
+    heartbeat_ms: i64,
+    link_ms: i64,
+    compact_ms: i64,
+    /// Something was committed since the last link.
+    news: bool,
+    /// By source: how old its newest line was when it was read, at most since the last heartbeat.
+    lags: BTreeMap<(String, &'static str), i64>,
+}
+
+impl Care {
+    fn new(now_ms: i64) -> Self {
+        Care {
+            heartbeat_ms: now_ms,
+            link_ms: now_ms,
+            compact_ms: now_ms,
+            news: true,
+            lags: BTreeMap::new(),
+        }
+    }
+
+    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, limits: &Limits, now_ms: i64) {
+        for report in &round.reports {
+            self.news |= report.counts.events > 0;
+            if let Some((_, last)) = report.span_ms {
+                let lag = self.lags.entry((report.host.clone(), report.kind)).or_default();
+                *lag = (*lag).max(now_ms - last);
+            }
+        }
+        // A clock that was set back must not stop this for as long.
+        let is_due = |at: i64, every: i64| now_ms >= at || at - now_ms > 2 * every;
+        if is_due(self.heartbeat_ms, HEARTBEAT_MS) && !round.wants_scan {
+            self.heartbeat_ms = now_ms + HEARTBEAT_MS;
+            let lags = std::mem::take(&mut self.lags);
+            let heartbeats: Vec<Heartbeat> = follower
+                .healthy()
+                .map(|(host, kind, source)| Heartbeat {
+                    source,
+                    lag_ms: lags.get(&(host.to_owned(), kind)).copied(),
+                })
+                .collect();
+            if let Err(error) = store.put_heartbeats(&heartbeats, now_ms) {
+                tracing::warn!("no heartbeat: {}", safe_lines(&error.to_string()));
+            }
+        }
+        if self.news && is_due(self.link_ms, limits.link_ms) {
+            let took_ms = self.link(store, follower);
+            // However much there is to look through, it takes a twentieth of the time at most.
+            self.link_ms = now_ms + limits.link_ms.max(20 * took_ms);
+        }
+        if is_due(self.compact_ms, limits.compact_ms) {
+            self.compact_ms = now_ms + limits.compact_ms;
+            if let Err(error) = store.compact_small() {
+                tracing::warn!("no compaction: {}", safe_lines(&error.to_string()));
+            }
+        }
+    }
+
+    fn link(&mut self, store: &Store, follower: &mut Follower<'_>) -> i64 {
+        let begin = std::time::Instant::now();
+        match store.link_hops() {
+            Ok(linked) => {
+                follower.relink(&linked.open);
+                self.news = false;
+            }
+            Err(error) => tracing::warn!("arrivals are not linked: {}", safe_lines(&error.to_string())),
+        }
+        begin.elapsed().as_millis() as i64
+    }
+
+    fn at_the_end(&mut self, store: &Store, follower: &mut Follower<'_>) {
+        if self.news {
+            self.link(store, follower);
+        }
+    }
+}

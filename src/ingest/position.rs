@@ -45,7 +45,7 @@ pub struct KnownLog {
 impl KnownLog {
     /// Looks what has become of its file.
     pub fn look_again(&mut self) {
-        self.known.old_file = old_file(&path_of(&self.state), &self.known.position.stamp);
+        self.known.old_file = old_file(&path_of(&self.state), &self.known.position);
     }
 }
 
@@ -100,7 +100,7 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         Some(base) => Some(u64::from_str_radix(&base, 16).ok()?),
         None => None,
     };
-    let old_file = old_file(&path_of(&state), &stamp);
+    let old_file = old_file(&path_of(&state), &position);
     Some(KnownLog {
         known: Known {
             base,
@@ -117,21 +117,26 @@ pub fn path_of(state: &LogState) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(&state.path))
 }
 
-fn old_file(path: &Path, stamp: &Stamp) -> OldFile {
-    match std::fs::metadata(path) {
-        Ok(metadata) => {
-            let now = Stamp::of(&metadata, stamp.codec);
-            if now.same_file(stamp) {
-                OldFile::Alive {
-                    size: now.size,
-                    mtime_ms: now.mtime_ms,
-                }
-            } else {
-                OldFile::Gone
-            }
-        }
-        Err(_) => OldFile::Gone,
+fn old_file(path: &Path, position: &Position) -> OldFile {
+    let stamp = &position.stamp;
+    let Ok(metadata) = std::fs::metadata(path) else {
+        return OldFile::Gone;
+    };
+    let now = Stamp::of(&metadata, stamp.codec);
+    if !now.same_file(stamp) || (now != *stamp && stamp.codec == Codec::Plain && !begins(path, &position.head)) {
+        return OldFile::Gone;
     }
+    OldFile::Alive {
+        size: now.size,
+        mtime_ms: now.mtime_ms,
+    }
+}
+
+/// Whether a plain file still begins as the log did: one that was written anew is another.
+fn begins(path: &Path, head: &Head) -> bool {
+    let mut first = vec![0; usize::from(head.len)];
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut first));
+    head.len == 0 || read.is_ok() && head.begins(&first)
 }
 
 fn hex(bytes: &[u8]) -> String {

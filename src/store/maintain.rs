@@ -3,6 +3,10 @@
 use super::batch::DAY_MS;
 use super::catalogue::{self, Segment};
 use super::{Error, Store, columnar};
+use std::os::unix::ffi::OsStrExt;
+
+/// Days that the position of a log is kept after its file was seen last, at least.
+const LOG_DAYS: u32 = 30;
 
 /// What compaction did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -89,6 +93,31 @@ impl Store {
         drop(connection);
         self.remove_segments(&ids);
         Ok(())
+    }
+
+    /// Removes days that are more than `retain_days` older than the newest event, and what is known of logs that have
+    /// nothing but such days and that nobody has seen for as long, at least for a month: their positions would be kept
+    /// for ever. Returns how many segments and how many logs.
+    pub fn forget_old(&self, retain_days: u32, now_ms: i64) -> Result<(u64, u64), Error> {
+        let segments = self.expire(retain_days)?;
+        let connection = self.connection();
+        let newest: Option<i64> = connection.query_row("SELECT max(last_ms) FROM log", [], |row| row.get(0))?;
+        let Some(newest) = newest else { return Ok((segments, 0)) };
+        let kept_ms = i64::from(retain_days.max(LOG_DAYS)) * DAY_MS;
+        let mut old = connection.prepare("SELECT id, path FROM log WHERE read_ms < ?1 AND last_ms < ?2")?;
+        let old: Vec<(i64, Vec<u8>)> = old
+            .query_map([now_ms - kept_ms, newest - kept_ms], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut logs = 0;
+        for (id, path) in old {
+            // What lies there still would be read again.
+            if !std::path::Path::new(std::ffi::OsStr::from_bytes(&path)).exists() {
+                logs += connection.execute("DELETE FROM log WHERE id = ?1", [id])? as u64;
+            }
+        }
+        Ok((segments, logs))
     }
 
     fn expire(&self, retain_days: u32) -> Result<u64, Error> {

@@ -201,7 +201,7 @@ impl<'s> Followed<'s> {
         for held in &self.held {
             match held.look(now_ms, QUIET_MS) {
                 Ok(Look::Same) | Err(_) => {}
-                Ok(Look::Less) => round.wants_scan = true,
+                Ok(Look::Less(_)) => round.wants_scan = true,
                 Ok(Look::More(found)) => add(&mut work, held, found),
             }
         }
@@ -300,7 +300,7 @@ impl<'s> Followed<'s> {
                 continue;
             }
             let since = *held.nameless_since.get_or_insert(now_ms);
-            if let Ok(Look::More(found)) = held.look(now_ms, QUIET_MS) {
+            if let Ok(Look::More(found) | Look::Less(found)) = held.look(now_ms, QUIET_MS) {
                 before_newest(work, &held, found);
                 if now_ms - since > 10 * limits.deleted_wait_ms {
                     held.given_up = true;

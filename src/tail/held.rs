@@ -33,8 +33,8 @@ pub(super) enum Look {
     Same,
     /// There is more, or an unfinished line has been quiet for long enough to be its last.
     More(Found),
-    /// There is less.
-    Less,
+    /// There is less than was read.
+    Less(Found),
 }
 
 impl Held {
@@ -66,7 +66,7 @@ impl Held {
         let stamp = Stamp::of(&self.file.metadata()?, Codec::Plain);
         let is_quiet = now_ms - stamp.mtime_ms > quiet_ms;
         Ok(match self.read {
-            Some((read, _)) if stamp.size < read.size => Look::Less,
+            Some((read, _)) if stamp.size < read.size => Look::Less(self.found(&stamp)),
             Some((read, was_quiet)) if read == stamp && was_quiet == is_quiet => Look::Same,
             _ => Look::More(self.found(&stamp)),
         })

@@ -28,6 +28,7 @@ mod rotation;
 mod routes;
 mod sources;
 mod stdin;
+mod tail;
 mod two_hosts;
 mod util;
 mod watch;

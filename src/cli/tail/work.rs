@@ -24,6 +24,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 /// From heartbeat to heartbeat.
 const HEARTBEAT_MS: i64 = 10_000;
 
+/// From look to look at what is too old to keep.
+const FORGET_MS: i64 = 3_600_000;
+
 /// What the waiting side asks for.
 pub(super) enum Order {
     /// Read what is new; with `scan`, look at the names too.
@@ -125,7 +128,7 @@ impl Worker {
             told,
         } = self;
         let mut follower = Follower::new(store, attribution, limits, &tail);
-        let mut care = Care::new(now_ms());
+        let mut care = Care::new(now_ms(), config.store.retain_days);
         let mut names = Names::default();
         while let Some(order) = orders.blocking_recv() {
             if stop.load(Ordering::Relaxed) {
@@ -293,6 +296,8 @@ struct Care {
     heartbeat_ms: i64,
     link_ms: i64,
     compact_ms: i64,
+    forget_ms: i64,
+    retain_days: u32,
     /// Something was committed since the last link.
     news: bool,
     /// By source: how old its newest line was when it was read, at most since the last heartbeat.
@@ -300,8 +305,10 @@ struct Care {
 }
 
 impl Care {
-    fn new(now_ms: i64) -> Self {
+    fn new(now_ms: i64, retain_days: u32) -> Self {
         Care {
+            forget_ms: now_ms,
+            retain_days,
             heartbeat_ms: now_ms,
             link_ms: now_ms,
             compact_ms: now_ms,
@@ -338,6 +345,12 @@ impl Care {
             let took_ms = self.link(store, follower);
             // However much there is to look through, it takes a twentieth of the time at most.
             self.link_ms = now_ms + limits.link_ms.max(20 * took_ms);
+        }
+        if is_due(self.forget_ms, FORGET_MS) {
+            self.forget_ms = now_ms + FORGET_MS;
+            if let Err(error) = store.forget_old(self.retain_days, now_ms) {
+                tracing::warn!("old days are kept: {}", safe_lines(&error.to_string()));
+            }
         }
         if is_due(self.compact_ms, limits.compact_ms) {
             self.compact_ms = now_ms + limits.compact_ms;

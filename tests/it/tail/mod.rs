@@ -1,0 +1,11 @@
+//! Following logs: every fault of tailing by its name, a model that does all of it in any order, the real logrotate,
+//! and the real process under `kill -9`.
+
+mod bench;
+mod faults_archives;
+mod faults_files;
+mod faults_lines;
+mod faults_store;
+mod logrotate;
+mod model;
+mod process;

@@ -3,7 +3,7 @@
 //! ```text
 //! source ─▶ (parsers) ─▶ normalise ─▶ store ─▶ query ─▶ graph
 //!   bytes     records       events     segments   series
-//!                                   ingest drives the first four; simulate makes logs; cli calls any of them
+//!                                   ingest drives the first four, tail drives ingest; simulate makes logs; cli calls any of them
 //! ```
 //!
 //! One flow, one way: a module uses only what stands to its left. `tests/it/flow.rs` fails on an arrow to the left.

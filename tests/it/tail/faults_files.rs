@@ -326,10 +326,8 @@ fn fault_22_a_deleted_file_that_is_written_to_for_ever_is_given_up_and_said() {
         let mut writer = fs::File::options().append(true).open(bench.path("mainlog")).unwrap();
         bench.remove("mainlog");
         let mut given_up = Vec::new();
-        let mut last = 10;
-        for _ in 0..30 {
+        for last in 10..40 {
             std::io::Write::write_all(&mut writer, lines(last..last + 1).as_bytes()).unwrap();
-            last += 1;
             bench.wait_ms(bench.limits.deleted_wait_ms / 2);
             given_up.extend(life.scan().given_up);
         }

@@ -306,7 +306,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, detect, alert, silence",
+             hostgroup, detect, tail, alert, silence",
         ],
     ),
     (

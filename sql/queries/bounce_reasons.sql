@@ -12,5 +12,5 @@ SELECT service, reason, smtp_code, remote_host, COUNT(*) AS attempts, SUM(recipi
 FROM events
 WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind IN ('bounced', 'expired')
 GROUP BY service, reason, smtp_code, remote_host
-ORDER BY attempts DESC, service, reason, remote_host
+ORDER BY attempts DESC, service, reason, remote_host, COALESCE(smtp_code, 0)
 LIMIT {limit:Int64}

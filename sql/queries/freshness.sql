@@ -11,6 +11,6 @@
 SELECT host, source, MAX(ts_ms) AS last, SUM(lines) AS lines, SUM(events) AS events, SUM(ignored) AS ignored,
        SUM(unparsed) AS unparsed
 FROM sources
-WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64}
+WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND lines > 0
 GROUP BY host, source
 ORDER BY host, source

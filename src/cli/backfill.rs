@@ -85,7 +85,7 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
 /// Reads the logs of a plan into the store, and prints the summary.
 pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
     let limits = context.limits(&config);
-    let store = Store::create(&config.store.folder)?;
+    let store = context.create_store(&config)?;
     let mut attribution = context.attribution(&mut config)?;
     cover(&mut attribution, &plan.jobs, &store)?;
     let display = Display::new(plan.files().map(|file| file.size).sum());

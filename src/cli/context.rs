@@ -12,11 +12,13 @@ use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use crate::store::Store;
+use crate::store::clickhouse::{Options as ClickHouseOptions, Place};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The global arguments.
 #[derive(Debug, Clone)]
@@ -51,7 +53,11 @@ impl Context {
             Some(path) => Config::load(&path).map_err(|errors| anyhow!(listed(&errors)))?,
             None => Config::empty(),
         };
-        if let Some(url) = &self.store {
+        if let Some(url) = self.store.as_ref().filter(|url| Place::is_meant(url)) {
+            let place = Place::parse(url).map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
+            config.store.remote = Some(place);
+        } else if let Some(url) = &self.store {
+            config.store.remote = None;
             let base = std::env::current_dir().context("the current folder")?;
             let folder = crate::config::Store::folder_of(url, &base);
             config.store.folder = folder.map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
@@ -66,14 +72,41 @@ impl Context {
             .or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
     }
 
-    /// The store, for reading.
+    /// The embedded store, for reading.
     pub fn open_store(&self) -> Result<Store> {
-        Ok(Store::open(&self.config()?.store.folder)?)
+        let config = self.config()?;
+        embedded(&config)?;
+        Ok(Store::open(&config.store.folder)?)
     }
 
-    /// The store, for writing.
-    pub fn create_store(&self) -> Result<Store> {
-        Ok(Store::create(&self.config()?.store.folder)?)
+    /// The embedded store, for writing: what is committed is posted to its outbox, if it is to be sent on.
+    pub fn create_store(&self, config: &Config) -> Result<Store> {
+        embedded(config)?;
+        let mut store = Store::create(&config.store.folder)?;
+        if config.store.ship.is_some() {
+            store.start_shipping(config.store.outbox_bytes_max)?;
+        }
+        Ok(store)
+    }
+
+    /// How a ClickHouse is talked to: timeouts, and the password.
+    pub fn clickhouse_options(&self, config: &Config) -> Result<ClickHouseOptions> {
+        let password = match (
+            std::env::var("MAILPULSE_CLICKHOUSE_PASSWORD"),
+            &config.clickhouse.password_file,
+        ) {
+            (Ok(password), _) => password,
+            (Err(_), Some(path)) => {
+                let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                text.trim_end_matches(['\n', '\r']).to_owned()
+            }
+            (Err(_), None) => String::new(),
+        };
+        Ok(ClickHouseOptions {
+            read_timeout: Duration::from_secs(config.clickhouse.read_timeout_s),
+            insert_timeout: Duration::from_secs(config.clickhouse.insert_timeout_s),
+            password,
+        })
     }
 
     /// Bounds of a run, as configured.
@@ -143,6 +176,16 @@ impl Context {
         }
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
+    }
+}
+
+/// Commands that work on segments say so where the store is a ClickHouse.
+pub fn embedded(config: &Config) -> Result<()> {
+    match &config.store.remote {
+        None => Ok(()),
+        Some(place) => bail!(
+            "{place}: this command works on an embedded store; a ClickHouse answers `query`. Name a folder with --store"
+        ),
     }
 }
 

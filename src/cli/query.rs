@@ -5,6 +5,8 @@ use super::output::{self, Format};
 use super::window::{WindowArgs, now_ms};
 use crate::query::named::{self, NamedQuery, ParamKind};
 use crate::query::{self, Window};
+use crate::store::Store;
+use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
@@ -30,13 +32,70 @@ pub struct QueryArgs {
     format: Format,
 }
 
+/// Who answers.
+enum Engine {
+    Embedded(Store),
+    ClickHouse(Client),
+}
+
+impl Engine {
+    /// Time of the newest event.
+    fn newest(&self) -> Result<Option<i64>> {
+        Ok(match self {
+            Engine::Embedded(store) => store.span()?.map(|(_, last)| last),
+            Engine::ClickHouse(client) => {
+                let table = clickhouse::select(client, "SELECT max(ts_ms) AS newest FROM rates", &[])?;
+                match table.columns.first().map(|column| &column.values) {
+                    Some(Values::Int(newest)) => newest.first().copied().flatten().filter(|newest| *newest > 0),
+                    _ => None,
+                }
+            }
+        })
+    }
+
+    /// SQL of one's own: parsed first, whoever answers.
+    fn sql(&self, text: &str, window: Window) -> Result<Table> {
+        match self {
+            Engine::Embedded(store) => Ok(query::sql(store, text, window)?),
+            Engine::ClickHouse(client) => {
+                query::guard::check(text, &query::TABLES).map_err(|why| anyhow!(why))?;
+                if window != Window::ALL {
+                    bail!("with --sql on a ClickHouse, write the window into the text: WHERE ts_ms >= …");
+                }
+                Ok(clickhouse::select(client, text, &[])?)
+            }
+        }
+    }
+
+    /// A named query. A server gets its parameters beside the text.
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, named::Value)], window: Window) -> Result<Table> {
+        match self {
+            Engine::Embedded(store) => Ok(query::sql(store, &query.bind(values), window)?),
+            Engine::ClickHouse(client) => {
+                let params: Vec<(&str, String)> = values
+                    .iter()
+                    .map(|(name, value)| match value {
+                        named::Value::Int(number) => (*name, number.to_string()),
+                        named::Value::Text(text) => (*name, text.clone()),
+                    })
+                    .collect();
+                Ok(clickhouse::select(client, query.sql, &params)?)
+            }
+        }
+    }
+}
+
 /// Answers.
 pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
     if args.list {
         output::table(&list(), &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let store = context.open_store()?;
+    let config = context.config()?;
+    let store = match &config.store.remote {
+        Some(place) => Engine::ClickHouse(Client::new(place, &context.clickhouse_options(&config)?)?),
+        None => Engine::Embedded(context.open_store()?),
+    };
     let (table, times) = match (&args.sql, &args.name) {
         (Some(sql), _) => {
             if !args.params.is_empty() {
@@ -44,11 +103,11 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
             }
             let given = args.window.since.is_some() || args.window.until.is_some();
             let window = if given {
-                args.window.resolve(&store)?
+                args.window.resolve_at(store.newest()?)?
             } else {
                 Window::ALL
             };
-            (query::sql(&store, sql, window)?, vec!["ts"])
+            (store.sql(sql, window)?, vec!["ts"])
         }
         (None, Some(name)) => {
             let query = named::find(name).map_err(|why| anyhow!(why))?;
@@ -69,7 +128,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
                 since_ms: at("since").unwrap_or(i64::MIN),
                 until_ms: at("until").unwrap_or(i64::MAX),
             };
-            (query::sql(&store, &query.bind(&values), window)?, times)
+            (store.named(&query, &values, window)?, times)
         }
         (None, None) => bail!("name a query (--list tells them), or give --sql"),
     };
@@ -78,11 +137,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
 }
 
 /// Parameters: `--param`, then `--since` and `--until`, then the window that suits the store, then the defaults.
-fn values(
-    query: &NamedQuery,
-    args: &QueryArgs,
-    store: &crate::store::Store,
-) -> Result<Vec<(&'static str, named::Value)>> {
+fn values(query: &NamedQuery, args: &QueryArgs, store: &Engine) -> Result<Vec<(&'static str, named::Value)>> {
     let mut given = Vec::new();
     let takes = |name: &str| {
         query
@@ -102,7 +157,7 @@ fn values(
                     since_ms: 0,
                     until_ms: now_ms(),
                 },
-                _ => args.window.resolve(store)?,
+                _ => args.window.resolve_at(store.newest()?)?,
             };
             given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
             given.push(("until".to_owned(), crate::query::time::rfc3339(window.until_ms)));

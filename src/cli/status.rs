@@ -9,6 +9,7 @@ use crate::query::time::{parse_duration_ms, rfc3339};
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::outbox::Waiting;
 use crate::store::state::SourceState;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
@@ -209,6 +210,9 @@ fn talk(store: &Store, rows: &[Row]) -> Result<()> {
     if let Some((first, last)) = store.span()? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
+    if let Some(waiting) = store.waiting()? {
+        output::line(&shipping(&waiting, now_ms()))?;
+    }
     for row in rows {
         if row.state == State::Unreadable {
             let Health { recent, history, .. } = &row.health;
@@ -241,6 +245,22 @@ fn talk(store: &Store, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
+/// How far the sending has come.
+fn shipping(waiting: &Waiting, now_ms: i64) -> String {
+    let lag_s = waiting.oldest_ms.map_or(0, |oldest| (now_ms - oldest).max(0) / 1_000);
+    let sent = waiting.sent_ms.map_or("never".to_owned(), rfc3339);
+    let mut text = format!(
+        "ship: {} payloads wait ({:.1} MB), the oldest for {lag_s} s; last sent: {sent}",
+        waiting.payloads,
+        waiting.bytes as f64 / 1e6
+    );
+    if waiting.refused > 0 {
+        let why = super::safe_lines(waiting.why.as_deref().unwrap_or_default());
+        text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);
+    }
+    text
+}
+
 /// What `watch` left.
 fn alerts(store: &Store) -> Result<Alerts> {
     let path = store.path().join(FILE);
@@ -248,10 +268,15 @@ fn alerts(store: &Store) -> Result<Alerts> {
 }
 
 fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
-    let read = context
-        .open_store()
-        .and_then(|store| Ok((rows(&store, now, stale_ms.unwrap_or(i64::MAX))?, alerts(&store)?.firing)));
-    let (rows, firing) = match read {
+    let read = context.open_store().and_then(|store| {
+        let refused = store.waiting()?.map_or(0, |waiting| waiting.refused);
+        Ok((
+            rows(&store, now, stale_ms.unwrap_or(i64::MAX))?,
+            alerts(&store)?.firing,
+            refused,
+        ))
+    });
+    let (rows, firing, refused) = match read {
         Ok(read) => read,
         Err(error) => {
             output::line(&format!("MAILPULSE UNKNOWN - {}", super::safe_error(&error)))?;
@@ -288,6 +313,7 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
         () if !firing.is_empty() => ("CRITICAL", format!("{}, ", alarms.join(", ")), 2),
         () if rows.is_empty() => ("UNKNOWN", "nothing has been read yet, ".to_owned(), 3),
         () if unreadable > 0 => ("CRITICAL", format!("unreadable: {}, ", named(State::Unreadable)), 2),
+        () if refused > 0 => ("WARNING", format!("{refused} payloads refused by the ClickHouse, "), 1),
         () if stale > 0 => ("WARNING", format!("stale: {}, ", named(State::Stale)), 1),
         () if unparsed_share(&sum) > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ".to_owned(), 1),
         () if damaged > 0 => ("WARNING", "a log is damaged, ".to_owned(), 1),

@@ -59,6 +59,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }
+    super::context::embedded(&config)?;
     let store = Store::open(&config.store.folder)?;
     let path = store.path().join(FILE);
     let _lock = lock(&path)?;

@@ -33,9 +33,17 @@ impl WindowArgs {
 
     /// As [`WindowArgs::resolve`], with another default length.
     pub fn resolve_with(&self, store: &Store, length_ms: i64) -> Result<Window> {
+        self.window(store.span()?.map(|(_, last)| last), length_ms)
+    }
+
+    /// As [`WindowArgs::resolve`], with the time of the newest event.
+    pub fn resolve_at(&self, newest: Option<i64>) -> Result<Window> {
+        self.window(newest, DAY_MS)
+    }
+
+    fn window(&self, newest: Option<i64>, length_ms: i64) -> Result<Window> {
         let now = now_ms();
         let parse = |text: &String, flag: &str| parse_time(text, now).map_err(|why| anyhow!("{flag}: {why}"));
-        let newest = store.span()?.map(|(_, last)| last);
         let until_ms = match (&self.until, newest) {
             (Some(text), _) => parse(text, "--until")?,
             (None, Some(newest)) if self.since.is_none() && newest < now - DAY_MS => {

@@ -7,6 +7,7 @@ use crate::normalise::rules::{HostGroups, ServiceRules};
 
 use super::alerts::{self, Alert};
 use super::attribution;
+use super::clickhouse::ClickHouse;
 use super::errors::{ConfigError, Report};
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::shape::Incomplete;
@@ -34,6 +35,8 @@ pub struct Config {
     pub detect: Detect,
     /// Following logs.
     pub tail: Tail,
+    /// How a ClickHouse is talked to.
+    pub clickhouse: ClickHouse,
     /// Where alarms go.
     pub alerts: Vec<Alert>,
     /// What is not told, and when.
@@ -96,6 +99,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
             false_alarms_per_service_per_90_days: raw.detect.false_alarms_per_service_per_90_days.unwrap_or(1.0),
         },
         tail: Tail::of(&raw.tail),
+        clickhouse: ClickHouse::of(&raw.clickhouse, folder),
         alerts: raw
             .alert
             .into_iter()

@@ -11,6 +11,7 @@
 mod alerts;
 mod attribution;
 mod checked;
+mod clickhouse;
 mod discover;
 mod errors;
 mod formats;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 pub use alerts::Alert;
 pub use attribution::NAME_CURE;
 pub use checked::{Config, Detect, Privacy, is_name};
+pub use clickhouse::ClickHouse;
 pub use discover::{Finding, this_host};
 pub use errors::ConfigError;
 pub use init::{Proposal, propose};

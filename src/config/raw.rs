@@ -64,6 +64,8 @@ pub(super) struct RawConfig {
     pub detect: RawDetect,
     /// Following logs: `mailpulse tail`.
     pub tail: RawTail,
+    /// How a ClickHouse is talked to.
+    pub clickhouse: RawClickHouse,
     /// Where alarms go.
     pub alert: Vec<At<RawAlert>>,
     /// Alarms that are not told for a time, or every week.
@@ -74,10 +76,15 @@ pub(super) struct RawConfig {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStore {
-    /// Folder of the embedded store: file:///var/lib/mailpulse, or a path relative to this file.
+    /// The store: a folder (file:///var/lib/mailpulse, or a path relative to this file), or, for commands that only ask, a
+    /// ClickHouse (clickhouse://user@host:8123/database).
     pub url: Option<At<String>>,
-    /// A ClickHouse to which every segment is sent too. Not supported by this version yet.
+    /// A ClickHouse to which all that is committed is sent too: clickhouse://user@host:8123/database, or clickhouses://
+    /// for TLS.
     pub ship: Option<At<String>>,
+    /// What may wait to be sent, in MiB; default 10240. When it is full, nothing more is read.
+    #[schemars(range(min = 1, max = 100000000))]
+    pub outbox_mib_max: Option<u32>,
     /// Days to keep events; default 90.
     #[schemars(range(min = 1, max = 36500))]
     pub retain_days: Option<u32>,
@@ -93,6 +100,23 @@ pub(super) struct RawStore {
     /// Different services, derived ones included; default 1000. Further ones are counted as unattributed.
     #[schemars(range(min = 10, max = 100000))]
     pub services_max: Option<u32>,
+}
+
+/// How a ClickHouse is talked to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawClickHouse {
+    /// File with the user's password; MAILPULSE_CLICKHOUSE_PASSWORD goes before it.
+    pub password_file: Option<At<String>>,
+    /// Seconds that a question may take; default 60.
+    #[schemars(range(min = 1, max = 3600))]
+    pub read_timeout_s: Option<u32>,
+    /// Seconds that a batch may take; default 120.
+    #[schemars(range(min = 1, max = 3600))]
+    pub insert_timeout_s: Option<u32>,
+    /// Seconds from sending to sending while `tail` runs; default 10. Shorter makes more and smaller parts.
+    #[schemars(range(min = 1, max = 3600))]
+    pub ship_every_s: Option<u32>,
 }
 
 /// Following logs: `mailpulse tail`.

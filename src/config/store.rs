@@ -5,12 +5,19 @@ use std::path::{Path, PathBuf};
 
 use super::errors::{Report, shown};
 use super::raw::RawStore;
+use crate::store::clickhouse::Place;
 
 /// Where events are kept, and the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// Folder of the embedded store.
     pub folder: PathBuf,
+    /// The ClickHouse that is asked instead of it.
+    pub remote: Option<Place>,
+    /// The ClickHouse that all that is committed is sent to.
+    pub ship: Option<Place>,
+    /// What may wait to be sent.
+    pub outbox_bytes_max: u64,
     /// Days to keep events.
     pub retain_days: u32,
     /// Rows of a segment.
@@ -35,6 +42,9 @@ impl Store {
         let count = |value: Option<u32>, default: usize| value.map_or(default, |value| value as usize);
         Self {
             folder,
+            remote: None,
+            ship: None,
+            outbox_bytes_max: mib(raw.outbox_mib_max, 10_240),
             retain_days: raw.retain_days.unwrap_or(90),
             segment_rows_max: count(raw.segment_rows_max, 250_000),
             segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,
@@ -64,7 +74,7 @@ impl Store {
                 )),
             },
             Some((scheme, rest)) if rest.starts_with("//") => {
-                let what = format!("a store at `{}:` is not supported by this version yet", shown(scheme));
+                let what = format!("`{}:` is no kind of store", shown(scheme));
                 Err((what, example()))
             }
             _ => Ok(base.join(url)),
@@ -88,15 +98,34 @@ fn default_folder() -> PathBuf {
 
 /// Checks the section; `base` is what a relative path starts at.
 pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> Store {
-    if let Some(ship) = &raw.ship {
-        let cure = "remove it: this version keeps events in the embedded store";
-        report.add(&ship.at(), "`ship` is not supported by this version yet", cure);
+    let mut place = |url: &super::raw::At<String>| match Place::parse(url.get()) {
+        Ok(place) => Some(place),
+        Err((what, cure)) => {
+            report.add(&url.at(), what, cure);
+            None
+        }
+    };
+    let ship = raw.ship.as_ref().and_then(&mut place);
+    let is_remote = |url: &&super::raw::At<String>| Place::is_meant(url.get());
+    let remote = raw.url.as_ref().filter(is_remote).and_then(&mut place);
+    if let (Some(_), Some(ship)) = (&remote, &raw.ship) {
+        let cure = "keep the events in a folder (`url`), and send them (`ship`)";
+        report.add(
+            &ship.at(),
+            "`ship` sends from an embedded store, and `url` is a ClickHouse",
+            cure,
+        );
     }
-    let folder = raw.url.as_ref().map(|url| {
+    let url = raw.url.as_ref().filter(|url| !Place::is_meant(url.get()));
+    let folder = url.map(|url| {
         Store::folder_of(url.get(), base).unwrap_or_else(|(what, cure)| {
             report.add(&url.at(), what, cure);
             PathBuf::new()
         })
     });
-    Store::checked(raw, folder.unwrap_or_else(default_folder))
+    Store {
+        ship,
+        remote,
+        ..Store::checked(raw, folder.unwrap_or_else(default_folder))
+    }
 }

@@ -39,10 +39,19 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          url = \"clickhouse://ch/mail\"\n\
          ship = \"clickhouse://ch/mail\"\n",
         &[
-            "mailpulse.toml:2:7: a store at `clickhouse:` is not supported by this version yet; write \
-             `file:///var/lib/mailpulse`, or a path",
-            "mailpulse.toml:3:8: `ship` is not supported by this version yet; remove it: this version keeps \
-             events in the embedded store",
+            "mailpulse.toml:3:8: `ship` sends from an embedded store, and `url` is a ClickHouse; keep the events in a \
+             folder (`url`), and send them (`ship`)",
+        ],
+    ),
+    (
+        "[store]\n\
+         url = \"clickhouses://ch:0/mail\"\n\
+         ship = \"clickhouse://u:secret@ch/mail\"\n",
+        &[
+            "mailpulse.toml:2:7: the port is no number from 1 to 65535; write `clickhouse://user@host:8123/database`, or `clickhouses://…` \
+             for TLS",
+            "mailpulse.toml:3:8: a password in the URL ends up in process lists and logs; take it out; give it as \
+             MAILPULSE_CLICKHOUSE_PASSWORD, or as `password_file` of [clickhouse]",
         ],
     ),
     (
@@ -306,7 +315,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, detect, tail, alert, silence",
+             hostgroup, detect, tail, clickhouse, alert, silence",
         ],
     ),
     (

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -49,6 +49,14 @@ const SINCE_2: &str = "
 ALTER TABLE source_minute ADD COLUMN heartbeats INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE source_minute ADD COLUMN lag_ms INTEGER;
 CREATE INDEX heartbeat ON source_minute (minute) WHERE heartbeats > 0;";
+
+/// What version 4 added: what is to be sent to another store.
+const SINCE_3: &str = "
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, day INTEGER NOT NULL, rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, hash TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
+    batch INTEGER, refused TEXT) STRICT;
+CREATE INDEX outbox_by_batch ON outbox (batch);";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +117,9 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 3 {
                 transaction.execute_batch(SINCE_2)?;
+            }
+            if version < 4 {
+                transaction.execute_batch(SINCE_3)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -1,6 +1,7 @@
 //! The commit: what one step of reading adds to the store, in one transaction.
 
-use super::columnar::EncodedSegment;
+use super::columnar::{self, EncodedSegment};
+use super::outbox::{Bytes, Kind};
 use super::{Error, Store, catalogue};
 use crate::normalise::join::{Changes, QueueId};
 use hashbrown::HashMap;
@@ -110,9 +111,22 @@ impl Store {
             self.sync_folder()?;
         }
         let transaction = catalogue::begin(&mut connection)?;
+        self.outbox_has_room(&transaction)?;
         for (segment, encoded) in segments.iter().zip(&commit.segments) {
             catalogue::insert_segment(&transaction, segment)?;
             note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
+            if self.ships() {
+                self.post(
+                    &transaction,
+                    Kind::Rows,
+                    segment.day,
+                    segment.rows,
+                    &Bytes::Segment(segment.id),
+                )?;
+            }
+        }
+        if self.ships() {
+            self.post_minutes(&transaction, commit.source, &commit.minutes)?;
         }
         commit
             .logs
@@ -122,6 +136,9 @@ impl Store {
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
         put_changes(&transaction, commit.source, &commit.changes)?;
         let replaced = self.amend(&transaction, commit)?;
+        if self.ships() {
+            self.sync_outbox()?;
+        }
         transaction.commit()?;
         drop(connection);
         // Nobody names them any more; a crash before this line leaves them to the next writer.
@@ -201,8 +218,8 @@ impl Store {
         segments.sort_unstable_by_key(|(id, _)| *id);
         let mut replaced = Vec::new();
         for (old, amendments) in segments {
-            let encoded = super::columnar::amend(&self.events_path(old), &amendments)?;
-            self.replace(transaction, &[old], commit.source, &encoded)?;
+            let encoded = columnar::amend(&self.events_path(old), &amendments)?;
+            self.change(transaction, old, commit.source, &encoded)?;
             replaced.push(old);
         }
         if !replaced.is_empty() {
@@ -211,14 +228,31 @@ impl Store {
         Ok(replaced)
     }
 
-    /// Puts a segment in the place of others, inside a transaction.
+    /// Puts a segment in the place of one whose rows it says differently, inside a transaction.
+    pub(super) fn change(
+        &self,
+        transaction: &Transaction<'_>,
+        old: i64,
+        source: i64,
+        encoded: &EncodedSegment,
+    ) -> Result<(), Error> {
+        let new = self.replace(transaction, &[old], source, encoded)?;
+        if self.ships()
+            && let Some((rows, bytes)) = columnar::difference(&self.events_path(old), &self.events_path(new))?
+        {
+            self.post(transaction, Kind::Changes, encoded.day, rows, &Bytes::Given(&bytes))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a segment in the place of others that have the same rows, inside a transaction. Returns its number.
     pub(super) fn replace(
         &self,
         transaction: &Transaction<'_>,
         old: &[i64],
         source: i64,
         encoded: &EncodedSegment,
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
         let segment = self.write_segment(catalogue::next_segment(transaction)?, source, encoded)?;
         catalogue::insert_segment(transaction, &segment)?;
         for id in old {
@@ -230,7 +264,7 @@ impl Store {
             transaction.execute("DELETE FROM orphan WHERE segment = ?1", [id])?;
             transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
         }
-        Ok(())
+        Ok(segment.id)
     }
 }
 

@@ -156,8 +156,11 @@ impl Store {
     fn put_in_place(&self, segment: &Segment, encoded: &columnar::EncodedSegment) -> Result<(), Error> {
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
-        self.replace(&transaction, &[segment.id], segment.source, encoded)?;
+        self.change(&transaction, segment.id, segment.source, encoded)?;
         self.sync_folder()?;
+        if self.ships() {
+            self.sync_outbox()?;
+        }
         transaction.commit()?;
         drop(connection);
         self.remove_segments(&[segment.id]);

@@ -3,6 +3,7 @@
 //! ```text
 //! STORE/catalogue.sqlite        segments, positions, open messages, counters   (catalogue.rs)
 //! STORE/segments/N.events.parquet, N.rates.parquet                             (columnar/)
+//! STORE/outbox/                 what is to be sent to another store                        (outbox.rs)
 //! STORE/key                     key of the pseudonyms
 //! STORE/lock                    who writes
 //! ```
@@ -12,10 +13,12 @@
 
 pub mod batch;
 pub mod catalogue;
+pub mod clickhouse;
 pub mod columnar;
 pub mod commit;
 pub mod hops;
 pub mod maintain;
+pub mod outbox;
 pub mod state;
 
 use rusqlite::Connection;
@@ -50,6 +53,19 @@ pub enum Error {
         /// Its process ID, as it left it.
         pid: String,
     },
+    /// What cannot be sent fills the outbox.
+    #[error(
+        "{path}: {bytes} bytes wait to be sent, and {max} may (outbox_mib_max): nothing is read until the ClickHouse takes \
+         them again; `mailpulse status` says why it does not"
+    )]
+    OutboxFull {
+        /// The outbox.
+        path: PathBuf,
+        /// What waits.
+        bytes: u64,
+        /// What may.
+        max: u64,
+    },
     /// There is no store.
     #[error("{0}: no store here; `mailpulse backfill` makes one, or name another with --store")]
     Missing(PathBuf),
@@ -80,6 +96,8 @@ pub struct Store {
     lock: Option<File>,
     /// Segments that nobody names any more, and since when.
     condemned: Mutex<Vec<(Instant, i64)>>,
+    /// What is committed is posted to the outbox, up to so many bytes.
+    outbox_bytes_max: Option<u64>,
 }
 
 impl Drop for Store {
@@ -102,6 +120,7 @@ impl Store {
             connection: Mutex::new(catalogue::open(&file)?),
             lock: None,
             condemned: Mutex::default(),
+            outbox_bytes_max: None,
         })
     }
 
@@ -119,8 +138,10 @@ impl Store {
             connection: Mutex::new(connection),
             lock: Some(lock),
             condemned: Mutex::default(),
+            outbox_bytes_max: None,
         };
         store.remove_strays()?;
+        store.tidy_outbox()?;
         Ok(store)
     }
 

@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("query", &["source", "normalise", "store", "detect"]),
     ("graph", &["query"]),
     ("simulate", &[]),
-    ("config", &["normalise"]),
+    ("config", &["normalise", "store"]),
     (
         "cli",
         &[
@@ -36,9 +36,10 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Finer than modules: of a module, only these parts may be used.
-const ONLY: [(&str, &str, &[&str]); 2] = [
+const ONLY: [(&str, &str, &[&str]); 3] = [
     ("graph", "query", &["series"]),
     ("config", "normalise", &["rules", "redact"]),
+    ("config", "store", &["clickhouse"]),
 ];
 
 /// Words that only one room may name.

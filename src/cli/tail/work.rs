@@ -73,6 +73,8 @@ pub(super) struct Worker {
     stop: Arc<AtomicBool>,
     alive: Arc<AtomicU64>,
     told: Told,
+    /// Sends what is committed, if it is to be sent.
+    shipping: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Worker {
@@ -83,9 +85,11 @@ impl Worker {
         stop: Arc<AtomicBool>,
         alive: Arc<AtomicU64>,
     ) -> Result<Worker> {
+        let store = context.create_store(&config)?;
         Ok(Worker {
             context: context.clone(),
-            store: Store::create(&config.store.folder)?,
+            shipping: super::ship::start(context, &config, &stop)?,
+            store,
             config,
             stop,
             alive,
@@ -103,10 +107,16 @@ impl Worker {
             let mut attribution = self.context.attribution(&mut config)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
             match self.follow(&attribution, &covered, &limits, &mut orders, answers)? {
-                End::Stop => return Ok(()),
+                End::Stop => break,
                 End::Anew => {}
             }
         }
+        if let Some(thread) = self.shipping.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the sending ended by a fault; what waits is sent after the next start");
+        }
+        Ok(())
     }
 
     fn follow(
@@ -126,6 +136,7 @@ impl Worker {
             stop,
             alive,
             told,
+            ..
         } = self;
         let mut follower = Follower::new(store, attribution, limits, &tail);
         let mut care = Care::new(now_ms(), config.store.retain_days);
@@ -207,6 +218,10 @@ fn reload(context: &Context, old: &Config) -> Option<Config> {
                 "configuration not taken: the store is another one ({}); restart for that. The old one stays",
                 new.store.folder.display()
             );
+            None
+        }
+        Ok(new) if new.store.ship != old.store.ship => {
+            tracing::error!("configuration not taken: it sends elsewhere; restart for that. The old one stays");
             None
         }
         Ok(new) if new.sources.is_empty() => {

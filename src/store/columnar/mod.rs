@@ -1,6 +1,7 @@
 //! The only room where polars lives: Parquet out, Parquet in, and SQL over what was read. Nothing of polars stands in
 //! a public signature; rows leave as a [`Table`].
 
+mod difference;
 mod hops;
 mod pack;
 mod rates;
@@ -10,6 +11,7 @@ mod segment;
 mod sql;
 mod write;
 
+pub use difference::{concatenate, difference};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
 pub use rewrite::{amend, merge};

@@ -98,6 +98,18 @@ impl Rows {
         Ok(rows)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn columns(&self) -> &[(String, AnyColumn)] {
+        &self.columns
+    }
+
+    pub(super) fn into_columns(self) -> Vec<(String, AnyColumn)> {
+        self.columns
+    }
+
     pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {
         self.columns
             .iter_mut()

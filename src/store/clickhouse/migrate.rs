@@ -1,0 +1,280 @@
+//! The schema of `sql/schema/`: numbered, append-only. What was applied stands in `schema_migrations` of the database.
+
+use super::{Client, Error};
+use serde_json::Value;
+
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../sql/schema/", $name, ".sql")))),*]
+    };
+}
+
+/// Name and text, in order; the number is the first three digits.
+const ALL: [(&str, &str); 4] = migrations!["001_events", "002_rates", "003_sources", "004_reader"];
+
+/// Migrations that a server without access management can do without.
+const OPTIONAL: [&str; 1] = ["004_reader"];
+
+/// The window that exactly-once needs, batches.
+pub const WINDOW_MIN: u64 = 10_000;
+
+/// How the tables are made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Cluster on which they are replicated, if they are.
+    pub cluster: Option<String>,
+    /// Days to keep.
+    pub retain_days: u32,
+}
+
+/// A migration and what became of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// Its statements, as they are for this server.
+    pub statements: Vec<String>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It had been applied before.
+    Known,
+    /// It was applied now.
+    Applied,
+    /// It is to be applied.
+    Missing,
+    /// The server cannot; it is not needed.
+    Skipped(String),
+}
+
+/// All migrations, and whether each stands in the database.
+///
+/// # Errors
+/// The server; a schema that is foreign, newer, or not what it was when it was applied.
+pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
+    let applied = applied(client)?;
+    let mut steps = Vec::new();
+    for (name, text) in ALL {
+        let hash = hash(text);
+        let fate = match applied.iter().find(|(known, _)| known == name) {
+            Some((_, known)) if *known == hash => Fate::Known,
+            Some((_, known)) if known.starts_with("skipped") => Fate::Skipped(known.clone()),
+            Some(_) => {
+                return Err(schema(
+                    client,
+                    format!(
+                        "migration {name} was applied with another text than this program's; its tables may differ. Use \
+                         the program that made them, or another database"
+                    ),
+                ));
+            }
+            None => Fate::Missing,
+        };
+        steps.push(Step {
+            name,
+            statements: statements(text, client, plan),
+            fate,
+        });
+    }
+    if let Some((newer, _)) = applied
+        .iter()
+        .find(|(name, _)| ALL.iter().all(|(known, _)| known != name))
+    {
+        return Err(schema(
+            client,
+            format!("migration {newer} is newer than this program: use the program that applied it"),
+        ));
+    }
+    if applied.is_empty() {
+        refuse_foreign(client)?;
+    }
+    Ok(steps)
+}
+
+/// Applies what is missing, in order.
+///
+/// # Errors
+/// As [`look`]; a statement that failed. What was applied before it stays.
+pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
+    let (database, on_cluster) = (client.place().database.clone(), on_cluster(plan));
+    client.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}{on_cluster}"))?;
+    let mut steps = look(client, plan)?;
+    let engine = match &plan.cluster {
+        Some(_) => "ReplicatedMergeTree",
+        None => "MergeTree",
+    };
+    client.execute(&format!(
+        "CREATE TABLE IF NOT EXISTS {database}.schema_migrations{on_cluster} (name String, hash String, applied DateTime \
+         DEFAULT now()) ENGINE = {engine} ORDER BY name"
+    ))?;
+    for (step, (_, text)) in steps.iter_mut().zip(ALL).filter(|(step, _)| step.fate == Fate::Missing) {
+        let result = step
+            .statements
+            .iter()
+            .try_for_each(|statement| client.execute(statement));
+        let hash = match result {
+            Ok(()) => hash(text),
+            Err(error) if OPTIONAL.contains(&step.name) => {
+                step.fate = Fate::Skipped(error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        client.execute(&format!(
+            "INSERT INTO {database}.schema_migrations (name, hash) VALUES ('{}', '{hash}')",
+            step.name
+        ))?;
+        step.fate = Fate::Applied;
+    }
+    Ok(steps)
+}
+
+/// Whether a server can take batches exactly once: all tables, and the window of deduplication.
+///
+/// # Errors
+/// What is missing, and the cure.
+pub fn check(client: &Client, plan: &Plan) -> Result<(), Error> {
+    let missing = look(client, plan)?
+        .into_iter()
+        .find(|step| step.fate == Fate::Missing && !OPTIONAL.contains(&step.name));
+    if let Some(step) = missing {
+        let what = format!("migration {} is not applied; run: mailpulse store migrate", step.name);
+        return Err(schema(client, what));
+    }
+    let database = &client.place().database;
+    for table in ["events_log", "rates_minute", "sources_minute"] {
+        let sql = format!("SELECT engine_full FROM system.tables WHERE database = '{database}' AND name = '{table}'");
+        let answer = client.rows(&sql, &[])?;
+        let engine = answer["data"][0][0].as_str().unwrap_or_default();
+        let window = engine
+            .split("deduplication_window = ")
+            .nth(1)
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
+        if window.is_none_or(|window| window < WINDOW_MIN) {
+            return Err(schema(
+                client,
+                format!(
+                    "table {table} does not drop repeated batches (its deduplication window is {}): a batch whose answer is \
+                     lost would count twice. Run: ALTER TABLE {database}.{table} MODIFY SETTING \
+                     non_replicated_deduplication_window = {WINDOW_MIN} (replicated_deduplication_window on a cluster)",
+                    window.map_or("not set".to_owned(), |window| window.to_string())
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Names and hashes of what was applied; nothing where there is no database yet.
+fn applied(client: &Client) -> Result<Vec<(String, String)>, Error> {
+    let database = &client.place().database;
+    let known = client.rows(
+        &format!("SELECT count() FROM system.tables WHERE database = '{database}' AND name = 'schema_migrations'"),
+        &[],
+    )?;
+    if known["data"][0][0].as_u64() != Some(1) {
+        return Ok(Vec::new());
+    }
+    let rows = client.rows(
+        &format!("SELECT name, hash FROM {database}.schema_migrations ORDER BY name"),
+        &[],
+    )?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = rows["data"].as_array().cloned().unwrap_or_default();
+    Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+}
+
+/// Tables of these names that no migration made are somebody else's.
+fn refuse_foreign(client: &Client) -> Result<(), Error> {
+    let database = &client.place().database;
+    let sql = format!(
+        "SELECT name FROM system.tables WHERE database = '{database}' AND name IN ('events_log', 'events', 'rates', \
+         'rates_minute', 'sources', 'sources_minute') LIMIT 1"
+    );
+    let answer = client.rows(&sql, &[])?;
+    match answer["data"][0][0].as_str() {
+        None => Ok(()),
+        Some(table) => Err(schema(
+            client,
+            format!(
+                "there is a table {database}.{table} that mailpulse did not make; name another database in the URL"
+            ),
+        )),
+    }
+}
+
+fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
+    let replicated = plan.cluster.is_some();
+    let engine = |name: &str| {
+        if replicated {
+            format!("Replicated{name}")
+        } else {
+            name.to_owned()
+        }
+    };
+    let deduplication = match replicated {
+        false => format!("non_replicated_deduplication_window = {WINDOW_MIN}"),
+        // A host may be cut off for a day and send then.
+        true => {
+            format!("replicated_deduplication_window = {WINDOW_MIN}, replicated_deduplication_window_seconds = 604800")
+        }
+    };
+    let text = text
+        .replace("{database}", &client.place().database)
+        .replace("{on_cluster}", &on_cluster(plan))
+        .replace("{collapsing}", &engine("CollapsingMergeTree"))
+        .replace("{summing}", &engine("SummingMergeTree"))
+        .replace("{deduplication}", &deduplication)
+        .replace("{retain_days}", &plan.retain_days.to_string())
+        .replace("{read_from}", if replicated { "all_" } else { "" });
+    let mut statements: Vec<String> = text.split(";\n").map(bare).filter(|part| !part.is_empty()).collect();
+    if let Some(cluster) = &plan.cluster {
+        let database = &client.place().database;
+        // In front of each table one that reads all shards; the views read that one.
+        let made = statements
+            .iter()
+            .filter_map(|statement| statement.strip_prefix("CREATE TABLE "));
+        let tables = made.filter_map(|rest| rest.split([' ', '\n']).next()?.split('.').nth(1));
+        let fronts: Vec<String> = tables
+            .map(|table| {
+                format!(
+                    "CREATE TABLE {database}.all_{table} ON CLUSTER '{cluster}' AS {database}.{table} ENGINE = \
+                     Distributed('{cluster}', '{database}', '{table}', rand())"
+                )
+            })
+            .collect();
+        let at = statements
+            .iter()
+            .position(|statement| !statement.starts_with("CREATE TABLE"));
+        let at = at.unwrap_or(statements.len());
+        statements.splice(at..at, fronts);
+    }
+    statements
+}
+
+/// A statement without the comments before it.
+fn bare(statement: &str) -> String {
+    let lines: Vec<&str> = statement.lines().filter(|line| !line.starts_with("--")).collect();
+    lines.join("\n").trim().trim_end_matches(';').to_owned()
+}
+
+fn on_cluster(plan: &Plan) -> String {
+    plan.cluster
+        .as_ref()
+        .map_or(String::new(), |cluster| format!(" ON CLUSTER '{cluster}'"))
+}
+
+fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+}
+
+fn schema(client: &Client, what: String) -> Error {
+    Error::Schema {
+        place: client.place().clone(),
+        what,
+    }
+}

@@ -1,0 +1,17 @@
+//! ClickHouse as a second engine: the schema and its migrations, the sending of the outbox, and questions.
+//!
+//! ```text
+//! outbox ──▶ ship ──▶ client ──▶ server      every committed batch, oldest first, each exactly once
+//!            migrate ──┘   └──── query       the tables of sql/schema/; the same questions as to the embedded store
+//! ```
+//!
+//! The driver is asynchronous; everything here waits for it on a small runtime of its own, so that no other room knows.
+
+mod client;
+pub mod migrate;
+mod place;
+pub mod query;
+pub mod ship;
+
+pub use client::{Client, Error, Options};
+pub use place::Place;

@@ -1,0 +1,143 @@
+//! Sends the outbox to a ClickHouse: oldest first, each batch exactly once.
+//!
+//! What can pass is tried again, later and later; what cannot is set aside with its reason, and the rest goes on. The answer
+//! to a batch may be lost: then it is sent again under the same token, and the server drops it. A batch is one block of one
+//! day, because that is what a server compares.
+
+use super::migrate::{self, Plan};
+use super::{Client, Error, Options, Place};
+use crate::store::Store;
+use crate::store::outbox::{BatchLimits, Kind};
+use std::fs::File;
+use std::path::Path;
+
+/// What a step did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing waits.
+    Idle,
+    /// A batch has been taken.
+    Sent {
+        /// Rows of it.
+        rows: u64,
+    },
+    /// A batch will never be taken, and was set aside.
+    SetAside {
+        /// Why.
+        why: String,
+    },
+}
+
+/// From failure to the next try, milliseconds: doubled each time, and some chance in it, so that a fleet that lost its
+/// server does not come back all at once.
+const RETRY_MS: (u64, u64) = (500, 60_000);
+
+/// The sender of one store.
+pub struct Shipper {
+    store: Store,
+    client: Client,
+    plan: Plan,
+    checked: bool,
+    failures: u32,
+    limits: BatchLimits,
+    _lock: File,
+}
+
+impl Shipper {
+    /// Opens the store's outbox for sending. Two senders would send everything twice: the second is refused.
+    ///
+    /// # Errors
+    /// There is no store, or another process sends from it.
+    pub fn open(folder: &Path, place: &Place, options: &Options, retain_days: u32) -> Result<Shipper, Error> {
+        let store = Store::open(folder)?;
+        let path = folder.join("ship.lock");
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io)?;
+        lock.try_lock()
+            .map_err(|_| io(std::io::Error::other("another mailpulse sends from this store")))?;
+        Ok(Shipper {
+            store,
+            client: Client::new(place, options)?,
+            plan: Plan {
+                cluster: None,
+                retain_days,
+            },
+            checked: false,
+            failures: 0,
+            limits: BatchLimits::default(),
+            _lock: lock,
+        })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Where to.
+    pub fn place(&self) -> &Place {
+        self.client.place()
+    }
+
+    /// Sends the next batch.
+    ///
+    /// # Errors
+    /// What may pass: wait for [`Shipper::pause_ms`], and step again.
+    pub fn step(&mut self) -> Result<Step, Error> {
+        let result = self.try_step();
+        match &result {
+            Ok(_) => self.failures = 0,
+            Err(_) => {
+                self.failures += 1;
+                // It may be another server by now, or the same after a night of work on it.
+                self.checked = false;
+            }
+        }
+        result
+    }
+
+    fn try_step(&mut self) -> Result<Step, Error> {
+        let Some(batch) = self.store.next_batch(&self.limits)? else {
+            return Ok(Step::Idle);
+        };
+        if !self.checked {
+            migrate::check(&self.client, &self.plan)?;
+            self.checked = true;
+        }
+        let bytes = self.store.batch_bytes(&batch)?;
+        let token = self.store.token(&batch)?;
+        let database = &self.client.place().database;
+        let statement = match batch.kind {
+            Kind::Rows | Kind::Changes => format!("INSERT INTO {database}.events_log FORMAT Parquet"),
+            Kind::Minutes => format!("INSERT INTO {database}.sources_minute FORMAT JSONEachRow"),
+        };
+        match self.client.insert(&statement, bytes, &token) {
+            Ok(()) => {
+                self.store.sent(&batch)?;
+                Ok(Step::Sent { rows: batch.rows })
+            }
+            Err(error) if error.can_pass() => Err(error),
+            Err(error) => {
+                let why = error.to_string();
+                self.store.set_aside(&batch, &why)?;
+                Ok(Step::SetAside { why })
+            }
+        }
+    }
+
+    /// How long to wait after a failure, milliseconds.
+    pub fn pause_ms(&self) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        let whole = (RETRY_MS.0 << self.failures.saturating_sub(1).min(10)).min(RETRY_MS.1);
+        let chance = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        whole / 2 + chance % (whole / 2 + 1)
+    }
+}

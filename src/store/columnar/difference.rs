@@ -1,0 +1,90 @@
+//! What a rewritten segment changed: the rows that differ, as they were and as they are.
+
+use super::Error;
+use super::read::AnyColumn;
+use super::rewrite::Rows;
+use super::write::Columns;
+use std::path::{Path, PathBuf};
+
+/// Rows that differ, twice each: as they were with `sign` −1, as they are with +1. Both files hold the same events in the
+/// same order. None if nothing differs; else the number of rows, and Parquet.
+pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Error> {
+    let old = Rows::read(std::slice::from_ref(&old.to_owned()))?;
+    let new = Rows::read(std::slice::from_ref(&new.to_owned()))?;
+    let mut differs = vec![old.len() != new.len(); old.len()];
+    for ((_, was), (name, is)) in old.columns().iter().zip(new.columns()) {
+        if !was.mark_differences(is, &mut differs) {
+            return Err(new.damaged(name));
+        }
+    }
+    let rows: Vec<usize> = (0..differs.len()).filter(|row| differs[*row]).collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut out = Columns::new(2 * rows.len())?;
+    for ((name, was), (_, is)) in old.columns().iter().zip(new.columns()) {
+        let mut both = was.take(&rows);
+        if !both.append(is.take(&rows)) {
+            return Err(new.damaged(name));
+        }
+        both.write(&mut out, name)?;
+    }
+    let signs = [vec![-1_i64; rows.len()], vec![1; rows.len()]].concat();
+    out.growing("sign", &signs)?;
+    Ok(Some((2 * rows.len() as u64, out.encode()?)))
+}
+
+/// Several files of equal columns as one, rows in the order of the files.
+pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, Error> {
+    let rows = Rows::read(paths)?;
+    let mut out = Columns::new(rows.len())?;
+    for (name, column) in rows.into_columns() {
+        column.write(&mut out, &name)?;
+    }
+    out.encode()
+}
+
+impl AnyColumn {
+    /// Marks the rows whose values are others here and there; false when the columns do not compare.
+    fn mark_differences(&self, other: &AnyColumn, differs: &mut [bool]) -> bool {
+        fn mark<T: PartialEq>(a: &[T], b: &[T], differs: &mut [bool]) -> bool {
+            let pairs = a.iter().zip(b).zip(differs.iter_mut());
+            pairs.for_each(|((a, b), differs)| *differs |= a != b);
+            a.len() == b.len()
+        }
+        match (self, other) {
+            (AnyColumn::Texts(a), AnyColumn::Texts(b)) => {
+                let text = |texts: &super::Texts, row: usize| texts.codes[row] as usize;
+                let same = a.codes.len() == b.codes.len();
+                for row in 0..if same { differs.len() } else { 0 } {
+                    differs[row] |= a.values[text(a, row)] != b.values[text(b, row)];
+                }
+                same
+            }
+            (AnyColumn::Plain(a), AnyColumn::Plain(b)) => mark(a, b, differs),
+            (AnyColumn::Flags(a), AnyColumn::Flags(b)) => mark(a, b, differs),
+            (AnyColumn::Numbers(a), AnyColumn::Numbers(b)) | (AnyColumn::Optional(a), AnyColumn::Optional(b)) => {
+                mark(a, b, differs)
+            }
+            _ => false,
+        }
+    }
+
+    /// These rows.
+    fn take(&self, rows: &[usize]) -> AnyColumn {
+        match self {
+            AnyColumn::Texts(texts) => {
+                let mut taken = super::Texts::default();
+                for row in rows {
+                    let code = taken.code(&texts.values[texts.codes[*row] as usize]);
+                    taken.codes.push(code);
+                }
+                AnyColumn::Texts(taken)
+            }
+            AnyColumn::Plain(values) => AnyColumn::Plain(rows.iter().map(|row| values[*row].clone()).collect()),
+            AnyColumn::Flags(values) => AnyColumn::Flags(rows.iter().map(|row| values[*row]).collect()),
+            AnyColumn::Numbers(values) => AnyColumn::Numbers(rows.iter().map(|row| values[*row]).collect()),
+            AnyColumn::Optional(values) => AnyColumn::Optional(rows.iter().map(|row| values[*row]).collect()),
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! The outbox: what is to be sent to another store, in the order in which it became true here.
+//!
+//! A payload comes into being by the transaction that makes it true: a segment's own bytes (a hard link to its file, so that
+//! compaction cannot touch it), the rows that a later log changed (the old ones taken back, the new ones said), and the
+//! lines that a commit counted. Replayed in order, the outbox gives the rows of the store. A payload leaves it when it has
+//! been taken; one that is refused stays, aside, until somebody decides.
+//!
+//! Small payloads go out together. Which do is written down before they are sent, so that a repetition has the same rows
+//! under the same token.
+
+use super::commit::Counts;
+use super::{Error, Store, catalogue, columnar};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::fs;
+use std::path::PathBuf;
+
+/// What a payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// New rows.
+    Rows,
+    /// Rows that are taken back, and what is said instead: column `sign`.
+    Changes,
+    /// Lines by minute, and what became of them.
+    Minutes,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Rows, Kind::Changes, Kind::Minutes];
+
+    /// Its name in the catalogue.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Rows => "rows",
+            Kind::Changes => "changes",
+            Kind::Minutes => "minutes",
+        }
+    }
+}
+
+/// Payloads that go out together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Number: that of its first payload.
+    pub id: i64,
+    /// What it is of.
+    pub kind: Kind,
+    /// Payloads, oldest first.
+    pub payloads: Vec<i64>,
+    /// Rows.
+    pub rows: u64,
+    /// Counts deliberate repetitions.
+    pub generation: i64,
+    /// Hash of the payloads' hashes.
+    pub hash: String,
+    /// When the oldest of them was posted, UTC milliseconds.
+    pub created_ms: i64,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Payloads that are not sent, those that are aside not among them.
+    pub payloads: u64,
+    /// Bytes of all, on disk.
+    pub bytes: u64,
+    /// When the oldest was posted, UTC milliseconds.
+    pub oldest_ms: Option<i64>,
+    /// Payloads that were refused, and the reason of the oldest.
+    pub refused: u64,
+    /// Why.
+    pub why: Option<String>,
+    /// When something was sent last, UTC milliseconds.
+    pub sent_ms: Option<i64>,
+}
+
+/// Bounds of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    /// Rows; a server drops repeated blocks only below half a million.
+    pub rows: u64,
+    /// Payloads.
+    pub payloads: usize,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        BatchLimits {
+            rows: 250_000,
+            payloads: 2_000,
+        }
+    }
+}
+
+/// Where a payload's bytes come from.
+pub(super) enum Bytes<'b> {
+    /// A segment's file.
+    Segment(i64),
+    /// These.
+    Given(&'b [u8]),
+}
+
+impl Store {
+    /// From now on what is committed is posted, up to so many bytes. The first time, what is there already is posted too.
+    pub fn start_shipping(&mut self, bytes_max: u64) -> Result<(), Error> {
+        self.outbox_bytes_max = Some(bytes_max);
+        let folder = self.outbox_folder();
+        fs::create_dir_all(&folder).map_err(|source| Error::Io { path: folder, source })?;
+        let segments = self.segments(i64::MIN, i64::MAX)?;
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        if get(&transaction, "shipping")? != 1 {
+            if get(&transaction, "store_id")? == 0 {
+                put(&transaction, "store_id", random() & i64::MAX)?;
+            }
+            for segment in &segments {
+                self.post(
+                    &transaction,
+                    Kind::Rows,
+                    segment.day,
+                    segment.rows,
+                    &Bytes::Segment(segment.id),
+                )?;
+            }
+            let minutes = all_minutes(&transaction)?;
+            for rows in minutes.chunks(20_000) {
+                self.post(
+                    &transaction,
+                    Kind::Minutes,
+                    0,
+                    rows.len() as u64,
+                    &Bytes::Given(rows.concat().as_bytes()),
+                )?;
+            }
+            put(&transaction, "shipping", 1)?;
+        }
+        self.sync_outbox()?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Whether what is committed is posted.
+    pub fn ships(&self) -> bool {
+        self.outbox_bytes_max.is_some()
+    }
+
+    /// Refuses a commit when the outbox is full: what cannot be sent is not read either.
+    pub(super) fn outbox_has_room(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let Some(max) = self.outbox_bytes_max else {
+            return Ok(());
+        };
+        let bytes = get(transaction, "outbox_bytes")? as u64;
+        match bytes > max {
+            true => Err(Error::OutboxFull {
+                path: self.outbox_folder(),
+                bytes,
+                max,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Posts a payload, by the transaction that makes it true. The folder is to be synced before that commits.
+    pub(super) fn post(
+        &self,
+        transaction: &Transaction<'_>,
+        kind: Kind,
+        day: i64,
+        rows: u64,
+        bytes: &Bytes<'_>,
+    ) -> Result<(), Error> {
+        let last: Option<i64> = transaction
+            .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'", [], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let id = last.unwrap_or(0) + 1;
+        let path = self.payload_path(id, kind);
+        let _ = fs::remove_file(&path);
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        let hash = match bytes {
+            Bytes::Segment(segment) => {
+                let from = self.events_path(*segment);
+                // Some file systems know no hard links.
+                fs::hard_link(&from, &path)
+                    .or_else(|_| fs::copy(&from, &path).map(|_| ()))
+                    .map_err(io)?;
+                transaction.query_row("SELECT events_hash FROM segment WHERE id = ?1", [segment], |row| {
+                    row.get(0)
+                })?
+            }
+            Bytes::Given(bytes) => {
+                self.write_file(&path, bytes)?;
+                blake3::hash(bytes).to_hex().to_string()
+            }
+        };
+        let size = fs::metadata(&path).map_err(io)?.len() as i64;
+        transaction.execute(
+            "INSERT INTO outbox (id, kind, day, rows, bytes, hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+             CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+            params![id, kind.as_str(), day, rows as i64, size, hash],
+        )?;
+        put(transaction, "outbox_bytes", get(transaction, "outbox_bytes")? + size)
+    }
+
+    /// Posts the lines that a commit counted.
+    pub(super) fn post_minutes(
+        &self,
+        transaction: &Transaction<'_>,
+        source: i64,
+        minutes: &[(i64, Counts)],
+    ) -> Result<(), Error> {
+        if minutes.is_empty() {
+            return Ok(());
+        }
+        let (host, kind): (String, String) =
+            transaction.query_row("SELECT host, kind FROM source WHERE id = ?1", [source], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let lines: String = minutes
+            .iter()
+            .map(|(minute, counts)| minute_line(*minute, &host, &kind, counts))
+            .collect();
+        self.post(
+            transaction,
+            Kind::Minutes,
+            0,
+            minutes.len() as u64,
+            &Bytes::Given(lines.as_bytes()),
+        )
+    }
+
+    /// What goes out next: a batch that was begun, or a new one of the oldest payloads.
+    pub fn next_batch(&self, limits: &BatchLimits) -> Result<Option<Batch>, Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        let begun: Option<i64> = transaction.query_row(
+            "SELECT min(batch) FROM outbox WHERE batch IS NOT NULL AND refused IS NULL",
+            [],
+            |row| row.get(0),
+        )?;
+        let id = match begun {
+            Some(id) => id,
+            None => match begin_batch(&transaction, limits)? {
+                Some(id) => id,
+                None => return Ok(None),
+            },
+        };
+        let batch = read_batch(&transaction, id)?;
+        transaction.commit()?;
+        Ok(batch)
+    }
+
+    /// The bytes of a batch, the same however often it is asked for: Parquet, or JSON lines.
+    pub fn batch_bytes(&self, batch: &Batch) -> Result<Vec<u8>, Error> {
+        let paths: Vec<PathBuf> = batch
+            .payloads
+            .iter()
+            .map(|id| self.payload_path(*id, batch.kind))
+            .collect();
+        let read = |path: &PathBuf| {
+            fs::read(path).map_err(|source| Error::Io {
+                path: path.clone(),
+                source,
+            })
+        };
+        match (batch.kind, &paths[..]) {
+            (_, [only]) => read(only),
+            (Kind::Minutes, all) => Ok(all.iter().map(read).collect::<Result<Vec<_>, _>>()?.concat()),
+            (_, all) => Ok(columnar::concatenate(all)?),
+        }
+    }
+
+    /// A token that is the batch's alone: of this store, this batch, these bytes, and this try of an operator's.
+    pub fn token(&self, batch: &Batch) -> Result<String, Error> {
+        let store = get(&self.connection(), "store_id")?;
+        Ok(format!(
+            "{store:016x}-{}-{}-{}",
+            batch.id,
+            batch.generation,
+            &batch.hash[..32]
+        ))
+    }
+
+    /// The batch has been taken.
+    pub fn sent(&self, batch: &Batch) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        let bytes: i64 = transaction.query_row(
+            "SELECT coalesce(sum(bytes), 0) FROM outbox WHERE batch = ?1",
+            [batch.id],
+            |row| row.get(0),
+        )?;
+        transaction.execute("DELETE FROM outbox WHERE batch = ?1", [batch.id])?;
+        put(&transaction, "outbox_bytes", get(&transaction, "outbox_bytes")? - bytes)?;
+        transaction.execute(
+            "INSERT INTO state VALUES ('sent_ms', CAST(unixepoch('subsec') * 1000 AS INTEGER))
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+            [],
+        )?;
+        transaction.commit()?;
+        drop(connection);
+        for id in &batch.payloads {
+            let path = self.payload_path(*id, batch.kind);
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove what was sent");
+            }
+        }
+        Ok(())
+    }
+
+    /// The batch will never be taken as it is: aside with it.
+    pub fn set_aside(&self, batch: &Batch, why: &str) -> Result<(), Error> {
+        self.connection().execute(
+            "UPDATE outbox SET refused = ?2 WHERE batch = ?1",
+            params![batch.id, why],
+        )?;
+        Ok(())
+    }
+
+    /// What is aside is to be tried again, under a new token. Returns how many payloads.
+    pub fn retry_refused(&self) -> Result<u64, Error> {
+        let changed = self.connection().execute(
+            "UPDATE outbox SET refused = NULL, generation = generation + 1 WHERE refused IS NOT NULL",
+            [],
+        )?;
+        Ok(changed as u64)
+    }
+
+    /// What waits; None where nothing was ever posted.
+    pub fn waiting(&self) -> Result<Option<Waiting>, Error> {
+        let connection = self.connection();
+        if get(&connection, "shipping")? == 0 {
+            return Ok(None);
+        }
+        let (payloads, oldest_ms): (i64, Option<i64>) = connection.query_row(
+            "SELECT count(*), min(created_ms) FROM outbox WHERE refused IS NULL",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let refused: i64 =
+            connection.query_row("SELECT count(*) FROM outbox WHERE refused IS NOT NULL", [], |row| {
+                row.get(0)
+            })?;
+        let why = connection
+            .query_row(
+                "SELECT refused FROM outbox WHERE refused IS NOT NULL ORDER BY id LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let sent = get(&connection, "sent_ms")?;
+        Ok(Some(Waiting {
+            payloads: payloads as u64,
+            bytes: get(&connection, "outbox_bytes")? as u64,
+            oldest_ms,
+            refused: refused as u64,
+            why,
+            sent_ms: (sent > 0).then_some(sent),
+        }))
+    }
+
+    pub(super) fn outbox_folder(&self) -> PathBuf {
+        self.path().join("outbox")
+    }
+
+    fn payload_path(&self, id: i64, kind: Kind) -> PathBuf {
+        let end = if kind == Kind::Minutes { "json" } else { "parquet" };
+        self.outbox_folder().join(format!("{id}.{}.{end}", kind.as_str()))
+    }
+
+    /// After links and files were made, before the transaction that names them.
+    pub(super) fn sync_outbox(&self) -> Result<(), Error> {
+        let folder = self.outbox_folder();
+        let sync = fs::File::open(&folder).and_then(|file| file.sync_all());
+        sync.map_err(|source| Error::Io { path: folder, source })
+    }
+
+    /// Removes files of payloads that no transaction posted, or that were sent.
+    pub(super) fn tidy_outbox(&self) -> Result<(), Error> {
+        let Ok(entries) = fs::read_dir(self.outbox_folder()) else {
+            return Ok(());
+        };
+        let connection = self.connection();
+        let mut known = connection.prepare("SELECT 1 FROM outbox WHERE id = ?1")?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let id = path
+                .file_name()
+                .and_then(|name| name.to_str()?.split('.').next()?.parse::<i64>().ok());
+            if id.is_none_or(|id| !known.exists([id]).unwrap_or(true)) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes down which payloads go out together: of the kind and day of the oldest. A change waits for rows that are older
+/// than it, whoever they belong to.
+fn begin_batch(transaction: &Transaction<'_>, limits: &BatchLimits) -> Result<Option<i64>, Error> {
+    let oldest: Option<(i64, String, i64)> = transaction
+        .query_row(
+            "SELECT id, kind, day FROM outbox WHERE batch IS NULL AND refused IS NULL ORDER BY id LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((first, kind, day)) = oldest else {
+        return Ok(None);
+    };
+    let before: i64 = match kind == Kind::Changes.as_str() {
+        true => transaction.query_row(
+            "SELECT coalesce(min(id), 9223372036854775807) FROM outbox WHERE kind = 'rows' AND batch IS NULL AND refused IS NULL",
+            [],
+            |row| row.get(0),
+        )?,
+        false => i64::MAX,
+    };
+    let ids: Vec<(i64, i64)> = transaction
+        .prepare(
+            "SELECT id, rows FROM outbox WHERE batch IS NULL AND refused IS NULL AND kind = ?1 AND day = ?2 AND id < ?3
+             ORDER BY id LIMIT ?4",
+        )?
+        .query_map(params![kind, day, before, limits.payloads as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut rows = 0;
+    for (id, more) in ids {
+        rows += more as u64;
+        if id != first && rows > limits.rows {
+            break;
+        }
+        transaction.execute("UPDATE outbox SET batch = ?2 WHERE id = ?1", [id, first])?;
+    }
+    Ok(Some(first))
+}
+
+fn read_batch(transaction: &Transaction<'_>, id: i64) -> Result<Option<Batch>, Error> {
+    let mut find = transaction
+        .prepare("SELECT id, kind, rows, hash, generation, created_ms FROM outbox WHERE batch = ?1 ORDER BY id")?;
+    let mut found = find.query([id])?;
+    let mut batch: Option<Batch> = None;
+    let mut hasher = blake3::Hasher::new();
+    while let Some(row) = found.next()? {
+        let kind: String = row.get(1)?;
+        let batch = batch.get_or_insert(Batch {
+            id,
+            kind: Kind::ALL
+                .into_iter()
+                .find(|known| known.as_str() == kind)
+                .unwrap_or(Kind::Rows),
+            payloads: Vec::new(),
+            rows: 0,
+            generation: row.get(4)?,
+            hash: String::new(),
+            created_ms: row.get(5)?,
+        });
+        batch.payloads.push(row.get(0)?);
+        batch.rows += row.get::<_, i64>(2)? as u64;
+        hasher.update(row.get::<_, String>(3)?.as_bytes());
+    }
+    Ok(batch.map(|batch| Batch {
+        hash: hasher.finalize().to_hex().to_string(),
+        ..batch
+    }))
+}
+
+/// One line of a payload of minutes.
+fn minute_line(minute: i64, host: &str, source: &str, counts: &Counts) -> String {
+    let line = serde_json::json!({
+        "ts_ms": minute * 60_000, "host": host, "source": source, "lines": counts.lines, "events": counts.events,
+        "ignored": counts.ignored, "unparsed": counts.unparsed, "bytes": counts.bytes,
+    });
+    format!("{line}\n")
+}
+
+/// All that was counted so far.
+fn all_minutes(transaction: &Transaction<'_>) -> Result<Vec<String>, Error> {
+    let mut all = transaction.prepare(
+        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes FROM source_minute
+         JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
+    )?;
+    let rows = all.query_map([], |row| {
+        let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+        let counts = Counts {
+            lines: number(3)?,
+            events: number(4)?,
+            ignored: number(5)?,
+            unparsed: number(6)?,
+            bytes: number(7)?,
+        };
+        Ok(minute_line(
+            row.get(0)?,
+            &row.get::<_, String>(1)?,
+            &row.get::<_, String>(2)?,
+            &counts,
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn get(connection: &Connection, name: &str) -> Result<i64, Error> {
+    let value = connection
+        .query_row("SELECT value FROM state WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?;
+    Ok(value.unwrap_or(0))
+}
+
+fn put(connection: &Connection, name: &str, value: i64) -> Result<(), Error> {
+    connection.execute(
+        "INSERT INTO state VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        params![name, value],
+    )?;
+    Ok(())
+}
+
+/// A number that no other store has: the seed that the standard library takes from the system.
+fn random() -> i64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() as i64
+}

@@ -1,0 +1,557 @@
+//! ClickHouse: its own engine behind an HTTP front on loopback (tests/lab/clickhouse_front.py). The same questions have the
+//! same answers there, and what is sent arrives once, whatever happens on the way.
+//!
+//! MAILPULSE_KILLS (default 15) says how often the sender is killed.
+
+use crate::logs::{root, simulated};
+use crate::util::{Place, Run};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PASSWORD: &str = "a word";
+
+/// A server that can be killed and started again over the same data.
+struct Server {
+    folder: PathBuf,
+    port: u16,
+    child: Child,
+}
+
+impl Server {
+    fn start(folder: PathBuf) -> Server {
+        Server::on(folder, 0)
+    }
+
+    fn on(folder: PathBuf, port: u16) -> Server {
+        let home = std::env::var("HOME").unwrap_or_default();
+        let chdb = std::env::var("MAILPULSE_CHDB").unwrap_or(format!("{home}/.cache/mailpulse-lab/chdb-26.9.0"));
+        let python = format!("{chdb}/bin/python3");
+        assert!(
+            PathBuf::from(&python).exists(),
+            "{python} is not there: tests/run installs ClickHouse's engine (chdb-core) beside it; without it nothing shows \
+             that shipping works"
+        );
+        let port_file = folder.join("port");
+        let _ = fs::remove_file(&port_file);
+        fs::create_dir_all(&folder).unwrap();
+        let words = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("words"))
+            .unwrap();
+        let child = Command::new(python)
+            .arg(root().join("tests/lab/clickhouse_front.py"))
+            .arg(&folder)
+            .arg(&port_file)
+            .args([
+                "--user",
+                "mailpulse",
+                "--password",
+                PASSWORD,
+                "--port",
+                &port.to_string(),
+            ])
+            .stdout(Stdio::null())
+            .stderr(words)
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        let port = loop {
+            if let Some(port) = fs::read_to_string(&port_file).ok().and_then(|text| text.parse().ok()) {
+                break port;
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(60),
+                "no server after a minute: {}",
+                folder.display()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        Server { folder, port, child }
+    }
+
+    /// After its end, by its own or ours: the same place again.
+    fn again(&mut self) {
+        let _ = self.child.kill();
+        self.child.wait().unwrap();
+        *self = Server::on(self.folder.clone(), self.port);
+    }
+
+    fn fault(&self, name: &str) {
+        fs::write(self.folder.join("faults").join(name), "").unwrap();
+    }
+
+    fn url(&self) -> String {
+        format!("clickhouse://mailpulse@127.0.0.1:{}/mail", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A store that is sent to a server of its own.
+struct Lab {
+    place: Place,
+    server: Server,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        let place = Place::new();
+        let server = Server::start(place.path("server"));
+        let lab = Lab { place, server };
+        lab.configure("");
+        lab.run(&["store", "migrate"]).ends(0);
+        lab
+    }
+
+    fn configure(&self, more: &str) {
+        let text = format!(
+            "[store]\nurl = \"store\"\nship = \"{}\"\nsegment_rows_max = 1000\nretain_days = 36500\n[privacy]\nlocal_parts = \
+             \"keep\"\n[clickhouse]\nread_timeout_s = 20\ninsert_timeout_s = 5\nship_every_s = 1\n{more}",
+            self.server.url()
+        );
+        self.place.write("mailpulse.toml", text);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.place.command();
+        command.args(args).env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().unwrap())
+    }
+
+    fn ship(&self) -> Run {
+        self.run(&["store", "ship", "--once"])
+    }
+
+    /// Rows of an answer of the server.
+    #[track_caller]
+    fn there(&self, args: &[&str]) -> Vec<Value> {
+        let url = self.server.url();
+        let run = self
+            .run(&[&["--store", &url, "query"], args, &["--format", "json"]].concat())
+            .ends(0);
+        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.out))
+    }
+
+    #[track_caller]
+    fn here(&self, args: &[&str]) -> Vec<Value> {
+        let run = self.run(&[&["query"], args, &["--format", "json"]].concat()).ends(0);
+        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error}: {}", run.out))
+    }
+
+    /// Both have the same rows, sums and lines.
+    #[track_caller]
+    fn assert_equal(&self) {
+        let all = "SELECT event_id, ts_ms, host, source, kind, service, hostgroup, relay, first_hop, destination, queue_id, \
+            message_key, client, client_ip, sender, recipient, remote_host, remote_ip, bytes, messages, recipients, queue_ms, \
+            delivery_ms, smtp_code, enhanced_code, reason FROM events ORDER BY event_id, kind";
+        let rates = "SELECT ts_ms, service, hostgroup, relay, kind, destination, SUM(messages) AS m, SUM(recipients) AS r, \
+            SUM(attempts) AS a, SUM(bytes) AS b FROM rates GROUP BY ts_ms, service, hostgroup, relay, kind, destination \
+            ORDER BY ts_ms, service, hostgroup, relay, kind, destination";
+        let sources = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes FROM sources ORDER BY ts_ms, host, \
+            source";
+        for sql in [all, rates, sources] {
+            crate::util::assert_same_answers(&self.here(&["--sql", sql]), &self.there(&["--sql", sql]));
+        }
+    }
+
+    /// What waits to be sent.
+    fn waiting(&self) -> mailpulse::store::outbox::Waiting {
+        self.place.store().waiting().unwrap().expect("an outbox")
+    }
+}
+
+/// Logs of two relays and the applications: a small copy of the outage, hosts handing mail to each other.
+fn outage(place: &Place) -> PathBuf {
+    let to = place.path("outage");
+    let run = Run::of(
+        Command::new(crate::util::PROGRAM)
+            .args([
+                "simulate",
+                "--history-days",
+                "2",
+                "--scale",
+                "0.05",
+                "--seed",
+                "3",
+                "--outage",
+            ])
+            .arg(&to)
+            .output()
+            .unwrap(),
+    );
+    run.ends(0);
+    to
+}
+
+#[test]
+fn every_named_query_has_the_same_rows_on_both_engines() {
+    let lab = Lab::new();
+    let logs = outage(&lab.place);
+    let config = fs::read_to_string(logs.join("mailpulse.toml")).unwrap();
+    let rest = config
+        .split_once("\n[[")
+        .map(|(_, rest)| format!("[[{rest}"))
+        .expect("sources");
+    let rest = rest.replace("paths = [\"", &format!("paths = [\"{}/", logs.display()));
+    lab.configure(&rest);
+    lab.run(&["backfill", "-q"]).ends(0);
+    let shipped = lab.ship().ends(0);
+    eprintln!("{}", shipped.out);
+    lab.assert_equal();
+    let list = lab.here(&["--list"]);
+    assert!(list.len() >= 12);
+    for query in list.iter().map(|row| row["query"].as_str().unwrap()) {
+        let window = ["--since", "2018-06-06T12:00Z", "--until", "2018-06-07T06:00Z"];
+        let args = [&[query][..], &window].concat();
+        let (here, there) = (lab.here(&args), lab.there(&args));
+        assert!(!here.is_empty(), "{query} answers nothing");
+        assert_eq!(here, there, "{query}");
+    }
+    // What other hosts' logs told later was taken back there, and said anew.
+    let changes = shipped.out.contains("rows in");
+    assert!(changes, "{}", shipped.out);
+}
+
+#[test]
+fn what_is_learnt_after_sending_arrives_too() {
+    let lab = Lab::new();
+    let log = simulated(2_000_000, 11);
+    let (older, newer) = crate::logs::cut(&log, 0.5);
+    // The newer half first: its deliveries have no sender until the older half is read.
+    let newer = lab.place.write("mainlog", newer);
+    let older = lab.place.write("mainlog.1", older);
+    for path in [&newer, &older] {
+        lab.run(&["backfill", "-q", "--host", "mx1", path.to_str().unwrap()])
+            .ends(0);
+        lab.ship().ends(0);
+        lab.assert_equal();
+    }
+    lab.run(&["store", "compact"]).ends(0);
+    assert!(
+        lab.ship().ends(0).out.starts_with("0 rows"),
+        "compaction changes no row"
+    );
+    lab.assert_equal();
+}
+
+#[test]
+fn a_store_that_was_there_before_is_sent_as_it_is() {
+    let lab = Lab::new();
+    let config = fs::read_to_string(lab.place.path("mailpulse.toml")).unwrap();
+    lab.place
+        .write("mailpulse.toml", config.replace("ship = ", "# ship = "));
+    let log = lab.place.write("mainlog", simulated(1_000_000, 12));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    lab.place.write("mailpulse.toml", config);
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    lab.ship().ends(0);
+    lab.assert_equal();
+    assert_eq!(lab.waiting().payloads, 0);
+    assert_eq!(lab.waiting().bytes, 0);
+    assert_eq!(fs::read_dir(lab.place.path("store/outbox")).unwrap().count(), 0);
+}
+
+#[test]
+fn fault_27_an_answer_that_is_lost_after_the_commit() {
+    let mut lab = Lab::new();
+    let log = lab.place.write("mainlog", simulated(1_000_000, 13));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    for fault in ["lose-answer", "unavailable", "die-before", "die-after"] {
+        lab.server.fault(fault);
+        let run = lab.ship().ends(2);
+        assert!(
+            run.err.contains("clickhouse://mailpulse@127.0.0.1"),
+            "{fault}: {}",
+            run.err
+        );
+        assert!(!run.err.contains(PASSWORD), "{}", run.err);
+        if fault.starts_with("die") {
+            lab.server.again();
+        }
+    }
+    lab.ship().ends(0);
+    lab.assert_equal();
+}
+
+#[test]
+fn fault_28_a_batch_that_is_refused_for_ever() {
+    let lab = Lab::new();
+    let log = lab.place.write("mainlog", simulated(1_000_000, 14));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    lab.server.fault("refuse");
+    let run = lab.ship().ends(1);
+    assert!(run.err.contains("Type mismatch"), "{}", run.err);
+    assert!(run.out.contains("1 batches set aside"), "{}", run.out);
+    let status = lab.run(&["status", "--stale-after", "9999d"]).ends(0);
+    assert!(status.out.contains("refused and are aside"), "{}", status.out);
+    let nagios = lab.run(&["status", "--nagios"]).ends(1);
+    assert!(nagios.out.contains("refused by the ClickHouse"), "{}", nagios.out);
+    let run = lab.run(&["store", "ship", "--once", "--retry-refused"]).ends(0);
+    assert!(run.out.contains("tried again"), "{}", run.out);
+    lab.assert_equal();
+}
+
+#[test]
+fn fault_23_a_server_that_is_away_fills_the_outbox_to_its_limit_and_nothing_is_lost() {
+    let mut lab = Lab::new();
+    let config = fs::read_to_string(lab.place.path("mailpulse.toml")).unwrap();
+    lab.place.write(
+        "mailpulse.toml",
+        config.replace("segment_rows_max", "outbox_mib_max = 1\nsegment_rows_max"),
+    );
+    lab.server.child.kill().unwrap();
+    let logs: Vec<PathBuf> = (0..4)
+        .map(|n| lab.place.write(&format!("mainlog-{n}"), simulated(12_000_000, 20 + n)))
+        .collect();
+    let paths: Vec<&str> = logs.iter().map(|path| path.to_str().unwrap()).collect();
+    let args = [&["backfill", "-q", "--host", "mx1"][..], &paths].concat();
+    let run = lab.run(&args).ends(2);
+    assert!(run.err.contains("wait to be sent"), "{}", run.err);
+    let run = lab.ship().ends(2);
+    assert!(run.err.contains("127.0.0.1"), "{}", run.err);
+    lab.server.again();
+    for _ in 0..40 {
+        lab.ship().ends(0);
+        if lab.run(&args).code == 0 {
+            break;
+        }
+    }
+    lab.run(&args).ends(0);
+    lab.ship().ends(0);
+    let lines: u64 = logs
+        .iter()
+        .map(|path| crate::logs::lines(&fs::read(path).unwrap()))
+        .sum();
+    assert_eq!(
+        lab.there(&["--sql", "SELECT SUM(lines) AS n FROM sources"])[0]["n"],
+        lines
+    );
+    lab.assert_equal();
+}
+
+#[test]
+fn killed_while_it_reads_and_sends_each_row_arrives_once() {
+    let kills: u64 = std::env::var("MAILPULSE_KILLS").map_or(15, |text| text.parse().expect("a number"));
+    let lab = Lab::new();
+    fs::create_dir_all(lab.place.path("logs")).unwrap();
+    lab.configure(&format!(
+        "[tail]\npoll_ms = 50\n[[source]]\nkind = \"exim\"\nhost = \"mx1\"\npaths = [\"{}/logs/mainlog*\"]\n",
+        lab.place.path("").display()
+    ));
+    let log = simulated(400_000 * kills.max(4), 31);
+    let pieces = log.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>();
+    let share = pieces.len() / kills as usize + 1;
+    let path = lab.place.path("logs/mainlog");
+    let mut dice = 0x2018_0606_u64;
+    for (life, lines) in pieces.chunks(share).enumerate() {
+        let mut child = lab
+            .command(&["tail"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut file = fs::File::options().create(true).append(true).open(&path).unwrap();
+        for part in lines.chunks(share / 8 + 1) {
+            std::io::Write::write_all(&mut file, &part.concat()).unwrap();
+            dice = dice
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            std::thread::sleep(Duration::from_millis((dice >> 33) % 120));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if life % 5 == 4 {
+            fs::rename(&path, lab.place.path(&format!("logs/mainlog.{}", 100 - life))).unwrap();
+        }
+        if life % 3 == 1 {
+            lab.server.fault("lose-answer");
+        }
+    }
+    lab.run(&["backfill", "-q"]).ends(0);
+    let _ = lab.ship();
+    lab.ship().ends(0);
+    let lines = crate::logs::lines(&log);
+    assert_eq!(
+        lab.here(&["--sql", "SELECT SUM(lines) AS n FROM sources"])[0]["n"],
+        lines
+    );
+    lab.assert_equal();
+    eprintln!("{kills} kills while {lines} lines were read and sent: none lost, none doubled, here and in ClickHouse");
+}
+
+#[test]
+fn a_tail_sends_what_it_commits() {
+    let lab = Lab::new();
+    lab.place.write("logs/mainlog", simulated(300_000, 33));
+    lab.configure(&format!(
+        "[[source]]\nkind = \"exim\"\nhost = \"mx1\"\npaths = [\"{}/logs/mainlog*\"]\n",
+        lab.place.path("").display()
+    ));
+    let mut child = lab.command(&["tail"]).spawn().unwrap();
+    let begin = Instant::now();
+    let lines = crate::logs::lines(&fs::read(lab.place.path("logs/mainlog")).unwrap());
+    let count = || {
+        lab.there(&["--sql", "SELECT SUM(lines) AS n FROM sources"])[0]["n"]
+            .as_u64()
+            .unwrap_or(0)
+    };
+    while count() < lines {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{} of {lines} lines",
+            count()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let ends = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(ends.success() && child.wait().unwrap().success());
+    lab.ship().ends(0);
+    lab.assert_equal();
+}
+
+#[test]
+fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
+    let place = Place::new();
+    let server = Server::start(place.path("server"));
+    let lab = Lab { place, server };
+    lab.configure("");
+    let early = lab.ship();
+    assert_eq!(early.code, 2, "no store yet: {}", early.err);
+    let log = lab.place.write("mainlog", simulated(300_000, 15));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    let run = lab.ship().ends(2);
+    assert!(run.err.contains("mailpulse store migrate"), "{}", run.err);
+    let dry = lab.run(&["store", "migrate", "--dry-run"]).ends(0);
+    assert!(
+        dry.out.contains("CREATE TABLE mail.events_log") && dry.out.contains("to be applied"),
+        "{}",
+        dry.out
+    );
+    let cluster = lab.run(&["store", "migrate", "--dry-run", "--cluster", "main"]).ends(0);
+    for word in [
+        "ReplicatedCollapsingMergeTree",
+        "ON CLUSTER 'main'",
+        "Distributed('main', 'mail', 'events_log'",
+        "FROM mail.all_events_log",
+    ] {
+        assert!(cluster.out.contains(word), "{word}: {}", cluster.out);
+    }
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(0)
+            .out
+            .contains("001_events: applied")
+    );
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(0)
+            .out
+            .contains("001_events: is there")
+    );
+    lab.ship().ends(0);
+    lab.assert_equal();
+    let sql = |text: &str| {
+        let http = format!("http://127.0.0.1:{}/", lab.server.port);
+        let answer = ureq::post(&http)
+            .header("X-ClickHouse-User", "mailpulse")
+            .header("X-ClickHouse-Key", PASSWORD)
+            .send(text)
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    // The window was switched off by somebody: a lost answer would count twice.
+    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 0");
+    lab.place.write("mainlog", simulated(400_000, 16));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    let run = lab.ship().ends(2);
+    assert!(
+        run.err.contains("deduplication window") && run.err.contains("MODIFY SETTING"),
+        "{}",
+        run.err
+    );
+    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 10000");
+    lab.ship().ends(0);
+    // Applied by a newer program; applied with another text; made by somebody else.
+    sql("INSERT INTO mail.schema_migrations (name, hash) VALUES ('099_later', 'x')");
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(2)
+            .err
+            .contains("099_later is newer than this program")
+    );
+    sql("CREATE DATABASE other");
+    sql("CREATE TABLE other.events (a Int64) ENGINE = MergeTree ORDER BY a");
+    let other = lab.server.url().replace("/mail", "/other");
+    let run = lab.run(&["--store", &other, "store", "migrate"]).ends(2);
+    assert!(
+        run.err.contains("other.events that mailpulse did not make"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn mistakes_of_the_place_are_told_with_their_cure() {
+    let lab = Lab::new();
+    let url = lab.server.url();
+    let run = Run::of(
+        lab.place
+            .command()
+            .args(["--store", &url, "query", "top_services"])
+            .env("MAILPULSE_CLICKHOUSE_PASSWORD", "wrong")
+            .output()
+            .unwrap(),
+    )
+    .ends(2);
+    assert!(
+        run.err.contains("MAILPULSE_CLICKHOUSE_PASSWORD") && !run.err.contains("wrong"),
+        "{}",
+        run.err
+    );
+    let run = lab
+        .run(&["--store", &url.replace("/mail", "/nowhere"), "query", "top_services"])
+        .ends(2);
+    assert!(run.err.contains("mailpulse store migrate"), "{}", run.err);
+    let run = lab
+        .run(&["--store", "clickhouse://127.0.0.1:1/mail", "query", "top_services"])
+        .ends(2);
+    assert!(run.err.contains("is the server running"), "{}", run.err);
+    // TLS to a port that speaks none.
+    let run = lab
+        .run(&[
+            "--store",
+            &url.replace("clickhouse:", "clickhouses:"),
+            "query",
+            "top_services",
+        ])
+        .ends(2);
+    assert!(run.err.contains("clickhouses://"), "{}", run.err);
+    let run = lab.run(&["--store", &url, "graph"]).ends(2);
+    assert!(run.err.contains("works on an embedded store"), "{}", run.err);
+    let run = lab
+        .run(&["--store", &url, "query", "--sql", "SELECT * FROM system.users"])
+        .ends(2);
+    assert!(run.err.contains("system"), "{}", run.err);
+}

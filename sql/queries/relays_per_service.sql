@@ -5,12 +5,12 @@
 -- column relay text
 -- column messages int
 -- column share_percent float
-SELECT through.service AS service, through.relay AS relay, through.messages AS messages,
-       100.0 * through.messages / total.messages AS share_percent
-FROM (SELECT service, relay, SUM(messages) AS messages FROM rates
+SELECT through.service AS service, through.relay AS relay, through.mails AS messages,
+       100.0 * through.mails / total.mails AS share_percent
+FROM (SELECT service, relay, SUM(messages) AS mails FROM rates
       WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote' AND messages > 0
       GROUP BY service, relay) AS through
-JOIN (SELECT service, SUM(messages) AS messages FROM rates
+JOIN (SELECT service, SUM(messages) AS mails FROM rates
       WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote' AND messages > 0
       GROUP BY service) AS total
 ON through.service = total.service

@@ -258,7 +258,10 @@ fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
 
 /// A statement without the comments before it.
 fn bare(statement: &str) -> String {
-    let lines: Vec<&str> = statement.lines().filter(|line| !line.starts_with("--")).collect();
+    let lines: Vec<&str> = statement
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"))
+        .collect();
     lines.join("\n").trim().trim_end_matches(';').to_owned()
 }
 

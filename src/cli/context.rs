@@ -8,11 +8,12 @@ use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
+use crate::query::engine::Engine;
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use crate::store::Store;
-use crate::store::clickhouse::{Options as ClickHouseOptions, Place};
+use crate::store::clickhouse::{Client, Options as ClickHouseOptions, Place};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -77,6 +78,15 @@ impl Context {
         let config = self.config()?;
         embedded(&config)?;
         Ok(Store::open(&config.store.folder)?)
+    }
+
+    /// Who answers questions: the embedded store, or the ClickHouse that is named instead of it.
+    pub fn engine(&self) -> Result<Engine> {
+        let config = self.config()?;
+        Ok(match &config.store.remote {
+            Some(place) => Engine::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(&config)?)?)),
+            None => Engine::Embedded(Store::open(&config.store.folder)?),
+        })
     }
 
     /// The embedded store, for writing: what is committed is posted to its outbox, if it is to be sent on.
@@ -184,7 +194,7 @@ pub fn embedded(config: &Config) -> Result<()> {
     match &config.store.remote {
         None => Ok(()),
         Some(place) => bail!(
-            "{place}: this command works on an embedded store; a ClickHouse answers `query`. Name a folder with --store"
+            "{place}: this command works on an embedded store; a ClickHouse answers `query` and `graph`. Name a folder with --store"
         ),
     }
 }

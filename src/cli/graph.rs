@@ -8,8 +8,9 @@ use crate::detect::alarm::Alarm;
 use crate::detect::engine::Engine;
 use crate::graph::{self, Kind as Shape, Style, Theme};
 use crate::query::Window;
+use crate::query::engine::Engine as Answers;
 use crate::query::fleet::fleet;
-use crate::query::rates::{By, RateQuestion, rates};
+use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
 use crate::query::time::parse_duration_ms;
 use crate::store::Store;
@@ -84,14 +85,14 @@ enum ThemeArg {
 
 /// Draws.
 pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
-    let window = args.window.resolve(&store)?;
+    let store = context.engine()?;
+    let window = args.window.resolve_at(store.newest()?)?;
     let set = series(&store, args, window)?;
     if set.series.is_empty() {
         eprintln!("no mail in this window; `mailpulse status` tells what has been read");
     }
     let marks = match args.alarms {
-        true => alarms(context, &store, window)?,
+        true => alarms(context, &context.open_store()?, window)?,
         false => Vec::new(),
     };
     match &args.out {
@@ -101,7 +102,7 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> {
+fn series(store: &Answers, args: &GraphArgs, window: Window) -> Result<SeriesSet> {
     let by = match args.by {
         ByArg::Service => By::Service,
         ByArg::Hostgroup => By::Hostgroup,
@@ -136,7 +137,7 @@ fn series(store: &Store, args: &GraphArgs, window: Window) -> Result<SeriesSet> 
         only: args.only.clone(),
         measure,
     };
-    Ok(rates(store, &question)?)
+    Ok(store.rates(&question)?)
 }
 
 /// The alarms of a window, as marks: on the series that an alarm is about, where it is drawn, else on all.

@@ -3,10 +3,9 @@
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::{WindowArgs, now_ms};
+use crate::query::Window;
+use crate::query::engine::Engine;
 use crate::query::named::{self, NamedQuery, ParamKind};
-use crate::query::{self, Window};
-use crate::store::Store;
-use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
@@ -32,70 +31,13 @@ pub struct QueryArgs {
     format: Format,
 }
 
-/// Who answers.
-enum Engine {
-    Embedded(Store),
-    ClickHouse(Client),
-}
-
-impl Engine {
-    /// Time of the newest event.
-    fn newest(&self) -> Result<Option<i64>> {
-        Ok(match self {
-            Engine::Embedded(store) => store.span()?.map(|(_, last)| last),
-            Engine::ClickHouse(client) => {
-                let table = clickhouse::select(client, "SELECT max(ts_ms) AS newest FROM rates", &[])?;
-                match table.columns.first().map(|column| &column.values) {
-                    Some(Values::Int(newest)) => newest.first().copied().flatten().filter(|newest| *newest > 0),
-                    _ => None,
-                }
-            }
-        })
-    }
-
-    /// SQL of one's own: parsed first, whoever answers.
-    fn sql(&self, text: &str, window: Window) -> Result<Table> {
-        match self {
-            Engine::Embedded(store) => Ok(query::sql(store, text, window)?),
-            Engine::ClickHouse(client) => {
-                query::guard::check(text, &query::TABLES).map_err(|why| anyhow!(why))?;
-                if window != Window::ALL {
-                    bail!("with --sql on a ClickHouse, write the window into the text: WHERE ts_ms >= …");
-                }
-                Ok(clickhouse::select(client, text, &[])?)
-            }
-        }
-    }
-
-    /// A named query. A server gets its parameters beside the text.
-    fn named(&self, query: &NamedQuery, values: &[(&'static str, named::Value)], window: Window) -> Result<Table> {
-        match self {
-            Engine::Embedded(store) => Ok(query::sql(store, &query.bind(values), window)?),
-            Engine::ClickHouse(client) => {
-                let params: Vec<(&str, String)> = values
-                    .iter()
-                    .map(|(name, value)| match value {
-                        named::Value::Int(number) => (*name, number.to_string()),
-                        named::Value::Text(text) => (*name, text.clone()),
-                    })
-                    .collect();
-                Ok(clickhouse::select(client, query.sql, &params)?)
-            }
-        }
-    }
-}
-
 /// Answers.
 pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
     if args.list {
         output::table(&list(), &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = context.config()?;
-    let store = match &config.store.remote {
-        Some(place) => Engine::ClickHouse(Client::new(place, &context.clickhouse_options(&config)?)?),
-        None => Engine::Embedded(context.open_store()?),
-    };
+    let store = context.engine()?;
     let (table, times) = match (&args.sql, &args.name) {
         (Some(sql), _) => {
             if !args.params.is_empty() {

@@ -1,5 +1,6 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
+pub mod engine;
 pub mod fleet;
 pub mod guard;
 pub mod health;
@@ -76,6 +77,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server failed, or refused.
+    #[error(transparent)]
+    ClickHouse(#[from] crate::store::clickhouse::Error),
     /// The engine refused.
     #[error("query: {0}")]
     Engine(#[from] columnar::Error),

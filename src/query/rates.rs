@@ -4,7 +4,7 @@
 use super::series::{Series, SeriesSet};
 use super::{Error, Window};
 use crate::store::Store;
-use crate::store::columnar::{RateBlock, read_rates, read_texts};
+use crate::store::columnar::{self, RateBlock, read_rates, read_texts};
 use crate::store::state::Covered;
 use std::collections::HashMap;
 
@@ -59,30 +59,59 @@ const BUCKETS_MAX: i64 = 200_000;
 
 /// Sums per bucket: in `measure` per minute, so that the unit does not change with the bucket.
 pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
+    let (start, _) = checked(question)?;
+    let segments = store.segments(start, question.window.until_ms)?;
+    let blocks = segments.iter().map(|segment| {
+        let path = store.rates_path(segment.id);
+        let mut block = read_rates(&path, question.by.column(), question.measure)?;
+        if let Some(service) = &question.service {
+            block.keep(&read_texts(&path, "service")?, service);
+        }
+        Ok(block)
+    });
+    let mut sums = HashMap::new();
+    for block in blocks {
+        let block: Result<RateBlock, columnar::Error> = block;
+        add(&mut sums, &block?, question);
+    }
+    Ok(series_of(sums, &store.coverage(start)?, question))
+}
+
+/// The same of rates that were read elsewhere.
+pub(super) fn collect(blocks: &[RateBlock], coverage: &[Covered], question: &RateQuestion) -> Result<SeriesSet, Error> {
+    let mut sums = HashMap::new();
+    blocks.iter().for_each(|block| add(&mut sums, block, question));
+    Ok(series_of(sums, coverage, question))
+}
+
+/// Start of the first bucket and number of buckets.
+fn buckets(question: &RateQuestion) -> (i64, i64) {
     let step = question.step_ms;
     let start = question.window.since_ms.div_euclid(step) * step;
-    let buckets = (question.window.until_ms - start).div_euclid(step)
-        + i64::from((question.window.until_ms - start).rem_euclid(step) > 0);
-    if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(Error::Question(format!(
+    let length = question.window.until_ms - start;
+    (start, length.div_euclid(step) + i64::from(length.rem_euclid(step) > 0))
+}
+
+/// The same, if there are not too many.
+pub(super) fn checked(question: &RateQuestion) -> Result<(i64, i64), Error> {
+    let (start, buckets) = buckets(question);
+    match (1..=BUCKETS_MAX).contains(&buckets) {
+        true => Ok((start, buckets)),
+        false => Err(Error::Question(format!(
             "{buckets} buckets between since and until; choose 1 to {BUCKETS_MAX}"
-        )));
+        ))),
     }
+}
+
+fn series_of(sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question: &RateQuestion) -> SeriesSet {
+    let step = question.step_ms;
+    let (start, buckets) = buckets(question);
     let buckets = buckets as usize;
-    let mut sums: HashMap<String, Vec<i64>> = HashMap::new();
-    for segment in store.segments(start, question.window.until_ms)? {
-        let mut block = read_rates(&store.rates_path(segment.id), question.by.column(), question.measure)?;
-        if let Some(service) = &question.service {
-            block.keep(&read_texts(&store.rates_path(segment.id), "service")?, service);
-        }
-        add(&mut sums, &block, question, start, buckets);
-    }
-    let coverage = store.coverage(start)?;
-    let everywhere = covered(&coverage, None, question, start, buckets);
+    let everywhere = covered(coverage, None, question, start, buckets);
     let per_minute = 60_000.0 / step as f64;
     let series = |(name, sums): (String, Vec<i64>)| {
         // A relay's own log tells whether it was silent; for all else any log will do.
-        let own = (question.by == By::Relay).then(|| covered(&coverage, Some(&name), question, start, buckets));
+        let own = (question.by == By::Relay).then(|| covered(coverage, Some(&name), question, start, buckets));
         let seen = own.as_ref().unwrap_or(&everywhere);
         let point = |(at, sum): (usize, &i64)| (seen[at] || *sum > 0).then_some(*sum as f64 * per_minute);
         let points = sums.iter().enumerate().map(point).collect();
@@ -105,16 +134,18 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
         .as_deref()
         .map(|service| format!(" of {service}"))
         .unwrap_or_default();
-    Ok(SeriesSet {
+    SeriesSet {
         title: format!("{kind}mail{of} by {}", question.by.column()),
         unit: format!("{} / min", question.measure),
         start_ms: start,
         step_ms: step,
         series,
-    })
+    }
 }
 
-fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, start: i64, buckets: usize) {
+fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion) {
+    let (start, buckets) = buckets(question);
+    let buckets = buckets as usize;
     let wanted = |values: &[String], want: &Option<String>| -> Vec<bool> {
         values
             .iter()

@@ -78,6 +78,10 @@ pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
 
 /// The same with names that are known already: they keep their numbers, new ones come after them.
 pub fn fleet_after(store: &Store, window: Window, names: Names) -> Result<Fleet, Error> {
+    super::steadily(|| fleet_once(store, window, names.clone()))
+}
+
+fn fleet_once(store: &Store, window: Window, names: Names) -> Result<Fleet, Error> {
     let none = |names| {
         Ok(Fleet {
             names,

@@ -85,6 +85,31 @@ pub enum Error {
     Engine(#[from] columnar::Error),
 }
 
+impl Error {
+    /// Whether a segment was merged away between the list and the reading.
+    fn is_gone(&self) -> bool {
+        let error = match self {
+            Error::Engine(error) | Error::Store(StoreError::Columnar(error)) => error,
+            _ => return false,
+        };
+        matches!(error, columnar::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
+/// Reads; once more with a fresh list when a segment of the list has been merged away meanwhile.
+fn steadily<T>(read: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..TRIES {
+        match read() {
+            Err(error) if error.is_gone() => {}
+            result => return result,
+        }
+    }
+    read()
+}
+
+/// A writer keeps replaced segments for a minute: more than one try means that it has just ended.
+const TRIES: usize = 4;
+
 /// Time from which and until which, UTC milliseconds, the end not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -104,6 +129,10 @@ impl Window {
 
 /// Runs one SELECT over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
 pub fn sql(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
+    steadily(|| sql_once(store, text, window))
+}
+
+fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
     let named = guard::check(text, &TABLES).map_err(Error::Question)?;
     let mut inputs = Vec::new();
     let segments = store.segments(window.since_ms, window.until_ms)?;

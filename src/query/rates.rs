@@ -59,6 +59,10 @@ const BUCKETS_MAX: i64 = 200_000;
 
 /// Sums per bucket: in `measure` per minute, so that the unit does not change with the bucket.
 pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
+    super::steadily(|| rates_once(store, question))
+}
+
+fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
     let (start, _) = checked(question)?;
     let segments = store.segments(start, question.window.until_ms)?;
     let blocks = segments.iter().map(|segment| {

@@ -295,16 +295,18 @@ impl Store {
     fn heard(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT host, minute FROM source_minute JOIN source ON source.id = source
+            "SELECT host, minute, source FROM source_minute JOIN source ON source.id = source
              WHERE heartbeats > 0 AND minute >= ?1 ORDER BY source, minute",
         )?;
         let mut all: Vec<Covered> = Vec::new();
+        let mut before = None;
         let mut rows = statement.query([since_ms.div_euclid(MINUTE_MS)])?;
         while let Some(row) = rows.next()? {
-            let (host, minute): (String, i64) = (row.get(0)?, row.get(1)?);
+            let (host, minute, source): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let goes_on = before.replace(source) == Some(source);
             let (from_ms, to_ms) = (minute * MINUTE_MS, minute * MINUTE_MS + MINUTE_MS - 1);
             match all.last_mut() {
-                Some(last) if last.host == host && last.to_ms + 1 == from_ms => last.to_ms = to_ms,
+                Some(last) if goes_on && last.to_ms + 1 == from_ms => last.to_ms = to_ms,
                 _ => all.push(Covered { host, from_ms, to_ms }),
             }
         }

@@ -195,3 +195,77 @@ fn a_graph_marks_what_would_have_alarmed() {
     assert!(!drawn(&[]).contains("mx1001 dropped"));
     assert!(drawn(&["--alarms"]).contains("mx1001 dropped"));
 }
+
+/// The stopped relay's log is not written any more; whether somebody looks at it makes the difference.
+#[test]
+fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_blindness() {
+    let place = Place::with(KEEP);
+    let spec = Outage2018 {
+        seed: 21,
+        history_days: 4,
+        mails_per_day_scale: 0.08,
+    };
+    outage_2018(&place.path("logs"), &spec).expect("logs");
+    let until = |name: &str| {
+        let text = std::fs::read_to_string(place.path("logs").join(name)).unwrap();
+        let lines = text.lines().filter(|line| *line < "2018-06-06 18:55:00");
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let logs = ["mx1001", "mx2001"].map(|host| {
+        let folder = place.path("logs").join(host);
+        let live = folder.join("mainlog");
+        if host == "mx1001" {
+            let cut = until("mx1001/mainlog");
+            std::fs::write(&live, cut).unwrap();
+        }
+        (host, folder)
+    });
+    for (host, folder) in &logs {
+        place.backfill_as(host, &[folder]).ends(0);
+    }
+    let judged = || {
+        let args = [
+            "detect",
+            "--format",
+            "json",
+            "--since",
+            "2018-05-28",
+            "--until",
+            "2018-06-06T19:40Z",
+        ];
+        let run = place.run(&args);
+        let found: Vec<Value> = serde_json::from_str(&run.out).expect("JSON");
+        let of_the_relay = found.into_iter().filter(|alarm| {
+            alarm["series"]["relay"] == "mx1001"
+                || alarm["series"]["host"] == "mx1001"
+                || alarm["cause"]["relay"] == "mx1001"
+        });
+        of_the_relay
+            .map(|alarm| alarm["state"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let blind = judged();
+    assert!(
+        blind.iter().all(|state| state == "blind") && !blind.is_empty(),
+        "{blind:?}"
+    );
+    let store = place.store();
+    let source = store
+        .sources()
+        .unwrap()
+        .into_iter()
+        .find(|source| source.host == "mx1001")
+        .unwrap()
+        .id;
+    for minute in 0..50 {
+        let beat = mailpulse::store::state::Heartbeat { source, lag_ms: None };
+        store
+            .put_heartbeats(&[beat], (STOPPED - 120 + 60 * minute) * 1_000)
+            .unwrap();
+    }
+    let silent = judged();
+    assert!(
+        silent.iter().any(|state| state == "dropped") && !silent.contains(&"blind".to_owned()),
+        "{silent:?}"
+    );
+}

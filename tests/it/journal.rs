@@ -269,3 +269,51 @@ fn without_its_tool_or_folder_the_error_names_the_cure() {
         "{said}"
     );
 }
+
+#[test]
+fn fault_31_a_journal_that_rotates_and_is_vacuumed_under_a_tail() {
+    let log = simulated(300_000, 41);
+    let entries = exim(&log);
+    let part = entries.len() / 4;
+    let place = place("exim", "[tail]\npoll_ms = 100\nrescan_s = 1\n");
+    write_journal(&place.path("journal/a.journal"), &entries[..part]);
+    let mut child = place.command().arg("tail").spawn().unwrap();
+    let lines = || place.number("SELECT SUM(lines) AS n FROM sources") as usize;
+    let wait_for = |wanted: usize| {
+        let begin = Instant::now();
+        while !place.path("store/catalogue.sqlite").exists() || lines() < wanted {
+            assert!(
+                begin.elapsed() < Duration::from_secs(60),
+                "{} of {wanted} entries",
+                lines()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    wait_for(part);
+    write_journal(&place.path("journal/b.journal"), &entries[part..2 * part]);
+    wait_for(2 * part);
+    fs::remove_file(place.path("journal/a.journal")).unwrap();
+    write_journal(&place.path("journal/c.journal"), &entries[2 * part..3 * part]);
+    wait_for(3 * part);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    write_journal(&place.path("journal/d.journal"), &entries[3 * part..]);
+    let mut child = place.command().arg("tail").spawn().unwrap();
+    wait_for(entries.len());
+    let ends = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(ends.success() && child.wait().unwrap().success());
+    let whole = Place::new();
+    let path = whole.write("mainlog", &log);
+    whole.backfill_as("mx1", &[&path]).ends(0);
+    // Each journal file has numbers of its own: rows of one moment may stand in another order.
+    let sorted = |place: &Place| {
+        let mut rows = place.sql(WITHOUT_IDENTITY);
+        rows.sort_by_key(ToString::to_string);
+        rows
+    };
+    assert_same_answers(&sorted(&whole), &sorted(&place));
+}

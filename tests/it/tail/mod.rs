@@ -2,6 +2,7 @@
 //! and the real process under `kill -9`.
 
 mod bench;
+mod compaction;
 mod faults_archives;
 mod faults_files;
 mod faults_lines;

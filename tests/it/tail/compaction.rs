@@ -1,0 +1,107 @@
+//! Small segments are merged behind the tail: the same rows, few rewrites, and readers that notice nothing.
+
+use super::bench::{Bench, assert_once, lines};
+use mailpulse::query::{self, Window};
+use mailpulse::store::Store;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn segments(store: &Store) -> Vec<(i64, u64)> {
+    let all = store.segments(i64::MIN, i64::MAX).unwrap();
+    all.iter().map(|segment| (segment.id, segment.rows)).collect()
+}
+
+#[test]
+fn many_small_segments_become_few_and_each_row_is_rewritten_a_few_times_at_most() {
+    let bench = Bench::new();
+    const ROUNDS: u64 = 400;
+    let mut merged_rows = 0;
+    bench.life(|life| {
+        for round in 0..ROUNDS {
+            bench.append("mainlog", lines(10 * round..10 * round + 10));
+            if round == 0 {
+                life.scan()
+            } else {
+                life.look()
+            };
+            let before = segments(life.store());
+            if life.store().compact_small().unwrap() > 0 {
+                let after = segments(life.store());
+                let gone = before.iter().filter(|segment| !after.contains(segment));
+                merged_rows += gone.map(|(_, rows)| rows).sum::<u64>();
+            }
+            assert!(segments(life.store()).len() <= 32, "round {round}");
+        }
+        life.assert_once(0..10 * ROUNDS);
+    });
+    bench.assert_once(0..10 * ROUNDS);
+    // Merged again with every 31 new ones while the sum is small: half the number of merges each on the average.
+    let times = merged_rows as f64 / (10 * ROUNDS) as f64;
+    eprintln!("each row was rewritten {times:.1} times");
+    assert!(times < 8.0, "{times}");
+}
+
+#[test]
+fn a_reader_that_took_the_list_before_a_merge_reads_on() {
+    let bench = Bench::new();
+    bench.write("mainlog", lines(0..10));
+    let end = AtomicBool::new(false);
+    let store_path = bench.store_path();
+    let mut written = 10;
+    bench.life(|life| {
+        life.scan();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let store = Store::open(&store_path).unwrap();
+                let (mut answers, mut last) = (0, 0);
+                while !end.load(Ordering::Relaxed) || answers < 5 {
+                    let table = query::sql(&store, "SELECT COUNT(*) AS n FROM events", Window::ALL).unwrap();
+                    let mailpulse::store::columnar::Values::Int(counts) = &table.columns[0].values else {
+                        panic!()
+                    };
+                    let count = counts[0].unwrap();
+                    assert!(count >= last, "{count} after {last}");
+                    (answers, last) = (answers + 1, count);
+                }
+                answers
+            });
+            for _ in 0..100 {
+                bench.append("mainlog", lines(written..written + 5));
+                written += 5;
+                life.look();
+                life.store().compact_small().unwrap();
+            }
+            end.store(true, Ordering::Relaxed);
+            assert!(reader.join().unwrap() >= 5);
+        });
+    });
+    bench.assert_once(0..written);
+}
+
+#[test]
+fn the_end_of_a_writer_takes_no_answer_away() {
+    let bench = Bench::new();
+    bench.write("mainlog", lines(0..10));
+    let end = AtomicBool::new(false);
+    let store_path = bench.store_path();
+    bench.life(|life| _ = life.scan());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let store = Store::open(&store_path).unwrap();
+            while !end.load(Ordering::Relaxed) {
+                query::sql(&store, "SELECT sender_local FROM events", Window::ALL).unwrap();
+            }
+        });
+        // Each life ends right after it has merged, and removes what it replaced.
+        let mut at = 10;
+        for _ in 0..40 {
+            bench.append("mainlog", lines(at..at + 2));
+            at += 2;
+            bench.life(|life| {
+                life.scan();
+                life.store().compact(None).unwrap();
+            });
+        }
+        end.store(true, Ordering::Relaxed);
+        assert_once(&bench.stored(), 0..at);
+    });
+}

@@ -26,6 +26,10 @@ impl Server {
     }
 
     fn on(folder: PathBuf, port: u16) -> Server {
+        Server::with(folder, port, &[])
+    }
+
+    fn with(folder: PathBuf, port: u16, more: &[&str]) -> Server {
         let home = std::env::var("HOME").unwrap_or_default();
         let chdb = std::env::var("MAILPULSE_CHDB").unwrap_or(format!("{home}/.cache/mailpulse-lab/chdb-26.9.0"));
         let python = format!("{chdb}/bin/python3");
@@ -46,14 +50,9 @@ impl Server {
             .arg(root().join("tests/lab/clickhouse_front.py"))
             .arg(&folder)
             .arg(&port_file)
-            .args([
-                "--user",
-                "mailpulse",
-                "--password",
-                PASSWORD,
-                "--port",
-                &port.to_string(),
-            ])
+            .args(["--user", "mailpulse", "--password", PASSWORD])
+            .args(["--port", &port.to_string()])
+            .args(more)
             .stdout(Stdio::null())
             .stderr(words)
             .spawn()
@@ -570,4 +569,33 @@ fn mistakes_of_the_place_are_told_with_their_cure() {
         .run(&["--store", &url, "query", "--sql", "SELECT * FROM system.users"])
         .ends(2);
     assert!(run.err.contains("system"), "{}", run.err);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_and_a_known_one_is_not() {
+    let place = Place::new();
+    let (key, cert) = (place.path("key.pem"), place.path("cert.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let both = [fs::read(&cert).unwrap(), fs::read(&key).unwrap()].concat();
+    let pem = place.write("both.pem", both);
+    let server = Server::with(place.path("server"), 0, &["--tls", pem.to_str().unwrap()]);
+    let url = format!("clickhouses://mailpulse@localhost:{}/mail", server.port);
+    let migrate = |roots: &str| {
+        let mut command = place.command();
+        command.args(["--store", &url, "store", "migrate"]);
+        command.env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD).env("SSL_CERT_FILE", roots);
+        Run::of(command.output().unwrap())
+    };
+    let run = migrate("/etc/ssl/certs/ca-certificates.crt").ends(2);
+    assert!(run.err.contains("certificate") && run.err.contains("clickhouses://"), "{}", run.err);
+    assert!(migrate(cert.to_str().unwrap()).ends(0).out.contains("applied"));
 }

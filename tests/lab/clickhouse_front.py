@@ -20,6 +20,7 @@ import argparse
 import http.server
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -161,11 +162,16 @@ def main():
     parser.add_argument("--user", default="default")
     parser.add_argument("--password", default="")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls", metavar="PEM", help="a certificate and its key: speak TLS")
     args = parser.parse_args()
     faults = os.path.join(args.data, "faults")
     os.makedirs(faults, exist_ok=True)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Front)
     server.daemon_threads = True
+    if args.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.engine, server.faults = session.Session(os.path.join(args.data, "engine")), faults
     server.user, server.word = args.user, args.password
     with open(args.port_file + ".new", "w") as out:

@@ -42,6 +42,10 @@ const CUSUM_WINDOW: [usize; 4] = [3, 5, 7, 8];
 const QUARTER: usize = 3;
 /// Window whose noise says how unusual an hour is.
 const HOUR: usize = 5;
+/// Least slope of a tail, as a share of its location.
+const GROWTH: f64 = 0.3;
+/// The same of the gap: what it says of chance is exact, and its own days say what deploys add.
+const GAP_GROWTH: f64 = 0.1;
 /// Keeps joint scores positive in a tail.
 const SHIFT: f64 = 2.0;
 /// The least joint score that is told apart.
@@ -318,7 +322,7 @@ impl Channels {
                 slope: 1.0,
                 days: tuning.pseudo_d,
                 slope_days: tuning.slope_prior_d,
-                growth: 0.3,
+                growth: if which == GAP { GAP_GROWTH } else { GROWTH },
                 budget: tuning.budget,
             });
         }

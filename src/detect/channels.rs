@@ -44,8 +44,10 @@ const QUARTER: usize = 3;
 const HOUR: usize = 5;
 /// Least slope of a tail, as a share of its location.
 const GROWTH: f64 = 0.3;
-/// The same of the gap: what it says of chance is exact, and its own days say what deploys add.
+/// The same of the gap once its days say what deploys and nights add: what it says of chance is exact.
 const GAP_GROWTH: f64 = 0.1;
+/// Days until which the gap is trusted no more than the others; from then on the share falls with the days.
+const GAP_DAYS: f64 = 14.0;
 /// Keeps joint scores positive in a tail.
 const SHIFT: f64 = 2.0;
 /// The least joint score that is told apart.
@@ -119,6 +121,15 @@ fn channel(which: usize) -> Channel {
         GAP => Channel::Gap,
         _ if which < GAP => Channel::Window(WINDOWS_MIN[which] as u16),
         _ => Channel::Cusum((100.0 * RATIOS[which - CUSUM]).round() as u8),
+    }
+}
+
+/// Least slope of a channel's tail as a share of its location.
+fn growth(which: usize, days: usize) -> f64 {
+    if which == GAP {
+        (GROWTH * GAP_DAYS / days.max(1) as f64).clamp(GAP_GROWTH, GROWTH)
+    } else {
+        GROWTH
     }
 }
 
@@ -322,7 +333,7 @@ impl Channels {
                 slope: 1.0,
                 days: tuning.pseudo_d,
                 slope_days: tuning.slope_prior_d,
-                growth: if which == GAP { GAP_GROWTH } else { GROWTH },
+                growth: growth(which, tail.days()),
                 budget: tuning.budget,
             });
         }

@@ -184,6 +184,52 @@ fn a_young_series_finds_provisionally() {
 }
 
 #[test]
+fn a_week_or_one_event_brings_nothing_certain() {
+    let mut week = Service::quiet(31, 20_000.0).samples(7);
+    at(&mut week, 5 * DAY_S, 6 * DAY_S, |_| Sample::Count(0));
+    assert!(found(60, &week).iter().all(|drop| drop.provisional));
+    assert_eq!(found(60, &[(MONDAY, Sample::Count(1))]), []);
+    let mut silent = vec![(MONDAY, Sample::Count(1))];
+    silent.extend((1..60 * 288).map(|step| (MONDAY + step * 300, Sample::Count(0))));
+    let drops = found(300, &silent);
+    assert!(
+        drops.iter().all(|drop| drop.provisional),
+        "one mail in two months: {drops:?}"
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_is_no_outage() {
+    for jump_s in [3_600, 5 * DAY_S, 400 * DAY_S] {
+        let mut samples = Service::quiet(37, 20_000.0).samples(60);
+        for (ts, _) in samples.iter_mut().filter(|(ts, _)| *ts >= MONDAY + OUTAGE_S) {
+            // Whole weeks beyond an hour, so that only the clock moves.
+            *ts += if jump_s > 3_600 {
+                jump_s - jump_s % (7 * DAY_S)
+            } else {
+                0
+            };
+        }
+        if jump_s == 3_600 {
+            // Back by an hour: the hour is told twice, and heard once.
+            let hour: Vec<_> = samples
+                .iter()
+                .filter(|(ts, _)| (0..3_600).contains(&(MONDAY + OUTAGE_S - ts)))
+                .copied()
+                .collect();
+            let here = samples.partition_point(|(ts, _)| *ts < MONDAY + OUTAGE_S);
+            samples.splice(here..here, hour);
+        }
+        let drops = found(60, &samples);
+        let told = alarms(&drops, OUTAGE_S - 3_600, 600 * DAY_S);
+        assert!(
+            told.len() <= 1 && told.iter().all(|drop| drop.score < 1.0),
+            "{jump_s}: {told:?}"
+        );
+    }
+}
+
+#[test]
 fn the_order_of_time_is_kept() {
     let mut detector = Detector::new(Config::default());
     let id = detector.add(TimeZone::UTC, 60).unwrap();

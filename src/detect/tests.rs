@@ -7,6 +7,7 @@ use super::detector::{Config, Detector, Refused, Sample};
 use super::episode::{Change, Drop, End};
 use super::holidays::Holidays;
 use super::replay::replay;
+use super::tuning::Tuning;
 use fleet::{DAY_S, MONDAY, Service};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -161,7 +162,21 @@ fn a_retired_service_is_silenced_and_said_to_be() {
     at(&mut samples, 50 * DAY_S, 110 * DAY_S, |_| Sample::Count(0));
     let drops = alarms(&found(300, &samples), 50 * DAY_S, 110 * DAY_S);
     assert_eq!(drops.len(), 1);
-    assert_eq!(drops[0].end, Some(End::Retired(14)));
+    assert_eq!(drops[0].end, Some(End::Retired(28)));
+    // Told otherwise, it is taken for retired sooner; and it is watched again from its next mail on.
+    let config = Config {
+        tuning: Tuning {
+            retire_d: 7,
+            ..Tuning::default()
+        },
+        ..Config::default()
+    };
+    let mut back = Service::quiet(19, 300.0).samples(110);
+    at(&mut back, 50 * DAY_S, 65 * DAY_S, |_| Sample::Count(0));
+    at(&mut back, 90 * DAY_S, 94 * DAY_S, |_| Sample::Count(0));
+    let drops = replay(&config, TimeZone::UTC, 300, back).unwrap();
+    assert_eq!(alarms(&drops, 50 * DAY_S, 65 * DAY_S)[0].end, Some(End::Retired(7)));
+    assert_eq!(alarms(&drops, 90 * DAY_S, 94 * DAY_S).len(), 1);
 }
 
 #[test]

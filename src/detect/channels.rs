@@ -232,11 +232,13 @@ impl Channels {
         let window = CUSUM_WINDOW[which];
         let (level, noise) = self.compare(window);
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
+        // As a window would, from before what it may have to judge.
+        let before = level_of(history, steps as i64, level);
         let increment = Increment {
             ts: now.ts,
             counted,
             expected: now.expected,
-            level: noise.factor(level_of(history, 0, level)),
+            level: noise.factor(before),
             spread: noise.v() * steps.max(1.0),
             keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
         };

@@ -42,6 +42,12 @@ const CUSUM_WINDOW: [usize; 4] = [3, 5, 7, 8];
 const QUARTER: usize = 3;
 /// Window whose noise says how unusual an hour is.
 const HOUR: usize = 5;
+/// Least slope of a tail, as a share of its location.
+const GROWTH: f64 = 0.3;
+/// The same of the gap once its days say what deploys and nights add: what it says of chance is exact.
+const GAP_GROWTH: f64 = 0.1;
+/// Days until which the gap is trusted no more than the others; from then on the share falls with the days.
+const GAP_DAYS: f64 = 14.0;
 /// Keeps joint scores positive in a tail.
 const SHIFT: f64 = 2.0;
 /// The least joint score that is told apart.
@@ -115,6 +121,15 @@ fn channel(which: usize) -> Channel {
         GAP => Channel::Gap,
         _ if which < GAP => Channel::Window(WINDOWS_MIN[which] as u16),
         _ => Channel::Cusum((100.0 * RATIOS[which - CUSUM]).round() as u8),
+    }
+}
+
+/// Least slope of a channel's tail as a share of its location.
+fn growth(which: usize, days: usize) -> f64 {
+    if which == GAP {
+        (GROWTH * GAP_DAYS / days.max(1) as f64).clamp(GAP_GROWTH, GROWTH)
+    } else {
+        GROWTH
     }
 }
 
@@ -217,11 +232,13 @@ impl Channels {
         let window = CUSUM_WINDOW[which];
         let (level, noise) = self.compare(window);
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
+        // As a window would, from before what it may have to judge.
+        let before = level_of(history, steps as i64, level);
         let increment = Increment {
             ts: now.ts,
             counted,
             expected: now.expected,
-            level: noise.factor(level_of(history, 0, level)),
+            level: noise.factor(before),
             spread: noise.v() * steps.max(1.0),
             keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
         };
@@ -318,7 +335,7 @@ impl Channels {
                 slope: 1.0,
                 days: tuning.pseudo_d,
                 slope_days: tuning.slope_prior_d,
-                growth: 0.3,
+                growth: growth(which, tail.days()),
                 budget: tuning.budget,
             });
         }

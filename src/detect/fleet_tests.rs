@@ -70,6 +70,17 @@ fn the_outage_is_one_alarm_at_the_relay_within_five_minutes() {
 }
 
 #[test]
+fn the_relay_that_took_over_does_not_alarm_when_it_hands_back() {
+    for seed in 20..26 {
+        let fleet = fleet(seed, 24, &NIGHT, &night());
+        let alarms = told(&fleet, Options::default());
+        let relay = |a: &&Alarm| matches!(a.scope, Scope::Relay(_)) && a.detected >= START;
+        let after: Vec<_> = alarms.iter().filter(relay).collect();
+        assert_eq!(after.len(), 0, "seed {seed}: {after:#?}");
+    }
+}
+
+#[test]
 fn without_a_witness_the_silence_says_so() {
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
     let fleet = fleet(3, 18, &quiet, &night());

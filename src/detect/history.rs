@@ -43,6 +43,8 @@ pub struct History {
     blocks: Box<[Block]>,
     steps: i64,
     block_steps: i64,
+    /// Blocks that were kept so far: one less than have ended while the last one's end is being judged.
+    kept: i64,
     now: Mark,
     floor: i64,
     floor_mark: Mark,
@@ -80,6 +82,7 @@ impl History {
             blocks: vec![Block::default(); (REACH_S / block_s + 2) as usize].into_boxed_slice(),
             steps: 0,
             block_steps: block_s / step_s,
+            kept: 0,
             now: Mark::default(),
             floor: 0,
             floor_mark: Mark::default(),
@@ -119,7 +122,8 @@ impl History {
 
     /// Keeps the block that ended, with the levels after it.
     pub fn push_block(&mut self, levels: [f64; FAST], flags: Flags) {
-        let slot = self.block_slot(self.block_count());
+        self.kept = self.block_count();
+        let slot = self.block_slot(self.kept);
         self.blocks[slot] = Block {
             end: self.now,
             levels: levels.map(|level| (level / LEVEL_UNIT).round().min(f64::from(u16::MAX)) as u16),
@@ -192,7 +196,7 @@ impl History {
 
     /// Level `half_life` as it was before the last `steps` steps.
     pub fn level_before(&self, steps: i64, half_life: usize) -> f64 {
-        let count = (self.steps - steps).div_euclid(self.block_steps);
+        let count = (self.steps - steps).div_euclid(self.block_steps).min(self.kept);
         self.find(count)
             .map_or(1.0, |block| f64::from(block.levels[half_life]) * LEVEL_UNIT)
     }
@@ -264,6 +268,21 @@ mod tests {
         history.rebase();
         assert_eq!(history.window(500).unwrap(), before);
         assert_eq!(history.block(600).unwrap().0.counted, (1798 + 1799 + 1800) as f64);
+    }
+
+    #[test]
+    fn at_a_blocks_end_the_last_kept_level_holds() {
+        let mut history = filled(900);
+        // The 301st block ends; what stands in its place is two days old.
+        for step in 0..3 {
+            assert_eq!(history.level_before(0, 0), 1.5, "{step}");
+            history.push(Some((1.0, 1.0)));
+        }
+        assert!(history.at_block_end());
+        assert_eq!(history.level_before(0, 0), 1.5);
+        let mut young = History::new(300, 900);
+        (0..3).for_each(|_| young.push(Some((1.0, 1.0))));
+        assert_eq!(young.level_before(0, 0), 1.0, "none is kept yet");
     }
 
     #[test]

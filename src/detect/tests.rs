@@ -7,6 +7,7 @@ use super::detector::{Config, Detector, Refused, Sample};
 use super::episode::{Change, Drop, End};
 use super::holidays::Holidays;
 use super::replay::replay;
+use super::tuning::Tuning;
 use fleet::{DAY_S, MONDAY, Service};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -161,7 +162,21 @@ fn a_retired_service_is_silenced_and_said_to_be() {
     at(&mut samples, 50 * DAY_S, 110 * DAY_S, |_| Sample::Count(0));
     let drops = alarms(&found(300, &samples), 50 * DAY_S, 110 * DAY_S);
     assert_eq!(drops.len(), 1);
-    assert_eq!(drops[0].end, Some(End::Retired(14)));
+    assert_eq!(drops[0].end, Some(End::Retired(28)));
+    // Told otherwise, it is taken for retired sooner; and it is watched again from its next mail on.
+    let config = Config {
+        tuning: Tuning {
+            retire_d: 7,
+            ..Tuning::default()
+        },
+        ..Config::default()
+    };
+    let mut back = Service::quiet(19, 300.0).samples(110);
+    at(&mut back, 50 * DAY_S, 65 * DAY_S, |_| Sample::Count(0));
+    at(&mut back, 90 * DAY_S, 94 * DAY_S, |_| Sample::Count(0));
+    let drops = replay(&config, TimeZone::UTC, 300, back).unwrap();
+    assert_eq!(alarms(&drops, 50 * DAY_S, 65 * DAY_S)[0].end, Some(End::Retired(7)));
+    assert_eq!(alarms(&drops, 90 * DAY_S, 94 * DAY_S).len(), 1);
 }
 
 #[test]
@@ -181,6 +196,52 @@ fn a_young_series_finds_provisionally() {
     });
     let drops = found(60, &samples);
     assert!(!drops.is_empty() && drops.iter().all(|drop| drop.provisional));
+}
+
+#[test]
+fn a_week_or_one_event_brings_nothing_certain() {
+    let mut week = Service::quiet(31, 20_000.0).samples(7);
+    at(&mut week, 5 * DAY_S, 6 * DAY_S, |_| Sample::Count(0));
+    assert!(found(60, &week).iter().all(|drop| drop.provisional));
+    assert_eq!(found(60, &[(MONDAY, Sample::Count(1))]), []);
+    let mut silent = vec![(MONDAY, Sample::Count(1))];
+    silent.extend((1..60 * 288).map(|step| (MONDAY + step * 300, Sample::Count(0))));
+    let drops = found(300, &silent);
+    assert!(
+        drops.iter().all(|drop| drop.provisional),
+        "one mail in two months: {drops:?}"
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_is_no_outage() {
+    for jump_s in [3_600, 5 * DAY_S, 400 * DAY_S] {
+        let mut samples = Service::quiet(37, 20_000.0).samples(60);
+        for (ts, _) in samples.iter_mut().filter(|(ts, _)| *ts >= MONDAY + OUTAGE_S) {
+            // Whole weeks beyond an hour, so that only the clock moves.
+            *ts += if jump_s > 3_600 {
+                jump_s - jump_s % (7 * DAY_S)
+            } else {
+                0
+            };
+        }
+        if jump_s == 3_600 {
+            // Back by an hour: the hour is told twice, and heard once.
+            let hour: Vec<_> = samples
+                .iter()
+                .filter(|(ts, _)| (0..3_600).contains(&(MONDAY + OUTAGE_S - ts)))
+                .copied()
+                .collect();
+            let here = samples.partition_point(|(ts, _)| *ts < MONDAY + OUTAGE_S);
+            samples.splice(here..here, hour);
+        }
+        let drops = found(60, &samples);
+        let told = alarms(&drops, OUTAGE_S - 3_600, 600 * DAY_S);
+        assert!(
+            told.len() <= 1 && told.iter().all(|drop| drop.score < 1.0),
+            "{jump_s}: {told:?}"
+        );
+    }
 }
 
 #[test]

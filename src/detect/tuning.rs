@@ -107,7 +107,7 @@ impl Default for Tuning {
             provisional_d: 14,
             mask_d: 21,
             accept_d: 5,
-            retire_d: 14,
+            retire_d: 28,
             holiday_share: 0.25,
             near_share: 0.5,
         }

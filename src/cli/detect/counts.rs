@@ -4,7 +4,7 @@
 //! unless the caller says that missing rows are zeros (an export that leaves them out). Rows may come in any order. Two
 //! rows for one moment are an error unless they say the same.
 
-use crate::detect::detector::Sample;
+use crate::detect::detector::{COUNT_MAX, Sample};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use std::io::Read;
 const GRAINS_S: [i64; 7] = [60, 300, 600, 900, 1_200, 1_800, 3_600];
 /// Most rows that are read.
 const ROWS_MAX: usize = 100_000_000;
-/// Longest series, steps: what missing rows may be filled up to.
-const STEPS_MAX: i64 = 50_000_000;
+/// Longest series, steps: what missing rows may be filled up to; twenty years of minutes, 260 MB.
+const STEPS_MAX: i64 = 11_000_000;
 
 /// One series.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +100,18 @@ fn count_of(text: &str) -> Result<Option<u64>, String> {
     if text.is_empty() {
         return Ok(None);
     }
+    let huge = || format!("`count` is over {COUNT_MAX}");
     if let Ok(count) = text.parse::<u64>() {
-        return Ok(Some(count));
+        return if count <= COUNT_MAX {
+            Ok(Some(count))
+        } else {
+            Err(huge())
+        };
     }
     match text.parse::<f64>() {
         Ok(count) if count < 0.0 => Err("`count` is negative".to_owned()),
-        Ok(count) if count.fract() == 0.0 && count < 1e15 => Ok(Some(count as u64)),
+        Ok(count) if count > COUNT_MAX as f64 => Err(huge()),
+        Ok(count) if count.fract() == 0.0 => Ok(Some(count as u64)),
         _ => Err("`count`: expected a whole number, or nothing for no data".to_owned()),
     }
 }
@@ -140,10 +146,11 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
         }
     }
     rows.dedup_by_key(|row| row.0);
-    let row_s = rows.windows(2).map(|pair| pair[1].0 - pair[0].0).min().unwrap_or(300);
+    let apart = rows.windows(2).map(|pair| (pair[1].0 - pair[0].0, pair[1].2)).min();
+    let (row_s, row_line) = apart.unwrap_or((300, 0));
     let Some(grain_s) = GRAINS_S.into_iter().find(|grain| grain % row_s == 0) else {
         let why = format!("rows are {row_s} s apart; detection takes divisors of an hour, from 1 s to 60 min");
-        return Err(bad(rows.last().map_or(0, |row| row.2), why));
+        return Err(bad(row_line, why));
     };
     let whole = grain_s / row_s;
     let mut steps: Vec<(i64, u64, i64)> = Vec::new();
@@ -250,6 +257,29 @@ mod tests {
             header.to_string(),
             "line 1: no column `series`; expected a header series,ts,count"
         );
+    }
+
+    #[test]
+    fn huge_counts_and_a_clock_that_jumps_are_bounded() {
+        for count in ["1000000001", "18446744073709551616", "1e300", "inf"] {
+            let why = text(&format!("a,0,{count}\n")).unwrap_err().to_string();
+            assert_eq!(why, "line 2: `count` is over 1000000000");
+        }
+        assert!(text("a,0,NaN\n").is_err());
+        // The rows that do not fit are named, not the last ones.
+        let why = text("a,0,1\na,60,1\na,67,1\na,120,1\n").unwrap_err().to_string();
+        assert!(why.starts_with("line 4: rows are 7 s apart"), "{why}");
+        // Seventy centuries ahead: a leap, and no minutes are made of it.
+        let jump = "series,ts,count\na,0,1\na,60,1\na,9999-01-01T00:00:00Z,1\n";
+        assert_eq!(read(jump.as_bytes(), false).unwrap()[0].samples.len(), 3);
+        let why = read(jump.as_bytes(), true).unwrap_err().to_string();
+        assert_eq!(why, "series \"a\" spans too long a time to fill with zeros");
+    }
+
+    #[test]
+    fn one_event_is_a_series() {
+        let all = text("a,2018-06-06T18:00:00Z,1\n").unwrap();
+        assert_eq!(all[0].samples, [(1_528_308_000, Sample::Count(1))]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn run(path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Res
     let config = Config {
         tuning: Tuning {
             budget: args.budget,
-            ..Tuning::default()
+            ..rules.tuning()
         },
         holidays: Arc::new(holidays(rules)?),
     };

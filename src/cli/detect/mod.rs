@@ -13,6 +13,7 @@ use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Names};
 use crate::detect::holidays::Holidays;
+use crate::detect::tuning::Tuning;
 use crate::query::Window;
 use crate::query::fleet::fleet;
 use crate::query::series::Mark;
@@ -49,6 +50,20 @@ pub struct RuleArgs {
     /// Time zone whose hours the services follow
     #[arg(long, value_name = "NAME", default_value = "UTC")]
     pub zone: String,
+    /// Days of silence after which a service is taken for retired, and watched again from its next mail on [default: 28]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub retire_days: Option<u32>,
+}
+
+impl RuleArgs {
+    /// The method's constants with what the operator says of them.
+    fn tuning(&self) -> Tuning {
+        let usual = Tuning::default();
+        Tuning {
+            retire_d: self.retire_days.unwrap_or(usual.retire_d),
+            ..usual
+        }
+    }
 }
 
 /// Replays, and tells what alarmed in the window.
@@ -123,7 +138,10 @@ pub fn whole(store: &Store) -> Result<Window> {
 
 /// The detection's options, from configuration and command line.
 pub fn options(config: &Config, rules: &RuleArgs) -> Result<Options> {
-    let mut options = Options::default();
+    let mut options = Options {
+        tuning: rules.tuning(),
+        ..Options::default()
+    };
     options.tuning.budget = config.detect.false_alarms_per_service_per_90_days.max(1e-6);
     options.zone = zone(rules)?;
     options.holidays = holidays(rules)?;

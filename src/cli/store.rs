@@ -41,6 +41,9 @@ enum What {
         /// Try again what the server has refused
         #[arg(long)]
         retry_refused: bool,
+        /// Send everything from the beginning, into a database that is empty
+        #[arg(long)]
+        anew: bool,
     },
     /// Read everything and compare it with what was committed; exit code 1 if something is wrong
     Verify,
@@ -65,7 +68,21 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             ))?;
         }
         What::Migrate { dry_run, cluster } => return migrate(context, *dry_run, cluster.as_deref()),
-        What::Ship { once, retry_refused } => return ship(context, *once, *retry_refused),
+        What::Ship {
+            once,
+            retry_refused,
+            anew,
+        } => {
+            if *anew {
+                let config = context.config()?;
+                super::context::embedded(&config)?;
+                place(&config)?;
+                let mut store = crate::store::Store::create(&config.store.folder)?;
+                store.ship_anew()?;
+                store.start_shipping(config.store.outbox_bytes_max)?;
+            }
+            return ship(context, *once, *retry_refused);
+        }
         What::Verify => {
             let found = context.open_store()?.verify()?;
             for fault in &found.faults {

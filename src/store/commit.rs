@@ -112,6 +112,7 @@ impl Store {
         }
         let transaction = catalogue::begin(&mut connection)?;
         self.outbox_has_room(&transaction)?;
+        self.note_gap(&transaction)?;
         for (segment, encoded) in segments.iter().zip(&commit.segments) {
             catalogue::insert_segment(&transaction, segment)?;
             note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
@@ -237,6 +238,7 @@ impl Store {
         encoded: &EncodedSegment,
     ) -> Result<(), Error> {
         let new = self.replace(transaction, &[old], source, encoded)?;
+        self.note_gap(transaction)?;
         if self.ships()
             && let Some((rows, bytes)) = columnar::difference(&self.events_path(old), &self.events_path(new))?
         {

@@ -66,6 +66,15 @@ pub enum Error {
         /// What may.
         max: u64,
     },
+    /// `ship` was taken away and came back.
+    #[error(
+        "{path}: something was committed here while `ship` was not set, and the ClickHouse lacks it. Send everything anew, \
+         into an empty database: mailpulse store ship --anew"
+    )]
+    ShipGap {
+        /// The store.
+        path: PathBuf,
+    },
     /// There is no store.
     #[error("{0}: no store here; `mailpulse backfill` makes one, or name another with --store")]
     Missing(PathBuf),

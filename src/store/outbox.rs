@@ -109,6 +109,11 @@ impl Store {
         let segments = self.segments(i64::MIN, i64::MAX)?;
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
+        if get(&transaction, "ship_gap")? != 0 {
+            return Err(Error::ShipGap {
+                path: self.path().to_owned(),
+            });
+        }
         if get(&transaction, "shipping")? != 1 {
             if get(&transaction, "store_id")? == 0 {
                 put(&transaction, "store_id", random() & i64::MAX)?;
@@ -137,6 +142,33 @@ impl Store {
         self.sync_outbox()?;
         transaction.commit()?;
         Ok(())
+    }
+
+    /// Notes that something becomes true here that is not posted, although earlier things were.
+    pub(super) fn note_gap(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        match !self.ships() && get(transaction, "shipping")? == 1 {
+            true => put(transaction, "ship_gap", 1),
+            false => Ok(()),
+        }
+    }
+
+    /// Forgets what was sent and what waits: the next [`Store::start_shipping`] posts everything, under tokens that no server
+    /// has seen.
+    pub fn ship_anew(&mut self) -> Result<(), Error> {
+        let mut connection = self.connection();
+        let transaction = catalogue::begin(&mut connection)?;
+        transaction.execute("DELETE FROM outbox", [])?;
+        for (name, value) in [
+            ("shipping", 0),
+            ("ship_gap", 0),
+            ("outbox_bytes", 0),
+            ("store_id", random() & i64::MAX),
+        ] {
+            put(&transaction, name, value)?;
+        }
+        transaction.commit()?;
+        drop(connection);
+        self.tidy_outbox()
     }
 
     /// Whether what is committed is posted.
@@ -398,12 +430,17 @@ impl Store {
     }
 }
 
-/// Writes down which payloads go out together: of the kind and day of the oldest. A change waits for rows that are older
-/// than it, whoever they belong to.
+/// Payloads that may go out now. Corrections wait for older rows of their day, and for older corrections that were refused: a
+/// server keeps the last of several rows of one event, and must get them in their order.
+const FREE: &str = "batch IS NULL AND refused IS NULL AND NOT (kind = 'changes' AND EXISTS (
+    SELECT 1 FROM outbox AS older WHERE older.id < outbox.id AND older.day = outbox.day
+        AND (older.kind = 'rows' OR older.kind = 'changes' AND older.refused IS NOT NULL)))";
+
+/// Writes down which payloads go out together: of the kind and day of the oldest.
 fn begin_batch(transaction: &Transaction<'_>, limits: &BatchLimits) -> Result<Option<i64>, Error> {
     let oldest: Option<(i64, String, i64)> = transaction
         .query_row(
-            "SELECT id, kind, day FROM outbox WHERE batch IS NULL AND refused IS NULL ORDER BY id LIMIT 1",
+            &format!("SELECT id, kind, day FROM outbox WHERE {FREE} ORDER BY id LIMIT 1"),
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
@@ -411,20 +448,11 @@ fn begin_batch(transaction: &Transaction<'_>, limits: &BatchLimits) -> Result<Op
     let Some((first, kind, day)) = oldest else {
         return Ok(None);
     };
-    let before: i64 = match kind == Kind::Changes.as_str() {
-        true => transaction.query_row(
-            "SELECT coalesce(min(id), 9223372036854775807) FROM outbox WHERE kind = 'rows' AND batch IS NULL AND refused IS NULL",
-            [],
-            |row| row.get(0),
-        )?,
-        false => i64::MAX,
-    };
     let ids: Vec<(i64, i64)> = transaction
-        .prepare(
-            "SELECT id, rows FROM outbox WHERE batch IS NULL AND refused IS NULL AND kind = ?1 AND day = ?2 AND id < ?3
-             ORDER BY id LIMIT ?4",
-        )?
-        .query_map(params![kind, day, before, limits.payloads as i64], |row| {
+        .prepare(&format!(
+            "SELECT id, rows FROM outbox WHERE {FREE} AND kind = ?1 AND day = ?2 ORDER BY id LIMIT ?3"
+        ))?
+        .query_map(params![kind, day, limits.payloads as i64], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect::<Result<_, _>>()?;

@@ -277,6 +277,56 @@ fn a_store_that_was_there_before_is_sent_as_it_is() {
 }
 
 #[test]
+fn a_gap_in_the_sending_is_told_and_everything_can_be_sent_anew() {
+    let lab = Lab::new();
+    let config = fs::read_to_string(lab.place.path("mailpulse.toml")).unwrap();
+    let backfill = |name: &str, seed: u64| {
+        let log = lab.place.write(name, simulated(300_000, seed));
+        lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+    };
+    backfill("mainlog-a", 51).ends(0);
+    lab.ship().ends(0);
+    lab.place
+        .write("mailpulse.toml", config.replace("ship = ", "# ship = "));
+    backfill("mainlog-b", 52).ends(0);
+    lab.place.write("mailpulse.toml", config.replace("/mail\"", "/fresh\""));
+    let run = backfill("mainlog-c", 53).ends(2);
+    assert!(run.err.contains("--anew"), "{}", run.err);
+    lab.run(&["store", "migrate"]).ends(0);
+    lab.run(&["store", "ship", "--once", "--anew"]).ends(0);
+    backfill("mainlog-c", 53).ends(0);
+    lab.ship().ends(0);
+    let fresh = format!("{}fresh", lab.server.url().strip_suffix("mail").unwrap());
+    let sql = "SELECT event_id, service, kind FROM events ORDER BY event_id, kind";
+    let there = lab
+        .run(&["--store", &fresh, "query", "--sql", sql, "--format", "json"])
+        .ends(0);
+    let there: Vec<Value> = serde_json::from_str(&there.out).unwrap();
+    crate::util::assert_same_answers(&lab.here(&["--sql", sql]), &there);
+}
+
+#[test]
+fn a_correction_waits_for_rows_that_were_refused() {
+    let lab = Lab::new();
+    let log = simulated(1_000_000, 61);
+    let (older, newer) = crate::logs::cut(&log, 0.5);
+    let newer = lab.place.write("mainlog", newer);
+    let older = lab.place.write("mainlog.1", older);
+    lab.run(&["backfill", "-q", "--host", "mx1", newer.to_str().unwrap()])
+        .ends(0);
+    lab.server.fault("refuse");
+    lab.ship().ends(1);
+    // What the older half tells of the newer's deliveries comes while these are aside.
+    lab.run(&["backfill", "-q", "--host", "mx1", older.to_str().unwrap()])
+        .ends(0);
+    lab.ship().ends(0);
+    assert!(lab.waiting().payloads > 0, "the corrections wait: {:?}", lab.waiting());
+    lab.run(&["store", "ship", "--once", "--retry-refused"]).ends(0);
+    lab.assert_equal();
+    assert_eq!(lab.waiting().payloads, 0);
+}
+
+#[test]
 fn fault_27_an_answer_that_is_lost_after_the_commit() {
     let mut lab = Lab::new();
     let log = lab.place.write("mainlog", simulated(1_000_000, 13));
@@ -576,8 +626,23 @@ fn a_certificate_that_nobody_vouches_for_is_refused_and_a_known_one_is_not() {
     let place = Place::new();
     let (key, cert) = (place.path("key.pem"), place.path("cert.pem"));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
         .arg("-keyout")
         .arg(&key)
         .arg("-out")
@@ -592,10 +657,138 @@ fn a_certificate_that_nobody_vouches_for_is_refused_and_a_known_one_is_not() {
     let migrate = |roots: &str| {
         let mut command = place.command();
         command.args(["--store", &url, "store", "migrate"]);
-        command.env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD).env("SSL_CERT_FILE", roots);
+        command
+            .env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD)
+            .env("SSL_CERT_FILE", roots);
         Run::of(command.output().unwrap())
     };
     let run = migrate("/etc/ssl/certs/ca-certificates.crt").ends(2);
-    assert!(run.err.contains("certificate") && run.err.contains("clickhouses://"), "{}", run.err);
+    assert!(
+        run.err.contains("certificate") && run.err.contains("clickhouses://"),
+        "{}",
+        run.err
+    );
     assert!(migrate(cert.to_str().unwrap()).ends(0).out.contains("applied"));
+}
+
+/// Debian's server is of 2018: too old for the schema, and a real process that answers, refuses, dies and comes back.
+struct OldServer {
+    folder: PathBuf,
+    port: u16,
+    child: Child,
+}
+
+impl OldServer {
+    fn start(folder: PathBuf, port: u16) -> OldServer {
+        let shown = folder.display();
+        for name in ["data", "tmp"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let config = format!(
+            "<yandex><logger><level>warning</level><console>1</console></logger><http_port>{port}</http_port>\
+             <listen_host>127.0.0.1</listen_host><path>{shown}/data/</path><tmp_path>{shown}/tmp/</tmp_path>\
+             <users_config>{shown}/users.xml</users_config><default_profile>default</default_profile>\
+             <default_database>default</default_database><mark_cache_size>1000000</mark_cache_size></yandex>"
+        );
+        let users = format!(
+            "<yandex><profiles><default/></profiles><quotas><default/></quotas><users><mailpulse><password>{PASSWORD}\
+             </password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></mailpulse>\
+             </users></yandex>"
+        );
+        fs::write(folder.join("config.xml"), config).unwrap();
+        fs::write(folder.join("users.xml"), users).unwrap();
+        let words = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("words"))
+            .unwrap();
+        let child = Command::new("/usr/sbin/clickhouse-server")
+            .arg(format!("--config-file={shown}/config.xml"))
+            .current_dir(&folder)
+            .stdout(words.try_clone().unwrap())
+            .stderr(words)
+            .spawn()
+            .expect("clickhouse-server is there: apt-get install clickhouse-server (tests/run does)");
+        let begin = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let words = || fs::read_to_string(folder.join("words")).unwrap();
+            assert!(begin.elapsed() < Duration::from_secs(60), "no server: {}", words());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        OldServer { folder, port, child }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for OldServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_real_server_process_answers_refuses_dies_and_comes_back() {
+    use mailpulse::store::clickhouse::{Client, Error, Options, Place as Where};
+    let place = Place::new();
+    fs::create_dir_all(place.path("old")).unwrap();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut server = OldServer::start(place.path("old"), free);
+    let at = Where::parse(&format!("clickhouse://mailpulse@127.0.0.1:{}/default", server.port)).unwrap();
+    let options = Options {
+        password: PASSWORD.to_owned(),
+        read_timeout: Duration::from_secs(10),
+        ..Options::default()
+    };
+    let client = Client::new(&at, &options).unwrap();
+    client
+        .execute("CREATE TABLE t (a Int64, b String) ENGINE = MergeTree ORDER BY a")
+        .unwrap();
+    client.execute("INSERT INTO t VALUES (1, 'x'), (2, 'y''z')").unwrap();
+    let sums = || client.rows("SELECT sum(a) AS s, max(b) AS m FROM t", &[]);
+    assert_eq!(sums().unwrap()["data"], serde_json::json!([[3, "y'z"]]));
+    // What it says is told with its number, and tells what can pass from what cannot.
+    let refused = client.rows("SELECT missing FROM t", &[]).unwrap_err();
+    assert!(refused.to_string().contains("missing"), "{refused}");
+    let wrong = Client::new(
+        &at,
+        &Options {
+            password: "wrong".to_owned(),
+            ..options.clone()
+        },
+    )
+    .unwrap();
+    let refused = wrong.rows("SELECT 1", &[]).unwrap_err();
+    assert!(
+        refused.to_string().contains("MAILPULSE_CLICKHOUSE_PASSWORD"),
+        "{refused}"
+    );
+    server.kill();
+    let away = sums().unwrap_err();
+    assert!(matches!(away, Error::Unavailable { .. }) && away.can_pass(), "{away}");
+    let server = OldServer::start(server.folder.clone(), server.port);
+    assert_eq!(
+        sums().unwrap()["data"],
+        serde_json::json!([[3, "y'z"]]),
+        "port {}",
+        server.port
+    );
+    let run = Run::of(
+        place
+            .command()
+            .args(["--store", &at.to_string(), "store", "migrate"])
+            .env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD)
+            .output()
+            .unwrap(),
+    )
+    .ends(2);
+    assert!(run.err.contains("too old"), "{}", run.err);
 }

@@ -100,6 +100,7 @@ pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
 /// # Errors
 /// As [`look`]; a statement that failed. What was applied before it stays.
 pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
+    refuse_old(client)?;
     let (database, on_cluster) = (client.place().database.clone(), on_cluster(plan));
     client.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}{on_cluster}"))?;
     let mut steps = look(client, plan)?;
@@ -186,6 +187,24 @@ fn applied(client: &Client) -> Result<Vec<(String, String)>, Error> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = rows["data"].as_array().cloned().unwrap_or_default();
     Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+}
+
+/// The schema and the tokens need a server of this year, at least.
+const YEAR_MIN: u32 = 23;
+
+fn refuse_old(client: &Client) -> Result<(), Error> {
+    let answer = client.rows("SELECT version()", &[])?;
+    let version = answer["data"][0][0].as_str().unwrap_or_default();
+    let year = version.split('.').next().and_then(|year| year.parse::<u32>().ok());
+    match year.is_some_and(|year| year >= YEAR_MIN) {
+        true => Ok(()),
+        false => Err(schema(
+            client,
+            format!(
+                "ClickHouse {version} is too old for the schema and for sending exactly once: {YEAR_MIN}.3 or newer"
+            ),
+        )),
+    }
 }
 
 /// Tables of these names that no migration made are somebody else's.

@@ -72,8 +72,8 @@ def main():
     attempts = ask(port, "SELECT sum(attempts), (SELECT countIf(kind IN ('delivered', 'deferred', 'bounced', 'expired')) "
                          "FROM mail.events) FROM mail.rates")[0]
     ask(port, "SELECT 1")
-    print("\n* %d hosts, %d payloads of up to %d events, %d of them sent twice, %d senders at once"
-          % (HOSTS, len(payloads), BATCH_ROWS, len(order) - len(payloads), SENDERS))
+    print("\n* %d hosts, %d payloads of %d events, %d of them sent twice, %d senders at once"
+          % (HOSTS, len(payloads), int(rows) // len(payloads), len(order) - len(payloads), SENDERS))
     print("* %.0f inserts/s, %.0f events/s; an insert takes %.0f ms in the middle, %.0f ms at the 99th percentile"
           % (len(order) / took, len(order) / took * int(rows) / len(payloads), times[len(times) // 2] * 1000,
              times[len(times) * 99 // 100] * 1000))

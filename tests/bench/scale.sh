@@ -3,13 +3,13 @@
 #
 #   tests/bench/scale.sh [HOSTS=50] [MB_PER_HOST=4]
 #
-# Each host's log goes into a store of its own, whose outbox holds payloads of about 1 000 events: what a host of some
-# hundred mails a minute sends in a few minutes. All payloads are sent to one server by 8 senders at once, every tenth of
+# Each host's log goes into a store of its own, whose outbox holds payloads of some thousand events: what a host of some
+# hundred mails a minute sends in ten minutes. All payloads are sent to one server by 8 senders at once, every tenth of
 # them twice; then it prints inserts and events per second, bytes per event, parts, and that nothing was counted twice.
 #
 #   MAILPULSE=path       the binary; default target/release/mailpulse
 #   MAILPULSE_CHDB=path  the folder of ClickHouse's engine that tests/run makes
-#   BATCH_ROWS=n         events of a payload; default 1000
+#   BATCH_ROWS=n         events of a payload, at least; default 1000 (a payload ends with a MiB of log)
 #   TMPDIR=folder        where all of it goes
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -438,7 +438,7 @@ fn killed_while_it_reads_and_sends_each_row_arrives_once() {
         child.kill().unwrap();
         child.wait().unwrap();
         if life % 5 == 4 {
-            fs::rename(&path, lab.place.path(&format!("logs/mainlog.{}", 100 - life))).unwrap();
+            fs::rename(&path, lab.place.path(&format!("logs/mainlog.{}", 9_999 - life))).unwrap();
         }
         if life % 3 == 1 {
             lab.server.fault("lose-answer");

@@ -41,7 +41,10 @@ impl Store {
         let mut segments = self.segments(i64::MIN, i64::MAX)?;
         segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
         for group in segments.chunk_by(|a, b| (a.source, a.day) == (b.source, b.day)) {
-            for run in runs(group).into_iter().filter(|run| run.len() > 1) {
+            for run in runs(group, columnar::SEGMENT_ROWS_MAX as u64)
+                .into_iter()
+                .filter(|run| run.len() > 1)
+            {
                 self.merge(run)?;
                 done.merged += run.len() as u64;
                 done.into += 1;
@@ -68,7 +71,7 @@ impl Store {
                     if tier.len() < if is_over { 2 } else { enough } {
                         continue;
                     }
-                    for run in runs(&tier).into_iter().filter(|run| run.len() > 1) {
+                    for run in runs(&tier, ROWS_AT_ONCE).into_iter().filter(|run| run.len() > 1) {
                         self.merge(run)?;
                         merged += run.len() as u64;
                     }
@@ -190,14 +193,16 @@ impl Store {
 
 /// Segments of so many rows are merged when there are so many of them: the small ones of a tail's rounds, and what came
 /// of these.
-const TIERS: [(std::ops::Range<u64>, usize); 2] = [(0..16_384, 32), (16_384..131_072, 4)];
+const TIERS: [(std::ops::Range<u64>, usize); 2] = [(0..16_384, 32), (16_384..40_000, 4)];
+/// Rows that a tail merges at once: what is in memory by it.
+const ROWS_AT_ONCE: u64 = 80_000;
 
-/// Cuts the segments of a day into runs that fit one segment.
-fn runs(group: &[Segment]) -> Vec<&[Segment]> {
+/// Cuts the segments of a day into runs of at most so many rows.
+fn runs(group: &[Segment], rows_max: u64) -> Vec<&[Segment]> {
     let mut runs = Vec::new();
     let (mut start, mut rows) = (0, 0);
     for (at, segment) in group.iter().enumerate() {
-        if at > start && rows + segment.rows > columnar::SEGMENT_ROWS_MAX as u64 {
+        if at > start && rows + segment.rows > rows_max {
             runs.push(&group[start..at]);
             (start, rows) = (at, 0);
         }

@@ -27,6 +27,9 @@ const HEARTBEAT_MS: i64 = 10_000;
 /// From look to look at what is too old to keep.
 const FORGET_MS: i64 = 3_600_000;
 
+/// Bytes of a log that are read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
 /// What the waiting side asks for.
 pub(super) enum Order {
     /// Read what is new; with `scan`, look at the names too.
@@ -103,7 +106,9 @@ impl Worker {
             let jobs = self.scan()?;
             // The configuration is asked for its rules once more: they move into the attribution.
             let mut config = self.context.config()?;
-            let limits = self.context.limits(&config);
+            let mut limits = self.context.limits(&config);
+            // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
+            limits.source.chunk_bytes = CHUNK_BYTES;
             let mut attribution = self.context.attribution(&mut config)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
             match self.follow(&attribution, &covered, &limits, &mut orders, answers)? {

@@ -10,7 +10,7 @@
 
 use super::Limits;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -69,6 +69,15 @@ pub enum JournalError {
     Pipe(#[from] io::Error),
 }
 
+/// Where journal files lie, or lie in a folder for each machine: below `directory`, or as systemd has it.
+#[must_use]
+pub fn folders(directory: Option<&Path>) -> Vec<PathBuf> {
+    match directory {
+        Some(directory) => vec![directory.to_owned()],
+        None => ["/var/log/journal", "/run/log/journal"].map(PathBuf::from).to_vec(),
+    }
+}
+
 impl Journal {
     /// How messages and the catalogue call it.
     #[must_use]
@@ -80,12 +89,9 @@ impl Journal {
     /// there may be more to read. None where no file can be seen.
     #[must_use]
     pub fn newest(&self) -> Option<(i64, u64)> {
-        let folders = match &self.directory {
-            Some(directory) => vec![directory.clone()],
-            None => ["/var/log/journal", "/run/log/journal"].map(PathBuf::from).to_vec(),
-        };
+        let folders = folders(self.directory.as_deref());
         let mut newest = None;
-        let mut look = |folder: &std::path::Path| {
+        let mut look = |folder: &Path| {
             let mut below = Vec::new();
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let Ok(metadata) = entry.metadata() else { continue };

@@ -546,8 +546,8 @@ fn put(connection: &Connection, name: &str, value: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// A number that no other store has: the seed that the standard library takes from the system.
-fn random() -> i64 {
+/// A number that nobody else has: the seed that the standard library takes from the system.
+pub(super) fn random() -> i64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish() as i64
 }

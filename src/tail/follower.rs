@@ -56,11 +56,17 @@ pub struct Trouble {
 
 /// Follows the logs of all sources.
 pub struct Follower<'s> {
+    with: With<'s>,
+    sources: BTreeMap<(String, &'static str), Followed<'s>>,
+}
+
+/// What all sources are read with.
+struct With<'s> {
     store: &'s Store,
     attribution: &'s Attribution,
     run: RunLimits,
     limits: Limits,
-    sources: BTreeMap<(String, &'static str), Followed<'s>>,
+    progress: &'s dyn Progress,
 }
 
 /// One source.
@@ -77,22 +83,23 @@ struct Followed<'s> {
     store: Backoff,
 }
 
-/// Nobody looks.
-struct Unseen;
-
-impl Progress for Unseen {
-    fn content(&self, _: u64) {}
-    fn file(&self, _: u64) {}
-}
-
 impl<'s> Follower<'s> {
-    /// Follows nothing yet: the first round is told what.
-    pub fn new(store: &'s Store, attribution: &'s Attribution, run: &RunLimits, limits: &Limits) -> Self {
+    /// Follows nothing yet: the first round is told what. `progress` is told what is read while a round goes on.
+    pub fn new(
+        store: &'s Store,
+        attribution: &'s Attribution,
+        run: &RunLimits,
+        limits: &Limits,
+        progress: &'s dyn Progress,
+    ) -> Self {
         Follower {
-            store,
-            attribution,
-            run: *run,
-            limits: *limits,
+            with: With {
+                store,
+                attribution,
+                run: *run,
+                limits: *limits,
+                progress,
+            },
             sources: BTreeMap::new(),
         }
     }
@@ -113,14 +120,14 @@ impl<'s> Follower<'s> {
                 continue;
             }
             let work = if is_scan {
-                followed.names(now_ms, &self.limits, &mut round)
+                followed.names(now_ms, &self.with.limits, &mut round)
             } else {
                 followed.growth(now_ms, &mut round)
             };
             if work.families.is_empty() && work.journals.is_empty() {
                 continue;
             }
-            match followed.read(self.store, self.attribution, &self.run, &work, now_ms, stop) {
+            match followed.read(&self.with, &work, now_ms, stop) {
                 Ok(report) => round.reports.extend(report),
                 Err(error) => {
                     followed.source = None;
@@ -319,9 +326,7 @@ impl<'s> Followed<'s> {
 
     fn read(
         &mut self,
-        store: &'s Store,
-        attribution: &'s Attribution,
-        run: &RunLimits,
+        with: &With<'s>,
         work: &Job,
         now_ms: i64,
         stop: &AtomicBool,
@@ -332,7 +337,13 @@ impl<'s> Followed<'s> {
         };
         let source = match &mut self.source {
             Some(source) => source,
-            none => none.insert(OpenSource::open(store, attribution, &work.host, spec, run)?),
+            none => none.insert(OpenSource::open(
+                with.store,
+                with.attribution,
+                &work.host,
+                spec,
+                &with.run,
+            )?),
         };
         let reading = Reading {
             now_ms,
@@ -350,7 +361,7 @@ impl<'s> Followed<'s> {
             .iter()
             .map(|(_, journal)| (journal.name(), journal.newest()));
         let journals: Vec<_> = journals.collect();
-        source.read(work, &reading, &Unseen)?;
+        source.read(work, &reading, with.progress)?;
         self.journals.extend(journals);
         self.store = Backoff::new(STORE_RETRY_MS.0, STORE_RETRY_MS.1);
         let report = source.take_report();

@@ -22,10 +22,6 @@ pub use retry::Backoff;
 /// Bounds of following; the configuration may state them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From look to look at files that grow: what a line waits at most until it is read.
-    pub poll_ms: u64,
-    /// From scan to scan of the names, whatever the folders say.
-    pub rescan_ms: u64,
     /// How long a deleted file is kept open for what is still written to it.
     pub deleted_wait_ms: i64,
     /// Files kept open; further ones are looked at by scans alone.
@@ -34,20 +30,15 @@ pub struct Limits {
     pub link_ms: i64,
     /// From compaction to compaction of small segments.
     pub compact_ms: i64,
-    /// Ask the system to tell of changes.
-    pub watch: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            poll_ms: 1_000,
-            rescan_ms: 10_000,
             deleted_wait_ms: 60_000,
             open_files_max: 512,
             link_ms: 60_000,
             compact_ms: 30_000,
-            watch: true,
         }
     }
 }

@@ -408,7 +408,7 @@ fn fault_23_a_server_that_is_away_fills_the_outbox_to_its_limit_and_nothing_is_l
 
 #[test]
 fn killed_while_it_reads_and_sends_each_row_arrives_once() {
-    let kills: u64 = std::env::var("MAILPULSE_KILLS").map_or(15, |text| text.parse().expect("a number"));
+    let kills: u64 = crate::util::number_from("MAILPULSE_KILLS", 15);
     let lab = Lab::new();
     fs::create_dir_all(lab.place.path("logs")).unwrap();
     lab.configure(&format!(
@@ -480,11 +480,7 @@ fn a_tail_sends_what_it_commits() {
         );
         std::thread::sleep(Duration::from_millis(100));
     }
-    let ends = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(ends.success() && child.wait().unwrap().success());
+    crate::util::stop(&mut child);
     lab.ship().ends(0);
     lab.assert_equal();
 }

@@ -301,11 +301,7 @@ fn fault_31_a_journal_that_rotates_and_is_vacuumed_under_a_tail() {
     write_journal(&place.path("journal/d.journal"), &entries[3 * part..]);
     let mut child = place.command().arg("tail").spawn().unwrap();
     wait_for(entries.len());
-    let ends = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(ends.success() && child.wait().unwrap().success());
+    crate::util::stop(&mut child);
     let whole = Place::new();
     let path = whole.write("mainlog", &log);
     whole.backfill_as("mx1", &[&path]).ends(0);

@@ -3,16 +3,10 @@
 //! MAILPULSE_KILLS (default 15) says how often, MAILPULSE_KILL_MB (default 30) how much log.
 
 use crate::logs::{lines, simulated};
-use crate::util::{Place, Totals, assert_same_answers, assert_same_rows};
+use crate::util::{Place, Totals, assert_same_answers, assert_same_rows, number_from};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-fn number_from(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number"))
-    })
-}
 
 /// xorshift64: the moments are the same for the same seed, as far as the machine's speed is.
 struct Dice(u64);

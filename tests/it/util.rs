@@ -7,7 +7,8 @@ use mailpulse::store::columnar::Table;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The program under test.
@@ -93,6 +94,30 @@ pub struct Totals {
     pub events: u64,
     pub ignored: u64,
     pub unparsed: u64,
+}
+
+/// A number from the environment, for tests whose size may be chosen.
+pub fn number_from(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number"))
+    })
+}
+
+/// SIGTERM to a daemon: it ends well, within five seconds.
+#[track_caller]
+pub fn stop(child: &mut Child) {
+    let begin = Instant::now();
+    signal(child, "-TERM");
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+/// Sends a signal, as `-HUP`.
+#[track_caller]
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// A folder with `mailpulse.toml` and a store in `store`.

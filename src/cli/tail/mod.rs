@@ -10,6 +10,7 @@ mod work;
 
 use super::context::Context;
 use crate::config::Config;
+use crate::source::journal;
 use crate::source::watch::{Watch, folders_of};
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
@@ -262,10 +263,7 @@ fn patterns(config: &Config) -> Vec<PathBuf> {
     let globs = config.sources.iter().flat_map(|source| &source.paths);
     let mut patterns: Vec<PathBuf> = globs.map(|glob| PathBuf::from(glob.as_str())).collect();
     for part in config.sources.iter().filter_map(|source| source.journal.as_ref()) {
-        let folders = match &part.directory {
-            Some(directory) => vec![directory.clone()],
-            None => ["/var/log/journal", "/run/log/journal"].map(PathBuf::from).to_vec(),
-        };
+        let folders = journal::folders(part.directory.as_deref());
         patterns.extend(folders.iter().map(|folder| folder.join("*.journal")));
         patterns.extend(folders.iter().map(|folder| folder.join("*/*.journal")));
     }

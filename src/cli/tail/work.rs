@@ -6,7 +6,7 @@ use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
 use crate::config::{Config, Tail};
-use crate::ingest::{Job, RunLimits};
+use crate::ingest::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::source::Stamp;
@@ -60,12 +60,27 @@ pub(super) struct Reloaded {
     pub(super) patterns: Vec<PathBuf>,
 }
 
+/// Shows the watchdog that a round goes on, however long it takes: the first may read archives for minutes.
+struct Alive<'a>(&'a AtomicU64);
+
+impl Progress for Alive<'_> {
+    fn content(&self, _: u64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn file(&self, _: u64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Why rounds with one set of rules end.
 enum End {
     /// It was told to stop.
     Stop,
-    /// Other rules, or hosts whose logs were not known to be read.
-    Anew,
+    /// There are hosts whose logs were not known to be read.
+    Hosts,
+    /// There is another configuration.
+    Reloaded,
 }
 
 /// Store, configuration, and what was told.
@@ -102,18 +117,17 @@ impl Worker {
 
     /// Works until the orders end.
     pub(super) fn run(mut self, mut orders: UnboundedReceiver<Order>, answers: &UnboundedSender<Answer>) -> Result<()> {
+        let mut attribution = self.context.attribution(&mut self.config)?;
         loop {
-            let jobs = self.scan()?;
-            // The configuration is asked for its rules once more: they move into the attribution.
-            let mut config = self.context.config()?;
-            let mut limits = self.context.limits(&config);
+            let mut limits = self.context.limits(&self.config);
             // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
             limits.source.chunk_bytes = CHUNK_BYTES;
-            let mut attribution = self.context.attribution(&mut config)?;
+            let jobs = scan_jobs(&self.context, &self.config, &limits, &mut self.told)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
-            match self.follow(&attribution, &covered, &limits, &mut orders, answers)? {
+            match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
                 End::Stop => break,
-                End::Anew => {}
+                End::Hosts => {}
+                End::Reloaded => attribution = self.context.attribution(&mut self.config)?,
             }
         }
         if let Some(thread) = self.shipping.take()
@@ -128,6 +142,7 @@ impl Worker {
         &mut self,
         attribution: &Attribution,
         covered: &[String],
+        jobs: Vec<Job>,
         limits: &RunLimits,
         orders: &mut UnboundedReceiver<Order>,
         answers: &UnboundedSender<Answer>,
@@ -143,15 +158,18 @@ impl Worker {
             told,
             ..
         } = self;
-        let mut follower = Follower::new(store, attribution, limits, &tail);
+        let progress = Alive(alive);
+        let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
         let mut care = Care::new(now_ms(), config.store.retain_days);
-        let mut names = Names::default();
+        let mut names = Names::of(config);
+        // What was just found is what the first round reads.
+        let mut found = Some(jobs);
         while let Some(order) = orders.blocking_recv() {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             let scan = match order {
-                Order::Round { scan } => names.changed(config) || scan,
+                Order::Round { scan } => names.changed() || scan || found.is_some(),
                 Order::Reload => {
                     if let Some(new) = reload(context, config) {
                         *config = new;
@@ -163,13 +181,16 @@ impl Worker {
                             reloaded,
                             ..Answer::default()
                         });
-                        return Ok(End::Anew);
+                        return Ok(End::Reloaded);
                     }
                     continue;
                 }
             };
             let now = now_ms();
-            let jobs = scan.then(|| scan_jobs(context, config, limits, told)).transpose()?;
+            let jobs = match found.take() {
+                Some(jobs) => Some(jobs),
+                None => scan.then(|| scan_jobs(context, config, limits, told)).transpose()?,
+            };
             if let Some(jobs) = &jobs
                 && jobs.iter().any(|job| is_mta(job.kind) && !covered.contains(&job.host))
             {
@@ -177,10 +198,9 @@ impl Worker {
                     wants_scan: true,
                     ..Answer::default()
                 });
-                return Ok(End::Anew);
+                return Ok(End::Hosts);
             }
             let round = follower.round(now, jobs, stop);
-            alive.fetch_add(1, Ordering::Relaxed);
             tell(&round, told, now);
             care.after(store, &mut follower, &round, &tail, now);
             let answer = Answer {
@@ -196,21 +216,13 @@ impl Worker {
         care.at_the_end(store, &mut follower);
         Ok(End::Stop)
     }
-
-    fn scan(&mut self) -> Result<Vec<Job>> {
-        let limits = self.context.limits(&self.config);
-        scan_jobs(&self.context, &self.config, &limits, &mut self.told)
-    }
 }
 
 fn tail_limits(tail: &Tail) -> Limits {
     Limits {
-        poll_ms: tail.poll_ms,
-        rescan_ms: tail.rescan_ms,
         deleted_wait_ms: tail.deleted_wait_ms as i64,
         open_files_max: tail.open_files_max,
         link_ms: tail.link_ms as i64,
-        watch: tail.watch,
         ..Limits::default()
     }
 }
@@ -290,19 +302,22 @@ fn tell(round: &Round, told: &mut Told, now_ms: i64) {
 }
 
 /// Whether names may have changed: the folders' own times say so.
-#[derive(Default)]
 struct Names {
+    patterns: Vec<PathBuf>,
     seen: BTreeMap<PathBuf, Option<i64>>,
 }
 
 impl Names {
-    fn changed(&mut self, config: &Config) -> bool {
-        let folders = super::patterns(config)
-            .iter()
-            .flat_map(|pattern| folders_of(pattern))
-            .collect::<Vec<_>>();
+    fn of(config: &Config) -> Self {
+        Names {
+            patterns: super::patterns(config),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    fn changed(&mut self) -> bool {
         let mut changed = false;
-        for folder in folders {
+        for folder in self.patterns.iter().flat_map(|pattern| folders_of(pattern)) {
             let time = std::fs::metadata(&folder).ok();
             let time = time.map(|metadata| Stamp::of(&metadata, crate::source::Codec::Plain).mtime_ms);
             changed |= self.seen.insert(folder, time) != Some(time);

@@ -7,7 +7,7 @@
 use super::migrate::{self, Plan};
 use super::{Client, Error, Options, Place};
 use crate::store::Store;
-use crate::store::outbox::{BatchLimits, Kind};
+use crate::store::outbox::{BatchLimits, Kind, random};
 use std::fs::File;
 use std::path::Path;
 
@@ -135,9 +135,8 @@ impl Shipper {
 
     /// How long to wait after a failure, milliseconds.
     pub fn pause_ms(&self) -> u64 {
-        use std::hash::{BuildHasher, Hasher};
         let whole = (RETRY_MS.0 << self.failures.saturating_sub(1).min(10)).min(RETRY_MS.1);
-        let chance = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let chance = random() as u64;
         whole / 2 + chance % (whole / 2 + 1)
     }
 }

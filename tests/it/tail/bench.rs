@@ -1,7 +1,7 @@
 //! A folder with logs, a store, and rounds of following at a time that the test says.
 
 use mailpulse::ingest::kinds::{Spec, Way};
-use mailpulse::ingest::{Job, RunLimits};
+use mailpulse::ingest::{Job, Progress, RunLimits};
 use mailpulse::normalise::attribution::Attribution;
 use mailpulse::normalise::redact::{LocalParts, Redactor};
 use mailpulse::normalise::rules::{HostGroups, ServiceRules};
@@ -28,6 +28,14 @@ pub struct Bench {
     pub limits: Limits,
     /// The test's clock is so much ahead of the machine's.
     pub ahead_ms: std::cell::Cell<i64>,
+}
+
+/// Nobody looks.
+struct Unseen;
+
+impl Progress for Unseen {
+    fn content(&self, _: u64) {}
+    fn file(&self, _: u64) {}
 }
 
 /// One life of a tail: dropping it is as good as a kill.
@@ -136,7 +144,7 @@ impl Bench {
         let store = create(&self.store_path());
         let mut life = Life {
             bench: self,
-            follower: Follower::new(&store, &self.attribution, &self.run, &self.limits),
+            follower: Follower::new(&store, &self.attribution, &self.run, &self.limits, &Unseen),
             store: &store,
         };
         live(&mut life)

@@ -2,7 +2,7 @@
 //! writers, and what is forgotten.
 
 use super::bench::{Bench, lines};
-use crate::util::Place;
+use crate::util::{Place, stop};
 use mailpulse::store::Store;
 use std::fs;
 
@@ -110,7 +110,7 @@ fn fault_26_a_second_daemon_is_told_who_holds_the_store() {
         let run = place.run(&[second]).ends(2);
         assert!(run.err.contains(&format!("pid {}", first.id())), "{}", run.err);
     }
-    super::process::stop(&mut first);
+    stop(&mut first);
 }
 
 #[test]

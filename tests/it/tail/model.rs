@@ -350,7 +350,7 @@ fn whatever_happens_each_line_is_stored_once_and_no_other_is_lost() {
     if let Ok(seed) = std::env::var("MAILPULSE_MODEL_SEED") {
         return history(seed.parse().expect("a number"));
     }
-    let cases: u64 = std::env::var("MAILPULSE_MODEL_CASES").map_or(1_500, |text| text.parse().expect("a number"));
+    let cases: u64 = crate::util::number_from("MAILPULSE_MODEL_CASES", 1_500);
     let next = std::sync::atomic::AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -3,7 +3,7 @@
 //! MAILPULSE_KILLS (default 15) says how often it is killed.
 
 use super::bench::{assert_once, lines};
-use crate::util::{KEEP, Place};
+use crate::util::{KEEP, Place, number_from, signal, stop};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -37,14 +37,6 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
-}
-
 /// How often each line was stored.
 fn stored(place: &Place) -> BTreeMap<u64, u64> {
     let rows = place.sql("SELECT sender_local, COUNT(*) AS n FROM events GROUP BY sender_local");
@@ -75,16 +67,6 @@ pub fn wait_for(place: &Place, events: i64) -> Duration {
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("{seen} events instead of {events} after 30 s");
-}
-
-/// SIGTERM: it ends well, within five seconds.
-#[track_caller]
-pub fn stop(child: &mut Child) {
-    let begin = Instant::now();
-    signal(child, "-TERM");
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{status}");
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -235,7 +217,7 @@ fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
 
 #[test]
 fn fault_24_killed_at_any_moment_each_line_is_stored_once() {
-    let kills: u64 = std::env::var("MAILPULSE_KILLS").map_or(15, |text| text.parse().expect("a number"));
+    let kills: u64 = number_from("MAILPULSE_KILLS", 15);
     let place = place("");
     let (end, written) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut committed = Vec::new();

@@ -36,8 +36,14 @@ pub(super) struct Rates {
     services: Dictionary,
     hostgroups: Dictionary,
     by_codes: HashMap<(u32, u32), u32, FxBuildHasher>,
-    sums: HashMap<Key, [i64; 4], FxBuildHasher>,
+    sums: Vec<(Key, [i64; 4])>,
+    by_key: HashMap<Key, u32, FxBuildHasher>,
+    /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
+    /// before.
+    recent: [u32; RECENT],
 }
+
+const RECENT: usize = 32;
 
 impl Rates {
     /// Number of a pair of service and hostgroup, each as its number in the caller's tables and its text.
@@ -63,7 +69,14 @@ impl Rates {
             row.kind << 4 | row.destination,
             row.first_hop,
         );
-        let sum = self.sums.entry(key).or_default();
+        let recent = &mut self.recent[(row.group * 7 + u32::from(key.2) * 5) as usize % RECENT];
+        if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
+            *recent = *self.by_key.entry(key).or_insert_with(|| {
+                self.sums.push((key, [0; 4]));
+                self.sums.len() as u32 - 1
+            });
+        }
+        let sum = &mut self.sums[*recent as usize].1;
         sum[0] += row.messages;
         sum[1] += row.recipients;
         sum[2] += i64::from(attempt);
@@ -72,7 +85,7 @@ impl Rates {
 
     /// The rates' file.
     pub(super) fn encode(self, relay: &str) -> Result<Vec<u8>, Error> {
-        let mut sums: Vec<(Key, [i64; 4])> = self.sums.into_iter().collect();
+        let mut sums = self.sums;
         sums.sort_unstable();
         let groups = |pick: fn((u32, u32)) -> u32| -> Vec<u32> {
             sums.iter()

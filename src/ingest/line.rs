@@ -18,6 +18,9 @@ use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 
+/// A line has more bytes than these even in an archive.
+const LINE_BYTES_MIN: u64 = 8;
+
 /// What is open between rounds. After an error it says more than was committed: drop it and open it anew.
 pub struct OpenSource<'s> {
     store: &'s Store,
@@ -166,6 +169,7 @@ impl Line<'_> {
         digest: &mut Digest<'_, R>,
     ) -> Result<(), Stop> {
         digest.set_spec(spec);
+        digest.make_room(self.rows_expected(family));
         self.kept.known.iter_mut().for_each(KnownLog::look_again);
         let (to, items) = crossbeam_channel::bounded(4);
         let feed = Feed {
@@ -203,6 +207,18 @@ impl Line<'_> {
             self.wait(0)?;
             Ok(())
         })
+    }
+
+    /// Rows of a batch, at most: room that is not used costs nothing, and columns that grow are copied. What is followed
+    /// grows by little.
+    fn rows_expected(&self, family: &Family) -> usize {
+        if self.reading.following {
+            return 0;
+        }
+        // A batch ends with a chunk.
+        let bytes: u64 = family.files.iter().map(|file| file.size).sum();
+        let full = self.limits.batch_rows + self.limits.batch_rows / 16;
+        usize::try_from(bytes / LINE_BYTES_MIN).map_or(full, |rows| rows.min(full))
     }
 
     /// Ends in the middle. What stands in an unfinished record of several lines is read again next time.

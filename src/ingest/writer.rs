@@ -24,6 +24,7 @@ pub struct Draft {
 
 /// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error, with nothing of that draft stored.
 pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
+    let mut encoder = columnar::Encoder::default();
     for draft in drafts {
         let Draft {
             sealed,
@@ -32,7 +33,7 @@ pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sen
             changes,
             unparsed,
         } = draft;
-        let segments = columnar::encode(&sealed)?;
+        let segments = encoder.encode(&sealed)?;
         store.commit(&Commit {
             source,
             segments,

@@ -100,8 +100,12 @@ impl Attributor {
             facts.transport,
         ];
         for text in texts {
-            self.key.push(0);
-            self.key.extend_from_slice(text.unwrap_or(b"\0"));
+            // Lengths, so that no text reads like two.
+            let len = text.map_or(u32::MAX, |text| text.len() as u32);
+            self.key.extend_from_slice(&len.to_le_bytes());
+            if let Some(text) = text {
+                self.key.extend_from_slice(text);
+            }
         }
     }
 

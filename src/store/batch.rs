@@ -70,21 +70,28 @@ const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
 impl Rows {
     /// Makes room: a column that grows by doubling is copied, and leaves memory behind that was touched for nothing.
     pub fn reserve(&mut self, rows: usize) {
-        self.ts_ms.reserve(rows);
-        self.offset.reserve(rows);
-        self.slot.reserve(rows);
-        self.log.reserve(rows);
-        self.recipient_domain.reserve(rows);
-        self.remote.reserve(rows);
-        self.recipients.reserve(rows);
-        self.bytes.reserve(rows);
-        self.queue_ms.reserve(rows);
-        self.delivery_ms.reserve(rows);
-        self.reply.reserve(rows);
-        self.kind.reserve(rows);
-        self.destination.reserve(rows);
-        self.messages.reserve(rows);
-        self.local_end.reserve(rows);
+        /// What is empty needs no copy of nothing.
+        fn reserve<T>(column: &mut Vec<T>, rows: usize) {
+            if column.is_empty() && column.capacity() < rows {
+                *column = Vec::with_capacity(rows);
+            }
+            column.reserve(rows);
+        }
+        reserve(&mut self.ts_ms, rows);
+        reserve(&mut self.offset, rows);
+        reserve(&mut self.slot, rows);
+        reserve(&mut self.log, rows);
+        reserve(&mut self.recipient_domain, rows);
+        reserve(&mut self.remote, rows);
+        reserve(&mut self.recipients, rows);
+        reserve(&mut self.bytes, rows);
+        reserve(&mut self.queue_ms, rows);
+        reserve(&mut self.delivery_ms, rows);
+        reserve(&mut self.reply, rows);
+        reserve(&mut self.kind, rows);
+        reserve(&mut self.destination, rows);
+        reserve(&mut self.messages, rows);
+        reserve(&mut self.local_end, rows);
     }
 
     fn clear(&mut self) {

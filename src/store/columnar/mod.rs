@@ -15,7 +15,7 @@ pub use difference::{concatenate, difference};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
 pub use rewrite::{amend, merge};
-pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};
+pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
 pub use sql::{Input, LOGICAL, select};
 
 /// The missing number; see [`super::batch::NONE`].

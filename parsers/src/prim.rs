@@ -57,7 +57,7 @@ pub fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
 #[inline]
 pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const STEPS: usize = 4;
+    const STEPS: usize = 6;
     let (words, _) = input.as_chunks::<8>();
     for (step, word) in words.iter().take(STEPS).enumerate() {
         // The byte is zero now; the lowest zero is the lowest whose top bit borrows.

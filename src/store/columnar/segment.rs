@@ -269,7 +269,8 @@ impl Part<'_> {
                     let code = table.code(origin as u32, field);
                     (code, table.values(field).get(code))
                 };
-                rates.group(value(Field::Service), value(Field::Hostgroup))
+                let relay = (0, self.sealed.relay.as_bytes());
+                rates.group([value(Field::Service), value(Field::Hostgroup), relay])
             });
             rates.add(RateRow {
                 ts_ms: rows.ts_ms[at],
@@ -290,7 +291,7 @@ impl Part<'_> {
             None => (0..rows.len()).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
-        rates.encode(&self.sealed.relay)
+        rates.encode()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Columns → Parquet bytes, each with the encoding that fits what it holds.
 //!
 //! Times and offsets grow: delta. Names repeat: dictionary with the batch's own codes. Pseudonyms are random:
-//! plain lengths and bytes. Zstandard goes over what it can make smaller. There is one row group a file: a segment
-//! never crosses a UTC day and is small enough to be read as a whole.
+//! plain lengths and bytes. Zstandard goes over what it can make smaller. A file is one row group, since a segment
+//! never crosses a UTC day and is small enough to be read as a whole; those of a busy tail are joined ([`super::Parts`]).
 
 use super::super::batch::NONE;
 use super::Error;
@@ -349,21 +349,35 @@ impl Columns {
             .into_iter()
             .map(|field| (field.name.clone(), field))
             .collect();
-        let options = WriteOptions {
-            statistics: StatisticsOptions::empty(),
-            version: Version::V1,
-            compression: CompressionOptions::Uncompressed,
-            data_page_size: None,
-        };
-        let mut writer = FileWriter::try_new(Vec::with_capacity(self.bytes + (32 << 10)), schema, options)?;
-        let columns = self.pages.iter().map(|pages| {
-            let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-            Ok(DynStreamingIterator::new(pages))
-        });
-        writer.write(self.rows as u64, DynIter::new(columns))?;
+        let mut writer = file_writer(schema, self.bytes + (32 << 10))?;
+        write_group(&mut writer, self.rows, &self.pages)?;
         writer.end(None)?;
         Ok(writer.into_inner())
     }
+}
+
+/// A file of ours with room for so many bytes; each page is compressed already.
+pub(super) fn file_writer(schema: ArrowSchema, bytes: usize) -> Result<FileWriter<Vec<u8>>, Error> {
+    let options = WriteOptions {
+        statistics: StatisticsOptions::empty(),
+        version: Version::V1,
+        compression: CompressionOptions::Uncompressed,
+        data_page_size: None,
+    };
+    Ok(FileWriter::try_new(Vec::with_capacity(bytes), schema, options)?)
+}
+
+/// Adds a group of so many rows: the pages of each column.
+pub(super) fn write_group(
+    writer: &mut FileWriter<Vec<u8>>,
+    rows: usize,
+    columns: &[Vec<CompressedPage>],
+) -> Result<(), Error> {
+    let columns = columns.iter().map(|pages| {
+        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
+        Ok(DynStreamingIterator::new(pages))
+    });
+    Ok(writer.write(rows as u64, DynIter::new(columns))?)
 }
 
 fn engine(error: std::io::Error) -> Error {

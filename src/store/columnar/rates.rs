@@ -42,8 +42,14 @@ pub(super) struct Rates {
     by_names: HashMap<[u32; 3], u32, FxBuildHasher>,
     /// The same by the caller's numbers.
     by_codes: HashMap<[u32; 3], u32, FxBuildHasher>,
-    sums: HashMap<Key, [i64; 4], FxBuildHasher>,
+    sums: Vec<(Key, [i64; 4])>,
+    by_key: HashMap<Key, u32, FxBuildHasher>,
+    /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
+    /// before.
+    recent: [u32; RECENT],
 }
+
+const RECENT: usize = 32;
 
 impl Rates {
     /// Number of a group: service, hostgroup and relay, each as its number in the caller's tables and its text.
@@ -74,7 +80,14 @@ impl Rates {
     }
 
     fn add_sums(&mut self, key: Key, more: [i64; 4]) {
-        let sums = self.sums.entry(key).or_default();
+        let recent = &mut self.recent[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
+        if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
+            *recent = *self.by_key.entry(key).or_insert_with(|| {
+                self.sums.push((key, [0; 4]));
+                self.sums.len() as u32 - 1
+            });
+        }
+        let sums = &mut self.sums[*recent as usize].1;
         sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
 
@@ -109,7 +122,7 @@ impl Rates {
 
     /// The rates' file.
     pub(super) fn encode(self) -> Result<Vec<u8>, Error> {
-        let mut sums: Vec<(Key, [i64; 4])> = self.sums.into_iter().collect();
+        let mut sums = self.sums;
         sums.sort_unstable();
         let [services, hostgroups, relays] = &self.names;
         let groups = |part: usize| -> Vec<u32> {

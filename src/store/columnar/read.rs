@@ -1,6 +1,6 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
-use super::write::{Columns, Numbers};
+use super::write::{Columns, Numbers, QUEUE_ID};
 use super::{Error, NONE_NUMBER};
 use crate::normalise::dictionary::Dictionary;
 use hashbrown::HashMap;
@@ -204,6 +204,21 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         texts(self, name)
     }
 
+    /// A text column, a value a row, in whichever form the file has it.
+    pub(super) fn strings(&mut self, name: &str) -> Result<Strings, Error> {
+        let mut all = Strings::default();
+        if self.is_dictionary(name) {
+            let texts = self.texts(name)?;
+            all.extend(texts.codes.iter().map(|code| texts.values[*code as usize].as_str()));
+            return Ok(all);
+        }
+        for array in self.column(name, false)? {
+            let array = array.as_any().downcast_ref::<Utf8ViewArray>();
+            all.extend(array.ok_or_else(|| self.damaged(name))?.values_iter());
+        }
+        Ok(all)
+    }
+
     /// A column of numbers.
     pub(super) fn numbers(&mut self, name: &str) -> Result<Vec<i64>, Error> {
         numbers(self, name)
@@ -227,8 +242,8 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
 
     /// A column as it is rewritten.
     pub(super) fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
-        if self.is_dictionary(name) {
-            return Ok(AnyColumn::Texts(texts(self, name)?));
+        if name == QUEUE_ID || self.is_dictionary(name) {
+            return Ok(AnyColumn::Texts(self.texts(name)?));
         }
         let is_optional = self
             .fields
@@ -299,6 +314,10 @@ impl AnyColumn {
     /// Writes the column as [`super::segment`] wrote it.
     pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
         match self {
+            AnyColumn::Texts(texts) if name == QUEUE_ID => {
+                let id = |code: &u32| texts.values[*code as usize].as_bytes();
+                out.incremental(name, texts.codes.iter().map(id))
+            }
             AnyColumn::Texts(texts) => out.dictionary(name, &texts.values, &texts.codes),
             AnyColumn::Plain(values) => out.plain(name, values.lengths(), values.bytes.as_bytes()),
             AnyColumn::Flags(values) => out.flags(name, values.into_iter()),
@@ -444,9 +463,18 @@ fn numbers<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Vec
     Ok(numbers)
 }
 
+/// Text in either form that segments have it in: as a dictionary, or a value a row.
 fn texts<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Texts, Error> {
     if !reader.is_dictionary(name) {
-        return Err(reader.damaged(name));
+        let mut texts = Texts::default();
+        for value in reader.strings(name)?.iter() {
+            let code = match texts.codes.last() {
+                Some(last) if texts.values[*last as usize] == value => *last,
+                _ => texts.code(value),
+            };
+            texts.codes.push(code);
+        }
+        return Ok(texts);
     }
     let (values, codes) = reader.dictionary(name)?;
     Ok(Texts {
@@ -535,5 +563,68 @@ impl PlainValues {
             rest = after;
             std::str::from_utf8(value).ok()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(folder: &Path, name: &str, rows: usize, fill: impl FnOnce(&mut Columns)) -> std::path::PathBuf {
+        let mut columns = Columns::new(rows).unwrap();
+        fill(&mut columns);
+        let path = folder.join(name);
+        std::fs::write(&path, columns.encode().unwrap()).unwrap();
+        path
+    }
+
+    fn rows(texts: &Texts) -> Vec<&str> {
+        texts
+            .codes
+            .iter()
+            .map(|code| texts.values[*code as usize].as_str())
+            .collect()
+    }
+
+    #[test]
+    fn queue_ids_are_read_in_both_forms_and_written_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = [
+            "1fOXU8-002aYZ-oS",
+            "1fOXU8-002aYZ-oS",
+            "",
+            "1fOXU9-00",
+            "1fOXU8-002aYZ-oS",
+        ]
+        .map(str::to_owned);
+        let old = file_of(folder.path(), "old", 5, |out| {
+            out.dictionary(QUEUE_ID, &ids, &[0, 0, 2, 3, 0]).unwrap()
+        });
+        let new = file_of(folder.path(), "new", 5, |out| {
+            out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
+        });
+        let column = |path: &Path| Reader::open(path).unwrap().any(QUEUE_ID).unwrap();
+        let mut both = column(&old);
+        assert!(both.append(column(&new)));
+        let merged = file_of(folder.path(), "merged", 10, |out| both.write(out, QUEUE_ID).unwrap());
+        let expected: Vec<&str> = ids.iter().chain(&ids).map(String::as_str).collect();
+        let read = read_texts(&merged, QUEUE_ID).unwrap();
+        assert_eq!((rows(&read), read.values.len()), (expected, 3));
+        assert_eq!(read_events(&merged, &[QUEUE_ID.to_owned()]).unwrap().shape(), (10, 1));
+        assert_eq!(verify(&merged).unwrap(), 10);
+    }
+
+    #[test]
+    fn many_increments_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        for count in [0, 1, 127, 128, 129, 1000] {
+            let ids: Vec<String> = (0..count)
+                .map(|n: u32| format!("{:x}-{}", n / 3, "x".repeat(n as usize % 40)))
+                .collect();
+            let path = file_of(folder.path(), &count.to_string(), ids.len(), |out| {
+                out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
+            });
+            assert_eq!(rows(&read_texts(&path, QUEUE_ID).unwrap()), ids, "{count}");
+        }
     }
 }

@@ -181,11 +181,12 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
     let mut bytes = Vec::new();
     for text in texts {
         // The same text at the same place is the same message once more.
-        let same = if std::ptr::eq(text, previous) {
-            text.len()
-        } else {
-            text.iter().zip(previous).take_while(|(a, b)| a == b).count()
-        };
+        if std::ptr::eq(text, previous) {
+            shared.push(text.len() as u32);
+            rest.push(0);
+            continue;
+        }
+        let same = text.iter().zip(previous).take_while(|(a, b)| a == b).count();
         shared.push(same as u32);
         rest.push((text.len() - same) as u32);
         bytes.extend_from_slice(&text[same..]);

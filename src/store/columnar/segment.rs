@@ -197,7 +197,17 @@ impl Part<'_> {
     }
 
     fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
-        out.incremental(QUEUE_ID, self.slots().map(id_of))
+        let slots = &self.sealed.batch.slots;
+        // Rows of a message follow one another.
+        let mut last = (u32::MAX, &b""[..]);
+        let rows = self.pick(&self.sealed.batch.rows.slot);
+        let ids = rows.iter().map(|slot| {
+            if *slot != last.0 {
+                last = (*slot, id_of(&slots[*slot as usize]));
+            }
+            last.1
+        });
+        out.incremental(QUEUE_ID, ids)
     }
 
     fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
@@ -271,7 +281,8 @@ impl Part<'_> {
                     let code = table.code(origin as u32, field);
                     (code, table.values(field).get(code))
                 };
-                rates.group(value(Field::Service), value(Field::Hostgroup))
+                let relay = (0, self.sealed.relay.as_bytes());
+                rates.group([value(Field::Service), value(Field::Hostgroup), relay])
             });
             rates.add(RateRow {
                 ts_ms: rows.ts_ms[at],
@@ -292,7 +303,7 @@ impl Part<'_> {
             None => (0..rows.len()).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
-        rates.encode(&self.sealed.relay)
+        rates.encode()
     }
 }
 

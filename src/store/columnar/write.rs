@@ -1,8 +1,9 @@
 //! Columns → Parquet bytes, each with the encoding that fits what it holds.
 //!
 //! Times and offsets grow: delta. Names repeat: dictionary with the batch's own codes. Queue IDs repeat within a few rows
-//! and begin alike: what the one before does not have. Pseudonyms are random: plain lengths and bytes. Zstandard goes over what it can make smaller. There is one row group a file: a segment
-//! never crosses a UTC day and is small enough to be read as a whole.
+//! and begin alike: what the one before does not have. Pseudonyms are random: plain lengths and bytes. Zstandard goes over
+//! what it can make smaller. A file is one row group, since a segment never crosses a UTC day and is small enough to be
+//! read as a whole; those of a busy tail are joined ([`super::Parts`]).
 
 use super::super::batch::NONE;
 use super::Error;
@@ -219,7 +220,8 @@ impl Columns {
         page.clear();
         deltas(values.iter().copied(), page);
         let (dtype, encoding) = (ArrowDataType::Int64, Encoding::DeltaBinaryPacked);
-        self.push(name, dtype, false, None, encoding, true)
+        // The lengths of lines are nearly random.
+        self.push(name, dtype, false, None, encoding, name != "log_offset")
     }
 
     /// Numbers of which [`NONE`] means null.
@@ -385,22 +387,11 @@ impl Columns {
             .into_iter()
             .map(|field| (field.name.clone(), field))
             .collect();
-        let options = WriteOptions {
-            statistics: StatisticsOptions::empty(),
-            version: Version::V1,
-            compression: CompressionOptions::Uncompressed,
-            data_page_size: None,
-        };
-        let len = self.scratch.pages.len() + (32 << 10);
-        let mut writer = FileWriter::try_new(Vec::with_capacity(len), schema, options)?;
+        let mut writer = file_writer(schema, self.scratch.pages.len() + (32 << 10))?;
         let bytes = CowBuffer::Borrowed(std::mem::take(&mut self.scratch.pages).into());
         let rows = self.rows;
         let pages: Vec<Vec<CompressedPage>> = self.columns.iter().map(|column| column.pages(rows, &bytes)).collect();
-        let columns = pages.iter().map(|pages| {
-            let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-            Ok(DynStreamingIterator::new(pages))
-        });
-        writer.write(rows as u64, DynIter::new(columns))?;
+        write_group(&mut writer, rows, &pages)?;
         writer.end(None)?;
         // Without pages the memory is nobody else's.
         drop(pages);
@@ -468,6 +459,30 @@ fn squeezed(
         range: start..pages.len(),
         plain_len: page.len(),
     })
+}
+
+/// A file of ours with room for so many bytes; each page is compressed already.
+pub(super) fn file_writer(schema: ArrowSchema, bytes: usize) -> Result<FileWriter<Vec<u8>>, Error> {
+    let options = WriteOptions {
+        statistics: StatisticsOptions::empty(),
+        version: Version::V1,
+        compression: CompressionOptions::Uncompressed,
+        data_page_size: None,
+    };
+    Ok(FileWriter::try_new(Vec::with_capacity(bytes), schema, options)?)
+}
+
+/// Adds a group of so many rows: the pages of each column.
+pub(super) fn write_group(
+    writer: &mut FileWriter<Vec<u8>>,
+    rows: usize,
+    columns: &[Vec<CompressedPage>],
+) -> Result<(), Error> {
+    let columns = columns.iter().map(|pages| {
+        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
+        Ok(DynStreamingIterator::new(pages))
+    });
+    Ok(writer.write(rows as u64, DynIter::new(columns))?)
 }
 
 fn texts() -> ArrowDataType {

@@ -59,7 +59,8 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const STEPS: usize = 6;
     let (words, _) = input.as_chunks::<8>();
-    for (step, word) in words.iter().take(STEPS).enumerate() {
+    let words = &words[..words.len().min(STEPS)];
+    for (step, word) in words.iter().enumerate() {
         // The byte is zero now; the lowest zero is the lowest whose top bit borrows.
         let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
         let hits = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
@@ -67,7 +68,7 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
             return Some(step * 8 + hits.trailing_zeros() as usize / 8);
         }
     }
-    let from = 8 * words.len().min(STEPS);
+    let from = 8 * words.len();
     let rest = &input[from..];
     let at = if rest.len() < 8 {
         rest.iter().position(|b| *b == byte)

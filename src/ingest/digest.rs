@@ -52,7 +52,7 @@ impl<'c, R: Recall> Digest<'c, R> {
     /// Makes room for so many rows, in this batch and those to come.
     pub fn make_room(&mut self, rows: usize) {
         self.room = rows;
-        self.desk.batch.rows.reserve(rows);
+        self.desk.batch.reserve(rows);
     }
 
     /// Whether the end of a record has not been read yet.
@@ -201,7 +201,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.log = Some(log);
         }
         let mut next = Batch::new(sequence, used);
-        next.rows.reserve(self.room.max(self.desk.batch.rows.len()));
+        next.reserve(self.room.max(self.desk.batch.rows.len()));
         let batch = std::mem::replace(&mut self.desk.batch, next);
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);

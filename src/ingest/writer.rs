@@ -34,14 +34,19 @@ pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sen
             unparsed,
         } = draft;
         let segments = encoder.encode(&sealed)?;
-        store.commit(&Commit {
+        let commit = Commit {
             source,
             segments,
             logs,
             minutes,
             changes,
             unparsed,
-        })?;
+        };
+        store.commit(&commit)?;
+        commit
+            .segments
+            .into_iter()
+            .for_each(|segment| encoder.take_back(segment));
         // Nobody listening means that nobody waits.
         let _ = committed.send(sealed.batch);
     }

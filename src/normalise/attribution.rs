@@ -188,3 +188,39 @@ fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise::redact::LocalParts;
+
+    #[test]
+    fn refusals_are_a_services_from_its_first_mail_on() {
+        let with = Attribution {
+            services: ServiceRules::default(),
+            hostgroups: HostGroups::default(),
+            redactor: Redactor::new(LocalParts::Drop, [0; 32]),
+            services_max: 10,
+            covered_hosts: Hosts::default(),
+        };
+        let facts = Facts {
+            sender: b"shop@example.org",
+            host: "mx1",
+            ..Facts::default()
+        };
+        let other = Facts {
+            sender: b"other@example.org",
+            ..facts
+        };
+        let mut attributor = Attributor::default();
+        let mut service = |facts: &Facts<'_>, accepted: bool| {
+            let sender = attributor.origin(&with, facts, accepted);
+            attributor.origins.get(sender.origin).service
+        };
+        assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
+        assert_eq!(service(&other, true), "other");
+        assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
+        assert_eq!(service(&facts, true), "shop");
+        assert_eq!([service(&facts, false), service(&facts, false)], ["shop"; 2]);
+    }
+}

@@ -56,7 +56,7 @@ impl Parts {
         }
         let rows = files.iter().map(Reader::rows).sum();
         let schema = files.first().map(Reader::schema).unwrap_or_default();
-        let mut out = file_writer(schema, 0)?;
+        let mut out = file_writer(schema, Vec::new())?;
         for file in &mut files {
             let names: Vec<String> = file.names().map(str::to_owned).collect();
             for group in 0..file.groups() {

@@ -85,17 +85,17 @@ pub(super) fn bits(flags: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
 
 /// Gives every eight flags as a byte, the first as its lowest bit, with their number.
 pub(super) fn bytes_of(flags: impl Iterator<Item = bool>, mut to: impl FnMut(u8, u32)) {
-    let (mut byte, mut len) = (0, 0);
+    let (mut byte, mut len) = (0u8, 0);
     for flag in flags {
-        byte |= u8::from(flag) << len;
+        byte = byte >> 1 | u8::from(flag) << 7;
         len += 1;
         if len == 8 {
             to(byte, len);
-            (byte, len) = (0, 0);
+            len = 0;
         }
     }
     if len > 0 {
-        to(byte, len);
+        to(byte >> (8 - len), len);
     }
 }
 
@@ -186,7 +186,7 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
             rest.push(0);
             continue;
         }
-        let same = text.iter().zip(previous).take_while(|(a, b)| a == b).count();
+        let same = shared_len(text, previous);
         shared.push(same as u32);
         rest.push((text.len() - same) as u32);
         bytes.extend_from_slice(&text[same..]);
@@ -196,6 +196,18 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
         deltas(lengths.iter().map(|len| i64::from(*len)), out);
     }
     out.extend_from_slice(&bytes);
+}
+
+/// With how many bytes both begin.
+fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    let same = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((a, a_rest)), Some((b, b_rest))) => match u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b) {
+            0 => 8 + same(a_rest, b_rest),
+            differ => differ.trailing_zeros() as usize / 8,
+        },
+        _ => same(a, b),
+    }
 }
 
 /// 32 numbers make 4 × `width` bytes.

@@ -44,14 +44,25 @@ pub struct Encoder {
 }
 
 impl Encoder {
+    /// Takes a file back that has been written, for its memory.
+    pub fn take_back(&mut self, segment: EncodedSegment) {
+        if segment.events.capacity() > self.scratch.file.capacity() {
+            self.scratch.file = segment.events;
+        }
+    }
+
     /// Encodes a batch, a segment a day; more than one where a day has too many rows.
     pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
         let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
         let times = &sealed.batch.rows.ts_ms;
         let mut days: Vec<i64> = Vec::new();
-        for day in times.iter().map(day_of) {
-            if days.last() != Some(&day) {
-                days.push(day);
+        for ts_ms in times {
+            // Of most rows it is known without a division.
+            if days
+                .last()
+                .is_none_or(|day| !(0..DAY_MS).contains(&(ts_ms - day * DAY_MS)))
+            {
+                days.push(day_of(ts_ms));
             }
         }
         days.sort_unstable();

@@ -62,6 +62,8 @@ pub(super) struct Scratch {
     lengths: [Vec<u32>; 2],
     /// Pages of all columns, compressed, end to end.
     pages: Vec<u8>,
+    /// Room for the file.
+    pub file: Vec<u8>,
 }
 
 /// Columns of one file on their way to Parquet. Each is encoded and compressed as it comes, so that no more than one
@@ -239,7 +241,7 @@ impl Columns {
         page.extend_from_slice(&[0; 4]);
         // Without a branch a value: what is missing comes in no order that a processor could guess.
         let mut count = 0;
-        let values = values.into_iter().take(self.rows).map(|value| {
+        let values = values.into_iter().map(|value| {
             let value = *value.borrow();
             present[count] = value as i64;
             count += usize::from(value != NONE);
@@ -380,14 +382,17 @@ impl Columns {
         Ok(self.finish()?.0)
     }
 
-    /// The bytes of a Parquet file, and the memory that they were made in.
+    /// The bytes of a Parquet file, in [`Scratch::file`], and the memory that they were made in.
     pub(super) fn finish(mut self) -> Result<(Vec<u8>, Scratch), Error> {
         let schema: ArrowSchema = self
             .fields
             .into_iter()
             .map(|field| (field.name.clone(), field))
             .collect();
-        let mut writer = file_writer(schema, self.scratch.pages.len() + (32 << 10))?;
+        let mut file = std::mem::take(&mut self.scratch.file);
+        file.clear();
+        file.reserve(self.scratch.pages.len() + (32 << 10));
+        let mut writer = file_writer(schema, file)?;
         let bytes = CowBuffer::Borrowed(std::mem::take(&mut self.scratch.pages).into());
         let rows = self.rows;
         let pages: Vec<Vec<CompressedPage>> = self.columns.iter().map(|column| column.pages(rows, &bytes)).collect();
@@ -461,15 +466,15 @@ fn squeezed(
     })
 }
 
-/// A file of ours with room for so many bytes; each page is compressed already.
-pub(super) fn file_writer(schema: ArrowSchema, bytes: usize) -> Result<FileWriter<Vec<u8>>, Error> {
+/// A file of ours, written to empty memory; each page is compressed already.
+pub(super) fn file_writer(schema: ArrowSchema, file: Vec<u8>) -> Result<FileWriter<Vec<u8>>, Error> {
     let options = WriteOptions {
         statistics: StatisticsOptions::empty(),
         version: Version::V1,
         compression: CompressionOptions::Uncompressed,
         data_page_size: None,
     };
-    Ok(FileWriter::try_new(Vec::with_capacity(bytes), schema, options)?)
+    Ok(FileWriter::try_new(file, schema, options)?)
 }
 
 /// Adds a group of so many rows: the pages of each column.

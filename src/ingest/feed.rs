@@ -1,5 +1,6 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
-//! Runs on its own thread, so that decompression and parsing overlap.
+//! Archives are read on a thread of their own, so that decompression and parsing overlap; a plain file is read where it is
+//! parsed, a little at a time, so that its bytes are still near the processor.
 
 use super::dates;
 use super::kinds::{self, Spec};
@@ -9,7 +10,6 @@ use crate::source::chunks::{MarkerMismatch, ResumeError};
 use crate::source::identity::{Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, unchanged};
 use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError};
 use crate::store::commit::{Counts, LogState};
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -92,8 +92,7 @@ impl Reading<'_> {
 }
 
 /// What is read: the logs of one host, oldest first.
-#[derive(Debug)]
-pub struct Feed<'f> {
+pub struct Feed<'f, T> {
     /// Whose.
     pub host: &'f str,
     /// How its logs are read.
@@ -109,13 +108,29 @@ pub struct Feed<'f> {
     /// Buffers.
     pub pool: Pool,
     /// Where to.
-    pub to: Sender<Item>,
+    pub to: T,
 }
 
 /// The other side is gone: it has its reasons, and tells them.
 pub struct Hangup;
 
-impl Feed<'_> {
+impl<'f> Feed<'f, ()> {
+    /// The same with someone who takes what is read.
+    pub fn to<T>(self, to: T) -> Feed<'f, T> {
+        Feed {
+            host: self.host,
+            spec: self.spec,
+            family: self.family,
+            known: self.known,
+            limits: self.limits,
+            reading: self.reading,
+            pool: self.pool,
+            to,
+        }
+    }
+}
+
+impl<T: FnMut(Item) -> Result<(), Hangup>> Feed<'_, T> {
     /// Reads all files.
     pub fn run(mut self) {
         let pool = self.pool.clone();
@@ -130,11 +145,11 @@ impl Feed<'_> {
         }
     }
 
-    fn send(&self, item: Item) -> Result<(), Hangup> {
-        self.to.send(item).map_err(|_| Hangup)
+    fn send(&mut self, item: Item) -> Result<(), Hangup> {
+        (self.to)(item)
     }
 
-    fn problem(&self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
+    fn problem(&mut self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
         self.send(Item::Problem(Problem {
             path: path.to_owned(),
             what,

@@ -1,7 +1,7 @@
 //! One host's logs of one kind, open over any number of rounds: `backfill` makes one, `tail` one a second.
 
 use super::digest::Digest;
-use super::feed::{Feed, Item, Reading};
+use super::feed::{Feed, Hangup, Item, Reading};
 use super::kinds::Spec;
 use super::position::{self, KnownLog};
 use super::report::SourceReport;
@@ -10,13 +10,16 @@ use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use crate::normalise::messages::Messages;
-use crate::source::{Family, Pool};
+use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::Batch;
 use crate::store::commit::LogState;
 use crate::store::state::Recaller;
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
+
+/// What is read at once of a file that is read where it is parsed: as much as stays near the processor.
+const NEAR_BYTES: usize = 128 << 10;
 
 /// A line has more bytes than these even in an archive.
 const LINE_BYTES_MIN: u64 = 8;
@@ -161,7 +164,7 @@ pub(super) struct Line<'r> {
 /// Why a line stopped: an error of the store, or None when the writer has hung up (and says why itself).
 pub(super) type Stop = Option<Error>;
 
-impl Line<'_> {
+impl<'r> Line<'r> {
     fn family<R: crate::normalise::join::Recall>(
         &mut self,
         spec: &Arc<Spec>,
@@ -171,42 +174,74 @@ impl Line<'_> {
         digest.set_spec(spec);
         digest.make_room(self.rows_expected(family));
         self.kept.known.iter_mut().for_each(KnownLog::look_again);
-        let (to, items) = crossbeam_channel::bounded(4);
-        let feed = Feed {
+        let mut files = family.files.iter();
+        if family.files.iter().all(|file| file.codec == Codec::Plain) {
+            let mut taken = Ok(());
+            let mut near = self.limits.source;
+            near.chunk_bytes = near.chunk_bytes.min(NEAR_BYTES);
+            let pool = Pool::new(&near, 2);
+            let feed = self.feed(spec, family, near, pool).to(|item| {
+                taken = self.item(item, &mut files, digest);
+                if taken.is_ok() { Ok(()) } else { Err(Hangup) }
+            });
+            feed.run();
+            taken?;
+        } else {
+            let (to, items) = crossbeam_channel::bounded(4);
+            let feed = self.feed(spec, family, self.limits.source, self.kept.pool.clone());
+            let feed = feed.to(move |item| to.send(item).map_err(|_| Hangup));
+            std::thread::scope(|scope| {
+                scope.spawn(move || feed.run());
+                items
+                    .into_iter()
+                    .try_for_each(|item| self.item(item, &mut files, digest))
+            })?;
+        }
+        digest.family_done();
+        // The positions of a family are complete before the next one asks for them.
+        self.seal(digest)?;
+        self.wait(0)?;
+        Ok(())
+    }
+
+    fn feed<'f>(&self, spec: &'f Spec, family: &'f Family, limits: Limits, pool: Pool) -> Feed<'f, ()>
+    where
+        'r: 'f,
+    {
+        Feed {
             host: &self.job.host,
             spec,
             family,
             known: self.kept.known.clone(),
-            limits: self.limits.source,
+            limits,
             reading: self.reading,
-            pool: self.kept.pool.clone(),
-            to,
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(move || feed.run());
-            let mut files = family.files.iter();
-            for item in items {
-                let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
-                if let Item::Chunk(chunk) = &item {
-                    self.progress.content(chunk.bytes().len() as u64);
-                }
-                digest.item(item);
-                if file_done && let Some(found) = files.next() {
-                    self.progress.file(found.size);
-                }
-                if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
-                    self.seal(digest)?;
-                }
-                if self.reading.is_stopped() {
-                    return self.stop(digest);
-                }
-            }
-            digest.family_done();
-            // The positions of a family are complete before the next one asks for them.
+            pool,
+            to: (),
+        }
+    }
+
+    /// Takes what the reading side has to give.
+    fn item<R: Recall>(
+        &mut self,
+        item: Item,
+        files: &mut std::slice::Iter<'_, Found>,
+        digest: &mut Digest<'_, R>,
+    ) -> Result<(), Stop> {
+        let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
+        if let Item::Chunk(chunk) = &item {
+            self.progress.content(chunk.bytes().len() as u64);
+        }
+        digest.item(item);
+        if file_done && let Some(found) = files.next() {
+            self.progress.file(found.size);
+        }
+        if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest)?;
-            self.wait(0)?;
-            Ok(())
-        })
+        }
+        if self.reading.is_stopped() {
+            return self.stop(digest);
+        }
+        Ok(())
     }
 
     /// Rows of a batch, at most: room that is not used costs nothing, and columns that grow are copied. What is followed

@@ -64,6 +64,7 @@ pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
         rest = &digits[used..];
     }
     if let [b' ', zone @ ..] = rest
+        && matches!(zone.first(), Some(b'+' | b'-'))
         && let Some((seconds, used)) = numeric_zone(zone)
         && matches!(zone.get(used), None | Some(b' '))
     {

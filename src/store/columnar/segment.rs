@@ -284,8 +284,13 @@ impl Part<'_> {
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
         let mut groups: Vec<Option<u32>> = vec![None; self.sealed.origins.len()];
+        // Of one length, as the compiler sees it too.
+        let len = rows.len();
+        let (ts_ms, slot, bytes) = (&rows.ts_ms[..len], &rows.slot[..len], &rows.bytes[..len]);
+        let (kind, destination) = (&rows.kind[..len], &rows.destination[..len]);
+        let (messages, recipients) = (&rows.messages[..len], &rows.recipients[..len]);
         let mut add = |at: usize| {
-            let slot = &slots[rows.slot[at] as usize];
+            let slot = &slots[slot[at] as usize];
             let origin = slot.origin as usize;
             let group = *groups[origin].get_or_insert_with(|| {
                 let value = |field| {
@@ -296,22 +301,18 @@ impl Part<'_> {
                 rates.group([value(Field::Service), value(Field::Hostgroup), relay])
             });
             rates.add(RateRow {
-                ts_ms: rows.ts_ms[at],
+                ts_ms: ts_ms[at],
                 group,
-                kind: rows.kind[at],
-                destination: rows.destination[at],
+                kind: kind[at],
+                destination: destination[at],
                 first_hop: slot.first_hop,
-                messages: i64::from(rows.messages[at]),
-                recipients: i64::from(rows.recipients[at]),
-                bytes: if rows.bytes[at] == NONE {
-                    0
-                } else {
-                    rows.bytes[at] as i64
-                },
+                messages: i64::from(messages[at]),
+                recipients: i64::from(recipients[at]),
+                bytes: if bytes[at] == NONE { 0 } else { bytes[at] as i64 },
             });
         };
         match &self.rows {
-            None => (0..rows.len()).for_each(&mut add),
+            None => (0..len).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
         rates.encode()

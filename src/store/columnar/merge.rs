@@ -3,10 +3,11 @@
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
 use super::Error;
+use super::file::{file_writer, write_group};
 use super::rates::Rates;
 use super::read::{AnyColumn, Reader, Strings};
 use super::segment::EncodedSegment;
-use super::write::{Columns, QUEUE_ID, file_writer, write_group};
+use super::write::{Columns, QUEUE_ID};
 use crate::normalise::dictionary::Dictionary;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;

@@ -2,6 +2,7 @@
 //! a public signature; rows leave as a [`Table`].
 
 mod difference;
+mod file;
 mod hops;
 mod merge;
 mod pack;

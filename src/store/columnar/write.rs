@@ -7,25 +7,17 @@
 
 use super::super::batch::NONE;
 use super::Error;
+use super::file::{Pages, Squeezed, engine, file_writer, squeezed, write_group};
 use super::pack::{bits, bytes_of, deltas, hybrid, increments, width_of};
-use polars::error::PolarsError;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::Compression;
 use polars_parquet::parquet::encoding::Encoding;
-use polars_parquet::parquet::metadata::Descriptor;
-use polars_parquet::parquet::page::{
-    CompressedDataPage, CompressedDictPage, CompressedPage, DataPageHeader, DataPageHeaderV1,
-};
+use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::schema::types::{ParquetType, PrimitiveType};
-use polars_parquet::write::{
-    CompressionOptions, DynIter, DynStreamingIterator, FileWriter, StatisticsOptions, Version, WriteOptions,
-    fallible_streaming_iterator, to_parquet_type,
-};
+use polars_parquet::write::to_parquet_type;
 use rustc_hash::FxHashMap;
 use std::borrow::Borrow;
-use std::io::Cursor;
-use std::ops::Range;
 
 /// Level 1 takes half the time of level 3.
 const ZSTD_LEVEL: i32 = 1;
@@ -73,23 +65,6 @@ pub(super) struct Columns {
     fields: Vec<Field>,
     columns: Vec<Pages>,
     scratch: Scratch,
-}
-
-/// The pages of a column.
-struct Pages {
-    type_: PrimitiveType,
-    /// A dictionary's page, and how many values it has.
-    dictionary: Option<(Squeezed, usize)>,
-    data: Squeezed,
-    encoding: Encoding,
-    codec: Compression,
-}
-
-/// Where a page stands in [`Scratch::pages`], and its length before it was compressed.
-#[derive(Debug, Clone)]
-struct Squeezed {
-    range: Range<usize>,
-    plain_len: usize,
 }
 
 impl Columns {
@@ -408,92 +383,6 @@ impl Columns {
     }
 }
 
-impl Pages {
-    /// The pages as they are written, cut out of `bytes`.
-    fn pages(&self, rows: usize, bytes: &CowBuffer) -> Vec<CompressedPage> {
-        let dictionary = self.dictionary.as_ref().map(|(at, count)| {
-            let page = CompressedDictPage::new(at.cut(bytes), self.codec, at.plain_len, *count, false);
-            CompressedPage::Dict(page)
-        });
-        let header = DataPageHeader::V1(DataPageHeaderV1 {
-            num_values: rows as i32,
-            encoding: self.encoding.into(),
-            definition_level_encoding: Encoding::Rle.into(),
-            repetition_level_encoding: Encoding::Rle.into(),
-            statistics: None,
-        });
-        let descriptor = Descriptor {
-            primitive_type: self.type_.clone(),
-            max_def_level: 0,
-            max_rep_level: 0,
-        };
-        let (data, len) = (self.data.cut(bytes), self.data.plain_len);
-        let data = CompressedDataPage::new(header, data, self.codec, len, descriptor, rows);
-        dictionary.into_iter().chain([CompressedPage::Data(data)]).collect()
-    }
-}
-
-impl Squeezed {
-    fn cut(&self, bytes: &CowBuffer) -> CowBuffer {
-        match bytes {
-            CowBuffer::Borrowed(bytes) => CowBuffer::Borrowed(bytes.clone().sliced(self.range.clone())),
-            CowBuffer::Owned(bytes) => CowBuffer::Owned(bytes[self.range.clone()].to_vec()),
-        }
-    }
-}
-
-/// Adds a page to `pages`, compressed if there is something to do it with.
-fn squeezed(
-    zstd: Option<&mut zstd::bulk::Compressor<'static>>,
-    level: i32,
-    page: &[u8],
-    pages: &mut Vec<u8>,
-) -> Result<Squeezed, Error> {
-    let start = pages.len();
-    match zstd {
-        Some(zstd) => {
-            zstd.set_compression_level(level).map_err(engine)?;
-            pages.reserve(zstd::zstd_safe::compress_bound(page.len()));
-            let mut rest = Cursor::new(&mut *pages);
-            rest.set_position(start as u64);
-            zstd.compress_to_buffer(page, &mut rest).map_err(engine)?;
-        }
-        None => pages.extend_from_slice(page),
-    }
-    Ok(Squeezed {
-        range: start..pages.len(),
-        plain_len: page.len(),
-    })
-}
-
-/// A file of ours, written to empty memory; each page is compressed already.
-pub(super) fn file_writer(schema: ArrowSchema, file: Vec<u8>) -> Result<FileWriter<Vec<u8>>, Error> {
-    let options = WriteOptions {
-        statistics: StatisticsOptions::empty(),
-        version: Version::V1,
-        compression: CompressionOptions::Uncompressed,
-        data_page_size: None,
-    };
-    Ok(FileWriter::try_new(file, schema, options)?)
-}
-
-/// Adds a group of so many rows: the pages of each column.
-pub(super) fn write_group(
-    writer: &mut FileWriter<Vec<u8>>,
-    rows: usize,
-    columns: &[Vec<CompressedPage>],
-) -> Result<(), Error> {
-    let columns = columns.iter().map(|pages| {
-        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-        Ok(DynStreamingIterator::new(pages))
-    });
-    Ok(writer.write(rows as u64, DynIter::new(columns))?)
-}
-
 fn texts() -> ArrowDataType {
     ArrowDataType::Dictionary(IntegerType::UInt32, Box::new(ArrowDataType::Utf8View), false)
-}
-
-fn engine(error: std::io::Error) -> Error {
-    Error::Engine(PolarsError::from(error))
 }

@@ -89,7 +89,9 @@ pub enum Asked {
 /// Replays the detection up to the end of the recovery, and judges all services.
 pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
     let fleet = fleet(store, Window::ALL)?;
-    let engine = Engine::replay(&fleet, options(config, rules)?);
+    let options = options(config, rules)?;
+    let rhythms = options.rhythms.clone();
+    let engine = Engine::replay(&fleet, options);
     let window = match asked {
         Asked::Window(window) => window,
         Asked::Alarm(id) => of_alarm(&engine, id, &fleet)?,
@@ -124,6 +126,7 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         tells: telling(&fleet),
         alarmed: named(alarms.iter().filter(|alarm| alarm.state.is_about_mail())),
         stuck: named(alarms.iter().filter(|alarm| alarm.state == State::Stuck)),
+        rhythms,
     };
     let mut routes = Routes::default();
     for minute in fleet.between(i64::MIN, from) {

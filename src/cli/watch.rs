@@ -7,8 +7,8 @@ use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, options};
 use super::window::now_ms;
 use crate::alert::state::{FILE, Seen, State};
-use crate::alert::{Alertmanager, Channel, Exec, Notice, Stdout, Webhook};
-use crate::config::{Alert, Config};
+use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
+use crate::config::{Alert, Config, Server};
 use crate::detect::alarm::Alarm;
 use crate::detect::engine::Engine;
 use crate::detect::fleet::Names;
@@ -109,22 +109,37 @@ fn lock(path: &Path) -> Result<File> {
 fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
     let channel = |alert: &Alert| -> Result<Box<dyn Channel>> {
         Ok(match alert {
-            Alert::Alertmanager(url) => Box::new(Alertmanager::new(url)),
-            Alert::Webhook(url, None) => Box::new(Webhook::new(url, None)),
-            Alert::Webhook(url, Some(path)) => {
-                let name = path.display().to_string();
-                let key = std::fs::read(path).with_context(|| name.clone())?;
-                let key = key.trim_ascii().to_vec();
-                if key.is_empty() {
-                    bail!("{name}: the key is empty");
-                }
-                Box::new(Webhook::new(url, Some(key)))
+            Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
+            Alert::Webhook(server, key) => {
+                let key = key.as_deref().map(key_of).transpose()?;
+                Box::new(Webhook::new(&server.url, key, authorities(server)?))
             }
             Alert::Exec(command) => Box::new(Exec::new(command.clone())),
             Alert::Stdout => Box::new(Stdout),
         })
     };
     config.alerts.iter().map(channel).collect()
+}
+
+fn key_of(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let key = std::fs::read(path).with_context(|| name.clone())?;
+    let key = key.trim_ascii().to_vec();
+    if key.is_empty() {
+        bail!("{name}: the key is empty");
+    }
+    Ok(key)
+}
+
+/// Who vouches for a server, if it is not the machine's authorities.
+fn authorities(server: &Server) -> Result<Option<Authorities>> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.display().to_string();
+        let pem = std::fs::read(path).with_context(|| name.clone())?;
+        Authorities::parse(&pem)
+            .map_err(|why| anyhow!("{name}: {why}; `ca_file` needs the authority's certificate as PEM"))
+    };
+    server.ca_file.as_ref().map(read).transpose()
 }
 
 /// The detection and how far it has come.

@@ -3,7 +3,10 @@
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
 use super::fleet::Fleet;
+use super::holidays::Holidays;
+use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, fleet, sender};
+use std::sync::Arc;
 
 /// Wednesday of the third week, 18:55, for seven hours and five minutes.
 const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;
@@ -170,6 +173,31 @@ fn an_application_whose_own_queue_runs_dead_has_dropped() {
 }
 
 #[test]
+fn a_slow_leak_is_a_drop_before_half_of_it_is_gone() {
+    // Over three days a service loses all its mail, a little more each hour; nothing else says so.
+    let from = MONDAY + 42 * DAY;
+    let lost = |at: i64| ((at - from) as f64 / (3 * DAY) as f64).clamp(0.0, 1.0);
+    for (seed, service) in [(40, 0), (41, 1), (42, 8)] {
+        let dice = std::cell::RefCell::new(super::sample::Rng(seed));
+        let trouble = Trouble {
+            fate: Box::new(
+                move |at, who, _| match who == service && dice.borrow_mut().unit() < lost(at) {
+                    true => Fate::Unsent,
+                    false => Fate::Fine,
+                },
+            ),
+            ..Trouble::default()
+        };
+        let alarms = told(&fleet(seed, 45, &NIGHT, &trouble), Options::default());
+        let first = alarms.iter().find(|a| a.detected >= from).expect("it is seen");
+        assert_eq!(first.state, State::Dropped, "{first:#?}");
+        assert_eq!(first.scope, Scope::Service(service), "{first:#?}");
+        let gone = lost(first.detected);
+        assert!(gone < 0.5, "service {service}: seen when {gone:.2} of it was gone");
+    }
+}
+
+#[test]
 fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
     let from = MONDAY + 9 * DAY + 10 * 60;
     let trouble = Trouble {
@@ -231,7 +259,13 @@ fn a_declared_holiday_is_no_alarm() {
         .unwrap()
         .to_string();
     let options = Options {
-        holidays: super::holidays::Holidays::parse(&date[..10]).unwrap(),
+        rhythms: Rhythms {
+            usual: Rhythm {
+                holidays: Arc::new(Holidays::parse(&date[..10]).unwrap()),
+                ..Rhythm::default()
+            },
+            ..Rhythms::default()
+        },
         ..Options::default()
     };
     let found = told(&fleet, options);

@@ -1,10 +1,14 @@
 //! What an outage did to each service: how much is missing, how much came late, how much is lost.
 
+use super::civil::CivilClock;
 use super::fleet::{Fleet, Id, NONE, What};
+use super::holidays::{DayKind, Holidays};
+use super::rhythm::{Rhythm, Rhythms};
 use super::routes::{ONLY, Routes};
 use super::verdict::{Catch, catch_up};
 use super::weekly::Weekly;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// With so many mails expected, nine windows of ten have at least one.
 const SOME: f64 = 2.3;
@@ -59,6 +63,8 @@ pub struct Question {
     pub alarmed: Vec<Id>,
     /// Services whose mail was taken and not passed on, as an alarm says.
     pub stuck: Vec<Id>,
+    /// Whose clocks and holidays the services follow.
+    pub rhythms: Rhythms,
 }
 
 /// One service's part.
@@ -90,11 +96,20 @@ pub struct ServiceImpact {
     pub evidence: Vec<String>,
 }
 
+/// What a holiday leaves of the expectation.
+const HOLIDAY: f64 = 0.2;
+
 /// A service's counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Track {
+    clock: CivilClock,
+    holidays: Arc<Holidays>,
+    /// The civil day and whether it is a holiday.
+    day: (i32, bool),
     weekly: Weekly,
     expected: f64,
+    /// Minutes of the window that are holidays.
+    holiday: i64,
     observed: u64,
     by_relay: u64,
     failed: u64,
@@ -134,7 +149,8 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
         }
         for (service, sums) in &counts {
             if sums.iter().any(|sum| *sum > 0) {
-                tracks.entry(*service).or_default();
+                let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)));
+                tracks.entry(*service).or_insert_with(begin);
             }
         }
         let masked = question
@@ -158,16 +174,47 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
 }
 
 impl Track {
+    fn new(rhythm: &Rhythm) -> Track {
+        Track {
+            clock: CivilClock::new(rhythm.zone.clone()),
+            holidays: Arc::clone(&rhythm.holidays),
+            day: (i32::MIN, false),
+            weekly: Weekly::default(),
+            expected: 0.0,
+            holiday: 0,
+            observed: 0,
+            by_relay: 0,
+            failed: 0,
+            retried: 0,
+            first_failure: None,
+            first_mail: None,
+            last_before: None,
+            recovered: None,
+            after: Vec::new(),
+            usual: 0,
+        }
+    }
+
+    fn is_holiday(&mut self, at: i64) -> bool {
+        let day = self.clock.at(at.saturating_mul(60)).day;
+        if day != self.day.0 {
+            self.day = (day, self.holidays.kind(day) == DayKind::Holiday);
+        }
+        self.day.1
+    }
+
     fn minute(&mut self, at: i64, [mails, by_relay, failed, retried]: [u64; 4], masked: bool, question: &Question) {
-        let rate = self.weekly.rate(at);
+        let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
+        let rate = self.weekly.rate(wall) * if holiday { HOLIDAY } else { 1.0 };
         if at < question.from {
-            if !masked {
-                self.weekly.add(at, mails as f64);
+            if !masked && !holiday {
+                self.weekly.add(wall, mails as f64);
             }
             self.usual += mails;
             self.last_before = if mails > 0 { Some(at) } else { self.last_before };
         } else if at < question.to {
             self.expected += rate;
+            self.holiday += i64::from(holiday);
             self.observed += mails;
             self.by_relay += by_relay;
             self.failed += failed;
@@ -247,6 +294,12 @@ impl Track {
             interval.0,
             interval.1
         )];
+        if self.holiday > 0 {
+            said.push(format!(
+                "{} of these minutes are a declared holiday, on which a fifth of the usual is expected",
+                self.holiday
+            ));
+        }
         if self.failed > 0 {
             said.push(format!("its own log: {} mails could not be handed in", self.failed));
         }

@@ -5,6 +5,7 @@ mod check;
 mod context;
 mod demo;
 mod detect;
+mod failovers;
 mod graph;
 mod incident;
 mod incident_html;

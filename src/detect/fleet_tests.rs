@@ -414,3 +414,24 @@ fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
         assert!(said.contains("found nobody"), "seed {seed}: {said}");
     }
 }
+
+#[test]
+fn mail_that_waits_in_the_senders_queue_has_not_gone_another_way() {
+    use super::impact::{Impact, Question, assess};
+    let fleet = with_senders(20);
+    let question = Question {
+        from: STOP,
+        to: START,
+        relay: Some(ONE),
+        ..Question::default()
+    };
+    let all = assess(&fleet, &question);
+    for service in [0, 1] {
+        let one = all.iter().find(|one| one.service == service).expect("it has mail");
+        assert_ne!(one.impact, Impact::Rerouted, "{one:#?}");
+        assert!(one.instead.is_empty() && one.share > 0.9, "{one:#?}");
+    }
+    let wiki = all.iter().find(|one| one.service == 8).expect("it has mail");
+    assert_eq!(wiki.impact, Impact::Rerouted, "{wiki:#?}");
+    assert!(wiki.instead.iter().any(|(host, _)| *host == TWO), "{wiki:#?}");
+}

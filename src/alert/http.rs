@@ -71,12 +71,15 @@ fn cure(why: &str) -> Option<&'static str> {
             "no trusted authority vouches for the server: name its authority's PEM file with `ca_file`",
         ),
         (
-            "NotValidForName",
+            "not valid for name",
             "the certificate is for another name: write in `url` the name that the certificate has",
         ),
-        ("Expired", "the server's certificate has expired: renew it there"),
         (
-            "NotValidYet",
+            "certificate expired",
+            "the server's certificate has expired: renew it there",
+        ),
+        (
+            "not valid yet",
             "the server's certificate is not valid yet: compare the clocks of both machines",
         ),
         (

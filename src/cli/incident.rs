@@ -80,7 +80,7 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
     match args.format {
         Form::Json => output::line(&serde_json::to_string_pretty(&incident_page::json(&incident))?)?,
         Form::Markdown => output::line(incident_page::markdown(&incident).trim_end())?,
-        Form::Html => output::line(&incident_html::html(&incident, &store)?)?,
+        Form::Html => output::line(&incident_html::html(&incident, &store, &config)?)?,
     }
     let hurt = incident_page::hurt(&incident).count();
     Ok(if hurt > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -5,6 +5,7 @@ mod check;
 mod context;
 mod demo;
 mod detect;
+mod expected;
 mod failovers;
 mod graph;
 mod incident;

@@ -31,8 +31,8 @@ pub struct WatchArgs {
     /// One round, then exit: 1 if something fires
     #[arg(long)]
     once: bool,
-    /// Seconds between rounds
-    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    /// Seconds from look to look for a minute that is over
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     interval: u64,
     /// Alarm when the newest event is older than so many minutes; 0: never (for stores that nothing writes to any more)
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -41,6 +41,8 @@ pub struct WatchArgs {
     rules: RuleArgs,
 }
 
+/// What was not delivered is tried again after so long, and so often is looked whether anything comes in at all.
+const CARE: Duration = Duration::from_secs(15);
 /// A minute is judged when the store holds events so much newer than its end.
 const SETTLES_MS: i64 = 15_000;
 
@@ -73,6 +75,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         engine: Engine::new(options(&config, &args.rules)?),
         names: Names::default(),
         next: None,
+        cared: None,
     };
     loop {
         let round = round(&mut watch, &store, &config, args, &mut state, &channels, &path);
@@ -148,19 +151,24 @@ struct Watch {
     names: Names,
     /// The first minute that was not judged.
     next: Option<i64>,
+    /// When deliveries were last tried.
+    cared: Option<Instant>,
 }
 
 impl Watch {
-    /// Judges what is new.
-    fn step(&mut self, store: &Store) -> Result<()> {
+    /// Judges what is new; whether anything was.
+    fn step(&mut self, store: &Store) -> Result<bool> {
         let Some((_, newest)) = store.span()? else {
-            return Ok(());
+            return Ok(false);
         };
         let window = Window {
             since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
             // A tail that finds nothing more ends a minute as well as an event of the next one does.
             until_ms: store.heartbeat_ms()?.unwrap_or(i64::MIN).max(newest - SETTLES_MS),
         };
+        if window.until_ms.div_euclid(MINUTE_MS) <= window.since_ms.div_euclid(MINUTE_MS) {
+            return Ok(false);
+        }
         // The names stay as they are when reading fails.
         let fleet = fleet_after(store, window, self.names.clone())?;
         for minute in &fleet.minutes {
@@ -168,7 +176,16 @@ impl Watch {
             self.next = Some(minute.at + 1);
         }
         self.names = fleet.names;
-        Ok(())
+        Ok(!fleet.minutes.is_empty())
+    }
+
+    /// Whether it is time for what does not wait for minutes.
+    fn cares(&mut self) -> bool {
+        let is_due = self.cared.is_none_or(|last| last.elapsed() >= CARE);
+        if is_due {
+            self.cared = Some(Instant::now());
+        }
+        is_due
     }
 }
 
@@ -182,7 +199,10 @@ fn round(
     channels: &[Box<dyn Channel>],
     path: &Path,
 ) -> Result<()> {
-    watch.step(store)?;
+    let judged = watch.step(store)?;
+    if !watch.cares() && !judged {
+        return Ok(());
+    }
     let now = now_ms();
     if let Some(next) = watch.next {
         let judged = next * 60;

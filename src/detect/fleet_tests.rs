@@ -435,3 +435,47 @@ fn mail_that_waits_in_the_senders_queue_has_not_gone_another_way() {
     assert_eq!(wiki.impact, Impact::Rerouted, "{wiki:#?}");
     assert!(wiki.instead.iter().any(|(host, _)| *host == TWO), "{wiki:#?}");
 }
+
+#[test]
+fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an_outage() {
+    let whole = fleet(14, 18, &NIGHT, &night());
+    let mut other = whole.clone();
+    for minute in other.minutes.iter_mut().filter(|minute| minute.at >= STOP) {
+        minute.flows.clear();
+    }
+    let wanted = [Scope::Service(0), Scope::Service(8), Scope::Relay(ONE)];
+    let forecasts = |fleet: &Fleet| {
+        let mut engine = Engine::new(Options::default());
+        let mut all = Vec::new();
+        for minute in fleet.minutes.iter().take_while(|minute| minute.at < START) {
+            let known = wanted.map(|scope| engine.forecast(minute.at, scope, 60).map(|known| known.rate));
+            all.push((minute.at, known));
+            engine.step(&fleet.names, minute);
+        }
+        all
+    };
+    let known = forecasts(&whole);
+    let before =
+        |all: &[(i64, [Option<f64>; 3])]| all.iter().filter(|(at, _)| *at <= STOP).copied().collect::<Vec<_>>();
+    assert_eq!(before(&known), before(&forecasts(&other)), "the future changes nothing");
+
+    let sum = |from: i64, to: i64, which: usize| -> f64 {
+        let inside = known.iter().filter(|(at, _)| (from..to).contains(at));
+        inside.filter_map(|(_, rates)| rates[which]).sum()
+    };
+    let counted = |from: i64, to: i64, service: u32| -> f64 {
+        let flows = whole.between(from, to).iter().flat_map(|minute| &minute.flows);
+        let own = flows.filter(|flow| flow.service == service && flow.what == super::fleet::What::Accepted);
+        own.map(|flow| f64::from(flow.count)).sum()
+    };
+    for (which, service) in [(0, 0), (1, 8)] {
+        let off = sum(STOP - DAY, STOP, which) / counted(STOP - DAY, STOP, service);
+        assert!((0.85..1.18).contains(&off), "service {service}: {off}");
+    }
+    for which in [0, 2] {
+        let (out, week_ago) = (sum(STOP, START, which), sum(STOP - 7 * DAY, START - 7 * DAY, which));
+        assert!((0.7..1.4).contains(&(out / week_ago)), "{out} of {week_ago}");
+    }
+    // The first days say nothing yet.
+    assert!(known[2 * DAY as usize].1.iter().all(Option::is_none));
+}

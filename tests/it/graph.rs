@@ -183,3 +183,40 @@ fn the_stopped_relay_is_silent_and_the_other_is_not() {
     assert!(of("mx1001").is_none_or(|volume| volume == 0.0), "{set:?}");
     assert!(of("mx2001").unwrap() > 0.0);
 }
+
+#[test]
+fn what_was_expected_is_drawn_where_the_detection_knows_it() {
+    let (place, _) = &*OUTAGE;
+    let window = window();
+    let drawn = |more: &[&str]| {
+        let mut args = vec!["graph", "--out", "expected.svg"];
+        args.extend(window.iter().map(String::as_str));
+        args.extend(more);
+        place.run(&args).ends(0);
+        fs::read_to_string(place.path("expected.svg")).unwrap()
+    };
+    for by in ["service", "relay", "hostgroup"] {
+        assert!(drawn(&["--by", by]).contains("expected range"), "{by}");
+    }
+    assert!(drawn(&["--by", "kind", "--service", "phabricator"]).contains("expected range"));
+    for none in [
+        &["--plain"][..],
+        &["--by", "kind"],
+        &["--kind", "delivered"],
+        &["--measure", "bytes"],
+    ] {
+        assert!(!drawn(none).contains("expected range"), "{none:?}");
+    }
+    let terminal = |more: &[&str]| {
+        let mut args = vec!["graph", "--only", "phabricator,gerrit"];
+        args.extend(window.iter().map(String::as_str));
+        args.extend(more);
+        place.run(&args).ends(0).out
+    };
+    let text = terminal(&[]);
+    assert!(
+        text.contains("% expected") && text.lines().any(|line| line.contains("%%%")),
+        "{text}"
+    );
+    assert!(!terminal(&["--plain"]).contains('%'));
+}

@@ -65,27 +65,28 @@ pub(super) fn post(agent: &Agent, url: &str, headers: &[(&str, String)], body: &
 
 /// What to do about a certificate that is not trusted. The client tells the reason only in words.
 fn cure(why: &str) -> Option<&'static str> {
-    let cures = [
+    let cures: [(&[&str], &str); 5] = [
         (
-            "UnknownIssuer",
+            &["UnknownIssuer"],
             "no trusted authority vouches for the server: name its authority's PEM file with `ca_file`",
         ),
         (
-            "not valid for name",
+            &["NotValidForName", "not valid for name"],
             "the certificate is for another name: write in `url` the name that the certificate has",
         ),
         (
-            "certificate expired",
+            &["certificate: Expired", "certificate expired"],
             "the server's certificate has expired: renew it there",
         ),
         (
-            "not valid yet",
+            &["NotValidYet", "not valid yet"],
             "the server's certificate is not valid yet: compare the clocks of both machines",
         ),
         (
-            "CaUsedAsEndEntity",
+            &["CaUsedAsEndEntity"],
             "the server shows the authority's certificate as its own: let the authority sign one for the server",
         ),
     ];
-    cures.iter().find(|(word, _)| why.contains(word)).map(|(_, cure)| *cure)
+    let is_it = |(words, _): &&(&[&str], &'static str)| words.iter().any(|word| why.contains(word));
+    cures.iter().find(is_it).map(|(_, cure)| *cure)
 }

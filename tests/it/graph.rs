@@ -1,7 +1,7 @@
 //! Pictures: they are drawn, they show something, and they tell "no mail" from "no data".
 
 use crate::query::OUTAGE;
-use crate::util::Place;
+use crate::util::{Place, Run};
 use mailpulse::query::Window;
 use mailpulse::query::rates::{By, RateQuestion, rates};
 use mailpulse::query::series::SeriesSet;
@@ -211,7 +211,8 @@ fn what_was_expected_is_drawn_where_the_detection_knows_it() {
         let mut args = vec!["graph", "--only", "phabricator,gerrit"];
         args.extend(window.iter().map(String::as_str));
         args.extend(more);
-        place.run(&args).ends(0).out
+        let output = place.command().args(&args).env("LC_ALL", "C").output();
+        Run::of(output.expect("the program starts")).ends(0).out
     };
     let text = terminal(&[]);
     assert!(

@@ -142,6 +142,11 @@ impl Calendars<'_> {
             report.add(&path.at(), bad.what, bad.cure);
             Holidays::default()
         }));
+        if days.is_empty() && full.exists() {
+            let what = format!("holidays `{}` has no day", shown(path.get()));
+            let cure = "put dates into it, or events of whole days; those with an hour are meetings";
+            report.warn(&path.at(), what, cure);
+        }
         self.read.push((full, Arc::clone(&days)));
         days
     }

@@ -424,6 +424,9 @@ fn services_have_clocks_holidays_and_ways_of_their_own() {
         }
     );
 
+    let empty = load(&[files[0], ("days/de.txt", "# none yet\n"), files[2]]).unwrap();
+    assert_eq!(empty.warnings.len(), 1, "{:?}", empty.warnings);
+    assert!(empty.warnings[0].what.contains("holidays `days/de.txt` has no day"));
     let bad = [files[0], ("days/de.txt", "2026-12-25\nChristmas\n"), files[2]];
     // Two places name the file; it is told once.
     let cure = "write one date a line, as 2026-12-25, or an iCalendar file with events of whole days";

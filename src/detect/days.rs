@@ -97,10 +97,8 @@ impl Days {
     }
 
     fn set_clocks(&mut self, at: i64, names: &Names, routes: &Routes) {
-        for host in 0..names.hosts.len() as Id {
-            if self.clocks.contains_key(&host) || routes.parts_of_host(host).next().is_none() {
-                continue;
-            }
+        let unknown: Vec<Id> = routes.hosts().filter(|host| !self.clocks.contains_key(host)).collect();
+        for host in unknown {
             if let Some(rhythm) = self.rhythm(at, Scope::Relay(host), names, routes) {
                 let differs = rhythm.zone != self.rhythms.usual.zone;
                 self.clocks.insert(host, differs.then(|| CivilClock::new(rhythm.zone)));

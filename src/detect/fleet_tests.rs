@@ -353,9 +353,9 @@ fn the_impact_of_the_night_is_right() {
     }
 }
 
-/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay.
+/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay; the night is for them a relay
+/// that nobody reaches.
 fn with_senders(seed: u64) -> Fleet {
-    use super::fleet::{Flow, What};
     let held = Trouble {
         fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
             false => Fate::Fine,
@@ -365,11 +365,22 @@ fn with_senders(seed: u64) -> Fleet {
         ..Trouble::default()
     };
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: true, ..s });
-    let mut fleet = fleet(seed, 18, &quiet, &held);
+    through_senders(fleet(seed, 18, &quiet, &held))
+}
+
+/// The same fleet with MTAs at the first two services' own hosts.
+fn through_senders(mut fleet: Fleet) -> Fleet {
+    use super::fleet::{Flow, What};
     let senders: [u32; 2] = [2, 3];
     fleet.names.hosts.extend(["phab1001", "gerrit1001"].map(str::to_owned));
     for minute in &mut fleet.minutes {
         let mut more = Vec::new();
+        // What is set aside there never comes to the relay.
+        let frozen = |flows: &[Flow], service: u32| {
+            let set_aside = flows.iter().filter(|f| f.service == service && f.what == What::Frozen);
+            set_aside.count()
+        };
+        let mut kept_back = [0, 1].map(|service| frozen(&minute.flows, service));
         minute.flows.retain_mut(|flow| {
             let Some(host) = senders.get(flow.service as usize).copied() else {
                 return true;
@@ -387,6 +398,15 @@ fn with_senders(seed: u64) -> Fleet {
                     });
                     return false;
                 }
+                What::Frozen => {
+                    more.push(own(What::Frozen));
+                    return false;
+                }
+                What::Accepted if kept_back[flow.service as usize] > 0 => {
+                    kept_back[flow.service as usize] -= 1;
+                    more.push(own(What::Accepted));
+                    return false;
+                }
                 What::Accepted => {
                     more.push(own(What::Accepted));
                     more.push(own(What::Delivered));
@@ -399,6 +419,31 @@ fn with_senders(seed: u64) -> Fleet {
         minute.flows.extend(more);
     }
     fleet
+}
+
+#[test]
+fn frozen_in_the_senders_own_queue_is_stuck_there_while_arrivals_go_on() {
+    let from = MONDAY + 23 * DAY + 10 * 60;
+    let trouble = Trouble {
+        fate: Box::new(
+            move |at, service, _| match service == 0 && (from..from + 360).contains(&at) {
+                true => Fate::Frozen,
+                false => Fate::Fine,
+            },
+        ),
+        ..Trouble::default()
+    };
+    let fleet = through_senders(fleet(23, 25, &NIGHT, &trouble));
+    let alarms = told(&fleet, Options::default());
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= from).collect();
+    assert_eq!(about.len(), 1, "{about:#?}");
+    assert_eq!(about[0].state, State::Stuck, "{about:#?}");
+    // The sender's MTA carries this one service's mail: either names it.
+    assert!(
+        matches!(about[0].scope, Scope::Service(0) | Scope::Relay(2)),
+        "{about:#?}"
+    );
+    assert!(about[0].detected - from <= 30, "after {} min", about[0].detected - from);
 }
 
 #[test]

@@ -90,6 +90,11 @@ impl Routes {
         ratio(self.by_host.get(&(service, host)), self.host_total.get(&host))
     }
 
+    /// Hosts that have passed mail on.
+    pub fn hosts(&self) -> impl Iterator<Item = Id> {
+        self.host_total.keys().copied()
+    }
+
     /// The services of a host's mail with the parts that are theirs.
     pub fn parts_of_host(&self, host: Id) -> impl Iterator<Item = (Id, f64)> {
         let of_host = self.by_host.keys().filter(move |(_, other)| *other == host);

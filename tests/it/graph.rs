@@ -44,6 +44,8 @@ fn every_grouping_is_drawn_as_svg_and_png() {
                 out.to_str().unwrap(),
             ];
             args.extend(window.iter().map(String::as_str));
+            // A replay each time would take most of this test's.
+            args.extend((ending == "png").then_some("--plain"));
             place.run(&args).ends(0);
             let bytes = fs::read(&out).unwrap();
             match ending {

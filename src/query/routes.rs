@@ -56,6 +56,17 @@ pub struct Route {
 }
 
 impl Route {
+    /// A service whose mail did not leave.
+    #[must_use]
+    pub fn none(service: &str) -> Route {
+        Route {
+            service: service.to_owned(),
+            messages: 0,
+            last_hops: Vec::new(),
+            paths: Vec::new(),
+        }
+    }
+
     /// All that reached the outside went through one relay.
     #[must_use]
     pub fn is_single(&self) -> bool {

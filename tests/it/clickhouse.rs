@@ -195,6 +195,47 @@ fn outage(place: &Place) -> PathBuf {
     to
 }
 
+impl Lab {
+    /// Every command that asks answers the same from the server as from the folder.
+    fn assert_same_answers(&self, window: &[&str]) {
+        let questions: [&[&str]; 7] = [
+            &["services"],
+            &["services", "--hostgroups"],
+            &["services", "discover"],
+            &["routes", "--format", "json"],
+            &["detect", "--format", "json"],
+            &["incident", "--format", "markdown"],
+            &["incident", "--format", "json"],
+        ];
+        let url = self.server.url();
+        for question in questions {
+            let args = [question, window].concat();
+            let (here, there) = (self.run(&args), self.run(&[&args[..], &["--store", &url]].concat()));
+            assert_eq!(here.code, there.code, "{question:?}: {} {}", here.err, there.err);
+            assert!(here.out.len() > 100, "{question:?} answers {}", here.out);
+            assert_eq!(here.out, there.out, "{question:?}");
+        }
+        let status = |more: &[&str]| -> Vec<Value> {
+            let asked = self.run(&[&["status", "--format", "json"][..], more].concat()).ends(0);
+            serde_json::from_str(&asked.out).unwrap()
+        };
+        let rows = |status: &[Value]| -> Vec<String> {
+            let keys = ["host", "source", "lines", "events", "ignored", "unparsed"];
+            let part = |row: &Value| keys.map(|key| row[key].to_string()).join(" ");
+            status.iter().map(part).collect()
+        };
+        let (here, there) = (status(&[]), status(&["--store", &url]));
+        assert!(here.len() >= 2);
+        assert_eq!(rows(&here), rows(&there));
+        let nagios = self.run(&["status", "--nagios", "--store", &url]).ends(0);
+        assert!(nagios.out.starts_with("MAILPULSE OK"), "{}", nagios.out);
+        // What was told of a server is kept apart from what was told of the folder.
+        let watched = self.run(&["watch", "--once", "--store", &url]);
+        assert!([0, 1].contains(&watched.code), "{}", watched.err);
+        assert!(self.place.path("store/alerts-127.0.0.1-mail.json").exists());
+    }
+}
+
 #[test]
 fn every_named_query_has_the_same_rows_on_both_engines() {
     let lab = Lab::new();
@@ -233,6 +274,7 @@ fn every_named_query_has_the_same_rows_on_both_engines() {
             "the graphs by {by} differ"
         );
     }
+    lab.assert_same_answers(&window);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::query::health::{self, Health, Readability, unparsed_share};
 use crate::query::history::{Engine, History, LocalSource, SourceSummary};
 use crate::query::time::{parse_duration_ms, rfc3339};
+use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, UnparsedShape};
 use crate::store::outbox::Waiting;
@@ -266,6 +267,9 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
         waiting.payloads,
         waiting.bytes as f64 / 1e6
     );
+    if waiting.clock_ahead_ms.abs() > CLOCKS_APART_MS {
+        text += &format!("\nship: {}", clocks_apart(waiting.clock_ahead_ms));
+    }
     if waiting.refused > 0 {
         let why = super::safe_lines(waiting.why.as_deref().unwrap_or_default());
         text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);

@@ -50,7 +50,7 @@ pub trait History {
     /// First and last event, UTC milliseconds; on a server, of their minutes.
     fn span(&self) -> Result<Option<(i64, i64)>, Error>;
 
-    /// The newest minute in which a tail said that it had read all there was: its end, UTC milliseconds.
+    /// The newest minute in which a tail said that it had read all there was: its start, UTC milliseconds.
     fn heartbeat_ms(&self) -> Result<Option<i64>, Error>;
 
     /// Hosts whose logs were read, by name.

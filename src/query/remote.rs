@@ -31,7 +31,7 @@ impl History for Client {
         let newest = numbers(&clickhouse::select(self, text, &[])?, "newest")
             .first()
             .copied();
-        Ok(newest.filter(|newest| *newest > 0).map(|minute| minute + MINUTE_MS))
+        Ok(newest.filter(|newest| *newest > 0))
     }
 
     fn hosts(&self) -> Result<Vec<String>, Error> {
@@ -93,8 +93,8 @@ impl History for Client {
             .collect())
     }
 
-    fn coverage(&self, _since_ms: i64) -> Result<Vec<Covered>, Error> {
-        coverage(self)
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        coverage(self, since_ms)
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
@@ -167,7 +167,7 @@ impl History for Client {
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
         let (start, _) = checked(question)?;
         let block = block(self, question, start)?;
-        collect(&[block], &coverage(self)?, question)
+        collect(&[block], &coverage(self, start)?, question)
     }
 }
 
@@ -232,21 +232,32 @@ fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlo
     })
 }
 
-/// From each host's first line to its last. A server does not know where logs begin and end: an archive that is missing in
-/// between shows as silence there.
-fn coverage(client: &Client) -> Result<Vec<Covered>, Error> {
-    let text =
+/// From each host's first line to its last, and the minutes with heartbeats, those in a row together. A server does not
+/// know where logs begin and end: an archive that is missing in between shows as silence there.
+fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, Error> {
+    let lines =
         "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last FROM sources WHERE lines > 0 GROUP BY host ORDER BY host";
-    let table = clickhouse::select(client, text, &[])?;
-    let (hosts, first, last) = (texts(&table, "host"), numbers(&table, "first"), numbers(&table, "last"));
-    let spans = hosts.codes.iter().zip(first).zip(last);
-    Ok(spans
-        .map(|((host, from_ms), last)| Covered {
-            host: hosts.values[*host as usize].clone(),
+    let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \
+                 FROM (SELECT host, source, ts_ms, \
+                              ts_ms - 60000 * row_number() OVER (PARTITION BY host, source ORDER BY ts_ms) AS run \
+                       FROM sources WHERE heartbeats > 0 AND ts_ms >= {since:Int64}) \
+                 GROUP BY host, source, run ORDER BY host, source, first";
+    let since = [(
+        "since",
+        since_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS).to_string(),
+    )];
+    let mut all = Vec::new();
+    for (text, params) in [(lines, &[][..]), (heard, &since[..])] {
+        let table = clickhouse::select(client, text, params)?;
+        let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+        let spans = words(&table, "host").into_iter().zip(first).zip(last);
+        all.extend(spans.map(|((host, from_ms), last)| Covered {
+            host,
             from_ms,
             to_ms: last + MINUTE_MS - 1,
-        })
-        .collect())
+        }));
+    }
+    Ok(all)
 }
 
 fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {

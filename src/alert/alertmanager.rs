@@ -1,6 +1,6 @@
 //! Prometheus Alertmanager, `POST /api/v2/alerts`. Labels are an alert's identity: those of an episode never change.
 
-use super::{Channel, Notice, Undelivered, http, label, safe};
+use super::{Authorities, Channel, Notice, Undelivered, http, label, safe};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// At the URL below which `/api/v2` lies.
-    pub fn new(url: &str) -> Self {
+    /// At the URL below which `/api/v2` lies; with authorities of its own, if there are some.
+    pub fn new(url: &str, authorities: Option<Authorities>) -> Self {
         Alertmanager {
             url: format!("{}/api/v2/alerts", url.trim_end_matches('/')),
-            agent: http::agent(),
+            agent: http::agent(authorities),
         }
     }
 }

@@ -13,6 +13,7 @@ mod webhook;
 
 pub use alertmanager::Alertmanager;
 pub use exec::Exec;
+pub use http::Authorities;
 pub use stdout::Stdout;
 pub use webhook::Webhook;
 

@@ -1,7 +1,7 @@
 //! A webhook: one POST a notice. With a key the header `X-Mailpulse-Signature: sha256=HEX` holds the HMAC-SHA256 of the
 //! body.
 
-use super::{Channel, Notice, Undelivered, http, one_by_one};
+use super::{Authorities, Channel, Notice, Undelivered, http, one_by_one};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// At a URL, signed with a key if there is one.
-    pub fn new(url: &str, key: Option<Vec<u8>>) -> Self {
+    /// At a URL, signed with a key if there is one; with authorities of its own, if there are some.
+    pub fn new(url: &str, key: Option<Vec<u8>>, authorities: Option<Authorities>) -> Self {
         Webhook {
             url: url.to_owned(),
             key,
-            agent: http::agent(),
+            agent: http::agent(authorities),
         }
     }
 }

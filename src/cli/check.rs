@@ -4,7 +4,10 @@ mod survey;
 
 use super::context::{Context, UnnamedArgs, listed};
 use super::output;
+use super::routes::{WEEK_MS, short};
 use crate::config::Config;
+use crate::query::Window;
+use crate::query::routes::{Route, routes};
 use crate::source::Limits;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -67,7 +70,32 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     for problem in &plan.problems {
         warn(problem);
     }
+    for service in redundancy(context, &config) {
+        warn(&service);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Services that have fewer relays than somebody wrote they should, by the last week that is stored.
+fn redundancy(context: &Context, config: &Config) -> Vec<String> {
+    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
+    let Ok(store) = context.open_store() else {
+        return Vec::new();
+    };
+    let Ok(Some((_, newest))) = store.span() else {
+        return Vec::new();
+    };
+    let window = Window {
+        since_ms: newest - WEEK_MS,
+        until_ms: newest + 1,
+    };
+    let written = |route: &Route| config.redundancy.of_service(&route.service).place.is_some();
+    let routes: Vec<Route> = routes(&store, window)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(written)
+        .collect();
+    short(&routes, &config.redundancy)
 }
 
 fn warn(text: &str) {

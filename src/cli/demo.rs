@@ -4,6 +4,7 @@ mod night;
 mod sides;
 
 use super::context::{Context, UnnamedArgs};
+use super::expected::{self, Picture};
 use super::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
 use crate::query::rates::{By, RateQuestion, rates};
@@ -75,7 +76,7 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
     output::line("\n6. Graphs")?;
-    draw(&store, &truth, &args.dir)?;
+    draw(&context, &store, &truth, &args.dir)?;
     output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
     night::print(&context, &store, &truth, &args.dir)?;
     next(&context, &truth)?;
@@ -219,7 +220,7 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
     Ok(())
 }
 
-fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+fn draw(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
     let question = |by, hours: i64, step_min: i64| RateQuestion {
         window: Window {
             since_ms: truth.stopped * 1000 - hours * HOUR_MS,
@@ -261,18 +262,22 @@ fn draw(store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
             Theme::Dark,
         ),
     ];
-    for (name, question, kind, theme) in pictures {
+    let sets: Result<Vec<_>, _> = pictures
+        .iter()
+        .map(|(_, question, ..)| rates(store, question))
+        .collect();
+    let mut sets = sets?;
+    let with = pictures.iter().zip(&mut sets);
+    let mut with: Vec<Picture<'_>> = with.map(|((_, question, ..), set)| Picture { question, set }).collect();
+    let marks = expected::draw_in(store, &context.config()?, &mut with)?;
+    for (((name, _, kind, theme), set), marks) in pictures.into_iter().zip(&sets).zip(&marks) {
         let path = dir.join(name);
-        graph::write(
-            &path,
-            &rates(store, &question)?,
-            &[],
-            &Style {
-                kind,
-                theme,
-                ..Style::default()
-            },
-        )?;
+        let style = Style {
+            kind,
+            theme,
+            ..Style::default()
+        };
+        graph::write(&path, set, marks, &style)?;
         output::line(&format!("   {}", path.display()))?;
     }
     Ok(())

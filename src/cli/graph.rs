@@ -1,19 +1,15 @@
 //! `mailpulse graph`: rates over time, to SVG, PNG or the terminal.
 
 use super::context::Context;
-use super::detect::{self, RuleArgs};
+use super::expected::{self, Picture};
 use super::output;
 use super::window::WindowArgs;
-use crate::detect::alarm::Alarm;
-use crate::detect::engine::Engine;
 use crate::graph::{self, Kind as Shape, Style, Theme};
 use crate::query::Window;
-use crate::query::engine::Engine as Answers;
-use crate::query::fleet::fleet;
+use crate::query::history::History as _;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
 use crate::query::time::parse_duration_ms;
-use crate::store::Store;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -51,9 +47,9 @@ pub struct GraphArgs {
     /// Light or dark
     #[arg(long, value_enum, default_value = "light")]
     theme: ThemeArg,
-    /// Mark what would have alarmed: replays the detection over the stored history
+    /// Without the expected range and the alarms, for which the detection is replayed over the stored history
     #[arg(long)]
-    alarms: bool,
+    plain: bool,
     /// Width in pixels
     #[arg(long, default_value_t = 1200)]
     width: u32,
@@ -86,14 +82,20 @@ enum ThemeArg {
 /// Draws.
 pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     let store = context.engine()?;
-    let window = args.window.resolve_at(store.newest()?)?;
-    let set = series(&store, args, window)?;
+    let window = args.window.resolve(&store)?;
+    let question = question(args, window)?;
+    let mut set = store.rates(&question)?;
     if set.series.is_empty() {
         eprintln!("no mail in this window; `mailpulse status` tells what has been read");
     }
-    let marks = match args.alarms {
-        true => alarms(context, &context.open_store()?, window)?,
-        false => Vec::new(),
+    let marks = if args.plain {
+        Vec::new()
+    } else {
+        let picture = Picture {
+            question: &question,
+            set: &mut set,
+        };
+        expected::draw_in(&store, &context.config()?, &mut [picture])?.concat()
     };
     match &args.out {
         Some(path) => write(path, &set, &marks, &style(args))?,
@@ -102,7 +104,7 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn series(store: &Answers, args: &GraphArgs, window: Window) -> Result<SeriesSet> {
+fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
     let by = match args.by {
         ByArg::Service => By::Service,
         ByArg::Hostgroup => By::Hostgroup,
@@ -127,7 +129,7 @@ fn series(store: &Answers, args: &GraphArgs, window: Window) -> Result<SeriesSet
         "bytes" => "bytes",
         _ => "messages",
     };
-    let question = RateQuestion {
+    Ok(RateQuestion {
         window,
         step_ms,
         by,
@@ -136,21 +138,7 @@ fn series(store: &Answers, args: &GraphArgs, window: Window) -> Result<SeriesSet
         service: args.service.clone(),
         only: args.only.clone(),
         measure,
-    };
-    Ok(store.rates(&question)?)
-}
-
-/// The alarms of a window, as marks: on the series that an alarm is about, where it is drawn, else on all.
-fn alarms(context: &Context, store: &Store, window: Window) -> Result<Vec<Mark>> {
-    let until = Window {
-        until_ms: window.until_ms,
-        ..Window::ALL
-    };
-    let fleet = fleet(store, until)?;
-    let engine = Engine::replay(&fleet, detect::options(&context.config()?, &RuleArgs::default())?);
-    let from = window.since_ms / detect::MINUTE_MS;
-    let inside = |alarm: &&Alarm| alarm.ended.is_none_or(|ended| ended > from);
-    Ok(detect::marks(engine.groups.told().filter(inside), &fleet.names))
+    })
 }
 
 fn known_kind(kind: &str) -> Result<String> {

@@ -8,11 +8,13 @@ use crate::config::Config;
 use crate::detect::alarm::{Alarm, Cause, Scope, State};
 use crate::detect::engine::Engine;
 use crate::detect::fleet::{Fleet, Id};
+use crate::detect::group::Groups;
 use crate::detect::impact::{Question, ServiceImpact, assess, telling, watched};
+use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::query::Window;
 use crate::query::fleet::{fleet, late};
-use crate::store::Store;
+use crate::query::history::History;
 use anyhow::{Result, anyhow};
 use std::process::ExitCode;
 
@@ -47,6 +49,15 @@ enum Form {
 pub struct Incident {
     /// What was asked, UTC milliseconds.
     pub window: Window,
+    /// What was found.
+    pub judged: Judged,
+    /// All minutes.
+    pub fleet: Fleet,
+}
+
+/// A window, judged.
+#[derive(Debug)]
+pub struct Judged {
     /// The relay, if it was one.
     pub cause: Option<Cause>,
     /// Alarms that overlap the window.
@@ -55,13 +66,11 @@ pub struct Incident {
     pub services: Vec<ServiceImpact>,
     /// Ways of the mail before it.
     pub routes: Routes,
-    /// All minutes.
-    pub fleet: Fleet,
 }
 
 /// Judges and tells. Exit code 1 if mail was lost or delayed.
 pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let config = context.config()?;
     let asked = match args.alarm {
         Some(id) => Asked::Alarm(id),
@@ -71,7 +80,7 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
     match args.format {
         Form::Json => output::line(&serde_json::to_string_pretty(&incident_page::json(&incident))?)?,
         Form::Markdown => output::line(incident_page::markdown(&incident).trim_end())?,
-        Form::Html => output::line(&incident_html::html(&incident, &store)?)?,
+        Form::Html => output::line(&incident_html::html(&incident, &store, &config)?)?,
     }
     let hurt = incident_page::hurt(&incident).count();
     Ok(if hurt > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -87,16 +96,30 @@ pub enum Asked {
 }
 
 /// Replays the detection up to the end of the recovery, and judges all services.
-pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
+pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
     let fleet = fleet(store, Window::ALL)?;
-    let engine = Engine::replay(&fleet, options(config, rules)?);
+    let options = options(config, rules)?;
+    let rhythms = options.rhythms.clone();
+    let engine = Engine::replay(&fleet, options);
     let window = match asked {
         Asked::Window(window) => window,
         Asked::Alarm(id) => of_alarm(&engine, id, &fleet)?,
     };
+    let judged = judge_window(store, &fleet, &engine.groups, &rhythms, window)?;
+    Ok(Incident { window, judged, fleet })
+}
+
+/// Judges all services in a window of a fleet that was replayed.
+pub fn judge_window(
+    store: &dyn History,
+    fleet: &Fleet,
+    groups: &Groups,
+    rhythms: &Rhythms,
+    window: Window,
+) -> Result<Judged> {
     let (from, to) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
     let overlaps = |alarm: &&Alarm| alarm.onset < to && alarm.ended.is_none_or(|ended| ended > from);
-    let alarms: Vec<Alarm> = engine.groups.told().filter(overlaps).cloned().collect();
+    let alarms: Vec<Alarm> = groups.told().filter(overlaps).cloned().collect();
     let shared = |cause: &Cause| cause.silent_to.unwrap_or(to).min(to) - cause.silent_from.max(from);
     let cause = alarms.iter().filter(|alarm| alarm.state.is_about_mail());
     let cause = cause.filter_map(|alarm| alarm.cause.clone()).max_by_key(shared);
@@ -106,7 +129,7 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         .as_ref()
         .and_then(|cause| cause.silent_to)
         .map_or(to, |end| end.min(to).max(from + 1));
-    let earlier = engine.groups.told().filter(|alarm| alarm.onset < from);
+    let earlier = groups.told().filter(|alarm| alarm.onset < from);
     let masked = earlier
         .map(|alarm| (alarm.onset, alarm.ended.unwrap_or(i64::MAX)))
         .collect();
@@ -121,22 +144,21 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
         relay: cause.as_ref().map(|cause| cause.relay),
         masked,
         queued: late(store, silent, until, &fleet.names)?,
-        tells: telling(&fleet),
+        tells: telling(fleet),
         alarmed: named(alarms.iter().filter(|alarm| alarm.state.is_about_mail())),
         stuck: named(alarms.iter().filter(|alarm| alarm.state == State::Stuck)),
+        rhythms: rhythms.clone(),
     };
     let mut routes = Routes::default();
     for minute in fleet.between(i64::MIN, from) {
         routes.add(minute.at, &minute.flows);
     }
-    let services = assess(&fleet, &question);
-    Ok(Incident {
-        window,
+    let services = assess(fleet, &question);
+    Ok(Judged {
         cause,
         alarms,
         services,
         routes,
-        fleet,
     })
 }
 
@@ -169,7 +191,15 @@ fn of_alarm(engine: &Engine, id: usize, fleet: &Fleet) -> Result<Window> {
     })
 }
 
-impl Incident {
+impl std::ops::Deref for Incident {
+    type Target = Judged;
+
+    fn deref(&self) -> &Judged {
+        &self.judged
+    }
+}
+
+impl Judged {
     /// Services that had no way but one relay, with that relay, and whether they were hurt.
     pub fn hanging(&self) -> Vec<(Id, Id)> {
         let services = self.services.iter().map(|one| one.service);

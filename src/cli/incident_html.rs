@@ -1,13 +1,15 @@
 //! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
 
-use super::detect::{marks, minute};
+use super::detect::minute;
+use super::expected::{Picture, draw_in};
 use super::graph::bucket_ms;
 use super::incident::Incident;
 use super::incident_page::{conclusions, rows, summary, timeline, title};
+use crate::config::Config;
 use crate::graph::{Kind as Shape, Style, Theme, svg};
 use crate::query::Window;
-use crate::query::rates::{By, RateQuestion, rates};
-use crate::store::Store;
+use crate::query::history::History;
+use crate::query::rates::{By, RateQuestion};
 use anyhow::Result;
 use mailpulse_parsers::reject::safe_text;
 use std::fmt::Write as _;
@@ -17,7 +19,7 @@ table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px sol
 td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}";
 
 /// The page.
-pub fn html(incident: &Incident, store: &Store) -> Result<String> {
+pub fn html(incident: &Incident, store: &dyn History, config: &Config) -> Result<String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -37,7 +39,7 @@ pub fn html(incident: &Incident, store: &Store) -> Result<String> {
         let _ = writeln!(page, "<li>{} {}</li>", minute(at), escaped(&what));
     }
     page.push_str("</ul>\n<h2>Mail by service</h2>\n");
-    page.push_str(&graph(incident, store)?);
+    page.push_str(&graph(incident, store, config)?);
     page.push_str("\n<h2>Conclusions</h2>\n<ul>\n");
     for conclusion in conclusions(incident) {
         let _ = writeln!(page, "<li>{}</li>", escaped(&conclusion));
@@ -46,8 +48,8 @@ pub fn html(incident: &Incident, store: &Store) -> Result<String> {
     Ok(page)
 }
 
-/// Rates from six hours before to four hours after, with the alarms marked.
-fn graph(incident: &Incident, store: &Store) -> Result<String> {
+/// Rates from six hours before to four hours after, with what was expected and the alarms.
+fn graph(incident: &Incident, store: &dyn History, config: &Config) -> Result<String> {
     const HOUR_MS: i64 = 3_600_000;
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
@@ -63,13 +65,18 @@ fn graph(incident: &Incident, store: &Store) -> Result<String> {
         service: None,
         measure: "messages",
     };
-    let marks = marks(incident.alarms.iter(), &incident.fleet.names);
+    let mut set = store.rates(&question)?;
+    let picture = Picture {
+        question: &question,
+        set: &mut set,
+    };
+    let marks = draw_in(store, config, &mut [picture])?.concat();
     let style = Style {
         kind: Shape::Multiples,
         theme: Theme::Light,
         ..Style::default()
     };
-    let drawn = svg::render(&rates(store, &question)?, &marks, &style);
+    let drawn = svg::render(&set, &marks, &style);
     // Inline SVG has no prologue.
     let start = drawn.find("<svg").unwrap_or(0);
     Ok(drawn[start..].to_owned())

@@ -65,12 +65,15 @@ fn service_json(one: &ServiceImpact, name: &str) -> Value {
 pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
     let names = &incident.fleet.names;
     let mut events = Vec::new();
-    if let Some(cause) = &incident.cause {
-        let relay = names.host(cause.relay);
-        events.push((cause.silent_from, format!("first missing mail: {relay} takes no more")));
-        if let Some(back) = cause.silent_to {
-            events.push((back, format!("recovery: {relay} takes mail again")));
+    match &incident.cause {
+        Some(cause) => {
+            let relay = names.host(cause.relay);
+            events.push((cause.silent_from, format!("first missing mail: {relay} takes no more")));
+            if let Some(back) = cause.silent_to {
+                events.push((back, format!("recovery: {relay} takes mail again")));
+            }
         }
+        None => events.extend(without_relay(incident)),
     }
     let first = hurt(incident).filter_map(|one| Some((one.onset?, one.service))).min();
     if let Some((at, service)) = first {
@@ -99,8 +102,45 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
     if let Some((at, service)) = drained {
         events.push((at, format!("backlog drained: {} was the last", names.service(service))));
     }
-    events.sort();
+    // What happens in one minute stays in the order in which it is told above.
+    events.sort_by_key(|(at, _)| *at);
     events
+}
+
+/// Beginning and end where no relay stood still: by the alarms about mail, else by the services that were hurt.
+fn without_relay(incident: &Incident) -> Vec<(i64, String)> {
+    let names = &incident.fleet.names;
+    let mut events = Vec::new();
+    let about_mail = || incident.alarms.iter().filter(|alarm| alarm.state.is_about_mail());
+    let first = about_mail().min_by_key(|alarm| alarm.onset);
+    if let Some(alarm) = first {
+        let (kind, name) = alarm.scope.named(names);
+        let what = format!("first missing mail: {kind} {name} {}", alarm.state.as_str());
+        events.push((alarm.onset, what));
+        let last = about_mail().max_by_key(|alarm| alarm.ended.unwrap_or(i64::MAX));
+        if let Some((ended, alarm)) = last.and_then(|alarm| Some((alarm.ended?, alarm))) {
+            let (kind, name) = alarm.scope.named(names);
+            events.push((ended, format!("recovery: {kind} {name} sends again")));
+        }
+        return events;
+    }
+    if let Some((at, service)) = hurt(incident).filter_map(|one| Some((one.onset?, one.service))).min() {
+        events.push((at, format!("first missing mail: service {}", names.service(service))));
+    }
+    let back = hurt(incident).map(|one| (one.recovered, one.service));
+    // One that has not recovered is the last of all.
+    if let Some((Some(at), service)) = back.max_by_key(|(at, _)| at.unwrap_or(i64::MAX)) {
+        events.push((at, format!("recovery: service {} sends again", names.service(service))));
+    }
+    events
+}
+
+/// When the first mail was missing, minutes since 1970.
+fn first_missing(incident: &Incident) -> Option<i64> {
+    match &incident.cause {
+        Some(cause) => Some(cause.silent_from),
+        None => without_relay(incident).first().map(|(at, _)| *at),
+    }
 }
 
 /// The page.
@@ -140,7 +180,13 @@ pub fn title(incident: &Incident) -> String {
             "{day}: {} took no mail",
             escaped(incident.fleet.names.host(cause.relay))
         ),
-        None => format!("{day}: mail"),
+        None => match incident.alarms.iter().find(|alarm| alarm.state.is_about_mail()) {
+            Some(alarm) => {
+                let (kind, name) = alarm.scope.named(&incident.fleet.names);
+                format!("{day}: {kind} {} {}", escaped(name), alarm.state.as_str())
+            }
+            None => format!("{day}: mail"),
+        },
     }
 }
 
@@ -181,8 +227,8 @@ pub fn summary(incident: &Incident) -> String {
             let _ = write!(said, " {n} service{} {verb}: {list}.", if n == 1 { "" } else { "s" });
         }
     }
-    if let (Some(cause), Some(first)) = (&incident.cause, incident.first_alarm()) {
-        let after = (first - cause.silent_from).max(0);
+    if let (Some(missing), Some(first)) = (first_missing(incident), incident.first_alarm()) {
+        let after = (first - missing).max(0);
         let _ = write!(
             said,
             " The first alarm comes {after} minutes after the first missing mail."

@@ -5,6 +5,8 @@ mod check;
 mod context;
 mod demo;
 mod detect;
+mod expected;
+mod failovers;
 mod graph;
 mod incident;
 mod incident_html;

@@ -1,9 +1,13 @@
-//! `mailpulse routes`: through which relays each service reaches the outside. One relay is a single point of failure
-//! before it fails.
+//! `mailpulse routes`: through which relays each service reaches the outside, and what became of that when one of them
+//! stood still. One relay is a single point of failure before it fails.
 
 use super::context::Context;
+use super::failovers::{self as failover, Failover, failovers};
 use super::output::{self, Format};
 use super::window::WindowArgs;
+use crate::config::Redundancy;
+use crate::normalise::rules::UNATTRIBUTED;
+use crate::query::history::History;
 use crate::query::routes::{Route, routes};
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
@@ -11,16 +15,20 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// A week, so that rare services are in it.
-const WEEK_MS: i64 = 7 * 86_400_000;
+pub const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// Arguments of `routes`.
 #[derive(Debug, clap::Args)]
 pub struct RoutesArgs {
     #[command(flatten)]
     window: WindowArgs,
-    /// Exit code 1 when all mail of a service reaches the outside through one relay
+    /// Exit code 1 when a service's mail reaches the outside through fewer relays than it should: `relays_min` in the
+    /// configuration, else two
     #[arg(long)]
     check: bool,
+    /// Only the failovers: a line a service and silence of a relay
+    #[arg(long)]
+    failovers: bool,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -28,25 +36,103 @@ pub struct RoutesArgs {
 
 /// Tells.
 pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
+    let store = context.engine()?;
+    let config = context.config()?;
     let window = args.window.resolve_with(&store, WEEK_MS)?;
-    let routes = routes(&store, window)?;
-    match args.format {
-        Format::Json => output::line(&serde_json::to_string_pretty(&json(&routes))?)?,
-        Format::Table | Format::Csv => output::table(&table(&routes), &[], args.format)?,
+    let mut routes = routes(&store, window)?;
+    let failovers = failovers(&store, &config, window)?;
+    let known: Vec<String> = routes.iter().map(|route| route.service.clone()).collect();
+    for one in &failovers {
+        // Without a way out in the window, its failover is all there is to tell.
+        if !known.contains(&one.service) && routes.iter().all(|route| route.service != one.service) {
+            routes.push(Route::none(&one.service));
+        }
     }
+    let short = short(&routes, &config.redundancy);
+    match args.format {
+        Format::Json => {
+            let all = json(&routes, &failovers, &config.redundancy);
+            output::line(&serde_json::to_string_pretty(&all)?)?;
+        }
+        format if args.failovers => output::table(&failover::table(&failovers), &failover::TIMES, format)?,
+        format => {
+            output::table(&table(&routes), &[], format)?;
+            if matches!(format, Format::Table) && !failovers.is_empty() {
+                output::line("\nwhile a relay was silent:")?;
+                output::table(&failover::table(&failovers), &failover::TIMES, format)?;
+            }
+        }
+    }
+    said(&store, &routes, &failovers)?;
+    if !args.check {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (service, wanted) in config.redundancy.own() {
+        if !routes
+            .iter()
+            .any(|route| route.service == service && !route.last_hops.is_empty())
+        {
+            eprintln!(
+                "{service}: no mail in this window, so no verdict on its {} relays",
+                wanted.relays_min
+            );
+        }
+    }
+    short.iter().for_each(|why| eprintln!("{why}"));
+    Ok(if short.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn said(store: &dyn History, routes: &[Route], failovers: &[Failover]) -> Result<()> {
+    let out = routes.iter().filter(|route| !route.last_hops.is_empty()).count();
     let single = routes.iter().filter(|route| route.is_single()).count();
     eprintln!(
-        "{single} of {} services hang on a single relay (logs of {} hosts read; relays whose logs are not read are not \
+        "{single} of {out} services hang on a single relay (logs of {} hosts read; relays whose logs are not read are not \
          seen)",
-        routes.len(),
         store.hosts()?.len()
     );
-    Ok(if args.check && single > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    let count = |moved: Option<bool>| failovers.iter().filter(|one| one.moved == moved).count();
+    if !failovers.is_empty() {
+        eprintln!(
+            "failovers: {} seen, {} that did not happen, {} unknown",
+            count(Some(true)),
+            count(Some(false)),
+            count(None)
+        );
+    }
+    Ok(())
+}
+
+/// Services with fewer relays than they should have, in words. One whose mail did not reach the outside has no verdict,
+/// and what no rule names is no service.
+pub fn short(routes: &[Route], redundancy: &Redundancy) -> Vec<String> {
+    let mut said = Vec::new();
+    for route in routes
+        .iter()
+        .filter(|route| !route.last_hops.is_empty() && route.service != UNATTRIBUTED)
+    {
+        let wanted = redundancy.of_service(&route.service);
+        if route.last_hops.len() >= wanted.relays_min as usize {
+            continue;
+        }
+        let hops: Vec<&str> = route.last_hops.iter().map(|(relay, _)| relay.as_str()).collect();
+        let place = wanted
+            .place
+            .as_ref()
+            .map(|place| format!(" ({place})"))
+            .unwrap_or_default();
+        said.push(format!(
+            "{} should have {} relays{place} and has {}: {}",
+            route.service,
+            wanted.relays_min,
+            hops.len(),
+            hops.join(", ")
+        ));
+    }
+    said
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
@@ -106,8 +192,10 @@ fn table(routes: &[Route]) -> Table {
     Table::of(columns)
 }
 
-fn json(routes: &[Route]) -> Value {
+fn json(routes: &[Route], failovers: &[Failover], redundancy: &Redundancy) -> Value {
     let route = |route: &Route| {
+        let wanted = redundancy.of_service(&route.service).relays_min;
+        let own = failovers.iter().filter(|one| one.service == route.service);
         let last_hop = |(relay, messages): &(String, u64)| json!({"relay": relay, "messages": messages, "share_percent": percent(*messages, route.messages)});
         let path = |path: &crate::query::routes::Path| {
             json!({
@@ -121,8 +209,11 @@ fn json(routes: &[Route]) -> Value {
             "service": route.service,
             "messages": route.messages,
             "single_point_of_failure": single(route),
+            "relays_min": wanted,
+            "redundant": (!route.last_hops.is_empty()).then_some(route.last_hops.len() >= wanted as usize),
             "last_hops": route.last_hops.iter().map(last_hop).collect::<Vec<_>>(),
             "paths": route.paths.iter().map(path).collect::<Vec<_>>(),
+            "failovers": own.map(Failover::json).collect::<Vec<_>>(),
         })
     };
     routes.iter().map(route).collect()

@@ -6,15 +6,15 @@
 use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, options};
 use super::window::now_ms;
-use crate::alert::state::{FILE, Seen, State};
-use crate::alert::{Alertmanager, Channel, Exec, Notice, Stdout, Webhook};
-use crate::config::{Alert, Config};
+use crate::alert::state::{Seen, State};
+use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
+use crate::config::{Alert, Config, Server};
 use crate::detect::alarm::Alarm;
 use crate::detect::engine::Engine;
 use crate::detect::fleet::Names;
 use crate::query::Window;
 use crate::query::fleet::fleet_after;
-use crate::store::Store;
+use crate::query::history::History;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::json;
@@ -31,8 +31,8 @@ pub struct WatchArgs {
     /// One round, then exit: 1 if something fires
     #[arg(long)]
     once: bool,
-    /// Seconds between rounds
-    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    /// Seconds from look to look for a minute that is over
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     interval: u64,
     /// Alarm when the newest event is older than so many minutes; 0: never (for stores that nothing writes to any more)
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -41,6 +41,8 @@ pub struct WatchArgs {
     rules: RuleArgs,
 }
 
+/// What was not delivered is tried again after so long, and so often is looked whether anything comes in at all.
+const CARE: Duration = Duration::from_secs(15);
 /// A minute is judged when the store holds events so much newer than its end.
 const SETTLES_MS: i64 = 15_000;
 
@@ -59,9 +61,11 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }
-    super::context::embedded(&config)?;
-    let store = Store::open(&config.store.folder)?;
-    let path = store.path().join(FILE);
+    let store = context.engine()?;
+    let path = Context::alerts_path(&config);
+    if config.store.remote.is_some() {
+        std::fs::create_dir_all(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
+    }
     let _lock = lock(&path)?;
     let mut state = State::load(&path).with_context(|| path.display().to_string())?;
     state.serve(&channels);
@@ -73,6 +77,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         engine: Engine::new(options(&config, &args.rules)?),
         names: Names::default(),
         next: None,
+        cared: None,
     };
     loop {
         let round = round(&mut watch, &store, &config, args, &mut state, &channels, &path);
@@ -109,16 +114,10 @@ fn lock(path: &Path) -> Result<File> {
 fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
     let channel = |alert: &Alert| -> Result<Box<dyn Channel>> {
         Ok(match alert {
-            Alert::Alertmanager(url) => Box::new(Alertmanager::new(url)),
-            Alert::Webhook(url, None) => Box::new(Webhook::new(url, None)),
-            Alert::Webhook(url, Some(path)) => {
-                let name = path.display().to_string();
-                let key = std::fs::read(path).with_context(|| name.clone())?;
-                let key = key.trim_ascii().to_vec();
-                if key.is_empty() {
-                    bail!("{name}: the key is empty");
-                }
-                Box::new(Webhook::new(url, Some(key)))
+            Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
+            Alert::Webhook(server, key) => {
+                let key = key.as_deref().map(key_of).transpose()?;
+                Box::new(Webhook::new(&server.url, key, authorities(server)?))
             }
             Alert::Exec(command) => Box::new(Exec::new(command.clone())),
             Alert::Stdout => Box::new(Stdout),
@@ -127,25 +126,51 @@ fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
     config.alerts.iter().map(channel).collect()
 }
 
+fn key_of(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let key = std::fs::read(path).with_context(|| name.clone())?;
+    let key = key.trim_ascii().to_vec();
+    if key.is_empty() {
+        bail!("{name}: the key is empty");
+    }
+    Ok(key)
+}
+
+/// Who vouches for a server, if it is not the machine's authorities.
+fn authorities(server: &Server) -> Result<Option<Authorities>> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.display().to_string();
+        let pem = std::fs::read(path).with_context(|| name.clone())?;
+        Authorities::parse(&pem)
+            .map_err(|why| anyhow!("{name}: {why}; `ca_file` needs the authority's certificate as PEM"))
+    };
+    server.ca_file.as_ref().map(read).transpose()
+}
+
 /// The detection and how far it has come.
 struct Watch {
     engine: Engine,
     names: Names,
     /// The first minute that was not judged.
     next: Option<i64>,
+    /// When deliveries were last tried.
+    cared: Option<Instant>,
 }
 
 impl Watch {
-    /// Judges what is new.
-    fn step(&mut self, store: &Store) -> Result<()> {
+    /// Judges what is new; whether anything was.
+    fn step(&mut self, store: &dyn History) -> Result<bool> {
         let Some((_, newest)) = store.span()? else {
-            return Ok(());
+            return Ok(false);
         };
         let window = Window {
             since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
             // A tail that finds nothing more ends a minute as well as an event of the next one does.
             until_ms: store.heartbeat_ms()?.unwrap_or(i64::MIN).max(newest - SETTLES_MS),
         };
+        if window.until_ms.div_euclid(MINUTE_MS) <= window.since_ms.div_euclid(MINUTE_MS) {
+            return Ok(false);
+        }
         // The names stay as they are when reading fails.
         let fleet = fleet_after(store, window, self.names.clone())?;
         for minute in &fleet.minutes {
@@ -153,21 +178,33 @@ impl Watch {
             self.next = Some(minute.at + 1);
         }
         self.names = fleet.names;
-        Ok(())
+        Ok(!fleet.minutes.is_empty())
+    }
+
+    /// Whether it is time for what does not wait for minutes.
+    fn cares(&mut self) -> bool {
+        let is_due = self.cared.is_none_or(|last| last.elapsed() >= CARE);
+        if is_due {
+            self.cared = Some(Instant::now());
+        }
+        is_due
     }
 }
 
 /// Judges, notes, delivers.
 fn round(
     watch: &mut Watch,
-    store: &Store,
+    store: &dyn History,
     config: &Config,
     args: &WatchArgs,
     state: &mut State,
     channels: &[Box<dyn Channel>],
     path: &Path,
 ) -> Result<()> {
-    watch.step(store)?;
+    let judged = watch.step(store)?;
+    if !watch.cares() && !judged {
+        return Ok(());
+    }
     let now = now_ms();
     if let Some(next) = watch.next {
         let judged = next * 60;
@@ -222,7 +259,7 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
 }
 
 /// Nothing at all comes in any more: no minute passes, so that no layer can say it.
-fn stale(store: &Store, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
+fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
     let Some((_, newest)) = store.span()? else {
         return Ok(None);
     };

@@ -10,14 +10,23 @@ use super::shape::Incomplete;
 /// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alert {
-    /// Prometheus Alertmanager at a URL.
-    Alertmanager(String),
-    /// An HTTP POST to a URL, signed if there is a file with a key.
-    Webhook(String, Option<PathBuf>),
+    /// Prometheus Alertmanager.
+    Alertmanager(Server),
+    /// An HTTP POST, signed if there is a file with a key.
+    Webhook(Server, Option<PathBuf>),
     /// A program with its arguments.
     Exec(Vec<String>),
     /// Lines on standard output.
     Stdout,
+}
+
+/// Where a server is, and who vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// URL.
+    pub url: String,
+    /// PEM file of the authorities that are trusted instead of the machine's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Checks one; `None` if it is of no use.
@@ -31,11 +40,27 @@ pub(super) fn check(
     let complete = !incomplete.contains(&at.start);
     let raw = raw.into_inner();
     let kind = raw.kind?;
+    let is_server = matches!(kind.get(), RawAlertKind::Alertmanager | RawAlertKind::Webhook);
+    if let Some(path) = raw.ca_file.as_ref().filter(|_| !is_server) {
+        report.add(&path.at(), "`ca_file` is for Alertmanagers and webhooks", "remove it");
+    }
+    let server = |url: String, report: &mut Report<'_>| {
+        if let Some(path) = raw.ca_file.as_ref().filter(|_| !url.starts_with("https://")) {
+            let cure = "write `https://` in `url`, or remove it";
+            report.add(&path.at(), "`ca_file` is of no use without TLS", cure);
+        }
+        Server {
+            url,
+            ca_file: raw.ca_file.as_ref().map(|path| folder.join(path.get())),
+        }
+    };
     match kind.get() {
-        RawAlertKind::Alertmanager => url(raw.url, &at, complete, report).map(Alert::Alertmanager),
+        RawAlertKind::Alertmanager => {
+            url(raw.url, &at, complete, report).map(|url| Alert::Alertmanager(server(url, report)))
+        }
         RawAlertKind::Webhook => {
             let key = raw.key_file.map(|path| folder.join(path.get()));
-            url(raw.url, &at, complete, report).map(|url| Alert::Webhook(url, key))
+            url(raw.url, &at, complete, report).map(|url| Alert::Webhook(server(url, report), key))
         }
         RawAlertKind::Stdout => Some(Alert::Stdout),
         RawAlertKind::Exec => {

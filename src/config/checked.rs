@@ -8,8 +8,10 @@ use crate::normalise::rules::{HostGroups, ServiceRules};
 use super::alerts::{self, Alert};
 use super::attribution;
 use super::clickhouse::ClickHouse;
+use super::detect::{self, Detect};
 use super::errors::{ConfigError, Report};
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
+use super::redundancy::Redundancy;
 use super::shape::Incomplete;
 use super::silences::{self, Silence};
 use super::sources::{self, Source};
@@ -33,6 +35,8 @@ pub struct Config {
     pub hostgroups: HostGroups,
     /// Detection.
     pub detect: Detect,
+    /// How many relays services should have.
+    pub redundancy: Redundancy,
     /// Following logs.
     pub tail: Tail,
     /// How a ClickHouse is talked to.
@@ -54,21 +58,6 @@ pub struct Privacy {
     pub key_file: Option<PathBuf>,
 }
 
-/// Detection of outages.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Detect {
-    /// The budget of false alarms.
-    pub false_alarms_per_service_per_90_days: f64,
-}
-
-impl Default for Detect {
-    fn default() -> Self {
-        Self {
-            false_alarms_per_service_per_90_days: 1.0,
-        }
-    }
-}
-
 impl Config {
     /// The first source that a file belongs to.
     #[must_use]
@@ -88,16 +77,17 @@ impl Config {
 
 /// Checks what no schema can say.
 pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, report: &mut Report<'_>) -> Config {
+    let detect = detect::check(raw.detect, &raw.service, folder, report);
+    let redundancy = Redundancy::of(&raw.routes, &raw.service, report);
     Config {
         files: Vec::new(),
+        detect,
+        redundancy,
         store: store::check(&raw.store, folder, report),
         privacy: privacy(raw.privacy, folder, report),
         sources: sources::check(raw.source, folder, incomplete, report),
         services: attribution::services(raw.service, incomplete, report),
         hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
-        detect: Detect {
-            false_alarms_per_service_per_90_days: raw.detect.false_alarms_per_service_per_90_days.unwrap_or(1.0),
-        },
         tail: Tail::of(&raw.tail),
         clickhouse: ClickHouse::of(&raw.clickhouse, folder),
         alerts: raw

@@ -62,6 +62,8 @@ pub(super) struct RawConfig {
     pub hostgroup: Vec<At<RawHostGroup>>,
     /// Detection of outages.
     pub detect: RawDetect,
+    /// How many ways out services should have.
+    pub routes: RawRoutes,
     /// Following logs: `mailpulse tail`.
     pub tail: RawTail,
     /// How a ClickHouse is talked to.
@@ -240,6 +242,13 @@ pub(super) struct RawService {
     #[serde(rename = "match")]
     #[schemars(required)]
     pub matches: Option<Vec<At<RawMatch>>>,
+    /// Relays that its mail should reach the outside through; default: that of [routes]. With 1 it may hang on one.
+    #[schemars(range(min = 1, max = 100))]
+    pub relays_min: Option<At<u32>>,
+    /// Zone whose hours its mail follows: an IANA name, or a fixed offset such as +02:00; default: that of [detect].
+    pub timezone: Option<At<String>>,
+    /// Files of declared holidays, instead of those of [detect]: iCalendar, or one date (2026-12-25) a line.
+    pub holidays: Option<Vec<At<String>>>,
 }
 
 /// All keys of one entry must hold. Texts may be globs, and upper or lower case does not matter.
@@ -293,6 +302,19 @@ pub(super) struct RawDetect {
     /// The budget of false alarms by which detection calibrates itself; default 1.
     #[schemars(range(min = 0.001, max = 1000.0))]
     pub false_alarms_per_service_per_90_days: Option<f64>,
+    /// Zone whose hours the mail follows: an IANA name, or a fixed offset such as +02:00; default UTC.
+    pub timezone: Option<At<String>>,
+    /// Files of declared holidays: iCalendar, or one date (2026-12-25) a line; less mail on them is no alarm.
+    pub holidays: Vec<At<String>>,
+}
+
+/// How many ways out services should have.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoutes {
+    /// Relays that each service's mail should reach the outside through; default 2.
+    #[schemars(range(min = 1, max = 100))]
+    pub relays_min: Option<At<u32>>,
 }
 
 /// Where alarms go.
@@ -306,6 +328,8 @@ pub(super) struct RawAlert {
     pub url: Option<At<String>>,
     /// File with the key that signs a webhook's body (HMAC-SHA256).
     pub key_file: Option<At<String>>,
+    /// PEM file with the certificates of the authorities that vouch for the server, instead of the machine's.
+    pub ca_file: Option<At<String>>,
     /// Program and arguments, for exec.
     pub command: Option<Vec<At<String>>>,
 }

@@ -331,7 +331,13 @@ fn the_shape_that_the_interface_shows() {
     let config = load(&[("mailpulse.toml", text)]).unwrap();
     assert_eq!(config.store.folder, Path::new("/var/lib/mailpulse"));
     assert_eq!(config.key_path(), Path::new("/etc/mailpulse/key"));
-    assert_eq!(config.alerts, [Alert::Alertmanager("http://127.0.0.1:9093".to_owned())]);
+    assert_eq!(
+        config.alerts,
+        [Alert::Alertmanager(Server {
+            url: "http://127.0.0.1:9093".to_owned(),
+            ca_file: None
+        })]
+    );
     assert_eq!(config.detect.false_alarms_per_service_per_90_days, 1.0);
 }
 
@@ -373,4 +379,61 @@ fn silences_hold_in_their_hours_and_for_what_they_name() {
     assert!(!holds("service", "gerrit", "2018-06-09T01:00Z"));
     assert!(!holds("relay", "gerrit", "2018-06-09T23:00Z"));
     assert!(!holds("service", "phabricator", "2018-06-09T23:00Z"));
+}
+
+#[test]
+fn services_have_clocks_holidays_and_ways_of_their_own() {
+    let text = r#"
+        [detect]
+        timezone = "Europe/Berlin"
+        holidays = ["days/de.txt", "days/company.ics"]
+        [[service]]
+        name = "phabricator"
+        match = [{ sender = "phab@x.org" }]
+        timezone = "America/New_York"
+        holidays = []
+        [[service]]
+        name = "gerrit"
+        match = [{ sender = "gerrit@x.org" }]
+        relays_min = 1
+        [[service]]
+        name = "hue"
+        match = [{ sender = "hue@x.org" }]
+        holidays = ["days/de.txt"]
+    "#;
+    let ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260102\nEND:VEVENT\nEND:VCALENDAR\n";
+    let files = [
+        ("mailpulse.toml", text),
+        ("days/de.txt", "2026-12-25\n2026-12-26\n"),
+        ("days/company.ics", ics),
+    ];
+    let config = load(&files).unwrap();
+    let told = |service: &str| {
+        let rhythm = config.detect.rhythms.of(service);
+        (rhythm.zone.iana_name().unwrap().to_owned(), rhythm.holidays.len())
+    };
+    assert_eq!(told("phabricator"), ("America/New_York".to_owned(), 0));
+    assert_eq!(told("gerrit"), ("Europe/Berlin".to_owned(), 3));
+    assert_eq!(told("hue"), ("Europe/Berlin".to_owned(), 2));
+    assert_eq!(config.redundancy.of_service("gerrit").relays_min, 1);
+    assert_eq!(
+        config.redundancy.of_service("hue"),
+        &Wanted {
+            relays_min: 2,
+            place: None
+        }
+    );
+
+    let empty = load(&[files[0], ("days/de.txt", "# none yet\n"), files[2]]).unwrap();
+    assert_eq!(empty.warnings.len(), 1, "{:?}", empty.warnings);
+    assert!(empty.warnings[0].what.contains("holidays `days/de.txt` has no day"));
+    let bad = [files[0], ("days/de.txt", "2026-12-25\nChristmas\n"), files[2]];
+    // Two places name the file; it is told once.
+    let cure = "write one date a line, as 2026-12-25, or an iCalendar file with events of whole days";
+    assert_eq!(
+        errors_of(&bad),
+        [format!(
+            "mailpulse.toml:4:21: holidays `days/de.txt`, line 2: expected a date like 2026-12-25; {cure}"
+        )]
+    );
 }

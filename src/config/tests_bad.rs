@@ -315,7 +315,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, detect, tail, clickhouse, alert, silence",
+             hostgroup, detect, routes, tail, clickhouse, alert, silence",
         ],
     ),
     (
@@ -448,6 +448,39 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
             "mailpulse.toml:7:1: `template` at a source of kind exim, which is read without it; remove it, or write \
              `kind = \"pattern\"`",
             "mailpulse.toml:13:1: `template` is a table, where a list is needed; write [[source.template]], in double brackets",
+        ],
+    ),
+    (
+        "[detect]\n\
+         timezone = \"Europe/Berlinn\"\n\
+         holidays = \"de.ics\"\n\
+         [routes]\n\
+         relays_min = 0\n\
+         [[service]]\n\
+         name = \"hue\"\n\
+         match = [{ sender = \"hue@x.org\" }]\n\
+         relays_min = \"two\"\n\
+         timezone = \"+2\"\n\
+         holidays = [\"nowhere.txt\"]\n\
+         [[alert]]\n\
+         kind = \"stdout\"\n\
+         ca_file = \"ca.pem\"\n\
+         [[alert]]\n\
+         kind = \"webhook\"\n\
+         url = \"http://127.0.0.1\"\n\
+         ca_file = \"ca.pem\"\n",
+        &[
+            "mailpulse.toml:2:12: unknown `timezone = \"Europe/Berlinn\"`; did you mean `Europe/Berlin`?",
+            "mailpulse.toml:3:12: `holidays` is a text, where a list is needed; write `holidays = [\"de.ics\"]`",
+            "mailpulse.toml:5:14: `relays_min` is out of range; write a number from 1 to 100",
+            "mailpulse.toml:9:14: `relays_min` is a text, where a whole number is needed; write it in digits, without \
+             quotes",
+            "mailpulse.toml:10:12: unknown `timezone = \"+2\"`; write a name such as `Europe/Berlin`, or an offset such \
+             as `+02:00`",
+            "mailpulse.toml:11:13: holidays `nowhere.txt` cannot be read: No such file or directory (os error 2); \
+             correct the path: it is relative to the main configuration file",
+            "mailpulse.toml:14:11: `ca_file` is for Alertmanagers and webhooks; remove it",
+            "mailpulse.toml:18:11: `ca_file` is of no use without TLS; write `https://` in `url`, or remove it",
         ],
     ),
 ];

@@ -125,7 +125,7 @@ fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
 }
 
 /// Reads a whole file within a limit.
-fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {

@@ -5,7 +5,7 @@ use super::fleet::{Id, Names};
 use super::routes::{ONLY, Routes};
 
 /// A service that makes this part of a hostgroup's or relay's mail explains its loss.
-const EXPLAINS: f64 = 0.6;
+pub(super) const EXPLAINS: f64 = 0.6;
 
 /// A hostgroup that sends one service's mail, and all of it, is that service.
 pub(super) fn smallest(scope: Scope, routes: &Routes) -> Scope {

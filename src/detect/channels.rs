@@ -293,6 +293,16 @@ impl Channels {
         }
     }
 
+    /// Factor on the expectation and noise of the window that is nearest to so many minutes.
+    pub(super) fn outlook(&self, minutes: i64, step_s: i64, history: &History) -> (f64, f64) {
+        let off = |which: &usize| (WINDOWS_MIN[*which] as f64 / minutes.max(1) as f64).ln().abs();
+        let nearest = (0..WINDOWS).min_by(|a, b| off(a).total_cmp(&off(b)));
+        let which = nearest.unwrap_or(HOUR).max(QUARTER);
+        let (level, noise) = self.compare(which);
+        let steps = WINDOWS_MIN[which] * 60 / step_s;
+        (noise.factor(level_of(history, steps, level)), noise.v())
+    }
+
     /// Least noise of a quarter hour.
     pub fn quarter_v(&self) -> f64 {
         self.noise[QUARTER].iter().map(Noise::v).fold(f64::MAX, f64::min)

@@ -53,6 +53,12 @@ impl CivilClock {
         }
     }
 
+    /// The minute on the wall at a minute, both since 1970.
+    pub fn wall(&mut self, at: i64) -> i64 {
+        let civil = self.at(at.saturating_mul(60));
+        (i64::from(civil.day) * DAY_S + civil.day_s).div_euclid(60)
+    }
+
     fn look_up(&mut self, ts_s: i64) {
         (self.offset_s, self.from_s, self.until_s) = (0, i64::MIN, i64::MAX);
         let Ok(at) = Timestamp::from_second(ts_s) else {

@@ -2,6 +2,7 @@
 
 use super::civil::{CivilClock, DAY_S};
 use super::episode::{Change, Drop};
+use super::forecast::Forecast;
 use super::holidays::{DayKind, Holidays};
 use super::series::{Series, Step};
 use super::tuning::Tuning;
@@ -85,7 +86,7 @@ impl std::error::Error for BadSeries {}
 pub struct Config {
     /// Constants of the method, with the budget of false alarms.
     pub tuning: Tuning,
-    /// Declared holidays of all series.
+    /// Declared holidays of series that have none of their own.
     pub holidays: Arc<Holidays>,
 }
 
@@ -94,6 +95,7 @@ struct Entry {
     series: Series,
     clock: CivilClock,
     past: CivilClock,
+    holidays: Arc<Holidays>,
     grain_s: i64,
     /// Start of the grain that is expected next.
     next: Option<i64>,
@@ -121,6 +123,12 @@ impl Detector {
 
     /// Adds a series that is told in grains of `grain_s` seconds, in a service's civil time.
     pub fn add(&mut self, zone: TimeZone, grain_s: i64) -> Result<SeriesId, BadSeries> {
+        let holidays = Arc::clone(&self.config.holidays);
+        self.add_with(zone, holidays, grain_s)
+    }
+
+    /// The same with holidays of its own.
+    pub fn add_with(&mut self, zone: TimeZone, holidays: Arc<Holidays>, grain_s: i64) -> Result<SeriesId, BadSeries> {
         if ![60, 300, 600, 900, 1_200, 1_800, 3_600].contains(&grain_s) {
             return Err(BadSeries::Grain(grain_s));
         }
@@ -131,6 +139,7 @@ impl Detector {
             series: Series::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
             clock: CivilClock::new(zone.clone()),
             past: CivilClock::new(zone),
+            holidays,
             grain_s,
             next: None,
             filling: None,
@@ -194,6 +203,22 @@ impl Detector {
         Ok(())
     }
 
+    /// What a series is expected to bring in the minute that begins at `ts_s`, as known before it, for a look at
+    /// windows of so many minutes. `None` while it is too young to be judged.
+    pub fn forecast(&mut self, id: SeriesId, ts_s: i64, window_min: i64) -> Option<Forecast> {
+        let tuning = &self.config.tuning;
+        let entry = self.entries.get_mut(id.index())?;
+        let civil = entry.clock.at(ts_s);
+        let holiday = entry.holidays.kind(civil.day) == DayKind::Holiday;
+        entry.series.forecast(civil.week_s, window_min, holiday, tuning)
+    }
+
+    /// Mails that a series lacks of what was expected in the last so many seconds.
+    pub fn missing(&self, id: SeriesId, seconds: i64) -> f64 {
+        let entry = self.entries.get(id.index());
+        entry.map_or(0.0, |entry| entry.series.missing(seconds))
+    }
+
     /// Bytes that the series hold.
     pub fn bytes(&self) -> usize {
         let inner: usize = self.entries.iter().map(|entry| entry.series.bytes()).sum();
@@ -237,7 +262,7 @@ impl Entry {
         let civil = self.clock.at(ts);
         if civil.day != self.day {
             self.day = civil.day;
-            self.kind = config.holidays.kind(civil.day);
+            self.kind = self.holidays.kind(civil.day);
         }
         let near = matches!(self.kind, DayKind::NearFrom(second) if civil.day_s >= i64::from(second));
         let step = Step {

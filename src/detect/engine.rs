@@ -1,20 +1,21 @@
 //! The detection itself: one step a minute, all layers in the order of their certainty, findings grouped into alarms.
 //! Strictly causal, and without a clock: the same minutes give the same alarms, replayed or live.
 
-use super::alarm::{Change, Layer, Scope, State, Turn};
+use super::alarm::{Change, Found, Layer, Scope, State, Turn};
+use super::belong::EXPLAINS;
 use super::burst::Burst;
-use super::civil::CivilClock;
+use super::days::Days;
 use super::detector::Config;
 use super::fleet::{Fleet, Id, Minute, Names};
+use super::forecast::Forecast;
 use super::group::{Finding, Groups};
-use super::holidays::{DayKind, Holidays};
-use super::host::HostState;
+use super::host::{self, HostState};
 use super::queue::Queue;
+use super::rhythm::Rhythms;
 use super::routes::Routes;
 use super::sums::Sums;
 use super::tuning::Tuning;
 use super::volume::Volumes;
-use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,10 +24,8 @@ use std::sync::Arc;
 pub struct Options {
     /// Constants of the statistical layer, with the budget of false alarms.
     pub tuning: Tuning,
-    /// Days on which less mail is no wonder.
-    pub holidays: Holidays,
-    /// Whose rhythm the services follow.
-    pub zone: TimeZone,
+    /// Whose clocks and holidays the services follow.
+    pub rhythms: Rhythms,
     /// Whether volumes below expectation alarm at all.
     pub volume: bool,
 }
@@ -35,8 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             tuning: Tuning::default(),
-            holidays: Holidays::default(),
-            zone: TimeZone::UTC,
+            rhythms: Rhythms::default(),
             volume: true,
         }
     }
@@ -53,7 +51,7 @@ struct Pair {
 #[derive(Debug)]
 pub struct Engine {
     options: Options,
-    clock: CivilClock,
+    days: Days,
     /// Ways of the mail.
     pub routes: Routes,
     /// Alarms.
@@ -67,18 +65,18 @@ pub struct Engine {
 impl Engine {
     /// Knows nothing yet.
     pub fn new(options: Options) -> Self {
-        let clock = CivilClock::new(options.zone.clone());
+        let days = Days::new(options.rhythms.clone());
         // A mail counts in the series of its service, its hostgroup and its relay: each has a third of the budget.
         let mut tuning = options.tuning.clone();
         tuning.budget /= 3.0;
         let config = Config {
             tuning,
-            holidays: Arc::new(options.holidays.clone()),
+            holidays: Arc::clone(&options.rhythms.usual.holidays),
         };
-        let volumes = Volumes::new(config, options.zone.clone());
+        let volumes = Volumes::new(config);
         Engine {
             options,
-            clock,
+            days,
             routes: Routes::default(),
             groups: Groups::default(),
             hosts: Vec::new(),
@@ -104,11 +102,10 @@ impl Engine {
             .resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);
         self.failures
             .resize_with(names.services.len().max(self.failures.len()), Burst::default);
-        let civil = self.clock.at(at * 60);
-        let holiday = self.options.holidays.kind(civil.day) == DayKind::Holiday;
+        self.days.step(at, names, &self.routes);
         let sums = Sums::of(minute, names, self.hosts.len());
         let mut turns = Vec::new();
-        self.hosts_step(at, &sums, holiday, names, &mut turns);
+        self.hosts_step(at, &sums, names, &mut turns);
         self.witnesses_step(at, &sums, names, &mut turns);
         self.pairs_step(at, &sums, names, &mut turns);
         if self.options.volume {
@@ -141,12 +138,16 @@ impl Engine {
     }
 
     /// Logs, silence, and queues of hosts.
-    fn hosts_step(&mut self, at: i64, sums: &Sums, holiday: bool, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+    fn hosts_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
         for (host, heard) in sums.hosts.iter().enumerate() {
             let id = host as Id;
             let mut state = std::mem::take(&mut self.hosts[host]);
             let others = self.others(at, id, &state, sums);
-            for (layer, turn) in state.step(at, *heard, others, holiday) {
+            let day = host::Day {
+                wall: self.days.wall(at, id),
+                holiday: self.days.is_quiet(id),
+            };
+            for (layer, turn) in state.step(at, day, *heard, others) {
                 let (scope, word) = match layer {
                     Layer::Sight => (Scope::Host(id), State::Blind),
                     Layer::Parse => (Scope::Host(id), State::Unreadable),
@@ -243,7 +244,11 @@ impl Engine {
         let relays = sums.hosts.iter().enumerate().filter(|(_, heard)| heard.accepted > 0);
         let relays = relays.map(|(host, _)| Scope::Relay(host as Id));
         for scope in sums.accepted.keys().copied().chain(relays) {
-            self.volumes.begin(scope);
+            if !self.volumes.knows(scope)
+                && let Some(rhythm) = self.days.rhythm(at, scope, names, &self.routes)
+            {
+                self.volumes.begin(scope, &rhythm);
+            }
         }
         let blind: Vec<Id> = (0..self.hosts.len() as Id)
             .filter(|host| !self.hosts[*host as usize].is_seen())
@@ -253,18 +258,55 @@ impl Engine {
                 Scope::Relay(host) => sums.hosts.get(host as usize).map_or(0, |heard| heard.accepted),
                 _ => sums.accepted.get(&scope).copied().unwrap_or(0),
             };
-            let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05);
+            // Where other days than its own keep its mail away, a count says nothing.
+            let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05) && !self.days.lacks(scope);
             for turn in self.volumes.step(at, scope, seen.then_some(count)) {
                 let (kind, name) = scope.named(names);
+                let explained = match turn {
+                    Turn::Opened(found) => self.explained(at, scope, found),
+                    Turn::Closed(_) => None,
+                };
                 let told = told(turn, |found| {
                     format!(
                         "{kind} {name} brought {:.0} mails where {:.0} are usual",
                         found.observed, found.expected
                     )
                 });
-                turns.push((finding(Layer::Volume, scope, State::Dropped, None, told), turn));
+                let finding = Finding {
+                    explained,
+                    ..finding(Layer::Volume, scope, State::Dropped, None, told)
+                };
+                turns.push((finding, turn));
             }
         }
+    }
+
+    /// The service whose own alarm explains what a relay or hostgroup misses.
+    fn explained(&self, at: i64, scope: Scope, found: Found) -> Option<Id> {
+        let missing = found.expected - found.observed;
+        let minutes = at + 1 - found.onset;
+        let part = |service: Id| match scope {
+            Scope::Relay(host) => self.routes.share(service, host),
+            Scope::Hostgroup(group) => self.routes.group_share(service, group),
+            Scope::Host(_) | Scope::Service(_) => 0.0,
+        };
+        let own = self.groups.told().filter(|alarm| alarm.ended.is_none());
+        let services = own.filter_map(|alarm| match alarm.scope {
+            Scope::Service(service) => Some(service),
+            _ => None,
+        });
+        let lacks = services.map(|service| {
+            let of_it = part(service) * self.volumes.missing(Scope::Service(service), minutes);
+            (service, of_it)
+        });
+        let most = lacks.max_by(|a, b| a.1.total_cmp(&b.1));
+        most.filter(|(_, lacks)| *lacks >= EXPLAINS * missing)
+            .map(|(service, _)| service)
+    }
+
+    /// What is expected of something in a minute that was not taken yet, for a look at windows of so many minutes.
+    pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
+        self.volumes.forecast(at, scope, window_min)
     }
 
     /// The part of something's mail that a host's log tells of.
@@ -277,7 +319,7 @@ impl Engine {
     }
 }
 
-fn told(turn: Turn, say: impl Fn(super::alarm::Found) -> String) -> Vec<String> {
+fn told(turn: Turn, say: impl Fn(Found) -> String) -> Vec<String> {
     match turn {
         Turn::Opened(found) => vec![say(found)],
         Turn::Closed(_) => Vec::new(),
@@ -285,7 +327,7 @@ fn told(turn: Turn, say: impl Fn(super::alarm::Found) -> String) -> Vec<String> 
 }
 
 fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence: Vec<String>) -> Finding {
-    let found = super::alarm::Found {
+    let found = Found {
         onset: 0,
         expected: 0.0,
         observed: 0.0,
@@ -299,5 +341,6 @@ fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence
         relay,
         found,
         evidence,
+        explained: None,
     }
 }

@@ -3,7 +3,10 @@
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
 use super::fleet::Fleet;
+use super::holidays::Holidays;
+use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, fleet, sender};
+use std::sync::Arc;
 
 /// Wednesday of the third week, 18:55, for seven hours and five minutes.
 const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;
@@ -170,6 +173,31 @@ fn an_application_whose_own_queue_runs_dead_has_dropped() {
 }
 
 #[test]
+fn a_slow_leak_is_a_drop_before_half_of_it_is_gone() {
+    // Over three days a service loses all its mail, a little more each hour; nothing else says so.
+    let from = MONDAY + 42 * DAY;
+    let lost = |at: i64| ((at - from) as f64 / (3 * DAY) as f64).clamp(0.0, 1.0);
+    for (seed, service) in [(40, 0), (41, 1), (42, 8)] {
+        let dice = std::cell::RefCell::new(super::sample::Rng(seed));
+        let trouble = Trouble {
+            fate: Box::new(
+                move |at, who, _| match who == service && dice.borrow_mut().unit() < lost(at) {
+                    true => Fate::Unsent,
+                    false => Fate::Fine,
+                },
+            ),
+            ..Trouble::default()
+        };
+        let alarms = told(&fleet(seed, 45, &NIGHT, &trouble), Options::default());
+        let first = alarms.iter().find(|a| a.detected >= from).expect("it is seen");
+        assert_eq!(first.state, State::Dropped, "{first:#?}");
+        assert_eq!(first.scope, Scope::Service(service), "{first:#?}");
+        let gone = lost(first.detected);
+        assert!(gone < 0.5, "service {service}: seen when {gone:.2} of it was gone");
+    }
+}
+
+#[test]
 fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
     let from = MONDAY + 9 * DAY + 10 * 60;
     let trouble = Trouble {
@@ -231,7 +259,13 @@ fn a_declared_holiday_is_no_alarm() {
         .unwrap()
         .to_string();
     let options = Options {
-        holidays: super::holidays::Holidays::parse(&date[..10]).unwrap(),
+        rhythms: Rhythms {
+            usual: Rhythm {
+                holidays: Arc::new(Holidays::parse(&date[..10]).unwrap()),
+                ..Rhythm::default()
+            },
+            ..Rhythms::default()
+        },
         ..Options::default()
     };
     let found = told(&fleet, options);
@@ -319,9 +353,9 @@ fn the_impact_of_the_night_is_right() {
     }
 }
 
-/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay.
+/// Phabricator and Gerrit hand in at MTAs of their own, which pass on to the first relay; the night is for them a relay
+/// that nobody reaches.
 fn with_senders(seed: u64) -> Fleet {
-    use super::fleet::{Flow, What};
     let held = Trouble {
         fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
             false => Fate::Fine,
@@ -331,11 +365,22 @@ fn with_senders(seed: u64) -> Fleet {
         ..Trouble::default()
     };
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: true, ..s });
-    let mut fleet = fleet(seed, 18, &quiet, &held);
+    through_senders(fleet(seed, 18, &quiet, &held))
+}
+
+/// The same fleet with MTAs at the first two services' own hosts.
+fn through_senders(mut fleet: Fleet) -> Fleet {
+    use super::fleet::{Flow, What};
     let senders: [u32; 2] = [2, 3];
     fleet.names.hosts.extend(["phab1001", "gerrit1001"].map(str::to_owned));
     for minute in &mut fleet.minutes {
         let mut more = Vec::new();
+        // What is set aside there never comes to the relay.
+        let frozen = |flows: &[Flow], service: u32| {
+            let set_aside = flows.iter().filter(|f| f.service == service && f.what == What::Frozen);
+            set_aside.count()
+        };
+        let mut kept_back = [0, 1].map(|service| frozen(&minute.flows, service));
         minute.flows.retain_mut(|flow| {
             let Some(host) = senders.get(flow.service as usize).copied() else {
                 return true;
@@ -353,6 +398,15 @@ fn with_senders(seed: u64) -> Fleet {
                     });
                     return false;
                 }
+                What::Frozen => {
+                    more.push(own(What::Frozen));
+                    return false;
+                }
+                What::Accepted if kept_back[flow.service as usize] > 0 => {
+                    kept_back[flow.service as usize] -= 1;
+                    more.push(own(What::Accepted));
+                    return false;
+                }
                 What::Accepted => {
                     more.push(own(What::Accepted));
                     more.push(own(What::Delivered));
@@ -368,6 +422,31 @@ fn with_senders(seed: u64) -> Fleet {
 }
 
 #[test]
+fn frozen_in_the_senders_own_queue_is_stuck_there_while_arrivals_go_on() {
+    let from = MONDAY + 23 * DAY + 10 * 60;
+    let trouble = Trouble {
+        fate: Box::new(
+            move |at, service, _| match service == 0 && (from..from + 360).contains(&at) {
+                true => Fate::Frozen,
+                false => Fate::Fine,
+            },
+        ),
+        ..Trouble::default()
+    };
+    let fleet = through_senders(fleet(23, 25, &NIGHT, &trouble));
+    let alarms = told(&fleet, Options::default());
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= from).collect();
+    assert_eq!(about.len(), 1, "{about:#?}");
+    assert_eq!(about[0].state, State::Stuck, "{about:#?}");
+    // The sender's MTA carries this one service's mail: either names it.
+    assert!(
+        matches!(about[0].scope, Scope::Service(0) | Scope::Relay(2)),
+        "{about:#?}"
+    );
+    assert!(about[0].detected - from <= 30, "after {} min", about[0].detected - from);
+}
+
+#[test]
 fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
     for seed in 20..22 {
         let fleet = with_senders(seed);
@@ -379,4 +458,69 @@ fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
         let said = about[0].evidence.join("; ");
         assert!(said.contains("found nobody"), "seed {seed}: {said}");
     }
+}
+
+#[test]
+fn mail_that_waits_in_the_senders_queue_has_not_gone_another_way() {
+    use super::impact::{Impact, Question, assess};
+    let fleet = with_senders(20);
+    let question = Question {
+        from: STOP,
+        to: START,
+        relay: Some(ONE),
+        ..Question::default()
+    };
+    let all = assess(&fleet, &question);
+    for service in [0, 1] {
+        let one = all.iter().find(|one| one.service == service).expect("it has mail");
+        assert_ne!(one.impact, Impact::Rerouted, "{one:#?}");
+        assert!(one.instead.is_empty() && one.share > 0.9, "{one:#?}");
+    }
+    let wiki = all.iter().find(|one| one.service == 8).expect("it has mail");
+    assert_eq!(wiki.impact, Impact::Rerouted, "{wiki:#?}");
+    assert!(wiki.instead.iter().any(|(host, _)| *host == TWO), "{wiki:#?}");
+}
+
+#[test]
+fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an_outage() {
+    let whole = fleet(14, 18, &NIGHT, &night());
+    let mut other = whole.clone();
+    for minute in other.minutes.iter_mut().filter(|minute| minute.at >= STOP) {
+        minute.flows.clear();
+    }
+    let wanted = [Scope::Service(0), Scope::Service(8), Scope::Relay(ONE)];
+    let forecasts = |fleet: &Fleet| {
+        let mut engine = Engine::new(Options::default());
+        let mut all = Vec::new();
+        for minute in fleet.minutes.iter().take_while(|minute| minute.at < START) {
+            let known = wanted.map(|scope| engine.forecast(minute.at, scope, 60).map(|known| known.rate));
+            all.push((minute.at, known));
+            engine.step(&fleet.names, minute);
+        }
+        all
+    };
+    let known = forecasts(&whole);
+    let before =
+        |all: &[(i64, [Option<f64>; 3])]| all.iter().filter(|(at, _)| *at <= STOP).copied().collect::<Vec<_>>();
+    assert_eq!(before(&known), before(&forecasts(&other)), "the future changes nothing");
+
+    let sum = |from: i64, to: i64, which: usize| -> f64 {
+        let inside = known.iter().filter(|(at, _)| (from..to).contains(at));
+        inside.filter_map(|(_, rates)| rates[which]).sum()
+    };
+    let counted = |from: i64, to: i64, service: u32| -> f64 {
+        let flows = whole.between(from, to).iter().flat_map(|minute| &minute.flows);
+        let own = flows.filter(|flow| flow.service == service && flow.what == super::fleet::What::Accepted);
+        own.map(|flow| f64::from(flow.count)).sum()
+    };
+    for (which, service) in [(0, 0), (1, 8)] {
+        let off = sum(STOP - DAY, STOP, which) / counted(STOP - DAY, STOP, service);
+        assert!((0.85..1.18).contains(&off), "service {service}: {off}");
+    }
+    for which in [0, 2] {
+        let (out, week_ago) = (sum(STOP, START, which), sum(STOP - 7 * DAY, START - 7 * DAY, which));
+        assert!((0.7..1.4).contains(&(out / week_ago)), "{out} of {week_ago}");
+    }
+    // The first days say nothing yet.
+    assert!(known[2 * DAY as usize].1.iter().all(Option::is_none));
 }

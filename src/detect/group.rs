@@ -30,6 +30,8 @@ pub struct Finding {
     pub found: Found,
     /// Sentences.
     pub evidence: Vec<String>,
+    /// The service whose own loss is most of what is missing.
+    pub explained: Option<Id>,
 }
 
 /// What a layer calls a finding: layer, scope, relay.
@@ -194,6 +196,9 @@ impl Groups {
         let late_enough = finding.layer == Layer::Volume || finding.found.onset >= alarm.onset - WINDOW;
         late_enough && is_inside(finding.scope, finding.relay, alarm.scope, routes)
             || explains(alarm.scope, finding.scope, routes)
+            || finding
+                .explained
+                .is_some_and(|service| alarm.scope == Scope::Service(service))
     }
 
     fn join(&mut self, id: usize, at: i64, finding: &Finding, key: Key, routes: &Routes, names: &Names) {

@@ -81,6 +81,11 @@ impl Holidays {
         Ok(())
     }
 
+    /// Adds the days of another calendar.
+    pub fn extend(&mut self, other: &Holidays) {
+        self.days.extend(&other.days);
+    }
+
     /// Number of days.
     pub fn len(&self) -> usize {
         self.days.len()

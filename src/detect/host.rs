@@ -28,6 +28,15 @@ pub struct Heard {
     pub refused: u32,
 }
 
+/// What a minute is to the people who send.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Day {
+    /// The minute on their wall, since 1970.
+    pub wall: i64,
+    /// A declared holiday.
+    pub holiday: bool,
+}
+
 /// What is remembered of it.
 #[derive(Debug, Clone, Default)]
 pub struct HostState {
@@ -58,7 +67,7 @@ impl HostState {
     }
 
     /// Takes a minute; `others` counts failures that services which hang on it report.
-    pub fn step(&mut self, at: i64, heard: Heard, others: f64, holiday: bool) -> Vec<(Layer, Turn)> {
+    pub fn step(&mut self, at: i64, day: Day, heard: Heard, others: f64) -> Vec<(Layer, Turn)> {
         let mut turns = Vec::new();
         let mut push = |layer, turn: Option<Turn>| turns.extend(turn.map(|turn| (layer, turn)));
         self.is_relay |= heard.accepted > 0;
@@ -75,7 +84,10 @@ impl HostState {
         let quiet_for = self.last_line.map_or(0, |last| at - last);
         self.hidden |= self.handed_since >= 2.0 && quiet_for >= HIDDEN;
         let readable = !heard.unreadable && !self.hidden;
-        push(Layer::Sight, self.arrival.step(at, readable, self.hidden, heard.lines));
+        push(
+            Layer::Sight,
+            self.arrival.step(at, day.wall, readable, self.hidden, heard.lines),
+        );
         push(Layer::Parse, self.understanding.step(at, heard.lines, heard.unparsed));
         self.seen = readable && !self.understanding.is_doubtful();
         let refused = self.refused.step(at, heard.refused, heard.refused + heard.handed);
@@ -86,7 +98,7 @@ impl HostState {
         let heard_silence = silence::Heard {
             count: heard.accepted,
             seen: self.seen && self.handed_since < 1.0,
-            holiday,
+            day,
             witnessed: others >= 2.0 || self.refused.within(at, 10) >= 2.0,
         };
         push(Layer::Silence, self.silence.step(at, heard_silence));

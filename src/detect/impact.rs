@@ -1,10 +1,14 @@
 //! What an outage did to each service: how much is missing, how much came late, how much is lost.
 
-use super::fleet::{Fleet, Id, NONE, What};
+use super::civil::CivilClock;
+use super::fleet::{Fleet, Flow, Id, NONE, What};
+use super::holidays::{DayKind, Holidays};
+use super::rhythm::{Rhythm, Rhythms};
 use super::routes::{ONLY, Routes};
 use super::verdict::{Catch, catch_up};
 use super::weekly::Weekly;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// With so many mails expected, nine windows of ten have at least one.
 const SOME: f64 = 2.3;
@@ -59,6 +63,8 @@ pub struct Question {
     pub alarmed: Vec<Id>,
     /// Services whose mail was taken and not passed on, as an alarm says.
     pub stuck: Vec<Id>,
+    /// Whose clocks and holidays the services follow.
+    pub rhythms: Rhythms,
 }
 
 /// One service's part.
@@ -86,17 +92,33 @@ pub struct ServiceImpact {
     pub delivered_late: u64,
     /// Mails that the application could not hand in.
     pub submit_failed: u64,
+    /// By host: mails that passed it in the window.
+    pub through: Vec<(Id, u64)>,
+    /// Of those, hosts that took more of its mail than before, while the relay stood still.
+    pub instead: Vec<(Id, u64)>,
+    /// The part of its mail before that went through the relay, 0 to 1.
+    pub share: f64,
     /// What the verdict rests on.
     pub evidence: Vec<String>,
 }
 
+/// What a holiday leaves of the expectation.
+const HOLIDAY: f64 = 0.2;
+
 /// A service's counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Track {
+    clock: CivilClock,
+    holidays: Arc<Holidays>,
+    /// The civil day and whether it is a holiday.
+    day: (i32, bool),
     weekly: Weekly,
     expected: f64,
+    /// Minutes of the window that are holidays.
+    holiday: i64,
     observed: u64,
-    by_relay: u64,
+    /// By host, in the window.
+    through: BTreeMap<Id, u64>,
     failed: u64,
     retried: u64,
     first_failure: Option<i64>,
@@ -119,22 +141,20 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     let mut tracks: BTreeMap<Id, Track> = BTreeMap::new();
     let end = question.to + watched(question.from, question.to);
     for minute in fleet.between(i64::MIN, end) {
-        let mut counts: BTreeMap<Id, [u64; 4]> = BTreeMap::new();
+        let mut counts: BTreeMap<Id, [u64; 3]> = BTreeMap::new();
         for flow in &minute.flows {
             let sums = counts.entry(flow.service).or_default();
             match flow.what {
-                What::Accepted => {
-                    sums[0] += u64::from(flow.count);
-                    sums[1] += u64::from(flow.count) * u64::from(question.relay == Some(flow.host));
-                }
-                What::SubmitFailed => sums[2] += u64::from(flow.count),
-                What::Retried => sums[3] += u64::from(flow.count),
+                What::Accepted => sums[0] += u64::from(flow.count),
+                What::SubmitFailed => sums[1] += u64::from(flow.count),
+                What::Retried => sums[2] += u64::from(flow.count),
                 _ => {}
             }
         }
         for (service, sums) in &counts {
             if sums.iter().any(|sum| *sum > 0) {
-                tracks.entry(*service).or_default();
+                let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)));
+                tracks.entry(*service).or_insert_with(begin);
             }
         }
         let masked = question
@@ -147,6 +167,8 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
         }
         if minute.at < question.from {
             routes.add(minute.at, &minute.flows);
+        } else if minute.at < question.to {
+            pass(&mut tracks, &minute.flows);
         }
     }
     let mut all: Vec<ServiceImpact> = tracks
@@ -157,19 +179,61 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     all
 }
 
+/// Notes the hosts that mail passes.
+fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
+    for flow in flows
+        .iter()
+        .filter(|flow| matches!(flow.what, What::Accepted | What::Passed))
+    {
+        if let Some(track) = tracks.get_mut(&flow.service) {
+            *track.through.entry(flow.host).or_default() += u64::from(flow.count);
+        }
+    }
+}
+
 impl Track {
-    fn minute(&mut self, at: i64, [mails, by_relay, failed, retried]: [u64; 4], masked: bool, question: &Question) {
-        let rate = self.weekly.rate(at);
+    fn new(rhythm: &Rhythm) -> Track {
+        Track {
+            clock: CivilClock::new(rhythm.zone.clone()),
+            holidays: Arc::clone(&rhythm.holidays),
+            day: (i32::MIN, false),
+            weekly: Weekly::default(),
+            expected: 0.0,
+            holiday: 0,
+            observed: 0,
+            through: BTreeMap::new(),
+            failed: 0,
+            retried: 0,
+            first_failure: None,
+            first_mail: None,
+            last_before: None,
+            recovered: None,
+            after: Vec::new(),
+            usual: 0,
+        }
+    }
+
+    fn is_holiday(&mut self, at: i64) -> bool {
+        let day = self.clock.at(at.saturating_mul(60)).day;
+        if day != self.day.0 {
+            self.day = (day, self.holidays.kind(day) == DayKind::Holiday);
+        }
+        self.day.1
+    }
+
+    fn minute(&mut self, at: i64, [mails, failed, retried]: [u64; 3], masked: bool, question: &Question) {
+        let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
+        let rate = self.weekly.rate(wall) * if holiday { HOLIDAY } else { 1.0 };
         if at < question.from {
-            if !masked {
-                self.weekly.add(at, mails as f64);
+            if !masked && !holiday {
+                self.weekly.add(wall, mails as f64);
             }
             self.usual += mails;
             self.last_before = if mails > 0 { Some(at) } else { self.last_before };
         } else if at < question.to {
             self.expected += rate;
+            self.holiday += i64::from(holiday);
             self.observed += mails;
-            self.by_relay += by_relay;
             self.failed += failed;
             self.retried += retried;
             if failed > 0 {
@@ -211,6 +275,9 @@ impl Track {
             missing,
             delivered_late: 0,
             submit_failed: self.failed,
+            through: self.through.iter().map(|(host, count)| (*host, *count)).collect(),
+            instead: Vec::new(),
+            share: question.relay.map_or(0.0, |relay| routes.share(service, relay)),
             evidence: self.counted(interval, question),
         };
         one.impact = self.verdict(&mut one, catch, queued, fleet, routes, question);
@@ -247,6 +314,12 @@ impl Track {
             interval.0,
             interval.1
         )];
+        if self.holiday > 0 {
+            said.push(format!(
+                "{} of these minutes are a declared holiday, on which a fifth of the usual is expected",
+                self.holiday
+            ));
+        }
         if self.failed > 0 {
             said.push(format!("its own log: {} mails could not be handed in", self.failed));
         }
@@ -269,7 +342,7 @@ impl Track {
         question: &Question,
     ) -> Impact {
         let service = one.service;
-        let share = question.relay.map_or(0.0, |relay| routes.share(service, relay));
+        let share = one.share;
         // Without its only relay nothing could come; what is open is whether there was anything.
         let cut_off = share >= ONLY && one.observed == 0 && one.expected >= SOME;
         // Nothing else is known: of many services one always has a week that one of forty has.
@@ -288,9 +361,16 @@ impl Track {
         }
         // Failures against this service's own: one a day is no outage, however its relay is.
         let hurt = self.failed > 0 && (share >= ONLY || self.failed as f64 > 0.1 * one.expected || is_short);
-        if question.relay.is_some() && self.by_relay == 0 && one.observed > 0 && share >= 0.1 && !is_short && !hurt {
+        one.instead = self.instead(service, routes, question);
+        if share >= 0.1 && !one.instead.is_empty() && !is_short && !hurt {
+            let ways: Vec<String> = one
+                .instead
+                .iter()
+                .map(|(host, count)| format!("{count} through {}", fleet.names.host(*host)))
+                .collect();
             one.evidence.push(format!(
-                "nothing through {relay} meanwhile, and the usual volume by other ways"
+                "nothing through {relay} meanwhile, and the usual volume by other ways: {}",
+                ways.join(", ")
             ));
             return Impact::Rerouted;
         }
@@ -316,6 +396,24 @@ impl Track {
             Impact::Delayed
         } else {
             Impact::Lost
+        }
+    }
+
+    /// Hosts that took the relay's part of a service's mail while it stood still: what they gained is at least half of
+    /// what went through it. A sender's own MTA has its whole mail before and after, and gains nothing.
+    fn instead(&self, service: Id, routes: &Routes, question: &Question) -> Vec<(Id, u64)> {
+        let Some(relay) = question.relay else { return Vec::new() };
+        if self.observed == 0 || self.through.contains_key(&relay) {
+            return Vec::new();
+        }
+        let gain = |host: Id, count: u64| count as f64 / self.observed as f64 - routes.share(service, host);
+        let gained = self.through.iter().filter(|(host, count)| gain(**host, **count) > 0.0);
+        let gained: Vec<(Id, u64)> = gained.map(|(host, count)| (*host, *count)).collect();
+        let sum: f64 = gained.iter().map(|(host, count)| gain(*host, *count)).sum();
+        if sum >= 0.5 * routes.share(service, relay) {
+            gained
+        } else {
+            Vec::new()
         }
     }
 

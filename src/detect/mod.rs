@@ -43,11 +43,13 @@ pub mod calibrate;
 pub mod channels;
 pub mod civil;
 pub mod cusum;
+mod days;
 pub mod detector;
 pub mod engine;
 pub mod episode;
 pub mod evidence;
 pub mod fleet;
+pub mod forecast;
 pub mod group;
 pub mod habit;
 pub mod history;
@@ -61,6 +63,7 @@ pub mod noise;
 pub mod profile;
 pub mod queue;
 pub mod replay;
+pub mod rhythm;
 pub mod routes;
 pub mod series;
 pub mod sight;
@@ -73,6 +76,8 @@ pub mod weekly;
 
 #[cfg(test)]
 mod fleet_tests;
+#[cfg(test)]
+mod rhythm_tests;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

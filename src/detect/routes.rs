@@ -90,6 +90,23 @@ impl Routes {
         ratio(self.by_host.get(&(service, host)), self.host_total.get(&host))
     }
 
+    /// Hosts that have passed mail on.
+    pub fn hosts(&self) -> impl Iterator<Item = Id> {
+        self.host_total.keys().copied()
+    }
+
+    /// The services of a host's mail with the parts that are theirs.
+    pub fn parts_of_host(&self, host: Id) -> impl Iterator<Item = (Id, f64)> {
+        let of_host = self.by_host.keys().filter(move |(_, other)| *other == host);
+        of_host.map(move |(service, _)| (*service, self.part_of_host(*service, host)))
+    }
+
+    /// The services of a hostgroup's mail with the parts that are theirs.
+    pub fn parts_of_group(&self, group: Id) -> impl Iterator<Item = (Id, f64)> {
+        let of_group = self.by_group.keys().filter(move |(_, other)| *other == group);
+        of_group.map(move |(service, _)| (*service, self.part_of_group(*service, group)))
+    }
+
     /// Services that pass a host with at least this share, in the order of their numbers.
     pub fn through(&self, host: Id, share: f64) -> Vec<Id> {
         let services = self.total.keys().copied();

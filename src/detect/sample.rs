@@ -137,6 +137,11 @@ fn weekday(at: i64) -> f64 {
 
 /// A fleet of two relays over `days` from [`MONDAY`] on.
 pub fn fleet(seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
+    fleet_from(MONDAY, seed, days, senders, trouble)
+}
+
+/// The same from another minute on.
+pub fn fleet_from(first: i64, seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
     let mut names = Names {
         hosts: vec!["mx1001".to_owned(), "mx2001".to_owned()],
         ..Names::default()
@@ -147,7 +152,7 @@ pub fn fleet(seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) ->
     let mut moods = vec![1.0; senders.len()];
     let mut minutes = Vec::new();
     let mut held: Vec<(i64, Id, Id)> = Vec::new();
-    for at in MONDAY..MONDAY + days * DAY {
+    for at in first..first + days * DAY {
         if at.rem_euclid(30) == 0 {
             moods.iter_mut().for_each(|mood| *mood = (0.12 * rng.normal()).exp());
         }

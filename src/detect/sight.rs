@@ -28,8 +28,8 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Takes a minute; `certain` if others say that the host is at work.
-    pub fn step(&mut self, at: i64, readable: bool, certain: bool, lines: u32) -> Option<Turn> {
+    /// Takes a minute, `wall` on the wall; `certain` if others say that the host is at work.
+    pub fn step(&mut self, at: i64, wall: i64, readable: bool, certain: bool, lines: u32) -> Option<Turn> {
         self.wrote |= lines > 0;
         if !self.wrote {
             return None;
@@ -38,11 +38,11 @@ impl Arrival {
             self.missing = 0.0;
             self.since = None;
             // Lines come in bursts: what counts is whether it writes at all.
-            self.weekly.add(at, f64::from(lines.min(1)));
+            self.weekly.add(wall, f64::from(lines.min(1)));
             return std::mem::take(&mut self.open).then_some(Turn::Closed(at));
         }
         let since = *self.since.get_or_insert(at);
-        self.missing += self.weekly.rate(at);
+        self.missing += self.weekly.rate(wall);
         if self.open {
             let is_old = at - since == ACCEPT;
             self.open = !is_old;

@@ -2,6 +2,7 @@
 
 use super::alarm::{Found, Turn};
 use super::habit::Habit;
+use super::host::Day;
 use super::weekly::Weekly;
 
 /// Expectation is taken this much lower, so that a slow day is no silence.
@@ -24,8 +25,8 @@ pub struct Heard {
     pub count: u32,
     /// Whether a mail, had there been one, would have been counted.
     pub seen: bool,
-    /// A declared holiday.
-    pub holiday: bool,
+    /// Hour and day.
+    pub day: Day,
     /// Somebody else says that nobody is there.
     pub witnessed: bool,
 }
@@ -77,7 +78,7 @@ impl Silence {
         if !heard.seen {
             return None;
         }
-        let rate = self.weekly.rate(at);
+        let rate = self.weekly.rate(heard.day.wall);
         if self.open.is_some() {
             return self.follow(at, heard, rate);
         }
@@ -85,7 +86,7 @@ impl Silence {
             self.habit.note(at, self.gap);
             (self.gap, self.since) = (0.0, Some(at + 1));
         } else {
-            self.gap += CAUTION * rate * if heard.holiday { HOLIDAY } else { 1.0 };
+            self.gap += CAUTION * rate * if heard.day.holiday { HOLIDAY } else { 1.0 };
         }
         let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
         if self.gap > limit && at - since >= RESTART - 1 {
@@ -103,8 +104,8 @@ impl Silence {
             }));
         }
         // Minutes of a silence in the making are not learnt: neither way does it matter much if they are few.
-        if self.gap < 0.5 * limit && !heard.holiday {
-            self.weekly.add(at, f64::from(heard.count));
+        if self.gap < 0.5 * limit && !heard.day.holiday {
+            self.weekly.add(heard.day.wall, f64::from(heard.count));
         }
         None
     }

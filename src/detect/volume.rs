@@ -3,36 +3,54 @@
 use super::alarm::{Found, Scope, Turn};
 use super::detector::{Config, Detector, Sample, SeriesId};
 use super::episode::{Change, Drop};
-use jiff::tz::TimeZone;
+use super::forecast::Forecast;
+use super::rhythm::Rhythm;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The series of a fleet.
 #[derive(Debug, Clone, Default)]
 pub struct Volumes {
     detector: Detector,
     ids: BTreeMap<Scope, SeriesId>,
-    zone: Option<TimeZone>,
 }
 
 impl Volumes {
-    /// Without series; hours are those of `zone`.
-    pub fn new(config: Config, zone: TimeZone) -> Self {
+    /// Without series.
+    pub fn new(config: Config) -> Self {
         Volumes {
             detector: Detector::new(config),
             ids: BTreeMap::new(),
-            zone: Some(zone),
         }
     }
 
-    /// Begins a series, if it is new. Beyond the detector's limit a series is not judged by its volume.
-    pub fn begin(&mut self, scope: Scope) {
-        if self.ids.contains_key(&scope) {
+    /// Whether a series has begun.
+    pub fn knows(&self, scope: Scope) -> bool {
+        self.ids.contains_key(&scope)
+    }
+
+    /// Begins a series with its clock and holidays, if it is new. Beyond the detector's limit a series is not judged by
+    /// its volume.
+    pub fn begin(&mut self, scope: Scope, rhythm: &Rhythm) {
+        if self.knows(scope) {
             return;
         }
-        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
-        if let Ok(id) = self.detector.add(zone, 60) {
+        let holidays = Arc::clone(&rhythm.holidays);
+        if let Ok(id) = self.detector.add_with(rhythm.zone.clone(), holidays, 60) {
             self.ids.insert(scope, id);
         }
+    }
+
+    /// What a series is expected to bring in a minute, as known before it.
+    pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
+        let id = *self.ids.get(&scope)?;
+        self.detector.forecast(id, at.saturating_mul(60), window_min)
+    }
+
+    /// Mails that a series lacks of what was expected in the last so many minutes.
+    pub fn missing(&self, scope: Scope, minutes: i64) -> f64 {
+        let id = self.ids.get(&scope);
+        id.map_or(0.0, |id| self.detector.missing(*id, minutes.saturating_mul(60)))
     }
 
     /// All series.

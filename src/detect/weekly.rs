@@ -13,7 +13,7 @@ const LEAN_MAILS: f64 = 3.0;
 /// Half-life of the level, minutes.
 const LEVEL: f64 = 2880.0;
 
-/// Counts and seen minutes by hour of the week (UTC, Monday first).
+/// Counts and seen minutes by hour of the week (of whatever wall the minutes are told by, Monday first).
 #[derive(Debug, Clone)]
 pub struct Weekly {
     counts: Vec<f64>,

@@ -7,6 +7,8 @@ pub struct Glyphs {
     levels: [char; 8],
     /// No data.
     pub gap: char,
+    /// Mail that was expected and did not come.
+    pub expected: char,
     /// The time axis: line and tick.
     pub axis: (char, char),
     /// Edge of the value axis.
@@ -21,6 +23,7 @@ pub struct Glyphs {
 pub const UNICODE: Glyphs = Glyphs {
     levels: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     gap: '·',
+    expected: '░',
     axis: ('─', '┴'),
     edge: '┤',
     ellipsis: "…",
@@ -31,6 +34,7 @@ pub const UNICODE: Glyphs = Glyphs {
 pub const ASCII: Glyphs = Glyphs {
     levels: ['_', '.', ':', '-', '=', '+', '*', '#'],
     gap: '?',
+    expected: '%',
     axis: ('-', '+'),
     edge: '|',
     ellipsis: "...",
@@ -66,6 +70,20 @@ impl Glyphs {
             .rev()
             .map(|row| columns.iter().map(|point| cell(point, row)).collect())
             .collect()
+    }
+
+    /// Fills the blank cells of a curve of the same `top` whose middle lies within the range of their column.
+    pub fn shade(&self, curve: &mut [Vec<char>], ranges: &[Option<(f64, f64)>], top: f64) {
+        let rows = curve.len();
+        for (row, line) in curve.iter_mut().rev().enumerate() {
+            let middle = (row as f64 + 0.5) / rows as f64 * top;
+            for (cell, range) in line.iter_mut().zip(ranges) {
+                let holds = range.is_some_and(|(low, high)| (low..=high).contains(&middle));
+                if *cell == ' ' && holds {
+                    *cell = self.expected;
+                }
+            }
+        }
     }
 }
 
@@ -105,6 +123,15 @@ mod tests {
     fn rows_stack_up() {
         let rows = UNICODE.curve(&[None, Some(0.0), Some(75.0)], 2, 100.0);
         assert_eq!(rows, [['·', ' ', '▄'], ['·', '▁', '█']]);
+    }
+
+    #[test]
+    fn what_is_missing_of_the_expected_is_shaded_and_what_came_stays() {
+        let mut rows = UNICODE.curve(&[Some(100.0), Some(0.0), None, Some(0.0)], 4, 100.0);
+        let range = Some((40.0, 80.0));
+        UNICODE.shade(&mut rows, &[range, range, range, None], 100.0);
+        let rows: Vec<String> = rows.iter().map(|row| row.iter().collect()).collect();
+        assert_eq!(rows, ["█ · ", "█░· ", "█ · ", "█▁·▁"]);
     }
 
     #[test]

@@ -121,7 +121,15 @@ impl Page<'_> {
         }
         let (gap, zero) = (self.glyphs.gap, self.glyphs.zero());
         let mark = if bands.is_empty() { "" } else { "   ! marked" };
-        out + &self.paint(DIM, &self.cut(&format!("{gap} no data   {zero} no mail{mark}"))) + "\n"
+        let is_shown = self.curve_rows > 1 && self.set.series.iter().any(|series| series.expected.is_some());
+        let expected = match is_shown {
+            true => format!("   {} expected", self.glyphs.expected),
+            false => String::new(),
+        };
+        out + &self.paint(
+            DIM,
+            &self.cut(&format!("{gap} no data   {zero} no mail{expected}{mark}")),
+        ) + "\n"
     }
 
     fn head(&self) -> String {
@@ -155,8 +163,11 @@ impl Page<'_> {
         let fill = " ".repeat(self.cols - cells(&name) - cells(&figures));
         let mut out = format!("{}{fill}{}\n", self.paint(BOLD, &name), self.paint(DIM, &figures));
         let columns = resample(&series.points, self.curve_cols);
-        let top = top_of(&columns);
-        let rows = self.glyphs.curve(&columns, self.curve_rows, top);
+        let ranges = self.ranges(series);
+        let highs = ranges.iter().map(|range| range.map(|(_, high)| high));
+        let top = top_of(&columns.iter().copied().chain(highs).collect::<Vec<_>>());
+        let mut rows = self.glyphs.curve(&columns, self.curve_rows, top);
+        self.glyphs.shade(&mut rows, &ranges, top);
         let marked = self.marked(Some(&series.name));
         for (index, row) in rows.iter().enumerate() {
             let value = match index {
@@ -169,6 +180,19 @@ impl Page<'_> {
             out += &(self.paint(DIM, &value) + &self.curve_text(row, &columns, &marked) + "\n");
         }
         out
+    }
+
+    /// What was expected, by column.
+    fn ranges(&self, series: &Series) -> Vec<Option<(f64, f64)>> {
+        let Some(bands) = &series.expected else {
+            return Vec::new();
+        };
+        let side = |pick: fn((f64, f64)) -> f64| {
+            let points: Vec<_> = bands.iter().map(|band| band.map(pick)).collect();
+            resample(&points, self.curve_cols)
+        };
+        let (low, high) = (side(|band| band.0), side(|band| band.1));
+        low.into_iter().zip(high).map(|(low, high)| low.zip(high)).collect()
     }
 
     /// Name, curve and figures in one line.

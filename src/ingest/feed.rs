@@ -1,6 +1,6 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
-//! Archives are read on a thread of their own, so that decompression and parsing overlap; a plain file is read where it is
-//! parsed, a little at a time, so that its bytes are still near the processor.
+//! Where there is much to unpack it runs on its own thread, so that decompression and parsing overlap. A plain file is
+//! read where it is parsed, a little at a time: what another thread has read lies far from the processor that parses it.
 
 use super::dates;
 use super::kinds::{self, Spec};
@@ -92,7 +92,7 @@ impl Reading<'_> {
 }
 
 /// What is read: the logs of one host, oldest first.
-pub struct Feed<'f, T> {
+pub struct Feed<'f, S = ()> {
     /// Whose.
     pub host: &'f str,
     /// How its logs are read.
@@ -107,32 +107,42 @@ pub struct Feed<'f, T> {
     pub reading: &'f Reading<'f>,
     /// Buffers.
     pub pool: Pool,
-    /// Where to.
-    pub to: T,
+    /// Takes what is read.
+    pub to: S,
 }
 
 /// The other side is gone: it has its reasons, and tells them.
 pub struct Hangup;
 
-impl<'f> Feed<'f, ()> {
-    /// The same with someone who takes what is read.
-    pub fn to<T>(self, to: T) -> Feed<'f, T> {
-        Feed {
-            host: self.host,
-            spec: self.spec,
-            family: self.family,
-            known: self.known,
-            limits: self.limits,
-            reading: self.reading,
-            pool: self.pool,
+impl Feed<'_> {
+    /// Reads all files; `to` takes what is read.
+    pub fn run(self, to: impl FnMut(Item) -> Result<(), Hangup>) {
+        let Feed {
+            host,
+            spec,
+            family,
+            known,
+            limits,
+            reading,
+            pool,
+            to: (),
+        } = self;
+        let feed = Feed {
+            host,
+            spec,
+            family,
+            known,
+            limits,
+            reading,
+            pool,
             to,
-        }
+        };
+        feed.files();
     }
 }
 
-impl<T: FnMut(Item) -> Result<(), Hangup>> Feed<'_, T> {
-    /// Reads all files.
-    pub fn run(mut self) {
+impl<S: FnMut(Item) -> Result<(), Hangup>> Feed<'_, S> {
+    fn files(mut self) {
         let pool = self.pool.clone();
         let mut previous: Option<&Found> = None;
         for found in &self.family.files {

@@ -1,8 +1,8 @@
-//! The writing side of one source: drafts → segments → commits, in order, on its own thread.
+//! The writing side of one source: drafts → segments → commits, in order.
 
 use crate::normalise::join::Changes;
 use crate::store::batch::{Batch, SealedBatch};
-use crate::store::columnar;
+use crate::store::columnar::Encoder;
 use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
@@ -22,33 +22,38 @@ pub struct Draft {
     pub unparsed: Vec<UnparsedShape>,
 }
 
-/// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error, with nothing of that draft stored.
+/// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
+/// with nothing of that draft stored.
 pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
-    let mut encoder = columnar::Encoder::default();
+    let mut encoder = Encoder::default();
     for draft in drafts {
-        let Draft {
-            sealed,
-            logs,
-            minutes,
-            changes,
-            unparsed,
-        } = draft;
-        let segments = encoder.encode(&sealed)?;
-        let commit = Commit {
-            source,
-            segments,
-            logs,
-            minutes,
-            changes,
-            unparsed,
-        };
-        store.commit(&commit)?;
-        commit
-            .segments
-            .into_iter()
-            .for_each(|segment| encoder.take_back(segment));
         // Nobody listening means that nobody waits.
-        let _ = committed.send(sealed.batch);
+        let _ = committed.send(write(store, source, draft, &mut encoder)?);
     }
     Ok(())
+}
+
+/// Commits one draft; gives its batch back.
+pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<Batch, Error> {
+    let Draft {
+        sealed,
+        logs,
+        minutes,
+        changes,
+        unparsed,
+    } = draft;
+    let commit = Commit {
+        source,
+        segments: encoder.encode(&sealed)?,
+        logs,
+        minutes,
+        changes,
+        unparsed,
+    };
+    store.commit(&commit)?;
+    commit
+        .segments
+        .into_iter()
+        .for_each(|segment| encoder.take_back(segment));
+    Ok(sealed.batch)
 }

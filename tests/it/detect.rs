@@ -1,9 +1,10 @@
 //! Detection and impact from the simulated outage's logs, compared with what the simulator did.
 
 use crate::query::OUTAGE;
-use crate::util::{KEEP, Place};
+use crate::util::{KEEP, PROGRAM, Place, Run};
 use mailpulse::simulate::{Fate, Outage2018, RESTARTED, STOPPED, Truth, outage_2018};
 use serde_json::Value;
+use std::process::Command;
 
 const NIGHT: [&str; 4] = ["--since", "2018-06-06T18:55Z", "--until", "2018-06-07T02:00Z"];
 
@@ -192,8 +193,8 @@ fn a_graph_marks_what_would_have_alarmed() {
         place.run(&args.concat()).ends(0);
         std::fs::read_to_string(place.path("marked.svg")).unwrap()
     };
-    assert!(!drawn(&[]).contains("mx1001 dropped"));
-    assert!(drawn(&["--alarms"]).contains("mx1001 dropped"));
+    assert!(!drawn(&["--plain"]).contains("mx1001 dropped"));
+    assert!(drawn(&[]).contains("mx1001 dropped"));
 }
 
 /// The stopped relay's log is not written any more; whether somebody looks at it makes the difference.
@@ -268,4 +269,68 @@ fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_bl
         silent.iter().any(|state| state == "dropped") && !silent.contains(&"blind".to_owned()),
         "{silent:?}"
     );
+}
+
+#[test]
+fn a_services_holidays_and_clock_come_from_the_configuration_and_mistakes_are_told_with_their_place() {
+    let (place, _) = &*OUTAGE;
+    let config = std::fs::read_to_string(place.path("mailpulse.toml")).unwrap();
+    let named = "name = \"phabricator\"\n";
+    assert!(config.contains(named));
+    let run = |more: &str, args: &[&str]| {
+        let text = config.replacen(named, &format!("{named}{more}"), 1);
+        let path = place.write(
+            "rhythm/other.toml",
+            text.replace("url = \"store\"", "url = \"../store\""),
+        );
+        let output = Command::new(PROGRAM).arg("--config").arg(path).args(args).output();
+        Run::of(output.expect("the program starts"))
+    };
+    place.write("rhythm/days.txt", "2018-06-06 # a holiday\n");
+    let night = [&["incident", "--format", "json"], &NIGHT[..]].concat();
+    let report = run(
+        "timezone = \"America/Los_Angeles\"\nholidays = [\"days.txt\"]\n",
+        &night,
+    )
+    .ends(1);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let holiday = |service: &str| {
+        let all = report["services"].as_array().unwrap();
+        let one = all.iter().find(|one| one["service"] == service).unwrap();
+        one["evidence"]
+            .to_string()
+            .contains("of these minutes are a declared holiday")
+    };
+    // 18:55 to 02:00 UTC is the whole time still that day on the American west coast.
+    assert!(holiday("phabricator") && !holiday("gerrit"), "{report:#}");
+    assert!(
+        report
+            .to_string()
+            .contains("425 of these minutes are a declared holiday"),
+        "{report:#}"
+    );
+
+    place.write(
+        "rhythm/bad.ics",
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20181306\nEND:VEVENT\nEND:VCALENDAR\n",
+    );
+    let bad = "timezone = \"Europe/Belin\"\nholidays = [\"bad.ics\", \"none.txt\"]\n";
+    for args in [&["detect"][..], &["check"], &["watch", "--once"], &["graph"], &night] {
+        run(bad, args).ends(2).says(&[
+            "other.toml:",
+            "unknown `timezone = \"Europe/Belin\"`; did you mean `Europe/Berlin`?",
+            "holidays `bad.ics`, line 3: ",
+            "holidays `none.txt` cannot be read: ",
+            "correct the path",
+        ]);
+    }
+    place
+        .run(&["detect", "--zone", "Europe/Belin"])
+        .ends(2)
+        .says(&["--zone Europe/Belin: no such time zone; did you mean `Europe/Berlin`?"]);
+    place.write("bad-days.txt", "2018-06-06\nEaster\n");
+    place
+        .run(&["detect", "--holidays", "bad-days.txt"])
+        .ends(2)
+        .says(&["--holidays: holidays `bad-days.txt`, line 2: expected a date like 2026-12-25"]);
 }

@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("query", &["source", "normalise", "store", "detect"]),
     ("graph", &["query"]),
     ("simulate", &[]),
-    ("config", &["normalise", "store"]),
+    ("config", &["normalise", "store", "detect"]),
     (
         "cli",
         &[
@@ -36,10 +36,11 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Finer than modules: of a module, only these parts may be used.
-const ONLY: [(&str, &str, &[&str]); 3] = [
+const ONLY: [(&str, &str, &[&str]); 4] = [
     ("graph", "query", &["series"]),
     ("config", "normalise", &["rules", "redact"]),
     ("config", "store", &["clickhouse"]),
+    ("config", "detect", &["holidays", "rhythm"]),
 ];
 
 /// Words that only one room may name.

@@ -1,7 +1,7 @@
 //! Pictures: they are drawn, they show something, and they tell "no mail" from "no data".
 
 use crate::query::OUTAGE;
-use crate::util::Place;
+use crate::util::{Place, Run};
 use mailpulse::query::Window;
 use mailpulse::query::rates::{By, RateQuestion, rates};
 use mailpulse::query::series::SeriesSet;
@@ -44,6 +44,8 @@ fn every_grouping_is_drawn_as_svg_and_png() {
                 out.to_str().unwrap(),
             ];
             args.extend(window.iter().map(String::as_str));
+            // A replay each time would take most of this test's.
+            args.extend((ending == "png").then_some("--plain"));
             place.run(&args).ends(0);
             let bytes = fs::read(&out).unwrap();
             match ending {
@@ -182,4 +184,42 @@ fn the_stopped_relay_is_silent_and_the_other_is_not() {
     };
     assert!(of("mx1001").is_none_or(|volume| volume == 0.0), "{set:?}");
     assert!(of("mx2001").unwrap() > 0.0);
+}
+
+#[test]
+fn what_was_expected_is_drawn_where_the_detection_knows_it() {
+    let (place, _) = &*OUTAGE;
+    let window = window();
+    let drawn = |more: &[&str]| {
+        let mut args = vec!["graph", "--out", "expected.svg"];
+        args.extend(window.iter().map(String::as_str));
+        args.extend(more);
+        place.run(&args).ends(0);
+        fs::read_to_string(place.path("expected.svg")).unwrap()
+    };
+    for by in ["service", "relay", "hostgroup"] {
+        assert!(drawn(&["--by", by]).contains("expected range"), "{by}");
+    }
+    assert!(drawn(&["--by", "kind", "--service", "phabricator"]).contains("expected range"));
+    for none in [
+        &["--plain"][..],
+        &["--by", "kind"],
+        &["--kind", "delivered"],
+        &["--measure", "bytes"],
+    ] {
+        assert!(!drawn(none).contains("expected range"), "{none:?}");
+    }
+    let terminal = |more: &[&str]| {
+        let mut args = vec!["graph", "--only", "phabricator,gerrit"];
+        args.extend(window.iter().map(String::as_str));
+        args.extend(more);
+        let output = place.command().args(&args).env("LC_ALL", "C").output();
+        Run::of(output.expect("the program starts")).ends(0).out
+    };
+    let text = terminal(&[]);
+    assert!(
+        text.contains("% expected") && text.lines().any(|line| line.contains("%%%")),
+        "{text}"
+    );
+    assert!(!terminal(&["--plain"]).contains('%'));
 }

@@ -1,6 +1,8 @@
 //! Senders with an MTA of their own, two relays behind them: who hangs on one?
 
+use crate::query::OUTAGE;
 use crate::util::{KEEP, Place, Run};
+use mailpulse::simulate::{Fate, RESTARTED, STOPPED};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -180,4 +182,120 @@ fn two_relays_for_everyone_pass_the_check_and_a_queue_is_no_way_out() {
     );
     assert_eq!(web["single_point_of_failure"], "mx2001.example.org");
     routes(&place, &["--check"]).ends(1);
+}
+
+/// What services should have decides, and not that they hang on one.
+#[test]
+fn the_check_asks_for_as_many_relays_as_are_configured_and_names_who_has_too_few() {
+    let mut logs = Logs::default();
+    logs.mails(6, "phab", 0, 2, false);
+    logs.mails(4, "phab", 0, 3, false);
+    logs.mails(5, "web", 0, 2, false);
+    let place = logs.place();
+    let config = std::fs::read_to_string(place.path("mailpulse.toml")).unwrap();
+    routes(&place, &["--check"])
+        .ends(1)
+        .says(&["web should have 2 relays and has 1: mx1001.example.org"]);
+    place.run(&["check"]).ends(0);
+
+    // A service that may hang on one relay.
+    let lenient = config.replace("name = \"web\"\n", "name = \"web\"\nrelays_min = 1\n");
+    place.write("mailpulse.toml", &lenient);
+    routes(&place, &["--check"]).ends(0);
+    let check = place.run(&["check"]).ends(0);
+    assert!(!check.err.contains("relays"), "{}", check.err);
+
+    // One that should have three, one that sends nothing, and a default that somebody wrote.
+    let strict = config.replace("name = \"phab\"\n", "name = \"phab\"\nrelays_min = 3\n");
+    let strict = strict.replace("name = \"cron\"\n", "name = \"cron\"\nrelays_min = 2\n");
+    place.write("mailpulse.toml", format!("{strict}[routes]\nrelays_min = 2\n"));
+    let too_few = [
+        "phab should have 3 relays (",
+        "and has 2: mx1001.example.org, mx2001.example.org",
+        "web should have 2 relays (",
+    ];
+    let run = routes(&place, &["--check"]).ends(1).says(&too_few);
+    assert!(run.err.contains("cron: no mail in this window"), "{}", run.err);
+    place.run(&["check"]).ends(0).says(&too_few);
+    let all = json_of(&routes(&place, &["--format", "json"]).ends(0));
+    let told: Vec<_> = all
+        .iter()
+        .map(|one| (one["relays_min"].as_u64(), one["redundant"].as_bool()))
+        .collect();
+    assert_eq!(told, [(Some(3), Some(false)), (Some(2), Some(false))]);
+}
+
+fn json_of(run: &Run) -> Vec<Value> {
+    serde_json::from_str(&run.out).unwrap()
+}
+
+#[test]
+fn the_outage_shows_who_moved_to_the_other_relay_and_who_did_not() {
+    let (place, truth) = &*OUTAGE;
+    let window = ["routes", "--since", "2018-06-06T12:00Z", "--until", "2018-06-07T06:00Z"];
+    let all = json_of(&place.run(&[&window[..], &["--format", "json"]].concat()).ends(0));
+    for (service, impact) in &truth.impact {
+        let route = all.iter().find(|one| one["service"] == service.as_str());
+        let route = route.unwrap_or_else(|| panic!("{service}: {all:#?}"));
+        let failovers = route["failovers"].as_array().unwrap();
+        if impact.fate == Fate::Rerouted && failovers.is_empty() {
+            // It never used the relay that stopped.
+            continue;
+        }
+        let [one] = &failovers[..] else {
+            panic!("{service}: {failovers:#?}")
+        };
+        let minutes = |key: &str| {
+            one[key]
+                .as_str()
+                .unwrap()
+                .parse::<jiff::Timestamp>()
+                .unwrap()
+                .as_second()
+        };
+        assert_eq!(one["relay"], "mx1001");
+        assert!((minutes("silent_from") - STOPPED).abs() <= 120, "{one:#}");
+        assert!((minutes("silent_to") - RESTARTED).abs() <= 300, "{one:#}");
+        let moved = one["moved"].as_bool();
+        match impact.fate {
+            Fate::Rerouted => {
+                assert_eq!(moved, Some(true), "{service}: {one:#}");
+                assert_eq!(one["moved_to"][0]["relay"], "mx2001", "{service}: {one:#}");
+            }
+            // One with a mail a day may have had none.
+            Fate::Lost | Fate::Delayed if one["submit_failed"] == 0 => assert_ne!(moved, Some(true), "{one:#}"),
+            Fate::Lost | Fate::Delayed => assert_eq!(moved, Some(false), "{service}: {one:#}"),
+        }
+    }
+    let moved = all.iter().flat_map(|one| one["failovers"].as_array().unwrap());
+    let moved: Vec<_> = moved.map(|one| one["moved"].as_bool()).collect();
+    assert!(moved.contains(&Some(true)) && moved.iter().filter(|one| **one == Some(false)).count() >= 5);
+
+    let run = place.run(&window).ends(0).says(&["failovers: "]);
+    assert!(
+        run.out.contains("did not move") && run.out.contains("while a relay was silent"),
+        "{}",
+        run.out
+    );
+    let csv = place
+        .run(&[&window[..], &["--failovers", "--format", "csv"]].concat())
+        .ends(0);
+    let first = csv.out.lines().next().unwrap();
+    assert!(first.starts_with("service,silent_relay,silent_from,silent_to,share_before_percent,failover"));
+    assert_eq!(csv.out.lines().count(), moved.len() + 1, "{}", csv.out);
+    // Before the outage there is none.
+    let quiet = [
+        "routes",
+        "--since",
+        "2018-06-05",
+        "--until",
+        "2018-06-06T12:00Z",
+        "--format",
+        "json",
+    ];
+    let quiet = json_of(&place.run(&quiet).ends(0));
+    assert!(
+        quiet.iter().all(|one| one["failovers"].as_array().unwrap().is_empty()),
+        "{quiet:#?}"
+    );
 }

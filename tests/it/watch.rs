@@ -15,13 +15,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
+pub const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
 const RELAYS: [&str; 2] = ["mx1001", "mx2001"];
 /// The first part of the logs ends here, in the middle of the outage.
 const CUT: &str = "2018-06-06 20:00";
 
 /// The outage's relay logs up to [`CUT`] in a store.
-fn begun(alerts: &str) -> Place {
+pub fn begun(alerts: &str) -> Place {
     let place = Place::new();
     let spec = Outage2018 {
         seed: 12,
@@ -31,25 +31,44 @@ fn begun(alerts: &str) -> Place {
     outage_2018(&place.path("logs"), &spec).expect("logs");
     configure(&place, alerts);
     for relay in RELAYS {
-        let log = fs::read_to_string(place.path(&format!("logs/{relay}/mainlog"))).unwrap();
-        let at = log
-            .lines()
-            .take_while(|line| *line < CUT)
-            .map(|line| line.len() + 1)
-            .sum();
-        let (first, rest) = log.split_at(at);
-        // A line shows that the log arrives; without one the host would be blind, and not silent.
-        place.write(
-            &format!("logs/{relay}/mainlog"),
-            format!("{first}2018-06-06 19:59:59 Start queue run: pid=4711\n"),
-        );
-        place.write(&format!("{relay}.rest"), rest);
+        let (name, rest) = (place.path(&format!("logs/{relay}/mainlog")), format!("{relay}.rest"));
+        fs::rename(&name, place.path(&rest)).unwrap();
+        fs::write(&name, "").unwrap();
     }
-    place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+    go_on(&place, CUT);
     place
 }
 
-fn configure(place: &Place, alerts: &str) {
+/// The logs go on up to a time.
+fn go_on(place: &Place, until: &str) {
+    for relay in RELAYS {
+        let (name, rest) = (format!("logs/{relay}/mainlog"), format!("{relay}.rest"));
+        let all = fs::read_to_string(place.path(&rest)).unwrap();
+        let at = all
+            .lines()
+            .take_while(|line| *line < until)
+            .map(|line| line.len() + 1)
+            .sum();
+        let (part, others) = all.split_at(at);
+        let log = fs::read_to_string(place.path(&name)).unwrap();
+        // A line shows that the log arrives; without one the host would be blind, and not silent.
+        let alive = match others {
+            "" => String::new(),
+            _ => format!("{} Start queue run: pid=4711\n", just_before(until)),
+        };
+        place.write(&name, format!("{log}{part}{alive}"));
+        place.write(&rest, others);
+    }
+    place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+}
+
+fn just_before(time: &str) -> String {
+    let time: jiff::civil::DateTime = format!("{time}:00").parse().unwrap();
+    let before = time - jiff::Span::new().seconds(1);
+    before.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+pub fn configure(place: &Place, alerts: &str) {
     let config = fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
     place.write("mailpulse.toml", format!("{KEEP}{config}\n{alerts}"));
@@ -57,17 +76,11 @@ fn configure(place: &Place, alerts: &str) {
 
 /// The rest of the logs, with the recovery.
 fn recover(place: &Place) {
-    for relay in RELAYS {
-        let (name, rest) = (format!("logs/{relay}/mainlog"), format!("{relay}.rest"));
-        let log = fs::read_to_string(place.path(&name)).unwrap();
-        let rest = fs::read_to_string(place.path(&rest)).unwrap();
-        place.write(&name, log + &rest);
-    }
-    place.run(&["backfill", "logs/mx1001", "logs/mx2001"]).ends(0);
+    go_on(place, "2019-01-01 00:00");
 }
 
 /// A process that is ended with the test.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -78,9 +91,15 @@ impl Drop for Running {
 
 /// A server that keeps what is posted; its port.
 fn hook(out: &Path) -> (Running, u16) {
+    hook_with(out, &[])
+}
+
+/// The same behind TLS, with a certificate and its key.
+pub fn hook_with(out: &Path, tls: &[&Path]) -> (Running, u16) {
     let mut child = Command::new("python3")
         .arg(root().join("tests/lab/webhook.py"))
         .arg(out)
+        .args(tls)
         .stdout(Stdio::piped())
         .spawn()
         .expect("python3 starts");
@@ -91,7 +110,7 @@ fn hook(out: &Path) -> (Running, u16) {
     (Running(child), line.trim().parse().expect("a port"))
 }
 
-fn posted(out: &Path) -> Vec<Value> {
+pub fn posted(out: &Path) -> Vec<Value> {
     let text = fs::read_to_string(out).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -251,6 +270,88 @@ fn what_is_silenced_is_told_when_the_silence_ends() {
     assert_eq!(place.run(&ONCE).ends(0).out, "");
     configure(&place, &silence("2018-06-06T19:30Z"));
     assert!(place.run(&ONCE).ends(1).out.contains("relay mx1001: dropped"));
+}
+
+#[test]
+fn one_process_tells_the_alarm_and_when_mail_is_back_one_end_with_its_time() {
+    let (port, place) = (free_port(), begun(""));
+    let pages_out = place.path("pages");
+    let (_pager, pager) = hook(&pages_out);
+    let _alertmanager = alertmanager(&place, port, pager);
+    let out = place.path("posted");
+    let (_hook, hook_port) = hook(&out);
+    configure(
+        &place,
+        &format!(
+            "[[alert]]\nkind = \"alertmanager\"\nurl = \"http://127.0.0.1:{port}\"\n\
+             [[alert]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{hook_port}/\"\n"
+        ),
+    );
+    let mut watch = place.command();
+    watch
+        .args(["watch", "--stale", "0", "--interval", "1s"])
+        .stdout(Stdio::null());
+    let _watch = Running(watch.spawn().unwrap());
+    until("the alarm", || posted(&out).len() == 1);
+    until("its page", || pages(&pages_out, "firing") == 1);
+    let status = |line: &Value| -> Value {
+        let body: Value = serde_json::from_str(line["body"].as_str().unwrap()).unwrap();
+        body
+    };
+    recover(&place);
+    until("the end", || posted(&out).len() == 2);
+    until("its page", || pages(&pages_out, "resolved") == 1);
+    // Several rounds later nothing more has been said.
+    std::thread::sleep(Duration::from_secs(4));
+    let told: Vec<Value> = posted(&out).iter().map(status).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!(
+        (&told[0]["status"], &told[1]["status"]),
+        (&"firing".into(), &"resolved".into())
+    );
+    assert_eq!(told[0]["id"], told[1]["id"]);
+    assert_eq!((pages(&pages_out, "firing"), pages(&pages_out, "resolved")), (1, 1));
+    let bodies: Vec<Value> = posted(&pages_out).iter().map(status).collect();
+    let end = bodies.iter().find(|body| body["status"] == "resolved").unwrap();
+    let ends: jiff::Timestamp = end["alerts"][0]["endsAt"].as_str().unwrap().parse().unwrap();
+    assert!((ends.as_second() - RESTARTED).abs() <= 300, "{end:#}");
+}
+
+#[test]
+fn maintenance_holds_over_a_restart_and_what_outlasts_it_is_told_once() {
+    let silence = "[[silence]]\nrelay = \"mx1001\"\nfrom = \"2018-06-06T18:00Z\"\nuntil = \"2018-06-06T21:00Z\"\n\
+                   [[alert]]\nkind = \"stdout\"\n";
+    let place = begun(silence);
+    let said = |code: i32| -> Vec<Value> {
+        let out = place.run(&ONCE).ends(code).out;
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    // Each run is a process of its own.
+    for _ in 0..2 {
+        assert_eq!(said(0), [] as [Value; 0], "the relay is down, and it is maintained");
+    }
+    go_on(&place, "2018-06-06 20:45");
+    assert_eq!(said(0), [] as [Value; 0]);
+    go_on(&place, "2018-06-06 22:00");
+    let told = said(1);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(
+        (&told[0]["status"], &told[0]["alarm"]["series"]["relay"]),
+        (&"firing".into(), &"mx1001".into())
+    );
+    assert_eq!(said(1), [] as [Value; 0], "once");
+
+    // Maintenance that begins while an alarm fires hides neither its end nor tells it again.
+    let later = silence.replace("18:00Z", "22:00Z").replace("06T21:00Z", "07T23:00Z");
+    configure(&place, &later);
+    assert_eq!(said(1), [] as [Value; 0]);
+    recover(&place);
+    let ended = said(0);
+    assert_eq!(ended.len(), 1, "{ended:#?}");
+    assert_eq!(
+        (&ended[0]["status"], &ended[0]["id"]),
+        (&"resolved".into(), &told[0]["id"])
+    );
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn print(context: &Context, store: &Store, truth: &Truth, dir: &Path)
     }
     for (name, text) in [
         ("incident.md", incident_page::markdown(&incident)),
-        ("incident.html", incident_html::html(&incident, store)?),
+        ("incident.html", incident_html::html(&incident, store, &config)?),
     ] {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;

@@ -8,6 +8,7 @@ use crate::detect::tuning::Tuning;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
 use findings::Finding;
+use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -33,13 +34,13 @@ pub fn run(path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Res
     if !(0.001..=1_000.0).contains(&args.budget) {
         bail!("--budget: expected a number from 0.001 to 1000");
     }
-    let zone = zone(rules)?;
+    let zone = zone(rules)?.unwrap_or(TimeZone::UTC);
     let config = Config {
         tuning: Tuning {
             budget: args.budget,
             ..rules.tuning()
         },
-        holidays: Arc::new(holidays(rules)?),
+        holidays: Arc::new(holidays(rules)?.unwrap_or_default()),
     };
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}"))?;

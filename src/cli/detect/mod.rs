@@ -8,24 +8,25 @@ mod findings;
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
-use crate::config::Config;
+use crate::config::{Config, parse_timezone, read_holidays};
 use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Names};
 use crate::detect::holidays::Holidays;
+use crate::detect::rhythm::Rhythms;
 use crate::detect::tuning::Tuning;
 use crate::query::Window;
 use crate::query::fleet::fleet;
+use crate::query::history::History;
 use crate::query::series::Mark;
 use crate::query::time::rfc3339;
-use crate::store::Store;
 use crate::store::columnar::{Table, Values};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
@@ -44,12 +45,13 @@ pub struct DetectArgs {
 /// What is told to the detection.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RuleArgs {
-    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm
+    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm [default: those
+    /// of [detect] in the configuration; services may have their own there]
     #[arg(long, value_name = "FILE")]
     pub holidays: Option<PathBuf>,
-    /// Time zone whose hours the services follow
-    #[arg(long, value_name = "NAME", default_value = "UTC")]
-    pub zone: String,
+    /// Time zone whose hours the services follow [default: that of [detect] in the configuration, else UTC]
+    #[arg(long, value_name = "NAME")]
+    pub zone: Option<String>,
     /// Days of silence after which a service is taken for retired, and watched again from its next mail on [default: 28]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub retire_days: Option<u32>,
@@ -71,7 +73,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     if let Some(path) = &args.csv.csv {
         return csv::run(path, &args.csv, &args.rules, args.format);
     }
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let whole = whole(&store)?;
     let window = match args.window.since {
         Some(_) => args.window.resolve(&store)?,
@@ -126,7 +128,7 @@ pub fn marks<'a>(alarms: impl Iterator<Item = &'a Alarm>, names: &Names) -> Vec<
 }
 
 /// All that is stored.
-pub fn whole(store: &Store) -> Result<Window> {
+pub fn whole(store: &dyn History) -> Result<Window> {
     let (first, last) = store
         .span()?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
@@ -143,33 +145,36 @@ pub fn options(config: &Config, rules: &RuleArgs) -> Result<Options> {
         ..Options::default()
     };
     options.tuning.budget = config.detect.false_alarms_per_service_per_90_days.max(1e-6);
-    options.zone = zone(rules)?;
-    options.holidays = holidays(rules)?;
+    options.rhythms = rhythms(config, rules)?;
     Ok(options)
 }
 
-fn zone(rules: &RuleArgs) -> Result<TimeZone> {
-    match rules.zone.as_str() {
-        // An empty one is that of commands that do not ask.
-        "" | "UTC" => Ok(TimeZone::UTC),
-        name => TimeZone::get(name).with_context(|| format!("--zone {name}")),
+/// Clocks and holidays as configured; what the command line says holds for services that have none of their own.
+fn rhythms(config: &Config, rules: &RuleArgs) -> Result<Rhythms> {
+    let mut rhythms = config.detect.rhythms.clone();
+    if let Some(zone) = zone(rules)? {
+        rhythms.usual.zone = zone;
     }
+    if let Some(holidays) = holidays(rules)? {
+        rhythms.usual.holidays = Arc::new(holidays);
+    }
+    Ok(rhythms)
 }
 
-/// Largest holiday file, bytes.
-const HOLIDAYS_MAX: u64 = 16 << 20;
+fn zone(rules: &RuleArgs) -> Result<Option<TimeZone>> {
+    let zone = rules
+        .zone
+        .as_deref()
+        .map(|name| parse_timezone(name).map_err(|cure| anyhow!("--zone {name}: no such time zone; {cure}")));
+    zone.transpose()
+}
 
-fn holidays(rules: &RuleArgs) -> Result<Holidays> {
-    let Some(path) = &rules.holidays else {
-        return Ok(Holidays::default());
-    };
-    let name = path.display().to_string();
-    let size = fs::metadata(path).with_context(|| name.clone())?.len();
-    if size > HOLIDAYS_MAX {
-        bail!("{name}: {size} bytes are more than a calendar of holidays has");
-    }
-    let text = fs::read_to_string(path).with_context(|| name.clone())?;
-    Holidays::parse(&text).with_context(|| name.clone())
+fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
+    let holidays = rules
+        .holidays
+        .as_deref()
+        .map(|path| read_holidays(path).map_err(|bad| anyhow!("--holidays: {bad}")));
+    holidays.transpose()
 }
 
 fn said(alarms: &[&Alarm], fleet: &Fleet) {

@@ -1,0 +1,153 @@
+//! `[detect]`, and what each `[[service]]` says of its rhythm.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::errors::{Report, shown};
+use super::raw::{At, RawDetect, RawService};
+use super::text::read_limited;
+use super::zone::parse_timezone;
+use crate::detect::holidays::Holidays;
+use crate::detect::rhythm::{Rhythm, Rhythms};
+
+/// Far beyond any calendar of holidays.
+const HOLIDAYS_BYTES_MAX: u64 = 16 << 20;
+
+/// What to do about a path that leads nowhere.
+const CURE: &str = "correct the path: it is relative to the main configuration file";
+
+/// Detection of outages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detect {
+    /// The budget of false alarms.
+    pub false_alarms_per_service_per_90_days: f64,
+    /// Clocks and holidays, of all and of each service.
+    pub rhythms: Rhythms,
+}
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self {
+            false_alarms_per_service_per_90_days: 1.0,
+            rhythms: Rhythms::default(),
+        }
+    }
+}
+
+/// Why a calendar is of no use: what is wrong, and the cure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; {cure}")]
+pub struct HolidayFile {
+    /// What is wrong, with file and line.
+    pub what: String,
+    /// What to do about it.
+    pub cure: &'static str,
+}
+
+/// Reads a file of holidays: iCalendar, or one date a line.
+///
+/// # Errors
+/// It cannot be read, or a line of it is neither.
+pub fn read_holidays(path: &Path) -> Result<Holidays, HolidayFile> {
+    named(path, &path.to_string_lossy(), "correct the path")
+}
+
+fn named(path: &Path, name: &str, cure: &'static str) -> Result<Holidays, HolidayFile> {
+    let name = shown(name);
+    let text = read_limited(path, HOLIDAYS_BYTES_MAX).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+    });
+    let text = text.map_err(|why| HolidayFile {
+        what: format!("holidays `{name}` cannot be read: {why}"),
+        cure,
+    })?;
+    Holidays::parse(&text).map_err(|why| HolidayFile {
+        what: format!("holidays `{name}`, {why}"),
+        cure: "write one date a line, as 2026-12-25, or an iCalendar file with events of whole days",
+    })
+}
+
+/// Reads zones and calendars. Each file is read once, however many services name it.
+pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, report: &mut Report<'_>) -> Detect {
+    let mut calendars = Calendars {
+        folder,
+        read: Vec::new(),
+    };
+    let usual = Rhythm {
+        zone: raw.timezone.as_ref().map_or(TimeZone::UTC, |text| zone(text, report)),
+        holidays: calendars.all(&raw.holidays, report),
+    };
+    let mut rhythms = Rhythms {
+        usual,
+        ..Rhythms::default()
+    };
+    for service in services.iter().map(At::get) {
+        let Some(name) = &service.name else { continue };
+        if service.timezone.is_none() && service.holidays.is_none() {
+            continue;
+        }
+        let own = Rhythm {
+            zone: match &service.timezone {
+                Some(text) => zone(text, report),
+                None => rhythms.usual.zone.clone(),
+            },
+            holidays: match &service.holidays {
+                Some(paths) => calendars.all(paths, report),
+                None => Arc::clone(&rhythms.usual.holidays),
+            },
+        };
+        rhythms.own.insert(name.get().clone(), own);
+    }
+    Detect {
+        false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days.unwrap_or(1.0),
+        rhythms,
+    }
+}
+
+fn zone(text: &At<String>, report: &mut Report<'_>) -> TimeZone {
+    parse_timezone(text.get()).unwrap_or_else(|cure| {
+        let what = format!("unknown `timezone = \"{}\"`", shown(text.get()));
+        report.add(&text.at(), what, cure);
+        TimeZone::UTC
+    })
+}
+
+/// Calendars that have been read.
+struct Calendars<'f> {
+    folder: &'f Path,
+    read: Vec<(PathBuf, Arc<Holidays>)>,
+}
+
+impl Calendars<'_> {
+    /// The days of all files.
+    fn all(&mut self, paths: &[At<String>], report: &mut Report<'_>) -> Arc<Holidays> {
+        let mut each: Vec<Arc<Holidays>> = paths.iter().map(|path| self.one(path, report)).collect();
+        if each.len() == 1 {
+            return each.remove(0);
+        }
+        let mut sum = Holidays::default();
+        each.iter().for_each(|days| sum.extend(days));
+        Arc::new(sum)
+    }
+
+    fn one(&mut self, path: &At<String>, report: &mut Report<'_>) -> Arc<Holidays> {
+        let full = self.folder.join(path.get());
+        if let Some((_, known)) = self.read.iter().find(|(read, _)| *read == full) {
+            return Arc::clone(known);
+        }
+        let days = Arc::new(named(&full, path.get(), CURE).unwrap_or_else(|bad| {
+            report.add(&path.at(), bad.what, bad.cure);
+            Holidays::default()
+        }));
+        if days.is_empty() && full.exists() {
+            let what = format!("holidays `{}` has no day", shown(path.get()));
+            let cure = "put dates into it, or events of whole days; those with an hour are meetings";
+            report.warn(&path.at(), what, cure);
+        }
+        self.read.push((full, Arc::clone(&days)));
+        days
+    }
+}

@@ -1,0 +1,100 @@
+//! What a series should bring, as the detection sees it before it comes: for graphs, and to see whose loss explains whose.
+
+use super::series::Series;
+use super::tuning::Tuning;
+
+/// Days without which nothing is expected.
+const DAYS: u32 = 3;
+/// Standard deviations between which 95 of 100 counts lie.
+const SPREAD: f64 = 1.96;
+
+/// An expectation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// Mails a minute.
+    pub rate: f64,
+    /// Relative variance beyond chance.
+    pub v: f64,
+    /// A declared holiday: less is as good.
+    pub holiday: bool,
+}
+
+/// An expectation over several minutes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Expected {
+    mean: f64,
+    v: f64,
+    holiday: bool,
+}
+
+impl Expected {
+    /// Adds a minute.
+    pub fn add(&mut self, forecast: Forecast) {
+        self.mean += forecast.rate;
+        self.v = self.v.max(forecast.v);
+        self.holiday |= forecast.holiday;
+    }
+
+    /// Mails between which 95 of 100 counts lie.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        let spread = SPREAD * (self.mean + self.v * self.mean * self.mean).sqrt();
+        let low = if self.holiday {
+            0.0
+        } else {
+            (self.mean - spread).max(0.0)
+        };
+        (low, self.mean + spread)
+    }
+}
+
+impl Series {
+    /// What is expected in a minute at a second of the week, by the level that predicts windows of so many minutes.
+    pub(super) fn forecast(&self, week_s: i64, window_min: i64, holiday: bool, tuning: &Tuning) -> Option<Forecast> {
+        if self.days() < DAYS {
+            return None;
+        }
+        if self.is_retired() {
+            return Some(Forecast {
+                rate: 0.0,
+                v: 0.0,
+                holiday,
+            });
+        }
+        let (factor, v) = self.channels.outlook(window_min, self.step_s, &self.history);
+        let expected = self.expected(week_s, tuning) * factor.max(0.0);
+        Some(Forecast {
+            rate: expected * 60.0 / self.step_s as f64,
+            v,
+            holiday,
+        })
+    }
+
+    /// Mails that are missing of what was expected in the last so many seconds.
+    pub(super) fn missing(&self, seconds: i64) -> f64 {
+        let steps = (seconds / self.step_s).max(1);
+        let span = self.history.window(steps);
+        span.map_or(0.0, |span| (span.expected - span.counted).max(0.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_wider_where_days_differ_and_reaches_zero_on_a_holiday() {
+        let range = |v, holiday| {
+            let mut sum = Expected::default();
+            for _ in 0..60 {
+                sum.add(Forecast { rate: 2.0, v, holiday });
+            }
+            sum.range()
+        };
+        let (low, high) = range(0.0, false);
+        assert!((low - 98.5).abs() < 0.1 && (high - 141.5).abs() < 0.1, "{low} {high}");
+        let (wide_low, wide_high) = range(0.04, false);
+        assert!(wide_low < low && wide_high > high);
+        assert_eq!(range(0.0, true).0, 0.0);
+    }
+}

@@ -1,0 +1,162 @@
+//! The incident page where no relay is the cause: an application that cannot hand its mail in, while everything else
+//! goes on.
+
+use crate::util::{KEEP, Place};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// 2018-06-04 00:00 UTC, a Monday; the trouble is two hours on Thursday.
+const BEGIN: i64 = 1_528_070_400;
+const FROM: i64 = BEGIN + (3 * 24 + 10) * 3600;
+const TO: i64 = FROM + 2 * 3600;
+const END: i64 = BEGIN + (3 * 24 + 18) * 3600;
+
+fn stamp(at: i64) -> String {
+    let at = jiff::Timestamp::from_second(at).unwrap();
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A shop that sends every two minutes, and other mail every minute, through one relay each.
+fn place() -> Place {
+    let config = format!(
+        r#"{KEEP}
+[[service]]
+name = "shop"
+match = [{{ sender = "shop@example.org" }}]
+[[service]]
+name = "lists"
+match = [{{ sender = "lists@example.org" }}]
+[[source]]
+kind = "exim"
+paths = ["mx1001/mainlog"]
+host = "mx1001"
+[[source]]
+kind = "pattern"
+paths = ["app.log"]
+host = "app1"
+service = "shop"
+[[source.template]]
+outcome = "failed"
+text = "{{time:%Y-%m-%d %H:%M:%S}} mail to {{recipient}} failed: {{reason}}"
+[[source.template]]
+outcome = "submitted"
+text = "{{time:%Y-%m-%d %H:%M:%S}} mail to {{recipient}}"
+"#
+    );
+    let place = Place::with(&config);
+    let (mut relay, mut app) = (String::new(), String::new());
+    let mut id = 0;
+    let mut taken = |relay: &mut String, at: i64, sender: &str| {
+        id += 1;
+        let (at, id) = (stamp(at), format!("1fQX01-{id:06}-A1"));
+        let _ = write!(
+            relay,
+            "{at} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
+             {at} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
+             {at} {id} Completed\n"
+        );
+    };
+    for at in (BEGIN..END).step_by(60) {
+        taken(&mut relay, at + 7, "lists");
+        if at % 120 != 0 {
+            continue;
+        }
+        if (FROM..TO).contains(&at) {
+            let _ = writeln!(
+                app,
+                "{} mail to u{at}@example.com failed: no credentials",
+                stamp(at + 20)
+            );
+        } else {
+            let _ = writeln!(app, "{} mail to u{at}@example.com", stamp(at + 20));
+            taken(&mut relay, at + 20, "shop");
+        }
+    }
+    place.write("mx1001/mainlog", relay);
+    place.write("app.log", app);
+    place.run(&["backfill"]).ends(0);
+    place
+}
+
+fn seconds(value: &Value) -> i64 {
+    value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
+}
+
+#[test]
+fn an_alarm_without_a_relay_has_a_page_with_beginning_recovery_and_loss() {
+    let place = place();
+    let found: Vec<Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).ends(1).out).unwrap();
+    let [alarm] = &found[..] else {
+        panic!("one alarm: {found:#?}")
+    };
+    assert_eq!(alarm["series"]["service"], "shop", "{alarm:#}");
+    assert_eq!(alarm["state"], "refused");
+    let id = alarm["id"].to_string();
+    let page = |form: &str| place.run(&["incident", "--alarm", &id, "--format", form]).ends(1).out;
+
+    let report: Value = serde_json::from_str(&page("json")).unwrap();
+    assert!(report["cause"].is_null(), "{report:#}");
+    assert_eq!(report["from"], alarm["onset"], "the alarm's own time is the window");
+    let services = report["services"].as_array().unwrap();
+    let shop = services.iter().find(|one| one["service"] == "shop").unwrap();
+    assert_eq!(
+        (&shop["impact"], &shop["submit_failed"]),
+        (&"lost".into(), &60.into()),
+        "{shop:#}"
+    );
+    assert_eq!(
+        services.iter().find(|one| one["service"] == "lists").unwrap()["impact"],
+        "none"
+    );
+    let timeline = report["timeline"].as_array().unwrap();
+    let at = |what: &str| {
+        let event = timeline
+            .iter()
+            .find(|event| event["what"].as_str().unwrap().starts_with(what));
+        seconds(&event.unwrap_or_else(|| panic!("{what}: {timeline:#?}"))["at"])
+    };
+    let (first, alarmed, back) = (
+        at("first missing mail: service shop"),
+        at("first alarm"),
+        at("recovery: service shop"),
+    );
+    assert!((first - FROM).abs() <= 120, "{timeline:#?}");
+    assert!(alarmed > first && alarmed - FROM <= 900, "{timeline:#?}");
+    // A burst is over when failures are as rare as usual again.
+    assert!((TO - 120..=TO + 3600).contains(&back), "{timeline:#?}");
+    assert!(at("first effect that people could see") >= first);
+
+    let markdown = page("markdown");
+    for part in [
+        "# 2018-06-07: service shop refused",
+        "No relay explains what is missing.",
+        "1 service lost mail: shop.",
+        "after the first missing mail.",
+        "first missing mail: service shop refused",
+        "recovery: service shop sends again",
+    ] {
+        assert!(markdown.contains(part), "{part}:\n{markdown}");
+    }
+    let html = page("html");
+    assert!(
+        html.contains("recovery: service shop sends again") && html.contains("expected range"),
+        "{html}"
+    );
+
+    // The same by its window.
+    let window = [
+        "incident",
+        "--since",
+        "2018-06-07T10:00Z",
+        "--until",
+        "2018-06-07T12:00Z",
+        "--format",
+        "json",
+    ];
+    let report: Value = serde_json::from_str(&place.run(&window).ends(1).out).unwrap();
+    assert_eq!(report["services"][0]["submit_failed"], 60, "{report:#}");
+    place
+        .run(&["incident", "--alarm", "77"])
+        .ends(2)
+        .says(&["--alarm 77: there is no such alarm"]);
+}

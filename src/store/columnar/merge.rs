@@ -3,10 +3,11 @@
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
 use super::Error;
+use super::file::{file_writer, write_group};
 use super::rates::Rates;
 use super::read::{AnyColumn, Reader, Strings};
 use super::segment::EncodedSegment;
-use super::write::{Columns, QUEUE_ID, file_writer, write_group};
+use super::write::{Columns, QUEUE_ID};
 use crate::normalise::dictionary::Dictionary;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;
@@ -56,7 +57,7 @@ impl Parts {
         }
         let rows = files.iter().map(Reader::rows).sum();
         let schema = files.first().map(Reader::schema).unwrap_or_default();
-        let mut out = file_writer(schema, 0)?;
+        let mut out = file_writer(schema, Vec::new())?;
         for file in &mut files {
             let names: Vec<String> = file.names().map(str::to_owned).collect();
             for group in 0..file.groups() {

@@ -47,6 +47,8 @@ pub(super) struct Rates {
     /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
     /// before.
     recent: [u32; RECENT],
+    /// Start of the minute of the last row, and its number.
+    minute: (i64, u32),
 }
 
 const RECENT: usize = 32;
@@ -68,17 +70,18 @@ impl Rates {
         group
     }
 
+    #[inline]
     pub(super) fn add(&mut self, row: RateRow) {
         let attempt = Kind::ALL[usize::from(row.kind)].is_attempt();
-        let key = (
-            row.ts_ms.div_euclid(MINUTE_MS) as u32,
-            row.group,
-            row.kind << 4 | row.destination,
-            row.first_hop,
-        );
+        if !(0..MINUTE_MS).contains(&row.ts_ms.wrapping_sub(self.minute.0)) {
+            let minute = row.ts_ms.div_euclid(MINUTE_MS);
+            self.minute = (minute * MINUTE_MS, minute as u32);
+        }
+        let key = (self.minute.1, row.group, row.kind << 4 | row.destination, row.first_hop);
         self.add_sums(key, [row.messages, row.recipients, i64::from(attempt), row.bytes]);
     }
 
+    #[inline]
     fn add_sums(&mut self, key: Key, more: [i64; 4]) {
         let recent = &mut self.recent[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
         if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {

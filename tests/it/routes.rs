@@ -326,9 +326,10 @@ impl Logs {
         let mut lines =
             format!("{now} {id} <= {sender}@example.org U={sender} P=local S=500 id=m{n}@{app_name}.example.org\n");
         if waits > 0 {
-            let _ = writeln!(
+            let _ = write!(
                 lines,
-                "{now} {id} == user{n}@example.com R=smart_route T=remote_smtp defer (111): Connection refused"
+                "{now} {id} H={relay_name}.example.org [10.0.1.{relay}] Connection refused\n\
+                 {now} {id} == user{n}@example.com R=smart_route T=remote_smtp defer (111): Connection refused\n"
             );
         }
         self.text[app] += &lines;
@@ -413,4 +414,40 @@ fn mail_that_waits_at_the_sender_did_not_move_and_mail_that_the_other_relay_took
         "{web:#}"
     );
     assert_eq!(web["moved_to"].as_array().unwrap().len(), 0);
+
+    // Exim names the host in a line of its own, and the deferral carries it: nobody was there, as the sender says.
+    let named = place.sql("SELECT remote_host, COUNT(*) AS n FROM events WHERE kind = 'deferred' GROUP BY remote_host");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert_eq!(
+        (&named[0]["remote_host"], &named[0]["n"]),
+        (&"mx1001.example.org".into(), &60.into())
+    );
+    let alarms: Vec<Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).ends(1).out).unwrap();
+    let [alarm] = &alarms[..] else {
+        panic!("one trouble, one alarm: {alarms:#?}")
+    };
+    assert_eq!(alarm["series"]["relay"], "mx1001.example.org", "{alarm:#}");
+    assert!(alarm["evidence"].to_string().contains("found nobody"), "{alarm:#}");
+}
+
+#[test]
+fn postfix_names_the_host_that_it_did_not_reach_in_its_text() {
+    let log = "2018-06-06T10:00:00+00:00 app1 postfix/pickup[1]: 4F1A2B3C4D: uid=0 from=<web@example.org>\n\
+               2018-06-06T10:00:00+00:00 app1 postfix/cleanup[2]: 4F1A2B3C4D: message-id=<m1@app1.example.org>\n\
+               2018-06-06T10:00:00+00:00 app1 postfix/qmgr[3]: 4F1A2B3C4D: from=<web@example.org>, size=500, nrcpt=1 (queue active)\n\
+               2018-06-06T10:00:01+00:00 app1 postfix/smtp[4]: 4F1A2B3C4D: to=<u@example.com>, relay=none, delay=1, \
+               delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx1001.example.org[10.0.1.2]:25: Connection refused)\n";
+    let place = Place::new();
+    let path = place.write("mail.log", log);
+    place.backfill_as("app1", &[&path]).ends(0);
+    let rows = place.sql("SELECT remote_host, remote_ip, reason FROM events WHERE kind = 'deferred'");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["remote_host"], &rows[0]["remote_ip"], &rows[0]["reason"]),
+        (
+            &"mx1001.example.org".into(),
+            &"10.0.1.2".into(),
+            &"connection_refused".into()
+        )
+    );
 }

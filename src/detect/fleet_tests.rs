@@ -562,3 +562,30 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
     // The first days say nothing yet.
     assert!(known[2 * DAY as usize].1.iter().all(Option::is_none));
 }
+
+#[test]
+fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
+    use super::impact::{Impact, Question, assess};
+    let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
+    // Everything that hangs on the relay is lost, and nothing comes after it but the usual.
+    let lost = Trouble {
+        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
+            false => Fate::Fine,
+            true if service >= 8 => Fate::Rerouted,
+            true => Fate::Refused,
+        }),
+        ..Trouble::default()
+    };
+    for seed in 50..70 {
+        let fleet = fleet(seed, 18, &quiet, &lost);
+        let question = Question {
+            from: STOP,
+            to: START,
+            relay: Some(ONE),
+            ..Question::default()
+        };
+        for one in assess(&fleet, &question).iter().filter(|one| one.service < 8) {
+            assert_ne!(one.impact, Impact::Delayed, "seed {seed}: {one:#?}");
+        }
+    }
+}

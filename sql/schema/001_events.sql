@@ -5,7 +5,6 @@
 -- server drops a repeated batch per partition, by its token, if the window is on.
 CREATE TABLE {database}.events_log{on_cluster}
 (
-    store LowCardinality(String) DEFAULT '',
     sign Int8 DEFAULT 1,
     log LowCardinality(String),
     log_offset Int64 CODEC(Delta, ZSTD(1)),

@@ -8,19 +8,21 @@ CREATE TABLE {database}.sources_minute{on_cluster}
     events Int64,
     ignored Int64,
     unparsed Int64,
-    bytes Int64
+    bytes Int64,
+    -- How often in this minute a tail said that it had read all there was, and how old the newest line was then.
+    heartbeats Int64,
+    lag_ms SimpleAggregateFunction(max, Int64) DEFAULT -1
 )
-ENGINE = {summing}((lines, events, ignored, unparsed, bytes))
+ENGINE = {summing}((lines, events, ignored, unparsed, bytes, heartbeats))
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(ts_ms, 'UTC'))
 ORDER BY (ts_ms, host, source)
 TTL toDate(fromUnixTimestamp64Milli(ts_ms, 'UTC')) + INTERVAL {retain_days} DAY
 SETTINGS {deduplication};
 
--- Heartbeats stay with the store of the host that reads.
 CREATE VIEW {database}.sources{on_cluster} AS
-SELECT ts_ms, host, source, l AS lines, e AS events, i AS ignored, u AS unparsed, b AS bytes, 0 AS heartbeats,
-       CAST(NULL AS Nullable(Int64)) AS lag_ms
+SELECT ts_ms, host, source, l AS lines, e AS events, i AS ignored, u AS unparsed, b AS bytes, h AS heartbeats,
+       if(lag < 0, NULL, lag) AS lag_ms
 FROM (SELECT ts_ms, host, source, sum(lines) AS l, sum(events) AS e, sum(ignored) AS i, sum(unparsed) AS u,
-             sum(bytes) AS b
+             sum(bytes) AS b, sum(heartbeats) AS h, max(toInt64(lag_ms)) AS lag
       FROM {database}.{read_from}sources_minute
       GROUP BY ts_ms, host, source);

@@ -1,5 +1,6 @@
 //! What commands share: the configuration, the store, and the plan of which logs belong to whom.
 
+use crate::alert::state::FILE;
 use crate::config::{
     Config, ConfigError, DEFAULT_PATH, HostOf, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
     parse_timezone, this_host,
@@ -8,7 +9,7 @@ use crate::ingest::kinds::{Spec, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
-use crate::query::engine::Engine;
+use crate::query::history::Engine;
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
@@ -87,6 +88,19 @@ impl Context {
             Some(place) => Engine::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(&config)?)?)),
             None => Engine::Embedded(Store::open(&config.store.folder)?),
         })
+    }
+
+    /// Where `watch` keeps what it told, for every store that it may watch.
+    pub fn alerts_path(config: &Config) -> PathBuf {
+        let name = match &config.store.remote {
+            None => FILE.to_owned(),
+            Some(place) => {
+                let text = format!("alerts-{}-{}.json", place.host, place.database);
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+                text.replace(|c| !is_plain(c), "_")
+            }
+        };
+        config.store.folder.join(name)
     }
 
     /// The embedded store, for writing: what is committed is posted to its outbox, if it is to be sent on.
@@ -194,7 +208,8 @@ pub fn embedded(config: &Config) -> Result<()> {
     match &config.store.remote {
         None => Ok(()),
         Some(place) => bail!(
-            "{place}: this command works on an embedded store; a ClickHouse answers `query` and `graph`. Name a folder with --store"
+            "{place}: this command works on an embedded store; a ClickHouse answers questions, and is written by `store ship` alone. \
+             Name a folder with --store"
         ),
     }
 }

@@ -8,9 +8,9 @@ use crate::detect::fleet::{Fleet, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::query::Window;
 use crate::query::fleet::fleet;
+use crate::query::history::History;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
-use crate::store::Store;
 use anyhow::Result;
 
 /// Rates, and the question that they answer.
@@ -31,7 +31,7 @@ struct Target {
 }
 
 /// Draws ranges and alarms into pictures by one replay of the history; the marks of each picture.
-pub fn draw_in(store: &Store, config: &Config, pictures: &mut [Picture<'_>]) -> Result<Vec<Vec<Mark>>> {
+pub fn draw_in(store: &dyn History, config: &Config, pictures: &mut [Picture<'_>]) -> Result<Vec<Vec<Mark>>> {
     let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
     let Some(until_ms) = until else { return Ok(Vec::new()) };
     let fleet = fleet(

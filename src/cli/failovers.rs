@@ -10,8 +10,8 @@ use crate::detect::fleet::Names;
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::query::Window;
 use crate::query::fleet::fleet;
+use crate::query::history::History;
 use crate::query::time::rfc3339;
-use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Failover {
 }
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
-pub fn failovers(store: &Store, config: &Config, window: Window) -> Result<Vec<Failover>> {
+pub fn failovers(store: &dyn History, config: &Config, window: Window) -> Result<Vec<Failover>> {
     let until = Window {
         until_ms: window.until_ms,
         ..Window::ALL

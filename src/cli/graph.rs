@@ -6,7 +6,7 @@ use super::output;
 use super::window::WindowArgs;
 use crate::graph::{self, Kind as Shape, Style, Theme};
 use crate::query::Window;
-use crate::query::engine::Engine as Answers;
+use crate::query::history::History as _;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
 use crate::query::time::parse_duration_ms;
@@ -82,22 +82,20 @@ enum ThemeArg {
 /// Draws.
 pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     let store = context.engine()?;
-    let window = args.window.resolve_at(store.newest()?)?;
+    let window = args.window.resolve(&store)?;
     let question = question(args, window)?;
     let mut set = store.rates(&question)?;
     if set.series.is_empty() {
         eprintln!("no mail in this window; `mailpulse status` tells what has been read");
     }
-    let marks = match &store {
-        Answers::Embedded(store) if !args.plain => {
-            let picture = Picture {
-                question: &question,
-                set: &mut set,
-            };
-            expected::draw_in(store, &context.config()?, &mut [picture])?.concat()
-        }
-        // A server has no history as the detection needs it.
-        _ => Vec::new(),
+    let marks = if args.plain {
+        Vec::new()
+    } else {
+        let picture = Picture {
+            question: &question,
+            set: &mut set,
+        };
+        expected::draw_in(&store, &context.config()?, &mut [picture])?.concat()
     };
     match &args.out {
         Some(path) => write(path, &set, &marks, &style(args))?,

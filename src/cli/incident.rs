@@ -14,7 +14,7 @@ use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::query::Window;
 use crate::query::fleet::{fleet, late};
-use crate::store::Store;
+use crate::query::history::History;
 use anyhow::{Result, anyhow};
 use std::process::ExitCode;
 
@@ -70,7 +70,7 @@ pub struct Judged {
 
 /// Judges and tells. Exit code 1 if mail was lost or delayed.
 pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let config = context.config()?;
     let asked = match args.alarm {
         Some(id) => Asked::Alarm(id),
@@ -96,7 +96,7 @@ pub enum Asked {
 }
 
 /// Replays the detection up to the end of the recovery, and judges all services.
-pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
+pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
     let fleet = fleet(store, Window::ALL)?;
     let options = options(config, rules)?;
     let rhythms = options.rhythms.clone();
@@ -111,7 +111,7 @@ pub fn judge(store: &Store, config: &Config, rules: &RuleArgs, asked: Asked) -> 
 
 /// Judges all services in a window of a fleet that was replayed.
 pub fn judge_window(
-    store: &Store,
+    store: &dyn History,
     fleet: &Fleet,
     groups: &Groups,
     rhythms: &Rhythms,

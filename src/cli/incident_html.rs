@@ -8,8 +8,8 @@ use super::incident_page::{conclusions, rows, summary, timeline, title};
 use crate::config::Config;
 use crate::graph::{Kind as Shape, Style, Theme, svg};
 use crate::query::Window;
-use crate::query::rates::{By, RateQuestion, rates};
-use crate::store::Store;
+use crate::query::history::History;
+use crate::query::rates::{By, RateQuestion};
 use anyhow::Result;
 use mailpulse_parsers::reject::safe_text;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px sol
 td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}";
 
 /// The page.
-pub fn html(incident: &Incident, store: &Store, config: &Config) -> Result<String> {
+pub fn html(incident: &Incident, store: &dyn History, config: &Config) -> Result<String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -49,7 +49,7 @@ pub fn html(incident: &Incident, store: &Store, config: &Config) -> Result<Strin
 }
 
 /// Rates from six hours before to four hours after, with what was expected and the alarms.
-fn graph(incident: &Incident, store: &Store, config: &Config) -> Result<String> {
+fn graph(incident: &Incident, store: &dyn History, config: &Config) -> Result<String> {
     const HOUR_MS: i64 = 3_600_000;
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
@@ -65,7 +65,7 @@ fn graph(incident: &Incident, store: &Store, config: &Config) -> Result<String> 
         service: None,
         measure: "messages",
     };
-    let mut set = rates(store, &question)?;
+    let mut set = store.rates(&question)?;
     let picture = Picture {
         question: &question,
         set: &mut set,

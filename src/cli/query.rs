@@ -4,7 +4,7 @@ use super::context::Context;
 use super::output::{self, Format};
 use super::window::{WindowArgs, now_ms};
 use crate::query::Window;
-use crate::query::engine::Engine;
+use crate::query::history::History;
 use crate::query::named::{self, NamedQuery, ParamKind};
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
@@ -45,7 +45,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
             }
             let given = args.window.since.is_some() || args.window.until.is_some();
             let window = if given {
-                args.window.resolve_at(store.newest()?)?
+                args.window.resolve(&store)?
             } else {
                 Window::ALL
             };
@@ -79,7 +79,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
 }
 
 /// Parameters: `--param`, then `--since` and `--until`, then the window that suits the store, then the defaults.
-fn values(query: &NamedQuery, args: &QueryArgs, store: &Engine) -> Result<Vec<(&'static str, named::Value)>> {
+fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn History) -> Result<Vec<(&'static str, named::Value)>> {
     let mut given = Vec::new();
     let takes = |name: &str| {
         query
@@ -99,7 +99,7 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &Engine) -> Result<Vec<(&
                     since_ms: 0,
                     until_ms: now_ms(),
                 },
-                _ => args.window.resolve_at(store.newest()?)?,
+                _ => args.window.resolve(store)?,
             };
             given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
             given.push(("until".to_owned(), crate::query::time::rfc3339(window.until_ms)));

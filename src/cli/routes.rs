@@ -7,8 +7,8 @@ use super::output::{self, Format};
 use super::window::WindowArgs;
 use crate::config::Redundancy;
 use crate::normalise::rules::UNATTRIBUTED;
+use crate::query::history::History;
 use crate::query::routes::{Route, routes};
-use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub struct RoutesArgs {
 
 /// Tells.
 pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let config = context.config()?;
     let window = args.window.resolve_with(&store, WEEK_MS)?;
     let mut routes = routes(&store, window)?;
@@ -86,7 +86,7 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     })
 }
 
-fn said(store: &Store, routes: &[Route], failovers: &[Failover]) -> Result<()> {
+fn said(store: &dyn History, routes: &[Route], failovers: &[Failover]) -> Result<()> {
     let out = routes.iter().filter(|route| !route.last_hops.is_empty()).count();
     let single = routes.iter().filter(|route| route.is_single()).count();
     eprintln!(

@@ -5,7 +5,7 @@ mod discover;
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
-use crate::query;
+use crate::query::history::History as _;
 use anyhow::Result;
 use clap::Subcommand;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ enum What {
 
 /// Tells.
 pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
-    let store = context.open_store()?;
+    let store = context.engine()?;
     if let Some(What::Discover { window, max }) = &args.what {
         let window = window.resolve_with(&store, WEEK_MS)?;
         let config = context.config()?;
@@ -51,15 +51,17 @@ pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
     let name = if args.hostgroups { "hostgroup" } else { "service" };
     let sql = format!(
         "SELECT {name},
-                SUM(CASE WHEN kind = 'accepted' AND first_hop THEN messages ELSE 0 END) AS messages,
-                SUM(CASE WHEN kind = 'delivered' AND destination = 'remote' THEN recipients ELSE 0 END) AS delivered,
-                SUM(CASE WHEN kind = 'bounced' OR kind = 'expired' THEN recipients ELSE 0 END) AS bounced,
-                SUM(CASE WHEN kind = 'rejected' THEN messages ELSE 0 END) AS rejected,
-                SUM(CASE WHEN kind = 'accepted' AND first_hop THEN bytes ELSE 0 END) AS bytes,
+                SUM(CASE WHEN kind = 'accepted' AND first_hop THEN m ELSE 0 END) AS messages,
+                SUM(CASE WHEN kind = 'delivered' AND destination = 'remote' THEN r ELSE 0 END) AS delivered,
+                SUM(CASE WHEN kind = 'bounced' OR kind = 'expired' THEN r ELSE 0 END) AS bounced,
+                SUM(CASE WHEN kind = 'rejected' THEN m ELSE 0 END) AS rejected,
+                SUM(CASE WHEN kind = 'accepted' AND first_hop THEN b ELSE 0 END) AS bytes,
                 MAX(CASE WHEN kind = 'accepted' THEN ts_ms ELSE 0 END) AS last_minute
-         FROM rates GROUP BY {name} ORDER BY messages DESC, {name}"
+         FROM (SELECT {name}, kind, destination, first_hop, ts_ms, messages AS m, recipients AS r, bytes AS b
+               FROM rates) AS minutes
+         GROUP BY {name} ORDER BY messages DESC, {name}"
     );
-    let table = query::sql(&store, &sql, window)?;
+    let table = store.select(&sql, window)?;
     output::table(&table, &["last_minute"], args.format)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,14 +3,15 @@
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::now_ms;
-use crate::alert::state::{FILE, State as Alerts};
+use crate::alert::state::State as Alerts;
+use crate::config::Config;
 use crate::query::health::{self, Health, Readability, unparsed_share};
+use crate::query::history::{Engine, History, LocalSource, SourceSummary};
 use crate::query::time::{parse_duration_ms, rfc3339};
-use crate::store::Store;
+use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, UnparsedShape};
 use crate::store::outbox::Waiting;
-use crate::store::state::SourceState;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -34,8 +35,6 @@ const UNPARSED_SHARE_MAX: f64 = 0.01;
 /// History that the newest lines are held against.
 const HISTORY_MS: i64 = 7 * DAY_MS;
 const DAY_MS: i64 = 86_400_000;
-/// Shapes of unparsed lines that are shown of a source.
-const SHAPES_SHOWN: usize = 5;
 
 /// What is wrong with a source, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,16 +58,26 @@ impl State {
 
 /// One source and how it does.
 struct Row {
-    source: SourceState,
-    counts: Counts,
-    span_ms: Option<(i64, i64)>,
-    damaged: u64,
+    source: SourceSummary,
     health: Health,
     state: State,
     age_ms: Option<i64>,
     /// How old its last line was when it was read.
     lag_ms: Option<i64>,
-    shapes: Vec<UnparsedShape>,
+}
+
+impl Row {
+    fn damaged(&self) -> &[String] {
+        self.source.local.as_ref().map_or(&[], |local| &local.damaged)
+    }
+
+    fn shapes(&self) -> &[UnparsedShape] {
+        self.source.local.as_ref().map_or(&[], |local| &local.shapes)
+    }
+
+    fn read_ms(&self) -> Option<i64> {
+        self.source.local.as_ref().and_then(|local| local.read_ms)
+    }
 }
 
 /// Tells.
@@ -81,49 +90,42 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
     if args.nagios {
         return nagios(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let rows = rows(&store, now, stale_ms)?;
     match args.format {
         Format::Json => output::line(&serde_json::to_string_pretty(&json(&rows))?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
             output::table(&table(&rows), &["first", "last", "read"], args.format)?;
-            talk(&store, &rows)?;
+            talk(&store, &context.config()?, &rows)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn rows(store: &Store, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
-    let row = |source: SourceState| -> Result<Row> {
-        let mut counts = Counts::default();
-        source.logs.iter().for_each(|log| counts.add(&log.counts));
-        let spans = || source.logs.iter().filter_map(|log| log.span_ms);
-        let span_ms = spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max());
-        let damaged = source.logs.iter().filter(|log| log.damaged.is_some()).count() as u64;
-        let health = health::assess(&store.minutes_of(source.id, HISTORY_MS)?);
-        let age_ms = span_ms.map(|(_, last)| now - last);
+fn rows(store: &dyn History, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
+    let row = |source: SourceSummary| {
+        let health = health::assess(&source.minutes);
+        let damaged = source.local.as_ref().is_some_and(|local| !local.damaged.is_empty());
+        let age_ms = source.span_ms.map(|(_, last)| now - last);
         let state = match () {
             () if health.readability == Readability::Unreadable => State::Unreadable,
-            () if damaged > 0 => State::Damaged,
+            () if damaged => State::Damaged,
             () if age_ms.is_none_or(|age| age > stale_ms) => State::Stale,
             () => State::Ok,
         };
-        let lag_ms = source.read_ms.zip(span_ms).map(|(read, (_, last))| read - last);
-        Ok(Row {
-            counts,
-            span_ms,
-            damaged,
+        let read_ms = source.local.as_ref().and_then(|local| local.read_ms);
+        let lag_ms = read_ms.zip(source.span_ms).map(|(read, (_, last))| read - last);
+        Row {
             health,
             state,
             age_ms,
             // The age of an archive is no lag.
             lag_ms: lag_ms.filter(|lag| (0..DAY_MS).contains(lag)),
-            shapes: store.unparsed(source.id, SHAPES_SHOWN)?,
             source,
-        })
+        }
     };
-    store.sources()?.into_iter().map(row).collect()
+    Ok(store.summaries(HISTORY_MS)?.into_iter().map(row).collect())
 }
 
 fn percent(counts: &Counts) -> f64 {
@@ -134,50 +136,57 @@ fn table(rows: &[Row]) -> Table {
     let text = |pick: &dyn Fn(&Row) -> String| Values::Text(rows.iter().map(|row| Some(pick(row))).collect());
     let int = |pick: &dyn Fn(&Row) -> u64| Values::Int(rows.iter().map(|row| Some(pick(row) as i64)).collect());
     let maybe = |pick: &dyn Fn(&Row) -> Option<i64>| Values::Int(rows.iter().map(pick).collect());
+    let local = |pick: &dyn Fn(&LocalSource) -> u64| {
+        let values = rows
+            .iter()
+            .map(|row| row.source.local.as_ref().map(|local| pick(local) as i64));
+        Values::Int(values.collect())
+    };
     let share = |pick: &dyn Fn(&Row) -> f64| Values::Float(rows.iter().map(|row| Some(pick(row))).collect());
     let columns = [
         ("host", text(&|row| row.source.host.clone())),
         ("source", text(&|row| row.source.kind.clone())),
         ("state", text(&|row| row.state.as_str().to_owned())),
-        ("logs", int(&|row| row.source.logs.len() as u64)),
-        ("first", maybe(&|row| row.span_ms.map(|span| span.0))),
-        ("last", maybe(&|row| row.span_ms.map(|span| span.1))),
+        ("logs", local(&|local| local.logs)),
+        ("first", maybe(&|row| row.source.span_ms.map(|span| span.0))),
+        ("last", maybe(&|row| row.source.span_ms.map(|span| span.1))),
         ("age_s", maybe(&|row| row.age_ms.map(|age| age / 1000))),
-        ("read", maybe(&|row| row.source.read_ms)),
+        ("read", maybe(&Row::read_ms)),
         ("lag_s", maybe(&|row| row.lag_ms.map(|lag| lag / 1000))),
-        ("lines", int(&|row| row.counts.lines)),
-        ("events", int(&|row| row.counts.events)),
-        ("ignored", int(&|row| row.counts.ignored)),
-        ("unparsed", int(&|row| row.counts.unparsed)),
-        ("unparsed_percent", share(&|row| percent(&row.counts))),
+        ("lines", int(&|row| row.source.counts.lines)),
+        ("events", int(&|row| row.source.counts.events)),
+        ("ignored", int(&|row| row.source.counts.ignored)),
+        ("unparsed", int(&|row| row.source.counts.unparsed)),
+        ("unparsed_percent", share(&|row| percent(&row.source.counts))),
         ("hour_unparsed_percent", share(&|row| percent(&row.health.last_hour))),
-        ("damaged_logs", int(&|row| row.damaged)),
-        ("open_messages", int(&|row| row.source.open_messages)),
+        ("damaged_logs", local(&|local| local.damaged.len() as u64)),
+        ("open_messages", local(&|local| local.open_messages)),
     ];
     Table::of(columns)
 }
 
 fn json(rows: &[Row]) -> Value {
     let row = |row: &Row| {
+        let local = row.source.local.as_ref();
         json!({
             "host": row.source.host,
             "source": row.source.kind,
             "state": row.state.as_str(),
-            "logs": row.source.logs.len(),
-            "first": row.span_ms.map(|span| rfc3339(span.0)),
-            "last": row.span_ms.map(|span| rfc3339(span.1)),
+            "logs": local.map(|local| local.logs),
+            "first": row.source.span_ms.map(|span| rfc3339(span.0)),
+            "last": row.source.span_ms.map(|span| rfc3339(span.1)),
             "age_s": row.age_ms.map(|age| age / 1000),
-            "read": row.source.read_ms.map(rfc3339),
+            "read": row.read_ms().map(rfc3339),
             "lag_s": row.lag_ms.map(|lag| lag / 1000),
-            "lines": row.counts.lines,
-            "events": row.counts.events,
-            "ignored": row.counts.ignored,
-            "unparsed": row.counts.unparsed,
-            "unparsed_percent": percent(&row.counts),
+            "lines": row.source.counts.lines,
+            "events": row.source.counts.events,
+            "ignored": row.source.counts.ignored,
+            "unparsed": row.source.counts.unparsed,
+            "unparsed_percent": percent(&row.source.counts),
             "hour_unparsed_percent": percent(&row.health.last_hour),
-            "damaged_logs": row.damaged,
-            "open_messages": row.source.open_messages,
-            "unparsed_shapes": row.shapes.iter().map(|shape| json!({
+            "damaged_logs": local.map(|local| local.damaged.len()),
+            "open_messages": local.map(|local| local.open_messages),
+            "unparsed_shapes": row.shapes().iter().map(|shape| json!({
                 "shape": shape.shape,
                 "count": shape.count,
                 "sample": shape.sample,
@@ -189,28 +198,35 @@ fn json(rows: &[Row]) -> Value {
     rows.iter().map(row).collect()
 }
 
-fn talk(store: &Store, rows: &[Row]) -> Result<()> {
-    let segments = store.segments(i64::MIN, i64::MAX)?;
-    let (events, bytes) = segments.iter().fold((0, 0), |(events, bytes), segment| {
-        (
-            events + segment.rows,
-            bytes + segment.events_bytes + segment.rates_bytes,
-        )
-    });
+fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     output::line("")?;
-    for alarm in &alerts(store)?.firing {
+    for alarm in &alerts(config)?.firing {
         output::line(&format!("firing: {}", super::safe_lines(&alarm.summary)))?;
     }
-    output::line(&format!(
-        "store {}: {events} events in {} segments, {:.1} MB",
-        store.path().display(),
-        segments.len(),
-        bytes as f64 / 1e6
-    ))?;
+    match store {
+        Engine::Embedded(store) => {
+            let segments = store.segments(i64::MIN, i64::MAX)?;
+            let (events, bytes) = segments.iter().fold((0, 0), |(events, bytes), segment| {
+                (
+                    events + segment.rows,
+                    bytes + segment.events_bytes + segment.rates_bytes,
+                )
+            });
+            output::line(&format!(
+                "store {}: {events} events in {} segments, {:.1} MB",
+                store.path().display(),
+                segments.len(),
+                bytes as f64 / 1e6
+            ))?;
+        }
+        Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
+    }
     if let Some((first, last)) = store.span()? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
-    if let Some(waiting) = store.waiting()? {
+    if let Engine::Embedded(store) = store
+        && let Some(waiting) = store.waiting()?
+    {
         output::line(&shipping(&waiting, now_ms()))?;
     }
     for row in rows {
@@ -226,13 +242,10 @@ fn talk(store: &Store, rows: &[Row]) -> Result<()> {
                 percent(history)
             ))?;
         }
-        for log in row.source.logs.iter().filter(|log| log.damaged.is_some()) {
-            output::line(&format!(
-                "damaged: {}",
-                super::safe_lines(log.damaged.as_deref().unwrap_or_default())
-            ))?;
+        for what in row.damaged() {
+            output::line(&format!("damaged: {}", super::safe_lines(what)))?;
         }
-        for shape in &row.shapes {
+        for shape in row.shapes() {
             output::line(&format!(
                 "unparsed on {}: {} x `{}` ({})",
                 super::safe_lines(&row.source.host),
@@ -254,6 +267,9 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
         waiting.payloads,
         waiting.bytes as f64 / 1e6
     );
+    if waiting.clock_ahead_ms.abs() > CLOCKS_APART_MS {
+        text += &format!("\nship: {}", clocks_apart(waiting.clock_ahead_ms));
+    }
     if waiting.refused > 0 {
         let why = super::safe_lines(waiting.why.as_deref().unwrap_or_default());
         text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);
@@ -262,18 +278,21 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
 }
 
 /// What `watch` left.
-fn alerts(store: &Store) -> Result<Alerts> {
-    let path = store.path().join(FILE);
+fn alerts(config: &Config) -> Result<Alerts> {
+    let path = Context::alerts_path(config);
     Alerts::load(&path).with_context(|| path.display().to_string())
 }
 
 fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
-    let read = context.open_store().and_then(|store| {
-        let refused = store.waiting()?.map_or(0, |waiting| waiting.refused);
+    let read = context.engine().and_then(|store| {
+        let waiting = match &store {
+            Engine::Embedded(store) => store.waiting()?,
+            Engine::ClickHouse(_) => None,
+        };
         Ok((
             rows(&store, now, stale_ms.unwrap_or(i64::MAX))?,
-            alerts(&store)?.firing,
-            refused,
+            alerts(&context.config()?)?.firing,
+            waiting.map_or(0, |waiting| waiting.refused),
         ))
     });
     let (rows, firing, refused) = match read {
@@ -284,10 +303,10 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
         }
     };
     let mut sum = Counts::default();
-    rows.iter().for_each(|row| sum.add(&row.counts));
+    rows.iter().for_each(|row| sum.add(&row.source.counts));
     let count = |state: State| rows.iter().filter(|row| row.state == state).count();
     let (unreadable, stale) = (count(State::Unreadable), count(State::Stale));
-    let damaged: u64 = rows.iter().map(|row| row.damaged).sum();
+    let damaged: u64 = rows.iter().map(|row| row.damaged().len() as u64).sum();
     let numbers = format!(
         "{} sources, {} lines, {} unparsed | lines={1}c unparsed={2}c damaged={damaged} unreadable={unreadable} \
          stale={stale}",

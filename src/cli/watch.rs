@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, options};
 use super::window::now_ms;
-use crate::alert::state::{FILE, Seen, State};
+use crate::alert::state::{Seen, State};
 use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
 use crate::config::{Alert, Config, Server};
 use crate::detect::alarm::Alarm;
@@ -14,7 +14,7 @@ use crate::detect::engine::Engine;
 use crate::detect::fleet::Names;
 use crate::query::Window;
 use crate::query::fleet::fleet_after;
-use crate::store::Store;
+use crate::query::history::History;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::json;
@@ -61,9 +61,11 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }
-    super::context::embedded(&config)?;
-    let store = Store::open(&config.store.folder)?;
-    let path = store.path().join(FILE);
+    let store = context.engine()?;
+    let path = Context::alerts_path(&config);
+    if config.store.remote.is_some() {
+        std::fs::create_dir_all(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
+    }
     let _lock = lock(&path)?;
     let mut state = State::load(&path).with_context(|| path.display().to_string())?;
     state.serve(&channels);
@@ -157,7 +159,7 @@ struct Watch {
 
 impl Watch {
     /// Judges what is new; whether anything was.
-    fn step(&mut self, store: &Store) -> Result<bool> {
+    fn step(&mut self, store: &dyn History) -> Result<bool> {
         let Some((_, newest)) = store.span()? else {
             return Ok(false);
         };
@@ -192,7 +194,7 @@ impl Watch {
 /// Judges, notes, delivers.
 fn round(
     watch: &mut Watch,
-    store: &Store,
+    store: &dyn History,
     config: &Config,
     args: &WatchArgs,
     state: &mut State,
@@ -257,7 +259,7 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
 }
 
 /// Nothing at all comes in any more: no minute passes, so that no layer can say it.
-fn stale(store: &Store, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
+fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
     let Some((_, newest)) = store.span()? else {
         return Ok(None);
     };

@@ -1,8 +1,8 @@
 //! `--since` and `--until`, as every command takes them.
 
 use crate::query::Window;
+use crate::query::history::History;
 use crate::query::time::{parse_time, rfc3339};
-use crate::store::Store;
 use anyhow::{Result, anyhow};
 use clap::Args;
 
@@ -27,18 +27,13 @@ pub fn now_ms() -> i64 {
 
 impl WindowArgs {
     /// The window, at least one millisecond long. Says on stderr when it is not the last 24 hours that are shown.
-    pub fn resolve(&self, store: &Store) -> Result<Window> {
+    pub fn resolve(&self, store: &dyn History) -> Result<Window> {
         self.resolve_with(store, DAY_MS)
     }
 
     /// As [`WindowArgs::resolve`], with another default length.
-    pub fn resolve_with(&self, store: &Store, length_ms: i64) -> Result<Window> {
+    pub fn resolve_with(&self, store: &dyn History, length_ms: i64) -> Result<Window> {
         self.window(store.span()?.map(|(_, last)| last), length_ms)
-    }
-
-    /// As [`WindowArgs::resolve`], with the time of the newest event.
-    pub fn resolve_at(&self, newest: Option<i64>) -> Result<Window> {
-        self.window(newest, DAY_MS)
     }
 
     fn window(&self, newest: Option<i64>, length_ms: i64) -> Result<Window> {

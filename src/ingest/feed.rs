@@ -1,5 +1,5 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
-//! Runs on its own thread, so that decompression and parsing overlap.
+//! Where there is much to read it runs on its own thread, so that decompression and parsing overlap.
 
 use super::dates;
 use super::kinds::{self, Spec};
@@ -9,7 +9,6 @@ use crate::source::chunks::{MarkerMismatch, ResumeError};
 use crate::source::identity::{Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, unchanged};
 use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError};
 use crate::store::commit::{Counts, LogState};
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -92,8 +91,7 @@ impl Reading<'_> {
 }
 
 /// What is read: the logs of one host, oldest first.
-#[derive(Debug)]
-pub struct Feed<'f> {
+pub struct Feed<'f, S = ()> {
     /// Whose.
     pub host: &'f str,
     /// How its logs are read.
@@ -108,16 +106,42 @@ pub struct Feed<'f> {
     pub reading: &'f Reading<'f>,
     /// Buffers.
     pub pool: Pool,
-    /// Where to.
-    pub to: Sender<Item>,
+    /// Takes what is read.
+    pub to: S,
 }
 
 /// The other side is gone: it has its reasons, and tells them.
 pub struct Hangup;
 
 impl Feed<'_> {
-    /// Reads all files.
-    pub fn run(mut self) {
+    /// Reads all files; `to` takes what is read.
+    pub fn run(self, to: impl FnMut(Item) -> Result<(), Hangup>) {
+        let Feed {
+            host,
+            spec,
+            family,
+            known,
+            limits,
+            reading,
+            pool,
+            to: (),
+        } = self;
+        let feed = Feed {
+            host,
+            spec,
+            family,
+            known,
+            limits,
+            reading,
+            pool,
+            to,
+        };
+        feed.files();
+    }
+}
+
+impl<S: FnMut(Item) -> Result<(), Hangup>> Feed<'_, S> {
+    fn files(mut self) {
         let pool = self.pool.clone();
         let mut previous: Option<&Found> = None;
         for found in &self.family.files {
@@ -130,11 +154,11 @@ impl Feed<'_> {
         }
     }
 
-    fn send(&self, item: Item) -> Result<(), Hangup> {
-        self.to.send(item).map_err(|_| Hangup)
+    fn send(&mut self, item: Item) -> Result<(), Hangup> {
+        (self.to)(item)
     }
 
-    fn problem(&self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
+    fn problem(&mut self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
         self.send(Item::Problem(Problem {
             path: path.to_owned(),
             what,

@@ -1,7 +1,7 @@
 //! One host's logs of one kind, open over any number of rounds: `backfill` makes one, `tail` one a second.
 
 use super::digest::Digest;
-use super::feed::{Feed, Item, Reading};
+use super::feed::{Feed, Hangup, Item, Reading};
 use super::kinds::Spec;
 use super::position::{self, KnownLog};
 use super::report::SourceReport;
@@ -10,13 +10,17 @@ use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use crate::normalise::messages::Messages;
-use crate::source::{Family, Pool};
+use crate::source::{Family, Found, Pool};
 use crate::store::batch::Batch;
 use crate::store::commit::LogState;
 use crate::store::state::Recaller;
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+
+/// What is read without threads of its own, at most.
+const LITTLE_BYTES: u64 = 4 << 20;
 
 /// What is open between rounds. After an error it says more than was committed: drop it and open it anew.
 pub struct OpenSource<'s> {
@@ -90,8 +94,6 @@ impl<'s> OpenSource<'s> {
     /// Reads what the job's logs have that was not read yet, and commits it.
     pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<(), Error> {
         let (store, source) = (self.store, self.id);
-        let (drafts, to_write) = crossbeam_channel::bounded(1);
-        let (committed, commits) = crossbeam_channel::unbounded();
         let digest = &mut self.digest;
         let mut line = Line {
             store,
@@ -100,20 +102,20 @@ impl<'s> OpenSource<'s> {
             limits: &self.limits,
             progress,
             reading,
-            drafts,
-            commits,
+            writer: Writer::Here,
             kept: &mut self.kept,
             waiting: 0,
             sent: Vec::new(),
         };
+        if line.has_little() {
+            return line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err));
+        }
+        let (drafts, to_write) = crossbeam_channel::bounded(1);
+        let (committed, commits) = crossbeam_channel::unbounded();
+        line.writer = Writer::Behind { drafts, commits };
         std::thread::scope(|scope| {
             let writer = scope.spawn(move || writer::run(store, source, &to_write, &committed));
-            let mut families = job.families.iter();
-            let fed = families.try_for_each(|(spec, family)| line.family(spec, family, digest));
-            let fed = fed.and_then(|()| {
-                let mut journals = job.journals.iter();
-                journals.try_for_each(|(spec, journal)| line.journal(spec, journal, digest))
-            });
+            let fed = line.read(digest);
             drop(line);
             let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // A writer that gave up is the cause of everything else.
@@ -145,8 +147,7 @@ pub(super) struct Line<'r> {
     pub(super) limits: &'r RunLimits,
     pub(super) progress: &'r dyn Progress,
     reading: &'r Reading<'r>,
-    drafts: Sender<Draft>,
-    commits: Receiver<Batch>,
+    writer: Writer,
     /// What lives on.
     kept: &'r mut Kept,
     /// Drafts that are not committed yet.
@@ -155,19 +156,49 @@ pub(super) struct Line<'r> {
     sent: Vec<LogState>,
 }
 
+/// Who commits.
+enum Writer {
+    /// The line itself: a tail's round has less to do than threads cost.
+    Here,
+    /// A thread beside it.
+    Behind {
+        drafts: Sender<Draft>,
+        commits: Receiver<Batch>,
+    },
+}
+
 /// Why a line stopped: an error of the store, or None when the writer has hung up (and says why itself).
 pub(super) type Stop = Option<Error>;
 
 impl Line<'_> {
-    fn family<R: crate::normalise::join::Recall>(
-        &mut self,
-        spec: &Arc<Spec>,
-        family: &Family,
-        digest: &mut Digest<'_, R>,
-    ) -> Result<(), Stop> {
+    /// Whether all files together have grown by little since they were read.
+    fn has_little(&self) -> bool {
+        let files = self.job.families.iter().flat_map(|(_, family)| &family.files);
+        let grown = files.map(|found| {
+            let path = found.path.as_os_str().as_bytes();
+            let known = self.kept.known.iter().find(|log| log.state.path == path);
+            match known.map(|log| log.state.size) {
+                Some(size) if size <= found.size => found.size - size,
+                _ => found.size,
+            }
+        });
+        self.job.journals.is_empty() && grown.sum::<u64>() <= LITTLE_BYTES
+    }
+
+    fn read<R: Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
+        for (spec, family) in &self.job.families {
+            self.family(spec, family, digest)?;
+        }
+        for (spec, journal) in &self.job.journals {
+            self.journal(spec, journal, digest)?;
+        }
+        Ok(())
+    }
+
+    fn family<R: Recall>(&mut self, spec: &Arc<Spec>, family: &Family, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
         digest.set_spec(spec);
         self.kept.known.iter_mut().for_each(KnownLog::look_again);
-        let (to, items) = crossbeam_channel::bounded(4);
+        let mut files = family.files.iter();
         let feed = Feed {
             host: &self.job.host,
             spec,
@@ -176,33 +207,52 @@ impl Line<'_> {
             limits: self.limits.source,
             reading: self.reading,
             pool: self.kept.pool.clone(),
-            to,
+            to: (),
         };
-        std::thread::scope(|scope| {
-            scope.spawn(move || feed.run());
-            let mut files = family.files.iter();
-            for item in items {
-                let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
-                if let Item::Chunk(chunk) = &item {
-                    self.progress.content(chunk.bytes().len() as u64);
-                }
-                digest.item(item);
-                if file_done && let Some(found) = files.next() {
-                    self.progress.file(found.size);
-                }
-                if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
-                    self.seal(digest)?;
-                }
-                if self.reading.is_stopped() {
-                    return self.stop(digest);
-                }
-            }
-            digest.family_done();
-            // The positions of a family are complete before the next one asks for them.
+        if let Writer::Here = self.writer {
+            let mut taken = Ok(());
+            feed.run(|item| {
+                taken = self.item(item, &mut files, digest);
+                if taken.is_err() { Err(Hangup) } else { Ok(()) }
+            });
+            taken?;
+        } else {
+            let (to, items) = crossbeam_channel::bounded(4);
+            std::thread::scope(|scope| {
+                scope.spawn(move || feed.run(|item| to.send(item).map_err(|_| Hangup)));
+                items
+                    .into_iter()
+                    .try_for_each(|item| self.item(item, &mut files, digest))
+            })?;
+        }
+        digest.family_done();
+        // The positions of a family are complete before the next one asks for them.
+        self.seal(digest)?;
+        self.wait(0)
+    }
+
+    /// Takes what was read of the family whose `files` these are.
+    fn item<'f, R: Recall>(
+        &mut self,
+        item: Item,
+        files: &mut impl Iterator<Item = &'f Found>,
+        digest: &mut Digest<'_, R>,
+    ) -> Result<(), Stop> {
+        let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
+        if let Item::Chunk(chunk) = &item {
+            self.progress.content(chunk.bytes().len() as u64);
+        }
+        digest.item(item);
+        if file_done && let Some(found) = files.next() {
+            self.progress.file(found.size);
+        }
+        if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest)?;
-            self.wait(0)?;
-            Ok(())
-        })
+        }
+        match self.reading.is_stopped() {
+            true => self.stop(digest),
+            false => Ok(()),
+        }
     }
 
     /// Ends in the middle. What stands in an unfinished record of several lines is read again next time.
@@ -214,19 +264,28 @@ impl Line<'_> {
         Err(None)
     }
 
-    pub(super) fn seal<R: crate::normalise::join::Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
+    pub(super) fn seal<R: Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
         if !digest.has_news() {
             return Ok(());
         }
         self.kept.sequence += 1;
-        while let Ok(batch) = self.commits.try_recv() {
-            self.kept.used = Some(batch);
-            self.waiting -= 1;
+        match &self.writer {
+            Writer::Here => {
+                let draft = digest.seal(self.kept.sequence, self.kept.used.take());
+                self.sent.extend_from_slice(&draft.logs);
+                self.kept.used = Some(writer::write(self.store, self.source, draft)?);
+            }
+            Writer::Behind { drafts, commits } => {
+                while let Ok(batch) = commits.try_recv() {
+                    self.kept.used = Some(batch);
+                    self.waiting -= 1;
+                }
+                let draft = digest.seal(self.kept.sequence, self.kept.used.take());
+                self.sent.extend_from_slice(&draft.logs);
+                drafts.send(draft).map_err(|_| None)?;
+                self.waiting += 1;
+            }
         }
-        let draft = digest.seal(self.kept.sequence, self.kept.used.take());
-        self.sent.extend_from_slice(&draft.logs);
-        self.drafts.send(draft).map_err(|_| None)?;
-        self.waiting += 1;
         if digest.wants_trim(self.limits.open_messages) {
             self.wait(0)?;
             digest.trim(self.limits.open_messages);
@@ -236,9 +295,11 @@ impl Line<'_> {
 
     /// Waits until at most `left` drafts are not committed. With none left, what they said of logs is known.
     pub(super) fn wait(&mut self, left: u64) -> Result<(), Stop> {
-        while self.waiting > left {
-            self.kept.used = Some(self.commits.recv().map_err(|_| None)?);
-            self.waiting -= 1;
+        if let Writer::Behind { commits, .. } = &self.writer {
+            while self.waiting > left {
+                self.kept.used = Some(commits.recv().map_err(|_| None)?);
+                self.waiting -= 1;
+            }
         }
         if left == 0 {
             self.sent.drain(..).for_each(|state| self.kept.learn(state));

@@ -1,4 +1,4 @@
-//! The writing side of one source: drafts → segments → commits, in order, on its own thread.
+//! The writing side of one source: drafts → segments → commits, in order.
 
 use crate::normalise::join::Changes;
 use crate::store::batch::{Batch, SealedBatch};
@@ -22,27 +22,33 @@ pub struct Draft {
     pub unparsed: Vec<UnparsedShape>,
 }
 
-/// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error, with nothing of that draft stored.
+/// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
+/// with nothing of that draft stored.
 pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
     for draft in drafts {
-        let Draft {
-            sealed,
-            logs,
-            minutes,
-            changes,
-            unparsed,
-        } = draft;
-        let segments = columnar::encode(&sealed)?;
-        store.commit(&Commit {
-            source,
-            segments,
-            logs,
-            minutes,
-            changes,
-            unparsed,
-        })?;
         // Nobody listening means that nobody waits.
-        let _ = committed.send(sealed.batch);
+        let _ = committed.send(write(store, source, draft)?);
     }
     Ok(())
+}
+
+/// Commits one draft; gives its batch back.
+pub fn write(store: &Store, source: i64, draft: Draft) -> Result<Batch, Error> {
+    let Draft {
+        sealed,
+        logs,
+        minutes,
+        changes,
+        unparsed,
+    } = draft;
+    let segments = columnar::encode(&sealed)?;
+    store.commit(&Commit {
+        source,
+        segments,
+        logs,
+        minutes,
+        changes,
+        unparsed,
+    })?;
+    Ok(sealed.batch)
 }

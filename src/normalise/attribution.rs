@@ -59,20 +59,20 @@ impl Attributor {
     /// The sender for these facts. `may_derive` is false for mail that was refused: strangers make no services.
     pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> Sender {
         self.fill_key(facts, may_derive);
-        if let Some(sender) = self.origins.remembered(&self.key) {
+        if let Some(sender) = self.origins.remembered(&self.key, self.derived.len()) {
             return sender;
         }
         let client = self.client(with, facts);
         let (codes, unattributed) = self.decide(with, facts, may_derive, client);
-        // A stranger may become a service with its first accepted mail: then its refusals are that service's.
+        // A stranger may become a service with its first accepted mail: then its refusals are that service's. Until a
+        // name is derived they stay what they are.
         let may_change = !may_derive && with.services.is_empty() && unattributed;
         let sender = Sender {
             origin: self.origins.intern_codes(codes),
             first_hop: client.first_hop,
         };
-        if !may_change {
-            self.origins.remember(&self.key, sender);
-        }
+        let names = may_change.then_some(self.derived.len());
+        self.origins.remember(&self.key, sender, names);
         sender
     }
 

@@ -9,13 +9,14 @@ mod zone;
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
 use super::join::{QueueId, Recall, Unreached};
+use super::memo::Memo;
 use super::messages::{At, Messages};
 use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
 use line::{count_words, destination, known_name, outcome};
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
-use mailpulse_parsers::reply::{self, Reason};
+use mailpulse_parsers::reply::{self, Reason, Reply};
 use zone::ZoneCheck;
 
 /// Longer is no host's name.
@@ -28,6 +29,10 @@ pub struct EximNormaliser<'c> {
     /// Messages of the log.
     pub messages: Messages<'c>,
     zone: ZoneCheck,
+    /// What texts of refusals say.
+    refusals: Memo<Reply>,
+    /// Addresses that mail was refused for, as stored.
+    refused: Memo<Vec<u8>>,
 }
 
 impl<'c> EximNormaliser<'c> {
@@ -37,6 +42,8 @@ impl<'c> EximNormaliser<'c> {
             clock,
             messages,
             zone: ZoneCheck::default(),
+            refusals: Memo::default(),
+            refused: Memo::default(),
         }
     }
 
@@ -306,20 +313,19 @@ impl<'c> EximNormaliser<'c> {
             message_key: None,
             orphan: false,
         });
-        let (local, domain) = split_address(notice.recipient.unwrap_or_default());
-        self.messages
-            .attribution
-            .redactor
-            .local_part(local, domain, &mut self.messages.local);
-        let reply = reply::classify(notice.reason);
+        let recipient = notice.recipient.unwrap_or_default();
+        let (_, domain) = split_address(recipient);
+        let redactor = &self.messages.attribution.redactor;
+        let local = self.refused.get(recipient, |address| redactor.stored(address));
+        let reply = self.refusals.get(notice.reason, reply::classify);
         // A refused connection offered no mail: it is an event, and counts no message.
         let offered = notice.kind != NoticeKind::RejectedConnection;
         sink.event(&Event {
             messages: u8::from(offered),
             recipients: u32::from(notice.kind == NoticeKind::RejectedRcpt),
-            recipient_local: &self.messages.local,
+            recipient_local: local,
             recipient_domain: domain,
-            ..at.event(Kind::Rejected, slot).with_reply(Some(&reply))
+            ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
         });
     }
 }

@@ -33,6 +33,11 @@ impl QueueId {
     /// None for an ID that is empty or longer than any MTA's.
     pub fn new(id: &[u8]) -> Option<Self> {
         let mut bytes = [0; 23];
+        // Exim's up to 4.96: a copy of known length.
+        if let Ok(id) = <&[u8; 16]>::try_from(id) {
+            bytes[..16].copy_from_slice(id);
+            return Some(QueueId { len: 16, bytes });
+        }
         if id.is_empty() {
             return None;
         }

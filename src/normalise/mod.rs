@@ -9,6 +9,7 @@ pub mod exim;
 pub mod hops;
 pub mod hosts;
 pub mod join;
+mod memo;
 pub mod messages;
 pub mod origins;
 pub mod postfix;

@@ -57,6 +57,14 @@ pub(super) struct Client {
     pub first_hop: bool,
 }
 
+/// Where facts led.
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    sender: Sender,
+    /// For how many names it holds; none: always.
+    names: Option<usize>,
+}
+
 /// Numbered [`Origin`]s with a memo from raw facts.
 #[derive(Debug, Default)]
 pub struct Origins {
@@ -64,7 +72,7 @@ pub struct Origins {
     by_codes: HashMap<Codes, OriginId, FxBuildHasher>,
     texts: [Dictionary; FIELDS],
     memo: Dictionary,
-    senders: Vec<Sender>,
+    senders: Vec<Remembered>,
     client_memo: Dictionary,
     clients: Vec<Client>,
 }
@@ -167,16 +175,21 @@ impl Origins {
         self.intern(Origin::default())
     }
 
-    /// What these facts (as one byte key) led to before.
-    pub fn remembered(&self, key: &[u8]) -> Option<Sender> {
-        self.memo.find(key).map(|at| self.senders[at as usize])
+    /// What these facts (as one byte key) led to before, now that there are so many names.
+    pub fn remembered(&self, key: &[u8], names: usize) -> Option<Sender> {
+        let known = self.senders[self.memo.find(key)? as usize];
+        known.names.is_none_or(|then| then == names).then_some(known.sender)
     }
 
-    /// Remembers where facts lead that [`Origins::remembered`] did not know.
-    pub fn remember(&mut self, key: &[u8], sender: Sender) {
+    /// Remembers where facts lead that [`Origins::remembered`] did not know: for ever, or as long as there are so many
+    /// names.
+    pub fn remember(&mut self, key: &[u8], sender: Sender, names: Option<usize>) {
         let at = self.memo.code(key) as usize;
-        debug_assert_eq!(at, self.senders.len());
-        self.senders.push(sender);
+        let known = Remembered { sender, names };
+        match self.senders.get_mut(at) {
+            Some(old) => *old = known,
+            None => self.senders.push(known),
+        }
     }
 
     /// Whether the table has outgrown its limit and wants `Origins::compact` at the next batch border.

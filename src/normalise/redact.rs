@@ -66,6 +66,14 @@ impl Redactor {
             }
         }
     }
+
+    /// What is stored for the local part of an address.
+    pub fn stored(&self, address: &[u8]) -> Vec<u8> {
+        let (local, domain) = split_address(address);
+        let mut out = Vec::new();
+        self.local_part(local, domain, &mut out);
+        out
+    }
 }
 
 /// Splits an address at its last `@` outside quotes; an address without one is all local part.

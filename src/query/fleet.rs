@@ -1,11 +1,11 @@
 //! The store's history as the detection sees it: minute by minute, from the segments' rates, the logs' coverage, and
 //! the few events that speak of another host.
 
-use super::{Error, Window, sql};
+use super::history::History;
+use super::{Error, Window};
 use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
 use crate::normalise::rules::UNATTRIBUTED;
-use crate::store::Store;
-use crate::store::columnar::{RateBlock, Table, Values, read_rates};
+use crate::store::columnar::{RateBlock, Table, Values};
 use std::collections::{BTreeMap, HashMap};
 
 const MINUTE_MS: i64 = 60_000;
@@ -32,6 +32,17 @@ impl Book {
         self.names.push(name.to_owned());
         self.ids.insert(name.to_owned(), id);
         id
+    }
+
+    /// Numbers the names behind the first `known` anew, by name: numbers do not depend on who was read first. Returns
+    /// the new number of each.
+    fn sort_behind(&mut self, known: usize) -> Vec<Id> {
+        let mut names = std::mem::take(&mut self.names);
+        let old = names.clone();
+        names[known..].sort_unstable();
+        self.ids = names.iter().cloned().zip(0..).collect();
+        self.names = names;
+        old.iter().map(|name| self.ids[name]).collect()
     }
 }
 
@@ -68,20 +79,44 @@ impl Books {
     }
 }
 
+impl Books {
+    /// Sorts the names that are new, and the sums by them.
+    fn settle(&mut self, known: &Names, sums: Sums) -> Sums {
+        let maps = [
+            self.services.sort_behind(known.services.len()),
+            self.hostgroups.sort_behind(known.hostgroups.len()),
+            self.hosts.sort_behind(known.hosts.len()),
+        ];
+        let id = |map: &[Id], id: Id| map.get(id as usize).copied().unwrap_or(NONE);
+        let [services, hostgroups, hosts] = &maps;
+        let moved = |((at, service, hostgroup, host, what), count)| {
+            let key = (
+                at,
+                id(services, service),
+                id(hostgroups, hostgroup),
+                id(hosts, host),
+                what,
+            );
+            (key, count)
+        };
+        sums.into_iter().map(moved).collect()
+    }
+}
+
 /// What is counted under one key: minute, service, hostgroup, host, what.
 type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
-pub fn fleet(store: &Store, window: Window) -> Result<Fleet, Error> {
+pub fn fleet(store: &dyn History, window: Window) -> Result<Fleet, Error> {
     fleet_after(store, window, Names::default())
 }
 
 /// The same with names that are known already: they keep their numbers, new ones come after them.
-pub fn fleet_after(store: &Store, window: Window, names: Names) -> Result<Fleet, Error> {
+pub fn fleet_after(store: &dyn History, window: Window, names: Names) -> Result<Fleet, Error> {
     super::steadily(|| fleet_once(store, window, names.clone()))
 }
 
-fn fleet_once(store: &Store, window: Window, names: Names) -> Result<Fleet, Error> {
+fn fleet_once(store: &dyn History, window: Window, names: Names) -> Result<Fleet, Error> {
     let none = |names| {
         Ok(Fleet {
             names,
@@ -108,14 +143,9 @@ fn fleet_once(store: &Store, window: Window, names: Names) -> Result<Fleet, Erro
         books.hosts.id(&host);
     }
     let mut sums = Sums::new();
-    for segment in store.segments(window.since_ms, window.until_ms)? {
-        let path = store.rates_path(segment.id);
-        let services = read_rates(&path, "service", "messages")?;
-        let hostgroups = read_rates(&path, "hostgroup", "attempts")?;
-        let relays = read_rates(&path, "relay", "recipients")?;
-        add(&mut sums, &mut books, window, [&services, &hostgroups, &relays]);
-    }
+    store.flows(window, &mut |parts| add(&mut sums, &mut books, window, parts))?;
     witnesses(store, window, &mut books, &mut sums)?;
+    let sums = books.settle(&names, sums);
     let mut names = books.names();
     names.unattributed = names
         .services
@@ -189,7 +219,7 @@ fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups
 
 /// Events of one host that speak of another: what it handed over, and where it found nobody. And failures that an
 /// application logged again.
-fn witnesses(store: &Store, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), Error> {
+fn witnesses(store: &dyn History, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), Error> {
     let mut short: HashMap<String, Id> = HashMap::new();
     for (id, host) in books.hosts.names.iter().enumerate() {
         short.insert(label(host).to_owned(), id as Id);
@@ -210,7 +240,7 @@ fn witnesses(store: &Store, window: Window, books: &mut Books, sums: &mut Sums) 
         ),
     ];
     for (what, text) in questions {
-        let table = sql(store, text, window)?;
+        let table = store.select(text, window)?;
         for (ts_ms, service, host, remote) in rows(&table) {
             let about = short.get(label(remote)).copied();
             let host_is_other = about.is_some_and(|id| books.hosts.names[id as usize] != host);
@@ -262,7 +292,7 @@ fn rows(table: &Table) -> Vec<(i64, &str, &str, &str)> {
 }
 
 /// Lines per host and minute, and minutes in which a host's log could not be read.
-fn logs(store: &Store, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
+fn logs(store: &dyn History, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
     let first = minutes.first().map_or(0, |minute| minute.at);
     let host_id = |name: &str| names.hosts.iter().position(|host| host == name);
     let mut readable: Vec<Vec<bool>> = vec![vec![false; minutes.len()]; names.hosts.len()];
@@ -277,7 +307,7 @@ fn logs(store: &Store, window: Window, names: &Names, minutes: &mut [Minute]) ->
         readable[host][from..to].fill(true);
     }
     let mut lines: BTreeMap<(i64, usize), (u64, u64)> = BTreeMap::new();
-    for minute in store.source_minutes(window.since_ms, window.until_ms)? {
+    for minute in store.source_minutes(window)? {
         let Some(host) = host_id(&minute.host) else { continue };
         let sum = lines.entry((minute.ts_ms.div_euclid(MINUTE_MS), host)).or_default();
         *sum = (sum.0 + minute.counts.lines, sum.1 + minute.counts.unparsed);
@@ -301,14 +331,14 @@ fn logs(store: &Store, window: Window, names: &Names, minutes: &mut [Minute]) ->
 
 /// Mails by service that an MTA took or put off in a window and got rid of only after it, by their queue IDs: exactly
 /// late, not lost.
-pub fn late(store: &Store, window: Window, until_ms: i64, names: &Names) -> Result<BTreeMap<Id, u64>, Error> {
+pub fn late(store: &dyn History, window: Window, until_ms: i64, names: &Names) -> Result<BTreeMap<Id, u64>, Error> {
     let text = "SELECT ts_ms, service, queue_id, kind FROM events WHERE kind = 'accepted' OR kind = 'deferred' \
                 OR kind = 'frozen' OR kind = 'delivered'";
     let wide = Window {
         since_ms: window.since_ms,
         until_ms,
     };
-    let table = sql(store, text, wide)?;
+    let table = store.select(text, wide)?;
     let mut all = rows(&table);
     // Of one millisecond the arrival comes first.
     all.sort_by_key(|(ts_ms, _, _, kind)| (*ts_ms, *kind));

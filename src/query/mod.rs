@@ -1,11 +1,12 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
-pub mod engine;
 pub mod fleet;
 pub mod guard;
 pub mod health;
+pub mod history;
 pub mod named;
 pub mod rates;
+mod remote;
 pub mod routes;
 pub mod series;
 pub mod time;

@@ -6,10 +6,10 @@
 //! hop** of a service, the host that delivers to the outside, is always exact; a service hangs on a single relay when
 //! it has one last hop. The MTA on the sender's own host is no redundancy: it is on the way to all of them.
 
-use super::{Error, Window, sql};
+use super::history::History;
+use super::{Error, Window};
 use crate::normalise::hops::is_mta;
 use crate::normalise::hosts::Hosts;
-use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 
@@ -78,16 +78,15 @@ impl Route {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn routes(store: &Store, window: Window) -> Result<Vec<Route>, Error> {
+pub fn routes(store: &dyn History, window: Window) -> Result<Vec<Route>, Error> {
     let mut hosts = Hosts::default();
-    for source in store.sources()?.iter().filter(|source| is_mta(&source.kind)) {
-        hosts.add(&source.host);
+    for (host, _) in store.kinds()?.iter().filter(|(_, kind)| is_mta(kind)) {
+        hosts.add(host);
     }
     // `mx1001` in one log, `mx1001.example.org` in the other.
     let known = |name: String| hosts.find(&name).map_or(name, |known| hosts.name(known).to_owned());
-    let outside = sql(
-        store,
-        "SELECT service, relay, SUM(messages) AS messages FROM rates WHERE kind = 'delivered' \
+    let outside = store.select(
+        "SELECT service, relay, SUM(messages) AS total FROM rates WHERE kind = 'delivered' \
          AND destination = 'remote' AND messages > 0 GROUP BY service, relay",
         window,
     )?;
@@ -102,9 +101,8 @@ pub fn routes(store: &Store, window: Window) -> Result<Vec<Route>, Error> {
             messages,
         });
     }
-    let inside = sql(
-        store,
-        "SELECT service, relay, remote_host, SUM(messages) AS messages FROM events WHERE kind = 'delivered' \
+    let inside = store.select(
+        "SELECT service, relay, remote_host, SUM(messages) AS total FROM events WHERE kind = 'delivered' \
          AND destination = 'relay' AND messages > 0 GROUP BY service, relay, remote_host",
         window,
     )?;

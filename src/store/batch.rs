@@ -140,7 +140,12 @@ pub struct Batch {
     pub replies: Vec<Reply>,
     reply_codes: FxHashMap<ReplyKey, u32>,
     remote_key: Vec<u8>,
+    /// Codes of next hops seen lately, each in a place that its address names; 0 is none.
+    recent_remotes: [u32; RECENT_REMOTES],
 }
+
+/// Most mail goes to a few dozen hosts.
+const RECENT_REMOTES: usize = 32;
 
 /// What a remote server said, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -179,6 +184,7 @@ impl Batch {
         batch.remotes.clear();
         batch.replies.clear();
         batch.reply_codes.clear();
+        batch.recent_remotes.fill(0);
         // Code 0 is "nothing" in every dictionary.
         batch.recipient_domains.code(b"");
         batch.remotes.code(b"\0");
@@ -218,6 +224,20 @@ impl Batch {
         if host.is_empty() && ip.is_none() {
             return 0;
         }
+        let place = match ip {
+            Some(IpAddr::V4(ip)) => (ip.to_bits().wrapping_mul(0x9e37_79b9) >> 27) as usize,
+            _ => return self.new_remote_code(host, ip),
+        };
+        let recent = self.recent_remotes[place];
+        if recent != 0 && split_remote(self.remotes.get(recent)) == (host, ip) {
+            return recent;
+        }
+        let code = self.new_remote_code(host, ip);
+        self.recent_remotes[place] = code;
+        code
+    }
+
+    fn new_remote_code(&mut self, host: &[u8], ip: Option<IpAddr>) -> u32 {
         self.remote_key.clear();
         self.remote_key.extend_from_slice(host);
         self.remote_key.push(0);

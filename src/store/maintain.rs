@@ -2,6 +2,7 @@
 
 use super::batch::DAY_MS;
 use super::catalogue::{self, Segment};
+use super::columnar::{EncodedSegment, Parts};
 use super::{Error, Store, columnar};
 use std::os::unix::ffi::OsStrExt;
 
@@ -45,7 +46,7 @@ impl Store {
                 .into_iter()
                 .filter(|run| run.len() > 1)
             {
-                self.merge(run)?;
+                self.replace_run(run, Parts::merge)?;
                 done.merged += run.len() as u64;
                 done.into += 1;
             }
@@ -64,15 +65,15 @@ impl Store {
             let newest = source.last().map_or(0, |segment| segment.day);
             for group in source.chunk_by(|a, b| a.day == b.day) {
                 let is_over = group[0].day < newest;
-                for (rows, enough) in TIERS {
+                for tier in TIERS {
                     // When a day is over, what is left of it is one tier.
-                    let rows = if is_over { 0..TIERS[1].0.end } else { rows };
-                    let tier: Vec<Segment> = group.iter().filter(|s| rows.contains(&s.rows)).cloned().collect();
-                    if tier.len() < if is_over { 2 } else { enough } {
+                    let rows = if is_over { 0..JOINED_ROWS.end } else { tier.rows };
+                    let alike: Vec<Segment> = group.iter().filter(|s| rows.contains(&s.rows)).cloned().collect();
+                    if alike.len() < if is_over { 2 } else { tier.enough } {
                         continue;
                     }
-                    for run in runs(&tier, ROWS_AT_ONCE).into_iter().filter(|run| run.len() > 1) {
-                        self.merge(run)?;
+                    for run in runs(&alike, ROWS_AT_ONCE).into_iter().filter(|run| run.len() > 1) {
+                        self.replace_run(run, if is_over { Parts::merge } else { tier.how })?;
                         merged += run.len() as u64;
                     }
                     break;
@@ -84,9 +85,15 @@ impl Store {
         Ok(merged)
     }
 
-    fn merge(&self, run: &[Segment]) -> Result<(), Error> {
-        let paths: Vec<_> = run.iter().map(|segment| self.events_path(segment.id)).collect();
-        let encoded = columnar::merge(&paths)?;
+    /// Puts one segment in the place of a run of them.
+    fn replace_run(&self, run: &[Segment], how: How) -> Result<(), Error> {
+        let first_ms = run.iter().map(|segment| segment.first_ms).min();
+        let last_ms = run.iter().map(|segment| segment.last_ms).max();
+        let encoded = how(&Parts {
+            events: run.iter().map(|segment| self.events_path(segment.id)).collect(),
+            rates: run.iter().map(|segment| self.rates_path(segment.id)).collect(),
+            span_ms: (first_ms.unwrap_or(0), last_ms.unwrap_or(0)),
+        })?;
         let ids: Vec<i64> = run.iter().map(|segment| segment.id).collect();
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
@@ -191,9 +198,33 @@ impl Store {
     }
 }
 
-/// Segments of so many rows are merged when there are so many of them: the small ones of a tail's rounds, and what came
-/// of these.
-const TIERS: [(std::ops::Range<u64>, usize); 2] = [(0..16_384, 32), (16_384..40_000, 4)];
+/// Makes one segment of several.
+type How = fn(&Parts) -> Result<EncodedSegment, columnar::Error>;
+
+/// Rows of segments that are joined as they are: a second or two of a busy log each. To encode them anew would make them
+/// a tenth smaller, and cost a tail as much as all else that it does; `store compact` does it.
+const JOINED_ROWS: std::ops::Range<u64> = 4_096..40_000;
+
+/// What a tail does with segments of so many rows when there are enough of them.
+struct Tier {
+    rows: std::ops::Range<u64>,
+    enough: usize,
+    how: How,
+}
+
+/// The small segments of a tail's rounds, and what came of these or of busier rounds.
+const TIERS: [Tier; 2] = [
+    Tier {
+        rows: 0..JOINED_ROWS.start,
+        enough: 32,
+        how: Parts::merge,
+    },
+    Tier {
+        rows: JOINED_ROWS,
+        enough: 8,
+        how: Parts::join,
+    },
+];
 /// Rows that a tail merges at once: what is in memory by it.
 const ROWS_AT_ONCE: u64 = 80_000;
 

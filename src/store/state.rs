@@ -192,6 +192,7 @@ impl Store {
                 ])?;
             }
         }
+        self.post_heartbeats(&transaction, now_ms.div_euclid(MINUTE_MS))?;
         transaction.commit()?;
         Ok(())
     }

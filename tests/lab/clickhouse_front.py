@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A server for tests: the engine of ClickHouse (PyPI: chdb-core) behind its HTTP interface, on loopback.
 
-    clickhouse_front.py DATA_FOLDER PORT_FILE [--user NAME --password WORD]
+    clickhouse_front.py DATA_FOLDER PORT_FILE [--user NAME --password WORD] [--clock-ahead SECONDS]
 
 Types, SQL, MergeTree and deduplication are the engine's own; only the HTTP is ours: the query in the URL or the body, the
 body behind an INSERT as its data, parameters (`param_x`), settings, database, user and password, errors as ClickHouse
@@ -124,6 +124,8 @@ class Front(http.server.BaseHTTPRequestHandler):
                 query = query[:form.start()]
             if settings and re.match(r"(?is)\s*(select|with|show|describe)", query):
                 query += " SETTINGS " + ", ".join("%s = '%s'" % (k, v.replace("'", "\\'")) for k, v in settings.items())
+            if self.server.clock_ahead:
+                query = query.replace("now64(3)", "(now64(3) + INTERVAL %d SECOND)" % self.server.clock_ahead)
             result = engine.query(query, form_name)
             self.answer(200, result.bytes() if result else b"")
         except Exception as error:  # whatever the engine says goes to the client
@@ -162,6 +164,7 @@ def main():
     parser.add_argument("--user", default="default")
     parser.add_argument("--password", default="")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--clock-ahead", type=int, default=0, metavar="SECONDS", help="a clock that is wrong")
     parser.add_argument("--tls", metavar="PEM", help="a certificate and its key: speak TLS")
     args = parser.parse_args()
     faults = os.path.join(args.data, "faults")
@@ -174,6 +177,7 @@ def main():
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.engine, server.faults = session.Session(os.path.join(args.data, "engine")), faults
     server.user, server.word = args.user, args.password
+    server.clock_ahead = args.clock_ahead
     with open(args.port_file + ".new", "w") as out:
         out.write(str(server.server_address[1]))
     os.rename(args.port_file + ".new", args.port_file)

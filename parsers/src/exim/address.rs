@@ -142,6 +142,9 @@ fn skip_parents(input: &[u8]) -> Option<&[u8]> {
 /// text after the word.
 #[inline]
 pub(super) fn discarded(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    if !matches!(input.first(), Some(b'b' | b'd')) {
+        return None;
+    }
     let (rest, name) = word(input).ok()?;
     if !matches!(name, b"blackhole" | b"discarded") {
         return None;

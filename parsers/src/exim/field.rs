@@ -2,8 +2,7 @@
 //!
 //! Exim gains fields with every release, so an unknown key is walked over by the same rules as a known one.
 
-use crate::prim::{Parsed, decimal, fail, quoted, word};
-use memchr::memchr;
+use crate::prim::{Parsed, decimal, fail, near, quoted, word};
 
 /// Longest key looked for. Exim's longest are `DMARC`, `M8S`.
 const KEY_MAX: usize = 16;
@@ -56,7 +55,7 @@ pub(super) fn skip_token(input: &[u8]) -> Parsed<'_, ()> {
 /// A value that runs to the next space. In a line that ends in `: text` the colon is not the value's.
 #[inline]
 pub(super) fn value(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let end = memchr(b' ', input).unwrap_or(input.len());
+    let end = near(b' ', input).unwrap_or(input.len());
     match input[..end].strip_suffix(b":") {
         Some(bare) if end < input.len() => Ok((&input[end - 1..], bare)),
         _ => Ok((&input[end..], &input[..end])),

@@ -4,8 +4,8 @@
 //! for is the address after it.
 
 use super::record::Host;
-use crate::prim::{Parsed, fail, ip_addr, word};
-use memchr::{memchr, memchr_iter, memmem};
+use crate::prim::{Parsed, fail, ip_addr, near, word};
+use memchr::{memchr_iter, memmem};
 
 /// A host as printed after `H=` or in a text.
 ///
@@ -84,7 +84,7 @@ fn helo<'a>(input: &'a [u8], host: Host<'a>) -> Parsed<'a, Host<'a>> {
 #[inline]
 fn address<'a>(input: &'a [u8], mut host: Host<'a>) -> Parsed<'a, Host<'a>> {
     let inner = &input[1..];
-    let Some(end) = memchr(b']', &inner[..inner.len().min(64)]) else {
+    let Some(end) = near(b']', &inner[..inner.len().min(64)]) else {
         return fail(input, "`]` after the IP address");
     };
     host.ip = ip_addr(&inner[..end]);

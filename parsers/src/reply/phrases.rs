@@ -52,9 +52,10 @@ pub(super) fn by_phrase(text: &[u8]) -> Option<Reason> {
         let letter = byte | 0x20;
         let is_letter = letter.is_ascii_lowercase();
         if is_letter && !in_word {
-            // Most phrases differ in their second letter.
-            let second = text.get(at + 1).map_or(0, u8::to_ascii_lowercase);
-            for &(tail, reason, rank) in starting_with(letter) {
+            // Of most words not even the second letter is a phrase's.
+            let second = text.get(at + 1).map_or(0, |second| second | 0x20);
+            let possible = SECOND[usize::from(letter - b'a')] >> (second & 31) & 1 != 0;
+            for &(tail, reason, rank) in if possible { starting_with(letter) } else { &[] } {
                 if tail[0] == second && best.is_none_or(|(_, best)| rank < best) && begins(&text[at + 1..], tail) {
                     best = Some((reason, rank));
                 }
@@ -77,8 +78,24 @@ fn begins(text: &[u8], lower: &[u8]) -> bool {
             .all(|(byte, want)| byte.to_ascii_lowercase() == *want)
 }
 
+/// For each first letter a bit for each second byte of a phrase, by its low five bits.
+const SECOND: [u32; 26] = {
+    let mut bits = [0; 26];
+    let mut letter = 0;
+    while letter < 26 {
+        let phrases = starting_with(b'a' + letter as u8);
+        let mut at = 0;
+        while at < phrases.len() {
+            bits[letter] |= 1 << (phrases[at].0[0] & 31);
+            at += 1;
+        }
+        letter += 1;
+    }
+    bits
+};
+
 #[rustfmt::skip]
-fn starting_with(letter: u8) -> &'static [Phrase] {
+const fn starting_with(letter: u8) -> &'static [Phrase] {
     match letter {
         b'a' => &[
             (b"ccount disabled", NoSuchUser, 2),

@@ -17,9 +17,9 @@ use crate::detect::rhythm::Rhythms;
 use crate::detect::tuning::Tuning;
 use crate::query::Window;
 use crate::query::fleet::fleet;
+use crate::query::history::History;
 use crate::query::series::Mark;
 use crate::query::time::rfc3339;
-use crate::store::Store;
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow};
 use jiff::tz::TimeZone;
@@ -73,7 +73,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     if let Some(path) = &args.csv.csv {
         return csv::run(path, &args.csv, &args.rules, args.format);
     }
-    let store = context.open_store()?;
+    let store = context.engine()?;
     let whole = whole(&store)?;
     let window = match args.window.since {
         Some(_) => args.window.resolve(&store)?,
@@ -128,7 +128,7 @@ pub fn marks<'a>(alarms: impl Iterator<Item = &'a Alarm>, names: &Names) -> Vec<
 }
 
 /// All that is stored.
-pub fn whole(store: &Store) -> Result<Window> {
+pub fn whole(store: &dyn History) -> Result<Window> {
     let (first, last) = store
         .span()?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;

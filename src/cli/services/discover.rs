@@ -3,8 +3,8 @@
 use crate::cli::output;
 use crate::config::{Config, HostOf, Source, this_host};
 use crate::ingest::kinds::usual_service;
-use crate::query::{self, Window};
-use crate::store::Store;
+use crate::query::Window;
+use crate::query::history::History;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 const GROUPS_MAX: usize = 50_000;
 
 /// Tells.
-pub(super) fn run(config: &Config, store: &Store, window: Window, max: usize) -> Result<ExitCode> {
+pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usize) -> Result<ExitCode> {
     let mails = relays(store, window, max)?;
     let logs = applications(store, window, max)?;
     if mails.is_empty() && logs.is_empty() {
@@ -40,14 +40,14 @@ struct Mail {
     example: String,
 }
 
-fn relays(store: &Store, window: Window, max: usize) -> Result<Vec<Mail>> {
+fn relays(store: &dyn History, window: Window, max: usize) -> Result<Vec<Mail>> {
     let sql = format!(
         "SELECT client, client_ip, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
          FROM events WHERE service = 'unattributed' AND kind = 'accepted' AND first_hop AND sender_domain <> ''
          GROUP BY client, client_ip, sender_domain
          ORDER BY messages DESC, client, client_ip, sender_domain LIMIT {GROUPS_MAX}"
     );
-    let table = query::sql(store, &sql, window)?;
+    let table = store.select(&sql, window)?;
     let mut mails: Vec<Mail> = Vec::new();
     let mut known: HashMap<(String, String, String), usize> = HashMap::new();
     for row in 0..table.rows() {
@@ -88,14 +88,15 @@ struct AppLog {
     example: String,
 }
 
-fn applications(store: &Store, window: Window, max: usize) -> Result<Vec<AppLog>> {
+fn applications(store: &dyn History, window: Window, max: usize) -> Result<Vec<AppLog>> {
     let sql = format!(
-        "SELECT source, host, client, SUM(messages) AS messages,
-                SUM(CASE WHEN kind = 'submit_failed' THEN messages ELSE 0 END) AS failed, MAX(reason) AS example
-         FROM events WHERE service = 'unattributed' AND (kind = 'submitted' OR kind = 'submit_failed')
+        "SELECT source, host, client, SUM(n) AS messages,
+                SUM(CASE WHEN kind = 'submit_failed' THEN n ELSE 0 END) AS failed, MAX(reason) AS example
+         FROM (SELECT source, host, client, kind, messages AS n, reason FROM events WHERE service = 'unattributed'
+               AND (kind = 'submitted' OR kind = 'submit_failed')) AS logged
          GROUP BY source, host, client ORDER BY messages DESC, source, host, client LIMIT {max}"
     );
-    let table = query::sql(store, &sql, window)?;
+    let table = store.select(&sql, window)?;
     let log = |row| AppLog {
         kind: text(&table, 0, row),
         host: text(&table, 1, row),

@@ -40,10 +40,8 @@ pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
         Target::Autoreply => Some(Destination::Autoreply),
         Target::Address => {
             let host = delivery.host.name.is_some() || delivery.host.ip.is_some();
-            let smtp = delivery
-                .transport
-                .is_some_and(|t| memchr::memmem::find(t, b"smtp").is_some());
-            match (host || smtp, delivery.transport) {
+            let is_smtp = |transport| memchr::memmem::find(transport, b"smtp").is_some();
+            match (host || delivery.transport.is_some_and(is_smtp), delivery.transport) {
                 (true, _) => Some(Destination::Remote),
                 (false, Some(_)) => Some(Destination::Local),
                 // Routing failed: nobody knows where it would have gone.

@@ -164,6 +164,15 @@ impl Client {
         self.wait(self.options.read_timeout, query.execute())
     }
 
+    /// The server's clock, UTC milliseconds.
+    ///
+    /// # Errors
+    /// What the server or the network says.
+    pub fn clock_ms(&self) -> Result<i64, Error> {
+        let answer = self.rows("SELECT toUnixTimestamp64Milli(now64(3))", &[])?;
+        Ok(answer["data"][0][0].as_i64().unwrap_or_default())
+    }
+
     /// Rows as ClickHouse's `JSONCompact`: `meta` has names and types, `data` the rows. `params` stand for `{name:Type}`.
     ///
     /// # Errors

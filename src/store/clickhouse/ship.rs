@@ -32,6 +32,19 @@ pub enum Step {
 /// server does not come back all at once.
 const RETRY_MS: (u64, u64) = (500, 60_000);
 
+/// Clocks that are further apart are worth a word.
+pub const CLOCKS_APART_MS: i64 = 60_000;
+
+/// Says which clock is wrong by how much, and what to do.
+pub fn clocks_apart(ahead_ms: i64) -> String {
+    let which = if ahead_ms > 0 { "ahead of" } else { "behind" };
+    format!(
+        "the server's clock is {} s {which} this host's: retention there and windows that end now are off by that; let \
+         both follow an NTP server",
+        ahead_ms.abs() / 1_000
+    )
+}
+
 /// The sender of one store.
 pub struct Shipper {
     store: Store,
@@ -110,6 +123,7 @@ impl Shipper {
         };
         if !self.checked {
             migrate::check(&self.client, &self.plan)?;
+            self.compare_clocks()?;
             self.checked = true;
         }
         let bytes = self.store.batch_bytes(&batch)?;
@@ -131,6 +145,18 @@ impl Shipper {
                 Ok(Step::SetAside { why })
             }
         }
+    }
+
+    /// A server whose clock is wrong removes days too early, or too late, and is asked for the wrong hours.
+    fn compare_clocks(&self) -> Result<(), Error> {
+        let before = self.store.clock_ms()?;
+        let there = self.client.clock_ms()?;
+        let ahead_ms = there - (before + self.store.clock_ms()?) / 2;
+        self.store.note_clock(ahead_ms)?;
+        if ahead_ms.abs() > CLOCKS_APART_MS {
+            tracing::warn!(place = %self.place(), "{}", clocks_apart(ahead_ms));
+        }
+        Ok(())
     }
 
     /// How long to wait after a failure, milliseconds.

@@ -47,10 +47,14 @@ pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, Error> {
 impl AnyColumn {
     /// Marks the rows whose values are others here and there; false when the columns do not compare.
     fn mark_differences(&self, other: &AnyColumn, differs: &mut [bool]) -> bool {
-        fn mark<T: PartialEq>(a: &[T], b: &[T], differs: &mut [bool]) -> bool {
-            let pairs = a.iter().zip(b).zip(differs.iter_mut());
+        fn mark<I>(a: I, b: I, differs: &mut [bool]) -> bool
+        where
+            I: ExactSizeIterator<Item: PartialEq>,
+        {
+            let is_as_long = a.len() == b.len();
+            let pairs = a.zip(b).zip(differs.iter_mut());
             pairs.for_each(|((a, b), differs)| *differs |= a != b);
-            a.len() == b.len()
+            is_as_long
         }
         match (self, other) {
             (AnyColumn::Texts(a), AnyColumn::Texts(b)) => {
@@ -61,10 +65,10 @@ impl AnyColumn {
                 }
                 same
             }
-            (AnyColumn::Plain(a), AnyColumn::Plain(b)) => mark(a, b, differs),
-            (AnyColumn::Flags(a), AnyColumn::Flags(b)) => mark(a, b, differs),
+            (AnyColumn::Plain(a), AnyColumn::Plain(b)) => mark(a.iter(), b.iter(), differs),
+            (AnyColumn::Flags(a), AnyColumn::Flags(b)) => mark(a.iter(), b.iter(), differs),
             (AnyColumn::Numbers(a), AnyColumn::Numbers(b)) | (AnyColumn::Optional(a), AnyColumn::Optional(b)) => {
-                mark(a, b, differs)
+                mark(a.iter(), b.iter(), differs)
             }
             _ => false,
         }
@@ -81,7 +85,7 @@ impl AnyColumn {
                 }
                 AnyColumn::Texts(taken)
             }
-            AnyColumn::Plain(values) => AnyColumn::Plain(rows.iter().map(|row| values[*row].clone()).collect()),
+            AnyColumn::Plain(values) => AnyColumn::Plain(rows.iter().map(|row| values.get(*row)).collect()),
             AnyColumn::Flags(values) => AnyColumn::Flags(rows.iter().map(|row| values[*row]).collect()),
             AnyColumn::Numbers(values) => AnyColumn::Numbers(rows.iter().map(|row| values[*row]).collect()),
             AnyColumn::Optional(values) => AnyColumn::Optional(rows.iter().map(|row| values[*row]).collect()),

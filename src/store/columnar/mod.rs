@@ -3,6 +3,7 @@
 
 mod difference;
 mod hops;
+mod merge;
 mod pack;
 mod rates;
 mod read;
@@ -13,8 +14,9 @@ mod write;
 
 pub use difference::{concatenate, difference};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
+pub use merge::Parts;
 pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
-pub use rewrite::{amend, merge};
+pub use rewrite::amend;
 pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};
 pub use sql::{Input, LOGICAL, select};
 

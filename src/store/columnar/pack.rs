@@ -61,7 +61,9 @@ fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
 fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
     if width <= 8 {
         let bits = (0..8).fold(0u64, |bits, i| bits | u64::from(group[i]) << (i as u32 * width));
-        out.extend_from_slice(&bits.to_le_bytes()[..width as usize]);
+        // A copy of known length, and what is too much of it cut off.
+        out.extend_from_slice(&bits.to_le_bytes());
+        out.truncate(out.len() - (8 - width as usize));
         return;
     }
     let half = |codes: &[u32]| (0..4).fold(0u128, |bits, i| bits | u128::from(codes[i]) << (i as u32 * width));
@@ -81,7 +83,8 @@ fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
             bytes[at + 1..at + 17].copy_from_slice(&(high >> 4).to_le_bytes());
         }
     }
-    out.extend_from_slice(&bytes[..width as usize]);
+    out.extend_from_slice(&bytes);
+    out.truncate(out.len() - (32 - width as usize));
 }
 
 /// DELTA_BINARY_PACKED.
@@ -118,6 +121,31 @@ pub(super) fn deltas(values: impl ExactSizeIterator<Item = i64>, out: &mut Vec<u
     }
 }
 
+/// DELTA_BYTE_ARRAY: of each text how much of the one before it begins with, and the rest of it. `lengths` is scratch.
+pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mut [Vec<u32>; 2], out: &mut Vec<u8>) {
+    let [shared, rest] = lengths;
+    shared.clear();
+    rest.clear();
+    let mut previous: &[u8] = b"";
+    let mut bytes = Vec::new();
+    for text in texts {
+        // The same text at the same place is the same message once more.
+        let same = if std::ptr::eq(text, previous) {
+            text.len()
+        } else {
+            text.iter().zip(previous).take_while(|(a, b)| a == b).count()
+        };
+        shared.push(same as u32);
+        rest.push((text.len() - same) as u32);
+        bytes.extend_from_slice(&text[same..]);
+        previous = text;
+    }
+    for lengths in lengths {
+        deltas(lengths.iter().map(|len| i64::from(*len)), out);
+    }
+    out.extend_from_slice(&bytes);
+}
+
 /// 32 numbers make 4 × `width` bytes.
 fn pack_wide(numbers: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
     let (mut bits, mut filled) = (0u128, 0);
@@ -137,6 +165,7 @@ fn zigzag(number: i64, out: &mut Vec<u8>) {
     uleb128((number << 1 ^ number >> 63) as u64, out);
 }
 
+#[inline]
 fn uleb128(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

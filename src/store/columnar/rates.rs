@@ -1,13 +1,18 @@
 //! Rates: what a segment's events add up to, per minute. Made with the segment, from the segment's own rows.
 
 use super::Error;
+use super::read::{Reader, Texts};
 use super::write::Columns;
 use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::{Destination, Kind};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
+use std::path::Path;
 
 const MINUTE_MS: i64 = 60_000;
+
+/// What is summed, in the order of [`Rates`]' sums.
+const MEASURES: [&str; 4] = ["messages", "recipients", "attempts", "bytes"];
 
 /// What one event adds.
 #[derive(Debug, Clone, Copy)]
@@ -31,28 +36,36 @@ type Key = (u32, u32, u8, bool);
 /// Sums of messages, recipients, attempts and bytes per minute, service, hostgroup, kind, destination, first hop.
 #[derive(Default)]
 pub(super) struct Rates {
-    /// Codes of service and hostgroup.
-    groups: Vec<(u32, u32)>,
-    services: Dictionary,
-    hostgroups: Dictionary,
-    by_codes: HashMap<(u32, u32), u32, FxBuildHasher>,
-    sums: HashMap<Key, [i64; 4], FxBuildHasher>,
+    /// Numbers of service, hostgroup and relay.
+    groups: Vec<[u32; 3]>,
+    names: [Dictionary; 3],
+    by_names: HashMap<[u32; 3], u32, FxBuildHasher>,
+    /// The same by the caller's numbers.
+    by_codes: HashMap<[u32; 3], u32, FxBuildHasher>,
+    sums: Vec<(Key, [i64; 4])>,
+    by_key: HashMap<Key, u32, FxBuildHasher>,
+    /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
+    /// before.
+    recent: [u32; RECENT],
 }
 
+const RECENT: usize = 32;
+
 impl Rates {
-    /// Number of a pair of service and hostgroup, each as its number in the caller's tables and its text.
-    pub(super) fn group(&mut self, service: (u32, &[u8]), hostgroup: (u32, &[u8])) -> u32 {
-        let Rates {
-            groups,
-            services,
-            hostgroups,
-            by_codes,
-            ..
-        } = self;
-        *by_codes.entry((service.0, hostgroup.0)).or_insert_with(|| {
-            groups.push((services.code(service.1), hostgroups.code(hostgroup.1)));
-            groups.len() as u32 - 1
-        })
+    /// Number of a group: service, hostgroup and relay, each as its number in the caller's tables and its text.
+    pub(super) fn group(&mut self, parts: [(u32, &[u8]); 3]) -> u32 {
+        let codes = parts.map(|(code, _)| code);
+        if let Some(group) = self.by_codes.get(&codes) {
+            return *group;
+        }
+        let mut names = self.names.iter_mut();
+        let own = parts.map(|(_, text)| names.next().map_or(0, |names| names.code(text)));
+        let group = *self.by_names.entry(own).or_insert_with(|| {
+            self.groups.push(own);
+            self.groups.len() as u32 - 1
+        });
+        self.by_codes.insert(codes, group);
+        group
     }
 
     pub(super) fn add(&mut self, row: RateRow) {
@@ -63,21 +76,60 @@ impl Rates {
             row.kind << 4 | row.destination,
             row.first_hop,
         );
-        let sum = self.sums.entry(key).or_default();
-        sum[0] += row.messages;
-        sum[1] += row.recipients;
-        sum[2] += i64::from(attempt);
-        sum[3] += row.bytes;
+        self.add_sums(key, [row.messages, row.recipients, i64::from(attempt), row.bytes]);
+    }
+
+    fn add_sums(&mut self, key: Key, more: [i64; 4]) {
+        let recent = &mut self.recent[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
+        if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
+            *recent = *self.by_key.entry(key).or_insert_with(|| {
+                self.sums.push((key, [0; 4]));
+                self.sums.len() as u32 - 1
+            });
+        }
+        let sums = &mut self.sums[*recent as usize].1;
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Adds the rates of another file: what rows add up to adds up too.
+    pub(super) fn add_file(&mut self, path: &Path) -> Result<(), Error> {
+        let mut reader = Reader::load(path)?;
+        let [service, hostgroup, relay, kind, destination] =
+            ["service", "hostgroup", "relay", "kind", "destination"].map(|name| reader.texts(name));
+        let parts = [service?, hostgroup?, relay?];
+        let codes = |texts: &Texts, names: Vec<String>| -> Vec<u8> {
+            let code = |value| names.iter().position(|name| name == value).unwrap_or(0);
+            texts.values.iter().map(|value| code(value) as u8).collect()
+        };
+        let (kind, destination) = (kind?, destination?);
+        let (kinds, destinations) = (codes(&kind, kind_names()), codes(&destination, destination_names()));
+        let minutes = reader.numbers("ts_ms")?;
+        let first_hop = reader.flags("first_hop")?;
+        let [messages, recipients, attempts, bytes] = MEASURES.map(|name| reader.numbers(name));
+        let measures = [messages?, recipients?, attempts?, bytes?];
+        // Numbers of this file's names are its own.
+        self.by_codes.clear();
+        for row in 0..reader.rows() {
+            let [service, hostgroup, relay] = &parts;
+            let group = self.group([service, hostgroup, relay].map(|texts| texts.at(row)));
+            let code = kinds[kind.codes[row] as usize] << 4 | destinations[destination.codes[row] as usize];
+            let minute = minutes[row].div_euclid(MINUTE_MS) as u32;
+            let sums = [0, 1, 2, 3].map(|at| measures[at][row]);
+            self.add_sums((minute, group, code, first_hop[row]), sums);
+        }
+        Ok(())
     }
 
     /// The rates' file.
-    pub(super) fn encode(self, relay: &str) -> Result<Vec<u8>, Error> {
-        let mut sums: Vec<(Key, [i64; 4])> = self.sums.into_iter().collect();
+    pub(super) fn encode(self) -> Result<Vec<u8>, Error> {
+        let mut sums = self.sums;
         sums.sort_unstable();
-        let groups = |pick: fn((u32, u32)) -> u32| -> Vec<u32> {
-            sums.iter()
-                .map(|((_, group, ..), _)| pick(self.groups[*group as usize]))
-                .collect()
+        let [services, hostgroups, relays] = &self.names;
+        let groups = |part: usize| -> Vec<u32> {
+            let codes = sums
+                .iter()
+                .map(|((_, group, ..), _)| self.groups[*group as usize][part]);
+            codes.collect()
         };
         let codes = |pick: fn(u8) -> u8| -> Vec<u32> {
             sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect()
@@ -88,13 +140,13 @@ impl Rates {
             .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
             .collect();
         out.growing("ts_ms", &minutes)?;
-        out.dictionary_of("service", self.services.values().iter(), &groups(|group| group.0))?;
-        out.dictionary_of("hostgroup", self.hostgroups.values().iter(), &groups(|group| group.1))?;
-        out.constant("relay", relay)?;
+        out.dictionary_of("service", services.values().iter(), &groups(0))?;
+        out.dictionary_of("hostgroup", hostgroups.values().iter(), &groups(1))?;
+        out.dictionary_of("relay", relays.values().iter(), &groups(2))?;
         out.dictionary("kind", &kind_names(), &codes(|code| code >> 4))?;
         out.dictionary("destination", &destination_names(), &codes(|code| code & 15))?;
         out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
-        for (at, name) in ["messages", "recipients", "attempts", "bytes"].into_iter().enumerate() {
+        for (at, name) in MEASURES.into_iter().enumerate() {
             out.few(name, &sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
         out.encode()

@@ -1,11 +1,18 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
-use super::write::{Columns, Numbers};
+use super::write::{Columns, Numbers, QUEUE_ID};
 use super::{Error, NONE_NUMBER};
+use crate::normalise::dictionary::Dictionary;
 use hashbrown::HashMap;
-use polars::prelude::{Column as PlColumn, DataFrame, Series};
-use polars_arrow::array::{Array, BooleanArray, DictionaryArray, PrimitiveArray, Utf8ViewArray};
-use polars_arrow::datatypes::{ArrowDataType, Field};
+use polars::error::PolarsError;
+use polars::prelude::{Column as PlColumn, DataFrame, PlSmallStr, Series};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
+use polars_parquet::parquet::compression::DecompressionContext;
+use polars_parquet::parquet::encoding::hybrid_rle::HybridRleDecoder;
+use polars_parquet::parquet::page::Page;
+use polars_parquet::parquet::read::decompress;
+use polars_parquet::parquet::schema::types::PrimitiveType;
 use polars_parquet::read::{
     BasicDecompressor, FileMetadata, PageReader, column_iter_to_arrays, infer_schema, read_metadata,
 };
@@ -14,20 +21,40 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// An open Parquet file of ours: one row group.
-pub(super) struct Reader<'p> {
+/// An open Parquet file of ours.
+pub(super) struct Reader<'p, F = File> {
     path: &'p Path,
-    file: File,
+    file: F,
     metadata: FileMetadata,
     fields: Vec<Field>,
+    /// Zstandard's memory, kept from page to page.
+    zstd: DecompressionContext,
 }
 
 impl<'p> Reader<'p> {
+    /// Opens a file; columns are read from it when they are asked for.
     pub(super) fn open(path: &'p Path) -> Result<Self, Error> {
-        let mut file = File::open(path).map_err(|source| Error::Io {
+        let io = |source| Error::Io {
             path: path.into(),
             source,
-        })?;
+        };
+        Reader::of(path, File::open(path).map_err(io)?)
+    }
+}
+
+impl<'p> Reader<'p, Cursor<Vec<u8>>> {
+    /// Takes a file into memory: no descriptor stays open, however many files there are.
+    pub(super) fn load(path: &'p Path) -> Result<Self, Error> {
+        let io = |source| Error::Io {
+            path: path.into(),
+            source,
+        };
+        Reader::of(path, Cursor::new(std::fs::read(path).map_err(io)?))
+    }
+}
+
+impl<'p, F: Read + Seek> Reader<'p, F> {
+    fn of(path: &'p Path, mut file: F) -> Result<Self, Error> {
         let metadata = read_metadata(&mut file)?;
         let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
         Ok(Reader {
@@ -35,6 +62,7 @@ impl<'p> Reader<'p> {
             file,
             metadata,
             fields,
+            zstd: DecompressionContext::Unset,
         })
     }
 
@@ -45,8 +73,8 @@ impl<'p> Reader<'p> {
         }
     }
 
-    /// One column; `as_text` unpacks a dictionary into its values.
-    fn column(&mut self, name: &str, as_text: bool) -> Result<Box<dyn Array>, Error> {
+    /// One column, an array a row group; `as_text` unpacks a dictionary into its values.
+    fn column(&mut self, name: &str, as_text: bool) -> Result<Vec<Box<dyn Array>>, Error> {
         let Some(field) = self.fields.iter().find(|field| field.name.as_str() == name) else {
             return Err(self.damaged(format!("no column {name}")));
         };
@@ -54,10 +82,34 @@ impl<'p> Reader<'p> {
         if as_text && matches!(field.dtype, ArrowDataType::Dictionary(..)) {
             field.dtype = ArrowDataType::Utf8View;
         }
-        let [group] = self.metadata.row_groups.as_slice() else {
-            return Err(self.damaged("has not exactly one row group"));
-        };
-        let chunks = group.parquet_columns();
+        let mut arrays = Vec::with_capacity(self.groups());
+        for group in 0..self.groups() {
+            let (pages, type_) = self.pages(name, group)?;
+            let pages = BasicDecompressor::new(pages, vec![]);
+            arrays.extend(column_iter_to_arrays(vec![pages], vec![&type_], field.clone(), None)?.0);
+        }
+        Ok(arrays)
+    }
+
+    /// How many groups of rows the file has: one, or those of the segments that were joined to this one.
+    pub(super) fn groups(&self) -> usize {
+        self.metadata.row_groups.len()
+    }
+
+    /// Rows of a group.
+    pub(super) fn group_rows(&self, group: usize) -> usize {
+        self.metadata.row_groups[group].num_rows()
+    }
+
+    /// The columns' names and types.
+    pub(super) fn schema(&self) -> ArrowSchema {
+        let fields = self.fields.iter();
+        fields.map(|field| (field.name.clone(), field.clone())).collect()
+    }
+
+    /// The compressed pages of a column in a group of rows, and its type.
+    pub(super) fn pages(&mut self, name: &str, group: usize) -> Result<(PageReader, PrimitiveType), Error> {
+        let chunks = self.metadata.row_groups[group].parquet_columns();
         let Some(chunk) = chunks
             .iter()
             .find(|c| c.descriptor().path_in_schema[0].as_str() == name)
@@ -72,14 +124,65 @@ impl<'p> Reader<'p> {
         };
         self.file.seek(SeekFrom::Start(range.start)).map_err(io)?;
         self.file.read_exact(&mut bytes).map_err(io)?;
-        let pages = PageReader::new(Cursor::new(bytes.into()), chunk, vec![], usize::MAX);
-        let pages = BasicDecompressor::new(pages, vec![]);
-        let type_ = &chunk.descriptor().descriptor.primitive_type;
-        let (mut arrays, _) = column_iter_to_arrays(vec![pages], vec![type_], field, None)?;
-        match (arrays.pop(), arrays.is_empty()) {
-            (Some(array), true) => Ok(array),
-            _ => Err(self.damaged(format!("column {name} has not exactly one chunk"))),
+        let type_ = chunk.descriptor().descriptor.primitive_type.clone();
+        Ok((
+            PageReader::new(Cursor::new(bytes.into()), chunk, vec![], usize::MAX),
+            type_,
+        ))
+    }
+
+    /// Whether a column stands in the file as a dictionary of text.
+    pub(super) fn is_dictionary(&self, name: &str) -> bool {
+        let field = self.fields.iter().find(|field| field.name.as_str() == name);
+        field.is_some_and(|field| matches!(field.dtype, ArrowDataType::Dictionary(..)))
+    }
+
+    /// A dictionary of text, and a code a row.
+    pub(super) fn dictionary(&mut self, name: &str) -> Result<(PlainValues, Vec<u32>), Error> {
+        if self.groups() == 1 {
+            return self.group_dictionary(name, 0);
         }
+        let (mut all, mut codes) = (Dictionary::default(), Vec::with_capacity(self.rows()));
+        for group in 0..self.groups() {
+            let (values, keys) = self.group_dictionary(name, group)?;
+            let map: Vec<u32> = values.iter().map(|value| all.code(value.as_bytes())).collect();
+            codes.extend(keys.into_iter().map(|key| map[key as usize]));
+        }
+        Ok((PlainValues::from_iter(all.values().iter()), codes))
+    }
+
+    /// The dictionary of one group of rows as it stands in its page. The engine's own way to a dictionary hashes every
+    /// value; this hashes none.
+    fn group_dictionary(&mut self, name: &str, group: usize) -> Result<(PlainValues, Vec<u32>), Error> {
+        let rows = self.group_rows(group);
+        let (pages, _) = self.pages(name, group)?;
+        let (mut values, mut codes) = (PlainValues::default(), Vec::with_capacity(rows));
+        let mut buffer = Vec::new();
+        for page in pages {
+            let page = page.and_then(|page| decompress(page, &mut buffer, &mut self.zstd));
+            match page.map_err(PolarsError::from)? {
+                Page::Dict(page) => {
+                    values = PlainValues::of(page.buffer.to_vec(), page.num_values)
+                        .ok_or_else(|| self.damaged(format!("the dictionary of column {name} is no text")))?;
+                }
+                Page::Data(page) => {
+                    let Some((width, packed)) = page.buffer().split_first().filter(|(width, _)| **width <= 32) else {
+                        return Err(self.damaged(format!("column {name} has no keys")));
+                    };
+                    let keys = HybridRleDecoder::new(packed, u32::from(*width), page.num_values()).collect();
+                    codes.extend(keys.map_err(PolarsError::from)?);
+                }
+            }
+        }
+        if codes.len() != rows || codes.iter().any(|code| *code as usize >= values.len()) {
+            return Err(self.damaged(format!("the keys of column {name} do not fit its dictionary")));
+        }
+        Ok((values, codes))
+    }
+
+    /// Names of the columns, in the file's order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| field.name.as_str())
     }
 
     /// Number of rows.
@@ -89,7 +192,7 @@ impl<'p> Reader<'p> {
 
     /// Every column, by name, in the file's order.
     pub(super) fn all(&mut self) -> Result<Vec<(String, AnyColumn)>, Error> {
-        let names: Vec<String> = self.fields.iter().map(|field| field.name.to_string()).collect();
+        let names: Vec<String> = self.names().map(str::to_owned).collect();
         names
             .into_iter()
             .map(|name| self.any(&name).map(|column| (name, column)))
@@ -99,6 +202,21 @@ impl<'p> Reader<'p> {
     /// A text column.
     pub(super) fn texts(&mut self, name: &str) -> Result<Texts, Error> {
         texts(self, name)
+    }
+
+    /// A text column, a value a row, in whichever form the file has it.
+    pub(super) fn strings(&mut self, name: &str) -> Result<Strings, Error> {
+        let mut all = Strings::default();
+        if self.is_dictionary(name) {
+            let texts = self.texts(name)?;
+            all.extend(texts.codes.iter().map(|code| texts.values[*code as usize].as_str()));
+            return Ok(all);
+        }
+        for array in self.column(name, false)? {
+            let array = array.as_any().downcast_ref::<Utf8ViewArray>();
+            all.extend(array.ok_or_else(|| self.damaged(name))?.values_iter());
+        }
+        Ok(all)
     }
 
     /// A column of numbers.
@@ -122,41 +240,46 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
-        let array = self.column(name, false)?;
-        let any = array.as_any();
-        if any.is::<DictionaryArray<u32>>() {
-            return Ok(AnyColumn::Texts(texts(self, name)?));
+    /// A column as it is rewritten.
+    pub(super) fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
+        if name == QUEUE_ID || self.is_dictionary(name) {
+            return Ok(AnyColumn::Texts(self.texts(name)?));
         }
-        if let Some(array) = any.downcast_ref::<BooleanArray>() {
-            return Ok(AnyColumn::Flags(array.values_iter().collect()));
-        }
-        if let Some(array) = any.downcast_ref::<Utf8ViewArray>() {
-            return Ok(AnyColumn::Plain(array.values_iter().map(str::to_owned).collect()));
-        }
-        let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() else {
-            return Err(self.damaged(format!("column {name} has type {:?}", array.dtype())));
-        };
-        let nullable = self
+        let is_optional = self
             .fields
             .iter()
             .any(|field| field.name.as_str() == name && field.is_nullable);
-        let values = array
-            .iter()
-            .map(|value| value.map_or(NONE_NUMBER, |v| *v as u64))
-            .collect();
-        Ok(if nullable {
-            AnyColumn::Optional(values)
-        } else {
-            AnyColumn::Numbers(values)
-        })
+        let mut column: Option<AnyColumn> = None;
+        for array in self.column(name, false)? {
+            let any = array.as_any();
+            let more = if let Some(array) = any.downcast_ref::<BooleanArray>() {
+                AnyColumn::Flags(array.values_iter().collect())
+            } else if let Some(array) = any.downcast_ref::<Utf8ViewArray>() {
+                AnyColumn::Plain(array.values_iter().collect())
+            } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() {
+                let values = array.iter().map(|value| value.map_or(NONE_NUMBER, |v| *v as u64));
+                match is_optional {
+                    true => AnyColumn::Optional(values.collect()),
+                    false => AnyColumn::Numbers(values.collect()),
+                }
+            } else {
+                return Err(self.damaged(format!("column {name} has type {:?}", array.dtype())));
+            };
+            match &mut column {
+                None => column = Some(more),
+                Some(column) => {
+                    column.append(more);
+                }
+            }
+        }
+        column.ok_or_else(|| self.damaged(format!("column {name} has no rows")))
     }
 }
 
 /// A column as it is rewritten.
 pub(super) enum AnyColumn {
     Texts(Texts),
-    Plain(Vec<String>),
+    Plain(Strings),
     Flags(Vec<bool>),
     Numbers(Vec<u64>),
     Optional(Vec<u64>),
@@ -179,7 +302,7 @@ impl AnyColumn {
                 let map: Vec<u32> = more.values.iter().map(|value| all.code(value)).collect();
                 all.codes.extend(more.codes.iter().map(|code| map[*code as usize]));
             }
-            (AnyColumn::Plain(all), AnyColumn::Plain(more)) => all.extend(more),
+            (AnyColumn::Plain(all), AnyColumn::Plain(more)) => all.extend(more.iter()),
             (AnyColumn::Flags(all), AnyColumn::Flags(more)) => all.extend(more),
             (AnyColumn::Numbers(all), AnyColumn::Numbers(more))
             | (AnyColumn::Optional(all), AnyColumn::Optional(more)) => all.extend(more),
@@ -191,8 +314,12 @@ impl AnyColumn {
     /// Writes the column as [`super::segment`] wrote it.
     pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
         match self {
+            AnyColumn::Texts(texts) if name == QUEUE_ID => {
+                let id = |code: &u32| texts.values[*code as usize].as_bytes();
+                out.incremental(name, texts.codes.iter().map(id))
+            }
             AnyColumn::Texts(texts) => out.dictionary(name, &texts.values, &texts.codes),
-            AnyColumn::Plain(values) => out.plain(name, values.iter().map(String::len), values.concat().as_bytes()),
+            AnyColumn::Plain(values) => out.plain(name, values.lengths(), values.bytes.as_bytes()),
             AnyColumn::Flags(values) => out.flags(name, values.into_iter()),
             AnyColumn::Numbers(values) => {
                 let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
@@ -219,8 +346,11 @@ pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, 
     let columns = columns
         .iter()
         .map(|name| {
-            let array = reader.column(name, true)?;
-            Ok(PlColumn::from(Series::from_arrow(name.as_str().into(), array)?))
+            let arrays = reader.column(name, true)?;
+            Ok(PlColumn::from(Series::try_from((
+                PlSmallStr::from(name.as_str()),
+                arrays,
+            ))?))
         })
         .collect::<Result<Vec<_>, Error>>()?;
     Ok(DataFrame::new(rows, columns)?)
@@ -250,6 +380,12 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// A row's value, with its number.
+    pub(super) fn at(&self, row: usize) -> (u32, &[u8]) {
+        let code = self.codes[row];
+        (code, self.values[code as usize].as_bytes())
+    }
+
     /// Number of a value; a new one is added.
     pub fn code(&mut self, value: &str) -> u32 {
         if self.numbers.len() != self.values.len() {
@@ -313,41 +449,182 @@ pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Err
         by: texts(&mut reader, by)?,
         kind: texts(&mut reader, "kind")?,
         destination: texts(&mut reader, "destination")?,
-        first_hop: {
-            let array = reader.column("first_hop", false)?;
-            let array = array
-                .as_any()
-                .downcast_ref::<BooleanArray>()
-                .ok_or_else(|| reader.damaged("first_hop"))?;
-            array.values_iter().collect()
-        },
+        first_hop: reader.flags("first_hop")?,
         value: numbers(&mut reader, measure)?,
     })
 }
 
-fn numbers(reader: &mut Reader<'_>, name: &str) -> Result<Vec<i64>, Error> {
-    let array = reader.column(name, false)?;
-    let array = array
-        .as_any()
-        .downcast_ref::<PrimitiveArray<i64>>()
-        .ok_or_else(|| reader.damaged(name))?;
-    Ok(array.values().as_slice().to_vec())
+fn numbers<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Vec<i64>, Error> {
+    let mut numbers = Vec::with_capacity(reader.rows());
+    for array in reader.column(name, false)? {
+        let array = array.as_any().downcast_ref::<PrimitiveArray<i64>>();
+        numbers.extend_from_slice(array.ok_or_else(|| reader.damaged(name))?.values().as_slice());
+    }
+    Ok(numbers)
 }
 
-fn texts(reader: &mut Reader<'_>, name: &str) -> Result<Texts, Error> {
-    let array = reader.column(name, false)?;
-    let array = array
-        .as_any()
-        .downcast_ref::<DictionaryArray<u32>>()
-        .ok_or_else(|| reader.damaged(name))?;
-    let values = array
-        .values()
-        .as_any()
-        .downcast_ref::<Utf8ViewArray>()
-        .ok_or_else(|| reader.damaged(name))?;
+/// Text in either form that segments have it in: as a dictionary, or a value a row.
+fn texts<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Texts, Error> {
+    if !reader.is_dictionary(name) {
+        let mut texts = Texts::default();
+        for value in reader.strings(name)?.iter() {
+            let code = match texts.codes.last() {
+                Some(last) if texts.values[*last as usize] == value => *last,
+                _ => texts.code(value),
+            };
+            texts.codes.push(code);
+        }
+        return Ok(texts);
+    }
+    let (values, codes) = reader.dictionary(name)?;
     Ok(Texts {
-        values: values.values_iter().map(str::to_owned).collect(),
-        codes: array.keys().values().as_slice().to_vec(),
+        values: values.iter().map(str::to_owned).collect(),
+        codes,
         ..Texts::default()
     })
+}
+
+/// Texts end to end, one a row.
+#[derive(Debug, Default)]
+pub(super) struct Strings {
+    bytes: String,
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn get(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.bytes[start..self.ends[row]]
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
+    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.iter().map(str::len)
+    }
+}
+
+impl<'t> Extend<&'t str> for Strings {
+    fn extend<I: IntoIterator<Item = &'t str>>(&mut self, texts: I) {
+        for text in texts {
+            self.bytes.push_str(text);
+            self.ends.push(self.bytes.len());
+        }
+    }
+}
+
+impl<'t> FromIterator<&'t str> for Strings {
+    fn from_iter<I: IntoIterator<Item = &'t str>>(texts: I) -> Self {
+        let mut all = Strings::default();
+        all.extend(texts);
+        all
+    }
+}
+
+/// Text as a Parquet dictionary page has it: each value behind its length of four bytes.
+#[derive(Debug, Default)]
+pub(super) struct PlainValues {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl PlainValues {
+    /// None unless the page holds so many values, all of them UTF-8.
+    fn of(bytes: Vec<u8>, len: usize) -> Option<Self> {
+        let values = PlainValues { bytes, len };
+        (values.iter().count() == len).then_some(values)
+    }
+
+    fn from_iter<'v>(values: impl Iterator<Item = &'v [u8]>) -> Self {
+        let mut all = PlainValues::default();
+        for value in values {
+            all.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            all.bytes.extend_from_slice(value);
+            all.len += 1;
+        }
+        all
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first_chunk::<4>()?;
+            let (value, after) = after.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+            rest = after;
+            std::str::from_utf8(value).ok()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(folder: &Path, name: &str, rows: usize, fill: impl FnOnce(&mut Columns)) -> std::path::PathBuf {
+        let mut columns = Columns::new(rows).unwrap();
+        fill(&mut columns);
+        let path = folder.join(name);
+        std::fs::write(&path, columns.encode().unwrap()).unwrap();
+        path
+    }
+
+    fn rows(texts: &Texts) -> Vec<&str> {
+        texts
+            .codes
+            .iter()
+            .map(|code| texts.values[*code as usize].as_str())
+            .collect()
+    }
+
+    #[test]
+    fn queue_ids_are_read_in_both_forms_and_written_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = [
+            "1fOXU8-002aYZ-oS",
+            "1fOXU8-002aYZ-oS",
+            "",
+            "1fOXU9-00",
+            "1fOXU8-002aYZ-oS",
+        ]
+        .map(str::to_owned);
+        let old = file_of(folder.path(), "old", 5, |out| {
+            out.dictionary(QUEUE_ID, &ids, &[0, 0, 2, 3, 0]).unwrap()
+        });
+        let new = file_of(folder.path(), "new", 5, |out| {
+            out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
+        });
+        let column = |path: &Path| Reader::open(path).unwrap().any(QUEUE_ID).unwrap();
+        let mut both = column(&old);
+        assert!(both.append(column(&new)));
+        let merged = file_of(folder.path(), "merged", 10, |out| both.write(out, QUEUE_ID).unwrap());
+        let expected: Vec<&str> = ids.iter().chain(&ids).map(String::as_str).collect();
+        let read = read_texts(&merged, QUEUE_ID).unwrap();
+        assert_eq!((rows(&read), read.values.len()), (expected, 3));
+        assert_eq!(read_events(&merged, &[QUEUE_ID.to_owned()]).unwrap().shape(), (10, 1));
+        assert_eq!(verify(&merged).unwrap(), 10);
+    }
+
+    #[test]
+    fn many_increments_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        for count in [0, 1, 127, 128, 129, 1000] {
+            let ids: Vec<String> = (0..count)
+                .map(|n: u32| format!("{:x}-{}", n / 3, "x".repeat(n as usize % 40)))
+                .collect();
+            let path = file_of(folder.path(), &count.to_string(), ids.len(), |out| {
+                out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
+            });
+            assert_eq!(rows(&read_texts(&path, QUEUE_ID).unwrap()), ids, "{count}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Segments → one segment: amendments change who sent some messages, compaction makes large files of small ones.
-//! Columns pass through as they are, but for the ones that are changed; rates are made anew from the rows.
+//! A segment with some columns changed: amendments correct who sent some messages. The other columns pass through as
+//! they are; rates are made anew from the rows.
 
 use super::rates::{RateRow, Rates, destination_names, kind_names};
 use super::read::{AnyColumn, Reader, Texts};
@@ -60,11 +60,6 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
         }
     }
     rows.encode()
-}
-
-/// Several segments of one source and day as one, rows in the order of the segments.
-pub fn merge(paths: &[PathBuf]) -> Result<EncodedSegment, Error> {
-    Rows::read(paths)?.encode()
 }
 
 /// All columns of one or more event files.
@@ -187,14 +182,9 @@ impl Rows {
         let kinds = code_in(kind_names(), &kind.values);
         let destinations = code_in(destination_names(), &destination.values);
         let mut rates = Rates::default();
-        let mut groups: HashMap<(u32, u32), u32, FxBuildHasher> = HashMap::default();
+        let relay = relay?;
         for row in 0..self.len {
-            let pair = (service.codes[row], hostgroup.codes[row]);
-            let group = *groups.entry(pair).or_insert_with(|| {
-                let value = |texts: &Texts, code: u32| (code, texts.values[code as usize].clone());
-                let (service, hostgroup) = (value(service, pair.0), value(hostgroup, pair.1));
-                rates.group((service.0, service.1.as_bytes()), (hostgroup.0, hostgroup.1.as_bytes()))
-            });
+            let group = rates.group([service, hostgroup, relay].map(|texts| texts.at(row)));
             rates.add(RateRow {
                 ts_ms: times[row] as i64,
                 group,
@@ -210,7 +200,6 @@ impl Rows {
                 },
             });
         }
-        let relay = relay?.values.first().cloned().unwrap_or_default();
-        rates.encode(&relay)
+        rates.encode()
     }
 }

@@ -3,13 +3,14 @@
 use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, SlotRow, split_remote};
 use super::Error;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::write::{Columns, Numbers};
+use super::write::{Columns, Numbers, QUEUE_ID};
 use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::Kind;
 use crate::normalise::join::QueueId;
 use crate::normalise::origins::Field;
 use crate::normalise::redact::text;
 use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 
 const ACCEPTED: u8 = Kind::Accepted as u8;
 const SUBMITTED: u8 = Kind::Submitted as u8;
@@ -38,8 +39,12 @@ pub const SEGMENT_ROWS_MAX: usize = 500_000;
 pub fn encode(sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
     let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
     let times = &sealed.batch.rows.ts_ms;
-    let mut days: Vec<i64> = times.iter().map(day_of).collect();
-    days.dedup();
+    let mut days: Vec<i64> = Vec::new();
+    for day in times.iter().map(day_of) {
+        if days.last() != Some(&day) {
+            days.push(day);
+        }
+    }
     days.sort_unstable();
     days.dedup();
     if let [day] = days[..]
@@ -78,8 +83,11 @@ impl Part<'_> {
     }
 
     /// This part's values of a column.
-    fn pick<T: Copy>(&self, column: &[T]) -> Vec<T> {
-        self.map(column, |value| value)
+    fn pick<'c, T: Copy>(&self, column: &'c [T]) -> Cow<'c, [T]> {
+        match &self.rows {
+            None => Cow::Borrowed(column),
+            Some(_) => Cow::Owned(self.map(column, |value| value)),
+        }
     }
 
     fn map<T: Copy, U>(&self, column: &[T], to: impl Fn(T) -> U) -> Vec<U> {
@@ -122,7 +130,10 @@ impl Part<'_> {
     /// The events' columns; README.md, "Data", says what each means.
     fn events(&self, times: &[i64]) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
-        let origins: Vec<u32> = self.slots().map(|slot| slot.origin).collect();
+        let origins = Used::of(
+            self.slots().map(|slot| slot.origin).collect(),
+            self.sealed.origins.len(),
+        );
         let mut out = Columns::new(self.len())?;
         out.dictionary("log", logs, &self.pick(&rows.log))?;
         out.growing("log_offset", &self.pick(&rows.offset))?;
@@ -160,41 +171,24 @@ impl Part<'_> {
         out.encode()
     }
 
-    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &[u32]) -> Result<(), Error> {
+    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &Used) -> Result<(), Error> {
         let table = &self.sealed.origins;
         let values = table.values(field);
-        let codes = origins.iter().map(|origin| table.code(*origin, field)).collect();
-        let used = Used::of(codes, values.len());
-        out.dictionary_of(name, used.pick(values.iter()), &used.codes)
+        // Origins are few beside rows.
+        let codes = origins
+            .pick(0..table.len() as u32)
+            .map(|origin| table.code(origin, field));
+        let used = Used::of(codes.collect(), values.len());
+        let codes: Vec<u32> = origins
+            .codes
+            .iter()
+            .map(|origin| used.codes[*origin as usize])
+            .collect();
+        out.dictionary_of(name, used.pick(values.iter()), &codes)
     }
 
     fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
-        let slots = &self.sealed.batch.slots;
-        let mut used: Vec<u32> = Vec::with_capacity(slots.len());
-        let mut codes: Vec<u32> = vec![u32::MAX; slots.len()];
-        let to_code = |slot: u32| {
-            let code = &mut codes[slot as usize];
-            if *code == u32::MAX {
-                *code = 0;
-                if slots[slot as usize].queue_id.is_some() {
-                    used.push(slot);
-                    *code = used.len() as u32;
-                }
-            }
-            *code
-        };
-        let rows: Vec<u32> = self
-            .pick(&self.sealed.batch.rows.slot)
-            .into_iter()
-            .map(to_code)
-            .collect();
-        // MTAs make their IDs of ASCII; what is none was refused by the parser.
-        let id = |slot: &u32| {
-            let id = slots[*slot as usize].queue_id.as_ref().map(QueueId::as_bytes);
-            id.filter(|id| id.is_ascii()).unwrap_or_default()
-        };
-        let values = std::iter::once(&b""[..]).chain(used.iter().map(id));
-        out.dictionary_of("queue_id", values, &rows)
+        out.incremental(QUEUE_ID, self.slots().map(id_of))
     }
 
     fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
@@ -269,7 +263,8 @@ impl Part<'_> {
                     let code = table.code(origin as u32, field);
                     (code, table.values(field).get(code))
                 };
-                rates.group(value(Field::Service), value(Field::Hostgroup))
+                let relay = (0, self.sealed.relay.as_bytes());
+                rates.group([value(Field::Service), value(Field::Hostgroup), relay])
             });
             rates.add(RateRow {
                 ts_ms: rows.ts_ms[at],
@@ -290,8 +285,14 @@ impl Part<'_> {
             None => (0..rows.len()).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
-        rates.encode(&self.sealed.relay)
+        rates.encode()
     }
+}
+
+/// A message's queue ID. MTAs make them of ASCII; what is none was refused by the parser.
+fn id_of(slot: &SlotRow) -> &[u8] {
+    let id = slot.queue_id.as_ref().map(QueueId::as_bytes);
+    id.filter(|id| id.is_ascii()).unwrap_or_default()
 }
 
 /// Codes of a column with the values that no row uses left out.
@@ -301,17 +302,17 @@ struct Used {
 }
 
 impl Used {
-    fn of(codes: Vec<u32>, len: usize) -> Self {
+    fn of(codes: Cow<'_, [u32]>, len: usize) -> Self {
         let mut map = vec![u32::MAX; len];
         codes.iter().for_each(|code| map[*code as usize] = 0);
         for (next, slot) in map.iter_mut().filter(|slot| **slot == 0).enumerate() {
             *slot = next as u32;
         }
-        let codes = codes.into_iter().map(|code| map[code as usize]).collect();
+        let codes = codes.iter().map(|code| map[*code as usize]).collect();
         Used { codes, map }
     }
 
-    fn pick<'v>(&self, values: impl Iterator<Item = &'v [u8]>) -> impl Iterator<Item = &'v [u8]> {
+    fn pick<V>(&self, values: impl Iterator<Item = V>) -> impl Iterator<Item = V> {
         values
             .zip(&self.map)
             .filter(|(_, code)| **code != u32::MAX)

@@ -1,12 +1,13 @@
 //! Columns → Parquet bytes, each with the encoding that fits what it holds.
 //!
-//! Times and offsets grow: delta. Names repeat: dictionary with the batch's own codes. Pseudonyms are random:
-//! plain lengths and bytes. Zstandard goes over what it can make smaller. There is one row group a file: a segment
-//! never crosses a UTC day and is small enough to be read as a whole.
+//! Times and offsets grow: delta. Names repeat: dictionary with the batch's own codes. Queue IDs repeat within a few rows
+//! and begin alike: what the one before does not have. Pseudonyms are random: plain lengths and bytes. Zstandard goes
+//! over what it can make smaller. A file is one row group, since a segment never crosses a UTC day and is small enough to
+//! be read as a whole; those of a busy tail are joined ([`super::Parts`]).
 
 use super::super::batch::NONE;
 use super::Error;
-use super::pack::{deltas, hybrid, width_of};
+use super::pack::{deltas, hybrid, increments, width_of};
 use polars::error::PolarsError;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
@@ -26,12 +27,15 @@ use rustc_hash::FxHashMap;
 /// Level 1 takes half the time of level 3.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Of a page with so many bytes of text, level 3: names in large dictionaries are alike, and it finds that.
+/// Of a dictionary with so many bytes, level 3: names in large ones are alike, and it finds that.
 const LARGE_BYTES: usize = 256 << 10;
 const ZSTD_LEVEL_LARGE: i32 = 3;
 
 /// Places in which [`Columns::number_codes`] looks first.
 const RECENT: usize = 256;
+
+/// The column that is written by [`Columns::incremental`]; older segments have a dictionary.
+pub(super) const QUEUE_ID: &str = "queue_id";
 
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(super) struct Columns {
     page: Vec<u8>,
     codes: Vec<u32>,
     present: Vec<i64>,
+    lengths: [Vec<u32>; 2],
     squeezed: Vec<u8>,
 }
 
@@ -76,6 +81,7 @@ impl Columns {
             page: Vec::new(),
             codes: Vec::new(),
             present: Vec::new(),
+            lengths: [Vec::new(), Vec::new()],
             squeezed: Vec::new(),
         })
     }
@@ -142,6 +148,14 @@ impl Columns {
             Encoding::DeltaLengthByteArray,
             true,
         )
+    }
+
+    /// Text that begins as the one before it does, UTF-8: a value a row, without what both have in common.
+    pub(super) fn incremental<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
+        self.page.clear();
+        increments(values, &mut self.lengths, &mut self.page);
+        let encoding = Encoding::DeltaByteArray;
+        self.push(name, ArrowDataType::Utf8View, false, None, encoding, true)
     }
 
     /// Numbers that grow, or are close to their neighbours.
@@ -286,7 +300,7 @@ impl Columns {
             pages.push(CompressedPage::Dict(page));
         }
         let page = std::mem::take(&mut self.page);
-        let bytes = CowBuffer::Owned(self.squeezed(&page, squeeze, encoding == Encoding::DeltaLengthByteArray)?);
+        let bytes = CowBuffer::Owned(self.squeezed(&page, squeeze, false)?);
         pages.push(CompressedPage::Data(self.data_page(
             bytes,
             page.len(),
@@ -349,21 +363,35 @@ impl Columns {
             .into_iter()
             .map(|field| (field.name.clone(), field))
             .collect();
-        let options = WriteOptions {
-            statistics: StatisticsOptions::empty(),
-            version: Version::V1,
-            compression: CompressionOptions::Uncompressed,
-            data_page_size: None,
-        };
-        let mut writer = FileWriter::try_new(Vec::with_capacity(self.bytes + (32 << 10)), schema, options)?;
-        let columns = self.pages.iter().map(|pages| {
-            let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-            Ok(DynStreamingIterator::new(pages))
-        });
-        writer.write(self.rows as u64, DynIter::new(columns))?;
+        let mut writer = file_writer(schema, self.bytes + (32 << 10))?;
+        write_group(&mut writer, self.rows, &self.pages)?;
         writer.end(None)?;
         Ok(writer.into_inner())
     }
+}
+
+/// A file of ours with room for so many bytes; each page is compressed already.
+pub(super) fn file_writer(schema: ArrowSchema, bytes: usize) -> Result<FileWriter<Vec<u8>>, Error> {
+    let options = WriteOptions {
+        statistics: StatisticsOptions::empty(),
+        version: Version::V1,
+        compression: CompressionOptions::Uncompressed,
+        data_page_size: None,
+    };
+    Ok(FileWriter::try_new(Vec::with_capacity(bytes), schema, options)?)
+}
+
+/// Adds a group of so many rows: the pages of each column.
+pub(super) fn write_group(
+    writer: &mut FileWriter<Vec<u8>>,
+    rows: usize,
+    columns: &[Vec<CompressedPage>],
+) -> Result<(), Error> {
+    let columns = columns.iter().map(|pages| {
+        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
+        Ok(DynStreamingIterator::new(pages))
+    });
+    Ok(writer.write(rows as u64, DynIter::new(columns))?)
 }
 
 fn engine(error: std::io::Error) -> Error {

@@ -105,3 +105,39 @@ fn the_end_of_a_writer_takes_no_answer_away() {
         assert_once(&bench.stored(), 0..at);
     });
 }
+
+#[test]
+fn busy_rounds_are_joined_as_they_are_and_give_the_rows_of_the_log() {
+    let bench = Bench::new();
+    const EACH: u64 = 4_500;
+    let all = "SELECT * FROM events ORDER BY log_offset";
+    let sums = "SELECT service, kind, SUM(messages) AS m, SUM(recipients) AS r, SUM(attempts) AS a, SUM(bytes) AS b \
+                FROM rates GROUP BY service, kind ORDER BY service, kind";
+    bench.life(|life| {
+        for round in 0..8 {
+            bench.append("mainlog", lines(EACH * round..EACH * (round + 1)));
+            if round == 0 {
+                life.scan()
+            } else {
+                life.look()
+            };
+        }
+        let ask = |life: &super::bench::Life<'_>, text| query::sql(life.store(), text, Window::ALL).unwrap();
+        let before = [all, sums].map(|text| ask(life, text));
+        assert_eq!(segments(life.store()).len(), 8);
+        assert_eq!(life.store().compact_small().unwrap(), 8);
+        let rows: Vec<u64> = segments(life.store()).iter().map(|segment| segment.1).collect();
+        assert_eq!(rows, [8 * EACH]);
+        assert_eq!([all, sums].map(|text| ask(life, text)), before);
+        // A joined segment is joined, corrected, and encoded anew like any other.
+        bench.append("mainlog", lines(8 * EACH..9 * EACH));
+        life.look();
+        let before = [all, sums].map(|text| ask(life, text));
+        assert_eq!(life.store().compact(None).unwrap().into, 1);
+        assert_eq!([all, sums].map(|text| ask(life, text)), before);
+        life.assert_once(0..9 * EACH);
+    });
+    // The next writer has removed what was replaced.
+    let faults = bench.life(|life| life.store().verify().unwrap().faults);
+    assert_eq!(faults, Vec::<String>::new());
+}

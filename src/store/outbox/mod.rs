@@ -8,7 +8,8 @@
 //! Small payloads go out together. Which do is written down before they are sent, so that a repetition has the same rows
 //! under the same token.
 
-use super::commit::Counts;
+mod minutes;
+
 use super::{Error, Store, catalogue, columnar};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::fs;
@@ -72,6 +73,8 @@ pub struct Waiting {
     pub why: Option<String>,
     /// When something was sent last, UTC milliseconds.
     pub sent_ms: Option<i64>,
+    /// By how much the server's clock is ahead of this host's, milliseconds, when it was last asked.
+    pub clock_ahead_ms: i64,
 }
 
 /// Bounds of a batch.
@@ -127,7 +130,7 @@ impl Store {
                     &Bytes::Segment(segment.id),
                 )?;
             }
-            let minutes = all_minutes(&transaction)?;
+            let minutes = minutes::all(&transaction)?;
             for rows in minutes.chunks(20_000) {
                 self.post(
                     &transaction,
@@ -238,33 +241,6 @@ impl Store {
         put(transaction, "outbox_bytes", get(transaction, "outbox_bytes")? + size)
     }
 
-    /// Posts the lines that a commit counted.
-    pub(super) fn post_minutes(
-        &self,
-        transaction: &Transaction<'_>,
-        source: i64,
-        minutes: &[(i64, Counts)],
-    ) -> Result<(), Error> {
-        if minutes.is_empty() {
-            return Ok(());
-        }
-        let (host, kind): (String, String) =
-            transaction.query_row("SELECT host, kind FROM source WHERE id = ?1", [source], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        let lines: String = minutes
-            .iter()
-            .map(|(minute, counts)| minute_line(*minute, &host, &kind, counts))
-            .collect();
-        self.post(
-            transaction,
-            Kind::Minutes,
-            0,
-            minutes.len() as u64,
-            &Bytes::Given(lines.as_bytes()),
-        )
-    }
-
     /// What goes out next: a batch that was begun, or a new one of the oldest payloads.
     pub fn next_batch(&self, limits: &BatchLimits) -> Result<Option<Batch>, Error> {
         let mut connection = self.connection();
@@ -344,6 +320,17 @@ impl Store {
         Ok(())
     }
 
+    /// This host's clock, UTC milliseconds.
+    pub fn clock_ms(&self) -> Result<i64, Error> {
+        let now = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+        Ok(self.connection().query_row(now, [], |row| row.get(0))?)
+    }
+
+    /// Notes by how much the server's clock is ahead.
+    pub fn note_clock(&self, ahead_ms: i64) -> Result<(), Error> {
+        put(&self.connection(), "clock_ahead_ms", ahead_ms)
+    }
+
     /// The batch will never be taken as it is: aside with it.
     pub fn set_aside(&self, batch: &Batch, why: &str) -> Result<(), Error> {
         self.connection().execute(
@@ -392,6 +379,7 @@ impl Store {
             refused: refused as u64,
             why,
             sent_ms: (sent > 0).then_some(sent),
+            clock_ahead_ms: get(&connection, "clock_ahead_ms")?,
         }))
     }
 
@@ -495,40 +483,6 @@ fn read_batch(transaction: &Transaction<'_>, id: i64) -> Result<Option<Batch>, E
         hash: hasher.finalize().to_hex().to_string(),
         ..batch
     }))
-}
-
-/// One line of a payload of minutes.
-fn minute_line(minute: i64, host: &str, source: &str, counts: &Counts) -> String {
-    let line = serde_json::json!({
-        "ts_ms": minute * 60_000, "host": host, "source": source, "lines": counts.lines, "events": counts.events,
-        "ignored": counts.ignored, "unparsed": counts.unparsed, "bytes": counts.bytes,
-    });
-    format!("{line}\n")
-}
-
-/// All that was counted so far.
-fn all_minutes(transaction: &Transaction<'_>) -> Result<Vec<String>, Error> {
-    let mut all = transaction.prepare(
-        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes FROM source_minute
-         JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
-    )?;
-    let rows = all.query_map([], |row| {
-        let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
-        let counts = Counts {
-            lines: number(3)?,
-            events: number(4)?,
-            ignored: number(5)?,
-            unparsed: number(6)?,
-            bytes: number(7)?,
-        };
-        Ok(minute_line(
-            row.get(0)?,
-            &row.get::<_, String>(1)?,
-            &row.get::<_, String>(2)?,
-            &counts,
-        ))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn get(connection: &Connection, name: &str) -> Result<i64, Error> {

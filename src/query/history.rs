@@ -1,0 +1,230 @@
+//! Who answers: the embedded store, or a ClickHouse that holds what was sent to it. The same questions, the same rows.
+
+use super::named::{NamedQuery, Value};
+use super::rates::{RateQuestion, rates};
+use super::series::SeriesSet;
+use super::{Error, Window, sql};
+use crate::store::Store;
+use crate::store::clickhouse::Client;
+use crate::store::columnar::{RateBlock, Table, read_rates};
+use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::state::{Covered, SourceMinute};
+
+/// What is known of a source, wherever it was read.
+#[derive(Debug, Clone)]
+pub struct SourceSummary {
+    /// Host.
+    pub host: String,
+    /// Kind of source.
+    pub kind: String,
+    /// Lines and what became of them.
+    pub counts: Counts,
+    /// First and last line, UTC milliseconds; on a server, of their minutes.
+    pub span_ms: Option<(i64, i64)>,
+    /// The newest minutes with their lines, oldest first.
+    pub minutes: Vec<(i64, Counts)>,
+    /// What only the store of the host that reads knows.
+    pub local: Option<LocalSource>,
+}
+
+/// What the reading host's own store knows of a source beyond its lines.
+#[derive(Debug, Clone)]
+pub struct LocalSource {
+    /// Logs.
+    pub logs: u64,
+    /// What is wrong with those that are damaged.
+    pub damaged: Vec<String>,
+    /// Messages that are in the queue, as far as the logs say.
+    pub open_messages: u64,
+    /// When something of it was last committed, UTC milliseconds.
+    pub read_ms: Option<i64>,
+    /// Shapes of lines that did not parse, the most frequent first.
+    pub shapes: Vec<UnparsedShape>,
+}
+
+/// Shapes of unparsed lines that a summary has.
+const SHAPES: usize = 5;
+
+/// A history of mail.
+pub trait History {
+    /// First and last event, UTC milliseconds; on a server, of their minutes.
+    fn span(&self) -> Result<Option<(i64, i64)>, Error>;
+
+    /// The newest minute in which a tail said that it had read all there was: its start, UTC milliseconds.
+    fn heartbeat_ms(&self) -> Result<Option<i64>, Error>;
+
+    /// Hosts whose logs were read, by name.
+    fn hosts(&self) -> Result<Vec<String>, Error>;
+
+    /// Hosts and kinds of their sources.
+    fn kinds(&self) -> Result<Vec<(String, String)>, Error>;
+
+    /// All sources, with the minutes of their last `length_ms`.
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error>;
+
+    /// Lines per host, source and minute.
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error>;
+
+    /// From when to when the logs of each host were read.
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error>;
+
+    /// Rates of a window by part: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error>;
+
+    /// Runs one SELECT of ours over a window.
+    fn select(&self, text: &str, window: Window) -> Result<Table, Error>;
+
+    /// Runs one SELECT of a user's: parsed first, whoever answers.
+    fn sql(&self, text: &str, window: Window) -> Result<Table, Error>;
+
+    /// Runs a named query.
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error>;
+
+    /// Sums per bucket, in the question's measure.
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error>;
+}
+
+impl History for Store {
+    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
+        Ok(Store::span(self)?)
+    }
+
+    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
+        Ok(Store::heartbeat_ms(self)?)
+    }
+
+    fn hosts(&self) -> Result<Vec<String>, Error> {
+        Ok(Store::hosts(self)?)
+    }
+
+    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
+        let sources = self.sources()?.into_iter();
+        Ok(sources.map(|source| (source.host, source.kind)).collect())
+    }
+
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
+        let summary = |source: crate::store::state::SourceState| {
+            let mut counts = Counts::default();
+            source.logs.iter().for_each(|log| counts.add(&log.counts));
+            let spans = || source.logs.iter().filter_map(|log| log.span_ms);
+            let damaged = source.logs.iter().filter_map(|log| log.damaged.clone());
+            Ok(SourceSummary {
+                counts,
+                span_ms: spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max()),
+                minutes: self.minutes_of(source.id, length_ms)?,
+                local: Some(LocalSource {
+                    logs: source.logs.len() as u64,
+                    damaged: damaged.collect(),
+                    open_messages: source.open_messages,
+                    read_ms: source.read_ms,
+                    shapes: self.unparsed(source.id, SHAPES)?,
+                }),
+                host: source.host,
+                kind: source.kind,
+            })
+        };
+        self.sources()?.into_iter().map(summary).collect()
+    }
+
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
+        Ok(Store::source_minutes(self, window.since_ms, window.until_ms)?)
+    }
+
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        Ok(Store::coverage(self, since_ms)?)
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
+        for segment in self.segments(window.since_ms, window.until_ms)? {
+            let path = self.rates_path(segment.id);
+            let services = read_rates(&path, "service", "messages")?;
+            let hostgroups = read_rates(&path, "hostgroup", "attempts")?;
+            let relays = read_rates(&path, "relay", "recipients")?;
+            each([&services, &hostgroups, &relays]);
+        }
+        Ok(())
+    }
+
+    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
+        sql(self, text, window)
+    }
+
+    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
+        sql(self, text, window)
+    }
+
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error> {
+        sql(self, &query.bind(values), window)
+    }
+
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
+        rates(self, question)
+    }
+}
+
+/// Whichever the configuration or `--store` names.
+pub enum Engine {
+    /// Segments on this disk.
+    Embedded(Store),
+    /// A server.
+    ClickHouse(Box<Client>),
+}
+
+impl Engine {
+    fn history(&self) -> &dyn History {
+        match self {
+            Engine::Embedded(store) => store,
+            Engine::ClickHouse(client) => client.as_ref(),
+        }
+    }
+}
+
+impl History for Engine {
+    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
+        self.history().span()
+    }
+
+    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
+        self.history().heartbeat_ms()
+    }
+
+    fn hosts(&self) -> Result<Vec<String>, Error> {
+        self.history().hosts()
+    }
+
+    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
+        self.history().kinds()
+    }
+
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
+        self.history().summaries(length_ms)
+    }
+
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
+        self.history().source_minutes(window)
+    }
+
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        self.history().coverage(since_ms)
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
+        self.history().flows(window, each)
+    }
+
+    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
+        self.history().select(text, window)
+    }
+
+    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
+        self.history().sql(text, window)
+    }
+
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error> {
+        self.history().named(query, values, window)
+    }
+
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
+        self.history().rates(question)
+    }
+}

@@ -1,0 +1,297 @@
+//! The history that a ClickHouse holds.
+
+use super::history::{History, SourceSummary};
+use super::named::{NamedQuery, Value};
+use super::rates::{RateQuestion, checked, collect};
+use super::series::SeriesSet;
+use super::{Error, TABLES, Window, guard};
+use crate::store::clickhouse::{Client, query as clickhouse};
+use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};
+use crate::store::commit::Counts;
+use crate::store::state::{Covered, SourceMinute};
+
+const MINUTE_MS: i64 = 60_000;
+/// Rates are asked for by the day: an answer is held in memory as a whole.
+const SLICE_MS: i64 = 86_400_000;
+
+impl History for Client {
+    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
+        let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates";
+        let table = clickhouse::select(self, text, &[])?;
+        let span = numbers(&table, "first")
+            .first()
+            .copied()
+            .zip(numbers(&table, "last").first().copied());
+        // Of no rows the server says 0.
+        Ok(span.filter(|(_, last)| *last > 0))
+    }
+
+    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
+        let text = "SELECT max(ts_ms) AS newest FROM sources WHERE heartbeats > 0";
+        let newest = numbers(&clickhouse::select(self, text, &[])?, "newest")
+            .first()
+            .copied();
+        Ok(newest.filter(|newest| *newest > 0))
+    }
+
+    fn hosts(&self) -> Result<Vec<String>, Error> {
+        let mut hosts: Vec<String> = self.kinds()?.into_iter().map(|(host, _)| host).collect();
+        hosts.dedup();
+        Ok(hosts)
+    }
+
+    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
+        let text = "SELECT host, source FROM sources GROUP BY host, source ORDER BY host, source";
+        let table = clickhouse::select(self, text, &[])?;
+        Ok(words(&table, "host").into_iter().zip(words(&table, "source")).collect())
+    }
+
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
+        let text = format!(
+            "SELECT host, source, {COUNTS}, min(ts_ms) AS first, max(ts_ms) AS last \
+             FROM (SELECT * FROM sources WHERE lines > 0) \
+             GROUP BY host, source ORDER BY host, source"
+        );
+        let table = clickhouse::select(self, &text, &[])?;
+        let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
+        let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+        let mut all = Vec::new();
+        for (row, (host, kind)) in hosts.into_iter().zip(kinds).enumerate() {
+            let since = last[row] - length_ms;
+            all.push(SourceSummary {
+                counts: counts(&table, row),
+                span_ms: Some((first[row], last[row] + MINUTE_MS - 1)),
+                minutes: minutes_of(self, &host, &kind, since)?,
+                local: None,
+                host,
+                kind,
+            });
+        }
+        Ok(all)
+    }
+
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
+        let text =
+            "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms FROM sources";
+        let table = self.select(text, window)?;
+        let (times, beats) = (numbers(&table, "ts_ms"), numbers(&table, "heartbeats"));
+        let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
+        let lags = match column(&table, "lag_ms").map(|column| &column.values) {
+            Some(Values::Int(lags)) => lags.clone(),
+            _ => vec![None; times.len()],
+        };
+        let rows = hosts.into_iter().zip(kinds).enumerate();
+        Ok(rows
+            .map(|(row, (host, kind))| SourceMinute {
+                ts_ms: times[row],
+                host,
+                kind,
+                counts: counts(&table, row),
+                heartbeats: u64::try_from(beats[row]).unwrap_or(0),
+                lag_ms: lags[row],
+            })
+            .collect())
+    }
+
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+        coverage(self, since_ms)
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
+        let Some((first, last)) = self.span()? else {
+            return Ok(());
+        };
+        let until_ms = window.until_ms.min(last + MINUTE_MS);
+        let mut since_ms = window.since_ms.max(first);
+        while since_ms < until_ms {
+            let end_ms = (since_ms.div_euclid(SLICE_MS) * SLICE_MS + SLICE_MS).min(until_ms);
+            let slice = Window {
+                since_ms,
+                until_ms: end_ms,
+            };
+            let table = self.select(
+                "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, messages, attempts, recipients \
+                 FROM rates",
+                slice,
+            )?;
+            let part = |by: &str, value: &str| RateBlock {
+                ts_ms: numbers(&table, "ts_ms"),
+                by: texts(&table, by),
+                kind: texts(&table, "kind"),
+                destination: texts(&table, "destination"),
+                first_hop: flags(&table, "first_hop"),
+                value: numbers(&table, value),
+            };
+            each([
+                &part("service", "messages"),
+                &part("hostgroup", "attempts"),
+                &part("relay", "recipients"),
+            ]);
+            since_ms = end_ms;
+        }
+        Ok(())
+    }
+
+    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
+        if window == Window::ALL {
+            return Ok(clickhouse::select(self, text, &[])?);
+        }
+        let Window { since_ms, until_ms } = window;
+        let mut text = text.to_owned();
+        for table in TABLES {
+            let cut = format!("FROM (SELECT * FROM {table} WHERE ts_ms >= {since_ms} AND ts_ms < {until_ms})");
+            text = text.replace(&format!("FROM {table}"), &cut);
+        }
+        Ok(clickhouse::select(self, &text, &[])?)
+    }
+
+    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
+        guard::check(text, &TABLES).map_err(Error::Question)?;
+        if window != Window::ALL {
+            let what = "with --sql on a ClickHouse, write the window into the text: WHERE ts_ms >= …";
+            return Err(Error::Question(what.to_owned()));
+        }
+        Ok(clickhouse::select(self, text, &[])?)
+    }
+
+    /// The server gets a query's parameters beside the text.
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], _window: Window) -> Result<Table, Error> {
+        let text = |value: &Value| match value {
+            Value::Int(number) => number.to_string(),
+            Value::Text(text) => text.clone(),
+        };
+        let params: Vec<(&str, String)> = values.iter().map(|(name, value)| (*name, text(value))).collect();
+        Ok(clickhouse::select(self, query.sql, &params)?)
+    }
+
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
+        let (start, _) = checked(question)?;
+        let block = block(self, question, start)?;
+        collect(&[block], &coverage(self, start)?, question)
+    }
+}
+
+const COUNTS: &str = "sum(lines) AS lines, sum(events) AS events, sum(ignored) AS ignored, sum(unparsed) AS unparsed, \
+                      sum(bytes) AS bytes";
+
+/// The counts in a row of an answer.
+fn counts(table: &Table, row: usize) -> Counts {
+    let number = |name: &str| match column(table, name).map(|column| &column.values) {
+        Some(Values::Int(numbers)) => numbers[row].map_or(0, |number| u64::try_from(number).unwrap_or(0)),
+        _ => 0,
+    };
+    Counts {
+        lines: number("lines"),
+        events: number("events"),
+        ignored: number("ignored"),
+        unparsed: number("unparsed"),
+        bytes: number("bytes"),
+    }
+}
+
+/// A source's minutes with lines, oldest first.
+fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<Vec<(i64, Counts)>, Error> {
+    let params = [
+        ("host", host.to_owned()),
+        ("source", kind.to_owned()),
+        ("since", since_ms.to_string()),
+    ];
+    let text = "SELECT ts_ms, lines, events, ignored, unparsed, bytes FROM sources WHERE host = {host:String} \
+                AND source = {source:String} AND ts_ms > {since:Int64} AND lines > 0 ORDER BY ts_ms";
+    let table = clickhouse::select(client, text, &params)?;
+    let times = numbers(&table, "ts_ms").into_iter().enumerate();
+    Ok(times.map(|(row, ts_ms)| (ts_ms, counts(&table, row))).collect())
+}
+
+/// The rates of a window in one block.
+fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlock, Error> {
+    let mut params = vec![
+        ("since", start.to_string()),
+        ("until", question.window.until_ms.to_string()),
+    ];
+    let mut only = "";
+    if let Some(service) = &question.service {
+        params.push(("service", service.clone()));
+        only = "AND service = {service:String}";
+    }
+    let text = format!(
+        "SELECT ts_ms, {by} AS name, kind, destination, first_hop, sum({measure}) AS value FROM rates \
+         WHERE ts_ms >= {{since:Int64}} AND ts_ms < {{until:Int64}} {only} \
+         GROUP BY ts_ms, {by}, kind, destination, first_hop",
+        by = question.by.column(),
+        measure = question.measure
+    );
+    let table = clickhouse::select(client, &text, &params)?;
+    Ok(RateBlock {
+        ts_ms: numbers(&table, "ts_ms"),
+        by: texts(&table, "name"),
+        kind: texts(&table, "kind"),
+        destination: texts(&table, "destination"),
+        first_hop: flags(&table, "first_hop"),
+        value: numbers(&table, "value"),
+    })
+}
+
+/// From each host's first line to its last, and the minutes with heartbeats, those in a row together. A server does not
+/// know where logs begin and end: an archive that is missing in between shows as silence there.
+fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, Error> {
+    let lines =
+        "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last FROM sources WHERE lines > 0 GROUP BY host ORDER BY host";
+    let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \
+                 FROM (SELECT host, source, ts_ms, \
+                              ts_ms - 60000 * row_number() OVER (PARTITION BY host, source ORDER BY ts_ms) AS run \
+                       FROM sources WHERE heartbeats > 0 AND ts_ms >= {since:Int64}) \
+                 GROUP BY host, source, run ORDER BY host, source, first";
+    let since = [(
+        "since",
+        since_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS).to_string(),
+    )];
+    let mut all = Vec::new();
+    for (text, params) in [(lines, &[][..]), (heard, &since[..])] {
+        let table = clickhouse::select(client, text, params)?;
+        let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+        let spans = words(&table, "host").into_iter().zip(first).zip(last);
+        all.extend(spans.map(|((host, from_ms), last)| Covered {
+            host,
+            from_ms,
+            to_ms: last + MINUTE_MS - 1,
+        }));
+    }
+    Ok(all)
+}
+
+fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {
+    table.columns.iter().find(|column| column.name == name)
+}
+
+fn numbers(table: &Table, name: &str) -> Vec<i64> {
+    match column(table, name).map(|column| &column.values) {
+        Some(Values::Int(numbers)) => numbers.iter().map(|number| number.unwrap_or_default()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn flags(table: &Table, name: &str) -> Vec<bool> {
+    match column(table, name).map(|column| &column.values) {
+        Some(Values::Bool(flags)) => flags.iter().map(|flag| flag.unwrap_or_default()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn words(table: &Table, name: &str) -> Vec<String> {
+    match column(table, name).map(|column| &column.values) {
+        Some(Values::Text(values)) => values.iter().map(|value| value.clone().unwrap_or_default()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts(table: &Table, name: &str) -> Texts {
+    let mut texts = Texts::default();
+    if let Some(Values::Text(values)) = column(table, name).map(|column| &column.values) {
+        for value in values {
+            let code = texts.code(value.as_deref().unwrap_or_default());
+            texts.codes.push(code);
+        }
+    }
+    texts
+}

@@ -1,0 +1,193 @@
+//! Several segments of one source and day as one: compaction makes large files of small ones. Either a column at a time
+//! goes from all files into the new one, so that no more than one is in memory unpacked; or the files' groups of rows
+//! are put into one file as they are, which costs a copy. Rates add up without the rows.
+
+use super::Error;
+use super::rates::Rates;
+use super::read::{AnyColumn, Reader, Strings};
+use super::segment::EncodedSegment;
+use super::write::{Columns, QUEUE_ID, file_writer, write_group};
+use crate::normalise::dictionary::Dictionary;
+use polars::error::PolarsError;
+use polars_parquet::parquet::page::CompressedPage;
+use std::io::Cursor;
+use std::path::PathBuf;
+
+const DAY_MS: i64 = super::super::batch::DAY_MS;
+
+type Loaded<'p> = Reader<'p, Cursor<Vec<u8>>>;
+
+/// What becomes one segment.
+pub struct Parts {
+    /// Files of events, in the order of their rows.
+    pub events: Vec<PathBuf>,
+    /// Their files of rates.
+    pub rates: Vec<PathBuf>,
+    /// First and last time of their events, UTC milliseconds.
+    pub span_ms: (i64, i64),
+}
+
+impl Parts {
+    /// Columns encoded anew: the smallest file.
+    pub fn merge(&self) -> Result<EncodedSegment, Error> {
+        let mut files = self.load()?;
+        let names: Vec<String> = files
+            .first()
+            .map_or_else(Vec::new, |first| first.names().map(str::to_owned).collect());
+        let rows: usize = files.iter().map(Reader::rows).sum();
+        let mut out = Columns::new(rows)?;
+        for name in &names {
+            if name == QUEUE_ID {
+                merge_strings(&mut files, name, &mut out)?;
+            } else if files[0].is_dictionary(name) {
+                merge_dictionaries(&mut files, name, rows, &mut out)?;
+            } else {
+                merge_values(&mut files, name)?.write(&mut out, name)?;
+            }
+        }
+        self.segment(rows, out.encode()?)
+    }
+
+    /// Groups of rows as they are: nothing is unpacked. Files that have a column in another form are merged.
+    pub fn join(&self) -> Result<EncodedSegment, Error> {
+        let mut files = self.load()?;
+        if files.iter().any(|file| file.schema() != files[0].schema()) {
+            return self.merge();
+        }
+        let rows = files.iter().map(Reader::rows).sum();
+        let schema = files.first().map(Reader::schema).unwrap_or_default();
+        let mut out = file_writer(schema, 0)?;
+        for file in &mut files {
+            let names: Vec<String> = file.names().map(str::to_owned).collect();
+            for group in 0..file.groups() {
+                let rows = file.group_rows(group);
+                let columns: Vec<Vec<CompressedPage>> = names
+                    .iter()
+                    .map(|name| pages(file, name, group, rows))
+                    .collect::<Result<_, _>>()?;
+                write_group(&mut out, rows, &columns)?;
+            }
+        }
+        out.end(None)?;
+        self.segment(rows, out.into_inner())
+    }
+
+    fn load(&self) -> Result<Vec<Loaded<'_>>, Error> {
+        let files = self.events.iter().map(|path| Reader::load(path));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        match files.iter().find(|file| !file.names().eq(files[0].names())) {
+            Some(other) => Err(other.damaged("has other columns than the segments before it")),
+            None => Ok(files),
+        }
+    }
+
+    fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, Error> {
+        let mut sums = Rates::default();
+        self.rates.iter().try_for_each(|path| sums.add_file(path))?;
+        Ok(EncodedSegment {
+            day: self.span_ms.0.div_euclid(DAY_MS),
+            rows: rows as u64,
+            span_ms: self.span_ms,
+            events,
+            rates: sums.encode()?,
+            orphans: Vec::new(),
+        })
+    }
+}
+
+/// A column's pages of one group, still compressed.
+fn pages(file: &mut Loaded<'_>, name: &str, group: usize, rows: usize) -> Result<Vec<CompressedPage>, Error> {
+    let (pages, _) = file.pages(name, group)?;
+    let counted = |page| match page {
+        CompressedPage::Data(mut page) => {
+            page.num_rows = Some(rows);
+            CompressedPage::Data(page)
+        }
+        page => page,
+    };
+    let pages = pages.map(|page| page.map(counted)).collect::<Result<Vec<_>, _>>();
+    Ok(pages.map_err(PolarsError::from)?)
+}
+
+/// Text that hardly repeats, in whichever form a file has it.
+fn merge_strings(files: &mut [Loaded<'_>], name: &str, out: &mut Columns) -> Result<(), Error> {
+    let mut all = Strings::default();
+    for file in files {
+        all.extend(file.strings(name)?.iter());
+    }
+    out.incremental(name, all.iter().map(str::as_bytes))
+}
+
+/// Only the values of each file are looked up, never those of a row.
+fn merge_dictionaries(files: &mut [Loaded<'_>], name: &str, rows: usize, out: &mut Columns) -> Result<(), Error> {
+    let mut all = Dictionary::default();
+    let mut codes: Vec<u32> = Vec::with_capacity(rows);
+    for file in files {
+        let (values, keys) = file.dictionary(name)?;
+        let map: Vec<u32> = values.iter().map(|value| all.code(value.as_bytes())).collect();
+        codes.extend(keys.into_iter().map(|key| map[key as usize]));
+    }
+    out.dictionary_of(name, all.values().iter(), &codes)
+}
+
+fn merge_values(files: &mut [Loaded<'_>], name: &str) -> Result<AnyColumn, Error> {
+    let (first, others) = files.split_at_mut(1);
+    let mut column = first[0].any(name)?;
+    for file in others {
+        let more = file.any(name)?;
+        if !column.append(more) {
+            return Err(file.damaged(format!("column {name} is of another type")));
+        }
+    }
+    Ok(column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(folder: &std::path::Path, name: &str, fill: impl FnOnce(&mut Columns)) -> PathBuf {
+        let mut columns = Columns::new(3).unwrap();
+        fill(&mut columns);
+        columns.growing("ts_ms", &[5, 6, 7]).unwrap();
+        let path = folder.join(name);
+        std::fs::write(&path, columns.encode().unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn files_with_queue_ids_in_the_old_form_are_joined_with_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = ["1fOXU8-00", "1fOXU9-00"].map(str::to_owned);
+        let old = file_of(folder.path(), "old", |out| {
+            out.dictionary(QUEUE_ID, &ids, &[0, 1, 0]).unwrap()
+        });
+        let new = |name| {
+            file_of(folder.path(), name, |out| {
+                out.incremental(
+                    QUEUE_ID,
+                    [&ids[1], &ids[1], &ids[0]].map(|id| id.as_bytes()).into_iter(),
+                )
+                .unwrap();
+            })
+        };
+        let (new, newer) = (new("new"), new("newer"));
+        for (events, groups) in [([old, new.clone()], 1), ([new, newer], 2)] {
+            let parts = Parts {
+                events: events.to_vec(),
+                rates: Vec::new(),
+                span_ms: (5, 7),
+            };
+            let joined = parts.join().unwrap();
+            let path = folder.path().join("joined");
+            std::fs::write(&path, joined.events).unwrap();
+            let mut reader = Reader::load(&path).unwrap();
+            assert_eq!((reader.rows(), joined.rows, reader.groups()), (6, 6, groups));
+            assert_eq!(reader.numbers("ts_ms").unwrap(), [5, 6, 7, 5, 6, 7]);
+            let read = reader.strings(QUEUE_ID).unwrap();
+            let first = read.get(0);
+            assert!(ids.iter().any(|id| id == first));
+            assert_eq!(read.iter().collect::<Vec<_>>()[3..], [&ids[1], &ids[1], &ids[0]]);
+        }
+    }
+}

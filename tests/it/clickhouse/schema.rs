@@ -1,0 +1,189 @@
+//! The schema, and mistakes of the place.
+
+use super::{Lab, PASSWORD, Server};
+use crate::logs::simulated;
+use crate::util::{Place, Run};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
+    let place = Place::new();
+    let server = Server::start(place.path("server"));
+    let lab = Lab { place, server };
+    lab.configure("");
+    let early = lab.ship();
+    assert_eq!(early.code, 2, "no store yet: {}", early.err);
+    let log = lab.place.write("mainlog", simulated(300_000, 15));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    let run = lab.ship().ends(2);
+    assert!(run.err.contains("mailpulse store migrate"), "{}", run.err);
+    let dry = lab.run(&["store", "migrate", "--dry-run"]).ends(0);
+    assert!(
+        dry.out.contains("CREATE TABLE mail.events_log") && dry.out.contains("to be applied"),
+        "{}",
+        dry.out
+    );
+    let cluster = lab.run(&["store", "migrate", "--dry-run", "--cluster", "main"]).ends(0);
+    for word in [
+        "ReplicatedCollapsingMergeTree",
+        "ON CLUSTER 'main'",
+        "Distributed('main', 'mail', 'events_log'",
+        "FROM mail.all_events_log",
+    ] {
+        assert!(cluster.out.contains(word), "{word}: {}", cluster.out);
+    }
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(0)
+            .out
+            .contains("001_events: applied")
+    );
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(0)
+            .out
+            .contains("001_events: is there")
+    );
+    lab.ship().ends(0);
+    lab.assert_equal();
+    let sql = |text: &str| {
+        let http = format!("http://127.0.0.1:{}/", lab.server.port);
+        let answer = ureq::post(&http)
+            .header("X-ClickHouse-User", "mailpulse")
+            .header("X-ClickHouse-Key", PASSWORD)
+            .send(text)
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    // The window was switched off by somebody: a lost answer would count twice.
+    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 0");
+    lab.place.write("mainlog", simulated(400_000, 16));
+    lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    let run = lab.ship().ends(2);
+    assert!(
+        run.err.contains("deduplication window") && run.err.contains("MODIFY SETTING"),
+        "{}",
+        run.err
+    );
+    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 10000");
+    lab.ship().ends(0);
+    // Applied by a newer program; applied with another text; made by somebody else.
+    sql("INSERT INTO mail.schema_migrations (name, hash) VALUES ('099_later', 'x')");
+    assert!(
+        lab.run(&["store", "migrate"])
+            .ends(2)
+            .err
+            .contains("099_later is newer than this program")
+    );
+    sql("CREATE DATABASE other");
+    sql("CREATE TABLE other.events (a Int64) ENGINE = MergeTree ORDER BY a");
+    let other = format!("{}other", lab.server.url().strip_suffix("mail").unwrap());
+    let run = lab.run(&["--store", &other, "store", "migrate"]).ends(2);
+    assert!(
+        run.err.contains("other.events that mailpulse did not make"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn mistakes_of_the_place_are_told_with_their_cure() {
+    let lab = Lab::new();
+    let url = lab.server.url();
+    let run = Run::of(
+        lab.place
+            .command()
+            .args(["--store", &url, "query", "top_services"])
+            .env("MAILPULSE_CLICKHOUSE_PASSWORD", "wrong")
+            .output()
+            .unwrap(),
+    )
+    .ends(2);
+    assert!(
+        run.err.contains("MAILPULSE_CLICKHOUSE_PASSWORD") && !run.err.contains("wrong"),
+        "{}",
+        run.err
+    );
+    let run = lab
+        .run(&[
+            "--store",
+            &format!("{}nowhere", url.strip_suffix("mail").unwrap()),
+            "query",
+            "top_services",
+        ])
+        .ends(2);
+    assert!(run.err.contains("mailpulse store migrate"), "{}", run.err);
+    let run = lab
+        .run(&["--store", "clickhouse://127.0.0.1:1/mail", "query", "top_services"])
+        .ends(2);
+    assert!(run.err.contains("is the server running"), "{}", run.err);
+    // TLS to a port that speaks none.
+    let run = lab
+        .run(&[
+            "--store",
+            &url.replace("clickhouse:", "clickhouses:"),
+            "query",
+            "top_services",
+        ])
+        .ends(2);
+    assert!(run.err.contains("clickhouses://"), "{}", run.err);
+    let run = lab.run(&["--store", &url, "detect"]).ends(2);
+    assert!(run.err.contains("works on an embedded store"), "{}", run.err);
+    let run = lab
+        .run(&["--store", &url, "query", "--sql", "SELECT * FROM system.users"])
+        .ends(2);
+    assert!(run.err.contains("system"), "{}", run.err);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_and_a_known_one_is_not() {
+    let place = Place::new();
+    let (key, cert) = (place.path("key.pem"), place.path("cert.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let both = [fs::read(&cert).unwrap(), fs::read(&key).unwrap()].concat();
+    let pem = place.write("both.pem", both);
+    let server = Server::with(place.path("server"), 0, &["--tls", pem.to_str().unwrap()]);
+    let url = format!("clickhouses://mailpulse@localhost:{}/mail", server.port);
+    let migrate = |roots: &str| {
+        let mut command = place.command();
+        command.args(["--store", &url, "store", "migrate"]);
+        command
+            .env("MAILPULSE_CLICKHOUSE_PASSWORD", PASSWORD)
+            .env("SSL_CERT_FILE", roots);
+        Run::of(command.output().unwrap())
+    };
+    let run = migrate("/etc/ssl/certs/ca-certificates.crt").ends(2);
+    assert!(
+        run.err.contains("certificate") && run.err.contains("clickhouses://"),
+        "{}",
+        run.err
+    );
+    assert!(migrate(cert.to_str().unwrap()).ends(0).out.contains("applied"));
+}

@@ -63,6 +63,7 @@ pub mod queue;
 pub mod replay;
 pub mod routes;
 pub mod series;
+mod short;
 pub mod sight;
 pub mod silence;
 pub mod sums;

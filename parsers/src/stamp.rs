@@ -183,7 +183,7 @@ fn pairs(text: &[u8; 19], at: usize, shape: [u8; 8]) -> ([u8; 8], bool) {
     // Digits are 0 to 9 now, what is fixed is 0. What is more reaches the top bit when this is added.
     let values = u64::from_le_bytes(bytes) ^ u64::from_le_bytes(shape);
     let room = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 0x76 } else { 0x7f }));
-    let bad = (values | (values & (0x7f * ONES)) + room) & (0x80 * ONES) != 0;
+    let bad = (values | ((values & (0x7f * ONES)) + room)) & (0x80 * ONES) != 0;
     ((values.wrapping_mul(10).wrapping_add(values >> 8)).to_le_bytes(), bad)
 }
 

@@ -220,6 +220,44 @@ fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
     );
 }
 
+/// Every mail is handed over by a host whose log is read too: what was handed with the last ones is no sign of life.
+#[test]
+fn a_relay_that_stops_under_mail_from_other_hosts_is_silent_and_not_blind() {
+    use super::fleet::{Flow, What};
+    for late in [0, 1] {
+        let mut fleet = fleet(24, 18, &NIGHT, &night());
+        let mut before = Vec::new();
+        for minute in &mut fleet.minutes {
+            let taken = minute
+                .flows
+                .iter()
+                .filter(|flow| flow.what == What::Accepted && flow.host == ONE);
+            let handed: Vec<Flow> = taken
+                .map(|flow| Flow {
+                    what: What::HandedTo,
+                    ..*flow
+                })
+                .collect();
+            // Told in the same minute, or in the next.
+            let told = if late == 0 {
+                handed
+            } else {
+                std::mem::replace(&mut before, handed)
+            };
+            minute.flows.extend(told);
+        }
+        let alarms = told(&fleet, plain());
+        let first = alarms.iter().find(|a| a.detected >= STOP).expect("an alarm");
+        assert_eq!(
+            (first.scope, first.state),
+            (Scope::Relay(ONE), State::Dropped),
+            "{alarms:#?}"
+        );
+        assert!(first.detected - STOP <= 5, "after {} min", first.detected - STOP);
+        assert!(alarms.iter().all(|a| a.state != State::Blind), "{alarms:#?}");
+    }
+}
+
 #[test]
 fn a_log_that_ends_is_blind_and_no_verdict_on_mail() {
     let from = MONDAY + 9 * DAY + 10 * 60;
@@ -523,4 +561,31 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
     }
     // The first days say nothing yet.
     assert!(known[2 * DAY as usize].1.iter().all(Option::is_none));
+}
+
+#[test]
+fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
+    use super::impact::{Impact, Question, assess};
+    let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
+    // Everything that hangs on the relay is lost, and nothing comes after it but the usual.
+    let lost = Trouble {
+        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
+            false => Fate::Fine,
+            true if service >= 8 => Fate::Rerouted,
+            true => Fate::Refused,
+        }),
+        ..Trouble::default()
+    };
+    for seed in 50..70 {
+        let fleet = fleet(seed, 18, &quiet, &lost);
+        let question = Question {
+            from: STOP,
+            to: START,
+            relay: Some(ONE),
+            ..Question::default()
+        };
+        for one in assess(&fleet, &question).iter().filter(|one| one.service < 8) {
+            assert_ne!(one.impact, Impact::Delayed, "seed {seed}: {one:#?}");
+        }
+    }
 }

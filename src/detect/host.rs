@@ -80,7 +80,10 @@ impl HostState {
             // The last deliveries take their time.
             self.lines_since += f64::from(heard.lines);
         }
-        self.handed_since += f64::from(heard.handed);
+        // What was handed over with the last mails may be told a little later than they are.
+        if heard.accepted == 0 && self.silence.since().is_none_or(|since| at > since) {
+            self.handed_since += f64::from(heard.handed);
+        }
         let quiet_for = self.last_line.map_or(0, |last| at - last);
         self.hidden |= self.handed_since >= 2.0 && quiet_for >= HIDDEN;
         let readable = !heard.unreadable && !self.hidden;

@@ -13,6 +13,10 @@ use std::sync::Arc;
 /// With so many mails expected, nine windows of ten have at least one.
 const SOME: f64 = 2.3;
 
+/// Of fewer mails, one or two that come after the recovery may be any: a backlog must be so much likelier, in nats.
+const FEW: u64 = 5;
+const FEW_ODDS: f64 = 3.0;
+
 /// So many standard deviations are no chance.
 const SURE: f64 = 3.5;
 
@@ -392,10 +396,15 @@ impl Track {
             return Impact::Unknown;
         }
         one.evidence.push(catch.say());
-        if catch.odds > 0.0 {
-            Impact::Delayed
-        } else {
-            Impact::Lost
+        let is_sure = self.failed > 0 || one.missing >= FEW || catch.odds >= FEW_ODDS;
+        match (catch.odds > 0.0, is_sure) {
+            (true, true) => Impact::Delayed,
+            (true, false) => {
+                let why = "too few mails to tell a backlog from the usual";
+                one.evidence.push(why.to_owned());
+                Impact::Unknown
+            }
+            (false, _) => Impact::Lost,
         }
     }
 

@@ -8,7 +8,7 @@ mod zone;
 
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
-use super::join::{QueueId, Recall};
+use super::join::{QueueId, Recall, Unreached};
 use super::memo::Memo;
 use super::messages::{At, Messages};
 use super::origins::Sender;
@@ -16,8 +16,11 @@ use super::redact::{message_key, split_address};
 use super::rules::Facts;
 use line::{count_words, destination, known_name, outcome};
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
-use mailpulse_parsers::reply::{self, Reply};
+use mailpulse_parsers::reply::{self, Reason, Reply};
 use zone::ZoneCheck;
+
+/// Longer is no host's name.
+const HOST_BYTES_MAX: usize = 255;
 
 /// Turns one host's Exim records, in order, into events.
 #[derive(Debug)]
@@ -173,6 +176,13 @@ impl<'c> EximNormaliser<'c> {
         let waited = open
             .arrival_ms
             .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        // Where nobody answered, the host stands in a line of its own before this one.
+        let nobody = matches!(
+            reply.as_ref().map(|reply| reply.reason),
+            Some(Reason::ConnectionRefused | Reason::Timeout)
+        );
+        let is_silent = nobody && kind == Kind::Deferred && delivery.host == Host::default();
+        let unreached = if is_silent { open.unreached.clone() } else { None };
         let (local, domain) = match delivery.target {
             Target::Address => split_address(delivery.address),
             _ => split_address(delivery.original.unwrap_or_default()),
@@ -182,7 +192,11 @@ impl<'c> EximNormaliser<'c> {
             .redactor
             .local_part(local, domain, &mut self.messages.local);
         let ended = kind != Kind::Deferred;
-        let remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
+        let mut remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
+        let mut remote_ip = delivery.host.ip;
+        if let Some(host) = &unreached {
+            (remote, remote_ip) = (host.name.as_bytes(), host.ip);
+        }
         sink.event(&Event {
             destination: self.where_to(kind, destination(delivery), remote),
             messages,
@@ -190,7 +204,7 @@ impl<'c> EximNormaliser<'c> {
             recipient_local: &self.messages.local,
             recipient_domain: domain,
             remote_host: remote,
-            remote_ip: delivery.host.ip,
+            remote_ip,
             bytes: delivery.size,
             queue_ms: delivery.queue_ms.or(if ended { waited } else { None }),
             delivery_ms: delivery.delivery_ms,
@@ -253,6 +267,17 @@ impl<'c> EximNormaliser<'c> {
                     messages: first,
                     ..at.event(Kind::Frozen, slot)
                 });
+            }
+            (NoticeKind::ConnectionFailed, Some(id)) => {
+                let origins = &mut self.messages.attributor.origins;
+                let name = notice.host.name.filter(|name| name.len() <= HOST_BYTES_MAX);
+                if let (Some(open), Some(name)) = (self.messages.join.get(&id, origins, recall), name) {
+                    open.unreached = Some(Box::new(Unreached {
+                        name: super::redact::text(name),
+                        ip: notice.host.ip,
+                    }));
+                }
+                return false;
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
                 let slot = self.messages.slot_of(id, at, recall, sink);

@@ -85,6 +85,8 @@ pub struct Open {
     pub bytes: Option<u64>,
     /// What is known of a message that is not in the queue yet.
     pub arriving: Option<Box<Arriving>>,
+    /// The host that could not be reached last, where the log tells it before the attempt.
+    pub unreached: Option<Box<Unreached>>,
     /// Stands in the store.
     stored: bool,
     /// Differs from what stands in the store.
@@ -120,6 +122,16 @@ pub struct Arriving {
     pub continues: Option<String>,
 }
 
+/// A host that could not be reached.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Unreached {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<std::net::IpAddr>,
+}
+
 /// An [`Open`] message as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenRecord {
@@ -146,6 +158,9 @@ pub struct OpenRecord {
     /// What is known of a message that is not in the queue yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arriving: Option<Box<Arriving>>,
+    /// The host that could not be reached last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreached: Option<Box<Unreached>>,
 }
 
 /// A message whose sender was learnt after its rows were committed: they get this sender.
@@ -229,6 +244,7 @@ impl MessageJoin {
             deferred: (!record.deferred.is_empty()).then(|| Box::new(record.deferred)),
             bytes: record.bytes,
             arriving: record.arriving,
+            unreached: record.unreached,
             stored: true,
             dirty: false,
         };
@@ -282,6 +298,7 @@ impl MessageJoin {
             deferred: None,
             bytes: None,
             arriving: None,
+            unreached: None,
             stored,
             dirty: true,
         };
@@ -302,6 +319,7 @@ impl MessageJoin {
             deferred: None,
             bytes: None,
             arriving: Some(Box::new(arriving)),
+            unreached: None,
             stored: self.open.get(&id).is_some_and(|before| before.stored),
             dirty: true,
         };
@@ -387,6 +405,7 @@ impl Open {
             deferred: self.deferred.as_deref().cloned().unwrap_or_default(),
             bytes: self.bytes,
             arriving: self.arriving.clone(),
+            unreached: self.unreached.clone(),
         }
     }
 

@@ -18,7 +18,7 @@ use super::join::{Amendment, Arriving, QueueId, Recall};
 use super::messages::{At, Messages};
 use super::redact::{message_key, split_address, text};
 use super::rules::Facts;
-use attempt::{destination, kind, reply};
+use attempt::{destination, kind, reply, unreached};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::postfix::record::{Body, Client, Delivery, Host, Pickup, QueueActive, Record};
 use mailpulse_parsers::reply as replies;
@@ -228,7 +228,12 @@ impl<'c> PostfixNormaliser<'c> {
         let (local_part, domain) = split_address(delivery.recipient);
         attribution.redactor.local_part(local_part, domain, local);
         let to_host = matches!(destination(delivery), Some(Destination::Remote) | None);
-        let remote = delivery.relay.name.filter(|_| to_host).unwrap_or_default();
+        let (name, ip) = match kind {
+            // Where nobody answered there is no relay, and the text names who was tried.
+            Kind::Deferred => unreached(delivery).unwrap_or((delivery.relay.name, delivery.relay.ip)),
+            _ => (delivery.relay.name, delivery.relay.ip),
+        };
+        let remote = name.filter(|_| to_host).unwrap_or_default();
         let inside =
             handed_on == Some(true) || kind == Kind::Delivered && to_host && attribution.is_covered(remote, host);
         let event = Event {
@@ -242,7 +247,7 @@ impl<'c> PostfixNormaliser<'c> {
             recipient_local: local,
             recipient_domain: domain,
             remote_host: remote,
-            remote_ip: delivery.relay.ip,
+            remote_ip: ip,
             bytes: open.bytes.filter(|_| kind == Kind::Delivered),
             queue_ms: (kind != Kind::Deferred).then_some(delivery.delay_ms),
             delivery_ms: delivery

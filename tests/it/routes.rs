@@ -12,6 +12,8 @@ struct Logs {
     /// app1, app2, mx1001, mx2001.
     text: [String; 4],
     count: u32,
+    /// Lines of senders that are still to be written: time, host, lines.
+    later: Vec<(i64, usize, String)>,
 }
 
 const HOSTS: [&str; 4] = ["app1", "app2", "mx1001", "mx2001"];
@@ -297,5 +299,155 @@ fn the_outage_shows_who_moved_to_the_other_relay_and_who_did_not() {
     assert!(
         quiet.iter().all(|one| one["failovers"].as_array().unwrap().is_empty()),
         "{quiet:#?}"
+    );
+}
+
+/// 2018-06-04 00:00 UTC; the relay is gone on the third day from 10:00 to 12:00.
+const BEGIN: i64 = 1_528_070_400;
+const GONE: std::ops::Range<i64> = BEGIN + (2 * 24 + 10) * 3600..BEGIN + (2 * 24 + 12) * 3600;
+
+impl Logs {
+    /// One mail at a time that goes over the sender's own MTA; the relay has it `waits` seconds later.
+    fn mail_at(&mut self, at: i64, sender: &str, app: usize, relay: usize, waits: i64) {
+        self.count += 1;
+        let n = self.count;
+        let stamp = |at: i64| {
+            jiff::Timestamp::from_second(at)
+                .unwrap()
+                .strftime("%Y-%m-%d %H:%M:%S")
+                .to_string()
+        };
+        let (now, then) = (stamp(at), stamp(at + waits));
+        let (id, relay_id) = (
+            format!("1fQX{app:02}-{n:06}-A{app}"),
+            format!("1fQY{app:02}-{n:06}-B{relay}"),
+        );
+        let (app_name, relay_name) = (HOSTS[app], HOSTS[relay]);
+        let mut lines =
+            format!("{now} {id} <= {sender}@example.org U={sender} P=local S=500 id=m{n}@{app_name}.example.org\n");
+        if waits > 0 {
+            let _ = write!(
+                lines,
+                "{now} {id} H={relay_name}.example.org [10.0.1.{relay}] Connection refused\n\
+                 {now} {id} == user{n}@example.com R=smart_route T=remote_smtp defer (111): Connection refused\n"
+            );
+        }
+        self.text[app] += &lines;
+        self.later.push((
+            at + waits,
+            app,
+            format!(
+                "{then} {id} => user{n}@example.com R=smart_route T=remote_smtp H={relay_name}.example.org [10.0.1.{relay}] \
+                 C=\"250 OK id={relay_id}\"\n{then} {id} Completed\n"
+            ),
+        ));
+        let _ = write!(
+            self.text[relay],
+            "{then} {relay_id} <= {sender}@example.org H={app_name}.example.org [10.0.0.{app}] P=esmtp S=600 \
+             id=m{n}@{app_name}.example.org\n\
+             {then} {relay_id} => user{n}@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] \
+             C=\"250 ok\"\n{then} {relay_id} Completed\n"
+        );
+    }
+
+    /// Writes what has waited until a time.
+    fn catch_up(&mut self, until: i64) {
+        for (_, app, lines) in self.later.extract_if(.., |(at, ..)| *at <= until) {
+            self.text[app] += &lines;
+        }
+    }
+}
+
+/// Senders with MTAs of their own go on taking mail when a relay is gone: that is no failover.
+#[test]
+fn mail_that_waits_at_the_sender_did_not_move_and_mail_that_the_other_relay_took_did() {
+    let mut logs = Logs::default();
+    for minute in 0..(2 * 24 + 16) * 60 {
+        let at = BEGIN + 60 * minute;
+        let gone = GONE.contains(&at);
+        logs.mail_at(at, "phab", 0, if gone || minute % 2 == 0 { 3 } else { 2 }, 0);
+        // It hangs on the first relay, and is handed over when that is back.
+        let waits = if gone { GONE.end + 30 - at } else { 0 };
+        if waits == 0 || minute % 2 == 0 {
+            logs.mail_at(at + 10, "web", 1, 2, waits);
+        }
+        logs.catch_up(at + 10);
+    }
+    // A relay's lines stand in the order of time.
+    for relay in [2, 3] {
+        let mut lines: Vec<&str> = logs.text[relay].lines().collect();
+        lines.sort_by_key(|line| &line[..19]);
+        logs.text[relay] = lines.join("\n") + "\n";
+    }
+    let place = logs.place();
+    let window = [
+        "routes",
+        "--since",
+        "2018-06-06",
+        "--until",
+        "2018-06-06T16:00Z",
+        "--format",
+        "json",
+    ];
+    let all = json_of(&place.run(&window).ends(0));
+    let failover = |service: &str| {
+        let route = all.iter().find(|one| one["service"] == service).unwrap();
+        let [one] = &route["failovers"].as_array().unwrap()[..] else {
+            panic!("{service}: {route:#}")
+        };
+        one.clone()
+    };
+    let (phab, web) = (failover("phab"), failover("web"));
+    assert_eq!(
+        (&phab["relay"], &web["relay"]),
+        (&"mx1001.example.org".into(), &"mx1001.example.org".into())
+    );
+    assert_eq!(
+        (&phab["moved"], &phab["impact"]),
+        (&true.into(), &"rerouted".into()),
+        "{phab:#}"
+    );
+    assert_eq!(phab["moved_to"][0]["relay"], "mx2001.example.org");
+    assert_eq!(
+        (&web["moved"], &web["impact"]),
+        (&false.into(), &"delayed".into()),
+        "{web:#}"
+    );
+    assert_eq!(web["moved_to"].as_array().unwrap().len(), 0);
+
+    // Exim names the host in a line of its own, and the deferral carries it: nobody was there, as the sender says.
+    let named = place.sql("SELECT remote_host, COUNT(*) AS n FROM events WHERE kind = 'deferred' GROUP BY remote_host");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert_eq!(
+        (&named[0]["remote_host"], &named[0]["n"]),
+        (&"mx1001.example.org".into(), &60.into())
+    );
+    let alarms: Vec<Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).ends(1).out).unwrap();
+    let [alarm] = &alarms[..] else {
+        panic!("one trouble, one alarm: {alarms:#?}")
+    };
+    assert_eq!(alarm["series"]["relay"], "mx1001.example.org", "{alarm:#}");
+    assert!(alarm["evidence"].to_string().contains("found nobody"), "{alarm:#}");
+}
+
+#[test]
+fn postfix_names_the_host_that_it_did_not_reach_in_its_text() {
+    let log = "2018-06-06T10:00:00+00:00 app1 postfix/pickup[1]: 4F1A2B3C4D: uid=0 from=<web@example.org>\n\
+               2018-06-06T10:00:00+00:00 app1 postfix/cleanup[2]: 4F1A2B3C4D: message-id=<m1@app1.example.org>\n\
+               2018-06-06T10:00:00+00:00 app1 postfix/qmgr[3]: 4F1A2B3C4D: from=<web@example.org>, size=500, nrcpt=1 (queue active)\n\
+               2018-06-06T10:00:01+00:00 app1 postfix/smtp[4]: 4F1A2B3C4D: to=<u@example.com>, relay=none, delay=1, \
+               delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx1001.example.org[10.0.1.2]:25: Connection refused)\n";
+    let place = Place::new();
+    let path = place.write("mail.log", log);
+    place.backfill_as("app1", &[&path]).ends(0);
+    let rows = place.sql("SELECT remote_host, remote_ip, reason FROM events WHERE kind = 'deferred'");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["remote_host"], &rows[0]["remote_ip"], &rows[0]["reason"]),
+        (
+            &"mx1001.example.org".into(),
+            &"10.0.1.2".into(),
+            &"connection_refused".into()
+        )
     );
 }

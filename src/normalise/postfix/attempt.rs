@@ -3,6 +3,7 @@
 use crate::normalise::event::{Destination, Kind};
 use mailpulse_parsers::postfix::record::{Delivery, Destination as To, Status};
 use mailpulse_parsers::reply::{self, Reply};
+use std::net::IpAddr;
 
 /// Kind of an attempt; none for the probe of an address.
 pub(super) fn kind(delivery: &Delivery<'_>) -> Option<Kind> {
@@ -39,4 +40,16 @@ pub(super) fn stays_here(delivery: &Delivery<'_>) -> bool {
 /// What the other side said, with the status code that Postfix prints beside it.
 pub(super) fn reply(delivery: &Delivery<'_>) -> Reply {
     reply::classify_with_dsn(delivery.text, delivery.dsn)
+}
+
+/// The host of `connect to mx1001.example.org[10.64.0.5]:25: Connection refused`, where no relay is named.
+pub(super) fn unreached<'a>(delivery: &Delivery<'a>) -> Option<(Option<&'a [u8]>, Option<IpAddr>)> {
+    if delivery.relay.name.is_some() {
+        return None;
+    }
+    let rest = delivery.text.strip_prefix(b"connect to ")?;
+    let open = memchr::memchr(b'[', rest).filter(|at| (1..=255).contains(at))?;
+    let close = open + memchr::memchr(b']', &rest[open..])?;
+    let ip = std::str::from_utf8(&rest[open + 1..close]).ok()?.parse().ok();
+    Some((Some(&rest[..open]), ip))
 }

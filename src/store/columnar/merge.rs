@@ -161,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ids = ["1fOXU8-00", "1fOXU9-00"].map(str::to_owned);
         let old = file_of(folder.path(), "old", |out| {
-            out.dictionary(QUEUE_ID, &ids, &[0, 1, 0]).unwrap()
+            out.dictionary(QUEUE_ID, &ids, [0, 1, 0]).unwrap()
         });
         let new = |name| {
             file_of(folder.path(), name, |out| {

@@ -143,14 +143,14 @@ impl Rates {
             .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
             .collect();
         out.growing("ts_ms", &minutes)?;
-        out.dictionary_of("service", services.values().iter(), &groups(0))?;
-        out.dictionary_of("hostgroup", hostgroups.values().iter(), &groups(1))?;
-        out.dictionary_of("relay", relays.values().iter(), &groups(2))?;
-        out.dictionary("kind", &kind_names(), &codes(|code| code >> 4))?;
-        out.dictionary("destination", &destination_names(), &codes(|code| code & 15))?;
+        out.dictionary_of("service", services.values().iter(), groups(0))?;
+        out.dictionary_of("hostgroup", hostgroups.values().iter(), groups(1))?;
+        out.dictionary_of("relay", relays.values().iter(), groups(2))?;
+        out.dictionary("kind", &kind_names(), codes(|code| code >> 4))?;
+        out.dictionary("destination", &destination_names(), codes(|code| code & 15))?;
         out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
         for (at, name) in MEASURES.into_iter().enumerate() {
-            out.few(name, &sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
+            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
         out.encode()
     }

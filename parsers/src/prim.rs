@@ -57,9 +57,10 @@ pub fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
 #[inline]
 pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const STEPS: usize = 4;
+    const STEPS: usize = 6;
     let (words, _) = input.as_chunks::<8>();
-    for (step, word) in words.iter().take(STEPS).enumerate() {
+    let words = &words[..words.len().min(STEPS)];
+    for (step, word) in words.iter().enumerate() {
         // The byte is zero now; the lowest zero is the lowest whose top bit borrows.
         let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
         let hits = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
@@ -67,7 +68,7 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
             return Some(step * 8 + hits.trailing_zeros() as usize / 8);
         }
     }
-    let from = 8 * words.len().min(STEPS);
+    let from = 8 * words.len();
     let rest = &input[from..];
     let at = if rest.len() < 8 {
         rest.iter().position(|b| *b == byte)
@@ -92,6 +93,30 @@ pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
 pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
     let mut value = 0u64;
     let mut used = 0;
+    // So many digits fit.
+    for &byte in &input[..input.len().min(19)] {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + u64::from(digit);
+        used += 1;
+    }
+    if used == 19 {
+        return long_decimal(input);
+    }
+    if used == 0 {
+        fail(input, "a number")
+    } else {
+        Ok((&input[used..], value))
+    }
+}
+
+/// [`decimal`], for a number that may be too large.
+#[cold]
+fn long_decimal(input: &[u8]) -> Parsed<'_, u64> {
+    let mut value = 0u64;
+    let mut used = 0;
     for &byte in input {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
@@ -103,11 +128,7 @@ pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
         };
         used += 1;
     }
-    if used == 0 {
-        fail(input, "a number")
-    } else {
-        Ok((&input[used..], value))
-    }
+    Ok((&input[used..], value))
 }
 
 /// A number with an optional minus, as in `defer (-46)`.
@@ -251,26 +272,28 @@ pub fn ip_addr(text: &[u8]) -> Option<IpAddr> {
 /// std's parser wants a `str` and costs five times as much, on the field that every line has.
 #[inline]
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 {
-        return None;
+    let (first, rest) = octet(text)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    rest.is_empty().then(|| Ipv4Addr::new(first, second, third, fourth))
+}
+
+/// One to three digits below 256.
+#[inline]
+fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |at: usize| text.get(at).map_or(10, |byte| byte.wrapping_sub(b'0'));
+    let (a, b, c) = (digit(0), digit(1), digit(2));
+    if a > 9 {
+        None
+    } else if b > 9 {
+        Some((a, &text[1..]))
+    } else if c > 9 {
+        Some((a * 10 + b, &text[2..]))
+    } else {
+        let value = u32::from(a) * 100 + u32::from(b) * 10 + u32::from(c);
+        Some((u8::try_from(value).ok()?, &text[3..]))
     }
-    let (mut address, mut value, mut digits, mut dots) = (0u32, 0u32, 0, 0);
-    for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value * 10 + u32::from(digit);
-            digits += 1;
-            if digits > 3 {
-                return None;
-            }
-        } else if byte == b'.' && digits > 0 && value < 256 {
-            address = address << 8 | value;
-            (value, digits, dots) = (0, 0, dots + 1);
-        } else {
-            return None;
-        }
-    }
-    (dots == 3 && digits > 0 && value < 256).then(|| Ipv4Addr::from_bits(address << 8 | value))
 }
 
 #[inline]

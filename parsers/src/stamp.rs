@@ -64,6 +64,7 @@ pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
         rest = &digits[used..];
     }
     if let [b' ', zone @ ..] = rest
+        && matches!(zone.first(), Some(b'+' | b'-'))
         && let Some((seconds, used)) = numeric_zone(zone)
         && matches!(zone.get(used), None | Some(b' '))
     {
@@ -147,30 +148,43 @@ pub(crate) fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
     let Some(text) = input.first_chunk::<19>() else {
         return fail(input, SHAPE);
     };
-    let fixed = [text[4], text[7], text[10], text[13], text[16]];
-    if fixed != [b'-', b'-', separator, b':', b':'] {
+    let [date, (day, bad), time] = [
+        pairs(text, 0, *b"0000-00-"),
+        pairs(text, 8, [b'0', b'0', separator, b'0', b'0', b':', b'0', b'0']),
+        pairs(text, 11, *b"00:00:00"),
+    ];
+    if date.1 | bad | time.1 {
         return fail(input, SHAPE);
     }
-    let mut bad = 0;
-    let century = i16::from(pair(text[0], text[1], &mut bad));
+    let (date, time) = (date.0, time.0);
     let stamp = Stamp {
-        year: century * 100 + i16::from(pair(text[2], text[3], &mut bad)),
-        month: pair(text[5], text[6], &mut bad),
-        day: pair(text[8], text[9], &mut bad),
-        hour: pair(text[11], text[12], &mut bad),
-        minute: pair(text[14], text[15], &mut bad),
-        second: pair(text[17], text[18], &mut bad),
+        year: i16::from(date[0]) * 100 + i16::from(date[2]),
+        month: date[5],
+        day: day[0],
+        hour: time[0],
+        minute: time[3],
+        second: time[6],
         millis: 0,
         offset_seconds: None,
     };
-    if bad > 9 {
-        return fail(input, SHAPE);
-    }
     if stamp.month.wrapping_sub(1) > 11 {
         return fail(&input[5..], "a month (01-12)");
     }
     in_range(input, &stamp, [8, 11, 14, 17])?;
     Ok((&input[19..], stamp))
+}
+
+/// Eight bytes at `at`, where `shape` has a `0` for a digit: for each byte the number that it makes with the one behind
+/// it, of use where both are digits; and whether they are not of that shape. All eight at once: every line has a stamp.
+#[inline]
+fn pairs(text: &[u8; 19], at: usize, shape: [u8; 8]) -> ([u8; 8], bool) {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let bytes: [u8; 8] = std::array::from_fn(|i| text[at + i]);
+    // Digits are 0 to 9 now, what is fixed is 0. What is more reaches the top bit when this is added.
+    let values = u64::from_le_bytes(bytes) ^ u64::from_le_bytes(shape);
+    let room = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 0x76 } else { 0x7f }));
+    let bad = (values | ((values & (0x7f * ONES)) + room)) & (0x80 * ONES) != 0;
+    ((values.wrapping_mul(10).wrapping_add(values >> 8)).to_le_bytes(), bad)
 }
 
 /// Two digits; `bad` keeps the greatest digit value seen, so that one comparison at the end tells non-digits.

@@ -1,5 +1,7 @@
 //! `mailpulse status`: what has been read, how old it is, what did not parse, how large the store is.
 
+mod limits;
+
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::now_ms;
@@ -25,6 +27,9 @@ pub struct StatusArgs {
     /// A source whose last line is older is `stale`; with --nagios that is a warning only if this is given [default: 24h]
     #[arg(long, value_name = "TIME")]
     stale_after: Option<String>,
+    /// The limits of the configuration, and how much of each is in use
+    #[arg(long, conflicts_with = "nagios")]
+    limits: bool,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -92,12 +97,19 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
     }
     let store = context.engine()?;
     let rows = rows(&store, now, stale_ms)?;
+    if args.limits {
+        output::table(&limits::table(&store, &context.config()?, &rows)?, &[], args.format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match args.format {
         Format::Json => output::line(&serde_json::to_string_pretty(&json(&rows))?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
             output::table(&table(&rows), &["first", "last", "read"], args.format)?;
-            talk(&store, &context.config()?, &rows)?;
+            let config = context.config()?;
+            talk(&store, &config, &rows)?;
+            output::line("")?;
+            output::table(&limits::table(&store, &config, &rows)?, &[], args.format)?;
         }
     }
     Ok(ExitCode::SUCCESS)

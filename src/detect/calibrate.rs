@@ -62,6 +62,14 @@ impl Tail {
         }
     }
 
+    /// A tail of as many days as another's, without anything in them.
+    pub fn silent(other: &Self) -> Self {
+        Self {
+            maxima: vec![0; other.maxima.len()].into_boxed_slice(),
+            next: other.next,
+        }
+    }
+
     /// Days in it.
     pub fn days(&self) -> usize {
         self.maxima.len()

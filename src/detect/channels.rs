@@ -103,6 +103,7 @@ pub struct Verdict {
 /// The channels and what they learned.
 #[derive(Debug, Clone)]
 pub struct Channels {
+    /// Of the windows that the step can fill: the last so many.
     noise: Box<[[Noise; CANDIDATES]]>,
     best: [u8; WINDOWS],
     tails: Box<[Tail]>,
@@ -143,9 +144,9 @@ fn level_of(history: &History, steps: i64, level: usize) -> f64 {
 
 impl Channels {
     /// Nothing learned.
-    pub fn new(tuning: &Tuning) -> Self {
+    pub fn new(step_s: i64, tuning: &Tuning) -> Self {
         let mut this = Self {
-            noise: vec![[Noise::new(tuning.v_prior); CANDIDATES]; WINDOWS].into_boxed_slice(),
+            noise: Box::default(),
             best: [1; WINDOWS],
             tails: vec![Tail::default(); CHANNELS].into_boxed_slice(),
             fits: [Fit::default(); CHANNELS],
@@ -157,8 +158,31 @@ impl Channels {
             gap_since: i64::MIN,
             gap_level: 1.0,
         };
+        this.suit(step_s, tuning);
         this.recalibrate(tuning);
         this
+    }
+
+    /// Makes room for the windows that a step can fill. What was learned of others is kept.
+    pub fn suit(&mut self, step_s: i64, tuning: &Tuning) {
+        let fills = WINDOWS_MIN.iter().filter(|minutes| **minutes * 60 >= step_s).count();
+        let rows = fills.max(WINDOWS - QUARTER);
+        if rows > self.noise.len() {
+            let mut grown = vec![[Noise::new(tuning.v_prior); CANDIDATES]; rows - self.noise.len()];
+            grown.extend_from_slice(&self.noise);
+            let unheard = Tail::silent(&self.tails[GAP]);
+            self.tails[WINDOWS - rows..WINDOWS - self.noise.len()].fill(unheard);
+            self.noise = grown.into_boxed_slice();
+        }
+    }
+
+    /// Windows that no step filled so far.
+    fn unfilled(&self) -> usize {
+        WINDOWS - self.noise.len()
+    }
+
+    fn noise_of(&self, which: usize) -> &[Noise; CANDIDATES] {
+        &self.noise[which - self.unfilled()]
     }
 
     /// Evidence of this moment; CUSUM and gap move on.
@@ -201,7 +225,7 @@ impl Channels {
             }
         }
         verdict.score = self.joint.score(verdict.score + SHIFT);
-        verdict.score -= tuning.margin_young * (20.0 / self.tails[0].days().max(20) as f64).powi(2);
+        verdict.score -= tuning.margin_young * (20.0 / self.tails[GAP].days().max(20) as f64).powi(2);
         verdict
     }
 
@@ -225,7 +249,7 @@ impl Channels {
     /// The level that predicts a window best, and its noise.
     fn compare(&self, which: usize) -> (usize, &Noise) {
         let best = usize::from(self.best[which]);
-        (LEVELS[which][best], &self.noise[which][best])
+        (LEVELS[which][best], &self.noise_of(which)[best])
     }
 
     fn cusum(&mut self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> f64 {
@@ -280,13 +304,15 @@ impl Channels {
 
     /// Learns from the windows that end now.
     pub fn sample(&mut self, step_s: i64, history: &History) {
-        for which in 0..WINDOWS {
+        let unfilled = self.unfilled();
+        for (row, noises) in self.noise.iter_mut().enumerate() {
+            let which = row + unfilled;
             let steps = WINDOWS_MIN[which] * 60 / step_s;
             let span = if steps < 1 { None } else { history.window(steps) };
             let Some(span) = span.filter(|span| span.evident >= steps) else {
                 continue;
             };
-            for (candidate, noise) in self.noise[which].iter_mut().enumerate() {
+            for (candidate, noise) in noises.iter_mut().enumerate() {
                 let level = level_of(history, span.steps, LEVELS[which][candidate]);
                 noise.sample(span.counted, span.expected, level);
             }
@@ -305,12 +331,12 @@ impl Channels {
 
     /// Least noise of a quarter hour.
     pub fn quarter_v(&self) -> f64 {
-        self.noise[QUARTER].iter().map(Noise::v).fold(f64::MAX, f64::min)
+        self.noise_of(QUARTER).iter().map(Noise::v).fold(f64::MAX, f64::min)
     }
 
     /// Noise of an hour.
     pub fn hour_v(&self) -> f64 {
-        self.noise[HOUR][1].v()
+        self.noise_of(HOUR)[1].v()
     }
 
     /// Ends a day: noise where `noisy` allows it, maxima where `counts` does.
@@ -323,7 +349,8 @@ impl Channels {
             }
         }
         if counts {
-            for (tail, maximum) in self.tails.iter_mut().zip(self.maxima) {
+            let unfilled = self.unfilled();
+            for (tail, maximum) in self.tails.iter_mut().zip(self.maxima).skip(unfilled) {
                 tail.push(f64::from(maximum));
             }
         }
@@ -332,7 +359,8 @@ impl Channels {
     }
 
     fn recalibrate(&mut self, tuning: &Tuning) {
-        for (best, row) in self.best.iter_mut().zip(&self.noise) {
+        let unfilled = self.unfilled();
+        for (best, row) in self.best[unfilled..].iter_mut().zip(&self.noise) {
             *best = (0..CANDIDATES).fold(1, |best, next| {
                 let better = row[next].v() < 0.98 * row[best].v();
                 if better { next } else { best }
@@ -349,10 +377,10 @@ impl Channels {
                 budget: tuning.budget,
             });
         }
-        let days = self.tails[0].days();
+        let days = self.tails[GAP].days();
         let joint = (0..days).map(|day| {
             let score = |which: usize| self.fits[which].score(self.tails[which].day(day));
-            (0..CHANNELS).map(score).fold(-SHIFT, f64::max) + SHIFT
+            (unfilled..CHANNELS).map(score).fold(-SHIFT, f64::max) + SHIFT
         });
         self.joint = calibrate::fit(
             joint,

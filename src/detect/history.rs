@@ -7,6 +7,12 @@ use super::level::FAST;
 
 /// Seconds that the blocks reach back: the longest window.
 const REACH_S: i64 = 2 * 86_400;
+/// Levels that only windows up to `QUICK_S` read: the first ones.
+pub const QUICK: usize = 3;
+/// Seconds that they reach back.
+pub const QUICK_S: i64 = 8 * 3_600;
+/// Levels that reach back as far as the blocks.
+const LASTING: usize = FAST - QUICK;
 /// Seconds that the steps reach back.
 const FINE_S: i64 = 3_600;
 /// Resolution of a kept level.
@@ -29,11 +35,24 @@ pub struct Flags {
     pub holiday: bool,
 }
 
+/// Sixteen bytes: there are two hundred of them a series.
 #[derive(Debug, Clone, Copy, Default)]
 struct Block {
-    end: Mark,
-    levels: [u16; FAST],
+    counted: f32,
+    expected: f32,
+    evident: u16,
+    levels: [u16; LASTING],
     flags: Flags,
+}
+
+impl Block {
+    fn end(&self) -> Mark {
+        Mark {
+            counted: self.counted,
+            expected: self.expected,
+            evident: self.evident,
+        }
+    }
 }
 
 /// The rings.
@@ -41,6 +60,7 @@ struct Block {
 pub struct History {
     fine: Box<[Mark]>,
     blocks: Box<[Block]>,
+    quick: Box<[[u16; QUICK]]>,
     steps: i64,
     block_steps: i64,
     /// Blocks that were kept so far: one less than have ended while the last one's end is being judged.
@@ -80,6 +100,7 @@ impl History {
         Self {
             fine: vec![Mark::default(); (FINE_S / step_s + 1) as usize].into_boxed_slice(),
             blocks: vec![Block::default(); (REACH_S / block_s + 2) as usize].into_boxed_slice(),
+            quick: vec![[0; QUICK]; (QUICK_S / block_s + 2) as usize].into_boxed_slice(),
             steps: 0,
             block_steps: block_s / step_s,
             kept: 0,
@@ -124,15 +145,24 @@ impl History {
     pub fn push_block(&mut self, levels: [f64; FAST], flags: Flags) {
         self.kept = self.block_count();
         let slot = self.block_slot(self.kept);
+        let [a, b, c, d, e] = levels.map(|level| (level / LEVEL_UNIT).round().min(f64::from(u16::MAX)) as u16);
         self.blocks[slot] = Block {
-            end: self.now,
-            levels: levels.map(|level| (level / LEVEL_UNIT).round().min(f64::from(u16::MAX)) as u16),
+            counted: self.now.counted,
+            expected: self.now.expected,
+            evident: self.now.evident,
+            levels: [d, e],
             flags,
         };
+        let slot = self.quick_slot(self.kept);
+        self.quick[slot] = [a, b, c];
     }
 
     fn block_slot(&self, count: i64) -> usize {
         count.rem_euclid(self.blocks.len() as i64) as usize
+    }
+
+    fn quick_slot(&self, count: i64) -> usize {
+        count.rem_euclid(self.quick.len() as i64) as usize
     }
 
     fn find(&self, count: i64) -> Option<&Block> {
@@ -147,9 +177,9 @@ impl History {
         let start = if count == 1 {
             Mark::default()
         } else {
-            self.find(count - 1)?.end
+            self.find(count - 1)?.end()
         };
-        Some((block.end.span(start, self.block_steps), block.flags))
+        Some((block.end().span(start, self.block_steps), block.flags))
     }
 
     /// Masks a block.
@@ -175,7 +205,7 @@ impl History {
         if count == 0 {
             return Some((0, Mark::default()));
         }
-        Some((count * self.block_steps, self.find(count)?.end))
+        Some((count * self.block_steps, self.find(count)?.end()))
     }
 
     /// The last `steps` steps, not before the floor.
@@ -194,17 +224,24 @@ impl History {
         Some(self.now.span(mark, self.steps - start))
     }
 
-    /// Level `half_life` as it was before the last `steps` steps.
+    /// Level `half_life` as it was before the last `steps` steps; one where it is not known, or no longer.
     pub fn level_before(&self, steps: i64, half_life: usize) -> f64 {
         let count = (self.steps - steps).div_euclid(self.block_steps).min(self.kept);
-        self.find(count)
-            .map_or(1.0, |block| f64::from(block.levels[half_life]) * LEVEL_UNIT)
+        let Some(block) = self.find(count) else { return 1.0 };
+        let level = if half_life >= QUICK {
+            block.levels[half_life - QUICK]
+        } else if self.block_count() - count < self.quick.len() as i64 {
+            self.quick[self.quick_slot(count)][half_life]
+        } else {
+            return 1.0;
+        };
+        f64::from(level) * LEVEL_UNIT
     }
 
     /// Moves all sums down by the oldest; once a day.
     pub fn rebase(&mut self) {
         let oldest = self.block_count() - self.blocks.len() as i64 + 1;
-        let Some(base) = self.find(oldest).map(|block| block.end) else {
+        let Some(base) = self.find(oldest).map(Block::end) else {
             return;
         };
         let down = |mark: &mut Mark| {
@@ -212,14 +249,17 @@ impl History {
             mark.expected -= base.expected;
         };
         self.fine.iter_mut().for_each(down);
-        self.blocks.iter_mut().for_each(|block| down(&mut block.end));
+        for block in &mut self.blocks {
+            block.counted -= base.counted;
+            block.expected -= base.expected;
+        }
         down(&mut self.now);
         down(&mut self.floor_mark);
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.fine) + size_of_val(&*self.blocks)
+        size_of_val(&*self.fine) + size_of_val(&*self.blocks) + size_of_val(&*self.quick)
     }
 }
 

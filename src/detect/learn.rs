@@ -142,6 +142,7 @@ impl Series {
         if step_s != self.step_s {
             let day = self.day;
             self.restart(step_s);
+            self.channels.suit(step_s, tuning);
             self.day = day;
         }
     }

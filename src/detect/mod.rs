@@ -66,6 +66,7 @@ pub mod replay;
 pub mod rhythm;
 pub mod routes;
 pub mod series;
+mod short;
 pub mod sight;
 pub mod silence;
 pub mod sums;

@@ -4,6 +4,7 @@
 //! per bin, so that a bin is drawn towards its day type (Mon–Fri, Sat, Sun), and that towards all days.
 
 use super::civil::WEEK_S;
+use super::short::Short;
 
 const DAYS: usize = 7;
 /// Day types: first day and number of days.
@@ -13,9 +14,9 @@ const TYPES: [(usize, usize); 3] = [(0, 5), (5, 1), (6, 1)];
 #[derive(Debug, Clone)]
 pub struct Profile {
     per_day: usize,
-    n: Box<[f32]>,
-    e: Box<[f32]>,
-    shape: Box<[f32]>,
+    n: Box<[Short]>,
+    e: Box<[Short]>,
+    shape: Box<[Short]>,
     masked: Box<[u64]>,
 }
 
@@ -23,7 +24,7 @@ impl Profile {
     /// An empty profile of `per_hour` bins an hour.
     pub fn new(per_hour: usize) -> Self {
         let per_day = 24 * per_hour;
-        let zeros = || vec![0.0; per_day * DAYS].into_boxed_slice();
+        let zeros = || vec![Short::default(); per_day * DAYS].into_boxed_slice();
         Self {
             per_day,
             n: zeros(),
@@ -40,19 +41,23 @@ impl Profile {
 
     /// Mails of a week.
     pub fn per_week(&self) -> f64 {
-        self.shape.iter().map(|&count| f64::from(count)).sum()
+        self.shape.iter().map(|count| count.get()).sum()
     }
 
     /// The same profile with other bins per hour; one number is a multiple of the other.
     pub fn resampled(&self, per_hour: usize) -> Self {
         let mut new = Self::new(per_hour);
         let (from, to) = (self.n.len(), new.n.len());
+        let mut sums = vec![(0.0, 0.0); to];
         for bin in 0..from.max(to) {
             let (old, new_bin) = (bin * from / from.max(to), bin * to / from.max(to));
-            let share = if to > from { from as f32 / to as f32 } else { 1.0 };
-            let mean = if to > from { 1.0 } else { to as f32 / from as f32 };
-            new.n[new_bin] += self.n[old] * share;
-            new.e[new_bin] += self.e[old] * mean;
+            let share = if to > from { from as f64 / to as f64 } else { 1.0 };
+            let mean = if to > from { 1.0 } else { to as f64 / from as f64 };
+            sums[new_bin].0 += self.n[old].get() * share;
+            sums[new_bin].1 += self.e[old].get() * mean;
+        }
+        for (bin, (n, e)) in sums.into_iter().enumerate() {
+            (new.n[bin], new.e[bin]) = (Short::new(n), Short::new(e));
         }
         new.rebuild();
         new
@@ -71,8 +76,8 @@ impl Profile {
     /// Adds a finished bin: its sum over the `weight` share of it that counts.
     pub fn fold(&mut self, week_s: i64, sum: f64, weight: f64, decay: f64) {
         let bin = (week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize;
-        self.n[bin] = (f64::from(self.n[bin]) * decay + sum) as f32;
-        self.e[bin] = (f64::from(self.e[bin]) * decay + weight) as f32;
+        self.n[bin] = Short::new(self.n[bin].get() * decay + sum);
+        self.e[bin] = Short::new(self.e[bin].get() * decay + weight);
     }
 
     /// Notes whether a bin is masked; returns whether it was so a week ago.
@@ -90,7 +95,7 @@ impl Profile {
 
     /// Whether anything was learned.
     pub fn is_empty(&self) -> bool {
-        self.e.iter().all(|&e| e == 0.0)
+        self.e.iter().all(|e| e.get() == 0.0)
     }
 
     /// Expected count per second at a second of the week, linear between the centres of the bins.
@@ -102,13 +107,13 @@ impl Profile {
         let count = self.shape.len() as i64;
         let low = (below as i64).rem_euclid(count) as usize;
         let high = (low + 1) % self.shape.len();
-        (f64::from(self.shape[low]) * (1.0 - share) + f64::from(self.shape[high]) * share) / bin_s
+        (self.shape[low].get() * (1.0 - share) + self.shape[high].get() * share) / bin_s
     }
 
     /// Smooths the sums into the profile anew; once a day.
     pub fn rebuild(&mut self) {
         let per_day = self.per_day;
-        let total = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>();
+        let total = |values: &[Short]| values.iter().map(|v| v.get()).sum::<f64>();
         let mean = (total(&self.n) + 1e-9) / (total(&self.e) + 1e-9);
         let all = self.slots(0, DAYS);
         let hour: Vec<f64> = all.iter().map(|(n, e)| (n + 2.0 * mean) / (e + 2.0)).collect();
@@ -130,8 +135,8 @@ impl Profile {
                 for (slot, prior) in prior.iter().enumerate() {
                     let bin = day * per_day + slot;
                     let kappa = 1.0 + 6.0 / (1.0 + prior);
-                    let n = f64::from(self.n[bin]);
-                    self.shape[bin] = ((n + kappa * prior) / (f64::from(self.e[bin]) + kappa)) as f32;
+                    let (n, e) = (self.n[bin].get(), self.e[bin].get());
+                    self.shape[bin] = Short::new((n + kappa * prior) / (e + kappa));
                 }
             }
         }
@@ -142,8 +147,8 @@ impl Profile {
         let mut sums = vec![(0.0, 0.0); self.per_day];
         for day in first..first + days {
             for (slot, sum) in sums.iter_mut().enumerate() {
-                sum.0 += f64::from(self.n[day * self.per_day + slot]);
-                sum.1 += f64::from(self.e[day * self.per_day + slot]);
+                sum.0 += self.n[day * self.per_day + slot].get();
+                sum.1 += self.e[day * self.per_day + slot].get();
             }
         }
         sums

@@ -15,8 +15,8 @@ const BEFORE_S: i64 = 4 * 3_600;
 pub const LOW: f64 = 0.8;
 /// Alarms that are remembered.
 const ALARMS: usize = 12;
-/// Seconds for which they are.
-const ALARMS_S: i64 = 30 * 86_400;
+/// Hours for which they are.
+const ALARMS_H: i32 = 30 * 24;
 /// Weight in mails of a level that was accepted after days.
 const ACCEPTED_WEIGHT: f64 = 200.0;
 
@@ -30,6 +30,11 @@ fn block_s(step_s: i64) -> i64 {
     } else {
         2 * step_s
     }
+}
+
+fn hour_of(ts: i64) -> i32 {
+    // A calendar's hours fit by far.
+    ts.div_euclid(3_600) as i32
 }
 
 /// What a step tells its series.
@@ -75,11 +80,12 @@ pub struct Series {
     pub(super) day: Option<i32>,
     pub(super) day_steps: u32,
     pub(super) day_count: u64,
-    pub(super) episode: Option<Episode>,
+    pub(super) episode: Option<Box<Episode>>,
     /// Taken for retired: silent until it sends again.
     retired: bool,
     last: Option<Drop>,
-    alarms: [i64; ALARMS],
+    /// When it alarmed, hours since the epoch.
+    alarms: [i32; ALARMS],
 }
 
 impl Series {
@@ -91,7 +97,7 @@ impl Series {
             slow: Ratio::default(),
             fast: [Ratio::default(); FAST],
             history: History::new(step_s, block_s(step_s)),
-            channels: Channels::new(tuning),
+            channels: Channels::new(step_s, tuning),
             block: Open::default(),
             days: 0,
             day: None,
@@ -100,7 +106,7 @@ impl Series {
             episode: None,
             retired: false,
             last: None,
-            alarms: [i64::MIN; ALARMS],
+            alarms: [i32::MIN; ALARMS],
         }
     }
 
@@ -199,7 +205,7 @@ impl Series {
 
     /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm.
     fn weariness(&self, ts: i64, tuning: &Tuning) -> f64 {
-        let recent = self.alarms.iter().filter(|&&at| at > ts - ALARMS_S).count();
+        let recent = self.alarms.iter().filter(|&&at| at > hour_of(ts) - ALARMS_H).count();
         tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
     }
 
@@ -210,7 +216,7 @@ impl Series {
             .window(steps)
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
         self.alarms.rotate_left(1);
-        self.alarms[ALARMS - 1] = now.ts;
+        self.alarms[ALARMS - 1] = hour_of(now.ts);
         let again = self
             .last
             .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
@@ -233,7 +239,7 @@ impl Series {
         if self.days >= tuning.mask_d {
             self.mask(steps + BEFORE_S / self.step_s);
         }
-        self.episode = Some(Episode::open(drop, now.ts, counted / expected.max(1e-9)));
+        self.episode = Some(Box::new(Episode::open(drop, now.ts, counted / expected.max(1e-9))));
         if again.is_some() {
             Change::Reopened(drop)
         } else {
@@ -254,7 +260,7 @@ impl Series {
         }
     }
 
-    fn follow(&mut self, mut episode: Episode, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
+    fn follow(&mut self, mut episode: Box<Episode>, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
         let age_s = now.ts - episode.opened();
         let young = self.days < tuning.provisional_d;
         if age_s < tuning.short_s || young {
@@ -316,6 +322,7 @@ impl Series {
 
     /// Bytes that the series holds.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.profile.heap_bytes() + self.history.heap_bytes() + self.channels.heap_bytes()
+        let heap = self.profile.heap_bytes() + self.history.heap_bytes() + self.channels.heap_bytes();
+        size_of::<Self>() + self.episode.as_ref().map_or(0, |_| size_of::<Episode>()) + heap
     }
 }

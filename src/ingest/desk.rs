@@ -68,9 +68,8 @@ impl Desk {
     /// Moves to the minute of a line.
     #[inline]
     pub fn at(&mut self, state: &mut LogState, ts_ms: i64) {
-        let minute = ts_ms.div_euclid(MINUTE_MS);
-        if minute != self.minute.0 {
-            self.turn_minute(minute);
+        if !(0..MINUTE_MS).contains(&ts_ms.wrapping_sub(self.minute.0.wrapping_mul(MINUTE_MS))) {
+            self.turn_minute(ts_ms.div_euclid(MINUTE_MS));
         }
         match &mut state.span_ms {
             Some((first, last)) => {

@@ -20,6 +20,8 @@ pub struct Digest<'c, R: Recall> {
     recall: R,
     desk: Desk,
     log: Option<Box<OpenLog>>,
+    /// Rows that a batch has room for.
+    room: usize,
 }
 
 impl<'c, R: Recall> Digest<'c, R> {
@@ -30,6 +32,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             reader: Reader::new(messages, spec),
             recall,
             log: None,
+            room: 0,
         }
     }
 
@@ -44,6 +47,12 @@ impl<'c, R: Recall> Digest<'c, R> {
         let batch = &self.desk.batch;
         let reached = |times: usize| batch.rows.len() >= times * rows_max || batch.memory() >= times * bytes_max;
         reached(1) && (!self.reader.is_inside() || reached(2))
+    }
+
+    /// Makes room for so many rows, in this batch and those to come.
+    pub fn make_room(&mut self, rows: usize) {
+        self.room = rows;
+        self.desk.batch.reserve(rows);
     }
 
     /// Whether the end of a record has not been read yet.
@@ -192,7 +201,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.log = Some(log);
         }
         let mut next = Batch::new(sequence, used);
-        next.rows.reserve(self.desk.batch.rows.len());
+        next.reserve(self.room.max(self.desk.batch.rows.len()));
         let batch = std::mem::replace(&mut self.desk.batch, next);
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);

@@ -1,5 +1,6 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
-//! Where there is much to read it runs on its own thread, so that decompression and parsing overlap.
+//! Where there is much to unpack it runs on its own thread, so that decompression and parsing overlap. A plain file is
+//! read where it is parsed, a little at a time: what another thread has read lies far from the processor that parses it.
 
 use super::dates;
 use super::kinds::{self, Spec};

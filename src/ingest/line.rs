@@ -10,14 +10,21 @@ use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use crate::normalise::messages::Messages;
-use crate::source::{Family, Found, Pool};
+use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::Batch;
+use crate::store::columnar::Encoder;
 use crate::store::commit::LogState;
 use crate::store::state::Recaller;
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+
+/// What is read at once of a file that is read where it is parsed: as much as stays near the processor.
+const NEAR_BYTES: usize = 128 << 10;
+
+/// A line has more bytes than these even in an archive.
+const LINE_BYTES_MIN: u64 = 8;
 
 /// What is read without threads of its own, at most.
 const LITTLE_BYTES: u64 = 4 << 20;
@@ -197,8 +204,21 @@ impl Line<'_> {
 
     fn family<R: Recall>(&mut self, spec: &Arc<Spec>, family: &Family, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
         digest.set_spec(spec);
+        digest.make_room(self.rows_expected(family));
         self.kept.known.iter_mut().for_each(KnownLog::look_again);
         let mut files = family.files.iter();
+        let (here, pool) = match &self.writer {
+            Writer::Here => (true, self.kept.pool.clone()),
+            _ if family.files.iter().all(|file| file.codec == Codec::Plain) => {
+                let chunk_bytes = self.limits.source.chunk_bytes.min(NEAR_BYTES);
+                let near = Limits {
+                    chunk_bytes,
+                    ..self.limits.source
+                };
+                (true, Pool::new(&near, 2))
+            }
+            Writer::Behind { .. } => (false, self.kept.pool.clone()),
+        };
         let feed = Feed {
             host: &self.job.host,
             spec,
@@ -206,10 +226,10 @@ impl Line<'_> {
             known: self.kept.known.clone(),
             limits: self.limits.source,
             reading: self.reading,
-            pool: self.kept.pool.clone(),
+            pool,
             to: (),
         };
-        if let Writer::Here = self.writer {
+        if here {
             let mut taken = Ok(());
             feed.run(|item| {
                 taken = self.item(item, &mut files, digest);
@@ -229,6 +249,18 @@ impl Line<'_> {
         // The positions of a family are complete before the next one asks for them.
         self.seal(digest)?;
         self.wait(0)
+    }
+
+    /// Rows of a batch, at most: room that is not used costs nothing, and columns that grow are copied. What is followed
+    /// grows by little.
+    fn rows_expected(&self, family: &Family) -> usize {
+        if self.reading.following || matches!(self.writer, Writer::Here) {
+            return 0;
+        }
+        // A batch ends with a chunk.
+        let bytes: u64 = family.files.iter().map(|file| file.size).sum();
+        let full = self.limits.batch_rows + self.limits.batch_rows / 16;
+        usize::try_from(bytes / LINE_BYTES_MIN).map_or(full, |rows| rows.min(full))
     }
 
     /// Takes what was read of the family whose `files` these are.
@@ -273,7 +305,8 @@ impl Line<'_> {
             Writer::Here => {
                 let draft = digest.seal(self.kept.sequence, self.kept.used.take());
                 self.sent.extend_from_slice(&draft.logs);
-                self.kept.used = Some(writer::write(self.store, self.source, draft)?);
+                let batch = writer::write(self.store, self.source, draft, &mut Encoder::default())?;
+                self.kept.used = Some(batch);
             }
             Writer::Behind { drafts, commits } => {
                 while let Ok(batch) = commits.try_recv() {

@@ -2,7 +2,7 @@
 
 use crate::normalise::join::Changes;
 use crate::store::batch::{Batch, SealedBatch};
-use crate::store::columnar;
+use crate::store::columnar::Encoder;
 use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
@@ -25,15 +25,16 @@ pub struct Draft {
 /// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
 /// with nothing of that draft stored.
 pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
+    let mut encoder = Encoder::default();
     for draft in drafts {
         // Nobody listening means that nobody waits.
-        let _ = committed.send(write(store, source, draft)?);
+        let _ = committed.send(write(store, source, draft, &mut encoder)?);
     }
     Ok(())
 }
 
 /// Commits one draft; gives its batch back.
-pub fn write(store: &Store, source: i64, draft: Draft) -> Result<Batch, Error> {
+pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<Batch, Error> {
     let Draft {
         sealed,
         logs,
@@ -41,14 +42,18 @@ pub fn write(store: &Store, source: i64, draft: Draft) -> Result<Batch, Error> {
         changes,
         unparsed,
     } = draft;
-    let segments = columnar::encode(&sealed)?;
-    store.commit(&Commit {
+    let commit = Commit {
         source,
-        segments,
+        segments: encoder.encode(&sealed)?,
         logs,
         minutes,
         changes,
         unparsed,
-    })?;
+    };
+    store.commit(&commit)?;
+    commit
+        .segments
+        .into_iter()
+        .for_each(|segment| encoder.take_back(segment));
     Ok(sealed.batch)
 }

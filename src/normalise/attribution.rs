@@ -100,8 +100,12 @@ impl Attributor {
             facts.transport,
         ];
         for text in texts {
-            self.key.push(0);
-            self.key.extend_from_slice(text.unwrap_or(b"\0"));
+            // Lengths, so that no text reads like two.
+            let len = text.map_or(u32::MAX, |text| text.len() as u32);
+            self.key.extend_from_slice(&len.to_le_bytes());
+            if let Some(text) = text {
+                self.key.extend_from_slice(text);
+            }
         }
     }
 
@@ -182,5 +186,41 @@ fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
         Some(IpAddr::V4(ip)) => key.extend_from_slice(&ip.octets()),
         Some(IpAddr::V6(ip)) => key.extend_from_slice(&ip.octets()),
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise::redact::LocalParts;
+
+    #[test]
+    fn refusals_are_a_services_from_its_first_mail_on() {
+        let with = Attribution {
+            services: ServiceRules::default(),
+            hostgroups: HostGroups::default(),
+            redactor: Redactor::new(LocalParts::Drop, [0; 32]),
+            services_max: 10,
+            covered_hosts: Hosts::default(),
+        };
+        let facts = Facts {
+            sender: b"shop@example.org",
+            host: "mx1",
+            ..Facts::default()
+        };
+        let other = Facts {
+            sender: b"other@example.org",
+            ..facts
+        };
+        let mut attributor = Attributor::default();
+        let mut service = |facts: &Facts<'_>, accepted: bool| {
+            let sender = attributor.origin(&with, facts, accepted);
+            attributor.origins.get(sender.origin).service
+        };
+        assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
+        assert_eq!(service(&other, true), "other");
+        assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
+        assert_eq!(service(&facts, true), "shop");
+        assert_eq!([service(&facts, false), service(&facts, false)], ["shop"; 2]);
     }
 }

@@ -9,7 +9,7 @@
 use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
 use hashbrown::HashMap;
-use hashbrown::hash_map::EntryRef;
+use hashbrown::hash_map::{Entry, EntryRef};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
@@ -284,6 +284,8 @@ impl MessageJoin {
         arrival_ms: Option<i64>,
         at_ms: i64,
     ) -> &mut Open {
+        let entry = self.open.entry(id);
+        let stored = matches!(&entry, Entry::Occupied(before) if before.get().stored);
         let open = Open {
             origin: message.origin,
             slot: Some(slot),
@@ -297,10 +299,10 @@ impl MessageJoin {
             bytes: None,
             arriving: None,
             unreached: None,
-            stored: self.open.get(&id).is_some_and(|before| before.stored),
+            stored,
             dirty: true,
         };
-        self.open.entry(id).insert(open).into_mut()
+        entry.insert(open).into_mut()
     }
 
     /// Adds a message that is not in the queue yet; `nobody` stands in for its sender.

@@ -61,8 +61,11 @@ impl Redactor {
                 out.clear();
                 let b = hash.as_bytes();
                 let bits = u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0]);
-                out.push(b'~');
-                out.extend((0..8).map(|i| ALPHABET[(bits >> (6 * i) & 63) as usize]));
+                let mut pseudonym = [b'~'; PSEUDONYM_LEN];
+                for (i, letter) in pseudonym[1..].iter_mut().enumerate() {
+                    *letter = ALPHABET[(bits >> (6 * i) & 63) as usize];
+                }
+                out.extend_from_slice(&pseudonym);
             }
         }
     }

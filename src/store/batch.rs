@@ -7,8 +7,9 @@ use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::{Event, EventSink, Message, Slot};
 use crate::normalise::join::QueueId;
 use crate::normalise::origins::OriginTable;
+use crate::normalise::redact::PSEUDONYM_LEN;
 use rustc_hash::FxHashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Milliseconds in a UTC day: a segment never crosses one.
 pub const DAY_MS: i64 = 86_400_000;
@@ -69,22 +70,29 @@ const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
 
 impl Rows {
     /// Makes room: a column that grows by doubling is copied, and leaves memory behind that was touched for nothing.
-    pub fn reserve(&mut self, rows: usize) {
-        self.ts_ms.reserve(rows);
-        self.offset.reserve(rows);
-        self.slot.reserve(rows);
-        self.log.reserve(rows);
-        self.recipient_domain.reserve(rows);
-        self.remote.reserve(rows);
-        self.recipients.reserve(rows);
-        self.bytes.reserve(rows);
-        self.queue_ms.reserve(rows);
-        self.delivery_ms.reserve(rows);
-        self.reply.reserve(rows);
-        self.kind.reserve(rows);
-        self.destination.reserve(rows);
-        self.messages.reserve(rows);
-        self.local_end.reserve(rows);
+    fn reserve(&mut self, rows: usize) {
+        /// What is empty needs no copy of nothing.
+        fn reserve<T>(column: &mut Vec<T>, rows: usize) {
+            if column.is_empty() && column.capacity() < rows {
+                *column = Vec::with_capacity(rows);
+            }
+            column.reserve(rows);
+        }
+        reserve(&mut self.ts_ms, rows);
+        reserve(&mut self.offset, rows);
+        reserve(&mut self.slot, rows);
+        reserve(&mut self.log, rows);
+        reserve(&mut self.recipient_domain, rows);
+        reserve(&mut self.remote, rows);
+        reserve(&mut self.recipients, rows);
+        reserve(&mut self.bytes, rows);
+        reserve(&mut self.queue_ms, rows);
+        reserve(&mut self.delivery_ms, rows);
+        reserve(&mut self.reply, rows);
+        reserve(&mut self.kind, rows);
+        reserve(&mut self.destination, rows);
+        reserve(&mut self.messages, rows);
+        reserve(&mut self.local_end, rows);
     }
 
     fn clear(&mut self) {
@@ -192,6 +200,13 @@ impl Batch {
         batch
     }
 
+    /// Makes room for so many rows, each perhaps with a message and a recipient of its own.
+    pub fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        self.slots.reserve(rows);
+        self.locals.reserve(rows * PSEUDONYM_LEN);
+    }
+
     /// The log that the next events come from.
     pub fn set_log(&mut self, log_id: u64) {
         let name = format!("{log_id:016x}");
@@ -224,12 +239,12 @@ impl Batch {
         if host.is_empty() && ip.is_none() {
             return 0;
         }
-        let place = match ip {
-            Some(IpAddr::V4(ip)) => (ip.to_bits().wrapping_mul(0x9e37_79b9) >> 27) as usize,
-            _ => return self.new_remote_code(host, ip),
+        let Some(IpAddr::V4(address)) = ip else {
+            return self.new_remote_code(host, ip);
         };
+        let place = (address.to_bits().wrapping_mul(0x9e37_79b9) >> 27) as usize;
         let recent = self.recent_remotes[place];
-        if recent != 0 && split_remote(self.remotes.get(recent)) == (host, ip) {
+        if recent != 0 && is_remote(self.remotes.get(recent), host, address) {
             return recent;
         }
         let code = self.new_remote_code(host, ip);
@@ -248,6 +263,14 @@ impl Batch {
         }
         self.remotes.code(&self.remote_key)
     }
+}
+
+/// Whether a key of [`Batch::remotes`] is of this host.
+fn is_remote(key: &[u8], host: &[u8], address: Ipv4Addr) -> bool {
+    key.split_last_chunk::<5>().is_some_and(|(name, rest)| {
+        let [a, b, c, d] = address.octets();
+        *rest == [0, a, b, c, d] && name == host
+    })
 }
 
 /// Name and address of a code of [`Batch::remotes`].

@@ -72,6 +72,12 @@ impl Store {
         Ok((messages, all as u64))
     }
 
+    /// How many services were derived from the senders of one source, at most.
+    pub fn derived_services_max(&self) -> Result<u64, Error> {
+        let most = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM derived_service GROUP BY source)";
+        Ok(self.connection().query_row(most, [], |row| row.get::<_, i64>(0))? as u64)
+    }
+
     /// Services that were derived from a source's senders.
     pub fn derived_services(&self, source: i64) -> Result<Vec<String>, Error> {
         let connection = self.connection();

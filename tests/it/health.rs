@@ -72,3 +72,28 @@ fn a_real_log_with_a_new_format_behind_it_is_unreadable() {
         nagios.out
     );
 }
+
+#[test]
+fn all_limits_are_shown_with_what_is_used_of_them() {
+    let place = Place::with("[store]\nurl = \"store\"\nopen_messages_max = 1000\n[tail]\nopen_files_max = 77\n");
+    let log = place.write("mainlog", crate::logs::simulated(200_000, 5));
+    place
+        .run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    let asked = place.run(&["status", "--limits", "--format", "json"]).ends(0);
+    let limits: Vec<Value> = serde_json::from_str(&asked.out).unwrap();
+    let of = |key: &str| {
+        let found = limits.iter().find(|limit| limit["limit"] == key);
+        found.unwrap_or_else(|| panic!("{key}: {}", asked.out))
+    };
+    assert_eq!(of("tail.open_files_max")["value"], 77);
+    assert_eq!(of("clickhouse.insert_timeout_s")["value"], 120);
+    let open = &place.run(&["status", "--format", "json"]).ends(0).out;
+    let open: Vec<Value> = serde_json::from_str(open).unwrap();
+    assert_eq!(of("store.open_messages_max")["used"], open[0]["open_messages"]);
+    assert!(of("store.services_max")["used"].as_u64().unwrap() > 0);
+    let table = place.run(&["status"]).ends(0).out;
+    for limit in &limits {
+        assert!(table.contains(limit["limit"].as_str().unwrap()), "{table}");
+    }
+}

@@ -89,8 +89,9 @@ fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()>
     Ok((rest, ()))
 }
 
-/// One field; `false` if what stands here is the text of a failure or deferral.
-#[inline]
+/// One field; `false` if what stands here is the text of a failure or deferral. A line has nine: a call of each is
+/// a quarter of its cost.
+#[inline(always)]
 fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
     let (rest, ()) = match token {
         [b'R', b'=', text @ ..] => keep(value(text)?, &mut delivery.router),

@@ -19,16 +19,21 @@ pub(super) fn key_length(input: &[u8]) -> Option<usize> {
     if !input.first()?.is_ascii_alphabetic() {
         return None;
     }
-    for (at, byte) in input.iter().enumerate().take(KEY_MAX) {
-        match byte {
-            b'=' => return Some(at),
-            b'*' | b'_' | b'-' => {}
-            _ if byte.is_ascii_alphanumeric() => {}
-            _ => return None,
-        }
-    }
-    None
+    let key = &input[..input.len().min(KEY_MAX)];
+    let at = key.iter().position(|byte| !IN_KEY[usize::from(*byte)])?;
+    (key[at] == b'=').then_some(at)
 }
+
+/// Bytes of a key.
+const IN_KEY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8, b'*' | b'_' | b'-') || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Words that stand alone among the fields: `DS K L L- L* L. PRDR TFO TFO* ARC`.
 #[inline]

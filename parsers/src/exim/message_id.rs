@@ -34,23 +34,24 @@ impl MessageId<'_> {
 /// A message ID at the start of `input`, before a space or the end.
 #[inline]
 pub(super) fn message_id(input: &[u8]) -> Option<(&[u8], MessageId<'_>)> {
-    let length = if input.len() >= 16 && input[6] == b'-' && input[13] == b'-' && ends(input, 16) {
-        16
-    } else if input.len() >= 23 && input[6] == b'-' && input[18] == b'-' && ends(input, 23) {
-        23
-    } else {
-        return None;
-    };
-    let id = &input[..length];
-    let second_dash = length - if length == 16 { 3 } else { 5 };
-    // One table value has all bits of a bad byte: OR them all and look once.
-    let bits = base62_bits(&id[..6]) | base62_bits(&id[7..second_dash]) | base62_bits(&id[second_dash + 1..]);
-    (bits < 64).then(|| (&input[length..], MessageId(id)))
+    shaped::<16>(input, 13).or_else(|| shaped::<23>(input, 18))
 }
 
+/// An ID of so many bytes with its second dash at `dash`.
 #[inline]
-fn base62_bits(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |bits, &byte| bits | BASE62[usize::from(byte)])
+fn shaped<const LENGTH: usize>(input: &[u8], dash: usize) -> Option<(&[u8], MessageId<'_>)> {
+    let id = input.first_chunk::<LENGTH>()?;
+    if id[6] != b'-' || id[dash] != b'-' || !ends(input, LENGTH) {
+        return None;
+    }
+    // One table value has all bits of a bad byte: OR them all and look once.
+    let mut bits = 0;
+    for (at, byte) in id.iter().enumerate() {
+        if at != 6 && at != dash {
+            bits |= BASE62[usize::from(*byte)];
+        }
+    }
+    (bits < 64).then(|| (&input[LENGTH..], MessageId(id)))
 }
 
 #[inline]

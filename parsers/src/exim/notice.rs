@@ -98,9 +98,11 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
 /// A cut-through delivery refused after DATA names its recipient between the host and the sender:
 /// `H=host [ip] ann@example.com F=<…> rejected after DATA`.
 fn cut_through_recipient(token: &[u8]) -> Option<(&[u8], &[u8])> {
+    if key_length(token).is_some() {
+        return None;
+    }
     let (after, address) = word(token).ok()?;
-    (memchr(b'@', address).is_some() && key_length(token).is_none() && after.starts_with(b" F=<"))
-        .then_some((after, address))
+    (after.starts_with(b" F=<") && memchr(b'@', address).is_some()).then_some((after, address))
 }
 
 /// Words after `H=…`: a reject, a failed connection, or talk.

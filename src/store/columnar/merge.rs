@@ -3,10 +3,11 @@
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
 use super::Error;
+use super::file::{file_writer, write_group};
 use super::rates::Rates;
 use super::read::{AnyColumn, Reader, Strings};
 use super::segment::EncodedSegment;
-use super::write::{Columns, QUEUE_ID, file_writer, write_group};
+use super::write::{Columns, QUEUE_ID};
 use crate::normalise::dictionary::Dictionary;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;
@@ -56,7 +57,7 @@ impl Parts {
         }
         let rows = files.iter().map(Reader::rows).sum();
         let schema = files.first().map(Reader::schema).unwrap_or_default();
-        let mut out = file_writer(schema, 0)?;
+        let mut out = file_writer(schema, Vec::new())?;
         for file in &mut files {
             let names: Vec<String> = file.names().map(str::to_owned).collect();
             for group in 0..file.groups() {
@@ -160,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ids = ["1fOXU8-00", "1fOXU9-00"].map(str::to_owned);
         let old = file_of(folder.path(), "old", |out| {
-            out.dictionary(QUEUE_ID, &ids, &[0, 1, 0]).unwrap()
+            out.dictionary(QUEUE_ID, &ids, [0, 1, 0]).unwrap()
         });
         let new = |name| {
             file_of(folder.path(), name, |out| {

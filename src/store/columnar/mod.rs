@@ -2,6 +2,7 @@
 //! a public signature; rows leave as a [`Table`].
 
 mod difference;
+mod file;
 mod hops;
 mod merge;
 mod pack;
@@ -17,7 +18,7 @@ pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use merge::Parts;
 pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
 pub use rewrite::amend;
-pub use segment::{EncodedSegment, SEGMENT_ROWS_MAX, encode};
+pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
 pub use sql::{Input, LOGICAL, select};
 
 /// The missing number; see [`super::batch::NONE`].

@@ -51,6 +51,54 @@ pub(super) fn hybrid(codes: &[u32], width: u32, out: &mut Vec<u8>) {
     }
 }
 
+/// The hybrid of flags, which are codes of one bit.
+pub(super) fn bits(flags: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
+    // Equal flags so far, in bytes, or the header of the packed run in hand and its groups.
+    let (mut equal, mut value) = (0, 0);
+    let mut packed: Option<(usize, usize)> = None;
+    bytes_of(flags, |byte, len| {
+        let is_run = len == 8 && matches!(byte, 0 | 0xff);
+        if equal > 0 && !(is_run && value == byte) {
+            run(8 * equal, u32::from(value & 1), 1, out);
+            (equal, packed) = (0, None);
+        }
+        if is_run {
+            (equal, value) = (equal + 1, byte);
+            return;
+        }
+        match &mut packed {
+            Some((header, groups)) if *groups < GROUPS_MAX => {
+                *groups += 1;
+                out[*header] = (*groups << 1 | 1) as u8;
+            }
+            _ => {
+                packed = Some((out.len(), 1));
+                out.push(3);
+            }
+        }
+        out.push(byte);
+    });
+    if equal > 0 {
+        run(8 * equal, u32::from(value & 1), 1, out);
+    }
+}
+
+/// Gives every eight flags as a byte, the first as its lowest bit, with their number.
+pub(super) fn bytes_of(flags: impl Iterator<Item = bool>, mut to: impl FnMut(u8, u32)) {
+    let (mut byte, mut len) = (0u8, 0);
+    for flag in flags {
+        byte = byte >> 1 | u8::from(flag) << 7;
+        len += 1;
+        if len == 8 {
+            to(byte, len);
+            len = 0;
+        }
+    }
+    if len > 0 {
+        to(byte >> (8 - len), len);
+    }
+}
+
 fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
     uleb128((len as u64) << 1, out);
     out.extend_from_slice(&code.to_le_bytes()[..width.div_ceil(8) as usize]);
@@ -60,7 +108,10 @@ fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
 #[inline]
 fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
     if width <= 8 {
-        let bits = (0..8).fold(0u64, |bits, i| bits | u64::from(group[i]) << (i as u32 * width));
+        // By pairs: three steps one after the other instead of eight.
+        let pairs: [u64; 4] = std::array::from_fn(|i| u64::from(group[2 * i]) | u64::from(group[2 * i + 1]) << width);
+        let (low, high) = (pairs[0] | pairs[1] << (2 * width), pairs[2] | pairs[3] << (2 * width));
+        let bits = low | high << (4 * width);
         // A copy of known length, and what is too much of it cut off.
         out.extend_from_slice(&bits.to_le_bytes());
         out.truncate(out.len() - (8 - width as usize));
@@ -130,11 +181,12 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
     let mut bytes = Vec::new();
     for text in texts {
         // The same text at the same place is the same message once more.
-        let same = if std::ptr::eq(text, previous) {
-            text.len()
-        } else {
-            text.iter().zip(previous).take_while(|(a, b)| a == b).count()
-        };
+        if std::ptr::eq(text, previous) {
+            shared.push(text.len() as u32);
+            rest.push(0);
+            continue;
+        }
+        let same = shared_len(text, previous);
         shared.push(same as u32);
         rest.push((text.len() - same) as u32);
         bytes.extend_from_slice(&text[same..]);
@@ -146,19 +198,32 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
     out.extend_from_slice(&bytes);
 }
 
+/// With how many bytes both begin.
+fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    let same = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((a, a_rest)), Some((b, b_rest))) => match u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b) {
+            0 => 8 + same(a_rest, b_rest),
+            differ => differ.trailing_zeros() as usize / 8,
+        },
+        _ => same(a, b),
+    }
+}
+
 /// 32 numbers make 4 × `width` bytes.
 fn pack_wide(numbers: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
-    let (mut bits, mut filled) = (0u128, 0);
+    let (mut bits, mut filled) = (0u64, 0);
     for number in numbers {
-        bits |= u128::from(*number) << filled;
+        bits |= number << filled;
         filled += width;
         if filled >= 64 {
-            out.extend_from_slice(&(bits as u64).to_le_bytes());
-            bits >>= 64;
+            out.extend_from_slice(&bits.to_le_bytes());
             filled -= 64;
+            // What did not fit; nothing where the number ended with the word.
+            bits = number.checked_shr(width - filled).unwrap_or(0);
         }
     }
-    out.extend_from_slice(&(bits as u64).to_le_bytes()[..filled.div_ceil(8) as usize]);
+    out.extend_from_slice(&bits.to_le_bytes()[..filled.div_ceil(8) as usize]);
 }
 
 fn zigzag(number: i64, out: &mut Vec<u8>) {
@@ -213,6 +278,19 @@ mod tests {
         assert!(bytes.is_empty());
         codes.truncate(len);
         codes
+    }
+
+    #[test]
+    fn flags_come_back() {
+        for len in [0, 1, 7, 8, 9, 16, 100, 511, 512, 600, 2000, 5000] {
+            for stretch in [1, 3, 8, 40, 1000] {
+                let flags = (0..len).map(|i: usize| i / stretch % 2 == 1 || i % 97 == 5);
+                let mut out = Vec::new();
+                bits(flags.clone(), &mut out);
+                let codes: Vec<u32> = flags.map(u32::from).collect();
+                assert_eq!(unpack(&out, 1, len), codes, "{len} flags");
+            }
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(super) struct Rates {
     /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
     /// before.
     recent: [u32; RECENT],
+    /// Start of the minute of the last row, and its number.
+    minute: (i64, u32),
 }
 
 const RECENT: usize = 32;
@@ -68,17 +70,18 @@ impl Rates {
         group
     }
 
+    #[inline]
     pub(super) fn add(&mut self, row: RateRow) {
         let attempt = Kind::ALL[usize::from(row.kind)].is_attempt();
-        let key = (
-            row.ts_ms.div_euclid(MINUTE_MS) as u32,
-            row.group,
-            row.kind << 4 | row.destination,
-            row.first_hop,
-        );
+        if !(0..MINUTE_MS).contains(&row.ts_ms.wrapping_sub(self.minute.0)) {
+            let minute = row.ts_ms.div_euclid(MINUTE_MS);
+            self.minute = (minute * MINUTE_MS, minute as u32);
+        }
+        let key = (self.minute.1, row.group, row.kind << 4 | row.destination, row.first_hop);
         self.add_sums(key, [row.messages, row.recipients, i64::from(attempt), row.bytes]);
     }
 
+    #[inline]
     fn add_sums(&mut self, key: Key, more: [i64; 4]) {
         let recent = &mut self.recent[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
         if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
@@ -140,14 +143,14 @@ impl Rates {
             .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)
             .collect();
         out.growing("ts_ms", &minutes)?;
-        out.dictionary_of("service", services.values().iter(), &groups(0))?;
-        out.dictionary_of("hostgroup", hostgroups.values().iter(), &groups(1))?;
-        out.dictionary_of("relay", relays.values().iter(), &groups(2))?;
-        out.dictionary("kind", &kind_names(), &codes(|code| code >> 4))?;
-        out.dictionary("destination", &destination_names(), &codes(|code| code & 15))?;
+        out.dictionary_of("service", services.values().iter(), groups(0))?;
+        out.dictionary_of("hostgroup", hostgroups.values().iter(), groups(1))?;
+        out.dictionary_of("relay", relays.values().iter(), groups(2))?;
+        out.dictionary("kind", &kind_names(), codes(|code| code >> 4))?;
+        out.dictionary("destination", &destination_names(), codes(|code| code & 15))?;
         out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
         for (at, name) in MEASURES.into_iter().enumerate() {
-            out.few(name, &sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
+            out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
         out.encode()
     }

@@ -598,7 +598,7 @@ mod tests {
         ]
         .map(str::to_owned);
         let old = file_of(folder.path(), "old", 5, |out| {
-            out.dictionary(QUEUE_ID, &ids, &[0, 0, 2, 3, 0]).unwrap()
+            out.dictionary(QUEUE_ID, &ids, [0, 0, 2, 3, 0]).unwrap()
         });
         let new = file_of(folder.path(), "new", 5, |out| {
             out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();

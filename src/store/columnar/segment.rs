@@ -3,14 +3,14 @@
 use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, SlotRow, split_remote};
 use super::Error;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::write::{Columns, Numbers, QUEUE_ID};
+use super::write::{Columns, Numbers, QUEUE_ID, Scratch};
 use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::Kind;
 use crate::normalise::join::QueueId;
 use crate::normalise::origins::Field;
 use crate::normalise::redact::text;
 use rustc_hash::FxHashSet;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 const ACCEPTED: u8 = Kind::Accepted as u8;
 const SUBMITTED: u8 = Kind::Submitted as u8;
@@ -35,39 +35,60 @@ pub struct EncodedSegment {
 /// Rows of a segment, at most: what ClickHouse takes as one deduplicated block.
 pub const SEGMENT_ROWS_MAX: usize = 500_000;
 
-/// Encodes a batch, a segment a day; more than one where a day has too many rows.
-pub fn encode(sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
-    let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
-    let times = &sealed.batch.rows.ts_ms;
-    let mut days: Vec<i64> = Vec::new();
-    for day in times.iter().map(day_of) {
-        if days.last() != Some(&day) {
-            days.push(day);
+/// Encodes batches, one after the other in the same memory.
+#[derive(Default)]
+pub struct Encoder {
+    scratch: Scratch,
+    /// Of every row the number of its sender among those that occur.
+    origins: Vec<u32>,
+}
+
+impl Encoder {
+    /// Takes a file back that has been written, for its memory.
+    pub fn take_back(&mut self, segment: EncodedSegment) {
+        if segment.events.capacity() > self.scratch.file.capacity() {
+            self.scratch.file = segment.events;
         }
     }
-    days.sort_unstable();
-    days.dedup();
-    if let [day] = days[..]
-        && times.len() <= SEGMENT_ROWS_MAX
-    {
-        return Ok(vec![Part { sealed, rows: None }.encode(day)?]);
-    }
-    let mut segments = Vec::new();
-    for day in days {
-        let rows: Vec<u32> = (0..times.len() as u32)
-            .filter(|at| day_of(&times[*at as usize]) == day)
-            .collect();
-        for rows in rows.chunks(SEGMENT_ROWS_MAX) {
-            segments.push(
-                Part {
-                    sealed,
-                    rows: Some(rows.to_vec()),
-                }
-                .encode(day)?,
-            );
+
+    /// Encodes a batch, a segment a day; more than one where a day has too many rows.
+    pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
+        let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
+        let times = &sealed.batch.rows.ts_ms;
+        let mut days: Vec<i64> = Vec::new();
+        for ts_ms in times {
+            // Of most rows it is known without a division.
+            if days
+                .last()
+                .is_none_or(|day| !(0..DAY_MS).contains(&(ts_ms - day * DAY_MS)))
+            {
+                days.push(day_of(ts_ms));
+            }
         }
+        days.sort_unstable();
+        days.dedup();
+        if let [day] = days[..]
+            && times.len() <= SEGMENT_ROWS_MAX
+        {
+            return Ok(vec![Part { sealed, rows: None }.encode(day, self)?]);
+        }
+        let mut segments = Vec::new();
+        for day in days {
+            let rows: Vec<u32> = (0..times.len() as u32)
+                .filter(|at| day_of(&times[*at as usize]) == day)
+                .collect();
+            for rows in rows.chunks(SEGMENT_ROWS_MAX) {
+                segments.push(
+                    Part {
+                        sealed,
+                        rows: Some(rows.to_vec()),
+                    }
+                    .encode(day, self)?,
+                );
+            }
+        }
+        Ok(segments)
     }
-    Ok(segments)
 }
 
 /// The rows of one day.
@@ -86,14 +107,7 @@ impl Part<'_> {
     fn pick<'c, T: Copy>(&self, column: &'c [T]) -> Cow<'c, [T]> {
         match &self.rows {
             None => Cow::Borrowed(column),
-            Some(_) => Cow::Owned(self.map(column, |value| value)),
-        }
-    }
-
-    fn map<T: Copy, U>(&self, column: &[T], to: impl Fn(T) -> U) -> Vec<U> {
-        match &self.rows {
-            None => column.iter().map(|value| to(*value)).collect(),
-            Some(rows) => rows.iter().map(|at| to(column[*at as usize])).collect(),
+            Some(rows) => Cow::Owned(rows.iter().map(|at| column[*at as usize]).collect()),
         }
     }
 
@@ -111,7 +125,7 @@ impl Part<'_> {
         }
     }
 
-    fn encode(&self, day: i64) -> Result<EncodedSegment, Error> {
+    fn encode(&self, day: i64, with: &mut Encoder) -> Result<EncodedSegment, Error> {
         let times = self.pick(&self.sealed.batch.rows.ts_ms);
         let orphans: FxHashSet<QueueId> = self.slots().filter(|s| s.orphan).filter_map(|s| s.queue_id).collect();
         Ok(EncodedSegment {
@@ -121,74 +135,90 @@ impl Part<'_> {
                 times.iter().copied().min().unwrap_or(0),
                 times.iter().copied().max().unwrap_or(0),
             ),
-            events: self.events(&times)?,
+            events: self.events(&times, with)?,
             rates: self.rates()?,
             orphans: orphans.into_iter().collect(),
         })
     }
 
     /// The events' columns; README.md, "Data", says what each means.
-    fn events(&self, times: &[i64]) -> Result<Vec<u8>, Error> {
+    fn events(&self, times: &[i64], with: &mut Encoder) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
-        let origins = Used::of(
-            self.slots().map(|slot| slot.origin).collect(),
-            self.sealed.origins.len(),
-        );
-        let mut out = Columns::new(self.len())?;
-        out.dictionary("log", logs, &self.pick(&rows.log))?;
+        let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
+        with.origins.clear();
+        with.origins.extend(self.slots().map(|slot| slot.origin));
+        let origins = Origins {
+            used: Used::of(&with.origins, self.sealed.origins.len()),
+            rows: &with.origins,
+        };
+        out.dictionary("log", logs, &*self.pick(&rows.log))?;
         out.growing("log_offset", &self.pick(&rows.offset))?;
         out.growing("ts_ms", times)?;
         out.constant("host", &self.sealed.host)?;
         out.constant("source", self.sealed.source)?;
-        out.dictionary("kind", &kind_names(), &self.map(&rows.kind, u32::from))?;
+        out.dictionary(
+            "kind",
+            &kind_names(),
+            self.pick(&rows.kind).iter().map(|kind| u32::from(*kind)),
+        )?;
         self.by_origin(&mut out, "service", Field::Service, &origins)?;
         self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &origins)?;
         out.constant("relay", &self.sealed.relay)?;
         out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
-        let destinations = self.map(&rows.destination, u32::from);
-        out.dictionary("destination", &destination_names(), &destinations)?;
+        let destinations = self.pick(&rows.destination);
+        let destinations = destinations.iter().map(|destination| u32::from(*destination));
+        out.dictionary("destination", &destination_names(), destinations)?;
         self.queue_ids(&mut out)?;
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
         let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
-        let keys: Vec<u64> = self
-            .slots()
-            .enumerate()
-            .map(|(at, slot)| slot.message_key.filter(|_| arrives(at)).unwrap_or(NONE))
-            .collect();
-        out.optional("message_key", &keys, Numbers::Random)?;
+        let key = |(at, slot): (usize, &SlotRow)| slot.message_key.filter(|_| arrives(at)).unwrap_or(NONE);
+        out.optional("message_key", self.slots().enumerate().map(key), Numbers::Random)?;
         self.by_origin(&mut out, "client", Field::Client, &origins)?;
         self.by_origin(&mut out, "client_ip", Field::ClientIp, &origins)?;
         self.by_origin(&mut out, "sender_local", Field::SenderLocal, &origins)?;
         self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
-        out.optional("bytes", &self.pick(&rows.bytes), Numbers::Random)?;
-        out.few("messages", &self.map(&rows.messages, i64::from))?;
-        out.few("recipients", &self.map(&rows.recipients, i64::from))?;
-        out.optional("queue_ms", &self.pick(&rows.queue_ms), Numbers::Few)?;
-        out.optional("delivery_ms", &self.pick(&rows.delivery_ms), Numbers::Few)?;
+        out.optional("bytes", &*self.pick(&rows.bytes), Numbers::Random)?;
+        out.few(
+            "messages",
+            self.pick(&rows.messages).iter().map(|count| i64::from(*count)),
+        )?;
+        out.few(
+            "recipients",
+            self.pick(&rows.recipients).iter().map(|count| i64::from(*count)),
+        )?;
+        out.optional("queue_ms", &*self.pick(&rows.queue_ms), Numbers::Few)?;
+        out.optional("delivery_ms", &*self.pick(&rows.delivery_ms), Numbers::Few)?;
         self.replies(&mut out)?;
-        out.encode()
+        let (bytes, scratch) = out.finish()?;
+        with.scratch = scratch;
+        Ok(bytes)
     }
 
-    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &Used) -> Result<(), Error> {
+    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &Origins) -> Result<(), Error> {
         let table = &self.sealed.origins;
         let values = table.values(field);
-        // Origins are few beside rows.
-        let codes = origins
-            .pick(0..table.len() as u32)
-            .map(|origin| table.code(origin, field));
-        let used = Used::of(codes.collect(), values.len());
-        let codes: Vec<u32> = origins
-            .codes
-            .iter()
-            .map(|origin| used.codes[*origin as usize])
-            .collect();
-        out.dictionary_of(name, used.pick(values.iter()), &codes)
+        // Senders are few beside rows.
+        let all = || (0..table.len() as u32).map(|origin| table.code(origin, field));
+        let used = Used::of(origins.used.pick(all()), values.len());
+        let codes: Vec<u32> = all().map(|code| used.code(code)).collect();
+        let codes = origins.rows.iter().map(|origin| codes[*origin as usize]);
+        out.dictionary_of(name, used.pick(values.iter()), codes)
     }
 
     fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
-        out.incremental(QUEUE_ID, self.slots().map(id_of))
+        let slots = &self.sealed.batch.slots;
+        // Rows of a message follow one another.
+        let mut last = (u32::MAX, &b""[..]);
+        let rows = self.pick(&self.sealed.batch.rows.slot);
+        let ids = rows.iter().map(|slot| {
+            if *slot != last.0 {
+                last = (*slot, id_of(&slots[*slot as usize]));
+            }
+            last.1
+        });
+        out.incremental(QUEUE_ID, ids)
     }
 
     fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
@@ -217,33 +247,32 @@ impl Part<'_> {
                 out.plain("recipient_local", texts.iter().map(String::len), bytes.as_bytes())?;
             }
         }
-        let used = Used::of(self.pick(&rows.recipient_domain), recipient_domains.len());
+        let codes = self.pick(&rows.recipient_domain);
+        let used = Used::of(&*codes, recipient_domains.len());
         let values: Vec<String> = used
             .pick(recipient_domains.values().iter())
             .map(|v| text(v).to_lowercase())
             .collect();
-        out.dictionary("recipient_domain", &values, &used.codes)
+        out.dictionary("recipient_domain", &values, codes.iter().map(|code| used.code(*code)))
     }
 
     fn remotes(&self, out: &mut Columns) -> Result<(), Error> {
         let remotes = &self.sealed.batch.remotes;
-        let used = Used::of(self.pick(&self.sealed.batch.rows.remote), remotes.len());
+        let codes = self.pick(&self.sealed.batch.rows.remote);
+        let used = Used::of(&*codes, remotes.len());
         let keys = || used.pick(remotes.values().iter());
         let names: Vec<String> = keys().map(|key| text(split_remote(key).0)).collect();
         let ip = |key: &[u8]| split_remote(key).1.map(|ip| ip.to_string()).unwrap_or_default();
         let ips: Vec<String> = keys().map(ip).collect();
-        out.dictionary("remote_host", &names, &used.codes)?;
-        out.dictionary("remote_ip", &ips, &used.codes)
+        out.dictionary("remote_host", &names, codes.iter().map(|code| used.code(*code)))?;
+        out.dictionary_beside("remote_ip", ips.iter().map(String::as_bytes))
     }
 
     fn replies(&self, out: &mut Columns) -> Result<(), Error> {
         let replies = &self.sealed.batch.replies;
         let codes = self.pick(&self.sealed.batch.rows.reply);
-        let smtp: Vec<u64> = codes
-            .iter()
-            .map(|code| replies[*code as usize].smtp_code.map_or(NONE, u64::from))
-            .collect();
-        out.optional("smtp_code", &smtp, Numbers::Few)?;
+        let smtp = |code: &u32| replies[*code as usize].smtp_code.map_or(NONE, u64::from);
+        out.optional("smtp_code", codes.iter().map(smtp), Numbers::Few)?;
         let enhanced = |reply: &Reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default();
         by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
         by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
@@ -255,8 +284,13 @@ impl Part<'_> {
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
         let mut groups: Vec<Option<u32>> = vec![None; self.sealed.origins.len()];
+        // Of one length, as the compiler sees it too.
+        let len = rows.len();
+        let (ts_ms, slot, bytes) = (&rows.ts_ms[..len], &rows.slot[..len], &rows.bytes[..len]);
+        let (kind, destination) = (&rows.kind[..len], &rows.destination[..len]);
+        let (messages, recipients) = (&rows.messages[..len], &rows.recipients[..len]);
         let mut add = |at: usize| {
-            let slot = &slots[rows.slot[at] as usize];
+            let slot = &slots[slot[at] as usize];
             let origin = slot.origin as usize;
             let group = *groups[origin].get_or_insert_with(|| {
                 let value = |field| {
@@ -267,22 +301,18 @@ impl Part<'_> {
                 rates.group([value(Field::Service), value(Field::Hostgroup), relay])
             });
             rates.add(RateRow {
-                ts_ms: rows.ts_ms[at],
+                ts_ms: ts_ms[at],
                 group,
-                kind: rows.kind[at],
-                destination: rows.destination[at],
+                kind: kind[at],
+                destination: destination[at],
                 first_hop: slot.first_hop,
-                messages: i64::from(rows.messages[at]),
-                recipients: i64::from(rows.recipients[at]),
-                bytes: if rows.bytes[at] == NONE {
-                    0
-                } else {
-                    rows.bytes[at] as i64
-                },
+                messages: i64::from(messages[at]),
+                recipients: i64::from(recipients[at]),
+                bytes: if bytes[at] == NONE { 0 } else { bytes[at] as i64 },
             });
         };
         match &self.rows {
-            None => (0..rows.len()).for_each(&mut add),
+            None => (0..len).for_each(&mut add),
             Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
         }
         rates.encode()
@@ -295,23 +325,35 @@ fn id_of(slot: &SlotRow) -> &[u8] {
     id.filter(|id| id.is_ascii()).unwrap_or_default()
 }
 
-/// Codes of a column with the values that no row uses left out.
+/// Senders of a part.
+struct Origins<'o> {
+    used: Used,
+    /// Number of each row's sender.
+    rows: &'o [u32],
+}
+
+/// Codes of a column's values, those left out that no row has.
 struct Used {
-    codes: Vec<u32>,
     map: Vec<u32>,
 }
 
 impl Used {
-    fn of(codes: Cow<'_, [u32]>, len: usize) -> Self {
+    /// Of so many values those that `codes` name.
+    fn of(codes: impl IntoIterator<Item: Borrow<u32>>, len: usize) -> Self {
         let mut map = vec![u32::MAX; len];
-        codes.iter().for_each(|code| map[*code as usize] = 0);
+        codes.into_iter().for_each(|code| map[*code.borrow() as usize] = 0);
         for (next, slot) in map.iter_mut().filter(|slot| **slot == 0).enumerate() {
             *slot = next as u32;
         }
-        let codes = codes.iter().map(|code| map[*code as usize]).collect();
-        Used { codes, map }
+        Used { map }
     }
 
+    /// The new code of a value.
+    fn code(&self, code: u32) -> u32 {
+        self.map[code as usize]
+    }
+
+    /// What is used of something that there is of every value.
     fn pick<V>(&self, values: impl Iterator<Item = V>) -> impl Iterator<Item = V> {
         values
             .zip(&self.map)
@@ -333,8 +375,8 @@ fn by_reply(
         .iter()
         .map(|reply| values.code(value(reply).as_bytes()))
         .collect();
-    let codes: Vec<u32> = codes.iter().map(|code| map[*code as usize]).collect();
-    out.dictionary_of(name, values.values().iter(), &codes)
+    let codes = codes.iter().map(|code| map[*code as usize]);
+    out.dictionary_of(name, values.values().iter(), codes)
 }
 
 fn enhanced_text(code: u32) -> String {

@@ -6,6 +6,18 @@ use crate::util::{Place, Run};
 use std::fs;
 use std::process::Command;
 
+/// What the server answers to a statement.
+fn sql(lab: &Lab, text: &str) -> String {
+    let http = format!("http://127.0.0.1:{}/", lab.server.port);
+    let answer = ureq::post(&http)
+        .header("X-ClickHouse-User", "mailpulse")
+        .header("X-ClickHouse-Key", PASSWORD)
+        .send(text);
+    let mut answer = answer.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.body_mut().read_to_string().unwrap()
+}
+
 #[test]
 fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
     let place = Place::new();
@@ -34,6 +46,20 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
     ] {
         assert!(cluster.out.contains(word), "{word}: {}", cluster.out);
     }
+    // There is no Keeper here to make them, but the engine reads each of them as SQL.
+    let statements: Vec<&str> = cluster
+        .out
+        .split("\n\n")
+        .filter(|part| part.contains("ON CLUSTER"))
+        .collect();
+    assert!(statements.len() >= 10, "{}", cluster.out);
+    for statement in statements {
+        let end = statement.rfind(';').unwrap();
+        let start = statement.find(|c: char| c.is_ascii_uppercase()).unwrap();
+        let text = statement[start..end].replace('\\', "\\\\").replace('\'', "\\'");
+        let form = sql(&lab, &format!("SELECT formatQuerySingleLine('{text}')"));
+        assert!(form.contains("ON CLUSTER"), "{form}");
+    }
     assert!(
         lab.run(&["store", "migrate"])
             .ends(0)
@@ -48,17 +74,11 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
     );
     lab.ship().ends(0);
     lab.assert_equal();
-    let sql = |text: &str| {
-        let http = format!("http://127.0.0.1:{}/", lab.server.port);
-        let answer = ureq::post(&http)
-            .header("X-ClickHouse-User", "mailpulse")
-            .header("X-ClickHouse-Key", PASSWORD)
-            .send(text)
-            .unwrap();
-        assert_eq!(answer.status(), 200);
-    };
     // The window was switched off by somebody: a lost answer would count twice.
-    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 0");
+    sql(
+        &lab,
+        "ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 0",
+    );
     lab.place.write("mainlog", simulated(400_000, 16));
     lab.run(&["backfill", "-q", "--host", "mx1", log.to_str().unwrap()])
         .ends(0);
@@ -68,18 +88,27 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
         "{}",
         run.err
     );
-    sql("ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 10000");
+    sql(
+        &lab,
+        "ALTER TABLE mail.events_log MODIFY SETTING non_replicated_deduplication_window = 10000",
+    );
     lab.ship().ends(0);
     // Applied by a newer program; applied with another text; made by somebody else.
-    sql("INSERT INTO mail.schema_migrations (name, hash) VALUES ('099_later', 'x')");
+    sql(
+        &lab,
+        "INSERT INTO mail.schema_migrations (name, hash) VALUES ('099_later', 'x')",
+    );
     assert!(
         lab.run(&["store", "migrate"])
             .ends(2)
             .err
             .contains("099_later is newer than this program")
     );
-    sql("CREATE DATABASE other");
-    sql("CREATE TABLE other.events (a Int64) ENGINE = MergeTree ORDER BY a");
+    sql(&lab, "CREATE DATABASE other");
+    sql(
+        &lab,
+        "CREATE TABLE other.events (a Int64) ENGINE = MergeTree ORDER BY a",
+    );
     let other = format!("{}other", lab.server.url().strip_suffix("mail").unwrap());
     let run = lab.run(&["--store", &other, "store", "migrate"]).ends(2);
     assert!(

@@ -7,6 +7,7 @@ use crate::util::{KEEP, Place, number_from, signal, stop};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -252,4 +253,59 @@ fn fault_24_killed_at_any_moment_each_line_is_stored_once() {
     );
     assert_once(&stored(&place), 0..all);
     place.verify();
+}
+
+/// What the process tells the system that started it, as systemd would hear it.
+#[test]
+fn the_system_is_told_of_the_start_of_each_round_and_of_the_stop() {
+    let place = place("");
+    let socket = place.path("notify");
+    let ears = UnixDatagram::bind(&socket).unwrap();
+    ears.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut child = place
+        .command()
+        .arg("tail")
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "1000000")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("tail starts");
+    let hear = || {
+        let mut bytes = [0; 256];
+        let length = ears.recv(&mut bytes).expect("a word within the time");
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    assert_eq!(hear().trim(), "READY=1");
+    // A second without a word, and systemd would end it: three seconds of silence in the log, and one of lines.
+    let begin = Instant::now();
+    let mut last = begin;
+    let mut words = 0;
+    while begin.elapsed() < Duration::from_secs(4) {
+        if begin.elapsed() > Duration::from_secs(3) {
+            append(&place.path("logs/mainlog"), &lines(words..words + 1));
+        }
+        assert_eq!(hear().trim(), "WATCHDOG=1");
+        assert!(last.elapsed() < Duration::from_secs(1), "{:?}", last.elapsed());
+        last = Instant::now();
+        words += 1;
+    }
+    assert!(words >= 4, "{words}");
+    // A process that does not get to its work says nothing more.
+    signal(&child, "-STOP");
+    ears.set_nonblocking(true).unwrap();
+    let mut bytes = [0; 256];
+    std::thread::sleep(Duration::from_millis(100));
+    while ears.recv(&mut bytes).is_ok() {}
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert!(
+        ears.recv(&mut bytes).is_err(),
+        "a word from a process that stands still"
+    );
+    signal(&child, "-CONT");
+    ears.set_nonblocking(false).unwrap();
+    stop(&mut child);
+    let mut told = String::new();
+    while !told.contains("STOPPING=1") {
+        told = hear();
+    }
 }

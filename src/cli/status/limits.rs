@@ -1,0 +1,69 @@
+//! The limits of the configuration, and how much of each is in use.
+
+use super::Row;
+use crate::config::Config;
+use crate::query::history::Engine;
+use crate::store::columnar::{Table, Values};
+use anyhow::Result;
+
+/// One limit: its key in the configuration, what it is set to, in which unit, and what it bounds.
+type Limit = (&'static str, fn(&Config) -> u64, &'static str, &'static str);
+
+const OPEN_MESSAGES: &str = "store.open_messages_max";
+const SERVICES: &str = "store.services_max";
+const OUTBOX: &str = "store.outbox_mib_max";
+
+#[rustfmt::skip]
+const LIMITS: [Limit; 14] = [
+    ("store.segment_rows_max", |c| c.store.segment_rows_max as u64, "rows", "memory: a batch before it is committed"),
+    ("store.segment_mib_max", |c| c.store.segment_bytes_max as u64 >> 20, "MiB", "memory: a batch before it is committed"),
+    (OPEN_MESSAGES, |c| c.store.open_messages_max as u64, "messages",
+        "memory: messages in a host's queue; the quietest of more wait in the store"),
+    (SERVICES, |c| c.store.services_max as u64, "services",
+        "services of a source that are derived without a rule; more are unattributed"),
+    ("store.retain_days", |c| u64::from(c.store.retain_days), "days", "disk: older events are removed"),
+    (OUTBOX, |c| c.store.outbox_bytes_max >> 20, "MiB",
+        "disk: what waits to be sent; when it is full, nothing more is read"),
+    ("tail.poll_ms", |c| c.tail.poll_ms, "ms", "age of a batch: growing logs are read and committed so often"),
+    ("tail.rescan_s", |c| c.tail.rescan_ms / 1_000, "s", "names are looked at so often"),
+    ("tail.deleted_wait_s", |c| c.tail.deleted_wait_ms / 1_000, "s", "a deleted file stays open for its last lines"),
+    ("tail.link_s", |c| c.tail.link_ms / 1_000, "s", "mail is linked over hosts so often"),
+    ("tail.open_files_max", |c| c.tail.open_files_max as u64, "files", "files that are kept open"),
+    ("clickhouse.read_timeout_s", |c| c.clickhouse.read_timeout_s, "s", "an answer of a server"),
+    ("clickhouse.insert_timeout_s", |c| c.clickhouse.insert_timeout_s, "s", "a batch, from its first byte to the answer"),
+    ("clickhouse.ship_every_s", |c| c.clickhouse.ship_every_ms / 1_000, "s", "what waits is sent so often"),
+];
+
+/// All limits: `limit`, `value`, `used` (nothing where only the process that reads knows), `unit`, `bounds`.
+pub(super) fn table(store: &Engine, config: &Config, rows: &[Row]) -> Result<Table> {
+    let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
+    let open_messages = locals.map(|local| local.open_messages).max();
+    let (outbox_mib, services) = match store {
+        Engine::Embedded(store) => (
+            store.waiting()?.map(|waiting| waiting.bytes >> 20),
+            Some(store.derived_services_max()?),
+        ),
+        Engine::ClickHouse(_) => (None, None),
+    };
+    let used = |key: &str| match key {
+        OPEN_MESSAGES => open_messages,
+        SERVICES => services,
+        OUTBOX => outbox_mib,
+        _ => None,
+    };
+    let text = |pick: fn(&Limit) -> &'static str| {
+        let texts = LIMITS.iter().map(|limit| Some(pick(limit).to_owned()));
+        Values::Text(texts.collect())
+    };
+    let number = |pick: &dyn Fn(&Limit) -> Option<u64>| {
+        let numbers = LIMITS.iter().map(|limit| pick(limit).map(|number| number as i64));
+        Values::Int(numbers.collect())
+    };
+    Ok(Table::of([
+        ("limit", text(|limit| limit.0)),
+        ("value", number(&|limit| Some(limit.1(config)))),
+        ("used", number(&|limit| used(limit.0))),
+        ("unit", text(|limit| limit.2)),
+        ("bounds", text(|limit| limit.3)),
+    ]))
+}

@@ -1,0 +1,123 @@
+//! The pages of columns, and the Parquet file that they make.
+
+use super::Error;
+use polars::error::PolarsError;
+use polars_arrow::datatypes::ArrowSchema;
+use polars_parquet::parquet::CowBuffer;
+use polars_parquet::parquet::compression::Compression;
+use polars_parquet::parquet::encoding::Encoding;
+use polars_parquet::parquet::metadata::Descriptor;
+use polars_parquet::parquet::page::{
+    CompressedDataPage, CompressedDictPage, CompressedPage, DataPageHeader, DataPageHeaderV1,
+};
+use polars_parquet::parquet::schema::types::PrimitiveType;
+use polars_parquet::write::{
+    CompressionOptions, DynIter, DynStreamingIterator, FileWriter, StatisticsOptions, Version, WriteOptions,
+    fallible_streaming_iterator,
+};
+use std::io::Cursor;
+use std::ops::Range;
+
+/// The pages of a column.
+pub(super) struct Pages {
+    pub type_: PrimitiveType,
+    /// A dictionary's page, and how many values it has.
+    pub dictionary: Option<(Squeezed, usize)>,
+    pub data: Squeezed,
+    pub encoding: Encoding,
+    pub codec: Compression,
+}
+
+/// Where a page stands among all pages of a file, and its length before it was compressed.
+#[derive(Debug, Clone)]
+pub(super) struct Squeezed {
+    range: Range<usize>,
+    plain_len: usize,
+}
+
+impl Pages {
+    /// The pages as they are written, cut out of `bytes`.
+    pub(super) fn pages(&self, rows: usize, bytes: &CowBuffer) -> Vec<CompressedPage> {
+        let dictionary = self.dictionary.as_ref().map(|(at, count)| {
+            let page = CompressedDictPage::new(at.cut(bytes), self.codec, at.plain_len, *count, false);
+            CompressedPage::Dict(page)
+        });
+        let header = DataPageHeader::V1(DataPageHeaderV1 {
+            num_values: rows as i32,
+            encoding: self.encoding.into(),
+            definition_level_encoding: Encoding::Rle.into(),
+            repetition_level_encoding: Encoding::Rle.into(),
+            statistics: None,
+        });
+        let descriptor = Descriptor {
+            primitive_type: self.type_.clone(),
+            max_def_level: 0,
+            max_rep_level: 0,
+        };
+        let (data, len) = (self.data.cut(bytes), self.data.plain_len);
+        let data = CompressedDataPage::new(header, data, self.codec, len, descriptor, rows);
+        dictionary.into_iter().chain([CompressedPage::Data(data)]).collect()
+    }
+}
+
+impl Squeezed {
+    fn cut(&self, bytes: &CowBuffer) -> CowBuffer {
+        match bytes {
+            CowBuffer::Borrowed(bytes) => CowBuffer::Borrowed(bytes.clone().sliced(self.range.clone())),
+            CowBuffer::Owned(bytes) => CowBuffer::Owned(bytes[self.range.clone()].to_vec()),
+        }
+    }
+}
+
+/// Adds a page to `pages`, compressed if there is something to do it with.
+pub(super) fn squeezed(
+    zstd: Option<&mut zstd::bulk::Compressor<'static>>,
+    level: i32,
+    page: &[u8],
+    pages: &mut Vec<u8>,
+) -> Result<Squeezed, Error> {
+    let start = pages.len();
+    match zstd {
+        Some(zstd) => {
+            zstd.set_compression_level(level).map_err(engine)?;
+            pages.reserve(zstd::zstd_safe::compress_bound(page.len()));
+            let mut rest = Cursor::new(&mut *pages);
+            rest.set_position(start as u64);
+            zstd.compress_to_buffer(page, &mut rest).map_err(engine)?;
+        }
+        None => pages.extend_from_slice(page),
+    }
+    Ok(Squeezed {
+        range: start..pages.len(),
+        plain_len: page.len(),
+    })
+}
+
+/// A file of ours, written to empty memory; each page is compressed already.
+pub(super) fn file_writer(schema: ArrowSchema, file: Vec<u8>) -> Result<FileWriter<Vec<u8>>, Error> {
+    let options = WriteOptions {
+        statistics: StatisticsOptions::empty(),
+        version: Version::V1,
+        compression: CompressionOptions::Uncompressed,
+        data_page_size: None,
+    };
+    Ok(FileWriter::try_new(file, schema, options)?)
+}
+
+/// Adds a group of so many rows: the pages of each column.
+pub(super) fn write_group(
+    writer: &mut FileWriter<Vec<u8>>,
+    rows: usize,
+    columns: &[Vec<CompressedPage>],
+) -> Result<(), Error> {
+    let columns = columns.iter().map(|pages| {
+        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
+        Ok(DynStreamingIterator::new(pages))
+    });
+    Ok(writer.write(rows as u64, DynIter::new(columns))?)
+}
+
+/// An error of the engine's kind.
+pub(super) fn engine(error: std::io::Error) -> Error {
+    Error::Engine(PolarsError::from(error))
+}

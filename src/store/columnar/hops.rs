@@ -1,8 +1,10 @@
 //! What one segment shows of the way that mail takes from host to host, and the segment with what was learnt of it.
 
-use super::read::{AnyColumn, Reader, Texts};
+use super::any::AnyColumn;
+use super::read::Reader;
 use super::rewrite::Rows;
 use super::segment::EncodedSegment;
+use super::texts::Texts;
 use super::{Error, NONE_NUMBER};
 use crate::normalise::event::{Destination, Kind};
 use hashbrown::HashMap;

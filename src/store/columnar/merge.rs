@@ -3,10 +3,12 @@
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
 use super::Error;
+use super::any::AnyColumn;
 use super::file::{file_writer, write_group};
 use super::rates::Rates;
-use super::read::{AnyColumn, Reader, Strings};
+use super::read::Reader;
 use super::segment::EncodedSegment;
+use super::texts::Strings;
 use super::write::{Columns, QUEUE_ID};
 use crate::normalise::dictionary::Dictionary;
 use polars::error::PolarsError;

@@ -1,6 +1,7 @@
 //! The only room where polars lives: Parquet out, Parquet in, and SQL over what was read. Nothing of polars stands in
 //! a public signature; rows leave as a [`Table`].
 
+mod any;
 mod difference;
 mod file;
 mod hops;
@@ -11,15 +12,17 @@ mod read;
 mod rewrite;
 mod segment;
 mod sql;
+mod texts;
 mod write;
 
 pub use difference::{concatenate, difference};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use merge::Parts;
-pub use read::{RateBlock, Texts, read_rates, read_texts, verify};
+pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::amend;
 pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
 pub use sql::{Input, LOGICAL, select};
+pub use texts::Texts;
 
 /// The missing number; see [`super::batch::NONE`].
 const NONE_NUMBER: u64 = super::batch::NONE;

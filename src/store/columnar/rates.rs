@@ -1,7 +1,8 @@
 //! Rates: what a segment's events add up to, per minute. Made with the segment, from the segment's own rows.
 
 use super::Error;
-use super::read::{Reader, Texts};
+use super::read::Reader;
+use super::texts::Texts;
 use super::write::Columns;
 use crate::normalise::dictionary::Dictionary;
 use crate::normalise::event::{Destination, Kind};

@@ -1,9 +1,10 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
-use super::write::{Columns, Numbers, QUEUE_ID};
+use super::any::AnyColumn;
+use super::texts::{PlainValues, Strings, Texts};
+use super::write::QUEUE_ID;
 use super::{Error, NONE_NUMBER};
 use crate::normalise::dictionary::Dictionary;
-use hashbrown::HashMap;
 use polars::error::PolarsError;
 use polars::prelude::{Column as PlColumn, DataFrame, PlSmallStr, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
@@ -16,7 +17,6 @@ use polars_parquet::parquet::schema::types::PrimitiveType;
 use polars_parquet::read::{
     BasicDecompressor, FileMetadata, PageReader, column_iter_to_arrays, infer_schema, read_metadata,
 };
-use rustc_hash::FxBuildHasher;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -276,69 +276,6 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 }
 
-/// A column as it is rewritten.
-pub(super) enum AnyColumn {
-    Texts(Texts),
-    Plain(Strings),
-    Flags(Vec<bool>),
-    Numbers(Vec<u64>),
-    Optional(Vec<u64>),
-}
-
-impl AnyColumn {
-    fn len(&self) -> usize {
-        match self {
-            AnyColumn::Texts(texts) => texts.codes.len(),
-            AnyColumn::Plain(values) => values.len(),
-            AnyColumn::Flags(values) => values.len(),
-            AnyColumn::Numbers(values) | AnyColumn::Optional(values) => values.len(),
-        }
-    }
-
-    /// Adds another file's column; false when the types differ.
-    pub(super) fn append(&mut self, other: AnyColumn) -> bool {
-        match (self, other) {
-            (AnyColumn::Texts(all), AnyColumn::Texts(more)) => {
-                let map: Vec<u32> = more.values.iter().map(|value| all.code(value)).collect();
-                all.codes.extend(more.codes.iter().map(|code| map[*code as usize]));
-            }
-            (AnyColumn::Plain(all), AnyColumn::Plain(more)) => all.extend(more.iter()),
-            (AnyColumn::Flags(all), AnyColumn::Flags(more)) => all.extend(more),
-            (AnyColumn::Numbers(all), AnyColumn::Numbers(more))
-            | (AnyColumn::Optional(all), AnyColumn::Optional(more)) => all.extend(more),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Writes the column as [`super::segment`] wrote it.
-    pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
-        match self {
-            AnyColumn::Texts(texts) if name == QUEUE_ID => {
-                let id = |code: &u32| texts.values[*code as usize].as_bytes();
-                out.incremental(name, texts.codes.iter().map(id))
-            }
-            AnyColumn::Texts(texts) => out.dictionary(name, &texts.values, &texts.codes),
-            AnyColumn::Plain(values) => out.plain(name, values.lengths(), values.bytes.as_bytes()),
-            AnyColumn::Flags(values) => out.flags(name, values.into_iter()),
-            AnyColumn::Numbers(values) => {
-                let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
-                match name {
-                    "messages" | "recipients" => out.few(name, &values),
-                    _ => out.growing(name, &values),
-                }
-            }
-            AnyColumn::Optional(values) => {
-                let how = match name {
-                    "message_key" | "bytes" => Numbers::Random,
-                    _ => Numbers::Few,
-                };
-                out.optional(name, &values, how)
-            }
-        }
-    }
-}
-
 /// Columns of a file as a frame, dictionaries unpacked to text.
 pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, Error> {
     let mut reader = Reader::open(path)?;
@@ -366,39 +303,6 @@ pub fn verify(path: &Path) -> Result<u64, Error> {
         }
     }
     Ok(rows as u64)
-}
-
-/// A text column as its distinct values and a code a row.
-#[derive(Debug, Default)]
-pub struct Texts {
-    /// Distinct values.
-    pub values: Vec<String>,
-    /// Index into `values`, one a row.
-    pub codes: Vec<u32>,
-    /// Numbers of the values, made on the first change.
-    numbers: HashMap<String, u32, FxBuildHasher>,
-}
-
-impl Texts {
-    /// A row's value, with its number.
-    pub(super) fn at(&self, row: usize) -> (u32, &[u8]) {
-        let code = self.codes[row];
-        (code, self.values[code as usize].as_bytes())
-    }
-
-    /// Number of a value; a new one is added.
-    pub fn code(&mut self, value: &str) -> u32 {
-        if self.numbers.len() != self.values.len() {
-            self.numbers = self.values.iter().cloned().zip(0..).collect();
-        }
-        if let Some(code) = self.numbers.get(value) {
-            return *code;
-        }
-        let code = self.values.len() as u32;
-        self.values.push(value.to_owned());
-        self.numbers.insert(value.to_owned(), code);
-        code
-    }
 }
 
 /// The rates of one segment, columns of equal length.
@@ -477,97 +381,12 @@ fn texts<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Texts
         return Ok(texts);
     }
     let (values, codes) = reader.dictionary(name)?;
-    Ok(Texts {
-        values: values.iter().map(str::to_owned).collect(),
-        codes,
-        ..Texts::default()
-    })
-}
-
-/// Texts end to end, one a row.
-#[derive(Debug, Default)]
-pub(super) struct Strings {
-    bytes: String,
-    ends: Vec<usize>,
-}
-
-impl Strings {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub(super) fn get(&self, row: usize) -> &str {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.bytes[start..self.ends[row]]
-    }
-
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        (0..self.len()).map(|row| self.get(row))
-    }
-
-    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.iter().map(str::len)
-    }
-}
-
-impl<'t> Extend<&'t str> for Strings {
-    fn extend<I: IntoIterator<Item = &'t str>>(&mut self, texts: I) {
-        for text in texts {
-            self.bytes.push_str(text);
-            self.ends.push(self.bytes.len());
-        }
-    }
-}
-
-impl<'t> FromIterator<&'t str> for Strings {
-    fn from_iter<I: IntoIterator<Item = &'t str>>(texts: I) -> Self {
-        let mut all = Strings::default();
-        all.extend(texts);
-        all
-    }
-}
-
-/// Text as a Parquet dictionary page has it: each value behind its length of four bytes.
-#[derive(Debug, Default)]
-pub(super) struct PlainValues {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl PlainValues {
-    /// None unless the page holds so many values, all of them UTF-8.
-    fn of(bytes: Vec<u8>, len: usize) -> Option<Self> {
-        let values = PlainValues { bytes, len };
-        (values.iter().count() == len).then_some(values)
-    }
-
-    fn from_iter<'v>(values: impl Iterator<Item = &'v [u8]>) -> Self {
-        let mut all = PlainValues::default();
-        for value in values {
-            all.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            all.bytes.extend_from_slice(value);
-            all.len += 1;
-        }
-        all
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let (len, after) = rest.split_first_chunk::<4>()?;
-            let (value, after) = after.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-            rest = after;
-            std::str::from_utf8(value).ok()
-        })
-    }
+    Ok(Texts::of(values.iter().map(str::to_owned).collect(), codes))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::write::Columns;
     use super::*;
 
     fn file_of(folder: &Path, name: &str, rows: usize, fill: impl FnOnce(&mut Columns)) -> std::path::PathBuf {

@@ -1,9 +1,11 @@
 //! A segment with some columns changed: amendments correct who sent some messages. The other columns pass through as
 //! they are; rates are made anew from the rows.
 
+use super::any::AnyColumn;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::read::{AnyColumn, Reader, Texts};
+use super::read::Reader;
 use super::segment::EncodedSegment;
+use super::texts::Texts;
 use super::write::Columns;
 use super::{Error, NONE_NUMBER};
 use crate::normalise::event::Origin;

@@ -11,8 +11,6 @@ pub const DAYS: usize = 112;
 const BUDGET_DAYS: f64 = 90.0;
 /// Share of days above u.
 const UPPER: f64 = 0.25;
-/// Rank, from 0, of the highest maximum that may not alarm.
-const AGAIN: usize = 2;
 /// Steps per doubling in which a maximum is kept.
 const CODE: f64 = 20.0;
 
@@ -43,6 +41,8 @@ pub struct Prior {
     pub slope_days: f64,
     /// How the least slope grows with the location.
     pub growth: f64,
+    /// Rank, from 0, of the highest maximum that may not alarm.
+    pub again: usize,
     /// False alarms allowed in 90 days.
     pub budget: f64,
 }
@@ -118,7 +118,7 @@ pub fn fit(maxima: impl Iterator<Item = f64>, prior: &Prior) -> Fit {
     let least = prior.slope.max(prior.growth * location);
     let slope = (excess + prior.slope_days * least) / (count + prior.slope_days);
     let reach = (BUDGET_DAYS * UPPER / prior.budget).ln();
-    let again = values.get(AGAIN).map_or(0.0, |v| v.0);
+    let again = values.get(prior.again).map_or(0.0, |v| v.0);
     let slope = slope.max((again - location) / (BUDGET_DAYS * UPPER).ln());
     Fit {
         threshold: (location + slope * reach) as f32,
@@ -157,6 +157,7 @@ mod tests {
         days: 8.0,
         slope_days: 60.0,
         growth: 0.3,
+        again: 2,
         budget: 1.0,
     };
 

@@ -48,6 +48,10 @@ const GROWTH: f64 = 0.3;
 const GAP_GROWTH: f64 = 0.1;
 /// Days until which the gap is trusted no more than the others; from then on the share falls with the days.
 const GAP_DAYS: f64 = 14.0;
+/// Rank, from 0, of the highest maximum that may not alarm.
+const AGAIN: usize = 2;
+/// The same of the gap: minutes of a deploy are rare, each is worth whatever the hour sends, and it alone counts them in full.
+const GAP_AGAIN: usize = 1;
 /// Keeps joint scores positive in a tail.
 const SHIFT: f64 = 2.0;
 /// The least joint score that is told apart.
@@ -134,12 +138,21 @@ fn growth(which: usize, days: usize) -> f64 {
     }
 }
 
+/// The level before a window. It only lowers an expectation: what comes after a burst is no drop.
 fn level_of(history: &History, steps: i64, level: usize) -> f64 {
     if level == FAST {
         1.0
     } else {
-        history.level_before(steps, level)
+        history.level_before(steps, level).min(1.0)
     }
+}
+
+/// What is left of the evidence of a run that began `since`, where mail may be late by the minutes of a deploy: those
+/// add `jitter²·μ/D` to the dispersion of the D minutes since then.
+fn after_jitter(value: f64, now: Now, since: i64, level: f64, tuning: &Tuning) -> f64 {
+    let run_min = (now.ts + now.step_s - since) as f64 / 60.0;
+    let per_min = 60.0 * now.expected * level / now.step_s as f64;
+    value * run_min / (run_min + tuning.jitter_min * tuning.jitter_min * per_min)
 }
 
 impl Channels {
@@ -258,16 +271,18 @@ impl Channels {
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
         // As a window would, from before what it may have to judge.
         let before = level_of(history, steps as i64, level);
+        let level = noise.factor(before);
         let increment = Increment {
             ts: now.ts,
             counted,
             expected: now.expected,
-            level: noise.factor(before),
+            level,
             spread: noise.v() * steps.max(1.0),
             keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
         };
         let cap = 2.0 * self.fits[CUSUM + which].value_at(1.5) + 100.0;
-        self.cusums[which].step(RATIOS[which], increment, cap)
+        let value = self.cusums[which].step(RATIOS[which], increment, cap);
+        after_jitter(value, now, self.cusums[which].since(), level, tuning)
     }
 
     /// Σ λ since the last mail, the exact statistic of silence.
@@ -374,6 +389,7 @@ impl Channels {
                 days: tuning.pseudo_d,
                 slope_days: tuning.slope_prior_d,
                 growth: growth(which, tail.days()),
+                again: if which == GAP { GAP_AGAIN } else { AGAIN },
                 budget: tuning.budget,
             });
         }
@@ -390,6 +406,7 @@ impl Channels {
                 days: tuning.pseudo_d,
                 slope_days: tuning.joint_prior_d,
                 growth: 0.0,
+                again: AGAIN,
                 budget: tuning.budget,
             },
         );

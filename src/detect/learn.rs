@@ -9,6 +9,8 @@ use super::tuning::Tuning;
 const CLIP_ADD: f64 = 2.0;
 /// Standard deviations beyond which a bin teaches the profile less.
 const UNUSUAL: f64 = 2.58;
+/// Days from which a burst is told from a profile that does not know its hour yet.
+const CLIP_D: u32 = 3;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
 const BUSY_PER_DAY: f64 = 1_440.0;
 /// Short and long step, seconds.
@@ -45,7 +47,7 @@ impl Series {
             ratio.add(clipped, block.expected, level::decay(block_s, hours));
         }
         let slow = self.slow.value(tuning.slow_prior);
-        let clipped = block.counted.min(3.0 * block.expected + 5.0);
+        let clipped = block.counted.min(beyond(block.expected, v, tuning));
         let decay = level::decay(block_s, 24.0 * tuning.slow_half_life_d);
         self.slow.add(clipped, block.expected / slow, decay);
     }
@@ -76,6 +78,12 @@ impl Series {
             }
         } else if weight > 0.0 {
             self.profile.repeated(start, false);
+        }
+        if weight > 0.0 && self.days >= CLIP_D {
+            let most = beyond(bin.expected, self.channels.hour_v(), tuning);
+            if !self.profile.high_again(start, sum > most) {
+                sum = sum.min(most);
+            }
         }
         let quality = if self.days < tuning.mask_d {
             1.0
@@ -146,6 +154,11 @@ impl Series {
             self.day = day;
         }
     }
+}
+
+/// What a count may teach at most: beyond it is a burst, and bursts lift a mean far above what is usual.
+fn beyond(expected: f64, v: f64, tuning: &Tuning) -> f64 {
+    expected + tuning.huber * (expected + v * expected * expected).sqrt() + CLIP_ADD
 }
 
 #[derive(Debug, Default)]

@@ -18,19 +18,22 @@ pub struct Profile {
     e: Box<[Short]>,
     shape: Box<[Short]>,
     masked: Box<[u64]>,
+    high: Box<[u64]>,
 }
 
 impl Profile {
     /// An empty profile of `per_hour` bins an hour.
     pub fn new(per_hour: usize) -> Self {
         let per_day = 24 * per_hour;
+        let none = || vec![0; (per_day * DAYS).div_ceil(64)].into_boxed_slice();
         let zeros = || vec![Short::default(); per_day * DAYS].into_boxed_slice();
         Self {
             per_day,
             n: zeros(),
             e: zeros(),
             shape: zeros(),
-            masked: vec![0; (per_day * DAYS).div_ceil(64)].into_boxed_slice(),
+            masked: none(),
+            high: none(),
         }
     }
 
@@ -65,7 +68,7 @@ impl Profile {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.n) + size_of_val(&*self.e) + size_of_val(&*self.shape) + size_of_val(&*self.masked)
+        3 * size_of_val(&*self.n) + 2 * size_of_val(&*self.masked)
     }
 
     /// Length of a bin, seconds.
@@ -82,15 +85,14 @@ impl Profile {
 
     /// Notes whether a bin is masked; returns whether it was so a week ago.
     pub fn repeated(&mut self, week_s: i64, masked: bool) -> bool {
-        let bin = (week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize;
-        let (word, bit) = (bin / 64, 1_u64 << (bin % 64));
-        let before = self.masked[word] & bit != 0;
-        self.masked[word] = if masked {
-            self.masked[word] | bit
-        } else {
-            self.masked[word] & !bit
-        };
-        before
+        let bin = week_s.rem_euclid(WEEK_S) / self.bin_s();
+        replace_bit(&mut self.masked, bin as usize, masked)
+    }
+
+    /// Notes whether a bin has far more than was expected; returns whether it was so a week ago.
+    pub fn high_again(&mut self, week_s: i64, high: bool) -> bool {
+        let bin = week_s.rem_euclid(WEEK_S) / self.bin_s();
+        replace_bit(&mut self.high, bin as usize, high)
     }
 
     /// Whether anything was learned.
@@ -155,6 +157,14 @@ impl Profile {
     }
 }
 
+/// Sets a bit and returns what it was.
+fn replace_bit(bits: &mut [u64], at: usize, new: bool) -> bool {
+    let (word, bit) = (at / 64, 1_u64 << (at % 64));
+    let before = bits[word] & bit != 0;
+    bits[word] = if new { bits[word] | bit } else { bits[word] & !bit };
+    before
+}
+
 /// [1 2 3 2 1]/9 where an hour has under two mails, round the clock.
 fn smooth(raw: &[f64], per_hour: f64) -> Vec<f64> {
     let len = raw.len();
@@ -212,6 +222,7 @@ mod tests {
         assert!(profile.repeated(900 + WEEK_S, true));
         assert!(profile.repeated(900, false));
         assert!(!profile.repeated(900, true));
+        assert!(!profile.high_again(900, true) && profile.high_again(900, true));
     }
 
     #[test]

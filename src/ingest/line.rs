@@ -1,4 +1,4 @@
-//! One host's logs of one kind, open over any number of rounds: `backfill` makes one, `tail` one a second.
+//! One host's logs of one kind, open over any number of rounds: `backfill` makes one, `tail` one every poll.
 
 use super::digest::Digest;
 use super::feed::{Feed, Hangup, Item, Reading};

@@ -6,6 +6,9 @@
 //!            chunks                          drafts
 //! ```
 //!
+//! What is not packed is read by the digest's own thread, a little at a time: bytes that another core has read are far from
+//! the one that parses them.
+//!
 //! Each host's logs go through one such line, in the order of time, because the message join depends on order.
 //! Hosts run beside each other, as many as there are cores. Queues are short: memory is bounded by the batch and by
 //! the join, whatever the size of the input.

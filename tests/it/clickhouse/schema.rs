@@ -159,7 +159,7 @@ fn mistakes_of_the_place_are_told_with_their_cure() {
         ])
         .ends(2);
     assert!(run.err.contains("clickhouses://"), "{}", run.err);
-    let run = lab.run(&["--store", &url, "detect"]).ends(2);
+    let run = lab.run(&["--store", &url, "store", "verify"]).ends(2);
     assert!(run.err.contains("works on an embedded store"), "{}", run.err);
     let run = lab
         .run(&["--store", &url, "query", "--sql", "SELECT * FROM system.users"])

@@ -418,3 +418,35 @@ impl Channels {
         size_of_val(&*self.noise) + size_of_val(&*self.tails) + tails
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{QUICK, QUICK_S};
+    use super::*;
+
+    #[test]
+    fn no_window_reads_a_level_from_before_it_is_kept() {
+        for (minutes, levels) in WINDOWS_MIN.iter().zip(LEVELS) {
+            for level in levels {
+                assert!(
+                    level >= QUICK || minutes * 60 <= QUICK_S,
+                    "{minutes} min, level {level}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn silence_of_a_deploys_length_weighs_little_and_that_of_an_hour_nearly_all() {
+        let tuning = Tuning::default();
+        let at = |minutes: i64| Now {
+            ts: (minutes - 1) * 60,
+            step_s: 60,
+            counted: Some(0.0),
+            expected: 30.0,
+            holiday: false,
+        };
+        let left = |minutes| after_jitter(1.0, at(minutes), 0, 1.0, &tuning);
+        assert!(left(3) < 0.05 && left(600) > 0.85, "{} {}", left(3), left(600));
+    }
+}

@@ -122,6 +122,22 @@ fn deploys_of_minutes_with_their_backlog_do_not_alarm() {
 }
 
 #[test]
+fn the_usual_after_a_burst_is_no_drop() {
+    for per_day in [1_000.0, 20_000.0] {
+        let service = Service::quiet(41, per_day);
+        let mut samples = service.samples(70);
+        for (day, factor) in [(12, 6), (30, 10), (41, 4), (55, 8)] {
+            let start = day * DAY_S + 10 * 3_600;
+            at(&mut samples, start, start + 5 * 3_600, |count| {
+                Sample::Count(factor * count)
+            });
+        }
+        let drops = alarms(&found(service.grain_s(), &samples), 28 * DAY_S, 70 * DAY_S);
+        assert!(drops.is_empty(), "{per_day} a day: {drops:?}");
+    }
+}
+
+#[test]
 fn a_slow_leak_is_found() {
     let mut samples = Service::quiet(13, 10_000.0).samples(60);
     let leak_s = 3 * DAY_S;

@@ -13,10 +13,12 @@
 //!
 //! * **Profile** ([`profile`]). Per bin b of the week (an hour; a quarter from a mail a minute on) `n_b = Σ 0.85^k·Q·B`
 //!   and `e_b = Σ 0.85^k·Q` over the weeks k, each bin drawn towards its day type and that towards all days. A bin is
-//!   folded two days late, so that a drop that is found by then is left out (Q = 0); an unusual bin teaches less.
+//!   folded two days late, so that a drop that is found by then is left out (Q = 0); an unusual bin teaches less, and what
+//!   lies more than two standard deviations above its expectation only from its second week on.
 //! * **Levels** ([`level`]). λ = profile × slow level L₀ (half-life 20 days). Fast levels L_H, H = 1, 4, 12, 48, 192
 //!   hours, are weighted ratios of counted to expected, and no block moves one by more than two of its standard
-//!   deviations. A window reads them at its **start**, so that a drop cannot pull its own expectation down.
+//!   deviations up (L₀) or either way (L_H). A window reads them at its **start**, so that a drop cannot pull its own
+//!   expectation down, and takes them for one at most: the usual after a burst is no drop.
 //! * **Noise** ([`noise`]). For each window and three of the levels: ρ, the share of the level's deviation that lasts
 //!   into the window (a regression), and v, the relative variance beyond chance, from the lower semi-variance. The
 //!   level with the least v predicts: `μ = λ·(1 + ρ·(L_H − 1))`.
@@ -24,6 +26,7 @@
 //!   `S = N·ln(N/μ') − (N + 1/v)·ln((1 + v·N)/(1 + v·μ'))`. v is at least `(1.5 min/W)²`: mail may be late by the
 //!   minutes of a deploy.
 //! * **CUSUM** ([`cusum`]). `C ← C·keep + ((1 − r)·μ + y·ln r)/(1 + v·μ_W)`, r in 0.02, 0.2, 0.5, 0.7, memory 3 days.
+//!   The minutes of a deploy divide it by `1 + 1.5²·μ/D`, μ a minute over the D minutes of the run.
 //! * **Gap**. Σ λ since the last mail: the exact statistic of silence, and the natural one for three mails a day.
 //! * **Calibration** ([`calibrate`]). Each channel keeps its daily maxima over 112 days and scores S in decades beyond the
 //!   level that it passes once in 90 days. The largest score of all channels is calibrated the same way, from the same

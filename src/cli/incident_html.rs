@@ -6,7 +6,7 @@ use super::graph::bucket_ms;
 use super::incident::Incident;
 use super::incident_page::{conclusions, rows, summary, timeline, title};
 use crate::config::Config;
-use crate::graph::{Kind as Shape, Style, Theme, svg};
+use crate::graph::{HATCH, Kind as Shape, Style, Theme, svg};
 use crate::query::Window;
 use crate::query::history::History;
 use crate::query::rates::{By, RateQuestion};
@@ -16,7 +16,9 @@ use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
 table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
-td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}";
+td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}\
+.dark{display:none}@media(prefers-color-scheme:dark){body{background:#14181d;color:#dde1e6}td,th{border-color:#3a4048}\
+.dark{display:block}.light{display:none}}";
 
 /// The page.
 pub fn html(incident: &Incident, store: &dyn History, config: &Config) -> Result<String> {
@@ -71,15 +73,20 @@ fn graph(incident: &Incident, store: &dyn History, config: &Config) -> Result<St
         set: &mut set,
     };
     let marks = draw_in(store, config, &mut [picture])?.concat();
-    let style = Style {
-        kind: Shape::Multiples,
-        theme: Theme::Light,
-        ..Style::default()
+    let draw = |name: &str, theme| {
+        let style = Style {
+            kind: Shape::Multiples,
+            theme,
+            ..Style::default()
+        };
+        let drawn = svg::render(&set, &marks, &style);
+        // Inline SVG has no prologue.
+        let start = drawn.find("<svg").unwrap_or(0);
+        // Two pictures on a page: what one of them names must not be found in the other, which is hidden.
+        let drawn = drawn[start..].replace(HATCH, &format!("{HATCH}-{name}"));
+        format!("<div class=\"{name}\">{drawn}</div>")
     };
-    let drawn = svg::render(&set, &marks, &style);
-    // Inline SVG has no prologue.
-    let start = drawn.find("<svg").unwrap_or(0);
-    Ok(drawn[start..].to_owned())
+    Ok(draw("light", Theme::Light) + &draw("dark", Theme::Dark))
 }
 
 /// Log text in HTML.

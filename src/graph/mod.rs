@@ -28,6 +28,8 @@ mod text;
 #[cfg(test)]
 mod sample;
 
+pub use plot::HATCH;
+
 /// Colours for a white page or for a dark one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Theme {

@@ -1,6 +1,7 @@
 //! The main job on a fresh machine, end to end. The demo is three weeks of two relays, which takes minutes without
 //! optimisation: the tests tell the story in nine days of little mail.
 
+use crate::browser;
 use crate::util::{PROGRAM, Place};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -63,6 +64,7 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
     ] {
         assert!(fs::metadata(dir.join(name)).unwrap().len() > 5_000, "{name}");
     }
+    is_a_page_of_the_outage(&dir.join("incident.html"));
     let verify = Command::new(PROGRAM)
         .arg("--store")
         .arg(dir.join("store"))
@@ -70,6 +72,24 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
         .output()
         .unwrap();
     assert!(String::from_utf8(verify.stdout).unwrap().contains("all good"));
+}
+
+/// A browser shows the table and the graphs, by day and by night, and asks nobody for anything.
+fn is_a_page_of_the_outage(path: &Path) {
+    let (light, dark) = (browser::open(path, false), browser::open(path, true));
+    for shown in [&light, &dark] {
+        assert!(shown.dom.contains("phabricator") && shown.dom.contains("delayed"));
+        assert!(shown.dom.matches("<svg").count() >= 1 && shown.dom.matches("<path").count() > 5);
+        assert!(shown.colours() > 20, "{} colours", shown.colours());
+        assert_eq!(shown.console, Vec::<String>::new());
+    }
+    let corner = |shown: &browser::Shown| shown.picture.pixel(2, 2).unwrap().red();
+    assert!(
+        corner(&light) > 200 && corner(&dark) < 80,
+        "{} {}",
+        corner(&light),
+        corner(&dark)
+    );
 }
 
 /// In the outage the eight services failed to hand in what they tried, and the relays took nothing of them.

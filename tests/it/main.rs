@@ -5,6 +5,7 @@
 mod apps;
 mod backfill;
 mod bad_input;
+mod browser;
 mod changed_format;
 mod clickhouse;
 mod demo;

@@ -1,0 +1,61 @@
+//! Pages as people see them: a real Chromium, without a window and without a network.
+
+use resvg::tiny_skia::Pixmap;
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
+
+/// What a browser made of a page.
+pub struct Shown {
+    /// The document after it was laid out.
+    pub dom: String,
+    /// The window's pixels.
+    pub picture: Pixmap,
+    /// What the page complained of.
+    pub console: Vec<String>,
+}
+
+impl Shown {
+    /// Different colours in the picture: a page that was not drawn has a few.
+    pub fn colours(&self) -> usize {
+        let pixels = self.picture.pixels().iter();
+        pixels
+            .map(|pixel| (pixel.red(), pixel.green(), pixel.blue()))
+            .collect::<HashSet<_>>()
+            .len()
+    }
+}
+
+/// Opens a file in a window of 1200 × 2000 pixels, in the dark if asked to.
+pub fn open(path: &Path, dark: bool) -> Shown {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |what: &str| {
+        let scheme = if dark { "0" } else { "1" };
+        let output = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+            .args(["--window-size=1200,2000", "--host-resolver-rules=MAP * ~NOTFOUND"])
+            .args(["--enable-logging=stderr", "--virtual-time-budget=3000"])
+            .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
+            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+            .arg(what)
+            .arg(format!("file://{}", path.display()))
+            .current_dir(folder.path())
+            .output()
+            .expect("tests/run installs chromium");
+        let words = mailpulse_parsers::reject::safe_text(&output.stderr).to_string();
+        assert!(output.status.success(), "{words}");
+        (output.stdout, words)
+    };
+    let (dom, words) = run("--dump-dom");
+    let shot = folder.path().join("shot.png");
+    run(&format!("--screenshot={}", shot.display()));
+    Shown {
+        dom: String::from_utf8(dom).expect("UTF-8"),
+        picture: Pixmap::load_png(&shot).expect("a picture"),
+        console: words
+            .lines()
+            .filter(|line| line.contains("CONSOLE") || line.contains("ERR_"))
+            .map(str::to_owned)
+            .collect(),
+    }
+}

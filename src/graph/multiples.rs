@@ -14,6 +14,8 @@ use crate::query::series::{Fold, Series, SeriesSet, Stats};
 /// Room for the values at the left of a panel, pixels.
 const LEFT: f64 = 42.0;
 const NAME_SIZE: f64 = 12.5;
+/// Bold letters are so much wider.
+const BOLD: f64 = 1.15;
 const RIGHT: f64 = 14.0;
 const TITLE_PX: f64 = 22.0;
 const FOOT_PX: f64 = 12.0;
@@ -138,12 +140,12 @@ impl Panel<'_> {
             _ => vec!["no data".to_owned()],
         };
         // The whole name comes first; the tooltip has all figures.
-        let fits = |text: &&String| width_px(text, 10.5) + 8.0 + width_px(&name, NAME_SIZE) <= plot.w;
+        let fits = |text: &&String| width_px(text, 10.5) + 8.0 + width_px(&name, NAME_SIZE * BOLD) <= plot.w;
         let figures = figures.iter().find(fits).map_or("", |text| text);
         canvas.text(
             (plot.x, y),
             Font::new(NAME_SIZE, ink.text).bold(),
-            &cut_px(&name, plot.w, NAME_SIZE),
+            &cut_px(&name, plot.w, NAME_SIZE * BOLD),
         );
         canvas.text(
             (plot.right(), y),

@@ -22,9 +22,18 @@ use std::borrow::Borrow;
 /// Level 1 takes half the time of level 3.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Of a dictionary with so many bytes, level 3: names in large ones are alike, and it finds that.
+/// Of more bytes of text, level 3: many names are alike, and it finds that.
 const LARGE_BYTES: usize = 256 << 10;
 const ZSTD_LEVEL_LARGE: i32 = 3;
+
+/// The level for so many bytes of text.
+fn level_of(text_bytes: usize) -> i32 {
+    if text_bytes > LARGE_BYTES {
+        ZSTD_LEVEL_LARGE
+    } else {
+        ZSTD_LEVEL
+    }
+}
 
 /// Places in which [`Columns::number_codes`] looks first.
 const RECENT: usize = 256;
@@ -197,8 +206,7 @@ impl Columns {
         page.clear();
         deltas(values.iter().copied(), page);
         let (dtype, encoding) = (ArrowDataType::Int64, Encoding::DeltaBinaryPacked);
-        // The lengths of lines are nearly random.
-        self.push(name, dtype, false, None, encoding, name != "log_offset")
+        self.push(name, dtype, false, None, encoding, true)
     }
 
     /// Numbers of which [`NONE`] means null.
@@ -309,7 +317,9 @@ impl Columns {
             None => None,
         };
         let Scratch { zstd, page, pages, .. } = &mut self.scratch;
-        let data = squeezed(zstd.as_mut().filter(|_| squeeze), ZSTD_LEVEL, page, pages)?;
+        let names = encoding == Encoding::DeltaLengthByteArray;
+        let level = level_of(if names { page.len() } else { 0 });
+        let data = squeezed(zstd.as_mut().filter(|_| squeeze), level, page, pages)?;
         let codec = if squeeze {
             Compression::Zstd
         } else {
@@ -331,8 +341,7 @@ impl Columns {
             pages,
             ..
         } = &mut self.scratch;
-        let large = dictionary.len() > LARGE_BYTES;
-        let level = if large { ZSTD_LEVEL_LARGE } else { ZSTD_LEVEL };
+        let level = level_of(dictionary.len());
         squeezed(zstd.as_mut().filter(|_| squeeze), level, dictionary, pages)
     }
 

@@ -14,8 +14,9 @@ use crate::query::series::{Fold, Series, SeriesSet, Stats};
 /// Room for the values at the left of a panel, pixels.
 const LEFT: f64 = 42.0;
 const NAME_SIZE: f64 = 12.5;
-/// Bold letters are so much wider.
-const BOLD: f64 = 1.15;
+/// Letters of a wide font, and its bold ones, against what is reckoned with.
+const WIDE: f64 = 1.1;
+const WIDE_BOLD: f64 = 1.25;
 const RIGHT: f64 = 14.0;
 const TITLE_PX: f64 = 22.0;
 const FOOT_PX: f64 = 12.0;
@@ -140,12 +141,13 @@ impl Panel<'_> {
             _ => vec!["no data".to_owned()],
         };
         // The whole name comes first; the tooltip has all figures.
-        let fits = |text: &&String| width_px(text, 10.5) + 8.0 + width_px(&name, NAME_SIZE * BOLD) <= plot.w;
+        let fits =
+            |text: &&String| width_px(text, 10.5 * WIDE) + 8.0 + width_px(&name, NAME_SIZE * WIDE_BOLD) <= plot.w;
         let figures = figures.iter().find(fits).map_or("", |text| text);
         canvas.text(
             (plot.x, y),
             Font::new(NAME_SIZE, ink.text).bold(),
-            &cut_px(&name, plot.w, NAME_SIZE * BOLD),
+            &cut_px(&name, plot.w, NAME_SIZE),
         );
         canvas.text(
             (plot.right(), y),

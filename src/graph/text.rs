@@ -98,14 +98,14 @@ fn cut(text: &str, max: f64, ellipsis: &str, width: impl Fn(char) -> f64) -> Str
     kept + ellipsis
 }
 
-/// Advance of a character, in em, of a wide sans-serif font (DejaVu Sans).
+/// Advance of a character, in em, of a common sans-serif font.
 fn char_em(c: char) -> f64 {
     match c {
-        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '·' | ' ' => 0.32,
-        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '\\' | '-' | '{' | '}' => 0.41,
-        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 0.98,
-        'A'..='Z' | '–' => 0.7,
-        ' '..='~' => 0.62,
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '·' | ' ' => 0.29,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '\\' | '-' | '{' | '}' => 0.39,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 0.93,
+        'A'..='Z' | '–' => 0.67,
+        ' '..='~' => 0.575,
         c if c.width() == Some(2) => 1.05,
         _ => 0.65,
     }

@@ -6,7 +6,6 @@ use super::output;
 use super::window::WindowArgs;
 use crate::graph::{self, Kind as Shape, Style, Theme};
 use crate::query::Window;
-use crate::query::history::History as _;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
 use crate::query::time::parse_duration_ms;
@@ -81,8 +80,9 @@ enum ThemeArg {
 
 /// Draws.
 pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
-    let store = context.engine()?;
-    let window = args.window.resolve(&store)?;
+    let engine = context.engine()?;
+    let store = engine.history();
+    let window = args.window.resolve(store)?;
     let question = question(args, window)?;
     let mut set = store.rates(&question)?;
     if set.series.is_empty() {
@@ -95,7 +95,7 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
             question: &question,
             set: &mut set,
         };
-        expected::draw_in(&store, &context.config()?, &mut [picture])?.concat()
+        expected::draw_in(store, &context.config()?, &mut [picture])?.concat()
     };
     match &args.out {
         Some(path) => write(path, &set, &marks, &style(args))?,

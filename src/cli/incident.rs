@@ -70,17 +70,18 @@ pub struct Judged {
 
 /// Judges and tells. Exit code 1 if mail was lost or delayed.
 pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
-    let store = context.engine()?;
+    let engine = context.engine()?;
+    let store = engine.history();
     let config = context.config()?;
     let asked = match args.alarm {
         Some(id) => Asked::Alarm(id),
-        None => Asked::Window(args.window.resolve(&store)?),
+        None => Asked::Window(args.window.resolve(store)?),
     };
-    let incident = judge(&store, &config, &args.rules, asked)?;
+    let incident = judge(store, &config, &args.rules, asked)?;
     match args.format {
         Form::Json => output::line(&serde_json::to_string_pretty(&incident_page::json(&incident))?)?,
         Form::Markdown => output::line(incident_page::markdown(&incident).trim_end())?,
-        Form::Html => output::line(&incident_html::html(&incident, &store, &config)?)?,
+        Form::Html => output::line(&incident_html::html(&incident, store, &config)?)?,
     }
     let hurt = incident_page::hurt(&incident).count();
     Ok(if hurt > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -37,7 +37,8 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         output::table(&list(), &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let store = context.engine()?;
+    let engine = context.engine()?;
+    let store = engine.history();
     let (table, times) = match (&args.sql, &args.name) {
         (Some(sql), _) => {
             if !args.params.is_empty() {
@@ -45,7 +46,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
             }
             let given = args.window.since.is_some() || args.window.until.is_some();
             let window = if given {
-                args.window.resolve(&store)?
+                args.window.resolve(store)?
             } else {
                 Window::ALL
             };
@@ -53,7 +54,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         }
         (None, Some(name)) => {
             let query = named::find(name).map_err(|why| anyhow!(why))?;
-            let values = values(&query, args, &store)?;
+            let values = values(&query, args, store)?;
             let times = query
                 .columns
                 .iter()

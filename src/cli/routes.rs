@@ -36,11 +36,12 @@ pub struct RoutesArgs {
 
 /// Tells.
 pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
-    let store = context.engine()?;
+    let engine = context.engine()?;
+    let store = engine.history();
     let config = context.config()?;
-    let window = args.window.resolve_with(&store, WEEK_MS)?;
-    let mut routes = routes(&store, window)?;
-    let failovers = failovers(&store, &config, window)?;
+    let window = args.window.resolve_with(store, WEEK_MS)?;
+    let mut routes = routes(store, window)?;
+    let failovers = failovers(store, &config, window)?;
     for one in &failovers {
         // Without a way out in the window, its failover is all there is to tell.
         if routes.iter().all(|route| route.service != one.service) {
@@ -62,7 +63,7 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
             }
         }
     }
-    said(&store, &routes, &failovers)?;
+    said(store, &routes, &failovers)?;
     if !args.check {
         return Ok(ExitCode::SUCCESS);
     }

@@ -5,7 +5,6 @@ mod discover;
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
-use crate::query::history::History as _;
 use anyhow::Result;
 use clap::Subcommand;
 use std::process::ExitCode;
@@ -41,13 +40,14 @@ enum What {
 
 /// Tells.
 pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
-    let store = context.engine()?;
+    let engine = context.engine()?;
+    let store = engine.history();
     if let Some(What::Discover { window, max }) = &args.what {
-        let window = window.resolve_with(&store, WEEK_MS)?;
+        let window = window.resolve_with(store, WEEK_MS)?;
         let config = context.config()?;
-        return discover::run(&config, &store, window, *max);
+        return discover::run(&config, store, window, *max);
     }
-    let window = args.window.resolve_with(&store, WEEK_MS)?;
+    let window = args.window.resolve_with(store, WEEK_MS)?;
     let name = if args.hostgroups { "hostgroup" } else { "service" };
     let sql = format!(
         "SELECT {name},

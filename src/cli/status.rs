@@ -96,7 +96,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         return nagios(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
     let store = context.engine()?;
-    let rows = rows(&store, now, stale_ms)?;
+    let rows = rows(store.history(), now, stale_ms)?;
     if args.limits {
         output::table(&limits::table(&store, &context.config()?, &rows)?, &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
@@ -233,7 +233,7 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         }
         Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
     }
-    if let Some((first, last)) = store.span()? {
+    if let Some((first, last)) = store.history().span()? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
     if let Engine::Embedded(store) = store
@@ -302,7 +302,7 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
             Engine::ClickHouse(_) => None,
         };
         Ok((
-            rows(&store, now, stale_ms.unwrap_or(i64::MAX))?,
+            rows(store.history(), now, stale_ms.unwrap_or(i64::MAX))?,
             alerts(&context.config()?)?.firing,
             waiting.map_or(0, |waiting| waiting.refused),
         ))

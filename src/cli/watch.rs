@@ -61,7 +61,8 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }
-    let store = context.engine()?;
+    let engine = context.engine()?;
+    let store = engine.history();
     let path = Context::alerts_path(&config);
     if config.store.remote.is_some() {
         std::fs::create_dir_all(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
@@ -80,7 +81,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         cared: None,
     };
     loop {
-        let round = round(&mut watch, &store, &config, args, &mut state, &channels, &path);
+        let round = round(&mut watch, store, &config, args, &mut state, &channels, &path);
         if args.once {
             round?;
             let fires = !state.firing.is_empty();

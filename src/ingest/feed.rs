@@ -92,7 +92,7 @@ impl Reading<'_> {
 }
 
 /// What is read: the logs of one host, oldest first.
-pub struct Feed<'f, S = ()> {
+pub struct Feed<'f> {
     /// Whose.
     pub host: &'f str,
     /// How its logs are read.
@@ -107,82 +107,45 @@ pub struct Feed<'f, S = ()> {
     pub reading: &'f Reading<'f>,
     /// Buffers.
     pub pool: Pool,
-    /// Takes what is read.
-    pub to: S,
 }
+
+/// Takes what is read.
+type Sink<'s> = &'s mut dyn FnMut(Item) -> Result<(), Hangup>;
 
 /// The other side is gone: it has its reasons, and tells them.
 pub struct Hangup;
 
 impl Feed<'_> {
     /// Reads all files; `to` takes what is read.
-    pub fn run(self, to: impl FnMut(Item) -> Result<(), Hangup>) {
-        let Feed {
-            host,
-            spec,
-            family,
-            known,
-            limits,
-            reading,
-            pool,
-            to: (),
-        } = self;
-        let feed = Feed {
-            host,
-            spec,
-            family,
-            known,
-            limits,
-            reading,
-            pool,
-            to,
-        };
-        feed.files();
-    }
-}
-
-impl<S: FnMut(Item) -> Result<(), Hangup>> Feed<'_, S> {
-    fn files(mut self) {
+    pub fn run(mut self, mut to: impl FnMut(Item) -> Result<(), Hangup>) {
         let pool = self.pool.clone();
         let mut previous: Option<&Found> = None;
         for found in &self.family.files {
             let follows = previous.is_some_and(|older| follows(&older.path, &found.path));
             let last = self.family.files.last().is_some_and(|last| last.path == found.path);
-            if self.file(found, follows, last, &pool).is_err() {
+            if self.file(found, follows, last, &pool, &mut to).is_err() {
                 return;
             }
             previous = Some(found);
         }
     }
 
-    fn send(&mut self, item: Item) -> Result<(), Hangup> {
-        (self.to)(item)
-    }
-
-    fn problem(&mut self, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
-        self.send(Item::Problem(Problem {
-            path: path.to_owned(),
-            what,
-            error,
-        }))
-    }
-
-    fn file(&mut self, found: &Found, follows: bool, last: bool, pool: &Pool) -> Result<(), Hangup> {
+    fn file(&mut self, found: &Found, follows: bool, last: bool, pool: &Pool, to: Sink<'_>) -> Result<(), Hangup> {
         if unchanged(self.known.iter().map(|log| &log.known), &found.stamp()).is_some() {
-            return self.send(Item::Known(found.path.clone()));
+            return to(Item::Known(found.path.clone()));
         }
         let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
         match self.open(found, &known, follows, pool) {
             Ok(Opened::Read(chunks, log, odd)) => {
                 if let Some(odd) = odd {
-                    self.problem(&found.path, false, odd)?;
+                    problem(to, &found.path, false, odd)?;
                 }
-                self.read(*chunks, *log, last)
+                self.read(*chunks, *log, last, to)
             }
-            Ok(Opened::Known) => self.send(Item::Known(found.path.clone())),
-            Ok(Opened::Empty) => self.send(Item::Empty(found.path.clone())),
-            Ok(Opened::Foreign(what)) => self.problem(&found.path, true, what),
-            Err(error) => self.problem(error.path(), true, error.to_string()),
+            Ok(Opened::Known) => to(Item::Known(found.path.clone())),
+            Ok(Opened::Empty) => to(Item::Empty(found.path.clone())),
+            Ok(Opened::Foreign(what)) => problem(to, &found.path, true, what),
+            Err(error) => problem(to, error.path(), true, error.to_string()),
         }
     }
 
@@ -347,32 +310,32 @@ impl<S: FnMut(Item) -> Result<(), Hangup>> Feed<'_, S> {
         }
     }
 
-    fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool) -> Result<(), Hangup> {
+    fn read(&mut self, mut chunks: Chunks, log: OpenLog, last: bool, to: Sink<'_>) -> Result<(), Hangup> {
         let stamp = *chunks.content().stamp();
         let may_grow = (last || self.reading.following) && stamp.codec == Codec::Plain;
         let live = may_grow && self.reading.now_ms - stamp.mtime_ms <= QUIET_MS;
         chunks.flush_partial(!live);
         let (path, base, ordinal) = (log.path.clone(), log.base, log.ordinal);
         let (mut position, state) = (log.position.clone(), log.state.clone());
-        self.send(Item::Open(Box::new(log)))?;
+        to(Item::Open(Box::new(log)))?;
         let damaged = loop {
             match chunks.next_chunk() {
                 Ok(Some(chunk)) => {
                     position.advance(chunk.end(), chunk.rungs());
-                    self.send(Item::Chunk(chunk))?;
+                    to(Item::Chunk(chunk))?;
                 }
                 Ok(None) => break None,
                 Err(error) => {
-                    self.problem(&path, true, error.to_string())?;
+                    problem(to, &path, true, error.to_string())?;
                     break Some(error.to_string());
                 }
             }
         };
         for note in chunks.content().notes() {
-            self.problem(&path, false, note.to_string())?;
+            problem(to, &path, false, note.to_string())?;
         }
         position.complete = damaged.is_none() && chunks.partial().is_none();
-        self.send(Item::Close {
+        to(Item::Close {
             complete: position.complete,
             damaged,
             live,
@@ -394,6 +357,14 @@ impl<S: FnMut(Item) -> Result<(), Hangup>> Feed<'_, S> {
         });
         Ok(())
     }
+}
+
+fn problem(to: Sink<'_>, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
+    to(Item::Problem(Problem {
+        path: path.to_owned(),
+        what,
+        error,
+    }))
 }
 
 enum Opened {

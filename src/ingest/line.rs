@@ -227,7 +227,6 @@ impl Line<'_> {
             limits: self.limits.source,
             reading: self.reading,
             pool,
-            to: (),
         };
         if here {
             let mut taken = Ok(());

@@ -171,60 +171,11 @@ pub enum Engine {
 }
 
 impl Engine {
-    fn history(&self) -> &dyn History {
+    /// What answers.
+    pub fn history(&self) -> &dyn History {
         match self {
             Engine::Embedded(store) => store,
             Engine::ClickHouse(client) => client.as_ref(),
         }
-    }
-}
-
-impl History for Engine {
-    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
-        self.history().span()
-    }
-
-    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
-        self.history().heartbeat_ms()
-    }
-
-    fn hosts(&self) -> Result<Vec<String>, Error> {
-        self.history().hosts()
-    }
-
-    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
-        self.history().kinds()
-    }
-
-    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
-        self.history().summaries(length_ms)
-    }
-
-    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
-        self.history().source_minutes(window)
-    }
-
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
-        self.history().coverage(since_ms)
-    }
-
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
-        self.history().flows(window, each)
-    }
-
-    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
-        self.history().select(text, window)
-    }
-
-    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
-        self.history().sql(text, window)
-    }
-
-    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error> {
-        self.history().named(query, values, window)
-    }
-
-    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
-        self.history().rates(question)
     }
 }

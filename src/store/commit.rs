@@ -117,13 +117,7 @@ impl Store {
             catalogue::insert_segment(&transaction, segment)?;
             note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
             if self.ships() {
-                self.post(
-                    &transaction,
-                    Kind::Rows,
-                    segment.day,
-                    segment.rows,
-                    &Bytes::Segment(segment.id),
-                )?;
+                self.post_segment(&transaction, segment)?;
             }
         }
         if self.ships() {

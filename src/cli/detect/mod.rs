@@ -73,17 +73,18 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     if let Some(path) = &args.csv.csv {
         return csv::run(path, &args.csv, &args.rules, args.format);
     }
-    let store = context.engine()?;
-    let whole = whole(&store)?;
+    let engine = context.engine()?;
+    let store = engine.history();
+    let whole = whole(store)?;
     let window = match args.window.since {
-        Some(_) => args.window.resolve(&store)?,
+        Some(_) => args.window.resolve(store)?,
         None => Window {
             since_ms: whole.since_ms,
-            ..args.window.resolve_with(&store, i64::MAX / 4)?
+            ..args.window.resolve_with(store, i64::MAX / 4)?
         },
     };
     let fleet = fleet(
-        &store,
+        store,
         Window {
             until_ms: window.until_ms,
             ..Window::ALL

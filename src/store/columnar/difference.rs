@@ -4,13 +4,13 @@ use super::Error;
 use super::any::AnyColumn;
 use super::rewrite::Rows;
 use super::write::Columns;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Rows that differ, twice each: as they were with `sign` −1, as they are with +1. Both files hold the same events in the
 /// same order. None if nothing differs; else the number of rows, and Parquet.
 pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Error> {
-    let old = Rows::read(std::slice::from_ref(&old.to_owned()))?;
-    let new = Rows::read(std::slice::from_ref(&new.to_owned()))?;
+    let old = Rows::read(old)?;
+    let new = Rows::read(new)?;
     let mut differs = vec![old.len() != new.len(); old.len()];
     for ((_, was), (name, is)) in old.columns().iter().zip(new.columns()) {
         if !was.mark_differences(is, &mut differs) {
@@ -32,16 +32,6 @@ pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Erro
     let signs = [vec![-1_i64; rows.len()], vec![1; rows.len()]].concat();
     out.growing("sign", &signs)?;
     Ok(Some((2 * rows.len() as u64, out.encode()?)))
-}
-
-/// Several files of equal columns as one, rows in the order of the files.
-pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, Error> {
-    let rows = Rows::read(paths)?;
-    let mut out = Columns::new(rows.len())?;
-    for (name, column) in rows.into_columns() {
-        column.write(&mut out, &name)?;
-    }
-    out.encode()
 }
 
 impl AnyColumn {

@@ -106,7 +106,7 @@ pub fn relink(
     if !ids.values.iter().any(|id| learnt.contains_key(id.as_str())) {
         return Ok(None);
     }
-    let mut rows = Rows::read(&[path.to_owned()])?;
+    let mut rows = Rows::read(path)?;
     let owners = owners(&rows, &ids, learnt)?;
     let mut changed = set_sender(&mut rows, &owners)?;
     changed |= set_handed(&mut rows, &owners, same_host)?;
@@ -231,7 +231,7 @@ pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<Enco
     if !by_client.iter().chain(&by_host).any(|other| *other) {
         return Ok(None);
     }
-    let mut rows = Rows::read(&[path.to_owned()])?;
+    let mut rows = Rows::read(path)?;
     let mut changed = false;
     for (flag, client) in rows.flags_mut("first_hop")?.iter_mut().zip(&clients.codes) {
         changed |= by_client[*client as usize] && std::mem::replace(flag, false);

@@ -33,27 +33,13 @@ pub struct Parts {
 impl Parts {
     /// Columns encoded anew: the smallest file.
     pub fn merge(&self) -> Result<EncodedSegment, Error> {
-        let mut files = self.load()?;
-        let names: Vec<String> = files
-            .first()
-            .map_or_else(Vec::new, |first| first.names().map(str::to_owned).collect());
-        let rows: usize = files.iter().map(Reader::rows).sum();
-        let mut out = Columns::new(rows)?;
-        for name in &names {
-            if name == QUEUE_ID {
-                merge_strings(&mut files, name, &mut out)?;
-            } else if files[0].is_dictionary(name) {
-                merge_dictionaries(&mut files, name, rows, &mut out)?;
-            } else {
-                merge_values(&mut files, name)?.write(&mut out, name)?;
-            }
-        }
-        self.segment(rows, out.encode()?)
+        let (rows, events) = merged(load(&self.events)?)?;
+        self.segment(rows, events)
     }
 
     /// Groups of rows as they are: nothing is unpacked. Files that have a column in another form are merged.
     pub fn join(&self) -> Result<EncodedSegment, Error> {
-        let mut files = self.load()?;
+        let mut files = load(&self.events)?;
         if files.iter().any(|file| file.schema() != files[0].schema()) {
             return self.merge();
         }
@@ -75,15 +61,6 @@ impl Parts {
         self.segment(rows, out.into_inner())
     }
 
-    fn load(&self) -> Result<Vec<Loaded<'_>>, Error> {
-        let files = self.events.iter().map(|path| Reader::load(path));
-        let files = files.collect::<Result<Vec<_>, _>>()?;
-        match files.iter().find(|file| !file.names().eq(files[0].names())) {
-            Some(other) => Err(other.damaged("has other columns than the segments before it")),
-            None => Ok(files),
-        }
-    }
-
     fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, Error> {
         let mut sums = Rates::default();
         self.rates.iter().try_for_each(|path| sums.add_file(path))?;
@@ -96,6 +73,39 @@ impl Parts {
             orphans: Vec::new(),
         })
     }
+}
+
+/// Several files of equal columns as one, rows in the order of the files.
+pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, Error> {
+    Ok(merged(load(paths)?)?.1)
+}
+
+fn load(paths: &[PathBuf]) -> Result<Vec<Loaded<'_>>, Error> {
+    let files = paths.iter().map(|path| Reader::load(path));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    match files.iter().find(|file| !file.names().eq(files[0].names())) {
+        Some(other) => Err(other.damaged("has other columns than the files before it")),
+        None => Ok(files),
+    }
+}
+
+/// Rows of all files, and the bytes of the one that has them.
+fn merged(mut files: Vec<Loaded<'_>>) -> Result<(usize, Vec<u8>), Error> {
+    let names: Vec<String> = files
+        .first()
+        .map_or_else(Vec::new, |first| first.names().map(str::to_owned).collect());
+    let rows: usize = files.iter().map(Reader::rows).sum();
+    let mut out = Columns::new(rows)?;
+    for name in &names {
+        if name == QUEUE_ID {
+            merge_strings(&mut files, name, &mut out)?;
+        } else if files[0].is_dictionary(name) {
+            merge_dictionaries(&mut files, name, rows, &mut out)?;
+        } else {
+            merge_values(&mut files, name)?.write(&mut out, name)?;
+        }
+    }
+    Ok((rows, out.encode()?))
 }
 
 /// A column's pages of one group, still compressed.

@@ -15,9 +15,9 @@ mod sql;
 mod texts;
 mod write;
 
-pub use difference::{concatenate, difference};
+pub use difference::difference;
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
-pub use merge::Parts;
+pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::amend;
 pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};

@@ -21,7 +21,7 @@ type OriginField = fn(&Origin) -> &String;
 
 /// The segment at `path` with the senders of some messages corrected.
 pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, Error> {
-    let mut rows = Rows::read(&[path.to_owned()])?;
+    let mut rows = Rows::read(path)?;
     let by_id: HashMap<String, &Amendment, FxBuildHasher> = amendments
         .iter()
         .map(|amendment| {
@@ -64,7 +64,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
     rows.encode()
 }
 
-/// All columns of one or more event files.
+/// All columns of a file of events.
 pub(super) struct Rows {
     len: usize,
     path: PathBuf,
@@ -72,27 +72,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let mut rows = Rows {
-            len: 0,
-            path: paths.first().cloned().unwrap_or_default(),
-            columns: Vec::new(),
-        };
-        for path in paths {
-            let mut reader = Reader::open(path)?;
-            let columns = reader.all()?;
-            rows.len += reader.rows();
-            if rows.columns.is_empty() {
-                rows.columns = columns;
-                continue;
-            }
-            for ((name, column), (other_name, other)) in rows.columns.iter_mut().zip(columns) {
-                if *name != other_name || !column.append(other) {
-                    return Err(reader.damaged(format!("column {other_name} does not fit {name}")));
-                }
-            }
-        }
-        Ok(rows)
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let mut reader = Reader::open(path)?;
+        Ok(Rows {
+            len: reader.rows(),
+            path: path.to_owned(),
+            columns: reader.all()?,
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,10 +87,6 @@ impl Rows {
 
     pub(super) fn columns(&self) -> &[(String, AnyColumn)] {
         &self.columns
-    }
-
-    pub(super) fn into_columns(self) -> Vec<(String, AnyColumn)> {
-        self.columns
     }
 
     pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut AnyColumn> {

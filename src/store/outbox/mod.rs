@@ -122,13 +122,7 @@ impl Store {
                 put(&transaction, "store_id", random() & i64::MAX)?;
             }
             for segment in &segments {
-                self.post(
-                    &transaction,
-                    Kind::Rows,
-                    segment.day,
-                    segment.rows,
-                    &Bytes::Segment(segment.id),
-                )?;
+                self.post_segment(&transaction, segment)?;
             }
             let minutes = minutes::all(&transaction)?;
             for rows in minutes.chunks(20_000) {
@@ -193,6 +187,16 @@ impl Store {
             }),
             false => Ok(()),
         }
+    }
+
+    /// Posts a segment's rows.
+    pub(super) fn post_segment(
+        &self,
+        transaction: &Transaction<'_>,
+        segment: &catalogue::Segment,
+    ) -> Result<(), Error> {
+        let bytes = Bytes::Segment(segment.id);
+        self.post(transaction, Kind::Rows, segment.day, segment.rows, &bytes)
     }
 
     /// Posts a payload, by the transaction that makes it true. The folder is to be synced before that commits.

@@ -2,6 +2,7 @@
 //!
 //! Pseudonymised, not anonymous: who holds the key and a candidate address can check it.
 
+use siphasher::sip::SipHasher24;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -26,7 +27,9 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 #[derive(Clone)]
 pub struct Redactor {
     mode: LocalParts,
-    key: [u8; 32],
+    /// A keyed function made for short texts: a third of what BLAKE3 takes for an address, which was a twelfth of the
+    /// cost of a line.
+    hasher: SipHasher24,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -41,7 +44,12 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor with a 256-bit key; the key matters only for [`LocalParts::Hash`].
     pub fn new(mode: LocalParts, key: [u8; 32]) -> Self {
-        Redactor { mode, key }
+        let derived = blake3::derive_key("mailpulse 2026 pseudonyms", &key);
+        let half = std::array::from_fn(|at| derived[at]);
+        Redactor {
+            mode,
+            hasher: SipHasher24::new_with_key(&half),
+        }
     }
 
     /// Writes what is stored for a local part into `out`, which is cleared first. The domain goes into the hash
@@ -57,10 +65,8 @@ impl Redactor {
                 out.push(b'@');
                 out.extend_from_slice(domain);
                 out.make_ascii_lowercase();
-                let hash = blake3::keyed_hash(&self.key, out);
+                let bits = self.hasher.hash(out);
                 out.clear();
-                let b = hash.as_bytes();
-                let bits = u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], 0, 0]);
                 let mut pseudonym = [b'~'; PSEUDONYM_LEN];
                 for (i, letter) in pseudonym[1..].iter_mut().enumerate() {
                     *letter = ALPHABET[(bits >> (6 * i) & 63) as usize];

@@ -8,7 +8,7 @@ use super::clock::LogClock;
 use super::event::{Event, EventSink, Kind, Message, Origin};
 use super::join::{QueueId, Recall};
 use super::messages::{At, Messages};
-use super::redact::{message_key, split_address, text};
+use super::redact::{message_key, text};
 use super::rules::{Facts, UNATTRIBUTED, derive};
 use mailpulse_parsers::app::{Body, Mail, Record};
 use mailpulse_parsers::reply;
@@ -89,12 +89,9 @@ impl<'c> AppNormaliser<'c> {
             offset: placed.offset,
         };
         let (slot, first) = self.slot(placed, mail, key, kind, recall, sink);
-        let (local, domain) = split_address(mail.recipient.as_deref().unwrap_or_default());
         let messages = &mut self.messages;
-        messages
-            .attribution
-            .redactor
-            .local_part(local, domain, &mut messages.local);
+        let recipient = mail.recipient.as_deref().unwrap_or_default();
+        let domain = messages.attribution.redactor.local_part(recipient, &mut messages.local);
         let reply = (kind == Kind::SubmitFailed).then(|| reply::classify(&mail.reason));
         sink.event(&Event {
             messages: u8::from(first),
@@ -204,8 +201,7 @@ impl<'c> AppNormaliser<'c> {
             .or_else(by_rule)
             .or_else(usual)
             .unwrap_or_else(derived);
-        let (local, domain) = split_address(sender);
-        attribution.redactor.local_part(local, domain, &mut messages.local);
+        let domain = attribution.redactor.local_part(sender, &mut messages.local);
         Origin {
             service,
             hostgroup: attribution

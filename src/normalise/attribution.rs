@@ -2,7 +2,7 @@
 
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
-use super::redact::{Redactor, lower_text, split_address, text};
+use super::redact::{Redactor, lower_text, text};
 use super::rules::{Facts, HostGroups, ServiceRules, UNATTRIBUTED, derive};
 use rustc_hash::FxHashSet;
 use std::net::IpAddr;
@@ -87,9 +87,6 @@ impl Attributor {
     }
 
     fn fill_key(&mut self, facts: &Facts<'_>, may_derive: bool) {
-        self.key.clear();
-        self.key.push(u8::from(may_derive));
-        push_ip(&mut self.key, facts.client_ip);
         let texts = [
             Some(facts.sender),
             facts.client_name,
@@ -99,14 +96,17 @@ impl Attributor {
             facts.router,
             facts.transport,
         ];
-        for text in texts {
-            // Lengths, so that no text reads like two.
-            let len = text.map_or(u32::MAX, |text| text.len() as u32);
-            self.key.extend_from_slice(&len.to_le_bytes());
+        self.key.clear();
+        // Which there are, and lengths, so that no text reads like two.
+        self.key.push(u8::from(may_derive));
+        for (at, text) in texts.into_iter().enumerate() {
             if let Some(text) = text {
+                self.key[0] |= 2 << at;
+                self.key.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 self.key.extend_from_slice(text);
             }
         }
+        push_ip(&mut self.key, facts.client_ip);
     }
 
     /// Name, address and hostgroup of whoever hands the mail in: clients repeat where senders do not.
@@ -152,8 +152,7 @@ impl Attributor {
         };
         let unattributed = service == UNATTRIBUTED;
         let service = self.origins.text(Field::Service, service);
-        let (local, domain) = split_address(facts.sender);
-        with.redactor.local_part(local, domain, &mut self.local);
+        let domain = with.redactor.local_part(facts.sender, &mut self.local);
         let local = self.origins.text(Field::SenderLocal, &text(&self.local));
         let domain = self.origins.text(Field::SenderDomain, &lower_text(domain));
         let codes = [

@@ -33,6 +33,7 @@ impl LogClock {
 
     /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
     /// soon as the earlier one would go back in time.
+    #[inline]
     pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
         let civil_ms = self.civil_ms(stamp);
         if self.is_utc || stamp.offset_seconds.is_some() {

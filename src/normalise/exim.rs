@@ -54,6 +54,7 @@ impl<'c> EximNormaliser<'c> {
     }
 
     /// UTC milliseconds of a record.
+    #[inline]
     pub fn utc_ms(&mut self, record: &Record<'_>) -> i64 {
         self.clock.utc_ms(&record.stamp)
     }
@@ -183,14 +184,12 @@ impl<'c> EximNormaliser<'c> {
         );
         let is_silent = nobody && kind == Kind::Deferred && delivery.host == Host::default();
         let unreached = if is_silent { open.unreached.clone() } else { None };
-        let (local, domain) = match delivery.target {
-            Target::Address => split_address(delivery.address),
-            _ => split_address(delivery.original.unwrap_or_default()),
+        let recipient = match delivery.target {
+            Target::Address => delivery.address,
+            _ => delivery.original.unwrap_or_default(),
         };
-        self.messages
-            .attribution
-            .redactor
-            .local_part(local, domain, &mut self.messages.local);
+        let redactor = &self.messages.attribution.redactor;
+        let domain = redactor.local_part(recipient, &mut self.messages.local);
         let ended = kind != Kind::Deferred;
         let mut remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
         let mut remote_ip = delivery.host.ip;

@@ -225,8 +225,7 @@ impl<'c> PostfixNormaliser<'c> {
             Kind::Deferred => u32::from(open.first_deferral(delivery.recipient)),
             _ => 1,
         };
-        let (local_part, domain) = split_address(delivery.recipient);
-        attribution.redactor.local_part(local_part, domain, local);
+        let domain = attribution.redactor.local_part(delivery.recipient, local);
         let to_host = matches!(destination(delivery), Some(Destination::Remote) | None);
         let (name, ip) = match kind {
             // Where nobody answered there is no relay, and the text names who was tried.

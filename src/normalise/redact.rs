@@ -52,35 +52,37 @@ impl Redactor {
         }
     }
 
-    /// Writes what is stored for a local part into `out`, which is cleared first. The domain goes into the hash
-    /// so that `root` at two domains gets two pseudonyms. ASCII case does not matter.
-    pub fn local_part(&self, local: &[u8], domain: &[u8], out: &mut Vec<u8>) {
+    /// Writes what is stored for an address's local part into `out`, which is cleared first, and gives the domain. The
+    /// domain goes into the hash so that `root` at two domains gets two pseudonyms. ASCII case does not matter.
+    pub fn local_part<'a>(&self, address: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let (local, domain) = split_address(address);
         out.clear();
         match self.mode {
             LocalParts::Drop => {}
             _ if local.is_empty() => {}
             LocalParts::Keep => out.extend_from_slice(local),
             LocalParts::Hash => {
-                out.extend_from_slice(local);
-                out.push(b'@');
-                out.extend_from_slice(domain);
+                out.extend_from_slice(address);
+                if local.len() == address.len() {
+                    out.push(b'@');
+                }
                 out.make_ascii_lowercase();
                 let bits = self.hasher.hash(out);
-                out.clear();
                 let mut pseudonym = [b'~'; PSEUDONYM_LEN];
                 for (i, letter) in pseudonym[1..].iter_mut().enumerate() {
                     *letter = ALPHABET[(bits >> (6 * i) & 63) as usize];
                 }
+                out.clear();
                 out.extend_from_slice(&pseudonym);
             }
         }
+        domain
     }
 
     /// What is stored for the local part of an address.
     pub fn stored(&self, address: &[u8]) -> Vec<u8> {
-        let (local, domain) = split_address(address);
         let mut out = Vec::new();
-        self.local_part(local, domain, &mut out);
+        self.local_part(address, &mut out);
         out
     }
 }
@@ -155,9 +157,7 @@ mod tests {
     use super::*;
 
     fn redact(mode: LocalParts, address: &str) -> String {
-        let (local, domain) = split_address(address.as_bytes());
-        let mut out = Vec::new();
-        Redactor::new(mode, [7; 32]).local_part(local, domain, &mut out);
+        let out = Redactor::new(mode, [7; 32]).stored(address.as_bytes());
         String::from_utf8(out).unwrap()
     }
 
@@ -167,9 +167,9 @@ mod tests {
         assert_eq!(a, redact(LocalParts::Hash, "root@EXAMPLE.org"));
         assert_ne!(a, redact(LocalParts::Hash, "root@example.com"));
         assert_eq!(a.len(), PSEUDONYM_LEN);
-        let mut other = Vec::new();
-        Redactor::new(LocalParts::Hash, [8; 32]).local_part(b"root", b"example.org", &mut other);
+        let other = Redactor::new(LocalParts::Hash, [8; 32]).stored(b"root@example.org");
         assert_ne!(a.as_bytes(), other);
+        assert_eq!(redact(LocalParts::Hash, "root"), redact(LocalParts::Hash, "ROOT@"));
         let long = "x".repeat(400);
         assert_eq!(
             redact(LocalParts::Hash, &format!("{long}@example.org")).len(),

@@ -2,7 +2,7 @@
 
 use super::field::is_field;
 use super::record::Target;
-use crate::prim::{Parsed, address_end, angle, fail, word};
+use crate::prim::{Parsed, address_end, angle, colon_space, fail, word};
 use memchr::{memchr, memchr_iter, memmem};
 
 /// The address part of a delivery line.
@@ -127,7 +127,7 @@ fn long_end(input: &[u8]) -> usize {
         }
     }
     // `** |command: text` is how a failure before routing prints.
-    memmem::find(input, b": ").unwrap_or(input.len())
+    colon_space(input).unwrap_or(input.len())
 }
 
 /// `a@b, c@d) <original>` after the opening parenthesis: parents always have an original behind them.

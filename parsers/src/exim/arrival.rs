@@ -2,28 +2,31 @@
 
 use super::address::sender;
 use super::field::{key_length, size, skip_token, text_value};
-use super::host::host;
+use super::host::host_into;
 use super::message_id::message_id;
 use super::record::{Arrival, Body};
 use crate::prim::{Parsed, address_end, angle, duration_ms, fail, word};
 use memchr::memchr;
 
-/// Everything after the flag.
-pub(super) fn arrival(input: &[u8], fakereject: bool) -> Parsed<'_, Body<'_>> {
+/// Everything after the flag, into `body`.
+pub(super) fn arrival<'a>(input: &'a [u8], fakereject: bool, body: &mut Body<'a>) -> Parsed<'a, ()> {
     let [b' ', input @ ..] = input else {
         return fail(input, "a space and the sender's address");
     };
     let (mut rest, sender) = sender(input)?;
-    let mut arrival = Arrival {
+    *body = Body::Arrival(Arrival {
         fakereject,
         sender,
         ..Arrival::default()
+    });
+    let Body::Arrival(arrival) = body else {
+        unreachable!("it was put there")
     };
     while let [b' ', token @ ..] = rest {
-        rest = field(token, &mut arrival)?.0;
+        rest = field(token, arrival)?.0;
     }
     match rest {
-        [] => Ok((rest, Body::Arrival(arrival))),
+        [] => Ok((rest, ())),
         _ => fail(rest, "a space between fields"),
     }
 }
@@ -32,11 +35,7 @@ pub(super) fn arrival(input: &[u8], fakereject: bool) -> Parsed<'_, Body<'_>> {
 #[inline]
 fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
     match token {
-        [b'H', b'=', value @ ..] => {
-            let (rest, host) = host(value)?;
-            arrival.host = host;
-            Ok((rest, ()))
-        }
+        [b'H', b'=', value @ ..] => host_into(value, &mut arrival.host),
         [b'P', b'=', value @ ..] => keep(word(value)?, &mut arrival.protocol),
         [b'X', b'=', value @ ..] => keep(word(value)?, &mut arrival.tls),
         [b'U', b'=', value @ ..] => keep(word(value)?, &mut arrival.user),

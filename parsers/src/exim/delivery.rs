@@ -2,17 +2,17 @@
 
 use super::address::{Address, address, discarded};
 use super::field::{is_bare, is_field, size, skip_token, text_value, value};
-use super::host::host;
+use super::host::{host, host_into};
 use super::record::{Body, Delivery, Flag, Host, Target};
-use crate::prim::{Parsed, angle, duration_ms, fail, signed, word};
+use crate::prim::{Parsed, angle, colon_space, duration_ms, fail, signed, word};
 use memchr::{memmem, memrchr};
 use nom::bytes::complete::tag;
 use nom::combinator::opt;
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-/// Everything after the flag.
-pub(super) fn delivery(input: &[u8], flag: Flag) -> Parsed<'_, Body<'_>> {
+/// Everything after the flag, into `body`.
+pub(super) fn delivery<'a>(input: &'a [u8], flag: Flag, body: &mut Body<'a>) -> Parsed<'a, ()> {
     let [b' ', after @ ..] = input else {
         return fail(input, "a space and the address");
     };
@@ -21,12 +21,15 @@ pub(super) fn delivery(input: &[u8], flag: Flag) -> Parsed<'_, Body<'_>> {
     while let [b' ', more @ ..] = input {
         input = more;
     }
-    let mut delivery = blank(flag);
+    *body = Body::Delivery(blank(flag));
+    let Body::Delivery(delivery) = body else {
+        unreachable!("it was put there")
+    };
     if let Some((name, text)) = discarded(input) {
         delivery.target = Target::Blackhole;
         delivery.address = name;
         delivery.text = Some(text);
-        return Ok((&[], Body::Delivery(delivery)));
+        return Ok((&[], ()));
     }
     let (
         rest,
@@ -39,12 +42,11 @@ pub(super) fn delivery(input: &[u8], flag: Flag) -> Parsed<'_, Body<'_>> {
     delivery.target = target;
     delivery.address = address;
     delivery.original = original;
-    let rest = fields(rest, &mut delivery)?.0;
+    let rest = fields(rest, delivery)?.0;
     match flag {
-        Flag::Deferred => deferral(rest, &mut delivery)?.0,
-        _ => text(rest, &mut delivery)?.0,
-    };
-    Ok((&[], Body::Delivery(delivery)))
+        Flag::Deferred => deferral(rest, delivery),
+        _ => text(rest, delivery),
+    }
 }
 
 #[inline]
@@ -100,7 +102,7 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
         [b'C', b'=', text @ ..] => keep(text_value(text)?, &mut delivery.confirmation),
         [b'F', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.sender),
         [b'P', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.return_path),
-        [b'H', b'=', text @ ..] => keep_value(host(text)?, &mut delivery.host),
+        [b'H', b'=', text @ ..] => host_into(text, &mut delivery.host)?,
         [b'S', b'=', text @ ..] => keep_some(size(text)?, &mut delivery.size),
         [b'D', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.delivery_ms),
         [b'Q', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.queue_ms),
@@ -122,12 +124,6 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
 #[inline]
 fn keep<'a>((rest, value): (&'a [u8], &'a [u8]), into: &mut Option<&'a [u8]>) -> (&'a [u8], ()) {
     *into = Some(value);
-    (rest, ())
-}
-
-#[inline]
-fn keep_value<'a, T>((rest, value): (&'a [u8], T), into: &mut T) -> (&'a [u8], ()) {
-    *into = value;
     (rest, ())
 }
 
@@ -234,7 +230,7 @@ fn defer_clause(input: &[u8]) -> IResult<&[u8], i32, crate::prim::Fault> {
 
 /// The text of an errno ends where ` H=host [ip]` or ` DT=` begins; without these it is all of the text.
 fn split_before_host(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let limit = memmem::find(text, b": ").unwrap_or(text.len());
+    let limit = colon_space(text).unwrap_or(text.len());
     for at in memchr::memchr_iter(b'=', &text[..limit]) {
         let key = match &text[..at] {
             [.., b' ', b'H'] => 1,

@@ -19,6 +19,12 @@ pub(super) fn key_length(input: &[u8]) -> Option<usize> {
     if !input.first()?.is_ascii_alphabetic() {
         return None;
     }
+    // Nearly all keys.
+    match input {
+        [_, b'=', ..] => return Some(1),
+        [_, second, b'=', ..] if IN_KEY[usize::from(*second)] => return Some(2),
+        _ => {}
+    }
     let key = &input[..input.len().min(KEY_MAX)];
     let at = key.iter().position(|byte| !IN_KEY[usize::from(*byte)])?;
     (key[at] == b'=').then_some(at)

@@ -4,93 +4,102 @@
 //! for is the address after it.
 
 use super::record::Host;
-use crate::prim::{Parsed, fail, ip_addr, near, word};
-use memchr::{memchr_iter, memmem};
+use crate::prim::{Parsed, colon_space, fail, ip_addr, ipv4_prefix, near, word};
+use memchr::memchr_iter;
+use std::net::IpAddr;
 
 /// A host as printed after `H=` or in a text.
 ///
 /// `H=name` alone is a local transport's host and has no address.
 #[inline]
 pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
+    let mut host = Host::default();
+    let (rest, ()) = host_into(input, &mut host)?;
+    Ok((rest, host))
+}
+
+/// [`host`], into one that is there and empty.
+#[inline]
+pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
+    *host = Host::default();
     match input {
-        [b'[', ..] => address(input, Host::default()),
-        [b'(', ..] => helo(input, Host::default()),
-        _ => named(input),
+        [b'[', ..] => address(input, host),
+        [b'(', ..] => helo(input, host),
+        _ => named(input, host),
     }
 }
 
 #[inline]
-fn named(input: &[u8]) -> Parsed<'_, Host<'_>> {
+fn named<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     let (rest, name) = word(input)?;
-    let host = Host {
-        name: Some(name),
-        ..Host::default()
-    };
+    host.name = Some(name);
     match rest {
         [b' ', b'[', ..] => address(&rest[1..], host),
         [b' ', b'(', ..] => helo(&rest[1..], host),
         // +dnssec prints the mark between name and address.
         [b' ', b'D', b'S', b' ', b'[', ..] => address(&rest[4..], host),
-        _ => {
-            let host = Host {
-                name: (!name.is_empty()).then_some(name),
-                ..host
-            };
-            match name.strip_suffix(b":") {
-                Some(bare) => Ok((
-                    &input[bare.len()..],
-                    Host {
-                        name: Some(bare),
-                        ..host
-                    },
-                )),
-                None => Ok((rest, host)),
+        _ => match name.strip_suffix(b":") {
+            Some(bare) => {
+                host.name = Some(bare);
+                Ok((&input[bare.len()..], ()))
             }
-        }
+            None => {
+                host.name = (!name.is_empty()).then_some(name);
+                Ok((rest, ()))
+            }
+        },
     }
 }
 
 /// `(helo) [ip]`: the claim ends at a `) [` with an address behind it.
-fn helo<'a>(input: &'a [u8], host: Host<'a>) -> Parsed<'a, Host<'a>> {
+fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     let mut found: Option<(&[u8], Host<'_>)> = None;
     for close in memchr_iter(b')', input) {
         if let Some((rest, _)) = &found {
             // A claim such as `(x) [9.9.9.9] y` prints as `(x) [9.9.9.9] y) [1.2.3.4]`. The later address is the true
             // one, if it stands before anything that begins another part of the line.
             let gap = &input[input.len() - rest.len()..close];
-            if memchr::memchr3(b'=', b'<', b'"', gap).is_some() || memmem::find(gap, b": ").is_some() {
+            if memchr::memchr3(b'=', b'<', b'"', gap).is_some() || colon_space(gap).is_some() {
                 break;
             }
         }
-        if input[close + 1..].starts_with(b" [")
-            && let Ok(end) = address(
-                &input[close + 2..],
-                Host {
-                    helo: Some(&input[1..close]),
-                    ..host
-                },
-            )
-        {
-            found = Some(end);
+        if !input[close + 1..].starts_with(b" [") {
+            continue;
+        }
+        let mut claimed = Host {
+            helo: Some(&input[1..close]),
+            ..*host
+        };
+        if let Ok((rest, ())) = address(&input[close + 2..], &mut claimed) {
+            found = Some((rest, claimed));
         }
     }
     match found {
-        Some(found) => Ok(found),
+        Some((rest, claimed)) => {
+            *host = claimed;
+            Ok((rest, ()))
+        }
         None => fail(input, "`) [address]` after the HELO name"),
     }
 }
 
 /// `[ip]`, `[ip]:port`, `[ip]:port*`.
 #[inline]
-fn address<'a>(input: &'a [u8], mut host: Host<'a>) -> Parsed<'a, Host<'a>> {
+fn address<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     let inner = &input[1..];
-    let Some(end) = near(b']', &inner[..inner.len().min(64)]) else {
-        return fail(input, "`]` after the IP address");
+    let (ip, end) = match ipv4_prefix(inner) {
+        Some((ip, rest)) if rest.first() == Some(&b']') => (Some(IpAddr::V4(ip)), inner.len() - rest.len()),
+        _ => {
+            let Some(end) = near(b']', &inner[..inner.len().min(64)]) else {
+                return fail(input, "`]` after the IP address");
+            };
+            (ip_addr(&inner[..end]), end)
+        }
     };
-    host.ip = ip_addr(&inner[..end]);
-    if host.ip.is_none() {
+    if ip.is_none() {
         return fail(inner, "an IP address");
     }
+    host.ip = ip;
     let mut rest = &inner[end + 1..];
     if let [b':', digits @ ..] = rest
         && let Some((used, port)) = port(digits)
@@ -102,7 +111,7 @@ fn address<'a>(input: &'a [u8], mut host: Host<'a>) -> Parsed<'a, Host<'a>> {
         host.continued = true;
         rest = after;
     }
-    Ok((rest, host))
+    Ok((rest, ()))
 }
 
 /// Up to five digits; `None` when there is none, as in `[ip]: text`.

@@ -34,24 +34,42 @@ impl MessageId<'_> {
 /// A message ID at the start of `input`, before a space or the end.
 #[inline]
 pub(super) fn message_id(input: &[u8]) -> Option<(&[u8], MessageId<'_>)> {
-    shaped::<16>(input, 13).or_else(|| shaped::<23>(input, 18))
+    shaped::<16, 13>(input).or_else(|| shaped::<23, 18>(input))
 }
 
-/// An ID of so many bytes with its second dash at `dash`.
+/// An ID of so many bytes with its second dash at `DASH`.
 #[inline]
-fn shaped<const LENGTH: usize>(input: &[u8], dash: usize) -> Option<(&[u8], MessageId<'_>)> {
+fn shaped<const LENGTH: usize, const DASH: usize>(input: &[u8]) -> Option<(&[u8], MessageId<'_>)> {
     let id = input.first_chunk::<LENGTH>()?;
-    if id[6] != b'-' || id[dash] != b'-' || !ends(input, LENGTH) {
+    if id[6] != b'-' || id[DASH] != b'-' || !ends(input, LENGTH) {
         return None;
     }
-    // One table value has all bits of a bad byte: OR them all and look once.
-    let mut bits = 0;
-    for (at, byte) in id.iter().enumerate() {
-        if at != 6 && at != dash {
-            bits |= BASE62[usize::from(*byte)];
-        }
+    // Eight bytes at once, a dash read as a digit; the last eight may overlap the others.
+    let is_base62 = |from: usize| {
+        let bytes: [u8; 8] = std::array::from_fn(|at| match from + at {
+            at if at == 6 || at == DASH => b'0',
+            at => id[at],
+        });
+        are_base62(u64::from_le_bytes(bytes))
+    };
+    (is_base62(0) && is_base62(8) && is_base62(LENGTH - 8)).then(|| (&input[LENGTH..], MessageId(id)))
+}
+
+/// Whether all eight bytes are letters or digits.
+#[inline]
+fn are_base62(word: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOP: u64 = 0x80 * ONES;
+    // The top bit of each byte that is from `low` to `high`; of bytes below 0x80.
+    let within = |word: u64, low: u8, high: u8| {
+        let reaches = |limit: u8| word + (0x80 - u64::from(limit)) * ONES;
+        reaches(low) & !reaches(high + 1)
+    };
+    if word & TOP != 0 {
+        return false;
     }
-    (bits < 64).then(|| (&input[LENGTH..], MessageId(id)))
+    let letters = within(word | (0x20 * ONES), b'a', b'z');
+    (letters | within(word, b'0', b'9')) & TOP == TOP
 }
 
 #[inline]
@@ -82,6 +100,18 @@ mod tests {
             "",
         ] {
             assert_eq!(message_id(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_byte_is_looked_at() {
+        for at in 0..8 {
+            for byte in 0..=255 {
+                let mut bytes = *b"aZ09zA5m";
+                bytes[at] = byte;
+                let expected = byte.is_ascii_alphanumeric();
+                assert_eq!(are_base62(u64::from_le_bytes(bytes)), expected, "{byte} at {at}");
+            }
         }
     }
 

@@ -23,7 +23,7 @@ mod notice;
 pub mod record;
 
 use crate::Reject;
-use crate::prim::{Parsed, duration_ms, fail};
+use crate::prim::{Fault, Parsed, duration_ms, fail};
 use crate::syslog::Envelope;
 use record::{Body, Flag, MessageId, Record};
 
@@ -33,7 +33,10 @@ use record::{Body, Flag, MessageId, Record};
 /// The header is broken, or the line has a flag and its required parts are broken.
 #[inline]
 pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
-    finish(line, record(line))
+    match header::header(line) {
+        Ok((rest, header)) => with_body(line, rest, &header),
+        Err(fault) => Err(reject(line, fault)),
+    }
 }
 
 /// Parses what an Exim wrote to syslog: `envelope.rest` with its own timestamp (which wins), or without one
@@ -44,12 +47,10 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
 pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject> {
     let line = envelope.rest;
     let mut parsed = if header::has_stamp(line) {
-        finish(line, record(line))?
+        parse(line)?
     } else {
-        finish(
-            line,
-            header::after_stamp(line, envelope.stamp).and_then(|(rest, header)| with_body(rest, header)),
-        )?
+        let (rest, header) = header::after_stamp(line, envelope.stamp).map_err(|fault| reject(line, fault))?;
+        with_body(line, rest, &header)?
     };
     parsed.pid = parsed.pid.or(envelope.pid);
     Ok(parsed)
@@ -69,50 +70,45 @@ pub fn is_continuation(line: &[u8]) -> bool {
     }
 }
 
-#[inline]
-fn finish<'a>(line: &[u8], parsed: Parsed<'a, Record<'a>>) -> Result<Record<'a>, Reject> {
-    match parsed {
-        Ok((_, record)) => Ok(record),
-        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
-        Err(nom::Err::Incomplete(_)) => Err(Reject {
+#[cold]
+fn reject(line: &[u8], fault: nom::Err<Fault>) -> Reject {
+    match fault {
+        nom::Err::Error(fault) | nom::Err::Failure(fault) => Reject::new(line, fault),
+        nom::Err::Incomplete(_) => Reject {
             offset: 0,
             expected: "a whole line",
             found: crate::Found::End,
-        }),
+        },
     }
 }
 
+/// The record of a line whose header is read. A body is filled in where it stands: it has three hundred bytes, and each
+/// level that handed it on would copy them.
 #[inline]
-fn record(line: &[u8]) -> Parsed<'_, Record<'_>> {
-    let (rest, header) = header::header(line)?;
-    with_body(rest, header)
-}
-
-#[inline]
-fn with_body<'a>(rest: &'a [u8], header: header::Header<'a>) -> Parsed<'a, Record<'a>> {
-    let (rest, body) = body(rest, header.id)?;
-    Ok((
-        rest,
-        Record {
-            stamp: header.stamp,
-            pid: header.pid,
-            id: header.id,
-            body,
-        },
-    ))
+fn with_body<'a>(line: &[u8], rest: &'a [u8], header: &header::Header<'a>) -> Result<Record<'a>, Reject> {
+    let mut record = Record {
+        stamp: header.stamp,
+        pid: header.pid,
+        id: header.id,
+        body: Body::Completed { queue_ms: None },
+    };
+    match body(rest, header.id, &mut record.body) {
+        Ok(_) => Ok(record),
+        Err(fault) => Err(reject(line, fault)),
+    }
 }
 
 /// What stands after the header. Every flag needs the message that it is about.
 #[inline]
-fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>) -> Parsed<'a, Body<'a>> {
+fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>, into: &mut Body<'a>) -> Parsed<'a, ()> {
     let fakereject = input.starts_with(b"(=");
     if let Some((flag, rest)) = flag(input) {
         if id.is_none() {
             return fail(input, "a message ID before the flag");
         }
         return match flag {
-            AnyFlag::Arrival => arrival::arrival(rest, fakereject),
-            AnyFlag::Delivery(flag) => delivery::delivery(rest, flag),
+            AnyFlag::Arrival => arrival::arrival(rest, fakereject, into),
+            AnyFlag::Delivery(flag) => delivery::delivery(rest, flag, into),
         };
     }
     if let Some(rest) = input.strip_prefix(b"Completed")
@@ -121,24 +117,18 @@ fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>) -> Parsed<'a, Body<'a>> 
         if id.is_none() {
             return fail(input, "a message ID before `Completed`");
         }
-        return completed(rest);
+        let (rest, queue_ms) = completed(rest)?;
+        *into = Body::Completed { queue_ms };
+        return Ok((rest, ()));
     }
-    notice::notice(input)
+    notice::notice(input, into)
 }
 
-/// `Completed`, after that word: an optional `QT=`.
-fn completed(rest: &[u8]) -> Parsed<'_, Body<'_>> {
+/// `Completed`, after that word: an optional `QT=`, in milliseconds.
+fn completed(rest: &[u8]) -> Parsed<'_, Option<u64>> {
     match rest.strip_prefix(b" QT=") {
-        Some(time) => {
-            let (rest, queue_ms) = duration_ms(time)?;
-            Ok((
-                rest,
-                Body::Completed {
-                    queue_ms: Some(queue_ms),
-                },
-            ))
-        }
-        None => Ok((rest, Body::Completed { queue_ms: None })),
+        Some(time) => duration_ms(time).map(|(rest, queue_ms)| (rest, Some(queue_ms))),
+        None => Ok((rest, None)),
     }
 }
 

@@ -6,33 +6,36 @@
 use super::field::{is_bare, key_length, skip_token};
 use super::host::host;
 use super::record::{Body, Host, Notice, NoticeKind};
-use crate::prim::{Parsed, angle, fail, word};
+use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
 
-/// The text after the header.
-pub(super) fn notice(text: &[u8]) -> Parsed<'_, Body<'_>> {
-    let mut notice = Notice {
+/// The text after the header, into `body`.
+pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>) -> Parsed<'a, ()> {
+    *body = Body::Notice(Notice {
         kind: NoticeKind::Chatter,
         host: Host::default(),
         sender: None,
         recipient: None,
         text,
         reason: b"",
+    });
+    let Body::Notice(notice) = body else {
+        unreachable!("it was put there")
     };
     let first = text.first().copied().unwrap_or(b' ');
     let rest = match first {
-        b'H' | b'U' | b'F' | b'D' | b' ' => fields(text, &mut notice),
+        b'H' | b'U' | b'F' | b'D' | b' ' => fields(text, notice),
         _ => text,
     };
     if rest.len() < text.len() {
-        after_fields(rest, &mut notice);
+        after_fields(rest, notice);
     } else {
         if looks_flagged(text) {
             return fail(text, "a message ID before the flag");
         }
-        plain(text, &mut notice);
+        plain(text, notice);
     }
-    Ok((&[], Body::Notice(notice)))
+    Ok((&[], ()))
 }
 
 /// A flag as the second word, behind something like a message ID: long, without punctuation.
@@ -216,14 +219,14 @@ fn recipient<'a>(place: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
         notice.recipient = Some(address);
         return after;
     }
-    let end = memmem::find(place, b": ").unwrap_or(place.len());
+    let end = colon_space(place).unwrap_or(place.len());
     notice.recipient = Some(&place[..end]).filter(|address| !address.is_empty());
     &place[end..]
 }
 
 #[inline]
 fn after_colon(words: &[u8]) -> &[u8] {
-    memmem::find(words, b": ").map_or(&b""[..], |at| &words[at + 2..])
+    colon_space(words).map_or(&b""[..], |at| &words[at + 2..])
 }
 
 /// Lines that do not begin with fields.
@@ -309,9 +312,10 @@ fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
         (b"no host name found ", K::Chatter),
         (b"unexpected disconnection ", K::Chatter),
     ];
+    let first = text.first()?;
     let kind = TABLE
         .iter()
-        .find(|(prefix, _)| text.starts_with(prefix))
+        .find(|(prefix, _)| prefix[0] == *first && text.starts_with(prefix))
         .map(|(_, kind)| *kind)?;
     match kind {
         // `Connection from [ip] refused: too many connections`

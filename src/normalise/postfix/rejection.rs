@@ -5,7 +5,7 @@ use super::client;
 use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::normalise::join::{Arriving, QueueId, Recall};
 use crate::normalise::messages::{At, Messages};
-use crate::normalise::redact::{split_address, text};
+use crate::normalise::redact::text;
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::postfix::record::{Action, Rejection};
 use mailpulse_parsers::reply as replies;
@@ -28,11 +28,10 @@ impl PostfixNormaliser<'_> {
         };
         let slot = self.slot_of_rejected(rejection, id, kind, at, recall, sink);
         let messages = &mut self.messages;
-        let (local, domain) = split_address(rejection.recipient.unwrap_or_default());
-        messages
+        let domain = messages
             .attribution
             .redactor
-            .local_part(local, domain, &mut messages.local);
+            .local_part(rejection.recipient.unwrap_or_default(), &mut messages.local);
         let at_rcpt = rejection.stage == b"RCPT";
         // A refused connection or greeting offered no mail.
         let offered = !matches!(

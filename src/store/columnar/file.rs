@@ -69,16 +69,15 @@ impl Squeezed {
     }
 }
 
-/// Adds a page to `pages`, compressed if there is something to do it with.
+/// Adds a page to `pages`, compressed if there is something to do it with, and a level.
 pub(super) fn squeezed(
-    zstd: Option<&mut zstd::bulk::Compressor<'static>>,
-    level: i32,
+    with: Option<(&mut zstd::bulk::Compressor<'static>, i32)>,
     page: &[u8],
     pages: &mut Vec<u8>,
 ) -> Result<Squeezed, Error> {
     let start = pages.len();
-    match zstd {
-        Some(zstd) => {
+    match with {
+        Some((zstd, level)) => {
             zstd.set_compression_level(level).map_err(engine)?;
             pages.reserve(zstd::zstd_safe::compress_bound(page.len()));
             let mut rest = Cursor::new(&mut *pages);

@@ -99,7 +99,8 @@ pub(super) fn bytes_of(flags: impl Iterator<Item = bool>, mut to: impl FnMut(u8,
     }
 }
 
-fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
+/// So many equal codes, as a run of the hybrid.
+pub(super) fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
     uleb128((len as u64) << 1, out);
     out.extend_from_slice(&code.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
@@ -172,13 +173,21 @@ pub(super) fn deltas(values: impl ExactSizeIterator<Item = i64>, out: &mut Vec<u
     }
 }
 
-/// DELTA_BYTE_ARRAY: of each text how much of the one before it begins with, and the rest of it. `lengths` is scratch.
-pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mut [Vec<u32>; 2], out: &mut Vec<u8>) {
+/// Memory for [`increments`].
+#[derive(Default)]
+pub(super) struct IncrementScratch {
+    lengths: [Vec<u32>; 2],
+    bytes: Vec<u8>,
+}
+
+/// DELTA_BYTE_ARRAY: of each text how much of the one before it begins with, and the rest of it.
+pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, scratch: &mut IncrementScratch, out: &mut Vec<u8>) {
+    let IncrementScratch { lengths, bytes } = scratch;
     let [shared, rest] = lengths;
     shared.clear();
     rest.clear();
+    bytes.clear();
     let mut previous: &[u8] = b"";
-    let mut bytes = Vec::new();
     for text in texts {
         // The same text at the same place is the same message once more.
         if std::ptr::eq(text, previous) {
@@ -195,7 +204,7 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, lengths: &mu
     for lengths in lengths {
         deltas(lengths.iter().map(|len| i64::from(*len)), out);
     }
-    out.extend_from_slice(&bytes);
+    out.extend_from_slice(bytes);
 }
 
 /// With how many bytes both begin.

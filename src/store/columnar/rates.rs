@@ -47,12 +47,20 @@ pub(super) struct Rates {
     by_key: HashMap<Key, u32, FxBuildHasher>,
     /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
     /// before.
-    recent: [u32; RECENT],
+    recent: Recent,
     /// Start of the minute of the last row, and its number.
     minute: (i64, u32),
 }
 
-const RECENT: usize = 32;
+const RECENT: usize = 256;
+
+struct Recent([u32; RECENT]);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent([0; RECENT])
+    }
+}
 
 impl Rates {
     /// Number of a group: service, hostgroup and relay, each as its number in the caller's tables and its text.
@@ -84,7 +92,7 @@ impl Rates {
 
     #[inline]
     fn add_sums(&mut self, key: Key, more: [i64; 4]) {
-        let recent = &mut self.recent[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
+        let recent = &mut self.recent.0[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
         if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
             *recent = *self.by_key.entry(key).or_insert_with(|| {
                 self.sums.push((key, [0; 4]));

@@ -127,14 +127,17 @@ impl Part<'_> {
 
     fn encode(&self, day: i64, with: &mut Encoder) -> Result<EncodedSegment, Error> {
         let times = self.pick(&self.sealed.batch.rows.ts_ms);
-        let orphans: FxHashSet<QueueId> = self.slots().filter(|s| s.orphan).filter_map(|s| s.queue_id).collect();
+        let first = times.first().copied().unwrap_or(0);
+        let widen = |(from, to): (i64, i64), ts_ms: &i64| (from.min(*ts_ms), to.max(*ts_ms));
+        // Nearly always there is none.
+        let orphans: FxHashSet<QueueId> = match self.sealed.batch.slots.iter().any(|slot| slot.orphan) {
+            true => self.slots().filter(|s| s.orphan).filter_map(|s| s.queue_id).collect(),
+            false => FxHashSet::default(),
+        };
         Ok(EncodedSegment {
             day,
             rows: self.len() as u64,
-            span_ms: (
-                times.iter().copied().min().unwrap_or(0),
-                times.iter().copied().max().unwrap_or(0),
-            ),
+            span_ms: times.iter().fold((first, first), widen),
             events: self.events(&times, with)?,
             rates: self.rates()?,
             orphans: orphans.into_iter().collect(),
@@ -147,9 +150,10 @@ impl Part<'_> {
         let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
         with.origins.clear();
         with.origins.extend(self.slots().map(|slot| slot.origin));
-        let origins = Origins {
+        let mut origins = Origins {
             used: Used::of(&with.origins, self.sealed.origins.len()),
             rows: &with.origins,
+            written: Vec::new(),
         };
         out.dictionary("log", logs, &*self.pick(&rows.log))?;
         out.growing("log_offset", &self.pick(&rows.offset))?;
@@ -161,8 +165,8 @@ impl Part<'_> {
             &kind_names(),
             self.pick(&rows.kind).iter().map(|kind| u32::from(*kind)),
         )?;
-        self.by_origin(&mut out, "service", Field::Service, &origins)?;
-        self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &origins)?;
+        self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
+        self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
         out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
         let destinations = self.pick(&rows.destination);
@@ -173,10 +177,10 @@ impl Part<'_> {
         let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
         let key = |(at, slot): (usize, &SlotRow)| slot.message_key.filter(|_| arrives(at)).unwrap_or(NONE);
         out.optional("message_key", self.slots().enumerate().map(key), Numbers::Random)?;
-        self.by_origin(&mut out, "client", Field::Client, &origins)?;
-        self.by_origin(&mut out, "client_ip", Field::ClientIp, &origins)?;
-        self.by_origin(&mut out, "sender_local", Field::SenderLocal, &origins)?;
-        self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &origins)?;
+        self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
+        self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;
+        self.by_origin(&mut out, "sender_local", Field::SenderLocal, &mut origins)?;
+        self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &mut origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
         out.optional("bytes", &*self.pick(&rows.bytes), Numbers::Random)?;
@@ -196,15 +200,22 @@ impl Part<'_> {
         Ok(bytes)
     }
 
-    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &Origins) -> Result<(), Error> {
+    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &mut Origins) -> Result<(), Error> {
         let table = &self.sealed.origins;
         let values = table.values(field);
         // Senders are few beside rows.
         let all = || (0..table.len() as u32).map(|origin| table.code(origin, field));
         let used = Used::of(origins.used.pick(all()), values.len());
         let codes: Vec<u32> = all().map(|code| used.code(code)).collect();
-        let codes = origins.rows.iter().map(|origin| codes[*origin as usize]);
-        out.dictionary_of(name, used.pick(values.iter()), codes)
+        let values: Vec<&[u8]> = used.pick(values.iter()).collect();
+        if let Some((column, order)) = origins.like(&codes, values.len()) {
+            return out.dictionary_like(column, name, order.iter().map(|code| values[*code as usize]));
+        }
+        let column = out.len();
+        let keys = origins.rows.iter().map(|origin| codes[*origin as usize]);
+        out.dictionary_of(name, values.iter().copied(), keys)?;
+        origins.written.push((column, values.len(), codes));
+        Ok(())
     }
 
     fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
@@ -264,8 +275,9 @@ impl Part<'_> {
         let names: Vec<String> = keys().map(|key| text(split_remote(key).0)).collect();
         let ip = |key: &[u8]| split_remote(key).1.map(|ip| ip.to_string()).unwrap_or_default();
         let ips: Vec<String> = keys().map(ip).collect();
+        let host = out.len();
         out.dictionary("remote_host", &names, codes.iter().map(|code| used.code(*code)))?;
-        out.dictionary_beside("remote_ip", ips.iter().map(String::as_bytes))
+        out.dictionary_like(host, "remote_ip", ips.iter().map(String::as_bytes))
     }
 
     fn replies(&self, out: &mut Columns) -> Result<(), Error> {
@@ -330,6 +342,28 @@ struct Origins<'o> {
     used: Used,
     /// Number of each row's sender.
     rows: &'o [u32],
+    /// Columns written so far: where, how many values, and each sender's code.
+    written: Vec<(usize, usize, Vec<u32>)>,
+}
+
+impl Origins<'_> {
+    /// A column whose codes tell the same senders apart as these, if there is one, and which of these stands for each of
+    /// its own: a client has one address, a service one sender.
+    fn like(&self, codes: &[u32], values: usize) -> Option<(usize, Vec<u32>)> {
+        self.written.iter().find_map(|(column, known, theirs)| {
+            if *known != values {
+                return None;
+            }
+            let mut order = vec![u32::MAX; values];
+            let mut pairs = self.used.pick(theirs.iter().zip(codes));
+            let fits = pairs.all(|(theirs, ours)| {
+                let place = &mut order[*theirs as usize];
+                *place = if *place == u32::MAX { *ours } else { *place };
+                place == ours
+            });
+            fits.then_some((*column, order))
+        })
+    }
 }
 
 /// Codes of a column's values, those left out that no row has.
@@ -381,4 +415,27 @@ fn by_reply(
 
 fn enhanced_text(code: u32) -> String {
     format!("{}.{}.{}", code >> 20, code >> 10 & 0x3ff, code & 0x3ff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_that_tells_the_same_senders_apart_shares_its_page() {
+        // Senders 0, 1 and 3 occur; 2 does not, and must not count.
+        let used = Used {
+            map: vec![0, 1, u32::MAX, 2],
+        };
+        let mut origins = Origins {
+            used,
+            rows: &[0, 1, 3, 1],
+            written: vec![(7, 2, vec![0, 1, 9, 0])],
+        };
+        assert_eq!(origins.like(&[1, 0, 5, 1], 2), Some((7, vec![1, 0])));
+        assert_eq!(origins.like(&[1, 0, 5, 0], 2), None);
+        assert_eq!(origins.like(&[0, 1, 5, 2], 3), None);
+        origins.written.push((8, 3, vec![2, 0, 9, 1]));
+        assert_eq!(origins.like(&[0, 1, 5, 2], 3), Some((8, vec![1, 2, 0])));
+    }
 }

@@ -62,7 +62,7 @@ impl Strings {
         &self.bytes[start..self.ends[row]]
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         (0..self.len()).map(|row| self.get(row))
     }
 
@@ -71,7 +71,7 @@ impl Strings {
         self.bytes.as_bytes()
     }
 
-    pub(super) fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
+    pub(super) fn lengths(&self) -> impl ExactSizeIterator<Item = usize> + Clone {
         self.iter().map(str::len)
     }
 }

@@ -8,7 +8,7 @@
 use super::super::batch::NONE;
 use super::Error;
 use super::file::{Pages, Squeezed, engine, file_writer, squeezed, write_group};
-use super::pack::{bits, bytes_of, deltas, hybrid, increments, width_of};
+use super::pack::{IncrementScratch, bits, bytes_of, deltas, hybrid, increments, run, width_of};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::Compression;
@@ -16,17 +16,17 @@ use polars_parquet::parquet::encoding::Encoding;
 use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::schema::types::{ParquetType, PrimitiveType};
 use polars_parquet::write::to_parquet_type;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Borrow;
 
 /// Level 1 takes half the time of level 3.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Of more bytes of text, level 3: many names are alike, and it finds that.
+/// Of more bytes of text that repeats, level 3: many names are alike, and it finds that.
 const LARGE_BYTES: usize = 256 << 10;
 const ZSTD_LEVEL_LARGE: i32 = 3;
 
-/// The level for so many bytes of text.
+/// The level for so many bytes of text that repeats.
 fn level_of(text_bytes: usize) -> i32 {
     if text_bytes > LARGE_BYTES {
         ZSTD_LEVEL_LARGE
@@ -60,7 +60,7 @@ pub(super) struct Scratch {
     page: Vec<u8>,
     codes: Vec<u32>,
     present: Vec<i64>,
-    lengths: [Vec<u32>; 2],
+    increments: IncrementScratch,
     /// Pages of all columns, compressed, end to end.
     pages: Vec<u8>,
     /// Room for the file.
@@ -114,29 +114,45 @@ impl Columns {
         codes: impl IntoIterator<Item: Borrow<u32>>,
     ) -> Result<(), Error> {
         let count = self.text_values(values);
-        self.scratch.codes.clear();
-        self.scratch.codes.extend(codes.into_iter().map(|code| *code.borrow()));
-        self.scratch.page.clear();
-        self.keys(count);
-        self.push(name, texts(), false, Some(count), Encoding::RleDictionary, true)
+        let Scratch { page, codes: keys, .. } = &mut self.scratch;
+        page.clear();
+        if count == 1 {
+            // No bits a key, and one run of them.
+            page.push(0);
+            run(self.rows, 0, 0, page);
+        } else {
+            keys.clear();
+            keys.extend(codes.into_iter().map(|code| *code.borrow()));
+            self.keys(count);
+        }
+        self.push(
+            name,
+            texts(),
+            false,
+            Some(count),
+            Encoding::RleDictionary,
+            Some(ZSTD_LEVEL),
+        )
     }
 
-    /// A dictionary whose codes are those of the column before: its page is that column's.
-    pub(super) fn dictionary_beside<'a>(
+    /// How many columns there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// A dictionary whose codes are those of an earlier column: its page is that column's.
+    pub(super) fn dictionary_like<'a>(
         &mut self,
+        column: usize,
         name: &str,
         values: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Error> {
         let count = self.text_values(values);
-        let data = match self.columns.last() {
-            Some(before) if before.dictionary.as_ref().is_some_and(|known| known.1 == count) => before.data.clone(),
-            _ => {
-                return Err(engine(std::io::Error::other(
-                    "no dictionary of that size beside this one",
-                )));
-            }
+        let data = match self.columns.get(column) {
+            Some(like) if like.dictionary.as_ref().is_some_and(|known| known.1 == count) => like.data.clone(),
+            _ => return Err(engine(std::io::Error::other("no dictionary of that size there"))),
         };
-        let dictionary = (self.squeezed_dictionary(true)?, count);
+        let dictionary = (self.squeezed_dictionary()?, count);
         self.add(name, texts(), false, |type_| Pages {
             type_,
             dictionary: Some(dictionary),
@@ -180,24 +196,34 @@ impl Columns {
     pub(super) fn plain(
         &mut self,
         name: &str,
-        lengths: impl ExactSizeIterator<Item = usize>,
+        lengths: impl ExactSizeIterator<Item = usize> + Clone,
         bytes: &[u8],
     ) -> Result<(), Error> {
         let page = &mut self.scratch.page;
         page.clear();
-        deltas(lengths.map(|len| len as i64), page);
+        deltas(lengths.clone().map(|len| len as i64), page);
         page.extend_from_slice(bytes);
+        // Where no name comes again a search finds nothing; what is left to gain is the alphabet.
+        let level = if comes_again(lengths, bytes) {
+            level_of(page.len())
+        } else {
+            ZSTD_LEVEL
+        };
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaLengthByteArray);
-        self.push(name, dtype, false, None, encoding, true)
+        self.push(name, dtype, false, None, encoding, Some(level))
     }
 
     /// Text that begins as the one before it does, UTF-8: a value a row, without what both have in common.
     pub(super) fn incremental<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
-        let Scratch { page, lengths, .. } = &mut self.scratch;
+        let Scratch {
+            page,
+            increments: scratch,
+            ..
+        } = &mut self.scratch;
         page.clear();
-        increments(values, lengths, page);
+        increments(values, scratch, page);
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaByteArray);
-        self.push(name, dtype, false, None, encoding, true)
+        self.push(name, dtype, false, None, encoding, Some(ZSTD_LEVEL))
     }
 
     /// Numbers that grow, or are close to their neighbours.
@@ -206,7 +232,7 @@ impl Columns {
         page.clear();
         deltas(values.iter().copied(), page);
         let (dtype, encoding) = (ArrowDataType::Int64, Encoding::DeltaBinaryPacked);
-        self.push(name, dtype, false, None, encoding, true)
+        self.push(name, dtype, false, None, encoding, Some(ZSTD_LEVEL))
     }
 
     /// Numbers of which [`NONE`] means null.
@@ -252,12 +278,19 @@ impl Columns {
             && let Some(values) = self.number_codes(count)
         {
             self.keys(values);
-            return self.push(name, dtype, nullable, Some(values), Encoding::RleDictionary, true);
+            return self.push(
+                name,
+                dtype,
+                nullable,
+                Some(values),
+                Encoding::RleDictionary,
+                Some(ZSTD_LEVEL),
+            );
         }
         let Scratch { page, present, .. } = &mut self.scratch;
         deltas(present[..count].iter().copied(), page);
-        let squeeze = how != Numbers::Random;
-        self.push(name, dtype, nullable, None, Encoding::DeltaBinaryPacked, squeeze)
+        let level = (how != Numbers::Random).then_some(ZSTD_LEVEL);
+        self.push(name, dtype, nullable, None, Encoding::DeltaBinaryPacked, level)
     }
 
     /// Puts the codes of the first `count` numbers in hand into `codes`, and their values into the dictionary; gives the
@@ -298,11 +331,18 @@ impl Columns {
         let page = &mut self.scratch.page;
         page.clear();
         bytes_of(flags, |byte, _| page.push(byte));
-        self.push(name, ArrowDataType::Boolean, false, None, Encoding::Plain, true)
+        self.push(
+            name,
+            ArrowDataType::Boolean,
+            false,
+            None,
+            Encoding::Plain,
+            Some(ZSTD_LEVEL),
+        )
     }
 
-    /// Adds a column of the page in hand and of so many values of the dictionary in hand; `squeeze` says whether to
-    /// compress them.
+    /// Adds a column of the page in hand, compressed at this level or not at all, and of so many values of the dictionary
+    /// in hand.
     fn push(
         &mut self,
         name: &str,
@@ -310,20 +350,17 @@ impl Columns {
         nullable: bool,
         values: Option<usize>,
         encoding: Encoding,
-        squeeze: bool,
+        level: Option<i32>,
     ) -> Result<(), Error> {
         let dictionary = match values {
-            Some(count) => Some((self.squeezed_dictionary(squeeze)?, count)),
+            Some(count) => Some((self.squeezed_dictionary()?, count)),
             None => None,
         };
         let Scratch { zstd, page, pages, .. } = &mut self.scratch;
-        let names = encoding == Encoding::DeltaLengthByteArray;
-        let level = level_of(if names { page.len() } else { 0 });
-        let data = squeezed(zstd.as_mut().filter(|_| squeeze), level, page, pages)?;
-        let codec = if squeeze {
-            Compression::Zstd
-        } else {
-            Compression::Uncompressed
+        let data = squeezed(zstd.as_mut().zip(level), page, pages)?;
+        let codec = match level {
+            Some(_) => Compression::Zstd,
+            None => Compression::Uncompressed,
         };
         self.add(name, dtype, nullable, |type_| Pages {
             type_,
@@ -334,7 +371,7 @@ impl Columns {
         })
     }
 
-    fn squeezed_dictionary(&mut self, squeeze: bool) -> Result<Squeezed, Error> {
+    fn squeezed_dictionary(&mut self) -> Result<Squeezed, Error> {
         let Scratch {
             zstd,
             dictionary,
@@ -342,7 +379,7 @@ impl Columns {
             ..
         } = &mut self.scratch;
         let level = level_of(dictionary.len());
-        squeezed(zstd.as_mut().filter(|_| squeeze), level, dictionary, pages)
+        squeezed(zstd.as_mut().zip(Some(level)), dictionary, pages)
     }
 
     fn add(
@@ -390,6 +427,28 @@ impl Columns {
         };
         Ok((writer.into_inner(), self.scratch))
     }
+}
+
+/// Texts that [`comes_again`] looks at.
+const LOOK: usize = 1 << 16;
+
+/// Whether many of these texts, whose bytes stand end to end, are there more than once. Among the first of them, those
+/// that end in one of a few letters stand for all.
+fn comes_again(lengths: impl Iterator<Item = usize>, bytes: &[u8]) -> bool {
+    let mut distinct: FxHashSet<&[u8]> = FxHashSet::default();
+    let (mut count, mut rest) = (0, bytes);
+    for len in lengths.take(LOOK) {
+        let Some((text, after)) = rest.split_at_checked(len) else {
+            break;
+        };
+        rest = after;
+        if text.last().is_some_and(|last| last & 31 == 1) {
+            count += 1;
+            distinct.insert(text);
+        }
+    }
+    // Where there are few it costs little.
+    count < 64 || distinct.len() * 8 < count * 7
 }
 
 fn texts() -> ArrowDataType {

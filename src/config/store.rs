@@ -46,7 +46,7 @@ impl Store {
             ship: None,
             outbox_bytes_max: mib(raw.outbox_mib_max, 10_240),
             retain_days: raw.retain_days.unwrap_or(90),
-            segment_rows_max: count(raw.segment_rows_max, 250_000),
+            segment_rows_max: count(raw.segment_rows_max, 150_000),
             segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,
             open_messages_max: count(raw.open_messages_max, 200_000),
             services_max: count(raw.services_max, 1000),

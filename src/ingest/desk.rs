@@ -35,6 +35,8 @@ pub struct Desk {
     pub report: SourceReport,
     minutes: FxHashMap<i64, Counts>,
     minute: (i64, Counts),
+    /// What has been counted of the lines in hand and not been added up: see [`Desk::settle`].
+    fresh: Counts,
     /// Minute of lines without a time before the first that has one in this run.
     before: i64,
 }
@@ -53,6 +55,7 @@ impl Desk {
             },
             minutes: FxHashMap::default(),
             minute: (0, Counts::default()),
+            fresh: Counts::default(),
             before: 0,
         }
     }
@@ -69,6 +72,7 @@ impl Desk {
     #[inline]
     pub fn at(&mut self, state: &mut LogState, ts_ms: i64) {
         if !(0..MINUTE_MS).contains(&ts_ms.wrapping_sub(self.minute.0.wrapping_mul(MINUTE_MS))) {
+            self.settle(state);
             self.turn_minute(ts_ms.div_euclid(MINUTE_MS));
         }
         match &mut state.span_ms {
@@ -90,30 +94,24 @@ impl Desk {
         }
     }
 
-    /// Counts one line of `len` bytes.
+    /// Counts one line of `len` bytes; [`Desk::settle`] must follow the last of a chunk.
     #[inline]
-    pub fn count(&mut self, state: &mut LogState, outcome: Outcome, len: usize) {
-        self.count_lines(state, outcome, 1, len as u64 + 1);
+    pub fn count(&mut self, outcome: Outcome, len: usize) {
+        self.fresh.add(&counts_of(outcome, 1, len as u64 + 1));
     }
 
     /// Counts the lines of one record: the outcome is its first line's, the others belong to it.
-    #[inline]
     pub fn count_lines(&mut self, state: &mut LogState, outcome: Outcome, lines: u64, bytes: u64) {
-        let (events, unparsed) = match outcome {
-            Outcome::Event => (1, 0),
-            Outcome::Ignored => (0, 0),
-            Outcome::Unparsed => (0, 1),
-        };
-        let counts = Counts {
-            lines,
-            events,
-            ignored: lines - events - unparsed,
-            unparsed,
-            bytes,
-        };
-        state.counts.add(&counts);
-        self.minute.1.add(&counts);
-        self.report.counts.add(&counts);
+        self.fresh.add(&counts_of(outcome, lines, bytes));
+        self.settle(state);
+    }
+
+    /// Adds what was counted to the log's, the minute's and the report's sums: three sums a line would be dearer.
+    pub fn settle(&mut self, state: &mut LogState) {
+        let fresh = std::mem::take(&mut self.fresh);
+        state.counts.add(&fresh);
+        self.minute.1.add(&fresh);
+        self.report.counts.add(&fresh);
     }
 
     /// Notes a line that did not parse.
@@ -144,5 +142,21 @@ impl Desk {
         let mut minutes: Vec<_> = self.minutes.drain().collect();
         minutes.sort_unstable_by_key(|(minute, _)| *minute);
         minutes
+    }
+}
+
+#[inline]
+fn counts_of(outcome: Outcome, lines: u64, bytes: u64) -> Counts {
+    let (events, unparsed) = match outcome {
+        Outcome::Event => (1, 0),
+        Outcome::Ignored => (0, 0),
+        Outcome::Unparsed => (0, 1),
+    };
+    Counts {
+        lines,
+        events,
+        ignored: lines - events - unparsed,
+        unparsed,
+        bytes,
     }
 }

@@ -113,6 +113,7 @@ impl<'c> Reader<'c> {
             Reader::Postfix(lines) => lines.chunk(bench, log, chunk),
             Reader::App(lines) => lines.chunk(bench, log, chunk),
         }
+        bench.desk.settle(&mut log.state);
     }
 
     /// A batch is about to be sealed in the middle of a log: what is still open goes with it.

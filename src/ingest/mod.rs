@@ -56,7 +56,7 @@ impl Default for RunLimits {
     fn default() -> Self {
         RunLimits {
             source: Limits::default(),
-            batch_rows: 250_000,
+            batch_rows: 150_000,
             batch_bytes: 48 << 20,
             open_messages: 200_000,
             parallel: std::thread::available_parallelism().map_or(2, usize::from),

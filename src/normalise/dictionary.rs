@@ -45,28 +45,59 @@ impl Values {
 pub struct Dictionary {
     table: HashTable<u32>,
     values: Values,
+    recent: Recent,
+}
+
+/// Numbers of values that were asked for lately, each in a place that follows from its ends: a few values are most of a
+/// log, and these are found without hashing all of their bytes.
+#[derive(Debug)]
+struct Recent([u32; RECENT]);
+
+const RECENT: usize = 128;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent([u32::MAX; RECENT])
+    }
+}
+
+impl Recent {
+    #[inline]
+    fn place(&mut self, value: &[u8]) -> &mut u32 {
+        let ends = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
+            (Some(first), Some(last)) => u64::from_le_bytes(*first).rotate_left(29) ^ u64::from_le_bytes(*last),
+            _ => value.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
+        };
+        let mixed = (ends ^ value.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        &mut self.0[(mixed >> 57) as usize]
+    }
 }
 
 impl Dictionary {
     /// Number of a value, if it has one.
     #[inline]
-    pub fn find(&self, value: &[u8]) -> Option<u32> {
-        let values = &self.values;
-        self.table.find(hash(value), |&code| values.get(code) == value).copied()
+    pub fn find(&mut self, value: &[u8]) -> Option<u32> {
+        let Dictionary { table, values, recent } = self;
+        let place = recent.place(value);
+        if (*place as usize) < values.len() && values.get(*place) == value {
+            return Some(*place);
+        }
+        let code = *table.find(hash(value), |&code| values.get(code) == value)?;
+        *place = code;
+        Some(code)
     }
 
     /// Number of a value; a new one is added.
     #[inline]
     pub fn code(&mut self, value: &[u8]) -> u32 {
-        let hash = hash(value);
-        let Dictionary { table, values } = self;
-        if let Some(&code) = table.find(hash, |&code| values.get(code) == value) {
+        if let Some(code) = self.find(value) {
             return code;
         }
+        let Dictionary { table, values, .. } = self;
         let code = values.ends.len() as u32;
         values.bytes.extend_from_slice(value);
         values.ends.push(values.bytes.len() as u32);
-        table.insert_unique(hash, code, |&code| self::hash(values.get(code)));
+        table.insert_unique(hash(value), code, |&code| hash(values.get(code)));
         code
     }
 
@@ -110,12 +141,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn values_with_the_same_ends_are_told_apart() {
+        let mut dictionary = Dictionary::default();
+        let value = |n: u32| format!("beginning-{n:03}-and-an-end").into_bytes();
+        for round in 0..3 {
+            for n in 0..500 {
+                assert_eq!(dictionary.code(&value(n)), n, "{round}");
+                assert_eq!(dictionary.find(&value(n)), Some(n));
+            }
+        }
+        assert_eq!((dictionary.find(&value(500)), dictionary.len()), (None, 500));
+    }
+
+    #[test]
     fn a_value_has_one_number() {
         let mut dictionary = Dictionary::default();
         assert_eq!([b"", &b"a"[..], b"", b"bc"].map(|v| dictionary.code(v)), [0, 1, 0, 2]);
         assert_eq!((dictionary.find(b"bc"), dictionary.find(b"b")), (Some(2), None));
         assert_eq!(dictionary.values().iter().collect::<Vec<_>>(), [b"", &b"a"[..], b"bc"]);
         dictionary.clear();
+        assert_eq!(dictionary.find(b"bc"), None);
         assert_eq!(dictionary.code(b"bc"), 0);
     }
 }

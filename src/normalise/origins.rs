@@ -159,7 +159,7 @@ impl Origins {
     }
 
     /// What is known of a client, by a key of name and address.
-    pub(super) fn client(&self, key: &[u8]) -> Option<Client> {
+    pub(super) fn client(&mut self, key: &[u8]) -> Option<Client> {
         self.client_memo.find(key).map(|at| self.clients[at as usize])
     }
 
@@ -176,7 +176,7 @@ impl Origins {
     }
 
     /// What these facts (as one byte key) led to before, now that there are so many names.
-    pub fn remembered(&self, key: &[u8], names: usize) -> Option<Sender> {
+    pub fn remembered(&mut self, key: &[u8], names: usize) -> Option<Sender> {
         let known = self.senders[self.memo.find(key)? as usize];
         known.names.is_none_or(|then| then == names).then_some(known.sender)
     }

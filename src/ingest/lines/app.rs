@@ -128,14 +128,14 @@ impl<'c> AppLines<'c> {
                     self.whole(bench, &mut log.state, &whole(bytes, done));
                 }
                 let outcome = bench.desk.unparsed(&log.state, line, &why);
-                bench.desk.count(&mut log.state, outcome, line.len());
+                bench.desk.count(outcome, line.len());
             } else if let Some(hand) = &mut hand {
                 (hand.2, hand.3) = (to, hand.3 + 1);
             } else if let Some(open) = &mut self.open {
                 open.add(line);
             } else {
                 // What belongs to a record that nobody has seen tells nothing.
-                bench.desk.count(&mut log.state, Outcome::Ignored, line.len());
+                bench.desk.count(Outcome::Ignored, line.len());
             }
         }
         match hand {

@@ -52,7 +52,7 @@ impl<'c> EximLines<'c> {
                         Ok(record) => self.record(bench, log, offset, &record),
                         Err(reject) => unparsed(bench, log, line, &reject),
                     };
-                    bench.desk.count(&mut log.state, outcome, line.len());
+                    bench.desk.count(outcome, line.len());
                 }
                 Format::Syslog => self.syslog_line(bench, log, offset, line),
                 Format::Journal => self.journal_line(bench, log, offset, line),
@@ -82,7 +82,7 @@ impl<'c> EximLines<'c> {
             Ok(envelope) => self.enveloped(bench, log, offset, line, &envelope),
             Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
         };
-        bench.desk.count(&mut log.state, outcome, line.len());
+        bench.desk.count(outcome, line.len());
     }
 
     fn journal_line<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) {
@@ -93,7 +93,7 @@ impl<'c> EximLines<'c> {
             }
             Err(why) => bench.desk.unparsed(&log.state, line, &why),
         };
-        bench.desk.count(&mut log.state, outcome, line.len());
+        bench.desk.count(outcome, line.len());
     }
 
     fn enveloped<R: Recall>(

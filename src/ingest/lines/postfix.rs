@@ -52,7 +52,7 @@ impl<'c> PostfixLines<'c> {
                     Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
                 },
             };
-            bench.desk.count(&mut log.state, outcome, line.len());
+            bench.desk.count(outcome, line.len());
         }
     }
 

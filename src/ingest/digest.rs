@@ -188,8 +188,9 @@ impl<'c, R: Recall> Digest<'c, R> {
         }
     }
 
-    /// Everything since the last call, as the draft of one commit. `sequence` must be new; `used` is a batch to use again.
-    pub fn seal(&mut self, sequence: u32, used: Option<Batch>) -> Draft {
+    /// Everything since the last call, as the draft of one commit. `sequence` must be new; `used` is a batch whose memory
+    /// is to be used again.
+    pub fn seal(&mut self, sequence: u32, used: Option<SealedBatch>) -> Draft {
         if let Some(mut log) = self.log.take() {
             // A record that is still open belongs to this commit: its lines are behind the position.
             let mut bench = Bench {
@@ -200,6 +201,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.desk.touch(&log);
             self.log = Some(log);
         }
+        let (used, mut origins) = used.map_or_else(Default::default, |used| (Some(used.batch), used.origins));
         let mut next = Batch::new(sequence, used);
         next.reserve(self.room.max(self.desk.batch.rows.len()));
         let batch = std::mem::replace(&mut self.desk.batch, next);
@@ -207,12 +209,13 @@ impl<'c, R: Recall> Digest<'c, R> {
             self.desk.batch.set_log(log.state.log_id);
         }
         let minutes = self.desk.take_minutes();
+        self.reader.messages().attributor.origins.write_table(&mut origins);
         let unparsed = self.desk.shapes.take();
         merge_shapes(&mut self.desk.report, &unparsed);
         Draft {
             sealed: SealedBatch {
                 batch,
-                origins: self.reader.messages().attributor.origins.table(),
+                origins,
                 host: self.desk.report.host.clone(),
                 source: self.desk.report.kind,
                 relay: self.reader.relay(),

@@ -10,8 +10,9 @@ use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use crate::normalise::messages::Messages;
+use crate::normalise::origins::OriginTable;
 use crate::source::{Codec, Family, Found, Limits, Pool};
-use crate::store::batch::Batch;
+use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
 use crate::store::commit::LogState;
 use crate::store::state::Recaller;
@@ -43,7 +44,8 @@ struct Kept {
     /// Logs of the source as they were committed.
     known: Vec<KnownLog>,
     pool: Pool,
-    used: Option<Batch>,
+    /// A batch that is committed.
+    used: Option<SealedBatch>,
     sequence: u32,
 }
 
@@ -170,7 +172,7 @@ enum Writer {
     /// A thread beside it.
     Behind {
         drafts: Sender<Draft>,
-        commits: Receiver<Batch>,
+        commits: Receiver<SealedBatch>,
     },
 }
 
@@ -304,12 +306,16 @@ impl Line<'_> {
             Writer::Here => {
                 let draft = digest.seal(self.kept.sequence, self.kept.used.take());
                 self.sent.extend_from_slice(&draft.logs);
-                let batch = writer::write(self.store, self.source, draft, &mut Encoder::default())?;
-                self.kept.used = Some(batch);
+                let written = writer::write(self.store, self.source, draft, &mut Encoder::default())?;
+                // Senders may be many beside the rows of a tail's round.
+                self.kept.used = Some(SealedBatch {
+                    origins: OriginTable::default(),
+                    ..written
+                });
             }
             Writer::Behind { drafts, commits } => {
-                while let Ok(batch) = commits.try_recv() {
-                    self.kept.used = Some(batch);
+                while let Ok(written) = commits.try_recv() {
+                    self.kept.used = Some(written);
                     self.waiting -= 1;
                 }
                 let draft = digest.seal(self.kept.sequence, self.kept.used.take());

@@ -1,7 +1,7 @@
 //! The writing side of one source: drafts → segments → commits, in order.
 
 use crate::normalise::join::Changes;
-use crate::store::batch::{Batch, SealedBatch};
+use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
 use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
 use crate::store::{Error, Store};
@@ -24,7 +24,7 @@ pub struct Draft {
 
 /// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
 /// with nothing of that draft stored.
-pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<Batch>) -> Result<(), Error> {
+pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<SealedBatch>) -> Result<(), Error> {
     let mut encoder = Encoder::default();
     for draft in drafts {
         // Nobody listening means that nobody waits.
@@ -34,7 +34,7 @@ pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sen
 }
 
 /// Commits one draft; gives its batch back.
-pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<Batch, Error> {
+pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<SealedBatch, Error> {
     let Draft {
         sealed,
         logs,
@@ -55,5 +55,5 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         .segments
         .into_iter()
         .for_each(|segment| encoder.take_back(segment));
-    Ok(sealed.batch)
+    Ok(sealed)
 }

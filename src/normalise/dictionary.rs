@@ -5,7 +5,7 @@ use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
 /// Byte strings by number, without the way back from value to number.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct Values {
     bytes: Vec<u8>,
     ends: Vec<u32>,
@@ -27,6 +27,12 @@ impl Values {
             *start = end;
             Some(value)
         })
+    }
+
+    /// Becomes equal to others, in the memory that it has.
+    pub fn copy_from(&mut self, others: &Values) {
+        self.bytes.clone_from(&others.bytes);
+        self.ends.clone_from(&others.ends);
     }
 
     /// How many values there are.

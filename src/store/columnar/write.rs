@@ -116,7 +116,7 @@ impl Columns {
         let count = self.text_values(values);
         let Scratch { page, codes: keys, .. } = &mut self.scratch;
         page.clear();
-        if count == 1 {
+        if count == 1 && self.rows > 0 {
             // No bits a key, and one run of them.
             page.push(0);
             run(self.rows, 0, 0, page);

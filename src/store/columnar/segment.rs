@@ -116,6 +116,11 @@ impl Part<'_> {
         (0..self.len()).map(|at| &slots[rows.slot[self.row(at)] as usize])
     }
 
+    /// Whether all mail of the batch enters the mail system here: then no row need be asked.
+    fn is_first_hop(&self) -> bool {
+        self.sealed.batch.slots.iter().all(|slot| slot.first_hop)
+    }
+
     /// Place in the batch of this part's row.
     #[inline]
     fn row(&self, at: usize) -> usize {
@@ -139,7 +144,7 @@ impl Part<'_> {
             rows: self.len() as u64,
             span_ms: times.iter().fold((first, first), widen),
             events: self.events(&times, with)?,
-            rates: self.rates()?,
+            rates: self.rates(&with.origins)?,
             orphans: orphans.into_iter().collect(),
         })
     }
@@ -168,14 +173,21 @@ impl Part<'_> {
         self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
         self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
-        out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
+        if self.is_first_hop() {
+            out.flags("first_hop", std::iter::repeat_n(true, self.len()))?;
+        } else {
+            out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
+        }
         let destinations = self.pick(&rows.destination);
         let destinations = destinations.iter().map(|destination| u32::from(*destination));
         out.dictionary("destination", &destination_names(), destinations)?;
         self.queue_ids(&mut out)?;
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
         let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
-        let key = |(at, slot): (usize, &SlotRow)| slot.message_key.filter(|_| arrives(at)).unwrap_or(NONE);
+        let key = |(at, slot): (usize, &SlotRow)| match arrives(at) {
+            true => slot.message_key.unwrap_or(NONE),
+            false => NONE,
+        };
         out.optional("message_key", self.slots().enumerate().map(key), Numbers::Random)?;
         self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
         self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;
@@ -290,23 +302,22 @@ impl Part<'_> {
         by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
     }
 
-    /// Sums per minute, service, hostgroup, kind, destination and first hop.
-    fn rates(&self) -> Result<Vec<u8>, Error> {
+    /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.
+    fn rates(&self, origins: &[u32]) -> Result<Vec<u8>, Error> {
         let Batch { rows, slots, .. } = &self.sealed.batch;
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
-        let mut groups: Vec<Option<u32>> = vec![None; self.sealed.origins.len()];
+        let mut groups: Vec<Option<u32>> = vec![None; table.len()];
+        let all_first = self.is_first_hop();
         // Of one length, as the compiler sees it too.
         let len = rows.len();
         let (ts_ms, slot, bytes) = (&rows.ts_ms[..len], &rows.slot[..len], &rows.bytes[..len]);
         let (kind, destination) = (&rows.kind[..len], &rows.destination[..len]);
         let (messages, recipients) = (&rows.messages[..len], &rows.recipients[..len]);
-        let mut add = |at: usize| {
-            let slot = &slots[slot[at] as usize];
-            let origin = slot.origin as usize;
-            let group = *groups[origin].get_or_insert_with(|| {
+        let mut add = |at: usize, origin: u32| {
+            let group = *groups[origin as usize].get_or_insert_with(|| {
                 let value = |field| {
-                    let code = table.code(origin as u32, field);
+                    let code = table.code(origin, field);
                     (code, table.values(field).get(code))
                 };
                 let relay = (0, self.sealed.relay.as_bytes());
@@ -317,15 +328,18 @@ impl Part<'_> {
                 group,
                 kind: kind[at],
                 destination: destination[at],
-                first_hop: slot.first_hop,
+                first_hop: all_first || slots[slot[at] as usize].first_hop,
                 messages: i64::from(messages[at]),
                 recipients: i64::from(recipients[at]),
                 bytes: if bytes[at] == NONE { 0 } else { bytes[at] as i64 },
             });
         };
         match &self.rows {
-            None => (0..len).for_each(&mut add),
-            Some(picked) => picked.iter().for_each(|at| add(*at as usize)),
+            None => (0..len).zip(origins).for_each(|(at, origin)| add(at, *origin)),
+            Some(picked) => picked
+                .iter()
+                .zip(origins)
+                .for_each(|(at, origin)| add(*at as usize, *origin)),
         }
         rates.encode()
     }

@@ -48,8 +48,13 @@ pub enum End {
 pub enum Change {
     /// A drop was found.
     Opened(Drop),
-    /// The last drop goes on after a short recovery.
-    Reopened(Drop),
+    /// The last drop goes on after a recovery of hours.
+    Reopened {
+        /// As it is told from its first onset on.
+        whole: Drop,
+        /// What was found now.
+        again: Drop,
+    },
     /// It is over.
     Closed(Drop),
 }

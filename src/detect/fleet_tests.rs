@@ -173,6 +173,28 @@ fn an_application_whose_own_queue_runs_dead_has_dropped() {
 }
 
 #[test]
+fn a_second_stop_some_hours_after_the_first_is_told_anew() {
+    let first = MONDAY + 23 * DAY + 8 * 60;
+    let second = first + 600;
+    let stops = move |at: i64| (first..first + 240).contains(&at) || (second..second + 240).contains(&at);
+    let trouble = Trouble {
+        fate: Box::new(move |at, service, _| match service == 0 && stops(at) {
+            true => Fate::Unsent,
+            false => Fate::Fine,
+        }),
+        ..Trouble::default()
+    };
+    let alarms = told(&fleet(6, 25, &NIGHT, &trouble), Options::default());
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= first).collect();
+    assert_eq!(about.len(), 2, "{about:#?}");
+    for (alarm, stop) in about.iter().zip([first, second]) {
+        assert_eq!((alarm.scope, alarm.state), (Scope::Service(0), State::Dropped));
+        assert!((alarm.onset - stop).abs() <= 30, "began {} min off", alarm.onset - stop);
+        assert!(alarm.detected - stop <= 120, "after {} min", alarm.detected - stop);
+    }
+}
+
+#[test]
 fn a_slow_leak_is_a_drop_before_half_of_it_is_gone() {
     // Over three days a service loses all its mail, a little more each hour; nothing else says so.
     let from = MONDAY + 42 * DAY;

@@ -18,8 +18,8 @@ pub fn replay(
     for (ts, sample) in samples {
         let told = detector.observe(id, ts, sample, &mut |_, change| match (change, drops.last_mut()) {
             (Change::Opened(drop), _) => drops.push(drop),
-            (Change::Reopened(drop) | Change::Closed(drop), Some(last)) => *last = drop,
-            (Change::Reopened(drop) | Change::Closed(drop), None) => drops.push(drop),
+            (Change::Reopened { whole: drop, .. } | Change::Closed(drop), Some(last)) => *last = drop,
+            (Change::Reopened { whole: drop, .. } | Change::Closed(drop), None) => drops.push(drop),
         });
         // A sample that was refused changes nothing; whoever has an order to defend checks it before.
         let _ = told;

@@ -203,7 +203,8 @@ impl Series {
         Some(self.open(now, verdict, tuning))
     }
 
-    /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm.
+    /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm. One that
+    /// comes back is the same: a long drop that wavers would blunt the series for the next ones.
     fn weariness(&self, ts: i64, tuning: &Tuning) -> f64 {
         let recent = self.alarms.iter().filter(|&&at| at > hour_of(ts) - ALARMS_H).count();
         tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
@@ -215,17 +216,7 @@ impl Series {
             .history
             .window(steps)
             .map_or((0.0, 0.0), |span| (span.counted, span.expected));
-        self.alarms.rotate_left(1);
-        self.alarms[ALARMS - 1] = hour_of(now.ts);
-        let again = self
-            .last
-            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
-        let drop = again.map(|last| Drop {
-            ended: None,
-            end: None,
-            ..last
-        });
-        let drop = drop.unwrap_or(Drop {
+        let found = Drop {
             onset: verdict.since.min(now.ts),
             detected: now.ts,
             ended: None,
@@ -235,13 +226,28 @@ impl Series {
             score: verdict.score,
             channel: verdict.channel,
             provisional: self.days < tuning.provisional_d,
+        };
+        let before = self
+            .last
+            .filter(|last| now.ts - last.ended.unwrap_or(0) <= tuning.flap_s);
+        let drop = before.map_or(found, |last| Drop {
+            ended: None,
+            end: None,
+            ..last
         });
+        if before.is_none() {
+            self.alarms.rotate_left(1);
+            self.alarms[ALARMS - 1] = hour_of(now.ts);
+        }
         if self.days >= tuning.mask_d {
             self.mask(steps + BEFORE_S / self.step_s);
         }
         self.episode = Some(Box::new(Episode::open(drop, now.ts, counted / expected.max(1e-9))));
-        if again.is_some() {
-            Change::Reopened(drop)
+        if before.is_some() {
+            Change::Reopened {
+                whole: drop,
+                again: found,
+            }
         } else {
             Change::Opened(drop)
         }

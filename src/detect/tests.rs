@@ -138,6 +138,40 @@ fn the_usual_after_a_burst_is_no_drop() {
 }
 
 #[test]
+fn what_comes_back_within_a_day_is_one_drop_and_tells_what_is_missing_now() {
+    let service = Service::quiet(7, 6_000.0);
+    let second_s = OUTAGE_S + 17 * 3_600;
+    let mut samples = service.samples(50);
+    at(&mut samples, OUTAGE_S, OUTAGE_S + 7 * 3_600, |_| Sample::Count(0));
+    at(&mut samples, second_s, second_s + 4 * 3_600, |_| Sample::Count(0));
+    let drops = alarms(&found(service.grain_s(), &samples), OUTAGE_S, 50 * DAY_S);
+    assert_eq!(drops.len(), 1, "{drops:?}");
+    assert!(drops[0].ended.unwrap() - MONDAY >= second_s + 4 * 3_600);
+
+    let mut detector = Detector::new(Config::default());
+    let id = detector.add(TimeZone::UTC, service.grain_s()).unwrap();
+    let mut again = Vec::new();
+    for (ts, sample) in samples {
+        let mut tell = |_, change| {
+            if let Change::Reopened { whole, again: now } = change {
+                again.push((whole.onset - MONDAY, now.onset - MONDAY, now.detected - MONDAY));
+            }
+        };
+        detector.observe(id, ts, sample, &mut tell).unwrap();
+    }
+    let late = again
+        .iter()
+        .filter(|(_, _, detected)| *detected >= second_s)
+        .collect::<Vec<_>>();
+    let (whole, onset, detected) = *late[0];
+    assert!(
+        (whole - OUTAGE_S).abs() <= 600 && (onset - second_s).abs() <= 600,
+        "{again:?}"
+    );
+    assert!(detected - second_s <= 3_600, "{again:?}");
+}
+
+#[test]
 fn a_slow_leak_is_found() {
     let mut samples = Service::quiet(13, 10_000.0).samples(60);
     let leak_s = 3 * DAY_S;
@@ -316,7 +350,7 @@ proptest! {
         }
         let _ = detector.observe(id, far, Sample::Count(1), &mut |_, change| drops.push(change));
         for change in drops {
-            let (Change::Opened(drop) | Change::Reopened(drop) | Change::Closed(drop)) = change;
+            let (Change::Opened(drop) | Change::Reopened { whole: drop, .. } | Change::Closed(drop)) = change;
             prop_assert!(drop.onset <= drop.detected && drop.score.is_finite() && drop.expected.is_finite());
             prop_assert!(drop.ended.is_none_or(|ended| ended >= drop.detected));
         }

@@ -49,7 +49,7 @@ pub struct Tuning {
     pub joint_prior_d: f64,
     /// A drop that is over this soon was a deploy: it teaches its whole evidence, seconds.
     pub short_s: i64,
-    /// A longer one teaches at most these decades beyond the budget.
+    /// A longer one teaches at most these decades beyond the budget: at none it is a day that just keeps it.
     pub clip_long: f64,
     /// In the first days, while the usual nights are not known, any teaches up to these decades beyond it.
     pub clip_young: f64,
@@ -99,9 +99,9 @@ impl Default for Tuning {
             joint_slope: 0.43,
             joint_prior_d: 60.0,
             short_s: 1_800,
-            clip_long: 0.7,
+            clip_long: 0.0,
             clip_young: 1.5,
-            flap_s: 6 * 3_600,
+            flap_s: 86_400,
             close: 3.0,
             learn_d: 9,
             provisional_d: 14,

@@ -77,7 +77,8 @@ impl Volumes {
 
 fn turn(change: Change) -> Turn {
     match change {
-        Change::Opened(drop) | Change::Reopened(drop) => Turn::Opened(found(&drop)),
+        // Whoever watches is told of what is missing now, not of what was over hours ago.
+        Change::Opened(drop) | Change::Reopened { again: drop, .. } => Turn::Opened(found(&drop)),
         Change::Closed(drop) => Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60)),
     }
 }

@@ -167,3 +167,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_only_begins_like_a_host_leaves_the_host_of_a_deferral_alone() {
+    let line =
+        b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd == a@example.org R=r T=t defer (-1) H=mx [192.0.2.1]:25 H=x [nonsense";
+    let Body::Delivery(delivery) = exim::parse(line).unwrap().body else {
+        panic!("not a delivery")
+    };
+    assert_eq!(delivery.host.name, Some(&b"mx"[..]));
+    assert_eq!(delivery.host.ip, "192.0.2.1".parse().ok());
+}

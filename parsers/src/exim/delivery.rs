@@ -254,9 +254,14 @@ fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Pa
     while let [b' ', token @ ..] = rest
         && !token.starts_with(b": ")
     {
+        let host = delivery.host;
         match field(token, delivery) {
             Ok((after, true)) => rest = after,
-            _ => return Ok((rest, ())),
+            _ => {
+                // What is no host may look like the beginning of one.
+                delivery.host = host;
+                return Ok((rest, ()));
+            }
         }
     }
     Ok((

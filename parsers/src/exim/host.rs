@@ -18,7 +18,7 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
     Ok((rest, host))
 }
 
-/// [`host`], into one that is there and empty.
+/// [`host`], into one that is there; if it fails, what is in it is of no use.
 #[inline]
 pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     *host = Host::default();

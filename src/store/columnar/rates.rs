@@ -109,12 +109,9 @@ impl Rates {
         let [service, hostgroup, relay, kind, destination] =
             ["service", "hostgroup", "relay", "kind", "destination"].map(|name| reader.texts(name));
         let parts = [service?, hostgroup?, relay?];
-        let codes = |texts: &Texts, names: Vec<String>| -> Vec<u8> {
-            let code = |value| names.iter().position(|name| name == value).unwrap_or(0);
-            texts.values.iter().map(|value| code(value) as u8).collect()
-        };
         let (kind, destination) = (kind?, destination?);
-        let (kinds, destinations) = (codes(&kind, kind_names()), codes(&destination, destination_names()));
+        let kinds = codes_in(&kind_names(), &kind);
+        let destinations = codes_in(&destination_names(), &destination);
         let minutes = reader.numbers("ts_ms")?;
         let first_hop = reader.flags("first_hop")?;
         let [messages, recipients, attempts, bytes] = MEASURES.map(|name| reader.numbers(name));
@@ -163,6 +160,12 @@ impl Rates {
         }
         out.encode()
     }
+}
+
+/// Of each value of a column its code, which is its place in `names`.
+pub(super) fn codes_in(names: &[String], column: &Texts) -> Vec<u8> {
+    let code = |value| names.iter().position(|name| name == value).unwrap_or(0);
+    column.values.iter().map(|value| code(value) as u8).collect()
 }
 
 /// Names of kinds by code.

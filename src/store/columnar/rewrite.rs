@@ -2,7 +2,7 @@
 //! they are; rates are made anew from the rows.
 
 use super::any::AnyColumn;
-use super::rates::{RateRow, Rates, destination_names, kind_names};
+use super::rates::{RateRow, Rates, codes_in, destination_names, kind_names};
 use super::read::Reader;
 use super::segment::EncodedSegment;
 use super::texts::Texts;
@@ -157,14 +157,8 @@ impl Rows {
         let Some((_, AnyColumn::Flags(first_hop))) = self.columns.iter().find(|(name, _)| name == "first_hop") else {
             return Err(self.damaged("first_hop"));
         };
-        let code_in = |names: Vec<String>, values: &[String]| -> Vec<u8> {
-            values
-                .iter()
-                .map(|v| names.iter().position(|name| name == v).unwrap_or(0) as u8)
-                .collect()
-        };
-        let kinds = code_in(kind_names(), &kind.values);
-        let destinations = code_in(destination_names(), &destination.values);
+        let kinds = codes_in(&kind_names(), kind);
+        let destinations = codes_in(&destination_names(), destination);
         let mut rates = Rates::default();
         let relay = relay?;
         for row in 0..self.len {

@@ -33,7 +33,8 @@
 //!   days, so that the budget holds for all channels together.
 //! * **Episodes** ([`episode`]). A drop opens at a score of 0 and closes when a CUSUM from its own share of the rate to
 //!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
-//!   teaches its threshold at most. What comes back within a day is the same drop. After 5 days a lower rate is the new level; after 28 of silence the series is retired.
+//!   teaches its threshold at most. What comes back within a day is the same drop. After 5 days a lower rate is the new
+//!   level; after 28 of silence the series is retired.
 //! * **Holidays** ([`holidays`]). On a declared day only full silence speaks; next to one, half of the usual is sure.
 //!
 //! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:

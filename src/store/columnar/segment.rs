@@ -116,11 +116,6 @@ impl Part<'_> {
         (0..self.len()).map(|at| &slots[rows.slot[self.row(at)] as usize])
     }
 
-    /// Whether all mail of the batch enters the mail system here: then no row need be asked.
-    fn is_first_hop(&self) -> bool {
-        self.sealed.batch.slots.iter().all(|slot| slot.first_hop)
-    }
-
     /// Place in the batch of this part's row.
     #[inline]
     fn row(&self, at: usize) -> usize {
@@ -134,6 +129,8 @@ impl Part<'_> {
         let times = self.pick(&self.sealed.batch.rows.ts_ms);
         let first = times.first().copied().unwrap_or(0);
         let widen = |(from, to): (i64, i64), ts_ms: &i64| (from.min(*ts_ms), to.max(*ts_ms));
+        // All mail of most batches enters the mail system here: then no row need be asked.
+        let all_first = self.sealed.batch.slots.iter().all(|slot| slot.first_hop);
         // Nearly always there is none.
         let orphans: FxHashSet<QueueId> = match self.sealed.batch.slots.iter().any(|slot| slot.orphan) {
             true => self.slots().filter(|s| s.orphan).filter_map(|s| s.queue_id).collect(),
@@ -143,14 +140,14 @@ impl Part<'_> {
             day,
             rows: self.len() as u64,
             span_ms: times.iter().fold((first, first), widen),
-            events: self.events(&times, with)?,
-            rates: self.rates(&with.origins)?,
+            events: self.events(&times, all_first, with)?,
+            rates: self.rates(&with.origins, all_first)?,
             orphans: orphans.into_iter().collect(),
         })
     }
 
     /// The events' columns; README.md, "Data", says what each means.
-    fn events(&self, times: &[i64], with: &mut Encoder) -> Result<Vec<u8>, Error> {
+    fn events(&self, times: &[i64], all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
         let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
         with.origins.clear();
@@ -173,11 +170,7 @@ impl Part<'_> {
         self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
         self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
-        if self.is_first_hop() {
-            out.flags("first_hop", std::iter::repeat_n(true, self.len()))?;
-        } else {
-            out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?;
-        }
+        out.flags("first_hop", self.slots().map(|slot| all_first || slot.first_hop))?;
         let destinations = self.pick(&rows.destination);
         let destinations = destinations.iter().map(|destination| u32::from(*destination));
         out.dictionary("destination", &destination_names(), destinations)?;
@@ -303,12 +296,11 @@ impl Part<'_> {
     }
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.
-    fn rates(&self, origins: &[u32]) -> Result<Vec<u8>, Error> {
+    fn rates(&self, origins: &[u32], all_first: bool) -> Result<Vec<u8>, Error> {
         let Batch { rows, slots, .. } = &self.sealed.batch;
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
         let mut groups: Vec<Option<u32>> = vec![None; table.len()];
-        let all_first = self.is_first_hop();
         // Of one length, as the compiler sees it too.
         let len = rows.len();
         let (ts_ms, slot, bytes) = (&rows.ts_ms[..len], &rows.slot[..len], &rows.bytes[..len]);

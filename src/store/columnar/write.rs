@@ -204,10 +204,9 @@ impl Columns {
         deltas(lengths.clone().map(|len| len as i64), page);
         page.extend_from_slice(bytes);
         // Where no name comes again a search finds nothing; what is left to gain is the alphabet.
-        let level = if comes_again(lengths, bytes) {
-            level_of(page.len())
-        } else {
-            ZSTD_LEVEL
+        let level = match level_of(page.len()) {
+            ZSTD_LEVEL_LARGE if !comes_again(lengths, bytes) => ZSTD_LEVEL,
+            level => level,
         };
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaLengthByteArray);
         self.push(name, dtype, false, None, encoding, Some(level))

@@ -8,7 +8,10 @@
 // A developer's tool: `println!` may panic when its reader has gone.
 #![allow(clippy::disallowed_macros)]
 
-use mailpulse_parsers::exim::{self, record::Body};
+use mailpulse_parsers::exim::{
+    self,
+    record::{Body, Record},
+};
 use mailpulse_parsers::postfix::{self, record as postfix_record};
 use mailpulse_parsers::reply::classify_with_errno;
 use mailpulse_parsers::{Reject, reply};
@@ -21,20 +24,24 @@ fn main() {
     let data = std::fs::read(&path).expect("a readable file");
     let words: Vec<_> = args.collect();
     let classify = words.iter().any(|word| word == "classify");
-    let one: fn(&[u8], bool, &mut u64) -> Result<usize, Reject> = if words.iter().any(|word| word == "postfix") {
-        postfix_line
-    } else {
-        exim_line
-    };
+    let postfix = words.iter().any(|word| word == "postfix");
     let mut best = f64::MAX;
     for round in 0..rounds {
         let start = Instant::now();
         let (mut counts, mut check) = ([0u64; 5], 0u64);
         let mut from = 0;
+        let (mut parser, mut record) = (exim::Parser::default(), Record::default());
         for end in memchr::memchr_iter(b'\n', &data) {
             let line = &data[from..end];
             from = end + 1;
-            match one(line, classify, &mut check) {
+            let kind = if postfix {
+                postfix_line(line, classify, &mut check)
+            } else {
+                parser
+                    .parse(line, &mut record)
+                    .map(|()| exim_line(&record, classify, &mut check))
+            };
+            match kind {
                 Ok(kind) => counts[kind] += 1,
                 Err(reject) => {
                     counts[4] += 1;
@@ -60,10 +67,9 @@ fn main() {
     );
 }
 
-fn exim_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, Reject> {
-    let record = exim::parse(line)?;
+fn exim_line(record: &Record<'_>, classify: bool, check: &mut u64) -> usize {
     *check ^= record.stamp.utc_ms() as u64;
-    Ok(count(&record.body, classify, check))
+    count(&record.body, classify, check)
 }
 
 /// As [`count`], for Postfix: `client=` and `uid=` are arrivals, `removed` is completed.

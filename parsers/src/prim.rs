@@ -179,12 +179,25 @@ pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// An address's length up to the first byte for which `stop` holds, which a quoted local part may contain.
 #[inline]
 pub fn address_end(input: &[u8], stop: u8) -> Option<usize> {
-    let mut from = 0;
-    if input.first() == Some(&b'"') {
-        // An unbalanced quote is an odd address, not a quoted one.
-        from = quoted_local_part(input).unwrap_or(0);
-    }
+    let from = after_quotes(input);
     near(stop, &input[from..]).map(|at| from + at)
+}
+
+/// [`address_end`], for what is longer than most addresses.
+#[inline]
+pub fn long_address_end(input: &[u8], stop: u8) -> Option<usize> {
+    let from = after_quotes(input);
+    memchr(stop, &input[from..]).map(|at| from + at)
+}
+
+/// Length of a quoted local part at the start; 0 if there is none. An unbalanced quote is an odd address, not a quoted
+/// one.
+#[inline]
+fn after_quotes(input: &[u8]) -> usize {
+    match input.first() {
+        Some(b'"') => quoted_local_part(input).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Length of a quoted local part with both quotes, when an `@` follows it.
@@ -284,28 +297,36 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 /// that every line has.
 #[inline]
 pub(crate) fn ipv4_prefix(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
-    let (first, rest) = octet(text)?;
-    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
-    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
-    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
-    Some((Ipv4Addr::new(first, second, third, fourth), rest))
-}
-
-/// One to three digits below 256.
-#[inline]
-fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
-    let digit = |at: usize| text.get(at).map_or(10, |byte| byte.wrapping_sub(b'0'));
-    let (a, b, c) = (digit(0), digit(1), digit(2));
-    if a > 9 {
-        None
-    } else if b > 9 {
-        Some((a, &text[1..]))
-    } else if c > 9 {
-        Some((a * 10 + b, &text[2..]))
-    } else {
-        let value = u32::from(a) * 100 + u32::from(b) * 10 + u32::from(c);
-        Some((u8::try_from(value).ok()?, &text[3..]))
+    // Room for the longest, so that no byte need be asked whether it is there.
+    let mut room = [0; 16];
+    let bytes = match text.first_chunk::<16>() {
+        Some(bytes) => bytes,
+        None => {
+            room[..text.len()].copy_from_slice(text);
+            &room
+        }
+    };
+    let mut octets = [0; 4];
+    let mut at = 0;
+    for (number, octet) in octets.iter_mut().enumerate() {
+        if number > 0 {
+            if bytes[at % 16] != b'.' {
+                return None;
+            }
+            at += 1;
+        }
+        let digit = |place: usize| u32::from(bytes[place % 16].wrapping_sub(b'0'));
+        let (a, b, c) = (digit(at), digit(at + 1), digit(at + 2));
+        let (value, digits) = match (a < 10, b < 10, c < 10) {
+            (false, ..) => return None,
+            (_, false, _) => (a, 1),
+            (_, _, false) => (a * 10 + b, 2),
+            _ => (a * 100 + b * 10 + c, 3),
+        };
+        *octet = u8::try_from(value).ok()?;
+        at += digits;
     }
+    Some((Ipv4Addr::from(octets), text.get(at..)?))
 }
 
 #[inline]

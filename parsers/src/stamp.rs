@@ -54,7 +54,54 @@ impl Stamp {
 /// Not of that shape, or a part out of range (days of the month included).
 #[inline]
 pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
-    let (mut rest, mut stamp) = civil(input, b' ')?;
+    let (rest, stamp) = civil(input, b' ')?;
+    after_second(rest, stamp)
+}
+
+/// The second of the line before: in a busy log the next line is of the same one, and need not be read again.
+#[derive(Debug, Clone)]
+pub struct LastSecond {
+    text: [u8; 19],
+    stamp: Stamp,
+}
+
+impl Default for LastSecond {
+    fn default() -> Self {
+        let epoch = Stamp {
+            year: 1970,
+            month: 1,
+            day: 1,
+            ..Stamp::default()
+        };
+        LastSecond {
+            text: *b"1970-01-01 00:00:00",
+            stamp: epoch,
+        }
+    }
+}
+
+impl LastSecond {
+    /// [`exim_stamp`] of the next line.
+    ///
+    /// # Errors
+    /// As [`exim_stamp`].
+    #[inline]
+    pub fn exim_stamp<'a>(&mut self, input: &'a [u8]) -> Parsed<'a, Stamp> {
+        let Some((text, rest)) = input.split_first_chunk::<19>() else {
+            return exim_stamp(input);
+        };
+        if *text != self.text {
+            self.stamp = civil(input, b' ')?.1;
+            self.text = *text;
+        }
+        after_second(rest, self.stamp)
+    }
+}
+
+/// What Exim may print behind the second.
+#[inline]
+fn after_second(input: &[u8], second: Stamp) -> Parsed<'_, Stamp> {
+    let (mut rest, mut stamp) = (input, second);
     if let [b'.', digits @ ..] = rest {
         let (used, ms) = fraction(digits);
         if used == 0 {
@@ -259,6 +306,26 @@ mod tests {
         assert_eq!(ms("2016-12-31 23:59:60"), 1_483_228_800_000);
         let (rest, stamp) = exim_stamp(b"2018-06-06 18:55:01 -4300 x").unwrap();
         assert_eq!((rest, stamp.offset_seconds), (&b" -4300 x"[..], None));
+    }
+
+    #[test]
+    fn the_second_before_changes_nothing() {
+        let mut last = LastSecond::default();
+        for text in [
+            "1970-01-01 00:00:00 x",
+            "2018-06-06 18:55:01 x",
+            "2018-06-06 18:55:01.250 x",
+            "2018-06-06 18:55:01 +0200 x",
+            "2018-06-06 18:55:01",
+            "2018-06-06 18:55:61 x",
+            "2018-06-06 18:55:61 x",
+            "2018-06-06 18:55:01. x",
+            "2018-06-06 18:55:01 x",
+            "2018-06-06 18:55",
+            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ] {
+            assert_eq!(last.exim_stamp(text.as_bytes()), exim_stamp(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl<'c, R: Recall> Digest<'c, R> {
     /// read. Twice the size is the end of patience with a record that nobody finishes.
     pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
         let batch = &self.desk.batch;
-        let reached = |times: usize| batch.rows.len() >= times * rows_max || batch.memory() >= times * bytes_max;
+        let reached = |times: usize| batch.len() >= times * rows_max || batch.memory() >= times * bytes_max;
         reached(1) && (!self.reader.is_inside() || reached(2))
     }
 
@@ -67,7 +67,7 @@ impl<'c, R: Recall> Digest<'c, R> {
 
     /// Whether something waits to be committed.
     pub fn has_news(&self) -> bool {
-        !self.desk.batch.rows.is_empty() || !self.desk.touched.is_empty() || self.log.is_some()
+        !self.desk.batch.is_empty() || !self.desk.touched.is_empty() || self.log.is_some()
     }
 
     /// Whether memory should be trimmed at the next moment when everything is committed.
@@ -203,8 +203,9 @@ impl<'c, R: Recall> Digest<'c, R> {
         }
         let (used, mut origins) = used.map_or_else(Default::default, |used| (Some(used.batch), used.origins));
         let mut next = Batch::new(sequence, used);
-        next.reserve(self.room.max(self.desk.batch.rows.len()));
-        let batch = std::mem::replace(&mut self.desk.batch, next);
+        next.reserve(self.room.max(self.desk.batch.len()));
+        let mut batch = std::mem::replace(&mut self.desk.batch, next);
+        batch.settle();
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);
         }

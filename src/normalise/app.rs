@@ -128,9 +128,8 @@ impl<'c> AppNormaliser<'c> {
         }
         let origin = self.origin(placed, mail);
         let Messages { join, attributor, .. } = &mut self.messages;
-        let id = key.as_ref().map(QueueId::as_bytes).unwrap_or_default();
         let message = Message {
-            queue_id: id,
+            queue_id: key,
             origin: attributor.origins.intern(origin),
             first_hop: true,
             message_key: mail.message_id.as_deref().map(message_key),

@@ -42,11 +42,16 @@ impl Attribution {
     }
 }
 
+/// Most mail is a few senders'. A power of two.
+const RECENT: usize = 64;
+
 /// Attributes the messages of one log, remembering what it decided.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attributor {
     /// Senders seen.
     pub origins: Origins,
+    /// Numbers of facts seen lately, each in a place that they name: these are found without putting a key together.
+    recent: [u32; RECENT],
     key: Vec<u8>,
     client_key: Vec<u8>,
     derived: FxHashSet<String>,
@@ -55,11 +60,31 @@ pub struct Attributor {
     local: Vec<u8>,
 }
 
+impl Default for Attributor {
+    fn default() -> Self {
+        Attributor {
+            origins: Origins::default(),
+            recent: [u32::MAX; RECENT],
+            key: Vec::new(),
+            client_key: Vec::new(),
+            derived: FxHashSet::default(),
+            new_derived: Vec::new(),
+            local: Vec::new(),
+        }
+    }
+}
+
 impl Attributor {
     /// The sender for these facts. `may_derive` is false for mail that was refused: strangers make no services.
     pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> Sender {
+        let place = place_of(facts);
+        let is_key = |key: &[u8]| is_key_of(key, facts, may_derive);
+        if let Some(sender) = self.origins.recalled(self.recent[place], is_key, self.derived.len()) {
+            return sender;
+        }
         self.fill_key(facts, may_derive);
-        if let Some(sender) = self.origins.remembered(&self.key, self.derived.len()) {
+        if let Some((at, sender)) = self.origins.remembered(&self.key, self.derived.len()) {
+            self.recent[place] = at;
             return sender;
         }
         let client = self.client(with, facts);
@@ -87,25 +112,18 @@ impl Attributor {
     }
 
     fn fill_key(&mut self, facts: &Facts<'_>, may_derive: bool) {
-        let texts = [
-            Some(facts.sender),
-            facts.client_name,
-            facts.user,
-            facts.auth,
-            facts.message_id_host,
-            facts.router,
-            facts.transport,
-        ];
         self.key.clear();
         // Which there are, and lengths, so that no text reads like two.
-        self.key.push(u8::from(may_derive));
-        for (at, text) in texts.into_iter().enumerate() {
+        let mut first = u8::from(may_derive);
+        self.key.push(0);
+        for (at, text) in texts_of(facts).into_iter().enumerate() {
             if let Some(text) = text {
-                self.key[0] |= 2 << at;
+                first |= 2 << at;
                 self.key.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 self.key.extend_from_slice(text);
             }
         }
+        self.key[0] = first;
         push_ip(&mut self.key, facts.client_ip);
     }
 
@@ -180,6 +198,58 @@ impl Attributor {
     }
 }
 
+/// The texts among the facts, in the order of a key.
+fn texts_of<'f>(facts: &Facts<'f>) -> [Option<&'f [u8]>; 7] {
+    [
+        Some(facts.sender),
+        facts.client_name,
+        facts.user,
+        facts.auth,
+        facts.message_id_host,
+        facts.router,
+        facts.transport,
+    ]
+}
+
+/// A place for what came of these facts.
+fn place_of(facts: &Facts<'_>) -> usize {
+    let address = match facts.client_ip {
+        Some(IpAddr::V4(ip)) => ip.to_bits(),
+        Some(IpAddr::V6(ip)) => ip.to_bits() as u32,
+        None => 0,
+    };
+    let sender = facts
+        .sender
+        .first_chunk::<4>()
+        .map_or(0, |first| u32::from_le_bytes(*first));
+    let mixed = (address ^ sender.rotate_left(16) ^ facts.sender.len() as u32).wrapping_mul(0x9e37_79b9);
+    (mixed >> 26) as usize % RECENT
+}
+
+/// Whether [`Attributor::fill_key`] makes this key of these facts.
+fn is_key_of(key: &[u8], facts: &Facts<'_>, may_derive: bool) -> bool {
+    let Some((first, mut rest)) = key.split_first() else {
+        return false;
+    };
+    let mut expected = u8::from(may_derive);
+    for (at, text) in texts_of(facts).into_iter().enumerate() {
+        let Some(text) = text else { continue };
+        expected |= 2 << at;
+        match rest.split_first_chunk::<4>() {
+            Some((len, after)) if u32::from_le_bytes(*len) as usize == text.len() && after.starts_with(text) => {
+                rest = &after[text.len()..];
+            }
+            _ => return false,
+        }
+    }
+    let address = match facts.client_ip {
+        Some(IpAddr::V4(ip)) => rest == ip.octets(),
+        Some(IpAddr::V6(ip)) => rest == ip.octets(),
+        None => rest.is_empty(),
+    };
+    address && *first == expected
+}
+
 fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
     match ip {
         Some(IpAddr::V4(ip)) => key.extend_from_slice(&ip.octets()),
@@ -192,6 +262,35 @@ fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
 mod tests {
     use super::*;
     use crate::normalise::redact::LocalParts;
+
+    #[test]
+    fn a_key_is_of_its_facts_alone() {
+        let facts = |sender, client_name, user, client_ip: Option<&str>| Facts {
+            sender,
+            client_name,
+            user,
+            client_ip: client_ip.map(|ip| ip.parse().unwrap()),
+            ..Facts::default()
+        };
+        let all: Vec<(Facts<'_>, bool)> = [&b""[..], b"a@b.org", b"a@b.orgx", b"\x01\0\0\0x"]
+            .into_iter()
+            .flat_map(|sender| [None, Some(&b""[..]), Some(b"x")].map(|name| (sender, name)))
+            .flat_map(|(sender, name)| [None, Some(&b"x"[..])].map(|user| (sender, name, user)))
+            .flat_map(|(sender, name, user)| {
+                [None, Some("1.2.3.4"), Some("::1.2.3.4")].map(|ip| facts(sender, name, user, ip))
+            })
+            .flat_map(|facts| [(facts, true), (facts, false)])
+            .collect();
+        let mut attributor = Attributor::default();
+        for (at, (facts, may_derive)) in all.iter().enumerate() {
+            attributor.fill_key(facts, *may_derive);
+            let of = all
+                .iter()
+                .map(|(facts, may_derive)| is_key_of(&attributor.key, facts, *may_derive));
+            let of: Vec<usize> = of.enumerate().filter(|(_, is)| *is).map(|(at, _)| at).collect();
+            assert_eq!(of, [at], "{:?}", attributor.key);
+        }
+    }
 
     #[test]
     fn refusals_are_a_services_from_its_first_mail_on() {

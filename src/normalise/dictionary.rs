@@ -57,13 +57,15 @@ pub struct Dictionary {
 /// Numbers of values that were asked for lately, each in a place that follows from its ends: a few values are most of a
 /// log, and these are found without hashing all of their bytes.
 #[derive(Debug)]
-struct Recent([u32; RECENT]);
+struct Recent(Box<[u32; RECENT]>);
 
-const RECENT: usize = 128;
+/// A power of two: as many as the domains and hosts of most mail.
+const RECENT: usize = 1 << RECENT_BITS;
+const RECENT_BITS: u32 = 10;
 
 impl Default for Recent {
     fn default() -> Self {
-        Recent([u32::MAX; RECENT])
+        Recent(Box::new([u32::MAX; RECENT]))
     }
 }
 
@@ -75,7 +77,7 @@ impl Recent {
             _ => value.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
         };
         let mixed = (ends ^ value.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        &mut self.0[(mixed >> 57) as usize]
+        &mut self.0[(mixed >> (64 - RECENT_BITS)) as usize]
     }
 }
 
@@ -85,7 +87,7 @@ impl Dictionary {
     pub fn find(&mut self, value: &[u8]) -> Option<u32> {
         let Dictionary { table, values, recent } = self;
         let place = recent.place(value);
-        if (*place as usize) < values.len() && values.get(*place) == value {
+        if (*place as usize) < values.len() && same(values.get(*place), value) {
             return Some(*place);
         }
         let code = *table.find(hash(value), |&code| values.get(code) == value)?;
@@ -135,6 +137,26 @@ impl Dictionary {
     }
 }
 
+/// Whether both are equal; names of up to sixteen bytes in two looks.
+#[inline]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() > 16 {
+        return a == b;
+    }
+    match (
+        a.first_chunk::<8>(),
+        b.first_chunk::<8>(),
+        a.last_chunk::<8>(),
+        b.last_chunk::<8>(),
+    ) {
+        (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) => a_first == b_first && a_last == b_last,
+        _ => a == b,
+    }
+}
+
 #[inline]
 fn hash(value: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
@@ -157,6 +179,24 @@ mod tests {
             }
         }
         assert_eq!((dictionary.find(&value(500)), dictionary.len()), (None, 500));
+    }
+
+    #[test]
+    fn same_is_equal() {
+        let text = b"0123456789abcdefghij";
+        for len in 0..=text.len() {
+            for at in 0..=len {
+                let mut other = text[..len].to_vec();
+                assert!(same(&text[..len], &other));
+                other.push(b'x');
+                assert!(!same(&text[..len], &other));
+                other.pop();
+                if let Some(byte) = other.get_mut(at) {
+                    *byte = b'x';
+                    assert!(!same(&text[..len], &other), "{at} of {len}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! which service) live once in an [`Origin`]; an event names its message by a slot that the sink handed out.
 //! That is what keeps a line's cost near a microsecond and lets a late arrival line name its earlier deliveries.
 
+use super::join::QueueId;
 use mailpulse_parsers::reply::Reply;
 use std::net::IpAddr;
 
@@ -149,9 +150,9 @@ pub type Slot = u32;
 
 /// What the sink keeps about a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Message<'a> {
-    /// The MTA's queue ID; empty where the line had none.
-    pub queue_id: &'a [u8],
+pub struct Message {
+    /// The MTA's queue ID; none where the line had none.
+    pub queue_id: Option<QueueId>,
     /// Who sent it.
     pub origin: OriginId,
     /// Whether this is where the message enters the mail system that we see.
@@ -221,9 +222,9 @@ pub trait EventSink {
     /// Changes when a new batch begins; slots of an older one are void.
     fn batch(&self) -> u32;
     /// Opens a slot for a message.
-    fn message(&mut self, message: Message<'_>) -> Slot;
+    fn message(&mut self, message: Message) -> Slot;
     /// Names the sender of a message whose slot was opened before its arrival was seen.
-    fn attribute(&mut self, slot: Slot, message: Message<'_>);
+    fn attribute(&mut self, slot: Slot, message: Message);
     /// Takes an event.
     fn event(&mut self, event: &Event<'_>);
 }

@@ -122,7 +122,7 @@ impl<'c> EximNormaliser<'c> {
             .attributor
             .origin(self.messages.attribution, &facts, !arrival.fakereject);
         let message = Message {
-            queue_id: id.as_bytes(),
+            queue_id: Some(id),
             origin: sender.origin,
             first_hop: sender.first_hop,
             message_key: arrival.message_id.map(message_key),
@@ -306,7 +306,7 @@ impl<'c> EximNormaliser<'c> {
             .attributor
             .origin(self.messages.attribution, &facts, false);
         let slot = sink.message(Message {
-            queue_id: b"",
+            queue_id: None,
             origin,
             first_hop,
             message_key: None,

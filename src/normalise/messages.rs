@@ -67,7 +67,7 @@ impl<'c> Messages<'c> {
     pub(super) fn open_message(
         &mut self,
         id: QueueId,
-        message: &Message<'_>,
+        message: &Message,
         at: At,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
@@ -115,7 +115,7 @@ impl<'c> Messages<'c> {
         };
         let Sender { origin, .. } = self.attributor.origin(self.attribution, &facts, false);
         let message = Message {
-            queue_id: id.as_bytes(),
+            queue_id: Some(id),
             origin,
             first_hop: true,
             message_key: None,
@@ -199,9 +199,9 @@ impl At {
 }
 
 impl Open {
-    pub(super) fn message<'a>(&self, id: &'a QueueId) -> Message<'a> {
+    pub(super) fn message(&self, id: &QueueId) -> Message {
         Message {
-            queue_id: id.as_bytes(),
+            queue_id: Some(*id),
             origin: self.origin,
             first_hop: self.first_hop,
             message_key: self.message_key,

@@ -65,6 +65,12 @@ struct Remembered {
     names: Option<usize>,
 }
 
+impl Remembered {
+    fn now(&self, names: usize) -> Option<Sender> {
+        self.names.is_none_or(|then| then == names).then_some(self.sender)
+    }
+}
+
 /// Numbered [`Origin`]s with a memo from raw facts.
 #[derive(Debug, Default)]
 pub struct Origins {
@@ -175,10 +181,17 @@ impl Origins {
         self.intern(Origin::default())
     }
 
-    /// What these facts (as one byte key) led to before, now that there are so many names.
-    pub fn remembered(&mut self, key: &[u8], names: usize) -> Option<Sender> {
-        let known = self.senders[self.memo.find(key)? as usize];
-        known.names.is_none_or(|then| then == names).then_some(known.sender)
+    /// What these facts (as one byte key) led to before, now that there are so many names, and their number.
+    pub fn remembered(&mut self, key: &[u8], names: usize) -> Option<(u32, Sender)> {
+        let at = self.memo.find(key)?;
+        Some((at, self.senders[at as usize].now(names)?))
+    }
+
+    /// What the facts with this number led to, if they are still those that are asked for.
+    #[inline]
+    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, names: usize) -> Option<Sender> {
+        let known = self.senders.get(at as usize).filter(|_| is_key(self.memo.get(at)))?;
+        known.now(names)
     }
 
     /// Remembers where facts lead that [`Origins::remembered`] did not know: for ever, or as long as there are so many

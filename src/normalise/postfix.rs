@@ -142,7 +142,7 @@ impl<'c> PostfixNormaliser<'c> {
         };
         let (origin, first_hop) = self.sender(&arriving, active.sender, recall);
         let message = Message {
-            queue_id: id.as_bytes(),
+            queue_id: Some(id),
             origin,
             first_hop,
             message_key: arriving.message_key,

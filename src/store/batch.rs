@@ -3,126 +3,20 @@
 //! Rows name their message by slot; slots name their sender by origin. Text columns are dictionaries from the start,
 //! so that a row costs a few integers and encoding a segment copies no strings.
 
-use crate::normalise::dictionary::Dictionary;
+mod rows;
+
+use crate::normalise::dictionary::{Dictionary, same};
 use crate::normalise::event::{Event, EventSink, Message, Slot};
-use crate::normalise::join::QueueId;
 use crate::normalise::origins::OriginTable;
 use crate::normalise::redact::PSEUDONYM_LEN;
+use rows::{Fresh, Row};
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+pub use rows::Rows;
+
 /// Milliseconds in a UTC day: a segment never crosses one.
 pub const DAY_MS: i64 = 86_400_000;
-
-/// A message in the batch.
-#[derive(Debug, Clone, Copy)]
-pub struct SlotRow {
-    /// Queue ID; none where the line had none.
-    pub queue_id: Option<QueueId>,
-    /// Sender, by number.
-    pub origin: u32,
-    /// Whether the message enters the mail system here.
-    pub first_hop: bool,
-    /// Key of its Message-ID.
-    pub message_key: Option<u64>,
-    /// Its arrival has not been seen.
-    pub orphan: bool,
-}
-
-/// Rows, column by column: a column of a segment is made of one of these without copying where the batch lies within
-/// one day. Numbers that may be missing use [`NONE`].
-#[derive(Debug, Default)]
-pub struct Rows {
-    /// UTC milliseconds.
-    pub ts_ms: Vec<i64>,
-    /// Offset of the line in its log.
-    pub offset: Vec<i64>,
-    /// Message.
-    pub slot: Vec<Slot>,
-    /// Log, by number.
-    pub log: Vec<u32>,
-    /// Code of `recipient_domain`.
-    pub recipient_domain: Vec<u32>,
-    /// Code of the next hop: name, NUL, address.
-    pub remote: Vec<u32>,
-    /// Recipients counted.
-    pub recipients: Vec<u32>,
-    /// Size in bytes.
-    pub bytes: Vec<u64>,
-    /// Milliseconds in the queue.
-    pub queue_ms: Vec<u64>,
-    /// Milliseconds of the delivery.
-    pub delivery_ms: Vec<u64>,
-    /// Code of SMTP code, enhanced code and reason.
-    pub reply: Vec<u32>,
-    /// Code of the kind.
-    pub kind: Vec<u8>,
-    /// Code of the destination; 0 is none.
-    pub destination: Vec<u8>,
-    /// 1 when the event counts its message.
-    pub messages: Vec<u8>,
-    /// End of `recipient_local` in the arena.
-    pub local_end: Vec<u32>,
-}
-
-/// Bytes of a row in [`Rows`].
-const ROW_BYTES: usize = 5 * 8 + 7 * 4 + 3;
-
-impl Rows {
-    /// Makes room: a column that grows by doubling is copied, and leaves memory behind that was touched for nothing.
-    fn reserve(&mut self, rows: usize) {
-        /// What is empty needs no copy of nothing.
-        fn reserve<T>(column: &mut Vec<T>, rows: usize) {
-            if column.is_empty() && column.capacity() < rows {
-                *column = Vec::with_capacity(rows);
-            }
-            column.reserve(rows);
-        }
-        reserve(&mut self.ts_ms, rows);
-        reserve(&mut self.offset, rows);
-        reserve(&mut self.slot, rows);
-        reserve(&mut self.log, rows);
-        reserve(&mut self.recipient_domain, rows);
-        reserve(&mut self.remote, rows);
-        reserve(&mut self.recipients, rows);
-        reserve(&mut self.bytes, rows);
-        reserve(&mut self.queue_ms, rows);
-        reserve(&mut self.delivery_ms, rows);
-        reserve(&mut self.reply, rows);
-        reserve(&mut self.kind, rows);
-        reserve(&mut self.destination, rows);
-        reserve(&mut self.messages, rows);
-        reserve(&mut self.local_end, rows);
-    }
-
-    fn clear(&mut self) {
-        self.ts_ms.clear();
-        self.offset.clear();
-        self.slot.clear();
-        self.log.clear();
-        self.recipient_domain.clear();
-        self.remote.clear();
-        self.recipients.clear();
-        self.bytes.clear();
-        self.queue_ms.clear();
-        self.delivery_ms.clear();
-        self.reply.clear();
-        self.kind.clear();
-        self.destination.clear();
-        self.messages.clear();
-        self.local_end.clear();
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.ts_ms.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ts_ms.is_empty()
-    }
-}
 
 /// The missing number.
 pub const NONE: u64 = u64::MAX;
@@ -135,9 +29,11 @@ pub struct Batch {
     /// Logs by number: log ID as 16 hexadecimal digits.
     pub logs: Vec<String>,
     /// Messages.
-    pub slots: Vec<SlotRow>,
-    /// Rows in the order of reading.
+    pub slots: Vec<Message>,
+    /// Rows in the order of reading, as far as [`Batch::settle`] has come.
     pub rows: Rows,
+    /// Those after them.
+    fresh: Box<Fresh>,
     /// Recipients' local parts, end to end.
     pub locals: Vec<u8>,
     /// Recipients' domains.
@@ -188,6 +84,7 @@ impl Batch {
         batch.logs.clear();
         batch.slots.clear();
         batch.rows.clear();
+        batch.fresh.clear();
         batch.locals.clear();
         batch.recipient_domains.clear();
         batch.remotes.clear();
@@ -220,9 +117,24 @@ impl Batch {
         };
     }
 
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.fresh.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts all rows where whoever encodes them looks.
+    pub fn settle(&mut self) {
+        self.fresh.move_to(&mut self.rows);
+    }
+
     /// About how many bytes the batch holds.
     pub fn memory(&self) -> usize {
-        self.rows.len() * ROW_BYTES + self.slots.len() * size_of::<SlotRow>() + self.locals.len()
+        self.len() * Rows::ROW_BYTES + self.slots.len() * size_of::<Message>() + self.locals.len()
     }
 
     fn reply_code(&mut self, reply: Reply) -> u32 {
@@ -270,7 +182,7 @@ impl Batch {
 fn is_remote(key: &[u8], host: &[u8], address: Ipv4Addr) -> bool {
     key.split_last_chunk::<5>().is_some_and(|(name, rest)| {
         let [a, b, c, d] = address.octets();
-        *rest == [0, a, b, c, d] && name == host
+        *rest == [0, a, b, c, d] && same(name, host)
     })
 }
 
@@ -292,13 +204,13 @@ impl EventSink for Batch {
         self.sequence
     }
 
-    fn message(&mut self, message: Message<'_>) -> Slot {
-        self.slots.push(slot_row(&message));
+    fn message(&mut self, message: Message) -> Slot {
+        self.slots.push(message);
         self.slots.len() as Slot - 1
     }
 
-    fn attribute(&mut self, slot: Slot, message: Message<'_>) {
-        self.slots[slot as usize] = slot_row(&message);
+    fn attribute(&mut self, slot: Slot, message: Message) {
+        self.slots[slot as usize] = message;
     }
 
     fn event(&mut self, event: &Event<'_>) {
@@ -315,33 +227,31 @@ impl EventSink for Batch {
         };
         let remote = self.remote_code(event.remote_host, event.remote_ip);
         let reply = self.reply_code(reply);
-        self.locals.extend_from_slice(event.recipient_local);
-        let rows = &mut self.rows;
-        rows.ts_ms.push(event.ts_ms);
-        rows.offset.push(event.offset as i64);
-        rows.slot.push(event.slot);
-        rows.log.push(self.log);
-        rows.recipient_domain.push(domain);
-        rows.remote.push(remote);
-        rows.recipients.push(event.recipients);
-        rows.bytes.push(event.bytes.unwrap_or(NONE));
-        rows.queue_ms.push(event.queue_ms.unwrap_or(NONE));
-        rows.delivery_ms.push(event.delivery_ms.unwrap_or(NONE));
-        rows.reply.push(reply);
-        rows.kind.push(event.kind as u8);
-        rows.destination.push(event.destination.map_or(0, |d| d as u8 + 1));
-        rows.messages.push(event.messages);
-        rows.local_end.push(self.locals.len() as u32);
-    }
-}
-
-fn slot_row(message: &Message<'_>) -> SlotRow {
-    SlotRow {
-        queue_id: QueueId::new(message.queue_id),
-        origin: message.origin,
-        first_hop: message.first_hop,
-        message_key: message.message_key,
-        orphan: message.orphan,
+        match <&[u8; PSEUDONYM_LEN]>::try_from(event.recipient_local) {
+            // A copy of known length.
+            Ok(pseudonym) => self.locals.extend_from_slice(pseudonym),
+            Err(_) => self.locals.extend_from_slice(event.recipient_local),
+        }
+        let row = Row {
+            ts_ms: event.ts_ms,
+            offset: event.offset as i64,
+            slot: event.slot,
+            log: self.log,
+            recipient_domain: domain,
+            remote,
+            recipients: event.recipients,
+            bytes: event.bytes.unwrap_or(NONE),
+            queue_ms: event.queue_ms.unwrap_or(NONE),
+            delivery_ms: event.delivery_ms.unwrap_or(NONE),
+            reply,
+            kind: event.kind as u8,
+            destination: event.destination.map_or(0, |d| d as u8 + 1),
+            messages: event.messages,
+            local_len: event.recipient_local.len() as u32,
+        };
+        if self.fresh.put(row) {
+            self.settle();
+        }
     }
 }
 

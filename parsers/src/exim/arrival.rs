@@ -5,7 +5,7 @@ use super::field::{key_length, size, skip_token, text_value};
 use super::host::host_into;
 use super::message_id::message_id;
 use super::record::{Arrival, Body};
-use crate::prim::{Parsed, address_end, angle, duration_ms, fail, word};
+use crate::prim::{Parsed, angle, duration_ms, fail, long_address_end, word};
 use memchr::memchr;
 
 /// Everything after the flag, into `body`.
@@ -45,7 +45,7 @@ fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
             Ok((rest, ()))
         }
         [b'i', b'd', b'=', value @ ..] | [b'i', b'd', b'*', b'=', value @ ..] => {
-            let end = address_end(value, b' ').unwrap_or(value.len());
+            let end = long_address_end(value, b' ').unwrap_or(value.len());
             arrival.message_id = Some(&value[..end]);
             Ok((&value[end..], ()))
         }

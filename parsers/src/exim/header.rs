@@ -3,7 +3,7 @@
 use super::message_id::message_id;
 use super::record::MessageId;
 use crate::prim::{Parsed, decimal, fail};
-use crate::stamp::{Stamp, exim_stamp};
+use crate::stamp::{LastSecond, Stamp, exim_stamp};
 
 /// Timestamp, process ID and message ID.
 pub(super) struct Header<'a> {
@@ -14,8 +14,8 @@ pub(super) struct Header<'a> {
 
 /// The head; the rest is the body, without the space before it.
 #[inline]
-pub(super) fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
-    let (rest, stamp) = exim_stamp(line)?;
+pub(super) fn header<'a>(line: &'a [u8], last: &mut LastSecond) -> Parsed<'a, Header<'a>> {
+    let (rest, stamp) = last.exim_stamp(line)?;
     match rest {
         [b' ', rest @ ..] => after_stamp(rest, stamp),
         _ => fail(rest, "a space and text after the timestamp"),

@@ -44,20 +44,18 @@ fn shaped<const LENGTH: usize, const DASH: usize>(input: &[u8]) -> Option<(&[u8]
     if id[6] != b'-' || id[DASH] != b'-' || !ends(input, LENGTH) {
         return None;
     }
-    // Eight bytes at once, a dash read as a digit; the last eight may overlap the others.
+    // Eight bytes at once; the last eight may overlap the others.
     let is_base62 = |from: usize| {
-        let bytes: [u8; 8] = std::array::from_fn(|at| match from + at {
-            at if at == 6 || at == DASH => b'0',
-            at => id[at],
-        });
-        are_base62(u64::from_le_bytes(bytes))
+        id[from..]
+            .first_chunk()
+            .is_some_and(|word| are_base62(word, [6, DASH], from))
     };
     (is_base62(0) && is_base62(8) && is_base62(LENGTH - 8)).then(|| (&input[LENGTH..], MessageId(id)))
 }
 
-/// Whether all eight bytes are letters or digits.
+/// Whether all eight bytes are letters or digits, but for dashes at these places of an ID in which they stand at `from`.
 #[inline]
-fn are_base62(word: u64) -> bool {
+fn are_base62(bytes: &[u8; 8], dashes: [usize; 2], from: usize) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOP: u64 = 0x80 * ONES;
     // The top bit of each byte that is from `low` to `high`; of bytes below 0x80.
@@ -65,6 +63,12 @@ fn are_base62(word: u64) -> bool {
         let reaches = |limit: u8| word + (0x80 - u64::from(limit)) * ONES;
         reaches(low) & !reaches(high + 1)
     };
+    // A dash is read as a digit.
+    let digit = |word: u64, dash: usize| match dash.wrapping_sub(from) {
+        at @ 0..8 => word ^ (u64::from(b'-' ^ b'0') << (8 * at)),
+        _ => word,
+    };
+    let word = dashes.into_iter().fold(u64::from_le_bytes(*bytes), digit);
     if word & TOP != 0 {
         return false;
     }
@@ -105,12 +109,16 @@ mod tests {
 
     #[test]
     fn each_byte_is_looked_at() {
-        for at in 0..8 {
-            for byte in 0..=255 {
-                let mut bytes = *b"aZ09zA5m";
-                bytes[at] = byte;
-                let expected = byte.is_ascii_alphanumeric();
-                assert_eq!(are_base62(u64::from_le_bytes(bytes)), expected, "{byte} at {at}");
+        for id in [&b"1fOXU8-002aYZ-oS"[..], b"1rTQGH-00000005x3P-2b9N"] {
+            for (at, byte) in (0..id.len()).flat_map(|at| (0..=255).map(move |byte| (at, byte))) {
+                let mut changed = id.to_vec();
+                changed[at] = byte;
+                let expected = if id[at] == b'-' {
+                    byte == b'-'
+                } else {
+                    byte.is_ascii_alphanumeric()
+                };
+                assert_eq!(message_id(&changed).is_some(), expected, "{byte} at {at}");
             }
         }
     }

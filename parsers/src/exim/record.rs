@@ -7,7 +7,7 @@ use crate::stamp::Stamp;
 use std::net::IpAddr;
 
 /// One line of an Exim main log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Record<'a> {
     /// Wall-clock time as printed; the zone is the caller's unless the line carries one.
     pub stamp: Stamp,
@@ -40,6 +40,13 @@ pub enum Body<'a> {
     },
     /// A line without a flag.
     Notice(Notice<'a>),
+}
+
+/// The line that says least.
+impl Default for Body<'_> {
+    fn default() -> Self {
+        Body::Completed { queue_ms: None }
+    }
 }
 
 /// The other end of an SMTP conversation: `H=name (helo) [ip]:port*`.

@@ -21,6 +21,7 @@ pub struct EximLines<'c> {
     pub(super) normaliser: EximNormaliser<'c>,
     spec: Arc<Spec>,
     reassembler: Reassembler,
+    parser: exim::Parser,
 }
 
 impl<'c> EximLines<'c> {
@@ -29,6 +30,7 @@ impl<'c> EximLines<'c> {
             normaliser,
             spec: spec.clone(),
             reassembler: Reassembler::default(),
+            parser: exim::Parser::default(),
         }
     }
 
@@ -45,11 +47,12 @@ impl<'c> EximLines<'c> {
     }
 
     pub(super) fn chunk<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, chunk: &Chunk) {
+        let mut record = Record::default();
         for (offset, line) in chunk.lines() {
             match log.format {
                 Format::Plain => {
-                    let outcome = match exim::parse(line) {
-                        Ok(record) => self.record(bench, log, offset, &record),
+                    let outcome = match self.parser.parse(line, &mut record) {
+                        Ok(()) => self.record(bench, log, offset, &record),
                         Err(reject) => unparsed(bench, log, line, &reject),
                     };
                     bench.desk.count(outcome, line.len());

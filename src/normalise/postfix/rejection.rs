@@ -85,7 +85,7 @@ impl PostfixNormaliser<'_> {
             self.messages.join.forget(&id);
         }
         sink.message(Message {
-            queue_id: id.as_ref().map(QueueId::as_bytes).unwrap_or_default(),
+            queue_id: id,
             origin,
             first_hop,
             message_key: arriving.message_key,

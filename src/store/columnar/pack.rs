@@ -15,12 +15,29 @@ pub(super) fn width_of(max: u32) -> u32 {
 
 /// Runs and packed groups of eight ("RLE/bit-packing hybrid"); every code must fit `width` bits.
 pub(super) fn hybrid(codes: &[u32], width: u32, out: &mut Vec<u8>) {
+    /// Shifts by numbers that are known while this is compiled are a third of the work.
+    macro_rules! by_width {
+        ($($known:literal)*) => {
+            match width {
+                $($known => hybrid_of::<$known>(codes, width, out),)*
+                _ => hybrid_of::<ANY>(codes, width, out),
+            }
+        };
+    }
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+}
+
+/// The width is not known while this is compiled.
+const ANY: u32 = 0;
+
+fn hybrid_of<const WIDTH: u32>(codes: &[u32], width: u32, out: &mut Vec<u8>) {
+    let width = if WIDTH == ANY { width } else { WIDTH };
     let mut rest = codes;
     // Where the header of the packed run in hand stands, and its groups so far.
     let mut packed: Option<(usize, usize)> = None;
     while let Some((group, after)) = rest.split_first_chunk::<8>() {
         let first = group[0];
-        if group.iter().fold(0, |bits, code| bits | (code ^ first)) == 0 {
+        if *group == [first; 8] {
             let more = after.iter().take_while(|code| **code == first).count();
             packed = None;
             run(8 + more, first, width, out);
@@ -51,35 +68,88 @@ pub(super) fn hybrid(codes: &[u32], width: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// The hybrid of flags, which are codes of one bit.
-pub(super) fn bits(flags: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
-    // Equal flags so far, in bytes, or the header of the packed run in hand and its groups.
-    let (mut equal, mut value) = (0, 0);
-    let mut packed: Option<(usize, usize)> = None;
-    bytes_of(flags, |byte, len| {
+/// The hybrid of whether each number is there, which are codes of one bit. Those that are go to the front of `present`, which
+/// has room for eight more than all; gives how many there are.
+pub(super) fn presence(numbers: &[u64], none: u64, present: &mut [i64], out: &mut Vec<u8>) -> usize {
+    let mut bits = Bits::new(out);
+    let mut count = 0;
+    let mut take = |group: &[u64; 8], len: usize| {
+        let places = &mut present[count..count + 8];
+        let (mut byte, mut used) = (0, 0);
+        // Without a branch a value: what is missing comes in no order that a processor could guess.
+        for (at, number) in group.iter().enumerate() {
+            let here = *number != none;
+            places[used % 8] = *number as i64;
+            used += usize::from(here);
+            byte |= u8::from(here) << at;
+        }
+        count += used;
+        bits.push(byte, len as u32);
+    };
+    let (groups, rest) = numbers.as_chunks::<8>();
+    groups.iter().for_each(|group| take(group, 8));
+    if !rest.is_empty() {
+        let mut last = [none; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        take(&last, rest.len());
+    }
+    bits.finish();
+    count
+}
+
+/// Flags on their way into the hybrid, eight at a time.
+struct Bits<'o> {
+    out: &'o mut Vec<u8>,
+    /// Bytes of equal flags so far, and their value.
+    equal: usize,
+    value: u8,
+    /// Where the header of the packed run in hand stands, and its groups so far.
+    packed: Option<(usize, usize)>,
+}
+
+impl<'o> Bits<'o> {
+    fn new(out: &'o mut Vec<u8>) -> Self {
+        Bits {
+            out,
+            equal: 0,
+            value: 0,
+            packed: None,
+        }
+    }
+
+    /// The next `len` flags: eight of them, or the last.
+    #[inline]
+    fn push(&mut self, byte: u8, len: u32) {
         let is_run = len == 8 && matches!(byte, 0 | 0xff);
-        if equal > 0 && !(is_run && value == byte) {
-            run(8 * equal, u32::from(value & 1), 1, out);
-            (equal, packed) = (0, None);
+        if self.equal > 0 && !(is_run && self.value == byte) {
+            self.end_run();
         }
         if is_run {
-            (equal, value) = (equal + 1, byte);
+            (self.equal, self.value) = (self.equal + 1, byte);
             return;
         }
-        match &mut packed {
+        match &mut self.packed {
             Some((header, groups)) if *groups < GROUPS_MAX => {
                 *groups += 1;
-                out[*header] = (*groups << 1 | 1) as u8;
+                self.out[*header] = (*groups << 1 | 1) as u8;
             }
             _ => {
-                packed = Some((out.len(), 1));
-                out.push(3);
+                self.packed = Some((self.out.len(), 1));
+                self.out.push(3);
             }
         }
-        out.push(byte);
-    });
-    if equal > 0 {
-        run(8 * equal, u32::from(value & 1), 1, out);
+        self.out.push(byte);
+    }
+
+    fn end_run(&mut self) {
+        run(8 * self.equal, u32::from(self.value & 1), 1, self.out);
+        (self.equal, self.packed) = (0, None);
+    }
+
+    fn finish(mut self) {
+        if self.equal > 0 {
+            self.end_run();
+        }
     }
 }
 
@@ -106,7 +176,7 @@ pub(super) fn run(len: usize, code: u32, width: u32, out: &mut Vec<u8>) {
 }
 
 /// Eight codes make `width` bytes.
-#[inline]
+#[inline(always)]
 fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
     if width <= 8 {
         // By pairs: three steps one after the other instead of eight.
@@ -181,23 +251,26 @@ pub(super) struct IncrementScratch {
 }
 
 /// DELTA_BYTE_ARRAY: of each text how much of the one before it begins with, and the rest of it.
-pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, scratch: &mut IncrementScratch, out: &mut Vec<u8>) {
+pub(super) fn increments<'a>(
+    texts: impl ExactSizeIterator<Item = &'a [u8]>,
+    scratch: &mut IncrementScratch,
+    out: &mut Vec<u8>,
+) {
     let IncrementScratch { lengths, bytes } = scratch;
-    let [shared, rest] = lengths;
-    shared.clear();
-    rest.clear();
+    // As many as there are texts: a push to each would ask each time whether there is room.
+    for lengths in lengths.iter_mut() {
+        lengths.resize(texts.len(), 0);
+    }
+    let [shared, rest] = &mut *lengths;
     bytes.clear();
     let mut previous: &[u8] = b"";
-    for text in texts {
+    for ((text, shared), rest) in texts.zip(shared).zip(rest) {
         // The same text at the same place is the same message once more.
-        if std::ptr::eq(text, previous) {
-            shared.push(text.len() as u32);
-            rest.push(0);
-            continue;
-        }
-        let same = shared_len(text, previous);
-        shared.push(same as u32);
-        rest.push((text.len() - same) as u32);
+        let same = match std::ptr::eq(text, previous) {
+            true => text.len(),
+            false => shared_len(text, previous),
+        };
+        (*shared, *rest) = (same as u32, (text.len() - same) as u32);
         bytes.extend_from_slice(&text[same..]);
         previous = text;
     }
@@ -209,14 +282,16 @@ pub(super) fn increments<'a>(texts: impl Iterator<Item = &'a [u8]>, scratch: &mu
 
 /// With how many bytes both begin.
 fn shared_len(a: &[u8], b: &[u8]) -> usize {
-    let same = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
-        (Some((a, a_rest)), Some((b, b_rest))) => match u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b) {
-            0 => 8 + same(a_rest, b_rest),
-            differ => differ.trailing_zeros() as usize / 8,
-        },
-        _ => same(a, b),
+    let ((a_words, _), (b_words, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (at, (a, b)) in a_words.iter().zip(b_words).enumerate() {
+        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differ != 0 {
+            return 8 * at + differ.trailing_zeros() as usize / 8;
+        }
     }
+    let words = 8 * a_words.len().min(b_words.len());
+    let rest = a[words..].iter().zip(&b[words..]);
+    words + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// 32 numbers make 4 × `width` bytes.
@@ -290,14 +365,34 @@ mod tests {
     }
 
     #[test]
-    fn flags_come_back() {
+    fn wide_numbers_come_back_at_every_width() {
+        for width in 0..=64u32 {
+            let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
+            let numbers: [u64; MINIBLOCK] =
+                std::array::from_fn(|i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) & mask);
+            let mut out = vec![7];
+            pack_wide(&numbers, width, &mut out);
+            assert_eq!(out.len(), 1 + 4 * width as usize);
+            let bit = |at: u32| u64::from(out[1 + at as usize / 8] >> (at % 8) & 1);
+            for (i, number) in (0..).zip(numbers) {
+                let back = (0..width).fold(0, |bits, b| bits | bit(i * width + b) << b);
+                assert_eq!(back, number, "width {width}, number {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_there_comes_back() {
         for len in [0, 1, 7, 8, 9, 16, 100, 511, 512, 600, 2000, 5000] {
             for stretch in [1, 3, 8, 40, 1000] {
-                let flags = (0..len).map(|i: usize| i / stretch % 2 == 1 || i % 97 == 5);
-                let mut out = Vec::new();
-                bits(flags.clone(), &mut out);
-                let codes: Vec<u32> = flags.map(u32::from).collect();
+                let is_here = |i: &usize| i / stretch % 2 == 1 || i % 97 == 5;
+                let number = |i: usize| if is_here(&i) { i as u64 } else { 7777 };
+                let (mut out, mut present) = (Vec::new(), vec![0; len + 8]);
+                let count = presence(&(0..len).map(number).collect::<Vec<_>>(), 7777, &mut present, &mut out);
+                let codes: Vec<u32> = (0..len).map(|i| u32::from(is_here(&i))).collect();
                 assert_eq!(unpack(&out, 1, len), codes, "{len} flags");
+                let here = (0..len).filter(is_here).map(|i| i as i64);
+                assert_eq!(present[..count], here.collect::<Vec<_>>(), "{len} numbers");
             }
         }
     }

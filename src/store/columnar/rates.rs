@@ -79,7 +79,8 @@ impl Rates {
         group
     }
 
-    #[inline]
+    /// Always inlined: what is added stands in registers then. Put together in memory it would be read before it is there.
+    #[inline(always)]
     pub(super) fn add(&mut self, row: RateRow) {
         let attempt = Kind::ALL[usize::from(row.kind)].is_attempt();
         if !(0..MINUTE_MS).contains(&row.ts_ms.wrapping_sub(self.minute.0)) {
@@ -90,17 +91,25 @@ impl Rates {
         self.add_sums(key, [row.messages, row.recipients, i64::from(attempt), row.bytes]);
     }
 
-    #[inline]
+    #[inline(always)]
     fn add_sums(&mut self, key: Key, more: [i64; 4]) {
-        let recent = &mut self.recent.0[(key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT];
-        if self.sums.get(*recent as usize).is_none_or(|sum| sum.0 != key) {
-            *recent = *self.by_key.entry(key).or_insert_with(|| {
-                self.sums.push((key, [0; 4]));
-                self.sums.len() as u32 - 1
-            });
+        let place = (key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT;
+        let mut at = self.recent.0[place];
+        if self.sums.get(at as usize).is_none_or(|sum| sum.0 != key) {
+            at = self.sum_of(key);
+            self.recent.0[place] = at;
         }
-        let sums = &mut self.sums[*recent as usize].1;
+        let sums = &mut self.sums[at as usize].1;
         sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Place of a key's sums.
+    #[inline(never)]
+    fn sum_of(&mut self, key: Key) -> u32 {
+        *self.by_key.entry(key).or_insert_with(|| {
+            self.sums.push((key, [0; 4]));
+            self.sums.len() as u32 - 1
+        })
     }
 
     /// Adds the rates of another file: what rows add up to adds up too.

@@ -1,16 +1,17 @@
 //! A sealed batch → the Parquet files of its segments: one of events and one of per-minute rates for each UTC day.
 
-use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, SlotRow, split_remote};
+use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, split_remote};
 use super::Error;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
 use super::write::{Columns, Numbers, QUEUE_ID, Scratch};
 use crate::normalise::dictionary::Dictionary;
-use crate::normalise::event::Kind;
+use crate::normalise::event::{Kind, Message};
 use crate::normalise::join::QueueId;
 use crate::normalise::origins::Field;
 use crate::normalise::redact::text;
 use rustc_hash::FxHashSet;
 use std::borrow::{Borrow, Cow};
+use std::collections::BTreeMap;
 
 const ACCEPTED: u8 = Kind::Accepted as u8;
 const SUBMITTED: u8 = Kind::Submitted as u8;
@@ -41,6 +42,8 @@ pub struct Encoder {
     scratch: Scratch,
     /// Of every row the number of its sender among those that occur.
     origins: Vec<u32>,
+    /// Numbers of a column that stands nowhere.
+    numbers: Vec<u64>,
 }
 
 impl Encoder {
@@ -53,42 +56,42 @@ impl Encoder {
 
     /// Encodes a batch, a segment a day; more than one where a day has too many rows.
     pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
-        let day_of = |ts_ms: &i64| ts_ms.div_euclid(DAY_MS);
+        let day_of = |ts_ms: i64| ts_ms.div_euclid(DAY_MS);
         let times = &sealed.batch.rows.ts_ms;
-        let mut days: Vec<i64> = Vec::new();
-        for ts_ms in times {
-            // Of most rows it is known without a division.
-            if days
-                .last()
-                .is_none_or(|day| !(0..DAY_MS).contains(&(ts_ms - day * DAY_MS)))
-            {
-                days.push(day_of(ts_ms));
-            }
+        let Some(span_ms) = span_of(times) else {
+            return Ok(Vec::new());
+        };
+        if day_of(span_ms.0) == day_of(span_ms.1) && times.len() <= SEGMENT_ROWS_MAX {
+            let part = Part {
+                sealed,
+                rows: None,
+                span_ms,
+            };
+            return Ok(vec![part.encode(self)?]);
         }
-        days.sort_unstable();
-        days.dedup();
-        if let [day] = days[..]
-            && times.len() <= SEGMENT_ROWS_MAX
-        {
-            return Ok(vec![Part { sealed, rows: None }.encode(day, self)?]);
+        let mut days: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        for (at, ts_ms) in (0..).zip(times) {
+            days.entry(day_of(*ts_ms)).or_default().push(at);
         }
         let mut segments = Vec::new();
-        for day in days {
-            let rows: Vec<u32> = (0..times.len() as u32)
-                .filter(|at| day_of(&times[*at as usize]) == day)
-                .collect();
-            for rows in rows.chunks(SEGMENT_ROWS_MAX) {
-                segments.push(
-                    Part {
-                        sealed,
-                        rows: Some(rows.to_vec()),
-                    }
-                    .encode(day, self)?,
-                );
-            }
+        for rows in days.values().flat_map(|rows| rows.chunks(SEGMENT_ROWS_MAX)) {
+            let times: Vec<i64> = rows.iter().map(|at| times[*at as usize]).collect();
+            let part = Part {
+                sealed,
+                rows: Some(rows.to_vec()),
+                span_ms: span_of(&times).unwrap_or(span_ms),
+            };
+            segments.push(part.encode(self)?);
         }
         Ok(segments)
     }
+}
+
+/// The least and the greatest, if there are any.
+fn span_of(times: &[i64]) -> Option<(i64, i64)> {
+    let first = *times.first()?;
+    let widen = |(from, to): (i64, i64), ts_ms: &i64| (from.min(*ts_ms), to.max(*ts_ms));
+    Some(times.iter().fold((first, first), widen))
 }
 
 /// The rows of one day.
@@ -96,6 +99,8 @@ struct Part<'b> {
     sealed: &'b SealedBatch,
     /// Which; none for all.
     rows: Option<Vec<u32>>,
+    /// First and last time, UTC milliseconds.
+    span_ms: (i64, i64),
 }
 
 impl Part<'_> {
@@ -111,7 +116,7 @@ impl Part<'_> {
         }
     }
 
-    fn slots(&self) -> impl Iterator<Item = &SlotRow> {
+    fn slots(&self) -> impl Iterator<Item = &Message> {
         let Batch { slots, rows, .. } = &self.sealed.batch;
         (0..self.len()).map(|at| &slots[rows.slot[self.row(at)] as usize])
     }
@@ -125,10 +130,7 @@ impl Part<'_> {
         }
     }
 
-    fn encode(&self, day: i64, with: &mut Encoder) -> Result<EncodedSegment, Error> {
-        let times = self.pick(&self.sealed.batch.rows.ts_ms);
-        let first = times.first().copied().unwrap_or(0);
-        let widen = |(from, to): (i64, i64), ts_ms: &i64| (from.min(*ts_ms), to.max(*ts_ms));
+    fn encode(&self, with: &mut Encoder) -> Result<EncodedSegment, Error> {
         // All mail of most batches enters the mail system here: then no row need be asked.
         let all_first = self.sealed.batch.slots.iter().all(|slot| slot.first_hop);
         // Nearly always there is none.
@@ -137,17 +139,17 @@ impl Part<'_> {
             false => FxHashSet::default(),
         };
         Ok(EncodedSegment {
-            day,
+            day: self.span_ms.0.div_euclid(DAY_MS),
             rows: self.len() as u64,
-            span_ms: times.iter().fold((first, first), widen),
-            events: self.events(&times, all_first, with)?,
+            span_ms: self.span_ms,
+            events: self.events(all_first, with)?,
             rates: self.rates(&with.origins, all_first)?,
             orphans: orphans.into_iter().collect(),
         })
     }
 
     /// The events' columns; README.md, "Data", says what each means.
-    fn events(&self, times: &[i64], all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
+    fn events(&self, all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
         let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
         with.origins.clear();
@@ -159,7 +161,7 @@ impl Part<'_> {
         };
         out.dictionary("log", logs, &*self.pick(&rows.log))?;
         out.growing("log_offset", &self.pick(&rows.offset))?;
-        out.growing("ts_ms", times)?;
+        out.growing("ts_ms", &self.pick(&rows.ts_ms))?;
         out.constant("host", &self.sealed.host)?;
         out.constant("source", self.sealed.source)?;
         out.dictionary(
@@ -170,25 +172,30 @@ impl Part<'_> {
         self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
         self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
-        out.flags("first_hop", self.slots().map(|slot| all_first || slot.first_hop))?;
+        match all_first {
+            true => out.all_set("first_hop")?,
+            false => out.flags("first_hop", self.slots().map(|slot| slot.first_hop))?,
+        }
         let destinations = self.pick(&rows.destination);
         let destinations = destinations.iter().map(|destination| u32::from(*destination));
         out.dictionary("destination", &destination_names(), destinations)?;
         self.queue_ids(&mut out)?;
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
         let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
-        let key = |(at, slot): (usize, &SlotRow)| match arrives(at) {
+        let key = |(at, slot): (usize, &Message)| match arrives(at) {
             true => slot.message_key.unwrap_or(NONE),
             false => NONE,
         };
-        out.optional("message_key", self.slots().enumerate().map(key), Numbers::Random)?;
+        with.numbers.clear();
+        with.numbers.extend(self.slots().enumerate().map(key));
+        out.optional("message_key", &with.numbers, Numbers::Random)?;
         self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
         self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;
         self.by_origin(&mut out, "sender_local", Field::SenderLocal, &mut origins)?;
         self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &mut origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
-        out.optional("bytes", &*self.pick(&rows.bytes), Numbers::Random)?;
+        out.optional("bytes", &self.pick(&rows.bytes), Numbers::Random)?;
         out.few(
             "messages",
             self.pick(&rows.messages).iter().map(|count| i64::from(*count)),
@@ -197,9 +204,9 @@ impl Part<'_> {
             "recipients",
             self.pick(&rows.recipients).iter().map(|count| i64::from(*count)),
         )?;
-        out.optional("queue_ms", &*self.pick(&rows.queue_ms), Numbers::Few)?;
-        out.optional("delivery_ms", &*self.pick(&rows.delivery_ms), Numbers::Few)?;
-        self.replies(&mut out)?;
+        out.optional("queue_ms", &self.pick(&rows.queue_ms), Numbers::Few)?;
+        out.optional("delivery_ms", &self.pick(&rows.delivery_ms), Numbers::Few)?;
+        self.replies(&mut out, &mut with.numbers)?;
         let (bytes, scratch) = out.finish()?;
         with.scratch = scratch;
         Ok(bytes)
@@ -244,23 +251,30 @@ impl Part<'_> {
             recipient_domains,
             ..
         } = &self.sealed.batch;
-        let span = |at: usize| {
-            let at = self.row(at);
-            let start = if at == 0 { 0 } else { rows.local_end[at - 1] };
-            start as usize..rows.local_end[at] as usize
-        };
-        let all = 0..self.len();
+        let lengths = self.pick(&rows.local_len);
+        let lens = lengths.iter().map(|len| *len as usize);
         // Pseudonyms are ASCII; with local_parts = "keep" what is no UTF-8 is shown as text.
         match (locals.is_ascii(), &self.rows) {
-            (true, None) => out.plain("recipient_local", all.map(|at| span(at).len()), locals)?,
-            (true, Some(_)) => {
-                let bytes: Vec<u8> = all.clone().flat_map(|at| &locals[span(at)]).copied().collect();
-                out.plain("recipient_local", all.map(|at| span(at).len()), &bytes)?;
-            }
-            (false, _) => {
-                let texts: Vec<String> = all.map(|at| text(&locals[span(at)])).collect();
-                let bytes = texts.concat();
-                out.plain("recipient_local", texts.iter().map(String::len), bytes.as_bytes())?;
+            (true, None) => out.plain("recipient_local", lens, locals)?,
+            (is_ascii, _) => {
+                let mut ends = 0;
+                let ends = rows.local_len.iter().map(|len| {
+                    ends += *len as usize;
+                    ends
+                });
+                let ends: Vec<usize> = ends.collect();
+                let local = |at: usize| {
+                    let row = self.row(at);
+                    &locals[ends[row] - rows.local_len[row] as usize..ends[row]]
+                };
+                let all = (0..self.len()).map(local);
+                if is_ascii {
+                    out.plain("recipient_local", lens, &all.collect::<Vec<_>>().concat())?;
+                } else {
+                    let texts: Vec<String> = all.map(text).collect();
+                    let bytes = texts.concat();
+                    out.plain("recipient_local", texts.iter().map(String::len), bytes.as_bytes())?;
+                }
             }
         }
         let codes = self.pick(&rows.recipient_domain);
@@ -285,11 +299,13 @@ impl Part<'_> {
         out.dictionary_like(host, "remote_ip", ips.iter().map(String::as_bytes))
     }
 
-    fn replies(&self, out: &mut Columns) -> Result<(), Error> {
+    fn replies(&self, out: &mut Columns, numbers: &mut Vec<u64>) -> Result<(), Error> {
         let replies = &self.sealed.batch.replies;
         let codes = self.pick(&self.sealed.batch.rows.reply);
         let smtp = |code: &u32| replies[*code as usize].smtp_code.map_or(NONE, u64::from);
-        out.optional("smtp_code", codes.iter().map(smtp), Numbers::Few)?;
+        numbers.clear();
+        numbers.extend(codes.iter().map(smtp));
+        out.optional("smtp_code", numbers, Numbers::Few)?;
         let enhanced = |reply: &Reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default();
         by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
         by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
@@ -297,48 +313,50 @@ impl Part<'_> {
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.
     fn rates(&self, origins: &[u32], all_first: bool) -> Result<Vec<u8>, Error> {
-        let Batch { rows, slots, .. } = &self.sealed.batch;
+        let rows = &self.sealed.batch.rows;
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
-        let mut groups: Vec<Option<u32>> = vec![None; table.len()];
-        // Of one length, as the compiler sees it too.
-        let len = rows.len();
-        let (ts_ms, slot, bytes) = (&rows.ts_ms[..len], &rows.slot[..len], &rows.bytes[..len]);
-        let (kind, destination) = (&rows.kind[..len], &rows.destination[..len]);
-        let (messages, recipients) = (&rows.messages[..len], &rows.recipients[..len]);
-        let mut add = |at: usize, origin: u32| {
-            let group = *groups[origin as usize].get_or_insert_with(|| {
+        let mut groups = vec![u32::MAX; table.len()];
+        let first_hops = match all_first {
+            true => vec![true; origins.len()],
+            false => self.slots().map(|slot| slot.first_hop).collect(),
+        };
+        let (ts_ms, bytes) = (self.pick(&rows.ts_ms), self.pick(&rows.bytes));
+        let (kind, destination) = (self.pick(&rows.kind), self.pick(&rows.destination));
+        let (messages, recipients) = (self.pick(&rows.messages), self.pick(&rows.recipients));
+        // Columns side by side: an index would be asked for its bounds in each.
+        let sender = origins.iter().zip(&first_hops);
+        let what = kind.iter().zip(&*destination);
+        let sums = messages.iter().zip(&*recipients).zip(&*bytes);
+        for (((ts_ms, (origin, first_hop)), (kind, destination)), ((messages, recipients), bytes)) in
+            ts_ms.iter().zip(sender).zip(what).zip(sums)
+        {
+            let group = &mut groups[*origin as usize];
+            if *group == u32::MAX {
                 let value = |field| {
-                    let code = table.code(origin, field);
+                    let code = table.code(*origin, field);
                     (code, table.values(field).get(code))
                 };
                 let relay = (0, self.sealed.relay.as_bytes());
-                rates.group([value(Field::Service), value(Field::Hostgroup), relay])
-            });
+                *group = rates.group([value(Field::Service), value(Field::Hostgroup), relay]);
+            }
             rates.add(RateRow {
-                ts_ms: ts_ms[at],
-                group,
-                kind: kind[at],
-                destination: destination[at],
-                first_hop: all_first || slots[slot[at] as usize].first_hop,
-                messages: i64::from(messages[at]),
-                recipients: i64::from(recipients[at]),
-                bytes: if bytes[at] == NONE { 0 } else { bytes[at] as i64 },
+                ts_ms: *ts_ms,
+                group: *group,
+                kind: *kind,
+                destination: *destination,
+                first_hop: *first_hop,
+                messages: i64::from(*messages),
+                recipients: i64::from(*recipients),
+                bytes: if *bytes == NONE { 0 } else { *bytes as i64 },
             });
-        };
-        match &self.rows {
-            None => (0..len).zip(origins).for_each(|(at, origin)| add(at, *origin)),
-            Some(picked) => picked
-                .iter()
-                .zip(origins)
-                .for_each(|(at, origin)| add(*at as usize, *origin)),
         }
         rates.encode()
     }
 }
 
 /// A message's queue ID. MTAs make them of ASCII; what is none was refused by the parser.
-fn id_of(slot: &SlotRow) -> &[u8] {
+fn id_of(slot: &Message) -> &[u8] {
     let id = slot.queue_id.as_ref().map(QueueId::as_bytes);
     id.filter(|id| id.is_ascii()).unwrap_or_default()
 }

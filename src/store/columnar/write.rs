@@ -7,8 +7,8 @@
 
 use super::super::batch::NONE;
 use super::Error;
-use super::file::{Pages, Squeezed, engine, file_writer, squeezed, write_group};
-use super::pack::{IncrementScratch, bits, bytes_of, deltas, hybrid, increments, run, width_of};
+use super::file::{Effort, Pages, Squeezed, Squeezer, engine, file_writer, write_group};
+use super::pack::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::Compression;
@@ -19,19 +19,15 @@ use polars_parquet::write::to_parquet_type;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Borrow;
 
-/// Level 1 takes half the time of level 3.
-const ZSTD_LEVEL: i32 = 1;
-
-/// Of more bytes of text that repeats, level 3: many names are alike, and it finds that.
+/// In more bytes of text that repeats many names are alike, and more effort finds that.
 const LARGE_BYTES: usize = 256 << 10;
-const ZSTD_LEVEL_LARGE: i32 = 3;
 
-/// The level for so many bytes of text that repeats.
-fn level_of(text_bytes: usize) -> i32 {
+/// The effort for so many bytes of text that repeats.
+fn effort_for(text_bytes: usize) -> Effort {
     if text_bytes > LARGE_BYTES {
-        ZSTD_LEVEL_LARGE
+        Effort::LargeText
     } else {
-        ZSTD_LEVEL
+        Effort::Text
     }
 }
 
@@ -53,7 +49,7 @@ pub(super) enum Numbers {
 /// Memory for [`Columns`], kept from file to file: the system charges dearly for fresh pages.
 #[derive(Default)]
 pub(super) struct Scratch {
-    zstd: Option<zstd::bulk::Compressor<'static>>,
+    squeezer: Squeezer,
     /// Values of the dictionary in hand, as they stand in its page.
     dictionary: Vec<u8>,
     /// The page in hand, not compressed.
@@ -84,9 +80,6 @@ impl Columns {
 
     /// Columns of so many rows, made in memory that [`Columns::finish`] gives back.
     pub(super) fn within(rows: usize, mut scratch: Scratch) -> Result<Self, Error> {
-        if scratch.zstd.is_none() {
-            scratch.zstd = Some(zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(engine)?);
-        }
         scratch.pages.clear();
         Ok(Columns {
             rows,
@@ -131,7 +124,7 @@ impl Columns {
             false,
             Some(count),
             Encoding::RleDictionary,
-            Some(ZSTD_LEVEL),
+            Effort::Packed,
         )
     }
 
@@ -204,16 +197,20 @@ impl Columns {
         deltas(lengths.clone().map(|len| len as i64), page);
         page.extend_from_slice(bytes);
         // Where no name comes again a search finds nothing; what is left to gain is the alphabet.
-        let level = match level_of(page.len()) {
-            ZSTD_LEVEL_LARGE if !comes_again(lengths, bytes) => ZSTD_LEVEL,
-            level => level,
+        let effort = match effort_for(page.len()) {
+            Effort::LargeText if !comes_again(lengths, bytes) => Effort::Text,
+            effort => effort,
         };
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaLengthByteArray);
-        self.push(name, dtype, false, None, encoding, Some(level))
+        self.push(name, dtype, false, None, encoding, effort)
     }
 
     /// Text that begins as the one before it does, UTF-8: a value a row, without what both have in common.
-    pub(super) fn incremental<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
+    pub(super) fn incremental<'a>(
+        &mut self,
+        name: &str,
+        values: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Result<(), Error> {
         let Scratch {
             page,
             increments: scratch,
@@ -222,7 +219,7 @@ impl Columns {
         page.clear();
         increments(values, scratch, page);
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaByteArray);
-        self.push(name, dtype, false, None, encoding, Some(ZSTD_LEVEL))
+        self.push(name, dtype, false, None, encoding, Effort::Text)
     }
 
     /// Numbers that grow, or are close to their neighbours.
@@ -231,31 +228,18 @@ impl Columns {
         page.clear();
         deltas(values.iter().copied(), page);
         let (dtype, encoding) = (ArrowDataType::Int64, Encoding::DeltaBinaryPacked);
-        self.push(name, dtype, false, None, encoding, Some(ZSTD_LEVEL))
+        self.push(name, dtype, false, None, encoding, Effort::Packed)
     }
 
     /// Numbers of which [`NONE`] means null.
-    pub(super) fn optional(
-        &mut self,
-        name: &str,
-        values: impl IntoIterator<Item: Borrow<u64>>,
-        how: Numbers,
-    ) -> Result<(), Error> {
+    pub(super) fn optional(&mut self, name: &str, values: &[u64], how: Numbers) -> Result<(), Error> {
         let Scratch { page, present, .. } = &mut self.scratch;
-        if present.len() < self.rows {
-            present.resize(self.rows, 0);
-        }
         page.clear();
         page.extend_from_slice(&[0; 4]);
-        // Without a branch a value: what is missing comes in no order that a processor could guess.
-        let mut count = 0;
-        let values = values.into_iter().map(|value| {
-            let value = *value.borrow();
-            present[count] = value as i64;
-            count += usize::from(value != NONE);
-            value != NONE
-        });
-        bits(values, page);
+        if present.len() < values.len() + 8 {
+            present.resize(values.len() + 8, 0);
+        }
+        let count = presence(values, NONE, present, page);
         let levels = page.len() as u32 - 4;
         page[..4].copy_from_slice(&levels.to_le_bytes());
         self.numbers(name, count, how, true)
@@ -283,13 +267,16 @@ impl Columns {
                 nullable,
                 Some(values),
                 Encoding::RleDictionary,
-                Some(ZSTD_LEVEL),
+                Effort::Packed,
             );
         }
         let Scratch { page, present, .. } = &mut self.scratch;
         deltas(present[..count].iter().copied(), page);
-        let level = (how != Numbers::Random).then_some(ZSTD_LEVEL);
-        self.push(name, dtype, nullable, None, Encoding::DeltaBinaryPacked, level)
+        let effort = match how {
+            Numbers::Random => Effort::None,
+            Numbers::Few => Effort::Packed,
+        };
+        self.push(name, dtype, nullable, None, Encoding::DeltaBinaryPacked, effort)
     }
 
     /// Puts the codes of the first `count` numbers in hand into `codes`, and their values into the dictionary; gives the
@@ -301,13 +288,13 @@ impl Columns {
             present,
             ..
         } = &mut self.scratch;
+        dictionary.clear();
+        codes.resize(count, 0);
         let mut known: FxHashMap<i64, u32> = FxHashMap::default();
         let count_max = 1024.max(count / 4);
         // Most values are one of a few dozen: a place for each saves the hash.
         let mut recent = [(0, u32::MAX); RECENT];
-        dictionary.clear();
-        codes.clear();
-        for number in &present[..count] {
+        for (number, place) in present[..count].iter().zip(&mut *codes) {
             let last = &mut recent[(number ^ number >> 10) as usize % RECENT];
             if *number != last.0 || last.1 == u32::MAX {
                 let next = known.len() as u32;
@@ -320,7 +307,7 @@ impl Columns {
                     return None;
                 }
             }
-            codes.push(last.1);
+            *place = last.1;
         }
         Some(known.len())
     }
@@ -330,18 +317,26 @@ impl Columns {
         let page = &mut self.scratch.page;
         page.clear();
         bytes_of(flags, |byte, _| page.push(byte));
-        self.push(
-            name,
-            ArrowDataType::Boolean,
-            false,
-            None,
-            Encoding::Plain,
-            Some(ZSTD_LEVEL),
-        )
+        self.push_flags(name)
     }
 
-    /// Adds a column of the page in hand, compressed at this level or not at all, and of so many values of the dictionary
-    /// in hand.
+    /// Truths that are all true.
+    pub(super) fn all_set(&mut self, name: &str) -> Result<(), Error> {
+        let page = &mut self.scratch.page;
+        page.clear();
+        page.resize(self.rows / 8, 0xff);
+        if !self.rows.is_multiple_of(8) {
+            page.push(0xff >> (8 - self.rows % 8));
+        }
+        self.push_flags(name)
+    }
+
+    fn push_flags(&mut self, name: &str) -> Result<(), Error> {
+        let (dtype, encoding) = (ArrowDataType::Boolean, Encoding::Plain);
+        self.push(name, dtype, false, None, encoding, Effort::Packed)
+    }
+
+    /// Adds a column of the page in hand, and of so many values of the dictionary in hand.
     fn push(
         &mut self,
         name: &str,
@@ -349,17 +344,19 @@ impl Columns {
         nullable: bool,
         values: Option<usize>,
         encoding: Encoding,
-        level: Option<i32>,
+        effort: Effort,
     ) -> Result<(), Error> {
         let dictionary = match values {
             Some(count) => Some((self.squeezed_dictionary()?, count)),
             None => None,
         };
-        let Scratch { zstd, page, pages, .. } = &mut self.scratch;
-        let data = squeezed(zstd.as_mut().zip(level), page, pages)?;
-        let codec = match level {
-            Some(_) => Compression::Zstd,
-            None => Compression::Uncompressed,
+        let Scratch {
+            squeezer, page, pages, ..
+        } = &mut self.scratch;
+        let data = squeezer.squeeze(page, effort, pages)?;
+        let codec = match effort {
+            Effort::None => Compression::Uncompressed,
+            _ => Compression::Zstd,
         };
         self.add(name, dtype, nullable, |type_| Pages {
             type_,
@@ -372,13 +369,13 @@ impl Columns {
 
     fn squeezed_dictionary(&mut self) -> Result<Squeezed, Error> {
         let Scratch {
-            zstd,
+            squeezer,
             dictionary,
             pages,
             ..
         } = &mut self.scratch;
-        let level = level_of(dictionary.len());
-        squeezed(zstd.as_mut().zip(Some(level)), dictionary, pages)
+        let effort = effort_for(dictionary.len());
+        squeezer.squeeze(dictionary, effort, pages)
     }
 
     fn add(

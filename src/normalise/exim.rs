@@ -95,7 +95,9 @@ impl<'c> EximNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) {
-        if let Some(epoch) = printed.and_then(|id| id.arrival_epoch()) {
+        if self.zone.is_next_checked()
+            && let Some(epoch) = printed.and_then(|id| id.arrival_epoch())
+        {
             self.zone.check(at.ts_ms - epoch * 1000);
         }
         let facts = Facts {

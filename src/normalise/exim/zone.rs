@@ -3,15 +3,27 @@
 /// Clock differences that a mis-set zone would make are at least a quarter of an hour.
 const ZONE_STEP_MS: i64 = 15 * 60_000;
 
+/// So many arrivals are all looked at; of those after them one in [`ONE_IN`].
+const ALL_OF: u32 = 1000;
+const ONE_IN: u32 = 16;
+
 /// Compares arrival times with the clock inside message IDs.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct ZoneCheck {
+    seen: u32,
     checked: u32,
     off: u32,
     last_off_ms: i64,
 }
 
 impl ZoneCheck {
+    /// Whether the next arrival is to be looked at.
+    #[inline]
+    pub(super) fn is_next_checked(&mut self) -> bool {
+        self.seen = self.seen.wrapping_add(1);
+        self.seen <= ALL_OF || self.seen.is_multiple_of(ONE_IN)
+    }
+
     /// Takes one arrival: how far the log's clock is ahead of the ID.
     pub(super) fn check(&mut self, ahead_ms: i64) {
         self.checked += 1;

@@ -9,7 +9,7 @@
 use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
 use hashbrown::HashMap;
-use hashbrown::hash_map::{Entry, EntryRef};
+use hashbrown::hash_map::{Entry, OccupiedEntry};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
@@ -212,6 +212,27 @@ impl Recall for () {
     }
 }
 
+/// A message whose last line is in hand.
+pub struct Leaving<'j> {
+    entry: OccupiedEntry<'j, QueueId, Open, FxBuildHasher>,
+    done: &'j mut Vec<QueueId>,
+}
+
+impl Leaving<'_> {
+    /// The message.
+    pub fn open(&mut self) -> &mut Open {
+        self.entry.get_mut()
+    }
+
+    /// Removes it. An orphan stays: its arrival may still turn up in an older archive.
+    pub fn leave(self) {
+        let id = *self.entry.key();
+        if !self.entry.get().orphan && self.entry.remove().stored {
+            self.done.push(id);
+        }
+    }
+}
+
 /// The open messages of one host's log.
 #[derive(Debug, Default)]
 pub struct MessageJoin {
@@ -271,6 +292,26 @@ impl MessageJoin {
 
     /// The message, for changing.
     pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
+        self.bring_back(id, origins, recall);
+        let open = self.open.get_mut(id)?;
+        open.dirty = true;
+        Some(open)
+    }
+
+    /// The message, for a last change before it is done: found once, for both.
+    pub fn leaving(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<Leaving<'_>> {
+        self.bring_back(id, origins, recall);
+        let MessageJoin { open, done, .. } = self;
+        match open.entry(*id) {
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().dirty = true;
+                Some(Leaving { entry, done })
+            }
+            Entry::Vacant(_) => None,
+        }
+    }
+
+    fn bring_back(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) {
         if self.evicted > 0
             && !self.open.contains_key(id)
             && let Some(record) = recall.recall(id)
@@ -278,9 +319,6 @@ impl MessageJoin {
             self.evicted -= 1;
             self.load(*id, record, origins);
         }
-        let open = self.open.get_mut(id)?;
-        open.dirty = true;
-        Some(open)
     }
 
     /// Adds a message whose first line has just been read.
@@ -343,13 +381,11 @@ impl MessageJoin {
         }
     }
 
-    /// Removes a message that is done. An orphan stays: its arrival may still turn up in an older archive.
+    /// Removes a message that is done, if it is there: see [`Leaving::leave`].
     pub fn complete(&mut self, id: &QueueId) {
-        if let EntryRef::Occupied(entry) = self.open.entry_ref(id)
-            && !entry.get().orphan
-            && entry.remove().stored
-        {
-            self.done.push(*id);
+        let MessageJoin { open, done, .. } = self;
+        if let Entry::Occupied(entry) = open.entry(*id) {
+            Leaving { entry, done }.leave();
         }
     }
 

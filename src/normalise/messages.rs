@@ -135,10 +135,11 @@ impl<'c> Messages<'c> {
         sink: &mut impl EventSink,
     ) {
         let batch = sink.batch();
-        let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) else {
+        let Some(mut leaving) = self.join.leaving(&id, &mut self.attributor.origins, recall) else {
             self.slot_of(id, at, recall, sink);
             return self.completed(queue_ms, id, at, recall, sink);
         };
+        let open = leaving.open();
         let slot = open.slot_in(batch, &id, sink);
         let waited = open
             .arrival_ms
@@ -148,7 +149,7 @@ impl<'c> Messages<'c> {
             queue_ms: queue_ms.or(waited),
             ..at.event(Kind::Completed, slot)
         });
-        self.join.complete(&id);
+        leaving.leave();
     }
 
     /// The slot of a message that a line names; an unknown one becomes an orphan.

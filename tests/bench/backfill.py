@@ -16,6 +16,7 @@ RUNS, SLOW_BYTES = int(os.environ["RUNS"]), int(os.environ["SLOW_MB"]) * 1_000_0
 GZ = os.path.join(WORK, "mainlog.gz")
 GNU_TIME = shutil.which("time")
 HERE = os.path.dirname(os.path.abspath(__file__))
+MTAIL = os.environ.get("MTAIL") or " ".join(os.path.join(HERE, name) for name in ("exim.mtail", "exim_services.mtail"))
 
 
 def measure(command):
@@ -69,7 +70,9 @@ def main():
     if shutil.which("eximstats"):
         jobs.append(("eximstats", lambda: ["eximstats", head], scale))
     if shutil.which("mtail"):
-        jobs.append(("mtail", lambda: ["mtail", "-one_shot", "-logs", head, "-progs", os.path.join(HERE, "exim.mtail")], scale))
+        for program in MTAIL.split():
+            command = ["mtail", "-one_shot", "-logs", head, "-progs", program]
+            jobs.append(("mtail, " + os.path.basename(program), lambda command=command: command, scale))
     jobs += [("wc -l, plain", lambda: ["wc", "-l", LOG], 1),
              ("zcat \\| wc -l, gzip", lambda: ["sh", "-c", 'zcat "$1" | wc -l', "sh", GZ], 1)]
 

@@ -8,6 +8,7 @@
 #
 #   MAILPULSE=path   the binary; default target/release/mailpulse
 #   LOG=file         measure this log instead of a generated one; SIZE_MB is then ignored
+#   MTAIL="a b"      mtail's programs; default exim.mtail (counters by host) and exim_services.mtail (by service)
 #   SLOW_MB=100      eximstats and mtail read only so much of it, and are scaled to the whole; 0: read all
 #   TMPDIR=folder    where log, archive and stores go: about twice SIZE_MB
 #

@@ -62,11 +62,9 @@ impl LogClock {
             };
             self.day = (date, start.utc_ms());
         }
-        // Products beside each other, not one after the other.
-        let of_day =
-            i64::from(stamp.hour) * HOUR_MS + i64::from(stamp.minute) * 60_000 + i64::from(stamp.second) * 1000;
-        let offset_ms = i64::from(stamp.offset_seconds.unwrap_or(0)) * 1000;
-        self.day.1 + of_day - offset_ms + i64::from(stamp.millis)
+        let seconds = (i64::from(stamp.hour) * 60 + i64::from(stamp.minute)) * 60 + i64::from(stamp.second);
+        let offset = i64::from(stamp.offset_seconds.unwrap_or(0));
+        self.day.1 + (seconds - offset) * 1000 + i64::from(stamp.millis)
     }
 
     fn look_up(&mut self, stamp: &Stamp, civil_ms: i64, hour: i64) -> i64 {

@@ -140,12 +140,11 @@ fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>, into: &mut Body<'a>) -> 
         if id.is_none() {
             return fail(input, "a message ID before `Completed`");
         }
-        // Most say no more.
-        *into = Body::Completed { queue_ms: None };
-        if rest.is_empty() {
-            return Ok((rest, ()));
-        }
-        let (rest, queue_ms) = completed(rest)?;
+        let (rest, queue_ms) = match rest {
+            // Most say no more.
+            [] => (rest, None),
+            _ => completed(rest)?,
+        };
         *into = Body::Completed { queue_ms };
         return Ok((rest, ()));
     }

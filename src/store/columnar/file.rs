@@ -100,19 +100,20 @@ impl Squeezer {
             Effort::Text => (&mut self.text, 1),
             Effort::LargeText => (&mut self.text, 3),
         };
-        if compressor.is_none() {
-            let mut fresh = Compressor::new(level)?;
-            if effort == Effort::Packed {
-                fresh.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
-                fresh.set_parameter(CParameter::HashLog(12))?;
-                fresh.set_parameter(CParameter::MinMatch(7))?;
+        let compressor = match compressor {
+            Some(compressor) => compressor,
+            none => {
+                let fresh = none.insert(Compressor::new(level)?);
+                if effort == Effort::Packed {
+                    fresh.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
+                    fresh.set_parameter(CParameter::HashLog(12))?;
+                    fresh.set_parameter(CParameter::MinMatch(7))?;
+                }
+                fresh
             }
-            *compressor = Some(fresh);
-        }
-        if let Some(compressor) = compressor {
-            compressor.set_compression_level(level)?;
-        }
-        Ok(compressor.as_mut())
+        };
+        compressor.set_compression_level(level)?;
+        Ok(Some(compressor))
     }
 
     /// Adds a page to `pages`.

@@ -84,7 +84,7 @@ pub(super) fn presence(numbers: &[u64], none: u64, present: &mut [i64], out: &mu
             byte |= u8::from(here) << at;
         }
         count += used;
-        bits.push(byte, len as u32);
+        bits.push(byte, len);
     };
     let (groups, rest) = numbers.as_chunks::<8>();
     groups.iter().for_each(|group| take(group, 8));
@@ -119,7 +119,7 @@ impl<'o> Bits<'o> {
 
     /// The next `len` flags: eight of them, or the last.
     #[inline]
-    fn push(&mut self, byte: u8, len: u32) {
+    fn push(&mut self, byte: u8, len: usize) {
         let is_run = len == 8 && matches!(byte, 0 | 0xff);
         if self.equal > 0 && !(is_run && self.value == byte) {
             self.end_run();
@@ -153,19 +153,19 @@ impl<'o> Bits<'o> {
     }
 }
 
-/// Gives every eight flags as a byte, the first as its lowest bit, with their number.
-pub(super) fn bytes_of(flags: impl Iterator<Item = bool>, mut to: impl FnMut(u8, u32)) {
+/// Every eight flags as a byte, the first as its lowest bit.
+pub(super) fn bytes_of(flags: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
     let (mut byte, mut len) = (0u8, 0);
     for flag in flags {
         byte = byte >> 1 | u8::from(flag) << 7;
         len += 1;
         if len == 8 {
-            to(byte, len);
+            out.push(byte);
             len = 0;
         }
     }
     if len > 0 {
-        to(byte >> (8 - len), len);
+        out.push(byte >> (8 - len));
     }
 }
 

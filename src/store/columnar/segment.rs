@@ -58,7 +58,12 @@ impl Encoder {
     pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
         let day_of = |ts_ms: i64| ts_ms.div_euclid(DAY_MS);
         let times = &sealed.batch.rows.ts_ms;
-        let Some(span_ms) = span_of(times) else {
+        debug_assert_eq!(
+            times.len(),
+            sealed.batch.len(),
+            "a batch is settled before it is sealed"
+        );
+        let Some(span_ms) = span_of(times.iter().copied()) else {
             return Ok(Vec::new());
         };
         if day_of(span_ms.0) == day_of(span_ms.1) && times.len() <= SEGMENT_ROWS_MAX {
@@ -75,11 +80,11 @@ impl Encoder {
         }
         let mut segments = Vec::new();
         for rows in days.values().flat_map(|rows| rows.chunks(SEGMENT_ROWS_MAX)) {
-            let times: Vec<i64> = rows.iter().map(|at| times[*at as usize]).collect();
+            let times = rows.iter().map(|at| times[*at as usize]);
             let part = Part {
                 sealed,
                 rows: Some(rows.to_vec()),
-                span_ms: span_of(&times).unwrap_or(span_ms),
+                span_ms: span_of(times).unwrap_or(span_ms),
             };
             segments.push(part.encode(self)?);
         }
@@ -88,10 +93,10 @@ impl Encoder {
 }
 
 /// The least and the greatest, if there are any.
-fn span_of(times: &[i64]) -> Option<(i64, i64)> {
-    let first = *times.first()?;
-    let widen = |(from, to): (i64, i64), ts_ms: &i64| (from.min(*ts_ms), to.max(*ts_ms));
-    Some(times.iter().fold((first, first), widen))
+fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
+    let first = times.next()?;
+    let widen = |(from, to): (i64, i64), ts_ms| (from.min(ts_ms), to.max(ts_ms));
+    Some(times.fold((first, first), widen))
 }
 
 /// The rows of one day.
@@ -257,10 +262,9 @@ impl Part<'_> {
         match (locals.is_ascii(), &self.rows) {
             (true, None) => out.plain("recipient_local", lens, locals)?,
             (is_ascii, _) => {
-                let mut ends = 0;
-                let ends = rows.local_len.iter().map(|len| {
-                    ends += *len as usize;
-                    ends
+                let ends = rows.local_len.iter().scan(0, |end, len| {
+                    *end += *len as usize;
+                    Some(*end)
                 });
                 let ends: Vec<usize> = ends.collect();
                 let local = |at: usize| {

@@ -316,7 +316,7 @@ impl Columns {
     pub(super) fn flags(&mut self, name: &str, flags: impl Iterator<Item = bool>) -> Result<(), Error> {
         let page = &mut self.scratch.page;
         page.clear();
-        bytes_of(flags, |byte, _| page.push(byte));
+        bytes_of(flags, page);
         self.push_flags(name)
     }
 

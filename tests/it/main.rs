@@ -6,6 +6,7 @@ mod apps;
 mod backfill;
 mod bad_input;
 mod browser;
+mod cases;
 mod changed_format;
 mod clickhouse;
 mod demo;

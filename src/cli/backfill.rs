@@ -6,7 +6,7 @@ use super::progress::Display;
 use crate::config::Config;
 use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
-use crate::ingest::{self, Job};
+use crate::ingest::{self, Job, Reread};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
@@ -89,12 +89,25 @@ pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> 
     let mut attribution = context.attribution(&mut config)?;
     cover(&mut attribution, &plan.jobs, &store)?;
     let display = Display::new(plan.files().map(|file| file.size).sum());
+    let reread = ingest::reread(&store, &attribution, &plan.jobs, &limits, &display)?;
     let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
     display.finish();
     let reports = reports?;
     store.link_hops()?;
+    told_again(&reread)?;
     print(&reports, &display, quiet)?;
     Ok((store, reports))
+}
+
+/// What came back of rows that the store had lost.
+fn told_again(reread: &Reread) -> Result<()> {
+    if *reread != Reread::default() {
+        output::line(&format!(
+            "read again: {} rows that were missing are back; {} are missing still, {} are lost: their logs are gone",
+            reread.rows, reread.missing, reread.lost
+        ))?;
+    }
+    Ok(())
 }
 
 /// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.

@@ -12,6 +12,7 @@ use crate::source::Chunk;
 use crate::source::chunks::GapKind;
 use crate::store::batch::{Batch, SealedBatch};
 use crate::store::commit::LogState;
+use crate::store::reread::Wanted;
 use std::sync::Arc;
 
 /// Turns one source's items into drafts of commits.
@@ -34,6 +35,11 @@ impl<'c, R: Recall> Digest<'c, R> {
             log: None,
             room: 0,
         }
+    }
+
+    /// From now on only these rows are added.
+    pub fn only(&mut self, wanted: &Arc<Wanted>) {
+        self.desk.batch.wanted = Some(Arc::clone(wanted));
     }
 
     /// How the next logs are read.
@@ -204,6 +210,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         let (used, mut origins) = used.map_or_else(Default::default, |used| (Some(used.batch), used.origins));
         let mut next = Batch::new(sequence, used);
         next.reserve(self.room.max(self.desk.batch.len()));
+        next.wanted.clone_from(&self.desk.batch.wanted);
         let mut batch = std::mem::replace(&mut self.desk.batch, next);
         batch.settle();
         if let Some(log) = &self.log {

@@ -2,6 +2,8 @@
 //! Where there is much to unpack it runs on its own thread, so that decompression and parsing overlap. A plain file is
 //! read where it is parsed, a little at a time: what another thread has read lies far from the processor that parses it.
 
+mod again;
+
 use super::dates;
 use super::kinds::{self, Spec};
 use super::position::KnownLog;

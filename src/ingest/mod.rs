@@ -23,6 +23,7 @@ mod line;
 pub mod lines;
 pub mod position;
 pub mod report;
+mod reread;
 pub mod shapes;
 pub mod writer;
 
@@ -34,6 +35,7 @@ use feed::Reading;
 use kinds::Spec;
 pub use line::OpenSource;
 use report::SourceReport;
+pub use reread::{Reread, reread};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

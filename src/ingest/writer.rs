@@ -49,6 +49,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         minutes,
         changes,
         unparsed,
+        again: None,
     };
     store.commit(&commit)?;
     commit

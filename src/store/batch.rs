@@ -5,6 +5,7 @@
 
 mod rows;
 
+use super::reread::Wanted;
 use crate::normalise::dictionary::{Dictionary, same};
 use crate::normalise::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
@@ -12,6 +13,7 @@ use crate::normalise::redact::PSEUDONYM_LEN;
 use rows::{Fresh, Row};
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 pub use rows::Rows;
 
@@ -26,6 +28,9 @@ pub const NONE: u64 = u64::MAX;
 pub struct Batch {
     sequence: u32,
     log: u32,
+    log_id: u64,
+    /// Which rows are kept, where not all are: those that the store has already are not added again.
+    pub wanted: Option<Arc<Wanted>>,
     /// Logs by number: log ID as 16 hexadecimal digits.
     pub logs: Vec<String>,
     /// Messages.
@@ -81,6 +86,7 @@ impl Batch {
         let mut batch = used.unwrap_or_default();
         batch.sequence = sequence;
         batch.log = 0;
+        batch.wanted = None;
         batch.logs.clear();
         batch.slots.clear();
         batch.rows.clear();
@@ -107,6 +113,7 @@ impl Batch {
 
     /// The log that the next events come from.
     pub fn set_log(&mut self, log_id: u64) {
+        self.log_id = log_id;
         let name = format!("{log_id:016x}");
         self.log = match self.logs.iter().position(|known| *known == name) {
             Some(at) => at as u32,
@@ -214,6 +221,11 @@ impl EventSink for Batch {
     }
 
     fn event(&mut self, event: &Event<'_>) {
+        if let Some(wanted) = &self.wanted
+            && !wanted.has(self.log_id, event.offset, event.ts_ms)
+        {
+            return;
+        }
         let reply = Reply {
             smtp_code: event.smtp_code,
             enhanced_code: event.enhanced_code,

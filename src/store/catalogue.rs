@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -57,6 +57,25 @@ CREATE TABLE outbox (
     bytes INTEGER NOT NULL, hash TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
     batch INTEGER, refused TEXT) STRICT;
 CREATE INDEX outbox_by_batch ON outbox (batch);";
+
+/// What version 5 added: which offsets of which logs a segment holds, so that one that breaks can be read again from the
+/// logs; rows that are missing; segments that were made again of them; segments whose rows their logs will give again.
+const SINCE_4: &str = "
+CREATE TABLE segment_log (
+    segment INTEGER NOT NULL, log INTEGER NOT NULL, first_offset INTEGER NOT NULL, last_offset INTEGER NOT NULL,
+    PRIMARY KEY (segment, log)) STRICT, WITHOUT ROWID;
+CREATE TABLE missing (
+    segment INTEGER PRIMARY KEY, source INTEGER NOT NULL, day INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, rows INTEGER NOT NULL, sent INTEGER NOT NULL, linked INTEGER NOT NULL,
+    noted_ms INTEGER NOT NULL, logs TEXT NOT NULL, lost INTEGER NOT NULL DEFAULT 0, tried TEXT NOT NULL DEFAULT '[]')
+    STRICT;
+CREATE TABLE restored (segment INTEGER PRIMARY KEY, quiet INTEGER NOT NULL) STRICT;
+CREATE TABLE adopted (segment INTEGER PRIMARY KEY) STRICT;
+CREATE TRIGGER segment_gone AFTER DELETE ON segment BEGIN
+    DELETE FROM segment_log WHERE segment = OLD.id;
+    DELETE FROM restored WHERE segment = OLD.id;
+    DELETE FROM adopted WHERE segment = OLD.id;
+END;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +139,9 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 4 {
                 transaction.execute_batch(SINCE_3)?;
+            }
+            if version < 5 {
+                transaction.execute_batch(SINCE_4)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

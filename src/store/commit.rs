@@ -2,6 +2,7 @@
 
 use super::columnar::{self, EncodedSegment};
 use super::outbox::{Bytes, Kind};
+use super::reread::{Again, inherit, is_quiet, note_restored};
 use super::{Error, Store, catalogue};
 use crate::normalise::join::{Changes, QueueId};
 use hashbrown::HashMap;
@@ -93,6 +94,18 @@ pub struct Commit {
     pub changes: Changes,
     /// Shapes of unparsed lines, to be added.
     pub unparsed: Vec<UnparsedShape>,
+    /// Its rows were stored before and were lost: only they count, everything else is known.
+    pub again: Option<Again>,
+}
+
+impl Commit {
+    /// Which source the open messages are of. What is read again has its own, so that those of today stay as they are.
+    fn join_source(&self) -> i64 {
+        match self.again {
+            Some(_) => super::reread::shadow(self.source),
+            None => self.source,
+        }
+    }
 }
 
 /// Shapes kept for a source; further ones are counted in the source only.
@@ -112,11 +125,18 @@ impl Store {
         }
         let transaction = catalogue::begin(&mut connection)?;
         self.outbox_has_room(&transaction)?;
-        self.note_gap(&transaction)?;
+        let is_sent = commit.again.is_some_and(|again| again.sent);
+        if !is_sent {
+            self.note_gap(&transaction)?;
+        }
         for (segment, encoded) in segments.iter().zip(&commit.segments) {
             catalogue::insert_segment(&transaction, segment)?;
+            note_logs(&transaction, segment.id, &encoded.logs)?;
             note_orphans(&transaction, commit.source, segment.id, &encoded.orphans)?;
-            if self.ships() {
+            if let Some(again) = &commit.again {
+                note_restored(&transaction, segment.id, again)?;
+            }
+            if self.ships() && !is_sent {
                 self.post_segment(&transaction, segment)?;
             }
         }
@@ -129,7 +149,7 @@ impl Store {
             .try_for_each(|log| put_log(&transaction, commit.source, log))?;
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
-        put_changes(&transaction, commit.source, &commit.changes)?;
+        put_changes(&transaction, commit.join_source(), commit.source, &commit.changes)?;
         let replaced = self.amend(&transaction, commit)?;
         if self.ships() {
             self.sync_outbox()?;
@@ -192,9 +212,12 @@ impl Store {
         for amendment in &commit.changes.amendments {
             let id = amendment.queue_id.as_bytes();
             if !amendment.orphan {
-                let mut find =
-                    transaction.prepare_cached("SELECT id FROM segment WHERE source = ?1 AND last_ms >= ?2")?;
-                for segment in find.query_map(params![commit.source, amendment.from_ms], |row| row.get(0))? {
+                let mut find = transaction.prepare_cached(
+                    "SELECT id FROM segment WHERE source = ?1 AND last_ms >= ?2
+                     AND (?3 OR id IN (SELECT segment FROM restored))",
+                )?;
+                let is_new = commit.again.is_none();
+                for segment in find.query_map(params![commit.source, amendment.from_ms, is_new], |row| row.get(0))? {
                     by_segment.entry(segment?).or_default().push(amendment);
                 }
                 continue;
@@ -231,7 +254,11 @@ impl Store {
         source: i64,
         encoded: &EncodedSegment,
     ) -> Result<(), Error> {
+        let is_quiet = is_quiet(transaction, old)?;
         let new = self.replace(transaction, &[old], source, encoded)?;
+        if is_quiet {
+            return Ok(());
+        }
         self.note_gap(transaction)?;
         if self.ships()
             && let Some((rows, bytes)) = columnar::difference(&self.events_path(old), &self.events_path(new))?
@@ -251,6 +278,7 @@ impl Store {
     ) -> Result<i64, Error> {
         let segment = self.write_segment(catalogue::next_segment(transaction)?, source, encoded)?;
         catalogue::insert_segment(transaction, &segment)?;
+        inherit(transaction, segment.id, old)?;
         for id in old {
             // A message can be an orphan in several of the segments that become one.
             transaction.execute(
@@ -262,6 +290,14 @@ impl Store {
         }
         Ok(segment.id)
     }
+}
+
+fn note_logs(transaction: &Transaction<'_>, segment: i64, logs: &[(u64, i64, i64)]) -> Result<(), Error> {
+    let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO segment_log VALUES (?1, ?2, ?3, ?4)")?;
+    for (log, first, last) in logs {
+        insert.execute(params![segment, *log as i64, first, last])?;
+    }
+    Ok(())
 }
 
 fn note_orphans(transaction: &Transaction<'_>, source: i64, segment: i64, orphans: &[QueueId]) -> Result<(), Error> {
@@ -341,7 +377,8 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
     Ok(())
 }
 
-fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) -> Result<(), Error> {
+/// `source` has the open messages; `derived_in` the derived services.
+fn put_changes(transaction: &Transaction<'_>, source: i64, derived_in: i64, changes: &Changes) -> Result<(), Error> {
     // First: Postfix uses an ID again as soon as it is free.
     let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
     for id in &changes.deletes {
@@ -358,7 +395,7 @@ fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) ->
     for name in &changes.derived {
         transaction.execute(
             "INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)",
-            params![source, name],
+            params![derived_in, name],
         )?;
     }
     Ok(())

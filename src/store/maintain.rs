@@ -149,6 +149,7 @@ impl Store {
         }
         transaction.execute("DELETE FROM source_minute WHERE minute < ?1", [limit * DAY_MS / 60_000])?;
         transaction.execute("DELETE FROM open_message WHERE last_ms < ?1", [limit * DAY_MS])?;
+        transaction.execute("DELETE FROM missing WHERE day < ?1", [limit])?;
         transaction.commit()?;
         drop(connection);
         self.remove_segments(&old);

@@ -19,6 +19,7 @@ pub mod commit;
 pub mod hops;
 pub mod maintain;
 pub mod outbox;
+pub mod reread;
 pub mod state;
 
 use rusqlite::Connection;

@@ -6,7 +6,7 @@ use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
 use crate::config::{Config, Tail};
-use crate::ingest::{Job, Progress, RunLimits};
+use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::source::Stamp;
@@ -124,6 +124,7 @@ impl Worker {
             limits.source.chunk_bytes = CHUNK_BYTES;
             let jobs = scan_jobs(&self.context, &self.config, &limits, &mut self.told)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
+            reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
             match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
                 End::Stop => break,
                 End::Hosts => {}
@@ -215,6 +216,23 @@ impl Worker {
         }
         care.at_the_end(store, &mut follower);
         Ok(End::Stop)
+    }
+}
+
+/// Brings back what the store has lost, before anything else is read. What cannot be read today is no reason to stop.
+fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLimits, progress: &dyn Progress) {
+    match ingest::reread(store, attribution, jobs, limits, progress) {
+        Ok(done) if done == ingest::Reread::default() => {}
+        Ok(done) => tracing::warn!(
+            "{} rows that were missing were read again; {} are missing still, {} are lost: their logs are gone",
+            done.rows,
+            done.missing,
+            done.lost
+        ),
+        Err(error) => tracing::error!(
+            "rows that are missing are not read again: {}",
+            safe_lines(&error.to_string())
+        ),
     }
 }
 

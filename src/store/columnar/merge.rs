@@ -71,6 +71,7 @@ impl Parts {
             events,
             rates: sums.encode()?,
             orphans: Vec::new(),
+            logs: Vec::new(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod any;
 mod difference;
 mod file;
 mod hops;
+mod ids;
 mod merge;
 mod pack;
 mod rates;
@@ -17,6 +18,7 @@ mod write;
 
 pub use difference::difference;
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
+pub use ids::event_ids;
 pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::amend;

@@ -144,6 +144,7 @@ impl Rows {
             events: out.encode()?,
             rates,
             orphans: Vec::new(),
+            logs: Vec::new(),
         })
     }
 

@@ -31,6 +31,9 @@ pub struct EncodedSegment {
     pub rates: Vec<u8>,
     /// Messages whose arrival has not been seen.
     pub orphans: Vec<QueueId>,
+    /// Logs that its rows are of, each with its first and last offset. Empty where a segment takes the place of others: it
+    /// has theirs.
+    pub logs: Vec<(u64, i64, i64)>,
 }
 
 /// Rows of a segment, at most: what ClickHouse takes as one deduplicated block.
@@ -150,7 +153,22 @@ impl Part<'_> {
             events: self.events(all_first, with)?,
             rates: self.rates(&with.origins, all_first)?,
             orphans: orphans.into_iter().collect(),
+            logs: self.logs(),
         })
+    }
+
+    /// The logs of the rows, and which offsets of each.
+    fn logs(&self) -> Vec<(u64, i64, i64)> {
+        let Batch { rows, logs, .. } = &self.sealed.batch;
+        let mut spans = vec![(i64::MAX, i64::MIN); logs.len()];
+        for (log, offset) in self.pick(&rows.log).iter().zip(&*self.pick(&rows.offset)) {
+            let (first, last) = &mut spans[*log as usize];
+            (*first, *last) = ((*first).min(*offset), (*last).max(*offset));
+        }
+        let named = logs.iter().zip(spans).filter(|(_, (first, last))| first <= last);
+        named
+            .filter_map(|(name, (first, last))| Some((u64::from_str_radix(name, 16).ok()?, first, last)))
+            .collect()
     }
 
     /// The events' columns; README.md, "Data", says what each means.

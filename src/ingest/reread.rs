@@ -1,0 +1,255 @@
+//! Rows that the store has lost come back from their logs: see [`crate::store::reread`].
+
+use super::digest::Digest;
+use super::feed::{Feed, Hangup, Item, Reading};
+use super::position::{self, KnownLog, path_of};
+use super::writer::Draft;
+use super::{Job, Progress, RunLimits};
+use crate::normalise::attribution::Attribution;
+use crate::normalise::messages::Messages;
+use crate::source::{Limits, Pool};
+use crate::store::columnar::Encoder;
+use crate::store::commit::Commit;
+use crate::store::reread::{Again, Missing, Wanted, shadow};
+use crate::store::state::Recaller;
+use crate::store::{Error, Store};
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+/// What came of reading again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reread {
+    /// Rows that are back.
+    pub rows: u64,
+    /// Rows that no log gives any more.
+    pub lost: u64,
+    /// Rows that are missing still: their logs are elsewhere.
+    pub missing: u64,
+}
+
+/// Fates in the order in which they are read: what a server has comes back in silence, so that the rest is not taken for it.
+const FATES: [Again; 4] = [
+    Again {
+        sent: true,
+        linked: true,
+    },
+    Again {
+        sent: true,
+        linked: false,
+    },
+    Again {
+        sent: false,
+        linked: true,
+    },
+    Again {
+        sent: false,
+        linked: false,
+    },
+];
+
+/// Brings back what is missing of the jobs' sources, as far as their logs are there. Nothing is done where nothing is
+/// missing. No source may be open.
+///
+/// # Errors
+/// The store cannot be read or written.
+pub fn reread(
+    store: &Store,
+    attribution: &Attribution,
+    jobs: &[Job],
+    limits: &RunLimits,
+    progress: &dyn Progress,
+) -> Result<Reread, Error> {
+    let mut done = Reread::default();
+    if store.missing(None)?.is_empty() {
+        return Ok(done);
+    }
+    for fate in FATES {
+        for job in jobs {
+            let Some(source) = store.known_source(&job.host, job.kind)? else {
+                continue;
+            };
+            let again = Rereading {
+                store,
+                attribution,
+                job,
+                limits,
+                progress,
+                source,
+                fate,
+            };
+            let (rows, lost) = again.run()?;
+            done.rows += rows;
+            done.lost += lost;
+        }
+    }
+    done.missing = store
+        .missing(None)?
+        .iter()
+        .filter(|one| !one.lost)
+        .map(|one| one.rows)
+        .sum();
+    Ok(done)
+}
+
+/// One source, for rows of one fate.
+struct Rereading<'r> {
+    store: &'r Store,
+    attribution: &'r Attribution,
+    job: &'r Job,
+    limits: &'r RunLimits,
+    progress: &'r dyn Progress,
+    source: i64,
+    fate: Again,
+}
+
+impl Rereading<'_> {
+    fn run(&self) -> Result<(u64, u64), Error> {
+        let (mut back, mut lost) = (0, 0);
+        let mut done: FxHashSet<i64> = FxHashSet::default();
+        loop {
+            let mut missing = self.store.missing(Some(self.source))?;
+            missing.retain(|one| one.again == self.fate && !done.contains(&one.day));
+            if missing.is_empty() {
+                return Ok((back, lost));
+            }
+            let known: Vec<KnownLog> = self.known()?;
+            let Some(files) = self.files(&known, &missing) else {
+                return Ok((back, lost));
+            };
+            let (wanted, days) = self.store.wanted(&missing)?;
+            let replayed = self.pass(&known, &files, wanted)?;
+            self.store.unlinked_are_loud()?;
+            self.store.link_hops()?;
+            let gone = |log: u64| {
+                let known = known.iter().find(|known| known.state.log_id == log);
+                known.is_none_or(|known| !path_of(&known.state).exists())
+            };
+            let (more, less) = self.store.end_reread(&missing, &days, &replayed, &gone)?;
+            (back, lost) = (back + more, lost + less);
+            done.extend(days);
+        }
+    }
+
+    fn known(&self) -> Result<Vec<KnownLog>, Error> {
+        let logs = self.store.logs(self.source)?;
+        Ok(logs.into_iter().filter_map(position::known).collect())
+    }
+
+    fn feed<'f>(
+        &'f self,
+        at: usize,
+        known: &[KnownLog],
+        limits: Limits,
+        reading: &'f Reading<'f>,
+        pool: &Pool,
+    ) -> Feed<'f> {
+        let (spec, family) = &self.job.families[at];
+        Feed {
+            host: &self.job.host,
+            spec,
+            family,
+            known: known.to_vec(),
+            limits,
+            reading,
+            pool: pool.clone(),
+        }
+    }
+
+    /// Which known log each file of each family holds; None if none of them can give what is missing.
+    fn files(&self, known: &[KnownLog], missing: &[Missing]) -> Option<Vec<Vec<Option<usize>>>> {
+        let reading = Reading::default();
+        let pool = Pool::new(&self.limits.source, 2);
+        let families = 0..self.job.families.len();
+        let files: Vec<Vec<Option<usize>>> = families
+            .map(|at| self.feed(at, known, self.limits.source, &reading, &pool).recognised())
+            .collect();
+        let news = |log: u64| missing.iter().any(|one| one.needs(log) && !one.tried.contains(&log));
+        let here = files.iter().flatten().flatten();
+        let is_useful = here.map(|at| known[*at].state.log_id).any(news);
+        is_useful.then_some(files)
+    }
+
+    /// Reads all logs that are there again, and adds what is wanted. Returns the logs that were read to where reading had
+    /// ended.
+    fn pass(
+        &self,
+        known: &[KnownLog],
+        files: &[Vec<Option<usize>>],
+        mut wanted: Wanted,
+    ) -> Result<FxHashSet<u64>, Error> {
+        self.store.begin_reread(self.source)?;
+        let read_to = known
+            .iter()
+            .map(|log| (log.state.log_id, log.known.position.mark.offset));
+        wanted.read_only(read_to.collect());
+        let wanted = Arc::new(wanted);
+        let Some((first, _)) = self.job.families.first() else {
+            return Ok(FxHashSet::default());
+        };
+        let mut messages = Messages::new(self.attribution, &self.job.host);
+        messages
+            .attributor
+            .load_derived(self.store.derived_services(self.source)?);
+        let recall = self.store.recaller(shadow(self.source))?;
+        let mut digest = Digest::new(messages, recall, first);
+        digest.only(&wanted);
+        let reading = Reading::default();
+        let pool = Pool::new(&self.limits.source, 4);
+        let mut writing = Writing::default();
+        let mut replayed = FxHashSet::default();
+        for (at, files) in files.iter().enumerate() {
+            digest.set_spec(&self.job.families[at].0);
+            let feed = self.feed(at, known, self.limits.source, &reading, &pool);
+            let mut taken = Ok(());
+            let whole = feed.run_again(files, |item| {
+                taken = self.item(item, &mut digest, &mut writing);
+                if taken.is_err() { Err(Hangup) } else { Ok(()) }
+            });
+            taken?;
+            digest.family_done();
+            self.seal(&mut digest, &mut writing)?;
+            replayed.extend(whole.into_iter().map(|at| known[at].state.log_id));
+        }
+        Ok(replayed)
+    }
+
+    fn item(&self, item: Item, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), Error> {
+        if let Item::Chunk(chunk) = &item {
+            self.progress.content(chunk.bytes().len() as u64);
+        }
+        digest.item(item);
+        if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
+            self.seal(digest, writing)?;
+        }
+        Ok(())
+    }
+
+    fn seal(&self, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), Error> {
+        if !digest.has_news() {
+            return Ok(());
+        }
+        writing.sequence += 1;
+        let Draft { sealed, changes, .. } = digest.seal(writing.sequence + 1, None);
+        let commit = Commit {
+            source: self.source,
+            segments: writing.encoder.encode(&sealed)?,
+            logs: Vec::new(),
+            minutes: Vec::new(),
+            changes,
+            unparsed: Vec::new(),
+            again: Some(self.fate),
+        };
+        self.store.commit(&commit)?;
+        if digest.wants_trim(self.limits.open_messages) {
+            digest.trim(self.limits.open_messages);
+        }
+        Ok(())
+    }
+}
+
+/// What is kept from batch to batch.
+#[derive(Default)]
+struct Writing {
+    encoder: Encoder,
+    sequence: u32,
+}

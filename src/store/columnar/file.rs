@@ -1,6 +1,7 @@
 //! The pages of columns, and the Parquet file that they make.
 
 use super::Error;
+use super::checks::Checked;
 use polars::error::PolarsError;
 use polars_arrow::datatypes::ArrowSchema;
 use polars_parquet::parquet::CowBuffer;
@@ -13,7 +14,7 @@ use polars_parquet::parquet::page::{
 use polars_parquet::parquet::schema::types::PrimitiveType;
 use polars_parquet::write::{
     CompressionOptions, DynIter, DynStreamingIterator, FileWriter, StatisticsOptions, Version, WriteOptions,
-    fallible_streaming_iterator,
+    fallible_streaming_iterator, schema_to_metadata_key,
 };
 use std::io::Cursor;
 use std::ops::Range;
@@ -135,28 +136,45 @@ impl Squeezer {
     }
 }
 
-/// A file of ours, written to empty memory; each page is compressed already.
-pub(super) fn file_writer(schema: ArrowSchema, file: Vec<u8>) -> Result<FileWriter<Vec<u8>>, Error> {
-    let options = WriteOptions {
-        statistics: StatisticsOptions::empty(),
-        version: Version::V1,
-        compression: CompressionOptions::Uncompressed,
-        data_page_size: None,
-    };
-    Ok(FileWriter::try_new(file, schema, options)?)
+/// A file of ours on its way; each page is compressed already.
+pub(super) struct GroupWriter {
+    writer: FileWriter<Checked>,
+    file: Checked,
 }
 
-/// Adds a group of so many rows: the pages of each column.
-pub(super) fn write_group(
-    writer: &mut FileWriter<Vec<u8>>,
-    rows: usize,
-    columns: &[Vec<CompressedPage>],
-) -> Result<(), Error> {
-    let columns = columns.iter().map(|pages| {
-        let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-        Ok(DynStreamingIterator::new(pages))
-    });
-    Ok(writer.write(rows as u64, DynIter::new(columns))?)
+impl GroupWriter {
+    /// Writes to empty memory.
+    pub(super) fn new(schema: ArrowSchema, file: Vec<u8>) -> Result<Self, Error> {
+        let options = WriteOptions {
+            statistics: StatisticsOptions::empty(),
+            version: Version::V1,
+            compression: CompressionOptions::Uncompressed,
+            data_page_size: None,
+        };
+        let file = Checked::new(file);
+        let writer = FileWriter::try_new(file.clone(), schema, options)?;
+        Ok(GroupWriter { writer, file })
+    }
+
+    /// Adds a group of so many rows: the pages of each column.
+    pub(super) fn group(&mut self, rows: usize, columns: &[Vec<CompressedPage>]) -> Result<(), Error> {
+        // A column is asked for when the one before has been written.
+        let columns = columns.iter().map(|pages| {
+            self.file.begin_column();
+            let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
+            Ok(DynStreamingIterator::new(pages))
+        });
+        self.writer.write(rows as u64, DynIter::new(columns))?;
+        self.file.end_column();
+        Ok(())
+    }
+
+    /// The file.
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
+        let notes = vec![schema_to_metadata_key(self.writer.schema()), self.file.note()];
+        self.writer.end(Some(notes))?;
+        Ok(self.file.into_file())
+    }
 }
 
 /// An error of the engine's kind.

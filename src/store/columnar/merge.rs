@@ -4,7 +4,7 @@
 
 use super::Error;
 use super::any::AnyColumn;
-use super::file::{file_writer, write_group};
+use super::file::GroupWriter;
 use super::rates::Rates;
 use super::read::Reader;
 use super::segment::EncodedSegment;
@@ -45,7 +45,7 @@ impl Parts {
         }
         let rows = files.iter().map(Reader::rows).sum();
         let schema = files.first().map(Reader::schema).unwrap_or_default();
-        let mut out = file_writer(schema, Vec::new())?;
+        let mut out = GroupWriter::new(schema, Vec::new())?;
         for file in &mut files {
             let names: Vec<String> = file.names().map(str::to_owned).collect();
             for group in 0..file.groups() {
@@ -54,11 +54,10 @@ impl Parts {
                     .iter()
                     .map(|name| pages(file, name, group, rows))
                     .collect::<Result<_, _>>()?;
-                write_group(&mut out, rows, &columns)?;
+                out.group(rows, &columns)?;
             }
         }
-        out.end(None)?;
-        self.segment(rows, out.into_inner())
+        self.segment(rows, out.finish()?)
     }
 
     fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, Error> {

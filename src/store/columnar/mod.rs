@@ -2,6 +2,8 @@
 //! a public signature; rows leave as a [`Table`].
 
 mod any;
+mod checks;
+mod contain;
 mod difference;
 mod file;
 mod hops;
@@ -51,6 +53,34 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+}
+
+impl Error {
+    /// The engine's words, with the file that they are about.
+    fn of(self, path: &std::path::Path) -> Self {
+        match self {
+            Error::Engine(words) => Error::Damaged {
+                path: path.to_owned(),
+                what: words.to_string(),
+            },
+            error => error,
+        }
+    }
+
+    /// Whether it is about what stands in a file, or about a file that is not there: whoever reads several can go on with
+    /// the others. A disk that is full, or a file that may not be read, is another matter.
+    pub fn is_about_a_file(&self) -> bool {
+        match self {
+            Error::Damaged { .. } => true,
+            Error::Io { source, .. } => !matches!(
+                source.kind(),
+                std::io::ErrorKind::PermissionDenied
+                    | std::io::ErrorKind::StorageFull
+                    | std::io::ErrorKind::QuotaExceeded
+            ),
+            Error::Engine(_) => false,
+        }
+    }
 }
 
 /// Rows of an answer, column by column.

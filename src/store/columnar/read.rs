@@ -1,6 +1,8 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
 use super::any::AnyColumn;
+use super::checks::Checksums;
+use super::contain::contained;
 use super::texts::{PlainValues, Strings, Texts};
 use super::write::QUEUE_ID;
 use super::{Error, NONE_NUMBER};
@@ -27,9 +29,15 @@ pub(super) struct Reader<'p, F = File> {
     file: F,
     metadata: FileMetadata,
     fields: Vec<Field>,
+    checksums: Checksums,
     /// Zstandard's memory, kept from page to page.
     zstd: DecompressionContext,
 }
+
+/// Rows of a file, at most: what a length that was flipped may not exceed.
+const ROWS_MAX: usize = 4_000_000;
+/// Bytes of a page before it was compressed, at most.
+const PAGE_BYTES_MAX: usize = 1 << 30;
 
 impl<'p> Reader<'p> {
     /// Opens a file; columns are read from it when they are asked for.
@@ -55,15 +63,43 @@ impl<'p> Reader<'p, Cursor<Vec<u8>>> {
 
 impl<'p, F: Read + Seek> Reader<'p, F> {
     fn of(path: &'p Path, mut file: F) -> Result<Self, Error> {
-        let metadata = read_metadata(&mut file)?;
-        let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
-        Ok(Reader {
+        let (metadata, fields) = contained(path, || {
+            let metadata = read_metadata(&mut file)?;
+            let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
+            Ok((metadata, fields))
+        })
+        .map_err(|error| error.of(path))?;
+        let reader = Reader {
             path,
             file,
-            metadata,
             fields,
+            checksums: Checksums::of(&metadata),
+            metadata,
             zstd: DecompressionContext::Unset,
-        })
+        };
+        reader.plausible()
+    }
+
+    /// Refuses lengths that cannot be: nothing is made room for because a footer says so.
+    fn plausible(mut self) -> Result<Self, Error> {
+        let len = self.file.seek(SeekFrom::End(0)).map_err(|source| Error::Io {
+            path: self.path.into(),
+            source,
+        })?;
+        let groups = &self.metadata.row_groups;
+        let rows: usize = groups
+            .iter()
+            .map(|group| group.num_rows())
+            .fold(0, usize::saturating_add);
+        let chunks = groups.iter().flat_map(|group| group.parquet_columns());
+        let mut outside = chunks.filter(|chunk| {
+            let range = contained(self.path, || Ok(chunk.byte_range()));
+            range.map_or(true, |range| range.start > range.end || range.end > len)
+        });
+        if rows > ROWS_MAX || rows != self.metadata.num_rows || outside.next().is_some() {
+            return Err(self.damaged("its footer does not fit it"));
+        }
+        Ok(self)
     }
 
     pub(super) fn damaged(&self, what: impl Into<String>) -> Error {
@@ -85,8 +121,16 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         let mut arrays = Vec::with_capacity(self.groups());
         for group in 0..self.groups() {
             let (pages, type_) = self.pages(name, group)?;
-            let pages = BasicDecompressor::new(pages, vec![]);
-            arrays.extend(column_iter_to_arrays(vec![pages], vec![&type_], field.clone(), None)?.0);
+            let rows = self.group_rows(group);
+            let decoded = contained(self.path, || {
+                let pages = BasicDecompressor::new(pages, vec![]);
+                Ok(column_iter_to_arrays(vec![pages], vec![&type_], field.clone(), None)?.0)
+            });
+            let decoded = decoded.map_err(|error| error.of(self.path))?;
+            if decoded.iter().map(|array| array.len()).sum::<usize>() != rows {
+                return Err(self.damaged(format!("column {name} has another number of rows")));
+            }
+            arrays.extend(decoded);
         }
         Ok(arrays)
     }
@@ -110,12 +154,13 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     /// The compressed pages of a column in a group of rows, and its type.
     pub(super) fn pages(&mut self, name: &str, group: usize) -> Result<(PageReader, PrimitiveType), Error> {
         let chunks = self.metadata.row_groups[group].parquet_columns();
-        let Some(chunk) = chunks
+        let at = chunks
             .iter()
-            .find(|c| c.descriptor().path_in_schema[0].as_str() == name)
-        else {
+            .position(|c| c.descriptor().path_in_schema[0].as_str() == name);
+        let Some(at) = at else {
             return Err(self.damaged(format!("no data for column {name}")));
         };
+        let chunk = &chunks[at];
         let range = chunk.byte_range();
         let mut bytes = vec![0; (range.end - range.start) as usize];
         let io = |source| Error::Io {
@@ -124,9 +169,12 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         };
         self.file.seek(SeekFrom::Start(range.start)).map_err(io)?;
         self.file.read_exact(&mut bytes).map_err(io)?;
+        if !self.checksums.agree(group * chunks.len() + at, &bytes) {
+            return Err(self.damaged(format!("the checksum of column {name} differs")));
+        }
         let type_ = chunk.descriptor().descriptor.primitive_type.clone();
         Ok((
-            PageReader::new(Cursor::new(bytes.into()), chunk, vec![], usize::MAX),
+            PageReader::new(Cursor::new(bytes.into()), chunk, vec![], PAGE_BYTES_MAX),
             type_,
         ))
     }
@@ -154,8 +202,18 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     /// The dictionary of one group of rows as it stands in its page. The engine's own way to a dictionary hashes every
     /// value; this hashes none.
     fn group_dictionary(&mut self, name: &str, group: usize) -> Result<(PlainValues, Vec<u32>), Error> {
-        let rows = self.group_rows(group);
         let (pages, _) = self.pages(name, group)?;
+        let path = self.path;
+        contained(path, || self.decoded_dictionary(name, group, pages)).map_err(|error| error.of(path))
+    }
+
+    fn decoded_dictionary(
+        &mut self,
+        name: &str,
+        group: usize,
+        pages: PageReader,
+    ) -> Result<(PlainValues, Vec<u32>), Error> {
+        let rows = self.group_rows(group);
         let (mut values, mut codes) = (PlainValues::default(), Vec::with_capacity(rows));
         let mut buffer = Vec::new();
         for page in pages {
@@ -169,6 +227,9 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
                     let Some((width, packed)) = page.buffer().split_first().filter(|(width, _)| **width <= 32) else {
                         return Err(self.damaged(format!("column {name} has no keys")));
                     };
+                    if page.num_values() > rows {
+                        return Err(self.damaged(format!("column {name} has more values than rows")));
+                    }
                     let keys = HybridRleDecoder::new(packed, u32::from(*width), page.num_values()).collect();
                     codes.extend(keys.map_err(PolarsError::from)?);
                 }

@@ -7,7 +7,7 @@
 
 use super::super::batch::NONE;
 use super::Error;
-use super::file::{Effort, Pages, Squeezed, Squeezer, engine, file_writer, write_group};
+use super::file::{Effort, GroupWriter, Pages, Squeezed, Squeezer, engine};
 use super::pack::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
@@ -409,19 +409,19 @@ impl Columns {
         let mut file = std::mem::take(&mut self.scratch.file);
         file.clear();
         file.reserve(self.scratch.pages.len() + (32 << 10));
-        let mut writer = file_writer(schema, file)?;
+        let mut writer = GroupWriter::new(schema, file)?;
         let bytes = CowBuffer::Borrowed(std::mem::take(&mut self.scratch.pages).into());
         let rows = self.rows;
         let pages: Vec<Vec<CompressedPage>> = self.columns.iter().map(|column| column.pages(rows, &bytes)).collect();
-        write_group(&mut writer, rows, &pages)?;
-        writer.end(None)?;
+        writer.group(rows, &pages)?;
+        let file = writer.finish()?;
         // Without pages the memory is nobody else's.
         drop(pages);
         self.scratch.pages = match bytes {
             CowBuffer::Borrowed(bytes) => bytes.into_mut().right().unwrap_or_default(),
             CowBuffer::Owned(bytes) => bytes,
         };
-        Ok((writer.into_inner(), self.scratch))
+        Ok((file, self.scratch))
     }
 }
 

@@ -61,7 +61,12 @@ impl State {
         let temporary = path.with_extension("json.tmp");
         // A webhook's address may hold a secret.
         let mut options = File::options();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
+        // What a killed run left, or a link that somebody put there: it goes, and is not written to.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = options.open(&temporary)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;

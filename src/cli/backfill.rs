@@ -94,6 +94,7 @@ pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> 
     display.finish();
     let reports = reports?;
     store.link_hops()?;
+    copy_catalogue(&store);
     told_again(&reread)?;
     print(&reports, &display, quiet)?;
     Ok((store, reports))
@@ -108,6 +109,13 @@ fn told_again(reread: &Reread) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
+pub fn copy_catalogue(store: &Store) {
+    if let Err(error) = store.copy_catalogue(super::window::now_ms()) {
+        tracing::warn!("no copy of the catalogue: {}", super::safe_lines(&error.to_string()));
+    }
 }
 
 /// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.

@@ -13,8 +13,8 @@ use crate::query::history::Engine;
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
-use crate::store::Store;
 use crate::store::clickhouse::{Client, Options as ClickHouseOptions, Place};
+use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -106,9 +106,13 @@ impl Context {
     /// The embedded store, for writing: what is committed is posted to its outbox, if it is to be sent on.
     pub fn create_store(&self, config: &Config) -> Result<Store> {
         embedded(config)?;
-        let mut store = Store::create(&config.store.folder)?;
+        let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
         if config.store.ship.is_some() {
             store.start_shipping(config.store.outbox_bytes_max)?;
+            if store.ship_undecided()? {
+                let path = config.store.folder.clone();
+                tracing::warn!("{}", StoreError::ShipUndecided { path });
+            }
         }
         Ok(store)
     }

@@ -14,6 +14,7 @@ use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, UnparsedShape};
 use crate::store::outbox::Waiting;
+use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -236,10 +237,11 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     if let Some((first, last)) = store.history().span()? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
-    if let Engine::Embedded(store) = store
-        && let Some(waiting) = store.waiting()?
-    {
-        output::line(&shipping(&waiting, now_ms()))?;
+    if let Engine::Embedded(store) = store {
+        if let Some(waiting) = store.waiting()? {
+            output::line(&shipping(&waiting, now_ms()))?;
+        }
+        aside(store)?;
     }
     for row in rows {
         if row.state == State::Unreadable {
@@ -266,6 +268,23 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
                 super::safe_lines(&shape.why)
             ))?;
         }
+    }
+    Ok(())
+}
+
+/// What waits for a decision of the operator's.
+fn aside(store: &Store) -> Result<()> {
+    if store.ship_undecided()? {
+        let path = store.path().to_owned();
+        output::line(&format!("ship: {}", StoreError::ShipUndecided { path }))?;
+    }
+    let lost = store.lost_found();
+    if lost.files > 0 {
+        output::line(&format!(
+            "lost+found: {} files that nothing refers to, {:.1} MB",
+            lost.files,
+            lost.bytes as f64 / 1e6
+        ))?;
     }
     Ok(())
 }
@@ -297,17 +316,18 @@ fn alerts(config: &Config) -> Result<Alerts> {
 
 fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
     let read = context.engine().and_then(|store| {
-        let waiting = match &store {
-            Engine::Embedded(store) => store.waiting()?,
-            Engine::ClickHouse(_) => None,
+        let (waiting, undecided) = match &store {
+            Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?),
+            Engine::ClickHouse(_) => (None, false),
         };
         Ok((
             rows(store.history(), now, stale_ms.unwrap_or(i64::MAX))?,
             alerts(&context.config()?)?.firing,
             waiting.map_or(0, |waiting| waiting.refused),
+            undecided,
         ))
     });
-    let (rows, firing, refused) = match read {
+    let (rows, firing, refused, undecided) = match read {
         Ok(read) => read,
         Err(error) => {
             output::line(&format!("MAILPULSE UNKNOWN - {}", super::safe_error(&error)))?;
@@ -345,6 +365,7 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
         () if rows.is_empty() => ("UNKNOWN", "nothing has been read yet, ".to_owned(), 3),
         () if unreadable > 0 => ("CRITICAL", format!("unreadable: {}, ", named(State::Unreadable)), 2),
         () if refused > 0 => ("WARNING", format!("{refused} payloads refused by the ClickHouse, "), 1),
+        () if undecided => ("WARNING", "nothing is sent: the catalogue was rebuilt, ".to_owned(), 1),
         () if stale > 0 => ("WARNING", format!("stale: {}, ", named(State::Stale)), 1),
         () if unparsed_share(&sum) > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ".to_owned(), 1),
         () if damaged > 0 => ("WARNING", "a log is damaged, ".to_owned(), 1),

@@ -1,13 +1,15 @@
-//! `mailpulse store`: compact, migrate, ship, verify, export.
+//! `mailpulse store`: compact, migrate, ship, verify, repair, export.
 
 use super::context::Context;
 use super::output;
 use super::window::WindowArgs;
 use crate::config::Config;
+use crate::query::time::rfc3339;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
 use crate::store::clickhouse::ship::{Shipper, Step};
 use crate::store::clickhouse::{Client, Place};
-use anyhow::{Context as _, Result, anyhow, bail};
+use crate::store::repair::{self, Rebuilt};
+use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,9 +49,11 @@ enum What {
     },
     /// Read everything and compare it with what was committed; exit code 1 if something is wrong
     Verify,
-    /// Copy the segments of a window as Parquet files into a folder
+    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments
+    Repair,
+    /// Copy the segments of a window as Parquet files into a folder; a second export takes the place of the first
     Export {
-        /// Folder, made when it is not there
+        /// Folder: empty, or of an earlier export; made when it is not there
         folder: PathBuf,
         #[command(flatten)]
         window: WindowArgs,
@@ -61,7 +65,9 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
         What::Compact => {
             let config = context.config()?;
-            let done = context.create_store(&config)?.compact(Some(config.store.retain_days))?;
+            let store = context.create_store(&config)?;
+            let done = store.compact(Some(config.store.retain_days))?;
+            super::backfill::copy_catalogue(&store);
             output::line(&format!(
                 "{} segments became {}; {} beyond the retention were removed",
                 done.merged, done.into, done.expired
@@ -84,7 +90,8 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             return ship(context, *once, *retry_refused);
         }
         What::Verify => {
-            let found = context.open_store()?.verify()?;
+            let store = context.open_store()?;
+            let found = store.verify()?;
             for fault in &found.faults {
                 output::line(fault)?;
             }
@@ -97,25 +104,103 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
                 "{} segments, {} events: {verdict}",
                 found.segments, found.rows
             ))?;
+            let lost = store.lost_found();
+            if lost.files > 0 {
+                output::line(&format!(
+                    "lost+found: {} files that nothing refers to, {:.1} MB",
+                    lost.files,
+                    lost.bytes as f64 / 1e6
+                ))?;
+            }
             if !found.faults.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        What::Repair => return repair(context),
         What::Export { folder, window } => {
             let store = context.open_store()?;
             let window = window.resolve(&store)?;
-            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-            let segments = store.segments(window.since_ms, window.until_ms)?;
-            for segment in &segments {
-                for path in [store.events_path(segment.id), store.rates_path(segment.id)] {
-                    let to = folder.join(path.file_name().unwrap_or_default());
-                    std::fs::copy(&path, &to).with_context(|| to.display().to_string())?;
-                }
+            let done = store.export(folder, window.since_ms, window.until_ms)?;
+            output::line(&format!("{} segments in {}", done.segments, folder.display()))?;
+            for missing in &done.missing {
+                eprintln!("missing: {}", super::safe_lines(missing));
             }
-            output::line(&format!("{} segments in {}", segments.len(), folder.display()))?;
+            if !done.missing.is_empty() {
+                return Ok(ExitCode::from(3));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Mends the store, and says what was done and what is not known any more.
+fn repair(context: &Context) -> Result<ExitCode> {
+    let config = context.config()?;
+    super::context::embedded(&config)?;
+    let now = super::window::now_ms();
+    let done = repair::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
+    let mut code = ExitCode::SUCCESS;
+    match &done.rebuilt {
+        None => output::line("the catalogue is good")?,
+        Some(rebuilt) => {
+            tell_rebuilt(rebuilt)?;
+            if !rebuilt.unreadable.is_empty() {
+                code = ExitCode::from(3);
+            }
+        }
+    }
+    super::backfill::copy_catalogue(&done.store);
+    Ok(code)
+}
+
+fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
+    let Rebuilt { lost, .. } = rebuilt;
+    let line = |text: &str| output::line(&super::safe_lines(text));
+    match rebuilt.copy_ms {
+        Some(copy_ms) => line(&format!(
+            "{lost}: made anew from the copy of {} and from the segments",
+            rfc3339(copy_ms)
+        ))?,
+        None => line(&format!(
+            "{lost}: made anew from the segments alone, there is no good copy"
+        ))?,
+    }
+    for (path, why) in &rebuilt.bad_copies {
+        line(&format!("not used, now in lost+found: {}: {why}", path.display()))?;
+    }
+    line(&format!(
+        "segments: {} stay, {} with {} events were taken over, {} are replaced by newer ones",
+        rebuilt.kept, rebuilt.adopted, rebuilt.adopted_rows, rebuilt.replaced
+    ))?;
+    for (path, why) in &rebuilt.unreadable {
+        eprintln!(
+            "missing: {}: {}; now in lost+found",
+            path.display(),
+            super::safe_lines(why)
+        );
+    }
+    for gap in &rebuilt.gaps {
+        line(&format!(
+            "coverage lost: {} ({}), {} to {}",
+            gap.host,
+            gap.kind,
+            rfc3339(gap.from_ms),
+            rfc3339(gap.to_ms)
+        ))?;
+    }
+    if !rebuilt.gaps.is_empty() {
+        line(
+            "these minutes have events, and no count of lines and no heartbeats. Read the logs again (`backfill`, or start \
+             `tail`): the lines that are still there are counted, and no event is added twice",
+        )?;
+    }
+    if rebuilt.ship_undecided {
+        line(
+            "nothing is sent before it is said what the server keeps: `mailpulse store ship --keep-sent`, after the logs have \
+             been read again, or `--anew` into an empty database",
+        )?;
+    }
+    Ok(())
 }
 
 /// The server of the configuration: what it sends to, or what it asks.

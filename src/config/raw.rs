@@ -87,6 +87,10 @@ pub(super) struct RawStore {
     /// What may wait to be sent, in MiB; default 10240. When it is full, nothing more is read.
     #[schemars(range(min = 1, max = 100000000))]
     pub outbox_mib_max: Option<u32>,
+    /// What files that nothing refers to may take up in `lost+found` of the store, in MiB; default 1024. Then the oldest
+    /// are removed.
+    #[schemars(range(min = 64, max = 1000000))]
+    pub lost_found_mib_max: Option<u32>,
     /// Days to keep events; default 90.
     #[schemars(range(min = 1, max = 36500))]
     pub retain_days: Option<u32>,

@@ -18,6 +18,8 @@ pub struct Store {
     pub ship: Option<Place>,
     /// What may wait to be sent.
     pub outbox_bytes_max: u64,
+    /// What files that nothing refers to may take up.
+    pub lost_found_bytes_max: u64,
     /// Days to keep events.
     pub retain_days: u32,
     /// Rows of a segment.
@@ -45,6 +47,7 @@ impl Store {
             remote: None,
             ship: None,
             outbox_bytes_max: mib(raw.outbox_mib_max, 10_240),
+            lost_found_bytes_max: mib(raw.lost_found_mib_max, 1_024),
             retain_days: raw.retain_days.unwrap_or(90),
             segment_rows_max: count(raw.segment_rows_max, 150_000),
             segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,

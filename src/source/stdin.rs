@@ -33,7 +33,9 @@ impl Spool {
         let path = folder.join(format!("stdin-{}", std::process::id()));
         // It holds addresses: nobody else reads it.
         let mut options = File::options();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
+        // Left by a process of the same number that was killed; a link in its place is not written to.
+        let _ = fs::remove_file(&path);
         let mut file = options.open(&path).map_err(|error| unreadable(&path, error))?;
         let spool = Spool {
             path: path.clone(),

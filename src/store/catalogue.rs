@@ -81,14 +81,51 @@ END;";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// SQLite's own words.
-    #[error("catalogue: {0}")]
+    #[error("catalogue: {error}{hint}", error = .0, hint = cure(.0))]
     Sqlite(#[from] rusqlite::Error),
+    /// It was looked through, and is no good.
+    #[error("catalogue: {0}; {REPAIR}")]
+    Damaged(String),
     /// Made by a newer program.
     #[error("catalogue: version {0} is newer than this program knows ({SCHEMA_VERSION}); use the program that made it")]
     Newer(i64),
     /// A stored state cannot be read.
     #[error("catalogue: {0}")]
     State(#[from] serde_json::Error),
+}
+
+/// What helps where the catalogue is lost or damaged.
+pub const REPAIR: &str =
+    "`mailpulse store repair` mends the store from the hourly copy of its catalogue and from its segments";
+
+fn cure(error: &rusqlite::Error) -> String {
+    match is_damage(error) {
+        true => format!("; {REPAIR}"),
+        false => String::new(),
+    }
+}
+
+/// Whether SQLite says that the file is damaged, or none of its own.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// Looks a database through.
+///
+/// # Errors
+/// What is wrong, in SQLite's words.
+pub fn check(connection: &Connection) -> Result<(), String> {
+    let look = || -> Result<Vec<String>, rusqlite::Error> {
+        let mut check = connection.prepare("PRAGMA quick_check(3)")?;
+        let rows = check.query_map([], |row| row.get(0))?;
+        rows.collect()
+    };
+    match look() {
+        Ok(words) if words == ["ok"] => Ok(()),
+        Ok(words) => Err(words.join("; ")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A committed segment.
@@ -171,7 +208,7 @@ pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, Er
 }
 
 /// Adds a segment; its number was taken from [`next_segment`].
-pub fn insert_segment(transaction: &Transaction<'_>, segment: &Segment) -> Result<(), Error> {
+pub fn insert_segment(transaction: &Connection, segment: &Segment) -> Result<(), Error> {
     transaction.execute(
         "INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![

@@ -2,26 +2,39 @@
 //!
 //! ```text
 //! STORE/catalogue.sqlite        segments, positions, open messages, counters   (catalogue.rs)
+//! STORE/catalogue.id            which catalogue the segments belong to         (condition.rs)
+//! STORE/copies/                 the catalogue as it was, an hour apart         (copies.rs)
 //! STORE/segments/N.events.parquet, N.rates.parquet                             (columnar/)
-//! STORE/outbox/                 what is to be sent to another store                        (outbox.rs)
+//! STORE/lost+found/             files that nothing refers to                   (lost_found.rs)
+//! STORE/outbox/                 what is to be sent to another store            (outbox/)
 //! STORE/key                     key of the pseudonyms
 //! STORE/lock                    who writes
 //! ```
 //!
 //! A segment is written whole (temporary name, fsync, rename, fsync of the folder) before the transaction that names
-//! it. A crash in between leaves a file that nobody names; the next writer removes it and reads its lines again.
+//! it. A crash in between leaves a file that nobody names; the next writer moves it to `lost+found` and reads its lines
+//! again. A catalogue that is lost is never started afresh beside segments: `repair/` makes it anew.
 
 pub mod batch;
 pub mod catalogue;
 pub mod clickhouse;
 pub mod columnar;
 pub mod commit;
+mod condition;
+pub mod copies;
+pub mod export;
+mod files;
 pub mod hops;
+pub mod lost_found;
 pub mod maintain;
 pub mod outbox;
+pub mod repair;
 pub mod reread;
 pub mod state;
 
+pub use condition::Lost;
+
+use lost_found::LostFound;
 use rusqlite::Connection;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -76,6 +89,35 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// The catalogue is not the one of the segments.
+    #[error(
+        "{path}: {lost}: nothing is started afresh, and nothing is removed; {}",
+        catalogue::REPAIR
+    )]
+    Lost {
+        /// The store.
+        path: PathBuf,
+        /// What is wrong with its catalogue.
+        lost: Lost,
+    },
+    /// The catalogue was rebuilt, and nobody has said what becomes of what was sent.
+    #[error(
+        "{path}: the catalogue was rebuilt (`store repair`), and nothing is sent before it is said what the server keeps. If it          keeps its rows: `mailpulse store ship --keep-sent`, after the logs have been read again; it sends what is missing          there. If its database is empty: `mailpulse store ship --anew`"
+    )]
+    ShipUndecided {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A folder for an export holds something else.
+    #[error(
+        "{path}: {what}: nothing is written there; name an empty folder, or one of an earlier export of this store"
+    )]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        what: String,
+    },
     /// There is no store.
     #[error("{0}: no store here; `mailpulse backfill` makes one, or name another with --store")]
     Missing(PathBuf),
@@ -108,6 +150,8 @@ pub struct Store {
     condemned: Mutex<Vec<(Instant, i64)>>,
     /// What is committed is posted to the outbox, up to so many bytes.
     outbox_bytes_max: Option<u64>,
+    /// Where files go that nothing refers to.
+    lost_found: LostFound,
 }
 
 impl Drop for Store {
@@ -120,39 +164,78 @@ impl Drop for Store {
 
 impl Store {
     /// Opens an existing store for reading.
+    ///
+    /// # Errors
+    /// There is none; its catalogue is lost or of another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = path.join("catalogue.sqlite");
+        refuse_lost(path, condition::look_at_file(path)?)?;
         if !file.exists() {
             return Err(Error::Missing(path.to_owned()));
         }
-        Ok(Store {
-            path: path.to_owned(),
-            connection: Mutex::new(catalogue::open(&file)?),
-            lock: None,
-            condemned: Mutex::default(),
-            outbox_bytes_max: None,
-        })
+        let connection = open_catalogue(path)?;
+        refuse_lost(path, condition::look_inside(path, &connection)?)?;
+        Ok(Store::of(path, connection, None, lost_found::BYTES_MAX))
     }
 
-    /// Opens a store for writing; makes it when it is not there. Removes what a crash left behind.
+    /// Opens a store for writing; makes it when it is not there. What a crash left behind goes to `lost+found`, of the
+    /// default size.
+    ///
+    /// # Errors
+    /// As [`Store::create_within`].
     pub fn create(path: &Path) -> Result<Self, Error> {
+        Store::create_within(path, lost_found::BYTES_MAX)
+    }
+
+    /// As [`Store::create`], with a limit of `lost+found`, bytes.
+    ///
+    /// # Errors
+    /// Another process writes; the catalogue is lost, and there are segments.
+    pub fn create_within(path: &Path, lost_found_bytes_max: u64) -> Result<Self, Error> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::Io { path, source }
         };
         fs::create_dir_all(path.join("segments")).map_err(io(path))?;
-        let lock = lock(path)?;
-        let connection = catalogue::open(&path.join("catalogue.sqlite"))?;
-        let store = Store {
-            path: path.to_owned(),
-            connection: Mutex::new(connection),
-            lock: Some(lock),
-            condemned: Mutex::default(),
-            outbox_bytes_max: None,
-        };
-        store.remove_strays()?;
+        Store::open_locked(path, lock(path)?, lost_found_bytes_max)
+    }
+
+    fn open_locked(path: &Path, lock: File, lost_found_bytes_max: u64) -> Result<Self, Error> {
+        refuse_lost(path, condition::look_at_file(path)?)?;
+        let connection = open_catalogue(path)?;
+        refuse_lost(path, condition::look_inside(path, &connection)?)?;
+        condition::put_id(path, &connection)?;
+        let store = Store::of(path, connection, Some(lock), lost_found_bytes_max);
+        store.set_strays_aside()?;
         store.tidy_outbox()?;
         Ok(store)
+    }
+
+    fn of(path: &Path, connection: Connection, lock: Option<File>, lost_found_bytes_max: u64) -> Self {
+        Store {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+            lock,
+            condemned: Mutex::default(),
+            outbox_bytes_max: None,
+            lost_found: LostFound::of(path, lost_found_bytes_max),
+        }
+    }
+
+    /// What lies in `lost+found`.
+    pub fn lost_found(&self) -> lost_found::Contents {
+        self.lost_found.contents()
+    }
+
+    /// Copies the catalogue if the last copy is older than an hour: see [`copies`].
+    ///
+    /// # Errors
+    /// As [`copies::take`].
+    pub fn copy_catalogue(&self, now_ms: i64) -> Result<(), Error> {
+        match self.lock.is_some() && copies::is_due(&self.path, now_ms) {
+            true => copies::take(&self.path, now_ms),
+            false => Ok(()),
+        }
     }
 
     /// The store's folder.
@@ -209,29 +292,21 @@ impl Store {
                 .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    fn remove_strays(&self) -> Result<(), Error> {
-        for path in self.strays()? {
-            fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
-        }
-        Ok(())
+    fn set_strays_aside(&self) -> Result<(), Error> {
+        self.set_aside_files(&self.strays()?)
+    }
+
+    /// Moves files to `lost+found`.
+    pub(super) fn set_aside_files(&self, paths: &[PathBuf]) -> Result<(), Error> {
+        let moved = self.lost_found.take(paths);
+        moved.map(|_| ()).map_err(|(path, source)| Error::Io { path, source })
     }
 
     /// Writes a file that is either there whole or not at all, also after a power cut.
     fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let temporary = path.with_extension("tmp");
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        };
-        write().map_err(|source| {
-            // Make room again: a full disk is the likeliest cause.
-            let _ = fs::remove_file(&temporary);
-            Error::Io {
-                path: path.to_owned(),
-                source,
-            }
+        files::write_whole(path, bytes).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
         })
     }
 
@@ -243,19 +318,35 @@ impl Store {
     }
 }
 
+fn refuse_lost(path: &Path, lost: Option<Lost>) -> Result<(), Error> {
+    match lost {
+        None => Ok(()),
+        Some(lost) => Err(Error::Lost {
+            path: path.to_owned(),
+            lost,
+        }),
+    }
+}
+
+/// Opens the catalogue; damage that shows at once is told as such.
+fn open_catalogue(path: &Path) -> Result<Connection, Error> {
+    match catalogue::open(&path.join("catalogue.sqlite")) {
+        Err(catalogue::Error::Sqlite(error)) if catalogue::is_damage(&error) => Err(Error::Lost {
+            path: path.to_owned(),
+            lost: Lost::Damaged(error.to_string()),
+        }),
+        opened => Ok(opened?),
+    }
+}
+
+/// Takes the lock of whoever writes.
 fn lock(store: &Path) -> Result<File, Error> {
     let path = store.join("lock");
     let io = |source| Error::Io {
         path: path.clone(),
         source,
     };
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(io)?;
+    let mut file = files::open_own(&path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0).map_err(io)?;

@@ -12,9 +12,10 @@ type Limit = (&'static str, fn(&Config) -> u64, &'static str, &'static str);
 const OPEN_MESSAGES: &str = "store.open_messages_max";
 const SERVICES: &str = "store.services_max";
 const OUTBOX: &str = "store.outbox_mib_max";
+const LOST_FOUND: &str = "store.lost_found_mib_max";
 
 #[rustfmt::skip]
-const LIMITS: [Limit; 14] = [
+const LIMITS: [Limit; 15] = [
     ("store.segment_rows_max", |c| c.store.segment_rows_max as u64, "rows", "memory: a batch before it is committed"),
     ("store.segment_mib_max", |c| c.store.segment_bytes_max as u64 >> 20, "MiB", "memory: a batch before it is committed"),
     (OPEN_MESSAGES, |c| c.store.open_messages_max as u64, "messages",
@@ -24,6 +25,8 @@ const LIMITS: [Limit; 14] = [
     ("store.retain_days", |c| u64::from(c.store.retain_days), "days", "disk: older events are removed"),
     (OUTBOX, |c| c.store.outbox_bytes_max >> 20, "MiB",
         "disk: what waits to be sent; when it is full, nothing more is read"),
+    (LOST_FOUND, |c| c.store.lost_found_bytes_max >> 20, "MiB",
+        "disk: files that nothing refers to; when it is full, the oldest are removed"),
     ("tail.poll_ms", |c| c.tail.poll_ms, "ms", "age of a batch: growing logs are read and committed so often"),
     ("tail.rescan_s", |c| c.tail.rescan_ms / 1_000, "s", "names are looked at so often"),
     ("tail.deleted_wait_s", |c| c.tail.deleted_wait_ms / 1_000, "s", "a deleted file stays open for its last lines"),
@@ -38,17 +41,19 @@ const LIMITS: [Limit; 14] = [
 pub(super) fn table(store: &Engine, config: &Config, rows: &[Row]) -> Result<Table> {
     let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
     let open_messages = locals.map(|local| local.open_messages).max();
-    let (outbox_mib, services) = match store {
+    let (outbox_mib, services, lost_found_mib) = match store {
         Engine::Embedded(store) => (
             store.waiting()?.map(|waiting| waiting.bytes >> 20),
             Some(store.derived_services_max()?),
+            Some(store.lost_found().bytes >> 20),
         ),
-        Engine::ClickHouse(_) => (None, None),
+        Engine::ClickHouse(_) => (None, None, None),
     };
     let used = |key: &str| match key {
         OPEN_MESSAGES => open_messages,
         SERVICES => services,
         OUTBOX => outbox_mib,
+        LOST_FOUND => lost_found_mib,
         _ => None,
     };
     let text = |pick: fn(&Limit) -> &'static str| {

@@ -4,6 +4,7 @@
 //! clock; the other ([`work`]) reads and commits, one round at a time, and can be told to end a round early. Between
 //! them go an order and its answer, never two at once.
 
+mod copies;
 mod ship;
 mod told;
 mod work;

@@ -351,6 +351,7 @@ struct Care {
     compact_ms: i64,
     forget_ms: i64,
     retain_days: u32,
+    copies: super::copies::Copies,
     /// Something was committed since the last link.
     news: bool,
     /// By source: how old its newest line was when it was read, at most since the last heartbeat.
@@ -365,6 +366,7 @@ impl Care {
             heartbeat_ms: now_ms,
             link_ms: now_ms,
             compact_ms: now_ms,
+            copies: super::copies::Copies::default(),
             news: true,
             lags: BTreeMap::new(),
         }
@@ -405,6 +407,7 @@ impl Care {
                 tracing::warn!("old days are kept: {}", safe_lines(&error.to_string()));
             }
         }
+        self.copies.after(store.path(), now_ms);
         if is_due(self.compact_ms, limits.compact_ms) {
             self.compact_ms = now_ms + limits.compact_ms;
             if let Err(error) = store.compact_small() {

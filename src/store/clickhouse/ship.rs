@@ -6,8 +6,8 @@
 
 use super::migrate::{self, Plan};
 use super::{Client, Error, Options, Place};
-use crate::store::Store;
 use crate::store::outbox::{BatchLimits, Kind, random};
+use crate::store::{Store, files};
 use std::fs::File;
 use std::path::Path;
 
@@ -68,12 +68,7 @@ impl Shipper {
             path: path.clone(),
             source,
         };
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(io)?;
+        let lock = files::open_own(&path).map_err(io)?;
         lock.try_lock()
             .map_err(|_| io(std::io::Error::other("another mailpulse sends from this store")))?;
         Ok(Shipper {
@@ -118,6 +113,10 @@ impl Shipper {
     }
 
     fn try_step(&mut self) -> Result<Step, Error> {
+        if self.store.ship_undecided()? {
+            let path = self.store.path().to_owned();
+            return Err(crate::store::Error::ShipUndecided { path }.into());
+        }
         let Some(batch) = self.store.next_batch(&self.limits)? else {
             return Ok(Step::Idle);
         };

@@ -65,7 +65,7 @@ impl AnyColumn {
     }
 
     /// These rows.
-    fn take(&self, rows: &[usize]) -> AnyColumn {
+    pub(super) fn take(&self, rows: &[usize]) -> AnyColumn {
         match self {
             AnyColumn::Texts(texts) => {
                 let mut taken = super::Texts::default();

@@ -4,6 +4,7 @@
 mod any;
 mod checks;
 mod contain;
+mod describe;
 mod difference;
 mod file;
 mod hops;
@@ -18,6 +19,7 @@ mod sql;
 mod texts;
 mod write;
 
+pub use describe::{Described, describe, thinned};
 pub use difference::difference;
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use ids::event_ids;

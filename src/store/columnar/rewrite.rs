@@ -81,6 +81,11 @@ impl Rows {
         })
     }
 
+    /// Other columns in the place of these.
+    pub(super) fn with(self, len: usize, columns: Vec<(String, AnyColumn)>) -> Self {
+        Rows { len, columns, ..self }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -148,7 +153,7 @@ impl Rows {
         })
     }
 
-    fn rates(&self) -> Result<Vec<u8>, Error> {
+    pub(super) fn rates(&self) -> Result<Vec<u8>, Error> {
         let [service, hostgroup, kind, destination, relay] =
             ["service", "hostgroup", "kind", "destination", "relay"].map(|name| self.texts(name));
         let (service, hostgroup, kind, destination) = (service?, hostgroup?, kind?, destination?);

@@ -15,6 +15,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::fs;
 use std::path::PathBuf;
 
+/// Name of the state that says that nobody has decided what becomes of what was sent.
+pub(super) const UNDECIDED: &str = "ship_undecided";
+
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -105,7 +108,13 @@ pub(super) enum Bytes<'b> {
 
 impl Store {
     /// From now on what is committed is posted, up to so many bytes. The first time, what is there already is posted too.
+    /// Nothing is where the catalogue was rebuilt: see [`Store::ship_undecided`].
     pub fn start_shipping(&mut self, bytes_max: u64) -> Result<(), Error> {
+        if self.ship_undecided()? {
+            // What is committed meanwhile is compared with what the server has, when that is decided.
+            self.outbox_bytes_max = None;
+            return Ok(());
+        }
         self.outbox_bytes_max = Some(bytes_max);
         let folder = self.outbox_folder();
         fs::create_dir_all(&folder).map_err(|source| Error::Io { path: folder, source })?;
@@ -141,6 +150,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the catalogue was rebuilt and nobody has said what the server keeps: then nothing is posted, and nothing sent.
+    pub fn ship_undecided(&self) -> Result<bool, Error> {
+        Ok(get(&self.connection(), UNDECIDED)? != 0)
+    }
+
     /// Notes that something becomes true here that is not posted, although earlier things were.
     pub(super) fn note_gap(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         match !self.ships() && get(transaction, "shipping")? == 1 {
@@ -156,6 +170,7 @@ impl Store {
         let transaction = catalogue::begin(&mut connection)?;
         transaction.execute("DELETE FROM outbox", [])?;
         for (name, value) in [
+            (UNDECIDED, 0),
             ("shipping", 0),
             ("ship_gap", 0),
             ("outbox_bytes", 0),
@@ -165,7 +180,11 @@ impl Store {
         }
         transaction.commit()?;
         drop(connection);
-        self.tidy_outbox()
+        // The segments that these payloads were made of are there.
+        for path in self.unposted()? {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
     }
 
     /// Whether what is committed is posted.
@@ -403,22 +422,31 @@ impl Store {
         sync.map_err(|source| Error::Io { path: folder, source })
     }
 
-    /// Removes files of payloads that no transaction posted, or that were sent.
+    /// Sets aside files of payloads that no transaction posted, or that were sent.
     pub(super) fn tidy_outbox(&self) -> Result<(), Error> {
+        self.set_aside_files(&self.unposted()?)
+    }
+
+    fn unposted(&self) -> Result<Vec<PathBuf>, Error> {
         let Ok(entries) = fs::read_dir(self.outbox_folder()) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let connection = self.connection();
         let mut known = connection.prepare("SELECT 1 FROM outbox WHERE id = ?1")?;
+        let mut unposted = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
             let id = path
                 .file_name()
                 .and_then(|name| name.to_str()?.split('.').next()?.parse::<i64>().ok());
-            if id.is_none_or(|id| !known.exists([id]).unwrap_or(true)) {
-                let _ = fs::remove_file(&path);
+            let is_known = match id {
+                Some(id) => known.exists([id])?,
+                None => false,
+            };
+            if !is_known {
+                unposted.push(path);
             }
         }
-        Ok(())
+        Ok(unposted)
     }
 }
 
@@ -489,14 +517,14 @@ fn read_batch(transaction: &Transaction<'_>, id: i64) -> Result<Option<Batch>, E
     }))
 }
 
-fn get(connection: &Connection, name: &str) -> Result<i64, Error> {
+pub(super) fn get(connection: &Connection, name: &str) -> Result<i64, Error> {
     let value = connection
         .query_row("SELECT value FROM state WHERE name = ?1", [name], |row| row.get(0))
         .optional()?;
     Ok(value.unwrap_or(0))
 }
 
-fn put(connection: &Connection, name: &str, value: i64) -> Result<(), Error> {
+pub(super) fn put(connection: &Connection, name: &str, value: i64) -> Result<(), Error> {
     connection.execute(
         "INSERT INTO state VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
         params![name, value],

@@ -1,0 +1,66 @@
+//! Mending a store. A catalogue that is lost, damaged or of another store is made anew ([`catalogue`]): from its newest
+//! good copy, and from what the segments say that the copy does not know.
+//!
+//! What a catalogue alone has, and a copy has not yet, comes back by reading the logs again: the positions of the copy are
+//! older than the rows of newer segments, so these are *adopted*, and a row of theirs that is read again is not added
+//! again. Lines, open messages and derived services are counted and noted as they were the first time.
+
+mod adopt;
+mod catalogue;
+
+pub use catalogue::{Gap, Rebuilt};
+
+use super::condition::{self, Lost};
+use super::{Error, Store, lock};
+use std::fs;
+use std::path::Path;
+
+/// What was mended, and the store.
+#[derive(Debug)]
+pub struct Repaired {
+    /// The store, for writing.
+    pub store: Store,
+    /// The catalogue that was made anew; none where it was good.
+    pub rebuilt: Option<Rebuilt>,
+}
+
+/// Mends a store that nobody else writes to. What is in the way goes to `lost+found`, of at most so many bytes.
+/// `now_ms` is the clock, UTC milliseconds: heartbeats are lost up to now.
+///
+/// # Errors
+/// There is no store; another process writes; the disk. A kill in between costs nothing: call it again.
+pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Repaired, Error> {
+    if !path.join("catalogue.sqlite").exists() && condition::segment_files(path)?.is_empty() {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(path.join("segments")).map_err(io)?;
+    let lock = lock(path)?;
+    let rebuilt = match find_fault(path)? {
+        None => None,
+        Some(lost) => Some(catalogue::rebuild(path, lost, lost_found_bytes_max, now_ms)?),
+    };
+    Ok(Repaired {
+        store: Store::open_locked(path, lock, lost_found_bytes_max)?,
+        rebuilt,
+    })
+}
+
+/// What is wrong with the catalogue, looked through to its last page.
+fn find_fault(path: &Path) -> Result<Option<Lost>, Error> {
+    if let Some(lost) = condition::look_at_file(path)? {
+        return Ok(Some(lost));
+    }
+    let connection = match super::open_catalogue(path) {
+        Ok(connection) => connection,
+        Err(Error::Lost { lost, .. }) => return Ok(Some(lost)),
+        Err(error) => return Err(error),
+    };
+    if let Err(why) = super::catalogue::check(&connection) {
+        return Ok(Some(Lost::Damaged(why)));
+    }
+    condition::look_inside(path, &connection)
+}

@@ -76,11 +76,15 @@ impl<'s> OpenSource<'s> {
         for (id, record) in open {
             messages.join.load(id, record, &mut messages.attributor.origins);
         }
+        let mut digest = Digest::new(messages, store.recaller(id)?, spec);
+        if let Some(lines) = store.split_lines(id)? {
+            digest.reopen_split_lines(&lines)?;
+        }
         Ok(OpenSource {
             store,
             id,
             limits: *limits,
-            digest: Digest::new(messages, store.recaller(id)?, spec),
+            digest,
             kept: Kept {
                 known: store.logs(id)?.into_iter().filter_map(position::known).collect(),
                 pool: Pool::new(&limits.source, 8),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -57,6 +57,16 @@ CREATE TABLE outbox (
     bytes INTEGER NOT NULL, hash TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
     batch INTEGER, refused TEXT) STRICT;
 CREATE INDEX outbox_by_batch ON outbox (batch);";
+
+/// What version 5 added: lines that syslog split, of which pieces are still to come.
+const SPLIT_LINES: &str = "
+CREATE TABLE split_line (source INTEGER PRIMARY KEY, lines TEXT NOT NULL) STRICT;";
+
+/// And fields whose values are not of their form.
+const ODD_FIELDS: &str = "
+CREATE TABLE odd_field (
+    source INTEGER NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, path TEXT NOT NULL,
+    PRIMARY KEY (source, field)) STRICT, WITHOUT ROWID;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +130,10 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 4 {
                 transaction.execute_batch(SINCE_3)?;
+            }
+            if version < 5 {
+                transaction.execute_batch(SPLIT_LINES)?;
+                transaction.execute_batch(ODD_FIELDS)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -93,6 +93,8 @@ pub struct Commit {
     pub changes: Changes,
     /// Shapes of unparsed lines, to be added.
     pub unparsed: Vec<UnparsedShape>,
+    /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
+    pub split_lines: Option<String>,
 }
 
 /// Shapes kept for a source; further ones are counted in the source only.
@@ -130,6 +132,7 @@ impl Store {
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
         put_changes(&transaction, commit.source, &commit.changes)?;
+        put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
         let replaced = self.amend(&transaction, commit)?;
         if self.ships() {
             self.sync_outbox()?;
@@ -337,6 +340,19 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
                 SHAPES_MAX
             ],
         )?;
+    }
+    Ok(())
+}
+
+fn put_split_lines(transaction: &Transaction<'_>, source: i64, lines: Option<&str>) -> Result<(), Error> {
+    match lines {
+        None => {}
+        Some("") => {
+            transaction.execute("DELETE FROM split_line WHERE source = ?1", [source])?;
+        }
+        Some(lines) => {
+            transaction.execute("INSERT OR REPLACE INTO split_line VALUES (?1, ?2)", params![source, lines])?;
+        }
     }
     Ok(())
 }

@@ -130,7 +130,7 @@ pub fn split_marker(rest: &[u8]) -> Option<(u32, u32, bool, &[u8])> {
 
 /// A line put together from pieces, or what was there of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assembled {
+pub struct Assembled<P = ()> {
     /// Host of the envelope.
     pub host: Vec<u8>,
     /// Process of the envelope.
@@ -141,44 +141,55 @@ pub struct Assembled {
     pub year_known: bool,
     /// The text; inner newlines are newlines again.
     pub text: Vec<u8>,
+    /// Whether its beginning was seen.
+    pub begins: bool,
     /// Whether no piece is missing.
     pub complete: bool,
+    /// What the caller gave with each piece, in order.
+    pub pieces: Vec<P>,
 }
 
 /// What [`Reassembler::push`] gives back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pushed<'a> {
+pub enum Pushed<'a, P = ()> {
     /// The line was never split.
     Whole(&'a [u8]),
     /// It was: lines that are finished now, or given up. Empty while pieces are still to come.
-    Lines(Vec<Assembled>),
+    Lines(Vec<Assembled<P>>),
 }
 
-#[derive(Debug)]
-struct Pending {
-    line: Assembled,
-    next: u32,
-    pieces: u32,
+/// A line of which pieces are still to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending<P = ()> {
+    /// As far as it has been seen.
+    pub line: Assembled<P>,
+    /// The piece that comes next, from 1.
+    pub next: u32,
+    /// How many there are.
+    pub pieces: u32,
 }
 
-/// Puts split lines together again, by host and process.
+/// What a piece counts for in the size of a line beside its text: pieces may be empty.
+const PIECE_BYTES: usize = 64;
+
+/// Puts split lines together again, by host and process. `P` is what the caller wants back of each piece.
 ///
 /// Bounded: a line that cannot be finished (a piece missing, too many lines open, too long) comes back as incomplete.
 /// Nothing is dropped.
 #[derive(Debug)]
-pub struct Reassembler {
-    pending: Vec<Pending>,
+pub struct Reassembler<P = ()> {
+    pending: Vec<Pending<P>>,
     pending_max: usize,
     bytes_max: usize,
 }
 
-impl Default for Reassembler {
+impl<P> Default for Reassembler<P> {
     fn default() -> Self {
         Reassembler::new(64, 1 << 20)
     }
 }
 
-impl Reassembler {
+impl<P> Reassembler<P> {
     /// Keeps at most `pending_max` lines open (at least one), each of at most `bytes_max` bytes.
     #[must_use]
     pub fn new(pending_max: usize, bytes_max: usize) -> Self {
@@ -189,8 +200,8 @@ impl Reassembler {
         }
     }
 
-    /// Takes one syslog line.
-    pub fn push<'a>(&mut self, envelope: &Envelope<'a>) -> Pushed<'a> {
+    /// Takes one syslog line. `kept` is given back with the line that it is a piece of.
+    pub fn push<'a>(&mut self, envelope: &Envelope<'a>, kept: P) -> Pushed<'a, P> {
         let Some((piece, pieces, newline, text)) = split_marker(envelope.rest) else {
             return Pushed::Whole(envelope.rest);
         };
@@ -212,21 +223,34 @@ impl Reassembler {
         };
         // A piece whose beginning was never seen cannot become a line.
         let headless = pending.next != piece;
-        pending.next = piece + 1;
+        pending.line.begins = !headless;
+        pending.next = piece.saturating_add(1);
         pending.line.text.extend_from_slice(text);
+        pending.line.pieces.push(kept);
         if newline {
             pending.line.text.push(b'\n');
         }
         pending.line.complete = !headless && piece == pieces;
-        if headless || piece == pieces || pending.line.text.len() > self.bytes_max {
+        let size = pending.line.text.len() + PIECE_BYTES * (pending.line.pieces.len() - 1);
+        if headless || piece == pieces || size > self.bytes_max {
             lines.push(pending.line);
         } else {
-            if self.pending.len() >= self.pending_max {
-                lines.push(self.pending.remove(0).line);
-            }
-            self.pending.push(pending);
+            lines.extend(self.reopen(pending));
         }
         Pushed::Lines(lines)
+    }
+
+    /// Puts back a line that was open in an earlier life; gives up the oldest one if there are too many.
+    pub fn reopen(&mut self, pending: Pending<P>) -> Option<Assembled<P>> {
+        let oldest = (self.pending.len() >= self.pending_max).then(|| self.pending.remove(0).line);
+        self.pending.push(pending);
+        oldest
+    }
+
+    /// Lines that are open, oldest first.
+    #[must_use]
+    pub fn pending(&self) -> &[Pending<P>] {
+        &self.pending
     }
 
     /// Whether no line is open: every piece that was pushed has come back.
@@ -235,20 +259,30 @@ impl Reassembler {
         self.pending.is_empty()
     }
 
+    /// Gives up the open lines for which `is_lost` holds: they come back as incomplete, oldest first.
+    pub fn give_up(&mut self, is_lost: impl Fn(&Assembled<P>) -> bool) -> Vec<Assembled<P>> {
+        self.pending
+            .extract_if(.., |pending| is_lost(&pending.line))
+            .map(|pending| pending.line)
+            .collect()
+    }
+
     /// Gives back what is still open, oldest first, as incomplete.
-    pub fn finish(&mut self) -> Vec<Assembled> {
-        self.pending.drain(..).map(|pending| pending.line).collect()
+    pub fn finish(&mut self) -> Vec<Assembled<P>> {
+        self.give_up(|_| true)
     }
 }
 
-fn started(envelope: &Envelope<'_>) -> Assembled {
+fn started<P>(envelope: &Envelope<'_>) -> Assembled<P> {
     Assembled {
         host: envelope.host.to_vec(),
         pid: envelope.pid,
         stamp: envelope.stamp,
         year_known: envelope.year_known,
         text: Vec::new(),
+        begins: false,
         complete: false,
+        pieces: Vec::new(),
     }
 }
 
@@ -294,7 +328,7 @@ mod tests {
 
     fn push(reassembler: &mut Reassembler, pid: u32, rest: &str) -> Vec<(String, bool)> {
         let line = format!("Jun  6 18:55:01 mx1 exim[{pid}]: {rest}");
-        match reassembler.push(&envelope(line.as_bytes()).unwrap()) {
+        match reassembler.push(&envelope(line.as_bytes()).unwrap(), ()) {
             Pushed::Whole(text) => vec![(crate::reject::safe_text(text), true)],
             Pushed::Lines(lines) => shown(lines),
         }
@@ -335,5 +369,28 @@ mod tests {
         assert_eq!(push(&mut r, 3, "[1/3] 3"), line("1", false));
         assert_eq!(push(&mut r, 4, "[1/3] 123456789"), line("123456789", false));
         assert_eq!(shown(r.finish()), [("2".into(), false), ("3".into(), false)]);
+    }
+
+    #[test]
+    fn an_open_line_goes_on_in_another_life() {
+        let mut r = Reassembler::default();
+        assert_eq!(push(&mut r, 1, "[1/3] ab"), []);
+        let mut next = Reassembler::default();
+        for pending in r.pending() {
+            assert_eq!(next.reopen(pending.clone()), None);
+        }
+        assert_eq!(push(&mut next, 1, "[2/3] cd"), []);
+        assert_eq!(push(&mut next, 1, "[3/3] ef"), line("abcdef", true));
+        assert!(next.is_empty());
+    }
+
+    #[test]
+    fn empty_pieces_without_end_are_bounded() {
+        let mut r = Reassembler::new(2, 640);
+        let mut given_up = 0;
+        for piece in 1..100 {
+            given_up += push(&mut r, 1, &format!("[{piece}/1000000] ")).len();
+        }
+        assert!(given_up > 5 && r.pending().len() <= 1, "{given_up}");
     }
 }

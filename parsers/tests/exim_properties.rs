@@ -23,7 +23,7 @@ fn check_all(line: &[u8]) {
     if let Ok(envelope) = syslog::envelope(line) {
         let _ = exim::parse_in_syslog(&envelope);
         let _ = syslog::split_marker(envelope.rest);
-        let _ = syslog::Reassembler::default().push(&envelope);
+        let _ = syslog::Reassembler::default().push(&envelope, ());
     }
     let _ = reply::classify(line);
     let _ = sniff::sniff(line);

@@ -71,6 +71,11 @@ impl<'c, R: Recall> Digest<'c, R> {
         self.reader.messages_mut().relink(id, record);
     }
 
+    /// Puts back lines of which an earlier life had read some pieces.
+    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::Error> {
+        Ok(self.reader.reopen_split_lines(stored)?)
+    }
+
     /// Whether something waits to be committed.
     pub fn has_news(&self) -> bool {
         !self.desk.batch.is_empty() || !self.desk.touched.is_empty() || self.log.is_some()
@@ -232,6 +237,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             minutes,
             changes: self.reader.messages_mut().changes(),
             unparsed,
+            split_lines: self.reader.take_split_lines(),
         }
     }
 

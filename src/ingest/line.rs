@@ -80,6 +80,9 @@ impl<'s> OpenSource<'s> {
         if let Some(wanted) = store.all_but_adopted(id)? {
             digest.only(&Arc::new(wanted));
         }
+        if let Some(lines) = store.split_lines(id)? {
+            digest.reopen_split_lines(&lines)?;
+        }
         Ok(OpenSource {
             store,
             id,

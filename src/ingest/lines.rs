@@ -4,6 +4,7 @@ mod app;
 mod exim;
 pub(crate) mod journal;
 mod postfix;
+mod split;
 
 use super::digest::Bench;
 use super::feed::OpenLog;
@@ -15,6 +16,7 @@ use crate::normalise::join::Recall;
 use crate::normalise::messages::Messages;
 use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
+use crate::store::catalogue;
 use app::AppLines;
 pub(crate) use app::begins_with_time;
 use exim::EximLines;
@@ -85,8 +87,7 @@ impl<'c> Reader<'c> {
     /// Whether the end of a record has not been read yet.
     pub fn is_inside(&self) -> bool {
         match self {
-            Reader::Exim(lines) => lines.is_inside(),
-            Reader::Postfix(_) => false,
+            Reader::Exim(_) | Reader::Postfix(_) => false,
             Reader::App(lines) => lines.is_inside(),
         }
     }
@@ -123,10 +124,29 @@ impl<'c> Reader<'c> {
         }
     }
 
+    /// Lines of which pieces are still to come, if they changed since the last call, as the store keeps them.
+    pub fn take_split_lines(&mut self) -> Option<String> {
+        match self {
+            Reader::Exim(lines) => lines.split.take_changes(),
+            Reader::Postfix(_) | Reader::App(_) => None,
+        }
+    }
+
+    /// Puts back what an earlier life left of [`Reader::take_split_lines`].
+    ///
+    /// # Errors
+    /// The store's text is not of that form.
+    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), catalogue::Error> {
+        match self {
+            Reader::Exim(lines) => lines.split.reopen(stored),
+            Reader::Postfix(_) | Reader::App(_) => Ok(()),
+        }
+    }
+
     /// The log has been read as far as it goes. With `live`, its program may still be writing.
     pub fn close<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, live: bool) {
         match self {
-            Reader::Exim(lines) => lines.close(bench, log),
+            Reader::Exim(lines) => lines.close(log, live),
             Reader::Postfix(_) => {}
             Reader::App(lines) => lines.close(bench, log, live),
         }
@@ -134,8 +154,10 @@ impl<'c> Reader<'c> {
 
     /// Nothing continues what is still open.
     pub fn finish<R: Recall>(&mut self, bench: &mut Bench<'_, R>) {
-        if let Reader::App(lines) = self {
-            lines.finish(bench);
+        match self {
+            Reader::Exim(lines) => lines.finish(bench),
+            Reader::Postfix(_) => {}
+            Reader::App(lines) => lines.finish(bench),
         }
     }
 }

@@ -238,6 +238,8 @@ impl Rereading<'_> {
             changes,
             unparsed: Vec::new(),
             again: Some(self.fate),
+            // What is read again has been whole before.
+            split_lines: None,
         };
         self.store.commit(&commit)?;
         if digest.wants_trim(self.limits.open_messages) {

@@ -20,6 +20,8 @@ pub struct Draft {
     pub changes: Changes,
     /// Shapes of unparsed lines.
     pub unparsed: Vec<UnparsedShape>,
+    /// See [`Commit::split_lines`].
+    pub split_lines: Option<String>,
 }
 
 /// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
@@ -41,6 +43,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         minutes,
         changes,
         unparsed,
+        split_lines,
     } = draft;
     let commit = Commit {
         source,
@@ -50,6 +53,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         changes,
         unparsed,
         again: None,
+        split_lines,
     };
     store.commit(&commit)?;
     commit

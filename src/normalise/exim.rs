@@ -15,6 +15,7 @@ use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::rules::Facts;
 use line::{count_words, destination, known_name, outcome};
+use mailpulse_parsers::Stamp;
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use zone::ZoneCheck;
@@ -57,6 +58,11 @@ impl<'c> EximNormaliser<'c> {
     #[inline]
     pub fn utc_ms(&mut self, record: &Record<'_>) -> i64 {
         self.clock.utc_ms(&record.stamp)
+    }
+
+    /// UTC milliseconds of a stamp.
+    pub fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
+        self.clock.utc_ms(stamp)
     }
 
     /// Milliseconds by which the log's clock is ahead of its own message IDs, when most arrivals agree that it is

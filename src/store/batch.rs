@@ -124,6 +124,21 @@ impl Batch {
         };
     }
 
+    /// The log that the next events come from, if it was named.
+    pub fn log_id(&self) -> Option<u64> {
+        u64::from_str_radix(self.logs.get(self.log as usize)?, 16).ok()
+    }
+
+    /// Number in this batch of the log that the next events come from.
+    pub fn log(&self) -> u32 {
+        self.log
+    }
+
+    /// Back to a log of this batch, by its number.
+    pub fn back_to_log(&mut self, number: u32) {
+        self.log = number;
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows.len() + self.fresh.len()

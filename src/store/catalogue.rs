@@ -76,6 +76,15 @@ CREATE TRIGGER segment_gone AFTER DELETE ON segment BEGIN
     DELETE FROM restored WHERE segment = OLD.id;
     DELETE FROM adopted WHERE segment = OLD.id;
 END;";
+/// What version 5 added: lines that syslog split, of which pieces are still to come.
+const SPLIT_LINES: &str = "
+CREATE TABLE split_line (source INTEGER PRIMARY KEY, lines TEXT NOT NULL) STRICT;";
+
+/// And fields whose values are not of their form.
+const ODD_FIELDS: &str = "
+CREATE TABLE odd_field (
+    source INTEGER NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, path TEXT NOT NULL,
+    PRIMARY KEY (source, field)) STRICT, WITHOUT ROWID;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -179,6 +188,8 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 5 {
                 transaction.execute_batch(SINCE_4)?;
+                transaction.execute_batch(SPLIT_LINES)?;
+                transaction.execute_batch(ODD_FIELDS)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

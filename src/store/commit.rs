@@ -96,6 +96,8 @@ pub struct Commit {
     pub unparsed: Vec<UnparsedShape>,
     /// Its rows were stored before and were lost: only they count, everything else is known.
     pub again: Option<Again>,
+    /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
+    pub split_lines: Option<String>,
 }
 
 impl Commit {
@@ -150,6 +152,7 @@ impl Store {
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
         put_changes(&transaction, commit.join_source(), commit.source, &commit.changes)?;
+        put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
         let replaced = self.amend(&transaction, commit)?;
         if self.ships() {
             self.sync_outbox()?;
@@ -373,6 +376,22 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
                 SHAPES_MAX
             ],
         )?;
+    }
+    Ok(())
+}
+
+fn put_split_lines(transaction: &Transaction<'_>, source: i64, lines: Option<&str>) -> Result<(), Error> {
+    match lines {
+        None => {}
+        Some("") => {
+            transaction.execute("DELETE FROM split_line WHERE source = ?1", [source])?;
+        }
+        Some(lines) => {
+            transaction.execute(
+                "INSERT OR REPLACE INTO split_line VALUES (?1, ?2)",
+                params![source, lines],
+            )?;
+        }
     }
     Ok(())
 }

@@ -88,6 +88,13 @@ impl Store {
         Ok(names)
     }
 
+    /// Lines of a source of which pieces are still to come, as JSON; see [`super::commit::Commit::split_lines`].
+    pub fn split_lines(&self, source: i64) -> Result<Option<String>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT lines FROM split_line WHERE source = ?1")?;
+        Ok(statement.query_row([source], |row| row.get(0)).optional()?)
+    }
+
     /// Brings back messages of a source that are no longer in memory.
     pub fn recaller(&self, source: i64) -> Result<Recaller, Error> {
         Ok(Recaller {

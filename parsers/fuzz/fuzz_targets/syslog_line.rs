@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
         let Ok(envelope) = envelope(&line) else { continue };
         let _ = exim::parse_in_syslog(&envelope);
         let newline = split_marker(envelope.rest).map(|(_, _, newline, text)| text.len() + usize::from(newline));
-        match reassembler.push(&envelope) {
+        match reassembler.push(&envelope, ()) {
             Pushed::Whole(text) => assert_eq!(text, envelope.rest),
             Pushed::Lines(lines) => {
                 taken += newline.expect("only split lines are kept");

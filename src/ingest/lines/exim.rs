@@ -5,14 +5,16 @@ use super::super::digest::Bench;
 use super::super::feed::OpenLog;
 use super::super::kinds::{Format, Spec};
 use super::super::shapes::why;
+use super::split::{self, Piece, SplitLines};
 use super::{journal, with_year};
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
 use crate::source::Chunk;
+use crate::store::commit::LogState;
 use mailpulse_parsers::Reject;
 use mailpulse_parsers::exim::{self, record::Record};
-use mailpulse_parsers::syslog::{self, Envelope, Pushed, Reassembler};
+use mailpulse_parsers::syslog::{self, Assembled, Envelope, Pushed};
 use std::sync::Arc;
 
 /// Reads Exim's lines.
@@ -20,7 +22,9 @@ use std::sync::Arc;
 pub struct EximLines<'c> {
     pub(super) normaliser: EximNormaliser<'c>,
     spec: Arc<Spec>,
-    reassembler: Reassembler,
+    pub(super) split: SplitLines,
+    /// The newest file may still be written to: what is open may still be finished.
+    live: bool,
     parser: exim::Parser,
 }
 
@@ -29,7 +33,8 @@ impl<'c> EximLines<'c> {
         EximLines {
             normaliser,
             spec: spec.clone(),
-            reassembler: Reassembler::default(),
+            split: SplitLines::default(),
+            live: true,
             parser: exim::Parser::default(),
         }
     }
@@ -39,11 +44,7 @@ impl<'c> EximLines<'c> {
             self.normaliser.set_clock(LogClock::new(spec.zone.clone()));
         }
         self.spec = spec.clone();
-    }
-
-    /// Pieces of a split line wait for the others.
-    pub(super) fn is_inside(&self) -> bool {
-        !self.reassembler.is_empty()
+        self.live = true;
     }
 
     pub(super) fn chunk<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, chunk: &Chunk) {
@@ -52,7 +53,7 @@ impl<'c> EximLines<'c> {
             match log.format {
                 Format::Plain => {
                     let outcome = match self.parser.parse(line, &mut record) {
-                        Ok(()) => self.record(bench, log, offset, &record),
+                        Ok(()) => self.record(bench, &mut log.state, offset, &record),
                         Err(reject) => unparsed(bench, log, line, &reject),
                     };
                     bench.desk.count(outcome, line.len());
@@ -67,25 +68,27 @@ impl<'c> EximLines<'c> {
     fn record<R: Recall>(
         &mut self,
         bench: &mut Bench<'_, R>,
-        log: &mut OpenLog,
+        state: &mut LogState,
         offset: u64,
         record: &Record<'_>,
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
-        bench.desk.at(&mut log.state, ts_ms);
+        bench.desk.at(state, ts_ms);
         let event = self
             .normaliser
             .record(record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
         if event { Outcome::Event } else { Outcome::Ignored }
     }
 
-    /// A line in syslog's envelope. Exim splits what syslog would cut; the event has the offset of the last part.
+    /// A line in syslog's envelope. Exim splits what syslog would cut; the event has the offset of the last piece.
     fn syslog_line<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) {
         let outcome = match syslog::envelope(line) {
             Ok(envelope) => self.enveloped(bench, log, offset, line, &envelope),
-            Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+            Err(reject) => Some(bench.desk.unparsed(&log.state, line, &why(&reject))),
         };
-        bench.desk.count(outcome, line.len());
+        if let Some(outcome) = outcome {
+            bench.desk.count(outcome, line.len());
+        }
     }
 
     fn journal_line<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) {
@@ -94,11 +97,14 @@ impl<'c> EximLines<'c> {
                 let offset = entry.stand(bench.desk, log, offset);
                 self.enveloped(bench, log, offset, line, &entry.envelope())
             }
-            Err(why) => bench.desk.unparsed(&log.state, line, &why),
+            Err(why) => Some(bench.desk.unparsed(&log.state, line, &why)),
         };
-        bench.desk.count(outcome, line.len());
+        if let Some(outcome) = outcome {
+            bench.desk.count(outcome, line.len());
+        }
     }
 
+    /// What became of the line; none if it is a piece of one, which is counted with all of its pieces.
     fn enveloped<R: Recall>(
         &mut self,
         bench: &mut Bench<'_, R>,
@@ -106,49 +112,120 @@ impl<'c> EximLines<'c> {
         offset: u64,
         line: &[u8],
         envelope: &Envelope<'_>,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         if !envelope.tag.starts_with(b"exim") {
-            return Outcome::Ignored;
+            return Some(Outcome::Ignored);
         }
-        match self.reassembler.push(envelope) {
-            Pushed::Whole(_) => self.in_syslog(bench, log, offset, line, envelope),
-            Pushed::Lines(lines) => {
-                // Usually none (more pieces follow) or one; a second one is a line that was given up.
-                let mut outcome = Outcome::Ignored;
-                for whole in &lines {
-                    let joined = Envelope {
-                        rest: &whole.text,
-                        ..*envelope
-                    };
-                    outcome = self.in_syslog(bench, log, offset, &whole.text, &joined);
-                }
-                outcome
+        let is_piece = syslog::split_marker(envelope.rest).is_some();
+        if is_piece || !self.split.lines.is_empty() {
+            let ts_ms = self.envelope_ms(envelope, &log.state);
+            for lost in self.split.overdue(ts_ms) {
+                self.joined(bench, &mut log.state, &lost);
+            }
+            if is_piece {
+                self.piece(bench, log, envelope, (offset, line.len() as u64 + 1, ts_ms));
+                return None;
             }
         }
+        Some(self.in_syslog(bench, &mut log.state, offset, line, envelope))
+    }
+
+    fn envelope_ms(&mut self, envelope: &Envelope<'_>, state: &LogState) -> i64 {
+        let mut stamp = envelope.stamp;
+        with_year(&mut stamp, &self.spec, state.mtime_ms);
+        self.normaliser.stamp_ms(&stamp)
+    }
+
+    /// Takes a piece of a line, with its offset, bytes and time.
+    fn piece<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        envelope: &Envelope<'_>,
+        (offset, bytes, ts_ms): (u64, u64, i64),
+    ) {
+        let piece = Piece {
+            log_id: bench.desk.batch.log_id().unwrap_or(log.state.log_id),
+            offset,
+            ts_ms,
+            bytes,
+        };
+        self.split.changed = true;
+        if let Pushed::Lines(lines) = self.split.lines.push(envelope, piece) {
+            // Usually none (more pieces follow) or one; a second one is a line that was given up.
+            for line in &lines {
+                self.joined(bench, &mut log.state, line);
+            }
+        }
+    }
+
+    /// A split line that is whole again, or all that will be known of it: what is missing at its end is fields.
+    fn joined<R: Recall>(&mut self, bench: &mut Bench<'_, R>, state: &mut LogState, line: &Assembled<Piece>) {
+        const MISSING: &str = "a split line of syslog whose other pieces are missing";
+        let Some(last) = line.pieces.last() else { return };
+        let here = bench.desk.batch.log();
+        bench.desk.batch.set_log(last.log_id);
+        let mut outcome = if line.begins {
+            self.in_syslog(bench, state, last.offset, &line.text, &split::envelope(line))
+        } else {
+            Outcome::Ignored
+        };
+        if !line.complete && outcome == Outcome::Ignored {
+            outcome = bench.desk.unparsed(state, &line.text, MISSING);
+        }
+        bench.desk.batch.back_to_log(here);
+        let bytes = line.pieces.iter().map(|piece| piece.bytes).sum();
+        bench.desk.count_lines(state, outcome, line.pieces.len() as u64, bytes);
     }
 
     fn in_syslog<R: Recall>(
         &mut self,
         bench: &mut Bench<'_, R>,
-        log: &mut OpenLog,
+        state: &mut LogState,
         offset: u64,
         line: &[u8],
         envelope: &Envelope<'_>,
     ) -> Outcome {
         match exim::parse_in_syslog(envelope) {
             Ok(mut record) => {
-                with_year(&mut record.stamp, &self.spec, log.state.mtime_ms);
-                self.record(bench, log, offset, &record)
+                with_year(&mut record.stamp, &self.spec, state.mtime_ms);
+                self.record(bench, state, offset, &record)
             }
-            Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+            Err(reject) => bench.desk.unparsed(state, line, &why(&reject)),
         }
     }
 
-    pub(super) fn close<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog) {
-        for rest in self.reassembler.finish() {
-            let why = "a split line of syslog whose other pieces are missing";
-            bench.desk.unparsed(&log.state, &rest.text, why);
+    pub(super) fn close(&mut self, log: &mut OpenLog, live: bool) {
+        self.live = live;
+        // What waits for more of its line is looked at again, also if nothing more comes.
+        let mut pieces = self.split.lines.pending().iter().flat_map(|open| &open.line.pieces);
+        if pieces.any(|piece| piece.log_id == log.state.log_id) {
+            log.position.complete = false;
         }
+    }
+
+    /// Nothing continues what is still open, unless a program may still be writing.
+    pub(super) fn finish<R: Recall>(&mut self, bench: &mut Bench<'_, R>) {
+        if self.live || self.split.lines.is_empty() {
+            return;
+        }
+        // Counted where its last piece stands, or else in the newest of the logs that are closed now.
+        let Some(mut newest) = bench.desk.touched.pop() else {
+            return;
+        };
+        self.split.changed = true;
+        for line in self.split.lines.finish() {
+            let log_id = line.pieces.last().map_or(newest.log_id, |piece| piece.log_id);
+            match bench.desk.touched.iter().position(|state| state.log_id == log_id) {
+                Some(at) => {
+                    let mut state = bench.desk.touched.swap_remove(at);
+                    self.joined(bench, &mut state, &line);
+                    bench.desk.touched.push(state);
+                }
+                None => self.joined(bench, &mut newest, &line),
+            }
+        }
+        bench.desk.touched.push(newest);
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -57,6 +57,12 @@ CREATE TABLE outbox (
     bytes INTEGER NOT NULL, hash TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
     batch INTEGER, refused TEXT) STRICT;
 CREATE INDEX outbox_by_batch ON outbox (batch);";
+
+/// What version 5 added: troubles that last, for `status`.
+const SINCE_4_TROUBLE: &str = "
+CREATE TABLE IF NOT EXISTS trouble (
+    topic TEXT PRIMARY KEY, what TEXT NOT NULL, since_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +126,9 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             }
             if version < 4 {
                 transaction.execute_batch(SINCE_3)?;
+            }
+            if version < 5 {
+                transaction.execute_batch(SINCE_4_TROUBLE)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

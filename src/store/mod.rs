@@ -20,6 +20,7 @@ pub mod hops;
 pub mod maintain;
 pub mod outbox;
 pub mod state;
+pub mod trouble;
 
 use rusqlite::Connection;
 use std::fs::{self, File, TryLockError};

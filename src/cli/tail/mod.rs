@@ -7,6 +7,7 @@
 mod ship;
 mod told;
 mod work;
+mod zones;
 
 use super::context::Context;
 use crate::config::Config;

@@ -147,6 +147,12 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
             };
             eprintln!("{level}: {}", super::safe_lines(&format!("{named}{}", problem.what)));
         }
+        if let Some(words) = super::zones::warning(report.zone) {
+            eprintln!(
+                "warning: {}",
+                super::safe_lines(&format!("{} ({}): {words}", report.host, report.kind))
+            );
+        }
         if !quiet {
             source(report)?;
         }

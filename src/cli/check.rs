@@ -2,10 +2,10 @@
 
 mod survey;
 
-use super::context::{Context, UnnamedArgs, listed};
+use super::context::{Context, UnnamedArgs, clickhouse_authorities, listed};
 use super::output;
 use super::routes::{WEEK_MS, short};
-use crate::config::Config;
+use crate::config::{Alert, Config};
 use crate::query::Window;
 use crate::query::routes::{Route, routes};
 use crate::source::Limits;
@@ -73,7 +73,31 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     for service in redundancy(context, &config) {
         warn(&service);
     }
-    Ok(ExitCode::SUCCESS)
+    let errors = authorities(&config);
+    for error in &errors {
+        eprintln!("{}", super::safe_lines(error));
+    }
+    Ok(match errors.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(2),
+    })
+}
+
+/// Files of authorities that are of no use: nothing would be sent, and no alarm would go out.
+fn authorities(config: &Config) -> Vec<String> {
+    let mut errors = Vec::new();
+    if let Err(error) = clickhouse_authorities(config) {
+        errors.push(format!("{}: {error:#}", config.clickhouse.ca_place));
+    }
+    for alert in &config.alerts {
+        let (Alert::Alertmanager(server) | Alert::Webhook(server, _)) = alert else {
+            continue;
+        };
+        if let Err(error) = super::watch::authorities(server) {
+            errors.push(format!("{}: {error:#}", server.ca_place));
+        }
+    }
+    errors
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.

@@ -13,7 +13,7 @@ use crate::query::history::Engine;
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
-use crate::store::clickhouse::{Client, Options as ClickHouseOptions, Place};
+use crate::store::clickhouse::{Authorities, Client, Options as ClickHouseOptions, Place};
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
@@ -117,7 +117,7 @@ impl Context {
         Ok(store)
     }
 
-    /// How a ClickHouse is talked to: timeouts, and the password.
+    /// How a ClickHouse is talked to: timeouts, the password, and who vouches for it.
     pub fn clickhouse_options(&self, config: &Config) -> Result<ClickHouseOptions> {
         let password = match (
             std::env::var("MAILPULSE_CLICKHOUSE_PASSWORD"),
@@ -134,6 +134,7 @@ impl Context {
             read_timeout: Duration::from_secs(config.clickhouse.read_timeout_s),
             insert_timeout: Duration::from_secs(config.clickhouse.insert_timeout_s),
             password,
+            authorities: clickhouse_authorities(config)?,
         })
     }
 
@@ -205,6 +206,17 @@ impl Context {
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
     }
+}
+
+/// Who vouches for a ClickHouse over TLS, if it is not the machine's authorities.
+pub fn clickhouse_authorities(config: &Config) -> Result<Option<Authorities>> {
+    let read = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let pem = std::fs::read(path).with_context(|| name.clone())?;
+        Authorities::parse(&pem)
+            .map_err(|why| anyhow!("{name}: {why}; `ca_file` of [clickhouse] needs the authority's certificate as PEM"))
+    };
+    config.clickhouse.ca_file.as_ref().map(read).transpose()
 }
 
 /// Commands that work on segments say so where the store is a ClickHouse.

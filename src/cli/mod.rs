@@ -25,6 +25,7 @@ mod store;
 mod tail;
 mod watch;
 mod window;
+mod zones;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;

@@ -14,6 +14,7 @@ use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, UnparsedShape};
 use crate::store::outbox::Waiting;
+use crate::store::trouble::Trouble;
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Value, json};
@@ -242,6 +243,9 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
             output::line(&shipping(&waiting, now_ms()))?;
         }
         aside(store)?;
+        for trouble in store.troubles()? {
+            output::line(&trouble_line(&trouble))?;
+        }
     }
     for row in rows {
         if row.state == State::Unreadable {
@@ -308,26 +312,51 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
     text
 }
 
+/// A trouble that lasts.
+fn trouble_line(trouble: &Trouble) -> String {
+    format!(
+        "{}: {} (since {}, last seen {}, {} times)",
+        super::safe_lines(&trouble.topic),
+        super::safe_lines(&trouble.what),
+        rfc3339(trouble.since_ms),
+        rfc3339(trouble.last_ms),
+        trouble.count
+    )
+}
+
 /// What `watch` left.
 fn alerts(config: &Config) -> Result<Alerts> {
     let path = Context::alerts_path(config);
     Alerts::load(&path).with_context(|| path.display().to_string())
 }
 
+/// A server that is away for a moment is no trouble yet.
+const LASTS_MS: i64 = 600_000;
+
+/// The topics of troubles that have lasted for a while, a few.
+fn lasting(troubles: Vec<Trouble>) -> String {
+    let lasts = troubles
+        .iter()
+        .filter(|trouble| trouble.last_ms - trouble.since_ms >= LASTS_MS || trouble.is_proved());
+    let topics: Vec<String> = lasts.take(5).map(|trouble| super::safe_lines(&trouble.topic)).collect();
+    topics.join(", ").replace(['|', '\n'], "/")
+}
+
 fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
     let read = context.engine().and_then(|store| {
-        let (waiting, undecided) = match &store {
-            Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?),
-            Engine::ClickHouse(_) => (None, false),
+        let (waiting, undecided, troubles) = match &store {
+            Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
+            Engine::ClickHouse(_) => (None, false, Vec::new()),
         };
         Ok((
             rows(store.history(), now, stale_ms.unwrap_or(i64::MAX))?,
             alerts(&context.config()?)?.firing,
             waiting.map_or(0, |waiting| waiting.refused),
             undecided,
+            lasting(troubles),
         ))
     });
-    let (rows, firing, refused, undecided) = match read {
+    let (rows, firing, refused, undecided, troubles) = match read {
         Ok(read) => read,
         Err(error) => {
             output::line(&format!("MAILPULSE UNKNOWN - {}", super::safe_error(&error)))?;
@@ -366,6 +395,7 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
         () if unreadable > 0 => ("CRITICAL", format!("unreadable: {}, ", named(State::Unreadable)), 2),
         () if refused > 0 => ("WARNING", format!("{refused} payloads refused by the ClickHouse, "), 1),
         () if undecided => ("WARNING", "nothing is sent: the catalogue was rebuilt, ".to_owned(), 1),
+        () if !troubles.is_empty() => ("WARNING", format!("trouble: {troubles}, "), 1),
         () if stale > 0 => ("WARNING", format!("stale: {}, ", named(State::Stale)), 1),
         () if unparsed_share(&sum) > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ".to_owned(), 1),
         () if damaged > 0 => ("WARNING", "a log is damaged, ".to_owned(), 1),

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::query::time::rfc3339;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
 use crate::store::clickhouse::ship::{Shipper, Step};
-use crate::store::clickhouse::{Client, Place};
+use crate::store::clickhouse::{Client, Error, Place};
 use crate::store::repair::{self, Rebuilt};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
@@ -255,7 +255,17 @@ fn ship(context: &Context, once: bool, retry_refused: bool) -> Result<ExitCode> 
     super::context::embedded(&config)?;
     let to = place(&config)?;
     let options = context.clickhouse_options(&config)?;
-    let mut shipper = Shipper::open(&config.store.folder, &to, &options, config.store.retain_days)?;
+    let mut shipper = match Shipper::open(&config.store.folder, &to, &options, config.store.retain_days) {
+        // A running `tail` does the rest.
+        Err(Error::Busy { holder, .. }) if retry_refused => {
+            let again = crate::store::Store::open(&config.store.folder)?.retry_refused()?;
+            output::line(&format!(
+                "{again} payloads are tried again, by the mailpulse that sends already ({holder})"
+            ))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        other => other?,
+    };
     if retry_refused {
         let again = shipper.store().retry_refused()?;
         output::line(&format!("{again} payloads are tried again"))?;

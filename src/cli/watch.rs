@@ -138,7 +138,7 @@ fn key_of(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Who vouches for a server, if it is not the machine's authorities.
-fn authorities(server: &Server) -> Result<Option<Authorities>> {
+pub(super) fn authorities(server: &Server) -> Result<Option<Authorities>> {
     let read = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
         let pem = std::fs::read(path).with_context(|| name.clone())?;

@@ -27,6 +27,8 @@ pub struct Server {
     pub url: String,
     /// PEM file of the authorities that are trusted instead of the machine's.
     pub ca_file: Option<PathBuf>,
+    /// Where `ca_file` stands: `mailpulse.toml:12`.
+    pub ca_place: String,
 }
 
 /// Checks one; `None` if it is of no use.
@@ -49,8 +51,10 @@ pub(super) fn check(
             let cure = "write `https://` in `url`, or remove it";
             report.add(&path.at(), "`ca_file` is of no use without TLS", cure);
         }
+        let place = raw.ca_file.as_ref().map(|path| report.place(&path.at()));
         Server {
             url,
+            ca_place: place.unwrap_or_default(),
             ca_file: raw.ca_file.as_ref().map(|path| folder.join(path.get())),
         }
     };

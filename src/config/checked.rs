@@ -89,7 +89,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
         services: attribution::services(raw.service, incomplete, report),
         hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
         tail: Tail::of(&raw.tail),
-        clickhouse: ClickHouse::of(&raw.clickhouse, folder),
+        clickhouse: ClickHouse::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw
             .alert
             .into_iter()

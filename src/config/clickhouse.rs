@@ -1,6 +1,8 @@
 //! `[clickhouse]`: how a server is talked to.
 
-use super::raw::RawClickHouse;
+use super::errors::Report;
+use super::raw::{RawClickHouse, RawStore};
+use crate::store::clickhouse::Place;
 use std::path::{Path, PathBuf};
 
 /// See the schema for what each is for.
@@ -8,6 +10,10 @@ use std::path::{Path, PathBuf};
 pub struct ClickHouse {
     /// File with the password.
     pub password_file: Option<PathBuf>,
+    /// PEM file of the authorities that are trusted instead of the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Where `ca_file` stands: `mailpulse.toml:12`.
+    pub ca_place: String,
     /// For a question.
     pub read_timeout_s: u64,
     /// For a batch.
@@ -23,10 +29,37 @@ impl Default for ClickHouse {
 }
 
 impl ClickHouse {
-    pub(super) fn of(raw: &RawClickHouse, base: &Path) -> Self {
+    /// Checks the section; `base` is what a relative path starts at, `store` what names servers.
+    pub(super) fn check(raw: &RawClickHouse, store: &RawStore, base: &Path, report: &mut Report<'_>) -> Self {
+        let mut ca_place = String::new();
+        if let Some(path) = &raw.ca_file {
+            ca_place = report.place(&path.at());
+            let urls = [&store.ship, &store.url];
+            let mut places = urls
+                .into_iter()
+                .flatten()
+                .filter_map(|url| Place::parse(url.get()).ok())
+                .peekable();
+            if path.get().trim().is_empty() {
+                let cure = "leave it out: the machine's authorities are trusted then";
+                report.add(&path.at(), "`ca_file` is empty", cure);
+            } else if places.peek().is_some() && places.all(|place| !place.tls) {
+                let cure = "write `clickhouses://` in `ship` or `url`, or remove it";
+                report.add(&path.at(), "`ca_file` is of no use without TLS", cure);
+            }
+        }
+        ClickHouse {
+            ca_place,
+            ..Self::of(raw, base)
+        }
+    }
+
+    fn of(raw: &RawClickHouse, base: &Path) -> Self {
         let seconds = |value: Option<u32>, default: u64| value.map_or(default, u64::from);
         ClickHouse {
             password_file: raw.password_file.as_ref().map(|path| base.join(path.get())),
+            ca_file: raw.ca_file.as_ref().map(|path| base.join(path.get())),
+            ca_place: String::new(),
             read_timeout_s: seconds(raw.read_timeout_s, 60),
             insert_timeout_s: seconds(raw.insert_timeout_s, 120),
             ship_every_ms: seconds(raw.ship_every_s, 10) * 1_000,

@@ -1,13 +1,15 @@
 //! What this machine has that writes about mail: for `mailpulse init`.
 //!
-//! Looks only, at known places below a root that tests can set, and reads no log. What Exim's configuration says of its
-//! log and its clock goes before the usual places.
+//! Looks at known places below a root that tests can set. What Exim's configuration says of its log and its clock goes before
+//! the usual places; what message IDs at the end of its log prove goes before both.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::checked::is_host_name;
+use super::log_zone::{LogZone, log_zone};
+use super::machine_zone::{MachineZone, machine_zone};
 use super::zone::parse_timezone;
 
 /// Exim's configuration of Debian, RHEL and FreeBSD, what counts first.
@@ -57,15 +59,18 @@ pub struct Finding {
     pub kind: &'static str,
     /// Globs of its files; empty if it is there and its log was not found.
     pub paths: Vec<String>,
-    /// Its zone, if it does not write UTC.
+    /// Its zone, if it is known.
     pub timezone: Option<String>,
     /// What the reader of the proposal should know.
     pub notes: Vec<String>,
 }
 
-/// Looks at the machine below a root.
-pub(super) fn look(root: &Path) -> Vec<Finding> {
-    let machine = Machine { root };
+/// Looks at the machine below a root; `tz` is the zone that the environment names.
+pub(super) fn look(root: &Path, tz: Option<&str>) -> Vec<Finding> {
+    let machine = Machine {
+        root,
+        zone: machine_zone(root, tz),
+    };
     let mut findings: Vec<Finding> = machine.exim().into_iter().collect();
     let postfix = machine.exists("/etc/postfix/main.cf");
     for &(kind, glob) in OTHER_LOGS {
@@ -78,8 +83,8 @@ pub(super) fn look(root: &Path) -> Vec<Finding> {
             None => findings.push(Finding {
                 kind,
                 paths: vec![glob.to_owned()],
-                timezone: machine.foreign_timezone(),
-                notes: Vec::new(),
+                timezone: machine.zone.as_ref().map(|zone| zone.name.clone()),
+                notes: machine.zone_note().into_iter().collect(),
             }),
         }
     }
@@ -104,6 +109,7 @@ pub(super) fn look(root: &Path) -> Vec<Finding> {
 
 struct Machine<'r> {
     root: &'r Path,
+    zone: Option<MachineZone>,
 }
 
 impl Machine<'_> {
@@ -165,12 +171,9 @@ impl Machine<'_> {
             notes
                 .push("The log is not readable by this user: run mailpulse as a member of its group (adm).".to_owned());
         }
-        let timezone = match option("timezone") {
-            Some(zone) => Some(zone).filter(|zone| !zone.is_empty()),
-            None => self.timezone(),
-        };
-        let timezone =
-            timezone.filter(|zone| !matches!(zone.as_str(), "UTC" | "Etc/UTC") && parse_timezone(zone).is_ok());
+        let newest = newest(seen.iter());
+        let (timezone, note) = self.exim_zone(option("timezone"), newest.and_then(|path| log_zone(path)));
+        notes.extend(note);
         Some(Finding {
             kind: "exim",
             paths: globs,
@@ -179,22 +182,63 @@ impl Machine<'_> {
         })
     }
 
-    /// The machine's zone, if it is a known one and not UTC.
-    fn foreign_timezone(&self) -> Option<String> {
-        self.timezone()
-            .filter(|zone| !matches!(zone.as_str(), "UTC" | "Etc/UTC") && parse_timezone(zone).is_ok())
+    /// The zone of Exim's log, and why: what its message IDs prove, what its configuration says, the machine's (Exim writes
+    /// local time unless told otherwise).
+    fn exim_zone(&self, configured: Option<String>, proved: Option<LogZone>) -> (Option<String>, Option<String>) {
+        let configured = configured.filter(|zone| !zone.is_empty() && parse_timezone(zone).is_ok());
+        let assumed = configured
+            .clone()
+            .or_else(|| self.zone.as_ref().map(|zone| zone.name.clone()));
+        let Some(proved) = proved else {
+            let note = if configured.is_some() { None } else { self.zone_note() };
+            return (assumed, note);
+        };
+        let machine = self.zone.as_ref().map(|zone| zone.name.clone());
+        let fits = |name: &String| parse_timezone(name).is_ok_and(|zone| proved.fits(&zone));
+        let fitting = [assumed, machine].into_iter().flatten().find(fits);
+        let arrivals = proved.arrivals;
+        match fitting {
+            Some(name) => (
+                Some(name),
+                Some(format!("The zone is proved by the times in {arrivals} message IDs.")),
+            ),
+            None if proved.offset_s == 0 => (
+                Some("UTC".to_owned()),
+                Some(format!(
+                    "The times in {arrivals} message IDs prove that this log is written in UTC."
+                )),
+            ),
+            None => (
+                Some(proved.text()),
+                Some(format!(
+                    "The times in {arrivals} message IDs prove this offset, and it is not this machine's: write the name of \
+                     the zone (as Europe/Berlin) if it has summer time."
+                )),
+            ),
+        }
     }
 
-    /// The machine's zone: Exim writes local time unless told otherwise.
-    fn timezone(&self) -> Option<String> {
-        let link = fs::read_link(self.below("/etc/localtime")).ok();
-        let linked = link.and_then(|path| path.to_str()?.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned()));
-        linked.or_else(|| {
-            read_some(&self.below("/etc/timezone"))
-                .ok()
-                .map(|text| text.trim().to_owned())
-        })
+    /// What said the machine's zone.
+    fn zone_note(&self) -> Option<String> {
+        let zone = self.zone.as_ref()?;
+        Some(format!(
+            "The zone is this machine's, by {}: logs are in local time.",
+            zone.from
+        ))
     }
+}
+
+/// The plain file that was written last.
+fn newest<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Option<&'p PathBuf> {
+    let plain = paths.filter(|path| {
+        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+        !matches!(end, "gz" | "zst" | "bz2" | "xz")
+    });
+    let written = |path: &&PathBuf| {
+        let found = fs::metadata(path).ok().filter(|found| found.len() > 0);
+        found.and_then(|found| found.modified().ok())
+    };
+    plain.max_by_key(written)
 }
 
 /// The value of a main option; later lines of Exim's configuration do not repeat it.

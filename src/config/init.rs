@@ -41,10 +41,11 @@ const TAIL: &str = r#"
 # inventory = "hosts.json"     # ansible-inventory --list, or a CSV of host,group
 "#;
 
-/// Looks at the machine below a root, `/` for this one, and proposes a configuration.
+/// Looks at the machine below a root, `/` for this one, and proposes a configuration. `tz` is what the environment says of
+/// the zone (`TZ`).
 #[must_use]
-pub fn propose(root: &Path) -> Proposal {
-    let findings = discover::look(root);
+pub fn propose(root: &Path, tz: Option<&str>) -> Proposal {
+    let findings = discover::look(root, tz);
     let mut text = HEAD.to_owned();
     let journal = findings.iter().any(|finding| finding.kind == "journald");
     for finding in findings.iter().filter(|finding| finding.kind != "journald") {
@@ -127,7 +128,7 @@ mod tests {
     /// Proposes, and loads the proposal.
     fn proposed(files: &[(&str, &str)]) -> (Proposal, Config) {
         let root = machine(files);
-        let proposal = propose(root.path());
+        let proposal = propose(root.path(), None);
         let path = root.path().join("mailpulse.toml");
         fs::write(&path, &proposal.text).unwrap();
         let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors:#?}\n{}", proposal.text));
@@ -211,6 +212,45 @@ mod tests {
         assert!(config.sources[0].matches(Path::new("/srv/mail/main-20180606.log.gz")));
         assert!(proposal.text.contains("Exim logs to syslog too"));
         assert_eq!(config.sources[0].timezone.iana_name(), Some("UTC"));
+    }
+
+    /// Arrivals at 18:00 UTC of a summer's day, as a log in some zone has them.
+    fn log(hour: u32) -> String {
+        format!("2018-06-06 {hour}:00:00 1fQcj2-0004xF-2W <= a@example.org H=x [192.0.2.1] P=esmtp S=900\n").repeat(5)
+    }
+
+    #[test]
+    fn message_ids_prove_the_zone() {
+        let zone = |files: &[(&str, &str)]| {
+            let (proposal, config) = proposed(files);
+            let zone = config.sources[0].timezone.clone();
+            (
+                zone.iana_name().map(str::to_owned),
+                zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds(),
+                proposal.text,
+            )
+        };
+        let berlin = ("etc/timezone", "Europe/Berlin\n");
+        let (name, _, text) = zone(&[("var/log/exim4/mainlog", &log(20)), berlin]);
+        assert_eq!(name.as_deref(), Some("Europe/Berlin"));
+        assert!(text.contains("proved by the times in 5 message IDs"), "{text}");
+        // A container in UTC whose Exim writes the host's local time, and the other way round.
+        let (_, offset_s, text) = zone(&[("var/log/exim4/mainlog", &log(20))]);
+        assert_eq!(offset_s, 7_200, "{text}");
+        assert!(
+            text.contains("timezone = \"+02:00\"") && text.contains("summer time"),
+            "{text}"
+        );
+        let (name, _, text) = zone(&[("var/log/exim4/mainlog", &log(18)), berlin]);
+        assert_eq!(name.as_deref(), Some("UTC"), "{text}");
+        // Its own configuration is not believed against them.
+        let utc = ("etc/exim4/exim4.conf", "timezone = UTC\n");
+        let (name, _, text) = zone(&[("var/log/exim4/mainlog", &log(20)), berlin, utc]);
+        assert_eq!(name.as_deref(), Some("Europe/Berlin"), "{text}");
+        // The newest file counts.
+        let old = ("var/log/exim4/mainlog.1", log(18));
+        let (name, _, text) = zone(&[(old.0, &old.1), ("var/log/exim4/mainlog", &log(20)), berlin]);
+        assert_eq!(name.as_deref(), Some("Europe/Berlin"), "{text}");
     }
 
     #[test]

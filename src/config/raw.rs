@@ -114,6 +114,9 @@ pub(super) struct RawStore {
 pub(super) struct RawClickHouse {
     /// File with the user's password; MAILPULSE_CLICKHOUSE_PASSWORD goes before it.
     pub password_file: Option<At<String>>,
+    /// PEM file with the certificates of the authorities that vouch for the server (clickhouses://), instead of the
+    /// machine's.
+    pub ca_file: Option<At<String>>,
     /// Seconds that a question may take; default 60.
     #[schemars(range(min = 1, max = 3600))]
     pub read_timeout_s: Option<u32>,

@@ -335,7 +335,8 @@ fn the_shape_that_the_interface_shows() {
         config.alerts,
         [Alert::Alertmanager(Server {
             url: "http://127.0.0.1:9093".to_owned(),
-            ca_file: None
+            ca_file: None,
+            ca_place: String::new(),
         })]
     );
     assert_eq!(config.detect.false_alarms_per_service_per_90_days, 1.0);

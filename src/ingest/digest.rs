@@ -249,23 +249,13 @@ impl<'c, R: Recall> Digest<'c, R> {
             kind: report.kind,
             ..SourceReport::default()
         };
+        report.zone = self.reader.zone_verdict();
         std::mem::replace(report, next)
     }
 
     /// The report, with what only shows at the end.
     pub fn finish(mut self) -> SourceReport {
-        if let Some(ahead_ms) = self.reader.zone_error_ms() {
-            let hours = ahead_ms as f64 / 3_600_000.0;
-            self.desk.report.problems.push(Problem {
-                path: std::path::PathBuf::from(&self.desk.report.host),
-                what: format!(
-                    "the log's clock is {hours:+} h from the times inside its message IDs: its zone is not what was \
-                     assumed, and all times are off by as much. Set `timezone` of this source (or --timezone), then \
-                     backfill into a fresh store"
-                ),
-                error: false,
-            });
-        }
+        self.desk.report.zone = self.reader.zone_verdict();
         self.desk.report
     }
 }

@@ -12,6 +12,7 @@ use super::kinds::{Spec, Way};
 use crate::normalise::app::AppNormaliser;
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
+use crate::normalise::exim::zone::ZoneVerdict;
 use crate::normalise::join::Recall;
 use crate::normalise::messages::Messages;
 use crate::normalise::postfix::PostfixNormaliser;
@@ -92,11 +93,11 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// By how much the log's clock is ahead of the times inside its message IDs, if it is.
-    pub fn zone_error_ms(&self) -> Option<i64> {
+    /// What the times inside message IDs say of the log's zone.
+    pub fn zone_verdict(&self) -> ZoneVerdict {
         match self {
-            Reader::Exim(lines) => lines.normaliser.zone_error_ms(),
-            _ => None,
+            Reader::Exim(lines) => lines.normaliser.zone_verdict(),
+            _ => ZoneVerdict::Unknown,
         }
     }
 

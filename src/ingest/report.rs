@@ -1,5 +1,6 @@
 //! What a run has to tell: by source, and what went wrong.
 
+use crate::normalise::exim::zone::ZoneVerdict;
 use crate::store::commit::{Counts, UnparsedShape};
 use std::path::PathBuf;
 
@@ -39,4 +40,6 @@ pub struct SourceReport {
     pub unparsed: Vec<UnparsedShape>,
     /// What went wrong.
     pub problems: Vec<Problem>,
+    /// What message IDs say of the zone, so far.
+    pub zone: ZoneVerdict,
 }

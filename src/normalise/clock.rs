@@ -1,5 +1,6 @@
 //! From the civil time that a log prints to UTC. The zone is the source's unless the line carries an offset.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use mailpulse_parsers::app::TimeOfDay;
@@ -29,6 +30,17 @@ impl LogClock {
             last_ms: i64::MIN,
             day: ((1970, 1, 1), 0),
         }
+    }
+
+    /// Whether the civil time of a moment comes twice, or is skipped, by a change of the clock.
+    pub fn is_repeated(&self, utc_ms: i64) -> bool {
+        let civil = Timestamp::from_millisecond(utc_ms).map(|at| self.zone.to_datetime(at));
+        civil.is_ok_and(|civil| self.zone.to_ambiguous_timestamp(civil).is_ambiguous())
+    }
+
+    /// The zone's offset from UTC at a moment, seconds east.
+    pub fn offset_s(&self, utc_ms: i64) -> i32 {
+        Timestamp::from_millisecond(utc_ms).map_or(0, |at| self.zone.to_offset(at).seconds())
     }
 
     /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as

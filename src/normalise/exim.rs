@@ -4,7 +4,7 @@
 //! any number of delivery lines, `Completed`; a cut-through `>>` and a bounce's `<=` may stand in either order.
 
 mod line;
-mod zone;
+pub mod zone;
 
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
@@ -18,7 +18,7 @@ use line::{count_words, destination, known_name, outcome};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
-use zone::ZoneCheck;
+use zone::{ZoneCheck, ZoneVerdict};
 
 /// Longer is no host's name.
 const HOST_BYTES_MAX: usize = 255;
@@ -65,10 +65,9 @@ impl<'c> EximNormaliser<'c> {
         self.clock.utc_ms(stamp)
     }
 
-    /// Milliseconds by which the log's clock is ahead of its own message IDs, when most arrivals agree that it is
-    /// off by a quarter of an hour or more: the zone in the configuration is wrong.
-    pub fn zone_error_ms(&self) -> Option<i64> {
-        self.zone.error_ms()
+    /// What the times inside the log's own message IDs say of its zone.
+    pub fn zone_verdict(&self) -> ZoneVerdict {
+        self.zone.verdict(&self.clock)
     }
 
     /// Takes one record; true if it was an event, false if the line tells nothing about mail.
@@ -104,7 +103,7 @@ impl<'c> EximNormaliser<'c> {
         if self.zone.is_next_checked()
             && let Some(epoch) = printed.and_then(|id| id.arrival_epoch())
         {
-            self.zone.check(at.ts_ms - epoch * 1000);
+            self.zone.check(at.ts_ms, epoch, &self.clock);
         }
         let facts = Facts {
             sender: arrival.sender,

@@ -85,6 +85,11 @@ const ODD_FIELDS: &str = "
 CREATE TABLE odd_field (
     source INTEGER NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, path TEXT NOT NULL,
     PRIMARY KEY (source, field)) STRICT, WITHOUT ROWID;";
+/// What version 5 added: troubles that last, for `status`.
+const SINCE_4_TROUBLE: &str = "
+CREATE TABLE IF NOT EXISTS trouble (
+    topic TEXT PRIMARY KEY, what TEXT NOT NULL, since_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +195,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(SINCE_4)?;
                 transaction.execute_batch(SPLIT_LINES)?;
                 transaction.execute_batch(ODD_FIELDS)?;
+                transaction.execute_batch(SINCE_4_TROUBLE)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

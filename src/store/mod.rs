@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod repair;
 pub mod reread;
 pub mod state;
+pub mod trouble;
 
 pub use condition::Lost;
 

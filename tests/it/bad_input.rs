@@ -236,7 +236,7 @@ fn a_wrong_time_zone_is_told_by_the_message_ids() {
             text(&log),
         ])
         .ends(0);
-    let run = run.says(&["-2 h", "zone", "--timezone", "fresh store"]);
+    let run = run.says(&["-2 h", "zone", "--timezone", "fresh store", "UTC+00:00"]);
     assert!(run.totals().lines > 0);
     let right = Place::new();
     let log = right.write("mainlog", &*LOG);

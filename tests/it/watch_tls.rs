@@ -17,7 +17,7 @@ fn openssl(args: &[&str], paths: &[(&str, &Path)]) {
 }
 
 /// An authority: its certificate and key.
-fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
+pub fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
     let (cert, key) = (place.path(&format!("{name}.pem")), place.path(&format!("{name}.key")));
     let subject = format!("/CN={name}");
     openssl(
@@ -30,7 +30,7 @@ fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// A certificate for a name that the authority signed, and its key.
-fn signed(place: &Place, (ca, ca_key): &(PathBuf, PathBuf), host: &str, days: &str) -> (PathBuf, PathBuf) {
+pub fn signed(place: &Place, (ca, ca_key): &(PathBuf, PathBuf), host: &str, days: &str) -> (PathBuf, PathBuf) {
     let path = |end: &str| place.path(&format!("{host}-{days}.{end}"));
     let (cert, key, request) = (path("pem"), path("key"), path("csr"));
     let subject = format!("/CN={host}");

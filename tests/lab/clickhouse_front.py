@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """A server for tests: the engine of ClickHouse (PyPI: chdb-core) behind its HTTP interface, on loopback.
 
-    clickhouse_front.py DATA_FOLDER PORT_FILE [--user NAME --password WORD] [--clock-ahead SECONDS]
+    clickhouse_front.py DATA_FOLDER PORT_FILE [--user NAME --password WORD] [--clock-ahead SECONDS] [--tls PEM]
+                        [--profile NAME=VALUE]... [--fixed NAME]... [--deaf NAME]... [--unknown NAME]...
+
+The profile of the user: values (--profile), settings that may not be changed (--fixed, code 452), settings that a proxy in
+between takes out (--deaf), and settings that an older server does not have (--unknown, code 115).
 
 Types, SQL, MergeTree and deduplication are the engine's own; only the HTTP is ours: the query in the URL or the body, the
 body behind an INSERT as its data, parameters (`param_x`), settings, database, user and password, errors as ClickHouse
@@ -15,6 +19,8 @@ Faults are ordered by files in DATA_FOLDER/faults, each used once and removed:
     die-before      the process ends when the next INSERT has come, before it is committed
     die-after       the process ends after it is committed, without an answer
     hang            the next INSERT waits a minute before it is begun
+    cut             holds a number N: the N-th statement from now that changes something is carried out, and its connection
+                    closed without an answer
 """
 import argparse
 import http.server
@@ -111,6 +117,7 @@ class Front(http.server.BaseHTTPRequestHandler):
         settings = {key: value for key, value in args.items() if key not in OURS and not key.startswith("param_")}
         insert = INSERT.match(query)
         try:
+            settings = self.allowed(settings)
             if args.get("database"):
                 engine.query("USE `%s`" % args["database"].replace("`", ""))
             for key, value in args.items():
@@ -126,10 +133,46 @@ class Front(http.server.BaseHTTPRequestHandler):
                 query += " SETTINGS " + ", ".join("%s = '%s'" % (k, v.replace("'", "\\'")) for k, v in settings.items())
             if self.server.clock_ahead:
                 query = query.replace("now64(3)", "(now64(3) + INTERVAL %d SECOND)" % self.server.clock_ahead)
+            if self.server.unknown:
+                names = ", ".join("'%s'" % name for name in self.server.unknown)
+                query = query.replace("system.settings", "(SELECT * FROM system.settings WHERE name NOT IN (%s))" % names)
             result = engine.query(query, form_name)
+            if self.is_cut(query):
+                self.close_connection = True
+                return None
             self.answer(200, result.bytes() if result else b"")
         except Exception as error:  # whatever the engine says goes to the client
             self.refused(error)
+
+    def allowed(self, settings):
+        """What is left of a client's settings."""
+        for name, value in settings.items():
+            if name in self.server.unknown:
+                raise RuntimeError("Code: 115. DB::Exception: Setting %s is neither a builtin setting nor started with the "
+                                   "prefix 'SQL_'. (UNKNOWN_SETTING)" % name)
+            if name in self.server.fixed:
+                now = self.server.engine.query("SELECT value FROM system.settings WHERE name = '%s'" % name, "TSV")
+                if now.bytes().decode().strip() != value:
+                    raise RuntimeError("Code: 452. DB::Exception: Setting %s should not be changed. "
+                                       "(SETTING_CONSTRAINT_VIOLATION)" % name)
+        return {name: value for name, value in settings.items() if name not in self.server.deaf}
+
+    def is_cut(self, query):
+        """Whether this statement is the one whose answer is not to come."""
+        if not re.match(r"(?is)\s*(create|alter|grant|insert|drop)\b", query):
+            return False
+        path = os.path.join(self.server.faults, "cut")
+        try:
+            with open(path) as file:
+                left = int(file.read()) - 1
+        except FileNotFoundError:
+            return False
+        if left > 0:
+            with open(path, "w") as file:
+                file.write(str(left))
+        else:
+            os.remove(path)
+        return left == 0
 
     def insert(self, statement, form, body, settings):
         if self.fault("hang"):
@@ -166,6 +209,8 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--clock-ahead", type=int, default=0, metavar="SECONDS", help="a clock that is wrong")
     parser.add_argument("--tls", metavar="PEM", help="a certificate and its key: speak TLS")
+    for name in ("--profile", "--fixed", "--deaf", "--unknown"):
+        parser.add_argument(name, action="append", default=[])
     args = parser.parse_args()
     faults = os.path.join(args.data, "faults")
     os.makedirs(faults, exist_ok=True)
@@ -178,6 +223,9 @@ def main():
     server.engine, server.faults = session.Session(os.path.join(args.data, "engine")), faults
     server.user, server.word = args.user, args.password
     server.clock_ahead = args.clock_ahead
+    server.fixed, server.deaf, server.unknown = args.fixed, args.deaf, args.unknown
+    for pair in args.profile:
+        server.engine.query("SET %s = '%s'" % tuple(pair.split("=", 1)))
     with open(args.port_file + ".new", "w") as out:
         out.write(str(server.server_address[1]))
     os.rename(args.port_file + ".new", args.port_file)

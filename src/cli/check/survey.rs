@@ -6,7 +6,9 @@
 use crate::cli::context;
 use crate::config::{Source, SourceKind};
 use crate::ingest::kinds::{NOT_STORED, recognise};
+use crate::normalise::exim::zone::{ZoneVerdict, verdict_of};
 use crate::source::{Limits, sample};
+use jiff::tz::TimeZone;
 use mailpulse_parsers::app::json::Mapping;
 use mailpulse_parsers::app::pattern::Patterns;
 use mailpulse_parsers::app::{Format, Time};
@@ -32,6 +34,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
     let mut warnings = Vec::new();
     let spec = context::spec(source);
     let mut surveyed = Vec::new();
+    let mut zones = Zones::default();
     for path in files.take(FILES_MAX) {
         let Ok(sample) = sample(path, SAMPLE_KIB, limits) else {
             // A file that cannot be read is told with the paths, or by the run that reads it.
@@ -43,6 +46,9 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
         if let Err(why) = recognise(&spec, &sample.bytes) {
             warnings.push(format!("{}: {}", path.display(), why.trim_end_matches(NOT_STORED)));
         }
+        if matches!(source.kind, SourceKind::Exim) {
+            zones.look(path, &source.timezone, &sample.bytes);
+        }
         if let SourceKind::App(format) = &source.kind {
             surveyed.push(Records {
                 path: path.to_owned(),
@@ -50,6 +56,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
             });
         }
     }
+    warnings.extend(zones.warning().map(|what| format!("{}: {what}", source.place)));
     surveyed.retain(|file| !file.records.is_empty());
     if surveyed.is_empty() {
         return warnings;
@@ -63,6 +70,33 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
         warnings.extend(found.into_iter().map(|what| format!("{}: {what}", source.place)));
     }
     warnings
+}
+
+/// Files whose message IDs prove the configured zone wrong.
+#[derive(Default)]
+struct Zones {
+    first: Option<(PathBuf, ZoneVerdict)>,
+    wrong: usize,
+}
+
+impl Zones {
+    fn look(&mut self, path: &Path, zone: &TimeZone, sample: &[u8]) {
+        let verdict = verdict_of(zone, sample.split(|byte| *byte == b'\n'));
+        if let ZoneVerdict::Wrong(_) = verdict {
+            self.wrong += 1;
+            self.first.get_or_insert((path.to_owned(), verdict));
+        }
+    }
+
+    fn warning(self) -> Option<String> {
+        let (path, verdict) = self.first?;
+        let words = crate::cli::zones::warning(verdict)?;
+        let others = match self.wrong {
+            1 => String::new(),
+            files => format!(" and {} other files", files - 1),
+        };
+        Some(format!("{}{others}: {words}", path.display()))
+    }
 }
 
 /// Records of a sample; the last is left out if the sample cuts it.

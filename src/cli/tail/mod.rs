@@ -8,6 +8,7 @@ mod copies;
 mod ship;
 mod told;
 mod work;
+mod zones;
 
 use super::context::Context;
 use crate::config::Config;

@@ -5,6 +5,7 @@ use super::super::context::{Context, UnnamedArgs};
 use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
+use super::zones::Zones;
 use crate::config::{Config, Tail};
 use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
@@ -163,6 +164,7 @@ impl Worker {
         let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
         let mut care = Care::new(now_ms(), config.store.retain_days);
         let mut names = Names::of(config);
+        let mut zones = Zones::default();
         // What was just found is what the first round reads.
         let mut found = Some(jobs);
         while let Some(order) = orders.blocking_recv() {
@@ -203,6 +205,7 @@ impl Worker {
             }
             let round = follower.round(now, jobs, stop);
             tell(&round, told, now);
+            zones.take(store, &round.reports, told, now);
             care.after(store, &mut follower, &round, &tail, now);
             let answer = Answer {
                 grew: round.lines() > 0,

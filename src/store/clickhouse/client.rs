@@ -1,6 +1,8 @@
 //! Talking to a server, and what its refusals mean.
 
 use super::Place;
+use super::settings::InsertSettings;
+use super::tls::{self, Authorities};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ pub struct Options {
     pub insert_timeout: Duration,
     /// Password of the user; empty for none.
     pub password: String,
+    /// Who vouches for the server, instead of the machine's authorities.
+    pub authorities: Option<Authorities>,
 }
 
 impl std::fmt::Debug for Options {
@@ -35,6 +39,7 @@ impl Default for Options {
             read_timeout: Duration::from_secs(60),
             insert_timeout: Duration::from_secs(120),
             password: String::new(),
+            authorities: None,
         }
     }
 }
@@ -43,7 +48,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be reached, did not answer in time, or says that it cannot now.
-    #[error("{place}: {what}{}", cure(*code))]
+    #[error("{place}: {what}{}", cure(*code, what))]
     Unavailable {
         /// Where.
         place: Place,
@@ -53,7 +58,7 @@ pub enum Error {
         code: u32,
     },
     /// It will never take this.
-    #[error("{place}: {what}{}", cure(*code))]
+    #[error("{place}: {what}{}", cure(*code, what))]
     Refused {
         /// Where.
         place: Place,
@@ -69,6 +74,25 @@ pub enum Error {
         place: Place,
         /// What is wrong, and the cure.
         what: String,
+    },
+    /// The server does not take batches as sending needs it.
+    #[error("{place}: {what}")]
+    Settings {
+        /// Where.
+        place: Place,
+        /// What is wrong, and the cure.
+        what: String,
+    },
+    /// Another process sends from this store.
+    #[error(
+        "{path}: another mailpulse sends from this store already ({holder}); what waits goes out with it, `mailpulse status` \
+         shows how far it is"
+    )]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+        /// Who holds it, as far as it is known.
+        holder: String,
     },
     /// A local file.
     #[error("{path}: {source}")]
@@ -94,20 +118,32 @@ impl Error {
     pub fn can_pass(&self) -> bool {
         !matches!(self, Error::Refused { .. })
     }
+
+    /// ClickHouse's number of the error, if the server gave one.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Error::Unavailable { code, .. } | Error::Refused { code, .. } if *code != 0 => Some(*code),
+            _ => None,
+        }
+    }
 }
 
-/// What an operator does about an error of this number.
-fn cure(code: u32) -> &'static str {
-    match code {
+/// What an operator does about an error of this number, or of these words where there is no number.
+fn cure(code: u32, what: &str) -> String {
+    let cure = match code {
         60 | 81 => "; make the tables: `mailpulse store migrate`",
         516 | 192 | 193 | 194 => {
             "; give the password as MAILPULSE_CLICKHOUSE_PASSWORD or by `password_file` of [clickhouse], and the user in \
              the URL"
         }
         497 => "; the user may not do this: GRANT it, or name another user in the URL",
-        0 => "; is the server running, and is this the port of its HTTP interface?",
+        0 => match tls::cure(what) {
+            Some(cure) => return format!("; {cure}"),
+            None => "; is the server running, and is this the port of its HTTP interface?",
+        },
         _ => "",
-    }
+    };
+    cure.to_owned()
 }
 
 /// Errors of the batch itself: the same bytes will never be taken. All others may be of the moment or of the set-up.
@@ -127,7 +163,7 @@ impl Client {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
-    /// The system gives no runtime.
+    /// The system gives no runtime; nobody can vouch for a server over TLS.
     pub fn new(place: &Place, options: &Options) -> Result<Client, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::Unavailable {
@@ -135,7 +171,12 @@ impl Client {
             what: error.to_string(),
             code: 0,
         })?;
-        let driver = clickhouse::Client::default()
+        let driver = tls::driver(place, options.authorities.as_ref())
+            .map_err(|what| Error::Unavailable {
+                place: place.clone(),
+                what,
+                code: 0,
+            })?
             .with_url(place.http())
             .with_user(&place.user)
             .with_password(&options.password)
@@ -178,6 +219,16 @@ impl Client {
     /// # Errors
     /// What the server or the network says.
     pub fn rows(&self, sql: &str, params: &[(&str, String)]) -> Result<serde_json::Value, Error> {
+        self.rows_with(sql, params, &[])
+    }
+
+    /// [`Client::rows`], with settings of this question.
+    pub(super) fn rows_with(
+        &self,
+        sql: &str,
+        params: &[(&str, String)],
+        settings: &[(&str, &str)],
+    ) -> Result<serde_json::Value, Error> {
         let mut query = self
             .driver
             .query_raw(sql)
@@ -185,6 +236,9 @@ impl Client {
             .with_setting("output_format_json_quote_denormals", "1");
         for (name, value) in params {
             query = query.param(name, value);
+        }
+        for (name, value) in settings {
+            query = query.with_setting(*name, *value);
         }
         let text = self.wait(self.options.read_timeout, async {
             query.fetch_bytes("JSONCompact")?.collect().await
@@ -196,25 +250,19 @@ impl Client {
         })
     }
 
-    /// One batch in one block, under a token: the server drops it if it has one with that token already.
+    /// One batch in one block, under a token: the server drops it if it has one with that token already. The settings are
+    /// those that were agreed with it.
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn insert(&self, statement: &str, bytes: Vec<u8>, token: &str) -> Result<(), Error> {
-        let one_block = "1000000";
+    pub fn insert(&self, statement: &str, bytes: Vec<u8>, token: &str, settings: &InsertSettings) -> Result<(), Error> {
         let mut insert = self
             .driver
             .insert_formatted_with(statement.to_owned())
-            .with_setting("insert_deduplication_token", token)
-            .with_setting("insert_deduplicate", "1")
-            .with_setting("async_insert", "0")
-            // Without it a repeated batch is dropped from the table, and counted again in what is made of it.
-            .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
-            .with_setting("max_insert_block_size", one_block)
-            .with_setting("min_insert_block_size_rows", one_block)
-            .with_setting("min_insert_block_size_bytes", "0")
-            .with_setting("input_format_parquet_max_block_size", one_block)
-            .with_setting("max_insert_threads", "1");
+            .with_setting("insert_deduplication_token", token);
+        for (name, value) in settings.iter() {
+            insert = insert.with_setting(name, value);
+        }
         self.wait(self.options.insert_timeout, async move {
             insert.send(bytes.into()).await?;
             insert.end().await

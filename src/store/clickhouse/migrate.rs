@@ -1,4 +1,9 @@
 //! The schema of `sql/schema/`: numbered, append-only. What was applied stands in `schema_migrations` of the database.
+//!
+//! ClickHouse has no transactions over its schema, and several hosts may migrate at once. So each statement does nothing
+//! where its work is done, and a migration is noted after its last statement: one that was cut in half is run again from
+//! its first, and two at once do the same twice. A table that is there already must have the columns that the statement
+//! names.
 
 use super::{Client, Error};
 use serde_json::Value;
@@ -14,6 +19,12 @@ const ALL: [(&str, &str); 4] = migrations!["001_events", "002_rates", "003_sourc
 
 /// Migrations that a server without access management can do without.
 const OPTIONAL: [&str; 1] = ["004_reader"];
+
+/// What it is that is there already: a table, a database, a replica of a table, a role.
+const EXISTS: [u32; 4] = [57, 82, 253, 493];
+
+/// Errors that say nothing of what a server can do: no answer in time, the network, too much at once, shutting down.
+const PASSING: [u32; 7] = [159, 202, 209, 210, 236, 241, 394];
 
 /// The window that exactly-once needs, batches.
 pub const WINDOW_MIN: u64 = 10_000;
@@ -56,7 +67,8 @@ pub enum Fate {
 /// # Errors
 /// The server; a schema that is foreign, newer, or not what it was when it was applied.
 pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
-    let applied = applied(client)?;
+    let begun = is_begun(client)?;
+    let applied = if begun { applied(client)? } else { Vec::new() };
     let mut steps = Vec::new();
     for (name, text) in ALL {
         let hash = hash(text);
@@ -89,7 +101,7 @@ pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
             format!("migration {newer} is newer than this program: use the program that applied it"),
         ));
     }
-    if applied.is_empty() {
+    if !begun {
         refuse_foreign(client)?;
     }
     Ok(steps)
@@ -104,6 +116,7 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
     let (database, on_cluster) = (client.place().database.clone(), on_cluster(plan));
     client.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}{on_cluster}"))?;
     let mut steps = look(client, plan)?;
+    // Its existence says that nothing foreign was here when the first migration began.
     let engine = match &plan.cluster {
         Some(_) => "ReplicatedMergeTree",
         None => "MergeTree",
@@ -113,13 +126,13 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
          DEFAULT now()) ENGINE = {engine} ORDER BY name"
     ))?;
     for (step, (_, text)) in steps.iter_mut().zip(ALL).filter(|(step, _)| step.fate == Fate::Missing) {
-        let result = step
-            .statements
-            .iter()
-            .try_for_each(|statement| client.execute(statement));
+        let result = step.statements.iter().try_for_each(|statement| make(client, statement));
         let hash = match result {
             Ok(()) => hash(text),
-            Err(error) if OPTIONAL.contains(&step.name) => {
+            // Only the server's own refusal says that it cannot; a lost connection says nothing.
+            Err(error)
+                if OPTIONAL.contains(&step.name) && error.code().is_some_and(|code| !PASSING.contains(&code)) =>
+            {
                 step.fate = Fate::Skipped(error.to_string());
                 continue;
             }
@@ -132,6 +145,64 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
         step.fate = Fate::Applied;
     }
     Ok(steps)
+}
+
+/// One statement. Another host may be at the same one: what it made meanwhile is as good.
+fn make(client: &Client, statement: &str) -> Result<(), Error> {
+    match client.execute(statement) {
+        Err(error) if error.code().is_some_and(|code| EXISTS.contains(&code)) => {}
+        other => other?,
+    }
+    match table_of(statement) {
+        Some((table, columns)) => compare_columns(client, table, &columns),
+        None => Ok(()),
+    }
+}
+
+/// Table and columns of a statement that makes one.
+fn table_of(statement: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = statement.strip_prefix("CREATE TABLE IF NOT EXISTS ")?;
+    let (head, body) = rest.split_once("\n(\n")?;
+    let (body, _) = body.split_once("\n)")?;
+    let name = head.split(' ').next()?.split_once('.')?.1;
+    let column = |line: &'_ str| -> Option<usize> {
+        let line = line.trim_start();
+        (!line.is_empty() && !line.starts_with("--")).then(|| line.find(' ').unwrap_or(line.len()))
+    };
+    let columns = body
+        .lines()
+        .filter_map(|line| Some(&line.trim_start()[..column(line)?]));
+    Some((name, columns.collect()))
+}
+
+/// A table that was there must be the one that the statement makes.
+fn compare_columns(client: &Client, table: &str, columns: &[&str]) -> Result<(), Error> {
+    let there = columns_of(client, table)?;
+    let missing = columns.iter().find(|name| there.iter().all(|known| known != *name));
+    // A replica that has not come to it yet will make it as it is.
+    match missing.filter(|_| !there.is_empty()) {
+        None => Ok(()),
+        Some(column) => Err(schema(
+            client,
+            format!(
+                "there is a table {}.{table} without the column {column}: mailpulse did not make it. Drop it, or name another \
+                 database in the URL",
+                client.place().database
+            ),
+        )),
+    }
+}
+
+/// The columns of a table; none if it is not there.
+fn columns_of(client: &Client, table: &str) -> Result<Vec<String>, Error> {
+    let database = &client.place().database;
+    let sql = format!("SELECT name FROM system.columns WHERE database = '{database}' AND table = '{table}'");
+    let answer = client.rows(&sql, &[])?;
+    let rows = answer["data"].as_array().cloned().unwrap_or_default();
+    Ok(rows
+        .iter()
+        .map(|row| row[0].as_str().unwrap_or_default().to_owned())
+        .collect())
 }
 
 /// Whether a server can take batches exactly once: all tables, and the window of deduplication.
@@ -170,16 +241,26 @@ pub fn check(client: &Client, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// Names and hashes of what was applied; nothing where there is no database yet.
+/// Whether a migration ever began here: the table of migrations is there, and ours.
+fn is_begun(client: &Client) -> Result<bool, Error> {
+    let columns = columns_of(client, "schema_migrations")?;
+    let has = |name: &str| columns.iter().any(|column| column == name);
+    match (columns.is_empty(), has("name") && has("hash")) {
+        (true, _) => Ok(false),
+        (false, true) => Ok(true),
+        (false, false) => Err(schema(
+            client,
+            format!(
+                "the table {}.schema_migrations is another tool's; name another database in the URL",
+                client.place().database
+            ),
+        )),
+    }
+}
+
+/// Names and hashes of what was applied; by two hosts at once, twice.
 fn applied(client: &Client) -> Result<Vec<(String, String)>, Error> {
     let database = &client.place().database;
-    let known = client.rows(
-        &format!("SELECT count() FROM system.tables WHERE database = '{database}' AND name = 'schema_migrations'"),
-        &[],
-    )?;
-    if known["data"][0][0].as_u64() != Some(1) {
-        return Ok(Vec::new());
-    }
     let rows = client.rows(
         &format!("SELECT name, hash FROM {database}.schema_migrations ORDER BY name"),
         &[],
@@ -250,18 +331,23 @@ fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
         .replace("{deduplication}", &deduplication)
         .replace("{retain_days}", &plan.retain_days.to_string())
         .replace("{read_from}", if replicated { "all_" } else { "" });
-    let mut statements: Vec<String> = text.split(";\n").map(bare).filter(|part| !part.is_empty()).collect();
+    let mut statements: Vec<String> = text
+        .split(";\n")
+        .map(bare)
+        .filter(|part| !part.is_empty())
+        .map(|statement| if_missing(&statement))
+        .collect();
     if let Some(cluster) = &plan.cluster {
         let database = &client.place().database;
         // In front of each table one that reads all shards; the views read that one.
         let made = statements
             .iter()
-            .filter_map(|statement| statement.strip_prefix("CREATE TABLE "));
+            .filter_map(|statement| statement.strip_prefix("CREATE TABLE IF NOT EXISTS "));
         let tables = made.filter_map(|rest| rest.split([' ', '\n']).next()?.split('.').nth(1));
         let fronts: Vec<String> = tables
             .map(|table| {
                 format!(
-                    "CREATE TABLE {database}.all_{table} ON CLUSTER '{cluster}' AS {database}.{table} ENGINE = \
+                    "CREATE TABLE IF NOT EXISTS {database}.all_{table} ON CLUSTER '{cluster}' AS {database}.{table} ENGINE = \
                      Distributed('{cluster}', '{database}', '{table}', rand())"
                 )
             })
@@ -273,6 +359,19 @@ fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
         statements.splice(at..at, fronts);
     }
     statements
+}
+
+/// A statement that does nothing where its work is done. The files stay as they are: their hashes are noted.
+fn if_missing(statement: &str) -> String {
+    for what in ["CREATE TABLE ", "CREATE VIEW ", "CREATE MATERIALIZED VIEW "] {
+        if let Some(rest) = statement
+            .strip_prefix(what)
+            .filter(|rest| !rest.starts_with("IF NOT EXISTS "))
+        {
+            return format!("{what}IF NOT EXISTS {rest}");
+        }
+    }
+    statement.to_owned()
 }
 
 /// A statement without the comments before it.
@@ -298,5 +397,46 @@ fn schema(client: &Client, what: String) -> Error {
     Error::Schema {
         place: client.place().clone(),
         what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::clickhouse::{Options, Place};
+
+    fn all(cluster: Option<&str>) -> Vec<String> {
+        let place = Place::parse("clickhouse://ch/mail").unwrap();
+        let client = Client::new(&place, &Options::default()).unwrap();
+        let plan = Plan {
+            cluster: cluster.map(str::to_owned),
+            retain_days: 90,
+        };
+        let texts = ALL.iter().flat_map(|(_, text)| statements(text, &client, &plan));
+        texts.collect()
+    }
+
+    #[test]
+    fn every_statement_may_be_run_again() {
+        for statement in all(None).into_iter().chain(all(Some("main"))) {
+            let again = ["IF NOT EXISTS ", "IF EXISTS ", "OR REPLACE "]
+                .iter()
+                .any(|word| statement.contains(word))
+                || statement.starts_with("GRANT");
+            assert!(
+                again,
+                "this fails, or counts twice, when it is run again after a kill: {statement}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_table_are_those_of_its_statement() {
+        let statements = all(None);
+        let tables: Vec<_> = statements.iter().filter_map(|statement| table_of(statement)).collect();
+        let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names[..3], ["events_log", "rates_minute", "sources_minute"]);
+        assert_eq!(tables[0].1[..3], ["sign", "log", "log_offset"]);
+        assert!(tables[2].1.ends_with(&["heartbeats", "lag_ms"]), "{:?}", tables[2].1);
     }
 }

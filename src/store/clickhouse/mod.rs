@@ -11,7 +11,10 @@ mod client;
 pub mod migrate;
 mod place;
 pub mod query;
+pub mod settings;
 pub mod ship;
+mod tls;
 
 pub use client::{Client, Error, Options};
 pub use place::Place;
+pub use tls::Authorities;

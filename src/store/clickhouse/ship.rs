@@ -5,10 +5,12 @@
 //! day, because that is what a server compares.
 
 use super::migrate::{self, Plan};
+use super::settings::{self, InsertSettings};
 use super::{Client, Error, Options, Place};
 use crate::store::outbox::{BatchLimits, Kind, random};
 use crate::store::{Store, files};
 use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 /// What a step did.
@@ -45,12 +47,40 @@ pub fn clocks_apart(ahead_ms: i64) -> String {
     )
 }
 
+/// Held while a process sends from a store, with its number in it.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join("ship.lock");
+    let io = |source| Error::Io {
+        path: path.clone(),
+        source,
+    };
+    let mut lock = files::open_own(&path).map_err(io)?;
+    if lock.try_lock().is_err() {
+        let mut text = String::new();
+        let _ = (&lock).take(32).read_to_string(&mut text);
+        let number: String = text.chars().filter(char::is_ascii_digit).collect();
+        let holder = if number.is_empty() {
+            "running".to_owned()
+        } else {
+            format!("process {number}")
+        };
+        return Err(Error::Busy { path, holder });
+    }
+    let note = lock
+        .set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| writeln!(lock, "{}", std::process::id()));
+    note.map_err(io)?;
+    Ok(lock)
+}
+
 /// The sender of one store.
 pub struct Shipper {
     store: Store,
     client: Client,
     plan: Plan,
-    checked: bool,
+    /// What inserts are sent with, once the server has been looked at.
+    agreed: Option<InsertSettings>,
     failures: u32,
     limits: BatchLimits,
     _lock: File,
@@ -60,17 +90,10 @@ impl Shipper {
     /// Opens the store's outbox for sending. Two senders would send everything twice: the second is refused.
     ///
     /// # Errors
-    /// There is no store, or another process sends from it.
+    /// There is no store; another process sends from it ([`Error::Busy`]).
     pub fn open(folder: &Path, place: &Place, options: &Options, retain_days: u32) -> Result<Shipper, Error> {
         let store = Store::open(folder)?;
-        let path = folder.join("ship.lock");
-        let io = |source| Error::Io {
-            path: path.clone(),
-            source,
-        };
-        let lock = files::open_own(&path).map_err(io)?;
-        lock.try_lock()
-            .map_err(|_| io(std::io::Error::other("another mailpulse sends from this store")))?;
+        let lock = lock(folder)?;
         Ok(Shipper {
             store,
             client: Client::new(place, options)?,
@@ -78,7 +101,7 @@ impl Shipper {
                 cluster: None,
                 retain_days,
             },
-            checked: false,
+            agreed: None,
             failures: 0,
             limits: BatchLimits::default(),
             _lock: lock,
@@ -106,7 +129,7 @@ impl Shipper {
             Err(_) => {
                 self.failures += 1;
                 // It may be another server by now, or the same after a night of work on it.
-                self.checked = false;
+                self.agreed = None;
             }
         }
         result
@@ -120,11 +143,15 @@ impl Shipper {
         let Some(batch) = self.store.next_batch(&self.limits)? else {
             return Ok(Step::Idle);
         };
-        if !self.checked {
-            migrate::check(&self.client, &self.plan)?;
-            self.compare_clocks()?;
-            self.checked = true;
-        }
+        let settings = match &self.agreed {
+            Some(settings) => settings.clone(),
+            None => {
+                migrate::check(&self.client, &self.plan)?;
+                let settings = settings::agree(&self.client)?;
+                self.compare_clocks()?;
+                self.agreed.insert(settings).clone()
+            }
+        };
         let bytes = self.store.batch_bytes(&batch)?;
         let token = self.store.token(&batch)?;
         let database = &self.client.place().database;
@@ -132,7 +159,7 @@ impl Shipper {
             Kind::Rows | Kind::Changes => format!("INSERT INTO {database}.events_log FORMAT Parquet"),
             Kind::Minutes => format!("INSERT INTO {database}.sources_minute FORMAT JSONEachRow"),
         };
-        match self.client.insert(&statement, bytes, &token) {
+        match self.client.insert(&statement, bytes, &token, &settings) {
             Ok(()) => {
                 self.store.sent(&batch)?;
                 Ok(Step::Sent { rows: batch.rows })

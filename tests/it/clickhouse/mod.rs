@@ -1,7 +1,5 @@
 //! ClickHouse: its own engine behind an HTTP front on loopback (tests/lab/clickhouse_front.py). The same questions have the
 //! same answers there, and what is sent arrives once, whatever happens on the way.
-//!
-//! MAILPULSE_KILLS (default 15) says how often the sender is killed.
 
 use crate::logs::root;
 use crate::util::{Place, Run};
@@ -11,10 +9,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod kills;
+mod migrating;
 mod old_server;
+mod profile;
 mod questions;
 mod schema;
 mod sending;
+mod tls;
+mod two_senders;
 
 const PASSWORD: &str = "a word";
 

@@ -181,56 +181,6 @@ fn fault_23_a_server_that_is_away_fills_the_outbox_to_its_limit_and_nothing_is_l
 }
 
 #[test]
-fn killed_while_it_reads_and_sends_each_row_arrives_once() {
-    let kills: u64 = crate::util::number_from("MAILPULSE_KILLS", 15);
-    let lab = Lab::new();
-    fs::create_dir_all(lab.place.path("logs")).unwrap();
-    lab.configure(&format!(
-        "[tail]\npoll_ms = 50\n[[source]]\nkind = \"exim\"\nhost = \"mx1\"\npaths = [\"{}/logs/mainlog*\"]\n",
-        lab.place.path("").display()
-    ));
-    let log = simulated(400_000 * kills.max(4), 31);
-    let pieces = log.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>();
-    let share = pieces.len() / kills as usize + 1;
-    let path = lab.place.path("logs/mainlog");
-    let mut dice = 0x2018_0606_u64;
-    for (life, lines) in pieces.chunks(share).enumerate() {
-        let mut child = lab
-            .command(&["tail"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut file = fs::File::options().create(true).append(true).open(&path).unwrap();
-        for part in lines.chunks(share / 8 + 1) {
-            std::io::Write::write_all(&mut file, &part.concat()).unwrap();
-            dice = dice
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            std::thread::sleep(Duration::from_millis((dice >> 33) % 120));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if life % 5 == 4 {
-            fs::rename(&path, lab.place.path(&format!("logs/mainlog.{}", 9_999 - life))).unwrap();
-        }
-        if life % 3 == 1 {
-            lab.server.fault("lose-answer");
-        }
-    }
-    lab.run(&["backfill", "-q"]).ends(0);
-    let _ = lab.ship();
-    lab.ship().ends(0);
-    let lines = crate::logs::lines(&log);
-    assert_eq!(
-        lab.here(&["--sql", "SELECT SUM(lines) AS n FROM sources"])[0]["n"],
-        lines
-    );
-    lab.assert_equal();
-    eprintln!("{kills} kills while {lines} lines were read and sent: none lost, none doubled, here and in ClickHouse");
-}
-
-#[test]
 fn a_tail_sends_what_it_commits() {
     let lab = Lab::new();
     lab.place.write("logs/mainlog", simulated(300_000, 33));

@@ -10,3 +10,4 @@ mod faults_store;
 mod logrotate;
 mod model;
 mod process;
+mod zones;

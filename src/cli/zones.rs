@@ -1,0 +1,23 @@
+//! What message IDs say of the zones of logs, for people.
+
+use crate::config::machine_zone;
+use crate::normalise::exim::zone::{WrongZone, ZoneVerdict};
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+/// This machine's zone, for the cure.
+pub fn here() -> Option<(String, TimeZone)> {
+    machine_zone(Path::new("/"), std::env::var("TZ").ok().as_deref()).map(|zone| zone.named())
+}
+
+/// What is wrong with a zone and what to do; nothing where it is right, or nobody knows.
+pub fn warning(verdict: ZoneVerdict) -> Option<String> {
+    match verdict {
+        ZoneVerdict::Wrong(wrong) => Some(words(&wrong)),
+        ZoneVerdict::Right | ZoneVerdict::Unknown => None,
+    }
+}
+
+fn words(wrong: &WrongZone) -> String {
+    wrong.words(here().as_ref())
+}

@@ -166,7 +166,8 @@ impl Mta {
     }
 
     /// The program's innermost envelope in a message, which must be the whole of it.
-    fn inside<'a>(self, outer: &Envelope<'a>) -> Option<Envelope<'a>> {
+    #[must_use]
+    pub fn inside<'a>(self, outer: &Envelope<'a>) -> Option<Envelope<'a>> {
         let mut found: Option<Envelope<'a>> = None;
         for _ in 0..DEPTH_MAX {
             let around = found.as_ref().unwrap_or(outer);

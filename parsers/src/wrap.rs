@@ -1,7 +1,7 @@
 //! What the runtime of a container puts around each line of a program's output.
 //!
 //! ```text
-//! docker   = {"log":"TEXT\n","stream":"stdout","time":"2025-11-19T13:39:04.1Z"}     json-file; without \n it goes on
+//! docker   = {"log":"TEXT\n","stream":"stdout","time":"2025-11-19T13:39:04.1Z"}     json-file; 16 KiB without \n go on
 //! cri      = rfc3339 " " ("stdout" | "stderr") " " ("F" | "P") {":" tag} " " TEXT   containerd, CRI-O; P goes on
 //! compose  = name {" "} " | " TEXT                                                  `docker compose logs`
 //! dated    = rfc3339 with nine digits " " TEXT                                      `docker logs --timestamps`
@@ -16,6 +16,9 @@ use std::borrow::Cow;
 
 /// Wrappers within wrappers that are taken off; what is deeper is no log of anybody's.
 pub const DEPTH_MAX: usize = 3;
+
+/// Docker cuts a longer line.
+const DOCKER_BYTES_MAX: usize = 16 << 10;
 
 /// Who wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,8 @@ fn docker_json(line: &[u8]) -> Option<Wrapped<'_>> {
         return None;
     }
     let mut text = log.into_bytes();
-    let goes_on = text.pop_if(|byte| *byte == b'\n').is_none();
+    // The last words of a program may lack the newline too.
+    let goes_on = text.pop_if(|byte| *byte == b'\n').is_none() && text.len() >= DOCKER_BYTES_MAX;
     text.pop_if(|byte| *byte == b'\r');
     Some(Wrapped {
         runtime: Runtime::DockerJson,
@@ -208,7 +212,7 @@ mod tests {
                 Runtime::DockerJson,
                 "stderr",
                 "half",
-                true,
+                false,
                 Some(0),
             ),
             (
@@ -261,6 +265,18 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn docker_cuts_long_lines() {
+        let piece =
+            |text: &str| format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2025-11-19T13:39:04Z\"}}");
+        assert!(unwrap(piece(&"x".repeat(16 << 10)).as_bytes()).unwrap().goes_on);
+        assert!(
+            !unwrap(piece(&("x".repeat(16 << 10) + "\\n")).as_bytes())
+                .unwrap()
+                .goes_on
+        );
     }
 
     #[test]

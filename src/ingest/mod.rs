@@ -24,6 +24,7 @@ pub mod lines;
 pub mod position;
 pub mod report;
 pub mod shapes;
+pub mod survey;
 pub mod writer;
 
 use crate::normalise::attribution::Attribution;

@@ -68,6 +68,9 @@ CREATE TABLE odd_field (
     source INTEGER NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL, sample TEXT NOT NULL, path TEXT NOT NULL,
     PRIMARY KEY (source, field)) STRICT, WITHOUT ROWID;";
 
+/// And, by minute, ignored lines that another program than the log's own wrote.
+const FOREIGN_LINES: &str = "ALTER TABLE source_minute ADD COLUMN foreign_lines INTEGER NOT NULL DEFAULT 0;";
+
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -134,6 +137,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
             if version < 5 {
                 transaction.execute_batch(SPLIT_LINES)?;
                 transaction.execute_batch(ODD_FIELDS)?;
+                transaction.execute_batch(FOREIGN_LINES)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -7,6 +7,7 @@
 //! * [`app`]: logs of applications that hand mail to a mail server.
 //! * [`postfix`]: Postfix, whatever its envelope.
 //! * [`syslog`]: the envelope of a log that went through syslog, and lines that were split on the way.
+//! * [`layers`], [`wrap`]: heads within heads, and the wrappers of container runtimes.
 //! * [`reply`]: what a reason says: SMTP code, enhanced code, a bounded reason class.
 //! * [`sniff`]: what kind of log a file looks like.
 //! * [`stamp`], [`prim`], [`reject`]: timestamps, shared grammar, and why a line was not understood.
@@ -21,6 +22,7 @@
 
 pub mod app;
 pub mod exim;
+pub mod layers;
 pub mod postfix;
 pub mod prim;
 pub mod reject;
@@ -28,6 +30,7 @@ pub mod reply;
 pub mod sniff;
 pub mod stamp;
 pub mod syslog;
+pub mod wrap;
 
 pub use reject::{Found, Reject};
 pub use stamp::Stamp;

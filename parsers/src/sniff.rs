@@ -1,9 +1,11 @@
 //! What kind of log a file looks like, from its first bytes: for saying what a foreign file is, not for parsing it.
 
 use crate::app::Format;
-use crate::exim::{self, record::Body, record::NoticeKind};
+use crate::exim::{self, Foreground};
+use crate::layers::{Mta, Outer, Peeled, is_sure};
 use crate::postfix;
-use crate::syslog;
+use crate::syslog::{self, Envelope};
+use crate::wrap::{self, unwrap};
 use memchr::{memchr, memchr_iter, memmem};
 
 /// What a sample looks like.
@@ -13,6 +15,8 @@ pub enum Kind {
     EximMain,
     /// Exim through syslog.
     EximSyslog,
+    /// Exim's debug output in the foreground, which has no times.
+    EximForeground,
     /// Postfix through syslog.
     Postfix,
     /// Gerrit's error log, text or JSON.
@@ -48,6 +52,7 @@ impl Kind {
         match self {
             Kind::EximMain => "an Exim main log",
             Kind::EximSyslog => "an Exim log from syslog",
+            Kind::EximForeground => "what an Exim in the foreground prints (`exim -bd -v`)",
             Kind::Postfix => "a Postfix log",
             Kind::Gerrit => "a Gerrit error log",
             Kind::Phabricator => "a Phabricator daemon log",
@@ -66,9 +71,10 @@ impl Kind {
 }
 
 /// Kinds that lines vote for, in their order.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::EximMain,
     Kind::EximSyslog,
+    Kind::EximForeground,
     Kind::Postfix,
     Kind::Gerrit,
     Kind::Phabricator,
@@ -83,7 +89,7 @@ const KINDS: [Kind; 13] = [
 ];
 
 /// How many of [`KINDS`] say what the log is about; the others only say how it is written.
-const SPECIFIC: usize = 10;
+const SPECIFIC: usize = 11;
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
@@ -123,24 +129,30 @@ fn is_binary(sample: &[u8]) -> bool {
 
 fn line_kind(line: &[u8]) -> Option<Kind> {
     let start = line.iter().position(|byte| *byte != 0)?;
-    let line = &line[start..];
+    let line = line[start..].strip_suffix(b"\r").unwrap_or(&line[start..]);
     if let Ok(envelope) = syslog::envelope(line) {
         return Some(match envelope.tag {
-            tag if tag.starts_with(b"exim") => Kind::EximSyslog,
+            tag if Mta::Exim.owns(tag) => Kind::EximSyslog,
             tag if postfix::is_postfix(tag) => Kind::Postfix,
-            _ => Kind::Syslog,
+            _ => of_message(&envelope).unwrap_or(Kind::Syslog),
         });
     }
     if let Some(kind) = application(line) {
         return Some(kind);
     }
-    if let Ok(record) = exim::parse(line) {
-        let known = !matches!(&record.body, Body::Notice(n) if n.kind == NoticeKind::Chatter);
-        return Some(if record.id.is_some() || known {
-            Kind::EximMain
-        } else {
-            Kind::OtherLog
-        });
+    if let Some(kind) = wrapped(line, 0) {
+        return Some(kind);
+    }
+    if let Ok(record) = exim::parse(line)
+        && is_sure(&record)
+    {
+        return Some(Kind::EximMain);
+    }
+    if let Some(kind) = of_mta(line, &Outer::default()) {
+        return Some(kind);
+    }
+    if exim::parse(line).is_ok() {
+        return Some(Kind::OtherLog);
     }
     if line.starts_with(b"{\"") && line.ends_with(b"}") {
         return Some(Kind::Json);
@@ -152,6 +164,63 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
             || memmem::find(line, b"] ").is_some()
             || memmem::find(line, b" - ").is_some()))
     .then_some(Kind::OtherLog)
+}
+
+/// Of what mail server a line is that is known by its head, or in spite of it.
+fn of_mta(line: &[u8], outer: &Outer<'_>) -> Option<Kind> {
+    let of = |mta: Mta| matches!(mta.peel(line, outer, &|_| false), Peeled::Own(_) | Peeled::Untrusted(_));
+    match () {
+        () if of(Mta::Postfix) => Some(Kind::Postfix),
+        () if of(Mta::Exim) && exim::parse(line).is_ok_and(|record| is_sure(&record)) => Some(Kind::EximMain),
+        () if of(Mta::Exim) && exim::parse(line).is_err() => Some(Kind::EximSyslog),
+        () => matches!(exim::foreground(line), Foreground::Mark { main: true, .. }).then_some(Kind::EximForeground),
+    }
+}
+
+/// The same of an envelope's message.
+fn of_message(envelope: &Envelope<'_>) -> Option<Kind> {
+    let of = |mta: Mta| !matches!(mta.message(envelope, &|_| false), Peeled::Foreign(_));
+    match () {
+        () if of(Mta::Postfix) => Some(Kind::Postfix),
+        () if of(Mta::Exim) => Some(Kind::EximSyslog),
+        () => None,
+    }
+}
+
+/// A line in a runtime's wrapper, or in the journal's export.
+fn wrapped(line: &[u8], depth: usize) -> Option<Kind> {
+    if let Some(entry) = journal_entry(line) {
+        let [tag, message] = entry;
+        let envelope = Envelope {
+            stamp: crate::Stamp::default(),
+            year_known: false,
+            host: b"",
+            tag: tag.as_bytes(),
+            pid: None,
+            rest: message.as_bytes(),
+        };
+        return Some(match envelope.tag {
+            tag if Mta::Exim.owns(tag) => Kind::EximSyslog,
+            tag if postfix::is_postfix(tag) => Kind::Postfix,
+            _ => of_message(&envelope).unwrap_or(Kind::Syslog),
+        });
+    }
+    let inner = unwrap(line).filter(|_| depth < wrap::DEPTH_MAX)?;
+    let outer = Outer {
+        stamp: inner.stamp,
+        name: None,
+    };
+    wrapped(&inner.text, depth + 1).or_else(|| of_mta(&inner.text, &outer))
+}
+
+/// Tag and message of a line of `journalctl -o json`.
+fn journal_entry(line: &[u8]) -> Option<[String; 2]> {
+    memmem::find(line, b"\"__REALTIME_TIMESTAMP\"").filter(|_| line.starts_with(b"{"))?;
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
+    Some(["SYSLOG_IDENTIFIER", "MESSAGE"].map(|name| match fields.remove(name) {
+        Some(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }))
 }
 
 /// An application by a line of its format that names it: the layouts alone are those of common logging libraries.
@@ -229,6 +298,29 @@ mod tests {
                 "[2018-06-06 19:02:11,123] [SendEmail-1] ERROR c : x\n",
                 Some(Kind::OtherLog),
             ),
+            (
+                "{\"log\":\"Nov 19 13:39:04 mx postfix/smtp[1]: 3A: x\\n\",\"stream\":\"stdout\",\"time\":\"2025-11-19T13:39:04Z\"}\n",
+                Some(Kind::Postfix),
+            ),
+            (
+                "mail-1  | 2025-11-19 13:39:04 1vLh1s-00000001AbC-2DeF Completed\n",
+                Some(Kind::EximMain),
+            ),
+            (
+                "{\"__REALTIME_TIMESTAMP\":\"1\",\"SYSLOG_IDENTIFIER\":\"postfix/smtp\",\"MESSAGE\":\"x\"}\n",
+                Some(Kind::Postfix),
+            ),
+            ("<22>1 2025-11-19T13:39:04Z mx exim 1 - - x\n", Some(Kind::EximSyslog)),
+            (
+                "Nov 19 13:39:04 mx 3f2e[2]: 2025-11-19 13:39:04 1vLh1s-00000001AbC-2DeF Completed\n",
+                Some(Kind::EximSyslog),
+            ),
+            ("    9 LOG: MAIN\n    9   Completed\n", Some(Kind::EximForeground)),
+            (
+                "2025-11-19T13:39:04.123456789Z     9 LOG: MAIN\n",
+                Some(Kind::EximForeground),
+            ),
+            ("mail-1  | hello\n", None),
             ("\x1f\x7f\x01\x02\x03\x04", Some(Kind::Binary)),
             ("BZh91AY", Some(Kind::Compressed)),
             ("", None),

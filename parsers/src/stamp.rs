@@ -36,6 +36,48 @@ impl Stamp {
         seconds * 1000 + i64::from(self.millis)
     }
 
+    /// The civil time in UTC of so many seconds since 1970.
+    #[must_use]
+    pub fn of_epoch(seconds: i64) -> Stamp {
+        // Howard Hinnant's `civil_from_days`.
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let days = days + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        Stamp {
+            year: i16::try_from(year_of_era + era * 400 + next).unwrap_or(i16::MAX),
+            month: month as u8,
+            day: (day_of_year - (153 * ((month + 9) % 12) + 2) / 5 + 1) as u8,
+            hour: (second / 3600) as u8,
+            minute: (second / 60 % 60) as u8,
+            second: (second % 60) as u8,
+            millis: 0,
+            offset_seconds: Some(0),
+        }
+    }
+
+    /// The same in a year, in which its day must exist.
+    #[must_use]
+    pub fn in_year(self, year: i16) -> Option<Stamp> {
+        (self.day <= days_of_month(year, self.month)).then_some(Stamp { year, ..self })
+    }
+
+    /// A stamp without a year, dated by another one that stands before it in the line: that of the wrapper around it.
+    #[must_use]
+    pub fn dated_by(self, outer: &Stamp) -> Stamp {
+        let year = match (self.month, outer.month) {
+            _ if self.year != 0 || outer.year == 0 => return self,
+            (12, 1) => outer.year - 1,
+            (1, 12) => outer.year + 1,
+            _ => outer.year,
+        };
+        Stamp { year, ..self }
+    }
+
     /// Days since 1970-01-01 of the civil date: Howard Hinnant's `days_from_civil`, years counted from March.
     #[inline]
     fn epoch_days(&self) -> i64 {
@@ -153,14 +195,15 @@ pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
     Ok((rest, stamp))
 }
 
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
 /// RFC 3164: `Jun  6 18:55:01`; the year is absent and left 0. 29 February is valid, as the year is not known.
 ///
 /// # Errors
 /// Not of that shape, or a part out of range.
 pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
-    const MONTHS: [&[u8; 3]; 12] = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-    ];
     let Some(text) = input.first_chunk::<15>() else {
         return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
     };
@@ -186,6 +229,30 @@ pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
     // Year 0 is a leap year in the proleptic calendar, so 29 February passes.
     in_range(input, &stamp, [4, 7, 10, 13])?;
     Ok((&input[15..], stamp))
+}
+
+/// Month and day of `Jun  6`.
+pub(crate) fn named_month(input: &[u8]) -> Option<(&[u8], u8, u8)> {
+    let text = input.first_chunk::<6>()?;
+    let month = MONTHS.iter().position(|name| text.starts_with(*name))?;
+    let tens = if text[4] == b' ' { b'0' } else { text[4] };
+    let mut bad = 0;
+    let day = pair(tens, text[5], &mut bad);
+    (text[3] == b' ' && bad <= 9 && day > 0).then_some((&input[6..], month as u8 + 1, day))
+}
+
+/// `HH:MM:SS`; a stamp without a date.
+pub(crate) fn time_of_day(input: &[u8]) -> Option<(&[u8], Stamp)> {
+    let text = input.first_chunk::<8>()?;
+    let mut bad = 0;
+    let stamp = Stamp {
+        hour: pair(text[0], text[1], &mut bad),
+        minute: pair(text[3], text[4], &mut bad),
+        second: pair(text[6], text[7], &mut bad),
+        ..Stamp::default()
+    };
+    let good = bad <= 9 && stamp.hour <= 23 && stamp.minute <= 59 && stamp.second <= 60;
+    (good && [text[2], text[5]] == *b"::").then_some((&input[8..], stamp))
 }
 
 /// `YYYY-MM-DD?HH:MM:SS` at fixed places.
@@ -382,6 +449,20 @@ mod tests {
     }
 
     #[test]
+    fn a_year_that_is_not_printed_is_the_one_nearest_to_the_wrapper() {
+        let stamp = |text: &[u8]| rfc3164(text).unwrap().1;
+        let outer = |text: &[u8]| rfc3339(text).unwrap().1;
+        for (inner, wrapper, year) in [
+            (&b"Nov 19 13:39:04"[..], &b"2025-11-19T13:39:04Z"[..], 2025),
+            (b"Dec 31 23:59:59", b"2026-01-01T00:00:00Z", 2025),
+            (b"Jan  1 00:00:00", b"2025-12-31T23:59:59Z", 2026),
+        ] {
+            assert_eq!(stamp(inner).dated_by(&outer(wrapper)).year, year);
+        }
+        assert_eq!(stamp(b"Nov 19 13:39:04").dated_by(&Stamp::default()).year, 0);
+    }
+
+    #[test]
     fn days_agree_with_a_calendar_walk() {
         let (mut year, mut month, mut day) = (1970i16, 1u8, 1u8);
         for days in 0..60_000i64 {
@@ -392,6 +473,9 @@ mod tests {
                 ..Stamp::default()
             };
             assert_eq!(stamp.utc_ms(), days * 86_400_000, "{stamp:?}");
+            let back = Stamp::of_epoch(days * 86_400 + 45_296);
+            assert_eq!((back.year, back.month, back.day), (year, month, day));
+            assert_eq!((back.hour, back.minute, back.second), (12, 34, 56));
             day += 1;
             if day > days_of_month(year, month) {
                 (day, month) = (1, month + 1);

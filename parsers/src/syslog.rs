@@ -1,12 +1,19 @@
 //! The syslog envelope of a log line, and lines that Exim split to fit into it.
 //!
 //! ```text
-//! envelope = ["<" pri ">"] (rfc3164 | rfc3339) " " host " " tag ["[" pid "]"] ": " rest
+//! envelope = ["<" pri ">"] (rfc3164 | rfc3339) " " [host " "] tag ["[" pid "]"] ": " ["[ID " n " " priority "] "] rest
 //! rest     = ["[" n ("/" | "\") m "] "] text
 //! ```
 //!
+//! Those are the two forms that nearly every file has, and [`envelope`] reads them; [`any_envelope`] knows the others
+//! (RFC 5424, busybox, `journalctl`'s, level columns): see `syslog/heads.rs`.
+//!
 //! `write_syslog()` of Exim 4.96 cuts a line of over 870 bytes, and one with newlines in it, into `m` pieces. Only the
 //! first piece has Exim's own timestamp. `\` says that a newline stood after this piece, `/` that the text goes on.
+
+mod heads;
+
+pub use heads::is_level;
 
 use crate::Reject;
 use crate::prim::{Parsed, decimal, fail, word};
@@ -24,7 +31,7 @@ pub struct Envelope<'a> {
     pub stamp: Stamp,
     /// False for RFC 3164, whose timestamps have no year.
     pub year_known: bool,
-    /// The host that wrote.
+    /// The host that wrote; empty where the head has none.
     pub host: &'a [u8],
     /// The program, without process ID.
     pub tag: &'a [u8],
@@ -50,6 +57,37 @@ pub fn envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
     }
 }
 
+/// [`envelope`], or a head of any other form that is known.
+///
+/// # Errors
+/// As [`envelope`].
+pub fn any_envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
+    match envelope(line) {
+        Ok(found) if is_split_priority(&found) => Ok(heads::other(line).unwrap_or(found)),
+        Ok(found) => Ok(found),
+        Err(reject) => heads::other(line).ok_or(reject),
+    }
+}
+
+/// Whether tag and text are AIX' `mail:info postfix/smtp[1]: …`, cut at the wrong colon.
+#[must_use]
+pub fn is_split_priority(envelope: &Envelope<'_>) -> bool {
+    envelope.pid.is_none() && heads::is_facility(envelope.tag)
+}
+
+/// Whether a line is a remark of `journalctl`'s between entries: `-- Boot 8af3… --`, `-- Journal begins at … --`.
+#[must_use]
+pub fn is_journal_remark(line: &[u8]) -> bool {
+    line.starts_with(b"-- ") && (line.ends_with(b" --") || line.starts_with(b"-- cursor: "))
+}
+
+/// Tag, process ID and text of `exim[123]: text`, a head without time and host.
+#[must_use]
+pub fn tagged(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
+    let (rest, (tag, pid)) = tag(text).ok()?;
+    Some((tag, pid, after_message_id(rest.strip_prefix(b" ")?)))
+}
+
 fn parsed(line: &[u8]) -> Parsed<'_, Envelope<'_>> {
     let (rest, _) = take_while(|byte| byte == 0).parse(line)?;
     let (rest, _) = opt(delimited(byte_char('<'), decimal, byte_char('>'))).parse(rest)?;
@@ -60,15 +98,27 @@ fn parsed(line: &[u8]) -> Parsed<'_, Envelope<'_>> {
     let [b' ', rest @ ..] = rest else {
         return fail(rest, "a space after the timestamp");
     };
-    let (rest, host) = word(rest)?;
-    if host.is_empty() {
-        return fail(rest, "a host name");
-    }
-    let [b' ', rest @ ..] = rest else {
-        return fail(rest, "a space after the host name");
+    let (after, mut host) = word(rest)?;
+    let rest = match host.last() {
+        None => return fail(rest, "a host name"),
+        // A tag: some template or hand left the host away.
+        Some(b':') => {
+            host = b"";
+            rest
+        }
+        Some(_) => {
+            let [b' ', rest @ ..] = after else {
+                return fail(after, "a space after the host name");
+            };
+            rest
+        }
     };
     let (rest, (tag, pid)) = tag(rest)?;
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    let rest = match rest {
+        [b'[', b'I', ..] => after_message_id(rest),
+        _ => rest,
+    };
     Ok((
         &[],
         Envelope {
@@ -106,6 +156,24 @@ fn tag(input: &[u8]) -> Parsed<'_, (&[u8], Option<u32>)> {
         return fail(rest, "`:` after the program's name");
     };
     Ok((rest, (tag, None)))
+}
+
+/// What follows Solaris' `[ID 197553 mail.info] `, if that is there.
+fn after_message_id(text: &[u8]) -> &[u8] {
+    let after = || {
+        let (rest, _) = decimal(text.strip_prefix(b"[ID ")?).ok()?;
+        let rest = rest.strip_prefix(b" ")?;
+        let close = memchr(b']', &rest[..rest.len().min(32)])?;
+        let rest_after = rest[close + 1..].strip_prefix(b" ")?;
+        heads::is_priority(&rest[..close]).then_some(rest_after)
+    };
+    after().unwrap_or(text)
+}
+
+/// A process ID in decimal, if it is one.
+fn pid_of(text: &[u8]) -> Option<u32> {
+    let (rest, pid) = decimal(text).ok()?;
+    u32::try_from(pid).ok().filter(|_| rest.is_empty())
 }
 
 /// The mark of a split line: piece, number of pieces, whether a newline stood after this piece, and the text.

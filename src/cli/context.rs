@@ -358,6 +358,7 @@ pub(super) fn spec(source: &Source) -> Spec {
         year: source.year,
         service: source.service.clone(),
         relay: source.relay.clone(),
+        tags: source.tags(),
         ..Spec::of(way, source.timezone.clone())
     }
 }

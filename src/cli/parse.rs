@@ -5,6 +5,7 @@ mod exim;
 mod explain;
 mod fields;
 mod postfix;
+mod unwrap;
 
 use super::context::{self, Context};
 use super::window::now_ms;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 use std::io::{BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use unwrap::Unwrapped;
 
 /// Arguments of `parse`.
 #[derive(Debug, clap::Args)]
@@ -140,9 +142,16 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut lines = Lines { out: &mut out, told: 0 };
     let mut open = app::Open::default();
+    let sample = if from_file {
+        crate::source::sample(&args.file, SAMPLE_BYTES >> 10, &limits)
+            .map_or_else(|_| Vec::new(), |sample| sample.bytes)
+    } else {
+        input.fill_buf().context("standard input")?.to_vec()
+    };
+    let mut unwrapped = Unwrapped::of(&source, &sample);
     let mut each = |line: &[u8]| match &source.spec.way {
-        Way::Exim => exim::line(&source, &mut lines, line),
-        Way::Postfix => postfix::line(&source, &mut lines, line),
+        Way::Exim => exim::line(&source, &mut unwrapped, &mut lines, line),
+        Way::Postfix => postfix::line(&source, &mut unwrapped, &mut lines, line),
         Way::App(format) => open.line(&source, format, &mut lines, line),
     };
     if from_file {

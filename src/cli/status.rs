@@ -7,7 +7,7 @@ use super::output::{self, Format};
 use super::window::now_ms;
 use crate::alert::state::State as Alerts;
 use crate::config::Config;
-use crate::query::health::{self, Health, Readability, unparsed_share};
+use crate::query::health::{self, Cause, Health, Readability, unparsed_share};
 use crate::query::history::{Engine, History, LocalSource, SourceSummary};
 use crate::query::time::{parse_duration_ms, rfc3339};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
@@ -248,7 +248,16 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         }
     }
     for row in rows {
-        if row.state == State::Unreadable {
+        if row.state == State::Unreadable && row.health.cause() == Cause::Foreign {
+            output::line(&format!(
+                "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
+                 another name, give the source `syslog_tag`: `mailpulse check` proposes it",
+                super::safe_lines(&row.source.host),
+                row.source.kind,
+                row.health.last_hour.lines,
+                row.source.kind
+            ))?;
+        } else if row.state == State::Unreadable {
             let Health { recent, history, .. } = &row.health;
             output::line(&format!(
                 "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \

@@ -197,6 +197,9 @@ pub(super) struct RawSource {
     pub service: Option<At<String>>,
     /// Relay that an application hands its mail to.
     pub relay: Option<At<String>>,
+    /// Kinds exim and postfix: tags of syslog under which the program logs, beside its own, such as Exim's
+    /// syslog_processname or the ID or name of its container. A tag that stands on every line of a log need not be named.
+    pub syslog_tag: Option<At<Vec<At<String>>>>,
     /// Kind pattern: shapes of records, in the order they are tried; the first that matches wins.
     pub template: Option<At<Vec<At<RawTemplate>>>>,
     /// Kind pattern: how a record begins, as a template; default: as the first template up to its time.

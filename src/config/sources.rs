@@ -87,12 +87,17 @@ pub struct Source {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
+    /// Tags of syslog that stand for the program, beside its own.
+    pub syslog_tags: Vec<String>,
     /// Where it stands: `mailpulse.toml:12`.
     pub place: String,
     /// What is read of systemd's journal, instead of files.
     pub journal: Option<JournalPart>,
     template: Option<PathTemplate>,
 }
+
+/// RFC 5424's longest name of an application is 48 bytes; a container's ID has 64.
+const TAG_BYTES_MAX: usize = 128;
 
 pub(super) const GLOB_CURE: &str = "globs of paths know `*`, `?`, `[0-9]`, and `**` as a whole folder";
 
@@ -119,6 +124,13 @@ impl Source {
     #[must_use]
     pub fn matches(&self, path: &Path) -> bool {
         self.paths.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Tags under which its program logs, beside its own: configured ones, and identifiers that are asked for by name.
+    #[must_use]
+    pub fn tags(&self) -> Arc<[String]> {
+        let identifiers = self.journal.iter().flat_map(|journal| &journal.identifiers);
+        self.syslog_tags.iter().chain(identifiers).cloned().collect()
     }
 
     /// The host in the path of a file, with `host_from`.
@@ -261,6 +273,9 @@ impl Checker<'_, '_> {
         let service = raw
             .service
             .map_or(Some(None), |name| self.service(&name, kind.as_ref()).map(Some));
+        let tags = raw
+            .syslog_tag
+            .map_or(Some(Vec::new()), |tags| self.tags(&tags, kind.as_ref()));
         let relay = raw.relay.map_or(Some(None), |name| self.host(&name).map(Some));
         Some(Source {
             kind: kind?,
@@ -270,6 +285,7 @@ impl Checker<'_, '_> {
             year: raw.year,
             service: service?,
             relay: relay?,
+            syslog_tags: tags?,
             place,
             journal,
             template,
@@ -322,6 +338,30 @@ impl Checker<'_, '_> {
             return None;
         }
         Some(name.get().clone())
+    }
+
+    fn tags(&mut self, tags: &At<Vec<At<String>>>, kind: Option<&SourceKind>) -> Option<Vec<String>> {
+        if let Some(SourceKind::App(_)) = kind {
+            let what = "`syslog_tag` at a source that is not read through syslog";
+            self.report
+                .add(&tags.at(), what, "remove it: it is for the kinds exim and postfix");
+            return None;
+        }
+        let mut good = Some(Vec::new());
+        for tag in tags.get() {
+            let text = tag.get();
+            let is_tag = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '[');
+            if text.is_empty() || text.len() > TAG_BYTES_MAX || !text.chars().all(is_tag) {
+                let what = format!("`{}` is no tag of syslog", shown(text));
+                let cure = "write what stands before `[123]:` or `:` in the log, without spaces, as in \
+                            `syslog_tag = [\"mailer\"]`";
+                self.report.add(&tag.at(), what, cure);
+                good = None;
+            } else if let Some(good) = &mut good {
+                good.push(text.clone());
+            }
+        }
+        good
     }
 
     fn absolute(&self, path: &str) -> String {

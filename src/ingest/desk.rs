@@ -18,6 +18,8 @@ pub enum Outcome {
     Event,
     /// It was understood, and tells nothing about mail.
     Ignored,
+    /// Another program than the log's own wrote it: it is ignored too.
+    Foreign,
     /// It did not parse.
     Unparsed,
 }
@@ -149,13 +151,14 @@ impl Desk {
 fn counts_of(outcome: Outcome, lines: u64, bytes: u64) -> Counts {
     let (events, unparsed) = match outcome {
         Outcome::Event => (1, 0),
-        Outcome::Ignored => (0, 0),
+        Outcome::Ignored | Outcome::Foreign => (0, 0),
         Outcome::Unparsed => (0, 1),
     };
     Counts {
         lines,
         events,
         ignored: lines - events - unparsed,
+        foreign: if outcome == Outcome::Foreign { lines } else { 0 },
         unparsed,
         bytes,
     }

@@ -56,6 +56,8 @@ pub struct OpenLog {
     pub path: PathBuf,
     /// Envelope of its lines.
     pub format: kinds::Format,
+    /// What else stands in front of them.
+    pub head: kinds::Head,
     /// Identity, without the number.
     pub base: Option<u64>,
     /// Number among logs of equal identity.
@@ -179,12 +181,12 @@ impl Feed<'_> {
             let (index, offset) = match verdict {
                 Verdict::Complete { .. } | Verdict::ShorterCopy { .. } => return Ok(Opened::Known),
                 Verdict::New { .. } | Verdict::Truncated { .. } => {
-                    let format = match kinds::recognise(self.spec, &sample) {
-                        Ok(format) => format,
+                    let form = match kinds::recognise(self.spec, &sample) {
+                        Ok(form) => form,
                         Err(what) => return Ok(Opened::Foreign(what)),
                     };
                     let (epoch, odd) = self.odd(&verdict);
-                    let mut log = self.new_log(found, format, base, Position::start(stamp, head, epoch), follows);
+                    let mut log = self.new_log(found, form, base, Position::start(stamp, head, epoch), follows);
                     log.first_day = dates::first_day(self.spec, &sample, found, &self.limits);
                     return Ok(Opened::Read(
                         Box::new(Chunks::new(content, &self.limits, pool)),
@@ -200,8 +202,9 @@ impl Feed<'_> {
             debug_assert_eq!(position.mark.offset, offset);
             match Chunks::resume(content, &position.mark, &position.marks, &self.limits, pool) {
                 Ok(chunks) => {
-                    let format = kinds::recognise(self.spec, &sample).unwrap_or(kinds::Format::Plain);
-                    let log = self.known_log(index, found, format, head);
+                    let form = kinds::recognise(self.spec, &sample)
+                        .unwrap_or_else(|_| kinds::Recognised::plain(kinds::Format::Plain));
+                    let log = self.known_log(index, found, form, head);
                     return Ok(Opened::Read(Box::new(chunks), Box::new(log), None));
                 }
                 // A copy that ends before what was read already holds nothing new.
@@ -249,7 +252,7 @@ impl Feed<'_> {
     fn new_log(
         &self,
         found: &Found,
-        format: kinds::Format,
+        form: kinds::Recognised,
         base: Option<u64>,
         position: Position,
         follows: bool,
@@ -276,7 +279,8 @@ impl Feed<'_> {
         };
         OpenLog {
             path: found.path.clone(),
-            format,
+            format: form.format,
+            head: form.head,
             base,
             ordinal,
             position,
@@ -286,7 +290,7 @@ impl Feed<'_> {
         }
     }
 
-    fn known_log(&self, index: usize, found: &Found, format: kinds::Format, head: &[u8]) -> OpenLog {
+    fn known_log(&self, index: usize, found: &Found, form: kinds::Recognised, head: &[u8]) -> OpenLog {
         let KnownLog { known, state } = &self.known[index];
         let mut position = known.position.clone();
         let grown = Position::start(found.stamp(), head, position.epoch);
@@ -302,7 +306,8 @@ impl Feed<'_> {
         };
         OpenLog {
             path: found.path.clone(),
-            format,
+            format: form.format,
+            head: form.head,
             base: known.base,
             ordinal: known.ordinal,
             position,

@@ -9,7 +9,7 @@
 
 use super::digest::Digest;
 use super::feed::OpenLog;
-use super::kinds::{Format, Spec};
+use super::kinds::{Format, Head, Spec};
 use super::line::{Line, Stop};
 use super::report::Problem;
 use crate::normalise::join::Recall;
@@ -257,6 +257,7 @@ fn open(journal: &Journal, sequence: &Sequence) -> OpenLog {
     OpenLog {
         path: journal.name(),
         format: Format::Journal,
+        head: Head::default(),
         base: None,
         ordinal: 0,
         position: Position::start(no_file(), b"", 0),

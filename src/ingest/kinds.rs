@@ -1,9 +1,12 @@
 //! How a log is read: what the configuration says of its source, and how its lines are wrapped, told by its content.
 
+use super::lines::peel::TIMELESS;
+use super::survey::{Survey, is_mark, lines};
 use crate::source::Limits;
 use jiff::tz::TimeZone;
 use mailpulse_parsers::app::{Body, Format as AppFormat, Time};
-use mailpulse_parsers::{exim, postfix, sniff, syslog};
+use mailpulse_parsers::layers::{Mta, is_sure};
+use mailpulse_parsers::{exim, sniff, syslog, wrap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +34,17 @@ pub enum Format {
     Syslog,
     /// As `journalctl -o json` prints them.
     Journal,
+    /// In the wrapper of a container's runtime.
+    Wrapped,
+}
+
+/// What stands in front of a log's lines that is not the program's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// A tag that stands on every line and is not the program's: a container's ID, Exim's `syslog_processname`.
+    pub tag: Option<Arc<[u8]>>,
+    /// It is what an Exim in the foreground prints.
+    pub foreground: bool,
 }
 
 /// Which grammar reads the lines.
@@ -59,6 +73,8 @@ pub struct Spec {
     pub service: Option<String>,
     /// Relay that an application hands its mail to.
     pub relay: Option<String>,
+    /// Tags of syslog that stand for the program, beside its own.
+    pub tags: Arc<[String]>,
 }
 
 impl Spec {
@@ -76,6 +92,7 @@ impl Spec {
             year: None,
             service: None,
             relay: None,
+            tags: Arc::default(),
         }
     }
 
@@ -90,6 +107,7 @@ impl Spec {
             && self.year == other.year
             && self.service == other.service
             && self.relay == other.relay
+            && self.tags == other.tags
             && (parser(self) == parser(other) || self.is_built_in())
     }
 
@@ -123,7 +141,7 @@ impl Way {
 /// The kind of source that reads what a sample looks like.
 pub fn source_kind(looks: sniff::Kind) -> Option<&'static str> {
     match looks {
-        sniff::Kind::EximMain | sniff::Kind::EximSyslog => Some("exim"),
+        sniff::Kind::EximMain | sniff::Kind::EximSyslog | sniff::Kind::EximForeground => Some("exim"),
         sniff::Kind::Postfix => Some("postfix"),
         sniff::Kind::Gerrit => Some("gerrit"),
         sniff::Kind::Phabricator => Some("phabricator"),
@@ -162,41 +180,57 @@ fn is_record(format: &AppFormat, line: &[u8]) -> bool {
             .is_ok_and(|record| record.time != Time::Undated || record.body != Body::Other)
 }
 
-/// Lines that are looked at.
-const LINES_MAX: usize = 200;
-
-fn lines(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let complete = match memchr::memrchr(b'\n', sample) {
-        Some(end) => &sample[..end],
-        None => sample,
-    };
-    complete
-        .split(|b| *b == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .filter(|line| !line.is_empty())
-        .take(LINES_MAX)
+/// What was learnt of a log from its first lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// How its lines are wrapped.
+    pub format: Format,
+    /// What stands in front of them.
+    pub head: Head,
 }
 
-/// The format of a sample of a log, or what the file looks like instead and what to do.
-pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<Format, String> {
+impl Recognised {
+    /// A log without anything unusual.
+    pub fn plain(format: Format) -> Recognised {
+        Recognised {
+            format,
+            head: Head::default(),
+        }
+    }
+}
+
+/// How a sample of a log is read, or what the file looks like instead and what to do.
+pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<Recognised, String> {
     let any = |test: &dyn Fn(&[u8]) -> bool| lines(sample).any(test);
-    let tagged = |test: &dyn Fn(&[u8]) -> bool| {
-        any(&|line| syslog::envelope(line).is_ok_and(|envelope| test(envelope.tag)))
-            .then_some(Format::Syslog)
-            .or_else(|| {
-                any(&|line| line.starts_with(b"{\"") && memchr::memmem::find(line, b"\"__CURSOR\"").is_some())
-                    .then_some(Format::Journal)
-            })
+    let mta = match &spec.way {
+        Way::App(format) if any(&|line| is_record(format, line)) => return Ok(Recognised::plain(Format::Plain)),
+        Way::App(_) => return Err(foreign(spec.kind, sample)),
+        Way::Exim => Mta::Exim,
+        Way::Postfix => Mta::Postfix,
     };
-    // A syslog file in which this program has not spoken yet is right all the same.
-    let any_syslog = || (sniff::sniff(sample) == Some(sniff::Kind::Syslog)).then_some(Format::Syslog);
-    let found = match &spec.way {
-        Way::Exim if any(&|line| exim::parse(line).is_ok()) => Some(Format::Plain),
-        Way::Exim => tagged(&|tag| tag.starts_with(b"exim")).or_else(any_syslog),
-        Way::Postfix => tagged(&postfix::is_postfix).or_else(any_syslog),
-        Way::App(format) => any(&|line| is_record(format, line)).then_some(Format::Plain),
-    };
-    found.ok_or_else(|| foreign(spec.kind, sample))
+    // What nearly every log is, told by its first lines.
+    if mta == Mta::Exim && any(&|line| exim::parse(line).is_ok_and(|record| is_sure(&record))) {
+        return Ok(Recognised::plain(Format::Plain));
+    }
+    let talks = mta == Mta::Exim && any(&is_mark);
+    if !talks && any(&|line| syslog::envelope(line).is_ok_and(|envelope| mta.owns(envelope.tag))) {
+        return Ok(Recognised::plain(Format::Syslog));
+    }
+    let survey = Survey::of(spec, mta, sample);
+    if survey.is_timeless() {
+        return Err(format!("it cannot be dated: {TIMELESS}{NOT_STORED}"));
+    }
+    if let Some((format, head)) = survey.format() {
+        return Ok(Recognised { format, head });
+    }
+    // A file in which this program has not spoken yet is right all the same.
+    if survey.is_journal() {
+        return Ok(Recognised::plain(Format::Journal));
+    }
+    if sniff::sniff(sample) == Some(sniff::Kind::Syslog) {
+        return Ok(Recognised::plain(Format::Syslog));
+    }
+    Err(foreign(spec.kind, sample))
 }
 
 /// How the words of [`recognise`] end, for those who store.
@@ -208,6 +242,18 @@ fn foreign(kind: &str, sample: &[u8]) -> String {
         None if sample.contains(&0) => "looks like binary data".to_owned(),
         None => "looks like no mail log that is known here".to_owned(),
     };
+    let runtime = lines(sample)
+        .find_map(|line| wrap::unwrap(line))
+        .map(|wrapped| wrapped.runtime);
+    if let Some(runtime) = runtime
+        && !matches!(kind, "exim" | "postfix")
+    {
+        return format!(
+            "not a log of kind {kind}: its lines are in the wrapper of {}, which is taken off for exim and postfix only. \
+             Read what `docker logs NAME` or `kubectl logs NAME` prints instead{NOT_STORED}",
+            runtime.as_str()
+        );
+    }
     let cure = match sniff::sniff(sample).and_then(source_kind) {
         Some(other) if other != kind => format!("Name its kind: `kind = \"{other}\"`"),
         _ => "Leave it out, or name its kind in a [[source]]".to_owned(),

@@ -2,7 +2,9 @@
 
 mod app;
 mod exim;
+pub(crate) mod foreground;
 pub(crate) mod journal;
+pub(crate) mod peel;
 mod postfix;
 mod split;
 

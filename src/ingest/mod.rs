@@ -25,6 +25,7 @@ pub mod position;
 pub mod report;
 mod reread;
 pub mod shapes;
+pub mod survey;
 pub mod writer;
 
 use crate::normalise::attribution::Attribution;

@@ -2,11 +2,12 @@
 //! the few events that speak of another host.
 
 use super::history::History;
-use super::{Error, Window};
+use super::{Error, Window, health};
 use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
 use crate::normalise::rules::UNATTRIBUTED;
 use crate::store::columnar::{RateBlock, Table, Values};
-use std::collections::{BTreeMap, HashMap};
+use crate::store::commit::Counts;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const MINUTE_MS: i64 = 60_000;
 /// The most minutes that a fleet has: the newest 400 days. What is older teaches nothing about this week.
@@ -291,6 +292,28 @@ fn rows(table: &Table) -> Vec<(i64, &str, &str, &str)> {
         .collect()
 }
 
+/// The newest hour of a source's lines.
+#[derive(Default)]
+struct Hour {
+    /// Time, lines, and those of other programs.
+    minutes: VecDeque<(i64, u64, u64)>,
+    lines: u64,
+    foreign: u64,
+}
+
+impl Hour {
+    /// Takes the next minute, and tells whether all lines of the hour that it ends are other programs'.
+    fn is_foreign(&mut self, ts_ms: i64, counts: &Counts) -> bool {
+        let is_old = |entry: &mut (i64, u64, u64)| entry.0 <= ts_ms - health::RECENT_MS;
+        while let Some((_, lines, foreign)) = self.minutes.pop_front_if(is_old) {
+            (self.lines, self.foreign) = (self.lines - lines, self.foreign - foreign);
+        }
+        self.minutes.push_back((ts_ms, counts.lines, counts.foreign));
+        (self.lines, self.foreign) = (self.lines + counts.lines, self.foreign + counts.foreign);
+        health::is_foreign(self.lines, self.foreign)
+    }
+}
+
 /// Lines per host and minute, and minutes in which a host's log could not be read.
 fn logs(store: &dyn History, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
     let first = minutes.first().map_or(0, |minute| minute.at);
@@ -307,10 +330,20 @@ fn logs(store: &dyn History, window: Window, names: &Names, minutes: &mut [Minut
         readable[host][from..to].fill(true);
     }
     let mut lines: BTreeMap<(i64, usize), (u64, u64)> = BTreeMap::new();
-    for minute in store.source_minutes(window)? {
+    let mut hours: HashMap<(usize, String), Hour> = HashMap::new();
+    let mut counted = store.source_minutes(window)?;
+    counted.sort_by_key(|minute| minute.ts_ms);
+    for minute in counted {
         let Some(host) = host_id(&minute.host) else { continue };
+        let hour = hours.entry((host, minute.kind)).or_default();
+        // Where an hour's lines are all of other programs, not one of them was understood.
+        let bad = if hour.is_foreign(minute.ts_ms, &minute.counts) {
+            minute.counts.lines
+        } else {
+            minute.counts.unparsed
+        };
         let sum = lines.entry((minute.ts_ms.div_euclid(MINUTE_MS), host)).or_default();
-        *sum = (sum.0 + minute.counts.lines, sum.1 + minute.counts.unparsed);
+        *sum = (sum.0 + minute.counts.lines, sum.1 + bad);
     }
     for (n, minute) in minutes.iter_mut().enumerate() {
         for (host, readable) in readable.iter().enumerate() {

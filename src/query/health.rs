@@ -4,6 +4,9 @@
 //! A pure function of a source's counts by minute, oldest first. Causal: give it the minutes up to a moment, and it says
 //! what could be known then. Unparsed lines have no time of their own; they are counted in the minute of the last line
 //! that had one. So the newest part of a log is taken by lines, not by the clock alone.
+//!
+//! A log in which all lines of an hour are other programs' says nothing of this one's mail either: the program may log
+//! elsewhere by now, or under a name that nobody told us.
 
 use crate::store::commit::Counts;
 
@@ -31,6 +34,15 @@ pub enum Readability {
     Unknown,
 }
 
+/// Why a source cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its lines do not parse.
+    Unparsed,
+    /// They are all of other programs.
+    Foreign,
+}
+
 /// How well a source parses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Health {
@@ -42,6 +54,24 @@ pub struct Health {
     pub history: Counts,
     /// Lines of the last hour of the log's own time.
     pub last_hour: Counts,
+}
+
+impl Health {
+    /// Why it is unreadable.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        if is_foreign(self.last_hour.lines, self.last_hour.foreign) {
+            Cause::Foreign
+        } else {
+            Cause::Unparsed
+        }
+    }
+}
+
+/// Whether the lines of an hour are all other programs', so that nothing is known of the log's own one.
+#[must_use]
+pub fn is_foreign(lines: u64, foreign: u64) -> bool {
+    lines >= LINES_MIN && foreign == lines
 }
 
 /// Share of the lines that did not parse; 0 of none.
@@ -67,7 +97,11 @@ pub fn assess(minutes: &[(i64, Counts)]) -> Health {
         if wanted { &mut recent } else { &mut history }.add(counts);
     }
     Health {
-        readability: verdict(&recent, &history),
+        readability: if is_foreign(last_hour.lines, last_hour.foreign) {
+            Readability::Unreadable
+        } else {
+            verdict(&recent, &history)
+        },
         recent,
         history,
         last_hour,
@@ -145,6 +179,36 @@ mod tests {
         let mut quiet = minutes(&[(600, 50, 0), (1, 5, 5)]);
         quiet.last_mut().unwrap().0 += 7 * 24 * RECENT_MS;
         assert_eq!(assess(&quiet).readability, Readability::Unknown);
+    }
+
+    #[test]
+    fn an_hour_of_other_programs_lines_is_unreadable() {
+        let hour = |foreign: u64, lines: u64| {
+            let counts = Counts {
+                lines,
+                ignored: lines,
+                foreign,
+                ..Counts::default()
+            };
+            let mut all = minutes(&[(600, 50, 0)]);
+            all.extend((600..660).map(|at| (at * MINUTE_MS, counts)));
+            assess(&all)
+        };
+        let health = hour(2, 2);
+        assert_eq!(
+            (health.readability, health.cause()),
+            (Readability::Unreadable, Cause::Foreign)
+        );
+        // The program speaks, if only of itself.
+        assert_eq!(hour(1, 2).readability, Readability::Ok);
+        // A few lines say nothing.
+        let few = Counts {
+            lines: 5,
+            ignored: 5,
+            foreign: 5,
+            ..Counts::default()
+        };
+        assert_eq!(assess(&[(0, few)]).readability, Readability::Unknown);
     }
 
     #[test]

@@ -195,6 +195,7 @@ fn sources(store: &Store, window: Window) -> Result<Table, Error> {
         ("bytes", int(|row| row.counts.bytes as i64)),
         ("heartbeats", int(|row| row.heartbeats as i64)),
         ("lag_ms", Values::Int(rows.iter().map(|row| row.lag_ms).collect())),
+        ("foreign_lines", int(|row| row.counts.foreign as i64)),
     ];
     Ok(Table::of(columns))
 }

@@ -71,8 +71,7 @@ impl History for Client {
     }
 
     fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
-        let text =
-            "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms FROM sources";
+        let text = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms, foreign_lines FROM sources";
         let table = self.select(text, window)?;
         let (times, beats) = (numbers(&table, "ts_ms"), numbers(&table, "heartbeats"));
         let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
@@ -172,7 +171,7 @@ impl History for Client {
 }
 
 const COUNTS: &str = "sum(lines) AS lines, sum(events) AS events, sum(ignored) AS ignored, sum(unparsed) AS unparsed, \
-                      sum(bytes) AS bytes";
+                      sum(bytes) AS bytes, sum(foreign_lines) AS foreign_lines";
 
 /// The counts in a row of an answer.
 fn counts(table: &Table, row: usize) -> Counts {
@@ -186,6 +185,7 @@ fn counts(table: &Table, row: usize) -> Counts {
         ignored: number("ignored"),
         unparsed: number("unparsed"),
         bytes: number("bytes"),
+        foreign: number("foreign_lines"),
     }
 }
 
@@ -196,8 +196,8 @@ fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<
         ("source", kind.to_owned()),
         ("since", since_ms.to_string()),
     ];
-    let text = "SELECT ts_ms, lines, events, ignored, unparsed, bytes FROM sources WHERE host = {host:String} \
-                AND source = {source:String} AND ts_ms > {since:Int64} AND lines > 0 ORDER BY ts_ms";
+    let text = "SELECT ts_ms, lines, events, ignored, unparsed, bytes, foreign_lines FROM sources \
+                WHERE host = {host:String} AND source = {source:String} AND ts_ms > {since:Int64} AND lines > 0 ORDER BY ts_ms";
     let table = clickhouse::select(client, text, &params)?;
     let times = numbers(&table, "ts_ms").into_iter().enumerate();
     Ok(times.map(|(row, ts_ms)| (ts_ms, counts(&table, row))).collect())

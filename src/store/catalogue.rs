@@ -91,6 +91,9 @@ CREATE TABLE IF NOT EXISTS trouble (
     topic TEXT PRIMARY KEY, what TEXT NOT NULL, since_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
     count INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/// And, by minute, ignored lines that another program than the log's own wrote.
+const FOREIGN_LINES: &str = "ALTER TABLE source_minute ADD COLUMN foreign_lines INTEGER NOT NULL DEFAULT 0;";
+
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -196,6 +199,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(SPLIT_LINES)?;
                 transaction.execute_batch(ODD_FIELDS)?;
                 transaction.execute_batch(SINCE_4_TROUBLE)?;
+                transaction.execute_batch(FOREIGN_LINES)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -22,6 +22,8 @@ pub struct Counts {
     pub events: u64,
     /// Lines that were understood and tell nothing about mail.
     pub ignored: u64,
+    /// Of these, lines that another program than the log's own wrote.
+    pub foreign: u64,
     /// Lines that did not parse.
     pub unparsed: u64,
     /// Bytes of content.
@@ -34,6 +36,7 @@ impl Counts {
         self.lines += other.lines;
         self.events += other.events;
         self.ignored += other.ignored;
+        self.foreign += other.foreign;
         self.unparsed += other.unparsed;
         self.bytes += other.bytes;
     }
@@ -345,16 +348,18 @@ fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result
 
 fn add_minutes(transaction: &Transaction<'_>, source: i64, minutes: &[(i64, Counts)]) -> Result<(), Error> {
     let mut add = transaction.prepare_cached(
-        "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, foreign_lines)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, events = events + excluded.events,
              ignored = ignored + excluded.ignored, unparsed = unparsed + excluded.unparsed,
-             bytes = bytes + excluded.bytes",
+             bytes = bytes + excluded.bytes, foreign_lines = foreign_lines + excluded.foreign_lines",
     )?;
     for (minute, n) in minutes {
-        let [lines, events, ignored, unparsed, bytes] =
-            [n.lines, n.events, n.ignored, n.unparsed, n.bytes].map(|count| count as i64);
-        add.execute(params![source, minute, lines, events, ignored, unparsed, bytes])?;
+        let [lines, events, ignored, unparsed, bytes, foreign] =
+            [n.lines, n.events, n.ignored, n.unparsed, n.bytes, n.foreign].map(|count| count as i64);
+        add.execute(params![
+            source, minute, lines, events, ignored, unparsed, bytes, foreign
+        ])?;
     }
     Ok(())
 }

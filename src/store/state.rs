@@ -44,7 +44,7 @@ impl Store {
                     events: number(10)?,
                     ignored: number(11)?,
                     unparsed: number(12)?,
-                    bytes: 0,
+                    ..Counts::default()
                 },
                 skipped_bytes: number(13)?,
             })
@@ -225,7 +225,8 @@ impl Store {
     pub fn source_minutes(&self, since_ms: i64, until_ms: i64) -> Result<Vec<SourceMinute>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms
+            "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms,
+                    foreign_lines
              FROM source_minute JOIN source ON source.id = source WHERE minute >= ?1 AND minute < ?2
              ORDER BY minute, host, kind",
         )?;
@@ -247,6 +248,7 @@ impl Store {
                     ignored: number(5)?,
                     unparsed: number(6)?,
                     bytes: number(7)?,
+                    foreign: number(10)?,
                 },
                 heartbeats: number(8)?,
                 lag_ms: row.get(9)?,
@@ -259,7 +261,8 @@ impl Store {
     pub fn minutes_of(&self, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT minute, lines, events, ignored, unparsed, bytes FROM source_minute WHERE source = ?1 AND lines > 0
+            "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
+             WHERE source = ?1 AND lines > 0
              AND minute > (SELECT max(minute) FROM source_minute WHERE source = ?1 AND lines > 0) - ?2 ORDER BY minute",
         )?;
         let rows = statement.query_map(params![source, length_ms.div_euclid(MINUTE_MS)], |row| {
@@ -270,6 +273,7 @@ impl Store {
                 ignored: number(3)?,
                 unparsed: number(4)?,
                 bytes: number(5)?,
+                foreign: number(6)?,
             };
             Ok((row.get::<_, i64>(0)? * MINUTE_MS, counts))
         })?;

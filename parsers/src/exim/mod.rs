@@ -16,11 +16,14 @@ mod address;
 mod arrival;
 mod delivery;
 mod field;
+mod foreground;
 mod header;
 mod host;
 mod message_id;
 mod notice;
 pub mod record;
+
+pub use foreground::{Foreground, foreground};
 
 use crate::Reject;
 use crate::prim::{Fault, Parsed, duration_ms, fail};
@@ -75,6 +78,13 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject
     }
     record.pid = record.pid.or(envelope.pid);
     Ok(record)
+}
+
+/// Whether a text without a time is a line with a message ID and a flag, or one that ends a message.
+#[must_use]
+pub fn is_flagged(text: &[u8]) -> bool {
+    header::after_stamp(text, crate::Stamp::default())
+        .is_ok_and(|(rest, header)| header.id.is_some() && (flag(rest).is_some() || rest.starts_with(b"Completed")))
 }
 
 /// Whether a line belongs to the line before it: the reject log prints envelope and headers under a reject, and a text

@@ -6,6 +6,7 @@
 use crate::cli::context;
 use crate::config::{Source, SourceKind};
 use crate::ingest::kinds::{NOT_STORED, recognise};
+use crate::ingest::survey::{Survey, mta};
 use crate::normalise::exim::zone::{ZoneVerdict, verdict_of};
 use crate::source::{Limits, sample};
 use jiff::tz::TimeZone;
@@ -43,8 +44,13 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
         if sample.bytes.is_empty() {
             continue;
         }
-        if let Err(why) = recognise(&spec, &sample.bytes) {
-            warnings.push(format!("{}: {}", path.display(), why.trim_end_matches(NOT_STORED)));
+        match (recognise(&spec, &sample.bytes), mta(&spec.way)) {
+            (Err(why), _) => warnings.push(format!("{}: {}", path.display(), why.trim_end_matches(NOT_STORED))),
+            (Ok(_), Some(mta)) => {
+                let found = Survey::of(&spec, mta, &sample.bytes).warnings(mta);
+                warnings.extend(found.into_iter().map(|what| format!("{}: {what}", path.display())));
+            }
+            (Ok(_), None) => {}
         }
         if matches!(source.kind, SourceKind::Exim) {
             zones.look(path, &source.timezone, &sample.bytes);

@@ -1,9 +1,10 @@
-//! A line of Exim's main log, in its own file, in syslog's envelope or in the journal.
+//! A line of Exim's main log, in its own file or in whatever stands around it.
 
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
-use crate::ingest::lines::journal;
+use crate::ingest::lines::peel::Found;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
@@ -11,38 +12,93 @@ use mailpulse_parsers::exim::{
     self,
     record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record},
 };
-use mailpulse_parsers::{reply, syslog};
+use mailpulse_parsers::layers::Mta;
+use mailpulse_parsers::reply;
+use mailpulse_parsers::syslog::Envelope;
 use serde_json::{Map, Value, json};
 
 /// Tells a line.
-pub(super) fn line(source: &Source, lines: &mut Lines<'_>, line: &[u8]) -> anyhow::Result<()> {
-    let entry = line.starts_with(b"{").then(|| journal::entry(line).ok()).flatten();
-    let envelope = match &entry {
-        Some(entry) => Some(entry.envelope()),
-        None => syslog::envelope(line).ok(),
-    };
-    let envelope = envelope.filter(|envelope| envelope.tag.starts_with(b"exim"));
-    let parsed = match &envelope {
-        Some(envelope) if exim::parse(line).is_err() => exim::parse_in_syslog(&source.dated(envelope)),
-        _ => exim::parse(line),
-    };
+pub(super) fn line(
+    source: &Source,
+    unwrapped: &mut Unwrapped,
+    lines: &mut Lines<'_>,
+    line: &[u8],
+) -> anyhow::Result<()> {
     let mut map = Map::new();
-    match parsed {
-        Ok(record) => {
+    let mut processes = std::mem::take(&mut unwrapped.processes);
+    let number = lines.next();
+    unwrapped.line(Mta::Exim, source, line, |found| match found {
+        Found::Own(envelope) => own(source, &mut map, &envelope, line),
+        Found::Foreground(text, Some(stamp)) => match processes.text(text) {
+            Some((pid, text)) => {
+                let second = stamp.utc_ms().div_euclid(1000);
+                let id = processes.id(text, pid, second, number);
+                let whole = [id.as_deref().unwrap_or_default(), if id.is_some() { " " } else { "" }].concat();
+                let whole = [whole.as_bytes(), text].concat();
+                let envelope = Envelope {
+                    stamp,
+                    year_known: stamp.year != 0,
+                    host: b"",
+                    tag: b"exim",
+                    pid,
+                    rest: &whole,
+                };
+                own(source, &mut map, &envelope, &whole);
+                // It is made up, and of the place in the log.
+                map.remove("id");
+            }
+            None => not_own(
+                &mut map,
+                Mta::Exim,
+                &Found::Nothing("debug output of Exim"),
+                line,
+                false,
+            ),
+        },
+        Found::Unknown(text) if exim::is_continuation(text) => {
+            map.insert("status".into(), "ignored".into());
+            map.insert("why".into(), "continues the line before, or is empty".into());
+        }
+        Found::Unknown(text) => {
+            let (text, before) = place(line, text);
+            match exim::parse(&text[before..]) {
+                Err(mut reject) => {
+                    reject.offset += before;
+                    unparsed(&mut map, &reject, text, source.attribution.is_some());
+                }
+                Ok(_) => not_own(
+                    &mut map,
+                    Mta::Exim,
+                    &Found::Unknown(text),
+                    text,
+                    source.attribution.is_some(),
+                ),
+            }
+        }
+        found => not_own(&mut map, Mta::Exim, &found, line, source.attribution.is_some()),
+    });
+    unwrapped.processes = processes;
+    lines.tell(map)
+}
+
+/// A message of Exim's.
+fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
+    match exim::parse_in_syslog(&source.dated(envelope)) {
+        Ok(mut record) => {
+            source.with_year(&mut record.stamp);
             let status = if is_event(&record) { "event" } else { "ignored" };
             map.insert("status".into(), status.into());
-            fields(&mut map, &record);
+            fields(map, &record);
             if let Some(attribution) = &source.attribution {
                 map.insert("explain".into(), explain(&record, attribution));
             }
         }
-        Err(_) if exim::is_continuation(line) => {
-            map.insert("status".into(), "ignored".into());
-            map.insert("why".into(), "continues the line before, or is empty".into());
+        Err(mut reject) => {
+            let (text, before) = place(line, envelope.rest);
+            reject.offset += before;
+            unparsed(map, &reject, text, source.attribution.is_some());
         }
-        Err(reject) => unparsed(&mut map, &reject, line, source.attribution.is_some()),
     }
-    lines.tell(map)
 }
 
 fn is_event(record: &Record<'_>) -> bool {

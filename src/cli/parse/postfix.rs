@@ -1,56 +1,37 @@
-//! A line of Postfix, in syslog's envelope or in the journal.
+//! A line of Postfix, in syslog's envelope or in whatever stands around it.
 
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
-use crate::ingest::lines::journal;
+use crate::ingest::lines::peel::Found;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
 use anyhow::Result;
+use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::postfix::record::{Action, Body, Client, Delivery, Host, Record, Rejection, Status};
-use mailpulse_parsers::syslog::Envelope;
-use mailpulse_parsers::{postfix, reply, syslog};
+use mailpulse_parsers::syslog::{Envelope, is_level};
+use mailpulse_parsers::{postfix, reply};
 use serde_json::{Map, Value, json};
 
 /// Tells a line.
-pub(super) fn line(source: &Source, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
+pub(super) fn line(source: &Source, unwrapped: &mut Unwrapped, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
     let mut map = Map::new();
-    let explains = source.attribution.is_some();
-    if line.starts_with(b"{") {
-        match journal::entry(line) {
-            Ok(entry) => enveloped(source, &mut map, &entry.envelope(), line, false),
-            Err(why) => {
-                map.insert("status".into(), "unparsed".into());
-                map.insert("why".into(), why.into());
-            }
-        }
-        return lines.tell(map);
-    }
-    match syslog::envelope(line) {
-        Ok(envelope) => enveloped(source, &mut map, &envelope, line, true),
-        Err(_) if line.is_empty() => {
-            map.insert("status".into(), "ignored".into());
-            map.insert("why".into(), "empty".into());
-        }
-        Err(reject) => unparsed(&mut map, &reject, line, explains),
-    }
+    unwrapped.line(Mta::Postfix, source, line, |found| match found {
+        Found::Own(envelope) => own(source, &mut map, &envelope, line),
+        found => not_own(&mut map, Mta::Postfix, &found, line, source.attribution.is_some()),
+    });
     lines.tell(map)
 }
 
-/// `inside` says that the message stands at the end of the line, so that places in it are places in the line.
-fn enveloped(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8], inside: bool) {
-    if !postfix::is_postfix(envelope.tag) {
-        map.insert("status".into(), "ignored".into());
-        map.insert("why".into(), "of another program".into());
-        put(map, "program", Some(envelope.tag));
-        return;
-    }
+/// A message of Postfix'.
+fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
     let record = match postfix::parse(envelope.tag, envelope.rest) {
         Ok(record) => record,
         Err(mut reject) => {
-            let text = if inside { line } else { envelope.rest };
-            reject.offset += text.len().saturating_sub(envelope.rest.len());
+            let (text, before) = place(line, envelope.rest);
+            reject.offset += before;
             return unparsed(map, &reject, text, source.attribution.is_some());
         }
     };
@@ -59,7 +40,8 @@ fn enveloped(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<
         if is_event(&record) { "event" } else { "ignored" }.into(),
     );
     map_time(map, &source.dated(envelope).stamp);
-    put(map, "log_host", Some(envelope.host));
+    let host = Some(envelope.host).filter(|host| !host.is_empty() && !is_level(host));
+    put(map, "log_host", host);
     put_number(map, "pid", envelope.pid.map(u64::from));
     map.insert("program".into(), record.program.as_str().into());
     put(map, "id", record.queue_id);

@@ -122,10 +122,11 @@ impl Feed<'_> {
         let mut content = Content::open(&found.path, &self.limits)?;
         let sample = content.peek(SAMPLE_BYTES)?.to_vec();
         let log = &self.known[known];
-        let format = kinds::recognise(self.spec, &sample).unwrap_or(kinds::Format::Plain);
+        let form =
+            kinds::recognise(self.spec, &sample).unwrap_or_else(|_| kinds::Recognised::plain(kinds::Format::Plain));
         let head = &sample[..sample.len().min(HEAD_BYTES)];
         let position = Position::start(*content.stamp(), head, log.known.position.epoch);
-        let mut open = self.new_log(found, format, log.known.base, position, log.state.follows);
+        let mut open = self.new_log(found, form, log.known.base, position, log.state.follows);
         open.ordinal = log.known.ordinal;
         open.state.log_id = log.state.log_id;
         open.first_day = dates::first_day(self.spec, &sample, found, &self.limits);

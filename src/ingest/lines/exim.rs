@@ -5,6 +5,8 @@ use super::super::digest::Bench;
 use super::super::feed::OpenLog;
 use super::super::kinds::{Format, Spec};
 use super::super::shapes::why;
+use super::foreground::Processes;
+use super::peel::{Found, Peeler, TIMELESS, Trust, untrusted};
 use super::split::{self, Piece, SplitLines};
 use super::{journal, with_year};
 use crate::normalise::clock::LogClock;
@@ -12,9 +14,10 @@ use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
 use crate::source::Chunk;
 use crate::store::commit::LogState;
-use mailpulse_parsers::Reject;
 use mailpulse_parsers::exim::{self, record::Record};
+use mailpulse_parsers::layers::{Mta, is_sure};
 use mailpulse_parsers::syslog::{self, Assembled, Envelope, Pushed};
+use mailpulse_parsers::{Reject, Stamp};
 use std::sync::Arc;
 
 /// Reads Exim's lines.
@@ -26,6 +29,8 @@ pub struct EximLines<'c> {
     /// The newest file may still be written to: what is open may still be finished.
     live: bool,
     parser: exim::Parser,
+    peeler: Peeler,
+    processes: Processes,
 }
 
 impl<'c> EximLines<'c> {
@@ -36,6 +41,8 @@ impl<'c> EximLines<'c> {
             split: SplitLines::default(),
             live: true,
             parser: exim::Parser::default(),
+            peeler: Peeler::default(),
+            processes: Processes::default(),
         }
     }
 
@@ -60,6 +67,11 @@ impl<'c> EximLines<'c> {
                 }
                 Format::Syslog => self.syslog_line(bench, log, offset, line),
                 Format::Journal => self.journal_line(bench, log, offset, line),
+                Format::Wrapped => {
+                    if let Some(outcome) = self.unusual(bench, log, offset, line) {
+                        bench.desk.count(outcome, line.len());
+                    }
+                }
             }
         }
     }
@@ -84,7 +96,7 @@ impl<'c> EximLines<'c> {
     fn syslog_line<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) {
         let outcome = match syslog::envelope(line) {
             Ok(envelope) => self.enveloped(bench, log, offset, line, &envelope),
-            Err(reject) => Some(bench.desk.unparsed(&log.state, line, &why(&reject))),
+            Err(_) => self.unusual(bench, log, offset, line),
         };
         if let Some(outcome) = outcome {
             bench.desk.count(outcome, line.len());
@@ -113,9 +125,103 @@ impl<'c> EximLines<'c> {
         line: &[u8],
         envelope: &Envelope<'_>,
     ) -> Option<Outcome> {
-        if !envelope.tag.starts_with(b"exim") {
-            return Some(Outcome::Ignored);
+        // Under a container's tag, or of one that is called as Exim is, there may be more to take off.
+        if !Mta::Exim.owns(envelope.tag) || log.head.foreground {
+            let trust = Trust {
+                spec: &self.spec.clone(),
+                head: &log.head.clone(),
+            };
+            let found = Peeler::envelope(Mta::Exim, line, envelope, trust);
+            return self.found(bench, log, offset, line, found);
         }
+        self.own(bench, log, offset, line, envelope)
+    }
+
+    /// A line whose head is none of the usual ones.
+    #[cold]
+    fn unusual<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+    ) -> Option<Outcome> {
+        let mut peeler = std::mem::take(&mut self.peeler);
+        let trust = Trust {
+            spec: &self.spec.clone(),
+            head: &log.head.clone(),
+        };
+        let outcome = peeler.line(Mta::Exim, line, trust, |found| {
+            self.found(bench, log, offset, line, found)
+        });
+        self.peeler = peeler;
+        outcome
+    }
+
+    fn found<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+        found: Found<'_>,
+    ) -> Option<Outcome> {
+        Some(match found {
+            Found::Own(envelope) => return self.own(bench, log, offset, line, &envelope),
+            Found::Foreground(text, Some(stamp)) => self.foreground(bench, log, offset, text, stamp),
+            Found::Foreground(_, None) => bench.desk.unparsed(&log.state, line, TIMELESS),
+            Found::Foreign(_) => Outcome::Foreign,
+            Found::Nothing(_) => Outcome::Ignored,
+            Found::Untrusted(tag) => bench.desk.unparsed(&log.state, line, &untrusted(Mta::Exim, tag)),
+            Found::Unknown(text) => match syslog::envelope(text) {
+                Err(reject) => unparsed(bench, log, text, &reject),
+                Ok(_) => bench.desk.unparsed(&log.state, line, "no line of Exim"),
+            },
+        })
+    }
+
+    /// A line of an Exim in the foreground, at the time that stands around it.
+    fn foreground<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+        mut stamp: Stamp,
+    ) -> Outcome {
+        let Some((pid, text)) = self.processes.text(line) else {
+            return Outcome::Ignored;
+        };
+        with_year(&mut stamp, &self.spec, log.state.mtime_ms);
+        let second = self.normaliser.stamp_ms(&stamp).div_euclid(1000);
+        let mut whole = self
+            .processes
+            .id(text, pid, second, offset)
+            .map_or_else(Vec::new, String::into_bytes);
+        if !whole.is_empty() {
+            whole.push(b' ');
+        }
+        whole.extend_from_slice(text);
+        let envelope = Envelope {
+            stamp,
+            year_known: true,
+            host: b"",
+            tag: b"exim",
+            pid,
+            rest: &whole,
+        };
+        self.in_syslog(bench, &mut log.state, offset, text, &envelope)
+    }
+
+    /// A message that is Exim's.
+    fn own<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+        envelope: &Envelope<'_>,
+    ) -> Option<Outcome> {
         let is_piece = syslog::split_marker(envelope.rest).is_some();
         if is_piece || !self.split.lines.is_empty() {
             let ts_ms = self.envelope_ms(envelope, &log.state);
@@ -187,6 +293,13 @@ impl<'c> EximLines<'c> {
         envelope: &Envelope<'_>,
     ) -> Outcome {
         match exim::parse_in_syslog(envelope) {
+            // A container that is called as Exim is, and whose Exim logs with a head of its own.
+            Ok(record)
+                if !is_sure(&record)
+                    && let Some(inner) = Mta::Exim.inside(envelope) =>
+            {
+                self.in_syslog(bench, state, offset, line, &inner)
+            }
             Ok(mut record) => {
                 with_year(&mut record.stamp, &self.spec, state.mtime_ms);
                 self.record(bench, state, offset, &record)

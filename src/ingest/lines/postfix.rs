@@ -5,11 +5,13 @@ use super::super::digest::Bench;
 use super::super::feed::OpenLog;
 use super::super::kinds::{Format, Spec};
 use super::super::shapes::why;
+use super::peel::{Found, Peeler, Trust, untrusted};
 use super::{journal, with_year};
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::Recall;
 use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
+use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::postfix;
 use mailpulse_parsers::syslog::{self, Envelope};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 pub struct PostfixLines<'c> {
     pub(super) normaliser: PostfixNormaliser<'c>,
     spec: Arc<Spec>,
+    peeler: Peeler,
 }
 
 impl<'c> PostfixLines<'c> {
@@ -26,6 +29,7 @@ impl<'c> PostfixLines<'c> {
         PostfixLines {
             normaliser,
             spec: spec.clone(),
+            peeler: Peeler::default(),
         }
     }
 
@@ -48,9 +52,9 @@ impl<'c> PostfixLines<'c> {
                 },
                 Format::Plain | Format::Syslog => match syslog::envelope(line) {
                     Ok(envelope) => self.enveloped(bench, log, offset, line, &envelope),
-                    Err(_) if line.is_empty() => Outcome::Ignored,
-                    Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+                    Err(_) => self.unusual(bench, log, offset, line),
                 },
+                Format::Wrapped => self.unusual(bench, log, offset, line),
             };
             bench.desk.count(outcome, line.len());
         }
@@ -64,9 +68,61 @@ impl<'c> PostfixLines<'c> {
         line: &[u8],
         envelope: &Envelope<'_>,
     ) -> Outcome {
-        if !postfix::is_postfix(envelope.tag) {
-            return Outcome::Ignored;
+        // A container may be called as Postfix is: without a program behind the slash it is looked at more closely.
+        if !postfix::is_postfix(envelope.tag) || envelope.tag == b"postfix" {
+            let trust = Trust {
+                spec: &self.spec.clone(),
+                head: &log.head.clone(),
+            };
+            let found = Peeler::envelope(Mta::Postfix, line, envelope, trust);
+            return self.found(bench, log, offset, line, found);
         }
+        self.own(bench, log, offset, line, envelope)
+    }
+
+    /// A line whose head is none of the usual ones.
+    #[cold]
+    fn unusual<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, offset: u64, line: &[u8]) -> Outcome {
+        let mut peeler = std::mem::take(&mut self.peeler);
+        let trust = Trust {
+            spec: &self.spec.clone(),
+            head: &log.head.clone(),
+        };
+        let outcome = peeler.line(Mta::Postfix, line, trust, |found| {
+            self.found(bench, log, offset, line, found)
+        });
+        self.peeler = peeler;
+        outcome
+    }
+
+    fn found<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+        found: Found<'_>,
+    ) -> Outcome {
+        match found {
+            Found::Own(envelope) => self.own(bench, log, offset, line, &envelope),
+            Found::Foreign(_) => Outcome::Foreign,
+            Found::Nothing(_) => Outcome::Ignored,
+            Found::Untrusted(tag) => bench.desk.unparsed(&log.state, line, &untrusted(Mta::Postfix, tag)),
+            Found::Unknown(text) | Found::Foreground(text, _) => match syslog::any_envelope(text) {
+                Ok(_) => bench.desk.unparsed(&log.state, line, "no line of Postfix"),
+                Err(reject) => bench.desk.unparsed(&log.state, line, &why(&reject)),
+            },
+        }
+    }
+
+    fn own<R: Recall>(
+        &mut self,
+        bench: &mut Bench<'_, R>,
+        log: &mut OpenLog,
+        offset: u64,
+        line: &[u8],
+        envelope: &Envelope<'_>,
+    ) -> Outcome {
         let record = match postfix::parse(envelope.tag, envelope.rest) {
             Ok(record) => record,
             Err(reject) => return bench.desk.unparsed(&log.state, line, &why(&reject)),

@@ -15,7 +15,13 @@ macro_rules! migrations {
 }
 
 /// Name and text, in order; the number is the first three digits.
-const ALL: [(&str, &str); 4] = migrations!["001_events", "002_rates", "003_sources", "004_reader"];
+const ALL: [(&str, &str); 5] = migrations![
+    "001_events",
+    "002_rates",
+    "003_sources",
+    "004_reader",
+    "005_foreign_lines"
+];
 
 /// Migrations that a server without access management can do without.
 const OPTIONAL: [&str; 1] = ["004_reader"];

@@ -76,7 +76,7 @@ impl Store {
 fn line(minute: i64, host: &str, source: &str, counts: &Counts) -> String {
     let line = serde_json::json!({
         "ts_ms": minute * 60_000, "host": host, "source": source, "lines": counts.lines, "events": counts.events,
-        "ignored": counts.ignored, "unparsed": counts.unparsed, "bytes": counts.bytes,
+        "ignored": counts.ignored, "unparsed": counts.unparsed, "bytes": counts.bytes, "foreign_lines": counts.foreign,
     });
     format!("{line}\n")
 }
@@ -84,7 +84,7 @@ fn line(minute: i64, host: &str, source: &str, counts: &Counts) -> String {
 /// All that was counted so far.
 pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<String>, Error> {
     let mut all = transaction.prepare(
-        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes FROM source_minute
+        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
          JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
     )?;
     let rows = all.query_map([], |row| {
@@ -95,6 +95,7 @@ pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<String>, Error> {
             ignored: number(5)?,
             unparsed: number(6)?,
             bytes: number(7)?,
+            foreign: number(8)?,
         };
         Ok(line(
             row.get(0)?,

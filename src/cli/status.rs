@@ -238,6 +238,9 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
     if let Engine::Embedded(store) = store {
+        for one in store.missing(None)? {
+            output::line(&format!("missing: {}", super::safe_lines(&one.words())))?;
+        }
         if let Some(waiting) = store.waiting()? {
             output::line(&shipping(&waiting, now_ms()))?;
         }
@@ -308,10 +311,16 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
     text
 }
 
-/// What `watch` left.
+/// What `watch` left. A file that is broken is set aside by the next `watch`; nothing else need wait for that.
 fn alerts(config: &Config) -> Result<Alerts> {
     let path = Context::alerts_path(config);
-    Alerts::load(&path).with_context(|| path.display().to_string())
+    match Alerts::load(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            eprintln!("{}: {error}; `mailpulse watch` sets it aside", path.display());
+            Ok(Alerts::default())
+        }
+        loaded => loaded.with_context(|| path.display().to_string()),
+    }
 }
 
 fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {

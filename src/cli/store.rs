@@ -4,11 +4,12 @@ use super::context::Context;
 use super::output;
 use super::window::WindowArgs;
 use crate::config::Config;
+use crate::normalise::redact::LocalParts;
 use crate::query::time::rfc3339;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
 use crate::store::clickhouse::ship::{Shipper, Step};
 use crate::store::clickhouse::{Client, Place};
-use crate::store::repair::{self, Rebuilt};
+use crate::store::repair::{self, Mended, Rebuilt};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -49,7 +50,8 @@ enum What {
     },
     /// Read everything and compare it with what was committed; exit code 1 if something is wrong
     Verify,
-    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments
+    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments; set broken
+    /// segments aside, whose rows the next backfill or tail reads again
     Repair,
     /// Copy the segments of a window as Parquet files into a folder; a second export takes the place of the first
     Export {
@@ -89,9 +91,11 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             }
             return ship(context, *once, *retry_refused);
         }
+        What::Repair => return repair(context),
         What::Verify => {
             let store = context.open_store()?;
-            let found = store.verify()?;
+            let mut found = store.verify()?;
+            found.faults.extend(beside(context)?);
             for fault in &found.faults {
                 output::line(fault)?;
             }
@@ -116,7 +120,6 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        What::Repair => return repair(context),
         What::Export { folder, window } => {
             let store = context.open_store()?;
             let window = window.resolve(&store)?;
@@ -149,8 +152,58 @@ fn repair(context: &Context) -> Result<ExitCode> {
             }
         }
     }
+    tell_mended(&done.mended)?;
     super::backfill::copy_catalogue(&done.store);
     Ok(code)
+}
+
+fn tell_mended(mended: &Mended) -> Result<()> {
+    let Mended {
+        segments,
+        rates,
+        copied,
+        quarantined,
+        rows,
+        ..
+    } = mended;
+    output::line(&format!(
+        "{segments} segments looked at: rates of {rates} made again, {copied} files put back from their copies, \
+         {quarantined} with {rows} events are broken and in lost+found"
+    ))?;
+    if *rows > 0 {
+        output::line("the next `mailpulse backfill` or `tail` reads these events again from their logs")?;
+    }
+    if mended.payloads_lost > 0 {
+        output::line(&format!(
+            "{} payloads of the outbox cannot be made again: the ClickHouse lacks what they said. Send everything anew, into \
+             an empty database: mailpulse store ship --anew",
+            mended.payloads_lost
+        ))?;
+    }
+    Ok(())
+}
+
+/// What is wrong beside the segments: the key, and what `watch` left.
+fn beside(context: &Context) -> Result<Vec<String>> {
+    let config = context.config()?;
+    let mut faults = Vec::new();
+    let alerts = Context::alerts_path(&config);
+    if let Err(why) = crate::alert::state::State::load(&alerts) {
+        faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
+    }
+    let key = config.key_path();
+    let has_rows = context.open_store()?.has_rows()?;
+    if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows {
+        match crate::config::load_key(&key) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
+                "{}: the key of the pseudonyms is not there; restore it from a backup",
+                key.display()
+            )),
+            Err(why) => faults.push(why.to_string()),
+            Ok(_) => {}
+        }
+    }
+    Ok(faults)
 }
 
 fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {

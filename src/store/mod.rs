@@ -25,6 +25,7 @@ pub mod copies;
 pub mod export;
 mod files;
 pub mod hops;
+pub mod incomplete;
 pub mod lost_found;
 pub mod maintain;
 pub mod outbox;
@@ -152,6 +153,8 @@ pub struct Store {
     outbox_bytes_max: Option<u64>,
     /// Where files go that nothing refers to.
     lost_found: LostFound,
+    /// What readers found to be lacking.
+    incomplete: incomplete::Incomplete,
 }
 
 impl Drop for Store {
@@ -219,6 +222,7 @@ impl Store {
             condemned: Mutex::default(),
             outbox_bytes_max: None,
             lost_found: LostFound::of(path, lost_found_bytes_max),
+            incomplete: incomplete::Incomplete::default(),
         }
     }
 

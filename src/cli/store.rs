@@ -6,6 +6,8 @@ use super::window::WindowArgs;
 use crate::config::Config;
 use crate::normalise::redact::LocalParts;
 use crate::query::time::rfc3339;
+use crate::store::Store;
+use crate::store::clickhouse::keep::keep_sent;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
 use crate::store::clickhouse::ship::{Shipper, Step};
 use crate::store::clickhouse::{Client, Place};
@@ -45,8 +47,15 @@ enum What {
         #[arg(long)]
         retry_refused: bool,
         /// Send everything from the beginning, into a database that is empty
-        #[arg(long)]
+        #[arg(long, conflicts_with = "keep_sent")]
         anew: bool,
+        /// After `store repair`: the server keeps what it has. It is compared with the store, and what is missing or
+        /// different there is sent
+        #[arg(long)]
+        keep_sent: bool,
+        /// With --keep-sent: also where logs are gone that should be read again before
+        #[arg(long, requires = "keep_sent")]
+        force: bool,
     },
     /// Read everything and compare it with what was committed; exit code 1 if something is wrong
     Verify,
@@ -80,12 +89,17 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             once,
             retry_refused,
             anew,
+            keep_sent,
+            force,
         } => {
+            if *keep_sent {
+                keep(context, *force)?;
+            }
             if *anew {
                 let config = context.config()?;
                 super::context::embedded(&config)?;
                 place(&config)?;
-                let mut store = crate::store::Store::create(&config.store.folder)?;
+                let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
                 store.ship_anew()?;
                 store.start_shipping(config.store.outbox_bytes_max)?;
             }
@@ -134,6 +148,30 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what the server keeps, and sends what it lacks.
+fn keep(context: &Context, force: bool) -> Result<()> {
+    let config = context.config()?;
+    super::context::embedded(&config)?;
+    let to = place(&config)?;
+    let store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
+    if !store.ship_undecided()? {
+        output::line("nothing to decide: the catalogue was not rebuilt, and what was sent is known")?;
+        return Ok(());
+    }
+    let client = Client::new(&to, &context.clickhouse_options(&config)?)?;
+    let plan = Plan {
+        cluster: None,
+        retain_days: config.store.retain_days,
+    };
+    migrate::check(&client, &plan)?;
+    let kept = keep_sent(&store, &client, force)?;
+    output::line(&format!(
+        "compared: {} rows were missing there, {} were different, {} are only there and stay; lines of {} minutes were missing",
+        kept.sent, kept.corrected, kept.only_there, kept.minutes
+    ))?;
+    Ok(())
 }
 
 /// Mends the store, and says what was done and what is not known any more.

@@ -109,6 +109,17 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// What is stored and not counted is not compared with a server's.
+    #[error(
+        "{path}: {segments} segments were taken over, and their logs have not been read again: run `mailpulse backfill` first, \
+         so that nothing is sent twice. If these logs are gone: mailpulse store ship --keep-sent --force"
+    )]
+    UnreadLogs {
+        /// The store.
+        path: PathBuf,
+        /// How many.
+        segments: u64,
+    },
     /// A folder for an export holds something else.
     #[error(
         "{path}: {what}: nothing is written there; name an empty folder, or one of an earlier export of this store"
@@ -209,6 +220,7 @@ impl Store {
         refuse_lost(path, condition::look_inside(path, &connection)?)?;
         condition::put_id(path, &connection)?;
         let store = Store::of(path, connection, Some(lock), lost_found_bytes_max);
+        store.settle_adopted()?;
         store.set_strays_aside()?;
         store.tidy_outbox()?;
         Ok(store)

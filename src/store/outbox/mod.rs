@@ -9,6 +9,7 @@
 //! under the same token.
 
 mod minutes;
+mod resume;
 
 use super::{Error, Store, catalogue, columnar};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 mod old_server;
 mod questions;
+mod repaired;
 mod schema;
 mod sending;
 

@@ -1,4 +1,5 @@
-//! The program: arguments in, exit code out. 0 is fine, 1 is "it found something", 2 is an error.
+//! The program: arguments in, exit code out. 0 is fine, 1 is "it found something", 2 is an error, 3 is an answer that is
+//! incomplete.
 
 use clap::Parser as _;
 use mailpulse::cli::{Args, run};

@@ -47,12 +47,32 @@ impl State {
     /// Reads it; empty if there is none.
     pub fn load(path: &Path) -> io::Result<State> {
         match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| {
-                let cure = "move it away: what fires is then told again";
-                io::Error::new(io::ErrorKind::InvalidData, format!("{why}; {cure}"))
-            }),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("it is broken ({why})"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Reads it; one that cannot be read is moved aside (one is kept), and what is wrong with it is told: what fires is then
+    /// notified again, which is better than not at all.
+    ///
+    /// # Errors
+    /// The file may not be read, or not be moved.
+    pub fn load_or_set_aside(path: &Path) -> io::Result<(State, Option<String>)> {
+        match State::load(path) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let aside = path.with_extension("json.broken");
+                fs::rename(path, &aside)?;
+                let what = format!(
+                    "{}: {error}. It is now {}; alarms that fire are notified again",
+                    path.display(),
+                    aside.display()
+                );
+                Ok((State::default(), Some(what)))
+            }
+            Err(error) => Err(error),
+            Ok(state) => Ok((state, None)),
         }
     }
 

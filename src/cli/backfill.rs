@@ -86,7 +86,7 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
 pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
     let limits = context.limits(&config);
     let store = context.create_store(&config)?;
-    let mut attribution = context.attribution(&mut config)?;
+    let mut attribution = context.attribution_for(&mut config, &store)?;
     cover(&mut attribution, &plan.jobs, &store)?;
     let display = Display::new(plan.files().map(|file| file.size).sum());
     let reread = ingest::reread(&store, &attribution, &plan.jobs, &limits, &display)?;

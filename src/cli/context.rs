@@ -14,6 +14,7 @@ use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use crate::store::clickhouse::{Authorities, Client, Options as ClickHouseOptions, Place};
+use crate::store::incomplete::Incomplete;
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
@@ -23,12 +24,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The global arguments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Context {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// `--store`.
     pub store: Option<String>,
+    /// What answers lack, told at the end.
+    pub incomplete: Incomplete,
 }
 
 /// Which logs are read, and what is wrong with the paths.
@@ -78,7 +81,9 @@ impl Context {
     pub fn open_store(&self) -> Result<Store> {
         let config = self.config()?;
         embedded(&config)?;
-        Ok(Store::open(&config.store.folder)?)
+        let mut store = Store::open(&config.store.folder)?;
+        store.note_incomplete_in(&self.incomplete);
+        Ok(store)
     }
 
     /// Who answers questions: the embedded store, or the ClickHouse that is named instead of it.
@@ -86,7 +91,11 @@ impl Context {
         let config = self.config()?;
         Ok(match &config.store.remote {
             Some(place) => Engine::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(&config)?)?)),
-            None => Engine::Embedded(Store::open(&config.store.folder)?),
+            None => {
+                let mut store = Store::open(&config.store.folder)?;
+                store.note_incomplete_in(&self.incomplete);
+                Engine::Embedded(store)
+            }
         })
     }
 
@@ -107,6 +116,7 @@ impl Context {
     pub fn create_store(&self, config: &Config) -> Result<Store> {
         embedded(config)?;
         let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
+        store.note_incomplete_in(&self.incomplete);
         if config.store.ship.is_some() {
             store.start_shipping(config.store.outbox_bytes_max)?;
             if store.ship_undecided()? {
@@ -146,6 +156,22 @@ impl Context {
             open_messages: config.store.open_messages_max,
             ..RunLimits::default()
         }
+    }
+
+    /// Rules, groups and the redactor for what a store gets, taken out of the configuration. Makes the key on first use:
+    /// where the store has rows already, a key that is gone is an error.
+    pub fn attribution_for(&self, config: &mut Config, store: &Store) -> Result<Attribution> {
+        let path = config.key_path();
+        let is_hashed = matches!(config.privacy.local_parts, LocalParts::Hash);
+        if is_hashed && !path.exists() && store.has_rows()? {
+            bail!(
+                "{}: the key is not there, and the store has rows whose pseudonyms were made with it: a new one would \
+                 match none of them. Restore it from a backup. If it is lost for good: `openssl rand -hex 32` writes a new \
+                 one (chmod 600); senders and recipients are then others than before",
+                path.display()
+            );
+        }
+        self.attribution(config)
     }
 
     /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.

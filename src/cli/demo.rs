@@ -63,6 +63,7 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     let context = Context {
         config: Some(args.dir.join("logs/mailpulse.toml")),
         store: Some(args.dir.join("store").display().to_string()),
+        ..Context::default()
     };
     let store = read(&context)?;
     output::line(

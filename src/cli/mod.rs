@@ -11,6 +11,7 @@ mod graph;
 mod incident;
 mod incident_html;
 mod incident_page;
+mod incomplete;
 mod init;
 mod manual;
 mod output;
@@ -27,6 +28,7 @@ mod watch;
 mod window;
 mod zones;
 
+use crate::store::incomplete::Incomplete;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ use std::process::ExitCode;
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 fine, 1 it found something, 2 an error.\n\
+Exit codes: 0 fine, 1 it found something, 2 an error, 3 an answer that is incomplete.\n\
 Start with: mailpulse demo"
 )]
 pub struct Args {
@@ -124,23 +126,29 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let context = context::Context {
         config: args.config.clone(),
         store: args.store.clone(),
+        incomplete: Incomplete::default(),
     };
+    let code = run_command(&context, args)?;
+    Ok(incomplete::told(&context.incomplete).unwrap_or(code))
+}
+
+fn run_command(context: &context::Context, args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Command::Demo(command) => demo::run(&context, command),
-        Command::Init(command) => init::run(&context, command),
-        Command::Check(command) => check::run(&context, command),
-        Command::Parse(command) => parse::run(&context, command),
-        Command::Backfill(command) => backfill::run(&context, command),
-        Command::Tail(command) => tail::run(&context, command),
-        Command::Query(command) => query::run(&context, command),
-        Command::Graph(command) => graph::run(&context, command),
-        Command::Detect(command) => detect::run(&context, command),
-        Command::Incident(command) => incident::run(&context, command),
-        Command::Services(command) => services::run(&context, command),
-        Command::Watch(command) => watch::run(&context, command),
-        Command::Routes(command) => routes::run(&context, command),
-        Command::Status(command) => status::run(&context, command),
-        Command::Store(command) => store::run(&context, command),
+        Command::Demo(command) => demo::run(context, command),
+        Command::Init(command) => init::run(context, command),
+        Command::Check(command) => check::run(context, command),
+        Command::Parse(command) => parse::run(context, command),
+        Command::Backfill(command) => backfill::run(context, command),
+        Command::Tail(command) => tail::run(context, command),
+        Command::Query(command) => query::run(context, command),
+        Command::Graph(command) => graph::run(context, command),
+        Command::Detect(command) => detect::run(context, command),
+        Command::Incident(command) => incident::run(context, command),
+        Command::Services(command) => services::run(context, command),
+        Command::Watch(command) => watch::run(context, command),
+        Command::Routes(command) => routes::run(context, command),
+        Command::Status(command) => status::run(context, command),
+        Command::Store(command) => store::run(context, command),
         Command::Simulate(command) => simulate::run(command),
         Command::Schema => {
             output::line(&crate::config::json_schema())?;

@@ -239,6 +239,9 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
     if let Engine::Embedded(store) = store {
+        for one in store.missing(None)? {
+            output::line(&format!("missing: {}", super::safe_lines(&one.words())))?;
+        }
         if let Some(waiting) = store.waiting()? {
             output::line(&shipping(&waiting, now_ms()))?;
         }
@@ -333,10 +336,16 @@ fn trouble_line(trouble: &Trouble) -> String {
     )
 }
 
-/// What `watch` left.
+/// What `watch` left. A file that is broken is set aside by the next `watch`; nothing else need wait for that.
 fn alerts(config: &Config) -> Result<Alerts> {
     let path = Context::alerts_path(config);
-    Alerts::load(&path).with_context(|| path.display().to_string())
+    match Alerts::load(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            eprintln!("{}: {error}; `mailpulse watch` sets it aside", path.display());
+            Ok(Alerts::default())
+        }
+        loaded => loaded.with_context(|| path.display().to_string()),
+    }
 }
 
 /// A server that is away for a moment is no trouble yet.

@@ -4,11 +4,14 @@ use super::context::Context;
 use super::output;
 use super::window::WindowArgs;
 use crate::config::Config;
+use crate::normalise::redact::LocalParts;
 use crate::query::time::rfc3339;
+use crate::store::Store;
+use crate::store::clickhouse::keep::keep_sent;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
 use crate::store::clickhouse::ship::{Shipper, Step};
 use crate::store::clickhouse::{Client, Error, Place};
-use crate::store::repair::{self, Rebuilt};
+use crate::store::repair::{self, Mended, Rebuilt};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -44,12 +47,20 @@ enum What {
         #[arg(long)]
         retry_refused: bool,
         /// Send everything from the beginning, into a database that is empty
-        #[arg(long)]
+        #[arg(long, conflicts_with = "keep_sent")]
         anew: bool,
+        /// After `store repair`: the server keeps what it has. It is compared with the store, and what is missing or
+        /// different there is sent
+        #[arg(long)]
+        keep_sent: bool,
+        /// With --keep-sent: also where logs are gone that should be read again before
+        #[arg(long, requires = "keep_sent")]
+        force: bool,
     },
     /// Read everything and compare it with what was committed; exit code 1 if something is wrong
     Verify,
-    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments
+    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments; set broken
+    /// segments aside, whose rows the next backfill or tail reads again
     Repair,
     /// Copy the segments of a window as Parquet files into a folder; a second export takes the place of the first
     Export {
@@ -78,20 +89,27 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             once,
             retry_refused,
             anew,
+            keep_sent,
+            force,
         } => {
+            if *keep_sent {
+                keep(context, *force)?;
+            }
             if *anew {
                 let config = context.config()?;
                 super::context::embedded(&config)?;
                 place(&config)?;
-                let mut store = crate::store::Store::create(&config.store.folder)?;
+                let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
                 store.ship_anew()?;
                 store.start_shipping(config.store.outbox_bytes_max)?;
             }
             return ship(context, *once, *retry_refused);
         }
+        What::Repair => return repair(context),
         What::Verify => {
             let store = context.open_store()?;
-            let found = store.verify()?;
+            let mut found = store.verify()?;
+            found.faults.extend(beside(context)?);
             for fault in &found.faults {
                 output::line(fault)?;
             }
@@ -116,7 +134,6 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        What::Repair => return repair(context),
         What::Export { folder, window } => {
             let store = context.open_store()?;
             let window = window.resolve(&store)?;
@@ -131,6 +148,30 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what the server keeps, and sends what it lacks.
+fn keep(context: &Context, force: bool) -> Result<()> {
+    let config = context.config()?;
+    super::context::embedded(&config)?;
+    let to = place(&config)?;
+    let store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
+    if !store.ship_undecided()? {
+        output::line("nothing to decide: the catalogue was not rebuilt, and what was sent is known")?;
+        return Ok(());
+    }
+    let client = Client::new(&to, &context.clickhouse_options(&config)?)?;
+    let plan = Plan {
+        cluster: None,
+        retain_days: config.store.retain_days,
+    };
+    migrate::check(&client, &plan)?;
+    let kept = keep_sent(&store, &client, force)?;
+    output::line(&format!(
+        "compared: {} rows were missing there, {} were different, {} are only there and stay; lines of {} minutes were missing",
+        kept.sent, kept.corrected, kept.only_there, kept.minutes
+    ))?;
+    Ok(())
 }
 
 /// Mends the store, and says what was done and what is not known any more.
@@ -149,8 +190,58 @@ fn repair(context: &Context) -> Result<ExitCode> {
             }
         }
     }
+    tell_mended(&done.mended)?;
     super::backfill::copy_catalogue(&done.store);
     Ok(code)
+}
+
+fn tell_mended(mended: &Mended) -> Result<()> {
+    let Mended {
+        segments,
+        rates,
+        copied,
+        quarantined,
+        rows,
+        ..
+    } = mended;
+    output::line(&format!(
+        "{segments} segments looked at: rates of {rates} made again, {copied} files put back from their copies, \
+         {quarantined} with {rows} events are broken and in lost+found"
+    ))?;
+    if *rows > 0 {
+        output::line("the next `mailpulse backfill` or `tail` reads these events again from their logs")?;
+    }
+    if mended.payloads_lost > 0 {
+        output::line(&format!(
+            "{} payloads of the outbox cannot be made again: the ClickHouse lacks what they said. Send everything anew, into \
+             an empty database: mailpulse store ship --anew",
+            mended.payloads_lost
+        ))?;
+    }
+    Ok(())
+}
+
+/// What is wrong beside the segments: the key, and what `watch` left.
+fn beside(context: &Context) -> Result<Vec<String>> {
+    let config = context.config()?;
+    let mut faults = Vec::new();
+    let alerts = Context::alerts_path(&config);
+    if let Err(why) = crate::alert::state::State::load(&alerts) {
+        faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
+    }
+    let key = config.key_path();
+    let has_rows = context.open_store()?.has_rows()?;
+    if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows {
+        match crate::config::load_key(&key) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
+                "{}: the key of the pseudonyms is not there; restore it from a backup",
+                key.display()
+            )),
+            Err(why) => faults.push(why.to_string()),
+            Ok(_) => {}
+        }
+    }
+    Ok(faults)
 }
 
 fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {

@@ -15,6 +15,7 @@ use crate::detect::fleet::Names;
 use crate::query::Window;
 use crate::query::fleet::fleet_after;
 use crate::query::history::History;
+use crate::store::incomplete::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::json;
@@ -68,7 +69,10 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         std::fs::create_dir_all(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
     }
     let _lock = lock(&path)?;
-    let mut state = State::load(&path).with_context(|| path.display().to_string())?;
+    let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
+    if let Some(what) = broken {
+        tracing::warn!("{}", super::safe_lines(&what));
+    }
     state.serve(&channels);
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
@@ -80,6 +84,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         next: None,
         cared: None,
     };
+    let mut lacking = Lacking::default();
     loop {
         let round = round(&mut watch, store, &config, args, &mut state, &channels, &path);
         if args.once {
@@ -91,12 +96,29 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
             // A segment may have been compacted away between list and reading: the next round sees the new list.
             tracing::warn!("{}", super::safe_error(&error));
         }
+        lacking.tell(&context.incomplete);
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(args.interval) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(ExitCode::SUCCESS);
             }
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// What the history lacks, as it was told last.
+#[derive(Default)]
+struct Lacking(Vec<String>);
+
+impl Lacking {
+    /// Tells what is lacking when that is news. It goes on: what can be judged is judged.
+    fn tell(&mut self, incomplete: &Incomplete) {
+        let lines = super::incomplete::lines(incomplete).unwrap_or_default();
+        incomplete.clear();
+        if !lines.is_empty() && lines != self.0 {
+            tracing::warn!("{}", super::safe_lines(&lines.join("\n")));
+            self.0 = lines;
         }
     }
 }

@@ -29,7 +29,11 @@ pub fn load_or_create_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     }
 }
 
-fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+/// Reads the key.
+///
+/// # Errors
+/// As [`load_or_create_key`]; and if there is none.
+pub fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let file = File::open(path).map_err(|error| because(path, &error, error.kind(), "make it readable"))?;
     let mode = file.metadata()?.mode() & 0o7777;
     if mode & OTHERS != 0 {

@@ -44,7 +44,7 @@ pub use detect::{Detect, HolidayFile, read_holidays};
 pub use discover::{Finding, this_host};
 pub use errors::ConfigError;
 pub use init::{Proposal, propose};
-pub use key::load_or_create_key;
+pub use key::{load as load_key, load_or_create_key};
 pub use machine_zone::{MachineZone, machine_zone};
 pub use redundancy::{Redundancy, Wanted};
 pub use schema::json_schema;

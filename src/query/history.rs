@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::store::clickhouse::Client;
 use crate::store::columnar::{RateBlock, Table, read_rates};
 use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::incomplete::Part;
 use crate::store::state::{Covered, SourceMinute};
 
 /// What is known of a source, wherever it was read.
@@ -135,12 +136,17 @@ impl History for Store {
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
-        for segment in self.segments(window.since_ms, window.until_ms)? {
-            let path = self.rates_path(segment.id);
-            let services = read_rates(&path, "service", "messages")?;
-            let hostgroups = read_rates(&path, "hostgroup", "attempts")?;
-            let relays = read_rates(&path, "relay", "recipients")?;
-            each([&services, &hostgroups, &relays]);
+        for segment in self.segments_to_read(window.since_ms, window.until_ms)? {
+            let flows = self.read_part(&segment, Part::Rates, |path| {
+                Ok([
+                    read_rates(path, "service", "messages")?,
+                    read_rates(path, "hostgroup", "attempts")?,
+                    read_rates(path, "relay", "recipients")?,
+                ])
+            })?;
+            if let Some([services, hostgroups, relays]) = &flows {
+                each([services, hostgroups, relays]);
+            }
         }
         Ok(())
     }

@@ -11,9 +11,12 @@ pub mod routes;
 pub mod series;
 pub mod time;
 
+use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, Input, LOGICAL, Table, Values};
+use crate::store::incomplete::Part;
 use crate::store::{Error as StoreError, Store};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Tables that SQL may name.
 pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
@@ -136,18 +139,25 @@ pub fn sql(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
 fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
     let named = guard::check(text, &TABLES).map_err(Error::Question)?;
     let mut inputs = Vec::new();
-    let segments = store.segments(window.since_ms, window.until_ms)?;
+    let segments = store.segments_to_read(window.since_ms, window.until_ms)?;
+    let mut files: BTreeMap<PathBuf, (&Segment, Part)> = BTreeMap::new();
     for (table, columns) in [("events", EVENT_COLUMNS.as_slice()), ("rates", RATE_COLUMNS.as_slice())] {
         if !named.tables.contains(table) {
             continue;
         }
-        let paths = segments.iter().map(|segment| match table {
-            "events" => store.events_path(segment.id),
-            _ => store.rates_path(segment.id),
-        });
+        let part = if table == "events" { Part::Events } else { Part::Rates };
+        let mut paths = Vec::with_capacity(segments.len());
+        for segment in &segments {
+            let path = store.path_of(segment.id, part);
+            match store.has_its_size(segment, part) {
+                Ok(()) => paths.push(path.clone()),
+                Err(error) => store.note_broken(segment, part, error)?,
+            }
+            files.insert(path, (segment, part));
+        }
         inputs.push(Input::Segments {
             name: table,
-            paths: paths.collect(),
+            paths,
             columns: wanted(columns, &named),
             since_ms: window.since_ms,
             until_ms: window.until_ms,
@@ -159,7 +169,25 @@ fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
             table: sources(store, window)?,
         });
     }
-    Ok(columnar::select(text, inputs)?)
+    let mut failed = None;
+    let answer = columnar::select(text, inputs, &mut |path, error| {
+        let Some((segment, part)) = files.get(path) else {
+            return Err(error);
+        };
+        // An error of the store ends the reading, and is the one that is told.
+        store.note_broken(segment, *part, error).or_else(|error| {
+            let gone = std::io::ErrorKind::NotFound.into();
+            failed = Some(error);
+            Err(columnar::Error::Io {
+                path: path.to_owned(),
+                source: gone,
+            })
+        })
+    });
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(answer?),
+    }
 }
 
 /// The columns of a table that a query may mean.

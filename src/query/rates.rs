@@ -4,7 +4,8 @@
 use super::series::{Series, SeriesSet};
 use super::{Error, Window};
 use crate::store::Store;
-use crate::store::columnar::{self, RateBlock, read_rates, read_texts};
+use crate::store::columnar::{RateBlock, read_rates, read_texts};
+use crate::store::incomplete::Part;
 use crate::store::state::Covered;
 use std::collections::HashMap;
 
@@ -64,19 +65,18 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error>
 
 fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
     let (start, _) = checked(question)?;
-    let segments = store.segments(start, question.window.until_ms)?;
-    let blocks = segments.iter().map(|segment| {
-        let path = store.rates_path(segment.id);
-        let mut block = read_rates(&path, question.by.column(), question.measure)?;
-        if let Some(service) = &question.service {
-            block.keep(&read_texts(&path, "service")?, service);
-        }
-        Ok(block)
-    });
     let mut sums = HashMap::new();
-    for block in blocks {
-        let block: Result<RateBlock, columnar::Error> = block;
-        add(&mut sums, &block?, question);
+    for segment in store.segments_to_read(start, question.window.until_ms)? {
+        let block = store.read_part(&segment, Part::Rates, |path| {
+            let mut block = read_rates(path, question.by.column(), question.measure)?;
+            if let Some(service) = &question.service {
+                block.keep(&read_texts(path, "service")?, service);
+            }
+            Ok(block)
+        })?;
+        if let Some(block) = block {
+            add(&mut sums, &block, question);
+        }
     }
     Ok(series_of(sums, &store.coverage(start)?, question))
 }

@@ -242,7 +242,14 @@ impl Store {
         segments.sort_unstable_by_key(|(id, _)| *id);
         let mut replaced = Vec::new();
         for (old, amendments) in segments {
-            let encoded = columnar::amend(&self.events_path(old), &amendments)?;
+            let encoded = match columnar::amend(&self.events_path(old), &amendments) {
+                Ok(encoded) => encoded,
+                Err(error) if error.is_about_a_file() => {
+                    self.amend_later(transaction, old, &error)?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             self.change(transaction, old, commit.source, &encoded)?;
             replaced.push(old);
         }
@@ -250,6 +257,20 @@ impl Store {
             self.sync_folder()?;
         }
         Ok(replaced)
+    }
+
+    /// A segment that is broken gets its senders when it is read again. What was sent of it stays as it is until then, and
+    /// that is noted.
+    fn amend_later(&self, transaction: &Transaction<'_>, segment: i64, why: &columnar::Error) -> Result<(), Error> {
+        tracing::warn!("{why}; `mailpulse store repair` mends it");
+        if self.ships() {
+            transaction.execute(
+                "INSERT INTO state VALUES ('ship_stale', 1) ON CONFLICT DO UPDATE SET value = value + 1",
+                [],
+            )?;
+        }
+        let _ = segment;
+        Ok(())
     }
 
     /// Puts a segment in the place of one whose rows it says differently, inside a transaction.

@@ -7,6 +7,7 @@
 
 use super::catalogue::{self, Segment};
 use super::columnar::{self, ArrivalRow, Learnt, LearntById};
+use super::incomplete::Part;
 use super::{Error, Store};
 use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, is_mta, link};
 use crate::normalise::hosts::Hosts;
@@ -16,6 +17,7 @@ use hashbrown::HashMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const DAY_MS: i64 = super::batch::DAY_MS;
 
@@ -108,7 +110,8 @@ impl Store {
                 continue;
             };
             let is_other = |name: &str| mtas.hosts.find(name).is_some_and(|found| found != *own);
-            if let Some(encoded) = columnar::cover(&self.events_path(segment.id), &is_other)? {
+            let encoded = self.read_part(segment, Part::Events, |path| columnar::cover(path, &is_other))?;
+            if let Some(encoded) = encoded.flatten() {
                 self.put_in_place(segment, &encoded)?;
                 rewritten += 1;
             }
@@ -189,7 +192,7 @@ impl Store {
     fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment], linked: &mut Linked) -> Result<(), Error> {
         let mut keys = FxHashSet::default();
         for segment in new {
-            columnar::keys(&self.events_path(segment.id), &mut keys)?;
+            self.read_part(segment, Part::Events, |path| columnar::keys(path, &mut keys))?;
         }
         let (from, to) = (day * DAY_MS - QUEUE_MS_MAX, (day + 1) * DAY_MS + QUEUE_MS_MAX);
         let near: Vec<Segment> = self
@@ -200,7 +203,8 @@ impl Store {
         let mut senders = Senders::default();
         let mut by_key: HashMap<u64, Vec<Arrival>, FxBuildHasher> = HashMap::default();
         for segment in &near {
-            for row in columnar::arrivals(&self.events_path(segment.id), &keys)? {
+            let rows = self.read_part(segment, Part::Events, |path| columnar::arrivals(path, &keys))?;
+            for row in rows.into_iter().flatten() {
                 if let Some(arrival) = arrival(mtas, segment.source, row, &mut senders) {
                     by_key.entry(arrival.key).or_default().push(arrival);
                 }
@@ -247,7 +251,8 @@ impl Store {
             let Some(messages) = learnt.get(&segment.source) else {
                 continue;
             };
-            let Some(encoded) = columnar::relink(&self.events_path(segment.id), messages, &same_host)? else {
+            let relink = |path: &Path| columnar::relink(path, messages, &same_host);
+            let Some(encoded) = self.read_part(segment, Part::Events, relink)?.flatten() else {
                 continue;
             };
             self.put_in_place(segment, &encoded)?;

@@ -3,6 +3,7 @@
 use super::batch::DAY_MS;
 use super::catalogue::{self, Segment};
 use super::columnar::{EncodedSegment, Parts};
+use super::incomplete::Part;
 use super::{Error, Store, columnar};
 use rustc_hash::FxHashSet;
 use std::os::unix::ffi::OsStrExt;
@@ -43,16 +44,17 @@ impl Store {
         if let Some(days) = retain_days {
             done.expired = self.expire(days)?;
         }
-        let mut segments = self.segments(i64::MIN, i64::MAX)?;
+        let mut segments = self.segments_to_merge()?;
         segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
         for group in segments.chunk_by(|a, b| (a.source, a.day) == (b.source, b.day)) {
             for run in runs(group, columnar::SEGMENT_ROWS_MAX as u64)
                 .into_iter()
                 .filter(|run| run.len() > 1)
             {
-                self.replace_run(run, Parts::merge)?;
-                done.merged += run.len() as u64;
-                done.into += 1;
+                if self.replace_run(run, Parts::merge)? {
+                    done.merged += run.len() as u64;
+                    done.into += 1;
+                }
             }
         }
         Ok(done)
@@ -62,7 +64,7 @@ impl Store {
     /// when there are many small ones, when there are some of middle size, and once when a day is over. Returns how
     /// many were merged.
     pub fn compact_small(&self) -> Result<u64, Error> {
-        let mut segments = self.segments(i64::MIN, i64::MAX)?;
+        let mut segments = self.segments_to_merge()?;
         segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
         let mut merged = 0;
         for source in segments.chunk_by(|a, b| a.source == b.source) {
@@ -77,8 +79,9 @@ impl Store {
                         continue;
                     }
                     for run in runs(&alike, ROWS_AT_ONCE).into_iter().filter(|run| run.len() > 1) {
-                        self.replace_run(run, if is_over { Parts::merge } else { tier.how })?;
-                        merged += run.len() as u64;
+                        if self.replace_run(run, if is_over { Parts::merge } else { tier.how })? {
+                            merged += run.len() as u64;
+                        }
                     }
                     break;
                 }
@@ -89,15 +92,35 @@ impl Store {
         Ok(merged)
     }
 
+    /// All but those that were restored a moment ago: what becomes of them is not told as of others.
+    fn segments_to_merge(&self) -> Result<Vec<Segment>, Error> {
+        let mut segments = self.segments(i64::MIN, i64::MAX)?;
+        let connection = self.connection();
+        let mut restored = connection.prepare("SELECT segment FROM restored")?;
+        let restored: Vec<i64> = restored.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        segments.retain(|segment| !restored.contains(&segment.id));
+        Ok(segments)
+    }
+
     /// Puts one segment in the place of a run of them.
-    fn replace_run(&self, run: &[Segment], how: How) -> Result<(), Error> {
+    /// What cannot be read stays as it is, noted.
+    fn replace_run(&self, run: &[Segment], how: How) -> Result<bool, Error> {
+        for (segment, part) in run.iter().flat_map(|one| [(one, Part::Events), (one, Part::Rates)]) {
+            if let Err(error) = self.has_its_size(segment, part) {
+                self.note_broken(segment, part, error)?;
+                return Ok(false);
+            }
+        }
         let first_ms = run.iter().map(|segment| segment.first_ms).min();
         let last_ms = run.iter().map(|segment| segment.last_ms).max();
-        let encoded = how(&Parts {
+        let encoded = match how(&Parts {
             events: run.iter().map(|segment| self.events_path(segment.id)).collect(),
             rates: run.iter().map(|segment| self.rates_path(segment.id)).collect(),
             span_ms: (first_ms.unwrap_or(0), last_ms.unwrap_or(0)),
-        })?;
+        }) {
+            Ok(encoded) => encoded,
+            Err(error) => return self.broken_run(run, error).map(|()| false),
+        };
         let ids: Vec<i64> = run.iter().map(|segment| segment.id).collect();
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
@@ -106,7 +129,23 @@ impl Store {
         transaction.commit()?;
         drop(connection);
         self.remove_segments(&ids);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Notes the segment of a run that an error is about.
+    fn broken_run(&self, run: &[Segment], error: columnar::Error) -> Result<(), Error> {
+        let path = match &error {
+            columnar::Error::Damaged { path, .. } | columnar::Error::Io { path, .. } => path.clone(),
+            columnar::Error::Engine(_) => return Err(error.into()),
+        };
+        let parts = run.iter().flat_map(|one| [(one, Part::Events), (one, Part::Rates)]);
+        let broken = parts
+            .into_iter()
+            .find(|(one, part)| self.path_of(one.id, *part) == path);
+        match broken {
+            Some((segment, part)) => self.note_broken(segment, part, error),
+            None => Err(error.into()),
+        }
     }
 
     /// Removes days that are more than `retain_days` older than the newest event, and what is known of logs that have
@@ -179,9 +218,26 @@ impl Store {
         files.into_iter().filter_map(fault).collect()
     }
 
+    /// What SQLite finds wrong with the catalogue, one line each.
+    fn catalogue_faults(&self) -> Result<Vec<String>, Error> {
+        let connection = self.connection();
+        let look = || -> Result<Vec<String>, rusqlite::Error> {
+            let mut check = connection.prepare("PRAGMA integrity_check(20)")?;
+            let rows = check.query_map([], |row| row.get(0))?;
+            rows.collect()
+        };
+        let words = look().unwrap_or_else(|error| vec![error.to_string()]);
+        let path = self.path().join("catalogue.sqlite");
+        let fault = |words: &String| format!("{}: {words}; `mailpulse store repair` mends it", path.display());
+        Ok(words.iter().filter(|words| *words != "ok").map(fault).collect())
+    }
+
     /// Reads every segment and compares it with the catalogue: hashes, rows, stray files, and the sums of lines.
     pub fn verify(&self) -> Result<Verified, Error> {
-        let mut found = Verified::default();
+        let mut found = Verified {
+            faults: self.catalogue_faults()?,
+            ..Verified::default()
+        };
         let mut seen = FxHashSet::default();
         // A writer beside this may put others in the place of some of them: these are looked at in their turn.
         for _ in 0..LISTS_MAX {
@@ -200,6 +256,10 @@ impl Store {
                 found.rows += segment.rows;
                 found.faults.extend(faults);
             }
+        }
+        found.faults.extend(self.payload_faults()?);
+        for one in self.missing(None)? {
+            found.faults.push(one.words());
         }
         let strays = if self.is_written_elsewhere() {
             Vec::new()
@@ -273,12 +333,10 @@ fn runs(group: &[Segment], rows_max: u64) -> Vec<&[Segment]> {
     runs
 }
 
-fn verify_file(path: &std::path::Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
+pub(super) fn verify_file(path: &std::path::Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
-        return Err(
-            "its content is not what was committed (hash differs); restore it, or backfill its day anew".into(),
-        );
+        return Err("its content is not what was committed (hash differs); `mailpulse store repair` mends it".into());
     }
     let found = columnar::verify(path).map_err(|error| error.to_string())?;
     match rows {

@@ -25,6 +25,7 @@ pub mod copies;
 pub mod export;
 mod files;
 pub mod hops;
+pub mod incomplete;
 pub mod lost_found;
 pub mod maintain;
 pub mod outbox;
@@ -109,6 +110,17 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// What is stored and not counted is not compared with a server's.
+    #[error(
+        "{path}: {segments} segments were taken over, and their logs have not been read again: run `mailpulse backfill` first, \
+         so that nothing is sent twice. If these logs are gone: mailpulse store ship --keep-sent --force"
+    )]
+    UnreadLogs {
+        /// The store.
+        path: PathBuf,
+        /// How many.
+        segments: u64,
+    },
     /// A folder for an export holds something else.
     #[error(
         "{path}: {what}: nothing is written there; name an empty folder, or one of an earlier export of this store"
@@ -153,6 +165,8 @@ pub struct Store {
     outbox_bytes_max: Option<u64>,
     /// Where files go that nothing refers to.
     lost_found: LostFound,
+    /// What readers found to be lacking.
+    incomplete: incomplete::Incomplete,
 }
 
 impl Drop for Store {
@@ -207,6 +221,7 @@ impl Store {
         refuse_lost(path, condition::look_inside(path, &connection)?)?;
         condition::put_id(path, &connection)?;
         let store = Store::of(path, connection, Some(lock), lost_found_bytes_max);
+        store.settle_adopted()?;
         store.set_strays_aside()?;
         store.tidy_outbox()?;
         Ok(store)
@@ -220,6 +235,7 @@ impl Store {
             condemned: Mutex::default(),
             outbox_bytes_max: None,
             lost_found: LostFound::of(path, lost_found_bytes_max),
+            incomplete: incomplete::Incomplete::default(),
         }
     }
 

@@ -73,6 +73,26 @@ impl Missing {
     }
 }
 
+impl Missing {
+    /// What is missing, where, and what helps.
+    pub fn words(&self) -> String {
+        let [from, to] = [self.span_ms.0, self.span_ms.1].map(|ms| {
+            let time = jiff::Timestamp::from_millisecond(ms);
+            time.map_or_else(|_| ms.to_string(), |time| format!("{time:.0}"))
+        });
+        let Missing { host, kind, rows, .. } = self;
+        match self.lost {
+            true => format!(
+                "{host} ({kind}): {rows} events from {from} to {to} are lost for good: no log has them any more"
+            ),
+            false => format!(
+                "{host} ({kind}): {rows} events from {from} to {to} are missing; the next `mailpulse backfill` or `tail` \
+                 reads them again from the logs"
+            ),
+        }
+    }
+}
+
 /// The source under whose number the open messages of what is read again are kept.
 pub fn shadow(source: i64) -> i64 {
     -source
@@ -173,6 +193,12 @@ impl Store {
             });
         }
         Ok(missing)
+    }
+
+    /// Whether there are rows, or were.
+    pub fn has_rows(&self) -> Result<bool, Error> {
+        let any = "SELECT EXISTS (SELECT 1 FROM segment) OR EXISTS (SELECT 1 FROM missing)";
+        Ok(self.connection().query_row(any, [], |row| row.get(0))?)
     }
 
     /// Number of a source that is known.

@@ -33,6 +33,8 @@ mod routes;
 mod seeds;
 mod sources;
 mod stdin;
+mod store_files;
+mod store_lost;
 mod tail;
 mod two_hosts;
 mod util;

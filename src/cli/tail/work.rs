@@ -118,7 +118,7 @@ impl Worker {
 
     /// Works until the orders end.
     pub(super) fn run(mut self, mut orders: UnboundedReceiver<Order>, answers: &UnboundedSender<Answer>) -> Result<()> {
-        let mut attribution = self.context.attribution(&mut self.config)?;
+        let mut attribution = self.context.attribution_for(&mut self.config, &self.store)?;
         loop {
             let mut limits = self.context.limits(&self.config);
             // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
@@ -129,7 +129,7 @@ impl Worker {
             match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
                 End::Stop => break,
                 End::Hosts => {}
-                End::Reloaded => attribution = self.context.attribution(&mut self.config)?,
+                End::Reloaded => attribution = self.context.attribution_for(&mut self.config, &self.store)?,
             }
         }
         if let Some(thread) = self.shipping.take()

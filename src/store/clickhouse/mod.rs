@@ -8,6 +8,7 @@
 //! The driver is asynchronous; everything here waits for it on a small runtime of its own, so that no other room knows.
 
 mod client;
+pub mod keep;
 pub mod migrate;
 mod place;
 pub mod query;

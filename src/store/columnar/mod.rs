@@ -25,9 +25,9 @@ pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use ids::event_ids;
 pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
-pub use rewrite::amend;
+pub use rewrite::{amend, rates_of};
 pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
-pub use sql::{Input, LOGICAL, select};
+pub use sql::{Broken, Input, LOGICAL, select};
 pub use texts::Texts;
 
 /// The missing number; see [`super::batch::NONE`].

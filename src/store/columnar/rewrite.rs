@@ -64,6 +64,11 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
     rows.encode()
 }
 
+/// The rates of a file of events.
+pub fn rates_of(path: &Path) -> Result<Vec<u8>, Error> {
+    Rows::read(path)?.rates()
+}
+
 /// All columns of a file of events.
 pub(super) struct Rows {
     len: usize,

@@ -7,7 +7,7 @@ use polars::prelude::{
     concat_str, lit, when,
 };
 use polars::sql::SQLContext;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A table that a query may name.
 #[derive(Debug)]
@@ -42,8 +42,11 @@ pub const LOGICAL: [(&str, &[&str]); 4] = [
     ("recipient", &["recipient_local", "recipient_domain"]),
 ];
 
-/// Runs one SELECT over `inputs`.
-pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
+/// Told of a file that cannot be read; an error ends the reading.
+pub type Broken<'b> = &'b mut dyn FnMut(&Path, Error) -> Result<(), Error>;
+
+/// Runs one SELECT over `inputs`. Files that cannot be read are left out, and `broken` is told.
+pub fn select(sql: &str, inputs: Vec<Input>, broken: Broken<'_>) -> Result<Table, Error> {
     let mut context = SQLContext::new();
     for input in inputs {
         match input {
@@ -54,7 +57,7 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
                 since_ms,
                 until_ms,
             } => {
-                context.register(name, segments(&paths, &columns, since_ms, until_ms)?);
+                context.register(name, segments(&paths, &columns, since_ms, until_ms, broken)?);
             }
             Input::Rows { name, table } => context.register(name, frame(table)?.lazy()),
         }
@@ -65,7 +68,13 @@ pub fn select(sql: &str, inputs: Vec<Input>) -> Result<Table, Error> {
     Ok(table(&frame))
 }
 
-fn segments(paths: &[PathBuf], columns: &[String], since_ms: i64, until_ms: i64) -> Result<LazyFrame, Error> {
+fn segments(
+    paths: &[PathBuf],
+    columns: &[String],
+    since_ms: i64,
+    until_ms: i64,
+    broken: Broken<'_>,
+) -> Result<LazyFrame, Error> {
     let mut stored: Vec<String> = vec!["ts_ms".to_owned()];
     for column in columns {
         let needs = LOGICAL
@@ -80,10 +89,13 @@ fn segments(paths: &[PathBuf], columns: &[String], since_ms: i64, until_ms: i64)
     stored.sort_unstable();
     stored.dedup();
     let within = col("ts_ms").gt_eq(lit(since_ms)).and(col("ts_ms").lt(lit(until_ms)));
-    let frames = paths
-        .iter()
-        .map(|path| Ok(read_events(path, &stored)?.lazy().filter(within.clone())))
-        .collect::<Result<Vec<_>, Error>>()?;
+    let mut frames = Vec::with_capacity(paths.len());
+    for path in paths {
+        match read_events(path, &stored) {
+            Ok(frame) => frames.push(frame.lazy().filter(within.clone())),
+            Err(error) => broken(path, error)?,
+        }
+    }
     let frame = match frames.is_empty() {
         true => empty(&stored).lazy(),
         false => concat(

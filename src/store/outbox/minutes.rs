@@ -6,7 +6,7 @@ use super::{Bytes, Kind, get, put};
 use rusqlite::{Transaction, params};
 
 /// Name of the state that says to which minute heartbeats have been posted.
-const POSTED: &str = "beats_posted";
+pub(super) const POSTED: &str = "beats_posted";
 /// Minutes with heartbeats that are posted at once, at most.
 const BEATS_MAX: i64 = 1_440;
 

@@ -9,6 +9,7 @@
 //! under the same token.
 
 mod minutes;
+mod resume;
 
 use super::{Error, Store, catalogue, columnar};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -31,6 +32,12 @@ pub enum Kind {
 
 impl Kind {
     const ALL: [Kind; 3] = [Kind::Rows, Kind::Changes, Kind::Minutes];
+
+    /// By its name in the catalogue.
+    pub(super) fn named(name: &str) -> Kind {
+        let known = Kind::ALL.into_iter().find(|known| known.as_str() == name);
+        known.unwrap_or(Kind::Rows)
+    }
 
     /// Its name in the catalogue.
     pub fn as_str(self) -> &'static str {
@@ -127,6 +134,8 @@ impl Store {
             });
         }
         if get(&transaction, "shipping")? != 1 {
+            // What comes back later has not been sent either.
+            transaction.execute("UPDATE missing SET sent = 0", [])?;
             if get(&transaction, "store_id")? == 0 {
                 put(&transaction, "store_id", random() & i64::MAX)?;
             }
@@ -292,6 +301,7 @@ impl Store {
             .iter()
             .map(|id| self.payload_path(*id, batch.kind))
             .collect();
+        self.payloads_are_whole(batch)?;
         let read = |path: &PathBuf| {
             fs::read(path).map_err(|source| Error::Io {
                 path: path.clone(),
@@ -303,6 +313,25 @@ impl Store {
             (Kind::Minutes, all) => Ok(all.iter().map(read).collect::<Result<Vec<_>, _>>()?.concat()),
             (_, all) => Ok(columnar::concatenate(all)?),
         }
+    }
+
+    /// What is not what was posted is not sent.
+    fn payloads_are_whole(&self, batch: &Batch) -> Result<(), Error> {
+        let connection = self.connection();
+        let mut find = connection.prepare_cached("SELECT hash FROM outbox WHERE id = ?1")?;
+        for id in &batch.payloads {
+            let path = self.payload_path(*id, batch.kind);
+            let hash: String = find.query_row([id], |row| row.get(0))?;
+            let damaged = |what: String| columnar::Error::Damaged {
+                path: path.clone(),
+                what: format!("{what}; nothing is sent: `mailpulse store repair` mends it"),
+            };
+            let bytes = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+            if blake3::hash(&bytes).to_hex().as_str() != hash {
+                return Err(damaged("it is not what was posted (hash differs)".to_owned()).into());
+            }
+        }
+        Ok(())
     }
 
     /// A token that is the batch's alone: of this store, this batch, these bytes, and this try of an operator's.
@@ -410,7 +439,7 @@ impl Store {
         self.path().join("outbox")
     }
 
-    fn payload_path(&self, id: i64, kind: Kind) -> PathBuf {
+    pub(super) fn payload_path(&self, id: i64, kind: Kind) -> PathBuf {
         let end = if kind == Kind::Minutes { "json" } else { "parquet" };
         self.outbox_folder().join(format!("{id}.{}.{end}", kind.as_str()))
     }
@@ -497,10 +526,7 @@ fn read_batch(transaction: &Transaction<'_>, id: i64) -> Result<Option<Batch>, E
         let kind: String = row.get(1)?;
         let batch = batch.get_or_insert(Batch {
             id,
-            kind: Kind::ALL
-                .into_iter()
-                .find(|known| known.as_str() == kind)
-                .unwrap_or(Kind::Rows),
+            kind: Kind::named(&kind),
             payloads: Vec::new(),
             rows: 0,
             generation: row.get(4)?,

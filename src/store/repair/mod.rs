@@ -7,8 +7,10 @@
 
 mod adopt;
 mod catalogue;
+mod segments;
 
 pub use catalogue::{Gap, Rebuilt};
+pub use segments::Mended;
 
 use super::condition::{self, Lost};
 use super::{Error, Store, lock};
@@ -22,6 +24,8 @@ pub struct Repaired {
     pub store: Store,
     /// The catalogue that was made anew; none where it was good.
     pub rebuilt: Option<Rebuilt>,
+    /// What became of segments and payloads that were broken.
+    pub mended: Mended,
 }
 
 /// Mends a store that nobody else writes to. What is in the way goes to `lost+found`, of at most so many bytes.
@@ -43,8 +47,10 @@ pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Rep
         None => None,
         Some(lost) => Some(catalogue::rebuild(path, lost, lost_found_bytes_max, now_ms)?),
     };
+    let store = Store::open_locked(path, lock, lost_found_bytes_max)?;
     Ok(Repaired {
-        store: Store::open_locked(path, lock, lost_found_bytes_max)?,
+        mended: store.repair_segments()?,
+        store,
         rebuilt,
     })
 }

@@ -14,6 +14,7 @@ mod migrating;
 mod old_server;
 mod profile;
 mod questions;
+mod repaired;
 mod schema;
 mod sending;
 mod tls;

@@ -19,6 +19,7 @@ mod headers;
 mod health;
 mod hops;
 mod incident;
+mod injected;
 mod journal;
 mod kill;
 mod lab;

@@ -44,7 +44,7 @@ impl Checked {
         self.written().sum = Some(crc32fast::Hasher::new());
     }
 
-    /// The last column has ended.
+    /// The column in hand has ended, if it has not yet.
     pub(super) fn end_column(&self) {
         let mut written = self.written();
         if let Some(sum) = written.sum.take() {

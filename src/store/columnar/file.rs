@@ -158,15 +158,21 @@ impl GroupWriter {
 
     /// Adds a group of so many rows: the pages of each column.
     pub(super) fn group(&mut self, rows: usize, columns: &[Vec<CompressedPage>]) -> Result<(), Error> {
-        // A column is asked for when the one before has been written.
+        // A page is asked for when the one before has been written; behind the last stands a copy of the footer's part.
         let columns = columns.iter().map(|pages| {
-            self.file.begin_column();
-            let pages = fallible_streaming_iterator::convert(pages.iter().map(Ok::<&CompressedPage, PolarsError>));
-            Ok(DynStreamingIterator::new(pages))
+            let file = self.file.clone();
+            file.begin_column();
+            let mut pages = pages.iter();
+            let pages = std::iter::from_fn(move || {
+                let page = pages.next();
+                if page.is_none() {
+                    file.end_column();
+                }
+                page.map(Ok::<&CompressedPage, PolarsError>)
+            });
+            Ok(DynStreamingIterator::new(fallible_streaming_iterator::convert(pages)))
         });
-        self.writer.write(rows as u64, DynIter::new(columns))?;
-        self.file.end_column();
-        Ok(())
+        Ok(self.writer.write(rows as u64, DynIter::new(columns))?)
     }
 
     /// The file.

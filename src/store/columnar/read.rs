@@ -507,4 +507,99 @@ mod tests {
             assert_eq!(rows(&read_texts(&path, QUEUE_ID).unwrap()), ids, "{count}");
         }
     }
+
+    #[test]
+    fn a_flipped_bit_is_noticed_in_whatever_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids: Vec<String> = (0..500).map(|n| format!("1fOXU8-{n:06}")).collect();
+        let path = file_of(folder.path(), "file", ids.len(), |out| {
+            out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
+            out.growing("ts_ms", &(0..500).map(|n| n * n).collect::<Vec<_>>())
+                .unwrap();
+            out.few("messages", (0..500).map(|n| n % 2).collect::<Vec<i64>>())
+                .unwrap();
+            let keys: Vec<u64> = (0..500)
+                .map(|n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 4)
+                .collect();
+            out.optional("message_key", &keys, super::super::write::Numbers::Random)
+                .unwrap();
+            let kinds = ["accepted", "delivered"].map(str::to_owned);
+            out.dictionary("kind", &kinds, (0..500).map(|n| n % 2)).unwrap();
+            out.flags("first_hop", (0..500).map(|n| n % 3 == 0)).unwrap();
+        });
+        let good = std::fs::read(&path).unwrap();
+        let rows = |path: &Path| -> Result<Vec<(String, String)>, Error> {
+            let all = Reader::open(path)?.all()?.into_iter();
+            Ok(all.map(|(name, column)| (name, shown(&column))).collect())
+        };
+        let expected = rows(&path).unwrap();
+        assert_eq!(verify(&path).unwrap(), 500);
+        let mut unnoticed = 0;
+        for at in 0..good.len() {
+            let mut flipped = good.clone();
+            flipped[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            // What no reader needs may be flipped: the copies of the footer's parts between the columns.
+            match rows(&path) {
+                Ok(read) => {
+                    assert_eq!(read, expected, "another answer, byte {at} of {} flipped", good.len());
+                    unnoticed += 1;
+                }
+                Err(error) => assert!(error.is_about_a_file(), "{error:?}"),
+            }
+        }
+        eprintln!(
+            "{unnoticed} of {} flips changed no answer, all others were noticed",
+            good.len()
+        );
+    }
+
+    fn shown(column: &AnyColumn) -> String {
+        match column {
+            AnyColumn::Texts(texts) => format!("{:?}", rows(texts)),
+            AnyColumn::Plain(texts) => format!("{:?}", texts.iter().collect::<Vec<_>>()),
+            AnyColumn::Flags(flags) => format!("{flags:?}"),
+            AnyColumn::Numbers(numbers) => format!("{numbers:?}"),
+            AnyColumn::Optional(numbers) => format!("optional {numbers:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_an_error_and_takes_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("foreign");
+        let good = {
+            let ids = ["a", "b"].map(str::as_bytes);
+            let made = file_of(folder.path(), "good", 2, |out| {
+                out.incremental(QUEUE_ID, ids.into_iter()).unwrap()
+            });
+            std::fs::read(made).unwrap()
+        };
+        let noise: Vec<u8> = (0..4_000_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        let mut footer = noise.clone();
+        // A footer as long as a file can be.
+        footer.extend_from_slice(&u32::MAX.to_le_bytes());
+        footer.extend_from_slice(b"PAR1");
+        let mut inside = noise.clone();
+        inside.extend_from_slice(&3_000_u32.to_le_bytes());
+        inside.extend_from_slice(b"PAR1");
+        for bytes in [
+            &b""[..],
+            b"PAR1",
+            &noise,
+            &footer,
+            &inside,
+            &good[..good.len() / 2],
+            &good[1..],
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = verify(&path).unwrap_err();
+            assert!(
+                error.is_about_a_file() && error.to_string().contains("foreign"),
+                "{error:?}"
+            );
+        }
+    }
 }

@@ -79,6 +79,10 @@ fn exported_rows(place: &Place, folder: &str) -> u64 {
 #[test]
 fn a_second_export_takes_the_place_of_the_first() {
     let place = filled();
+    for seed in 0..3 {
+        let log = place.write(&format!("more{seed}"), simulated(100_000, 330 + seed));
+        place.backfill(&[&log]).ends(0);
+    }
     let events = place.events() as u64;
     export(&place, "out").ends(0);
     assert_eq!(exported_rows(&place, "out"), events);

@@ -16,6 +16,7 @@ const LINES: &str = "SELECT ts_ms, host, source, lines, events, ignored, unparse
 /// A store with logs of several hosts, read one after the other: the copy of the catalogue is of the first.
 struct Fleet {
     place: Place,
+    /// A folder for each host.
     logs: Vec<PathBuf>,
 }
 
@@ -27,8 +28,11 @@ impl Fleet {
     fn with(config: &str) -> Fleet {
         let place = Place::with(config);
         let logs = (0..).zip(HOSTS).map(|(seed, host)| {
-            let log = simulated(700_000, 300 + seed);
-            place.write(&format!("logs/{host}/mainlog"), log)
+            let log = over_days(&simulated(500_000, 300 + seed));
+            let (older, newer) = crate::logs::cut(&log, 0.5);
+            place.write(&format!("logs/{host}/mainlog.1"), older);
+            place.write(&format!("logs/{host}/mainlog"), newer);
+            place.path(&format!("logs/{host}"))
         });
         let logs = logs.collect();
         let fleet = Fleet { place, logs };
@@ -72,6 +76,16 @@ impl Fleet {
         }
         self.place.verify();
     }
+}
+
+/// The lines of a log, over a month: a segment has rows of one day.
+fn over_days(log: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let dated = lines.iter().enumerate().map(|(at, line)| {
+        let day = 1 + at * 30 / lines.len();
+        [format!("2018-06-{day:02}").as_bytes(), &line[10..]].concat()
+    });
+    dated.collect::<Vec<_>>().concat()
 }
 
 fn remove_catalogue(store: &Path) {
@@ -141,7 +155,7 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
     for (name, lose, word) in WAYS {
         let fleet = Fleet::new();
         let before = fleet.files();
-        assert!(before.len() > 20, "{name}: {} files", before.len());
+        assert!(before.len() >= 240, "{name}: {} files", before.len());
         lose(&fleet.store());
         for args in [
             &["query", "--sql", "SELECT COUNT(*) AS n FROM events"][..],
@@ -189,7 +203,7 @@ fn without_any_copy_the_segments_alone_make_a_catalogue() {
 fn what_was_merged_since_the_copy_is_not_counted_twice() {
     let twin = Fleet::new();
     let fleet = Fleet::new();
-    // Everything the copy names is merged into other files, and these into others; the last are not removed yet.
+    // What the copy names is merged into other files, and these into others; the last are not removed yet.
     fleet.place.run(&["store", "compact"]).ends(0);
     let merged = fleet.files();
     let more = fleet.place.write("logs/mx1001/mainlog.more", simulated(200_000, 399));

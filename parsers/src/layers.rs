@@ -7,7 +7,7 @@
 //! name in sshd's log) is that program's text.
 
 use crate::exim::{
-    self,
+    self, Foreground,
     record::{Body as EximBody, NoticeKind, Record},
 };
 use crate::postfix::{self, record::Body as PostfixBody};
@@ -82,7 +82,11 @@ impl Mta {
     #[must_use]
     pub fn is_line(self, text: &[u8]) -> bool {
         match self {
-            Mta::Exim => exim::parse(text).is_ok_and(|record| is_sure(&record)) || exim::is_flagged(text),
+            Mta::Exim => {
+                exim::parse(text).is_ok_and(|record| is_sure(&record))
+                    || exim::is_flagged(text)
+                    || matches!(exim::foreground(text), Foreground::Mark { main: true, .. })
+            }
             Mta::Postfix => postfix::parse(b"postfix/qmgr", text).is_ok_and(|record| {
                 let mail = matches!(record.body, PostfixBody::Delivery(_) | PostfixBody::QueueActive(_));
                 record.queue_id.is_some() && mail

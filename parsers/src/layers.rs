@@ -128,7 +128,7 @@ impl Mta {
             Mta::Postfix => None,
         };
         let own = || self.made_up(text, outer);
-        if main.as_ref().is_some_and(is_sure) {
+        if main.as_ref().is_some_and(|record| record.id.is_some()) {
             return Peeled::Own(own());
         }
         match any_envelope(text) {
@@ -322,6 +322,11 @@ mod tests {
             peel(Mta::Exim, "2025-11-19 13:39:04 mx1 sshd[3]: x", ""),
             "foreign sshd"
         );
+        // The words of a notice behind such a head are no notice.
+        let reject = "2025-11-19 13:39:04 H=x [192.0.2.1] F=<a@b> rejected RCPT <c@d>: Unrouteable address";
+        let line = format!("2025-11-19 13:39:04 mx1 exim[3]: {reject}");
+        assert_eq!(peel(Mta::Exim, &line, ""), format!("own {reject}"));
+        assert_eq!(peel(Mta::Exim, reject, ""), format!("own {reject}"));
     }
 
     #[test]

@@ -100,10 +100,11 @@ impl Survey {
                 continue;
             }
             survey.wrapped += usize::from(unwrap(line).is_some());
-            let bare = mta == Mta::Exim && exim::parse(line).is_ok();
-            let own = survey.own;
-            peeler.line(mta, line, trust, |found| survey.take(found));
-            survey.plain += usize::from(bare && survey.own > own);
+            peeler.line(mta, line, trust, |found| {
+                let plain = matches!(&found, Found::Own(envelope) if envelope.rest.len() == line.len());
+                survey.plain += usize::from(plain);
+                survey.take(found);
+            });
         }
         survey
     }

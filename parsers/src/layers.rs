@@ -7,7 +7,7 @@
 //! name in sshd's log) is that program's text.
 
 use crate::exim::{
-    self,
+    self, Foreground,
     record::{Body as EximBody, NoticeKind, Record},
 };
 use crate::postfix::{self, record::Body as PostfixBody};
@@ -82,7 +82,11 @@ impl Mta {
     #[must_use]
     pub fn is_line(self, text: &[u8]) -> bool {
         match self {
-            Mta::Exim => exim::parse(text).is_ok_and(|record| is_sure(&record)) || exim::is_flagged(text),
+            Mta::Exim => {
+                exim::parse(text).is_ok_and(|record| is_sure(&record))
+                    || exim::is_flagged(text)
+                    || matches!(exim::foreground(text), Foreground::Mark { main: true, .. })
+            }
             Mta::Postfix => postfix::parse(b"postfix/qmgr", text).is_ok_and(|record| {
                 let mail = matches!(record.body, PostfixBody::Delivery(_) | PostfixBody::QueueActive(_));
                 record.queue_id.is_some() && mail
@@ -124,7 +128,7 @@ impl Mta {
             Mta::Postfix => None,
         };
         let own = || self.made_up(text, outer);
-        if main.as_ref().is_some_and(is_sure) {
+        if main.as_ref().is_some_and(|record| record.id.is_some()) {
             return Peeled::Own(own());
         }
         match any_envelope(text) {
@@ -318,6 +322,11 @@ mod tests {
             peel(Mta::Exim, "2025-11-19 13:39:04 mx1 sshd[3]: x", ""),
             "foreign sshd"
         );
+        // The words of a notice behind such a head are no notice.
+        let reject = "2025-11-19 13:39:04 H=x [192.0.2.1] F=<a@b> rejected RCPT <c@d>: Unrouteable address";
+        let line = format!("2025-11-19 13:39:04 mx1 exim[3]: {reject}");
+        assert_eq!(peel(Mta::Exim, &line, ""), format!("own {reject}"));
+        assert_eq!(peel(Mta::Exim, reject, ""), format!("own {reject}"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::survey::{Survey, is_mark, lines};
 use crate::source::Limits;
 use jiff::tz::TimeZone;
 use mailpulse_parsers::app::{Body, Format as AppFormat, Time};
-use mailpulse_parsers::layers::{Mta, is_sure};
+use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::{exim, sniff, syslog, wrap};
 use std::path::Path;
 use std::sync::Arc;
@@ -209,7 +209,7 @@ pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<Recognised, String> {
         Way::Postfix => Mta::Postfix,
     };
     // What nearly every log is, told by its first lines.
-    if mta == Mta::Exim && any(&|line| exim::parse(line).is_ok_and(|record| is_sure(&record))) {
+    if mta == Mta::Exim && any(&|line| exim::parse(line).is_ok_and(|record| record.id.is_some())) {
         return Ok(Recognised::plain(Format::Plain));
     }
     let talks = mta == Mta::Exim && any(&is_mark);

@@ -73,16 +73,19 @@ impl Survey {
     /// Looks at the lines of a sample.
     #[must_use]
     pub fn of(spec: &Spec, mta: Mta, sample: &[u8]) -> Survey {
-        let survey = Survey::with(spec, mta, sample, false);
+        let survey = Survey::with(spec, mta, sample, Head::default());
         // Where Exim writes its log to the same output, that is read.
         if mta == Mta::Exim && survey.sure == 0 && lines(sample).any(is_mark) {
-            return Survey::with(spec, mta, sample, true);
+            let tag = survey.uniform_tag().map(Arc::from);
+            return Survey {
+                untrusted: survey.untrusted,
+                ..Survey::with(spec, mta, sample, Head { tag, foreground: true })
+            };
         }
         survey
     }
 
-    fn with(spec: &Spec, mta: Mta, sample: &[u8], foreground: bool) -> Survey {
-        let head = Head { tag: None, foreground };
+    fn with(spec: &Spec, mta: Mta, sample: &[u8], head: Head) -> Survey {
         let trust = Trust { spec, head: &head };
         let mut survey = Survey::default();
         let mut peeler = Peeler::default();
@@ -97,10 +100,11 @@ impl Survey {
                 continue;
             }
             survey.wrapped += usize::from(unwrap(line).is_some());
-            let bare = mta == Mta::Exim && exim::parse(line).is_ok();
-            let own = survey.own;
-            peeler.line(mta, line, trust, |found| survey.take(found));
-            survey.plain += usize::from(bare && survey.own > own);
+            peeler.line(mta, line, trust, |found| {
+                let plain = matches!(&found, Found::Own(envelope) if envelope.rest.len() == line.len());
+                survey.plain += usize::from(plain);
+                survey.take(found);
+            });
         }
         survey
     }
@@ -130,7 +134,7 @@ impl Survey {
     #[must_use]
     pub fn uniform_tag(&self) -> Option<&[u8]> {
         let (tag, _) = self.untrusted.first_key_value()?;
-        let alone = self.untrusted.len() == 1 && self.own == 0 && self.unknown == 0;
+        let alone = self.untrusted.len() == 1 && self.own == self.timed && self.unknown == 0;
         (alone && self.foreign.keys().all(|other| other == tag)).then_some(tag)
     }
 

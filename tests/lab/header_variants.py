@@ -14,14 +14,24 @@ process number, in UTC. OUTDIR gets one file a form:
     syslog.log   Nov 23 05:43:48 mx1001 exim[16300]: 2026-11-23 05:43:48 1xVM…    (RFC 3164, double timestamp)
     rfc3339.log  2026-11-23T05:43:48.187000+00:00 mx1001 exim[16300]: 2026-11-23 05:43:48 1xVM…
 
+and those whose heads and wrappers are rarer, each around the plain line or the one of a syslog form:
+
+    rfc5424 busybox precise shortfull shortunix year nohost level freebsd aix solaris forwarded spaced    heads
+    tag nested nestedtag                                    another tag, a head in a head, a container of that name
+    docker cri compose dated composedated                   wrappers around the plain line
+    dockersyslog crisyslog composesyslog dockercompose      wrappers around a head, and around a wrapper
+    journal                                                 journalctl -o json
+
 A line's text is the same in all of them, so they must give the same events (but for milliseconds, which
-only ms, all and rfc3339 have). In the two syslog forms lines over 870 bytes are split as Exim's
+only ms, all and rfc3339 have). In the syslog forms lines over 870 bytes are split as Exim's
 write_syslog() does it, so these files can have more lines.
 
 --ids rewrites message IDs through the whole file: `1xVMqC-0004Eu-0Y` (up to 4.96) to
 `1xVMqC-000000004Eu-04QC` (from 4.97 on), or back.
 """
 import argparse
+import datetime
+import json
 import os
 import re
 import sys
@@ -60,8 +70,107 @@ def syslog(rfc3339):
     return form
 
 
+def headed(head, tag=b"exim"):
+    """A head in bytes with the fields of a line: `{stamp}` is RFC 3164's, `{t}` RFC 3339's time."""
+    def form(h):
+        year, month, day = h["date"].split(b"-")
+        name = MONTHS[int(month) - 1]
+        values = {b"date": h["date"], b"time": h["time"], b"ms": h["ms"], b"host": h["host"], b"pid": h["pid"],
+                  b"year": year, b"stamp": b"%s %2d %s" % (name, int(day), h["time"]),
+                  b"day": b"%s %2d" % (name, int(day)), b"tag": tag, b"weekday": weekday(h["date"]),
+                  b"t": h["date"] + b"T" + h["time"] + b"." + h["ms"] + b"000+00:00", b"unix": epoch(h)}
+        prefix = re.sub(rb"\{(\w+)\}", lambda m: values[m.group(1)], head)
+        return [prefix + piece for piece in split(stamped()(h)[0])]
+    return form
+
+
+def moment(h):
+    text = (h["date"] + b" " + h["time"]).decode()
+    return datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.timezone.utc)
+
+
+def epoch(h):
+    return b"%d" % moment(h).timestamp()
+
+
+def weekday(date):
+    return b"Mon Tue Wed Thu Fri Sat Sun".split()[datetime.date.fromisoformat(date.decode()).weekday()]
+
+
+def nano(h):
+    return h["date"] + b"T" + h["time"] + b"." + h["ms"] + b"000000Z"
+
+
+def wrapped(inner, wrap):
+    def form(h):
+        return [wrap(h, line) for line in inner(h)]
+    return form
+
+
+def docker(h, line):
+    # As Docker does it: what is no UTF-8 is replaced.
+    entry = {"log": line.decode("utf-8", "replace") + "\n", "stream": "stdout", "time": nano(h).decode()}
+    return json.dumps(entry, separators=(",", ":")).encode()
+
+
+def cri(h, line):
+    return nano(h) + b" stdout F " + line
+
+
+def compose(h, line):
+    return b"exim-1  | " + line
+
+
+def dated(h, line):
+    return nano(h) + b" " + line
+
+
+def journal(h):
+    entries = []
+    for piece in split(stamped()(h)[0]):
+        journal.number += 1
+        entry = {"__CURSOR": "s=0639;i=%x;b=1;m=1;t=1;x=1" % journal.number,
+                 "__REALTIME_TIMESTAMP": epoch(h).decode() + h["ms"].decode() + "000", "_HOSTNAME": h["host"].decode(),
+                 "SYSLOG_IDENTIFIER": "exim", "_PID": h["pid"].decode(), "MESSAGE": list(piece)}
+        entries.append(json.dumps(entry).encode())
+    return entries
+
+
+journal.number = 0
+
+HEADS = {
+    "rfc5424": headed(b"<22>1 {t} {host} exim {pid} - - "),
+    "busybox": headed(b"{stamp} {host} mail.info exim[{pid}]: "),
+    "precise": headed(b"{stamp}.{ms}000 {host} exim[{pid}]: "),
+    "shortfull": headed(b"{weekday} {date} {time} UTC {host} exim[{pid}]: "),
+    "shortunix": headed(b"{unix}.{ms}000 {host} exim[{pid}]: "),
+    "year": headed(b"{year} {stamp} {host} exim[{pid}]: "),
+    "nohost": headed(b"{stamp} exim[{pid}]: "),
+    "level": headed(b"{t} INFO    exim[{pid}]: "),
+    "freebsd": headed(b"{stamp} <mail.info> {host} exim[{pid}]: "),
+    "aix": headed(b"{stamp} {host} mail:info exim[{pid}]: "),
+    "solaris": headed(b"{stamp} {host} exim[{pid}]: [ID 197553 mail.info] "),
+    "forwarded": headed(b"{stamp} loghost Message forwarded from {host}: exim[{pid}]: "),
+    "spaced": headed(b"{date} {time} {host} exim[{pid}]: "),
+    "tag": headed(b"{stamp} {host} mailer[{pid}]: "),
+    "nested": headed(b"{stamp} loghost docker[1]: {stamp} {host} exim[{pid}]: "),
+    "nestedtag": headed(b"{stamp} loghost exim[1]: {stamp} {host} exim[{pid}]: "),
+}
+WRAPPERS = {
+    "docker": wrapped(stamped(), docker),
+    "cri": wrapped(stamped(), cri),
+    "compose": wrapped(stamped(), compose),
+    "dated": wrapped(stamped(), dated),
+    "composedated": wrapped(wrapped(stamped(), dated), compose),
+    "dockersyslog": wrapped(syslog(False), docker),
+    "crisyslog": wrapped(syslog(False), cri),
+    "composesyslog": wrapped(syslog(False), compose),
+    "dockercompose": wrapped(wrapped(stamped(), compose), docker),
+}
+
 FORMS = {"plain": stamped(), "ms": stamped(ms=True), "zone": stamped(zone=True), "pid": stamped(pid=True),
-         "all": stamped(True, True, True), "syslog": syslog(False), "rfc3339": syslog(True)}
+         "all": stamped(True, True, True), "syslog": syslog(False), "rfc3339": syslog(True),
+         **HEADS, **WRAPPERS, "journal": journal}
 
 
 def rewrite(lines, form, host=b"mx1001"):

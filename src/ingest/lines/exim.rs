@@ -15,7 +15,7 @@ use crate::normalise::join::Recall;
 use crate::source::Chunk;
 use crate::store::commit::LogState;
 use mailpulse_parsers::exim::{self, record::Record};
-use mailpulse_parsers::layers::{Mta, is_sure};
+use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::syslog::{self, Assembled, Envelope, Pushed};
 use mailpulse_parsers::{Reject, Stamp};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl<'c> EximLines<'c> {
         envelope: &Envelope<'_>,
     ) -> Option<Outcome> {
         // Under a container's tag, or of one that is called as Exim is, there may be more to take off.
-        if !Mta::Exim.owns(envelope.tag) || log.head.foreground {
+        if !Mta::Exim.owns(envelope.tag) || begins_with_head(envelope.rest) || log.head.foreground {
             let trust = Trust {
                 spec: &self.spec.clone(),
                 head: &log.head.clone(),
@@ -293,13 +293,6 @@ impl<'c> EximLines<'c> {
         envelope: &Envelope<'_>,
     ) -> Outcome {
         match exim::parse_in_syslog(envelope) {
-            // A container that is called as Exim is, and whose Exim logs with a head of its own.
-            Ok(record)
-                if !is_sure(&record)
-                    && let Some(inner) = Mta::Exim.inside(envelope) =>
-            {
-                self.in_syslog(bench, state, offset, line, &inner)
-            }
             Ok(mut record) => {
                 with_year(&mut record.stamp, &self.spec, state.mtime_ms);
                 self.record(bench, state, offset, &record)
@@ -340,6 +333,12 @@ impl<'c> EximLines<'c> {
         }
         bench.desk.touched.push(newest);
     }
+}
+
+/// Whether a message may begin with a head of syslog, in which the time stands elsewhere than in Exim's own.
+#[inline]
+fn begins_with_head(text: &[u8]) -> bool {
+    text.len() > 15 && ((text[9] == b':' && text[12] == b':') || (text[10] == b'T' && text[4] == b'-'))
 }
 
 /// What belongs to the line before (a wrapped panic, an empty line) tells nothing of its own.

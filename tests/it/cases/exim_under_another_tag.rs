@@ -117,3 +117,36 @@ fn a_tag_that_cannot_be_one_is_refused() {
         .ends(2)
         .says(&["`syslog_tag`", "exim and postfix"]);
 }
+
+#[test]
+fn the_detection_says_unreadable_when_the_tag_changes() {
+    // Two days of Exim among others, then its container is called otherwise, and another program has its name.
+    let place = configured("");
+    let mut log = String::new();
+    let mut line = |minute: u32, tag: &str, text: &str| {
+        let (day, hour, minute) = (10 + minute / 1440, minute / 60 % 24, minute % 60);
+        log += &format!("Nov {day:2} {hour:02}:{minute:02}:04 mx1 {tag}[1]: {text}\n");
+    };
+    for minute in 0..3000 {
+        line(minute, "sshd", "session opened");
+        if minute < 2880 {
+            line(
+                minute,
+                "exim",
+                "1vLh1s-00000001AbC-2DeF <= app@example.org U=app P=local S=900",
+            );
+            line(
+                minute,
+                "exim",
+                "1vLh1s-00000001AbC-2DeF => b@example.net R=r T=remote_smtp H=mx.example.net [192.0.2.25]",
+            );
+            line(minute, "exim", "1vLh1s-00000001AbC-2DeF Completed");
+        }
+    }
+    place.write("syslog", log);
+    place.run(&["backfill"]).ends(0);
+    let run = place.run(&["detect", "--format", "json"]);
+    let alarms: Vec<serde_json::Value> = serde_json::from_str(&run.out).unwrap();
+    let states: Vec<&str> = alarms.iter().map(|alarm| alarm["state"].as_str().unwrap()).collect();
+    assert!(states.contains(&"unreadable"), "{states:?}");
+}

@@ -1,12 +1,16 @@
 //! Prometheus Alertmanager, `POST /api/v2/alerts`. Labels are an alert's identity: those of an episode never change.
 
-use super::{Authorities, Channel, Notice, Undelivered, http, label, safe};
+use super::{Authorities, Channel, Fault, Notice, Results, Undelivered, http, label, safe};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// What fires ends by itself after so many seconds without word from here.
 const HOLDS_S: i64 = 600;
+
+/// Time for telling alerts one by one, after all of them together were refused.
+const ONE_BY_ONE: Duration = Duration::from_secs(30);
 
 /// An Alertmanager.
 #[derive(Debug)]
@@ -16,8 +20,14 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// At the URL below which `/api/v2` lies; with authorities of its own, if there are some.
+    /// At the URL below which `/api/v2` lies (a prefix of `--web.route-prefix` or a proxy included); with authorities of its own, if there are some.
     pub fn new(url: &str, authorities: Option<Authorities>) -> Self {
+        // People paste the address of the page, or that of the API itself.
+        let url = url.split('#').next().unwrap_or(url).trim_end_matches('/');
+        let url = url
+            .strip_suffix("/api/v2/alerts")
+            .or(url.strip_suffix("/api/v2"))
+            .unwrap_or(url);
         Alertmanager {
             url: format!("{}/api/v2/alerts", url.trim_end_matches('/')),
             agent: http::agent(authorities),
@@ -30,22 +40,55 @@ impl Channel for Alertmanager {
         format!("alertmanager {}", self.url)
     }
 
-    fn deliver(&self, notices: &[Notice], now: i64) -> (usize, Option<Undelivered>) {
+    fn deliver(&self, notices: &[Notice], now: i64) -> Results {
         // Of one alert only the last word counts.
-        let mut last: BTreeMap<String, Value> = BTreeMap::new();
-        for notice in notices {
+        let mut last: BTreeMap<String, (Value, Vec<usize>)> = BTreeMap::new();
+        for (at, notice) in notices.iter().enumerate() {
             let alert = alert(notice, now);
-            last.insert(alert["labels"].to_string(), alert);
+            let (word, places) = last.entry(alert["labels"].to_string()).or_default();
+            *word = alert;
+            places.push(at);
         }
-        let body = Value::Array(last.into_values().collect()).to_string();
-        match http::post(&self.agent, &self.url, &[], body.as_bytes()) {
-            Ok(()) => (notices.len(), None),
-            Err(why) => (0, Some(why)),
+        let mut results: Results = notices.iter().map(|_| None).collect();
+        let mut settle = |places: &[usize], result: &Result<(), Undelivered>| {
+            places.iter().for_each(|at| results[*at] = Some(result.clone()));
+        };
+        let all: Vec<usize> = (0..notices.len()).collect();
+        match self.post(last.values().map(|(alert, _)| alert), now) {
+            Ok(()) => settle(&all, &Ok(())),
+            // It takes those that are right, and answers with what is wrong of the others: which is which?
+            Err(why) if why.fault != Fault::Channel && last.len() > 1 => {
+                let begin = Instant::now();
+                for (alert, places) in last.values() {
+                    let result = self.post([alert].into_iter(), now);
+                    settle(places, &result);
+                    if result.is_err_and(|why| why.fault == Fault::Channel) || begin.elapsed() > ONE_BY_ONE {
+                        break;
+                    }
+                }
+            }
+            Err(why) if why.fault != Fault::Channel => settle(&all, &Err(why)),
+            Err(why) => settle(&all[..1], &Err(why)),
         }
+        results
     }
 
     fn wants_repetition(&self) -> bool {
         true
+    }
+}
+
+impl Alertmanager {
+    fn post<'a>(&self, alerts: impl Iterator<Item = &'a Value>, now: i64) -> Result<(), Undelivered> {
+        let body = Value::Array(alerts.cloned().collect()).to_string();
+        let taken = http::post(&self.agent, &self.url, &[], body.as_bytes(), now)?;
+        match taken.is_page {
+            false => Ok(()),
+            true => Err(Undelivered::channel(format!(
+                "{}: answered with a web page, as a login does: write in `url` the address of the Alertmanager itself",
+                self.url
+            ))),
+        }
     }
 }
 
@@ -82,6 +125,27 @@ fn time(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_stays_and_a_pasted_address_of_the_page_or_the_api_is_taken_for_what_it_is() {
+        for url in [
+            "http://am/alertmanager",
+            "http://am/alertmanager/",
+            "http://am/alertmanager/#/alerts",
+            "http://am/alertmanager/api/v2/",
+            "http://am/alertmanager/api/v2/alerts",
+        ] {
+            assert_eq!(
+                Alertmanager::new(url, None).url,
+                "http://am/alertmanager/api/v2/alerts",
+                "{url}"
+            );
+        }
+        assert_eq!(
+            Alertmanager::new("http://am:9093", None).url,
+            "http://am:9093/api/v2/alerts"
+        );
+    }
 
     #[test]
     fn labels_are_bounded_and_harmless_and_an_end_is_past() {

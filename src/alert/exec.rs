@@ -1,7 +1,8 @@
 //! A program that gets the notice as JSON on standard input. What it exits with decides; one that takes too long is
 //! ended.
 
-use super::{Channel, Notice, TIMEOUT, Undelivered, one_by_one};
+use super::delivery::one_by_one;
+use super::{Channel, Fault, Notice, Results, TIMEOUT, Undelivered};
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -21,9 +22,9 @@ impl Exec {
 
     fn one(&self, notice: &Notice) -> Result<(), Undelivered> {
         let [program, args @ ..] = self.command.as_slice() else {
-            return Err(Undelivered("exec: no program".to_owned()));
+            return Err(Undelivered::channel("exec: no program"));
         };
-        let failed = |why: &dyn std::fmt::Display| Undelivered(format!("{program}: {why}"));
+        let failed = |why: &dyn std::fmt::Display| Undelivered::channel(format!("{program}: {why}"));
         // Its output would mix with what this program prints.
         let mut child = Command::new(program)
             .args(args)
@@ -40,7 +41,8 @@ impl Exec {
             let _ = child.kill();
             let _ = child.wait();
         }
-        result.map_err(|why| failed(&why))
+        // A program that ends with an error may do so for this notice alone.
+        result.map_err(|why| failed(&why).with(Fault::Unclear))
     }
 }
 
@@ -62,7 +64,7 @@ impl Channel for Exec {
         format!("exec {}", self.command.join(" "))
     }
 
-    fn deliver(&self, notices: &[Notice], _now: i64) -> (usize, Option<Undelivered>) {
+    fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
         one_by_one(notices, |notice| self.one(notice))
     }
 }

@@ -5,6 +5,7 @@
 //! in every try, so that a receiver can tell a repetition.
 
 mod alertmanager;
+mod delivery;
 mod exec;
 mod http;
 pub mod state;
@@ -12,6 +13,7 @@ mod stdout;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
+pub use delivery::{Fault, Results, Undelivered};
 pub use exec::Exec;
 pub use http::Authorities;
 pub use stdout::Stdout;
@@ -68,36 +70,18 @@ impl Notice {
     }
 }
 
-/// Why something was not delivered, for people; the next round tries again.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Undelivered(pub String);
-
 /// A way out.
 pub trait Channel: Send + Sync {
     /// Its name in the state and in messages: kind and target.
     fn name(&self) -> String;
 
-    /// Delivers notices, oldest first; how many of them were taken, and why not all. Returns within [`TIMEOUT`] a notice.
-    fn deliver(&self, notices: &[Notice], now: i64) -> (usize, Option<Undelivered>);
+    /// Delivers notices, oldest first; what became of each. Returns within [`TIMEOUT`] a notice.
+    fn deliver(&self, notices: &[Notice], now: i64) -> Results;
 
     /// Whether it has to be told again what fires, while it fires.
     fn wants_repetition(&self) -> bool {
         false
     }
-}
-
-/// Delivers one by one, and stops at the first that is not taken.
-fn one_by_one(
-    notices: &[Notice],
-    mut send: impl FnMut(&Notice) -> Result<(), Undelivered>,
-) -> (usize, Option<Undelivered>) {
-    for (taken, notice) in notices.iter().enumerate() {
-        if let Err(why) = send(notice) {
-            return (taken, Some(why));
-        }
-    }
-    (notices.len(), None)
 }
 
 /// Text from logs, bounded and without control characters.

@@ -1,7 +1,8 @@
 //! What fires, what has been told of it, and what waits to be delivered: a small file in the store's folder, written
 //! whole or not at all, so that a restart neither tells an episode twice nor forgets its end.
 
-use super::{Channel, Notice, Undelivered};
+use super::delivery::{Backlog, Round};
+use super::{Channel, Notice, Results, Undelivered};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
@@ -38,6 +39,9 @@ pub struct State {
     pub firing: Vec<Notice>,
     /// What waits, by channel.
     queues: BTreeMap<String, VecDeque<Notice>>,
+    /// What was refused, and until when a receiver is left alone, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    backlogs: BTreeMap<String, Backlog>,
     /// When a channel was last told, by channel.
     #[serde(skip)]
     repeated: BTreeMap<String, i64>,
@@ -152,6 +156,7 @@ impl State {
     pub fn serve(&mut self, channels: &[Box<dyn Channel>]) {
         let names: Vec<String> = channels.iter().map(|channel| channel.name()).collect();
         self.queues.retain(|name, _| names.contains(name));
+        self.backlogs.retain(|name, _| names.contains(name));
         for name in names {
             self.queues.entry(name).or_default();
         }
@@ -159,45 +164,57 @@ impl State {
 
     /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
     pub fn deliver(&mut self, channels: &[Box<dyn Channel>], now: i64) -> Vec<Undelivered> {
-        let due = |channel: &dyn Channel| -> (usize, Vec<Notice>) {
-            let name = channel.name();
-            let mut all: Vec<Notice> = self.queues.get(&name).into_iter().flatten().cloned().collect();
-            let waiting = all.len();
-            let old = self.repeated.get(&name).is_none_or(|last| now - last >= AGAIN_S);
-            if channel.wants_repetition() && (waiting > 0 || old) {
-                all.extend(self.firing.iter().cloned());
-            }
-            (waiting, all)
-        };
-        let due: Vec<(usize, Vec<Notice>)> = channels.iter().map(|channel| due(channel.as_ref())).collect();
-        let results: Vec<(usize, Option<Undelivered>)> = std::thread::scope(|scope| {
-            let start = |(channel, (_, notices)): (_, &'_ (usize, Vec<Notice>))| {
+        let rounds: Vec<Round> = channels.iter().map(|channel| self.due(channel.as_ref(), now)).collect();
+        let results: Vec<Results> = std::thread::scope(|scope| {
+            let start = |(channel, round): (_, &'_ Round)| {
                 let channel: &dyn Channel = Box::as_ref(channel);
-                let notices = notices.clone();
+                let notices = round.notices.clone();
                 scope.spawn(move || match notices.is_empty() {
-                    true => (0, None),
+                    true => Vec::new(),
                     false => channel.deliver(&notices, now),
                 })
             };
-            let threads: Vec<_> = channels.iter().zip(&due).map(start).collect();
-            let lost = || (0, Some(Undelivered("the channel failed".to_owned())));
+            let threads: Vec<_> = channels.iter().zip(&rounds).map(start).collect();
+            let lost = || vec![Some(Err(Undelivered::channel("the channel failed")))];
             threads
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or_else(|_| lost()))
                 .collect()
         });
         let mut failed = Vec::new();
-        for ((channel, (waiting, notices)), (taken, why)) in channels.iter().zip(due).zip(results) {
+        for ((channel, round), mut results) in channels.iter().zip(rounds).zip(results) {
+            if round.notices.is_empty() {
+                continue;
+            }
+            results.resize_with(round.notices.len(), || None);
             let name = channel.name();
-            if let Some(queue) = self.queues.get_mut(&name) {
-                queue.drain(..taken.min(waiting));
+            if results.iter().all(|result| matches!(result, Some(Ok(())))) {
+                self.repeated.insert(name.clone(), now);
             }
-            if why.is_none() && !notices.is_empty() {
-                self.repeated.insert(name, now);
-            }
-            failed.extend(why);
+            let queue = self.queues.entry(name.clone()).or_default();
+            let backlog = self.backlogs.entry(name).or_default();
+            failed.extend(backlog.settle(&round, &results, queue, now));
         }
+        self.backlogs.retain(|_, backlog| !backlog.is_empty());
         failed
+    }
+
+    /// What a channel is to be told now.
+    fn due(&self, channel: &dyn Channel, now: i64) -> Round {
+        let name = channel.name();
+        let none = Backlog::default();
+        let backlog = self.backlogs.get(&name).unwrap_or(&none);
+        if backlog.waits(now) {
+            return Round::default();
+        }
+        let queue = self.queues.get(&name);
+        let waiting = queue.is_some_and(|queue| !queue.is_empty());
+        let old = self.repeated.get(&name).is_none_or(|last| now - last >= AGAIN_S);
+        let again: &[Notice] = match channel.wants_repetition() && (waiting || old) {
+            true => &self.firing,
+            false => &[],
+        };
+        backlog.round(now, queue.into_iter().flatten(), again)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One line of JSON a notice, on standard output.
 
-use super::{Channel, Notice, Undelivered, one_by_one};
+use super::delivery::one_by_one;
+use super::{Channel, Notice, Results, Undelivered};
 use std::io::Write as _;
 
 /// Standard output.
@@ -12,12 +13,12 @@ impl Channel for Stdout {
         "stdout".to_owned()
     }
 
-    fn deliver(&self, notices: &[Notice], _now: i64) -> (usize, Option<Undelivered>) {
+    fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
         one_by_one(notices, |notice| {
             let mut out = std::io::stdout().lock();
             writeln!(out, "{}", notice.json())
                 .and_then(|()| out.flush())
-                .map_err(|why| Undelivered(format!("stdout: {why}")))
+                .map_err(|why| Undelivered::channel(format!("stdout: {why}")))
         })
     }
 }

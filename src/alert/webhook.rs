@@ -1,7 +1,8 @@
 //! A webhook: one POST a notice. With a key the header `X-Mailpulse-Signature: sha256=HEX` holds the HMAC-SHA256 of the
 //! body.
 
-use super::{Authorities, Channel, Notice, Undelivered, http, one_by_one};
+use super::delivery::one_by_one;
+use super::{Authorities, Channel, Notice, Results, Undelivered, http};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt::Write as _;
@@ -29,20 +30,20 @@ impl Channel for Webhook {
         format!("webhook {}", self.url)
     }
 
-    fn deliver(&self, notices: &[Notice], _now: i64) -> (usize, Option<Undelivered>) {
+    fn deliver(&self, notices: &[Notice], now: i64) -> Results {
         one_by_one(notices, |notice| {
             let body = notice.json().to_string();
             let headers: Vec<(&str, String)> = match &self.key {
                 Some(key) => vec![("X-Mailpulse-Signature", signature(key, body.as_bytes())?)],
                 None => Vec::new(),
             };
-            http::post(&self.agent, &self.url, &headers, body.as_bytes())
+            http::post(&self.agent, &self.url, &headers, body.as_bytes(), now).map(|_| ())
         })
     }
 }
 
 fn signature(key: &[u8], body: &[u8]) -> Result<String, Undelivered> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|why| Undelivered(why.to_string()))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|why| Undelivered::channel(why.to_string()))?;
     mac.update(body);
     let mut text = "sha256=".to_owned();
     for byte in mac.finalize().into_bytes() {

@@ -24,7 +24,7 @@ pub struct InitArgs {
 
 /// Writes.
 pub fn run(_context: &Context, args: &InitArgs) -> Result<ExitCode> {
-    let proposal = propose(&args.root, std::env::var("TZ").ok().as_deref());
+    let proposal = propose(&args.root, std::env::var("TZ").ok().as_deref(), super::zones::now());
     if args.file == Path::new("-") {
         output::line(proposal.text.trim_end())?;
         return Ok(ExitCode::SUCCESS);

@@ -20,6 +20,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -127,7 +128,14 @@ impl Lacking {
 fn lock(path: &Path) -> Result<File> {
     let path = path.with_extension("lock");
     let name = path.display().to_string();
-    let file = File::create(&path).with_context(|| name.clone())?;
+    // A link that somebody put there is not followed, and nothing is truncated.
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&path).with_context(|| name.clone())?;
     if file.try_lock().is_err() {
         bail!("{name}: another `mailpulse watch` runs on this store");
     }

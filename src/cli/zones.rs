@@ -1,13 +1,20 @@
 //! What message IDs say of the zones of logs, for people.
 
+use super::window::now_ms;
 use crate::config::machine_zone;
 use crate::normalise::exim::zone::{WrongZone, ZoneVerdict};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::Path;
 
 /// This machine's zone, for the cure.
 pub fn here() -> Option<(String, TimeZone)> {
-    machine_zone(Path::new("/"), std::env::var("TZ").ok().as_deref()).map(|zone| zone.named())
+    machine_zone(Path::new("/"), std::env::var("TZ").ok().as_deref(), now()).map(|zone| zone.named())
+}
+
+/// The clock.
+pub fn now() -> Timestamp {
+    Timestamp::from_millisecond(now_ms()).unwrap_or_default()
 }
 
 /// What is wrong with a zone and what to do; nothing where it is right, or nobody knows.

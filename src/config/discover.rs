@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::checked::is_host_name;
 use super::log_zone::{LogZone, log_zone};
 use super::machine_zone::{MachineZone, machine_zone};
@@ -66,10 +68,10 @@ pub struct Finding {
 }
 
 /// Looks at the machine below a root; `tz` is the zone that the environment names.
-pub(super) fn look(root: &Path, tz: Option<&str>) -> Vec<Finding> {
+pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Finding> {
     let machine = Machine {
         root,
-        zone: machine_zone(root, tz),
+        zone: machine_zone(root, tz, now),
     };
     let mut findings: Vec<Finding> = machine.exim().into_iter().collect();
     let postfix = machine.exists("/etc/postfix/main.cf");

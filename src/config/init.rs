@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::discover::{self, Finding};
 
 /// A configuration for this machine.
@@ -44,8 +46,8 @@ const TAIL: &str = r#"
 /// Looks at the machine below a root, `/` for this one, and proposes a configuration. `tz` is what the environment says of
 /// the zone (`TZ`).
 #[must_use]
-pub fn propose(root: &Path, tz: Option<&str>) -> Proposal {
-    let findings = discover::look(root, tz);
+pub fn propose(root: &Path, tz: Option<&str>, now: Timestamp) -> Proposal {
+    let findings = discover::look(root, tz, now);
     let mut text = HEAD.to_owned();
     let journal = findings.iter().any(|finding| finding.kind == "journald");
     for finding in findings.iter().filter(|finding| finding.kind != "journald") {
@@ -128,7 +130,7 @@ mod tests {
     /// Proposes, and loads the proposal.
     fn proposed(files: &[(&str, &str)]) -> (Proposal, Config) {
         let root = machine(files);
-        let proposal = propose(root.path(), None);
+        let proposal = propose(root.path(), None, Timestamp::UNIX_EPOCH);
         let path = root.path().join("mailpulse.toml");
         fs::write(&path, &proposal.text).unwrap();
         let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors:#?}\n{}", proposal.text));

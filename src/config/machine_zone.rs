@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::zone::parse_timezone;
@@ -36,15 +37,15 @@ impl MachineZone {
 
 /// The zone of the machine below a root (`/` for this one), in the order in which programs ask: `TZ` of this process (`tz`)
 /// and of the first process, the link or copy `/etc/localtime`, and the files that name it on systems without a link.
-/// `None` where nothing says anything: libc takes UTC then.
+/// Rules that have no name here are given as the offset of `now`. `None` where nothing says anything: libc takes UTC then.
 #[must_use]
-pub fn machine_zone(root: &Path, tz: Option<&str>) -> Option<MachineZone> {
+pub fn machine_zone(root: &Path, tz: Option<&str>, now: Timestamp) -> Option<MachineZone> {
     let below = |path: &str| root.join(path.trim_start_matches('/'));
     let named = |from, name: &str| zone_named(name).map(|(name, zone)| MachineZone { name, zone, from });
     tz.and_then(|text| named("TZ", text))
         .or_else(|| named("TZ of the first process", &first_process(&below("/proc/1/environ"))?))
         .or_else(|| named("/etc/localtime", &linked(&below("/etc/localtime"))?))
-        .or_else(|| copied(&below("/etc/localtime"), &below("/usr/share/zoneinfo")))
+        .or_else(|| copied(&below("/etc/localtime"), &below("/usr/share/zoneinfo"), now))
         .or_else(|| named("/etc/timezone", &text_of(&below("/etc/timezone"))?))
         .or_else(|| {
             named(
@@ -92,7 +93,7 @@ fn linked(path: &Path) -> Option<String> {
 }
 
 /// A copy is known by its content; of the names that have it, one that stands in `zone1970.tab`.
-fn copied(path: &Path, names: &Path) -> Option<MachineZone> {
+fn copied(path: &Path, names: &Path, now: Timestamp) -> Option<MachineZone> {
     let rules = bytes_of(path).filter(|rules| rules.starts_with(b"TZif"))?;
     let canonical = text_of(&names.join("zone1970.tab")).unwrap_or_default();
     let rank = |name: &str| !canonical.split(['\t', '\n']).any(|word| word == name);
@@ -104,7 +105,7 @@ fn copied(path: &Path, names: &Path) -> Option<MachineZone> {
         Some(named) => named,
         // Rules that nobody names here: the offset of today.
         None => {
-            let seconds = zone.to_offset(jiff::Timestamp::now()).seconds();
+            let seconds = zone.to_offset(now).seconds();
             let sign = if seconds < 0 { '-' } else { '+' };
             let minutes = seconds.abs() / 60;
             zone_named(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))?
@@ -187,7 +188,7 @@ mod tests {
     }
 
     fn name(root: &tempfile::TempDir, tz: Option<&str>) -> Option<String> {
-        machine_zone(root.path(), tz).map(|zone| zone.name)
+        machine_zone(root.path(), tz, Timestamp::UNIX_EPOCH).map(|zone| zone.name)
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Cases from public bug reports of other tools. `tests/cases/NN-name/` holds the inputs and `expect.md`: where the
 //! report is, what went wrong there, and what is right. A module here is named after its folder.
 
+mod alertmanager_answers;
+
 use crate::logs::root;
 use std::path::PathBuf;
 

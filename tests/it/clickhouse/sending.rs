@@ -6,7 +6,6 @@ use mailpulse::store::state::Heartbeat;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 #[test]

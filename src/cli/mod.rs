@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod expected;
 mod failovers;
+mod forget;
 mod graph;
 mod incident;
 mod incident_html;

@@ -62,6 +62,9 @@ enum What {
     /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments; set broken
     /// segments aside, whose rows the next backfill or tail reads again
     Repair,
+    /// Take a source's rows back, here and on the server; the next backfill or tail reads its logs again, as after a wrong
+    /// zone was set right
+    Forget(super::forget::ForgetArgs),
     /// Copy the segments of a window as Parquet files into a folder; a second export takes the place of the first
     Export {
         /// Folder: empty, or of an earlier export; made when it is not there
@@ -106,6 +109,7 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             return ship(context, *once, *retry_refused);
         }
         What::Repair => return repair(context),
+        What::Forget(args) => return super::forget::run(context, args),
         What::Verify => {
             let store = context.open_store()?;
             let mut found = store.verify()?;

@@ -36,7 +36,7 @@ use feed::Reading;
 use kinds::Spec;
 pub use line::OpenSource;
 use report::SourceReport;
-pub use reread::{Reread, reread};
+pub use reread::{Reread, logs_there, reread};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

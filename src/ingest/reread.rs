@@ -91,6 +91,34 @@ pub fn reread(
     Ok(done)
 }
 
+/// Logs of a job that the store knows and whose files are there, by their numbers.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn logs_there(store: &Store, job: &Job, limits: &RunLimits) -> Result<FxHashSet<u64>, Error> {
+    let Some(source) = store.known_source(&job.host, job.kind)? else {
+        return Ok(FxHashSet::default());
+    };
+    let logs = store.logs(source)?;
+    let known: Vec<KnownLog> = logs.into_iter().filter_map(position::known).collect();
+    let (reading, pool) = (Reading::default(), Pool::new(&limits.source, 2));
+    let mut there = FxHashSet::default();
+    for (spec, family) in &job.families {
+        let feed = Feed {
+            host: &job.host,
+            spec,
+            family,
+            known: known.clone(),
+            limits: limits.source,
+            reading: &reading,
+            pool: pool.clone(),
+        };
+        let found = feed.recognised().into_iter().flatten();
+        there.extend(found.map(|at| known[at].state.log_id));
+    }
+    Ok(there)
+}
+
 /// One source, for rows of one fate.
 struct Rereading<'r> {
     store: &'r Store,

@@ -24,6 +24,7 @@ mod condition;
 pub mod copies;
 pub mod export;
 mod files;
+pub mod forget;
 pub mod hops;
 pub mod incomplete;
 pub mod lost_found;

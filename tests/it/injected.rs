@@ -123,21 +123,34 @@ impl Twin {
     fn new() -> Twin {
         let place = Place::with(CONFIG);
         let mut logs = Vec::new();
-        for (host, seed) in [("mx1001", 71), ("mx2001", 72)] {
-            let log = simulated(1_600_000, seed);
-            let (older, newer) = cut(&log, 0.6);
-            logs.push(place.write(&format!("{host}/mainlog.1"), older));
-            logs.push(place.write(&format!("{host}/mainlog"), newer));
-        }
-        let twin = Twin {
+        let mut twin = Twin {
             events: mailpulse::store::columnar::Table::default(),
             rates: Vec::new(),
             sources: Vec::new(),
             place,
-            logs,
+            logs: Vec::new(),
         };
+        for (host, seed) in [("mx1001", 71), ("mx2001", 72)] {
+            let log = simulated(2_450_000, seed);
+            let (old, new) = (format!("{host}/mainlog.1"), format!("{host}/mainlog"));
+            twin.logs = vec![twin.place.path(&old), twin.place.path(&new)];
+            let (older, newer) = cut(&log, 0.6);
+            // A log that grows, and is rotated once: a segment each time.
+            for share in [0.3, 0.5, 0.8, 0.999] {
+                twin.place.write(&new, cut(older, share).0);
+                ends(twin.backfill(&twin.place.path("store"), host)).ends(0);
+            }
+            fs::rename(&twin.logs[1], &twin.logs[0]).unwrap();
+            let mut rotated = fs::OpenOptions::new().append(true).open(&twin.logs[0]).unwrap();
+            std::io::Write::write_all(&mut rotated, cut(older, 0.999).1).unwrap();
+            for share in [0.2, 0.6, 0.999] {
+                twin.place.write(&new, cut(newer, share).0);
+                ends(twin.backfill(&twin.place.path("store"), host)).ends(0);
+            }
+            logs.append(&mut twin.logs);
+        }
+        let twin = Twin { logs, ..twin };
         twin.read(&twin.place.path("store")).ends(0);
-        // Two of the segments are several that became one.
         let events = twin.place.rows();
         assert!(events.rows() >= 20_000, "{} events", events.rows());
         Twin {
@@ -165,7 +178,11 @@ impl Twin {
     fn backfill(&self, store: &Path, host: &str) -> Command {
         let mut command = self.command(store);
         command.args(["backfill", "-q", "--host", host]);
-        command.args(self.logs.iter().filter(|log| log.parent().unwrap().ends_with(host)));
+        command.args(
+            self.logs
+                .iter()
+                .filter(|log| log.parent().unwrap().ends_with(host) && log.exists()),
+        );
         command
     }
 

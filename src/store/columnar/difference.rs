@@ -34,6 +34,22 @@ pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Erro
     Ok(Some((2 * rows.len() as u64, out.encode()?)))
 }
 
+/// The rows from a time on (UTC milliseconds), with `sign` −1. None if there are none; else their number, and Parquet.
+pub fn taken_back(path: &Path, from_ms: i64) -> Result<Option<(u64, Vec<u8>)>, Error> {
+    let all = Rows::read(path)?;
+    let times = all.numbers("ts_ms")?;
+    let rows: Vec<usize> = (0..all.len()).filter(|row| times[*row] as i64 >= from_ms).collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut out = Columns::new(rows.len())?;
+    for (name, column) in all.columns() {
+        column.take(&rows).write(&mut out, name)?;
+    }
+    out.growing("sign", &vec![-1_i64; rows.len()])?;
+    Ok(Some((rows.len() as u64, out.encode()?)))
+}
+
 impl AnyColumn {
     /// Marks the rows whose values are others here and there; false when the columns do not compare.
     fn mark_differences(&self, other: &AnyColumn, differs: &mut [bool]) -> bool {

@@ -17,3 +17,8 @@ pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), Erro
     }
     Ok(())
 }
+
+/// When each row's event happened, UTC milliseconds.
+pub fn times(path: &Path) -> Result<Vec<i64>, Error> {
+    Reader::open(path)?.numbers("ts_ms")
+}

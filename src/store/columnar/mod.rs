@@ -20,9 +20,9 @@ mod texts;
 mod write;
 
 pub use describe::{Described, describe, thinned};
-pub use difference::difference;
+pub use difference::{difference, taken_back};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
-pub use ids::event_ids;
+pub use ids::{event_ids, times};
 pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::{amend, rates_of};

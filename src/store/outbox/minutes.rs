@@ -72,11 +72,12 @@ impl Store {
     }
 }
 
-/// One line of a payload of minutes.
+/// One line of a payload of minutes. Counts that are taken back are negative: as u64 they are the complement.
 fn line(minute: i64, host: &str, source: &str, counts: &Counts) -> String {
     let line = serde_json::json!({
-        "ts_ms": minute * 60_000, "host": host, "source": source, "lines": counts.lines, "events": counts.events,
-        "ignored": counts.ignored, "unparsed": counts.unparsed, "bytes": counts.bytes, "foreign_lines": counts.foreign,
+        "ts_ms": minute * 60_000, "host": host, "source": source, "lines": counts.lines as i64,
+        "events": counts.events as i64, "ignored": counts.ignored as i64, "unparsed": counts.unparsed as i64,
+        "bytes": counts.bytes as i64, "foreign_lines": counts.foreign as i64,
     });
     format!("{line}\n")
 }

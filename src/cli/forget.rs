@@ -1,0 +1,154 @@
+//! `mailpulse store forget`: takes a source's rows back, so that its logs are read again. What cannot be read again is told
+//! first, and needs `--force`.
+
+use super::context::{Context, UnnamedArgs};
+use super::output;
+use super::window::now_ms;
+use crate::ingest::logs_there;
+use crate::query::time::{parse_time, rfc3339};
+use crate::source::Limits;
+use crate::store::Store;
+use crate::store::forget::Forgetting;
+use crate::store::state::SourceState;
+use anyhow::{Result, anyhow, bail};
+use rustc_hash::FxHashSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `store forget`.
+#[derive(Debug, clap::Args)]
+pub struct ForgetArgs {
+    /// Which source: KIND@HOST as `status` names it, or the path of one of its logs
+    #[arg(long, value_name = "KIND@HOST|PATH")]
+    source: String,
+    /// Only rows from this time on: 2018-06-06T18:00Z, -24h
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Where its logs are, if neither the configuration nor the store names them: files, folders, globs
+    #[arg(long, value_name = "PATHS", num_args = 1..)]
+    logs: Vec<PathBuf>,
+    /// Also rows whose logs are gone: they do not come back
+    #[arg(long)]
+    force: bool,
+}
+
+/// Forgets.
+pub fn run(context: &Context, args: &ForgetArgs) -> Result<ExitCode> {
+    let config = context.config()?;
+    let since = args.since.as_deref().map(|text| parse_time(text, now_ms()));
+    let since_ms = since.transpose().map_err(|why| anyhow!("--since: {why}"))?;
+    let store = context.create_store(&config)?;
+    let source = find(&store, &args.source)?;
+    let there = there(context, &store, &source, args)?;
+    let what = store.look_forget(source.id, since_ms, there)?;
+    tell(&source, &what)?;
+    if what.rows == 0 && what.lines_gone == 0 && source.logs.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if store.ships() && what.missing > 0 {
+        bail!(
+            "{} events of this source are missing here and stand on the server: read them again first (`mailpulse backfill`), so \
+             that they can be taken back there",
+            what.missing
+        );
+    }
+    if what.lines_gone > 0 && !args.force {
+        bail!(
+            "{} lines cannot be read again, because {} logs are gone: nothing was forgotten. Name where these logs are now \
+             (--logs), or say --force to lose what they told",
+            what.lines_gone,
+            what.logs_gone
+        );
+    }
+    store.forget(&what)?;
+    output::line("forgotten; the next `mailpulse backfill` or `tail` reads these logs again, from their start")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(source: &SourceState, what: &Forgetting) -> Result<()> {
+    let span = what
+        .span_ms
+        .map(|(from, to)| format!(" from {} to {}", rfc3339(from), rfc3339(to)))
+        .unwrap_or_default();
+    output::line(&super::safe_lines(&format!(
+        "{}@{}: {} events{span} are to be taken back; {} logs are there to be read again, {} with {} lines are gone",
+        source.kind,
+        source.host,
+        what.rows,
+        what.there.len(),
+        what.logs_gone,
+        what.lines_gone
+    )))?;
+    Ok(())
+}
+
+/// The source that is meant.
+fn find(store: &Store, name: &str) -> Result<SourceState> {
+    let path = std::path::absolute(name).unwrap_or_else(|_| PathBuf::from(name));
+    let sources = store.sources()?;
+    let known: Vec<String> = sources.iter().map(|one| format!("{}@{}", one.kind, one.host)).collect();
+    let is_meant = |source: &SourceState| {
+        let logs = source.logs.iter().map(|log| log.path.as_slice());
+        format!("{}@{}", source.kind, source.host) == name
+            || logs
+                .clone()
+                .any(|log| log == path.as_os_str().as_bytes() || log == name.as_bytes())
+    };
+    let mut meant = sources.into_iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(source), None) => Ok(source),
+        (Some(_), Some(_)) => bail!("--source: logs of several sources lay there; name one as KIND@HOST"),
+        (None, _) => bail!(
+            "--source: no such source; there are {}",
+            super::safe_lines(&known.join(", "))
+        ),
+    }
+}
+
+/// Logs of the source that are there: where the configuration says, where they were last seen, and beside that.
+fn there(context: &Context, store: &Store, source: &SourceState, args: &ForgetArgs) -> Result<FxHashSet<u64>> {
+    let config = context.config()?;
+    let limits = context.limits(&config);
+    let mut there = FxHashSet::default();
+    let mut paths: Vec<PathBuf> = args.logs.clone();
+    for log in &source.logs {
+        let path = Path::new(std::ffi::OsStr::from_bytes(&log.path));
+        paths.extend(path.exists().then(|| path.to_owned()));
+        paths.extend(siblings(path));
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    // Journals are named by the configuration alone.
+    for paths in [&paths[..], &[]] {
+        if paths.is_empty() && config.sources.is_empty() {
+            continue;
+        }
+        let unnamed = UnnamedArgs {
+            host: Some(&source.host),
+            kind: Some(source.kind.as_str()).filter(|kind| crate::ingest::kinds::KINDS.contains(kind)),
+            ..UnnamedArgs::default()
+        };
+        let limits_of_files: &Limits = &limits.source;
+        let plan = context.plan(&config, paths, &unnamed, limits_of_files)?;
+        for job in plan
+            .jobs
+            .iter()
+            .filter(|job| job.host == source.host && job.kind == source.kind)
+        {
+            there.extend(logs_there(store, job, &limits)?);
+        }
+    }
+    Ok(there)
+}
+
+/// What a rotation made of a log: files beside it whose names begin as its does.
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let stem = name.split('.').next().unwrap_or(name);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(stem)));
+    named.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}

@@ -163,7 +163,7 @@ impl<'c> AppNormaliser<'c> {
         let attribution = messages.attribution;
         let named = placed.record.host.as_deref().filter(|host| !host.is_empty());
         let host = named.unwrap_or(messages.host.as_bytes());
-        let sender = mail.sender.as_deref().unwrap_or_default();
+        let sender = mail.sender.as_deref();
         let facts = Facts {
             sender,
             client_name: Some(host),
@@ -200,7 +200,9 @@ impl<'c> AppNormaliser<'c> {
             .or_else(by_rule)
             .or_else(usual)
             .unwrap_or_else(derived);
-        let domain = attribution.redactor.local_part(sender, &mut messages.local);
+        let domain = attribution
+            .redactor
+            .local_part(sender.unwrap_or_default(), &mut messages.local);
         Origin {
             service,
             hostgroup: attribution

@@ -74,6 +74,7 @@ impl<'c> PostfixNormaliser<'c> {
                 return true;
             }
             Body::Removed { by_admin: false } => {
+                self.settle(id, None, recall);
                 self.messages.completed(None, id, at, recall, sink);
                 return true;
             }
@@ -133,14 +134,14 @@ impl<'c> PostfixNormaliser<'c> {
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             // It arrived before this log begins, and is tried again.
-            self.messages.orphan(id, active.sender, at, sink);
+            self.messages.orphan(id, Some(active.sender), at, sink);
             return false;
         };
         open.last_ms = at.ts_ms;
         let Some(arriving) = open.arriving.take() else {
             return false;
         };
-        let (origin, first_hop) = self.sender(&arriving, active.sender, recall);
+        let (origin, first_hop) = self.sender(&arriving, Some(active.sender), recall);
         let message = Message {
             queue_id: Some(id),
             origin,
@@ -163,7 +164,7 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     /// Who sent an arriving message, and whether it enters the mail system here.
-    fn sender(&mut self, arriving: &Arriving, sender: &[u8], recall: &mut dyn Recall) -> (OriginId, bool) {
+    fn sender(&mut self, arriving: &Arriving, sender: Option<&[u8]>, recall: &mut dyn Recall) -> (OriginId, bool) {
         let Messages {
             join,
             attributor,
@@ -174,6 +175,7 @@ impl<'c> PostfixNormaliser<'c> {
         if let Some(before) = arriving.continues.as_deref().and_then(|id| QueueId::new(id.as_bytes()))
             && let Some(open) = join.get(&before, &mut attributor.origins, recall)
             && !open.orphan
+            && open.arriving.is_none()
         {
             return (open.origin, false);
         }
@@ -206,7 +208,7 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         // A probe of an address is no mail.
         let Some(kind) = kind(delivery) else { return false };
-        self.settle(id, recall);
+        self.settle(id, None, recall);
         let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages {
@@ -261,15 +263,24 @@ impl<'c> PostfixNormaliser<'c> {
         true
     }
 
-    /// A message is being delivered: if the line that took it into the queue has not been seen, what came before tells
-    /// who sent it.
-    fn settle(&mut self, id: QueueId, recall: &mut dyn Recall) {
+    /// A message is being delivered, or goes without having been in the queue (held, then removed): if the line that took
+    /// it into the queue has not been seen, what came before tells who sent it.
+    fn settle(&mut self, id: QueueId, sender: Option<&[u8]>, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
-        let open = join.get(&id, &mut attributor.origins, recall);
-        let Some(arriving) = open.filter(|open| !open.orphan).and_then(|open| open.arriving.take()) else {
+        let nobody = attributor.origins.nobody();
+        let Some(open) = join
+            .get(&id, &mut attributor.origins, recall)
+            .filter(|open| !open.orphan)
+        else {
             return;
         };
-        let (origin, first_hop) = self.sender(&arriving, b"", recall);
+        let Some(arriving) = open.arriving.take() else { return };
+        if open.origin != nobody {
+            // The check that held it has named the sender.
+            open.message_key = arriving.message_key;
+            return;
+        }
+        let (origin, first_hop) = self.sender(&arriving, sender, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
             (open.origin, open.first_hop, open.message_key) = (origin, first_hop, arriving.message_key);
@@ -327,9 +338,10 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
+        self.settle(id, Some(sender), recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
-            self.messages.orphan(id, sender, at, sink);
+            self.messages.orphan(id, Some(sender), at, sink);
         }
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages { join, attributor, .. } = &mut self.messages;
@@ -352,6 +364,7 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
+        self.settle(id, None, recall);
         let slot = self.messages.slot_of(id, at, recall, sink);
         let first = self.messages.first(&id, Kind::Discarded, recall);
         sink.event(&Event {

@@ -351,7 +351,10 @@ fn put_split_lines(transaction: &Transaction<'_>, source: i64, lines: Option<&st
             transaction.execute("DELETE FROM split_line WHERE source = ?1", [source])?;
         }
         Some(lines) => {
-            transaction.execute("INSERT OR REPLACE INTO split_line VALUES (?1, ?2)", params![source, lines])?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO split_line VALUES (?1, ?2)",
+                params![source, lines],
+            )?;
         }
     }
     Ok(())

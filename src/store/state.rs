@@ -4,6 +4,7 @@ use super::commit::{Counts, LogState, UnparsedShape};
 use super::{Error, Store, catalogue};
 use crate::normalise::join::{OpenRecord, QueueId, Recall};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Store {
     /// Number of a source; made when it is new.
@@ -63,8 +64,8 @@ impl Store {
         let mut messages = Vec::new();
         for row in rows {
             let (id, state) = row?;
-            let record = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
-            messages.extend(QueueId::new(&id).map(|id| (id, record)));
+            let Some(id) = QueueId::new(&id) else { continue };
+            messages.extend(open_record(&id, &state).map(|record| (id, record)));
         }
         let all: i64 = connection.query_row("SELECT count(*) FROM open_message WHERE source = ?1", [source], |r| {
             r.get(0)
@@ -100,7 +101,36 @@ impl Store {
         Ok(Recaller {
             connection: catalogue::open(&self.path().join("catalogue.sqlite"))?,
             source,
+            trouble: Trouble::default(),
         })
+    }
+}
+
+/// A state that cannot be read costs its own message, which then counts as one whose arrival has not been seen.
+fn open_record(id: &QueueId, state: &str) -> Option<OpenRecord> {
+    let record = serde_json::from_str(state);
+    record
+        .inspect_err(|error| tracing::warn!(%error, message = ?id, "the stored state of an open message is damaged"))
+        .ok()
+}
+
+/// What went wrong while messages were brought back: what was made of them since then must not be committed.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble(Arc<Mutex<Option<rusqlite::Error>>>);
+
+impl Trouble {
+    /// The first error since the last call.
+    pub fn take(&self) -> Option<Error> {
+        let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.map(|error| Error::Catalogue(error.into()))
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn put(&self, error: rusqlite::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 }
 
@@ -109,10 +139,22 @@ impl Store {
 pub struct Recaller {
     connection: Connection,
     source: i64,
+    trouble: Trouble,
+}
+
+impl Recaller {
+    /// Where its errors are told: a message that was not found because of one is not unknown.
+    pub fn trouble(&self) -> Trouble {
+        self.trouble.clone()
+    }
 }
 
 impl Recall for Recaller {
     fn recall(&mut self, id: &QueueId) -> Option<OpenRecord> {
+        // Nothing is committed any more: each further question may cost the time of a lock.
+        if self.trouble.is_there() {
+            return None;
+        }
         let find = || -> Result<Option<String>, rusqlite::Error> {
             self.connection
                 .prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?
@@ -120,9 +162,9 @@ impl Recall for Recaller {
                 .optional()
         };
         match find() {
-            Ok(state) => state.and_then(|state| serde_json::from_str(&state).ok()),
+            Ok(state) => state.and_then(|state| open_record(id, &state)),
             Err(error) => {
-                tracing::error!(%error, message = ?id, "cannot read an open message back; it counts as unknown");
+                self.trouble.put(error);
                 None
             }
         }

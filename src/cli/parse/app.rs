@@ -153,7 +153,7 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
     let host = record.host.as_deref().filter(|host| !host.is_empty());
     let host = host.unwrap_or(source.host.as_bytes());
     let facts = Facts {
-        sender: mail.sender.as_deref().unwrap_or_default(),
+        sender: mail.sender.as_deref(),
         client_name: Some(host),
         host: &source.host,
         ..Facts::default()

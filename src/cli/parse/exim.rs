@@ -149,7 +149,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
         Body::Delivery(delivery) => (
             &delivery.host,
             Facts {
-                sender: delivery.sender.unwrap_or_default(),
+                sender: delivery.sender,
                 router: delivery.router,
                 transport: delivery.transport,
                 ..Facts::default()
@@ -158,7 +158,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
         Body::Notice(notice) => (
             &notice.host,
             Facts {
-                sender: notice.sender.unwrap_or_default(),
+                sender: notice.sender,
                 client_name: notice.host.name,
                 client_ip: notice.host.ip,
                 ..Facts::default()
@@ -174,7 +174,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
 
 fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
     Facts {
-        sender: arrival.sender,
+        sender: Some(arrival.sender),
         client_name: arrival.host.name,
         client_ip: arrival.host.ip,
         user: if arrival.host == Host::default() {

@@ -211,7 +211,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::Pickup(pickup) => {
             let facts = Facts {
-                sender: pickup.sender,
+                sender: Some(pickup.sender),
                 ..facts
             };
             (
@@ -230,7 +230,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::QueueActive(active) => {
             let facts = Facts {
-                sender: active.sender,
+                sender: Some(active.sender),
                 ..facts
             };
             let decides = "the sender; the client is in the client line of this ID. The message is attributed here";
@@ -238,7 +238,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::Rejection(rejection) => {
             let facts = Facts {
-                sender: rejection.sender.unwrap_or_default(),
+                sender: rejection.sender,
                 client_name: rejection.host.name,
                 client_ip: rejection.host.ip,
                 auth: rejection.sasl_username,

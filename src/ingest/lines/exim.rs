@@ -175,9 +175,7 @@ impl<'c> EximLines<'c> {
         }
         bench.desk.batch.back_to_log(here);
         let bytes = line.pieces.iter().map(|piece| piece.bytes).sum();
-        bench
-            .desk
-            .count_lines(state, outcome, line.pieces.len() as u64, bytes);
+        bench.desk.count_lines(state, outcome, line.pieces.len() as u64, bytes);
     }
 
     fn in_syslog<R: Recall>(

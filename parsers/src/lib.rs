@@ -21,6 +21,7 @@
 
 pub mod app;
 pub mod exim;
+mod odd;
 pub mod postfix;
 pub mod prim;
 pub mod reject;
@@ -29,5 +30,6 @@ pub mod sniff;
 pub mod stamp;
 pub mod syslog;
 
+pub use odd::Odd;
 pub use reject::{Found, Reject};
 pub use stamp::Stamp;

@@ -15,7 +15,7 @@ use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
 use crate::store::commit::LogState;
-use crate::store::state::{Recaller, Trouble};
+use crate::store::recall::{Recaller, Trouble};
 use crate::store::{Error, Store, catalogue};
 use crossbeam_channel::{Receiver, Sender};
 use std::os::unix::ffi::OsStrExt;

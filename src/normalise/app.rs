@@ -57,8 +57,12 @@ impl<'c> AppNormaliser<'c> {
     }
 
     /// What the next lines are from.
-    pub fn set_source(&mut self, source: AppSource, clock: LogClock) {
+    pub fn set_source(&mut self, source: AppSource) {
         self.source = source;
+    }
+
+    /// The next lines are in another zone.
+    pub fn set_clock(&mut self, clock: LogClock) {
         self.clock = clock;
     }
 

@@ -60,6 +60,11 @@ impl<'c> EximNormaliser<'c> {
         self.clock.utc_ms(&record.stamp)
     }
 
+    /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.clock.goes_on_after(newest_ms);
+    }
+
     /// UTC milliseconds of a stamp.
     pub fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
         self.clock.utc_ms(stamp)

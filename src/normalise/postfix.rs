@@ -42,6 +42,11 @@ impl<'c> PostfixNormaliser<'c> {
         self.clock = clock;
     }
 
+    /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.clock.goes_on_after(newest_ms);
+    }
+
     /// UTC milliseconds of a stamp.
     pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
         self.clock.utc_ms(stamp)
@@ -152,12 +157,12 @@ impl<'c> PostfixNormaliser<'c> {
         let slot = self.messages.open_message(id, &message, at, recall, sink);
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
-            open.bytes = Some(active.size);
+            open.bytes = active.size;
         }
         sink.event(&Event {
             messages: 1,
-            recipients: u32::try_from(active.nrcpt).unwrap_or(u32::MAX),
-            bytes: Some(active.size),
+            recipients: active.nrcpt.map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+            bytes: active.size,
             ..at.event(Kind::Accepted, slot)
         });
         true
@@ -250,7 +255,7 @@ impl<'c> PostfixNormaliser<'c> {
             remote_host: remote,
             remote_ip: ip,
             bytes: open.bytes.filter(|_| kind == Kind::Delivered),
-            queue_ms: (kind != Kind::Deferred).then_some(delivery.delay_ms),
+            queue_ms: delivery.delay_ms.filter(|_| kind != Kind::Deferred),
             delivery_ms: delivery
                 .delays_ms
                 .map(|[_, _, setup, transmission]| setup + transmission),
@@ -396,7 +401,7 @@ fn from_client(from: &Client<'_>, at: At) -> Arriving {
 fn from_pickup(from: &Pickup<'_>, at: At) -> Arriving {
     Arriving {
         since_ms: at.ts_ms,
-        user: from.uid.to_string(),
+        user: from.uid.map(|uid| uid.to_string()).unwrap_or_default(),
         continues: from.orig_id.map(text),
         ..Arriving::default()
     }

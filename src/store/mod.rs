@@ -19,6 +19,7 @@ pub mod commit;
 pub mod hops;
 pub mod maintain;
 pub mod outbox;
+pub mod recall;
 pub mod state;
 
 use rusqlite::Connection;

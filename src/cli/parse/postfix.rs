@@ -97,7 +97,7 @@ fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
             "client".to_owned()
         }
         Body::Pickup(pickup) => {
-            put_number(map, "uid", Some(pickup.uid));
+            put_number(map, "uid", pickup.uid);
             put(map, "sender", Some(pickup.sender));
             put(map, "orig_id", pickup.orig_id);
             "pickup".to_owned()
@@ -111,8 +111,8 @@ fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
         }
         Body::QueueActive(active) => {
             put(map, "sender", Some(active.sender));
-            put_number(map, "bytes", Some(active.size));
-            put_number(map, "recipients", Some(active.nrcpt));
+            put_number(map, "bytes", active.size);
+            put_number(map, "recipients", active.nrcpt);
             "queue_active".to_owned()
         }
         Body::Expired(expired) => {
@@ -168,7 +168,7 @@ fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
     put(map, "recipient", Some(delivery.recipient));
     put(map, "original_recipient", delivery.orig_to);
     host(map, &delivery.relay);
-    put_number(map, "queue_ms", Some(delivery.delay_ms));
+    put_number(map, "queue_ms", delivery.delay_ms);
     if let Some([before, queue, setup, transmission]) = delivery.delays_ms {
         let delays = json!({"before_queue": before, "queue": queue, "setup": setup, "transmission": transmission});
         map.insert("delays_ms".into(), delays);

@@ -74,6 +74,9 @@ impl<'c> EximLines<'c> {
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
         bench.desk.at(state, ts_ms);
+        if let Some(odd) = &record.odd {
+            bench.desk.odd(state, odd);
+        }
         let event = self
             .normaliser
             .record(record, ts_ms, offset, bench.recall, &mut bench.desk.batch);

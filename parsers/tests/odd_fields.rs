@@ -127,6 +127,7 @@ fn a_damaged_value_does_not_cost_an_event_of_exim() {
             }
         }
     }
+    println!("{damaged} damaged lines, {odd} of them with an odd field");
     assert!(damaged > 50_000 && odd > damaged / 20, "{damaged} {odd}");
 }
 
@@ -236,6 +237,7 @@ fn a_damaged_value_does_not_cost_an_event_of_postfix() {
             }
         }
     }
+    println!("{damaged} damaged lines, {odd} of them with an odd field");
     assert!(damaged > 10_000 && odd > damaged / 4, "{damaged} {odd}");
 }
 

@@ -1,7 +1,7 @@
 //! A line of Exim's main log, in its own file, in syslog's envelope or in the journal.
 
 use super::explain::rules;
-use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::{Lines, Source};
 use crate::ingest::lines::journal;
 use crate::normalise::attribution::Attribution;
@@ -62,6 +62,7 @@ fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
     map_time(map, &record.stamp);
     put_number(map, "pid", record.pid.map(u64::from));
     put(map, "id", record.id.map(|id| id.0));
+    put_odd(map, record.odd.as_ref());
     match &record.body {
         Body::Arrival(arrival) => arrival_fields(map, arrival),
         Body::Delivery(delivery) => delivery_fields(map, delivery),

@@ -1,7 +1,7 @@
 //! A line of Postfix, in syslog's envelope or in the journal.
 
 use super::explain::rules;
-use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::{Lines, Source};
 use crate::ingest::lines::journal;
 use crate::normalise::attribution::Attribution;
@@ -91,6 +91,7 @@ fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
 }
 
 fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+    put_odd(map, record.odd.as_ref());
     let what = match &record.body {
         Body::Client(client) => {
             client_fields(map, client);

@@ -272,15 +272,12 @@ impl<'c> PostfixNormaliser<'c> {
     /// it into the queue has not been seen, what came before tells who sent it.
     fn settle(&mut self, id: QueueId, sender: Option<&[u8]>, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
-        let nobody = attributor.origins.nobody();
-        let Some(open) = join
-            .get(&id, &mut attributor.origins, recall)
-            .filter(|open| !open.orphan)
-        else {
+        let open = join.get(&id, &mut attributor.origins, recall);
+        let Some(open) = open.filter(|open| !open.orphan) else {
             return;
         };
         let Some(arriving) = open.arriving.take() else { return };
-        if open.origin != nobody {
+        if open.origin != attributor.origins.nobody() {
             // The check that held it has named the sender.
             open.message_key = arriving.message_key;
             return;

@@ -80,7 +80,7 @@ fn postfix_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, R
     let (kind, reason) = match &record.body {
         B::Client(_) | B::Pickup(_) => (0, None),
         B::Delivery(delivery) => {
-            *check ^= delivery.delay_ms + delivery.recipient.len() as u64;
+            *check ^= delivery.delay_ms.unwrap_or(0) + delivery.recipient.len() as u64;
             (
                 1,
                 (delivery.status != postfix_record::Status::Sent).then_some(delivery.text),
@@ -89,7 +89,7 @@ fn postfix_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, R
         B::Removed { .. } => (2, None),
         B::Rejection(rejection) => (3, Some(rejection.text)),
         B::QueueActive(active) => {
-            *check ^= active.size;
+            *check ^= active.size.unwrap_or(0);
             (3, None)
         }
         _ => (3, None),

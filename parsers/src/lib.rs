@@ -23,6 +23,7 @@
 pub mod app;
 pub mod exim;
 pub mod layers;
+mod odd;
 pub mod postfix;
 pub mod prim;
 pub mod reject;
@@ -32,5 +33,6 @@ pub mod stamp;
 pub mod syslog;
 pub mod wrap;
 
+pub use odd::Odd;
 pub use reject::{Found, Reject};
 pub use stamp::Stamp;

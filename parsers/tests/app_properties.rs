@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn what_json_writes_is_what_we_read(message in ".*", host in ".*") {
         let line = serde_json::json!({
-            "host": host, "level": "ERROR", "message": format!("x{message}x"), "method": r"A\Mailer::mail", "more": [message, {"a": host}],
+            "@timestamp": "2018-06-06T19:02:11Z", "host": host, "level": "ERROR", "message": format!("x{message}x"), "method": r"A\Mailer::mail", "more": [message, {"a": host}],
         }).to_string();
         let record = Format::Slimapp.parse(line.as_bytes()).unwrap();
         prop_assert_eq!(record.host.as_deref().unwrap_or_default(), host.as_bytes());

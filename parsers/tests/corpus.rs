@@ -63,7 +63,7 @@ fn readable(debug: &str) -> String {
     }
     out.push_str(rest);
     for unset in [
-        "name", "helo", "ip", "port", "socket", "user", "tls", "pid", "id", "protocol", "host", "size", "errno",
+        "name", "helo", "ip", "port", "socket", "user", "tls", "pid", "id", "protocol", "host", "size", "errno", "odd",
     ] {
         out = out.replace(&format!(" {unset}: None,"), "");
     }

@@ -12,7 +12,7 @@ use crate::query::history::{Engine, History, LocalSource, SourceSummary};
 use crate::query::time::{parse_duration_ms, rfc3339};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
-use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::commit::{Counts, OddField, UnparsedShape};
 use crate::store::outbox::Waiting;
 use crate::store::trouble::Trouble;
 use crate::store::{Error as StoreError, Store};
@@ -39,6 +39,8 @@ pub struct StatusArgs {
 
 /// Unparsed lines of a source above this share are worth a warning.
 const UNPARSED_SHARE_MAX: f64 = 0.01;
+/// Odd fields of a source that are named; JSON has all.
+const ODD_FIELDS_SHOWN: usize = 5;
 /// History that the newest lines are held against.
 const HISTORY_MS: i64 = 7 * DAY_MS;
 const DAY_MS: i64 = 86_400_000;
@@ -80,6 +82,10 @@ impl Row {
 
     fn shapes(&self) -> &[UnparsedShape] {
         self.source.local.as_ref().map_or(&[], |local| &local.shapes)
+    }
+
+    fn odd_fields(&self) -> &[OddField] {
+        self.source.local.as_ref().map_or(&[], |local| &local.odd_fields)
     }
 
     fn read_ms(&self) -> Option<i64> {
@@ -172,6 +178,10 @@ fn table(rows: &[Row]) -> Table {
         ("ignored", int(&|row| row.source.counts.ignored)),
         ("unparsed", int(&|row| row.source.counts.unparsed)),
         ("unparsed_percent", share(&|row| percent(&row.source.counts))),
+        (
+            "odd_fields",
+            local(&|local| local.odd_fields.iter().map(|field| field.count).sum()),
+        ),
         ("hour_unparsed_percent", share(&|row| percent(&row.health.last_hour))),
         ("damaged_logs", local(&|local| local.damaged.len() as u64)),
         ("open_messages", local(&|local| local.open_messages)),
@@ -200,6 +210,13 @@ fn json(rows: &[Row]) -> Value {
             "hour_unparsed_percent": percent(&row.health.last_hour),
             "damaged_logs": local.map(|local| local.damaged.len()),
             "open_messages": local.map(|local| local.open_messages),
+            "odd_fields": local.map(|local| local.odd_fields.iter().map(|field| field.count).sum::<u64>()),
+            "odd_field_samples": row.odd_fields().iter().map(|field| json!({
+                "field": field.field,
+                "count": field.count,
+                "sample": field.sample,
+                "path": field.path,
+            })).collect::<Vec<_>>(),
             "unparsed_shapes": row.shapes().iter().map(|shape| json!({
                 "shape": shape.shape,
                 "count": shape.count,
@@ -274,6 +291,16 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         }
         for what in row.damaged() {
             output::line(&format!("damaged: {}", super::safe_lines(what)))?;
+        }
+        for odd in row.odd_fields().iter().take(ODD_FIELDS_SHOWN) {
+            output::line(&format!(
+                "odd field on {}: {} x {} is not of its form and was left out, as in `{}` ({})",
+                super::safe_lines(&row.source.host),
+                odd.count,
+                odd.field,
+                odd.sample,
+                super::safe_lines(&odd.path)
+            ))?;
         }
         for shape in row.shapes() {
             output::line(&format!(

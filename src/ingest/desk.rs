@@ -2,11 +2,13 @@
 //! unparsed, for each log and minute, whatever the format.
 
 use super::feed::OpenLog;
+use super::odd::OddFields;
 use super::report::SourceReport;
 use super::shapes::Shapes;
 use crate::normalise::redact::text;
 use crate::store::batch::Batch;
 use crate::store::commit::{Counts, LogState};
+use mailpulse_parsers::Odd;
 use rustc_hash::FxHashMap;
 
 const MINUTE_MS: i64 = 60_000;
@@ -31,6 +33,8 @@ pub struct Desk {
     pub batch: Batch,
     /// Lines that did not parse since the last commit.
     pub shapes: Shapes,
+    /// Fields left out since the last commit.
+    pub odd: OddFields,
     /// Logs read since the last commit.
     pub touched: Vec<LogState>,
     /// What is told at the end.
@@ -49,6 +53,7 @@ impl Desk {
         Desk {
             batch: Batch::new(1, None),
             shapes: Shapes::default(),
+            odd: OddFields::default(),
             touched: Vec::new(),
             report: SourceReport {
                 host: host.to_owned(),
@@ -120,6 +125,12 @@ impl Desk {
     pub fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> Outcome {
         self.shapes.add(line, why, &text(&state.path));
         Outcome::Unparsed
+    }
+
+    /// Notes a field of a line that was left out.
+    #[cold]
+    pub fn odd(&mut self, state: &LogState, odd: &Odd<'_>) {
+        self.odd.add(odd, &state.path);
     }
 
     /// The log's state belongs to the next commit.

@@ -237,6 +237,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             minutes,
             changes: self.reader.messages_mut().changes(),
             unparsed,
+            odd_fields: self.desk.odd.take(),
             split_lines: self.reader.take_split_lines(),
         }
     }

@@ -10,7 +10,7 @@
 use super::digest::Digest;
 use super::feed::OpenLog;
 use super::kinds::{Format, Head, Spec};
-use super::line::{Line, Stop};
+use super::line::{Line, Stop, unreadable_position};
 use super::report::Problem;
 use crate::normalise::join::Recall;
 use crate::source::identity::{Position, log_id};
@@ -56,6 +56,11 @@ struct Tally {
     /// The entry that was asked for was not the first.
     gone: bool,
     new: bool,
+}
+
+/// Whether a log's position is one in a journal.
+pub(super) fn is_position(position: &str) -> bool {
+    position.contains("\"journal_cursor\"")
 }
 
 /// Identity of a sequence as a log.
@@ -128,23 +133,28 @@ impl Line<'_> {
     /// Sequences that the store knows.
     fn sequences(&self) -> Result<FxHashMap<u64, Sequence>, Stop> {
         let logs = self.store.logs(self.source).map_err(Some)?;
-        let sequence = |state: LogState| {
-            let Stored { journal_cursor, gone } = serde_json::from_str(&state.position).ok()?;
-            let at = parse_cursor(&journal_cursor)?;
-            let (number, realtime_us) = (at.number, at.realtime_us);
-            Some((
-                state.log_id,
-                Sequence {
-                    state,
-                    cursor: journal_cursor,
-                    number,
-                    realtime_us,
-                    gone,
-                    seen: false,
-                },
-            ))
-        };
-        Ok(logs.into_iter().filter_map(sequence).collect())
+        let mut sequences = FxHashMap::default();
+        // The others are files.
+        for state in logs.into_iter().filter(|state| is_position(&state.position)) {
+            let stored: Option<Stored> = serde_json::from_str(&state.position).ok();
+            if stored.as_ref().is_some_and(|stored| stored.journal_cursor.is_empty()) {
+                continue;
+            }
+            let at = stored.as_ref().and_then(|stored| parse_cursor(&stored.journal_cursor));
+            let (Some(stored), Some(at)) = (&stored, at) else {
+                return Err(Some(unreadable_position(&state)));
+            };
+            let sequence = Sequence {
+                cursor: stored.journal_cursor.clone(),
+                number: at.number,
+                realtime_us: at.realtime_us,
+                gone: stored.gone,
+                seen: false,
+                state,
+            };
+            sequences.insert(sequence.state.log_id, sequence);
+        }
+        Ok(sequences)
     }
 
     /// One run of the tool. Entries of one sequence in a row become one chunk.

@@ -15,8 +15,8 @@ use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
 use crate::store::commit::LogState;
-use crate::store::state::Recaller;
-use crate::store::{Error, Store};
+use crate::store::recall::{Recaller, Trouble};
+use crate::store::{Error, Store, catalogue};
 use crossbeam_channel::{Receiver, Sender};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct OpenSource<'s> {
     id: i64,
     limits: RunLimits,
     digest: Digest<'s, Recaller>,
+    /// Errors of the digest's questions to the store.
+    trouble: Trouble,
     kept: Kept,
 }
 
@@ -76,7 +78,9 @@ impl<'s> OpenSource<'s> {
         for (id, record) in open {
             messages.join.load(id, record, &mut messages.attributor.origins);
         }
-        let mut digest = Digest::new(messages, store.recaller(id)?, spec);
+        let recaller = store.recaller(id)?;
+        let trouble = recaller.trouble();
+        let mut digest = Digest::new(messages, recaller, spec);
         if let Some(wanted) = store.all_but_adopted(id)? {
             digest.only(&Arc::new(wanted));
         }
@@ -88,8 +92,9 @@ impl<'s> OpenSource<'s> {
             id,
             limits: *limits,
             digest,
+            trouble,
             kept: Kept {
-                known: store.logs(id)?.into_iter().filter_map(position::known).collect(),
+                known: known_logs(store, id)?,
                 pool: Pool::new(&limits.source, 8),
                 used: None,
                 sequence: 1,
@@ -119,6 +124,7 @@ impl<'s> OpenSource<'s> {
             progress,
             reading,
             writer: Writer::Here,
+            trouble: &self.trouble,
             kept: &mut self.kept,
             waiting: 0,
             sent: Vec::new(),
@@ -155,6 +161,24 @@ impl<'s> OpenSource<'s> {
     }
 }
 
+/// Logs of a source in files. One whose position cannot be read would be read again, and its rows doubled.
+fn known_logs(store: &Store, source: i64) -> Result<Vec<KnownLog>, Error> {
+    let mut known = Vec::new();
+    for state in store.logs(source)? {
+        match position::known(state.clone()) {
+            Some(log) => known.push(log),
+            None if super::journal::is_position(&state.position) => {}
+            None => return Err(unreadable_position(&state)),
+        }
+    }
+    Ok(known)
+}
+
+pub(super) fn unreadable_position(state: &LogState) -> Error {
+    let path = position::path_of(state).display().to_string();
+    Error::Catalogue(catalogue::Error::Position { path })
+}
+
 /// The middle of one host's line, in one round.
 pub(super) struct Line<'r> {
     pub(super) store: &'r Store,
@@ -164,6 +188,7 @@ pub(super) struct Line<'r> {
     pub(super) progress: &'r dyn Progress,
     reading: &'r Reading<'r>,
     writer: Writer,
+    trouble: &'r Trouble,
     /// What lives on.
     kept: &'r mut Kept,
     /// Drafts that are not committed yet.
@@ -305,6 +330,10 @@ impl Line<'_> {
     }
 
     pub(super) fn seal<R: Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
+        // Rows of a message whose sender could not be asked for would say for ever that nobody knows it.
+        if let Some(error) = self.trouble.take() {
+            return Err(Some(error));
+        }
         if !digest.has_news() {
             return Ok(());
         }

@@ -21,6 +21,7 @@ mod journal;
 pub mod kinds;
 mod line;
 pub mod lines;
+mod odd;
 pub mod position;
 pub mod report;
 mod reread;

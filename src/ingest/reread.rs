@@ -10,8 +10,8 @@ use crate::normalise::messages::Messages;
 use crate::source::{Limits, Pool};
 use crate::store::columnar::Encoder;
 use crate::store::commit::Commit;
+use crate::store::recall::Recaller;
 use crate::store::reread::{Again, Missing, Wanted, shadow};
-use crate::store::state::Recaller;
 use crate::store::{Error, Store};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -267,6 +267,7 @@ impl Rereading<'_> {
             unparsed: Vec::new(),
             again: Some(self.fate),
             // What is read again has been whole before.
+            odd_fields: Vec::new(),
             split_lines: None,
         };
         self.store.commit(&commit)?;

@@ -3,7 +3,7 @@
 use crate::normalise::join::Changes;
 use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
-use crate::store::commit::{Commit, Counts, LogState, UnparsedShape};
+use crate::store::commit::{Commit, Counts, LogState, OddField, UnparsedShape};
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
 
@@ -20,6 +20,8 @@ pub struct Draft {
     pub changes: Changes,
     /// Shapes of unparsed lines.
     pub unparsed: Vec<UnparsedShape>,
+    /// Fields that were left out.
+    pub odd_fields: Vec<OddField>,
     /// See [`Commit::split_lines`].
     pub split_lines: Option<String>,
 }
@@ -43,6 +45,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         minutes,
         changes,
         unparsed,
+        odd_fields,
         split_lines,
     } = draft;
     let commit = Commit {
@@ -53,6 +56,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         changes,
         unparsed,
         again: None,
+        odd_fields,
         split_lines,
     };
     store.commit(&commit)?;

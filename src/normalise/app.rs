@@ -57,8 +57,12 @@ impl<'c> AppNormaliser<'c> {
     }
 
     /// What the next lines are from.
-    pub fn set_source(&mut self, source: AppSource, clock: LogClock) {
+    pub fn set_source(&mut self, source: AppSource) {
         self.source = source;
+    }
+
+    /// The next lines are in another zone.
+    pub fn set_clock(&mut self, clock: LogClock) {
         self.clock = clock;
     }
 
@@ -163,7 +167,7 @@ impl<'c> AppNormaliser<'c> {
         let attribution = messages.attribution;
         let named = placed.record.host.as_deref().filter(|host| !host.is_empty());
         let host = named.unwrap_or(messages.host.as_bytes());
-        let sender = mail.sender.as_deref().unwrap_or_default();
+        let sender = mail.sender.as_deref();
         let facts = Facts {
             sender,
             client_name: Some(host),
@@ -200,7 +204,9 @@ impl<'c> AppNormaliser<'c> {
             .or_else(by_rule)
             .or_else(usual)
             .unwrap_or_else(derived);
-        let domain = attribution.redactor.local_part(sender, &mut messages.local);
+        let domain = attribution
+            .redactor
+            .local_part(sender.unwrap_or_default(), &mut messages.local);
         Origin {
             service,
             hostgroup: attribution

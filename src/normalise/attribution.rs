@@ -170,7 +170,9 @@ impl Attributor {
         };
         let unattributed = service == UNATTRIBUTED;
         let service = self.origins.text(Field::Service, service);
-        let domain = with.redactor.local_part(facts.sender, &mut self.local);
+        let domain = with
+            .redactor
+            .local_part(facts.sender.unwrap_or_default(), &mut self.local);
         let local = self.origins.text(Field::SenderLocal, &text(&self.local));
         let domain = self.origins.text(Field::SenderDomain, &lower_text(domain));
         let codes = [
@@ -201,7 +203,7 @@ impl Attributor {
 /// The texts among the facts, in the order of a key.
 fn texts_of<'f>(facts: &Facts<'f>) -> [Option<&'f [u8]>; 7] {
     [
-        Some(facts.sender),
+        facts.sender,
         facts.client_name,
         facts.user,
         facts.auth,
@@ -218,11 +220,9 @@ fn place_of(facts: &Facts<'_>) -> usize {
         Some(IpAddr::V6(ip)) => ip.to_bits() as u32,
         None => 0,
     };
-    let sender = facts
-        .sender
-        .first_chunk::<4>()
-        .map_or(0, |first| u32::from_le_bytes(*first));
-    let mixed = (address ^ sender.rotate_left(16) ^ facts.sender.len() as u32).wrapping_mul(0x9e37_79b9);
+    let text = facts.sender.unwrap_or_default();
+    let sender = text.first_chunk::<4>().map_or(0, |first| u32::from_le_bytes(*first));
+    let mixed = (address ^ sender.rotate_left(16) ^ text.len() as u32).wrapping_mul(0x9e37_79b9);
     (mixed >> 26) as usize % RECENT
 }
 
@@ -272,7 +272,14 @@ mod tests {
             client_ip: client_ip.map(|ip| ip.parse().unwrap()),
             ..Facts::default()
         };
-        let all: Vec<(Facts<'_>, bool)> = [&b""[..], b"a@b.org", b"a@b.orgx", b"\x01\0\0\0x"]
+        let senders = [
+            None,
+            Some(&b""[..]),
+            Some(b"a@b.org"),
+            Some(b"a@b.orgx"),
+            Some(b"\x01\0\0\0x"),
+        ];
+        let all: Vec<(Facts<'_>, bool)> = senders
             .into_iter()
             .flat_map(|sender| [None, Some(&b""[..]), Some(b"x")].map(|name| (sender, name)))
             .flat_map(|(sender, name)| [None, Some(&b"x"[..])].map(|user| (sender, name, user)))
@@ -302,12 +309,12 @@ mod tests {
             covered_hosts: Hosts::default(),
         };
         let facts = Facts {
-            sender: b"shop@example.org",
+            sender: Some(b"shop@example.org"),
             host: "mx1",
             ..Facts::default()
         };
         let other = Facts {
-            sender: b"other@example.org",
+            sender: Some(b"other@example.org"),
             ..facts
         };
         let mut attributor = Attributor::default();

@@ -43,6 +43,11 @@ impl LogClock {
         Timestamp::from_millisecond(utc_ms).map_or(0, |at| self.zone.to_offset(at).seconds())
     }
 
+    /// The next stamps follow this time of the log, UTC milliseconds: it was read up to there in an earlier life.
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.last_ms = newest_ms;
+    }
+
     /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
     /// soon as the earlier one would go back in time.
     #[inline]
@@ -87,7 +92,8 @@ impl LogClock {
                 s.day as i8,
                 s.hour as i8,
                 s.minute as i8,
-                s.second as i8,
+                // A leap second is in the minute that it ends.
+                s.second.min(59) as i8,
                 0,
             )
             .ok()
@@ -118,8 +124,9 @@ impl LogClock {
             }
             AmbiguousOffset::Gap { before, .. } => ms(before),
             AmbiguousOffset::Fold { before, after } => {
-                let first = civil_ms - ms(before);
-                if first + 60_000 < self.last_ms {
+                let (first, second) = (civil_ms - ms(before), civil_ms - ms(after));
+                // What was read before may also be a log of a later time.
+                if first + 60_000 < self.last_ms && self.last_ms <= second + HOUR_MS {
                     ms(after)
                 } else {
                     ms(before)
@@ -226,6 +233,40 @@ mod tests {
             .to_vec();
         assert!(times.is_sorted(), "{times:?}");
         assert_eq!(times[4] - times[2], 65 * 60_000);
+    }
+
+    #[test]
+    fn the_repeated_hour_goes_on_where_an_earlier_life_left_it() {
+        let zone = || TimeZone::get("Europe/Berlin").unwrap();
+        let mut whole = LogClock::new(zone());
+        let times = [(1, 30), (2, 10), (2, 50), (2, 5), (2, 20), (2, 55), (3, 1)].map(|(h, m)| stamp(28, h, m));
+        let expected: Vec<i64> = times.iter().map(|stamp| whole.utc_ms(stamp)).collect();
+        for cut in 1..times.len() {
+            let mut clock = LogClock::new(zone());
+            clock.goes_on_after(expected[cut - 1]);
+            let rest: Vec<i64> = times[cut..].iter().map(|stamp| clock.utc_ms(stamp)).collect();
+            assert_eq!(rest, expected[cut..], "cut before {cut}");
+        }
+        // An archive that is read after a log of a later time begins with the first pass of the hour.
+        let mut clock = LogClock::new(zone());
+        clock.goes_on_after(expected[6] + 30 * 86_400_000);
+        assert_eq!(clock.utc_ms(&times[1]), expected[1]);
+    }
+
+    #[test]
+    fn a_leap_second_has_the_offset_of_its_minute() {
+        let at = |second: u8| Stamp {
+            year: 2017,
+            month: 1,
+            day: 1,
+            hour: 0,
+            minute: 59,
+            second,
+            ..Stamp::default()
+        };
+        let utc = |second| LogClock::new(TimeZone::get("Europe/Berlin").unwrap()).utc_ms(&at(second));
+        assert_eq!(utc(60), utc(59) + 1000);
+        assert_eq!(utc(60), 1_483_228_800_000);
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl<'c> EximNormaliser<'c> {
         self.clock.utc_ms(&record.stamp)
     }
 
+    /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.clock.goes_on_after(newest_ms);
+    }
+
     /// UTC milliseconds of a stamp.
     pub fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
         self.clock.utc_ms(stamp)
@@ -106,7 +111,7 @@ impl<'c> EximNormaliser<'c> {
             self.zone.check(at.ts_ms, epoch, &self.clock);
         }
         let facts = Facts {
-            sender: arrival.sender,
+            sender: Some(arrival.sender),
             client_name: known_name(&arrival.host),
             client_ip: arrival.host.ip,
             // With H=, U= is what the client's ident daemon claims.
@@ -164,7 +169,7 @@ impl<'c> EximNormaliser<'c> {
         let by_route = self.by_route(&id, delivery, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
-            let sender = delivery.sender.or(delivery.return_path).unwrap_or_default();
+            let sender = delivery.sender.or(delivery.return_path);
             self.messages.orphan(id, sender, at, sink);
             return self.delivery(delivery, id, at, recall, sink);
         };
@@ -241,7 +246,7 @@ impl<'c> EximNormaliser<'c> {
         // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
         let domain = format!("@{}", known.sender_domain);
         let facts = Facts {
-            sender: delivery.sender.unwrap_or(domain.as_bytes()),
+            sender: delivery.sender.or((domain.len() > 1).then_some(domain.as_bytes())),
             client_name: (!known.client.is_empty()).then_some(known.client.as_bytes()),
             client_ip: known.client_ip.parse().ok(),
             host: &self.messages.host,
@@ -302,7 +307,7 @@ impl<'c> EximNormaliser<'c> {
 
     fn rejected(&mut self, notice: &Notice<'_>, at: At, sink: &mut impl EventSink) {
         let facts = Facts {
-            sender: notice.sender.unwrap_or_default(),
+            sender: notice.sender,
             client_name: known_name(&notice.host),
             client_ip: notice.host.ip,
             host: &self.messages.host,

@@ -106,8 +106,9 @@ impl<'c> Messages<'c> {
         slot
     }
 
-    /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one.
-    pub(super) fn orphan(&mut self, id: QueueId, sender: &[u8], at: At, sink: &mut impl EventSink) -> Slot {
+    /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one: what is not known is
+    /// not the null sender.
+    pub(super) fn orphan(&mut self, id: QueueId, sender: Option<&[u8]>, at: At, sink: &mut impl EventSink) -> Slot {
         let facts = Facts {
             sender,
             host: &self.host,
@@ -159,7 +160,7 @@ impl<'c> Messages<'c> {
             open.last_ms = at.ts_ms;
             return open.slot_in(batch, &id, sink);
         }
-        self.orphan(id, b"", at, sink)
+        self.orphan(id, None, at, sink)
     }
 
     pub(super) fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {

@@ -42,6 +42,11 @@ impl<'c> PostfixNormaliser<'c> {
         self.clock = clock;
     }
 
+    /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.clock.goes_on_after(newest_ms);
+    }
+
     /// UTC milliseconds of a stamp.
     pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
         self.clock.utc_ms(stamp)
@@ -74,6 +79,7 @@ impl<'c> PostfixNormaliser<'c> {
                 return true;
             }
             Body::Removed { by_admin: false } => {
+                self.settle(id, None, recall);
                 self.messages.completed(None, id, at, recall, sink);
                 return true;
             }
@@ -133,14 +139,14 @@ impl<'c> PostfixNormaliser<'c> {
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             // It arrived before this log begins, and is tried again.
-            self.messages.orphan(id, active.sender, at, sink);
+            self.messages.orphan(id, Some(active.sender), at, sink);
             return false;
         };
         open.last_ms = at.ts_ms;
         let Some(arriving) = open.arriving.take() else {
             return false;
         };
-        let (origin, first_hop) = self.sender(&arriving, active.sender, recall);
+        let (origin, first_hop) = self.sender(&arriving, Some(active.sender), recall);
         let message = Message {
             queue_id: Some(id),
             origin,
@@ -151,19 +157,19 @@ impl<'c> PostfixNormaliser<'c> {
         let slot = self.messages.open_message(id, &message, at, recall, sink);
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
-            open.bytes = Some(active.size);
+            open.bytes = active.size;
         }
         sink.event(&Event {
             messages: 1,
-            recipients: u32::try_from(active.nrcpt).unwrap_or(u32::MAX),
-            bytes: Some(active.size),
+            recipients: active.nrcpt.map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+            bytes: active.size,
             ..at.event(Kind::Accepted, slot)
         });
         true
     }
 
     /// Who sent an arriving message, and whether it enters the mail system here.
-    fn sender(&mut self, arriving: &Arriving, sender: &[u8], recall: &mut dyn Recall) -> (OriginId, bool) {
+    fn sender(&mut self, arriving: &Arriving, sender: Option<&[u8]>, recall: &mut dyn Recall) -> (OriginId, bool) {
         let Messages {
             join,
             attributor,
@@ -174,6 +180,7 @@ impl<'c> PostfixNormaliser<'c> {
         if let Some(before) = arriving.continues.as_deref().and_then(|id| QueueId::new(id.as_bytes()))
             && let Some(open) = join.get(&before, &mut attributor.origins, recall)
             && !open.orphan
+            && open.arriving.is_none()
         {
             return (open.origin, false);
         }
@@ -206,7 +213,7 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         // A probe of an address is no mail.
         let Some(kind) = kind(delivery) else { return false };
-        self.settle(id, recall);
+        self.settle(id, None, recall);
         let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages {
@@ -248,7 +255,7 @@ impl<'c> PostfixNormaliser<'c> {
             remote_host: remote,
             remote_ip: ip,
             bytes: open.bytes.filter(|_| kind == Kind::Delivered),
-            queue_ms: (kind != Kind::Deferred).then_some(delivery.delay_ms),
+            queue_ms: delivery.delay_ms.filter(|_| kind != Kind::Deferred),
             delivery_ms: delivery
                 .delays_ms
                 .map(|[_, _, setup, transmission]| setup + transmission),
@@ -261,15 +268,21 @@ impl<'c> PostfixNormaliser<'c> {
         true
     }
 
-    /// A message is being delivered: if the line that took it into the queue has not been seen, what came before tells
-    /// who sent it.
-    fn settle(&mut self, id: QueueId, recall: &mut dyn Recall) {
+    /// A message is being delivered, or goes without having been in the queue (held, then removed): if the line that took
+    /// it into the queue has not been seen, what came before tells who sent it.
+    fn settle(&mut self, id: QueueId, sender: Option<&[u8]>, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
         let open = join.get(&id, &mut attributor.origins, recall);
-        let Some(arriving) = open.filter(|open| !open.orphan).and_then(|open| open.arriving.take()) else {
+        let Some(open) = open.filter(|open| !open.orphan) else {
             return;
         };
-        let (origin, first_hop) = self.sender(&arriving, b"", recall);
+        let Some(arriving) = open.arriving.take() else { return };
+        if open.origin != attributor.origins.nobody() {
+            // The check that held it has named the sender.
+            open.message_key = arriving.message_key;
+            return;
+        }
+        let (origin, first_hop) = self.sender(&arriving, sender, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
             (open.origin, open.first_hop, open.message_key) = (origin, first_hop, arriving.message_key);
@@ -327,9 +340,10 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
+        self.settle(id, Some(sender), recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
-            self.messages.orphan(id, sender, at, sink);
+            self.messages.orphan(id, Some(sender), at, sink);
         }
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages { join, attributor, .. } = &mut self.messages;
@@ -352,6 +366,7 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
+        self.settle(id, None, recall);
         let slot = self.messages.slot_of(id, at, recall, sink);
         let first = self.messages.first(&id, Kind::Discarded, recall);
         sink.event(&Event {
@@ -383,7 +398,7 @@ fn from_client(from: &Client<'_>, at: At) -> Arriving {
 fn from_pickup(from: &Pickup<'_>, at: At) -> Arriving {
     Arriving {
         since_ms: at.ts_ms,
-        user: from.uid.to_string(),
+        user: from.uid.map(|uid| uid.to_string()).unwrap_or_default(),
         continues: from.orig_id.map(text),
         ..Arriving::default()
     }

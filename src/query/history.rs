@@ -7,7 +7,7 @@ use super::{Error, Window, sql};
 use crate::store::Store;
 use crate::store::clickhouse::Client;
 use crate::store::columnar::{RateBlock, Table, read_rates};
-use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::commit::{Counts, OddField, UnparsedShape};
 use crate::store::incomplete::Part;
 use crate::store::state::{Covered, SourceMinute};
 
@@ -41,6 +41,8 @@ pub struct LocalSource {
     pub read_ms: Option<i64>,
     /// Shapes of lines that did not parse, the most frequent first.
     pub shapes: Vec<UnparsedShape>,
+    /// Fields that were left out of lines, the most frequent first.
+    pub odd_fields: Vec<OddField>,
 }
 
 /// Shapes of unparsed lines that a summary has.
@@ -119,6 +121,7 @@ impl History for Store {
                     open_messages: source.open_messages,
                     read_ms: source.read_ms,
                     shapes: self.unparsed(source.id, SHAPES)?,
+                    odd_fields: self.odd_fields(source.id)?,
                 }),
                 host: source.host,
                 kind: source.kind,

@@ -106,6 +106,15 @@ pub enum Error {
     /// Made by a newer program.
     #[error("catalogue: version {0} is newer than this program knows ({SCHEMA_VERSION}); use the program that made it")]
     Newer(i64),
+    /// How far a log was read cannot be told.
+    #[error(
+        "catalogue: the position of the log {path} is damaged; to read it from its start would store its lines twice. \
+         Restore the catalogue with `mailpulse store repair`"
+    )]
+    Position {
+        /// The log's file.
+        path: String,
+    },
     /// A stored state cannot be read.
     #[error("catalogue: {0}")]
     State(#[from] serde_json::Error),

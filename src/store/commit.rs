@@ -82,6 +82,19 @@ pub struct UnparsedShape {
     pub path: String,
 }
 
+/// A field that was left out of lines because its value is not of its form; the lines gave their events without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddField {
+    /// Its name.
+    pub field: String,
+    /// Lines.
+    pub count: u64,
+    /// A value, safe text; empty where there was none.
+    pub sample: String,
+    /// File it stood in.
+    pub path: String,
+}
+
 /// Everything that becomes true at once.
 #[derive(Debug)]
 pub struct Commit {
@@ -99,6 +112,8 @@ pub struct Commit {
     pub unparsed: Vec<UnparsedShape>,
     /// Its rows were stored before and were lost: only they count, everything else is known.
     pub again: Option<Again>,
+    /// Fields that were left out, to be added.
+    pub odd_fields: Vec<OddField>,
     /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
     pub split_lines: Option<String>,
 }
@@ -154,6 +169,7 @@ impl Store {
             .try_for_each(|log| put_log(&transaction, commit.source, log))?;
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
+        add_odd_fields(&transaction, commit.source, &commit.odd_fields)?;
         put_changes(&transaction, commit.join_source(), commit.source, &commit.changes)?;
         put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
         let replaced = self.amend(&transaction, commit)?;
@@ -401,6 +417,25 @@ fn add_unparsed(transaction: &Transaction<'_>, source: i64, shapes: &[UnparsedSh
                 shape.path,
                 SHAPES_MAX
             ],
+        )?;
+    }
+    Ok(())
+}
+
+fn add_odd_fields(transaction: &Transaction<'_>, source: i64, fields: &[OddField]) -> Result<(), Error> {
+    for field in fields {
+        let OddField {
+            field,
+            count,
+            sample,
+            path,
+        } = field;
+        transaction.execute(
+            "INSERT INTO odd_field SELECT ?1, ?2, ?3, ?4, ?5
+             WHERE EXISTS (SELECT 1 FROM odd_field WHERE source = ?1 AND field = ?2)
+                OR (SELECT count(*) FROM odd_field WHERE source = ?1) < ?6
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            params![source, field, *count as i64, sample, path, SHAPES_MAX],
         )?;
     }
     Ok(())

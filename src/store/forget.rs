@@ -150,7 +150,7 @@ impl Store {
         let mut minutes: Vec<(i64, Counts)> = Vec::new();
         {
             let mut counted = transaction.prepare(
-                "SELECT minute, lines, events, ignored, unparsed, bytes FROM source_minute
+                "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
                  WHERE source = ?1 AND minute >= ?2 AND lines > 0",
             )?;
             let rows = counted.query_map([what.source, from], |row| {
@@ -162,6 +162,7 @@ impl Store {
                     ignored: number(3)?,
                     unparsed: number(4)?,
                     bytes: number(5)?,
+                    foreign: number(6)?,
                 };
                 Ok((row.get(0)?, counts))
             })?;
@@ -175,7 +176,8 @@ impl Store {
             [what.source, from],
         )?;
         transaction.execute(
-            "UPDATE source_minute SET lines = 0, events = 0, ignored = 0, unparsed = 0, bytes = 0
+            "UPDATE source_minute SET lines = 0, events = 0, ignored = 0, unparsed = 0, bytes = 0,
+                 foreign_lines = 0
              WHERE source = ?1 AND minute >= ?2",
             [what.source, from],
         )?;
@@ -240,6 +242,8 @@ fn forget_state(transaction: &Transaction<'_>, what: &Forgetting) -> Result<(), 
     )?;
     transaction.execute("DELETE FROM open_message WHERE source = ?1", [shadow(source)])?;
     transaction.execute("DELETE FROM unparsed WHERE source = ?1", [source])?;
+    transaction.execute("DELETE FROM odd_field WHERE source = ?1", [source])?;
+    transaction.execute("DELETE FROM split_line WHERE source = ?1", [source])?;
     let from = what.since_ms.unwrap_or(i64::MIN);
     transaction.execute(
         "DELETE FROM missing WHERE source = ?1 AND last_ms >= ?2",

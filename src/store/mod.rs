@@ -30,6 +30,7 @@ pub mod incomplete;
 pub mod lost_found;
 pub mod maintain;
 pub mod outbox;
+pub mod recall;
 pub mod repair;
 pub mod reread;
 pub mod state;

@@ -1,9 +1,8 @@
-//! What an earlier run left behind: positions of logs, open messages.
+//! What an earlier run left behind: positions of logs, minutes, what did not parse.
 
-use super::commit::{Counts, LogState, UnparsedShape};
+use super::commit::{Counts, LogState, OddField, UnparsedShape};
 use super::{Error, Store, catalogue};
-use crate::normalise::join::{OpenRecord, QueueId, Recall};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 impl Store {
     /// Number of a source; made when it is new.
@@ -52,26 +51,6 @@ impl Store {
         Ok(logs.collect::<Result<_, _>>()?)
     }
 
-    /// The newest open messages of a source, at most `max`, and how many there are in all.
-    pub fn open_messages(&self, source: i64, max: usize) -> Result<(Vec<(QueueId, OpenRecord)>, u64), Error> {
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare("SELECT queue_id, state FROM open_message WHERE source = ?1 ORDER BY last_ms DESC LIMIT ?2")?;
-        let rows = statement.query_map(params![source, max as i64], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let mut messages = Vec::new();
-        for row in rows {
-            let (id, state) = row?;
-            let record = serde_json::from_str(&state).map_err(catalogue::Error::from)?;
-            messages.extend(QueueId::new(&id).map(|id| (id, record)));
-        }
-        let all: i64 = connection.query_row("SELECT count(*) FROM open_message WHERE source = ?1", [source], |r| {
-            r.get(0)
-        })?;
-        Ok((messages, all as u64))
-    }
-
     /// How many services were derived from the senders of one source, at most.
     pub fn derived_services_max(&self) -> Result<u64, Error> {
         let most = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM derived_service GROUP BY source)";
@@ -93,39 +72,6 @@ impl Store {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT lines FROM split_line WHERE source = ?1")?;
         Ok(statement.query_row([source], |row| row.get(0)).optional()?)
-    }
-
-    /// Brings back messages of a source that are no longer in memory.
-    pub fn recaller(&self, source: i64) -> Result<Recaller, Error> {
-        Ok(Recaller {
-            connection: catalogue::open(&self.path().join("catalogue.sqlite"))?,
-            source,
-        })
-    }
-}
-
-/// Looks up open messages one by one, beside the connection that commits.
-#[derive(Debug)]
-pub struct Recaller {
-    connection: Connection,
-    source: i64,
-}
-
-impl Recall for Recaller {
-    fn recall(&mut self, id: &QueueId) -> Option<OpenRecord> {
-        let find = || -> Result<Option<String>, rusqlite::Error> {
-            self.connection
-                .prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?
-                .query_row(params![self.source, id.as_bytes()], |row| row.get(0))
-                .optional()
-        };
-        match find() {
-            Ok(state) => state.and_then(|state| serde_json::from_str(&state).ok()),
-            Err(error) => {
-                tracing::error!(%error, message = ?id, "cannot read an open message back; it counts as unknown");
-                None
-            }
-        }
     }
 }
 
@@ -371,6 +317,22 @@ impl Store {
                 sample: row.get(2)?,
                 why: row.get(3)?,
                 path: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Fields that were left out of a source's lines, most frequent first.
+    pub fn odd_fields(&self, source: i64) -> Result<Vec<OddField>, Error> {
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare("SELECT field, count, sample, path FROM odd_field WHERE source = ?1 ORDER BY count DESC, field")?;
+        let rows = statement.query_map([source], |row| {
+            Ok(OddField {
+                field: row.get(0)?,
+                count: row.get::<_, i64>(1)? as u64,
+                sample: row.get(2)?,
+                path: row.get(3)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -404,3 +404,39 @@ fn the_turn_of_the_year_is_no_year_ago() {
         .collect();
     assert_eq!(days, ["2018-12-31T23:59:58Z", "2019-01-01T00:00:03Z"]);
 }
+
+#[test]
+fn the_repeated_hour_is_told_apart_over_rounds_and_restarts() {
+    // Summer time ends: 02:00 to 03:00 comes twice. Lines arrive one by one, each read by a run of its own.
+    let line = |time: &str| {
+        format!(
+            "[2018-10-28 {time},000] [SendEmail-1] ERROR com.google.gerrit.server.change.EmailReviewComments : Cannot email comments for 4,3\n"
+        )
+    };
+    let times = [
+        "01:30:00", "02:10:00", "02:50:00", "02:05:00", "02:20:00", "02:55:00", "03:01:00",
+    ];
+    let utc = [
+        "23:30:00", "00:10:00", "00:50:00", "01:05:00", "01:20:00", "01:55:00", "02:01:00",
+    ];
+    let expected: Vec<String> = utc
+        .iter()
+        .enumerate()
+        .map(|(at, time)| format!("2018-10-{}T{time}Z", if at == 0 { 27 } else { 28 }))
+        .collect();
+    for step in [1, 2, 3, times.len()] {
+        let place = Place::with(&format!(
+            "{}[[source]]\nkind = \"gerrit\"\nhost = \"cobalt\"\ntimezone = \"Europe/Berlin\"\npaths = [\"log/*\"]\n",
+            crate::util::KEEP
+        ));
+        let mut text = String::new();
+        for lines in times.chunks(step) {
+            text += &lines.iter().map(|time| line(time)).collect::<String>();
+            at(&place.write("log/error_log", &text), "2018-10-28T08:00:00Z");
+            place.run(&["backfill"]).ends(0);
+        }
+        let rows = place.sql("SELECT ts FROM events ORDER BY ts");
+        let told: Vec<&str> = rows.iter().map(|row| row["ts"].as_str().unwrap()).collect();
+        assert_eq!(told, expected, "{step} lines a run");
+    }
+}

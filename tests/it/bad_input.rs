@@ -242,3 +242,40 @@ fn a_wrong_time_zone_is_told_by_the_message_ids() {
     let log = right.write("mainlog", &*LOG);
     assert!(!right.backfill(&[&log]).ends(0).err.contains("zone"));
 }
+
+#[test]
+fn odd_fields_are_left_out_counted_and_shown() {
+    let place = Place::new();
+    let exim = place.write(
+        "mainlog",
+        "2018-06-06 18:55:01 1fQdLN-0001Ab-Cd <= a@example.org U=a P=local S=12x\n\
+         2018-06-06 18:55:02 1fQdLN-0001Ab-Cd => b@example.com R=r T=remote_smtp H=mx.example.com [192.0.2.444] DT=\x1b[2J\n\
+         2018-06-06 18:55:02 1fQdLN-0001Ab-Cd Completed QT=soon\n\
+         2018-06-06 18:55:03 1fQdLN-0001Ab-Ef <= a@example.org U=a P=local S=99999999999999999999999\n",
+    );
+    let totals = place.backfill(&[&exim]).ends(0).totals();
+    assert_eq!((totals.events, totals.unparsed), (4, 0));
+    let sources: serde_json::Value =
+        serde_json::from_str(&place.run(&["status", "--format", "json"]).ends(0).out).unwrap();
+    assert_eq!(sources[0]["odd_fields"], 4);
+    let samples = sources[0]["odd_field_samples"].as_array().unwrap();
+    let told: Vec<String> = samples
+        .iter()
+        .map(|odd| format!("{} {} {}", odd["field"], odd["count"], odd["sample"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "\"S\" 2 \"12x\"",
+            "\"H\" 1 \"mx.example.com [192.0.2.444]\"",
+            "\"QT\" 1 \"soon\"",
+        ]
+    );
+    assert!(samples[0]["path"].as_str().unwrap().ends_with("mainlog"));
+    let shown = place.run(&["status"]).ends(0).out;
+    assert!(
+        shown.contains("2 x S is not of its form and was left out, as in `12x`"),
+        "{shown}"
+    );
+    assert!(!shown.contains('\x1b'), "{shown}");
+}

@@ -272,3 +272,140 @@ fn the_turn_of_the_year_in_a_log_without_years() {
         3
     );
 }
+
+/// A message that a check holds, and that somebody removes from the hold queue.
+fn held() -> [String; 2] {
+    let before = log(
+        "mx1",
+        &[
+            (T, "smtpd", "3F2A31C0: client=web1.example.org[192.0.2.8]"),
+            (T, "cleanup", "3F2A31C0: message-id=<1@web1.example.org>"),
+            (
+                T,
+                "smtpd",
+                "3F2A31C0: hold: RCPT from web1.example.org[192.0.2.8]: <x@example.com>: Recipient address triggers HOLD action; \
+                 from=<gerrit@example.org> to=<x@example.com> proto=ESMTP helo=<web1>",
+            ),
+        ],
+    );
+    [before, log("mx1", &[(T + 60, "postsuper", "3F2A31C0: removed")])]
+}
+
+#[test]
+fn a_message_that_is_removed_from_the_hold_queue_is_its_senders() {
+    let rows = "SELECT ts, kind, service, sender, client, messages, queue_id FROM events ORDER BY ts, kind";
+    let [before, after] = held();
+    let whole = Place::new();
+    backfill(&whole, &whole.write("mail.log", format!("{before}{after}")));
+    let expected = whole.sql(rows);
+    assert_eq!(expected.len(), 2);
+    for row in &expected {
+        assert_eq!(row["sender"], "gerrit@example.org", "{row}");
+        assert_eq!(row["client"], "web1.example.org", "{row}");
+        assert_ne!(row["service"], "", "no event without a service: {row}");
+    }
+    // In two runs, and with the removal read first: an older archive brings the arrival.
+    for order in [[&before, &after], [&after, &before]] {
+        let place = Place::new();
+        for (at, text) in order.into_iter().enumerate() {
+            backfill(&place, &place.write(&format!("mail{at}.log"), text));
+        }
+        crate::util::assert_same_answers(&expected, &place.sql(rows));
+    }
+}
+
+#[test]
+fn a_message_that_is_removed_before_anything_named_its_sender_has_a_service() {
+    for last in ["postsuper", "qmgr"] {
+        let place = Place::new();
+        let text = log(
+            "mx1",
+            &[
+                (T, "smtpd", "3F2A31C0: client=web1.example.org[192.0.2.8]"),
+                (T, "cleanup", "3F2A31C0: message-id=<1@web1.example.org>"),
+                (T + 60, last, "3F2A31C0: removed"),
+            ],
+        );
+        backfill(&place, &place.write("mail.log", text));
+        let rows = place.sql("SELECT service, client FROM events");
+        assert_eq!(rows.len(), 1, "{last}");
+        assert_eq!(
+            (&rows[0]["service"], &rows[0]["client"]),
+            (&"web".into(), &"web1.example.org".into())
+        );
+    }
+}
+
+#[test]
+fn an_unknown_sender_is_not_the_null_sender() {
+    // A bounce makes the null sender's service known; then a message goes whose arrival stands in an older archive.
+    let sent = format!("5F2A31C0: to=<x@example.com>, {OUT}");
+    let newer = log(
+        "mx1",
+        &[
+            (T + 90_000, "cleanup", "4F2A31C0: message-id=<2@mx1.example.org>"),
+            (
+                T + 90_000,
+                "qmgr",
+                "4F2A31C0: from=<>, size=900, nrcpt=1 (queue active)",
+            ),
+            (T + 90_001, "smtp", &sent),
+            (T + 90_002, "qmgr", "5F2A31C0: removed"),
+        ],
+    );
+    let older = log(
+        "mx1",
+        &[
+            (T, "smtpd", "5F2A31C0: client=web1.example.org[192.0.2.8]"),
+            (T, "cleanup", "5F2A31C0: message-id=<1@web1.example.org>"),
+            (
+                T,
+                "qmgr",
+                "5F2A31C0: from=<gerrit@example.org>, size=900, nrcpt=1 (queue active)",
+            ),
+        ],
+    );
+    let services = "SELECT kind, service, sender FROM events WHERE queue_id = '5F2A31C0' ORDER BY ts, kind";
+    for rule in ["", "[[service]]\nname = \"bounces\"\nmatch = [{ sender = \"<>\" }]\n"] {
+        let place = Place::with(&format!("{}{rule}", crate::util::KEEP));
+        backfill(&place, &place.write("mail.log", &newer));
+        let bounces = place.number("SELECT COUNT(*) AS n FROM events WHERE service = 'bounces'");
+        assert_eq!(bounces, 1, "the bounce alone: {rule}");
+        for row in place.sql(services) {
+            assert_eq!(row["service"], "unattributed", "{row}");
+        }
+        backfill(&place, &place.write("mail.log.1", &older));
+        let rows = place.sql(services);
+        assert_eq!(rows.len(), 3);
+        let in_order = Place::with(&format!("{}{rule}", crate::util::KEEP));
+        backfill(&in_order, &in_order.write("mail.log.1", &older));
+        backfill(&in_order, &in_order.write("mail.log", &newer));
+        crate::util::assert_same_answers(&in_order.sql(services), &rows);
+    }
+}
+
+#[test]
+fn an_unknown_sender_of_exim_is_not_the_null_sender() {
+    let newer = "2018-06-07 09:00:00 1fQdLN-0001Ab-Bb <= <> R=1fQdLN-0001Ab-Aa U=Debian-exim P=local S=900\n\
+        2018-06-07 09:00:01 1fQdLN-0001Ab-Cd => x@example.com R=r T=remote_smtp H=mx.example.com [192.0.2.1]\n\
+        2018-06-07 09:00:02 1fQdLN-0001Ab-Ef => y@example.com P=<> R=r T=remote_smtp H=mx.example.com [192.0.2.1]\n";
+    let older =
+        "2018-06-06 09:00:00 1fQdLN-0001Ab-Cd <= gerrit@example.org H=web1.example.org [192.0.2.8] P=esmtp S=900\n";
+    let services = "SELECT kind, service, sender FROM events WHERE queue_id = '1fQdLN-0001Ab-Cd' ORDER BY ts";
+    let place = Place::new();
+    place.backfill(&[&place.write("mainlog", newer)]).ends(0);
+    assert_eq!(place.sql(services)[0]["service"], "unattributed");
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE service = 'bounces'"),
+        2,
+        "the return path says who the other one is"
+    );
+    place.backfill(&[&place.write("mainlog.1", older)]).ends(0);
+    for row in place.sql(services) {
+        assert_eq!(
+            (&row["service"], &row["sender"]),
+            (&"gerrit".into(), &"gerrit@example.org".into()),
+            "{row}"
+        );
+    }
+}

@@ -5,7 +5,8 @@
 //! JSON but for its characters (Latin-1 bytes, half a surrogate pair) is read with U+FFFD in their place.
 
 use super::record::Text;
-use super::repair::repair;
+use super::repair::{repair, without_odd_numbers};
+use crate::odd::{self, Odd};
 use crate::{Found, Reject};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -99,19 +100,27 @@ impl Paths {
         Ok(slot)
     }
 
-    /// Reads a line.
+    /// Reads a line. A number that is none is null, and noted.
     ///
     /// # Errors
     /// Not one JSON object.
-    pub(super) fn read<'a>(&self, line: &'a [u8]) -> Result<Values<'a>, Reject> {
+    pub(super) fn read<'a>(&self, line: &'a [u8], odd: &mut Option<Odd<'a>>) -> Result<Values<'a>, Reject> {
         match self.strict(line) {
             Ok(values) => Ok(values),
-            Err(error) => {
-                let repaired =
-                    repair(line).and_then(|line| Some(self.strict(&line).ok()?.into_iter().map(owned).collect()));
-                repaired.ok_or_else(|| reject(line, &error))
-            }
+            Err(error) => self.repaired(line, odd).ok_or_else(|| reject(line, &error)),
         }
+    }
+
+    #[cold]
+    fn repaired<'a>(&self, line: &'a [u8], odd: &mut Option<Odd<'a>>) -> Option<Values<'a>> {
+        let owned_values = |line: &[u8]| Some(self.strict(line).ok()?.into_iter().map(owned).collect());
+        if let Some(values) = repair(line).and_then(|line| owned_values(&line)) {
+            return Some(values);
+        }
+        let (numbers, first) = without_odd_numbers(line)?;
+        let values = owned_values(&numbers).or_else(|| owned_values(&repair(&numbers)?))?;
+        odd::note(odd, "number", first);
+        Some(values)
     }
 
     fn strict<'a>(&self, line: &'a [u8]) -> serde_json::Result<Values<'a>> {

@@ -151,12 +151,14 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 });
 
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
-    let mut values = PATHS.read(line)?;
+    let mut odd = None;
+    let mut values = PATHS.read(line, &mut odd)?;
     let time = time_field(line, values[0].take())?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
+        odd,
         ..Record::other(time)
     };
     let message = take(&mut values, 2).unwrap_or_default();
@@ -174,5 +176,5 @@ fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
         };
         parsed.body = Body::SubmitFailed(mail(message, why));
     }
-    Ok(parsed)
+    parsed.dated(line)
 }

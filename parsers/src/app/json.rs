@@ -24,6 +24,7 @@ use super::document::{Paths, Value, Values};
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, from_epoch_ms, iso};
 use super::time_format::TimeFormat;
+use crate::odd::{self, Odd};
 use crate::{Found, Reject};
 use std::borrow::Cow;
 
@@ -157,7 +158,8 @@ impl Mapping {
 
     /// Parses a line.
     pub(super) fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
-        let mut values = self.paths.read(line)?;
+        let mut odd = None;
+        let mut values = self.paths.read(line, &mut odd)?;
         let verdict = self.verdict(&values);
         let retried = matches!(verdict, Some((false, _))) && any_holds(&self.retried, &values).is_some();
         let mut parsed = Record {
@@ -169,6 +171,7 @@ impl Mapping {
         };
         if let Some((submitted, _)) = verdict {
             let mut mail = self.mail(&values);
+            self.note_objects(&values, &mut odd);
             if submitted {
                 mail.reason = Cow::Borrowed(b"");
                 parsed.body = Body::Submitted(mail);
@@ -179,7 +182,29 @@ impl Mapping {
         }
         let time = self.slots.time.and_then(|slot| values[slot].take());
         parsed.time = read_or_reject(line, &self.time_form, time)?;
-        Ok(parsed)
+        parsed.odd = odd;
+        match self.slots.time {
+            // A log without times: its records have that of the file, or of the lines around them.
+            None => Ok(parsed),
+            Some(_) => parsed.dated(line),
+        }
+    }
+
+    /// Values of a mail that are objects where text is meant.
+    fn note_objects<'a>(&self, values: &Values<'a>, odd: &mut Option<Odd<'a>>) {
+        let slots = &self.slots;
+        for (name, slot) in [
+            ("sender", slots.sender),
+            ("recipient", slots.recipient),
+            ("relay", slots.relay),
+            ("message_id", slots.message_id),
+            ("reason", slots.reason),
+            ("key", slots.key),
+        ] {
+            if slot.is_some_and(|slot| values[slot] == Some(Value::Object)) {
+                odd::note(odd, name, b"an object");
+            }
+        }
     }
 
     /// Whether it is a success, and which condition says so: the failed ones count first.

@@ -28,6 +28,7 @@ use super::record::{Body, Mail, Record};
 use super::template::{self, compile};
 use super::time::Time;
 use super::time_format::TimeFormat;
+use crate::odd::Odd;
 use crate::{Found, Reject};
 use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::borrow::Cow;
@@ -190,6 +191,7 @@ impl Patterns {
             level: text("level"),
             logger: text("logger"),
             matched: Some(at),
+            odd: odd_count(&found),
             body: match template.outcome {
                 Outcome::Submitted => Body::Submitted(mail(&found)),
                 Outcome::Failed => Body::SubmitFailed(Mail {
@@ -310,6 +312,14 @@ fn mail<'a>(found: &Captures<'a>) -> Mail<'a> {
         message_id: id("message_id"),
         ..Mail::default()
     }
+}
+
+/// `{recipients:int}` that is no number of recipients.
+fn odd_count<'a>(found: &Captures<'a>) -> Option<Odd<'a>> {
+    let value = capture(found, "recipients")?;
+    let count: Option<u32> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    let field = "recipients";
+    count.is_none().then_some(Odd { field, value })
 }
 
 /// `{reason}`, else the exception under the first line, else `{message}`, else the first line itself.

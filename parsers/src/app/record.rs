@@ -1,6 +1,8 @@
 //! What an application's log says, one shape for all of them.
 
 use super::time::Time;
+use crate::odd::Odd;
+use crate::{Found, Reject};
 use std::borrow::Cow;
 
 /// Bytes of the record, or a repaired copy of them (an escape decoded, a broken character replaced).
@@ -20,6 +22,8 @@ pub struct Record<'a> {
     /// Index of the template or condition that matched, for kinds that the configuration describes: into the list of
     /// templates, or into the failed conditions followed by the submitted ones.
     pub matched: Option<usize>,
+    /// A value that is not of its form, and was left out; the first, if there are several.
+    pub odd: Option<Odd<'a>>,
     /// What it says about mail.
     pub body: Body<'a>,
 }
@@ -68,8 +72,25 @@ impl<'a> Record<'a> {
             level: None,
             logger: None,
             matched: None,
+            odd: None,
             body: Body::Other,
         }
+    }
+
+    /// The record, which must have a time if it is about mail: the time of the record before it would be a wrong one, in a
+    /// log whose records all have their own.
+    ///
+    /// # Errors
+    /// It has none.
+    pub(super) fn dated(self, line: &[u8]) -> Result<Self, Reject> {
+        if self.time != Time::Undated || self.body == Body::Other {
+            return Ok(self);
+        }
+        Err(Reject {
+            offset: 0,
+            expected: "a record with its time's field",
+            found: line.first().map_or(Found::End, |byte| Found::Byte(*byte)),
+        })
     }
 
     /// The mail, of a success or a failure.

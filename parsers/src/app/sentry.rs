@@ -221,7 +221,8 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 });
 
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
-    let mut values = PATHS.read(line)?;
+    let mut odd = None;
+    let mut values = PATHS.read(line, &mut odd)?;
     let time = time_field(line, values[..3].iter_mut().find_map(Option::take))?;
     let mut first = |slots: std::ops::Range<usize>| slots.into_iter().find_map(|slot| take(&mut values, slot));
     let message = first(3..6).unwrap_or_default();
@@ -256,6 +257,7 @@ fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
         host,
         level,
         logger,
+        odd,
         body,
         ..Record::other(time)
     })

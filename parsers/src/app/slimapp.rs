@@ -23,19 +23,21 @@ pub(super) fn starts(line: &[u8]) -> bool {
 
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
-    let mut values = PATHS.read(record)?;
+    let mut odd = None;
+    let mut values = PATHS.read(record, &mut odd)?;
     let time = time_field(record, values[0].take())?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
+        odd,
         ..Record::other(time)
     };
     let method = take(&mut values, 5);
     if method.is_some_and(|method| is_mailer(&method)) && parsed.level.as_deref().is_some_and(cause::is_failure) {
         parsed.body = Body::SubmitFailed(mail(take(&mut values, 2).unwrap_or_default()));
     }
-    Ok(parsed)
+    parsed.dated(record)
 }
 
 /// `Wikimedia\Slimapp\Mailer::mail`.

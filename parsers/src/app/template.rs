@@ -162,6 +162,8 @@ fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), Buil
     let expression = match hole.form {
         None => r"[^\n]*?",
         Some("word") => r"[^\s]+",
+        // A count that is none is left out of the record; it must not cost the mail.
+        Some("int") if hole.name == "recipients" => r"[0-9+-][^\s]*?",
         Some("int") => "[0-9]+",
         Some("rest") => ".*",
         Some("lines") => ".*?",

@@ -43,6 +43,8 @@ pub fn iso(input: &[u8]) -> Parsed<'_, Stamp> {
     stamp.millis = millis;
     let spaced = match rest {
         [b' ', b'+' | b'-', ..] => &rest[1..],
+        // `10:00:00 Z`, and not `10:00:00 Zookeeper`.
+        [b' ', b'Z', after @ ..] if after.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => &rest[1..],
         _ => rest,
     };
     if let [b'Z', after @ ..] = spaced {
@@ -235,12 +237,14 @@ mod tests {
             ("2018-06-06T21:02:11+02:00", MS),
             ("2018-06-06 19:02:11.5 +0000", MS + 500),
             ("2018-06-06 19:02:11", MS),
+            ("2018-06-06 19:02:11.123 Z", MS + 123),
         ] {
             let (rest, stamp) = iso(text.as_bytes()).unwrap();
             assert_eq!((rest, stamp.utc_ms()), (&b""[..], ms), "{text}");
         }
         assert_eq!(iso(b"2018-06-06 19:02:11, x").unwrap().0, b", x");
         assert_eq!(iso(b"2018-06-06 19:02:11 -- x").unwrap().0, b" -- x");
+        assert_eq!(iso(b"2018-06-06 19:02:11 Zoo").unwrap().0, b" Zoo");
         assert_eq!(day_first(b"06/Jun/2018 19:02:11 ", b'/').unwrap().1.utc_ms(), MS);
         assert_eq!(day_first(b"06-Jun-2018 19:02:11", b'-').unwrap().1.utc_ms(), MS);
         for text in [

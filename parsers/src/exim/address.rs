@@ -48,8 +48,8 @@ pub(super) fn address(input: &[u8]) -> Parsed<'_, Address<'_>> {
     let mut original = None;
     if let [b' ', tail @ ..] = rest
         && tail.first() == Some(&b'<')
+        && let Ok((after, inner)) = angle(tail)
     {
-        let (after, inner) = angle(tail)?;
         (original, rest) = (Some(inner), after);
     }
     Ok((

@@ -1,15 +1,21 @@
 //! `<=` and `(=`: what `receive.c` prints when a message has arrived.
 
 use super::address::sender;
-use super::field::{key_length, size, skip_token, text_value};
+use super::field::{bracketed, key_length, leave_out, size, skip_token, text_value};
 use super::host::host_into;
 use super::message_id::message_id;
 use super::record::{Arrival, Body};
-use crate::prim::{Parsed, angle, duration_ms, fail, long_address_end, word};
+use crate::odd::Odd;
+use crate::prim::{Parsed, duration_ms, fail, long_address_end, word};
 use memchr::memchr;
 
 /// Everything after the flag, into `body`.
-pub(super) fn arrival<'a>(input: &'a [u8], fakereject: bool, body: &mut Body<'a>) -> Parsed<'a, ()> {
+pub(super) fn arrival<'a>(
+    input: &'a [u8],
+    fakereject: bool,
+    body: &mut Body<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, ()> {
     let [b' ', input @ ..] = input else {
         return fail(input, "a space and the sender's address");
     };
@@ -23,12 +29,15 @@ pub(super) fn arrival<'a>(input: &'a [u8], fakereject: bool, body: &mut Body<'a>
         unreachable!("it was put there")
     };
     while let [b' ', token @ ..] = rest {
-        rest = field(token, arrival)?.0;
+        rest = match field(token, arrival) {
+            Ok((after @ ([] | [b' ', ..]), ())) => after,
+            _ => {
+                let after = leave_out(token, odd);
+                after.strip_prefix(b":").unwrap_or(after)
+            }
+        };
     }
-    match rest {
-        [] => Ok((rest, ())),
-        _ => fail(rest, "a space between fields"),
-    }
+    Ok((rest, ()))
 }
 
 /// One field, bare word or tail; the rest begins with a space or is empty.
@@ -68,7 +77,7 @@ fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
         }
         [b'A', b'=', value @ ..] => authenticated(value, arrival),
         [b'f', b'r', b'o', b'm', b' ', address @ ..] if address.first() == Some(&b'<') => {
-            keep(angle(address)?, &mut arrival.original_sender)
+            keep(bracketed(address)?, &mut arrival.original_sender)
         }
         [b'f', b'o', b'r', b' ', recipients @ ..] => {
             arrival.recipients = Some(recipients);

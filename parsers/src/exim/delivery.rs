@@ -1,10 +1,11 @@
 //! `=>`, `->`, `>>`, `*>`, `**`, `==`: what `delivery_log()`, `failure_log()` and `deferral_log()` of `deliver.c` print.
 
 use super::address::{Address, address, discarded};
-use super::field::{is_bare, is_field, size, skip_token, text_value, value};
+use super::field::{bracketed, is_bare, is_field, leave_out, size, skip_token, text_value, value};
 use super::host::{host, host_into};
 use super::record::{Body, Delivery, Flag, Host, Target};
-use crate::prim::{Parsed, angle, colon_space, duration_ms, fail, signed, word};
+use crate::odd::{self, Odd};
+use crate::prim::{Parsed, colon_space, duration_ms, fail, signed, word};
 use memchr::{memmem, memrchr};
 use nom::bytes::complete::tag;
 use nom::combinator::opt;
@@ -12,7 +13,12 @@ use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
 /// Everything after the flag, into `body`.
-pub(super) fn delivery<'a>(input: &'a [u8], flag: Flag, body: &mut Body<'a>) -> Parsed<'a, ()> {
+pub(super) fn delivery<'a>(
+    input: &'a [u8],
+    flag: Flag,
+    body: &mut Body<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, ()> {
     let [b' ', after @ ..] = input else {
         return fail(input, "a space and the address");
     };
@@ -42,11 +48,19 @@ pub(super) fn delivery<'a>(input: &'a [u8], flag: Flag, body: &mut Body<'a>) -> 
     delivery.target = target;
     delivery.address = address;
     delivery.original = original;
-    let rest = fields(rest, delivery)?.0;
+    // An original address without its end, or something that touches the address.
+    let rest = match rest {
+        [] | [b':', ..] => rest,
+        [b' ', tail @ ..] if tail.first() == Some(&b'<') => leave_out(tail, odd),
+        [b' ', ..] => rest,
+        _ => leave_out(rest, odd),
+    };
+    let rest = fields(rest, delivery, odd);
     match flag {
-        Flag::Deferred => deferral(rest, delivery),
-        _ => text(rest, delivery),
+        Flag::Deferred => deferral(rest, delivery, odd),
+        _ => text(rest, delivery, odd),
     }
+    Ok((&[], ()))
 }
 
 #[inline]
@@ -73,7 +87,7 @@ fn blank<'a>(flag: Flag) -> Delivery<'a> {
 
 /// Fields up to the text: stops before `:`, before the words of a failure or deferral, and at the end.
 #[inline]
-fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
     while let [b' ', token @ ..] = rest {
         let begins_text = match token {
             [b':', b' ', ..] => true,
@@ -81,14 +95,15 @@ fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()>
             _ => false,
         };
         if begins_text {
-            return Ok((token, ()));
+            return token;
         }
-        match field(token, delivery)? {
-            (after, true) => rest = after,
-            (_, false) => return Ok((token, ())),
-        }
+        rest = match field(token, delivery) {
+            Ok((after @ ([] | [b' ' | b':', ..]), true)) => after,
+            Ok((_, false)) => return token,
+            _ => leave_out(token, odd),
+        };
     }
-    Ok((rest, ()))
+    rest
 }
 
 /// One field; `false` if what stands here is the text of a failure or deferral. A line has nine: a call of each is
@@ -100,8 +115,8 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
         [b'T', b'=', text @ ..] => keep(value(text)?, &mut delivery.transport),
         [b'X', b'=', text @ ..] => keep(value(text)?, &mut delivery.tls),
         [b'C', b'=', text @ ..] => keep(text_value(text)?, &mut delivery.confirmation),
-        [b'F', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.sender),
-        [b'P', b'=', text @ ..] if text.first() == Some(&b'<') => keep(angle(text)?, &mut delivery.return_path),
+        [b'F', b'=', text @ ..] if text.first() == Some(&b'<') => keep(bracketed(text)?, &mut delivery.sender),
+        [b'P', b'=', text @ ..] if text.first() == Some(&b'<') => keep(bracketed(text)?, &mut delivery.return_path),
         [b'H', b'=', text @ ..] => host_into(text, &mut delivery.host)?,
         [b'S', b'=', text @ ..] => keep_some(size(text)?, &mut delivery.size),
         [b'D', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.delivery_ms),
@@ -156,19 +171,19 @@ fn shadow(input: &[u8]) -> (&[u8], ()) {
 }
 
 /// The text of a failure, after `: `, ` : ` or a bare space; a delivery may have one too (a note of the transport).
-fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) {
     let text = match rest {
-        [] => return Ok((rest, ())),
+        [] | [b':'] => return,
         [b':', b' ', text @ ..] => text,
-        [b':'] => return Ok((&[], ())),
-        [b':', ..] => return fail(rest, "a space after the colon"),
-        _ if delivery.flag == Flag::Failed && memchr::memchr(rest[0], b"\"<>)]").is_none() => rest,
-        _ => return fail(rest, "a space between fields"),
+        _ if delivery.flag == Flag::Failed && memchr::memchr(rest[0], b"\"<>)]:").is_none() => rest,
+        _ => {
+            odd::note(odd, "text", rest);
+            rest.strip_prefix(b":").unwrap_or(rest)
+        }
     };
     let text = cut_delivery_time(text, delivery);
     delivery.text = Some(text);
     host_in_text(text, delivery);
-    Ok((&[], ()))
 }
 
 /// `failure_log()` prints ` DT=` *behind* the text.
@@ -185,21 +200,24 @@ fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8
 }
 
 /// `defer (errno)[: strerror][ H=host [ip]:port][ DT=time][: text]`, or words before it (`routing`).
-fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
-    let (rest, errno) = match defer_clause(rest) {
-        Ok(found) => found,
-        // Exim puts it directly after the fields; anything between is read over, as eximstats does.
-        Err(fault) => match memmem::find(rest, b" defer (") {
-            Some(at) => defer_clause(&rest[at + 1..])?,
-            None => return Err(fault),
-        },
+fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) {
+    // Exim puts it directly after the fields; anything between is read over, as eximstats does.
+    let later = || memmem::find(rest, b" defer (").and_then(|at| defer_clause(&rest[at + 1..]).ok());
+    let rest = match defer_clause(rest).ok().or_else(later) {
+        Some((rest, errno)) => {
+            delivery.errno = Some(errno);
+            rest
+        }
+        None => {
+            odd::note(odd, "defer", rest);
+            after_odd_clause(rest)
+        }
     };
-    delivery.errno = Some(errno);
     let (rest, strerror) = match rest {
         [b':', b' ', text @ ..] => split_before_host(text),
         _ => (rest, None),
     };
-    let (rest, ()) = fields_after_defer(rest, delivery)?;
+    let rest = fields_after_defer(rest, delivery);
     let message = match rest {
         [b':', b' ', message @ ..] => Some(message),
         [] | [b' '] => None,
@@ -210,7 +228,16 @@ fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
     if let Some(text) = delivery.text {
         host_in_text(text, delivery);
     }
-    Ok((&[], ()))
+}
+
+/// What follows a clause that says no number, or the text where there is none.
+#[cold]
+fn after_odd_clause(rest: &[u8]) -> &[u8] {
+    let clause = rest.strip_prefix(b"routing ").unwrap_or(rest);
+    match memchr::memchr(b')', clause) {
+        Some(close) if clause.starts_with(b"defer (") => &clause[close + 1..],
+        _ => rest,
+    }
 }
 
 /// `[routing ]defer (-46)`.
@@ -250,7 +277,7 @@ fn split_before_host(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Fields between `defer (…)` and the text; a word that is none begins the text.
-fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8] {
     while let [b' ', token @ ..] = rest
         && !token.starts_with(b": ")
     {
@@ -260,16 +287,13 @@ fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> Pa
             _ => {
                 // What is no host may look like the beginning of one.
                 delivery.host = host;
-                return Ok((rest, ()));
+                return rest;
             }
         }
     }
-    Ok((
-        rest.strip_prefix(b" ")
-            .filter(|rest| rest.starts_with(b": "))
-            .unwrap_or(rest),
-        (),
-    ))
+    rest.strip_prefix(b" ")
+        .filter(|rest| rest.starts_with(b": "))
+        .unwrap_or(rest)
 }
 
 /// Up to Exim 4.8x the host stood in the text: `… after RCPT TO:<x>: host mx.example [192.0.2.1]: 550 …`.

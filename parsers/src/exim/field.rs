@@ -2,7 +2,9 @@
 //!
 //! Exim gains fields with every release, so an unknown key is walked over by the same rules as a known one.
 
-use crate::prim::{Parsed, decimal, fail, near, quoted, word};
+use super::host::after_host;
+use crate::odd::{self, Odd};
+use crate::prim::{Parsed, angle, decimal, fail, near, quoted, word};
 
 /// Longest key looked for. Exim's longest are `DMARC`, `M8S`.
 const KEY_MAX: usize = 16;
@@ -50,17 +52,69 @@ pub(super) fn is_bare(token: &[u8]) -> bool {
     )
 }
 
+/// Fields that are walked over and have no quotes: one in its place is damage, and its other half would be a later field's.
+const NEVER_QUOTED: [&str; 10] = ["I", "X", "CV", "Ci", "U", "P", "D", "Q", "S", "PRX"];
+
 /// Walks over one token: a bare word, `key=value`, `key="value with spaces"`.
 #[inline]
 pub(super) fn skip_token(input: &[u8]) -> Parsed<'_, ()> {
     if let Some(key) = key_length(input)
         && let [b'"', inner @ ..] = &input[key + 1..]
+        && !NEVER_QUOTED.iter().any(|name| name.as_bytes() == &input[..key])
         && let Ok((rest, _)) = quoted(inner)
     {
         return Ok((rest, ()));
     }
     let (rest, _) = word(input)?;
     Ok((rest, ()))
+}
+
+/// Names of the fields that are read, for those that are left out.
+const NAMES: [&str; 15] = [
+    "H", "P", "X", "U", "S", "id", "R", "T", "RT", "A", "C", "F", "DT", "QT", "ST",
+];
+
+/// Walks over a field whose value is not of its form, and notes it. In a line that ends in `: text` the colon is not the
+/// value's. What is quoted and not closed is all of the line: it was cut, and a stranger's text must not pass for fields.
+#[cold]
+pub(super) fn leave_out<'a>(token: &'a [u8], into: &mut Option<Odd<'a>>) -> &'a [u8] {
+    let key = key_length(token);
+    let value = key.map_or(token, |key| &token[key + 1..]);
+    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == &token[..key]));
+    let rest = match (name, value) {
+        (Some("H"), _) => after_host(value),
+        // Only these are ever printed in quotes.
+        (None | Some("T" | "C"), [b'"', inner @ ..]) => match quoted(inner) {
+            Ok((rest, _)) => after_word(rest),
+            Err(_) => &[],
+        },
+        _ => after_word(value),
+    };
+    let name = match name {
+        Some(name) => name,
+        None if token.starts_with(b"from <") => "from",
+        None => "other",
+    };
+    odd::note(into, name, &value[..value.len() - rest.len()]);
+    rest
+}
+
+fn after_word(input: &[u8]) -> &[u8] {
+    let end = near(b' ', input).unwrap_or(input.len());
+    match input[..end].strip_suffix(b":") {
+        Some(bare) if end < input.len() => &input[bare.len()..],
+        _ => &input[end..],
+    }
+}
+
+/// `<address>` of a field. A second bracket in it is another field's: this one was never closed.
+#[inline]
+pub(super) fn bracketed(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (rest, address) = angle(input)?;
+    if address.first() != Some(&b'"') && memchr::memchr(b'<', address).is_some() {
+        return fail(input, "`>` after the address");
+    }
+    Ok((rest, address))
 }
 
 /// A value that runs to the next space. In a line that ends in `: text` the colon is not the value's.

@@ -2,11 +2,13 @@
 
 use super::message_id::message_id;
 use super::record::MessageId;
-use crate::prim::{Parsed, decimal, fail};
+use crate::odd::Odd;
+use crate::prim::{Parsed, decimal, fail, word};
 use crate::stamp::{LastSecond, Stamp, exim_stamp};
 
 /// Timestamp, process ID and message ID.
 pub(super) struct Header<'a> {
+    pub odd: Option<Odd<'a>>,
     pub stamp: Stamp,
     pub pid: Option<u32>,
     pub id: Option<MessageId<'a>>,
@@ -26,17 +28,36 @@ pub(super) fn header<'a>(line: &'a [u8], last: &mut LastSecond) -> Parsed<'a, He
 #[inline]
 pub(super) fn after_stamp(input: &[u8], stamp: Stamp) -> Parsed<'_, Header<'_>> {
     let (rest, pid) = pid(input);
+    let header = Header {
+        odd: None,
+        stamp,
+        pid,
+        id: None,
+    };
     Ok(match message_id(rest) {
         Some((rest, id)) => (
             rest.strip_prefix(b" ").unwrap_or(rest),
-            Header {
-                stamp,
-                pid,
-                id: Some(id),
-            },
+            Header { id: Some(id), ..header },
         ),
-        None => (rest, Header { stamp, pid, id: None }),
+        None => behind_odd_pid(rest, &header).unwrap_or((rest, header)),
     })
+}
+
+/// A process ID that is none, before a message ID.
+#[cold]
+fn behind_odd_pid<'a>(input: &'a [u8], header: &Header<'a>) -> Option<(&'a [u8], Header<'a>)> {
+    let (rest, pid) = word(input).ok().filter(|_| input.starts_with(b"["))?;
+    let (rest, id) = message_id(rest.strip_prefix(b" ")?)?;
+    let odd = Odd {
+        field: "pid",
+        value: pid,
+    };
+    let header = Header {
+        odd: Some(odd),
+        id: Some(id),
+        ..*header
+    };
+    Some((rest.strip_prefix(b" ").unwrap_or(rest), header))
 }
 
 /// Whether the text begins with a timestamp of its own.

@@ -5,7 +5,7 @@
 
 use super::record::Host;
 use crate::prim::{Parsed, colon_space, fail, ip_addr, ipv4_prefix, near, word};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memmem};
 use std::net::IpAddr;
 
 /// A host as printed after `H=` or in a text.
@@ -18,14 +18,39 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
     Ok((rest, host))
 }
 
-/// [`host`], into one that is there; if it fails, what is in it is of no use.
+/// [`host`], into one that is there; if it fails, that one is empty.
 #[inline]
 pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     *host = Host::default();
-    match input {
+    let read = match input {
         [b'[', ..] => address(input, host),
         [b'(', ..] => helo(input, host),
         _ => named(input, host),
+    };
+    if read.is_err() {
+        *host = Host::default();
+    }
+    read
+}
+
+/// What follows a host that cannot be read: behind name, claim and brackets, as far as they can be told. The claim is the
+/// sender's: nothing in it may pass for a field.
+#[cold]
+pub(super) fn after_host(input: &[u8]) -> &[u8] {
+    let word_end = |from: usize| memchr(b' ', &input[from..]).map_or(input.len(), |at| from + at);
+    let mut end = word_end(0);
+    if input.starts_with(b"(") || input[end..].starts_with(b" (") {
+        end = match memmem::find(input, b") [") {
+            Some(close) => close + 1,
+            None => memmem::find(input, b") ").map_or(end, |close| close + 1),
+        };
+    }
+    if input[end..].starts_with(b" [") {
+        end = word_end(end + 1);
+    }
+    match input[..end].strip_suffix(b":") {
+        Some(host) if end < input.len() => &input[host.len()..],
+        _ => &input[end..],
     }
 }
 

@@ -26,6 +26,7 @@ pub mod record;
 pub use foreground::{Foreground, foreground};
 
 use crate::Reject;
+use crate::odd::{self, Odd};
 use crate::prim::{Fault, Parsed, duration_ms, fail};
 use crate::stamp::LastSecond;
 use crate::syslog::Envelope;
@@ -125,7 +126,8 @@ fn with_body<'a>(
     record.stamp = header.stamp;
     record.pid = header.pid;
     record.id = header.id;
-    match body(rest, header.id, &mut record.body) {
+    record.odd = header.odd;
+    match body(rest, header.id, &mut record.body, &mut record.odd) {
         Ok(_) => Ok(()),
         Err(fault) => Err(reject(line, fault)),
     }
@@ -133,39 +135,52 @@ fn with_body<'a>(
 
 /// What stands after the header. Every flag needs the message that it is about.
 #[inline]
-fn body<'a>(input: &'a [u8], id: Option<MessageId<'a>>, into: &mut Body<'a>) -> Parsed<'a, ()> {
+fn body<'a>(
+    input: &'a [u8],
+    id: Option<MessageId<'a>>,
+    into: &mut Body<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, ()> {
     let fakereject = input.starts_with(b"(=");
     if let Some((flag, rest)) = flag(input) {
         if id.is_none() {
             return fail(input, "a message ID before the flag");
         }
         return match flag {
-            AnyFlag::Arrival => arrival::arrival(rest, fakereject, into),
-            AnyFlag::Delivery(flag) => delivery::delivery(rest, flag, into),
+            AnyFlag::Arrival => arrival::arrival(rest, fakereject, into, odd),
+            AnyFlag::Delivery(flag) => delivery::delivery(rest, flag, into, odd),
         };
     }
     if let Some(rest) = input.strip_prefix(b"Completed")
-        && (rest.is_empty() || rest.starts_with(b" QT=") || rest == b" ")
+        && matches!(rest, [] | [b' ', ..])
     {
         if id.is_none() {
             return fail(input, "a message ID before `Completed`");
         }
-        let (rest, queue_ms) = match rest {
+        let queue_ms = match rest {
             // Most say no more.
-            [] => (rest, None),
-            _ => completed(rest)?,
+            [] => None,
+            _ => completed(rest, odd),
         };
         *into = Body::Completed { queue_ms };
-        return Ok((rest, ()));
+        return Ok((&[], ()));
     }
-    notice::notice(input, into)
+    notice::notice(input, into, odd)
 }
 
 /// `Completed`, after that word: an optional `QT=`, in milliseconds.
-fn completed(rest: &[u8]) -> Parsed<'_, Option<u64>> {
-    match rest.strip_prefix(b" QT=") {
-        Some(time) => duration_ms(time).map(|(rest, queue_ms)| (rest, Some(queue_ms))),
-        None => Ok((rest, None)),
+fn completed<'a>(rest: &'a [u8], odd: &mut Option<Odd<'a>>) -> Option<u64> {
+    let text = rest.trim_ascii_end();
+    if text.is_empty() {
+        return None;
+    }
+    let time = text.strip_prefix(b" QT=").map(duration_ms);
+    match time {
+        Some(Ok(([] | [b' ', ..], queue_ms))) => Some(queue_ms),
+        _ => {
+            odd::note(odd, "QT", text.strip_prefix(b" QT=").unwrap_or(text));
+            None
+        }
     }
 }
 

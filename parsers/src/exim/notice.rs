@@ -3,14 +3,16 @@
 //! What cannot be told apart is [`NoticeKind::Chatter`]; but a text that looks like a flag line with a head that this
 //! parser does not know is refused, so that a new form of message ID can never make mail vanish in silence.
 
-use super::field::{is_bare, key_length, skip_token};
+use super::field::{bracketed, is_bare, key_length, leave_out, skip_token};
 use super::host::host;
+use super::message_id::message_id;
 use super::record::{Body, Host, Notice, NoticeKind};
+use crate::odd::Odd;
 use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
 
 /// The text after the header, into `body`.
-pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>) -> Parsed<'a, ()> {
+pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, ()> {
     *body = Body::Notice(Notice {
         kind: NoticeKind::Chatter,
         host: Host::default(),
@@ -24,40 +26,57 @@ pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>) -> Parsed<'a, ()> 
     };
     let first = text.first().copied().unwrap_or(b' ');
     let rest = match first {
-        b'H' | b'U' | b'F' | b'D' | b' ' => fields(text, notice),
+        b'H' | b'U' | b'F' | b'D' | b' ' => fields(text, notice, odd),
         _ => text,
     };
     if rest.len() < text.len() {
-        after_fields(rest, notice);
+        after_fields(rest, notice, odd);
     } else {
         if looks_flagged(text) {
             return fail(text, "a message ID before the flag");
         }
-        plain(text, notice);
+        plain(text, notice, odd);
+    }
+    if notice.kind == NoticeKind::Chatter {
+        // Nothing was lost.
+        *odd = None;
     }
     Ok((&[], ()))
 }
 
-/// A flag as the second word, behind something like a message ID: long, without punctuation.
+/// A flag behind something like a message ID: a long word without punctuation at the start, or an ID behind something
+/// that no header has (an offset from UTC that is none).
 fn looks_flagged(text: &[u8]) -> bool {
     let Some(space) = memchr(b' ', text) else { return false };
-    if space < ID_MIN {
-        return false;
+    let is_like_id = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'[' | b']' | b'_');
+    if space >= ID_MIN && begins_with_flag(&text[space + 1..]) && text[..space].iter().all(is_like_id) {
+        return true;
     }
-    let [_, a, b, b' ', ..] = &text[space..] else {
-        return false;
-    };
-    matches!(&[*a, *b], b"<=" | b"(=" | b"=>" | b"->" | b">>" | b"*>" | b"**" | b"==")
-        && text[..space]
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'[' | b']' | b'_'))
+    memchr::memchr_iter(b' ', text).take(WORDS_BEFORE_ID).any(|space| {
+        message_id(&text[space + 1..]).is_some_and(|(rest, _)| {
+            let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+            begins_with_flag(rest) || rest.starts_with(b"Completed")
+        })
+    })
 }
+
+fn begins_with_flag(text: &[u8]) -> bool {
+    text.first_chunk::<3>().is_some_and(|flag| {
+        matches!(
+            flag,
+            b"<= " | b"(= " | b"=> " | b"-> " | b">> " | b"*> " | b"** " | b"== "
+        )
+    })
+}
+
+/// Words that are looked at for an ID behind them.
+const WORDS_BEFORE_ID: usize = 2;
 
 /// Shorter words before a flag are some ACL's `logwrite`, not a message ID of any Exim.
 const ID_MIN: usize = 12;
 
 /// The leading `H=… I=… U=… X=… F=<…>`; the rest begins with the words.
-fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
+fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
     let mut rest = text;
     loop {
         let token = rest.strip_prefix(b" ").unwrap_or(rest);
@@ -67,14 +86,14 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
                     notice.host = host;
                     after
                 }
-                Err(_) => return rest,
+                Err(_) => leave_out(token, odd),
             },
-            [b'F', b'=', value @ ..] if value.first() == Some(&b'<') => match angle(value) {
+            [b'F', b'=', value @ ..] => match bracketed(value) {
                 Ok((after, sender)) => {
                     notice.sender = Some(sender);
                     after
                 }
-                Err(_) => return rest,
+                Err(_) => leave_out(token, odd),
             },
             _ if let Some((after, address)) = cut_through_recipient(token) => {
                 notice.recipient = Some(address);
@@ -90,7 +109,10 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
             },
             _ => return rest,
         };
-        rest = after;
+        rest = match after {
+            [] | [b' ' | b':', ..] => after,
+            _ => leave_out(token, odd),
+        };
         // A host ends in `: text` or in a space; a field of another kind in a space.
         if !matches!(rest.first(), Some(b' ')) {
             return rest;
@@ -105,18 +127,18 @@ fn cut_through_recipient(token: &[u8]) -> Option<(&[u8], &[u8])> {
         return None;
     }
     let (after, address) = word(token).ok()?;
-    (after.starts_with(b" F=<") && memchr(b'@', address).is_some()).then_some((after, address))
+    (after.starts_with(b" F=") && memchr(b'@', address).is_some()).then_some((after, address))
 }
 
 /// Words after `H=…`: a reject, a failed connection, or talk.
-fn after_fields<'a>(rest: &'a [u8], notice: &mut Notice<'a>) {
+fn after_fields<'a>(rest: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
     let words = match rest {
         [b':', b' ', words @ ..] | [b' ', words @ ..] => words,
         _ => rest,
     };
     let bare = words.strip_prefix(b"temporarily ").unwrap_or(words);
     if let Some(what) = bare.strip_prefix(b"rejected ") {
-        rejected(what, notice);
+        rejected(what, notice, odd);
         return;
     }
     if [&b"SMTP error from remote"[..], b"SMTP timeout", b"Remote host "]
@@ -158,7 +180,7 @@ fn connection_failed(words: &[u8]) -> bool {
 }
 
 /// What follows `rejected `: the command or the stage, and `: reason`.
-fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>) {
+fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
     let mut reason_in = what;
     notice.kind = if let Some(place) = what.strip_prefix(b"RCPT") {
         reason_in = recipient(place, notice);
@@ -166,12 +188,12 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>) {
     } else if let Some(from) = what.strip_prefix(b"from ") {
         if let Ok((after, sender)) = angle(from) {
             notice.sender = Some(sender);
-            reason_in = fields(after, notice);
+            reason_in = fields(after, notice, odd);
         }
         NoticeKind::RejectedMessage
     } else if refuses_connection(what) {
         if let Some(at) = memmem::find(what, b" from H=") {
-            reason_in = fields(&what[at + 6..], notice);
+            reason_in = fields(&what[at + 6..], notice, odd);
         } else if let Some(at) = memmem::find(what, b" from ")
             && let Ok((after, host)) = host(&what[at + 6..])
             && host.ip.is_some()
@@ -182,12 +204,12 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>) {
         NoticeKind::RejectedConnection
     } else {
         if let Some(from) = what.strip_prefix(b"MAIL from ") {
-            reason_in = fields(from, notice);
+            reason_in = fields(from, notice, odd);
         } else if let Some(place @ [b'<', ..]) = what.strip_prefix(b"MAIL FROM:").or(what.strip_prefix(b"MAIL "))
             && let Ok((after, sender)) = angle(place)
         {
             notice.sender = notice.sender.or(Some(sender));
-            reason_in = fields(after, notice);
+            reason_in = fields(after, notice, odd);
         }
         NoticeKind::RejectedMessage
     };
@@ -230,16 +252,16 @@ fn after_colon(words: &[u8]) -> &[u8] {
 }
 
 /// Lines that do not begin with fields.
-fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>) {
+fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
     let bare = text.strip_prefix(b"temporarily ").unwrap_or(text);
     if let Some(what) = bare.strip_prefix(b"rejected ") {
-        rejected(what, notice);
+        rejected(what, notice, odd);
         return;
     }
     if text.starts_with(b"SMTP protocol synchronization error")
         && let Some(at) = memmem::find(text, b": rejected ")
     {
-        rejected(&text[at + 11..], notice);
+        rejected(&text[at + 11..], notice, odd);
         notice.reason = &text[..at];
         return;
     }

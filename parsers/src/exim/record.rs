@@ -1,8 +1,9 @@
 //! What one Exim main-log line says. Everything borrows from the line; nothing is decoded or allocated.
 //!
 //! The field names are those of the Exim specification, chapter "Log files". A `Record` keeps the fields
-//! that mail analytics need and walks over the rest; the parser still checks that the rest is well formed.
+//! that mail analytics need and walks over the rest.
 
+use crate::odd::Odd;
 use crate::stamp::Stamp;
 use std::net::IpAddr;
 
@@ -15,6 +16,8 @@ pub struct Record<'a> {
     pub pid: Option<u32>,
     /// The message this line is about.
     pub id: Option<MessageId<'a>>,
+    /// A field that is not of its form, and was left out; the first, if there are several.
+    pub odd: Option<Odd<'a>>,
     /// What happened.
     pub body: Body<'a>,
 }

@@ -1,27 +1,31 @@
 //! A message's way into the queue: smtpd's `client=`, pickup's `uid=`, cleanup's `message-id=`, qmgr's `from=`.
 
-use super::field::{address, host, key_length, value};
-use super::record::{Body, Cleanup, Client, Expired, Pickup, QueueActive};
+use super::field::{any_address, host, key_length, leave_out, next_field, value};
+use super::record::{Body, Cleanup, Client, Expired, Host, Pickup, QueueActive};
+use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, word};
 use memchr::memmem;
 
 /// After `client=`.
-pub(super) fn client(input: &[u8]) -> Parsed<'_, Body<'_>> {
-    let (mut rest, host) = self::host(input)?;
+pub(super) fn client<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+    let (mut rest, host) = any_host(input, "client", odd);
     let mut client = Client {
         host,
         ..Client::default()
     };
     while !rest.is_empty() {
-        let [b',', b' ', token @ ..] = rest else {
-            return fail(rest, "`, ` and the next field");
-        };
-        let Some(key) = key_length(token) else {
-            return fail(token, "a field (key=value)");
+        let (token, key) = match rest {
+            [b',', b' ', token @ ..] if let Some(key) = key_length(token) => (token, key),
+            _ => {
+                // At least a byte further, or it would be the same place again.
+                odd::note(odd, "client", rest);
+                rest = next_field(&rest[1..]);
+                continue;
+            }
         };
         let text = &token[key + 1..];
         if &token[..key] == b"orig_client" {
-            let (after, host) = self::host(text)?;
+            let (after, host) = any_host(text, "orig_client", odd);
             (client.orig_client, rest) = (Some(host), after);
             continue;
         }
@@ -38,6 +42,16 @@ pub(super) fn client(input: &[u8]) -> Parsed<'_, Body<'_>> {
     Ok((rest, Body::Client(client)))
 }
 
+/// A host, or what cannot be read as one, up to the next field.
+fn any_host<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>) -> (&'a [u8], Host<'a>) {
+    if let Ok((rest @ ([] | [b',', ..]), host)) = host(input) {
+        return (rest, host);
+    }
+    let rest = next_field(input);
+    odd::note(odd, field, &input[..input.len() - rest.len()]);
+    (rest, Host::default())
+}
+
 /// A value up to the next `, sasl_…=` or `, orig_…=`: a user name may hold a comma.
 fn client_value(input: &[u8]) -> (&[u8], &[u8]) {
     let end = memmem::find_iter(input, b", ")
@@ -50,18 +64,27 @@ fn client_value(input: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// After `uid=`.
-pub(super) fn pickup(input: &[u8]) -> Parsed<'_, Body<'_>> {
-    let (rest, uid) = decimal(input)?;
+pub(super) fn pickup<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+    let (rest, uid) = match decimal(input) {
+        Ok((rest @ [b' ', ..], uid)) => (rest, Some(uid)),
+        _ => {
+            let (rest, text) = word(input)?;
+            odd::note(odd, "uid", text);
+            (rest, None)
+        }
+    };
     let Some(from) = rest.strip_prefix(b" from=") else {
         return fail(rest, "` from=`");
     };
-    let (rest, sender) = address(from)?;
-    let orig_id = match rest {
-        [] => None,
-        _ => match rest.strip_prefix(b" orig_id=") {
-            Some(id) => Some(word(id)?.1),
-            None => return fail(rest, "` orig_id=` or the end of the line"),
-        },
+    let (rest, sender) = any_address(from, "from", odd)?;
+    let orig_id = match rest.strip_prefix(b" orig_id=") {
+        Some(id) => Some(word(id)?.1),
+        None => {
+            if !rest.is_empty() {
+                odd::note(odd, "orig_id", rest);
+            }
+            None
+        }
     };
     Ok((&[], Body::Pickup(Pickup { uid, sender, orig_id })))
 }
@@ -76,34 +99,53 @@ pub(super) fn message_id(input: &[u8], resent: bool) -> Parsed<'_, Body<'_>> {
 
 /// After `from=`: qmgr's word that a message is active, or has expired.
 #[inline]
-pub(super) fn from(input: &[u8]) -> Parsed<'_, Body<'_>> {
-    let (rest, sender) = address(input)?;
+pub(super) fn from<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+    let (rest, sender) = any_address(input, "from", odd)?;
     if let Some(status) = rest.strip_prefix(b", status=") {
-        return expired(status, sender);
+        return expired(status, sender, odd);
     }
-    let Some(size) = rest.strip_prefix(b", size=") else {
+    if !rest.starts_with(b", size=") && !rest.starts_with(b", nrcpt=") {
         return fail(rest, "`, size=` or `, status=`");
-    };
-    let (rest, size) = decimal(size)?;
-    let Some(nrcpt) = rest.strip_prefix(b", nrcpt=") else {
-        return fail(rest, "`, nrcpt=`");
-    };
-    let (rest, nrcpt) = decimal(nrcpt)?;
-    match rest {
-        b" (queue active)" => Ok((&[], Body::QueueActive(QueueActive { sender, size, nrcpt }))),
-        _ => fail(rest, "` (queue active)`"),
     }
+    let mut active = QueueActive {
+        sender,
+        size: None,
+        nrcpt: None,
+    };
+    let mut rest = rest;
+    while let [b',', b' ', token @ ..] = rest {
+        let read = match token {
+            [b's', b'i', b'z', b'e', b'=', text @ ..] => decimal(text).map(|(rest, size)| {
+                active.size = Some(size);
+                rest
+            }),
+            [b'n', b'r', b'c', b'p', b't', b'=', text @ ..] => decimal(text).map(|(rest, nrcpt)| {
+                active.nrcpt = Some(nrcpt);
+                rest
+            }),
+            _ => fail::<()>(token, "a field").map(|(rest, ())| rest),
+        };
+        rest = match read {
+            Ok(after @ ([] | [b',', b' ', ..])) => after,
+            Ok(after @ b" (queue active)") => after,
+            _ => leave_out(token, odd),
+        };
+    }
+    if rest != b" (queue active)" && odd.is_none() {
+        odd::note(odd, "other", rest);
+    }
+    Ok((&[], Body::QueueActive(active)))
 }
 
-fn expired<'a>(input: &'a [u8], sender: &'a [u8]) -> Parsed<'a, Body<'a>> {
+fn expired<'a>(input: &'a [u8], sender: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
     let (rest, status) = value(input);
     let forced = match status {
         b"expired" => false,
         b"force-expired" => true,
         _ => return fail(input, "`expired` or `force-expired`"),
     };
-    match rest {
-        b"" | b", returned to sender" => Ok((&[], Body::Expired(Expired { sender, forced }))),
-        _ => fail(rest, "`, returned to sender`"),
+    if !matches!(rest, b"" | b", returned to sender") {
+        odd::note(odd, "other", rest);
     }
+    Ok((&[], Body::Expired(Expired { sender, forced })))
 }

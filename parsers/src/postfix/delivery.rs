@@ -1,75 +1,78 @@
 //! `to=<>, relay=, delay=, delays=, dsn=, status= (text)`: what `log_adhoc()` prints for every attempt.
 
-use super::field::{address, host, key_length, seconds_ms, value};
+use super::field::{address, any_address, host, key_length, leave_out, next_field, seconds_ms, value};
 use super::program::Program;
 use super::queue_id::leading;
 use super::record::{Body, Delivery, Destination, Host, Status};
+use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail};
 use crate::reply::Enhanced;
 use memchr::{memchr, memmem};
 
-/// After `to=`.
+/// After `to=`. Recipient and status decide; what is odd among the others is left out.
 #[inline]
-pub(super) fn delivery(input: &[u8], program: Program) -> Parsed<'_, Body<'_>> {
-    let (mut rest, recipient) = address(input)?;
+pub(super) fn delivery<'a>(input: &'a [u8], program: Program, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+    let (mut rest, recipient) = any_address(input, "to", odd)?;
     let mut delivery = blank(recipient);
-    let (mut relay, mut delay) = (false, false);
     loop {
-        let [b',', b' ', token @ ..] = rest else {
-            return fail(rest, "`, ` and the next field");
-        };
-        rest = match token {
-            [b's', b't', b'a', b't', b'u', b's', b'=', text @ ..] => {
-                if !relay || !delay {
-                    return fail(
-                        token,
-                        if relay {
-                            "`delay=` before the status"
-                        } else {
-                            "`relay=` before the status"
-                        },
-                    );
+        let token = match rest {
+            [b',', b' ', token @ ..] => token,
+            _ => match next_field(rest) {
+                [_, _, token @ ..] => {
+                    odd::note(odd, "other", &rest[..rest.len() - token.len() - 2]);
+                    token
                 }
-                status(text, program, &mut delivery)?;
-                return Ok((&[], Body::Delivery(delivery)));
-            }
-            [b'd', b'e', b'l', b'a', b'y', b's', b'=', text @ ..] => delays(text, &mut delivery)?.0,
-            [b'd', b'e', b'l', b'a', b'y', b'=', text @ ..] => {
-                let (after, ms) = seconds_ms(text)?;
-                (delivery.delay_ms, delay) = (ms, true);
-                after
-            }
-            [b'd', b's', b'n', b'=', text @ ..] => {
-                let (after, dsn) = enhanced(text)?;
-                delivery.dsn = Some(dsn);
-                after
-            }
-            [b'r', b'e', b'l', b'a', b'y', b'=', text @ ..] => {
-                let (after, host) = host(text)?;
-                delivery.relay = if host.name == Some(b"none") {
-                    Host::default()
-                } else {
-                    host
-                };
-                relay = true;
-                after
-            }
-            [b'o', b'r', b'i', b'g', b'_', b't', b'o', b'=', text @ ..] => {
-                let (after, orig) = address(text)?;
-                delivery.orig_to = Some(orig);
-                after
-            }
-            [b'c', b'o', b'n', b'n', b'_', b'u', b's', b'e', b'=', text @ ..] => {
-                let (after, uses) = decimal(text)?;
-                delivery.conn_use = Some(uses);
-                after
-            }
-            // A field of a later release is walked over.
-            _ => match key_length(token) {
-                Some(key) => value(&token[key..]).0,
-                None => return fail(token, "a field (key=value)"),
+                _ => return fail(rest, "`, ` and the next field"),
             },
         };
+        if let [b's', b't', b'a', b't', b'u', b's', b'=', text @ ..] = token {
+            status(text, program, &mut delivery, odd)?;
+            return Ok((&[], Body::Delivery(delivery)));
+        }
+        rest = match field(token, &mut delivery) {
+            Ok((after @ ([] | [b',', b' ', ..]), ())) => after,
+            _ => leave_out(token, odd),
+        };
+    }
+}
+
+/// One field before the status.
+#[inline(always)]
+fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+    match token {
+        [b'd', b'e', b'l', b'a', b'y', b's', b'=', text @ ..] => delays(text, delivery),
+        [b'd', b'e', b'l', b'a', b'y', b'=', text @ ..] => {
+            let (after, ms) = seconds_ms(text)?;
+            delivery.delay_ms = Some(ms);
+            Ok((after, ()))
+        }
+        [b'd', b's', b'n', b'=', text @ ..] => {
+            let (after, dsn) = enhanced(text)?;
+            delivery.dsn = Some(dsn);
+            Ok((after, ()))
+        }
+        [b'r', b'e', b'l', b'a', b'y', b'=', text @ ..] => {
+            let (after, host) = host(text)?;
+            if host.name != Some(b"none") {
+                delivery.relay = host;
+            }
+            Ok((after, ()))
+        }
+        [b'o', b'r', b'i', b'g', b'_', b't', b'o', b'=', text @ ..] => {
+            let (after, orig) = address(text)?;
+            delivery.orig_to = Some(orig);
+            Ok((after, ()))
+        }
+        [b'c', b'o', b'n', b'n', b'_', b'u', b's', b'e', b'=', text @ ..] => {
+            let (after, uses) = decimal(text)?;
+            delivery.conn_use = Some(uses);
+            Ok((after, ()))
+        }
+        // A field of a later release is walked over.
+        _ => match key_length(token) {
+            Some(key) => Ok((value(&token[key..]).0, ())),
+            None => fail(token, "a field (key=value)"),
+        },
     }
 }
 
@@ -80,7 +83,7 @@ fn blank(recipient: &[u8]) -> Delivery<'_> {
         orig_to: None,
         relay: Host::default(),
         conn_use: None,
-        delay_ms: 0,
+        delay_ms: None,
         delays_ms: None,
         dsn: None,
         status: Status::Sent,
@@ -134,7 +137,12 @@ fn enhanced(input: &[u8]) -> Parsed<'_, Enhanced> {
 
 /// After `status=`: the word, and the text in parentheses up to the end. A line that was cut has no closing one.
 #[inline]
-fn status<'a>(input: &'a [u8], program: Program, delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn status<'a>(
+    input: &'a [u8],
+    program: Program,
+    delivery: &mut Delivery<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, ()> {
     let end = memchr(b' ', input).unwrap_or(input.len());
     delivery.status = match &input[..end] {
         b"sent" => Status::Sent,
@@ -142,14 +150,17 @@ fn status<'a>(input: &'a [u8], program: Program, delivery: &mut Delivery<'a>) ->
         b"bounced" => Status::Bounced,
         b"SOFTBOUNCE" => Status::SoftBounce,
         b"expired" => Status::Expired,
-        b"deliverable" => Status::Deliverable,
-        b"undeliverable" => Status::Undeliverable,
+        b"deliverable" | b"deliverable-but-not-cached" => Status::Deliverable,
+        b"undeliverable" | b"undeliverable-but-not-cached" => Status::Undeliverable,
         _ => return fail(input, "a status (sent, deferred, bounced, …)"),
     };
-    let [b' ', b'(', text @ ..] = &input[end..] else {
-        return fail(&input[end..], "` (` and the text");
+    delivery.text = match &input[end..] {
+        [b' ', b'(', text @ ..] => text.strip_suffix(b")").unwrap_or(text),
+        text => {
+            odd::note(odd, "text", text);
+            text.trim_ascii()
+        }
     };
-    delivery.text = text.strip_suffix(b")").unwrap_or(text);
     delivery.destination = destination(program, delivery.status, delivery.text);
     if delivery.status == Status::Sent {
         delivery.next_queue_id = next_queue_id(delivery.text, delivery.destination);

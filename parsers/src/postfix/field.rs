@@ -1,6 +1,7 @@
 //! `key=value` fields between commas: addresses, delays, hosts.
 
 use super::record::Host;
+use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, fraction, ip_addr};
 use memchr::memchr;
 
@@ -43,6 +44,75 @@ fn follows(rest: &[u8]) -> bool {
         [b',', b' ', next @ ..] | [b' ', next @ ..] => key_length(next).is_some(),
         _ => false,
     }
+}
+
+/// [`address`], or one without its brackets: up to the next field.
+///
+/// # Errors
+/// Nothing there.
+#[inline]
+pub(super) fn any_address<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>) -> Parsed<'a, &'a [u8]> {
+    match address(input) {
+        Ok(found) => Ok(found),
+        Err(_) => bare_address(input, field, odd),
+    }
+}
+
+#[cold]
+fn bare_address<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>) -> Parsed<'a, &'a [u8]> {
+    let places = memchr::memchr3_iter(b',', b' ', b';', input);
+    let end = places
+        .into_iter()
+        .find(|at| follows(&input[*at..]))
+        .unwrap_or(input.len());
+    let (text, rest) = input.split_at(end);
+    let bare = text.strip_prefix(b"<").unwrap_or(text);
+    let bare = bare.strip_suffix(b">").unwrap_or(bare);
+    if bare.is_empty() {
+        return fail(input, "`<` and an address");
+    }
+    if bare.len() < text.len() {
+        odd::note(odd, field, text);
+    }
+    Ok((rest, bare))
+}
+
+/// Walks over a field whose value is not of its form, up to the next one, and notes it. What stands there instead of a
+/// field is walked over as well.
+#[cold]
+pub(super) fn leave_out<'a>(token: &'a [u8], into: &mut Option<Odd<'a>>) -> &'a [u8] {
+    const NAMES: [&str; 15] = [
+        "to",
+        "orig_to",
+        "relay",
+        "conn_use",
+        "delay",
+        "delays",
+        "dsn",
+        "size",
+        "nrcpt",
+        "uid",
+        "orig_id",
+        "client",
+        "orig_client",
+        "helo",
+        "proto",
+    ];
+    let key = key_length(token);
+    let value = key.map_or(token, |key| &token[key + 1..]);
+    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == &token[..key]));
+    let rest = next_field(value);
+    odd::note(into, name.unwrap_or("other"), &value[..value.len() - rest.len()]);
+    rest
+}
+
+/// The rest from the next `, key=` on; empty if there is none.
+pub(super) fn next_field(input: &[u8]) -> &[u8] {
+    let next = memchr::memchr_iter(b',', input).find(|at| match &input[at + 1..] {
+        [b' ', next @ ..] => key_length(next).is_some(),
+        _ => false,
+    });
+    &input[next.unwrap_or(input.len())..]
 }
 
 /// Seconds with an optional fraction, as milliseconds: `0`, `0.35`, `12`, `304112`.

@@ -27,6 +27,7 @@ pub use program::{Program, is_postfix};
 pub use queue_id::{arrival_epoch, is_queue_id};
 
 use crate::Reject;
+use crate::odd::Odd;
 use crate::prim::{Parsed, fail};
 use crate::syslog::{self, Envelope};
 use queue_id::{Head, head};
@@ -75,6 +76,7 @@ fn finish<'a, T>(line: &[u8], parsed: Parsed<'a, T>) -> Result<T, Reject> {
 fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
     let (syslog_name, name) = program::split(tag);
     let program = Program::named(name);
+    let mut odd = None;
     let (mut id, rest) = head(text);
     let (_, body) = if id == Head::None
         && let Some((severity, words)) = notice::severity(rest)
@@ -83,7 +85,7 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
         id = inner;
         notice::problem(severity, words)?
     } else {
-        body(rest, program, &id)?
+        body(rest, program, &id, &mut odd)?
     };
     let queue_id = match id {
         Head::Id(id) => Some(id),
@@ -95,6 +97,7 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
             program,
             syslog_name,
             queue_id,
+            odd,
             body,
         },
     ))
@@ -102,23 +105,25 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
 
 /// What stands after the queue ID.
 #[inline]
-fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>) -> Parsed<'a, Body<'a>> {
+fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
     if let Some((field, value)) = keyed(text) {
         // smtpd names the client of a proxied connection without an ID; other programs under Postfix's name talk as
         // they like.
         let needs_id = field != Field::Client || *id == Head::None;
         return match id {
-            Head::Id(_) => field.parse(value, program),
-            Head::NoQueue if !needs_id => field.parse(value, program),
+            Head::Id(_) => field.parse(value, program, odd),
+            Head::NoQueue if !needs_id => field.parse(value, program, odd),
             _ if program == Program::Other && field != Field::To => notice::notice(text, program, false),
             _ => fail(text, "a queue ID before the field"),
         };
     }
-    if let Some(found) = rejection::rejection(text, program) {
+    if let Some(found) = rejection::rejection(text, program, odd) {
         return match id {
             Head::None if program == Program::Other || program == Program::Postlog => {
                 notice::notice(text, program, false)
             }
+            // The proxy's client has no queue file.
+            Head::None if text.starts_with(b"proxy-") => found,
             Head::None => fail(text, "a queue ID or NOQUEUE before the decision"),
             _ => found,
         };
@@ -151,12 +156,12 @@ enum Field {
 
 impl Field {
     #[inline]
-    fn parse(self, value: &[u8], program: Program) -> Parsed<'_, Body<'_>> {
+    fn parse<'a>(self, value: &'a [u8], program: Program, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
         match self {
-            Field::To => delivery::delivery(value, program),
-            Field::From => arrival::from(value),
-            Field::Client => arrival::client(value),
-            Field::Uid => arrival::pickup(value),
+            Field::To => delivery::delivery(value, program, odd),
+            Field::From => arrival::from(value, odd),
+            Field::Client => arrival::client(value, odd),
+            Field::Uid => arrival::pickup(value, odd),
             Field::MessageId { resent } => arrival::message_id(value, resent),
             Field::Removed => Ok((
                 &[],

@@ -1,9 +1,10 @@
 //! What one Postfix line says. Everything borrows from the line; nothing is decoded or allocated.
 //!
 //! The names are Postfix's own: queue ID, relay, delays, status, notification. A `Record` keeps the fields that mail
-//! analytics need and walks over the rest; the parser still checks that the rest is well formed.
+//! analytics need and walks over the rest.
 
 use super::program::Program;
+use crate::odd::Odd;
 use crate::reply::{Enhanced, enhanced_at};
 use std::net::IpAddr;
 
@@ -17,6 +18,8 @@ pub struct Record<'a> {
     pub syslog_name: &'a [u8],
     /// Queue ID, short hexadecimal or long base-52; `None` for `NOQUEUE` and for lines about no message.
     pub queue_id: Option<&'a [u8]>,
+    /// A field that is not of its form, and was left out; the first, if there are several.
+    pub odd: Option<Odd<'a>>,
     /// What happened.
     pub body: Body<'a>,
 }
@@ -89,7 +92,7 @@ pub struct Client<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pickup<'a> {
     /// User ID of the process that called sendmail.
-    pub uid: u64,
+    pub uid: Option<u64>,
     /// Envelope sender; empty for `<>`.
     pub sender: &'a [u8],
     /// `orig_id=`: the message's ID before `postsuper -r`.
@@ -111,9 +114,9 @@ pub struct QueueActive<'a> {
     /// Envelope sender; empty for `<>`.
     pub sender: &'a [u8],
     /// Bytes.
-    pub size: u64,
+    pub size: Option<u64>,
     /// Recipients that are still to be delivered to.
-    pub nrcpt: u64,
+    pub nrcpt: Option<u64>,
 }
 
 /// `from=<>, status=expired, returned to sender`.
@@ -138,9 +141,9 @@ pub enum Status {
     SoftBounce,
     /// `expired`.
     Expired,
-    /// `deliverable`: an address probe; no mail.
+    /// `deliverable`, `deliverable-but-not-cached`: an address probe; no mail.
     Deliverable,
-    /// `undeliverable`: an address probe; no mail.
+    /// `undeliverable`, `undeliverable-but-not-cached`: an address probe; no mail.
     Undeliverable,
 }
 
@@ -181,7 +184,7 @@ pub struct Delivery<'a> {
     /// `conn_use=`: how many messages went down this connection, this one included.
     pub conn_use: Option<u64>,
     /// `delay=`: since arrival, milliseconds.
-    pub delay_ms: u64,
+    pub delay_ms: Option<u64>,
     /// `delays=a/b/c/d`: before the queue manager, in the queue, connection setup, transmission; milliseconds.
     pub delays_ms: Option<[u64; 4]>,
     /// `dsn=`; since Postfix 2.3.

@@ -4,7 +4,8 @@
 use super::field::{address, host, key_length};
 use super::program::Program;
 use super::record::{Action, Body, Host, Rejection};
-use crate::prim::{Parsed, angle, fail, word};
+use crate::odd::{self, Odd};
+use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
 
 /// Words before `: ` that are a decision, and what it means.
@@ -37,7 +38,11 @@ const ACTIONS: [(&[u8], Action); 24] = [
 
 /// A text that begins with a decision's word; `None` if it does not. `warning: ` is one only before `header` or `body`.
 #[inline]
-pub(super) fn rejection(text: &[u8], program: Program) -> Option<Parsed<'_, Body<'_>>> {
+pub(super) fn rejection<'a>(
+    text: &'a [u8],
+    program: Program,
+    odd: &mut Option<Odd<'a>>,
+) -> Option<Parsed<'a, Body<'a>>> {
     let colon = memchr(b':', &text[..text.len().min(20)])?;
     let [b':', b' ', rest @ ..] = &text[colon..] else {
         return None;
@@ -62,9 +67,9 @@ pub(super) fn rejection(text: &[u8], program: Program) -> Option<Parsed<'_, Body
         sasl_username: None,
     };
     Some(if checks {
-        of_content(rest, program, rejection)
+        of_content(rest, program, rejection, odd)
     } else {
-        of_stage(rest, rejection)
+        of_stage(rest, rejection, odd)
     })
 }
 
@@ -85,7 +90,7 @@ fn is_stage(text: &[u8]) -> bool {
 }
 
 /// smtpd, postscreen, milters: `STAGE from host: text; attributes`. A before-queue filter's has no host.
-fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>) -> Parsed<'a, Body<'a>> {
+fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
     let end = input
         .iter()
         .position(|byte| matches!(byte, b' ' | b':'))
@@ -96,33 +101,52 @@ fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>) -> Parsed<'a, Bod
     let mut rest = &input[end..];
     rejection.stage = &input[..end];
     if let Some(from) = rest.strip_prefix(b" from ") {
-        (rest, rejection.host) = host(from)?;
+        match host(from) {
+            Ok((after @ ([] | [b':', ..]), host)) => (rest, rejection.host) = (after, host),
+            _ => {
+                rest = &from[colon_space(from).unwrap_or(from.len())..];
+                odd::note(odd, "client", &from[..from.len() - rest.len()]);
+            }
+        }
     }
-    let Some(text) = rest.strip_prefix(b": ") else {
-        return fail(rest, "`: ` and the reason");
+    let text = match rest {
+        [b':', b' ', text @ ..] => text,
+        _ => {
+            odd::note(odd, "text", rest);
+            rest
+        }
     };
     let end = attributes_at(text);
     rejection.text = &text[..end];
-    attributes(&text[end..], &mut rejection)?;
+    if attributes(&text[end..], &mut rejection).is_err() {
+        odd::note(odd, "attributes", &text[end..]);
+    }
     Ok((&[], Body::Rejection(rejection)))
 }
 
 /// cleanup: `header TEXT from host; attributes: reason`. The delivery agents' checks have neither client nor attributes.
-fn of_content<'a>(input: &'a [u8], program: Program, mut rejection: Rejection<'a>) -> Parsed<'a, Body<'a>> {
+fn of_content<'a>(
+    input: &'a [u8],
+    program: Program,
+    mut rejection: Rejection<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, Body<'a>> {
     let (rest, class) = word(input)?;
     rejection.stage = class;
     let content = &rest[1..];
     let Some((at, after, host)) = client_behind(content) else {
         if program == Program::Cleanup {
-            return fail(content, "` from `, the client and `;` after the header");
+            odd::note(odd, "client", content);
         }
         rejection.content = Some(content);
         return Ok((&[], Body::Rejection(rejection)));
     };
     rejection.content = Some(&content[..at]);
     rejection.host = host;
-    let (rest, ()) = attributes(after, &mut rejection)?;
-    rejection.text = rest.strip_prefix(b": ").unwrap_or(rest);
+    match attributes(after, &mut rejection) {
+        Ok((rest, ())) => rejection.text = rest.strip_prefix(b": ").unwrap_or(rest),
+        Err(_) => odd::note(odd, "attributes", after),
+    }
     Ok((&[], Body::Rejection(rejection)))
 }
 

@@ -1,7 +1,7 @@
 //! Records of an application's log: the first line carries the record, the further lines say to which they belong.
 
 use super::explain::rules;
-use super::fields::{map_time, put, put_number, put_reply, unparsed};
+use super::fields::{map_time, put, put_number, put_odd, put_reply, unparsed};
 use super::{Lines, Source};
 use crate::ingest::kinds::usual_service;
 use crate::ingest::lines::begins_with_time;
@@ -94,6 +94,7 @@ fn parsed(map: &mut Map<String, Value>, source: &Source, record: &Record<'_>) {
         Body::Other => ("ignored", "other"),
     };
     map.insert("status".into(), status.into());
+    put_odd(map, record.odd.as_ref());
     match &record.time {
         Time::Full(stamp) => {
             let mut stamp = *stamp;
@@ -153,7 +154,7 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
     let host = record.host.as_deref().filter(|host| !host.is_empty());
     let host = host.unwrap_or(source.host.as_bytes());
     let facts = Facts {
-        sender: mail.sender.as_deref().unwrap_or_default(),
+        sender: mail.sender.as_deref(),
         client_name: Some(host),
         host: &source.host,
         ..Facts::default()

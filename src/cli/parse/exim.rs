@@ -1,7 +1,7 @@
 //! A line of Exim's main log, in its own file or in whatever stands around it.
 
 use super::explain::rules;
-use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
 use crate::ingest::lines::peel::Found;
@@ -118,6 +118,7 @@ fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
     map_time(map, &record.stamp);
     put_number(map, "pid", record.pid.map(u64::from));
     put(map, "id", record.id.map(|id| id.0));
+    put_odd(map, record.odd.as_ref());
     match &record.body {
         Body::Arrival(arrival) => arrival_fields(map, arrival),
         Body::Delivery(delivery) => delivery_fields(map, delivery),
@@ -205,7 +206,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
         Body::Delivery(delivery) => (
             &delivery.host,
             Facts {
-                sender: delivery.sender.unwrap_or_default(),
+                sender: delivery.sender,
                 router: delivery.router,
                 transport: delivery.transport,
                 ..Facts::default()
@@ -214,7 +215,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
         Body::Notice(notice) => (
             &notice.host,
             Facts {
-                sender: notice.sender.unwrap_or_default(),
+                sender: notice.sender,
                 client_name: notice.host.name,
                 client_ip: notice.host.ip,
                 ..Facts::default()
@@ -230,7 +231,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
 
 fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
     Facts {
-        sender: arrival.sender,
+        sender: Some(arrival.sender),
         client_name: arrival.host.name,
         client_ip: arrival.host.ip,
         user: if arrival.host == Host::default() {

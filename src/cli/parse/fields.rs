@@ -3,8 +3,8 @@
 use crate::normalise::redact::text;
 use crate::query::time::rfc3339;
 use mailpulse_parsers::reply::Reply;
-use mailpulse_parsers::{Reject, Stamp};
-use serde_json::{Map, Value};
+use mailpulse_parsers::{Odd, Reject, Stamp};
+use serde_json::{Map, Value, json};
 
 pub(super) fn put(map: &mut Map<String, Value>, name: &str, value: Option<&[u8]>) {
     if let Some(value) = value {
@@ -15,6 +15,14 @@ pub(super) fn put(map: &mut Map<String, Value>, name: &str, value: Option<&[u8]>
 pub(super) fn put_number(map: &mut Map<String, Value>, name: &str, value: Option<u64>) {
     if let Some(value) = value {
         map.insert(name.to_owned(), value.into());
+    }
+}
+
+/// A field that was left out.
+pub(super) fn put_odd(map: &mut Map<String, Value>, odd: Option<&Odd<'_>>) {
+    if let Some(odd) = odd {
+        let field = json!({"field": odd.field, "value": text(odd.value)});
+        map.insert("odd_field".into(), field);
     }
 }
 

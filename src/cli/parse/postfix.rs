@@ -1,7 +1,7 @@
 //! A line of Postfix, in syslog's envelope or in whatever stands around it.
 
 use super::explain::rules;
-use super::fields::{map_time, put, put_number, put_reply, snake, unparsed};
+use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
 use crate::ingest::lines::peel::Found;
@@ -73,13 +73,14 @@ fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
 }
 
 fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+    put_odd(map, record.odd.as_ref());
     let what = match &record.body {
         Body::Client(client) => {
             client_fields(map, client);
             "client".to_owned()
         }
         Body::Pickup(pickup) => {
-            put_number(map, "uid", Some(pickup.uid));
+            put_number(map, "uid", pickup.uid);
             put(map, "sender", Some(pickup.sender));
             put(map, "orig_id", pickup.orig_id);
             "pickup".to_owned()
@@ -93,8 +94,8 @@ fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
         }
         Body::QueueActive(active) => {
             put(map, "sender", Some(active.sender));
-            put_number(map, "bytes", Some(active.size));
-            put_number(map, "recipients", Some(active.nrcpt));
+            put_number(map, "bytes", active.size);
+            put_number(map, "recipients", active.nrcpt);
             "queue_active".to_owned()
         }
         Body::Expired(expired) => {
@@ -150,7 +151,7 @@ fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
     put(map, "recipient", Some(delivery.recipient));
     put(map, "original_recipient", delivery.orig_to);
     host(map, &delivery.relay);
-    put_number(map, "queue_ms", Some(delivery.delay_ms));
+    put_number(map, "queue_ms", delivery.delay_ms);
     if let Some([before, queue, setup, transmission]) = delivery.delays_ms {
         let delays = json!({"before_queue": before, "queue": queue, "setup": setup, "transmission": transmission});
         map.insert("delays_ms".into(), delays);
@@ -193,7 +194,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::Pickup(pickup) => {
             let facts = Facts {
-                sender: pickup.sender,
+                sender: Some(pickup.sender),
                 ..facts
             };
             (
@@ -212,7 +213,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::QueueActive(active) => {
             let facts = Facts {
-                sender: active.sender,
+                sender: Some(active.sender),
                 ..facts
             };
             let decides = "the sender; the client is in the client line of this ID. The message is attributed here";
@@ -220,7 +221,7 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
         }
         Body::Rejection(rejection) => {
             let facts = Facts {
-                sender: rejection.sender.unwrap_or_default(),
+                sender: rejection.sender,
                 client_name: rejection.host.name,
                 client_ip: rejection.host.ip,
                 auth: rejection.sasl_username,

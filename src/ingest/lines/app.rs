@@ -84,7 +84,11 @@ impl<'c> AppLines<'c> {
             usual_service: usual_service(spec.kind),
             copies: writes_copies(spec.kind),
         };
-        self.normaliser.set_source(source, LogClock::new(spec.zone.clone()));
+        self.normaliser.set_source(source);
+        // A clock that began anew with every round would not know which pass of a repeated hour it is in.
+        if self.spec.zone != spec.zone {
+            self.normaliser.set_clock(LogClock::new(spec.zone.clone()));
+        }
         self.spec = spec.clone();
         self.last_ms = None;
     }
@@ -100,6 +104,9 @@ impl<'c> AppLines<'c> {
     pub(super) fn open(&mut self, log: &OpenLog) {
         self.tail.clear();
         let newest = log.state.span_ms.map(|span| span.1);
+        if let Some(newest) = newest {
+            self.normaliser.clock().goes_on_after(newest);
+        }
         self.last_ms = newest.or(self.last_ms);
         self.days = match (newest, log.first_day) {
             (Some(ms), _) => DayClock::after(ms, &self.spec.zone),
@@ -238,6 +245,9 @@ impl<'c> AppLines<'c> {
             Ok(record) => {
                 let ts_ms = self.time(&record.time, state);
                 bench.desk.at(state, ts_ms);
+                if let Some(odd) = &record.odd {
+                    bench.desk.odd(state, odd);
+                }
                 let placed = Placed {
                     record: &record,
                     text: whole.text,

@@ -26,8 +26,8 @@ pub struct EximLines<'c> {
     pub(super) normaliser: EximNormaliser<'c>,
     spec: Arc<Spec>,
     pub(super) split: SplitLines,
-    /// The newest file may still be written to: what is open may still be finished.
-    live: bool,
+    /// Logs of the family in hand that have been read as far as they go, if no program writes to the newest any more.
+    at_rest: Vec<u64>,
     parser: exim::Parser,
     peeler: Peeler,
     processes: Processes,
@@ -39,7 +39,7 @@ impl<'c> EximLines<'c> {
             normaliser,
             spec: spec.clone(),
             split: SplitLines::default(),
-            live: true,
+            at_rest: Vec::new(),
             parser: exim::Parser::default(),
             peeler: Peeler::default(),
             processes: Processes::default(),
@@ -51,7 +51,7 @@ impl<'c> EximLines<'c> {
             self.normaliser.set_clock(LogClock::new(spec.zone.clone()));
         }
         self.spec = spec.clone();
-        self.live = true;
+        self.at_rest.clear();
     }
 
     pub(super) fn chunk<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, chunk: &Chunk) {
@@ -86,6 +86,9 @@ impl<'c> EximLines<'c> {
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
         bench.desk.at(state, ts_ms);
+        if let Some(odd) = &record.odd {
+            bench.desk.odd(state, odd);
+        }
         let event = self
             .normaliser
             .record(record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
@@ -302,7 +305,10 @@ impl<'c> EximLines<'c> {
     }
 
     pub(super) fn close(&mut self, log: &mut OpenLog, live: bool) {
-        self.live = live;
+        match live {
+            true => self.at_rest.clear(),
+            false => self.at_rest.push(log.state.log_id),
+        }
         // What waits for more of its line is looked at again, also if nothing more comes.
         let mut pieces = self.split.lines.pending().iter().flat_map(|open| &open.line.pieces);
         if pieces.any(|piece| piece.log_id == log.state.log_id) {
@@ -310,9 +316,10 @@ impl<'c> EximLines<'c> {
         }
     }
 
-    /// Nothing continues what is still open, unless a program may still be writing.
+    /// Nothing continues what is still open in logs at rest.
     pub(super) fn finish<R: Recall>(&mut self, bench: &mut Bench<'_, R>) {
-        if self.live || self.split.lines.is_empty() {
+        let at_rest = std::mem::take(&mut self.at_rest);
+        if at_rest.is_empty() || self.split.lines.is_empty() {
             return;
         }
         // Counted where its last piece stands, or else in the newest of the logs that are closed now.
@@ -320,7 +327,8 @@ impl<'c> EximLines<'c> {
             return;
         };
         self.split.changed = true;
-        for line in self.split.lines.finish() {
+        let is_lost = |line: &Assembled<Piece>| line.pieces.last().is_none_or(|piece| at_rest.contains(&piece.log_id));
+        for line in self.split.lines.give_up(is_lost) {
             let log_id = line.pieces.last().map_or(newest.log_id, |piece| piece.log_id);
             match bench.desk.touched.iter().position(|state| state.log_id == log_id) {
                 Some(at) => {

@@ -131,6 +131,9 @@ impl<'c> PostfixLines<'c> {
         with_year(&mut stamp, &self.spec, log.state.mtime_ms);
         let ts_ms = self.normaliser.utc_ms(&stamp);
         bench.desk.at(&mut log.state, ts_ms);
+        if let Some(odd) = &record.odd {
+            bench.desk.odd(&log.state, odd);
+        }
         let event = self
             .normaliser
             .record(&record, ts_ms, offset, bench.recall, &mut bench.desk.batch);

@@ -3,7 +3,7 @@
 use super::PostfixNormaliser;
 use super::client;
 use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, OriginId};
-use crate::normalise::join::{Arriving, QueueId, Recall};
+use crate::normalise::join::{Amendment, Arriving, QueueId, Recall};
 use crate::normalise::messages::{At, Messages};
 use crate::normalise::redact::text;
 use crate::normalise::rules::Facts;
@@ -79,10 +79,12 @@ impl PostfixNormaliser<'_> {
         if arriving.auth.is_empty() {
             arriving.auth = rejection.sasl_username.map(text).unwrap_or_default();
         }
-        let (origin, first_hop) = self.stranger(&arriving, rejection.sender.unwrap_or_default());
-        if let Some(id) = id.filter(|_| kind != Kind::Frozen) {
+        let (origin, first_hop) = self.stranger(&arriving, rejection.sender);
+        match id {
+            Some(id) if kind == Kind::Frozen => self.held(id, &arriving, (origin, first_hop), at, recall, sink),
             // What cleanup refuses or throws away never reaches the queue, and no further line names it.
-            self.messages.join.forget(&id);
+            Some(id) => self.messages.join.forget(&id),
+            None => {}
         }
         sink.message(Message {
             queue_id: id,
@@ -93,8 +95,54 @@ impl PostfixNormaliser<'_> {
         })
     }
 
+    /// A message waits in the hold queue: whoever removes it there names nobody, so its sender is kept.
+    fn held(
+        &mut self,
+        id: QueueId,
+        arriving: &Arriving,
+        (origin, first_hop): (OriginId, bool),
+        at: At,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) {
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            let arriving = Arriving {
+                since_ms: at.ts_ms,
+                ..arriving.clone()
+            };
+            join.insert_arriving(id, arriving, origin);
+            return;
+        };
+        (open.origin, open.first_hop) = (origin, first_hop);
+        if !open.orphan {
+            return;
+        }
+        // What became of it was read before this line, which an older archive brings.
+        let message = Message {
+            orphan: false,
+            message_key: arriving.message_key,
+            ..open.message(&id)
+        };
+        let batch = sink.batch();
+        if let Some((_, slot)) = open.slot.filter(|(known, _)| *known == batch) {
+            sink.attribute(slot, message);
+        }
+        if open.has_committed_rows() {
+            let origin = attributor.origins.get(origin);
+            join.amend(Amendment {
+                queue_id: id,
+                origin,
+                first_hop,
+                from_ms: i64::MIN,
+                orphan: true,
+            });
+        }
+        join.forget(&id);
+    }
+
     /// Who offered refused mail: strangers make no services.
-    fn stranger(&mut self, arriving: &Arriving, sender: &[u8]) -> (OriginId, bool) {
+    fn stranger(&mut self, arriving: &Arriving, sender: Option<&[u8]>) -> (OriginId, bool) {
         let Messages {
             attributor,
             attribution,

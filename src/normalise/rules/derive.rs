@@ -98,10 +98,11 @@ const SYSTEM_USERS: &[&str] = &["daemon", "debian-exim", "exim", "mail", "nobody
 /// Names the service of a mail without any rule. The same facts always give the same name.
 #[must_use]
 pub fn derive(facts: &Facts<'_>) -> String {
-    let sender = facts.sender.to_ascii_lowercase();
+    let sender = facts.sender.unwrap_or_default().to_ascii_lowercase();
     let domain = domain_of(&sender).map(host_name).unwrap_or_default();
     let local = domain_of(&sender).map_or(&sender[..], |domain| &sender[..sender.len() - domain.len() - 1]);
-    if sender.is_empty() || sender == b"<>" || local == b"mailer-daemon" {
+    let is_null = sender.is_empty() || sender == b"<>" || local == b"mailer-daemon";
+    if is_null && facts.sender.is_some() {
         return BOUNCES.to_owned();
     }
     let own = || {
@@ -243,7 +244,7 @@ mod tests {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
         let facts = Facts {
-            sender: sender.as_bytes(),
+            sender: Some(sender.as_bytes()),
             client_name: some(leak(client)),
             user: some(leak(user)),
             auth: some(leak(auth)),
@@ -320,7 +321,7 @@ mod tests {
                 .collect();
             let (sender, client) = bytes.split_at((state >> 40) as usize % 40);
             let name = derive(&Facts {
-                sender,
+                sender: Some(sender),
                 client_name: Some(client),
                 ..Facts::default()
             });

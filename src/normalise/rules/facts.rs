@@ -6,8 +6,8 @@ use std::net::IpAddr;
 /// What the logs say of one message, as read: any case, any bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
-    /// Envelope sender; empty or `<>` for a bounce.
-    pub sender: &'a [u8],
+    /// Envelope sender; empty or `<>` for a bounce; none where the log does not say who it is.
+    pub sender: Option<&'a [u8]>,
     /// Host name of whoever handed the mail in, as the MTA looked it up.
     pub client_name: Option<&'a [u8]>,
     /// Address of whoever handed the mail in.
@@ -99,9 +99,9 @@ impl<'a> View<'a> {
                 texts[key as usize] = value.filter(|v| !v.is_empty()).map(lower);
             }
         };
-        let sender = if facts.sender.is_empty() { b"<>" } else { facts.sender };
-        set(Key::Sender, Some(sender));
-        set(Key::SenderDomain, domain_of(facts.sender).map(host_name));
+        let null = |sender: &'a [u8]| if sender.is_empty() { &b"<>"[..] } else { sender };
+        set(Key::Sender, facts.sender.map(null));
+        set(Key::SenderDomain, facts.sender.and_then(domain_of).map(host_name));
         set(Key::Client, facts.client_name.map(host_name));
         set(Key::User, facts.user);
         set(Key::Auth, facts.auth);
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn prepares_what_is_asked_for() {
         let facts = Facts {
-            sender: b"\"a@b\"@Example.ORG.",
+            sender: Some(b"\"a@b\"@Example.ORG."),
             client_ip: "::ffff:10.0.0.1".parse().ok(),
             ..Facts::default()
         };

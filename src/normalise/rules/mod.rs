@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn derives_only_without_rules() {
         let facts = Facts {
-            sender: b"gerrit@wikimedia.org",
+            sender: Some(b"gerrit@wikimedia.org"),
             ..Facts::default()
         };
         assert_eq!(service_of(&ServiceRules::default(), &facts), "gerrit");

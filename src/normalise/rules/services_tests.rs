@@ -117,7 +117,8 @@ fn naive_glob(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 fn naive_holds(facts: &Facts<'_>, key: Key, pattern: &str) -> bool {
-    let sender = if facts.sender.is_empty() { b"<>" } else { facts.sender };
+    let sender = facts.sender.unwrap_or_default();
+    let sender = if sender.is_empty() { b"<>" } else { sender };
     let text = match key {
         Key::ClientIp | Key::Network => {
             let net = pattern
@@ -169,7 +170,7 @@ fn finds_what_a_naive_search_finds() {
             };
             let mut maybe = |from: &[&'static str]| (random.below(3) > 0).then(|| random.pick(from).as_bytes());
             let facts = Facts {
-                sender: sender.as_bytes(),
+                sender: Some(sender.as_bytes()),
                 client_name: maybe(HOSTS),
                 user: maybe(WORDS),
                 auth: maybe(WORDS),
@@ -209,7 +210,7 @@ fn all_conditions_of_an_entry_and_any_entry() {
     both.entries.extend(rule("", &[(Key::User, "phd")]).entries);
     let rules = ServiceRules::compile(vec![both, rule("rest", &[(Key::Sender, "*")])]).unwrap();
     let facts = Facts {
-        sender: b"No-Reply@x.org",
+        sender: Some(b"No-Reply@x.org"),
         client_ip: "10.64.1.2".parse().ok(),
         ..Facts::default()
     };

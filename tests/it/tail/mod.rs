@@ -6,6 +6,7 @@ mod compaction;
 mod faults_archives;
 mod faults_files;
 mod faults_lines;
+mod faults_split;
 mod faults_store;
 mod logrotate;
 mod model;

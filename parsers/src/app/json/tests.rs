@@ -30,7 +30,7 @@ fn conditions() {
         format!(
             "{:?}",
             mapping
-                .parse(line.as_bytes())
+                .parse(line.replacen('{', "{\"t\":1,", 1).as_bytes())
                 .map(|r| (r.matched, r.mail().map(|m| m.will_retry)))
         )
     };
@@ -65,6 +65,8 @@ fn times() {
     assert_eq!(read(Some("epoch"), "1528311731.5"), Ok(MS));
     assert_eq!(read(Some("%d/%m/%Y %T.%f"), "\"06/06/2018 19:02:11.5\""), Ok(MS));
     assert_eq!(read(None, "null"), Ok(-1));
+    assert_eq!(read(None, "\"2018-06-06 19:02:11.5 Z\""), Ok(MS));
+    assert_eq!(read(Some("rfc3339"), "\"2018-06-06 19:02:11.5 Z\""), Ok(MS));
     assert_eq!(read(None, "\"yesterday\""), Err(6));
     assert_eq!(read(None, "1e300"), Err(0));
     assert_eq!(read(Some("rfc3339"), "12"), Err(0));
@@ -78,7 +80,7 @@ fn recipients() {
         (r#""Ann <a@x>, b@x""#, "a@x", Some(2)),
         (r#""nobody""#, "nobody", None),
     ] {
-        let line = format!("{{\"event\":\"sent\",\"mail\":{{\"to\":{to}}}}}");
+        let line = format!("{{\"t\":1,\"event\":\"sent\",\"mail\":{{\"to\":{to}}}}}");
         let record = mapping.parse(line.as_bytes()).unwrap();
         let mail = record.mail().unwrap();
         assert_eq!(
@@ -122,4 +124,42 @@ fn descriptions_that_cannot_be_used() {
         let text = error.unwrap_err().to_string();
         assert!(text.contains(words), "{text}");
     }
+}
+
+#[test]
+fn a_mail_whose_time_has_another_name_is_rejected() {
+    let dated = mapping(|_| ()).unwrap();
+    let undated = mapping(|d| d.time = None).unwrap();
+    let mail = br#"{"timestamp":"2018-06-06T19:02:11Z","event":"sent"}"#;
+    let reject = dated.parse(mail).unwrap_err();
+    assert_eq!(
+        reject.to_string(),
+        "at byte 0: expected a record with its time's field, found `{`"
+    );
+    assert!(dated.parse(br#"{"t":null,"event":"sent"}"#).is_err());
+    assert_eq!(undated.parse(mail).unwrap().time, Time::Undated);
+    // What is not about mail tells nothing, with or without a time.
+    assert_eq!(dated.parse(br#"{"event":"started"}"#).unwrap().body, Body::Other);
+}
+
+#[test]
+fn an_odd_value_does_not_cost_the_mail() {
+    let mapping = mapping(|_| ()).unwrap();
+    for (fields, field, value) in [
+        (r#""size":NaN"#, "number", "NaN"),
+        (r#""level":1e999,"b":"\ud800""#, "number", "1e999"),
+        (r#""mail":{"to":{"address":"a@x"}}"#, "recipient", "an object"),
+    ] {
+        let line = format!("{{\"t\":1,\"event\":\"sent\",{fields}}}");
+        let record = mapping
+            .parse(line.as_bytes())
+            .unwrap_or_else(|reject| panic!("{line}: {reject}"));
+        assert!(matches!(record.body, Body::Submitted(_)), "{line}");
+        let odd = record.odd.unwrap();
+        assert_eq!((odd.field, odd.value), (field, value.as_bytes()), "{line}");
+    }
+    assert!(
+        mapping.parse(br#"{"t":NaN,"event":"sent"}"#).is_err(),
+        "the time decides"
+    );
 }

@@ -146,3 +146,23 @@ fn a_survey_says_how_templates_fit() {
         }
     );
 }
+
+#[test]
+fn a_count_that_is_none_does_not_cost_the_mail() {
+    let patterns = patterns(&[(
+        "{time:%F %T} sent to {recipients:int} recips in {_:int} s",
+        Outcome::Submitted,
+    )])
+    .unwrap();
+    let read = |count: &str| {
+        let line = format!("2018-06-06 19:02:11 sent to {count} recips in 5 s");
+        let record = patterns.parse(line.as_bytes()).unwrap();
+        let odd = record.odd.map(|odd| (odd.field, odd.value.len()));
+        (record.mail().map(|mail| mail.recipients), odd)
+    };
+    assert_eq!(read("12"), (Some(Some(12)), None));
+    for count in ["2x", "-1", "1e9", "99999999999999999999"] {
+        assert_eq!(read(count), (Some(None), Some(("recipients", count.len()))), "{count}");
+    }
+    assert_eq!(read("no"), (None, None), "a word is another line");
+}

@@ -6,15 +6,22 @@ mod app_jenkins_twelve_hour_clock;
 mod app_json_time_field_renamed;
 mod app_mailman3_smtp_log;
 mod app_sidekiq_text;
+mod exim_container_stdout;
 mod exim_cpanel_mainlog;
 mod exim_noise_of_attackers;
 mod exim_two_line_warnings;
+mod exim_under_another_tag;
 mod postfix_bad_utf8;
+mod postfix_docker_and_kubernetes_json;
+mod postfix_docker_level_column;
+mod postfix_envelope_within_an_envelope;
 mod postfix_filter_action_and_reinjection;
 mod postfix_milter_discard;
+mod postfix_no_host_in_the_head;
 mod postfix_one_recipient_at_a_time;
 mod postfix_pipe_with_escapes;
 mod postfix_shared_mail_log;
+mod syslog_rfc5424_and_journalctl_forms;
 
 use crate::logs::{lines, root};
 use crate::util::{KEEP, Place, Run};
@@ -27,14 +34,6 @@ pub fn input(case: &str, file: &str) -> PathBuf {
     assert!(path.exists(), "{} is missing", path.display());
     path
 }
-
-mod exim_container_stdout;
-mod exim_under_another_tag;
-mod postfix_docker_and_kubernetes_json;
-mod postfix_docker_level_column;
-mod postfix_envelope_within_an_envelope;
-mod postfix_no_host_in_the_head;
-mod syslog_rfc5424_and_journalctl_forms;
 
 /// Reads a file of a case as it is proposed there; with a kind, or recognised by its content.
 pub fn backfill(place: &Place, path: &std::path::Path, kind: Option<&str>, year: &str) -> Run {

@@ -5,6 +5,7 @@
 mod apps;
 mod backfill;
 mod bad_input;
+mod broken_segments;
 mod browser;
 mod cases;
 mod changed_format;
@@ -13,6 +14,7 @@ mod demo;
 mod detect;
 mod exim_lab;
 mod flow;
+mod forget;
 mod full_disk;
 mod graph;
 mod headers;

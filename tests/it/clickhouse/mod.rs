@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 mod kills;
+mod mending;
 mod migrating;
 mod old_server;
 mod profile;

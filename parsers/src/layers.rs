@@ -42,8 +42,8 @@ pub enum Peeled<'a> {
     Own(Envelope<'a>),
     /// A whole line of the program, under a tag that nobody vouches for.
     Untrusted(&'a [u8]),
-    /// Another program's, of this tag.
-    Foreign(&'a [u8]),
+    /// Another program's.
+    Foreign(Envelope<'a>),
     /// It says nothing: empty, or a remark of the journal's.
     Nothing,
     /// None of the known heads.
@@ -115,7 +115,7 @@ impl Mta {
             None if trusted => Peeled::Own(*envelope),
             Some(_) => Peeled::Untrusted(tag),
             None if self.is_line(envelope.rest) => Peeled::Untrusted(tag),
-            None => Peeled::Foreign(tag),
+            None => Peeled::Foreign(*envelope),
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
         match peeled {
             Peeled::Own(envelope) => format!("own {}", text(envelope.rest)),
             Peeled::Untrusted(tag) => format!("untrusted {}", text(tag)),
-            Peeled::Foreign(tag) => format!("foreign {}", text(tag)),
+            Peeled::Foreign(envelope) => format!("foreign {}", text(envelope.tag)),
             Peeled::Nothing => "nothing".to_owned(),
             Peeled::Unknown => "unknown".to_owned(),
         }

@@ -124,7 +124,7 @@ impl Survey {
                 }
             }
             Found::Untrusted(tag) => *self.untrusted.entry(tag.to_vec()).or_default() += 1,
-            Found::Foreign(tag) => *self.foreign.entry(tag.to_vec()).or_default() += 1,
+            Found::Foreign(envelope) => *self.foreign.entry(envelope.tag.to_vec()).or_default() += 1,
             Found::Nothing(_) => self.nothing += 1,
             Found::Unknown(_) => self.unknown += 1,
         }

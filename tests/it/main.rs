@@ -44,3 +44,4 @@ mod util;
 mod watch;
 mod watch_live;
 mod watch_tls;
+mod wrappers;

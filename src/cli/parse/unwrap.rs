@@ -53,8 +53,8 @@ pub(super) fn place<'l>(line: &'l [u8], text: &'l [u8]) -> (&'l [u8], usize) {
 /// Tells a line that holds nothing of the program.
 pub(super) fn not_own(map: &mut Map<String, Value>, mta: Mta, found: &Found<'_>, line: &[u8], picture: bool) {
     let (status, why) = match found {
-        Found::Foreign(tag) => {
-            put(map, "program", Some(tag));
+        Found::Foreign(envelope) => {
+            put(map, "program", Some(envelope.tag));
             ("ignored", "of another program".to_owned())
         }
         Found::Nothing(why) => ("ignored", if line.is_empty() { "empty" } else { why }.to_owned()),

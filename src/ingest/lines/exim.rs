@@ -173,7 +173,12 @@ impl<'c> EximLines<'c> {
             Found::Own(envelope) => return self.own(bench, log, offset, line, &envelope),
             Found::Foreground(text, Some(stamp)) => self.foreground(bench, log, offset, text, stamp),
             Found::Foreground(_, None) => bench.desk.unparsed(&log.state, line, TIMELESS),
-            Found::Foreign(_) => Outcome::Foreign,
+            Found::Foreign(envelope) => {
+                // The log goes on, whoever writes.
+                let ts_ms = self.envelope_ms(&envelope, &log.state);
+                bench.desk.at(&mut log.state, ts_ms);
+                Outcome::Foreign
+            }
             Found::Nothing(_) => Outcome::Ignored,
             Found::Untrusted(tag) => bench.desk.unparsed(&log.state, line, &untrusted(Mta::Exim, tag)),
             Found::Unknown(text) => match syslog::envelope(text) {

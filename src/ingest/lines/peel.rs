@@ -22,8 +22,8 @@ pub(crate) enum Found<'a> {
     Foreground(&'a [u8], Option<Stamp>),
     /// A whole line of the program, under a tag that nobody vouches for.
     Untrusted(&'a [u8]),
-    /// Another program's, of this tag.
-    Foreign(&'a [u8]),
+    /// Another program's.
+    Foreign(Envelope<'a>),
     /// Nothing; why.
     Nothing(&'static str),
     /// This text, in no head that is known.
@@ -138,7 +138,7 @@ fn of_peeled<'a>(mta: Mta, peeled: Peeled<'a>, text: &'a [u8], trust: Trust<'_>)
         }
         Peeled::Own(envelope) => Found::Own(envelope),
         Peeled::Untrusted(tag) => Found::Untrusted(tag),
-        Peeled::Foreign(tag) => Found::Foreign(tag),
+        Peeled::Foreign(envelope) => Found::Foreign(envelope),
         Peeled::Nothing => Found::Nothing("empty, or a remark of the journal"),
         Peeled::Unknown => Found::Unknown(text),
     }

@@ -105,7 +105,12 @@ impl<'c> PostfixLines<'c> {
     ) -> Outcome {
         match found {
             Found::Own(envelope) => self.own(bench, log, offset, line, &envelope),
-            Found::Foreign(_) => Outcome::Foreign,
+            Found::Foreign(envelope) => {
+                // The log goes on, whoever writes.
+                let ts_ms = self.envelope_ms(&envelope, log);
+                bench.desk.at(&mut log.state, ts_ms);
+                Outcome::Foreign
+            }
             Found::Nothing(_) => Outcome::Ignored,
             Found::Untrusted(tag) => bench.desk.unparsed(&log.state, line, &untrusted(Mta::Postfix, tag)),
             Found::Unknown(text) | Found::Foreground(text, _) => match syslog::any_envelope(text) {
@@ -127,9 +132,7 @@ impl<'c> PostfixLines<'c> {
             Ok(record) => record,
             Err(reject) => return bench.desk.unparsed(&log.state, line, &why(&reject)),
         };
-        let mut stamp = envelope.stamp;
-        with_year(&mut stamp, &self.spec, log.state.mtime_ms);
-        let ts_ms = self.normaliser.utc_ms(&stamp);
+        let ts_ms = self.envelope_ms(envelope, log);
         bench.desk.at(&mut log.state, ts_ms);
         if let Some(odd) = &record.odd {
             bench.desk.odd(&log.state, odd);
@@ -138,5 +141,12 @@ impl<'c> PostfixLines<'c> {
             .normaliser
             .record(&record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
         if event { Outcome::Event } else { Outcome::Ignored }
+    }
+
+    #[inline]
+    fn envelope_ms(&mut self, envelope: &Envelope<'_>, log: &OpenLog) -> i64 {
+        let mut stamp = envelope.stamp;
+        with_year(&mut stamp, &self.spec, log.state.mtime_ms);
+        self.normaliser.utc_ms(&stamp)
     }
 }

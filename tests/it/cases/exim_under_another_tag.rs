@@ -120,33 +120,37 @@ fn a_tag_that_cannot_be_one_is_refused() {
 
 #[test]
 fn the_detection_says_unreadable_when_the_tag_changes() {
-    // Two days of Exim among others, then its container is called otherwise, and another program has its name.
-    let place = configured("");
-    let mut log = String::new();
-    let mut line = |minute: u32, tag: &str, text: &str| {
-        let (day, hour, minute) = (10 + minute / 1440, minute / 60 % 24, minute % 60);
-        log += &format!("Nov {day:2} {hour:02}:{minute:02}:04 mx1 {tag}[1]: {text}\n");
-    };
-    for minute in 0..3000 {
-        line(minute, "sshd", "session opened");
-        if minute < 2880 {
-            line(
-                minute,
-                "exim",
-                "1vLh1s-00000001AbC-2DeF <= app@example.org U=app P=local S=900",
-            );
-            line(
-                minute,
-                "exim",
-                "1vLh1s-00000001AbC-2DeF => b@example.net R=r T=remote_smtp H=mx.example.net [192.0.2.25]",
-            );
-            line(minute, "exim", "1vLh1s-00000001AbC-2DeF Completed");
+    // Two days of Exim among others, then it logs elsewhere. Another host goes on.
+    let place = configured(
+        "[[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\nhost = \"mx2\"\n[detect]\nfalse_alarms_per_service_per_90_days = 1\n",
+    );
+    let (mut syslog, mut mainlog) = (String::new(), String::new());
+    for minute in 0..3000u32 {
+        let (day, hour, minute_of) = (10 + minute / 1440, minute / 60 % 24, minute % 60);
+        let id = format!("1vLh1s-00000001{:03X}-2DeF", minute);
+        for text in [
+            format!("{id} <= app@example.org U=app P=local S=900"),
+            format!("{id} => b@example.net R=r T=remote_smtp H=mx.example.net [192.0.2.25]"),
+            format!("{id} Completed"),
+        ] {
+            mainlog += &format!("2025-11-{day} {hour:02}:{minute_of:02}:04 {text}\n");
+            if minute < 2880 {
+                syslog += &format!("Nov {day} {hour:02}:{minute_of:02}:04 mx1 exim[1]: {text}\n");
+            }
         }
+        syslog += &format!("Nov {day} {hour:02}:{minute_of:02}:05 mx1 sshd[1]: session opened\n");
     }
-    place.write("syslog", log);
+    place.write("syslog", syslog);
+    place.write("mainlog", mainlog);
     place.run(&["backfill"]).ends(0);
     let run = place.run(&["detect", "--format", "json"]);
     let alarms: Vec<serde_json::Value> = serde_json::from_str(&run.out).unwrap();
-    let states: Vec<&str> = alarms.iter().map(|alarm| alarm["state"].as_str().unwrap()).collect();
-    assert!(states.contains(&"unreadable"), "{states:?}");
+    let unreadable = |alarm: &&serde_json::Value| alarm["state"] == "unreadable";
+    let found = alarms.iter().find(unreadable).unwrap_or_else(|| panic!("{alarms:?}"));
+    assert!(
+        found["onset"].as_str().unwrap().starts_with("2025-11-12T00:"),
+        "{found}"
+    );
+    let nagios = place.run(&["status", "--nagios"]).ends(2);
+    assert!(nagios.out.contains("unreadable: mx1 (exim)"), "{}", nagios.out);
 }

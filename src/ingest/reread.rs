@@ -13,7 +13,7 @@ use crate::store::commit::Commit;
 use crate::store::reread::{Again, Missing, Wanted, shadow};
 use crate::store::state::Recaller;
 use crate::store::{Error, Store};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// What came of reading again.
@@ -149,6 +149,8 @@ impl Rereading<'_> {
             spec,
             family,
             known: known.to_vec(),
+            forgotten: FxHashMap::default(),
+            of_others: &|_| Vec::new(),
             limits,
             reading,
             pool: pool.clone(),

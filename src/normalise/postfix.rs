@@ -14,9 +14,10 @@ mod rejection;
 
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, OriginId};
-use super::join::{Amendment, Arriving, QueueId, Recall};
+use super::join::{Amendment, Arriving, Open, QueueId, Recall};
 use super::messages::{At, Messages};
 use super::redact::{message_key, split_address, text};
+use super::repeats::{event_key, second};
 use super::rules::Facts;
 use attempt::{destination, kind, reply, unreached};
 use mailpulse_parsers::Stamp;
@@ -86,12 +87,19 @@ impl<'c> PostfixNormaliser<'c> {
     /// the one that has been missing.
     fn arrives(&mut self, id: QueueId, arriving: Arriving, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
-        if let Some(open) = join.get(&id, &mut attributor.origins, recall)
-            && open.orphan
-            && open.last_ms >= arriving.since_ms
-        {
-            open.arriving = Some(Box::new(arriving));
-            return;
+        match join.get(&id, &mut attributor.origins, recall) {
+            Some(open) if open.orphan && open.last_ms >= arriving.since_ms => {
+                open.arriving = Some(Box::new(arriving));
+                return;
+            }
+            // This line, or one after it that says as much, has been read: it was written twice.
+            Some(open) if !open.orphan && open.knows(&arriving) => return,
+            Some(_) => {}
+            None => {
+                if join.recent.has_left(&id, arriving.since_ms) {
+                    return;
+                }
+            }
         }
         let nobody = attributor.origins.nobody();
         join.insert_arriving(id, arriving, nobody);
@@ -132,12 +140,20 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            if self.messages.join.recent.has_left(&id, at.ts_ms) {
+                sink.repeated();
+                return false;
+            }
             // It arrived before this log begins, and is tried again.
             self.messages.orphan(id, active.sender, at, sink);
             return false;
         };
         open.last_ms = at.ts_ms;
         let Some(arriving) = open.arriving.take() else {
+            // A message is tried again later.
+            if open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)) {
+                sink.repeated();
+            }
             return false;
         };
         let (origin, first_hop) = self.sender(&arriving, active.sender, recall);
@@ -148,7 +164,10 @@ impl<'c> PostfixNormaliser<'c> {
             message_key: arriving.message_key,
             orphan: false,
         };
-        let slot = self.messages.open_message(id, &message, at, recall, sink);
+        let Some(slot) = self.messages.open_message(id, &message, at, recall, sink) else {
+            sink.repeated();
+            return true;
+        };
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
             open.bytes = Some(active.size);
@@ -206,6 +225,11 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         // A probe of an address is no mail.
         let Some(kind) = kind(delivery) else { return false };
+        let event = attempt::identity(kind, delivery, at.ts_ms);
+        if self.messages.is_repeated(&id, at, event, recall) {
+            sink.repeated();
+            return true;
+        }
         self.settle(id, recall);
         let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
         let slot = self.messages.slot_of(id, at, recall, sink);
@@ -220,6 +244,8 @@ impl<'c> PostfixNormaliser<'c> {
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             return false;
         };
+        // What has just become an orphan has not noted it yet.
+        open.seen.is_new(event);
         let messages = u8::from(open.first(kind));
         let recipients = match kind {
             Kind::Deferred => u32::from(open.first_deferral(delivery.recipient)),
@@ -327,6 +353,11 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
+        let event = event_key(Kind::Expired, at.ts_ms, None, &[]);
+        if self.messages.is_repeated(&id, at, event, recall) {
+            sink.repeated();
+            return true;
+        }
         let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
             self.messages.orphan(id, sender, at, sink);
@@ -336,6 +367,7 @@ impl<'c> PostfixNormaliser<'c> {
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             return false;
         };
+        open.seen.is_new(event);
         let waiting = open.deferred.as_ref().map_or(0, |known| known.len());
         let messages = u8::from(open.first(Kind::Expired));
         sink.event(&Event {
@@ -352,7 +384,10 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
-        let slot = self.messages.slot_of(id, at, recall, sink);
+        let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
+        let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
+            return sink.repeated();
+        };
         let first = self.messages.first(&id, Kind::Discarded, recall);
         sink.event(&Event {
             messages: first,
@@ -360,6 +395,18 @@ impl<'c> PostfixNormaliser<'c> {
             ..at.event(Kind::Discarded, slot)
         });
         self.messages.join.complete(&id);
+    }
+}
+
+impl Open {
+    /// Whether the message has arrived by then, or is arriving in that second from the same client.
+    fn knows(&self, line: &Arriving) -> bool {
+        let since = second(line.since_ms);
+        let is_same = |known: &Arriving| {
+            second(known.since_ms) == since
+                && (&known.client, known.client_ip, &known.user) == (&line.client, line.client_ip, &line.user)
+        };
+        self.arrival_ms.is_some_and(|ms| since <= second(ms)) || self.arriving.as_deref().is_some_and(is_same)
     }
 }
 

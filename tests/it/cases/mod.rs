@@ -79,3 +79,11 @@ pub fn reads(case: &str, file: &str, kind: &str, year: &str, expected: &str) {
     }
     assert_eq!(kinds(&place), expected, "{file}, line by line");
 }
+mod exim_same_recipient_twice;
+pub mod following;
+mod journal_entry_repeated;
+mod tail_compressed_at_once;
+mod tail_file_rewritten;
+mod tail_kubelet_rotation;
+mod tail_log4j_rollover;
+mod the_same_line_twice;

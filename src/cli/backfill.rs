@@ -6,12 +6,13 @@ use super::progress::Display;
 use crate::config::Config;
 use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
-use crate::ingest::{self, Job, Reread};
+use crate::ingest::{self, Job, Reread, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::query::time::rfc3339;
 use crate::source::stdin::Spool;
 use crate::store::Store;
+use crate::store::commit::Counts;
 use anyhow::{Result, bail};
 use mailpulse_parsers::reject::safe_text;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ pub struct BackfillArgs {
     /// Year of those logs' times, if they have none [default: by the files' times]
     #[arg(long, value_parser = clap::value_parser!(i16).range(1970..=9999))]
     year: Option<i16>,
+    /// Logs that stand in the store under another host are read all the same: their mail counts twice
+    #[arg(long)]
+    anyway: bool,
     /// Only the totals
     #[arg(short, long)]
     quiet: bool,
@@ -77,14 +81,23 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::from(2));
     }
-    let (_, reports) = read(context, config, &plan, args.quiet)?;
+    let (_, reports) = read(context, config, &plan, args.quiet, args.anyway)?;
     let failed = !plan.problems.is_empty() || reports.iter().flat_map(|r| &r.problems).any(|problem| problem.error);
     Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
 /// Reads the logs of a plan into the store, and prints the summary.
-pub fn read(context: &Context, mut config: Config, plan: &Plan, quiet: bool) -> Result<(Store, Vec<SourceReport>)> {
-    let limits = context.limits(&config);
+pub fn read(
+    context: &Context,
+    mut config: Config,
+    plan: &Plan,
+    quiet: bool,
+    anyway: bool,
+) -> Result<(Store, Vec<SourceReport>)> {
+    let limits = RunLimits {
+        anyway,
+        ..context.limits(&config)
+    };
     let store = context.create_store(&config)?;
     let mut attribution = context.attribution_for(&mut config, &store)?;
     cover(&mut attribution, &plan.jobs, &store)?;
@@ -133,7 +146,7 @@ pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Resu
 
 /// The summary: by source, lines = events + ignored + unparsed, with samples of what did not parse.
 fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()> {
-    let mut all = crate::store::commit::Counts::default();
+    let mut all = Counts::default();
     for report in reports {
         all.add(&report.counts);
         for problem in &report.problems {
@@ -159,15 +172,24 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
     }
     let (seconds, bytes) = display.totals();
     output::line(&format!(
-        "total: {} lines = {} events + {} ignored + {} unparsed; {:.1} MB of log text in {seconds:.1} s ({:.0} MB/s)",
-        all.lines,
-        all.events,
-        all.ignored,
-        all.unparsed,
+        "total: {}; {:.1} MB of log text in {seconds:.1} s ({:.0} MB/s)",
+        balance(&all),
         bytes as f64 / 1e6,
         bytes as f64 / 1e6 / seconds.max(0.001)
     ))?;
     Ok(())
+}
+
+/// What became of lines; it always adds up.
+fn balance(counts: &Counts) -> String {
+    let twice = match counts.duplicates {
+        0 => String::new(),
+        some => format!(" ({some} of them written twice)"),
+    };
+    format!(
+        "{} lines = {} events + {} ignored{twice} + {} unparsed",
+        counts.lines, counts.events, counts.ignored, counts.unparsed
+    )
 }
 
 fn source(report: &SourceReport) -> Result<()> {
@@ -177,17 +199,17 @@ fn source(report: &SourceReport) -> Result<()> {
         .map(|(a, b)| format!(", {} to {}", rfc3339(a), rfc3339(b)))
         .unwrap_or_default();
     output::line(&format!(
-        "{} ({}): {} lines = {} events + {} ignored + {} unparsed; {} files read, {} known, {} empty{span}",
+        "{} ({}): {}; {} files read, {} known, {} empty{span}",
         safe_text(report.host.as_bytes()),
         report.kind,
-        c.lines,
-        c.events,
-        c.ignored,
-        c.unparsed,
+        balance(c),
         report.files_read,
         report.files_known,
         report.files_empty
     ))?;
+    if c.duplicates > 0 {
+        output::line(&format!("  {}", super::status::WRITTEN_TWICE))?;
+    }
     if report.skipped_bytes > 0 {
         output::line(&format!(
             "  left out: {} bytes in {} over-long lines and blocks of NULs",

@@ -110,7 +110,7 @@ fn prepare(dir: &Path) -> Result<()> {
 fn read(context: &Context) -> Result<Store> {
     let config = context.config()?;
     let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
-    Ok(backfill::read(context, config, &plan, false)?.0)
+    Ok(backfill::read(context, config, &plan, false, false)?.0)
 }
 
 fn outage(truth: &Truth) -> Window {

@@ -37,6 +37,11 @@ pub struct StatusArgs {
     format: Format,
 }
 
+/// What lines that were written twice mean, and what to do.
+pub const WRITTEN_TWICE: &str = "written twice: a line came again, in the same file or in another one of this source. Each \
+     mail counts once. Usual causes: two rules of rsyslog for one file (end the first with `stop`), rules that write mail \
+     into two files (leave one of them out of `paths`), or a program that rewrites its log (nothing to do)";
+
 /// Unparsed lines of a source above this share are worth a warning.
 const UNPARSED_SHARE_MAX: f64 = 0.01;
 /// Odd fields of a source that are named; JSON has all.
@@ -176,6 +181,7 @@ fn table(rows: &[Row]) -> Table {
         ("lines", int(&|row| row.source.counts.lines)),
         ("events", int(&|row| row.source.counts.events)),
         ("ignored", int(&|row| row.source.counts.ignored)),
+        ("duplicates", local(&|local| local.duplicates)),
         ("unparsed", int(&|row| row.source.counts.unparsed)),
         ("unparsed_percent", share(&|row| percent(&row.source.counts))),
         (
@@ -205,6 +211,7 @@ fn json(rows: &[Row]) -> Value {
             "lines": row.source.counts.lines,
             "events": row.source.counts.events,
             "ignored": row.source.counts.ignored,
+            "duplicates": local.map(|local| local.duplicates),
             "unparsed": row.source.counts.unparsed,
             "unparsed_percent": percent(&row.source.counts),
             "hour_unparsed_percent": percent(&row.health.last_hour),
@@ -287,6 +294,16 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
                 percent(recent),
                 recent.lines,
                 percent(history)
+            ))?;
+        }
+        if let Some(path) = row.source.local.as_ref().and_then(|local| local.twice_in.as_deref()) {
+            output::line(&format!(
+                "{} ({}): {} of {} lines, most of them in {}: {WRITTEN_TWICE}",
+                super::safe_lines(&row.source.host),
+                row.source.kind,
+                row.source.counts.duplicates,
+                row.source.counts.lines,
+                super::safe_lines(path)
             ))?;
         }
         for what in row.damaged() {

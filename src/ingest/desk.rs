@@ -22,6 +22,8 @@ pub enum Outcome {
     Ignored,
     /// Another program than the log's own wrote it: it is ignored too.
     Foreign,
+    /// It was understood, and another line gave its event: it is ignored too.
+    Duplicate,
     /// It did not parse.
     Unparsed,
 }
@@ -121,6 +123,16 @@ impl Desk {
         self.report.counts.add(&fresh);
     }
 
+    /// What became of a record: `event` says whether it tells of mail.
+    #[inline]
+    pub fn outcome(&mut self, event: bool) -> Outcome {
+        match (std::mem::take(&mut self.batch.repeated), event) {
+            (true, _) => Outcome::Duplicate,
+            (false, true) => Outcome::Event,
+            (false, false) => Outcome::Ignored,
+        }
+    }
+
     /// Notes a line that did not parse.
     pub fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> Outcome {
         self.shapes.add(line, why, &text(&state.path));
@@ -160,16 +172,18 @@ impl Desk {
 
 #[inline]
 fn counts_of(outcome: Outcome, lines: u64, bytes: u64) -> Counts {
-    let (events, unparsed) = match outcome {
-        Outcome::Event => (1, 0),
-        Outcome::Ignored | Outcome::Foreign => (0, 0),
-        Outcome::Unparsed => (0, 1),
+    let (events, duplicates, unparsed) = match outcome {
+        Outcome::Event => (1, 0, 0),
+        Outcome::Ignored | Outcome::Foreign => (0, 0, 0),
+        Outcome::Duplicate => (0, lines, 0),
+        Outcome::Unparsed => (0, 0, 1),
     };
     Counts {
         lines,
         events,
         ignored: lines - events - unparsed,
         foreign: if outcome == Outcome::Foreign { lines } else { 0 },
+        duplicates,
         unparsed,
         bytes,
     }

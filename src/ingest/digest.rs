@@ -12,6 +12,7 @@ use crate::source::Chunk;
 use crate::source::chunks::GapKind;
 use crate::store::batch::{Batch, SealedBatch};
 use crate::store::commit::LogState;
+use crate::store::known::Known;
 use crate::store::reread::Wanted;
 use std::sync::Arc;
 
@@ -76,6 +77,26 @@ impl<'c, R: Recall> Digest<'c, R> {
         Ok(self.reader.reopen_split_lines(stored)?)
     }
 
+    /// The log in hand.
+    pub fn log(&self) -> Option<&OpenLog> {
+        self.log.as_deref()
+    }
+
+    /// Logs that were read and closed since the last commit.
+    pub fn touched(&self) -> &[LogState] {
+        &self.desk.touched
+    }
+
+    /// Whether rows wait to be committed, or what was read of other logs than the one in hand.
+    pub fn has_rows(&self) -> bool {
+        !self.desk.batch.is_empty() || !self.desk.touched.is_empty()
+    }
+
+    /// Events of other logs that the log in hand may repeat, until it is closed.
+    pub fn compare(&mut self, known: Option<Known>) {
+        self.desk.batch.known = known.map(Box::new);
+    }
+
     /// Whether something waits to be committed.
     pub fn has_news(&self) -> bool {
         !self.desk.batch.is_empty() || !self.desk.touched.is_empty() || self.log.is_some()
@@ -98,6 +119,7 @@ impl<'c, R: Recall> Digest<'c, R> {
                 self.desk.report.files_read += 1;
                 self.desk.begin(&log.state);
                 self.desk.batch.set_log(log.state.log_id);
+                self.desk.batch.known = None;
                 self.reader.open(&log);
                 self.log = Some(log);
             }
@@ -178,6 +200,7 @@ impl<'c, R: Recall> Digest<'c, R> {
             desk: &mut self.desk,
         };
         self.reader.close(&mut bench, &mut log, live);
+        self.desk.batch.known = None;
         self.widen(log.state.span_ms);
         self.desk.touch(&log);
     }
@@ -217,6 +240,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         next.reserve(self.room.max(self.desk.batch.len()));
         next.wanted.clone_from(&self.desk.batch.wanted);
         let mut batch = std::mem::replace(&mut self.desk.batch, next);
+        self.desk.batch.known = batch.known.take();
         batch.settle();
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);

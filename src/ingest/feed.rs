@@ -3,14 +3,17 @@
 //! read where it is parsed, a little at a time: what another thread has read lies far from the processor that parses it.
 
 mod again;
+pub(super) mod elsewhere;
 
 use super::dates;
 use super::kinds::{self, Spec};
 use super::position::KnownLog;
 use super::report::Problem;
 use crate::source::chunks::{MarkerMismatch, ResumeError};
-use crate::source::identity::{Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, unchanged};
-use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError};
+use crate::source::identity::{
+    Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, numbered_id, unchanged,
+};
+use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError, Stamp};
 use crate::store::commit::{Counts, LogState};
 use rustc_hash::FxHashMap;
 use std::fs::File;
@@ -105,6 +108,10 @@ pub struct Feed<'f> {
     pub family: &'f Family,
     /// Logs that the store knows of this source.
     pub known: Vec<KnownLog>,
+    /// Highest numbers of logs that it knows no more, by their identity without the number.
+    pub forgotten: FxHashMap<u64, u32>,
+    /// Logs of other hosts that begin with a line, each with its host.
+    pub of_others: &'f (dyn Fn(&[u8]) -> Vec<(String, KnownLog)> + Sync),
     /// Bounds.
     pub limits: Limits,
     /// How.
@@ -175,18 +182,28 @@ impl Feed<'_> {
                 head,
                 content_len: content.len_known(),
                 refuted: &refuted,
+                forgotten: base.and_then(|base| self.forgotten.get(&base).copied()),
+                settled: self.is_settled(&stamp),
             };
             let verdict = decide(known, &candidate, &mut |offset, len| content.read_before(offset, len))
                 .map_err(|error| SourceError::unreadable(&found.path, error))?;
+            if matches!(verdict, Verdict::New { .. })
+                && let Some(other) = self.of_another(&candidate, &content, found)?
+            {
+                return self.known_elsewhere(found, content, &sample, (base, &verdict), &other, follows);
+            }
             let (index, offset) = match verdict {
-                Verdict::Complete { .. } | Verdict::ShorterCopy { .. } => return Ok(Opened::Known),
-                Verdict::New { .. } | Verdict::Truncated { .. } => {
+                Verdict::Complete { .. } | Verdict::ShorterCopy { .. } | Verdict::Unfinished { .. } => {
+                    return Ok(Opened::Known);
+                }
+                Verdict::New { ordinal, .. } | Verdict::Truncated { ordinal, .. } => {
                     let form = match kinds::recognise(self.spec, &sample) {
                         Ok(form) => form,
                         Err(what) => return Ok(Opened::Foreign(what)),
                     };
                     let (epoch, odd) = self.odd(&verdict);
-                    let mut log = self.new_log(found, form, base, Position::start(stamp, head, epoch), follows);
+                    let position = Position::start(stamp, head, epoch);
+                    let mut log = self.new_log(found, form, (base, ordinal), position, follows);
                     log.first_day = dates::first_day(self.spec, &sample, found, &self.limits);
                     return Ok(Opened::Read(
                         Box::new(Chunks::new(content, &self.limits, pool)),
@@ -220,6 +237,12 @@ impl Feed<'_> {
         }
     }
 
+    /// Whether a file holds all that it is going to: only a tail comes back for the rest.
+    fn is_settled(&self, stamp: &Stamp) -> bool {
+        let is_quiet = self.reading.now_ms - stamp.mtime_ms > QUIET_MS;
+        !self.reading.following || is_quiet || stamp.codec != Codec::Plain
+    }
+
     /// Epoch of a log that is read from its start, and what is odd about that.
     fn odd(&self, verdict: &Verdict) -> (u32, Option<String>) {
         let path = |index: usize| super::position::path_of(&self.known[index].state).display().to_string();
@@ -240,8 +263,8 @@ impl Feed<'_> {
             } => (
                 0,
                 Some(format!(
-                    "begins like {} and goes on differently: kept apart as a log of its own. If it is a partial copy, \
-                     its first lines count twice; leave such copies out of the paths",
+                    "begins like {} and goes on differently: kept apart as a log of its own. Messages that stand in \
+                     both count once",
                     path(*index)
                 )),
             ),
@@ -253,17 +276,14 @@ impl Feed<'_> {
         &self,
         found: &Found,
         form: kinds::Recognised,
-        base: Option<u64>,
+        (base, ordinal): (Option<u64>, u32),
         position: Position,
         follows: bool,
     ) -> OpenLog {
-        // Logs with an equal first line are told apart by a number.
-        let ordinal = self.known.iter().filter(|log| log.known.base == base).count() as u32;
         let head = position.head.hash;
-        let id = match (base, ordinal) {
-            (Some(base), 0) => base,
-            (Some(base), n) => base ^ log_id(self.host, self.spec.kind, &base.to_le_bytes(), n),
-            (None, n) => log_id(self.host, self.spec.kind, &head, n),
+        let id = match base {
+            Some(base) => numbered_id(self.host, self.spec.kind, base, ordinal),
+            None => log_id(self.host, self.spec.kind, &head, ordinal),
         };
         let state = LogState {
             log_id: id,

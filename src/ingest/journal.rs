@@ -89,18 +89,21 @@ impl Line<'_> {
                 (Some(oldest.cursor.clone()), oldest.realtime_us)
             })
         });
+        self.is_first_chunk = true;
         let mut tally = Tally::default();
         let mut result = match &from {
-            None => self.entries(journal, Start::Oldest, &mut known, &mut tally, digest)?,
-            Some((Some(cursor), _)) => self.entries(journal, Start::At(cursor), &mut known, &mut tally, digest)?,
+            None => self.entries(spec, journal, Start::Oldest, &mut known, &mut tally, digest)?,
+            Some((Some(cursor), _)) => {
+                self.entries(spec, journal, Start::At(cursor), &mut known, &mut tally, digest)?
+            }
             Some((None, us)) => {
                 let since = Start::Since(us - OVERLAP_US);
-                self.entries(journal, since, &mut known, &mut tally, digest)?
+                self.entries(spec, journal, since, &mut known, &mut tally, digest)?
             }
         };
         if let (Ok(_), true, Some((_, us))) = (&result, tally.gone, from) {
             let since = Start::Since(us - OVERLAP_US);
-            result = self.entries(journal, since, &mut known, &mut tally, digest)?;
+            result = self.entries(spec, journal, since, &mut known, &mut tally, digest)?;
             if result.is_ok() {
                 mark_gone(journal, &mut known, digest);
             }
@@ -125,6 +128,7 @@ impl Line<'_> {
             digest.problem(Problem { path, what, error });
         }
         let last = known.values().next().map(|sequence| open(journal, sequence));
+        digest.compare(None);
         digest.journal_done(last, tally.new);
         self.seal(digest)?;
         self.wait(0)
@@ -160,6 +164,7 @@ impl Line<'_> {
     /// One run of the tool. Entries of one sequence in a row become one chunk.
     fn entries<R: Recall>(
         &mut self,
+        spec: &Spec,
         journal: &Journal,
         start: Start<'_>,
         known: &mut FxHashMap<u64, Sequence>,
@@ -204,19 +209,20 @@ impl Line<'_> {
                 continue;
             }
             if run.id != id || run.bytes.len() >= self.limits.source.chunk_bytes {
-                self.deliver(journal, &mut run, known, tally, digest)?;
+                self.deliver(spec, journal, &mut run, known, tally, digest)?;
             }
             run.add(id, at, &line);
         }
         // With no entry at all the one that was asked for is gone as well.
         tally.gone |= first && wanted.is_some();
-        self.deliver(journal, &mut run, known, tally, digest)?;
+        self.deliver(spec, journal, &mut run, known, tally, digest)?;
         Ok(entries.finish())
     }
 
     /// Hands a run of entries on, and commits when there is enough.
     fn deliver<R: Recall>(
         &mut self,
+        spec: &Spec,
         journal: &Journal,
         run: &mut Run,
         known: &mut FxHashMap<u64, Sequence>,
@@ -242,7 +248,13 @@ impl Line<'_> {
             (sequence.cursor, sequence.number, sequence.realtime_us) = (text, number, realtime_us);
         }
         sequence.gone = false;
-        sequence.state = digest.journal_entries(open(journal, sequence), &Chunk::of_lines(bytes));
+        let (log, chunk) = (open(journal, sequence), Chunk::of_lines(bytes));
+        if std::mem::take(&mut self.is_first_chunk)
+            && let Some(compared) = self.overlap(spec, &log, &chunk, digest)
+        {
+            self.compare(compared, digest)?;
+        }
+        sequence.state = digest.journal_entries(log, &chunk);
         if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest)?;
         }

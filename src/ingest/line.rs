@@ -1,8 +1,10 @@
 //! One host's logs of one kind, open over any number of rounds: `backfill` makes one, `tail` one every poll.
 
 use super::digest::Digest;
-use super::feed::{Feed, Hangup, Item, Reading};
+use super::feed::elsewhere::logs_of_others;
+use super::feed::{Feed, Hangup, Item, OpenLog, Reading};
 use super::kinds::Spec;
+use super::overlap::Span;
 use super::position::{self, KnownLog};
 use super::report::SourceReport;
 use super::writer::{self, Draft};
@@ -18,6 +20,7 @@ use crate::store::commit::LogState;
 use crate::store::recall::{Recaller, Trouble};
 use crate::store::{Error, Store, catalogue};
 use crossbeam_channel::{Receiver, Sender};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -45,6 +48,12 @@ pub struct OpenSource<'s> {
 struct Kept {
     /// Logs of the source as they were committed.
     known: Vec<KnownLog>,
+    /// Highest numbers of logs that were forgotten, by their identity without the number.
+    forgotten: FxHashMap<u64, u32>,
+    /// Times of all logs, those of journals too.
+    spans: Vec<Span>,
+    /// Logs that were read in this life.
+    read: FxHashSet<u64>,
     pool: Pool,
     /// A batch that is committed.
     used: Option<SealedBatch>,
@@ -53,6 +62,12 @@ struct Kept {
 
 impl Kept {
     fn learn(&mut self, state: LogState) {
+        if let Some(span) = Span::of(&state) {
+            match self.spans.iter_mut().find(|known| known.is_of(&state)) {
+                Some(known) => *known = span,
+                None => self.spans.push(span),
+            }
+        }
         let Some(new) = position::known(state) else { return };
         match self.known.iter_mut().find(|log| log.state.log_id == new.state.log_id) {
             Some(log) => *log = new,
@@ -87,6 +102,7 @@ impl<'s> OpenSource<'s> {
         if let Some(lines) = store.split_lines(id)? {
             digest.reopen_split_lines(&lines)?;
         }
+        let logs = store.logs(id)?;
         Ok(OpenSource {
             store,
             id,
@@ -94,7 +110,10 @@ impl<'s> OpenSource<'s> {
             digest,
             trouble,
             kept: Kept {
-                known: known_logs(store, id)?,
+                spans: logs.iter().filter_map(Span::of).collect(),
+                read: FxHashSet::default(),
+                known: known_logs(logs)?,
+                forgotten: store.forgotten_ordinals(id)?,
                 pool: Pool::new(&limits.source, 8),
                 used: None,
                 sequence: 1,
@@ -128,6 +147,7 @@ impl<'s> OpenSource<'s> {
             kept: &mut self.kept,
             waiting: 0,
             sent: Vec::new(),
+            is_first_chunk: false,
         };
         if line.has_little() {
             return line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err));
@@ -162,9 +182,9 @@ impl<'s> OpenSource<'s> {
 }
 
 /// Logs of a source in files. One whose position cannot be read would be read again, and its rows doubled.
-fn known_logs(store: &Store, source: i64) -> Result<Vec<KnownLog>, Error> {
+fn known_logs(logs: Vec<LogState>) -> Result<Vec<KnownLog>, Error> {
     let mut known = Vec::new();
-    for state in store.logs(source)? {
+    for state in logs {
         match position::known(state.clone()) {
             Some(log) => known.push(log),
             None if super::journal::is_position(&state.position) => {}
@@ -195,6 +215,8 @@ pub(super) struct Line<'r> {
     waiting: u64,
     /// What they say of logs.
     sent: Vec<LogState>,
+    /// Nothing has been read yet of the log in hand.
+    pub(super) is_first_chunk: bool,
 }
 
 /// Who commits.
@@ -253,11 +275,21 @@ impl Line<'_> {
             }
             Writer::Behind { .. } => (false, self.kept.pool.clone()),
         };
+        let (store, host, kind, anyway) = (self.store, &self.job.host, self.job.kind, self.limits.anyway);
+        let of_others = |line: &[u8]| match anyway {
+            true => Vec::new(),
+            false => logs_of_others(store, host, kind, line).unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot look whether another host has a log");
+                Vec::new()
+            }),
+        };
         let feed = Feed {
             host: &self.job.host,
             spec,
             family,
             known: self.kept.known.clone(),
+            forgotten: self.kept.forgotten.clone(),
+            of_others: &of_others,
             limits: self.limits.source,
             reading: self.reading,
             pool,
@@ -265,7 +297,7 @@ impl Line<'_> {
         if here {
             let mut taken = Ok(());
             feed.run(|item| {
-                taken = self.item(item, &mut files, digest);
+                taken = self.item(spec, item, &mut files, digest);
                 if taken.is_err() { Err(Hangup) } else { Ok(()) }
             });
             taken?;
@@ -275,7 +307,7 @@ impl Line<'_> {
                 scope.spawn(move || feed.run(|item| to.send(item).map_err(|_| Hangup)));
                 items
                     .into_iter()
-                    .try_for_each(|item| self.item(item, &mut files, digest))
+                    .try_for_each(|item| self.item(spec, item, &mut files, digest))
             })?;
         }
         digest.family_done();
@@ -299,6 +331,7 @@ impl Line<'_> {
     /// Takes what was read of the family whose `files` these are.
     fn item<'f, R: Recall>(
         &mut self,
+        spec: &Spec,
         item: Item,
         files: &mut impl Iterator<Item = &'f Found>,
         digest: &mut Digest<'_, R>,
@@ -306,7 +339,17 @@ impl Line<'_> {
         let file_done = matches!(item, Item::Close { .. } | Item::Known(_) | Item::Empty(_));
         if let Item::Chunk(chunk) = &item {
             self.progress.content(chunk.bytes().len() as u64);
+            if std::mem::take(&mut self.is_first_chunk)
+                && let Some(log) = digest.log()
+            {
+                let compared = self.overlap(spec, log, chunk, digest);
+                self.kept.read.insert(log.state.log_id);
+                if let Some(compared) = compared {
+                    self.compare(compared, digest)?;
+                }
+            }
         }
+        self.is_first_chunk |= matches!(item, Item::Open(_));
         digest.item(item);
         if file_done && let Some(found) = files.next() {
             self.progress.file(found.size);
@@ -327,6 +370,17 @@ impl Line<'_> {
             self.wait(0)?;
         }
         Err(None)
+    }
+
+    /// Whether a log has not been read since the source was opened.
+    pub(super) fn is_left_by_another_life(&self, log: &OpenLog) -> bool {
+        !self.kept.read.contains(&log.state.log_id)
+    }
+
+    /// Times of the source's logs, as far as they were read.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
+        let sent = self.sent.iter().filter_map(Span::of);
+        self.kept.spans.iter().cloned().chain(sent)
     }
 
     pub(super) fn seal<R: Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {

@@ -4,6 +4,7 @@ mod app;
 mod exim;
 pub(crate) mod foreground;
 pub(crate) mod journal;
+pub(crate) mod peek;
 pub(crate) mod peel;
 mod postfix;
 mod split;

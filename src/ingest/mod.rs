@@ -22,6 +22,7 @@ pub mod kinds;
 mod line;
 pub mod lines;
 mod odd;
+mod overlap;
 pub mod position;
 pub mod report;
 mod reread;
@@ -54,6 +55,8 @@ pub struct RunLimits {
     pub open_messages: usize,
     /// Hosts read at the same time.
     pub parallel: usize,
+    /// Logs that stand under another host are read all the same.
+    pub anyway: bool,
 }
 
 impl Default for RunLimits {
@@ -64,6 +67,7 @@ impl Default for RunLimits {
             batch_bytes: 48 << 20,
             open_messages: 200_000,
             parallel: std::thread::available_parallelism().map_or(2, usize::from),
+            anyway: false,
         }
     }
 }

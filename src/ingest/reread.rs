@@ -13,7 +13,7 @@ use crate::store::commit::Commit;
 use crate::store::recall::Recaller;
 use crate::store::reread::{Again, Missing, Wanted, shadow};
 use crate::store::{Error, Store};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// What came of reading again.
@@ -109,6 +109,8 @@ pub fn logs_there(store: &Store, job: &Job, limits: &RunLimits) -> Result<FxHash
             spec,
             family,
             known: known.clone(),
+            forgotten: FxHashMap::default(),
+            of_others: &|_| Vec::new(),
             limits: limits.source,
             reading: &reading,
             pool: pool.clone(),
@@ -177,6 +179,8 @@ impl Rereading<'_> {
             spec,
             family,
             known: known.to_vec(),
+            forgotten: FxHashMap::default(),
+            of_others: &|_| Vec::new(),
             limits,
             reading,
             pool: pool.clone(),

@@ -225,6 +225,8 @@ pub trait EventSink {
     fn message(&mut self, message: Message) -> Slot;
     /// Names the sender of a message whose slot was opened before its arrival was seen.
     fn attribute(&mut self, slot: Slot, message: Message);
+    /// The line in hand repeats an event that was taken.
+    fn repeated(&mut self) {}
     /// Takes an event.
     fn event(&mut self, event: &Event<'_>);
 }

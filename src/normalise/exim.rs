@@ -13,8 +13,9 @@ use super::memo::Memo;
 use super::messages::{At, Messages};
 use super::origins::Sender;
 use super::redact::{message_key, split_address};
+use super::repeats::event_key;
 use super::rules::Facts;
-use line::{count_words, destination, known_name, outcome};
+use line::{count_recipients, destination, known_name, outcome};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
@@ -140,13 +141,15 @@ impl<'c> EximNormaliser<'c> {
             message_key: arrival.message_id.map(message_key),
             orphan: false,
         };
-        let slot = self.messages.open_message(id, &message, at, recall, sink);
+        let Some(slot) = self.messages.open_message(id, &message, at, recall, sink) else {
+            return sink.repeated();
+        };
         let kind = if arrival.fakereject {
             Kind::Rejected
         } else {
             Kind::Accepted
         };
-        let recipients = arrival.recipients.map_or(0, count_words);
+        let recipients = arrival.recipients.map_or(0, count_recipients);
         let event = Event {
             messages: 1,
             recipients,
@@ -165,14 +168,21 @@ impl<'c> EximNormaliser<'c> {
         sink: &mut impl EventSink,
     ) {
         let (kind, reply) = outcome(delivery);
+        let event = identity(kind, delivery, at);
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            if self.messages.join.recent.has_event(&id, at.ts_ms, event) {
+                return sink.repeated();
+            }
             let sender = delivery.sender.or(delivery.return_path);
             self.messages.orphan(id, sender, at, sink);
             return self.delivery(delivery, id, at, recall, sink);
         };
+        if !open.seen.is_new(event) {
+            return sink.repeated();
+        }
         let mut slot = open.slot_in(batch, &id, sink);
         if let Some(origin) = by_route {
             slot = sink.message(Message {
@@ -269,10 +279,19 @@ impl<'c> EximNormaliser<'c> {
     ) -> bool {
         match (notice.kind, id) {
             (NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection, _) => {
-                self.rejected(notice, at, sink);
+                let recipient = notice.recipient.unwrap_or_default();
+                let refusal = |id: QueueId| event_key(Kind::Rejected, at.ts_ms, None, &[id.as_bytes(), recipient]);
+                match id.map(refusal) {
+                    Some(refusal) if !self.messages.join.recent.is_new_refusal(refusal) => sink.repeated(),
+                    _ => self.rejected(notice, at, sink),
+                }
             }
             (NoticeKind::Frozen, Some(id)) => {
-                let slot = self.messages.slot_of(id, at, recall, sink);
+                let event = event_key(Kind::Frozen, at.ts_ms, None, &[]);
+                let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
+                    sink.repeated();
+                    return true;
+                };
                 let first = self.messages.first(&id, Kind::Frozen, recall);
                 sink.event(&Event {
                     messages: first,
@@ -291,7 +310,11 @@ impl<'c> EximNormaliser<'c> {
                 return false;
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
-                let slot = self.messages.slot_of(id, at, recall, sink);
+                let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
+                let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
+                    sink.repeated();
+                    return true;
+                };
                 let first = self.messages.first(&id, Kind::Discarded, recall);
                 let event = at.event(Kind::Discarded, slot);
                 sink.event(&Event {
@@ -338,5 +361,19 @@ impl<'c> EximNormaliser<'c> {
             recipient_domain: domain,
             ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
         });
+    }
+}
+
+/// What tells a delivery line from the message's others. A host says enough; without one the text does: pipes and files
+/// of one recipient, routing that failed.
+fn identity(kind: Kind, delivery: &Delivery<'_>, at: At) -> u64 {
+    let original = delivery.original.unwrap_or_default();
+    match delivery.host.ip {
+        ip @ Some(_) => event_key(kind, at.ts_ms, ip, &[delivery.address, original]),
+        None => {
+            let name = delivery.host.name.unwrap_or_default();
+            let text = delivery.text.or(delivery.transport).unwrap_or_default();
+            event_key(kind, at.ts_ms, None, &[delivery.address, original, name, text])
+        }
     }
 }

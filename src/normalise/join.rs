@@ -8,6 +8,7 @@
 
 use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
+use super::repeats::{Recent, Seen};
 use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, OccupiedEntry};
 use rustc_hash::FxBuildHasher;
@@ -56,6 +57,13 @@ impl QueueId {
         Some(QueueId(bytes))
     }
 
+    /// The ID in three numbers.
+    #[inline]
+    pub(super) fn words(&self) -> [u64; 3] {
+        let words = self.0.as_chunks().0;
+        [words[0], words[1], words[2]].map(u64::from_le_bytes)
+    }
+
     /// The ID as printed.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0[..usize::from(self.0[LEN])]
@@ -95,6 +103,8 @@ pub struct Open {
     pub arriving: Option<Box<Arriving>>,
     /// The host that could not be reached last, where the log tells it before the attempt.
     pub unreached: Option<Box<Unreached>>,
+    /// Its events, to know a line that was written twice.
+    pub seen: Seen,
     /// Stands in the store.
     stored: bool,
     /// Differs from what stands in the store.
@@ -216,6 +226,7 @@ impl Recall for () {
 pub struct Leaving<'j> {
     entry: OccupiedEntry<'j, QueueId, Open, FxBuildHasher>,
     done: &'j mut Vec<QueueId>,
+    recent: &'j mut Recent,
 }
 
 impl Leaving<'_> {
@@ -226,10 +237,14 @@ impl Leaving<'_> {
 
     /// Removes it. An orphan stays: its arrival may still turn up in an older archive.
     pub fn leave(self) {
-        let id = *self.entry.key();
-        if !self.entry.get().orphan && self.entry.remove().stored {
+        if self.entry.get().orphan {
+            return;
+        }
+        let (id, open) = self.entry.remove_entry();
+        if open.stored {
             self.done.push(id);
         }
+        self.recent.left(id, open.last_ms, open.seen);
     }
 }
 
@@ -239,6 +254,8 @@ pub struct MessageJoin {
     open: HashMap<QueueId, Open, FxBuildHasher>,
     done: Vec<QueueId>,
     amendments: Vec<Amendment>,
+    /// Messages that are done, to know lines of theirs that were written twice.
+    pub recent: Recent,
     /// Messages that stand only in the store.
     evicted: u64,
 }
@@ -274,6 +291,7 @@ impl MessageJoin {
             bytes: record.bytes,
             arriving: record.arriving,
             unreached: record.unreached,
+            seen: Seen::default(),
             stored: true,
             dirty: false,
         };
@@ -298,14 +316,20 @@ impl MessageJoin {
         Some(open)
     }
 
+    /// The message, if it is in memory.
+    #[inline]
+    pub fn in_memory(&mut self, id: &QueueId) -> Option<&mut Open> {
+        self.open.get_mut(id)
+    }
+
     /// The message, for a last change before it is done: found once, for both.
     pub fn leaving(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<Leaving<'_>> {
         self.bring_back(id, origins, recall);
-        let MessageJoin { open, done, .. } = self;
+        let MessageJoin { open, done, recent, .. } = self;
         match open.entry(*id) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().dirty = true;
-                Some(Leaving { entry, done })
+                Some(Leaving { entry, done, recent })
             }
             Entry::Vacant(_) => None,
         }
@@ -345,6 +369,7 @@ impl MessageJoin {
             bytes: None,
             arriving: None,
             unreached: None,
+            seen: Seen::default(),
             stored,
             dirty: true,
         };
@@ -366,6 +391,7 @@ impl MessageJoin {
             bytes: None,
             arriving: Some(Box::new(arriving)),
             unreached: None,
+            seen: Seen::default(),
             stored: self.open.get(&id).is_some_and(|before| before.stored),
             dirty: true,
         };
@@ -383,9 +409,9 @@ impl MessageJoin {
 
     /// Removes a message that is done, if it is there: see [`Leaving::leave`].
     pub fn complete(&mut self, id: &QueueId) {
-        let MessageJoin { open, done, .. } = self;
+        let MessageJoin { open, done, recent, .. } = self;
         if let Entry::Occupied(entry) = open.entry(*id) {
-            Leaving { entry, done }.leave();
+            Leaving { entry, done, recent }.leave();
         }
     }
 

@@ -5,6 +5,7 @@ use super::attribution::{Attribution, Attributor};
 use super::event::{Event, EventSink, Kind, Message, Slot};
 use super::join::{Amendment, Changes, MessageJoin, Open, OpenRecord, QueueId, Recall};
 use super::origins::Sender;
+use super::repeats::{Seen, event_key, second};
 use super::rules::Facts;
 
 /// The messages of one host's log, in order of its lines.
@@ -63,7 +64,7 @@ impl<'c> Messages<'c> {
         self.join.relink(id, record, &mut self.attributor.origins);
     }
 
-    /// Opens a message at its arrival; deliveries that stood before it get its sender.
+    /// Opens a message at its arrival; deliveries that stood before it get its sender. None if the line was read before.
     pub(super) fn open_message(
         &mut self,
         id: QueueId,
@@ -71,16 +72,19 @@ impl<'c> Messages<'c> {
         at: At,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
-    ) -> Slot {
+    ) -> Option<Slot> {
         let batch = sink.batch();
         let mut kinds = 1 << Kind::Accepted as u16;
         let mut slot = None;
         let mut deferred = None;
-        if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall)
+        let mut seen = Seen::default();
+        let before = self.join.get(&id, &mut self.attributor.origins, recall);
+        if let Some(open) = before
             && open.orphan
         {
             kinds |= open.kinds;
             deferred = open.deferred.take();
+            seen = std::mem::take(&mut open.seen);
             slot = open.slot.filter(|(b, _)| *b == batch).map(|(_, slot)| slot);
             if open.has_committed_rows() {
                 let origin = self.attributor.origins.get(message.origin);
@@ -92,6 +96,8 @@ impl<'c> Messages<'c> {
                     orphan: true,
                 });
             }
+        } else if self.has_arrived(&id, at) {
+            return None;
         }
         let slot = match slot {
             Some(slot) => {
@@ -103,7 +109,17 @@ impl<'c> Messages<'c> {
         let open = self.join.insert(id, message, (batch, slot), Some(at.ts_ms), at.ts_ms);
         open.kinds = kinds;
         open.deferred = deferred;
-        slot
+        open.seen = seen;
+        Some(slot)
+    }
+
+    /// Whether the arrival in hand is known: of an open message, or of one that left.
+    #[inline]
+    fn has_arrived(&mut self, id: &QueueId, at: At) -> bool {
+        match self.join.in_memory(id) {
+            Some(open) => open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)),
+            None => self.join.recent.has_left(id, at.ts_ms),
+        }
     }
 
     /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one: what is not known is
@@ -137,10 +153,18 @@ impl<'c> Messages<'c> {
     ) {
         let batch = sink.batch();
         let Some(mut leaving) = self.join.leaving(&id, &mut self.attributor.origins, recall) else {
+            if self.join.recent.has_left(&id, at.ts_ms) {
+                return sink.repeated();
+            }
             self.slot_of(id, at, recall, sink);
             return self.completed(queue_ms, id, at, recall, sink);
         };
         let open = leaving.open();
+        // Only what waits for its arrival can be completed twice.
+        if open.orphan && !open.seen.is_new(event_key(Kind::Completed, at.ts_ms, None, &[])) {
+            return sink.repeated();
+        }
+        open.last_ms = at.ts_ms;
         let slot = open.slot_in(batch, &id, sink);
         let waited = open
             .arrival_ms
@@ -161,6 +185,33 @@ impl<'c> Messages<'c> {
             return open.slot_in(batch, &id, sink);
         }
         self.orphan(id, None, at, sink)
+    }
+
+    /// The slot of a message that has an event; an unknown one becomes an orphan. None if the event was read before.
+    pub(super) fn slot_for(
+        &mut self,
+        id: QueueId,
+        at: At,
+        event: u64,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> Option<Slot> {
+        if self.is_repeated(&id, at, event, recall) {
+            return None;
+        }
+        let slot = self.slot_of(id, at, recall, sink);
+        if let Some(open) = self.join.in_memory(&id) {
+            open.seen.is_new(event);
+        }
+        Some(slot)
+    }
+
+    /// Whether an event of a message was read before, from a line that was written twice; notes it if not.
+    pub(super) fn is_repeated(&mut self, id: &QueueId, at: At, event: u64, recall: &mut dyn Recall) -> bool {
+        match self.join.get(id, &mut self.attributor.origins, recall) {
+            Some(open) => !open.seen.is_new(event),
+            None => self.join.recent.has_event(id, at.ts_ms, event),
+        }
     }
 
     pub(super) fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {

@@ -14,4 +14,5 @@ pub mod messages;
 pub mod origins;
 pub mod postfix;
 pub mod redact;
+pub mod repeats;
 pub mod rules;

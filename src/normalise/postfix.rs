@@ -14,9 +14,10 @@ mod rejection;
 
 use super::clock::LogClock;
 use super::event::{Destination, Event, EventSink, Kind, Message, OriginId};
-use super::join::{Amendment, Arriving, QueueId, Recall};
+use super::join::{Amendment, Arriving, Open, QueueId, Recall};
 use super::messages::{At, Messages};
 use super::redact::{message_key, split_address, text};
+use super::repeats::{event_key, second};
 use super::rules::Facts;
 use attempt::{destination, kind, reply, unreached};
 use mailpulse_parsers::Stamp;
@@ -92,12 +93,19 @@ impl<'c> PostfixNormaliser<'c> {
     /// the one that has been missing.
     fn arrives(&mut self, id: QueueId, arriving: Arriving, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
-        if let Some(open) = join.get(&id, &mut attributor.origins, recall)
-            && open.orphan
-            && open.last_ms >= arriving.since_ms
-        {
-            open.arriving = Some(Box::new(arriving));
-            return;
+        match join.get(&id, &mut attributor.origins, recall) {
+            Some(open) if open.orphan && open.last_ms >= arriving.since_ms => {
+                open.arriving = Some(Box::new(arriving));
+                return;
+            }
+            // This line, or one after it that says as much, has been read: it was written twice.
+            Some(open) if !open.orphan && open.knows(&arriving) => return,
+            Some(_) => {}
+            None => {
+                if join.recent.has_left(&id, arriving.since_ms) {
+                    return;
+                }
+            }
         }
         let nobody = attributor.origins.nobody();
         join.insert_arriving(id, arriving, nobody);
@@ -138,12 +146,20 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         let Messages { join, attributor, .. } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            if self.messages.join.recent.has_left(&id, at.ts_ms) {
+                sink.repeated();
+                return false;
+            }
             // It arrived before this log begins, and is tried again.
             self.messages.orphan(id, Some(active.sender), at, sink);
             return false;
         };
         open.last_ms = at.ts_ms;
         let Some(arriving) = open.arriving.take() else {
+            // A message is tried again later.
+            if open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)) {
+                sink.repeated();
+            }
             return false;
         };
         let (origin, first_hop) = self.sender(&arriving, Some(active.sender), recall);
@@ -154,7 +170,10 @@ impl<'c> PostfixNormaliser<'c> {
             message_key: arriving.message_key,
             orphan: false,
         };
-        let slot = self.messages.open_message(id, &message, at, recall, sink);
+        let Some(slot) = self.messages.open_message(id, &message, at, recall, sink) else {
+            sink.repeated();
+            return true;
+        };
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
             open.bytes = active.size;
@@ -213,6 +232,11 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         // A probe of an address is no mail.
         let Some(kind) = kind(delivery) else { return false };
+        let event = attempt::identity(kind, delivery, at.ts_ms);
+        if self.messages.is_repeated(&id, at, event, recall) {
+            sink.repeated();
+            return true;
+        }
         self.settle(id, None, recall);
         let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
         let slot = self.messages.slot_of(id, at, recall, sink);
@@ -227,6 +251,8 @@ impl<'c> PostfixNormaliser<'c> {
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             return false;
         };
+        // What has just become an orphan has not noted it yet.
+        open.seen.is_new(event);
         let messages = u8::from(open.first(kind));
         let recipients = match kind {
             Kind::Deferred => u32::from(open.first_deferral(delivery.recipient)),
@@ -340,6 +366,11 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
+        let event = event_key(Kind::Expired, at.ts_ms, None, &[]);
+        if self.messages.is_repeated(&id, at, event, recall) {
+            sink.repeated();
+            return true;
+        }
         self.settle(id, Some(sender), recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
@@ -350,6 +381,7 @@ impl<'c> PostfixNormaliser<'c> {
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             return false;
         };
+        open.seen.is_new(event);
         let waiting = open.deferred.as_ref().map_or(0, |known| known.len());
         let messages = u8::from(open.first(Kind::Expired));
         sink.event(&Event {
@@ -366,6 +398,10 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
+        let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
+        if self.messages.is_repeated(&id, at, event, recall) {
+            return sink.repeated();
+        }
         self.settle(id, None, recall);
         let slot = self.messages.slot_of(id, at, recall, sink);
         let first = self.messages.first(&id, Kind::Discarded, recall);
@@ -375,6 +411,18 @@ impl<'c> PostfixNormaliser<'c> {
             ..at.event(Kind::Discarded, slot)
         });
         self.messages.join.complete(&id);
+    }
+}
+
+impl Open {
+    /// Whether the message has arrived by then, or is arriving in that second from the same client.
+    fn knows(&self, line: &Arriving) -> bool {
+        let since = second(line.since_ms);
+        let is_same = |known: &Arriving| {
+            second(known.since_ms) == since
+                && (&known.client, known.client_ip, &known.user) == (&line.client, line.client_ip, &line.user)
+        };
+        self.arrival_ms.is_some_and(|ms| since <= second(ms)) || self.arriving.as_deref().is_some_and(is_same)
     }
 }
 

@@ -4,6 +4,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
 use super::{Error, Window, sql};
+use crate::normalise::redact::text;
 use crate::store::Store;
 use crate::store::clickhouse::Client;
 use crate::store::columnar::{RateBlock, Table, read_rates};
@@ -35,6 +36,10 @@ pub struct LocalSource {
     pub logs: u64,
     /// What is wrong with those that are damaged.
     pub damaged: Vec<String>,
+    /// Lines that came twice, and counted once.
+    pub duplicates: u64,
+    /// The log that most of them stand in.
+    pub twice_in: Option<String>,
     /// Messages that are in the queue, as far as the logs say.
     pub open_messages: u64,
     /// When something of it was last committed, UTC milliseconds.
@@ -111,6 +116,8 @@ impl History for Store {
             source.logs.iter().for_each(|log| counts.add(&log.counts));
             let spans = || source.logs.iter().filter_map(|log| log.span_ms);
             let damaged = source.logs.iter().filter_map(|log| log.damaged.clone());
+            let twice = source.logs.iter().filter(|log| log.counts.duplicates > 0);
+            let twice = twice.max_by_key(|log| log.counts.duplicates);
             Ok(SourceSummary {
                 counts,
                 span_ms: spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max()),
@@ -118,6 +125,8 @@ impl History for Store {
                 local: Some(LocalSource {
                     logs: source.logs.len() as u64,
                     damaged: damaged.collect(),
+                    duplicates: counts.duplicates,
+                    twice_in: twice.map(|log| text(&log.path)),
                     open_messages: source.open_messages,
                     read_ms: source.read_ms,
                     shapes: self.unparsed(source.id, SHAPES)?,

@@ -184,6 +184,7 @@ fn counts(table: &Table, row: usize) -> Counts {
         events: number("events"),
         ignored: number("ignored"),
         unparsed: number("unparsed"),
+        duplicates: 0,
         bytes: number("bytes"),
         foreign: number("foreign_lines"),
     }

@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | same, and size, time, codec too | – | – | `Complete`, if all of it was delivered |
 //! | same | same | marker agrees | `Resume` |
+//! | same | same | shorter, agrees at the marks below, and is being written | `Unfinished`: it may be written anew |
 //! | same | same | shorter, or marker differs | `Truncated`: next epoch, from 0 |
 //! | same | differs | – | `New`: the inode was reused |
 //! | other | same | marker agrees | `SameLogElsewhere`: moved, copied or compressed |
@@ -144,6 +145,14 @@ pub fn log_id(host: &str, kind: &str, first_line: &[u8], ordinal: u32) -> u64 {
     let mut id = [0; 8];
     hasher.finalize_xof().fill(&mut id);
     u64::from_le_bytes(id)
+}
+
+/// The identity of a log with this number among those of host, kind and first line, whose first has `base`.
+pub fn numbered_id(host: &str, kind: &str, base: u64, ordinal: u32) -> u64 {
+    match ordinal {
+        0 => base,
+        n => base ^ log_id(host, kind, &base.to_le_bytes(), n),
+    }
 }
 
 /// The hash in a [`Mark`].

@@ -5,6 +5,7 @@
 
 mod rows;
 
+use super::known::Known;
 use super::reread::Wanted;
 use crate::normalise::dictionary::{Dictionary, same};
 use crate::normalise::event::{Event, EventSink, Message, Slot};
@@ -31,6 +32,10 @@ pub struct Batch {
     log_id: u64,
     /// Which rows are kept, where not all are: those that the store has already are not added again.
     pub wanted: Option<Arc<Wanted>>,
+    /// Events of other logs that the log in hand may repeat.
+    pub known: Option<Box<Known>>,
+    /// The event that came last was known: it was not added.
+    pub repeated: bool,
     /// Logs by number: log ID as 16 hexadecimal digits.
     pub logs: Vec<String>,
     /// Messages.
@@ -87,6 +92,8 @@ impl Batch {
         batch.sequence = sequence;
         batch.log = 0;
         batch.wanted = None;
+        batch.known = None;
+        batch.repeated = false;
         batch.logs.clear();
         batch.slots.clear();
         batch.rows.clear();
@@ -235,10 +242,20 @@ impl EventSink for Batch {
         self.slots[slot as usize] = message;
     }
 
+    fn repeated(&mut self) {
+        self.repeated = true;
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         if let Some(wanted) = &self.wanted
             && !wanted.has(self.log_id, event.offset, event.ts_ms)
         {
+            return;
+        }
+        if let Some(known) = &mut self.known
+            && known.has(event, &self.slots[event.slot as usize])
+        {
+            self.repeated = true;
             return;
         }
         let reply = Reply {

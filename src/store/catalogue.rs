@@ -93,6 +93,12 @@ CREATE TABLE IF NOT EXISTS trouble (
 
 /// And, by minute, ignored lines that another program than the log's own wrote.
 const FOREIGN_LINES: &str = "ALTER TABLE source_minute ADD COLUMN foreign_lines INTEGER NOT NULL DEFAULT 0;";
+/// And lines that stood in a log before, and the numbers of logs that were forgotten.
+const REPEATED_LINES: &str = "
+ALTER TABLE log ADD COLUMN duplicates INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE forgotten_log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL, base TEXT NOT NULL, ordinal INTEGER NOT NULL,
+    UNIQUE (source, base)) STRICT;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -209,6 +215,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(ODD_FIELDS)?;
                 transaction.execute_batch(SINCE_4_TROUBLE)?;
                 transaction.execute_batch(FOREIGN_LINES)?;
+                transaction.execute_batch(REPEATED_LINES)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -20,10 +20,12 @@ pub struct Counts {
     pub lines: u64,
     /// Lines that gave an event.
     pub events: u64,
-    /// Lines that were understood and tell nothing about mail.
+    /// Lines that were understood and tell nothing about mail, or nothing new.
     pub ignored: u64,
     /// Of these, lines that another program than the log's own wrote.
     pub foreign: u64,
+    /// Of these, lines whose event another line had given: the logging wrote them twice.
+    pub duplicates: u64,
     /// Lines that did not parse.
     pub unparsed: u64,
     /// Bytes of content.
@@ -37,6 +39,7 @@ impl Counts {
         self.events += other.events;
         self.ignored += other.ignored;
         self.foreign += other.foreign;
+        self.duplicates += other.duplicates;
         self.unparsed += other.unparsed;
         self.bytes += other.bytes;
     }
@@ -354,14 +357,14 @@ fn note_orphans(transaction: &Transaction<'_>, source: i64, segment: i64, orphan
 fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result<(), Error> {
     let mut put = transaction.prepare_cached(
         "INSERT INTO log (source, log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
-                          lines, events, ignored, unparsed, skipped_bytes, read_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                          lines, events, ignored, unparsed, skipped_bytes, duplicates, read_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
                  CAST(unixepoch('subsec') * 1000 AS INTEGER))
          ON CONFLICT (source, log_id) DO UPDATE SET path = excluded.path, position = excluded.position, size = excluded.size,
              mtime_ms = excluded.mtime_ms, first_ms = excluded.first_ms, last_ms = excluded.last_ms,
              follows = excluded.follows, damaged = excluded.damaged, lines = excluded.lines,
              events = excluded.events, ignored = excluded.ignored, unparsed = excluded.unparsed,
-             skipped_bytes = excluded.skipped_bytes, read_ms = excluded.read_ms",
+             skipped_bytes = excluded.skipped_bytes, duplicates = excluded.duplicates, read_ms = excluded.read_ms",
     )?;
     put.execute(params![
         source,
@@ -378,7 +381,8 @@ fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result
         log.counts.events as i64,
         log.counts.ignored as i64,
         log.counts.unparsed as i64,
-        log.skipped_bytes as i64
+        log.skipped_bytes as i64,
+        log.counts.duplicates as i64
     ])?;
     Ok(())
 }

@@ -163,6 +163,7 @@ impl Store {
                     unparsed: number(4)?,
                     bytes: number(5)?,
                     foreign: number(6)?,
+                    duplicates: 0,
                 };
                 Ok((row.get(0)?, counts))
             })?;

@@ -157,17 +157,21 @@ impl Store {
         let newest: Option<i64> = connection.query_row("SELECT max(last_ms) FROM log", [], |row| row.get(0))?;
         let Some(newest) = newest else { return Ok((segments, 0)) };
         let kept_ms = i64::from(retain_days.max(LOG_DAYS)) * DAY_MS;
-        let mut old = connection.prepare("SELECT id, path FROM log WHERE read_ms < ?1 AND last_ms < ?2")?;
-        let old: Vec<(i64, Vec<u8>)> = old
+        let mut old = connection.prepare(
+            "SELECT id, path, EXISTS (
+                 SELECT 1 FROM log AS newer WHERE newer.source = log.source AND newer.path = log.path AND newer.id > log.id)
+             FROM log WHERE read_ms < ?1 AND last_ms < ?2",
+        )?;
+        let old: Vec<(i64, Vec<u8>, bool)> = old
             .query_map([now_ms - kept_ms, newest - kept_ms], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<Result<_, _>>()?;
         let mut logs = 0;
-        for (id, path) in old {
-            // What lies there still would be read again.
-            if !std::path::Path::new(std::ffi::OsStr::from_bytes(&path)).exists() {
-                logs += connection.execute("DELETE FROM log WHERE id = ?1", [id])? as u64;
+        for (id, path, replaced) in old {
+            // What lies there still would be read again, unless the file holds another log by now.
+            if replaced || !std::path::Path::new(std::ffi::OsStr::from_bytes(&path)).exists() {
+                logs += super::ordinals::forget(&connection, id)?;
             }
         }
         Ok((segments, logs))

@@ -2,7 +2,7 @@
 
 use super::commit::{Counts, LogState, OddField, UnparsedShape};
 use super::{Error, Store, catalogue};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 impl Store {
     /// Number of a source; made when it is new.
@@ -21,34 +21,24 @@ impl Store {
     /// Logs of a source, in the order in which they were first seen.
     pub fn logs(&self, source: i64) -> Result<Vec<LogState>, Error> {
         let connection = self.connection();
-        let mut statement = connection.prepare(
-            "SELECT log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
-                    lines, events, ignored, unparsed, skipped_bytes FROM log WHERE source = ?1 ORDER BY id",
-        )?;
-        let logs = statement.query_map([source], |row| {
-            let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
-            let first: Option<i64> = row.get(5)?;
-            let last: Option<i64> = row.get(6)?;
-            Ok(LogState {
-                log_id: number(0)?,
-                path: row.get(1)?,
-                position: row.get(2)?,
-                size: number(3)?,
-                mtime_ms: row.get(4)?,
-                span_ms: first.zip(last),
-                follows: row.get(7)?,
-                damaged: row.get(8)?,
-                counts: Counts {
-                    lines: number(9)?,
-                    events: number(10)?,
-                    ignored: number(11)?,
-                    unparsed: number(12)?,
-                    ..Counts::default()
-                },
-                skipped_bytes: number(13)?,
-            })
-        })?;
+        let mut statement = connection.prepare(&format!("{LOGS} WHERE source = ?1 ORDER BY id"))?;
+        let logs = statement.query_map([source], log_of)?;
         Ok(logs.collect::<Result<_, _>>()?)
+    }
+
+    /// One log of a source.
+    pub fn log(&self, source: i64, log_id: u64) -> Result<Option<LogState>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(&format!("{LOGS} WHERE source = ?1 AND log_id = ?2"))?;
+        Ok(statement.query_row(params![source, log_id as i64], log_of).optional()?)
+    }
+
+    /// Sources of a kind, each with its host.
+    pub fn hosts_of(&self, kind: &str) -> Result<Vec<(i64, String)>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached("SELECT id, host FROM source WHERE kind = ?1 ORDER BY host")?;
+        let hosts = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(hosts.collect::<Result<_, _>>()?)
     }
 
     /// How many services were derived from the senders of one source, at most.
@@ -73,6 +63,35 @@ impl Store {
         let mut statement = connection.prepare("SELECT lines FROM split_line WHERE source = ?1")?;
         Ok(statement.query_row([source], |row| row.get(0)).optional()?)
     }
+}
+
+/// What is read of a log; see [`log_of`].
+const LOGS: &str = "SELECT log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged, lines, events,
+                           ignored, unparsed, skipped_bytes, duplicates FROM log";
+
+fn log_of(row: &Row<'_>) -> rusqlite::Result<LogState> {
+    let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+    let first: Option<i64> = row.get(5)?;
+    let last: Option<i64> = row.get(6)?;
+    Ok(LogState {
+        log_id: number(0)?,
+        path: row.get(1)?,
+        position: row.get(2)?,
+        size: number(3)?,
+        mtime_ms: row.get(4)?,
+        span_ms: first.zip(last),
+        follows: row.get(7)?,
+        damaged: row.get(8)?,
+        counts: Counts {
+            lines: number(9)?,
+            events: number(10)?,
+            ignored: number(11)?,
+            unparsed: number(12)?,
+            duplicates: number(14)?,
+            ..Counts::default()
+        },
+        skipped_bytes: number(13)?,
+    })
 }
 
 /// Lines of a source in one minute.
@@ -193,6 +212,7 @@ impl Store {
                     events: number(4)?,
                     ignored: number(5)?,
                     unparsed: number(6)?,
+                    duplicates: 0,
                     bytes: number(7)?,
                     foreign: number(10)?,
                 },
@@ -218,6 +238,7 @@ impl Store {
                 events: number(2)?,
                 ignored: number(3)?,
                 unparsed: number(4)?,
+                duplicates: 0,
                 bytes: number(5)?,
                 foreign: number(6)?,
             };

@@ -26,6 +26,7 @@ mod journal;
 mod kill;
 mod lab;
 mod logs;
+mod logs_alike;
 mod mistakes;
 mod package;
 mod postfix_lab;

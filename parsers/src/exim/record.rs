@@ -227,3 +227,14 @@ pub enum NoticeKind {
     /// `unexpected disconnection`, `Warning: …`, and every other line that says nothing about a mail's fate.
     Chatter,
 }
+
+impl NoticeKind {
+    /// Whether mail, or somebody who might have brought some, was turned away.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection
+        )
+    }
+}

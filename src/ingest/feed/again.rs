@@ -64,6 +64,8 @@ impl Feed<'_> {
                 head,
                 content_len: content.len_known(),
                 refuted: &refuted,
+                forgotten: None,
+                settled: true,
             };
             let verdict = decide(&known, &candidate, &mut |offset, len| content.read_before(offset, len))
                 .map_err(|error| SourceError::unreadable(&found.path, error))?;
@@ -75,7 +77,10 @@ impl Feed<'_> {
                     }
                     known
                 }
-                Verdict::ShorterCopy { .. } | Verdict::New { .. } | Verdict::Truncated { .. } => return Ok(None),
+                Verdict::ShorterCopy { .. }
+                | Verdict::Unfinished { .. }
+                | Verdict::New { .. }
+                | Verdict::Truncated { .. } => return Ok(None),
             };
             let position = &known[index].position;
             match Chunks::resume(content, &position.mark, &position.marks, &self.limits, &self.pool) {
@@ -126,8 +131,8 @@ impl Feed<'_> {
             kinds::recognise(self.spec, &sample).unwrap_or_else(|_| kinds::Recognised::plain(kinds::Format::Plain));
         let head = &sample[..sample.len().min(HEAD_BYTES)];
         let position = Position::start(*content.stamp(), head, log.known.position.epoch);
-        let mut open = self.new_log(found, form, log.known.base, position, log.state.follows);
-        open.ordinal = log.known.ordinal;
+        let number = (log.known.base, log.known.ordinal);
+        let mut open = self.new_log(found, form, number, position, log.state.follows);
         open.state.log_id = log.state.log_id;
         open.first_day = dates::first_day(self.spec, &sample, found, &self.limits);
         Ok((Chunks::new(content, &self.limits, &self.pool), open))

@@ -255,7 +255,7 @@ impl<'c> AppLines<'c> {
                     offset: whole.offset,
                 };
                 let event = self.normaliser.record(&placed, bench.recall, &mut bench.desk.batch);
-                if event { Outcome::Event } else { Outcome::Ignored }
+                bench.desk.outcome(event)
             }
             Err(reject) => {
                 let first = memchr::memchr(b'\n', whole.text).unwrap_or(whole.text.len());

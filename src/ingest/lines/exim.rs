@@ -12,9 +12,13 @@ use super::{journal, with_year};
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
+use crate::normalise::repeats::refusal_key;
 use crate::source::Chunk;
 use crate::store::commit::LogState;
-use mailpulse_parsers::exim::{self, record::Record};
+use mailpulse_parsers::exim::{
+    self,
+    record::{Body, Record},
+};
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::syslog::{self, Assembled, Envelope, Pushed};
 use mailpulse_parsers::{Reject, Stamp};
@@ -92,7 +96,7 @@ impl<'c> EximLines<'c> {
         let event = self
             .normaliser
             .record(record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
-        if event { Outcome::Event } else { Outcome::Ignored }
+        bench.desk.outcome(event)
     }
 
     /// A line in syslog's envelope. Exim splits what syslog would cut; the event has the offset of the last piece.
@@ -303,10 +307,22 @@ impl<'c> EximLines<'c> {
         match exim::parse_in_syslog(envelope) {
             Ok(mut record) => {
                 with_year(&mut record.stamp, &self.spec, state.mtime_ms);
+                if let (None, Body::Notice(notice)) = (record.id, &record.body)
+                    && notice.kind.is_refusal()
+                    && self.is_repeated(envelope, &record)
+                {
+                    return Outcome::Duplicate;
+                }
                 self.record(bench, state, offset, &record)
             }
             Err(reject) => bench.desk.unparsed(state, line, &why(&reject)),
         }
+    }
+
+    /// A refusal names no message: it was written twice if the same process says the same in the same second.
+    fn is_repeated(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) -> bool {
+        let refusal = refusal_key(self.normaliser.utc_ms(record), envelope);
+        !self.normaliser.messages.join.recent.is_new_refusal(refusal)
     }
 
     pub(super) fn close(&mut self, log: &mut OpenLog, live: bool) {

@@ -10,9 +10,10 @@ use super::{journal, with_year};
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::Recall;
 use crate::normalise::postfix::PostfixNormaliser;
+use crate::normalise::repeats::refusal_key;
 use crate::source::Chunk;
 use mailpulse_parsers::layers::Mta;
-use mailpulse_parsers::postfix;
+use mailpulse_parsers::postfix::{self, record::Body};
 use mailpulse_parsers::syslog::{self, Envelope};
 use std::sync::Arc;
 
@@ -134,13 +135,25 @@ impl<'c> PostfixLines<'c> {
         };
         let ts_ms = self.envelope_ms(envelope, log);
         bench.desk.at(&mut log.state, ts_ms);
+        // A refusal names no message: it was written twice if the same process says the same in the same second.
+        if record.queue_id.is_none()
+            && matches!(record.body, Body::Rejection(_))
+            && !self
+                .normaliser
+                .messages
+                .join
+                .recent
+                .is_new_refusal(refusal_key(ts_ms, envelope))
+        {
+            return Outcome::Duplicate;
+        }
         if let Some(odd) = &record.odd {
             bench.desk.odd(&log.state, odd);
         }
         let event = self
             .normaliser
             .record(&record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
-        if event { Outcome::Event } else { Outcome::Ignored }
+        bench.desk.outcome(event)
     }
 
     #[inline]

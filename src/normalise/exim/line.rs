@@ -51,17 +51,28 @@ pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
     }
 }
 
-/// Addresses in a list with spaces between them; a quoted local part may hold spaces too.
-pub(super) fn count_words(list: &[u8]) -> u32 {
-    let (mut count, mut in_word, mut in_quotes, mut escaped) = (0, false, false, false);
-    for &byte in list {
+/// Addresses in a list with spaces between them, each once: a client may name one twice, and it gets one copy.
+pub(super) fn count_recipients(list: &[u8]) -> u32 {
+    // Nearly always there is one.
+    if memchr::memchr(b' ', list).is_none() {
+        return u32::from(!list.is_empty());
+    }
+    let mut all: Vec<&[u8]> = words(list).collect();
+    all.sort_unstable();
+    all.dedup();
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
+}
+
+/// What stands between spaces; a quoted local part may hold some too.
+fn words(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut in_quotes, mut escaped) = (false, false);
+    list.split(move |&byte| {
         let space = byte == b' ' && !in_quotes;
-        count += u32::from(!space && !in_word);
-        in_word = !space;
         in_quotes ^= byte == b'"' && !escaped;
         escaped = byte == b'\\' && !escaped;
-    }
-    count
+        space
+    })
+    .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -87,7 +98,17 @@ mod tests {
 
     #[test]
     fn a_quoted_local_part_is_one_recipient() {
-        assert_eq!(count_words(br#""ann b"@example.com c@d.org"#), 2);
-        assert_eq!(count_words(b"a@b c@d  e@f"), 3);
+        assert_eq!(count_recipients(br#""ann b"@example.com c@d.org"#), 2);
+        assert_eq!(count_recipients(b"a@b c@d  e@f"), 3);
+        assert_eq!(
+            (count_recipients(b""), count_recipients(b"a@b"), count_recipients(b" ")),
+            (0, 1, 0)
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_named_twice_is_one_recipient() {
+        assert_eq!(count_recipients(b"team@example.net team@example.net"), 1);
+        assert_eq!(count_recipients(b"a@b c@d a@b A@b"), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! What one attempt of Postfix means in the words of events.
 
 use crate::normalise::event::{Destination, Kind};
+use crate::normalise::repeats::event_key;
 use mailpulse_parsers::postfix::record::{Delivery, Destination as To, Status};
 use mailpulse_parsers::reply::{self, Reply};
 use std::net::IpAddr;
@@ -52,4 +53,17 @@ pub(super) fn unreached<'a>(delivery: &Delivery<'a>) -> Option<(Option<&'a [u8]>
     let close = open + memchr::memchr(b']', &rest[open..])?;
     let ip = std::str::from_utf8(&rest[open + 1..close]).ok()?.parse().ok();
     Some((Some(&rest[..open]), ip))
+}
+
+/// What tells an attempt's line from the message's others. A host says enough; without one the text does: an alias may
+/// lead to two commands of one recipient.
+pub(super) fn identity(kind: Kind, delivery: &Delivery<'_>, ts_ms: i64) -> u64 {
+    let original = delivery.orig_to.unwrap_or_default();
+    match delivery.relay.ip {
+        ip @ Some(_) => event_key(kind, ts_ms, ip, &[delivery.recipient, original]),
+        None => {
+            let name = delivery.relay.name.unwrap_or_default();
+            event_key(kind, ts_ms, None, &[delivery.recipient, original, name, delivery.text])
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, Orig
 use crate::normalise::join::{Amendment, Arriving, QueueId, Recall};
 use crate::normalise::messages::{At, Messages};
 use crate::normalise::redact::text;
+use crate::normalise::repeats::event_key;
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::postfix::record::{Action, Rejection};
 use mailpulse_parsers::reply as replies;
@@ -26,6 +27,12 @@ impl PostfixNormaliser<'_> {
             Action::Hold => Kind::Frozen,
             Action::RejectWarning | Action::Pass => return false,
         };
+        let recipient = rejection.recipient.unwrap_or_default();
+        let refusal = |id: QueueId| event_key(kind, at.ts_ms, None, &[id.as_bytes(), recipient, rejection.text]);
+        if id.is_some_and(|id| !self.messages.join.recent.is_new_refusal(refusal(id))) {
+            sink.repeated();
+            return true;
+        }
         let slot = self.slot_of_rejected(rejection, id, kind, at, recall, sink);
         let messages = &mut self.messages;
         let domain = messages

@@ -46,6 +46,10 @@ pub struct Candidate<'f> {
     pub content_len: Option<u64>,
     /// Known logs that decoding has shown not to be this one (`MarkerMismatch`).
     pub refuted: &'f [usize],
+    /// The highest number among logs with this base that are known no more: it is not given again.
+    pub forgotten: Option<u32>,
+    /// Nobody has written to it for a while: what it holds is all.
+    pub settled: bool,
 }
 
 /// What to do with a file. `known` is an index into the slice that was given.
@@ -73,6 +77,8 @@ pub enum Verdict {
         known: usize,
         /// The next epoch.
         epoch: u32,
+        /// Its number among the logs with this base: what is read now is another log.
+        ordinal: u32,
         /// Bytes that were in the file when it was last looked at and had not been read. There may have been more.
         lost_bytes_possible: u64,
     },
@@ -84,6 +90,12 @@ pub enum Verdict {
         offset: u64,
         /// As in `Resume`.
         unverified: bool,
+    },
+    /// The file of a known log, shorter than what was read of it, and the same so far: a program may be writing it anew.
+    /// Nothing in it is new; to be looked at again when it has grown or has settled.
+    Unfinished {
+        /// Which.
+        known: usize,
     },
     /// A copy that ends before what was read already: nothing in it is new.
     ShorterCopy {
@@ -135,9 +147,12 @@ pub fn decide(
             return Ok(verdict);
         }
     }
+    if let Some(known) = known.iter().position(|log| is_begun_anew(log, candidate)) {
+        return Ok(Verdict::Unfinished { known });
+    }
     let own = (0..known.len()).filter(|index| is_own_and_truncated(&known[*index], candidate));
     Ok(match own.max_by_key(|index| known[*index].position.epoch) {
-        Some(index) => truncated(index, &known[index]),
+        Some(index) => truncated(index, known, candidate),
         None => new(known, candidate, alike.first().or(candidate.refuted.first()).copied()),
     })
 }
@@ -156,6 +171,14 @@ fn is_own_and_truncated(log: &Known, candidate: &Candidate<'_>) -> bool {
     let position = &log.position;
     let own = position.stamp.same_file(&candidate.stamp);
     own && position.head.len > 0 && (candidate.head.is_empty() || position.head.begins(candidate.head))
+}
+
+/// Same file, with the same first line and no more than begins the head: the rest may be on its way.
+fn is_begun_anew(log: &Known, candidate: &Candidate<'_>) -> bool {
+    let position = &log.position;
+    let is_part = (1..usize::from(position.head.len)).contains(&candidate.head.len());
+    let own = position.stamp.same_file(&candidate.stamp) && candidate.stamp.codec == Codec::Plain;
+    own && is_part && !candidate.settled && log.base.is_some() && log.base == candidate.base
 }
 
 /// One known log with an equal head; `None` if it is not this one.
@@ -184,10 +207,10 @@ fn judge(
     };
     if candidate.content_len.is_some_and(|len| len < mark.offset) {
         let len = candidate.content_len.unwrap_or(0);
-        return if own {
-            Ok(None)
-        } else {
-            shorter_copy(index, log, len, read_before)
+        return match (own, candidate.settled) {
+            (true, true) => Ok(None),
+            (true, false) => unfinished(index, log, len, read_before),
+            (false, _) => shorter_copy(index, log, len, read_before),
         };
     }
     if !own && proves_no_more_than_the_head(log, candidate) {
@@ -213,6 +236,20 @@ fn proves_no_more_than_the_head(log: &Known, candidate: &Candidate<'_>) -> bool 
     grows && candidate.stamp.codec == Codec::Plain && mark.offset <= HEAD_BYTES as u64
 }
 
+fn unfinished(
+    known: usize,
+    log: &Known,
+    len: u64,
+    read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
+) -> io::Result<Option<Verdict>> {
+    let agrees = match log.position.marks.highest_within(len) {
+        Some((offset, tail)) => read_before(offset, TAIL_BYTES)?.is_some_and(|before| tail_hash(&before) == tail),
+        // Below the first rung the head is all there is to say.
+        None => true,
+    };
+    Ok(agrees.then_some(Verdict::Unfinished { known }))
+}
+
 fn shorter_copy(
     known: usize,
     log: &Known,
@@ -236,24 +273,31 @@ fn shorter_copy(
     }))
 }
 
-fn truncated(known: usize, log: &Known) -> Verdict {
-    let Position { mark, stamp, epoch, .. } = &log.position;
+fn truncated(index: usize, known: &[Known], candidate: &Candidate<'_>) -> Verdict {
+    let Position { mark, stamp, epoch, .. } = &known[index].position;
     let lost_bytes_possible = if stamp.codec == Codec::Plain {
         stamp.size.saturating_sub(mark.offset)
     } else {
         0
     };
     Verdict::Truncated {
-        known,
+        known: index,
         epoch: epoch + 1,
+        ordinal: next_ordinal(known, candidate),
         lost_bytes_possible,
     }
 }
 
 fn new(known: &[Known], candidate: &Candidate<'_>, resembles: Option<usize>) -> Verdict {
-    let twins = known
-        .iter()
-        .filter(|log| log.base.is_some() && log.base == candidate.base);
-    let ordinal = twins.map(|log| log.ordinal + 1).max().unwrap_or(0);
-    Verdict::New { ordinal, resembles }
+    Verdict::New {
+        ordinal: next_ordinal(known, candidate),
+        resembles,
+    }
+}
+
+/// A number that no log with the candidate's base has or had: how many there are says nothing once one was forgotten.
+fn next_ordinal(known: &[Known], candidate: &Candidate<'_>) -> u32 {
+    let twins = known.iter().filter(|log| log.base == candidate.base);
+    let taken = twins.map(|log| log.ordinal).chain(candidate.forgotten);
+    taken.max().map_or(0, |highest| highest.saturating_add(1))
 }

@@ -65,6 +65,8 @@ fn judged_but(known: &[Known], content: &[u8], stamp: Stamp, refuted: &[usize]) 
         head,
         content_len,
         refuted,
+        forgotten: None,
+        settled: true,
     };
     let mut read = |offset: u64, len: usize| -> io::Result<Option<Vec<u8>>> {
         let end = offset as usize;
@@ -143,6 +145,7 @@ fn same_file_shorter_or_other_at_the_mark_was_truncated() {
     let truncated = Verdict::Truncated {
         known: 0,
         epoch: 1,
+        ordinal: 1,
         lost_bytes_possible: 1000,
     };
     let known = [known(&content, content.len() - 1000, FILE)];
@@ -150,6 +153,44 @@ fn same_file_shorter_or_other_at_the_mark_was_truncated() {
     let regrown = [&content[..2000], &log("b", 900)].concat();
     assert_eq!(judged(&known, &regrown, LATER), truncated);
     assert_eq!(judged(&known, b"", LATER), truncated);
+}
+
+#[test]
+fn a_file_that_is_being_written_anew_is_waited_for() {
+    let content = log("a", 500);
+    let known = [known(&content, content.len(), FILE)];
+    let writing = |now: &[u8]| {
+        let mut read =
+            |offset: u64, len: usize| Ok(now.get(offset as usize - len..offset as usize).map(<[u8]>::to_vec));
+        let candidate = Candidate {
+            stamp: Stamp {
+                size: now.len() as u64,
+                ..LATER
+            },
+            base: Some(base(now)),
+            head: &now[..now.len().min(HEAD_BYTES)],
+            content_len: Some(now.len() as u64),
+            refuted: &[],
+            forgotten: None,
+            settled: false,
+        };
+        decide(&known, &candidate, &mut read).unwrap()
+    };
+    let line = content.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for len in [line, 600, 1_500, 5_000, content.len() - 1] {
+        assert_eq!(writing(&content[..len]), Verdict::Unfinished { known: 0 }, "{len}");
+    }
+    let offset = content.len() as u64;
+    let resumed = Verdict::Resume {
+        known: 0,
+        offset,
+        unverified: false,
+    };
+    assert_eq!(writing(&[content.clone(), log("b", 3)].concat()), resumed);
+    // Other bytes at the last rung, or another first line: it is not waited for.
+    let other = [&content[..3_000], &log("b", 150)].concat();
+    assert!(matches!(writing(&other), Verdict::Truncated { .. }));
+    assert!(matches!(writing(&log("b", 10)), Verdict::New { .. }));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod checks;
 mod contain;
 mod describe;
 mod difference;
+mod events;
 mod file;
 mod hops;
 mod ids;
@@ -21,6 +22,7 @@ mod write;
 
 pub use describe::{Described, describe, thinned};
 pub use difference::{difference, taken_back};
+pub use events::{EventRow, events_between};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use ids::{event_ids, times};
 pub use merge::{Parts, concatenate};

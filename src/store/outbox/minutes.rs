@@ -95,6 +95,7 @@ pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<String>, Error> {
             events: number(4)?,
             ignored: number(5)?,
             unparsed: number(6)?,
+            duplicates: 0,
             bytes: number(7)?,
             foreign: number(8)?,
         };

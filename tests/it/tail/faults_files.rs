@@ -391,3 +391,49 @@ fn fault_33_a_file_name_that_is_no_utf_8() {
     bench.life(|life| life.scan());
     bench.assert_once(0..20);
 }
+
+#[test]
+fn a_log_that_is_cut_at_its_front_gives_only_what_is_new() {
+    // These lines name no message: that they stood in this file before is what tells them.
+    let bench = Bench::new();
+    bench.write("mainlog", lines(0..100));
+    bench.life(|life| {
+        life.scan();
+        bench.write("mainlog", lines(60..100));
+        life.scan();
+        bench.append("mainlog", lines(100..110));
+        life.look();
+        // By another file of that name, and while nobody looks.
+        bench.write("other", lines(80..110) + &lines(110..115));
+        bench.rename("other", "mainlog");
+        life.scan();
+    });
+    bench.append("mainlog", lines(115..120));
+    bench.life(|life| life.scan());
+    bench.assert_once(0..120);
+}
+
+#[test]
+fn a_log_that_is_being_written_anew_is_waited_for() {
+    let bench = Bench::new();
+    bench.write("mainlog", lines(0..100));
+    bench.life(|life| {
+        life.scan();
+        for part in [3, 20, 60] {
+            bench.write("mainlog", lines(0..part));
+            life.look();
+        }
+        bench.append("mainlog", lines(60..120));
+        life.look();
+        life.assert_once(0..120);
+        // It reads on: none of that is another log.
+        assert_eq!(life.store().sources().unwrap()[0].logs.len(), 1);
+        // It stays as short as it is.
+        bench.write("mainlog", lines(0..60) + &lines(200..210));
+        life.look();
+        bench.wait_ms(61_000);
+        life.look();
+        life.assert_once((0..120).chain(200..210));
+    });
+    bench.assert_once((0..120).chain(200..210));
+}

@@ -1,0 +1,228 @@
+//! When a log reaches back into time that other logs of its source have covered, its lines may be theirs: one line in
+//! `mail.log` and `syslog`, a file that was written anew or cut at its front. Logs that follow one another, as rotation
+//! makes them, do not overlap; then nothing is compared, and nothing is asked of the store.
+
+use super::feed::OpenLog;
+use super::kinds::Format;
+use super::line::{Line, Stop};
+use super::lines::peek;
+use super::{digest::Digest, kinds::Spec};
+use crate::normalise::hops::is_mta;
+use crate::normalise::join::Recall;
+use crate::source::Chunk;
+use crate::store::commit::LogState;
+use crate::store::known::Compared;
+use std::os::unix::ffi::OsStrExt;
+
+/// Around a rotation programs write to the old file and to the new one. What repeats within so little is found by what
+/// the messages remember.
+const ROTATION_MS: i64 = 2_000;
+/// Lines are out of order by less.
+const DISORDER_MS: i64 = 3_600_000;
+/// Copies of a line may lack the digits behind the second.
+const SECOND_MS: i64 = 1_000;
+
+/// What is known of the times of a source's logs.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    log_id: u64,
+    path: Vec<u8>,
+    last_ms: i64,
+}
+
+impl Span {
+    /// Whether it is that log's.
+    pub(super) fn is_of(&self, state: &LogState) -> bool {
+        self.log_id == state.log_id
+    }
+
+    /// Of a log with times.
+    pub(super) fn of(state: &LogState) -> Option<Span> {
+        let (_, last_ms) = state.span_ms?;
+        let path = state.path.clone();
+        Some(Span {
+            log_id: state.log_id,
+            path,
+            last_ms,
+        })
+    }
+}
+
+/// What is to be read of a log.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    /// The first time.
+    from_ms: i64,
+    /// It begins with its first line.
+    begins: bool,
+    /// It goes on here where an earlier life of the reader has left it.
+    before: Option<u64>,
+}
+
+/// Which rows the log in hand is compared with; none if it does not reach back.
+fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead) -> Option<Compared> {
+    let own = log.path.as_os_str().as_bytes();
+    let Ahead { from_ms, begins, .. } = ahead;
+    let since = if begins { from_ms + ROTATION_MS } else { from_ms };
+    let journal = log.format == Format::Journal && log.place.is_some();
+    // A journal's sequences are read side by side, and hold different entries.
+    let is_own = |span: &&Span| span.log_id == log.state.log_id || journal && span.path == own;
+    let others = || spans.iter().filter(|span| !is_own(span) && span.last_ms >= since);
+    let by_id = is_mta(kind);
+    let same_file: Vec<u64> = others()
+        .filter(|span| span.path == own)
+        .map(|span| span.log_id)
+        .collect();
+    let before = ahead.before.filter(|_| by_id);
+    let relevant = others().filter(|span| by_id || same_file.contains(&span.log_id));
+    let until_ms = relevant.map(|span| span.last_ms).chain(before.map(|_| from_ms)).max()?;
+    let of_own = spans.iter().filter(is_own).map(|span| span.log_id);
+    Some(Compared {
+        source,
+        own: of_own.chain([log.state.log_id]).collect(),
+        before,
+        span_ms: (from_ms - DISORDER_MS, until_ms + SECOND_MS),
+        by_id,
+        without_id: by_id && log.format != Format::Plain,
+        same_file,
+    })
+}
+
+impl Line<'_> {
+    /// Which rows a log is compared with whose first chunk, or whose first run of a journal's entries, is in hand.
+    pub(super) fn overlap<R: Recall>(
+        &self,
+        spec: &Spec,
+        log: &OpenLog,
+        chunk: &Chunk,
+        digest: &Digest<'_, R>,
+    ) -> Option<Compared> {
+        let read_to = log
+            .state
+            .span_ms
+            .filter(|_| log.place.is_none())
+            .map(|(_, last_ms)| last_ms);
+        let from_ms = read_to.or_else(|| peek::first_ms(spec, log, chunk))?;
+        let fresh = digest.touched().iter().filter_map(Span::of);
+        let spans: Vec<Span> = self.spans().chain(fresh).collect();
+        let before = log.position.mark.offset;
+        let ahead = Ahead {
+            from_ms,
+            begins: log.state.span_ms.is_none(),
+            before: (read_to.is_some() && self.is_left_by_another_life(log)).then_some(before),
+        };
+        compared(&spans, log, self.job.kind, self.source, ahead)
+    }
+
+    /// From here on the log in hand is compared: what was read of others must be committed.
+    pub(super) fn compare<R: Recall>(&mut self, compared: Compared, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
+        if digest.has_rows() {
+            self.seal(digest)?;
+        }
+        self.wait(0)?;
+        digest.compare(Some(self.store.known(compared).map_err(Some)?));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::kinds::Head;
+    use crate::source::identity::Position;
+    use crate::source::{Codec, Stamp};
+    use crate::store::commit::Counts;
+
+    const MINUTE_MS: i64 = 60_000;
+
+    fn state(log_id: u64, path: &str, span_ms: Option<(i64, i64)>) -> LogState {
+        LogState {
+            log_id,
+            path: path.as_bytes().to_vec(),
+            position: String::new(),
+            size: 0,
+            mtime_ms: 0,
+            span_ms,
+            follows: false,
+            damaged: None,
+            counts: Counts::default(),
+            skipped_bytes: 0,
+        }
+    }
+
+    fn log(log_id: u64, path: &str, format: Format) -> OpenLog {
+        let stamp = Stamp {
+            dev: 1,
+            ino: 1,
+            size: 0,
+            mtime_ms: 0,
+            codec: Codec::Plain,
+        };
+        OpenLog {
+            path: path.into(),
+            format,
+            head: Head::default(),
+            base: None,
+            ordinal: 0,
+            position: Position::start(stamp, b"", 0),
+            place: None,
+            state: state(log_id, path, None),
+            first_day: None,
+        }
+    }
+
+    fn begins(from_ms: i64) -> Ahead {
+        Ahead {
+            from_ms,
+            begins: true,
+            before: None,
+        }
+    }
+
+    #[test]
+    fn logs_that_follow_one_another_are_not_compared() {
+        let spans: Vec<Span> = [state(1, "mainlog.1", Some((0, 10 * MINUTE_MS))), state(2, "x", None)]
+            .iter()
+            .filter_map(Span::of)
+            .collect();
+        let next = log(3, "mainlog", Format::Plain);
+        // The moment of the rotation stands in both.
+        for from_ms in [10 * MINUTE_MS - 1_000, 10 * MINUTE_MS, 11 * MINUTE_MS] {
+            assert!(
+                compared(&spans, &next, "exim", 1, begins(from_ms)).is_none(),
+                "{from_ms}"
+            );
+        }
+        let back = compared(&spans, &next, "exim", 1, begins(5 * MINUTE_MS)).expect("it reaches back");
+        assert!(back.by_id && !back.without_id && back.same_file.is_empty());
+        assert!(back.span_ms.0 < 5 * MINUTE_MS && back.span_ms.1 > 10 * MINUTE_MS);
+        // Refusals are compared where lines have an envelope, or where the file held the others before.
+        let syslog = log(3, "syslog", Format::Syslog);
+        assert!(compared(&spans, &syslog, "postfix", 1, begins(0)).is_some_and(|rows| rows.without_id));
+        let rewritten = log(3, "mainlog.1", Format::Plain);
+        assert!(compared(&spans, &rewritten, "exim", 1, begins(0)).is_some_and(|rows| rows.same_file == [1]));
+        // An application's logs are compared only with what their own file held.
+        assert!(compared(&spans, &next, "gerrit", 1, begins(0)).is_none());
+        assert!(compared(&spans, &rewritten, "gerrit", 1, begins(0)).is_some_and(|rows| !rows.by_id));
+    }
+
+    #[test]
+    fn a_log_that_goes_on_is_compared_with_what_is_as_new() {
+        let spans = [Span {
+            log_id: 1,
+            path: b"mail.log".to_vec(),
+            last_ms: 10 * MINUTE_MS,
+        }];
+        let syslog = log(2, "syslog", Format::Syslog);
+        let goes_on = |from_ms, before| Ahead {
+            from_ms,
+            begins: false,
+            before,
+        };
+        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(10 * MINUTE_MS, None)).is_some());
+        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(11 * MINUTE_MS, None)).is_none());
+        let after = compared(&spans, &syslog, "postfix", 1, goes_on(11 * MINUTE_MS, Some(500)));
+        assert!(after.is_some_and(|rows| rows.before == Some(500) && rows.span_ms.1 == 11 * MINUTE_MS + SECOND_MS));
+        assert!(compared(&spans, &syslog, "gerrit", 1, goes_on(11 * MINUTE_MS, Some(500))).is_none());
+    }
+}

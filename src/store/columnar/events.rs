@@ -1,0 +1,71 @@
+//! What tells the rows of a segment apart, for a comparison with the lines of another log.
+
+use super::Error;
+use super::read::Reader;
+use super::texts::Texts;
+use std::ops::Range;
+use std::path::Path;
+
+/// A row, as far as it says which event it is.
+#[derive(Debug, Clone, Copy)]
+pub struct EventRow<'r> {
+    /// When, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Whose line it was: a log ID as 16 hexadecimal digits.
+    pub log: &'r str,
+    /// Where the line stands in that log.
+    pub offset: u64,
+    /// Kind.
+    pub kind: &'r str,
+    /// The MTA's ID; empty for a line without one.
+    pub queue_id: &'r str,
+    /// Recipient's local part, as stored.
+    pub recipient_local: &'r str,
+    /// Recipient's domain.
+    pub recipient_domain: &'r str,
+    /// Next hop's name.
+    pub remote_host: &'r str,
+    /// Next hop's address.
+    pub remote_ip: &'r str,
+}
+
+/// Shows the rows of a segment within a span of time.
+///
+/// # Errors
+/// The file cannot be read or is damaged.
+pub fn events_between(path: &Path, span_ms: Range<i64>, each: &mut dyn FnMut(EventRow<'_>)) -> Result<(), Error> {
+    let mut reader = Reader::open(path)?;
+    let times = reader.numbers("ts_ms")?;
+    if !times.iter().any(|ts_ms| span_ms.contains(ts_ms)) {
+        return Ok(());
+    }
+    let names = [
+        "log",
+        "kind",
+        "queue_id",
+        "recipient_domain",
+        "remote_host",
+        "remote_ip",
+    ];
+    let [logs, kinds, ids, domains, hosts, ips] = names.map(|name| reader.texts(name));
+    let (logs, kinds, ids, domains, hosts, ips) = (logs?, kinds?, ids?, domains?, hosts?, ips?);
+    let offsets = reader.numbers("log_offset")?;
+    let locals = reader.strings("recipient_local")?;
+    fn at(texts: &Texts, row: usize) -> &str {
+        &texts.values[texts.codes[row] as usize]
+    }
+    for (row, ts_ms) in times.iter().enumerate().filter(|(_, ts_ms)| span_ms.contains(ts_ms)) {
+        each(EventRow {
+            ts_ms: *ts_ms,
+            log: at(&logs, row),
+            offset: offsets[row] as u64,
+            kind: at(&kinds, row),
+            queue_id: at(&ids, row),
+            recipient_local: locals.get(row),
+            recipient_domain: at(&domains, row),
+            remote_host: at(&hosts, row),
+            remote_ip: at(&ips, row),
+        });
+    }
+    Ok(())
+}

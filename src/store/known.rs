@@ -1,0 +1,176 @@
+//! Lines of a log that stand in another one too: `mail.log` and `syslog` with the same lines, a file that a program wrote
+//! anew or that somebody cut at its front. Such a log reaches back into time that other logs of its source have covered;
+//! only then its events are compared with the stored ones. The rows themselves are the index.
+//!
+//! Rows are counted, not just found: the second log's first so many events of one shape are the known ones, as many as
+//! the others gave. Events that cannot be told apart (refusals of one second, copies whose local parts are dropped) stay as
+//! many as the fuller log has. An hour of rows is in memory at a time, and a little more.
+
+use super::catalogue;
+use super::columnar::{self, EventRow};
+use super::{Error, Store};
+use crate::normalise::event::{Event, Message};
+use crate::normalise::join::QueueId;
+use crate::normalise::redact::text;
+use crate::normalise::repeats::second;
+use hashbrown::HashMap;
+use rusqlite::Connection;
+use rustc_hash::FxBuildHasher;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+
+const HOUR_MS: i64 = 3_600_000;
+/// Lines of a log are out of order by less.
+const HOURS: usize = 3;
+/// Events of an hour that are compared; what a busier hour has beyond is taken for new.
+const EVENTS_MAX: usize = 4_000_000;
+
+/// Which rows a log is compared with.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// Source.
+    pub source: i64,
+    /// The log in hand, which is not compared with itself; for a journal all of its sequences.
+    pub own: Vec<u64>,
+    /// Of the log in hand, rows with a queue ID before this offset: an earlier life of the reader has stored them, and
+    /// remembers no message.
+    pub before: Option<u64>,
+    /// The first and the last time that both may have, UTC milliseconds.
+    pub span_ms: (i64, i64),
+    /// Rows with a queue ID, of any log: the source is an MTA.
+    pub by_id: bool,
+    /// Other rows, of any log: the lines have an envelope.
+    pub without_id: bool,
+    /// All rows of these logs: the file in hand held them before.
+    pub same_file: Vec<u64>,
+}
+
+/// The stored events that a log is compared with.
+pub struct Known {
+    compared: Compared,
+    connection: Connection,
+    segments: PathBuf,
+    own: Vec<String>,
+    same_file: Vec<String>,
+    keys: RandomState,
+    /// By hour: how many rows of others have a key, and how many events with it this log has given so far.
+    hours: VecDeque<(i64, HashMap<u64, [u32; 2], FxBuildHasher>)>,
+    events_max: usize,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known")
+            .field("compared", &self.compared)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The stored events that a log is compared with. Everything that was read before must be committed.
+    pub fn known(&self, compared: Compared) -> Result<Known, Error> {
+        let name = |log_id: &u64| format!("{log_id:016x}");
+        Ok(Known {
+            connection: catalogue::open(&self.path().join("catalogue.sqlite"))?,
+            segments: self.path().join("segments"),
+            own: compared.own.iter().map(name).collect(),
+            same_file: compared.same_file.iter().map(name).collect(),
+            keys: RandomState::new(),
+            hours: VecDeque::new(),
+            events_max: EVENTS_MAX,
+            compared,
+        })
+    }
+}
+
+impl Known {
+    /// Whether an event of the log in hand is a stored one of another log.
+    #[inline]
+    pub fn has(&mut self, event: &Event<'_>, message: &Message) -> bool {
+        let (from, to) = self.compared.span_ms;
+        (from..=to).contains(&event.ts_ms) && self.is_known(event, message)
+    }
+
+    fn is_known(&mut self, event: &Event<'_>, message: &Message) -> bool {
+        let id = message.queue_id.as_ref().map(QueueId::as_bytes);
+        let ip = event.remote_ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let row = EventRow {
+            ts_ms: event.ts_ms,
+            log: "",
+            offset: event.offset,
+            kind: event.kind.as_str(),
+            queue_id: id
+                .filter(|id| id.is_ascii())
+                .and_then(|id| std::str::from_utf8(id).ok())
+                .unwrap_or_default(),
+            recipient_local: &text(event.recipient_local),
+            recipient_domain: &text(event.recipient_domain).to_lowercase(),
+            remote_host: &text(event.remote_host),
+            remote_ip: &ip,
+        };
+        let key = key(&self.keys, &row);
+        let hour = event.ts_ms.div_euclid(HOUR_MS);
+        if !self.hours.iter().any(|(known, _)| *known == hour) {
+            self.load(hour);
+        }
+        let Some((_, events)) = self.hours.iter_mut().find(|(known, _)| *known == hour) else {
+            return false;
+        };
+        let Some([others, own]) = events.get_mut(&key) else {
+            return false;
+        };
+        *own += 1;
+        *own <= *others
+    }
+
+    fn load(&mut self, hour: i64) {
+        if self.hours.len() == HOURS {
+            self.hours.pop_front();
+        }
+        let mut events = HashMap::default();
+        let (from, to) = (hour * HOUR_MS, (hour + 1) * HOUR_MS);
+        let segments = catalogue::segments(&self.connection, from, to).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot look for stored events that a log repeats");
+            Vec::new()
+        });
+        for segment in segments.iter().filter(|segment| segment.source == self.compared.source) {
+            let path = self.segments.join(format!("{}.events.parquet", segment.id));
+            let read = columnar::events_between(&path, from..to, &mut |row| {
+                if self.is_compared(&row) && events.len() < self.events_max {
+                    events.entry(key(&self.keys, &row)).or_insert([0, 0])[0] += 1;
+                }
+            });
+            // What is broken is no stored event.
+            if let Err(error) = read {
+                tracing::warn!(%error, "cannot compare a log with a segment");
+            }
+        }
+        self.hours.push_back((hour, events));
+    }
+
+    fn is_compared(&self, row: &EventRow<'_>) -> bool {
+        if self.own.iter().any(|log| log == row.log) {
+            // What names recipient and host is one event of its message; pipes and files of one recipient are several.
+            let names_all = !row.remote_ip.is_empty() && !row.recipient_local.is_empty();
+            let is_telling = names_all || matches!(row.kind, "accepted" | "completed");
+            let before = self.compared.before.is_some_and(|before| row.offset < before);
+            return before && is_telling && !row.queue_id.is_empty();
+        }
+        let by_id = self.compared.by_id && !row.queue_id.is_empty();
+        by_id || self.compared.without_id || self.same_file.iter().any(|log| log == row.log)
+    }
+}
+
+/// What two rows of one event have in common. A hash with a key: addresses are the sender's choice.
+fn key(keys: &RandomState, row: &EventRow<'_>) -> u64 {
+    keys.hash_one((
+        second(row.ts_ms),
+        row.kind,
+        row.queue_id,
+        row.recipient_local,
+        row.recipient_domain,
+        row.remote_host,
+        row.remote_ip,
+    ))
+}

@@ -2,6 +2,7 @@
 
 mod limits;
 
+use super::retention::{held_back, retention};
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::now_ms;

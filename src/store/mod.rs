@@ -31,6 +31,7 @@ pub mod maintain;
 pub mod outbox;
 pub mod repair;
 pub mod reread;
+pub mod retention;
 pub mod state;
 pub mod trouble;
 

@@ -1,6 +1,7 @@
 //! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
 
 use super::super::backfill::cover;
+use super::super::retention::retention;
 use super::super::context::{Context, UnnamedArgs};
 use super::super::safe_lines;
 use super::super::window::now_ms;
@@ -406,7 +407,7 @@ impl Care {
         }
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
-            if let Err(error) = store.forget_old(self.retain_days, now_ms) {
+            if let Err(error) = store.forget_old(&retention(self.retain_days)) {
                 tracing::warn!("old days are kept: {}", safe_lines(&error.to_string()));
             }
         }

@@ -1,8 +1,8 @@
 //! `mailpulse store`: compact, migrate, ship, verify, repair, export.
 
 use super::context::Context;
-use super::{output, retention};
 use super::window::WindowArgs;
+use super::{output, retention};
 use crate::config::Config;
 use crate::normalise::redact::LocalParts;
 use crate::query::time::rfc3339;

@@ -2,9 +2,10 @@
 
 use super::digest::Digest;
 use super::feed::{Feed, Hangup, Item, Reading};
+use super::future::Doubt;
 use super::kinds::Spec;
 use super::position::{self, KnownLog};
-use super::report::SourceReport;
+use super::report::{Problem, SourceReport};
 use super::writer::{self, Draft};
 use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
@@ -14,8 +15,8 @@ use crate::normalise::origins::OriginTable;
 use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
-use crate::store::commit::LogState;
-use crate::store::state::Recaller;
+use crate::store::commit::{Counts, LogState};
+use crate::store::state::{ClockDoubt, Recaller};
 use crate::store::{Error, Store};
 use crossbeam_channel::{Receiver, Sender};
 use std::os::unix::ffi::OsStrExt;
@@ -107,10 +108,12 @@ impl<'s> OpenSource<'s> {
         &self.kept.known
     }
 
-    /// Reads what the job's logs have that was not read yet, and commits it.
-    pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<(), Error> {
+    /// Reads what the job's logs have that was not read yet, and commits it. A log that makes this machine's clock
+    /// doubtful ends it, with nothing of that log committed: open the source anew, and read up to where that log waits.
+    pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<Option<Doubt>, Error> {
         let (store, source) = (self.store, self.id);
         let digest = &mut self.digest;
+        digest.set_now(reading.now_ms);
         let mut line = Line {
             store,
             source,
@@ -122,9 +125,11 @@ impl<'s> OpenSource<'s> {
             kept: &mut self.kept,
             waiting: 0,
             sent: Vec::new(),
+            doubt: None,
         };
         if line.has_little() {
-            return line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err));
+            line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err))?;
+            return Ok(line.doubt);
         }
         let (drafts, to_write) = crossbeam_channel::bounded(1);
         let (committed, commits) = crossbeam_channel::unbounded();
@@ -132,11 +137,30 @@ impl<'s> OpenSource<'s> {
         std::thread::scope(|scope| {
             let writer = scope.spawn(move || writer::run(store, source, &to_write, &committed));
             let fed = line.read(digest);
+            let doubt = line.doubt.take();
             drop(line);
             let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // A writer that gave up is the cause of everything else.
-            written.and(fed.or_else(|stop| stop.map_or(Ok(()), Err)))
+            written.and(fed.or_else(|stop| stop.map_or(Ok(()), Err)))?;
+            Ok(doubt)
         })
+    }
+
+    /// Notes which logs wait because of them, and says so.
+    pub fn tell_doubts(&self, doubts: &[Doubt], now_ms: i64, report: &mut SourceReport) -> Result<(), Error> {
+        let doubts: Vec<ClockDoubt> = doubts.iter().map(|doubt| doubt.as_of(now_ms)).collect();
+        self.store.put_clock_doubts(self.id, &doubts)?;
+        report.problems.extend(doubts.iter().map(|doubt| Problem {
+            path: std::path::PathBuf::from(std::ffi::OsStr::from_bytes(&doubt.path)),
+            what: doubt.to_string(),
+            error: true,
+        }));
+        Ok(())
+    }
+
+    /// Lines of this round that are committed: all but those behind a doubt.
+    pub fn committed(&self) -> Counts {
+        self.digest.sealed()
     }
 
     /// What other hosts' logs told of an open message.
@@ -170,6 +194,8 @@ pub(super) struct Line<'r> {
     waiting: u64,
     /// What they say of logs.
     sent: Vec<LogState>,
+    /// A log that makes the clock doubtful: the end of the round.
+    doubt: Option<Doubt>,
 }
 
 /// Who commits.
@@ -283,6 +309,7 @@ impl Line<'_> {
             self.progress.content(chunk.bytes().len() as u64);
         }
         digest.item(item);
+        self.look_at_clock(digest.take_doubt())?;
         if file_done && let Some(found) = files.next() {
             self.progress.file(found.size);
         }
@@ -293,6 +320,17 @@ impl Line<'_> {
             true => self.stop(digest),
             false => Ok(()),
         }
+    }
+
+    /// Where a log waits for the clock.
+    pub(super) fn reading_until(&self, log_id: u64) -> Option<u64> {
+        self.reading.until.get(&log_id).copied()
+    }
+
+    /// Ends the round if a log makes the clock doubtful and does not wait yet.
+    pub(super) fn look_at_clock(&mut self, doubt: Option<Doubt>) -> Result<(), Stop> {
+        self.doubt = doubt.filter(|doubt| !self.reading.until.contains_key(&doubt.log_id));
+        if self.doubt.is_some() { Err(None) } else { Ok(()) }
     }
 
     /// Ends in the middle. What stands in an unfinished record of several lines is read again next time.

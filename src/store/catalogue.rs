@@ -94,6 +94,14 @@ CREATE TABLE IF NOT EXISTS trouble (
 /// And, by minute, ignored lines that another program than the log's own wrote.
 const FOREIGN_LINES: &str = "ALTER TABLE source_minute ADD COLUMN foreign_lines INTEGER NOT NULL DEFAULT 0;";
 
+/// And lines in the future, and logs that wait because of them.
+const CLOCK_DOUBT: &str = "
+ALTER TABLE log ADD COLUMN ahead TEXT;
+CREATE TABLE clock_doubt (
+    source INTEGER NOT NULL, log_id INTEGER NOT NULL, path BLOB NOT NULL, first_ms INTEGER NOT NULL,
+    clock_ms INTEGER NOT NULL, ahead INTEGER NOT NULL, newest INTEGER NOT NULL,
+    PRIMARY KEY (source, log_id)) STRICT, WITHOUT ROWID;";
+
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -200,6 +208,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(ODD_FIELDS)?;
                 transaction.execute_batch(SINCE_4_TROUBLE)?;
                 transaction.execute_batch(FOREIGN_LINES)?;
+                transaction.execute_batch(CLOCK_DOUBT)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -1,8 +1,8 @@
 //! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
 
 use super::super::backfill::cover;
-use super::super::retention::retention;
 use super::super::context::{Context, UnnamedArgs};
+use super::super::retention::retention;
 use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
@@ -390,7 +390,7 @@ impl Care {
             self.heartbeat_ms = now_ms + HEARTBEAT_MS;
             let lags = std::mem::take(&mut self.lags);
             let heartbeats: Vec<Heartbeat> = follower
-                .healthy()
+                .at_end()
                 .map(|(host, kind, source)| Heartbeat {
                     source,
                     lag_ms: lags.get(&(host.to_owned(), kind)).copied(),

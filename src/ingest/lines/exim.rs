@@ -60,7 +60,7 @@ impl<'c> EximLines<'c> {
             match log.format {
                 Format::Plain => {
                     let outcome = match self.parser.parse(line, &mut record) {
-                        Ok(()) => self.record(bench, &mut log.state, offset, &record),
+                        Ok(()) => self.record(bench, &mut log.state, offset, line, &record),
                         Err(reject) => unparsed(bench, log, line, &reject),
                     };
                     bench.desk.count(outcome, line.len());
@@ -82,10 +82,13 @@ impl<'c> EximLines<'c> {
         bench: &mut Bench<'_, R>,
         state: &mut LogState,
         offset: u64,
+        line: &[u8],
         record: &Record<'_>,
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
-        bench.desk.at(state, ts_ms);
+        if let Err(why) = bench.desk.at(state, ts_ms, offset) {
+            return bench.desk.unparsed(state, line, why);
+        }
         let event = self
             .normaliser
             .record(record, ts_ms, offset, bench.recall, &mut bench.desk.batch);
@@ -132,6 +135,11 @@ impl<'c> EximLines<'c> {
                 head: &log.head.clone(),
             };
             let found = Peeler::envelope(Mta::Exim, line, envelope, trust);
+            if matches!(found, Found::Foreign(_)) {
+                // The log goes on, whoever writes it. What another program says of the time is its own affair.
+                let ts_ms = self.envelope_ms(envelope, &log.state);
+                let _ = bench.desk.at(&mut log.state, ts_ms, offset);
+            }
             return self.found(bench, log, offset, line, found);
         }
         self.own(bench, log, offset, line, envelope)
@@ -295,7 +303,7 @@ impl<'c> EximLines<'c> {
         match exim::parse_in_syslog(envelope) {
             Ok(mut record) => {
                 with_year(&mut record.stamp, &self.spec, state.mtime_ms);
-                self.record(bench, state, offset, &record)
+                self.record(bench, state, offset, line, &record)
             }
             Err(reject) => bench.desk.unparsed(state, line, &why(&reject)),
         }

@@ -75,9 +75,20 @@ impl<'c> PostfixLines<'c> {
                 head: &log.head.clone(),
             };
             let found = Peeler::envelope(Mta::Postfix, line, envelope, trust);
+            if matches!(found, Found::Foreign(_)) {
+                // The log goes on, whoever writes it. What another program says of the time is its own affair.
+                let ts_ms = self.envelope_ms(envelope, log);
+                let _ = bench.desk.at(&mut log.state, ts_ms, offset);
+            }
             return self.found(bench, log, offset, line, found);
         }
         self.own(bench, log, offset, line, envelope)
+    }
+
+    fn envelope_ms(&mut self, envelope: &Envelope<'_>, log: &OpenLog) -> i64 {
+        let mut stamp = envelope.stamp;
+        with_year(&mut stamp, &self.spec, log.state.mtime_ms);
+        self.normaliser.utc_ms(&stamp)
     }
 
     /// A line whose head is none of the usual ones.
@@ -127,10 +138,10 @@ impl<'c> PostfixLines<'c> {
             Ok(record) => record,
             Err(reject) => return bench.desk.unparsed(&log.state, line, &why(&reject)),
         };
-        let mut stamp = envelope.stamp;
-        with_year(&mut stamp, &self.spec, log.state.mtime_ms);
-        let ts_ms = self.normaliser.utc_ms(&stamp);
-        bench.desk.at(&mut log.state, ts_ms);
+        let ts_ms = self.envelope_ms(envelope, log);
+        if let Err(why) = bench.desk.at(&mut log.state, ts_ms, offset) {
+            return bench.desk.unparsed(&log.state, line, why);
+        }
         let event = self
             .normaliser
             .record(&record, ts_ms, offset, bench.recall, &mut bench.desk.batch);

@@ -170,14 +170,22 @@ mod tests {
         let later = advance(Some(step.horizon), target, 90, &machine(1, 49 * HOUR_MS));
         assert_eq!(later.expired, 910..912);
         // The clock is right again: nothing was lost by it.
-        let right = advance(Some(later.horizon), 1002 * DAY_MS + HOUR_MS, 90, &machine(1, 49 * HOUR_MS));
+        let right = advance(
+            Some(later.horizon),
+            1002 * DAY_MS + HOUR_MS,
+            90,
+            &machine(1, 49 * HOUR_MS),
+        );
         assert_eq!((right.expired.is_empty(), right.held_ms), (true, 0));
     }
 
     #[test]
     fn a_step_of_years_leaves_all_behind_and_the_way_back_takes_it_up_again() {
         let wrong = advance(Some(first(1000)), 5000 * DAY_MS, 90, &machine(1, HOUR_MS));
-        assert_eq!((wrong.expired.clone(), wrong.horizon.at_ms), (4910..4910, 5000 * DAY_MS));
+        assert_eq!(
+            (wrong.expired.clone(), wrong.horizon.at_ms),
+            (4910..4910, 5000 * DAY_MS)
+        );
         let mut horizon = wrong.horizon;
         for day in 1..=30 {
             let next = advance(Some(horizon), (5000 + day) * DAY_MS, 90, &machine(1, day * DAY_MS));
@@ -196,7 +204,10 @@ mod tests {
         let wrong = advance(Some(first), 1002 * DAY_MS, 1, &machine(1, 0));
         assert!(wrong.expired.is_empty());
         // A day is what a start gives.
-        assert_eq!(advance(Some(first), 1001 * DAY_MS, 1, &machine(1, 0)).expired, 999..1000);
+        assert_eq!(
+            advance(Some(first), 1001 * DAY_MS, 1, &machine(1, 0)).expired,
+            999..1000
+        );
     }
 
     #[test]
@@ -222,15 +233,26 @@ mod tests {
         let horizon = first(1000);
         let back = advance(Some(horizon), 950 * DAY_MS, 90, &machine(2, HOUR_MS));
         assert!(back.expired.is_empty());
-        assert_eq!((back.horizon.at_ms, back.horizon.done_day), (horizon.at_ms, horizon.done_day));
-        let again = advance(Some(back.horizon), 1000 * DAY_MS + HOUR_MS, 90, &machine(2, 2 * HOUR_MS));
+        assert_eq!(
+            (back.horizon.at_ms, back.horizon.done_day),
+            (horizon.at_ms, horizon.done_day)
+        );
+        let again = advance(
+            Some(back.horizon),
+            1000 * DAY_MS + HOUR_MS,
+            90,
+            &machine(2, 2 * HOUR_MS),
+        );
         assert_eq!((again.held_ms, again.expired.is_empty()), (0, true));
     }
 
     #[test]
     fn a_shorter_retention_expires_at_once_and_a_longer_one_nothing() {
         let horizon = first(1000);
-        assert_eq!(advance(Some(horizon), 1000 * DAY_MS, 30, &machine(1, 0)).expired, 910..970);
+        assert_eq!(
+            advance(Some(horizon), 1000 * DAY_MS, 30, &machine(1, 0)).expired,
+            910..970
+        );
         let longer = advance(Some(horizon), 1000 * DAY_MS, 365, &machine(1, 0));
         assert!(longer.expired.is_empty());
         assert_eq!(longer.horizon.done_day, 635);

@@ -15,6 +15,8 @@ const QUEUE_MAX: usize = 1_000;
 /// What fires is told again after so many seconds, to channels that want it.
 const AGAIN_S: i64 = 60;
 
+const DAY_S: i64 = 86_400;
+
 /// The state's file in the store's folder.
 pub const FILE: &str = "alerts.json";
 
@@ -149,7 +151,9 @@ impl State {
                 queue.drain(..queue.len() - QUEUE_MAX);
             }
         }
-        self.judged = Some(judged.max(self.judged.unwrap_or(judged)));
+        // Only a clock that was set back goes back so far: then it is now that counts.
+        let before = self.judged.filter(|before| before - judged <= DAY_S);
+        self.judged = Some(judged.max(before.unwrap_or(judged)));
     }
 
     /// Takes over the channels: those that are new get a queue, what waits for others is dropped.

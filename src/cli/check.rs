@@ -5,8 +5,10 @@ mod survey;
 use super::context::{Context, UnnamedArgs, clickhouse_authorities, listed};
 use super::output;
 use super::routes::{WEEK_MS, short};
+use super::window::now_ms;
 use crate::config::{Alert, Config};
 use crate::query::Window;
+use crate::query::history::present;
 use crate::query::routes::{Route, routes};
 use crate::source::Limits;
 use anyhow::{Result, bail};
@@ -106,7 +108,8 @@ fn redundancy(context: &Context, config: &Config) -> Vec<String> {
     let Ok(store) = context.open_store() else {
         return Vec::new();
     };
-    let Ok(Some((_, newest))) = store.span() else {
+    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
+    let Ok(Some((_, newest))) = store.span_until(present) else {
         return Vec::new();
     };
     let window = Window {

@@ -1,6 +1,7 @@
 //! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
 
 use super::detect::{self, MINUTE_MS, RuleArgs};
+use super::window::so_far;
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Engine;
@@ -34,11 +35,12 @@ struct Target {
 pub fn draw_in(store: &dyn History, config: &Config, pictures: &mut [Picture<'_>]) -> Result<Vec<Vec<Mark>>> {
     let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
     let Some(until_ms) = until else { return Ok(Vec::new()) };
+    let so_far = so_far(store)?;
     let fleet = fleet(
         store,
         Window {
-            until_ms,
-            ..Window::ALL
+            until_ms: until_ms.min(so_far.until_ms),
+            ..so_far
         },
     )?;
     let mut engine = Engine::new(detect::options(config, &RuleArgs::default())?);

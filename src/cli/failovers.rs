@@ -3,6 +3,7 @@
 
 use super::detect::{MINUTE_MS, RuleArgs, options, rounded};
 use super::incident::judge_window;
+use super::window::so_far;
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Cause, State};
 use crate::detect::engine::{Engine, Options};
@@ -40,9 +41,10 @@ pub struct Failover {
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
 pub fn failovers(store: &dyn History, config: &Config, window: Window) -> Result<Vec<Failover>> {
+    let so_far = so_far(store)?;
     let until = Window {
-        until_ms: window.until_ms,
-        ..Window::ALL
+        until_ms: window.until_ms.min(so_far.until_ms),
+        ..so_far
     };
     let fleet = fleet(store, until)?;
     let options = Options {

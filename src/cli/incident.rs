@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, options};
-use super::window::WindowArgs;
+use super::window::{WindowArgs, so_far};
 use super::{incident_html, incident_page, output};
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Cause, Scope, State};
@@ -98,7 +98,7 @@ pub enum Asked {
 
 /// Replays the detection up to the end of the recovery, and judges all services.
 pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
-    let fleet = fleet(store, Window::ALL)?;
+    let fleet = fleet(store, so_far(store)?)?;
     let options = options(config, rules)?;
     let rhythms = options.rhythms.clone();
     let engine = Engine::replay(&fleet, options);

@@ -19,6 +19,7 @@ mod output;
 mod parse;
 mod progress;
 mod query;
+mod retention;
 mod routes;
 mod services;
 mod simulate;

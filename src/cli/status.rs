@@ -4,6 +4,7 @@ mod limits;
 
 use super::context::Context;
 use super::output::{self, Format};
+use super::retention::{held_back, retention};
 use super::window::now_ms;
 use crate::alert::state::State as Alerts;
 use crate::config::Config;
@@ -14,6 +15,8 @@ use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, OddField, UnparsedShape};
 use crate::store::outbox::Waiting;
+use crate::store::retention::{HeldBack, HeldSource};
+use crate::store::state::ClockDoubt;
 use crate::store::trouble::Trouble;
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow};
@@ -78,6 +81,8 @@ struct Row {
     age_ms: Option<i64>,
     /// How old its last line was when it was read.
     lag_ms: Option<i64>,
+    /// What of it is older than the retention and stays all the same.
+    held: Option<HeldSource>,
 }
 
 impl Row {
@@ -91,6 +96,19 @@ impl Row {
 
     fn odd_fields(&self) -> &[OddField] {
         self.source.local.as_ref().map_or(&[], |local| &local.odd_fields)
+    }
+
+    fn clock_doubts(&self) -> &[ClockDoubt] {
+        self.source.local.as_ref().map_or(&[], |local| &local.clock_doubts)
+    }
+
+    /// Why it is unreadable.
+    fn reason(&self) -> Option<&'static str> {
+        match self.state {
+            State::Unreadable if self.clock_doubts().is_empty() => Some("format"),
+            State::Unreadable => Some("clock"),
+            _ => None,
+        }
     }
 
     fn read_ms(&self) -> Option<i64> {
@@ -109,7 +127,12 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         return nagios(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
     let store = context.engine()?;
-    let rows = rows(store.history(), now, stale_ms)?;
+    let mut rows = rows(store.history(), now, stale_ms)?;
+    let held = held(&store, &context.config()?)?;
+    for row in &mut rows {
+        let of_it = |one: &&HeldSource| (&one.host, &one.kind) == (&row.source.host, &row.source.kind);
+        row.held = held.sources.iter().find(of_it).cloned();
+    }
     if args.limits {
         output::table(&limits::table(&store, &context.config()?, &rows)?, &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
@@ -121,11 +144,21 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
             output::table(&table(&rows), &["first", "last", "read"], args.format)?;
             let config = context.config()?;
             talk(&store, &config, &rows)?;
+            if let Some(words) = held_back(&held, config.store.retain_days) {
+                output::line(&words)?;
+            }
             output::line("")?;
             output::table(&limits::table(&store, &config, &rows)?, &[], args.format)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn held(store: &Engine, config: &Config) -> Result<HeldBack> {
+    Ok(match store {
+        Engine::Embedded(store) => store.held_back(&retention(config.store.retain_days))?,
+        Engine::ClickHouse(_) => HeldBack::default(),
+    })
 }
 
 fn rows(store: &dyn History, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
@@ -135,6 +168,13 @@ fn rows(store: &dyn History, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
         let age_ms = source.span_ms.map(|(_, last)| now - last);
         let state = match () {
             () if health.readability == Readability::Unreadable => State::Unreadable,
+            () if source
+                .local
+                .as_ref()
+                .is_some_and(|local| !local.clock_doubts.is_empty()) =>
+            {
+                State::Unreadable
+            }
             () if damaged => State::Damaged,
             () if age_ms.is_none_or(|age| age > stale_ms) => State::Stale,
             () => State::Ok,
@@ -147,6 +187,7 @@ fn rows(store: &dyn History, now: i64, stale_ms: i64) -> Result<Vec<Row>> {
             age_ms,
             // The age of an archive is no lag.
             lag_ms: lag_ms.filter(|lag| (0..DAY_MS).contains(lag)),
+            held: None,
             source,
         }
     };
@@ -191,6 +232,7 @@ fn table(rows: &[Row]) -> Table {
         ("hour_unparsed_percent", share(&|row| percent(&row.health.last_hour))),
         ("damaged_logs", local(&|local| local.damaged.len() as u64)),
         ("open_messages", local(&|local| local.open_messages)),
+        ("held_back", int(&|row| row.held.as_ref().map_or(0, |held| held.events))),
     ];
     Table::of(columns)
 }
@@ -224,6 +266,13 @@ fn json(rows: &[Row]) -> Value {
                 "sample": field.sample,
                 "path": field.path,
             })).collect::<Vec<_>>(),
+            "reason": row.reason(),
+            "clock_doubts": row.clock_doubts().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "held_back": row.held.as_ref().map(|held| json!({
+                "events": held.events,
+                "first": rfc3339(held.span_ms.0),
+                "last": rfc3339(held.span_ms.1),
+            })),
             "unparsed_shapes": row.shapes().iter().map(|shape| json!({
                 "shape": shape.shape,
                 "count": shape.count,
@@ -259,7 +308,7 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         }
         Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
     }
-    if let Some((first, last)) = store.history().span()? {
+    if let Some((first, last)) = store.history().span(i64::MAX)? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
     if let Engine::Embedded(store) = store {
@@ -275,6 +324,14 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         }
     }
     for row in rows {
+        for doubt in row.clock_doubts() {
+            output::line(&format!(
+                "unreadable: {} ({}): {}",
+                super::safe_lines(&row.source.host),
+                row.source.kind,
+                super::safe_lines(&doubt.to_string())
+            ))?;
+        }
         if row.state == State::Unreadable && row.health.cause() == Cause::Foreign {
             output::line(&format!(
                 "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
@@ -284,7 +341,7 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
                 row.health.last_hour.lines,
                 row.source.kind
             ))?;
-        } else if row.state == State::Unreadable {
+        } else if row.reason() == Some("format") {
             let Health { recent, history, .. } = &row.health;
             output::line(&format!(
                 "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
@@ -440,7 +497,14 @@ fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode
     let named = |state: State| {
         let names = rows.iter().filter(|row| row.state == state);
         let names: Vec<String> = names
-            .map(|row| format!("{} ({})", super::safe_lines(&row.source.host), row.source.kind))
+            .map(|row| {
+                let clock = if row.reason() == Some("clock") {
+                    ", the clock is in doubt"
+                } else {
+                    ""
+                };
+                format!("{} ({}{clock})", super::safe_lines(&row.source.host), row.source.kind)
+            })
             .take(5)
             .collect();
         names.join(", ").replace('|', "/")

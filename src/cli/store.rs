@@ -1,8 +1,8 @@
 //! `mailpulse store`: compact, migrate, ship, verify, repair, export.
 
 use super::context::Context;
-use super::output;
 use super::window::WindowArgs;
+use super::{output, retention};
 use crate::config::Config;
 use crate::normalise::redact::LocalParts;
 use crate::query::time::rfc3339;
@@ -28,7 +28,11 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Merge small segments; remove days beyond the retention of the configuration
-    Compact,
+    Compact {
+        /// Remove what is held back too: archives older than the retention, and what a step of the clock would remove
+        #[arg(long)]
+        force: bool,
+    },
     /// Make the tables of a ClickHouse, or bring them up to date
     Migrate {
         /// Print the statements, and change nothing
@@ -77,16 +81,7 @@ enum What {
 /// Runs.
 pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
-        What::Compact => {
-            let config = context.config()?;
-            let store = context.create_store(&config)?;
-            let done = store.compact(Some(config.store.retain_days))?;
-            super::backfill::copy_catalogue(&store);
-            output::line(&format!(
-                "{} segments became {}; {} beyond the retention were removed",
-                done.merged, done.into, done.expired
-            ))?;
-        }
+        What::Compact { force } => retention::compact(context, *force)?,
         What::Migrate { dry_run, cluster } => return migrate(context, *dry_run, cluster.as_deref()),
         What::Ship {
             once,

@@ -10,11 +10,11 @@ use crate::alert::state::{Seen, State};
 use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
 use crate::config::{Alert, Config, Server};
 use crate::detect::alarm::Alarm;
-use crate::detect::engine::Engine;
+use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::query::Window;
 use crate::query::fleet::fleet_after;
-use crate::query::history::History;
+use crate::query::history::{AHEAD_MS, History, present};
 use crate::store::incomplete::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
@@ -79,8 +79,10 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
     }
+    let options = options(&config, &args.rules)?;
     let mut watch = Watch {
-        engine: Engine::new(options(&config, &args.rules)?),
+        engine: Engine::new(options.clone()),
+        options,
         names: Names::default(),
         next: None,
         cared: None,
@@ -181,6 +183,8 @@ pub(super) fn authorities(server: &Server) -> Result<Option<Authorities>> {
 /// The detection and how far it has come.
 struct Watch {
     engine: Engine,
+    /// What it was made of.
+    options: Options,
     names: Names,
     /// The first minute that was not judged.
     next: Option<i64>,
@@ -190,14 +194,25 @@ struct Watch {
 
 impl Watch {
     /// Judges what is new; whether anything was.
-    fn step(&mut self, store: &dyn History) -> Result<bool> {
-        let Some((_, newest)) = store.span()? else {
+    fn step(&mut self, store: &dyn History, now_ms: i64) -> Result<bool> {
+        // Nothing is judged before it has happened: neither by a row with a wrong date nor by a clock that is ahead.
+        let now = present(store, now_ms)?;
+        if self
+            .next
+            .is_some_and(|next| next * MINUTE_MS > now.saturating_add(AHEAD_MS))
+        {
+            tracing::warn!("the clock was set back by over a day: what was judged in between is judged anew");
+            (self.engine, self.names, self.next) = (Engine::new(self.options.clone()), Names::default(), None);
+        }
+        let Some((_, newest)) = store.span(now)? else {
             return Ok(false);
         };
+        // A line that is no event says as well as one that its minute has come.
+        let newest = newest.max(store.line_ms(now)?.unwrap_or(newest));
         let window = Window {
             since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
             // A tail that finds nothing more ends a minute as well as an event of the next one does.
-            until_ms: store.heartbeat_ms()?.unwrap_or(i64::MIN).max(newest - SETTLES_MS),
+            until_ms: store.heartbeat_ms(now)?.unwrap_or(i64::MIN).max(newest - SETTLES_MS),
         };
         if window.until_ms.div_euclid(MINUTE_MS) <= window.since_ms.div_euclid(MINUTE_MS) {
             return Ok(false);
@@ -232,11 +247,11 @@ fn round(
     channels: &[Box<dyn Channel>],
     path: &Path,
 ) -> Result<()> {
-    let judged = watch.step(store)?;
+    let now = now_ms();
+    let judged = watch.step(store, now)?;
     if !watch.cares() && !judged {
         return Ok(());
     }
-    let now = now_ms();
     if let Some(next) = watch.next {
         let judged = next * 60;
         let at = Timestamp::from_second(judged).map_err(|why| anyhow!("{why}"))?;
@@ -291,10 +306,13 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
 
 /// Nothing at all comes in any more: no minute passes, so that no layer can say it.
 fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>> {
-    let Some((_, newest)) = store.span()? else {
+    let present = present(store, now_ms)?;
+    let Some((_, newest)) = store.span(present)? else {
         return Ok(None);
     };
-    let newest = newest.max(store.heartbeat_ms()?.unwrap_or(newest));
+    let newest = newest
+        .max(store.line_ms(present)?.unwrap_or(newest))
+        .max(store.heartbeat_ms(present)?.unwrap_or(newest));
     if minutes == 0 || now_ms - newest < i64::from(minutes) * MINUTE_MS {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 //! `--since` and `--until`, as every command takes them.
 
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::{AHEAD_MS, History, present};
 use crate::query::time::{parse_time, rfc3339};
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -25,6 +25,14 @@ pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// Everything that has happened: the whole history, up to the present.
+pub fn so_far(store: &dyn History) -> Result<Window> {
+    Ok(Window {
+        until_ms: present(store, now_ms())?.saturating_add(1),
+        ..Window::ALL
+    })
+}
+
 impl WindowArgs {
     /// The window, at least one millisecond long. Says on stderr when it is not the last 24 hours that are shown.
     pub fn resolve(&self, store: &dyn History) -> Result<Window> {
@@ -33,7 +41,8 @@ impl WindowArgs {
 
     /// As [`WindowArgs::resolve`], with another default length.
     pub fn resolve_with(&self, store: &dyn History, length_ms: i64) -> Result<Window> {
-        self.window(store.span()?.map(|(_, last)| last), length_ms)
+        let newest = store.span(present(store, now_ms())?.saturating_add(AHEAD_MS))?;
+        self.window(newest.map(|(_, last)| last), length_ms)
     }
 
     fn window(&self, newest: Option<i64>, length_ms: i64) -> Result<Window> {

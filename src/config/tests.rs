@@ -73,7 +73,7 @@ fn the_example_loads_and_names_the_services() {
     assert_eq!(config.hostgroups.find(Some(b"snapshot1008"), None), Some("snapshot"));
     let service = |sender: &str, client: &str| {
         let facts = Facts {
-            sender: sender.as_bytes(),
+            sender: Some(sender.as_bytes()),
             client_name: Some(client.as_bytes()),
             ..Facts::default()
         };

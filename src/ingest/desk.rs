@@ -2,6 +2,7 @@
 //! unparsed, for each log and minute, whatever the format.
 
 use super::feed::OpenLog;
+use super::future::{Doubt, IN_THE_FUTURE, Recent, plausible};
 use super::odd::OddFields;
 use super::report::SourceReport;
 use super::shapes::Shapes;
@@ -12,6 +13,8 @@ use mailpulse_parsers::Odd;
 use rustc_hash::FxHashMap;
 
 const MINUTE_MS: i64 = 60_000;
+/// Before the first time of a run.
+const NO_MINUTE: i64 = i64::MIN / MINUTE_MS;
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,12 @@ pub struct Desk {
     fresh: Counts,
     /// Minute of lines without a time before the first that has one in this run.
     before: i64,
+    /// The clock, UTC milliseconds, as of the round.
+    now_ms: i64,
+    /// The newest lines of the log in hand.
+    recent: Recent,
+    /// Of the round's other logs, if some of them are in the future.
+    others: Vec<Recent>,
 }
 
 impl Desk {
@@ -63,27 +72,45 @@ impl Desk {
                 ..SourceReport::default()
             },
             minutes: FxHashMap::default(),
-            minute: (0, Counts::default()),
+            minute: (NO_MINUTE, Counts::default()),
             fresh: Counts::default(),
             before: 0,
+            now_ms: 0,
+            recent: Recent::default(),
+            others: Vec::new(),
         }
+    }
+
+    /// A round begins: what time it is.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        self.others.clear();
     }
 
     /// A log is read from where it was left: lines without a time follow its newest one.
     pub fn begin(&mut self, state: &LogState) {
+        if self.recent.log_id != state.log_id {
+            let known = self.others.iter().position(|one| one.log_id == state.log_id);
+            let next = known.map_or_else(|| Recent::of(state), |at| self.others.swap_remove(at));
+            let last = std::mem::replace(&mut self.recent, next);
+            self.others.extend((last.mask() != 0).then_some(last));
+        }
         self.before = state
             .span_ms
             .map_or(state.mtime_ms, |span| span.1)
             .div_euclid(MINUTE_MS);
     }
 
-    /// Moves to the minute of a line.
+    /// Moves to the minute of a line, which stands at `offset`. An error says why its time cannot be true.
     #[inline]
-    pub fn at(&mut self, state: &mut LogState, ts_ms: i64) {
+    pub fn at(&mut self, state: &mut LogState, ts_ms: i64, offset: u64) -> Result<(), &'static str> {
+        // Another line of this minute has been looked at.
         if !(0..MINUTE_MS).contains(&ts_ms.wrapping_sub(self.minute.0.wrapping_mul(MINUTE_MS))) {
+            self.look(state, ts_ms, offset)?;
             self.settle(state);
             self.turn_minute(ts_ms.div_euclid(MINUTE_MS));
         }
+        self.recent.timed += 1;
         match &mut state.span_ms {
             Some((first, last)) => {
                 *first = (*first).min(ts_ms);
@@ -91,11 +118,50 @@ impl Desk {
             }
             none => *none = Some((ts_ms, ts_ms)),
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn look(&mut self, state: &LogState, ts_ms: i64, offset: u64) -> Result<(), &'static str> {
+        let newest_ms = state.span_ms.map(|span| span.1);
+        let verdict = plausible(ts_ms, self.now_ms, state.mtime_ms, newest_ms);
+        if verdict == Err(IN_THE_FUTURE) {
+            self.recent.add_ahead(offset, ts_ms);
+        }
+        verdict
+    }
+
+    /// Whether lines that are in hand may have to wait: what is sealed now could not.
+    pub fn is_undecided(&self) -> bool {
+        self.recent.is_open()
+    }
+
+    /// At the end of a log: whether it is the clock that is wrong.
+    pub fn doubt(&self, state: &LogState) -> Option<Doubt> {
+        self.recent.doubt(&state.path)
+    }
+
+    /// At the end of a journal: whether it is the clock that is wrong, for any of its sequences.
+    pub fn doubt_of_any(&self, path: &[u8]) -> Option<Doubt> {
+        std::iter::once(&self.recent)
+            .chain(&self.others)
+            .find_map(|recent| recent.doubt(path))
+    }
+
+    /// What was counted so far is about to be committed.
+    pub fn commit_recent(&mut self) {
+        self.recent.commit();
+        self.others.iter_mut().for_each(Recent::commit);
+    }
+
+    /// The newest lines of the log in hand, for its next run.
+    pub fn ahead(&self) -> u128 {
+        self.recent.mask()
     }
 
     fn turn_minute(&mut self, minute: i64) {
         let (old, counts) = std::mem::replace(&mut self.minute, (minute, Counts::default()));
-        if old == 0 {
+        if old == NO_MINUTE {
             // Lines before the first time: they belong to it.
             self.minute.1 = counts;
         } else if counts.lines > 0 {
@@ -148,6 +214,9 @@ impl Desk {
     /// The log's state belongs to the next commit.
     pub fn touch(&mut self, log: &OpenLog) {
         let mut state = log.state.clone();
+        if self.recent.log_id == state.log_id {
+            state.ahead = self.recent.mask();
+        }
         state.position = match &log.place {
             Some(place) => place.clone(),
             None => super::position::to_json(log.base, log.ordinal, &log.position),
@@ -158,7 +227,7 @@ impl Desk {
 
     /// Counts by minute since the last call, oldest first.
     pub fn take_minutes(&mut self) -> Vec<(i64, Counts)> {
-        if self.minute.0 == 0 && self.minute.1.lines > 0 {
+        if self.minute.0 == NO_MINUTE && self.minute.1.lines > 0 {
             // Not one line since the start of the run had a time.
             let counts = std::mem::take(&mut self.minute.1);
             self.minutes.entry(self.before).or_default().add(&counts);

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::feed::{Item, OpenLog};
+use super::future::Doubt;
 use super::kinds::Spec;
 use super::lines::Reader;
 use super::report::{Problem, SourceReport};
@@ -11,7 +12,7 @@ use crate::normalise::messages::Messages;
 use crate::source::Chunk;
 use crate::source::chunks::GapKind;
 use crate::store::batch::{Batch, SealedBatch};
-use crate::store::commit::LogState;
+use crate::store::commit::{Counts, LogState};
 use crate::store::known::Known;
 use crate::store::reread::Wanted;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub struct Digest<'c, R: Recall> {
     log: Option<Box<OpenLog>>,
     /// Rows that a batch has room for.
     room: usize,
+    /// What the log that was closed last says of the clock.
+    doubt: Option<Doubt>,
+    /// Lines of the report that were sealed.
+    sealed: Counts,
 }
 
 impl<'c, R: Recall> Digest<'c, R> {
@@ -35,6 +40,8 @@ impl<'c, R: Recall> Digest<'c, R> {
             recall,
             log: None,
             room: 0,
+            doubt: None,
+            sealed: Counts::default(),
         }
     }
 
@@ -49,11 +56,13 @@ impl<'c, R: Recall> Digest<'c, R> {
     }
 
     /// Whether the batch should be sealed. Not inside a record of several lines: a kill would lose those that are
-    /// read. Twice the size is the end of patience with a record that nobody finishes.
+    /// read; and not behind lines that may have to wait for the clock. Twice the size is the end of patience with a
+    /// record that nobody finishes.
     pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
         let batch = &self.desk.batch;
         let reached = |times: usize| batch.len() >= times * rows_max || batch.memory() >= times * bytes_max;
-        reached(1) && (!self.reader.is_inside() || reached(2))
+        let waits = self.reader.is_inside() || self.desk.is_undecided();
+        reached(1) && (!waits || reached(2))
     }
 
     /// Makes room for so many rows, in this batch and those to come.
@@ -62,9 +71,24 @@ impl<'c, R: Recall> Digest<'c, R> {
         self.desk.batch.reserve(rows);
     }
 
-    /// Whether the end of a record has not been read yet.
+    /// Whether the end of a record has not been read yet, or lines may have to wait for the clock.
     pub fn is_inside(&self) -> bool {
-        self.reader.is_inside()
+        self.reader.is_inside() || self.desk.is_undecided()
+    }
+
+    /// A round begins: what time it is.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.desk.set_now(now_ms);
+    }
+
+    /// Whether the log that was just closed makes the clock doubtful. Then nothing since the last commit may be committed.
+    pub fn take_doubt(&mut self) -> Option<Doubt> {
+        self.doubt.take()
+    }
+
+    /// The same of a journal that was read to its end.
+    pub fn doubt_of_journal(&self, path: &[u8]) -> Option<Doubt> {
+        self.desk.doubt_of_any(path)
     }
 
     /// What other hosts' logs told of an open message; everything must be committed.
@@ -161,10 +185,11 @@ impl<'c, R: Recall> Digest<'c, R> {
         self.desk.batch.set_log(log.state.log_id);
         self.log = Some(Box::new(log));
         self.chunk(chunk);
-        let Some(log) = self.log.take() else {
+        let Some(mut log) = self.log.take() else {
             unreachable!("a chunk leaves the log open")
         };
         self.widen(log.state.span_ms);
+        log.state.ahead = self.desk.ahead();
         self.desk.touch(&log);
         log.state
     }
@@ -202,6 +227,7 @@ impl<'c, R: Recall> Digest<'c, R> {
         self.reader.close(&mut bench, &mut log, live);
         self.desk.batch.known = None;
         self.widen(log.state.span_ms);
+        self.doubt = self.desk.doubt(&log.state);
         self.desk.touch(&log);
     }
 
@@ -245,6 +271,8 @@ impl<'c, R: Recall> Digest<'c, R> {
         if let Some(log) = &self.log {
             self.desk.batch.set_log(log.state.log_id);
         }
+        self.desk.commit_recent();
+        self.sealed = self.desk.report.counts;
         let minutes = self.desk.take_minutes();
         self.reader.messages().attributor.origins.write_table(&mut origins);
         let unparsed = self.desk.shapes.take();
@@ -266,8 +294,14 @@ impl<'c, R: Recall> Digest<'c, R> {
         }
     }
 
+    /// Lines of the report that were sealed.
+    pub fn sealed(&self) -> Counts {
+        self.sealed
+    }
+
     /// What there is to tell since the last call.
     pub fn take_report(&mut self) -> SourceReport {
+        self.sealed = Counts::default();
         let report = &mut self.desk.report;
         let next = SourceReport {
             host: report.host.clone(),

@@ -89,6 +89,8 @@ pub struct Reading<'r> {
     pub open_files: OpenFiles,
     /// Ends the reading early.
     pub stop: Option<&'r AtomicBool>,
+    /// Logs that wait for the clock, and the offset (in a journal, the number) up to which they are read.
+    pub until: FxHashMap<u64, u64>,
 }
 
 impl Reading<'_> {
@@ -204,6 +206,7 @@ impl Feed<'_> {
                     let (epoch, odd) = self.odd(&verdict);
                     let position = Position::start(stamp, head, epoch);
                     let mut log = self.new_log(found, form, (base, ordinal), position, follows);
+                    content.end_at(self.reading.until.get(&log.state.log_id).copied());
                     log.first_day = dates::first_day(self.spec, &sample, found, &self.limits);
                     return Ok(Opened::Read(
                         Box::new(Chunks::new(content, &self.limits, pool)),
@@ -215,6 +218,7 @@ impl Feed<'_> {
                     (known, offset)
                 }
             };
+            content.end_at(self.reading.until.get(&self.known[index].state.log_id).copied());
             let position = &known[index].position;
             debug_assert_eq!(position.mark.offset, offset);
             match Chunks::resume(content, &position.mark, &position.marks, &self.limits, pool) {
@@ -296,6 +300,7 @@ impl Feed<'_> {
             damaged: None,
             counts: Counts::default(),
             skipped_bytes: 0,
+            ahead: 0,
         };
         OpenLog {
             path: found.path.clone(),
@@ -361,7 +366,7 @@ impl Feed<'_> {
         for note in chunks.content().notes() {
             problem(to, &path, false, note.to_string())?;
         }
-        position.complete = damaged.is_none() && chunks.partial().is_none();
+        position.complete = damaged.is_none() && chunks.partial().is_none() && !chunks.content().is_cut();
         to(Item::Close {
             complete: position.complete,
             damaged,

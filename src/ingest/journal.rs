@@ -130,6 +130,7 @@ impl Line<'_> {
         let last = known.values().next().map(|sequence| open(journal, sequence));
         digest.compare(None);
         digest.journal_done(last, tally.new);
+        self.look_at_clock(digest.doubt_of_journal(journal.name().as_os_str().as_bytes()))?;
         self.seal(digest)?;
         self.wait(0)
     }
@@ -206,6 +207,11 @@ impl Line<'_> {
                 && read_to.max(run.number_of(id)).is_some_and(|to| at.number <= to)
             {
                 tally.known += 1;
+                continue;
+            }
+            if let (Some(at), Some(until)) = (at, self.reading_until(id))
+                && at.number >= until
+            {
                 continue;
             }
             if run.id != id || run.bytes.len() >= self.limits.source.chunk_bytes {
@@ -327,6 +333,7 @@ fn new_state(journal: &Journal, log_id: u64, follows: bool) -> LogState {
         damaged: None,
         counts: Counts::default(),
         skipped_bytes: 0,
+        ahead: 0,
     }
 }
 

@@ -3,10 +3,11 @@
 use super::digest::Digest;
 use super::feed::elsewhere::logs_of_others;
 use super::feed::{Feed, Hangup, Item, OpenLog, Reading};
+use super::future::Doubt;
 use super::kinds::Spec;
 use super::overlap::Span;
 use super::position::{self, KnownLog};
-use super::report::SourceReport;
+use super::report::{Problem, SourceReport};
 use super::writer::{self, Draft};
 use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
@@ -16,8 +17,9 @@ use crate::normalise::origins::OriginTable;
 use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::SealedBatch;
 use crate::store::columnar::Encoder;
-use crate::store::commit::LogState;
+use crate::store::commit::{Counts, LogState};
 use crate::store::recall::{Recaller, Trouble};
+use crate::store::state::ClockDoubt;
 use crate::store::{Error, Store, catalogue};
 use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -131,10 +133,12 @@ impl<'s> OpenSource<'s> {
         &self.kept.known
     }
 
-    /// Reads what the job's logs have that was not read yet, and commits it.
-    pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<(), Error> {
+    /// Reads what the job's logs have that was not read yet, and commits it. A log that makes this machine's clock
+    /// doubtful ends it, with nothing of that log committed: open the source anew, and read up to where that log waits.
+    pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<Option<Doubt>, Error> {
         let (store, source) = (self.store, self.id);
         let digest = &mut self.digest;
+        digest.set_now(reading.now_ms);
         let mut line = Line {
             store,
             source,
@@ -148,9 +152,11 @@ impl<'s> OpenSource<'s> {
             waiting: 0,
             sent: Vec::new(),
             is_first_chunk: false,
+            doubt: None,
         };
         if line.has_little() {
-            return line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err));
+            line.read(digest).or_else(|stop| stop.map_or(Ok(()), Err))?;
+            return Ok(line.doubt);
         }
         let (drafts, to_write) = crossbeam_channel::bounded(1);
         let (committed, commits) = crossbeam_channel::unbounded();
@@ -158,11 +164,30 @@ impl<'s> OpenSource<'s> {
         std::thread::scope(|scope| {
             let writer = scope.spawn(move || writer::run(store, source, &to_write, &committed));
             let fed = line.read(digest);
+            let doubt = line.doubt.take();
             drop(line);
             let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             // A writer that gave up is the cause of everything else.
-            written.and(fed.or_else(|stop| stop.map_or(Ok(()), Err)))
+            written.and(fed.or_else(|stop| stop.map_or(Ok(()), Err)))?;
+            Ok(doubt)
         })
+    }
+
+    /// Notes which logs wait because of them, and says so.
+    pub fn tell_doubts(&self, doubts: &[Doubt], now_ms: i64, report: &mut SourceReport) -> Result<(), Error> {
+        let doubts: Vec<ClockDoubt> = doubts.iter().map(|doubt| doubt.as_of(now_ms)).collect();
+        self.store.put_clock_doubts(self.id, &doubts)?;
+        report.problems.extend(doubts.iter().map(|doubt| Problem {
+            path: std::path::PathBuf::from(std::ffi::OsStr::from_bytes(&doubt.path)),
+            what: doubt.to_string(),
+            error: true,
+        }));
+        Ok(())
+    }
+
+    /// Lines of this round that are committed: all but those behind a doubt.
+    pub fn committed(&self) -> Counts {
+        self.digest.sealed()
     }
 
     /// What other hosts' logs told of an open message.
@@ -217,6 +242,8 @@ pub(super) struct Line<'r> {
     sent: Vec<LogState>,
     /// Nothing has been read yet of the log in hand.
     pub(super) is_first_chunk: bool,
+    /// A log that makes the clock doubtful: the end of the round.
+    doubt: Option<Doubt>,
 }
 
 /// Who commits.
@@ -351,6 +378,7 @@ impl Line<'_> {
         }
         self.is_first_chunk |= matches!(item, Item::Open(_));
         digest.item(item);
+        self.look_at_clock(digest.take_doubt())?;
         if file_done && let Some(found) = files.next() {
             self.progress.file(found.size);
         }
@@ -361,6 +389,17 @@ impl Line<'_> {
             true => self.stop(digest),
             false => Ok(()),
         }
+    }
+
+    /// Where a log waits for the clock.
+    pub(super) fn reading_until(&self, log_id: u64) -> Option<u64> {
+        self.reading.until.get(&log_id).copied()
+    }
+
+    /// Ends the round if a log makes the clock doubtful and does not wait yet.
+    pub(super) fn look_at_clock(&mut self, doubt: Option<Doubt>) -> Result<(), Stop> {
+        self.doubt = doubt.filter(|doubt| !self.reading.until.contains_key(&doubt.log_id));
+        if self.doubt.is_some() { Err(None) } else { Ok(()) }
     }
 
     /// Ends in the middle. What stands in an unfinished record of several lines is read again next time.

@@ -17,6 +17,7 @@ mod dates;
 pub mod desk;
 pub mod digest;
 pub mod feed;
+pub mod future;
 mod journal;
 pub mod kinds;
 mod line;
@@ -33,6 +34,7 @@ pub mod writer;
 use crate::normalise::attribution::Attribution;
 use crate::source::journal::Journal;
 use crate::source::{Family, Limits};
+use crate::store::commit::Counts;
 use crate::store::{Error, Store};
 use feed::Reading;
 use kinds::Spec;
@@ -140,13 +142,26 @@ fn run_job(
     let Some(spec) = first.or(job.journals.first().map(|(spec, _)| spec)) else {
         return Ok(SourceReport::default());
     };
-    let mut source = OpenSource::open(store, attribution, &job.host, spec, limits)?;
-    let reading = Reading {
+    let mut reading = Reading {
         now_ms: now_ms(),
         ..Reading::default()
     };
-    source.read(job, &reading, progress)?;
-    Ok(source.finish())
+    let (mut doubts, mut before) = (Vec::new(), Counts::default());
+    loop {
+        let mut source = OpenSource::open(store, attribution, &job.host, spec, limits)?;
+        let Some(doubt) = source.read(job, &reading, progress)? else {
+            let mut told = SourceReport::default();
+            source.tell_doubts(&doubts, reading.now_ms, &mut told)?;
+            let mut report = source.finish();
+            report.counts.add(&before);
+            report.problems.append(&mut told.problems);
+            return Ok(report);
+        };
+        // What is in memory says more than was committed: anew, up to where the log waits.
+        before.add(&source.committed());
+        reading.until.insert(doubt.log_id, doubt.offset);
+        doubts.push(doubt);
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "whether a file is quiet is a question of now")]

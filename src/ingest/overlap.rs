@@ -147,6 +147,7 @@ mod tests {
             damaged: None,
             counts: Counts::default(),
             skipped_bytes: 0,
+            ahead: 0,
         }
     }
 

@@ -124,11 +124,15 @@ fn fleet_once(store: &dyn History, window: Window, names: Names) -> Result<Fleet
             minutes: Vec::new(),
         })
     };
-    let Some((first, last)) = store.span()? else {
+    let until_ms = window.until_ms.saturating_sub(1);
+    let Some((first, last)) = store.span(until_ms)? else {
         return none(names);
     };
-    // A tail that finds nothing more is as good as an event: the minute is over, and nobody wrote.
-    let last = last.max(store.heartbeat_ms()?.map_or(last, |minute| minute - 1));
+    // A line that is no event is as good as one, and so is a tail that finds nothing more: the minute is over, and
+    // there was no mail.
+    let last = last
+        .max(store.line_ms(until_ms)?.unwrap_or(last))
+        .max(store.heartbeat_ms(until_ms)?.map_or(last, |minute| minute - 1));
     let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
     let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
     if to <= from {

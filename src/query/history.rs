@@ -10,7 +10,7 @@ use crate::store::clickhouse::Client;
 use crate::store::columnar::{RateBlock, Table, read_rates};
 use crate::store::commit::{Counts, OddField, UnparsedShape};
 use crate::store::incomplete::Part;
-use crate::store::state::{Covered, SourceMinute};
+use crate::store::state::{ClockDoubt, Covered, SourceMinute};
 
 /// What is known of a source, wherever it was read.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ pub struct LocalSource {
     pub shapes: Vec<UnparsedShape>,
     /// Fields that were left out of lines, the most frequent first.
     pub odd_fields: Vec<OddField>,
+    /// Logs that wait, because their lines make this machine's clock doubtful.
+    pub clock_doubts: Vec<ClockDoubt>,
 }
 
 /// Shapes of unparsed lines that a summary has.
@@ -55,11 +57,18 @@ const SHAPES: usize = 5;
 
 /// A history of mail.
 pub trait History {
-    /// First and last event, UTC milliseconds; on a server, of their minutes.
-    fn span(&self) -> Result<Option<(i64, i64)>, Error>;
+    /// First and last event not later than `until_ms`, UTC milliseconds; on a server, of their minutes.
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error>;
 
-    /// The newest minute in which a tail said that it had read all there was: its start, UTC milliseconds.
-    fn heartbeat_ms(&self) -> Result<Option<i64>, Error>;
+    /// The newest minute not later than `until_ms` in which a line was written, event or not: its start, UTC milliseconds.
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error>;
+
+    /// The newest minute not later than `until_ms` in which a tail said that it had read all there was: its start, UTC
+    /// milliseconds.
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error>;
+
+    /// A moment that is past for sure, whatever a clock says, UTC milliseconds; where nobody keeps one, none.
+    fn horizon_ms(&self) -> Result<Option<i64>, Error>;
 
     /// Hosts whose logs were read, by name.
     fn hosts(&self) -> Result<Vec<String>, Error>;
@@ -93,12 +102,20 @@ pub trait History {
 }
 
 impl History for Store {
-    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
-        Ok(Store::span(self)?)
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error> {
+        Ok(self.span_until(until_ms)?)
     }
 
-    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
-        Ok(Store::heartbeat_ms(self)?)
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+        Ok(Store::line_ms(self, until_ms)?)
+    }
+
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+        Ok(Store::heartbeat_ms(self, until_ms)?)
+    }
+
+    fn horizon_ms(&self) -> Result<Option<i64>, Error> {
+        Ok(Store::horizon_ms(self)?)
     }
 
     fn hosts(&self) -> Result<Vec<String>, Error> {
@@ -131,6 +148,7 @@ impl History for Store {
                     read_ms: source.read_ms,
                     shapes: self.unparsed(source.id, SHAPES)?,
                     odd_fields: self.odd_fields(source.id)?,
+                    clock_doubts: self.clock_doubts(source.id)?,
                 }),
                 host: source.host,
                 kind: source.kind,
@@ -178,6 +196,20 @@ impl History for Store {
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
         rates(self, question)
     }
+}
+
+/// What is further ahead of the clock than this is no event that has happened, milliseconds.
+pub const AHEAD_MS: i64 = 86_400_000;
+
+/// The latest moment up to which a history is believed, by a clock that says `now_ms`: one row with a wrong date must not
+/// be the present. Nor may a wrong clock be: it is not before what the store has counted, and where all that is stored
+/// is in its future, the rows are right.
+pub fn present(store: &dyn History, now_ms: i64) -> Result<i64, Error> {
+    let now_ms = now_ms.max(store.horizon_ms()?.unwrap_or(i64::MIN));
+    Ok(match store.span(i64::MAX)? {
+        Some((first, last)) if first > now_ms.saturating_add(AHEAD_MS) => last + 60_000,
+        _ => now_ms,
+    })
 }
 
 /// Whichever the configuration or `--store` names.

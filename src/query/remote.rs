@@ -15,9 +15,9 @@ const MINUTE_MS: i64 = 60_000;
 const SLICE_MS: i64 = 86_400_000;
 
 impl History for Client {
-    fn span(&self) -> Result<Option<(i64, i64)>, Error> {
-        let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates";
-        let table = clickhouse::select(self, text, &[])?;
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error> {
+        let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates WHERE ts_ms <= {until:Int64}";
+        let table = clickhouse::select(self, text, &[("until", until_ms.to_string())])?;
         let span = numbers(&table, "first")
             .first()
             .copied()
@@ -26,12 +26,16 @@ impl History for Client {
         Ok(span.filter(|(_, last)| *last > 0))
     }
 
-    fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
-        let text = "SELECT max(ts_ms) AS newest FROM sources WHERE heartbeats > 0";
-        let newest = numbers(&clickhouse::select(self, text, &[])?, "newest")
-            .first()
-            .copied();
-        Ok(newest.filter(|newest| *newest > 0))
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+        newest_minute(self, "lines > 0", until_ms)
+    }
+
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+        newest_minute(self, "heartbeats > 0", until_ms)
+    }
+
+    fn horizon_ms(&self) -> Result<Option<i64>, Error> {
+        Ok(None)
     }
 
     fn hosts(&self) -> Result<Vec<String>, Error> {
@@ -97,7 +101,7 @@ impl History for Client {
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
-        let Some((first, last)) = self.span()? else {
+        let Some((first, last)) = self.span(window.until_ms)? else {
             return Ok(());
         };
         let until_ms = window.until_ms.min(last + MINUTE_MS);
@@ -168,6 +172,14 @@ impl History for Client {
         let block = block(self, question, start)?;
         collect(&[block], &coverage(self, start)?, question)
     }
+}
+
+/// The newest minute of a source of which this is true: its start.
+fn newest_minute(client: &Client, what: &str, until_ms: i64) -> Result<Option<i64>, Error> {
+    let text = format!("SELECT max(ts_ms) AS newest FROM sources WHERE {what} AND ts_ms <= {{until:Int64}}");
+    let table = clickhouse::select(client, &text, &[("until", until_ms.to_string())])?;
+    // Of no rows the server says 0.
+    Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
 }
 
 const COUNTS: &str = "sum(lines) AS lines, sum(events) AS events, sum(ignored) AS ignored, sum(unparsed) AS unparsed, \

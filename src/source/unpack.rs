@@ -43,6 +43,8 @@ pub struct Content {
     /// To be returned once everything before it is given out.
     held: Option<SourceError>,
     notes: Vec<Note>,
+    /// Nothing is given out from here on.
+    end: Option<u64>,
 }
 
 enum Body {
@@ -78,7 +80,18 @@ impl Content {
             produced: 0,
             held: None,
             notes: Vec::new(),
+            end: None,
         })
+    }
+
+    /// Ends the content at an offset, whatever comes after it.
+    pub fn end_at(&mut self, offset: Option<u64>) {
+        self.end = offset;
+    }
+
+    /// Whether it ends before the file does, or may.
+    pub fn is_cut(&self) -> bool {
+        self.end.is_some()
     }
 
     /// The path that was opened.
@@ -176,7 +189,15 @@ impl Content {
     }
 
     /// The next bytes of content; 0 at its end. A plain file may have more later.
-    pub fn read_some(&mut self, into: &mut [u8]) -> Result<usize, SourceError> {
+    pub fn read_some(&mut self, mut into: &mut [u8]) -> Result<usize, SourceError> {
+        if let Some(end) = self.end {
+            let left = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+            if left == 0 {
+                return Ok(0);
+            }
+            let most = left.min(into.len());
+            into = &mut into[..most];
+        }
         let got = match self.body {
             Body::Plain => self.read_plain(into, self.at)?,
             _ if self.at < self.peeked.len() as u64 => {

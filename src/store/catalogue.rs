@@ -100,6 +100,14 @@ CREATE TABLE forgotten_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL, base TEXT NOT NULL, ordinal INTEGER NOT NULL,
     UNIQUE (source, base)) STRICT;";
 
+/// And lines in the future, and logs that wait because of them.
+const CLOCK_DOUBT: &str = "
+ALTER TABLE log ADD COLUMN ahead TEXT;
+CREATE TABLE clock_doubt (
+    source INTEGER NOT NULL, log_id INTEGER NOT NULL, path BLOB NOT NULL, first_ms INTEGER NOT NULL,
+    clock_ms INTEGER NOT NULL, ahead INTEGER NOT NULL, newest INTEGER NOT NULL,
+    PRIMARY KEY (source, log_id)) STRICT, WITHOUT ROWID;";
+
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -216,6 +224,7 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(SINCE_4_TROUBLE)?;
                 transaction.execute_batch(FOREIGN_LINES)?;
                 transaction.execute_batch(REPEATED_LINES)?;
+                transaction.execute_batch(CLOCK_DOUBT)?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -68,6 +68,8 @@ pub struct LogState {
     pub counts: Counts,
     /// Bytes left out of over-long lines and NUL blocks.
     pub skipped_bytes: u64,
+    /// Which of its newest hundred lines that have a time are in the future: a bit each, the newest lowest.
+    pub ahead: u128,
 }
 
 /// A shape of lines that did not parse.
@@ -357,14 +359,15 @@ fn note_orphans(transaction: &Transaction<'_>, source: i64, segment: i64, orphan
 fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result<(), Error> {
     let mut put = transaction.prepare_cached(
         "INSERT INTO log (source, log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
-                          lines, events, ignored, unparsed, skipped_bytes, duplicates, read_ms)
+                          lines, events, ignored, unparsed, skipped_bytes, duplicates, read_ms, ahead)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                 CAST(unixepoch('subsec') * 1000 AS INTEGER))
+                 CAST(unixepoch('subsec') * 1000 AS INTEGER), ?17)
          ON CONFLICT (source, log_id) DO UPDATE SET path = excluded.path, position = excluded.position, size = excluded.size,
              mtime_ms = excluded.mtime_ms, first_ms = excluded.first_ms, last_ms = excluded.last_ms,
              follows = excluded.follows, damaged = excluded.damaged, lines = excluded.lines,
              events = excluded.events, ignored = excluded.ignored, unparsed = excluded.unparsed,
-             skipped_bytes = excluded.skipped_bytes, duplicates = excluded.duplicates, read_ms = excluded.read_ms",
+             skipped_bytes = excluded.skipped_bytes, duplicates = excluded.duplicates, read_ms = excluded.read_ms,
+             ahead = excluded.ahead",
     )?;
     put.execute(params![
         source,
@@ -382,8 +385,12 @@ fn put_log(transaction: &Transaction<'_>, source: i64, log: &LogState) -> Result
         log.counts.ignored as i64,
         log.counts.unparsed as i64,
         log.skipped_bytes as i64,
-        log.counts.duplicates as i64
+        log.counts.duplicates as i64,
+        (log.ahead != 0).then(|| format!("{:x}", log.ahead))
     ])?;
+    // It is read again.
+    let mut trusted = transaction.prepare_cached("DELETE FROM clock_doubt WHERE source = ?1 AND log_id = ?2")?;
+    trusted.execute(params![source, log.log_id as i64])?;
     Ok(())
 }
 

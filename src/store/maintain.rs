@@ -1,15 +1,11 @@
-//! Keeping the store small and honest: compaction, retention, verification.
+//! Keeping the store small and honest: compaction, verification.
 
-use super::batch::DAY_MS;
 use super::catalogue::{self, Segment};
 use super::columnar::{EncodedSegment, Parts};
 use super::incomplete::Part;
+use super::retention::Retention;
 use super::{Error, Store, columnar};
 use rustc_hash::FxHashSet;
-use std::os::unix::ffi::OsStrExt;
-
-/// Days that the position of a log is kept after its file was seen last, at least.
-const LOG_DAYS: u32 = 30;
 
 /// How often the list of segments is taken again by who reads them all, at most.
 pub(super) const LISTS_MAX: u32 = 8;
@@ -37,12 +33,12 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Merges small segments of a source and day, and removes days that are more than `retain_days` older than the
-    /// newest event. Readers see either the old segments or the new one.
-    pub fn compact(&self, retain_days: Option<u32>) -> Result<Compacted, Error> {
+    /// Merges small segments of a source and day, and removes days that are older than the retention. Readers see
+    /// either the old segments or the new one.
+    pub fn compact(&self, retention: Option<&Retention>) -> Result<Compacted, Error> {
         let mut done = Compacted::default();
-        if let Some(days) = retain_days {
-            done.expired = self.expire(days)?;
+        if let Some(retention) = retention {
+            done.expired = self.expire(retention)?;
         }
         let mut segments = self.segments_to_merge()?;
         segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
@@ -146,61 +142,6 @@ impl Store {
             Some((segment, part)) => self.note_broken(segment, part, error),
             None => Err(error.into()),
         }
-    }
-
-    /// Removes days that are more than `retain_days` older than the newest event, and what is known of logs that have
-    /// nothing but such days and that nobody has seen for as long, at least for a month: their positions would be kept
-    /// for ever. Returns how many segments and how many logs.
-    pub fn forget_old(&self, retain_days: u32, now_ms: i64) -> Result<(u64, u64), Error> {
-        let segments = self.expire(retain_days)?;
-        let connection = self.connection();
-        let newest: Option<i64> = connection.query_row("SELECT max(last_ms) FROM log", [], |row| row.get(0))?;
-        let Some(newest) = newest else { return Ok((segments, 0)) };
-        let kept_ms = i64::from(retain_days.max(LOG_DAYS)) * DAY_MS;
-        let mut old = connection.prepare(
-            "SELECT id, path, EXISTS (
-                 SELECT 1 FROM log AS newer WHERE newer.source = log.source AND newer.path = log.path AND newer.id > log.id)
-             FROM log WHERE read_ms < ?1 AND last_ms < ?2",
-        )?;
-        let old: Vec<(i64, Vec<u8>, bool)> = old
-            .query_map([now_ms - kept_ms, newest - kept_ms], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
-            .collect::<Result<_, _>>()?;
-        let mut logs = 0;
-        for (id, path, replaced) in old {
-            // What lies there still would be read again, unless the file holds another log by now.
-            if replaced || !std::path::Path::new(std::ffi::OsStr::from_bytes(&path)).exists() {
-                logs += super::ordinals::forget(&connection, id)?;
-            }
-        }
-        Ok((segments, logs))
-    }
-
-    fn expire(&self, retain_days: u32) -> Result<u64, Error> {
-        let segments = self.segments(i64::MIN, i64::MAX)?;
-        let Some(newest) = segments.iter().map(|segment| segment.day).max() else {
-            return Ok(0);
-        };
-        let limit = newest - i64::from(retain_days);
-        let old: Vec<i64> = segments
-            .iter()
-            .filter(|segment| segment.day < limit)
-            .map(|segment| segment.id)
-            .collect();
-        let mut connection = self.connection();
-        let transaction = catalogue::begin(&mut connection)?;
-        for id in &old {
-            transaction.execute("DELETE FROM orphan WHERE segment = ?1", [id])?;
-            transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
-        }
-        transaction.execute("DELETE FROM source_minute WHERE minute < ?1", [limit * DAY_MS / 60_000])?;
-        transaction.execute("DELETE FROM open_message WHERE last_ms < ?1", [limit * DAY_MS])?;
-        transaction.execute("DELETE FROM missing WHERE day < ?1", [limit])?;
-        transaction.commit()?;
-        drop(connection);
-        self.remove_segments(&old);
-        Ok(old.len() as u64)
     }
 
     /// Whether the catalogue names a segment (still).

@@ -35,6 +35,7 @@ pub mod outbox;
 pub mod recall;
 pub mod repair;
 pub mod reread;
+pub mod retention;
 pub mod state;
 pub mod trouble;
 

@@ -67,12 +67,13 @@ impl Store {
 
 /// What is read of a log; see [`log_of`].
 const LOGS: &str = "SELECT log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged, lines, events,
-                           ignored, unparsed, skipped_bytes, duplicates FROM log";
+                           ignored, unparsed, skipped_bytes, duplicates, ahead FROM log";
 
 fn log_of(row: &Row<'_>) -> rusqlite::Result<LogState> {
     let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
     let first: Option<i64> = row.get(5)?;
     let last: Option<i64> = row.get(6)?;
+    let ahead: Option<String> = row.get(15)?;
     Ok(LogState {
         log_id: number(0)?,
         path: row.get(1)?,
@@ -91,6 +92,7 @@ fn log_of(row: &Row<'_>) -> rusqlite::Result<LogState> {
             ..Counts::default()
         },
         skipped_bytes: number(13)?,
+        ahead: ahead.and_then(|bits| u128::from_str_radix(&bits, 16).ok()).unwrap_or(0),
     })
 }
 
@@ -118,6 +120,39 @@ pub struct Heartbeat {
     pub source: i64,
     /// How old the newest line was when it was read, if one was.
     pub lag_ms: Option<i64>,
+}
+
+/// A log that waits: most of its newest lines are later than this machine's clock, so that the clock is in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockDoubt {
+    /// Identity of the log.
+    pub log_id: u64,
+    /// Its file, as bytes.
+    pub path: Vec<u8>,
+    /// Time of the first line that waits, UTC milliseconds.
+    pub first_ms: i64,
+    /// The clock, UTC milliseconds.
+    pub clock_ms: i64,
+    /// Lines in the future among the newest that have a time.
+    pub ahead: u32,
+    /// How many of the newest were looked at.
+    pub newest: u32,
+}
+
+impl std::fmt::Display for ClockDoubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = |ms| jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        write!(
+            f,
+            "{} of the newest {} lines of {} are in the future (from {} on), and this machine's clock says {}: the clock is \
+             in doubt. Nothing of these lines was stored; they are read when the clock is right",
+            self.ahead,
+            self.newest,
+            crate::normalise::redact::text(&self.path),
+            time(self.first_ms),
+            time(self.clock_ms)
+        )
+    }
 }
 
 /// A stretch of time in which a host's log could be read, UTC milliseconds, both ends included.
@@ -175,14 +210,68 @@ impl Store {
         Ok(())
     }
 
-    /// The last time at which a tail had read a source to its end, to the minute: start of the minute, UTC milliseconds.
-    pub fn heartbeat_ms(&self) -> Result<Option<i64>, Error> {
+    /// Notes which logs of a source wait for the clock. A log that is committed again waits no more.
+    pub fn put_clock_doubts(&self, source: i64, doubts: &[ClockDoubt]) -> Result<(), Error> {
+        let connection = self.connection();
+        for doubt in doubts {
+            connection.execute(
+                "INSERT OR REPLACE INTO clock_doubt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    source,
+                    doubt.log_id as i64,
+                    doubt.path,
+                    doubt.first_ms,
+                    doubt.clock_ms,
+                    doubt.ahead,
+                    doubt.newest
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Logs of a source that wait for the clock.
+    pub fn clock_doubts(&self, source: i64) -> Result<Vec<ClockDoubt>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "SELECT log_id, path, first_ms, clock_ms, ahead, newest FROM clock_doubt WHERE source = ?1 ORDER BY path",
+        )?;
+        let doubts = statement.query_map([source], |row| {
+            Ok(ClockDoubt {
+                log_id: row.get::<_, i64>(0)? as u64,
+                path: row.get(1)?,
+                first_ms: row.get(2)?,
+                clock_ms: row.get(3)?,
+                ahead: row.get(4)?,
+                newest: row.get(5)?,
+            })
+        })?;
+        Ok(doubts.collect::<Result<_, _>>()?)
+    }
+
+    /// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: start of the
+    /// minute, UTC milliseconds.
+    pub fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
         let connection = self.connection();
         let last: Option<i64> = connection.query_row(
-            "SELECT max(minute) FROM source_minute WHERE heartbeats > 0",
-            [],
+            "SELECT max(minute) FROM source_minute WHERE heartbeats > 0 AND minute <= ?1",
+            [until_ms.div_euclid(MINUTE_MS)],
             |row| row.get(0),
         )?;
+        Ok(last.map(|minute| minute * MINUTE_MS))
+    }
+
+    /// The last time not later than `until_ms` of a line, whatever it says, to the minute: start of the minute, UTC
+    /// milliseconds.
+    pub fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+        let connection = self.connection();
+        // By source: then it is one look at the end of the index for each.
+        let last: Option<i64> = connection
+            .prepare_cached(
+                "SELECT max((SELECT minute FROM source_minute WHERE source = source.id AND minute <= ?1 AND lines > 0
+                             ORDER BY minute DESC LIMIT 1)) FROM source",
+            )?
+            .query_row([until_ms.div_euclid(MINUTE_MS)], |row| row.get(0))?;
         Ok(last.map(|minute| minute * MINUTE_MS))
     }
 
@@ -361,11 +450,15 @@ impl Store {
 
     /// First and last event of the store, UTC milliseconds.
     pub fn span(&self) -> Result<Option<(i64, i64)>, Error> {
+        self.span_until(i64::MAX)
+    }
+
+    /// First and last event that are not later than `until_ms`, UTC milliseconds.
+    pub fn span_until(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error> {
         let connection = self.connection();
-        let span: (Option<i64>, Option<i64>) =
-            connection.query_row("SELECT min(first_ms), max(last_ms) FROM segment", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let span: (Option<i64>, Option<i64>) = connection
+            .prepare_cached("SELECT min(first_ms), max(min(last_ms, ?1)) FROM segment WHERE first_ms <= ?1")?
+            .query_row([until_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(span.0.zip(span.1))
     }
 }

@@ -1,8 +1,11 @@
 //! All followed sources, round by round.
 
 use super::held::{Held, Look};
+use super::presence::Presence;
+use super::waits::Waits;
 use super::{Backoff, Limits};
 use crate::ingest::feed::{QUIET_MS, Reading};
+use crate::ingest::future::Doubt;
 use crate::ingest::kinds::Spec;
 use crate::ingest::report::SourceReport;
 use crate::ingest::{Job, OpenSource, Progress, RunLimits};
@@ -81,6 +84,10 @@ struct Followed<'s> {
     /// Archives that could not be read to their end.
     archives: HashMap<PathBuf, Backoff, FxBuildHasher>,
     store: Backoff,
+    /// Logs that wait for the clock.
+    waits: Waits,
+    /// Whether all of it is there and can be read.
+    presence: Presence,
 }
 
 impl<'s> Follower<'s> {
@@ -119,11 +126,13 @@ impl<'s> Follower<'s> {
             if !followed.store.is_due(now_ms) {
                 continue;
             }
-            let work = if is_scan {
+            followed.presence.is_unreachable = false;
+            let mut work = if is_scan {
                 followed.names(now_ms, &self.with.limits, &mut round)
             } else {
                 followed.growth(now_ms, &mut round)
             };
+            followed.waits.leave_out(&mut work, now_ms);
             if work.families.is_empty() && work.journals.is_empty() {
                 continue;
             }
@@ -131,6 +140,7 @@ impl<'s> Follower<'s> {
                 Ok(report) => round.reports.extend(report),
                 Err(error) => {
                     followed.source = None;
+                    followed.waits.give_up_round();
                     followed.held.iter_mut().for_each(Held::forget_read);
                     followed.store.failed(now_ms);
                     round.troubles.push(Trouble {
@@ -154,10 +164,12 @@ impl<'s> Follower<'s> {
         self.sources.values().map(|followed| followed.held.len()).sum()
     }
 
-    /// Sources that are read without hindrance: host, kind and number in the store.
-    pub fn healthy(&self) -> impl Iterator<Item = (&str, &'static str, i64)> {
+    /// Sources that have been read to their end: host, kind and number in the store. Not those of which a log is gone,
+    /// cannot be read, or waits.
+    pub fn at_end(&self) -> impl Iterator<Item = (&str, &'static str, i64)> {
         self.sources.iter().filter_map(|((host, kind), followed)| {
-            let source = followed.source.as_ref()?;
+            let is_whole = followed.waits.is_empty() && followed.presence.is_whole(&followed.job);
+            let source = followed.source.as_ref().filter(|_| is_whole)?;
             Some((host.as_str(), *kind, source.id()))
         })
     }
@@ -193,6 +205,8 @@ impl<'s> Follower<'s> {
                         journals: HashMap::default(),
                         archives: HashMap::default(),
                         store: Backoff::new(STORE_RETRY_MS.0, STORE_RETRY_MS.1),
+                        waits: Waits::default(),
+                        presence: Presence::default(),
                     };
                     self.sources.insert(key, followed);
                 }
@@ -207,7 +221,8 @@ impl<'s> Followed<'s> {
         let mut work = self.no_work();
         for held in &self.held {
             match held.look(now_ms, QUIET_MS) {
-                Ok(Look::Same) | Err(_) => {}
+                Ok(Look::Same) => {}
+                Err(_) => self.presence.is_unreachable = true,
                 Ok(Look::Less(_)) => round.wants_scan = true,
                 Ok(Look::More(found)) => add(&mut work, held, found),
             }
@@ -226,6 +241,10 @@ impl<'s> Followed<'s> {
 
     /// The work of a round that looks at names: all files of the scan, and open files that have none any more.
     fn names(&mut self, now_ms: i64, limits: &Limits, round: &mut Round) -> Job {
+        if let Some(source) = &self.source {
+            self.presence.seed(source.known());
+        }
+        self.presence.scanned(&self.job, now_ms);
         let mut work = self.no_work();
         work.journals.clone_from(&self.job.journals);
         let scanned = std::mem::take(&mut self.job.families);
@@ -335,17 +354,7 @@ impl<'s> Followed<'s> {
         let Some(spec) = first.or(work.journals.first().map(|(spec, _)| spec)) else {
             return Ok(None);
         };
-        let source = match &mut self.source {
-            Some(source) => source,
-            none => none.insert(OpenSource::open(
-                with.store,
-                with.attribution,
-                &work.host,
-                spec,
-                &with.run,
-            )?),
-        };
-        let reading = Reading {
+        let mut reading = Reading {
             now_ms,
             following: true,
             open_files: self
@@ -354,6 +363,7 @@ impl<'s> Followed<'s> {
                 .map(|held| (held.key(), Arc::clone(&held.file)))
                 .collect(),
             stop: Some(stop),
+            until: self.waits.until(),
         };
         // Before they are read: what comes meanwhile is another reason to look.
         let journals = work
@@ -361,12 +371,39 @@ impl<'s> Followed<'s> {
             .iter()
             .map(|(_, journal)| (journal.name(), journal.newest()));
         let journals: Vec<_> = journals.collect();
-        source.read(work, &reading, with.progress)?;
+        let mut doubts: Vec<Doubt> = Vec::new();
+        let source = loop {
+            let source = match &mut self.source {
+                Some(source) => source,
+                none => none.insert(OpenSource::open(
+                    with.store,
+                    with.attribution,
+                    &work.host,
+                    spec,
+                    &with.run,
+                )?),
+            };
+            let Some(doubt) = source.read(work, &reading, with.progress)? else {
+                break source;
+            };
+            // What is in memory says more than was committed.
+            self.source = None;
+            reading.until.insert(doubt.log_id, doubt.offset);
+            doubts.push(doubt);
+        };
         self.journals.extend(journals);
         self.store = Backoff::new(STORE_RETRY_MS.0, STORE_RETRY_MS.1);
-        let report = source.take_report();
+        let mut report = source.take_report();
+        source.tell_doubts(&doubts, now_ms, &mut report)?;
+        doubts.into_iter().for_each(|doubt| self.waits.add(doubt, work, now_ms));
         if !stop.load(Ordering::Relaxed) {
+            let failed = report.problems.iter().filter(|problem| problem.error);
+            let failed: Vec<PathBuf> = failed.map(|problem| problem.path.clone()).collect();
+            self.waits.end_round();
+            self.presence.read(work, &failed);
             self.note(work, now_ms);
+        } else {
+            self.waits.give_up_round();
         }
         Ok((report.counts.lines > 0 || !report.problems.is_empty()).then_some(report))
     }
@@ -375,7 +412,9 @@ impl<'s> Followed<'s> {
     fn note(&mut self, work: &Job, now_ms: i64) {
         for found in work.families.iter().flat_map(|(_, family)| &family.files) {
             let stamp: Stamp = found.stamp();
-            if let Some(held) = self.held.iter_mut().find(|held| held.key() == (found.dev, found.ino)) {
+            if self.presence.is_unread(&found.path) {
+                // It is tried again when the names are looked at.
+            } else if let Some(held) = self.held.iter_mut().find(|held| held.key() == (found.dev, found.ino)) {
                 held.note_read(&stamp, now_ms, QUIET_MS);
             } else if found.codec != Codec::Plain {
                 if self.is_read(found) {

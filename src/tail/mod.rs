@@ -14,7 +14,9 @@
 
 mod follower;
 mod held;
+mod presence;
 mod retry;
+mod waits;
 
 pub use follower::{Follower, Round, Trouble};
 pub use retry::Backoff;

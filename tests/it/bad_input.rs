@@ -161,8 +161,12 @@ fn a_postfix_log_is_recognised_as_one() {
     // A source says that it is Exim's.
     let wrong = "[[source]]\nkind = \"exim\"\nhost = \"mx1001\"\npaths = [\"bad/*\"]\n";
     let place = Place::with(&format!("{}{wrong}", crate::util::KEEP));
-    let line = "Jun  6 18:55:01 mail postfix/smtp[4242]: 3F2A1B00C1: to=<a@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n";
-    let postfix = place.write("other/mail.log", line.repeat(50));
+    let line = |n: u32| {
+        format!(
+            "Jun  6 18:55:01 mail postfix/smtp[4242]: 3F2A1B00C1: to=<a{n}@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n"
+        )
+    };
+    let postfix = place.write("other/mail.log", (0..50).map(line).collect::<String>());
     let good = place.write("good/mainlog", &*LOG);
     let run = place.backfill(&[&postfix, &good]).ends(0);
     assert!(

@@ -1,6 +1,7 @@
 //! Logs that begin alike, and one log under two names.
 
 use crate::util::{KEEP, Place, stop};
+use mailpulse::store::retention::{MachineTime, Retention};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +12,6 @@ use std::time::{Duration, Instant};
 
 const FIRST: &str =
     "2018-01-01 00:00:00 exim 4.84 daemon started: pid=1, no queue runs, listening for SMTP on port 25\n";
-const DAY_MS: i64 = 86_400_000;
 
 /// A log that begins as all others do; its lines are of its own.
 fn log(name: char, month: u32, lines: u32) -> String {
@@ -60,8 +60,20 @@ fn a_log_that_was_forgotten_leaves_its_number() {
         fs::remove_file(paths.remove(old)).unwrap();
         {
             let store = mailpulse::store::Store::create(&place.path("store")).unwrap();
-            let now_ms = jiff::Timestamp::now().as_millisecond();
-            let (_, forgotten) = store.forget_old(90, now_ms + 100 * DAY_MS).unwrap();
+            // As if each had been read when it was written.
+            rusqlite::Connection::open(place.path("store/catalogue.sqlite"))
+                .and_then(|catalogue| catalogue.execute("UPDATE log SET read_ms = last_ms", []))
+                .unwrap();
+            let retention = Retention {
+                days: 90,
+                machine: MachineTime {
+                    wall_ms: jiff::Timestamp::now().as_millisecond(),
+                    boot: 1,
+                    uptime_ms: 0,
+                },
+                force: true,
+            };
+            let (_, forgotten) = store.forget_old(&retention).unwrap();
             assert_eq!(forgotten, 1, "the log of January");
         }
         assert_eq!(place.events(), 120);

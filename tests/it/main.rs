@@ -10,6 +10,7 @@ mod browser;
 mod cases;
 mod changed_format;
 mod clickhouse;
+mod clocks;
 mod demo;
 mod detect;
 mod exim_lab;

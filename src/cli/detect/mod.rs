@@ -7,7 +7,7 @@ mod findings;
 
 use super::context::Context;
 use super::output::{self, Format};
-use super::window::WindowArgs;
+use super::window::{WindowArgs, so_far};
 use crate::config::{Config, parse_timezone, read_holidays};
 use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
@@ -76,6 +76,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
     let whole = whole(store)?;
+    let so_far = so_far(store)?;
     let window = match args.window.since {
         Some(_) => args.window.resolve(store)?,
         None => Window {
@@ -86,8 +87,8 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     let fleet = fleet(
         store,
         Window {
-            until_ms: window.until_ms,
-            ..Window::ALL
+            until_ms: window.until_ms.min(so_far.until_ms),
+            ..so_far
         },
     )?;
     let engine = Engine::replay(&fleet, options(&context.config()?, &args.rules)?);
@@ -131,7 +132,7 @@ pub fn marks<'a>(alarms: impl Iterator<Item = &'a Alarm>, names: &Names) -> Vec<
 /// All that is stored.
 pub fn whole(store: &dyn History) -> Result<Window> {
     let (first, last) = store
-        .span()?
+        .span(i64::MAX)?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
     Ok(Window {
         since_ms: first,

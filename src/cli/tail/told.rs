@@ -14,10 +14,10 @@ impl Told {
     /// Whether it is time to tell this.
     pub(super) fn is_news(&mut self, what: &str, now_ms: i64) -> bool {
         if self.0.len() >= MAX {
-            self.0.retain(|_, told| now_ms - *told < AGAIN_MS);
+            self.0.retain(|_, told| (0..AGAIN_MS).contains(&(now_ms - *told)));
         }
         match self.0.get(what) {
-            Some(told) if now_ms - told < AGAIN_MS => false,
+            Some(told) if (0..AGAIN_MS).contains(&(now_ms - told)) => false,
             _ => {
                 if self.0.len() < MAX {
                     self.0.insert(what.to_owned(), now_ms);
@@ -39,5 +39,7 @@ mod tests {
         assert!(!told.is_news("a", AGAIN_MS - 1));
         assert!(told.is_news("b", 1));
         assert!(told.is_news("a", AGAIN_MS));
+        // A clock that was set back does not silence it.
+        assert!(told.is_news("a", 5));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::backfill::cover;
 use super::super::context::{Context, UnnamedArgs};
+use super::super::retention::retention;
 use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
@@ -389,7 +390,7 @@ impl Care {
             self.heartbeat_ms = now_ms + HEARTBEAT_MS;
             let lags = std::mem::take(&mut self.lags);
             let heartbeats: Vec<Heartbeat> = follower
-                .healthy()
+                .at_end()
                 .map(|(host, kind, source)| Heartbeat {
                     source,
                     lag_ms: lags.get(&(host.to_owned(), kind)).copied(),
@@ -406,7 +407,7 @@ impl Care {
         }
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
-            if let Err(error) = store.forget_old(self.retain_days, now_ms) {
+            if let Err(error) = store.forget_old(&retention(self.retain_days)) {
                 tracing::warn!("old days are kept: {}", safe_lines(&error.to_string()));
             }
         }

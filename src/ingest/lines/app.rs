@@ -242,9 +242,15 @@ impl<'c> AppLines<'c> {
 
     fn whole<R: Recall>(&mut self, bench: &mut Bench<'_, R>, state: &mut LogState, whole: &Whole<'_>) {
         let outcome = match self.format.parse(whole.text) {
-            Ok(record) => {
-                let ts_ms = self.time(&record.time, state);
-                bench.desk.at(state, ts_ms);
+            Ok(record) => 'told: {
+                let (ts_ms, dated) = self.time(&record.time, state);
+                if let Err(why) = bench.desk.at(state, ts_ms, whole.offset) {
+                    let first = memchr::memchr(b'\n', whole.text).unwrap_or(whole.text.len());
+                    break 'told bench.desk.unparsed(state, &whole.text[..first], why);
+                }
+                if dated {
+                    self.last_ms = Some(ts_ms);
+                }
                 if let Some(odd) = &record.odd {
                     bench.desk.odd(state, odd);
                 }
@@ -265,7 +271,8 @@ impl<'c> AppLines<'c> {
         bench.desk.count_lines(state, outcome, whole.lines, whole.bytes);
     }
 
-    fn time(&mut self, time: &Time, state: &LogState) -> i64 {
+    /// The record's time, and whether it is its own.
+    fn time(&mut self, time: &Time, state: &LogState) -> (i64, bool) {
         let ts_ms = match time {
             Time::Full(stamp) => {
                 let mut stamp = *stamp;
@@ -276,10 +283,9 @@ impl<'c> AppLines<'c> {
                 let stamp = self.days.stamp(time);
                 self.normaliser.clock().utc_ms(&stamp)
             }
-            Time::Undated => return self.last_ms.unwrap_or(state.mtime_ms),
+            Time::Undated => return (self.last_ms.unwrap_or(state.mtime_ms), false),
         };
-        self.last_ms = Some(ts_ms);
-        ts_ms
+        (ts_ms, true)
     }
 
     /// Finishes what is open, because everything read so far is about to be committed.

@@ -64,7 +64,7 @@ impl<'c> EximLines<'c> {
             match log.format {
                 Format::Plain => {
                     let outcome = match self.parser.parse(line, &mut record) {
-                        Ok(()) => self.record(bench, &mut log.state, offset, &record),
+                        Ok(()) => self.record(bench, &mut log.state, offset, line, &record),
                         Err(reject) => unparsed(bench, log, line, &reject),
                     };
                     bench.desk.count(outcome, line.len());
@@ -86,10 +86,13 @@ impl<'c> EximLines<'c> {
         bench: &mut Bench<'_, R>,
         state: &mut LogState,
         offset: u64,
+        line: &[u8],
         record: &Record<'_>,
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
-        bench.desk.at(state, ts_ms);
+        if let Err(why) = bench.desk.at(state, ts_ms, offset) {
+            return bench.desk.unparsed(state, line, why);
+        }
         if let Some(odd) = &record.odd {
             bench.desk.odd(state, odd);
         }
@@ -180,7 +183,7 @@ impl<'c> EximLines<'c> {
             Found::Foreign(envelope) => {
                 // The log goes on, whoever writes.
                 let ts_ms = self.envelope_ms(&envelope, &log.state);
-                bench.desk.at(&mut log.state, ts_ms);
+                let _ = bench.desk.at(&mut log.state, ts_ms, offset);
                 Outcome::Foreign
             }
             Found::Nothing(_) => Outcome::Ignored,
@@ -313,7 +316,7 @@ impl<'c> EximLines<'c> {
                 {
                     return Outcome::Duplicate;
                 }
-                self.record(bench, state, offset, &record)
+                self.record(bench, state, offset, line, &record)
             }
             Err(reject) => bench.desk.unparsed(state, line, &why(&reject)),
         }

@@ -109,7 +109,7 @@ impl<'c> PostfixLines<'c> {
             Found::Foreign(envelope) => {
                 // The log goes on, whoever writes.
                 let ts_ms = self.envelope_ms(&envelope, log);
-                bench.desk.at(&mut log.state, ts_ms);
+                let _ = bench.desk.at(&mut log.state, ts_ms, offset);
                 Outcome::Foreign
             }
             Found::Nothing(_) => Outcome::Ignored,
@@ -134,7 +134,9 @@ impl<'c> PostfixLines<'c> {
             Err(reject) => return bench.desk.unparsed(&log.state, line, &why(&reject)),
         };
         let ts_ms = self.envelope_ms(envelope, log);
-        bench.desk.at(&mut log.state, ts_ms);
+        if let Err(why) = bench.desk.at(&mut log.state, ts_ms, offset) {
+            return bench.desk.unparsed(&log.state, line, why);
+        }
         // A refusal names no message: it was written twice if the same process says the same in the same second.
         if record.queue_id.is_none()
             && matches!(record.body, Body::Rejection(_))

@@ -230,6 +230,11 @@ pub fn assert_once(stored: &BTreeMap<u64, u64>, numbers: impl IntoIterator<Item 
 }
 
 impl Life<'_> {
+    /// How many sources have been read to their end.
+    pub fn at_end(&self) -> usize {
+        self.follower.at_end().count()
+    }
+
     /// A round that looks at names, and the one that it may ask for.
     #[track_caller]
     pub fn scan(&mut self) -> Round {

@@ -4,6 +4,7 @@
 use super::bench::{Bench, lines};
 use crate::util::{Place, stop};
 use mailpulse::store::Store;
+use mailpulse::store::retention::{MachineTime, Retention};
 use std::fs;
 
 /// No segment can be written, whoever runs this: its folder is a file.
@@ -119,19 +120,30 @@ fn fault_34_positions_of_files_long_gone() {
     bench.write("mainlog.1", lines(0..10));
     bench.write("mainlog", lines(86_400..86_410));
     const DAY_MS: i64 = 86_400_000;
+    let retention = |uptime_ms| Retention {
+        days: 1,
+        machine: MachineTime {
+            wall_ms: bench.now_ms(),
+            boot: 1,
+            uptime_ms,
+        },
+        force: false,
+    };
     bench.life(|life| {
         life.scan();
         let logs = |life: &super::bench::Life<'_>| life.store().sources().unwrap()[0].logs.len();
         assert_eq!(logs(life), 2);
-        let later = bench.now_ms() + 31 * DAY_MS;
         // Its lines are within the retention: whoever finds a copy of it must know them.
         bench.remove("mainlog.1");
-        life.store().forget_old(1, later).unwrap();
+        life.store().forget_old(&retention(0)).unwrap();
         assert_eq!(logs(life), 2);
         // Two months of mail later they are not, and the file is gone.
-        bench.append("mainlog", lines(0..1).replace("2026-11-01", "2027-01-20"));
+        bench.wait_ms(60 * DAY_MS);
+        let now = jiff::Timestamp::from_millisecond(bench.now_ms()).unwrap();
+        let date = now.strftime("%Y-%m-%d").to_string();
+        bench.append("mainlog", lines(0..1).replace("2026-11-01", &date));
         life.scan();
-        let (segments, forgotten) = life.store().forget_old(1, later).unwrap();
+        let (segments, forgotten) = life.store().forget_old(&retention(200 * DAY_MS)).unwrap();
         assert_eq!((segments, forgotten), (2, 1));
         assert_eq!(logs(life), 1);
     });

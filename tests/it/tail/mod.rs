@@ -2,6 +2,7 @@
 //! and the real process under `kill -9`.
 
 mod bench;
+mod clocks;
 mod compaction;
 mod faults_archives;
 mod faults_files;

@@ -143,17 +143,20 @@ impl Rereading<'_> {
                 return Ok((back, lost));
             }
             let known: Vec<KnownLog> = self.known()?;
+            let gone = |log: u64| {
+                let known = known.iter().find(|known| known.state.log_id == log);
+                known.is_none_or(|known| !path_of(&known.state).exists())
+            };
             let Some(files) = self.files(&known, &missing) else {
-                return Ok((back, lost));
+                // Nothing here can give them; what no file has any more is lost.
+                let days = missing.iter().map(|one| one.day).collect();
+                let (_, less) = self.store.end_reread(&missing, &days, &FxHashSet::default(), &gone)?;
+                return Ok((back, lost + less));
             };
             let (wanted, days) = self.store.wanted(&missing)?;
             let replayed = self.pass(&known, &files, wanted)?;
             self.store.unlinked_are_loud()?;
             self.store.link_hops()?;
-            let gone = |log: u64| {
-                let known = known.iter().find(|known| known.state.log_id == log);
-                known.is_none_or(|known| !path_of(&known.state).exists())
-            };
             let (more, less) = self.store.end_reread(&missing, &days, &replayed, &gone)?;
             (back, lost) = (back + more, lost + less);
             done.extend(days);

@@ -311,7 +311,7 @@ impl Store {
             let mut tried: FxHashSet<u64> = one.tried.iter().copied().collect();
             tried.extend(replayed.iter().filter(|log| one.needs(**log)));
             let is_lost = one.logs.iter().all(|span| tried.contains(&span.log) || gone(span.log));
-            lost += if is_lost { one.rows - rows } else { 0 };
+            lost += if is_lost && !one.lost { one.rows - rows } else { 0 };
             let tried: Vec<u64> = tried.into_iter().collect();
             let tried = serde_json::to_string(&tried).map_err(catalogue::Error::from)?;
             transaction.execute(

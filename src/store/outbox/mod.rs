@@ -290,6 +290,10 @@ impl Store {
             },
         };
         let batch = read_batch(&transaction, id)?;
+        if let (None, Some(batch)) = (begun, &batch) {
+            // Before it is begun: what is begun counts as sent when its segment is mended.
+            self.payloads_are_whole(&transaction, batch)?;
+        }
         transaction.commit()?;
         Ok(batch)
     }
@@ -301,7 +305,7 @@ impl Store {
             .iter()
             .map(|id| self.payload_path(*id, batch.kind))
             .collect();
-        self.payloads_are_whole(batch)?;
+        self.payloads_are_whole(&self.connection(), batch)?;
         let read = |path: &PathBuf| {
             fs::read(path).map_err(|source| Error::Io {
                 path: path.clone(),
@@ -316,8 +320,7 @@ impl Store {
     }
 
     /// What is not what was posted is not sent.
-    fn payloads_are_whole(&self, batch: &Batch) -> Result<(), Error> {
-        let connection = self.connection();
+    fn payloads_are_whole(&self, connection: &Connection, batch: &Batch) -> Result<(), Error> {
         let mut find = connection.prepare_cached("SELECT hash FROM outbox WHERE id = ?1")?;
         for id in &batch.payloads {
             let path = self.payload_path(*id, batch.kind);

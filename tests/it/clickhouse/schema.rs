@@ -33,7 +33,7 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
     assert!(run.err.contains("mailpulse store migrate"), "{}", run.err);
     let dry = lab.run(&["store", "migrate", "--dry-run"]).ends(0);
     assert!(
-        dry.out.contains("CREATE TABLE mail.events_log") && dry.out.contains("to be applied"),
+        dry.out.contains("CREATE TABLE IF NOT EXISTS mail.events_log") && dry.out.contains("to be applied"),
         "{}",
         dry.out
     );

@@ -94,7 +94,7 @@ impl Context {
             None => {
                 let mut store = Store::open(&config.store.folder)?;
                 store.note_incomplete_in(&self.incomplete);
-                Engine::Embedded(store)
+                Engine::Embedded(Box::new(store))
             }
         })
     }

@@ -243,7 +243,7 @@ fn foreign(kind: &str, sample: &[u8]) -> String {
         None => "looks like no mail log that is known here".to_owned(),
     };
     let runtime = lines(sample)
-        .find_map(|line| wrap::unwrap(line))
+        .find_map(wrap::unwrap)
         .map(|wrapped| wrapped.runtime);
     if let Some(runtime) = runtime
         && !matches!(kind, "exim" | "postfix")

@@ -56,6 +56,7 @@ pub struct Seen {
     /// Most messages have one that is asked for. 0 is none.
     first: u64,
     /// The newest of the others, oldest first.
+    #[expect(clippy::box_collection, reason = "eight bytes for the messages that have no others, of which there are many")]
     more: Option<Box<Vec<u64>>>,
 }
 

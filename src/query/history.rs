@@ -215,7 +215,7 @@ pub fn present(store: &dyn History, now_ms: i64) -> Result<i64, Error> {
 /// Whichever the configuration or `--store` names.
 pub enum Engine {
     /// Segments on this disk.
-    Embedded(Store),
+    Embedded(Box<Store>),
     /// A server.
     ClickHouse(Box<Client>),
 }
@@ -224,7 +224,7 @@ impl Engine {
     /// What answers.
     pub fn history(&self) -> &dyn History {
         match self {
-            Engine::Embedded(store) => store,
+            Engine::Embedded(store) => store.as_ref(),
             Engine::ClickHouse(client) => client.as_ref(),
         }
     }

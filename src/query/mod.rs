@@ -175,13 +175,13 @@ fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
             return Err(error);
         };
         // An error of the store ends the reading, and is the one that is told.
-        store.note_broken(segment, *part, error).or_else(|error| {
+        store.note_broken(segment, *part, error).map_err(|error| {
             let gone = std::io::ErrorKind::NotFound.into();
             failed = Some(error);
-            Err(columnar::Error::Io {
+            columnar::Error::Io {
                 path: path.to_owned(),
                 source: gone,
-            })
+            }
         })
     });
     match failed {

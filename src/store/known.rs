@@ -46,6 +46,9 @@ pub struct Compared {
     pub same_file: Vec<u64>,
 }
 
+/// By key of an event.
+type Counts = HashMap<u64, [u32; 2], FxBuildHasher>;
+
 /// The stored events that a log is compared with.
 pub struct Known {
     compared: Compared,
@@ -55,7 +58,7 @@ pub struct Known {
     same_file: Vec<String>,
     keys: RandomState,
     /// By hour: how many rows of others have a key, and how many events with it this log has given so far.
-    hours: VecDeque<(i64, HashMap<u64, [u32; 2], FxBuildHasher>)>,
+    hours: VecDeque<(i64, Counts)>,
     events_max: usize,
 }
 

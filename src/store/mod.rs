@@ -109,7 +109,9 @@ pub enum Error {
     },
     /// The catalogue was rebuilt, and nobody has said what becomes of what was sent.
     #[error(
-        "{path}: the catalogue was rebuilt (`store repair`), and nothing is sent before it is said what the server keeps. If it          keeps its rows: `mailpulse store ship --keep-sent`, after the logs have been read again; it sends what is missing          there. If its database is empty: `mailpulse store ship --anew`"
+        "{path}: the catalogue was rebuilt (`store repair`), and nothing is sent before it is said what the server keeps. If \
+         it keeps its rows: `mailpulse store ship --keep-sent`, after the logs have been read again; it sends what is missing \
+         there. If its database is empty: `mailpulse store ship --anew`"
     )]
     ShipUndecided {
         /// The store.

@@ -15,6 +15,7 @@ use super::{Error, Store, columnar};
 use rusqlite::{OptionalExtension, Transaction, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use std::collections::hash_map::Entry;
 
 /// Rows of one pass whose identities are in memory, four bytes each: more days are read in several passes.
 pub const IDS_MAX: u64 = 8_000_000;
@@ -297,10 +298,10 @@ impl Store {
         let (mut back, mut lost) = (0, 0);
         let mut came: FxHashMap<i64, u64> = FxHashMap::default();
         for one in missing.iter().filter(|one| days.contains(&one.day)) {
-            if !came.contains_key(&one.day) {
-                came.insert(one.day, take_restored(&transaction, one.source, one.day)?);
-            }
-            let came = came.entry(one.day).or_default();
+            let came = match came.entry(one.day) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(take_restored(&transaction, one.source, one.day)?),
+            };
             let rows = one.rows.min(*came);
             *came -= rows;
             back += rows;

@@ -119,7 +119,8 @@ impl Presence {
 
     /// Whether all of the source's logs are there and have been read as far as they go.
     pub(super) fn is_whole(&self, job: &Job) -> bool {
-        !(job.families.is_empty() && job.journals.is_empty())
+        let has_logs = !job.families.is_empty() || !job.journals.is_empty();
+        has_logs
             && !self.is_unreachable
             && self.unread.is_empty()
             && self.live.values().all(|live| live.missing_since.is_none())

@@ -93,7 +93,7 @@ impl Feed<'_> {
 
     /// Whether all that had been read was there.
     fn again(&self, found: &Found, known: usize, to: Sink<'_>) -> Result<Result<bool, SourceError>, Hangup> {
-        let (mut chunks, log) = match self.from_start(found, known) {
+        let (mut chunks, log) = match self.open_at_start(found, known) {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
@@ -123,7 +123,7 @@ impl Feed<'_> {
         Ok(result.map(|_| end >= read_to))
     }
 
-    fn from_start(&self, found: &Found, known: usize) -> Result<(Chunks, OpenLog), SourceError> {
+    fn open_at_start(&self, found: &Found, known: usize) -> Result<(Chunks, OpenLog), SourceError> {
         let mut content = Content::open(&found.path, &self.limits)?;
         let sample = content.peek(SAMPLE_BYTES)?.to_vec();
         let log = &self.known[known];

@@ -111,8 +111,11 @@ pub(super) fn rebuild(store: &Path, lost: Lost, lost_found_max: u64, now_ms: i64
     Ok(rebuilt)
 }
 
+/// Copies that are damaged, and how.
+type BadCopies = Vec<(PathBuf, String)>;
+
 /// Puts the newest copy that is good in place of a new catalogue, if there is one.
-fn base(store: &Path, to: &Path) -> Result<(Option<Copy>, Vec<(PathBuf, String)>), Error> {
+fn base(store: &Path, to: &Path) -> Result<(Option<Copy>, BadCopies), Error> {
     let mut bad = Vec::new();
     for copy in copies::list(store) {
         match copy.unpack(to) {

@@ -71,7 +71,7 @@ impl Store {
         let rates = self.path_of(segment.id, Part::Rates);
         if maintain::verify_file(&rates, &segment.rates_hash, None).is_err() {
             let bytes = columnar::rates_of(&events)?;
-            self.set_aside_files(&[rates.clone()])?;
+            self.set_aside_files(std::slice::from_ref(&rates))?;
             self.write_file(&rates, &bytes)?;
             self.sync_folder()?;
             self.connection().execute(
@@ -161,7 +161,7 @@ impl Store {
             path = %payload.path.display(), bytes = payload.bytes, begun = payload.begun,
             "cannot be made again: the server lacks what it said"
         );
-        self.set_aside_files(&[payload.path.clone()])
+        self.set_aside_files(std::slice::from_ref(&payload.path))
     }
 
     fn drop_payload(&self, transaction: &Transaction<'_>, id: i64) -> Result<(), Error> {

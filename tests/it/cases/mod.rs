@@ -6,6 +6,8 @@ mod app_jenkins_twelve_hour_clock;
 mod app_json_time_field_renamed;
 mod app_mailman3_smtp_log;
 mod app_sidekiq_text;
+mod detect_no_mail_but_the_log_goes_on;
+mod detect_quiet_weekends;
 mod exim_container_stdout;
 mod exim_cpanel_mainlog;
 mod exim_noise_of_attackers;

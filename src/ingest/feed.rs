@@ -101,7 +101,7 @@ impl Reading<'_> {
 }
 
 /// From a first line to the logs that begin with it, each with its host.
-pub type OfOthers = dyn Fn(&[u8]) -> Vec<(String, KnownLog)> + Sync;
+pub type OfOthers<'f> = dyn Fn(&[u8]) -> Vec<(String, KnownLog)> + Sync + 'f;
 
 /// What is read: the logs of one host, oldest first.
 pub struct Feed<'f> {
@@ -116,7 +116,7 @@ pub struct Feed<'f> {
     /// Highest numbers of logs that it knows no more, by their identity without the number.
     pub forgotten: FxHashMap<u64, u32>,
     /// Logs of other hosts that begin with a line, each with its host.
-    pub of_others: &'f OfOthers,
+    pub of_others: &'f OfOthers<'f>,
     /// Bounds.
     pub limits: Limits,
     /// How.

@@ -242,9 +242,7 @@ fn foreign(kind: &str, sample: &[u8]) -> String {
         None if sample.contains(&0) => "looks like binary data".to_owned(),
         None => "looks like no mail log that is known here".to_owned(),
     };
-    let runtime = lines(sample)
-        .find_map(wrap::unwrap)
-        .map(|wrapped| wrapped.runtime);
+    let runtime = lines(sample).find_map(wrap::unwrap).map(|wrapped| wrapped.runtime);
     if let Some(runtime) = runtime
         && !matches!(kind, "exim" | "postfix")
     {

@@ -56,7 +56,10 @@ pub struct Seen {
     /// Most messages have one that is asked for. 0 is none.
     first: u64,
     /// The newest of the others, oldest first.
-    #[expect(clippy::box_collection, reason = "eight bytes for the messages that have no others, of which there are many")]
+    #[expect(
+        clippy::box_collection,
+        reason = "eight bytes for the messages that have no others, of which there are many"
+    )]
     more: Option<Box<Vec<u64>>>,
 }
 

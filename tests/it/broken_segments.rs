@@ -55,9 +55,7 @@ fn every_reader_goes_on_beside_a_broken_segment_and_names_what_is_missing() {
         .run(&["query", "--sql", "SELECT COUNT(*) AS n FROM events"])
         .ends(3)
         .says(&[file, "it is not there"]);
-    for at in 0..flipped.len() {
-        flipped[at] ^= 0x20;
-    }
+    flipped.iter_mut().for_each(|byte| *byte ^= 0x20);
     fs::write(&path, &flipped).unwrap();
     let svg = place.path("rates.svg");
     for args in [

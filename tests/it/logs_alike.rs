@@ -1,6 +1,6 @@
 //! Logs that begin alike, and one log under two names.
 
-use crate::util::{KEEP, Place, stop};
+use crate::util::{KEEP, Place, now_ms, stop};
 use mailpulse::store::retention::{MachineTime, Retention};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -67,7 +67,7 @@ fn a_log_that_was_forgotten_leaves_its_number() {
             let retention = Retention {
                 days: 90,
                 machine: MachineTime {
-                    wall_ms: jiff::Timestamp::now().as_millisecond(),
+                    wall_ms: now_ms(),
                     boot: 1,
                     uptime_ms: 0,
                 },

@@ -120,6 +120,12 @@ pub fn signal(child: &Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// The time on the clock, UTC milliseconds.
+#[expect(clippy::disallowed_methods, reason = "the program reads it too")]
+pub fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
 /// A folder with `mailpulse.toml` and a store in `store`.
 #[derive(Debug)]
 pub struct Place {

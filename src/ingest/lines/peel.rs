@@ -172,7 +172,7 @@ mod tests {
             head: &head,
         };
         peeler.line(mta, line, trust, |found| match found {
-            Found::Own(envelope) => format!("own {}", String::from_utf8_lossy(envelope.rest)),
+            Found::Own(envelope) => format!("own {}", envelope.rest.escape_ascii()),
             other => format!("{other:?}"),
         })
     }

@@ -16,7 +16,15 @@ fn six_services_with_quiet_weekends_give_eighteen_alarms_at_most_in_nine_months(
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", made.stderr.escape_ascii());
-    let run = place.run(&["detect", "--csv", "weekend.csv", "--zone", "Europe/Berlin", "--format", "json"]);
+    let run = place.run(&[
+        "detect",
+        "--csv",
+        "weekend.csv",
+        "--zone",
+        "Europe/Berlin",
+        "--format",
+        "json",
+    ]);
     assert!(run.code < 2, "{}", run.err);
     let alarms: Vec<Value> = serde_json::from_str(&run.out).unwrap();
     assert!(alarms.len() <= 18, "{} alarms: {alarms:#?}", alarms.len());

@@ -4,9 +4,9 @@ use super::Lab;
 use crate::logs::{cut, simulated, text};
 use crate::util::Run;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-fn backfill(lab: &Lab, path: &PathBuf) -> Run {
+fn backfill(lab: &Lab, path: &Path) -> Run {
     lab.run(&["backfill", "-q", "--host", "mx1001", text(path)]).ends(0)
 }
 

@@ -172,15 +172,18 @@ impl<'c> EximNormaliser<'c> {
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
+        let lately = join.recent.has_copies(at.ts_ms);
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             if self.messages.join.recent.has_event(&id, at.ts_ms, event) {
+                self.messages.join.recent.note_copy(at.ts_ms);
                 return sink.repeated();
             }
             let sender = delivery.sender.or(delivery.return_path);
             self.messages.orphan(id, sender, at, sink);
             return self.delivery(delivery, id, at, recall, sink);
         };
-        if !open.seen.is_new(event) {
+        if open.seen.is_copy(kind, event, lately) {
+            self.messages.join.recent.note_copy(at.ts_ms);
             return sink.repeated();
         }
         let mut slot = open.slot_in(batch, &id, sink);
@@ -287,7 +290,7 @@ impl<'c> EximNormaliser<'c> {
                 }
             }
             (NoticeKind::Frozen, Some(id)) => {
-                let event = event_key(Kind::Frozen, at.ts_ms, None, &[]);
+                let event = (Kind::Frozen, event_key(Kind::Frozen, at.ts_ms, None, &[]));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
                     return true;
@@ -310,7 +313,7 @@ impl<'c> EximNormaliser<'c> {
                 return false;
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
-                let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
+                let event = (Kind::Discarded, event_key(Kind::Discarded, at.ts_ms, None, &[]));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
                     return true;

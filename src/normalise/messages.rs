@@ -97,6 +97,7 @@ impl<'c> Messages<'c> {
                 });
             }
         } else if self.has_arrived(&id, at) {
+            self.arrival_copied(&id, at);
             return None;
         }
         let slot = match slot {
@@ -120,6 +121,14 @@ impl<'c> Messages<'c> {
             Some(open) => open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)),
             None => self.join.recent.has_left(id, at.ts_ms),
         }
+    }
+
+    /// A line of the arrival was written twice: so will the others be.
+    pub(super) fn arrival_copied(&mut self, id: &QueueId, at: At) {
+        if let Some(open) = self.join.in_memory(id) {
+            open.seen.note_copies();
+        }
+        self.join.recent.note_copy(at.ts_ms);
     }
 
     /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one: what is not known is
@@ -154,6 +163,7 @@ impl<'c> Messages<'c> {
         let batch = sink.batch();
         let Some(mut leaving) = self.join.leaving(&id, &mut self.attributor.origins, recall) else {
             if self.join.recent.has_left(&id, at.ts_ms) {
+                self.join.recent.note_copy(at.ts_ms);
                 return sink.repeated();
             }
             self.slot_of(id, at, recall, sink);
@@ -192,11 +202,11 @@ impl<'c> Messages<'c> {
         &mut self,
         id: QueueId,
         at: At,
-        event: u64,
+        (kind, event): (Kind, u64),
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> Option<Slot> {
-        if self.is_repeated(&id, at, event, recall) {
+        if self.is_repeated(&id, at, (kind, event), recall) {
             return None;
         }
         let slot = self.slot_of(id, at, recall, sink);
@@ -207,11 +217,22 @@ impl<'c> Messages<'c> {
     }
 
     /// Whether an event of a message was read before, from a line that was written twice; notes it if not.
-    pub(super) fn is_repeated(&mut self, id: &QueueId, at: At, event: u64, recall: &mut dyn Recall) -> bool {
-        match self.join.get(id, &mut self.attributor.origins, recall) {
-            Some(open) => !open.seen.is_new(event),
+    pub(super) fn is_repeated(
+        &mut self,
+        id: &QueueId,
+        at: At,
+        (kind, event): (Kind, u64),
+        recall: &mut dyn Recall,
+    ) -> bool {
+        let lately = self.join.recent.has_copies(at.ts_ms);
+        let repeated = match self.join.get(id, &mut self.attributor.origins, recall) {
+            Some(open) => open.seen.is_copy(kind, event, lately),
             None => self.join.recent.has_event(id, at.ts_ms, event),
+        };
+        if repeated {
+            self.join.recent.note_copy(at.ts_ms);
         }
+        repeated
     }
 
     pub(super) fn first(&mut self, id: &QueueId, kind: Kind, recall: &mut dyn Recall) -> u8 {

@@ -99,11 +99,14 @@ impl<'c> PostfixNormaliser<'c> {
                 return;
             }
             // This line, or one after it that says as much, has been read: it was written twice.
-            Some(open) if !open.orphan && open.knows(&arriving) => return,
+            Some(open) if !open.orphan && open.knows(&arriving) => {
+                open.seen.note_copies();
+                return join.recent.note_copy(arriving.since_ms);
+            }
             Some(_) => {}
             None => {
                 if join.recent.has_left(&id, arriving.since_ms) {
-                    return;
+                    return join.recent.note_copy(arriving.since_ms);
                 }
             }
         }
@@ -145,6 +148,7 @@ impl<'c> PostfixNormaliser<'c> {
         sink: &mut impl EventSink,
     ) -> bool {
         let Messages { join, attributor, .. } = &mut self.messages;
+        let lately = join.recent.has_copies(at.ts_ms);
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             if self.messages.join.recent.has_left(&id, at.ts_ms) {
                 sink.repeated();
@@ -157,7 +161,8 @@ impl<'c> PostfixNormaliser<'c> {
         open.last_ms = at.ts_ms;
         let Some(arriving) = open.arriving.take() else {
             // A message is tried again later.
-            if open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)) {
+            let has_copies = lately || open.seen.has_copies();
+            if has_copies && open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)) {
                 sink.repeated();
             }
             return false;
@@ -233,7 +238,7 @@ impl<'c> PostfixNormaliser<'c> {
         // A probe of an address is no mail.
         let Some(kind) = kind(delivery) else { return false };
         let event = attempt::identity(kind, delivery, at.ts_ms);
-        if self.messages.is_repeated(&id, at, event, recall) {
+        if self.messages.is_repeated(&id, at, (kind, event), recall) {
             sink.repeated();
             return true;
         }
@@ -367,7 +372,7 @@ impl<'c> PostfixNormaliser<'c> {
         sink: &mut impl EventSink,
     ) -> bool {
         let event = event_key(Kind::Expired, at.ts_ms, None, &[]);
-        if self.messages.is_repeated(&id, at, event, recall) {
+        if self.messages.is_repeated(&id, at, (Kind::Expired, event), recall) {
             sink.repeated();
             return true;
         }
@@ -399,7 +404,7 @@ impl<'c> PostfixNormaliser<'c> {
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
         let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
-        if self.messages.is_repeated(&id, at, event, recall) {
+        if self.messages.is_repeated(&id, at, (Kind::Discarded, event), recall) {
             return sink.repeated();
         }
         self.settle(id, None, recall);

@@ -2,6 +2,10 @@
 //! a batch again. A line with a queue ID says the same a second time if message, kind, recipient, second and next hop are
 //! the same.
 //!
+//! What can come once only (an arrival, a delivery, the end) is a copy if it comes again. An attempt that failed may be made
+//! again within the second, by hand or by the queue runner: it is a copy only where there is evidence that lines are written
+//! twice, in this message's arrival or in what else came lately.
+//!
 //! An open message remembers its own events ([`Seen`]); of those that left the queue lately so many are remembered that
 //! a batch that is written again finds them ([`Recent`]). What is further apart is compared with what is stored
 //! (`store::known`).
@@ -19,6 +23,10 @@ const SEEN_MAX: usize = 128;
 const GONE_MAX: usize = 512;
 /// Places that are counted, so that a new message need not be looked for among those that left.
 const PLACES: usize = 1 << 14;
+/// For so long a copy is evidence for what comes after it, milliseconds of the log.
+const EVIDENCE_MS: i64 = 600_000;
+/// Notes among a message's events that its arrival was written twice. No key is even.
+const COPIED: u64 = u64::MAX - 1;
 /// Refusals that are remembered.
 const REFUSED_MAX: usize = 256;
 
@@ -44,10 +52,17 @@ pub fn event_key(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, parts: &[&[u8]]) ->
     hasher.finish() | 1
 }
 
-/// What tells a refusal that names no message from others: its line without the head.
-pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> u64 {
-    let pid = envelope.pid.unwrap_or_default().to_le_bytes();
-    event_key(Kind::Rejected, ts_ms, None, &[envelope.tag, &pid, envelope.rest])
+/// What tells a refusal that names no message from others: its line without the head. None where no process is named: two
+/// may say the same.
+pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
+    let pid = envelope.pid?.to_le_bytes();
+    Some(event_key(Kind::Rejected, ts_ms, None, &[envelope.tag, &pid, envelope.rest]))
+}
+
+/// Whether such an event comes once at most, for a message, a recipient and a next hop. A bounce that cannot be delivered is
+/// frozen, and tried again.
+const fn is_final(kind: Kind) -> bool {
+    !matches!(kind, Kind::Deferred | Kind::Bounced | Kind::Expired | Kind::Frozen)
 }
 
 /// Events of one message.
@@ -80,10 +95,27 @@ impl Seen {
             return false;
         }
         if more.len() == SEEN_MAX {
-            more.remove(0);
+            more.remove(usize::from(more[0] == COPIED));
         }
         more.push(event);
         true
+    }
+
+    /// Notes an event; true if it was noted before, and this one is its copy. `lately` says whether other lines were
+    /// written twice lately.
+    #[inline]
+    pub(super) fn is_copy(&mut self, kind: Kind, event: u64, lately: bool) -> bool {
+        !self.is_new(event) && (is_final(kind) || lately || self.has_copies())
+    }
+
+    /// The message's arrival was written twice.
+    pub(super) fn note_copies(&mut self) {
+        self.is_new(COPIED);
+    }
+
+    /// Whether the message's arrival was written twice.
+    pub(super) fn has_copies(&self) -> bool {
+        self.first == COPIED || self.more.as_ref().is_some_and(|more| more.contains(&COPIED))
     }
 }
 
@@ -108,9 +140,22 @@ pub struct Recent {
     places: Vec<u16>,
     refused: Vec<u64>,
     refused_at: usize,
+    /// The newest line that was surely a copy.
+    copy_ms: Option<i64>,
 }
 
 impl Recent {
+    /// A line was a copy.
+    pub(super) fn note_copy(&mut self, ts_ms: i64) {
+        self.copy_ms = self.copy_ms.max(Some(ts_ms));
+    }
+
+    /// Whether lines have been copies lately.
+    #[inline]
+    pub(super) fn has_copies(&self, ts_ms: i64) -> bool {
+        self.copy_ms.is_some_and(|copy_ms| (ts_ms - copy_ms).abs() <= EVIDENCE_MS)
+    }
+
     /// A message left.
     #[inline]
     pub(super) fn left(&mut self, id: QueueId, done_ms: i64, seen: Seen) {

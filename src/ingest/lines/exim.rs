@@ -325,7 +325,8 @@ impl<'c> EximLines<'c> {
     /// A refusal names no message: it was written twice if the same process says the same in the same second.
     fn is_repeated(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) -> bool {
         let refusal = refusal_key(self.normaliser.utc_ms(record), envelope);
-        !self.normaliser.messages.join.recent.is_new_refusal(refusal)
+        let recent = &mut self.normaliser.messages.join.recent;
+        refusal.is_some_and(|refusal| !recent.is_new_refusal(refusal))
     }
 
     pub(super) fn close(&mut self, log: &mut OpenLog, live: bool) {

@@ -138,14 +138,10 @@ impl<'c> PostfixLines<'c> {
             return bench.desk.unparsed(&log.state, line, why);
         }
         // A refusal names no message: it was written twice if the same process says the same in the same second.
+        let recent = &mut self.normaliser.messages.join.recent;
         if record.queue_id.is_none()
             && matches!(record.body, Body::Rejection(_))
-            && !self
-                .normaliser
-                .messages
-                .join
-                .recent
-                .is_new_refusal(refusal_key(ts_ms, envelope))
+            && refusal_key(ts_ms, envelope).is_some_and(|refusal| !recent.is_new_refusal(refusal))
         {
             return Outcome::Duplicate;
         }

@@ -2,7 +2,7 @@
 //! prometheus/prometheus#1164.
 
 use super::input;
-use crate::util::{Place, now_ms};
+use crate::util::{KEEP, Place, now_ms};
 use serde_json::Value;
 use std::process::Command;
 
@@ -16,7 +16,7 @@ fn seconds(text: &Value) -> i64 {
 /// Twenty days of mail up to 25 minutes ago, and then lines of another kind up to now, fed as cron would. Returns the
 /// time of the first of these.
 fn place(last_lines: &str) -> (Place, i64) {
-    let place = Place::new();
+    let place = Place::with(&format!("{KEEP}[[alert]]\nkind = \"stdout\"\n"));
     let made = Command::new("python3")
         .arg(input(CASE, "mk.py"))
         .current_dir(place.path(""))

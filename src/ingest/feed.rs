@@ -325,6 +325,8 @@ impl Feed<'_> {
         // The head grows with the file until it is 1 024 bytes long.
         position.head = grown.head;
         position.stamp = grown.stamp;
+        // Only its end makes it so: a commit before that must not say that all of the file as it is now was delivered.
+        position.complete = false;
         let state = LogState {
             path: found.path.as_os_str().as_bytes().to_vec(),
             size: found.size,

@@ -4,7 +4,7 @@ use super::lines::peel::TIMELESS;
 use super::survey::{Survey, is_mark, lines};
 use crate::source::Limits;
 use jiff::tz::TimeZone;
-use mailpulse_parsers::app::{Body, Format as AppFormat, Time};
+use mailpulse_parsers::app::{Body, Format as AppFormat, Time, UNDATED};
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::{exim, sniff, syslog, wrap};
 use std::path::Path;
@@ -175,9 +175,11 @@ pub fn writes_copies(kind: &str) -> bool {
 /// Whether a line is a record of its own in this format.
 fn is_record(format: &AppFormat, line: &[u8]) -> bool {
     format.starts(line)
-        && format
-            .parse(line)
-            .is_ok_and(|record| record.time != Time::Undated || record.body != Body::Other)
+        && match format.parse(line) {
+            Ok(record) => record.time != Time::Undated || record.body != Body::Other,
+            // It is about mail: an application that renamed the field, whose lines are counted as unparsed.
+            Err(reject) => reject.expected == UNDATED,
+        }
 }
 
 /// What was learnt of a log from its first lines.

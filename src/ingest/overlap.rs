@@ -81,6 +81,7 @@ fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead
         source,
         own: of_own.chain([log.state.log_id]).collect(),
         before,
+        attempts: log.state.counts.duplicates > 0,
         span_ms: (from_ms - DISORDER_MS, until_ms + SECOND_MS),
         by_id,
         without_id: by_id && log.format != Format::Plain,

@@ -55,6 +55,12 @@ impl Kind {
         Kind::SubmitFailed,
     ];
 
+    /// Whether such an event comes once at most, for a message, a recipient and a next hop. Attempts may be made again within
+    /// a second; a bounce that cannot be delivered is frozen, and tried again.
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Kind::Deferred | Kind::Bounced | Kind::Expired | Kind::Frozen)
+    }
+
     /// The name in answers.
     pub fn as_str(self) -> &'static str {
         match self {

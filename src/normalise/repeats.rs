@@ -56,13 +56,12 @@ pub fn event_key(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, parts: &[&[u8]]) ->
 /// may say the same.
 pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
     let pid = envelope.pid?.to_le_bytes();
-    Some(event_key(Kind::Rejected, ts_ms, None, &[envelope.tag, &pid, envelope.rest]))
-}
-
-/// Whether such an event comes once at most, for a message, a recipient and a next hop. A bounce that cannot be delivered is
-/// frozen, and tried again.
-const fn is_final(kind: Kind) -> bool {
-    !matches!(kind, Kind::Deferred | Kind::Bounced | Kind::Expired | Kind::Frozen)
+    Some(event_key(
+        Kind::Rejected,
+        ts_ms,
+        None,
+        &[envelope.tag, &pid, envelope.rest],
+    ))
 }
 
 /// Events of one message.
@@ -105,7 +104,7 @@ impl Seen {
     /// written twice lately.
     #[inline]
     pub(super) fn is_copy(&mut self, kind: Kind, event: u64, lately: bool) -> bool {
-        !self.is_new(event) && (is_final(kind) || lately || self.has_copies())
+        !self.is_new(event) && (kind.is_final() || lately || self.has_copies())
     }
 
     /// The message's arrival was written twice.
@@ -153,7 +152,8 @@ impl Recent {
     /// Whether lines have been copies lately.
     #[inline]
     pub(super) fn has_copies(&self, ts_ms: i64) -> bool {
-        self.copy_ms.is_some_and(|copy_ms| (ts_ms - copy_ms).abs() <= EVIDENCE_MS)
+        self.copy_ms
+            .is_some_and(|copy_ms| (ts_ms - copy_ms).abs() <= EVIDENCE_MS)
     }
 
     /// A message left.

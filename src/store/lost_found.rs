@@ -155,7 +155,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["000004-7.events.parquet", "000006-7.events.parquet"]);
+        assert_eq!(names, ["000003-7.events.parquet", "000004-7.events.parquet"]);
         assert_eq!(lost.contents(), Contents { files: 2, bytes: 200 });
         let newest = fs::read(store.path().join(FOLDER).join(&names[1])).unwrap();
         assert_eq!(newest, [b'3'; 100]);

@@ -67,16 +67,17 @@ impl Presence {
     pub(super) fn scanned(&mut self, job: &Job, now_ms: i64) {
         let families = || job.families.iter().map(|(_, family)| family);
         for family in families() {
-            let Some(newest) = family.files.iter().rfind(|found| found.codec == Codec::Plain) else {
-                continue;
-            };
-            match self.live.get_mut(&family.stem) {
-                Some(live) if live.is_gone_from(family, newest) => {
+            let newest = family.files.iter().rfind(|found| found.codec == Codec::Plain);
+            match (self.live.get_mut(&family.stem), newest) {
+                (Some(live), _) if live.is_gone_from(family) => {
                     live.missing_since.get_or_insert(now_ms);
                 }
-                _ => {
+                (_, Some(newest)) => {
                     self.live.insert(family.stem.clone(), Live::of(newest));
                 }
+                // It was compressed at once, and nothing has been written since.
+                (Some(live), None) => live.missing_since = None,
+                (None, None) => {}
             }
         }
         self.live.retain(|stem, live| {
@@ -144,14 +145,18 @@ impl Live {
 
     /// Whether the log that was written to cannot be seen any more, neither under its name nor under another, and
     /// nothing that is newer has taken its place.
-    fn is_gone_from(&self, family: &Family, newest: &Found) -> bool {
+    fn is_gone_from(&self, family: &Family) -> bool {
         if family.files.iter().any(|found| found.path == self.path) {
             return false;
         }
         let renamed = family.files.iter().any(|found| (found.dev, found.ino) == self.file);
         // Its name leads nowhere now, or to a folder.
         let is_blocked = std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| !metadata.is_file());
-        let is_replaced = newest.mtime_ms > self.mtime_ms;
+        let is_replaced = family.files.iter().any(|found| match found.codec {
+            Codec::Plain => found.mtime_ms > self.mtime_ms,
+            // An archive has the time of what was packed.
+            _ => found.mtime_ms >= self.mtime_ms,
+        });
         is_blocked || !renamed && !is_replaced
     }
 }
@@ -223,6 +228,7 @@ mod tests {
         assert!(is_whole(&[LIVE], &[("mainlog.1", 2, 10), ("mainlog", 3, 0)]));
         assert!(is_whole(&[LIVE], &[("mainlog.1", 2, 10)]));
         assert!(is_whole(&[LIVE], &[("mainlog", 3, 0)]));
+        assert!(is_whole(&[LIVE], &[("mainlog.1.gz", 5, 10)]));
         assert!(is_whole(&[OLD, LIVE], &[LIVE]));
         // Another name for each hour, and a cleaner.
         assert!(is_whole(&[("log.18", 1, 3000)], &[("log.19", 2, 20)]));

@@ -19,7 +19,7 @@ fn log(name: char, month: u32, lines: u32) -> String {
     for n in 0..lines {
         let _ = writeln!(
             text,
-            "2018-{month:02}-{:02} {:02}:{:02}:00 1fO{name}{n:02}-0000Ab-0{name} <= {name}@example.org U=app P=local S=900 for b@example.net",
+            "2018-{month:02}-{:02} {:02}:{:02}:00 1f{name}{n:03}-0000Ab-0{name} <= {name}@example.org U=app P=local S=900 for b@example.net",
             1 + n / 1_440,
             n / 60 % 24,
             n % 60

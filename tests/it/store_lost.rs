@@ -94,6 +94,8 @@ fn remove_catalogue(store: &Path) {
     }
 }
 
+const PUT_BACK: &str = "put back from a copy of a week ago";
+
 /// Ways to lose a catalogue, and a word of what is told.
 type Way = (&'static str, fn(&Path), &'static str);
 
@@ -136,7 +138,7 @@ const WAYS: [Way; 6] = [
         "",
     ),
     (
-        "put back from a copy of a week ago",
+        PUT_BACK,
         |store| {
             let copy = mailpulse::store::copies::list(store).remove(0);
             let old = store.join("old.sqlite");
@@ -168,7 +170,9 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
         fleet.read_one(1).ends(2).says(&["mailpulse store repair", word]);
         assert_eq!(fleet.files(), before, "{name}");
         let run = fleet.place.run(&["store", "repair"]).ends(0);
-        assert!(run.out.contains("coverage lost: mx1002 (exim)"), "{name}: {}", run.out);
+        // The newest copy may be as new as the store.
+        let is_lost = run.out.contains("coverage lost: mx1002 (exim)");
+        assert_eq!(is_lost, name != PUT_BACK, "{name}: {}", run.out);
         // No event is lost meanwhile, whatever else is to come.
         assert_eq!(fleet.place.events(), twin.place.events(), "{name}");
         fleet.read();
@@ -206,7 +210,9 @@ fn what_was_merged_since_the_copy_is_not_counted_twice() {
     // What the copy names is merged into other files, and these into others; the last are not removed yet.
     fleet.place.run(&["store", "compact"]).ends(0);
     let merged = fleet.files();
-    let more = fleet.place.write("logs/mx1001/mainlog.more", simulated(200_000, 399));
+    let more = fleet
+        .place
+        .write("logs/mx1001/mainlog.more", over_days(&simulated(200_000, 399)));
     fleet.place.backfill(&[&more]).ends(0);
     twin.place.backfill(&[&more]).ends(0);
     fleet.place.run(&["store", "compact"]).ends(0);

@@ -79,6 +79,8 @@ fn every_line_has_a_fate() {
         for kind in ["exim", "postfix"] {
             let place = Place::new();
             let path = place.write("log", &log);
+            // Nobody writes to it any more: no piece of a line waits for its others.
+            crate::clocks::set_time(&path, crate::util::now_ms() / 1_000 - 3_600);
             let run = place.run(&[
                 "backfill",
                 "--kind",

@@ -158,6 +158,19 @@ impl Mapping {
 
     /// Parses a line.
     pub(super) fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
+        let record = self.parse_undated(line)?;
+        match self.slots.time {
+            // A log without times: its records have that of the file, or of the lines around them.
+            None => Ok(record),
+            Some(_) => record.dated(line),
+        }
+    }
+
+    /// Parses a line, also one about mail that lacks its time's field: for those who look at the mapping.
+    ///
+    /// # Errors
+    /// It is no JSON object, or a time is not of the form.
+    pub fn parse_undated<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
         let mut odd = None;
         let mut values = self.paths.read(line, &mut odd)?;
         let verdict = self.verdict(&values);
@@ -183,11 +196,7 @@ impl Mapping {
         let time = self.slots.time.and_then(|slot| values[slot].take());
         parsed.time = read_or_reject(line, &self.time_form, time)?;
         parsed.odd = odd;
-        match self.slots.time {
-            // A log without times: its records have that of the file, or of the lines around them.
-            None => Ok(parsed),
-            Some(_) => parsed.dated(line),
-        }
+        Ok(parsed)
     }
 
     /// Values of a mail that are objects where text is meant.

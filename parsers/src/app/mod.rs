@@ -46,7 +46,7 @@ mod time_format;
 use crate::prim::Parsed;
 use crate::{Found, Reject};
 pub use description::BuildError;
-pub use record::{Body, Mail, Record, Text};
+pub use record::{Body, Mail, Record, Text, UNDATED};
 pub use time::{Time, TimeOfDay};
 
 /// The format of an application's log: what `kind` of a source names.

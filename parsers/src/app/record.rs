@@ -63,6 +63,9 @@ pub struct Mail<'a> {
     pub reason: Text<'a>,
 }
 
+/// What a record about mail lacks that has no time where all have one.
+pub const UNDATED: &str = "a record with its time's field";
+
 impl<'a> Record<'a> {
     /// A record that says nothing about mail yet.
     pub(super) fn other(time: Time) -> Self {
@@ -88,7 +91,7 @@ impl<'a> Record<'a> {
         }
         Err(Reject {
             offset: 0,
-            expected: "a record with its time's field",
+            expected: UNDATED,
             found: line.first().map_or(Found::End, |byte| Found::Byte(*byte)),
         })
     }

@@ -70,7 +70,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
     if let SourceKind::App(format) = &source.kind {
         let found = match format.as_ref() {
             Format::Pattern(patterns) => templates(patterns, &surveyed),
-            Format::Json(mapping) => conditions(mapping, format, &surveyed),
+            Format::Json(mapping) => conditions(mapping, &surveyed),
             _ => Vec::new(),
         };
         warnings.extend(found.into_iter().map(|what| format!("{}: {what}", source.place)));
@@ -180,12 +180,12 @@ fn templates(patterns: &Patterns, files: &[Records]) -> Vec<String> {
     warnings
 }
 
-fn conditions(mapping: &Mapping, format: &Format, files: &[Records]) -> Vec<String> {
+fn conditions(mapping: &Mapping, files: &[Records]) -> Vec<String> {
     let (failed, submitted) = mapping.conditions();
     let mut held = vec![0usize; failed + submitted];
     let (mut parsed, mut dated) = (0, 0);
     let records = files.iter().flat_map(|file| &file.records);
-    for record in records.filter_map(|(_, record)| format.parse(record).ok()) {
+    for record in records.filter_map(|(_, record)| mapping.parse_undated(record).ok()) {
         parsed += 1;
         dated += usize::from(record.time != Time::Undated);
         if let Some(count) = record.matched.and_then(|at| held.get_mut(at)) {

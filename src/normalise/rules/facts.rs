@@ -162,6 +162,12 @@ mod tests {
         assert_eq!(view.text(Key::Client), None);
         assert_eq!(view.ip, "10.0.0.1".parse().ok());
         assert_eq!(View::new(&facts, 0).text(Key::Sender), None);
-        assert_eq!(View::new(&Facts::default(), 1).text(Key::Sender), Some(&b"<>"[..]));
+        // What is not known is not the null sender.
+        assert_eq!(View::new(&Facts::default(), 1).text(Key::Sender), None);
+        let null = Facts {
+            sender: Some(b""),
+            ..Facts::default()
+        };
+        assert_eq!(View::new(&null, 1).text(Key::Sender), Some(&b"<>"[..]));
     }
 }

@@ -152,7 +152,14 @@ fn same_file_shorter_or_other_at_the_mark_was_truncated() {
     assert_eq!(judged(&known, &content[..2000], LATER), truncated);
     let regrown = [&content[..2000], &log("b", 900)].concat();
     assert_eq!(judged(&known, &regrown, LATER), truncated);
-    assert_eq!(judged(&known, b"", LATER), truncated);
+    // What has no first line yet has no twin either.
+    let emptied = Verdict::Truncated {
+        known: 0,
+        epoch: 1,
+        ordinal: 0,
+        lost_bytes_possible: 1000,
+    };
+    assert_eq!(judged(&known, b"", LATER), emptied);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub struct ForgetArgs {
     #[arg(long, value_name = "KIND@HOST|PATH")]
     source: String,
     /// Only rows from this time on: 2018-06-06T18:00Z, -24h
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     since: Option<String>,
     /// Where its logs are, if neither the configuration nor the store names them: files, folders, globs
     #[arg(long, value_name = "PATHS", num_args = 1..)]

@@ -163,7 +163,15 @@ fn run_command(context: &context::Context, args: &Args) -> anyhow::Result<ExitCo
 
 /// An error and its causes, harmless in a terminal.
 pub fn safe_error(error: &anyhow::Error) -> String {
-    safe_lines(&format!("{error:#}"))
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Many errors name their cause in their own words.
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{colon}{cause}");
+        }
+    }
+    safe_lines(&text)
 }
 
 /// Text of several lines, harmless in a terminal.

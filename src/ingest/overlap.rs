@@ -85,7 +85,35 @@ fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead
         span_ms: (from_ms - DISORDER_MS, until_ms + SECOND_MS),
         by_id,
         without_id: by_id && log.format != Format::Plain,
-        same_file,
+        all_of: same_file,
+    })
+}
+
+/// Which rows a log that is read again is compared with: those that others of its source's logs, all in the order in which
+/// they were read first, have given of its time. Rows that name no message are counted with those of earlier logs alone: as
+/// many as these have are copies.
+pub(super) fn compared_again(logs: &[LogState], log: &OpenLog, kind: &str, source: i64) -> Option<Compared> {
+    let by_id = is_mta(kind);
+    let own = logs.iter().position(|one| one.log_id == log.state.log_id)?;
+    let (first_ms, last_ms) = logs[own].span_ms?;
+    let is_alike = |one: &LogState| one.path == log.state.path || by_id && log.format != Format::Plain;
+    let overlaps = |one: &&LogState| one.span_ms.is_some_and(|(from, to)| from <= last_ms && to >= first_ms);
+    let others = logs.iter().filter(|one| one.log_id != log.state.log_id);
+    let until_ms = others
+        .filter(overlaps)
+        .filter_map(|one| one.span_ms)
+        .map(|span| span.1)
+        .max()?;
+    let earlier = logs[..own].iter().filter(overlaps).filter(|one| is_alike(one));
+    Some(Compared {
+        source,
+        own: vec![log.state.log_id],
+        before: None,
+        attempts: true,
+        span_ms: (first_ms, until_ms.min(last_ms) + SECOND_MS),
+        by_id,
+        without_id: false,
+        all_of: earlier.map(|one| one.log_id).collect(),
     })
 }
 
@@ -196,13 +224,13 @@ mod tests {
             );
         }
         let back = compared(&spans, &next, "exim", 1, begins(5 * MINUTE_MS)).expect("it reaches back");
-        assert!(back.by_id && !back.without_id && back.same_file.is_empty());
+        assert!(back.by_id && !back.without_id && back.all_of.is_empty());
         assert!(back.span_ms.0 < 5 * MINUTE_MS && back.span_ms.1 > 10 * MINUTE_MS);
         // Refusals are compared where lines have an envelope, or where the file held the others before.
         let syslog = log(3, "syslog", Format::Syslog);
         assert!(compared(&spans, &syslog, "postfix", 1, begins(0)).is_some_and(|rows| rows.without_id));
         let rewritten = log(3, "mainlog.1", Format::Plain);
-        assert!(compared(&spans, &rewritten, "exim", 1, begins(0)).is_some_and(|rows| rows.same_file == [1]));
+        assert!(compared(&spans, &rewritten, "exim", 1, begins(0)).is_some_and(|rows| rows.all_of == [1]));
         // An application's logs are compared only with what their own file held.
         assert!(compared(&spans, &next, "gerrit", 1, begins(0)).is_none());
         assert!(compared(&spans, &rewritten, "gerrit", 1, begins(0)).is_some_and(|rows| !rows.by_id));

@@ -2,6 +2,7 @@
 
 use super::digest::Digest;
 use super::feed::{Feed, Hangup, Item, Reading};
+use super::overlap::compared_again;
 use super::position::{self, KnownLog, path_of};
 use super::writer::Draft;
 use super::{Job, Progress, RunLimits};
@@ -9,8 +10,8 @@ use crate::normalise::attribution::Attribution;
 use crate::normalise::messages::Messages;
 use crate::source::{Limits, Pool};
 use crate::store::columnar::Encoder;
-use crate::store::commit::Commit;
-use crate::store::recall::Recaller;
+use crate::store::commit::{Commit, LogState};
+use crate::store::recall::{Recaller, Trouble};
 use crate::store::reread::{Again, Missing, Wanted, shadow};
 use crate::store::{Error, Store};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -163,6 +164,7 @@ impl Rereading<'_> {
         }
     }
 
+    /// Logs in files, in the order in which they were read first.
     fn known(&self) -> Result<Vec<KnownLog>, Error> {
         let logs = self.store.logs(self.source)?;
         Ok(logs.into_iter().filter_map(position::known).collect())
@@ -226,18 +228,26 @@ impl Rereading<'_> {
             .attributor
             .load_derived(self.store.derived_services(self.source)?);
         let recall = self.store.recaller(shadow(self.source))?;
+        let mut writing = Writing {
+            trouble: recall.trouble(),
+            encoder: Encoder::default(),
+            sequence: 0,
+        };
         let mut digest = Digest::new(messages, recall, first);
         digest.only(&wanted);
         let reading = Reading::default();
         let pool = Pool::new(&self.limits.source, 4);
-        let mut writing = Writing::default();
+        let logs = self.store.logs(self.source)?;
         let mut replayed = FxHashSet::default();
-        for (at, files) in files.iter().enumerate() {
+        // In the order in which they were read first: what was the first copy of a line then is it now.
+        let mut families: Vec<_> = files.iter().enumerate().collect();
+        families.sort_by_key(|(_, files)| files.iter().flatten().min().copied());
+        for (at, files) in families {
             digest.set_spec(&self.job.families[at].0);
             let feed = self.feed(at, known, self.limits.source, &reading, &pool);
             let mut taken = Ok(());
             let whole = feed.run_again(files, |item| {
-                taken = self.item(item, &mut digest, &mut writing);
+                taken = self.item(item, &logs, &mut digest, &mut writing);
                 if taken.is_err() { Err(Hangup) } else { Ok(()) }
             });
             taken?;
@@ -248,11 +258,28 @@ impl Rereading<'_> {
         Ok(replayed)
     }
 
-    fn item(&self, item: Item, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), Error> {
+    fn item(
+        &self,
+        item: Item,
+        logs: &[LogState],
+        digest: &mut Digest<'_, Recaller>,
+        writing: &mut Writing,
+    ) -> Result<(), Error> {
         if let Item::Chunk(chunk) = &item {
             self.progress.content(chunk.bytes().len() as u64);
         }
+        let compared = match &item {
+            Item::Open(log) => compared_again(logs, log, self.job.kind, self.source),
+            _ => None,
+        };
+        if compared.is_some() {
+            // What was read of others must be stored.
+            self.seal(digest, writing)?;
+        }
         digest.item(item);
+        if let Some(compared) = compared {
+            digest.compare(Some(self.store.known(compared)?));
+        }
         if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest, writing)?;
         }
@@ -260,6 +287,10 @@ impl Rereading<'_> {
     }
 
     fn seal(&self, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), Error> {
+        // As when they are read first: a sender that could not be asked for is not unknown.
+        if let Some(error) = writing.trouble.take() {
+            return Err(error);
+        }
         if !digest.has_news() {
             return Ok(());
         }
@@ -286,8 +317,9 @@ impl Rereading<'_> {
 }
 
 /// What is kept from batch to batch.
-#[derive(Default)]
 struct Writing {
+    /// Errors of the join's questions to the store.
+    trouble: Trouble,
     encoder: Encoder,
     sequence: u32,
 }

@@ -247,15 +247,16 @@ impl EventSink for Batch {
     }
 
     fn event(&mut self, event: &Event<'_>) {
-        if let Some(wanted) = &self.wanted
-            && !wanted.has(self.log_id, event.offset, event.ts_ms)
-        {
-            return;
-        }
+        // All events are compared, those too that are not wanted: copies are counted.
         if let Some(known) = &mut self.known
             && known.has(event, &self.slots[event.slot as usize])
         {
             self.repeated = true;
+            return;
+        }
+        if let Some(wanted) = &self.wanted
+            && !wanted.has(self.log_id, event.offset, event.ts_ms)
+        {
             return;
         }
         let reply = Reply {

@@ -75,7 +75,7 @@ fn this_user() -> io::Result<u32> {
 
 fn refused(what: &str) -> io::Error {
     let cure = "it is not written to; look who put it there, and remove it";
-    io::Error::new(io::ErrorKind::PermissionDenied, format!("{what}: {cure}"))
+    io::Error::other(format!("{what}: {cure}"))
 }
 
 #[cfg(test)]

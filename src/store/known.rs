@@ -44,8 +44,8 @@ pub struct Compared {
     pub by_id: bool,
     /// Other rows, of any log: the lines have an envelope.
     pub without_id: bool,
-    /// All rows of these logs: the file in hand held them before.
-    pub same_file: Vec<u64>,
+    /// All rows of these logs: the file in hand held them before, or they were read before it.
+    pub all_of: Vec<u64>,
 }
 
 /// By key of an event.
@@ -57,7 +57,7 @@ pub struct Known {
     connection: Connection,
     segments: PathBuf,
     own: Vec<String>,
-    same_file: Vec<String>,
+    all_of: Vec<String>,
     keys: RandomState,
     /// By hour: how many rows of others have a key, and how many events with it this log has given so far.
     hours: VecDeque<(i64, Counts)>,
@@ -80,7 +80,7 @@ impl Store {
             connection: catalogue::open(&self.path().join("catalogue.sqlite"))?,
             segments: self.path().join("segments"),
             own: compared.own.iter().map(name).collect(),
-            same_file: compared.same_file.iter().map(name).collect(),
+            all_of: compared.all_of.iter().map(name).collect(),
             keys: RandomState::new(),
             hours: VecDeque::new(),
             events_max: EVENTS_MAX,
@@ -169,7 +169,7 @@ impl Known {
             return before && is_telling && !row.queue_id.is_empty();
         }
         let by_id = self.compared.by_id && !row.queue_id.is_empty();
-        by_id || self.compared.without_id || self.same_file.iter().any(|log| log == row.log)
+        by_id || self.compared.without_id || self.all_of.iter().any(|log| log == row.log)
     }
 }
 

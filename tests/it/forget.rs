@@ -68,6 +68,12 @@ fn from_a_time_on_and_by_the_path_of_a_log() {
     assert_eq!(place.events(), before);
     read(&place, &own, "UTC");
     same(&place, &twin);
+    // Of the last day there is nothing.
+    let run = place
+        .run(&["store", "forget", "--source", text(&own[1]), "--since", "-1d"])
+        .ends(0);
+    assert!(run.out.contains(": 0 events are to be taken back"), "{}", run.out);
+    assert_eq!(place.events(), twin.events());
     // A second time nothing is added.
     read(&place, &own, "UTC");
     same(&place, &twin);

@@ -19,7 +19,8 @@ fn the_lock_follows_no_link_and_overwrites_nothing() {
     let log = place.write("mainlog", simulated(100_000, 321));
     fs::create_dir_all(place.path("store")).unwrap();
     symlink(&precious, place.path("store/lock")).unwrap();
-    place.backfill(&[&log]).ends(2).says(&["symbolic link", "store/lock"]);
+    let run = place.backfill(&[&log]).ends(2).says(&["symbolic link", "store/lock"]);
+    assert_eq!(run.err.matches("symbolic link").count(), 1, "{}", run.err);
     fs::remove_file(place.path("store/lock")).unwrap();
     fs::hard_link(&precious, place.path("store/lock")).unwrap();
     place.backfill(&[&log]).ends(2).says(&["hard link", "store/lock"]);

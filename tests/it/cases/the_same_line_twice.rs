@@ -360,3 +360,41 @@ fn a_line_whose_first_copy_an_earlier_run_has_read_is_known() {
         }
     }
 }
+
+/// A segment of either file breaks, or all of them: what comes back is what was there, and no copy.
+#[test]
+fn copies_stay_left_out_when_their_rows_are_read_again() {
+    let log = busy(600);
+    let other = log.replace(": 3A", ": 4B").replace("198.51.100.9", "198.51.100.10");
+    // A tenth of the second file's mail is its own.
+    let pairs = log.split_inclusive('\n').zip(other.split_inclusive('\n'));
+    let mixed: String = pairs
+        .enumerate()
+        .flat_map(|(at, (line, own))| if at / 9 % 10 == 0 { [line, own] } else { [line, ""] })
+        .collect();
+    let place = Place::with("[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n");
+    let paths = [place.write("mail.log", &log), place.write("syslog", &mixed)];
+    for path in &paths {
+        read(&place, "postfix", "2025", &[path]);
+    }
+    let before = place.rows();
+    let segments = || -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(place.path("store/segments")).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.to_str().unwrap().ends_with(".events.parquet"));
+        paths.sort();
+        paths
+    };
+    assert_eq!(segments().len(), 2);
+    for broken in [&[0][..], &[1], &[0, 1]] {
+        let files = segments();
+        // The newest two have what was read again, in the order of the files.
+        for at in broken {
+            std::fs::write(&files[*at], "broken").unwrap();
+        }
+        place.run(&["store", "repair"]).ends(0);
+        read(&place, "postfix", "2025", &[&paths[0], &paths[1]]);
+        assert_same_rows(&before, &place.rows());
+        place.verify();
+    }
+}

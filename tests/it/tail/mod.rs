@@ -2,6 +2,7 @@
 //! and the real process under `kill -9`.
 
 mod bench;
+mod blind;
 mod clocks;
 mod compaction;
 mod faults_archives;

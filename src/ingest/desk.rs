@@ -172,7 +172,19 @@ impl Desk {
     /// Counts one line of `len` bytes; [`Desk::settle`] must follow the last of a chunk.
     #[inline]
     pub fn count(&mut self, outcome: Outcome, len: usize) {
-        self.fresh.add(&counts_of(outcome, 1, len as u64 + 1));
+        let fresh = &mut self.fresh;
+        fresh.lines += 1;
+        fresh.bytes += len as u64 + 1;
+        match outcome {
+            Outcome::Event => fresh.events += 1,
+            Outcome::Ignored => fresh.ignored += 1,
+            Outcome::Unparsed => fresh.unparsed += 1,
+            Outcome::Foreign | Outcome::Duplicate => {
+                fresh.lines -= 1;
+                fresh.bytes -= len as u64 + 1;
+                fresh.add(&counts_of(outcome, 1, len as u64 + 1));
+            }
+        }
     }
 
     /// Counts the lines of one record: the outcome is its first line's, the others belong to it.

@@ -105,6 +105,8 @@ impl<'s> OpenSource<'s> {
             digest.reopen_split_lines(&lines)?;
         }
         let logs = store.logs(id)?;
+        let mut spans: Vec<Span> = logs.iter().filter_map(Span::of).collect();
+        Span::widen(&mut spans, store.adopted_logs(id)?);
         Ok(OpenSource {
             store,
             id,
@@ -112,7 +114,7 @@ impl<'s> OpenSource<'s> {
             digest,
             trouble,
             kept: Kept {
-                spans: logs.iter().filter_map(Span::of).collect(),
+                spans,
                 read: FxHashSet::default(),
                 known: known_logs(logs)?,
                 forgotten: store.forgotten_ordinals(id)?,

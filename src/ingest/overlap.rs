@@ -36,6 +36,20 @@ impl Span {
         self.log_id == state.log_id
     }
 
+    /// Adds what rows say of their logs.
+    pub(super) fn widen(spans: &mut Vec<Span>, logs: Vec<(u64, i64)>) {
+        for (log_id, last_ms) in logs {
+            match spans.iter_mut().find(|span| span.log_id == log_id) {
+                Some(span) => span.last_ms = span.last_ms.max(last_ms),
+                None => spans.push(Span {
+                    log_id,
+                    path: Vec::new(),
+                    last_ms,
+                }),
+            }
+        }
+    }
+
     /// Of a log with times.
     pub(super) fn of(state: &LogState) -> Option<Span> {
         let (_, last_ms) = state.span_ms?;
@@ -81,7 +95,7 @@ fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead
         source,
         own: of_own.chain([log.state.log_id]).collect(),
         before,
-        attempts: log.state.counts.duplicates > 0,
+        has_copies: log.state.counts.duplicates > 0,
         span_ms: (from_ms - DISORDER_MS, until_ms + SECOND_MS),
         by_id,
         without_id: by_id && log.format != Format::Plain,
@@ -109,7 +123,7 @@ pub(super) fn compared_again(logs: &[LogState], log: &OpenLog, kind: &str, sourc
         source,
         own: vec![log.state.log_id],
         before: None,
-        attempts: true,
+        has_copies: false,
         span_ms: (first_ms, until_ms.min(last_ms) + SECOND_MS),
         by_id,
         without_id: false,

@@ -283,14 +283,14 @@ impl<'c> EximNormaliser<'c> {
         match (notice.kind, id) {
             (NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection, _) => {
                 let recipient = notice.recipient.unwrap_or_default();
-                let refusal = |id: QueueId| event_key(Kind::Rejected, at.ts_ms, None, &[id.as_bytes(), recipient]);
+                let refusal = |id: QueueId| event_key(Kind::Rejected, at.ts_ms, None, [id.as_bytes(), recipient]);
                 match id.map(refusal) {
                     Some(refusal) if !self.messages.join.recent.is_new_refusal(refusal) => sink.repeated(),
                     _ => self.rejected(notice, at, sink),
                 }
             }
             (NoticeKind::Frozen, Some(id)) => {
-                let event = (Kind::Frozen, event_key(Kind::Frozen, at.ts_ms, None, &[]));
+                let event = (Kind::Frozen, event_key(Kind::Frozen, at.ts_ms, None, []));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
                     return true;
@@ -313,7 +313,7 @@ impl<'c> EximNormaliser<'c> {
                 return false;
             }
             (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
-                let event = (Kind::Discarded, event_key(Kind::Discarded, at.ts_ms, None, &[]));
+                let event = (Kind::Discarded, event_key(Kind::Discarded, at.ts_ms, None, []));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
                     return true;
@@ -372,11 +372,12 @@ impl<'c> EximNormaliser<'c> {
 fn identity(kind: Kind, delivery: &Delivery<'_>, at: At) -> u64 {
     let original = delivery.original.unwrap_or_default();
     match delivery.host.ip {
-        ip @ Some(_) => event_key(kind, at.ts_ms, ip, &[delivery.address, original]),
+        ip @ Some(_) if original.is_empty() => event_key(kind, at.ts_ms, ip, [delivery.address]),
+        ip @ Some(_) => event_key(kind, at.ts_ms, ip, [delivery.address, original]),
         None => {
             let name = delivery.host.name.unwrap_or_default();
             let text = delivery.text.or(delivery.transport).unwrap_or_default();
-            event_key(kind, at.ts_ms, None, &[delivery.address, original, name, text])
+            event_key(kind, at.ts_ms, None, [delivery.address, original, name, text])
         }
     }
 }

@@ -237,14 +237,21 @@ impl Leaving<'_> {
 
     /// Removes it. An orphan stays: its arrival may still turn up in an older archive.
     pub fn leave(self) {
-        if self.entry.get().orphan {
+        let Leaving {
+            mut entry,
+            done,
+            recent,
+        } = self;
+        let id = *entry.key();
+        let open = entry.get_mut();
+        if open.orphan {
             return;
         }
-        let (id, open) = self.entry.remove_entry();
         if open.stored {
-            self.done.push(id);
+            done.push(id);
         }
-        self.recent.left(id, open.last_ms, open.seen);
+        recent.left(id, open.last_ms, std::mem::take(&mut open.seen));
+        entry.remove();
     }
 }
 

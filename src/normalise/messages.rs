@@ -79,9 +79,18 @@ impl<'c> Messages<'c> {
         let mut deferred = None;
         let mut seen = Seen::default();
         let before = self.join.get(&id, &mut self.attributor.origins, recall);
-        if let Some(open) = before
-            && open.orphan
-        {
+        let (has_arrived, is_orphan) = match before {
+            Some(open) => {
+                let has_arrived = open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms));
+                (has_arrived, open.orphan)
+            }
+            None => (self.join.recent.has_left(&id, at.ts_ms), false),
+        };
+        if has_arrived {
+            self.arrival_copied(&id, at);
+            return None;
+        }
+        if is_orphan && let Some(open) = self.join.in_memory(&id) {
             kinds |= open.kinds;
             deferred = open.deferred.take();
             seen = std::mem::take(&mut open.seen);
@@ -96,9 +105,6 @@ impl<'c> Messages<'c> {
                     orphan: true,
                 });
             }
-        } else if self.has_arrived(&id, at) {
-            self.arrival_copied(&id, at);
-            return None;
         }
         let slot = match slot {
             Some(slot) => {
@@ -112,15 +118,6 @@ impl<'c> Messages<'c> {
         open.deferred = deferred;
         open.seen = seen;
         Some(slot)
-    }
-
-    /// Whether the arrival in hand is known: of an open message, or of one that left.
-    #[inline]
-    fn has_arrived(&mut self, id: &QueueId, at: At) -> bool {
-        match self.join.in_memory(id) {
-            Some(open) => open.arrival_ms.is_some_and(|ms| second(ms) == second(at.ts_ms)),
-            None => self.join.recent.has_left(id, at.ts_ms),
-        }
     }
 
     /// A line of the arrival was written twice: so will the others be.
@@ -171,7 +168,7 @@ impl<'c> Messages<'c> {
         };
         let open = leaving.open();
         // Only what waits for its arrival can be completed twice.
-        if open.orphan && !open.seen.is_new(event_key(Kind::Completed, at.ts_ms, None, &[])) {
+        if open.orphan && !open.seen.is_new(event_key(Kind::Completed, at.ts_ms, None, [])) {
             return sink.repeated();
         }
         open.last_ms = at.ts_ms;

@@ -371,7 +371,7 @@ impl<'c> PostfixNormaliser<'c> {
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
-        let event = event_key(Kind::Expired, at.ts_ms, None, &[]);
+        let event = event_key(Kind::Expired, at.ts_ms, None, []);
         if self.messages.is_repeated(&id, at, (Kind::Expired, event), recall) {
             sink.repeated();
             return true;
@@ -403,7 +403,7 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     fn discarded(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) {
-        let event = event_key(Kind::Discarded, at.ts_ms, None, &[]);
+        let event = event_key(Kind::Discarded, at.ts_ms, None, []);
         if self.messages.is_repeated(&id, at, (Kind::Discarded, event), recall) {
             return sink.repeated();
         }

@@ -13,13 +13,11 @@
 use super::event::Kind;
 use super::join::QueueId;
 use mailpulse_parsers::syslog::Envelope;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 /// Events that are remembered of a message beside its first.
 const SEEN_MAX: usize = 128;
-/// Messages that are remembered after they left the queue.
+/// Messages that are remembered after they left the queue; a power of two.
 const GONE_MAX: usize = 512;
 /// Places that are counted, so that a new message need not be looked for among those that left.
 const PLACES: usize = 1 << 14;
@@ -35,21 +33,51 @@ pub fn second(ts_ms: i64) -> i64 {
     ts_ms.div_euclid(1000)
 }
 
-/// What tells one event of a message from its others: kind, second, and what else the line names. Never 0.
+/// What tells one event of a message from its others: kind, second, and what else the line names. Odd, so never 0.
+///
+/// Nearly every line has one: it is made of sixteen bytes a step.
 #[inline]
-pub fn event_key(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, parts: &[&[u8]]) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write_u64((second(ts_ms) as u64) << 8 | kind as u64);
-    match ip {
-        Some(IpAddr::V4(ip)) => hasher.write_u32(ip.to_bits()),
-        Some(IpAddr::V6(ip)) => hasher.write_u128(ip.to_bits()),
-        None => {}
-    }
+pub fn event_key<const N: usize>(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, parts: [&[u8]; N]) -> u64 {
+    let bits = match ip {
+        Some(IpAddr::V4(ip)) => u128::from(ip.to_bits()),
+        Some(IpAddr::V6(ip)) => ip.to_bits(),
+        None => 0,
+    };
+    let mut key = fold(
+        (second(ts_ms) as u64) << 8 | kind as u64,
+        bits as u64 ^ (bits >> 64) as u64,
+    );
     for part in parts {
-        hasher.write(part);
-        hasher.write_usize(part.len());
+        key = fold_text(key, part);
     }
-    hasher.finish() | 1
+    key | 1
+}
+
+/// Two words into one: the halves of their product, as wyhash does it.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a ^ 0xa076_1d64_78bd_642f) * u128::from(b ^ 0xe703_7ed1_a0b4_28db);
+    (wide >> 64) as u64 ^ wide as u64
+}
+
+/// Pieces of sixteen bytes, the last of which overlaps the one before it, and the length.
+#[inline]
+fn fold_text(key: u64, text: &[u8]) -> u64 {
+    let halves = |piece: &[u8; 16]| {
+        let (words, _) = piece.as_chunks::<8>();
+        (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]))
+    };
+    let (mut key, (a, b)) = match (text.last_chunk::<16>(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(last), ..) => {
+            let (pieces, _) = text.as_chunks::<16>();
+            let whole = pieces.iter().map(halves);
+            (whole.fold(key, |key, (a, b)| fold(a ^ key, b)), halves(last))
+        }
+        (None, Some(first), Some(last)) => (key, (u64::from_le_bytes(*first), u64::from_le_bytes(*last))),
+        _ => (key, (text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)),
+    };
+    key ^= (text.len() as u64) << 32;
+    fold(a ^ key, b)
 }
 
 /// What tells a refusal that names no message from others: its line without the head. None where no process is named: two
@@ -60,7 +88,7 @@ pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
         Kind::Rejected,
         ts_ms,
         None,
-        &[envelope.tag, &pid, envelope.rest],
+        [envelope.tag, &pid, envelope.rest],
     ))
 }
 
@@ -131,14 +159,20 @@ struct Gone {
 #[derive(Debug, Default)]
 pub struct Recent {
     gone: Vec<Gone>,
+    /// A few bits of the ID of each, so that few are looked at.
+    marks: Vec<u32>,
     /// Where the oldest stands, once it is full.
     at: usize,
     /// When the newest left.
     newest_ms: i64,
+    /// How the greatest ID begins: Exim's IDs grow, and a greater one is new.
+    greatest: u64,
     /// How many of them have a place in common.
-    places: Vec<u16>,
+    places: Vec<u8>,
     refused: Vec<u64>,
     refused_at: usize,
+    /// The newest refusal, and where the next line stands.
+    last_refusal: Option<(u64, u64)>,
     /// The newest line that was surely a copy.
     copy_ms: Option<i64>,
 }
@@ -162,23 +196,30 @@ impl Recent {
         if self.places.is_empty() {
             self.places.resize(PLACES, 0);
         }
-        self.places[place(&id)] += 1;
+        let mark = mark(&id);
+        // A place that was full stays so: then more is looked at than need be.
+        let count = &mut self.places[place(mark)];
+        *count = count.saturating_add(1);
         self.newest_ms = self.newest_ms.max(done_ms);
+        self.greatest = self.greatest.max(beginning(&id));
         let gone = Gone { id, done_ms, seen };
         if self.gone.len() < GONE_MAX {
             self.gone.push(gone);
+            self.marks.push(mark);
             return;
         }
-        let oldest = std::mem::replace(&mut self.gone[self.at], gone);
-        self.places[place(&oldest.id)] -= 1;
-        self.at = (self.at + 1) % GONE_MAX;
+        self.gone[self.at] = gone;
+        let oldest = std::mem::replace(&mut self.marks[self.at], mark);
+        let count = &mut self.places[place(oldest)];
+        *count -= u8::from(*count < u8::MAX);
+        self.at = (self.at + 1) & (GONE_MAX - 1);
     }
 
     /// Whether a message with this ID left at that second or later: then a line that would open or close it again was
     /// read before. IDs that are used again are used later.
     #[inline]
     pub(super) fn has_left(&self, id: &QueueId, ts_ms: i64) -> bool {
-        second(ts_ms) <= second(self.newest_ms) && self.find(id, ts_ms).is_some()
+        beginning(id) <= self.greatest && second(ts_ms) <= second(self.newest_ms) && self.find(id, ts_ms).is_some()
     }
 
     /// Whether an event is one of a message that left; if the message did, the event is noted.
@@ -187,11 +228,25 @@ impl Recent {
     }
 
     fn find(&self, id: &QueueId, ts_ms: i64) -> Option<usize> {
-        if self.places.get(place(id)).is_none_or(|count| *count == 0) {
+        let mark = mark(id);
+        if self.places.get(place(mark)).is_none_or(|count| *count == 0) {
             return None;
         }
-        let same = |gone: &Gone| gone.id == *id && second(ts_ms) <= second(gone.done_ms);
-        self.gone.iter().position(same)
+        // Nearly always another ID has the place: all marks of a block are compared at once.
+        let blocks = self.marks.chunks(16).enumerate();
+        let marked = blocks.filter(|(_, block)| block.iter().fold(false, |any, one| any | (*one == mark)));
+        let in_block = |(at, block): (usize, &[u32])| at * 16..at * 16 + block.len();
+        marked.flat_map(in_block).find(|at| {
+            let gone = &self.gone[*at];
+            gone.id == *id && second(ts_ms) <= second(gone.done_ms)
+        })
+    }
+
+    /// Notes a refusal by a process that serves many clients, one after the other: what it says again in the second is a copy
+    /// only in the line behind (lines stand at `offset`, and the next at `end`), or where others were copies lately.
+    pub fn is_copied_refusal(&mut self, refusal: u64, (offset, end): (u64, u64), ts_ms: i64) -> bool {
+        let is_behind = self.last_refusal.replace((refusal, end)) == Some((refusal, offset));
+        !self.is_new_refusal(refusal) && (is_behind || self.has_copies(ts_ms))
     }
 
     /// Notes a refusal; false if it was noted before.
@@ -209,10 +264,22 @@ impl Recent {
     }
 }
 
+/// The first eight characters, as a number that is ordered as they are.
 #[inline]
-fn place(id: &QueueId) -> usize {
+fn beginning(id: &QueueId) -> u64 {
+    let [first, ..] = id.words();
+    first.swap_bytes()
+}
+
+#[inline]
+fn mark(id: &QueueId) -> u32 {
     let mixed = id.words().iter().fold(0, |sum: u64, word| sum.rotate_left(23) ^ word);
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50) as usize
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+#[inline]
+fn place(mark: u32) -> usize {
+    mark as usize >> (u32::BITS - PLACES.trailing_zeros())
 }
 
 #[cfg(test)]
@@ -237,19 +304,30 @@ mod tests {
 
     #[test]
     fn what_names_another_recipient_host_or_second_is_another_event() {
-        let key = |kind, ts_ms, ip: &str, parts: &[&[u8]]| event_key(kind, ts_ms, ip.parse().ok(), parts);
-        let one = key(Kind::Delivered, 5_200, "192.0.2.1", &[b"bob@example.net"]);
-        assert_eq!(one, key(Kind::Delivered, 5_900, "192.0.2.1", &[b"bob@example.net"]));
+        let key = |kind, ts_ms, ip: &str, to: &str| event_key(kind, ts_ms, ip.parse().ok(), [to.as_bytes(), b""]);
+        let one = key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000123@example.net");
+        assert_eq!(one, key(Kind::Delivered, 5_900, "192.0.2.1", "bob-000123@example.net"));
         for other in [
-            key(Kind::Deferred, 5_200, "192.0.2.1", &[b"bob@example.net"]),
-            key(Kind::Delivered, 6_200, "192.0.2.1", &[b"bob@example.net"]),
-            key(Kind::Delivered, 5_200, "192.0.2.2", &[b"bob@example.net"]),
-            key(Kind::Delivered, 5_200, "2001:db8::1", &[b"bob@example.net"]),
-            key(Kind::Delivered, 5_200, "192.0.2.1", &[b"rob@example.net"]),
-            key(Kind::Delivered, 5_200, "192.0.2.1", &[b"bob@example", b".net"]),
+            key(Kind::Deferred, 5_200, "192.0.2.1", "bob-000123@example.net"),
+            key(Kind::Delivered, 6_200, "192.0.2.1", "bob-000123@example.net"),
+            key(Kind::Delivered, 5_200, "192.0.2.2", "bob-000123@example.net"),
+            key(Kind::Delivered, 5_200, "2001:db8::1", "bob-000123@example.net"),
+            key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000124@example.net"),
+            key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000123@example.ne"),
+            event_key(
+                Kind::Delivered,
+                5_200,
+                "192.0.2.1".parse().ok(),
+                [b"bob-000123", b"@example.net"],
+            ),
         ] {
             assert_ne!(one, other);
         }
+        let short: std::collections::BTreeSet<u64> =
+            ["", "a", "b", "aa", "ab", "ba", "a\0", "\0a", "aaaaaaa", "aaaaaaaa"]
+                .map(|to| key(Kind::Delivered, 5_200, "192.0.2.1", to))
+                .into();
+        assert_eq!(short.len(), 10);
     }
 
     #[test]
@@ -264,6 +342,21 @@ mod tests {
         recent.left(id(GONE_MAX), 10_000, Seen::default());
         assert!(!recent.has_left(&id(0), 10_000) && recent.has_left(&id(1), 10_000));
         assert_eq!(recent.gone.len(), GONE_MAX);
+    }
+
+    #[test]
+    fn a_refusal_that_is_said_again_is_a_copy_in_the_next_line_or_among_copies() {
+        let mut recent = Recent::default();
+        assert!(!recent.is_copied_refusal(7, (0, 100), 5_000));
+        assert!(recent.is_copied_refusal(7, (100, 200), 5_000), "the next line");
+        assert!(recent.is_copied_refusal(7, (200, 300), 5_000), "and the third");
+        assert!(
+            !recent.is_copied_refusal(7, (400, 500), 5_000),
+            "another client of the same process"
+        );
+        recent.note_copy(4_000);
+        assert!(recent.is_copied_refusal(7, (900, 1_000), 5_000), "others are copies");
+        assert!(!recent.is_copied_refusal(8, (1_000, 1_100), 5_000));
     }
 
     #[test]

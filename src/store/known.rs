@@ -9,7 +9,7 @@
 use super::catalogue;
 use super::columnar::{self, EventRow};
 use super::{Error, Store};
-use crate::normalise::event::{Event, Kind, Message};
+use crate::normalise::event::{Event, Message};
 use crate::normalise::join::QueueId;
 use crate::normalise::redact::text;
 use crate::normalise::repeats::second;
@@ -36,8 +36,9 @@ pub struct Compared {
     /// Of the log in hand, rows with a queue ID before this offset: an earlier life of the reader has stored them, and
     /// remembers no message.
     pub before: Option<u64>,
-    /// Of these, also attempts, which may be made again within a second: the log has copies of other lines.
-    pub attempts: bool,
+    /// Of these, all that name recipient and host: the log is known to have copies. Otherwise arrivals and ends alone, which
+    /// come once: attempts are made again within a second, and two aliases lead to one recipient.
+    pub has_copies: bool,
     /// The first and the last time that both may have, UTC milliseconds.
     pub span_ms: (i64, i64),
     /// Rows with a queue ID, of any log: the source is an MTA.
@@ -158,13 +159,7 @@ impl Known {
         if self.own.iter().any(|log| log == row.log) {
             // What names recipient and host is one event of its message; pipes and files of one recipient are several.
             let names_all = !row.remote_ip.is_empty() && !row.recipient_local.is_empty();
-            let is_telling = match row.kind {
-                "accepted" | "completed" => true,
-                kind => {
-                    let is_attempt = Kind::ALL.iter().any(|one| one.as_str() == kind && !one.is_final());
-                    names_all && (self.compared.attempts || !is_attempt)
-                }
-            };
+            let is_telling = matches!(row.kind, "accepted" | "completed") || names_all && self.compared.has_copies;
             let before = self.compared.before.is_some_and(|before| row.offset < before);
             return before && is_telling && !row.queue_id.is_empty();
         }

@@ -284,6 +284,18 @@ impl Store {
         Ok(any.then_some(wanted))
     }
 
+    /// Logs of a source that segments hold which were taken over, each with the time of the newest row, UTC milliseconds: it
+    /// may be newer than what the catalogue knows of the log, if it knows it.
+    pub fn adopted_logs(&self, source: i64) -> Result<Vec<(u64, i64)>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT segment_log.log, max(segment.last_ms) FROM adopted JOIN segment ON segment.id = adopted.segment
+             JOIN segment_log ON segment_log.segment = segment.id WHERE segment.source = ?1 GROUP BY segment_log.log",
+        )?;
+        let logs = statement.query_map([source], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
+        Ok(logs.collect::<Result<_, _>>()?)
+    }
+
     /// A pass is over: `restored` says of which days, `replayed` of which logs all was read again, `gone` which logs have no
     /// file any more. Returns rows that came back and rows that are lost for good by what is there now.
     pub fn end_reread(

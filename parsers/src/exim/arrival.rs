@@ -4,7 +4,7 @@ use super::address::sender;
 use super::field::{bracketed, key_length, leave_out, size, skip_token, text_value};
 use super::host::host_into;
 use super::message_id::message_id;
-use super::record::{Arrival, Body};
+use super::record::{Arrival, Body, Host};
 use crate::odd::Odd;
 use crate::prim::{Parsed, duration_ms, fail, long_address_end, word};
 use memchr::memchr;
@@ -28,16 +28,30 @@ pub(super) fn arrival<'a>(
     let Body::Arrival(arrival) = body else {
         unreachable!("it was put there")
     };
-    while let [b' ', token @ ..] = rest {
-        rest = match field(token, arrival) {
-            Ok((after @ ([] | [b' ', ..]), ())) => after,
-            _ => {
-                let after = leave_out(token, odd);
-                after.strip_prefix(b":").unwrap_or(after)
-            }
+    let mut left_out = |token| {
+        let after = leave_out(token, odd);
+        after.strip_prefix(b":").unwrap_or(after)
+    };
+    let mut last = None;
+    loop {
+        rest = match (rest, last.take()) {
+            ([b' ', token @ ..], _) => match field(token, arrival) {
+                Ok((after, ())) => {
+                    last = Some(token);
+                    after
+                }
+                Err(_) => {
+                    if token.starts_with(b"H=") {
+                        arrival.host = Host::default();
+                    }
+                    left_out(token)
+                }
+            },
+            // Something touches the field.
+            ([_, ..], Some(token)) => left_out(token),
+            _ => return Ok((rest, ())),
         };
     }
-    Ok((rest, ()))
 }
 
 /// One field, bare word or tail; the rest begins with a space or is empty.

@@ -88,22 +88,39 @@ fn blank<'a>(flag: Flag) -> Delivery<'a> {
 /// Fields up to the text: stops before `:`, before the words of a failure or deferral, and at the end.
 #[inline]
 fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
-    while let [b' ', token @ ..] = rest {
-        let begins_text = match token {
-            [b':', b' ', ..] => true,
-            [b'd', b'e', b'f', b'e', b'r', b' ', b'(', ..] => delivery.flag == Flag::Deferred,
-            _ => false,
-        };
-        if begins_text {
-            return token;
+    let mut last = rest;
+    loop {
+        match rest {
+            [b' ', token @ ..] => {
+                let begins_text = match token {
+                    [b':', b' ', ..] => true,
+                    [b'd', b'e', b'f', b'e', b'r', b' ', b'(', ..] => delivery.flag == Flag::Deferred,
+                    _ => false,
+                };
+                if begins_text {
+                    return token;
+                }
+                last = token;
+                rest = match field(token, delivery) {
+                    Ok((after, true)) => after,
+                    Ok((_, false)) => return token,
+                    Err(_) => {
+                        if token.starts_with(b"H=") {
+                            delivery.host = Host::default();
+                        }
+                        leave_out(token, odd)
+                    }
+                };
+            }
+            [] | [b':', ..] => return rest,
+            // Something touches the field.
+            _ => {
+                let after = leave_out(last, odd);
+                let ([] | [b' ' | b':', ..]) = after else { return after };
+                rest = after;
+            }
         }
-        rest = match field(token, delivery) {
-            Ok((after @ ([] | [b' ' | b':', ..]), true)) => after,
-            Ok((_, false)) => return token,
-            _ => leave_out(token, odd),
-        };
     }
-    rest
 }
 
 /// One field; `false` if what stands here is the text of a failure or deferral. A line has nine: a call of each is

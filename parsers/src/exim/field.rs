@@ -53,14 +53,20 @@ pub(super) fn is_bare(token: &[u8]) -> bool {
 }
 
 /// Fields that are walked over and have no quotes: one in its place is damage, and its other half would be a later field's.
-const NEVER_QUOTED: [&str; 10] = ["I", "X", "CV", "Ci", "U", "P", "D", "Q", "S", "PRX"];
+#[inline]
+fn is_never_quoted(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"I" | b"X" | b"CV" | b"Ci" | b"U" | b"P" | b"D" | b"Q" | b"S" | b"PRX"
+    )
+}
 
 /// Walks over one token: a bare word, `key=value`, `key="value with spaces"`.
 #[inline]
 pub(super) fn skip_token(input: &[u8]) -> Parsed<'_, ()> {
     if let Some(key) = key_length(input)
         && let [b'"', inner @ ..] = &input[key + 1..]
-        && !NEVER_QUOTED.iter().any(|name| name.as_bytes() == &input[..key])
+        && !is_never_quoted(&input[..key])
         && let Ok((rest, _)) = quoted(inner)
     {
         return Ok((rest, ()));

@@ -8,7 +8,6 @@ use crate::stamp::{LastSecond, Stamp, exim_stamp};
 
 /// Timestamp, process ID and message ID.
 pub(super) struct Header<'a> {
-    pub odd: Option<Odd<'a>>,
     pub stamp: Stamp,
     pub pid: Option<u32>,
     pub id: Option<MessageId<'a>>,
@@ -16,44 +15,43 @@ pub(super) struct Header<'a> {
 
 /// The head; the rest is the body, without the space before it.
 #[inline]
-pub(super) fn header<'a>(line: &'a [u8], last: &mut LastSecond) -> Parsed<'a, Header<'a>> {
+pub(super) fn header<'a>(line: &'a [u8], last: &mut LastSecond, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
     let (rest, stamp) = last.exim_stamp(line)?;
     match rest {
-        [b' ', rest @ ..] => after_stamp(rest, stamp),
+        [b' ', rest @ ..] => after_stamp(rest, stamp, odd),
         _ => fail(rest, "a space and text after the timestamp"),
     }
 }
 
 /// Process ID and message ID, for a line whose time is known.
 #[inline]
-pub(super) fn after_stamp(input: &[u8], stamp: Stamp) -> Parsed<'_, Header<'_>> {
+pub(super) fn after_stamp<'a>(input: &'a [u8], stamp: Stamp, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
     let (rest, pid) = pid(input);
-    let header = Header {
-        odd: None,
-        stamp,
-        pid,
-        id: None,
-    };
+    let header = Header { stamp, pid, id: None };
     Ok(match message_id(rest) {
         Some((rest, id)) => (
             rest.strip_prefix(b" ").unwrap_or(rest),
             Header { id: Some(id), ..header },
         ),
-        None => behind_odd_pid(rest, &header).unwrap_or((rest, header)),
+        None if rest.first() == Some(&b'[') => behind_odd_pid(rest, &header, odd).unwrap_or((rest, header)),
+        None => (rest, header),
     })
 }
 
 /// A process ID that is none, before a message ID.
 #[cold]
-fn behind_odd_pid<'a>(input: &'a [u8], header: &Header<'a>) -> Option<(&'a [u8], Header<'a>)> {
+fn behind_odd_pid<'a>(
+    input: &'a [u8],
+    header: &Header<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Option<(&'a [u8], Header<'a>)> {
     let (rest, pid) = word(input).ok().filter(|_| input.starts_with(b"["))?;
     let (rest, id) = message_id(rest.strip_prefix(b" ")?)?;
-    let odd = Odd {
+    *odd = Some(Odd {
         field: "pid",
         value: pid,
-    };
+    });
     let header = Header {
-        odd: Some(odd),
         id: Some(id),
         ..*header
     };

@@ -18,19 +18,15 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
     Ok((rest, host))
 }
 
-/// [`host`], into one that is there; if it fails, that one is empty.
+/// [`host`], into one that is there; if it fails, what is in it is of no use.
 #[inline]
 pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     *host = Host::default();
-    let read = match input {
+    match input {
         [b'[', ..] => address(input, host),
         [b'(', ..] => helo(input, host),
         _ => named(input, host),
-    };
-    if read.is_err() {
-        *host = Host::default();
     }
-    read
 }
 
 /// What follows a host that cannot be read: behind name, claim and brackets, as far as they can be told. The claim is the

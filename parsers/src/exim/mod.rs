@@ -56,7 +56,8 @@ impl Parser {
     /// As [`parse`].
     #[inline]
     pub fn parse<'a>(&mut self, line: &'a [u8], record: &mut Record<'a>) -> Result<(), Reject> {
-        match header::header(line, &mut self.last) {
+        record.odd = None;
+        match header::header(line, &mut self.last, &mut record.odd) {
             Ok((rest, header)) => with_body(line, rest, &header, record),
             Err(fault) => Err(reject(line, fault)),
         }
@@ -74,7 +75,8 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject
     if header::has_stamp(line) {
         Parser::default().parse(line, &mut record)?;
     } else {
-        let (rest, header) = header::after_stamp(line, envelope.stamp).map_err(|fault| reject(line, fault))?;
+        let (rest, header) =
+            header::after_stamp(line, envelope.stamp, &mut record.odd).map_err(|fault| reject(line, fault))?;
         with_body(line, rest, &header, &mut record)?;
     }
     record.pid = record.pid.or(envelope.pid);
@@ -84,7 +86,7 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject
 /// Whether a text without a time is a line with a message ID and a flag, or one that ends a message.
 #[must_use]
 pub fn is_flagged(text: &[u8]) -> bool {
-    header::after_stamp(text, crate::Stamp::default())
+    header::after_stamp(text, crate::Stamp::default(), &mut None)
         .is_ok_and(|(rest, header)| header.id.is_some() && (flag(rest).is_some() || rest.starts_with(b"Completed")))
 }
 
@@ -126,7 +128,6 @@ fn with_body<'a>(
     record.stamp = header.stamp;
     record.pid = header.pid;
     record.id = header.id;
-    record.odd = header.odd;
     match body(rest, header.id, &mut record.body, &mut record.odd) {
         Ok(_) => Ok(()),
         Err(fault) => Err(reject(line, fault)),

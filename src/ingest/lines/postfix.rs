@@ -141,7 +141,10 @@ impl<'c> PostfixLines<'c> {
         let recent = &mut self.normaliser.messages.join.recent;
         if record.queue_id.is_none()
             && matches!(record.body, Body::Rejection(_))
-            && refusal_key(ts_ms, envelope).is_some_and(|refusal| !recent.is_new_refusal(refusal))
+            && refusal_key(ts_ms, envelope).is_some_and(|refusal| {
+                let lines = (offset, offset + line.len() as u64 + 1);
+                recent.is_copied_refusal(refusal, lines, ts_ms)
+            })
         {
             return Outcome::Duplicate;
         }

@@ -60,10 +60,10 @@ pub(super) fn unreached<'a>(delivery: &Delivery<'a>) -> Option<(Option<&'a [u8]>
 pub(super) fn identity(kind: Kind, delivery: &Delivery<'_>, ts_ms: i64) -> u64 {
     let original = delivery.orig_to.unwrap_or_default();
     match delivery.relay.ip {
-        ip @ Some(_) => event_key(kind, ts_ms, ip, &[delivery.recipient, original]),
+        ip @ Some(_) => event_key(kind, ts_ms, ip, [delivery.recipient, original]),
         None => {
             let name = delivery.relay.name.unwrap_or_default();
-            event_key(kind, ts_ms, None, &[delivery.recipient, original, name, delivery.text])
+            event_key(kind, ts_ms, None, [delivery.recipient, original, name, delivery.text])
         }
     }
 }

@@ -28,8 +28,9 @@ impl PostfixNormaliser<'_> {
             Action::RejectWarning | Action::Pass => return false,
         };
         let recipient = rejection.recipient.unwrap_or_default();
-        let refusal = |id: QueueId| event_key(kind, at.ts_ms, None, &[id.as_bytes(), recipient, rejection.text]);
-        if id.is_some_and(|id| !self.messages.join.recent.is_new_refusal(refusal(id))) {
+        let refusal = |id: QueueId| event_key(kind, at.ts_ms, None, [id.as_bytes(), recipient, rejection.text]);
+        let recent = &mut self.messages.join.recent;
+        if id.is_some_and(|id| !recent.is_new_refusal(refusal(id))) && recent.has_copies(at.ts_ms) {
             sink.repeated();
             return true;
         }

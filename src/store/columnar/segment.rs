@@ -95,6 +95,13 @@ impl Encoder {
     }
 }
 
+/// The logs that have rows, by their numbers, each with its first and last offset.
+fn named(logs: &[String], spans: &[(i64, i64)]) -> Vec<(u64, i64, i64)> {
+    let used = logs.iter().zip(spans).filter(|(_, (first, last))| first <= last);
+    used.filter_map(|(name, (first, last))| Some((u64::from_str_radix(name, 16).ok()?, *first, *last)))
+        .collect()
+}
+
 /// The least and the greatest, if there are any.
 fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
     let first = times.next()?;
@@ -161,14 +168,17 @@ impl Part<'_> {
     fn logs(&self) -> Vec<(u64, i64, i64)> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
         let mut spans = vec![(i64::MAX, i64::MIN); logs.len()];
+        if let [alone] = &mut spans[..] {
+            let offsets = self.pick(&rows.offset);
+            let (first, last) = (offsets.iter().min(), offsets.iter().max());
+            *alone = first.copied().zip(last.copied()).unwrap_or(*alone);
+            return named(logs, &spans);
+        }
         for (log, offset) in self.pick(&rows.log).iter().zip(&*self.pick(&rows.offset)) {
             let (first, last) = &mut spans[*log as usize];
             (*first, *last) = ((*first).min(*offset), (*last).max(*offset));
         }
-        let named = logs.iter().zip(spans).filter(|(_, (first, last))| first <= last);
-        named
-            .filter_map(|(name, (first, last))| Some((u64::from_str_radix(name, 16).ok()?, first, last)))
-            .collect()
+        named(logs, &spans)
     }
 
     /// The events' columns; README.md, "Data", says what each means.

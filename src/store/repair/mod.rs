@@ -1,4 +1,4 @@
-//! Mending a store. A catalogue that is lost, damaged or of another store is made anew ([`catalogue`]): from its newest
+//! Mending a store. A catalogue that is lost, damaged or of another store is made anew (`catalogue`): from its newest
 //! good copy, and from what the segments say that the copy does not know.
 //!
 //! What a catalogue alone has, and a copy has not yet, comes back by reading the logs again: the positions of the copy are

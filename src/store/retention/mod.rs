@@ -1,4 +1,4 @@
-//! Retention: what has been stored for longer than the configuration says is removed, and nothing else. [`horizon`] says
+//! Retention: what has been stored for longer than the configuration says is removed, and nothing else. `horizon` says
 //! from which moment it counts.
 
 mod horizon;

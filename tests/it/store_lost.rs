@@ -319,3 +319,28 @@ fn a_rebuilt_store_sends_nothing_before_somebody_decides() {
         "decided: all is posted anew"
     );
 }
+
+/// Rows of a log that was read after the copy do not make up for a segment of the copy that is gone.
+#[test]
+fn a_segment_of_the_copy_that_is_gone_is_not_taken_for_merged() {
+    let place = Place::with("[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n");
+    let log = simulated(400_000, 41);
+    let (older, newer) = crate::logs::cut(&log, 0.4);
+    let older = place.write("mainlog.1", older);
+    place.backfill(&[&older]).ends(0);
+    let newer = place.write("mainlog", newer);
+    place.backfill(&[&older, &newer]).ends(0);
+    let before = place.rows();
+    let store = place.path("store");
+    assert_eq!(
+        mailpulse::store::copies::list(&store).len(),
+        1,
+        "made after the first run"
+    );
+    remove_catalogue(&store);
+    fs::remove_file(store.join("segments/1.events.parquet")).unwrap();
+    place.run(&["store", "repair"]).ends(0);
+    place.backfill(&[&older, &newer]).ends(0);
+    assert_same_rows(&before, &place.rows());
+    place.verify();
+}

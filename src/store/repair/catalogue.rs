@@ -177,7 +177,8 @@ impl Work<'_> {
                     path: files.get(&segment.id).cloned(),
                 })
                 .collect();
-            let position = |log: u64| positions.get(&log).copied();
+            // Of a log that it does not know nothing had been read.
+            let position = |log: u64| positions.get(&log).copied().unwrap_or(Some(0));
             let judged = adopt::judge(&found, &alike, &position);
             self.take_over(found, &alike, judged, &mut next)?;
         }
@@ -197,8 +198,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// How far each log had been read when the copy was made, as far as its position is an offset.
-    fn positions(&self) -> Result<HashMap<u64, i64>, Error> {
+    /// How far each log had been read when the copy was made; None where its position is no offset.
+    fn positions(&self) -> Result<HashMap<u64, Option<i64>>, Error> {
         let mut statement = self.connection.prepare("SELECT log_id, position FROM log")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         let mut positions = HashMap::new();
@@ -206,7 +207,7 @@ impl Work<'_> {
             let (log, position) = row?;
             let position: Option<serde_json::Value> = serde_json::from_str(&position).ok();
             let offset = position.and_then(|position| position.get("offset")?.as_i64());
-            positions.extend(offset.map(|offset| (log as u64, offset)));
+            positions.insert(log as u64, offset);
         }
         Ok(positions)
     }

@@ -3,6 +3,7 @@
 //! A commit is one transaction: segments in, positions forward, open messages up to date. Before it nothing has
 //! happened; after it nothing is read again. Readers take the list of segments from here, never from the folder.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::Path;
 
@@ -148,7 +149,11 @@ fn cure(error: &rusqlite::Error) -> String {
 /// Whether SQLite says that the file is damaged, or none of its own.
 pub fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    let is_no_text = matches!(
+        error,
+        rusqlite::Error::Utf8Error(..) | rusqlite::Error::FromSqlConversionFailure(..)
+    );
+    is_no_text || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 /// Looks a database through.
@@ -162,10 +167,31 @@ pub fn check(connection: &Connection) -> Result<(), String> {
         rows.collect()
     };
     match look() {
-        Ok(words) if words == ["ok"] => Ok(()),
+        Ok(words) if words == ["ok"] => check_texts(connection).unwrap_or_else(|error| Err(error.to_string())),
         Ok(words) => Err(words.join("; ")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// SQLite does not look into texts; who reads one that is no UTF-8 gets an error.
+pub(super) fn check_texts(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for table in tables {
+        let mut all = connection.prepare(&format!("SELECT * FROM \"{}\"", table.replace('"', "\"\"")))?;
+        let columns = all.column_count();
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                if let ValueRef::Text(text) = row.get_ref(column)?
+                    && std::str::from_utf8(text).is_err()
+                {
+                    return Ok(Err(format!("a text of the table {table} is damaged")));
+                }
+            }
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// A committed segment.

@@ -171,7 +171,9 @@ impl Store {
             let rows = check.query_map([], |row| row.get(0))?;
             rows.collect()
         };
-        let words = look().unwrap_or_else(|error| vec![error.to_string()]);
+        let mut words = look().unwrap_or_else(|error| vec![error.to_string()]);
+        let texts = super::catalogue::check_texts(&connection).unwrap_or_else(|error| Err(error.to_string()));
+        words.extend(texts.err());
         let path = self.path().join("catalogue.sqlite");
         let fault = |words: &String| format!("{}: {words}; `mailpulse store repair` mends it", path.display());
         Ok(words.iter().filter(|words| *words != "ok").map(fault).collect())

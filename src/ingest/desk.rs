@@ -172,24 +172,12 @@ impl Desk {
     /// Counts one line of `len` bytes; [`Desk::settle`] must follow the last of a chunk.
     #[inline]
     pub fn count(&mut self, outcome: Outcome, len: usize) {
-        let fresh = &mut self.fresh;
-        fresh.lines += 1;
-        fresh.bytes += len as u64 + 1;
-        match outcome {
-            Outcome::Event => fresh.events += 1,
-            Outcome::Ignored => fresh.ignored += 1,
-            Outcome::Unparsed => fresh.unparsed += 1,
-            Outcome::Foreign | Outcome::Duplicate => {
-                fresh.lines -= 1;
-                fresh.bytes -= len as u64 + 1;
-                fresh.add(&counts_of(outcome, 1, len as u64 + 1));
-            }
-        }
+        note(&mut self.fresh, outcome, 1, len as u64 + 1);
     }
 
     /// Counts the lines of one record: the outcome is its first line's, the others belong to it.
     pub fn count_lines(&mut self, state: &mut LogState, outcome: Outcome, lines: u64, bytes: u64) {
-        self.fresh.add(&counts_of(outcome, lines, bytes));
+        note(&mut self.fresh, outcome, lines, bytes);
         self.settle(state);
     }
 
@@ -251,21 +239,28 @@ impl Desk {
     }
 }
 
+/// Counts the lines of one record; those behind the first tell nothing of their own.
 #[inline]
-fn counts_of(outcome: Outcome, lines: u64, bytes: u64) -> Counts {
-    let (events, duplicates, unparsed) = match outcome {
-        Outcome::Event => (1, 0, 0),
-        Outcome::Ignored | Outcome::Foreign => (0, 0, 0),
-        Outcome::Duplicate => (0, lines, 0),
-        Outcome::Unparsed => (0, 0, 1),
-    };
-    Counts {
-        lines,
-        events,
-        ignored: lines - events - unparsed,
-        foreign: if outcome == Outcome::Foreign { lines } else { 0 },
-        duplicates,
-        unparsed,
-        bytes,
+fn note(counts: &mut Counts, outcome: Outcome, lines: u64, bytes: u64) {
+    counts.lines += lines;
+    counts.bytes += bytes;
+    match outcome {
+        Outcome::Event => {
+            counts.events += 1;
+            counts.ignored += lines - 1;
+        }
+        Outcome::Unparsed => {
+            counts.unparsed += 1;
+            counts.ignored += lines - 1;
+        }
+        Outcome::Ignored => counts.ignored += lines,
+        Outcome::Foreign => {
+            counts.ignored += lines;
+            counts.foreign += lines;
+        }
+        Outcome::Duplicate => {
+            counts.ignored += lines;
+            counts.duplicates += lines;
+        }
     }
 }

@@ -167,14 +167,25 @@ pub fn check(connection: &Connection) -> Result<(), String> {
         rows.collect()
     };
     match look() {
-        Ok(words) if words == ["ok"] => check_texts(connection).unwrap_or_else(|error| Err(error.to_string())),
+        Ok(words) if words == ["ok"] => check_texts(connection),
         Ok(words) => Err(words.join("; ")),
         Err(error) => Err(error.to_string()),
     }
 }
 
 /// SQLite does not look into texts; who reads one that is no UTF-8 gets an error.
-pub(super) fn check_texts(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+///
+/// # Errors
+/// Which table has one, or SQLite's words.
+pub(super) fn check_texts(connection: &Connection) -> Result<(), String> {
+    match table_with_damaged_text(connection) {
+        Ok(None) => Ok(()),
+        Ok(Some(table)) => Err(format!("a text of the table {table} is damaged")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn table_with_damaged_text(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
     let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for table in tables {
@@ -186,12 +197,12 @@ pub(super) fn check_texts(connection: &Connection) -> Result<Result<(), String>,
                 if let ValueRef::Text(text) = row.get_ref(column)?
                     && std::str::from_utf8(text).is_err()
                 {
-                    return Ok(Err(format!("a text of the table {table} is damaged")));
+                    return Ok(Some(table));
                 }
             }
         }
     }
-    Ok(Ok(()))
+    Ok(None)
 }
 
 /// A committed segment.

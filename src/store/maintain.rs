@@ -172,8 +172,7 @@ impl Store {
             rows.collect()
         };
         let mut words = look().unwrap_or_else(|error| vec![error.to_string()]);
-        let texts = super::catalogue::check_texts(&connection).unwrap_or_else(|error| Err(error.to_string()));
-        words.extend(texts.err());
+        words.extend(super::catalogue::check_texts(&connection).err());
         let path = self.path().join("catalogue.sqlite");
         let fault = |words: &String| format!("{}: {words}; `mailpulse store repair` mends it", path.display());
         Ok(words.iter().filter(|words| *words != "ok").map(fault).collect())

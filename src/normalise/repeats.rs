@@ -19,8 +19,6 @@ use std::net::IpAddr;
 const SEEN_MAX: usize = 128;
 /// Messages that are remembered after they left the queue; a power of two.
 const GONE_MAX: usize = 512;
-/// Places that are counted, so that a new message need not be looked for among those that left.
-const PLACES: usize = 1 << 14;
 /// For so long a copy is evidence for what comes after it, milliseconds of the log.
 const EVIDENCE_MS: i64 = 600_000;
 /// Notes among a message's events that its arrival was written twice. No key is even.
@@ -95,8 +93,8 @@ pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
 /// Events of one message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Most messages have one that is asked for. 0 is none.
-    first: u64,
+    /// Most messages have one or two that are asked for. 0 is none.
+    first: [u64; 2],
     /// The newest of the others, oldest first.
     #[expect(
         clippy::box_collection,
@@ -109,11 +107,16 @@ impl Seen {
     /// Notes an event; false if it was noted before.
     #[inline]
     pub fn is_new(&mut self, event: u64) -> bool {
-        if self.first == 0 {
-            self.first = event;
-            return true;
+        for place in &mut self.first {
+            if *place == 0 {
+                *place = event;
+                return true;
+            }
+            if *place == event {
+                return false;
+            }
         }
-        self.first != event && self.is_new_too(event)
+        self.is_new_too(event)
     }
 
     fn is_new_too(&mut self, event: u64) -> bool {
@@ -142,7 +145,7 @@ impl Seen {
 
     /// Whether the message's arrival was written twice.
     pub(super) fn has_copies(&self) -> bool {
-        self.first == COPIED || self.more.as_ref().is_some_and(|more| more.contains(&COPIED))
+        self.first.contains(&COPIED) || self.more.as_ref().is_some_and(|more| more.contains(&COPIED))
     }
 }
 
@@ -155,20 +158,25 @@ struct Gone {
     seen: Seen,
 }
 
+/// What leads from one message of a chain to the next.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// Some bits of its ID.
+    mark: u32,
+    /// Number of the one that left before it; where that is remembered no more, the chain ends.
+    before: u32,
+}
+
 /// Messages that left the queue lately, and refusals, which belong to none.
 #[derive(Debug, Default)]
 pub struct Recent {
     gone: Vec<Gone>,
-    /// A few bits of the ID of each, so that few are looked at.
-    marks: Vec<u32>,
-    /// Where the oldest stands, once it is full.
-    at: usize,
-    /// When the newest left.
-    newest_ms: i64,
-    /// How the greatest ID begins: Exim's IDs grow, and a greater one is new.
-    greatest: u64,
-    /// How many of them have a place in common.
-    places: Vec<u8>,
+    /// How many left, of which the last are remembered.
+    count: u32,
+    /// The newest message of each chain, by its number: a chain has those whose IDs are alike in a few bits. It is asked at
+    /// every arrival, and so kept small and apart.
+    newest: Vec<u32>,
+    links: Vec<Link>,
     refused: Vec<u64>,
     refused_at: usize,
     /// The newest refusal, and where the next line stands.
@@ -193,33 +201,34 @@ impl Recent {
     /// A message left.
     #[inline]
     pub(super) fn left(&mut self, id: QueueId, done_ms: i64, seen: Seen) {
-        if self.places.is_empty() {
-            self.places.resize(PLACES, 0);
-        }
         let mark = mark(&id);
-        // A place that was full stays so: then more is looked at than need be.
-        let count = &mut self.places[place(mark)];
-        *count = count.saturating_add(1);
-        self.newest_ms = self.newest_ms.max(done_ms);
-        self.greatest = self.greatest.max(beginning(&id));
         let gone = Gone { id, done_ms, seen };
-        if self.gone.len() < GONE_MAX {
-            self.gone.push(gone);
-            self.marks.push(mark);
-            return;
+        let number = self.count;
+        let at = place(number);
+        if self.newest.is_empty() {
+            // As far away as a number can be.
+            self.newest = vec![number.wrapping_sub(u32::MAX / 2); GONE_MAX];
         }
-        self.gone[self.at] = gone;
-        let oldest = std::mem::replace(&mut self.marks[self.at], mark);
-        let count = &mut self.places[place(oldest)];
-        *count -= u8::from(*count < u8::MAX);
-        self.at = (self.at + 1) & (GONE_MAX - 1);
+        let before = std::mem::replace(&mut self.newest[place(mark)], number);
+        let link = Link { mark, before };
+        match self.gone.get_mut(at) {
+            Some(oldest) => {
+                *oldest = gone;
+                self.links[at] = link;
+            }
+            None => {
+                self.gone.push(gone);
+                self.links.push(link);
+            }
+        }
+        self.count = number.wrapping_add(1);
     }
 
     /// Whether a message with this ID left at that second or later: then a line that would open or close it again was
     /// read before. IDs that are used again are used later.
     #[inline]
     pub(super) fn has_left(&self, id: &QueueId, ts_ms: i64) -> bool {
-        beginning(id) <= self.greatest && second(ts_ms) <= second(self.newest_ms) && self.find(id, ts_ms).is_some()
+        self.find(id, ts_ms).is_some()
     }
 
     /// Whether an event is one of a message that left; if the message did, the event is noted.
@@ -227,19 +236,28 @@ impl Recent {
         self.find(id, ts_ms).is_some_and(|at| !self.gone[at].seen.is_new(event))
     }
 
+    #[inline]
     fn find(&self, id: &QueueId, ts_ms: i64) -> Option<usize> {
         let mark = mark(id);
-        if self.places.get(place(mark)).is_none_or(|count| *count == 0) {
-            return None;
+        let mut number = *self.newest.get(place(mark))?;
+        let mut age = 0;
+        loop {
+            // Each is older than the one before.
+            let its_age = self.count.wrapping_sub(number);
+            if its_age <= age || its_age > GONE_MAX as u32 {
+                return None;
+            }
+            age = its_age;
+            let at = place(number);
+            let link = self.links.get(at)?;
+            if link.mark == mark {
+                let gone = &self.gone[at];
+                if gone.id == *id && second(ts_ms) <= second(gone.done_ms) {
+                    return Some(at);
+                }
+            }
+            number = link.before;
         }
-        // Nearly always another ID has the place: all marks of a block are compared at once.
-        let blocks = self.marks.chunks(16).enumerate();
-        let marked = blocks.filter(|(_, block)| block.iter().fold(false, |any, one| any | (*one == mark)));
-        let in_block = |(at, block): (usize, &[u32])| at * 16..at * 16 + block.len();
-        marked.flat_map(in_block).find(|at| {
-            let gone = &self.gone[*at];
-            gone.id == *id && second(ts_ms) <= second(gone.done_ms)
-        })
     }
 
     /// Notes a refusal by a process that serves many clients, one after the other: what it says again in the second is a copy
@@ -264,22 +282,16 @@ impl Recent {
     }
 }
 
-/// The first eight characters, as a number that is ordered as they are.
-#[inline]
-fn beginning(id: &QueueId) -> u64 {
-    let [first, ..] = id.words();
-    first.swap_bytes()
-}
-
 #[inline]
 fn mark(id: &QueueId) -> u32 {
     let mixed = id.words().iter().fold(0, |sum: u64, word| sum.rotate_left(23) ^ word);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
+/// Where a message with this number stands, and the chain of this mark.
 #[inline]
-fn place(mark: u32) -> usize {
-    mark as usize >> (u32::BITS - PLACES.trailing_zeros())
+fn place(number: u32) -> usize {
+    number as usize & (GONE_MAX - 1)
 }
 
 #[cfg(test)]
@@ -293,12 +305,12 @@ mod tests {
     #[test]
     fn an_event_is_new_once_and_the_oldest_is_forgotten_at_the_limit() {
         let mut seen = Seen::default();
-        let all = 1..=SEEN_MAX as u64 + 1;
+        let all = 1..=SEEN_MAX as u64 + 2;
         assert!(all.clone().all(|event| seen.is_new(event)));
         assert!(!all.clone().any(|event| seen.is_new(event)));
         assert!(seen.is_new(1_000));
-        assert!(!seen.is_new(1) && !seen.is_new(3), "the first stays, and the newest");
-        assert!(seen.is_new(2), "the oldest of the others went");
+        assert!(!seen.is_new(2) && !seen.is_new(4), "the first two stay, and the newest");
+        assert!(seen.is_new(3), "the oldest of the others went");
         assert_eq!(seen.more.map(|more| more.len()), Some(SEEN_MAX));
     }
 
@@ -341,6 +353,17 @@ mod tests {
         assert!(!recent.has_event(&id(3), 10_000, 7) && recent.has_event(&id(3), 10_000, 7));
         recent.left(id(GONE_MAX), 10_000, Seen::default());
         assert!(!recent.has_left(&id(0), 10_000) && recent.has_left(&id(1), 10_000));
+        for number in GONE_MAX + 1..5 * GONE_MAX {
+            recent.left(id(number), 10_000, Seen::default());
+        }
+        // Also where the numbers begin anew.
+        recent.count = u32::MAX - 7;
+        recent.newest.fill(0);
+        for number in 4 * GONE_MAX..5 * GONE_MAX {
+            recent.left(id(number), 10_000, Seen::default());
+        }
+        let known = (0..5 * GONE_MAX).filter(|number| recent.has_left(&id(*number), 10_000));
+        assert!(known.eq(4 * GONE_MAX..5 * GONE_MAX));
         assert_eq!(recent.gone.len(), GONE_MAX);
     }
 

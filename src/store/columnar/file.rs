@@ -80,7 +80,7 @@ pub(super) enum Effort {
     /// Codes and packed numbers: what comes again in them is long, and a small table finds it in four fifths of the time
     /// of level 1.
     Packed,
-    /// Level 1 of Zstandard.
+    /// Level 1 of Zstandard, with a smaller table: nine tenths of the time, and a thousandth more bytes.
     Text,
     /// Level 3: twice the time of level 1.
     LargeText,
@@ -89,8 +89,9 @@ pub(super) enum Effort {
 /// Compresses pages; keeps its memory from one to the next.
 #[derive(Default)]
 pub(super) struct Squeezer {
-    text: Option<Compressor<'static>>,
     packed: Option<Compressor<'static>>,
+    text: Option<Compressor<'static>>,
+    large_text: Option<Compressor<'static>>,
 }
 
 impl Squeezer {
@@ -99,21 +100,22 @@ impl Squeezer {
             Effort::None => return Ok(None),
             Effort::Packed => (&mut self.packed, 1),
             Effort::Text => (&mut self.text, 1),
-            Effort::LargeText => (&mut self.text, 3),
+            Effort::LargeText => (&mut self.large_text, 3),
         };
         let compressor = match compressor {
             Some(compressor) => compressor,
             none => {
                 let fresh = none.insert(Compressor::new(level)?);
+                if effort != Effort::LargeText {
+                    fresh.set_parameter(CParameter::HashLog(12))?;
+                }
                 if effort == Effort::Packed {
                     fresh.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
-                    fresh.set_parameter(CParameter::HashLog(12))?;
                     fresh.set_parameter(CParameter::MinMatch(7))?;
                 }
                 fresh
             }
         };
-        compressor.set_compression_level(level)?;
         Ok(Some(compressor))
     }
 

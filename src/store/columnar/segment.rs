@@ -169,9 +169,9 @@ impl Part<'_> {
         let Batch { rows, logs, .. } = &self.sealed.batch;
         let mut spans = vec![(i64::MAX, i64::MIN); logs.len()];
         if let [alone] = &mut spans[..] {
-            let offsets = self.pick(&rows.offset);
-            let (first, last) = (offsets.iter().min(), offsets.iter().max());
-            *alone = first.copied().zip(last.copied()).unwrap_or(*alone);
+            for offset in &*self.pick(&rows.offset) {
+                *alone = (alone.0.min(*offset), alone.1.max(*offset));
+            }
             return named(logs, &spans);
         }
         for (log, offset) in self.pick(&rows.log).iter().zip(&*self.pick(&rows.offset)) {

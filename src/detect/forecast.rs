@@ -51,7 +51,7 @@ impl Expected {
 impl Series {
     /// What is expected in a minute at a second of the week, by the level that predicts windows of so many minutes.
     pub(super) fn forecast(&self, week_s: i64, window_min: i64, holiday: bool, tuning: &Tuning) -> Option<Forecast> {
-        if self.days() < DAYS {
+        if self.days() < DAYS || !self.is_retired() && !self.is_supported() {
             return None;
         }
         if self.is_retired() {

@@ -11,6 +11,8 @@ const CLIP_ADD: f64 = 2.0;
 const UNUSUAL: f64 = 2.58;
 /// Days from which a burst is told from a profile that does not know its hour yet.
 const CLIP_D: u32 = 3;
+/// A day with so many times the mails of the days before, and so many more, is a burst.
+const BURST_DAY: f64 = 5.0;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
 const BUSY_PER_DAY: f64 = 1_440.0;
 /// Short and long step, seconds.
@@ -119,12 +121,28 @@ impl Series {
         let noisy = !self.profile.is_empty() && self.days >= tuning.learn_d;
         self.profile.rebuild();
         self.history.rebase();
+        self.support_day(tuning);
         if seen {
             self.days += 1;
         }
         self.channels.end_day(noisy, seen && self.days > tuning.learn_d, tuning);
         self.day_steps = 0;
         self.day_count = 0;
+    }
+
+    /// A day's word on how well the rate is known; one of bursts has no more weight than the others.
+    fn support_day(&mut self, tuning: &Tuning) {
+        let minutes = f64::from(self.day_steps) * self.step_s as f64 / 60.0;
+        if minutes > 0.0 {
+            let most = self.support.expected(minutes) * BURST_DAY + BURST_DAY;
+            self.support.fade(tuning.week_decay.powf(1.0 / 7.0));
+            self.support.add((self.day_count as f64).min(most), minutes);
+        }
+    }
+
+    /// Whether the expectation is larger than its own standard error.
+    pub(super) fn is_supported(&self) -> bool {
+        self.support.relative_error(1440.0) < 1.0
     }
 
     /// Takes the step that suits the volume, between days: the short one from a mail a minute on, if the data have it.

@@ -74,6 +74,7 @@ mod short;
 pub mod sight;
 pub mod silence;
 pub mod sums;
+pub mod support;
 pub mod tuning;
 pub mod verdict;
 pub mod volume;

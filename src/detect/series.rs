@@ -5,6 +5,7 @@ use super::episode::{Change, Drop, End, Episode};
 use super::history::{Flags, History};
 use super::level::{FAST, Ratio};
 use super::profile::Profile;
+use super::support::Stretches;
 use super::tuning::Tuning;
 
 /// Least seconds of a block.
@@ -80,6 +81,8 @@ pub struct Series {
     pub(super) day: Option<i32>,
     pub(super) day_steps: u32,
     pub(super) day_count: u64,
+    /// Its days, for how well its rate is known.
+    pub(super) support: Stretches,
     pub(super) episode: Option<Box<Episode>>,
     /// Taken for retired: silent until it sends again.
     retired: bool,
@@ -103,6 +106,7 @@ impl Series {
             day: None,
             day_steps: 0,
             day_count: 0,
+            support: Stretches::default(),
             episode: None,
             retired: false,
             last: None,
@@ -184,8 +188,8 @@ impl Series {
         self.block.flags.holiday |= step.holiday;
         self.block.near |= step.near;
         let Some(count) = step.count else { return };
-        self.day_count += u64::from(count);
         if !step.holiday {
+            self.day_count += u64::from(count);
             self.block.counted += f64::from(count);
             self.block.expected += expected;
             self.block.evident = true;
@@ -196,7 +200,7 @@ impl Series {
     fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<Change> {
         let mut verdict = self.channels.weigh(now, &self.history, tuning);
         verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
-        if verdict.score < 0.0 || self.days < 3 {
+        if verdict.score < 0.0 || self.days < 3 || !self.is_supported() {
             self.channels.settle(CLIP_NEVER);
             return None;
         }

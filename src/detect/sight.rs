@@ -49,7 +49,8 @@ impl Arrival {
             return is_old.then_some(Turn::Closed(at));
         }
         let value = too_few(0.0, self.missing, 0.0);
-        if value > if certain { CERTAIN } else { MISSING } && at - since >= 3 && at - since < ACCEPT {
+        let is_missing = value > if certain { CERTAIN } else { MISSING };
+        if is_missing && at - since >= 3 && at - since < ACCEPT && (certain || self.weekly.is_supported()) {
             self.open = true;
             return Some(Turn::Opened(Found {
                 onset: since,

@@ -89,7 +89,7 @@ impl Silence {
             self.gap += CAUTION * rate * if heard.day.holiday { HOLIDAY } else { 1.0 };
         }
         let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
-        if self.gap > limit && at - since >= RESTART - 1 {
+        if self.gap > limit && at - since >= RESTART - 1 && self.weekly.is_supported() {
             self.open = Some(Open {
                 onset: since,
                 back: None,
@@ -136,5 +136,30 @@ impl Silence {
     fn close(&mut self, back: i64, at: i64) -> Turn {
         (self.open, self.gap, self.since) = (None, 0.0, Some(at + 1));
         Turn::Closed(back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_mail_in_the_first_minute_is_no_rate() {
+        let mut silence = Silence::default();
+        for at in 59..3 * 1440 {
+            let turn = silence.step(
+                at,
+                Heard {
+                    count: u32::from(at == 59),
+                    seen: true,
+                    day: Day {
+                        wall: at,
+                        holiday: false,
+                    },
+                    witnessed: false,
+                },
+            );
+            assert_eq!(turn, None, "{at}");
+        }
     }
 }

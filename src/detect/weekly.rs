@@ -3,6 +3,8 @@
 //! An hour with little history leans on the same hour of its kind of day, that on the hour of all days, and that on the
 //! mean. A level over two days follows growth. Weeks count 0.85 of the next.
 
+use super::support::Support;
+
 const HOUR: i64 = 60;
 const WEEK: i64 = 168 * HOUR;
 const DECAY: f64 = 0.85;
@@ -22,6 +24,7 @@ pub struct Weekly {
     near: Option<(i64, [f64; 3])>,
     level: (f64, f64),
     seen: i64,
+    support: Support,
 }
 
 impl Default for Weekly {
@@ -32,6 +35,7 @@ impl Default for Weekly {
             near: None,
             level: (0.0, 0.0),
             seen: 0,
+            support: Support::default(),
         }
     }
 }
@@ -86,10 +90,27 @@ impl Weekly {
         if at.rem_euclid(WEEK) == 0 {
             let all = self.counts.iter_mut().chain(&mut self.minutes);
             all.for_each(|sum| *sum *= DECAY);
+            self.support.fade(DECAY);
         }
+        self.support.add(at, count);
         self.counts[slot] += count;
         self.minutes[slot] += 1.0;
         self.seen += 1;
+    }
+
+    /// Notes a minute that was seen and is not to be learned.
+    pub fn pass(&mut self, count: f64) {
+        self.support.pass(count);
+    }
+
+    /// Standard error of what is expected, as a share of it.
+    pub fn relative_error(&self) -> f64 {
+        self.support.relative_error()
+    }
+
+    /// Whether what is expected is larger than its own error: nothing may rest on another.
+    pub fn is_supported(&self) -> bool {
+        self.relative_error() < 1.0
     }
 
     /// Rate at the middle of an hour of the week.
@@ -149,5 +170,6 @@ mod tests {
     #[test]
     fn nothing_seen_is_nothing_expected() {
         assert_eq!(Weekly::default().rate(1_000_000), 0.0);
+        assert!(!Weekly::default().is_supported());
     }
 }

@@ -83,7 +83,8 @@ pub fn failovers(store: &dyn History, config: &Config, window: Window) -> Result
 fn failover(one: ServiceImpact, cause: &Cause, names: &Names) -> Failover {
     let moved = match one.impact {
         Impact::Rerouted => Some(true),
-        Impact::Lost | Impact::Delayed => Some(false),
+        Impact::Lost | Impact::Delayed | Impact::Waiting => Some(false),
+        Impact::Unknown if one.open => Some(false),
         Impact::None | Impact::Unknown => None,
     };
     let to = one.instead.iter().filter(|_| moved == Some(true));

@@ -1,6 +1,6 @@
 //! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
 
-use super::detect::minute;
+use super::detect::{MINUTE_MS, minute};
 use super::expected::{Picture, draw_in};
 use super::graph::bucket_ms;
 use super::incident::Incident;
@@ -55,7 +55,7 @@ fn graph(incident: &Incident, store: &dyn History, config: &Config) -> Result<St
     const HOUR_MS: i64 = 3_600_000;
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
-        until_ms: incident.window.until_ms + 4 * HOUR_MS,
+        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.fleet.span().1 * MINUTE_MS),
     };
     let question = RateQuestion {
         window,

@@ -8,9 +8,9 @@ use mailpulse_parsers::reject::safe_text;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// Services whose mail was lost or late.
+/// Services whose mail was lost or late, or is missing so far.
 pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
-    let bad = |one: &&ServiceImpact| matches!(one.impact, Impact::Lost | Impact::Delayed);
+    let bad = |one: &&ServiceImpact| one.open || matches!(one.impact, Impact::Lost | Impact::Delayed | Impact::Waiting);
     incident.services.iter().filter(bad)
 }
 
@@ -53,6 +53,7 @@ fn service_json(one: &ServiceImpact, name: &str) -> Value {
         "expected": rounded(one.expected),
         "expected_low": rounded(one.interval.0),
         "expected_high": rounded(one.interval.1),
+        "expected_error": rounded(one.error),
         "observed": one.observed,
         "missing": one.missing,
         "delivered_late": one.delivered_late,
@@ -173,7 +174,8 @@ pub fn markdown(incident: &Incident) -> String {
 
 /// One line that names it.
 pub fn title(incident: &Incident) -> String {
-    let since = rfc3339(incident.window.since_ms);
+    // A week may have been asked about: the day is the trouble's.
+    let since = first_missing(incident).map_or_else(|| rfc3339(incident.window.since_ms), minute);
     let day = since.get(..10).unwrap_or(&since);
     match &incident.cause {
         Some(cause) => format!(
@@ -193,36 +195,50 @@ pub fn title(incident: &Incident) -> String {
 /// What happened, in a few sentences.
 pub fn summary(incident: &Incident) -> String {
     let names = &incident.fleet.names;
-    let of = |impact: Impact| {
+    let of = |impact: Impact, open: bool| {
         let list: Vec<String> = incident
             .services
             .iter()
-            .filter(|one| one.impact == impact)
+            .filter(|one| one.impact == impact && one.open == open)
             .map(|one| escaped(names.service(one.service)))
             .collect();
         (list.len(), list.join(", "))
     };
     let mut said = match &incident.cause {
         Some(cause) => {
-            let to = cause.silent_to.unwrap_or(incident.window.until_ms / MINUTE_MS);
+            let known = incident
+                .window
+                .until_ms
+                .div_euclid(MINUTE_MS)
+                .min(incident.fleet.span().1);
+            let to = cause.silent_to.unwrap_or(known);
             let lasted = human_duration((to - cause.silent_from) * MINUTE_MS);
-            let end = cause.silent_to.map_or_else(|| "goes on".to_owned(), minute);
             let relay = escaped(names.host(cause.relay));
-            format!(
-                "{relay} took no mail from {} to {end} ({lasted}).",
-                minute(cause.silent_from)
-            )
+            let from = minute(cause.silent_from);
+            match cause.silent_to {
+                Some(end) => format!("{relay} took no mail from {from} to {} ({lasted}).", minute(end)),
+                None => format!(
+                    "{relay} has taken no mail since {from} ({lasted} up to {}).",
+                    minute(to)
+                ),
+            }
         }
         None if hurt(incident).next().is_none() => "Nothing is missing.".to_owned(),
         None => "No relay explains what is missing.".to_owned(),
     };
-    for (impact, verb) in [
-        (Impact::Lost, "lost mail"),
-        (Impact::Delayed, "sent mail late"),
-        (Impact::Rerouted, "went another way"),
-        (Impact::Unknown, "sent too little to be judged"),
+    for (impact, open, verb) in [
+        (Impact::Lost, false, "lost mail"),
+        (Impact::Delayed, false, "sent mail late"),
+        (
+            Impact::Waiting,
+            false,
+            "could not send mail that is still tried or queued",
+        ),
+        (Impact::Unknown, true, "could not send mail whose fate is open"),
+        (Impact::Rerouted, false, "went another way"),
+        (Impact::Unknown, false, "could not be judged"),
     ] {
-        let (n, list) = of(impact);
+        let (n, list) = of(impact, open);
         if n > 0 {
             let _ = write!(said, " {n} service{} {verb}: {list}.", if n == 1 { "" } else { "s" });
         }

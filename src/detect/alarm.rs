@@ -162,6 +162,13 @@ pub struct Alarm {
     pub part_of: Option<usize>,
 }
 
+impl Alarm {
+    /// Whether it lasts in any of the minutes `[from, to)`.
+    pub fn overlaps(&self, from: i64, to: i64) -> bool {
+        self.onset < to && self.ended.is_none_or(|ended| ended > from)
+    }
+}
+
 /// What an alarm does in a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {

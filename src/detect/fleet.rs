@@ -119,6 +119,12 @@ impl Fleet {
         (first, first + self.minutes.len() as i64)
     }
 
+    /// Forgets what is not before a minute.
+    pub fn end(&mut self, to: i64) {
+        let keep = (to - self.span().0).max(0);
+        self.minutes.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+    }
+
     /// The minutes in `[from, to)`.
     pub fn between(&self, from: i64, to: i64) -> &[Minute] {
         let (first, end) = self.span();

@@ -137,6 +137,21 @@ impl Groups {
         vec![Change::Closed(id)]
     }
 
+    /// Takes from what is known later when alarms were over, if that was up to the minute `until`: an end is known some
+    /// minutes after it.
+    pub fn learn_ends(&mut self, later: &Groups, until: i64) {
+        for alarm in self.alarms.iter_mut().filter(|alarm| alarm.ended.is_none()) {
+            let mut known = &later.alarms[alarm.id];
+            while let Some(whole) = known.part_of {
+                known = &later.alarms[whole];
+            }
+            alarm.ended = known.ended.filter(|ended| *ended <= until);
+            if let Some(cause) = alarm.cause.as_mut().filter(|_| alarm.ended.is_some()) {
+                cause.silent_to = alarm.ended;
+            }
+        }
+    }
+
     /// Alarms that are not part of a larger one.
     pub fn told(&self) -> impl Iterator<Item = &Alarm> {
         self.alarms.iter().filter(|alarm| alarm.part_of.is_none())

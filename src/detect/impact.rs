@@ -1,14 +1,11 @@
-//! What an outage did to each service: how much is missing, how much came late, how much is lost.
+//! What an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
-use super::civil::CivilClock;
 use super::fleet::{Fleet, Flow, Id, NONE, What};
-use super::holidays::{DayKind, Holidays};
-use super::rhythm::{Rhythm, Rhythms};
+use super::rhythm::Rhythms;
 use super::routes::{ONLY, Routes};
+use super::track::Track;
 use super::verdict::{Catch, catch_up};
-use super::weekly::Weekly;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// With so many mails expected, nine windows of ten have at least one.
 const SOME: f64 = 2.3;
@@ -27,6 +24,8 @@ pub enum Impact {
     Lost,
     /// It was sent after the recovery.
     Delayed,
+    /// Its application still tries, or a queue still holds it: nothing is decided.
+    Waiting,
     /// It went another way meanwhile.
     Rerouted,
     /// There was none, or it went as always.
@@ -41,11 +40,23 @@ impl Impact {
         match self {
             Impact::Lost => "lost",
             Impact::Delayed => "delayed",
+            Impact::Waiting => "waiting",
             Impact::Rerouted => "rerouted",
             Impact::None => "none",
             Impact::Unknown => "unknown",
         }
     }
+}
+
+/// Minutes of a service that are not usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Masked {
+    /// The first.
+    pub from: i64,
+    /// The one after the last.
+    pub to: i64,
+    /// Whether its mail, had there been any, would have been counted.
+    pub seen: bool,
 }
 
 /// What is asked.
@@ -57,11 +68,15 @@ pub struct Question {
     pub to: i64,
     /// The relay that stood still, if one did.
     pub relay: Option<Id>,
-    /// Earlier troubles, which no expectation may be learnt from.
-    pub masked: Vec<(i64, i64)>,
+    /// By service: earlier troubles of its mail, which no expectation may be learnt from.
+    pub masked: BTreeMap<Id, Vec<Masked>>,
     /// By service, exactly: mails that were taken or put off in the window and left their queue after it.
     pub queued: BTreeMap<Id, u64>,
-    /// Services whose own logs tell of failures.
+    /// By service, exactly: mails that were taken in the window and are in their queue still.
+    pub held: BTreeMap<Id, u64>,
+    /// By service: mails that its application could not hand in so far and still tries to.
+    pub tried: BTreeMap<Id, u64>,
+    /// Services whose own logs are read, and tell of failures.
     pub tells: Vec<Id>,
     /// Services that an alarm names.
     pub alarmed: Vec<Id>,
@@ -86,12 +101,16 @@ pub struct ServiceImpact {
     pub drained: Option<i64>,
     /// Mails that were to be expected, and the interval that holds 95 of 100 windows.
     pub expected: f64,
+    /// Standard error of what was to be expected; infinite if its history does not say what is.
+    pub error: f64,
     /// Low and high end.
     pub interval: (f64, f64),
     /// Mails in the window.
     pub observed: u64,
     /// Mails that are missing in the window.
     pub missing: u64,
+    /// They are missing for sure, and the time that decides on them has not passed.
+    pub open: bool,
     /// Of those, sent after it.
     pub delivered_late: u64,
     /// Mails that the application could not hand in.
@@ -106,44 +125,20 @@ pub struct ServiceImpact {
     pub evidence: Vec<String>,
 }
 
-/// What a holiday leaves of the expectation.
-const HOLIDAY: f64 = 0.2;
-
-/// A service's counts.
-#[derive(Debug, Clone)]
-struct Track {
-    clock: CivilClock,
-    holidays: Arc<Holidays>,
-    /// The civil day and whether it is a holiday.
-    day: (i32, bool),
-    weekly: Weekly,
-    expected: f64,
-    /// Minutes of the window that are holidays.
-    holiday: i64,
-    observed: u64,
-    /// By host, in the window.
-    through: BTreeMap<Id, u64>,
-    failed: u64,
-    retried: u64,
-    first_failure: Option<i64>,
-    first_mail: Option<i64>,
-    last_before: Option<i64>,
-    recovered: Option<i64>,
-    /// Minutes after the window: expected and observed.
-    after: Vec<(f64, u64)>,
-    usual: u64,
-}
-
 /// The recovery is watched for half the outage's length, one hour at least and four at most.
 pub fn watched(from: i64, to: i64) -> i64 {
     ((to - from) / 2).clamp(60, 240)
 }
+
+/// Minutes after the recovery without which nobody can say whether there was a backlog.
+const HOUR: usize = 60;
 
 /// Judges every service that sent mail before, in, or just after the window; most missing first.
 pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     let mut routes = Routes::default();
     let mut tracks: BTreeMap<Id, Track> = BTreeMap::new();
     let end = question.to + watched(question.from, question.to);
+    let first = fleet.span().0;
     for minute in fleet.between(i64::MIN, end) {
         let mut counts: BTreeMap<Id, [u64; 3]> = BTreeMap::new();
         for flow in &minute.flows {
@@ -157,17 +152,13 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
         }
         for (service, sums) in &counts {
             if sums.iter().any(|sum| *sum > 0) {
-                let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)));
+                let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)), first);
                 tracks.entry(*service).or_insert_with(begin);
             }
         }
-        let masked = question
-            .masked
-            .iter()
-            .any(|(from, to)| (*from..*to).contains(&minute.at));
         for (service, track) in &mut tracks {
             let sums = counts.get(service).copied().unwrap_or_default();
-            track.minute(minute.at, sums, masked, question);
+            track.minute(minute.at, sums, question.masked_at(*service, minute.at), question);
         }
         if minute.at < question.from {
             routes.add(minute.at, &minute.flows);
@@ -183,6 +174,16 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     all
 }
 
+impl Question {
+    fn masked_at(&self, service: Id, at: i64) -> Option<Masked> {
+        let own = self.masked.get(&service)?.iter();
+        // What was not seen is less than what was unusual.
+        own.filter(|span| (span.from..span.to).contains(&at))
+            .min_by_key(|span| span.seen)
+            .copied()
+    }
+}
+
 /// Notes the hosts that mail passes.
 fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
     for flow in flows
@@ -196,67 +197,9 @@ fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
 }
 
 impl Track {
-    fn new(rhythm: &Rhythm) -> Track {
-        Track {
-            clock: CivilClock::new(rhythm.zone.clone()),
-            holidays: Arc::clone(&rhythm.holidays),
-            day: (i32::MIN, false),
-            weekly: Weekly::default(),
-            expected: 0.0,
-            holiday: 0,
-            observed: 0,
-            through: BTreeMap::new(),
-            failed: 0,
-            retried: 0,
-            first_failure: None,
-            first_mail: None,
-            last_before: None,
-            recovered: None,
-            after: Vec::new(),
-            usual: 0,
-        }
-    }
-
-    fn is_holiday(&mut self, at: i64) -> bool {
-        let day = self.clock.at(at.saturating_mul(60)).day;
-        if day != self.day.0 {
-            self.day = (day, self.holidays.kind(day) == DayKind::Holiday);
-        }
-        self.day.1
-    }
-
-    fn minute(&mut self, at: i64, [mails, failed, retried]: [u64; 3], masked: bool, question: &Question) {
-        let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
-        let rate = self.weekly.rate(wall) * if holiday { HOLIDAY } else { 1.0 };
-        if at < question.from {
-            if !masked && !holiday {
-                self.weekly.add(wall, mails as f64);
-            }
-            self.usual += mails;
-            self.last_before = if mails > 0 { Some(at) } else { self.last_before };
-        } else if at < question.to {
-            self.expected += rate;
-            self.holiday += i64::from(holiday);
-            self.observed += mails;
-            self.failed += failed;
-            self.retried += retried;
-            if failed > 0 {
-                self.first_failure.get_or_insert(at);
-            }
-            if mails > 0 {
-                self.first_mail.get_or_insert(at);
-            }
-        } else {
-            self.after.push((rate, mails));
-            if mails > 0 {
-                self.recovered.get_or_insert(at);
-            }
-        }
-    }
-
     fn judge(&self, service: Id, fleet: &Fleet, routes: &Routes, question: &Question) -> ServiceImpact {
-        let expected = self.expected;
-        let spread = 1.96 * (expected + 0.05 * expected * expected).sqrt();
+        let (expected, error) = self.expectation(question);
+        let spread = 1.96 * (expected + 0.05 * expected * expected + error * error).sqrt();
         let interval = ((expected - spread).max(0.0), expected + spread + 1.0);
         let queued = question.queued.get(&service).copied().unwrap_or(0);
         let short = (expected - self.observed as f64).max(0.0);
@@ -274,15 +217,17 @@ impl Track {
             recovered: self.recovered,
             drained: None,
             expected,
+            error,
             interval,
             observed: self.observed,
             missing,
+            open: false,
             delivered_late: 0,
             submit_failed: self.failed,
             through: self.through.iter().map(|(host, count)| (*host, *count)).collect(),
             instead: Vec::new(),
             share: question.relay.map_or(0.0, |relay| routes.share(service, relay)),
-            evidence: self.counted(interval, question),
+            evidence: self.counted(expected, error, interval, question),
         };
         one.impact = self.verdict(&mut one, catch, queued, fleet, routes, question);
         if matches!(one.impact, Impact::Rerouted | Impact::None) {
@@ -290,34 +235,38 @@ impl Track {
         } else {
             one.onset = self.first_failure.or_else(|| self.onset(question));
         }
-        if one.impact == Impact::Unknown {
+        if one.impact == Impact::Unknown && !one.open {
             one.missing = 0;
         }
         if one.impact == Impact::Delayed {
             let late = catch.late.round() as u64;
             one.delivered_late = late.max(queued).min(one.missing.max(queued));
             one.missing = one.missing.max(queued);
-            one.drained = Some(question.to + catch.drained as i64);
+            one.drained = Some(self.after_from.unwrap_or(question.to) + catch.drained as i64);
         }
         one
     }
 
     /// When the first mail was due that did not come: one expected interval after the last one.
     fn onset(&self, question: &Question) -> Option<i64> {
-        let rate = self.expected / (question.to - question.from).max(1) as f64;
+        let rate = self.expectation(question).0 / (question.to - question.from).max(1) as f64;
         let due = self.last_before? + (1.0 / rate.max(1e-6)).min(1e6) as i64;
         Some(due.clamp(question.from, question.to))
     }
 
-    fn counted(&self, interval: (f64, f64), question: &Question) -> Vec<String> {
-        let mut said = vec![format!(
-            "{} mails in {} min, where {:.1} are usual ({:.0} to {:.0})",
-            self.observed,
-            question.to - question.from,
-            self.expected,
-            interval.0,
-            interval.1
-        )];
+    fn counted(&self, expected: f64, error: f64, interval: (f64, f64), question: &Question) -> Vec<String> {
+        let minutes = question.to - question.from;
+        let mut said = vec![if error < expected || expected <= 0.0 {
+            format!(
+                "{} mails in {minutes} min, where {expected:.1} are usual ({:.0} to {:.0})",
+                self.observed, interval.0, interval.1
+            )
+        } else {
+            format!(
+                "{} mails in {minutes} min; {} before it do not tell how many are usual",
+                self.observed, self.usual
+            )
+        }];
         if self.holiday > 0 {
             said.push(format!(
                 "{} of these minutes are a declared holiday, on which a fifth of the usual is expected",
@@ -348,6 +297,7 @@ impl Track {
         let service = one.service;
         let share = one.share;
         // Without its only relay nothing could come; what is open is whether there was anything.
+        let is_known = one.error < one.expected;
         let cut_off = share >= ONLY && one.observed == 0 && one.expected >= SOME;
         // Nothing else is known: of many services one always has a week that one of forty has.
         let low = if question.relay.is_some() || question.alarmed.contains(&service) {
@@ -355,7 +305,7 @@ impl Track {
         } else {
             one.expected - SURE / 1.96 * (one.expected - one.interval.0)
         };
-        let is_short = cut_off || (one.observed as f64) < low;
+        let is_short = is_known && (cut_off || (one.observed as f64) < low);
         let relay = question.relay.map_or("", |relay| fleet.names.host(relay));
         if question.relay.is_some() {
             one.evidence.push(format!(
@@ -378,21 +328,50 @@ impl Track {
             ));
             return Impact::Rerouted;
         }
+        let held = question.held.get(&service).copied().unwrap_or(0);
+        let is_stuck = question.stuck.contains(&service);
+        if held > 0 && (is_stuck || held >= queued && self.waited(held, share >= ONLY, one.missing)) {
+            one.evidence.push(format!(
+                "{held} mails were taken meanwhile and are in the queue still, by their queue IDs"
+            ));
+            one.missing = one.missing.max(held);
+            return Impact::Waiting;
+        }
         if self.waited(queued, share >= ONLY, one.missing) {
             one.evidence.push(format!(
                 "{queued} mails were taken meanwhile and passed on only after it, by their queue IDs"
             ));
             return Impact::Delayed;
         }
-        if question.stuck.contains(&service) {
+        if is_stuck {
             one.evidence
                 .push("what was taken meanwhile has not left the queue since".to_owned());
             return Impact::Unknown;
         }
+        let tried = question.tried.get(&service).copied().unwrap_or(0);
+        if tried > 0 {
+            one.evidence
+                .push(format!("its own log: {tried} of these mails are still tried again"));
+        }
+        if tried > 0 && 2 * tried >= self.failed {
+            one.missing = one.missing.max(tried);
+            return Impact::Waiting;
+        }
         if !hurt && !is_short {
-            return self.unhurt(one, share, question);
+            return self.unhurt(one, share, is_known, question);
         }
         if one.missing == 0 {
+            return Impact::Unknown;
+        }
+        if self.failed == 0 && question.tells.contains(&service) {
+            one.evidence
+                .push("its own log is read and names no failure: nothing says that it had mail to send".to_owned());
+            return Impact::Unknown;
+        }
+        if self.after.len() < HOUR {
+            one.open = true;
+            one.evidence
+                .push("whether it is lost or late is open: the hour after the recovery has not passed".to_owned());
             return Impact::Unknown;
         }
         one.evidence.push(catch.say());
@@ -434,8 +413,8 @@ impl Track {
     }
 
     /// Neither failures nor too few mails.
-    fn unhurt(&self, one: &mut ServiceImpact, share: f64, question: &Question) -> Impact {
-        if one.observed > 0 || self.expected < 0.05 && self.failed == 0 {
+    fn unhurt(&self, one: &mut ServiceImpact, share: f64, is_known: bool, question: &Question) -> Impact {
+        if one.observed > 0 || one.expected < 0.05 && self.failed == 0 {
             one.evidence.push("no fewer mails than usual".to_owned());
             return Impact::None;
         }
@@ -444,7 +423,9 @@ impl Track {
                 .push("its own log tells of failures, and of none meanwhile: there was nothing to send".to_owned());
             return Impact::None;
         }
-        let reason = if share >= ONLY {
+        let reason = if !is_known {
+            "its history is too short or too uneven to say whether it had mail"
+        } else if share >= ONLY {
             "its only relay stood still, and it sends too little to say whether it had mail"
         } else {
             "it sends too little to say whether mail is missing"

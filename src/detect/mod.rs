@@ -75,6 +75,7 @@ pub mod sight;
 pub mod silence;
 pub mod sums;
 pub mod support;
+mod track;
 pub mod tuning;
 pub mod verdict;
 pub mod volume;
@@ -82,6 +83,8 @@ pub mod weekly;
 
 #[cfg(test)]
 mod fleet_tests;
+#[cfg(test)]
+mod impact_tests;
 #[cfg(test)]
 mod rhythm_tests;
 #[cfg(test)]

@@ -365,33 +365,3 @@ fn logs(store: &dyn History, window: Window, names: &Names, minutes: &mut [Minut
     }
     Ok(())
 }
-
-/// Mails by service that an MTA took or put off in a window and got rid of only after it, by their queue IDs: exactly
-/// late, not lost.
-pub fn late(store: &dyn History, window: Window, until_ms: i64, names: &Names) -> Result<BTreeMap<Id, u64>, Error> {
-    let text = "SELECT ts_ms, service, queue_id, kind FROM events WHERE kind = 'accepted' OR kind = 'deferred' \
-                OR kind = 'frozen' OR kind = 'delivered'";
-    let wide = Window {
-        since_ms: window.since_ms,
-        until_ms,
-    };
-    let table = store.select(text, wide)?;
-    let mut all = rows(&table);
-    // Of one millisecond the arrival comes first.
-    all.sort_by_key(|(ts_ms, _, _, kind)| (*ts_ms, *kind));
-    let mut waiting: HashMap<&str, &str> = HashMap::new();
-    let mut late: BTreeMap<Id, u64> = BTreeMap::new();
-    for (ts_ms, service, queue_id, kind) in all {
-        if kind != "delivered" {
-            if ts_ms < window.until_ms {
-                waiting.insert(queue_id, service);
-            }
-            continue;
-        }
-        let was = waiting.remove(queue_id).filter(|_| ts_ms >= window.until_ms);
-        if let Some(id) = was.and_then(|service| names.services.iter().position(|name| name == service)) {
-            *late.entry(id as Id).or_default() += 1;
-        }
-    }
-    Ok(late)
-}

@@ -5,6 +5,7 @@ pub mod guard;
 pub mod health;
 pub mod history;
 pub mod named;
+pub mod pending;
 pub mod rates;
 mod remote;
 pub mod routes;

@@ -125,6 +125,52 @@ fn other_seeds_and_relays_alone_tell_the_same_story() {
     }
 }
 
+/// At 21:00 of that night: what is known then, and nothing of what comes later.
+#[test]
+fn while_the_outage_lasts_mail_waits_and_nothing_is_told_of_what_comes_after() {
+    let (place, truth) = &*OUTAGE;
+    let until = "2018-06-06T21:00:00Z";
+    let page = |form: &str| {
+        let args = ["incident", "--format", form, "--since", "2018-06-01", "--until", until];
+        place.run(&args).ends(1).out
+    };
+    let report: Value = serde_json::from_str(&page("json")).unwrap();
+    assert!(report["cause"]["silent_to"].is_null(), "{report:#}");
+    let mut waiting = 0;
+    for one in report["services"].as_array().unwrap() {
+        let name = one["service"].as_str().unwrap();
+        let Some(impact) = truth.impact.get(name) else { continue };
+        let said = one["impact"].as_str().unwrap();
+        assert!(!["lost", "delayed"].contains(&said), "{one:#}");
+        if impact.fate == Fate::Delayed {
+            assert_eq!(said, "waiting", "{one:#}");
+            assert_eq!(one["missing"], one["submit_failed"], "{one:#}");
+            waiting += 1;
+        }
+        assert!(one["recovered"].is_null() && one["drained"].is_null(), "{one:#}");
+    }
+    assert_eq!(waiting, 1, "phabricator tries again");
+    let told = report["timeline"].as_array().unwrap().iter().map(|event| &event["at"]);
+    let alarms = report["alarms"].as_array().unwrap().iter();
+    let told = told.chain(alarms.flat_map(|alarm| [&alarm["detected"], &alarm["ended"]]));
+    for at in told.filter(|at| !at.is_null()) {
+        assert!(at.as_str().unwrap() <= until, "{report:#}");
+    }
+    let markdown = page("markdown");
+    for part in [
+        "# 2018-06-06: mx1001 took no mail",
+        "mx1001 has taken no mail since 2018-06-06T18:5",
+        "1 service could not send mail that is still tried or queued: phabricator.",
+        "the hour after the recovery has not passed",
+    ] {
+        assert!(markdown.contains(part), "{part}:\n{markdown}");
+    }
+    assert!(
+        !markdown.contains("goes on") && !markdown.contains("recovery:"),
+        "{markdown}"
+    );
+}
+
 #[test]
 fn the_page_is_whole_and_harmless() {
     let (place, _) = &*OUTAGE;

@@ -22,6 +22,7 @@
 
 pub mod app;
 pub mod exim;
+pub mod harmless;
 pub mod layers;
 mod odd;
 pub mod postfix;

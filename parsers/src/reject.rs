@@ -1,5 +1,6 @@
 //! Why a line was not understood: offset, expected, found; and a picture of it that is safe to print.
 
+pub use crate::harmless::safe_text;
 use crate::prim::Fault;
 use std::fmt;
 
@@ -85,35 +86,10 @@ impl fmt::Display for Found {
     }
 }
 
-/// Text of a log made safe to print: no control characters, no bidirectional marks, no invalid UTF-8.
-#[must_use]
-pub fn safe_text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() + 8);
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if deceives(char) {
-                text.extend(char.escape_unicode());
-            } else {
-                text.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-/// Control (C0, DEL, C1), line and paragraph separators, invisible and bidirectional format characters.
-fn deceives(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harmless::deceives;
 
     #[test]
     fn picture_points_at_the_place() {

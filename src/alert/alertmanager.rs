@@ -1,6 +1,6 @@
 //! Prometheus Alertmanager, `POST /api/v2/alerts`. Labels are an alert's identity: those of an episode never change.
 
-use super::{Authorities, Channel, Fault, Notice, Results, Undelivered, http, label, safe};
+use super::{Authorities, Channel, Fault, Notice, Results, Target, Undelivered, body, http, label, safe};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const ONE_BY_ONE: Duration = Duration::from_secs(30);
 /// An Alertmanager.
 #[derive(Debug)]
 pub struct Alertmanager {
-    url: String,
+    target: Target,
     agent: ureq::Agent,
 }
 
@@ -29,7 +29,7 @@ impl Alertmanager {
             .or(url.strip_suffix("/api/v2"))
             .unwrap_or(url);
         Alertmanager {
-            url: format!("{}/api/v2/alerts", url.trim_end_matches('/')),
+            target: Target::new(format!("{}/api/v2/alerts", url.trim_end_matches('/'))),
             agent: http::agent(authorities),
         }
     }
@@ -37,7 +37,11 @@ impl Alertmanager {
 
 impl Channel for Alertmanager {
     fn name(&self) -> String {
-        format!("alertmanager {}", self.url)
+        format!("alertmanager {}", self.target.name())
+    }
+
+    fn former_name(&self) -> Option<String> {
+        Some(format!("alertmanager {}", self.target.url()))
     }
 
     fn deliver(&self, notices: &[Notice], now: i64) -> Results {
@@ -80,13 +84,13 @@ impl Channel for Alertmanager {
 
 impl Alertmanager {
     fn post<'a>(&self, alerts: impl Iterator<Item = &'a Value>, now: i64) -> Result<(), Undelivered> {
-        let body = Value::Array(alerts.cloned().collect()).to_string();
-        let taken = http::post(&self.agent, &self.url, &[], body.as_bytes(), now)?;
+        let body = body(&Value::Array(alerts.cloned().collect()));
+        let taken = http::post(&self.agent, &self.target, &[], body.as_bytes(), now)?;
         match taken.is_page {
             false => Ok(()),
             true => Err(Undelivered::channel(format!(
                 "{}: answered with a web page, as a login does: write in `url` the address of the Alertmanager itself",
-                self.url
+                self.target
             ))),
         }
     }
@@ -136,13 +140,13 @@ mod tests {
             "http://am/alertmanager/api/v2/alerts",
         ] {
             assert_eq!(
-                Alertmanager::new(url, None).url,
+                Alertmanager::new(url, None).target.url(),
                 "http://am/alertmanager/api/v2/alerts",
                 "{url}"
             );
         }
         assert_eq!(
-            Alertmanager::new("http://am:9093", None).url,
+            Alertmanager::new("http://am:9093", None).target.url(),
             "http://am:9093/api/v2/alerts"
         );
     }

@@ -2,7 +2,7 @@
 //! ended.
 
 use super::delivery::one_by_one;
-use super::{Channel, Fault, Notice, Results, TIMEOUT, Undelivered};
+use super::{Channel, Fault, Notice, Results, TIMEOUT, Undelivered, body};
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -32,10 +32,10 @@ impl Exec {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|why| failed(&why))?;
-        let body = format!("{}\n", notice.json());
+        let line = format!("{}\n", body(&notice.json()));
         let input = child.stdin.take();
         // A program that does not read must not hold us; the thread ends when the program does.
-        thread::spawn(move || input.map(|mut input| input.write_all(body.as_bytes())));
+        thread::spawn(move || input.map(|mut input| input.write_all(line.as_bytes())));
         let result = wait(&mut child);
         if result.is_err() {
             let _ = child.kill();

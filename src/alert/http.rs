@@ -2,7 +2,7 @@
 //! that the configuration names.
 
 use super::delivery::WAIT_MAX_S;
-use super::{Fault, TIMEOUT, Undelivered, safe};
+use super::{Fault, TIMEOUT, Target, Undelivered, safe};
 use mailpulse_parsers::reject::safe_text;
 use serde_json::Value;
 use std::io::Read as _;
@@ -68,12 +68,12 @@ pub(super) struct Taken {
 /// `now` is in seconds since 1970.
 pub(super) fn post(
     agent: &Agent,
-    url: &str,
+    target: &Target,
     headers: &[(&str, String)],
     body: &[u8],
     now: i64,
 ) -> Result<Taken, Undelivered> {
-    let mut request = agent.post(url).header("Content-Type", "application/json");
+    let mut request = agent.post(target.url()).header("Content-Type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, value);
     }
@@ -81,12 +81,12 @@ pub(super) fn post(
         Ok(answer) if answer.status().is_success() => Ok(Taken {
             is_page: header(&answer, "content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html")),
         }),
-        Ok(answer) => Err(refusal(url, answer, now)),
+        Ok(answer) => Err(refusal(target, answer, now)),
         Err(why) => {
-            let why = why.to_string();
+            let why = target.hidden_in(&why.to_string());
             Err(Undelivered::channel(match cure(&why) {
-                Some(cure) => format!("{url}: {why}; {cure}"),
-                None => format!("{url}: {why}"),
+                Some(cure) => format!("{target}: {why}; {cure}"),
+                None => format!("{target}: {why}"),
             }))
         }
     }
@@ -97,12 +97,17 @@ fn header<'a>(answer: &'a Response<ureq::Body>, name: &str) -> Option<&'a str> {
 }
 
 /// An answer that is no delivery: its words, whose fault it is, and when to come again.
-fn refusal(url: &str, answer: Response<ureq::Body>, now: i64) -> Undelivered {
+fn refusal(target: &Target, answer: Response<ureq::Body>, now: i64) -> Undelivered {
     let status = answer.status();
-    let mut why = format!("{url}: answered {status}");
+    let mut why = format!("{target}: answered {status}");
     if status.is_redirection() {
         if let Some(to) = header(&answer, "location") {
-            why += &format!(" to {}", safe(to, WORDS_MAX));
+            // The address there has the same secret, as a rule.
+            let to = match to.contains("://") {
+                true => Target::new(to).to_string(),
+                false => target.hidden_in(to),
+            };
+            why += &format!(" to {}", safe(&to, WORDS_MAX));
         }
         return Undelivered::channel(
             why + "; redirects are not followed: write in `url` the address that takes the POST",
@@ -116,7 +121,7 @@ fn refusal(url: &str, answer: Response<ureq::Body>, now: i64) -> Undelivered {
         .into_reader()
         .take(ANSWER_BYTES_MAX)
         .read_to_end(&mut body);
-    let said = words(&body);
+    let said = target.hidden_in(&words(&body));
     if !said.is_empty() {
         why += &format!(": {said}");
     }

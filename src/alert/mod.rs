@@ -10,6 +10,7 @@ mod exec;
 mod http;
 pub mod state;
 mod stdout;
+mod target;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
@@ -17,6 +18,7 @@ pub use delivery::{Fault, Results, Undelivered};
 pub use exec::Exec;
 pub use http::Authorities;
 pub use stdout::Stdout;
+pub use target::Target;
 pub use webhook::Webhook;
 
 use serde::{Deserialize, Serialize};
@@ -72,8 +74,13 @@ impl Notice {
 
 /// A way out.
 pub trait Channel: Send + Sync {
-    /// Its name in the state and in messages: kind and target.
+    /// Its name in the state and in messages: kind and target, without secrets.
     fn name(&self) -> String;
+
+    /// Its name in states that earlier versions wrote: they held the whole address.
+    fn former_name(&self) -> Option<String> {
+        None
+    }
 
     /// Delivers notices, oldest first; what became of each. Returns within [`TIMEOUT`] a notice.
     fn deliver(&self, notices: &[Notice], now: i64) -> Results;
@@ -82,6 +89,11 @@ pub trait Channel: Send + Sync {
     fn wants_repetition(&self) -> bool {
         false
     }
+}
+
+/// A payload, compact. What would steer a terminal is escaped: receivers log what they get.
+fn body(payload: &Value) -> String {
+    mailpulse_parsers::harmless::safe_json(&payload.to_string())
 }
 
 /// Text from logs, bounded and without control characters.

@@ -1,7 +1,7 @@
 //! One line of JSON a notice, on standard output.
 
 use super::delivery::one_by_one;
-use super::{Channel, Notice, Results, Undelivered};
+use super::{Channel, Notice, Results, Undelivered, body};
 use std::io::Write as _;
 
 /// Standard output.
@@ -16,7 +16,7 @@ impl Channel for Stdout {
     fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
         one_by_one(notices, |notice| {
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", notice.json())
+            writeln!(out, "{}", body(&notice.json()))
                 .and_then(|()| out.flush())
                 .map_err(|why| Undelivered::channel(format!("stdout: {why}")))
         })

@@ -2,14 +2,14 @@
 //! body.
 
 use super::delivery::one_by_one;
-use super::{Authorities, Channel, Notice, Results, Undelivered, http};
+use super::{Authorities, Channel, Notice, Results, Target, Undelivered, body, http};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt::Write as _;
 
 /// A webhook.
 pub struct Webhook {
-    url: String,
+    target: Target,
     key: Option<Vec<u8>>,
     agent: ureq::Agent,
 }
@@ -18,7 +18,7 @@ impl Webhook {
     /// At a URL, signed with a key if there is one; with authorities of its own, if there are some.
     pub fn new(url: &str, key: Option<Vec<u8>>, authorities: Option<Authorities>) -> Self {
         Webhook {
-            url: url.to_owned(),
+            target: Target::new(url),
             key,
             agent: http::agent(authorities),
         }
@@ -27,17 +27,21 @@ impl Webhook {
 
 impl Channel for Webhook {
     fn name(&self) -> String {
-        format!("webhook {}", self.url)
+        format!("webhook {}", self.target.name())
+    }
+
+    fn former_name(&self) -> Option<String> {
+        Some(format!("webhook {}", self.target.url()))
     }
 
     fn deliver(&self, notices: &[Notice], now: i64) -> Results {
         one_by_one(notices, |notice| {
-            let body = notice.json().to_string();
+            let body = body(&notice.json());
             let headers: Vec<(&str, String)> = match &self.key {
                 Some(key) => vec![("X-Mailpulse-Signature", signature(key, body.as_bytes())?)],
                 None => Vec::new(),
             };
-            http::post(&self.agent, &self.url, &headers, body.as_bytes(), now).map(|_| ())
+            http::post(&self.agent, &self.target, &headers, body.as_bytes(), now).map(|_| ())
         })
     }
 }

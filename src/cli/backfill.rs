@@ -73,7 +73,7 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
         &limits.source,
     )?;
     for problem in &plan.problems {
-        eprintln!("{}", super::safe_lines(problem));
+        output::talk(problem);
     }
     if plan.jobs.is_empty() {
         if plan.problems.is_empty() {
@@ -158,13 +158,13 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
             } else {
                 format!("{path}: ")
             };
-            eprintln!("{level}: {}", super::safe_lines(&format!("{named}{}", problem.what)));
+            output::talk(&format!("{level}: {named}{}", problem.what));
         }
         if let Some(words) = super::zones::warning(report.zone) {
-            eprintln!(
+            output::talk(&format!(
                 "warning: {}",
                 super::safe_lines(&format!("{} ({}): {words}", report.host, report.kind))
-            );
+            ));
         }
         if !quiet {
             source(report)?;

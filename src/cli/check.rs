@@ -26,7 +26,7 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     let config = match Config::load(&path) {
         Ok(config) => config,
         Err(errors) => {
-            eprintln!("{}", super::safe_lines(&listed(&errors)));
+            output::talk(&listed(&errors));
             return Ok(ExitCode::from(2));
         }
     };
@@ -77,7 +77,7 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     }
     let errors = authorities(&config);
     for error in &errors {
-        eprintln!("{}", super::safe_lines(error));
+        output::talk(error);
     }
     Ok(match errors.is_empty() {
         true => ExitCode::SUCCESS,
@@ -126,5 +126,5 @@ fn redundancy(context: &Context, config: &Config) -> Vec<String> {
 }
 
 fn warn(text: &str) {
-    eprintln!("warning: {}", super::safe_lines(text));
+    output::talk(&format!("warning: {text}"));
 }

@@ -86,7 +86,7 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     let question = question(args, window)?;
     let mut set = store.rates(&question)?;
     if set.series.is_empty() {
-        eprintln!("no mail in this window; `mailpulse status` tells what has been read");
+        output::talk("no mail in this window; `mailpulse status` tells what has been read");
     }
     let marks = if args.plain {
         Vec::new()
@@ -193,7 +193,7 @@ pub fn terminal(set: &SeriesSet, marks: &[Mark]) -> Result<()> {
     let unicode = utf8.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = if is_terminal { columns() } else { 100 };
     let text = graph::terminal::render(set, marks, columns, 0, color, unicode);
-    output::line(text.trim_end_matches('\n'))?;
+    output::verbatim(text.trim_end_matches('\n'))?;
     Ok(())
 }
 

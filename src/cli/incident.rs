@@ -90,7 +90,7 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
     };
     let incident = judge(store, &config, &args.rules, asked)?;
     match args.format {
-        Form::Json => output::line(&serde_json::to_string_pretty(&incident_page::json(&incident))?)?,
+        Form::Json => output::json(&incident_page::json(&incident))?,
         Form::Markdown => output::line(incident_page::markdown(&incident).trim_end())?,
         Form::Html => output::line(&incident_html::html(&incident, store, &config)?)?,
     }

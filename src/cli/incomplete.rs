@@ -11,7 +11,7 @@ const NAMED_MAX: usize = 20;
 /// Tells what is lacking; None if nothing is.
 pub(super) fn told(incomplete: &Incomplete) -> Option<ExitCode> {
     let lines = lines(incomplete)?;
-    lines.iter().for_each(|line| eprintln!("{}", super::safe_lines(line)));
+    lines.iter().for_each(|line| super::output::talk(line));
     Some(ExitCode::from(3))
 }
 

@@ -26,7 +26,7 @@ pub struct InitArgs {
 pub fn run(_context: &Context, args: &InitArgs) -> Result<ExitCode> {
     let proposal = propose(&args.root, std::env::var("TZ").ok().as_deref(), super::zones::now());
     if args.file == Path::new("-") {
-        output::line(proposal.text.trim_end())?;
+        output::verbatim(proposal.text.trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut options = std::fs::File::options();

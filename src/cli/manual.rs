@@ -106,6 +106,6 @@ pub fn manual(args: &ManualArgs) -> Result<ExitCode> {
 pub fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "mailpulse", &mut text);
-    output::line(String::from_utf8(text)?.trim_end())?;
+    output::verbatim(String::from_utf8(text)?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -32,9 +32,12 @@ mod zones;
 
 use crate::store::incomplete::Incomplete;
 use clap::{Parser, Subcommand};
+use mailpulse_parsers::harmless::safe_lines;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format;
 
 /// Who sends mail, through which relay, and when it stopped.
 #[derive(Debug, Parser)]
@@ -107,7 +110,7 @@ enum Command {
 }
 
 impl Args {
-    /// Sends the program's own words to stderr.
+    /// Sends the program's own words to stderr. Whatever they quote is harmless in a terminal and in the journal.
     pub fn start_logging(&self) {
         let level = match self.verbose {
             0 => "mailpulse=warn",
@@ -119,6 +122,7 @@ impl Args {
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
+            .fmt_fields(format::debug_fn(field).delimited(" "))
             .init();
     }
 }
@@ -153,11 +157,20 @@ fn run_command(context: &context::Context, args: &Args) -> anyhow::Result<ExitCo
         Command::Store(command) => store::run(context, command),
         Command::Simulate(command) => simulate::run(command),
         Command::Schema => {
-            output::line(&crate::config::json_schema())?;
+            output::verbatim(&crate::config::json_schema())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Manual(command) => manual::manual(command),
         Command::Completions(command) => manual::completions(command),
+    }
+}
+
+/// One field of the log: `message`, or `name=value`.
+fn field(out: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dyn std::fmt::Debug) -> std::fmt::Result {
+    let value = safe_lines(&format!("{value:?}"));
+    match field.name() {
+        "message" => write!(out, "{value}"),
+        name => write!(out, "{name}={value}"),
     }
 }
 
@@ -172,13 +185,4 @@ pub fn safe_error(error: &anyhow::Error) -> String {
         }
     }
     safe_lines(&text)
-}
-
-/// Text of several lines, harmless in a terminal.
-fn safe_lines(text: &str) -> String {
-    let lines: Vec<String> = text
-        .lines()
-        .map(|line| mailpulse_parsers::reject::safe_text(line.as_bytes()))
-        .collect();
-    lines.join("\n")
 }

@@ -1,9 +1,9 @@
-//! Answers on stdout: as a table for people, JSON for programs, CSV for spreadsheets. Log text is hostile: each form
-//! takes what would harm its reader out of it.
+//! The only place that prints: answers on stdout, as a table for people, JSON for programs, CSV for spreadsheets; talk on
+//! stderr. Log text is hostile: each form escapes what would harm its reader, on a terminal and off it.
 
 use crate::query::time::rfc3339;
-use crate::store::columnar::{Table, Values};
-use mailpulse_parsers::reject::safe_text;
+use crate::store::columnar::{Column, Table, Values};
+use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -19,14 +19,46 @@ pub enum Format {
     Csv,
 }
 
-/// Prints one line on stdout.
+/// Prints a line (or several) on stdout; what would steer a terminal is escaped.
 pub fn line(text: &str) -> io::Result<()> {
+    verbatim(&safe_lines(text))
+}
+
+/// Prints text of our own on stdout as it is: a drawing with colours, completions, a page that is escaped already.
+pub fn verbatim(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints a line (or several) on stderr; what would steer a terminal is escaped. Nobody is told when nobody listens.
+pub fn talk(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", safe_lines(text));
+}
+
+/// Prints JSON on stdout, indented; what would steer a terminal is escaped, so that readers get the same values.
+pub fn json(value: &Value) -> io::Result<()> {
+    verbatim(&safe_json(&format!("{value:#}")))
+}
+
+/// Prints an array of JSON on stdout, a value a line.
+pub fn array(values: impl Iterator<Item = Value>) -> io::Result<()> {
+    let mut out = writer();
+    print_array(&mut out, values)?;
+    out.flush()
+}
+
+/// Stdout for what is written bit by bit, by [`print()`] or as [`compact`] lines.
+pub fn writer() -> io::BufWriter<io::StdoutLock<'static>> {
+    io::BufWriter::new(io::stdout().lock())
+}
+
+/// JSON on one line, as [`json`] has it.
+pub fn compact(value: &Value) -> String {
+    safe_json(&value.to_string())
 }
 
 /// Prints a table on stdout.
 pub fn table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = writer();
     print(&mut out, table, times, format)?;
     out.flush()
 }
@@ -92,7 +124,7 @@ fn print_table(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Resul
     Ok(())
 }
 
-fn json(values: &Values, row: usize, time: bool) -> Value {
+fn value(values: &Values, row: usize, time: bool) -> Value {
     match values {
         Values::Int(v) if time => v[row].map_or(Value::Null, |v| rfc3339(v).into()),
         Values::Int(v) => v[row].map_or(Value::Null, Value::from),
@@ -103,20 +135,22 @@ fn json(values: &Values, row: usize, time: bool) -> Value {
 }
 
 fn print_json(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<()> {
+    let object = |row| {
+        let field = |column: &Column| {
+            let value = value(&column.values, row, is_time(times, &column.name));
+            (column.name.clone(), value)
+        };
+        Value::Object(table.columns.iter().map(field).collect::<Map<_, _>>())
+    };
+    print_array(out, (0..table.rows()).map(object))
+}
+
+fn print_array(out: &mut impl Write, values: impl Iterator<Item = Value>) -> io::Result<()> {
     writeln!(out, "[")?;
-    for row in 0..table.rows() {
-        let object: Map<String, Value> = table
-            .columns
-            .iter()
-            .map(|column| {
-                (
-                    column.name.clone(),
-                    json(&column.values, row, is_time(times, &column.name)),
-                )
-            })
-            .collect();
-        let comma = if row + 1 < table.rows() { "," } else { "" };
-        writeln!(out, "  {}{comma}", Value::Object(object))?;
+    let mut values = values.peekable();
+    while let Some(value) = values.next() {
+        let comma = if values.peek().is_some() { "," } else { "" };
+        writeln!(out, "  {}{comma}", compact(&value))?;
     }
     writeln!(out, "]")
 }
@@ -138,18 +172,20 @@ fn print_csv(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<
     writer.flush()
 }
 
-/// A cell that no spreadsheet runs.
+/// A cell that no spreadsheet runs and no terminal obeys.
 fn harmless(text: &str) -> String {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text.to_owned(),
-    }
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let mark = if formula { "'" } else { "" };
+    format!("{mark}{}", safe_text(text.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::columnar::Column;
+    use mailpulse_parsers::harmless::deceives;
+
+    /// A formula, a colour, a link of a terminal, a C1 control, a turn of the writing direction.
+    const HOSTILE: &str = "=cmd()\u{1b}[31m\u{1b}]8;;http://evil\u{7}x\n\u{9b}2J\u{202e}";
 
     fn printed(format: Format) -> String {
         let column = |name: &str, values| Column {
@@ -161,7 +197,7 @@ mod tests {
                 column("ts", Values::Int(vec![Some(0), None])),
                 column(
                     "service",
-                    Values::Text(vec![Some("=cmd()\u{1b}[31m".into()), Some("a,\"b".into())]),
+                    Values::Text(vec![Some(HOSTILE.into()), Some("a,\"b".into())]),
                 ),
                 column("n", Values::Int(vec![Some(-7), Some(12)])),
             ],
@@ -173,11 +209,18 @@ mod tests {
 
     #[test]
     fn hostile_text_harms_no_reader() {
-        assert!(!printed(Format::Table).contains('\u{1b}'));
+        for format in [Format::Table, Format::Csv, Format::Json] {
+            let text = printed(format);
+            assert!(text.chars().all(|c| c == '\n' || !deceives(c)), "{text:?}");
+            assert!(text.contains("\\u{1b}[31m") || text.contains("\\u001b[31m"), "{text}");
+        }
+        // One row, one line: a line feed of a log makes no row.
+        assert_eq!(printed(Format::Csv).lines().count(), 3);
         assert!(printed(Format::Csv).contains("'=cmd()"));
         assert!(printed(Format::Csv).contains(",-7\n"));
         let json: Value = serde_json::from_str(&printed(Format::Json)).unwrap();
         assert_eq!(json[0]["ts"], "1970-01-01T00:00:00Z");
+        assert_eq!(json[0]["service"], HOSTILE);
         assert_eq!(json[1]["service"], "a,\"b");
         assert_eq!(json[1]["ts"], Value::Null);
     }

@@ -8,11 +8,13 @@ mod postfix;
 mod unwrap;
 
 use super::context::{self, Context};
+use super::output;
 use super::window::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
 use crate::ingest::kinds::{KINDS, Spec, Way, source_kind};
 use crate::ingest::lines::with_year;
 use crate::normalise::attribution::Attribution;
+use crate::normalise::redact::LocalParts;
 use crate::source::{Chunks, Content, Limits, Pool};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
@@ -20,7 +22,7 @@ use mailpulse_parsers::app::Format;
 use mailpulse_parsers::syslog::Envelope;
 use mailpulse_parsers::{Stamp, sniff};
 use serde_json::{Map, Value};
-use std::io::{BufRead, BufReader, BufWriter, Read as _, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use unwrap::Unwrapped;
@@ -96,7 +98,7 @@ impl Lines<'_> {
         let mut map = Map::new();
         map.insert("line".into(), self.told.into());
         map.extend(fields);
-        writeln!(self.out, "{}", Value::Object(map))?;
+        writeln!(self.out, "{}", output::compact(&Value::Object(map)))?;
         Ok(())
     }
 }
@@ -139,7 +141,7 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
             false => None,
         },
     };
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = output::writer();
     let mut lines = Lines { out: &mut out, told: 0 };
     let mut open = app::Open::default();
     let sample = if from_file {
@@ -195,14 +197,18 @@ fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
 
 fn attribution(context: &Context, config: Config) -> Result<Attribution> {
     // Nothing is stored, so no key is needed.
-    let mut keep = Config {
+    let local_parts = match config.privacy.local_parts {
+        LocalParts::Hash => LocalParts::Drop,
+        other => other,
+    };
+    let mut keyless = Config {
         privacy: crate::config::Privacy {
-            local_parts: crate::normalise::redact::LocalParts::Keep,
+            local_parts,
             ..config.privacy
         },
         ..config
     };
-    context.attribution(&mut keep)
+    context.attribution(&mut keyless)
 }
 
 /// When a file was written last; the present if nobody knows.

@@ -77,12 +77,12 @@ impl Progress for Display {
             } else {
                 String::new()
             };
-            eprintln!(
+            super::output::talk(&format!(
                 "{} of {} MB of files done, {:.0} MB/s{left}",
                 done / 1_000_000,
                 total / 1_000_000,
                 self.rate()
-            );
+            ));
         }
     }
 

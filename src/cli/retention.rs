@@ -45,7 +45,7 @@ pub fn compact(context: &Context, force: bool) -> Result<()> {
         done.merged, done.into, done.expired
     ))?;
     if let Some(words) = held_back(&store.held_back(&retention)?, retention.days) {
-        eprintln!("{words}");
+        output::talk(&words);
     }
     Ok(())
 }

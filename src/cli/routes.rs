@@ -52,7 +52,7 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     match args.format {
         Format::Json => {
             let all = json(&routes, &failovers, &config.redundancy);
-            output::line(&serde_json::to_string_pretty(&all)?)?;
+            output::json(&all)?;
         }
         format if args.failovers => output::table(&failover::table(&failovers), &failover::TIMES, format)?,
         format => {
@@ -72,13 +72,13 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
             .iter()
             .any(|route| route.service == service && !route.last_hops.is_empty())
         {
-            eprintln!(
+            output::talk(&format!(
                 "{service}: no mail in this window, so no verdict on its {} relays",
                 wanted.relays_min
-            );
+            ));
         }
     }
-    short.iter().for_each(|why| eprintln!("{why}"));
+    short.iter().for_each(|why| output::talk(why));
     Ok(if short.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -89,19 +89,19 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
 fn said(store: &dyn History, routes: &[Route], failovers: &[Failover]) -> Result<()> {
     let out = routes.iter().filter(|route| !route.last_hops.is_empty()).count();
     let single = routes.iter().filter(|route| route.is_single()).count();
-    eprintln!(
+    output::talk(&format!(
         "{single} of {out} services hang on a single relay (logs of {} hosts read; relays whose logs are not read are not \
          seen)",
         store.hosts()?.len()
-    );
+    ));
     let count = |moved: Option<bool>| failovers.iter().filter(|one| one.moved == moved).count();
     if !failovers.is_empty() {
-        eprintln!(
+        output::talk(&format!(
             "failovers: {} seen, {} that did not happen, {} unknown",
             count(Some(true)),
             count(Some(false)),
             count(None)
-        );
+        ));
     }
     Ok(())
 }

@@ -138,7 +138,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match args.format {
-        Format::Json => output::line(&serde_json::to_string_pretty(&json(&rows))?)?,
+        Format::Json => output::json(&json(&rows))?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
             output::table(&table(&rows), &["first", "last", "read"], args.format)?;
@@ -442,7 +442,7 @@ fn alerts(config: &Config) -> Result<Alerts> {
     let path = Context::alerts_path(config);
     match Alerts::load(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            eprintln!("{}: {error}; `mailpulse watch` sets it aside", path.display());
+            output::talk(&format!("{}: {error}; `mailpulse watch` sets it aside", path.display()));
             Ok(Alerts::default())
         }
         loaded => loaded.with_context(|| path.display().to_string()),

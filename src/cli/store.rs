@@ -139,7 +139,7 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             let done = store.export(folder, window.since_ms, window.until_ms)?;
             output::line(&format!("{} segments in {}", done.segments, folder.display()))?;
             for missing in &done.missing {
-                eprintln!("missing: {}", super::safe_lines(missing));
+                super::output::talk(&format!("missing: {missing}"));
             }
             if !done.missing.is_empty() {
                 return Ok(ExitCode::from(3));
@@ -263,11 +263,11 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
         rebuilt.kept, rebuilt.adopted, rebuilt.adopted_rows, rebuilt.replaced
     ))?;
     for (path, why) in &rebuilt.unreadable {
-        eprintln!(
+        super::output::talk(&format!(
             "missing: {}: {}; now in lost+found",
             path.display(),
             super::safe_lines(why)
-        );
+        ));
     }
     for gap in &rebuilt.gaps {
         line(&format!(

@@ -61,7 +61,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     let config = context.config()?;
     let channels = channels(&config)?;
     if channels.is_empty() {
-        eprintln!("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
+        super::output::talk("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }
     let engine = context.engine()?;
     let store = engine.history();

@@ -52,10 +52,10 @@ impl WindowArgs {
             (Some(text), _) => parse(text, "--until")?,
             (None, Some(newest)) if self.since.is_none() && newest < now - DAY_MS => {
                 let until = (newest / 60_000 + 1) * 60_000;
-                eprintln!(
+                super::output::talk(&format!(
                     "newest event: {}; showing the time up to it (--since, --until choose another)",
                     rfc3339(newest)
-                );
+                ));
                 until
             }
             (None, Some(newest)) if newest < now - DAY_MS => (newest / 60_000 + 1) * 60_000,

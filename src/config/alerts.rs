@@ -105,9 +105,21 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
     if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
         report.add(
             &url.at(),
-            format!("`url = \"{}\"` is no URL", shown(url.get())),
+            // Whatever is wrong with it, its path may be a secret.
+            format!("`url = \"{}\"` is no URL", shown(&public(url.get()))),
             "write `http://host:port/path`",
         );
     }
     Some(url.into_inner())
+}
+
+/// As much of an address as anybody may see: scheme and host.
+fn public(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    match scheme {
+        "" => host.to_owned(),
+        _ => format!("{scheme}://{host}"),
+    }
 }

@@ -1,8 +1,8 @@
 //! Text of strangers made harmless: what would steer a terminal or a text layout becomes visible, what is long is cut,
 //! what is markup is escaped.
 
+use mailpulse_parsers::harmless::deceives;
 use std::fmt::Write as _;
-
 use unicode_width::UnicodeWidthChar;
 
 /// The text with every character that has no width or steers something (controls, line breaks, bidirectional
@@ -32,12 +32,9 @@ pub fn visible_ascii(text: &str) -> String {
     out
 }
 
+/// What deceives anywhere, and what would shift a layout: no width, or one that only the font knows.
 fn steers(c: char) -> bool {
-    c.width().unwrap_or(0) == 0
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}')
-        || u32::from(c) & 0xfffe == 0xfffe
-        || u32::from(c) >= 0xe0000
+    deceives(c) || c.width().unwrap_or(0) == 0 || matches!(c, '\u{e000}'..='\u{f8ff}') || u32::from(c) >= 0xe0000
 }
 
 /// XML-escaped, for text and for attributes in either quotes; characters that XML forbids become U+FFFD.

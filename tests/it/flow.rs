@@ -50,6 +50,9 @@ const OWNED: [(&str, &str); 3] = [
     ("polars_parquet", "src/store/columnar/"),
 ];
 
+/// Who prints: the program's last error, answers and talk, and alarms on stdout.
+const PRINTS: [&str; 3] = ["src/main.rs", "src/cli/output.rs", "src/alert/stdout.rs"];
+
 /// What the parsers do without: files, clocks, async.
 const NOT_IN_PARSERS: [&str; 8] = [
     "std::fs",
@@ -72,6 +75,17 @@ fn no_import_points_to_the_left() {
 fn only_the_columnar_room_names_polars() {
     let found = all("src", foreign_words);
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Log text is hostile: what prints it escapes it, in one place.
+#[test]
+fn only_one_room_prints() {
+    let found = all("src", printing);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let planted = |file: &str, code: &str| printing(Path::new(file), code).len();
+    assert_eq!(planted("src/cli/routes.rs", "eprintln!(\"{why}\")"), 1);
+    assert_eq!(planted("src/cli/detect/mod.rs", "std::io::stdout().lock()"), 1);
+    assert_eq!(planted("src/cli/output.rs", "io::stdout().lock()"), 0);
 }
 
 #[test]
@@ -269,6 +283,24 @@ fn foreign_words(file: &Path, code: &str) -> Vec<String> {
         .filter(|(word, room)| !file.starts_with(room) && has_word(code, word));
     owned
         .map(|(word, room)| format!("only {room} may name {word}"))
+        .collect()
+}
+
+/// Ways past `cli::output` that a file takes to stdout, to stderr or to JSON for people.
+fn printing(file: &Path, code: &str) -> Vec<String> {
+    if PRINTS.iter().any(|room| file == Path::new(room)) || file.components().any(|part| part.as_os_str() == "tests") {
+        return Vec::new();
+    }
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let macros = ["print", "println", "eprint", "eprintln", "to_string_pretty"].into_iter();
+    let words = macros.filter(|word| has_word(code, word));
+    let handles = ["stdout().lock", "stderr().lock"]
+        .into_iter()
+        .filter(|handle| code.contains(handle));
+    words
+        .chain(handles)
+        .filter(|word| *word != "print" || code.contains("print!("))
+        .map(|word| format!("prints by {word}, not by cli::output"))
         .collect()
 }
 

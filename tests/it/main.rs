@@ -21,6 +21,7 @@ mod graph;
 mod headers;
 mod health;
 mod hops;
+mod hostile_text;
 mod incident;
 mod injected;
 mod journal;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use findings::Finding;
 use jiff::tz::TimeZone;
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,10 +48,10 @@ pub fn run(path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Res
     let mut found = Vec::new();
     for series in all {
         if series.zeros == 0 && series.missing > series.samples.len() as i64 {
-            eprintln!(
+            output::talk(&format!(
                 "{:?} has no row that says zero, and {} missing: if those are zeros, say --missing-is-zero",
                 series.name, series.missing
-            );
+            ));
         }
         let drops = replay(&config, zone.clone(), series.grain_s, series.samples)?;
         found.extend(drops.into_iter().map(|drop| Finding {
@@ -71,14 +71,7 @@ fn print(found: &[Finding], format: Format) -> Result<()> {
         output::table(&table(found), &["onset", "detected", "ended"], format)?;
         return Ok(());
     }
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "[")?;
-    for (index, finding) in found.iter().enumerate() {
-        let comma = if index + 1 < found.len() { "," } else { "" };
-        writeln!(out, "  {}{comma}", findings::json(finding))?;
-    }
-    writeln!(out, "]")?;
-    out.flush()?;
+    output::array(found.iter().map(findings::json))?;
     Ok(())
 }
 

@@ -100,7 +100,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     match args.format {
         Format::Json => {
             let all: Vec<Value> = alarms.iter().map(|alarm| alarm_json(alarm, &fleet.names)).collect();
-            output::line(&serde_json::to_string_pretty(&all)?)?;
+            output::json(&Value::Array(all))?;
         }
         format => output::table(&table(&alarms, &fleet.names), &["onset", "detected", "ended"], format)?,
     }
@@ -181,12 +181,12 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
 
 fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
-    eprintln!(
+    output::talk(&format!(
         "{} alarms; {} days of history replayed, {} services",
         alarms.len(),
         (to - from) / 1440,
         fleet.names.services.len()
-    );
+    ));
 }
 
 /// Minutes as RFC 3339.

@@ -18,7 +18,7 @@ pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usi
     let mails = relays(store, window, max)?;
     let logs = applications(store, window, max)?;
     if mails.is_empty() && logs.is_empty() {
-        eprintln!("every message in this window has a service");
+        super::super::output::talk("every message in this window has a service");
     }
     for mail in &mails {
         output::line(&format!("# {} messages, for example {}", mail.messages, mail.example))?;

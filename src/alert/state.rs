@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 
 /// Most notices that wait for a channel; beyond it the oldest are given up, and said.
@@ -85,15 +85,27 @@ impl State {
     /// Writes it: whole or not at all, also after a power cut.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let temporary = path.with_extension("json.tmp");
-        // A webhook's address may hold a secret.
+        // Who may read the store may see what fires.
         let mut options = File::options();
-        options.write(true).create_new(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o640);
         // What a killed run left, or a link that somebody put there: it goes, and is not written to.
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let mut file = options.open(&temporary)?;
+        let folder = fs::metadata(
+            path.parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        )?;
+        let made = file.metadata()?;
+        if made.gid() != folder.gid() {
+            let _ = fchown(&file, None, Some(folder.gid()));
+        }
+        if made.uid() == 0 && folder.uid() != 0 {
+            fchown(&file, Some(folder.uid()), None)?;
+        }
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;

@@ -74,7 +74,8 @@ impl Context {
     pub fn config_path(&self) -> Option<PathBuf> {
         self.config
             .clone()
-            .or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists()))
+            // One that this user may not look at is there: reading it says so, and answers of another store do not.
+            .or_else(|| Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.try_exists().unwrap_or(true)))
     }
 
     /// The embedded store, for reading.

@@ -445,6 +445,10 @@ fn alerts(config: &Config) -> Result<Alerts> {
             output::talk(&format!("{}: {error}; `mailpulse watch` sets it aside", path.display()));
             Ok(Alerts::default())
         }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let hint = crate::store::readers(&path).unwrap_or_default();
+            Err(anyhow!("{}: {error}; {hint}", path.display()))
+        }
         loaded => loaded.with_context(|| path.display().to_string()),
     }
 }

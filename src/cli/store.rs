@@ -139,7 +139,7 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             let done = store.export(folder, window.since_ms, window.until_ms)?;
             output::line(&format!("{} segments in {}", done.segments, folder.display()))?;
             for missing in &done.missing {
-                super::output::talk(&format!("missing: {missing}"));
+                output::talk(&format!("missing: {missing}"));
             }
             if !done.missing.is_empty() {
                 return Ok(ExitCode::from(3));
@@ -225,12 +225,22 @@ fn beside(context: &Context) -> Result<Vec<String>> {
     let config = context.config()?;
     let mut faults = Vec::new();
     let alerts = Context::alerts_path(&config);
-    if let Err(why) = crate::alert::state::State::load(&alerts) {
+    // What is for its owner alone is no fault of the store, and says nothing to others.
+    let is_closed = |path: &std::path::Path| {
+        let closed = std::fs::File::open(path).is_err_and(|why| why.kind() == std::io::ErrorKind::PermissionDenied);
+        if closed {
+            output::talk(&format!("{}: not looked at: this user may not read it", path.display()));
+        }
+        closed
+    };
+    if !is_closed(&alerts)
+        && let Err(why) = crate::alert::state::State::load(&alerts)
+    {
         faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
     }
     let key = config.key_path();
     let has_rows = context.open_store()?.has_rows()?;
-    if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows {
+    if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows && !is_closed(&key) {
         match crate::config::load_key(&key) {
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
                 "{}: the key of the pseudonyms is not there; restore it from a backup",
@@ -263,7 +273,7 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
         rebuilt.kept, rebuilt.adopted, rebuilt.adopted_rows, rebuilt.replaced
     ))?;
     for (path, why) in &rebuilt.unreadable {
-        super::output::talk(&format!(
+        output::talk(&format!(
             "missing: {}: {}; now in lost+found",
             path.display(),
             super::safe_lines(why)

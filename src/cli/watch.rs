@@ -67,7 +67,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     let store = engine.history();
     let path = Context::alerts_path(&config);
     if config.store.remote.is_some() {
-        std::fs::create_dir_all(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
+        crate::store::make_folder(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
     }
     let _lock = lock(&path)?;
     let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
@@ -136,6 +136,7 @@ fn lock(path: &Path) -> Result<File> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o640)
         .custom_flags(libc::O_NOFOLLOW);
     let file = options.open(&path).with_context(|| name.clone())?;
     if file.try_lock().is_err() {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -61,7 +61,7 @@ fn create(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     let mut key = [0; KEY_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -80,6 +80,11 @@ fn create(path: &Path) -> io::Result<()> {
 
 fn write(path: &Path, key: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let owner = fs::metadata(path.parent().unwrap_or(Path::new(".")))?.uid();
+    if file.metadata()?.uid() == 0 && owner != 0 {
+        // What root makes in somebody's store is for whoever runs the daemon.
+        fchown(&file, Some(owner), None)?;
+    }
     let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     file.write_all(format!("{text}\n").as_bytes())?;
     file.sync_all()

@@ -6,7 +6,7 @@
 use super::{Limits, SourceError};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,7 +28,11 @@ impl Spool {
     /// It cannot be read or written, or is longer than a log's content may be.
     pub fn of(input: &mut dyn Read, folder: &Path, limits: &Limits) -> Result<Spool, SourceError> {
         let unreadable = |path: &Path, error| SourceError::unreadable(path, error);
-        fs::create_dir_all(folder).map_err(|error| unreadable(folder, error))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(folder)
+            .map_err(|error| unreadable(folder, error))?;
         remove_leftovers(folder);
         let path = folder.join(format!("stdin-{}", std::process::id()));
         // It holds addresses: nobody else reads it.

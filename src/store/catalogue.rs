@@ -140,9 +140,12 @@ pub const REPAIR: &str =
     "`mailpulse store repair` mends the store from the hourly copy of its catalogue and from its segments";
 
 fn cure(error: &rusqlite::Error) -> String {
-    match is_damage(error) {
-        true => format!("; {REPAIR}"),
-        false => String::new(),
+    match error.sqlite_error_code() {
+        _ if is_damage(error) => format!("; {REPAIR}"),
+        Some(rusqlite::ErrorCode::ReadOnly) => {
+            "; this user may read the store, and this needs to write: run as the user that owns it".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -156,21 +159,42 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
     is_no_text || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// Looks a database through.
+/// Whether tables of this version are read as they are; those of an older one are brought up to date first.
+///
+/// # Errors
+/// A newer program made them.
+pub fn is_up_to_date(version: i64) -> Result<bool, Error> {
+    match version {
+        ..SCHEMA_VERSION => Ok(false),
+        SCHEMA_VERSION => Ok(true),
+        newer => Err(Error::Newer(newer)),
+    }
+}
+
+/// Looks a database through, but for its texts.
 ///
 /// # Errors
 /// What is wrong, in SQLite's words.
-pub fn check(connection: &Connection) -> Result<(), String> {
+pub fn quick_check(connection: &Connection) -> Result<(), String> {
     let look = || -> Result<Vec<String>, rusqlite::Error> {
         let mut check = connection.prepare("PRAGMA quick_check(3)")?;
         let rows = check.query_map([], |row| row.get(0))?;
         rows.collect()
     };
     match look() {
-        Ok(words) if words == ["ok"] => check_texts(connection),
+        Ok(words) if words == ["ok"] => Ok(()),
         Ok(words) => Err(words.join("; ")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Looks a database through.
+///
+/// # Errors
+/// What is wrong, in SQLite's words.
+pub fn check(connection: &Connection) -> Result<(), String> {
+    quick_check(connection)?;
+    check_texts(connection)
 }
 
 /// SQLite does not look into texts; who reads one that is no UTF-8 gets an error.
@@ -232,6 +256,12 @@ pub struct Segment {
 
 /// Opens the database and brings its tables up to date.
 pub fn open(path: &Path) -> Result<Connection, Error> {
+    // SQLite would make it readable for everybody; files beside it take its mode.
+    if let Err(error) = super::files::make_file(path) {
+        let what = format!("{}: {error}", path.display());
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(what)).into());
+    }
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(20))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -113,7 +113,7 @@ pub fn take(store: &Path, now_ms: i64) -> Result<(), Error> {
         let path = path.to_owned();
         move |source| Error::Io { path, source }
     };
-    fs::create_dir_all(&folder).map_err(io(&folder))?;
+    files::make_folder(&folder).map_err(io(&folder))?;
     let (plain, packed) = (folder.join("copy.sqlite.tmp"), folder.join("copy.zst.tmp"));
     drop(files::new_file(&plain).map_err(io(&plain))?);
     let made = snapshot(&store.join("catalogue.sqlite"), &plain).and_then(|last_segment| {

@@ -52,7 +52,7 @@ impl Store {
             let path = path.to_owned();
             move |source| Error::Io { path, source }
         };
-        fs::create_dir_all(folder).map_err(io(folder))?;
+        files::make_folder(folder).map_err(io(folder))?;
         let store = format!("{:016x}", condition::id_of(&self.connection())?);
         let before = earlier(folder, &store)?;
         let mut exported = Exported::default();

@@ -1,10 +1,66 @@
 //! Files of the store's own, opened for writing by a name that everybody knows: whoever may write into the folder could have
 //! put a link there, and what the link points to would be written over.
+//!
+//! They hold who mailed whom: the owner and the group of the folder may read them, and nobody else.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, fchown,
+};
 use std::path::Path;
+
+/// Of the store's files; the umask may take more away.
+const FILE_MODE: u32 = 0o640;
+/// Of its folders.
+const FOLDER_MODE: u32 = 0o750;
+/// What others may do.
+const OTHERS: u32 = 0o007;
+
+/// Makes a folder of the store, and those above it, where they are not there.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => give_to_owner(path, &fs::metadata(path)?, |uid, gid| chown(path, uid, gid)),
+    }
+}
+
+/// What root or a member of the group makes in somebody's store belongs to whom the store belongs: else its owner could not
+/// read it.
+fn give_to_owner(
+    path: &Path,
+    made: &fs::Metadata,
+    chown: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::metadata(folder.unwrap_or(Path::new(".")))?;
+    if made.gid() != folder.gid() {
+        // Who may not has another group's folder: the folder's own mode rules there.
+        let _ = chown(None, Some(folder.gid()));
+    }
+    match made.uid() == 0 && folder.uid() != 0 {
+        true => chown(Some(folder.uid()), None),
+        false => Ok(()),
+    }
+}
+
+/// Takes from others what they may do with a file or a folder that an earlier version made. Who does not own it leaves it.
+pub fn close_to_others(path: &Path) {
+    if let Ok(found) = fs::symlink_metadata(path)
+        && !found.is_symlink()
+        && found.mode() & OTHERS != 0
+    {
+        let _ = fs::set_permissions(path, Permissions::from_mode(found.mode() & 0o7777 & !OTHERS));
+    }
+}
 
 /// Opens a file of the store for reading and writing, and makes it if it is not there. A link is not followed.
 ///
@@ -15,6 +71,7 @@ pub fn open_own(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     let file = options
+        .mode(FILE_MODE)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .map_err(|error| match error.raw_os_error() {
@@ -33,6 +90,7 @@ pub fn open_own(path: &Path) -> io::Result<File> {
     if !ours.contains(&found.uid()) {
         return Err(refused("another user owns it"));
     }
+    give_to_owner(path, &found, |uid, gid| fchown(&file, uid, gid))?;
     Ok(file)
 }
 
@@ -54,13 +112,28 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A file that was not there before: what stood in its place goes, and was not written to.
 pub fn new_file(path: &Path) -> io::Result<File> {
-    let create = || File::options().read(true).write(true).create_new(true).open(path);
+    let create = || -> io::Result<File> {
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true).mode(FILE_MODE);
+        let file = options.open(path)?;
+        give_to_owner(path, &file.metadata()?, |uid, gid| fchown(&file, uid, gid))?;
+        Ok(file)
+    };
     match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(path)?;
             create()
         }
         made => made,
+    }
+}
+
+/// Makes an empty file, if there is none.
+pub fn make_file(path: &Path) -> io::Result<()> {
+    match File::options().write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Ok(file) => give_to_owner(path, &file.metadata()?, |uid, gid| fchown(&file, uid, gid)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -102,6 +175,32 @@ mod tests {
         own("new").unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "keep me");
         assert!(!folder.path().join("not there").exists());
+    }
+
+    #[test]
+    fn others_may_neither_read_nor_enter() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        make_folder(&deep).unwrap();
+        make_folder(&deep).unwrap();
+        write_whole(&deep.join("whole"), b"x").unwrap();
+        drop((
+            new_file(&deep.join("new")).unwrap(),
+            open_own(&deep.join("own")).unwrap(),
+        ));
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().mode() & 0o777;
+        for (name, most) in [
+            ("a", 0o750),
+            ("a/b", 0o750),
+            ("a/b/whole", 0o640),
+            ("a/b/new", 0o640),
+            ("a/b/own", 0o640),
+        ] {
+            assert_eq!(mode(name) & !most, 0, "{name} {:o}", mode(name));
+        }
+        fs::set_permissions(deep.join("new"), Permissions::from_mode(0o664)).unwrap();
+        close_to_others(&deep.join("new"));
+        assert_eq!(mode("a/b/new"), 0o660);
     }
 
     #[test]

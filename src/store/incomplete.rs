@@ -148,7 +148,7 @@ impl Store {
     /// The error itself, where it is not about the file, or where the segment has been replaced meanwhile.
     pub fn note_broken(&self, segment: &Segment, part: Part, error: ColumnarError) -> Result<(), Error> {
         if !error.is_about_a_file() {
-            return Err(error.into());
+            return Err(super::reader::refused(error.into()));
         }
         let connection = self.connection();
         let named: Option<(String, String)> = connection

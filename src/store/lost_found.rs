@@ -63,7 +63,7 @@ impl LostFound {
         if paths.is_empty() {
             return Ok(0);
         }
-        fs::create_dir_all(&self.folder).map_err(|error| (self.folder.clone(), error))?;
+        files::make_folder(&self.folder).map_err(|error| (self.folder.clone(), error))?;
         let mut number = self.kept().last().map_or(0, |file| file.number);
         let mut moved = 0;
         for path in paths {

@@ -32,6 +32,7 @@ pub mod lost_found;
 pub mod maintain;
 mod ordinals;
 pub mod outbox;
+mod reader;
 pub mod recall;
 pub mod repair;
 pub mod reread;
@@ -40,6 +41,8 @@ pub mod state;
 pub mod trouble;
 
 pub use condition::Lost;
+pub use files::make_folder;
+pub use reader::readers;
 
 use lost_found::LostFound;
 use rusqlite::Connection;
@@ -59,6 +62,24 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// This user may not read the store.
+    #[error("{path}: {source}; {hint}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+        /// Who may, and how this user may too.
+        hint: String,
+    },
+    /// The catalogue changes faster than it can be copied for a user who may not write beside it.
+    #[error(
+        "{path}: it changed again and again while it was copied, and this user may not read it in place: ask again"
+    )]
+    Changing {
+        /// The catalogue.
+        path: PathBuf,
     },
     /// In the catalogue.
     #[error(transparent)]
@@ -154,6 +175,9 @@ fn cure(source: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; nothing of this batch is committed: make room and run again, it goes on where it stopped"
         }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; the file system is mounted read-only: questions are answered, nothing is stored"
+        }
         io::ErrorKind::PermissionDenied => "; run as a user who may write there, or name another store with --store",
         _ => "",
     }
@@ -185,19 +209,22 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// Opens an existing store for reading.
+    /// Opens an existing store for reading: also where this user may not write.
     ///
     /// # Errors
     /// There is none; its catalogue is lost or of another version.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = path.join("catalogue.sqlite");
-        refuse_lost(path, condition::look_at_file(path)?)?;
-        if !file.exists() {
-            return Err(Error::Missing(path.to_owned()));
-        }
-        let connection = open_catalogue(path)?;
-        refuse_lost(path, condition::look_inside(path, &connection)?)?;
-        Ok(Store::of(path, connection, None, lost_found::BYTES_MAX))
+        let open = || -> Result<Self, Error> {
+            let file = path.join("catalogue.sqlite");
+            refuse_lost(path, condition::look_at_file(path)?)?;
+            if !file.exists() {
+                return Err(Error::Missing(path.to_owned()));
+            }
+            let connection = or_damaged(path, reader::open(&file))?;
+            refuse_lost(path, condition::look_inside(path, &connection)?)?;
+            Ok(Store::of(path, connection, None, lost_found::BYTES_MAX))
+        };
+        open().map_err(reader::refused)
     }
 
     /// Opens a store for writing; makes it when it is not there. What a crash left behind goes to `lost+found`, of the
@@ -218,7 +245,7 @@ impl Store {
             let path = path.to_owned();
             move |source| Error::Io { path, source }
         };
-        fs::create_dir_all(path.join("segments")).map_err(io(path))?;
+        files::make_folder(&path.join("segments")).map_err(io(path))?;
         Store::open_locked(path, lock(path)?, lost_found_bytes_max)
     }
 
@@ -227,6 +254,7 @@ impl Store {
         let connection = open_catalogue(path)?;
         refuse_lost(path, condition::look_inside(path, &connection)?)?;
         condition::put_id(path, &connection)?;
+        reader::close_to_others(path, &connection)?;
         let store = Store::of(path, connection, Some(lock), lost_found_bytes_max);
         store.settle_adopted()?;
         store.set_strays_aside()?;
@@ -354,12 +382,19 @@ fn refuse_lost(path: &Path, lost: Option<Lost>) -> Result<(), Error> {
 
 /// Opens the catalogue; damage that shows at once is told as such.
 fn open_catalogue(path: &Path) -> Result<Connection, Error> {
-    match catalogue::open(&path.join("catalogue.sqlite")) {
-        Err(catalogue::Error::Sqlite(error)) if catalogue::is_damage(&error) => Err(Error::Lost {
+    or_damaged(
+        path,
+        catalogue::open(&path.join("catalogue.sqlite")).map_err(Error::from),
+    )
+}
+
+fn or_damaged(path: &Path, opened: Result<Connection, Error>) -> Result<Connection, Error> {
+    match opened {
+        Err(Error::Catalogue(catalogue::Error::Sqlite(error))) if catalogue::is_damage(&error) => Err(Error::Lost {
             path: path.to_owned(),
             lost: Lost::Damaged(error.to_string()),
         }),
-        opened => Ok(opened?),
+        opened => opened,
     }
 }
 

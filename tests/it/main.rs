@@ -34,6 +34,7 @@ mod package;
 mod postfix_lab;
 mod postfix_queue;
 mod query;
+mod readers;
 mod rotation;
 mod routes;
 mod seeds;

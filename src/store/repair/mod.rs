@@ -13,8 +13,7 @@ pub use catalogue::{Gap, Rebuilt};
 pub use segments::Mended;
 
 use super::condition::{self, Lost};
-use super::{Error, Store, lock};
-use std::fs;
+use super::{Error, Store, files, lock};
 use std::path::Path;
 
 /// What was mended, and the store.
@@ -41,7 +40,7 @@ pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Rep
         path: path.to_owned(),
         source,
     };
-    fs::create_dir_all(path.join("segments")).map_err(io)?;
+    files::make_folder(&path.join("segments")).map_err(io)?;
     let lock = lock(path)?;
     let rebuilt = match find_fault(path)? {
         None => None,

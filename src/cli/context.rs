@@ -172,7 +172,9 @@ impl Context {
                 path.display()
             );
         }
-        self.attribution(config)
+        let attribution = self.attribution(config)?;
+        store.settle_privacy(&attribution.redactor)?;
+        Ok(attribution)
     }
 
     /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.

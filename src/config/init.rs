@@ -24,13 +24,13 @@ url = "file:///var/lib/mailpulse"
 retain_days = 90
 
 [privacy]
-# hash: addresses stay distinguishable and unreadable; keep; drop
+# hash: addresses stay distinguishable and unreadable; keep; drop. With keep, local parts name derived services too
 local_parts = "hash"
 "#;
 
 const TAIL: &str = r#"
-# Services: who sends. Without any rule they are derived from sender and client, and `mailpulse services discover`
-# proposes rules. All keys of an entry must hold, any entry suffices, the first service wins.
+# Services: who sends. Without any rule they are derived from the client and the sender's domain, and `mailpulse services
+# discover` proposes rules. All keys of an entry must hold, any entry suffices, the first service wins.
 # [[service]]
 # name = "gerrit"
 # match = [{ sender = "gerrit@*" }, { client = "gerrit*.example.org" }]

@@ -156,7 +156,7 @@ pub(super) struct RawTail {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPrivacy {
-    /// What becomes of the part before the @; default hash.
+    /// What becomes of the part before the @; default hash. Derived services are named by accounts with keep alone.
     pub local_parts: Option<RawLocalParts>,
     /// The key of the hash; default: made on first use inside the store.
     pub key_file: Option<At<String>>,

@@ -6,7 +6,7 @@ use super::future::{Doubt, IN_THE_FUTURE, Recent, plausible};
 use super::odd::OddFields;
 use super::report::SourceReport;
 use super::shapes::Shapes;
-use crate::normalise::redact::text;
+use crate::normalise::redact::{Redactor, text};
 use crate::store::batch::Batch;
 use crate::store::commit::{Counts, LogState};
 use mailpulse_parsers::Odd;
@@ -40,6 +40,8 @@ pub struct Desk {
     pub shapes: Shapes,
     /// Fields left out since the last commit.
     pub odd: OddFields,
+    /// Takes local parts out of what is sampled.
+    redactor: Redactor,
     /// Logs read since the last commit.
     pub touched: Vec<LogState>,
     /// What is told at the end.
@@ -60,11 +62,12 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for one host's logs of one kind.
-    pub fn new(host: &str, kind: &'static str) -> Self {
+    pub fn new(host: &str, kind: &'static str, redactor: Redactor) -> Self {
         Desk {
             batch: Batch::new(1, None),
             shapes: Shapes::default(),
             odd: OddFields::default(),
+            redactor,
             touched: Vec::new(),
             report: SourceReport {
                 host: host.to_owned(),
@@ -201,14 +204,14 @@ impl Desk {
 
     /// Notes a line that did not parse.
     pub fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> Outcome {
-        self.shapes.add(line, why, &text(&state.path));
+        self.shapes.add(line, why, &text(&state.path), &self.redactor);
         Outcome::Unparsed
     }
 
     /// Notes a field of a line that was left out.
     #[cold]
     pub fn odd(&mut self, state: &LogState, odd: &Odd<'_>) {
-        self.odd.add(odd, &state.path);
+        self.odd.add(odd, &state.path, &self.redactor);
     }
 
     /// The log's state belongs to the next commit.

@@ -35,7 +35,7 @@ impl<'c, R: Recall> Digest<'c, R> {
     /// A digest for one host's logs; `spec` says how the first of them is read.
     pub fn new(messages: Messages<'c>, recall: R, spec: &Arc<Spec>) -> Self {
         Digest {
-            desk: Desk::new(&messages.host, spec.kind),
+            desk: Desk::new(&messages.host, spec.kind, messages.attribution.redactor.clone()),
             reader: Reader::new(messages, spec),
             recall,
             log: None,

@@ -92,6 +92,7 @@ impl<'s> OpenSource<'s> {
         let (open, all) = store.open_messages(id, limits.open_messages / 2)?;
         messages.join.set_evicted(all - open.len() as u64);
         messages.attributor.load_derived(store.derived_services(id)?);
+        messages.attributor.load_accounts(store.account_services(id)?);
         for (id, record) in open {
             messages.join.load(id, record, &mut messages.attributor.origins);
         }

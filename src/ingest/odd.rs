@@ -1,6 +1,6 @@
 //! Fields that were left out of lines, because their values are not of their form: counted and sampled by name.
 
-use crate::normalise::redact::text;
+use crate::normalise::redact::{Redactor, text};
 use crate::store::commit::OddField;
 use mailpulse_parsers::Odd;
 use mailpulse_parsers::reject::safe_text;
@@ -17,14 +17,14 @@ pub struct OddFields {
 
 impl OddFields {
     /// Takes a field of a line of the log at `path`.
-    pub fn add(&mut self, odd: &Odd<'_>, path: &[u8]) {
+    pub fn add(&mut self, odd: &Odd<'_>, path: &[u8], redactor: &Redactor) {
         if let Some(known) = self.fields.iter_mut().find(|known| known.field == odd.field) {
             known.count += 1;
         } else if self.fields.len() < FIELDS_MAX {
             self.fields.push(OddField {
                 field: odd.field.to_owned(),
                 count: 1,
-                sample: safe_text(&odd.value[..odd.value.len().min(SAMPLE_BYTES_MAX)]),
+                sample: safe_text(&redactor.field_sample(odd.field, odd.value, SAMPLE_BYTES_MAX)),
                 path: text(path),
             });
         }
@@ -39,10 +39,12 @@ impl OddFields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalise::redact::LocalParts;
 
     #[test]
     fn odd_fields_are_counted_and_bounded() {
         let mut fields = OddFields::default();
+        let redactor = Redactor::new(LocalParts::Hash, [0; 32]);
         let value = [b'9'; 500];
         for _ in 0..3 {
             fields.add(
@@ -51,6 +53,7 @@ mod tests {
                     value: &value,
                 },
                 b"/var/log/mainlog",
+                &redactor,
             );
         }
         for n in 0..100 {
@@ -61,6 +64,7 @@ mod tests {
                     value: b"\x1b[2J",
                 },
                 b"x",
+                &redactor,
             );
         }
         let taken = fields.take();

@@ -227,6 +227,9 @@ impl Rereading<'_> {
         messages
             .attributor
             .load_derived(self.store.derived_services(self.source)?);
+        messages
+            .attributor
+            .load_accounts(self.store.account_services(self.source)?);
         let recall = self.store.recaller(shadow(self.source))?;
         let mut writing = Writing {
             trouble: recall.trouble(),

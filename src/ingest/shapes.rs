@@ -1,5 +1,7 @@
 //! Shapes of lines that did not parse: what varies is replaced, so that a thousand alike lines are one entry.
 
+use crate::normalise::redact::Redactor;
+use crate::normalise::scrub::shapeless;
 use crate::store::commit::UnparsedShape;
 use mailpulse_parsers::reject::{Reject, safe_text};
 use rustc_hash::FxHashMap;
@@ -17,14 +19,14 @@ pub struct Shapes {
 
 impl Shapes {
     /// Takes a line that did not parse.
-    pub fn add(&mut self, line: &[u8], why: &str, path: &str) {
+    pub fn add(&mut self, line: &[u8], why: &str, path: &str, redactor: &Redactor) {
         let shape = shape(line);
         if let Some(known) = self.by_shape.get_mut(&shape) {
             known.count += 1;
             return;
         }
         if self.by_shape.len() < SHAPES_MAX {
-            let sample = safe_text(&line[..line.len().min(SAMPLE_BYTES_MAX)]);
+            let sample = safe_text(&redactor.sample(line, SAMPLE_BYTES_MAX));
             let entry = UnparsedShape {
                 shape: shape.clone(),
                 count: 1,
@@ -49,10 +51,10 @@ pub fn why(reject: &Reject) -> String {
     reject.to_string()
 }
 
-/// Digits become `0`, runs of letters and digits that hold both become `x`, the rest stays.
+/// Digits become `0`, runs of letters and digits that hold both become `x`, as do local parts; the rest stays.
 fn shape(line: &[u8]) -> String {
     let mut out = String::new();
-    for word in safe_text(&line[..line.len().min(SAMPLE_BYTES_MAX)]).split_inclusive(|c: char| !c.is_alphanumeric()) {
+    for word in safe_text(&shapeless(line, SAMPLE_BYTES_MAX)).split_inclusive(|c: char| !c.is_alphanumeric()) {
         let core = word.trim_end_matches(|c: char| !c.is_alphanumeric());
         let digits = core.chars().filter(char::is_ascii_digit).count();
         match digits {
@@ -72,16 +74,31 @@ fn shape(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalise::redact::LocalParts;
 
     #[test]
     fn alike_lines_have_one_shape() {
         let mut shapes = Shapes::default();
         for line in ["2018-06-06 12:00:01 ab1 oops", "2019-07-07 01:02:03 cd2 oops", "other"] {
-            shapes.add(line.as_bytes(), "why", "f");
+            shapes.add(line.as_bytes(), "why", "f", &Redactor::new(LocalParts::Keep, [0; 32]));
         }
         let taken = shapes.take();
         assert_eq!(taken.len(), 2);
         assert_eq!((taken[0].count, taken[0].shape.as_str()), (2, "0-0-0 0:0:0 x oops"));
+    }
+
+    #[test]
+    fn samples_have_no_local_parts_and_shapes_do_not_vary_with_them() {
+        let mut shapes = Shapes::default();
+        let redactor = Redactor::new(LocalParts::Hash, [7; 32]);
+        for line in ["oops <jane.doe@example.org>", "oops <bob@example.org>"] {
+            shapes.add(line.as_bytes(), "why", "f", &redactor);
+        }
+        let taken = shapes.take();
+        assert_eq!((taken.len(), taken[0].count), (1, 2));
+        assert_eq!(taken[0].shape, "oops <x@example.org>");
+        let pseudonym = String::from_utf8(redactor.stored(b"jane.doe@example.org")).unwrap();
+        assert_eq!(taken[0].sample, format!("oops <{pseudonym}@example.org>"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::event::{Event, EventSink, Kind, Message, Origin};
 use super::join::{QueueId, Recall};
 use super::messages::{At, Messages};
 use super::redact::{message_key, text};
-use super::rules::{Facts, UNATTRIBUTED, derive};
+use super::rules::{Facts, UNATTRIBUTED};
 use mailpulse_parsers::app::{Body, Mail, Record};
 use mailpulse_parsers::reply;
 
@@ -192,7 +192,7 @@ impl<'c> AppNormaliser<'c> {
         };
         let derived = || {
             if attribution.services.is_empty() {
-                derive(&facts)
+                messages.attributor.name(attribution, &facts)
             } else {
                 UNATTRIBUTED.to_owned()
             }

@@ -2,8 +2,8 @@
 
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
-use super::redact::{Redactor, lower_text, text};
-use super::rules::{Facts, HostGroups, ServiceRules, UNATTRIBUTED, derive};
+use super::redact::{LocalParts, Redactor, lower_text, text};
+use super::rules::{Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive};
 use rustc_hash::FxHashSet;
 use std::net::IpAddr;
 
@@ -23,6 +23,14 @@ pub struct Attribution {
 }
 
 impl Attribution {
+    /// What may name a derived service: names are shown in clear.
+    pub fn naming(&self) -> Naming {
+        match self.redactor.mode() {
+            LocalParts::Keep => Naming::Accounts,
+            LocalParts::Hash | LocalParts::Drop => Naming::Impersonal,
+        }
+    }
+
     /// Adds a host whose MTA's log is read.
     pub fn cover(&mut self, host: &str) {
         self.covered_hosts.add(host);
@@ -55,6 +63,8 @@ pub struct Attributor {
     key: Vec<u8>,
     client_key: Vec<u8>,
     derived: FxHashSet<String>,
+    /// Names of accounts that the store has already: they stay.
+    accounts: FxHashSet<String>,
     /// Names derived since the last commit. They are part of it: a run that goes on after a kill must know them.
     new_derived: Vec<String>,
     local: Vec<u8>,
@@ -68,6 +78,7 @@ impl Default for Attributor {
             key: Vec::new(),
             client_key: Vec::new(),
             derived: FxHashSet::default(),
+            accounts: FxHashSet::default(),
             new_derived: Vec::new(),
             local: Vec::new(),
         }
@@ -104,6 +115,22 @@ impl Attributor {
     /// Names that earlier runs derived.
     pub fn load_derived(&mut self, names: Vec<String>) {
         self.derived.extend(names);
+    }
+
+    /// Names that earlier runs derived from accounts, when local parts were kept or by a version that told them.
+    pub fn load_accounts(&mut self, names: Vec<String>) {
+        self.accounts.extend(names);
+    }
+
+    /// The service of a mail without any rule.
+    pub(super) fn name(&self, with: &Attribution, facts: &Facts<'_>) -> String {
+        if with.naming() == Naming::Impersonal && !self.accounts.is_empty() {
+            let name = derive(facts, Naming::Accounts);
+            if self.accounts.contains(&name) {
+                return name;
+            }
+        }
+        derive(facts, with.naming())
     }
 
     /// Names derived since the last call.
@@ -187,7 +214,7 @@ impl Attributor {
     }
 
     fn derive(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> String {
-        let name = derive(facts);
+        let name = self.name(with, facts);
         if self.derived.contains(&name) || name == UNATTRIBUTED {
             return name;
         }
@@ -261,7 +288,6 @@ fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalise::redact::LocalParts;
 
     #[test]
     fn a_key_is_of_its_facts_alone() {
@@ -304,7 +330,7 @@ mod tests {
         let with = Attribution {
             services: ServiceRules::default(),
             hostgroups: HostGroups::default(),
-            redactor: Redactor::new(LocalParts::Drop, [0; 32]),
+            redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
             covered_hosts: Hosts::default(),
         };
@@ -327,5 +353,30 @@ mod tests {
         assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
         assert_eq!(service(&facts, true), "shop");
         assert_eq!([service(&facts, false), service(&facts, false)], ["shop"; 2]);
+    }
+
+    #[test]
+    fn names_of_accounts_that_a_store_has_stay() {
+        let with = Attribution {
+            services: ServiceRules::default(),
+            hostgroups: HostGroups::default(),
+            redactor: Redactor::new(LocalParts::Drop, [0; 32]),
+            services_max: 10,
+            covered_hosts: Hosts::default(),
+        };
+        let mut attributor = Attributor::default();
+        attributor.load_accounts(vec!["shop".to_owned()]);
+        let mut service = |sender: &[u8]| {
+            let facts = Facts {
+                sender: Some(sender),
+                client_ip: Some("192.0.2.1".parse().unwrap()),
+                host: "mx1",
+                ..Facts::default()
+            };
+            let sender = attributor.origin(&with, &facts, true);
+            attributor.origins.get(sender.origin).service
+        };
+        assert_eq!(service(b"shop@example.org"), "shop");
+        assert_eq!(service(b"jdoe@example.org"), "example");
     }
 }

@@ -16,3 +16,4 @@ pub mod postfix;
 pub mod redact;
 pub mod repeats;
 pub mod rules;
+pub mod scrub;

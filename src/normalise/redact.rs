@@ -52,6 +52,11 @@ impl Redactor {
         }
     }
 
+    /// What becomes of local parts.
+    pub fn mode(&self) -> LocalParts {
+        self.mode
+    }
+
     /// Writes what is stored for an address's local part into `out`, which is cleared first, and gives the domain. The
     /// domain goes into the hash so that `root` at two domains gets two pseudonyms. ASCII case does not matter.
     pub fn local_part<'a>(&self, address: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {

@@ -8,7 +8,7 @@ use super::catalogue::{self, Segment};
 use super::commit::Counts;
 use super::outbox::{Bytes, Kind};
 use super::reread::shadow;
-use super::{Error, Store, columnar};
+use super::{Error, Store, columnar, privacy};
 use rusqlite::{Transaction, params};
 use rustc_hash::FxHashSet;
 
@@ -234,6 +234,7 @@ fn forget_state(transaction: &Transaction<'_>, what: &Forgetting) -> Result<(), 
     }
     if what.since_ms.is_none() {
         transaction.execute("DELETE FROM derived_service WHERE source = ?1", [source])?;
+        privacy::forget(transaction, source)?;
         transaction.execute("DELETE FROM orphan WHERE source = ?1", [source])?;
         begin = i64::MIN;
     }

@@ -32,6 +32,7 @@ pub mod lost_found;
 pub mod maintain;
 mod ordinals;
 pub mod outbox;
+mod privacy;
 mod reader;
 pub mod recall;
 pub mod repair;

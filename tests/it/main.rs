@@ -33,6 +33,7 @@ mod mistakes;
 mod package;
 mod postfix_lab;
 mod postfix_queue;
+mod privacy;
 mod query;
 mod readers;
 mod rotation;

@@ -29,7 +29,7 @@ pub(super) fn rules(attribution: &Attribution, facts: &Facts<'_>, host: Option<&
         .map(|(group, why)| json!({"hostgroup": group, "why": why}));
     json!({
         "service": service,
-        "derived": rules.is_empty().then(|| derive(facts)),
+        "derived": rules.is_empty().then(|| derive(facts, attribution.naming())),
         "tried": traces,
         "hostgroup": group,
     })

@@ -5,12 +5,29 @@
 //! command, the organisation in the sender's domain. Numbers of hosts, tags, VERP and BATV codes are cut off, names that
 //! every machine has (`root`, `no-reply`, `mail`) and names of people (`first.last`) tell nothing. A name has at most
 //! [`NAME_BYTES_MAX`] bytes of `a-z 0-9 . _ -`; how **many** names there may be is for the caller to bound.
+//!
+//! Names of services are stored and shown in clear. So a local part, or a local user, names one only if it is nobody's
+//! ([`Naming::Impersonal`]): a word of the sending host's or of the sender's domain's own name, or a program that every
+//! machine has. Authenticated accounts are one service then, [`AUTHENTICATED`].
 
 use super::UNATTRIBUTED;
 use super::facts::{Facts, domain_of, host_name};
 
 /// The service of mails with the null sender.
 pub const BOUNCES: &str = "bounces";
+
+/// The service of authenticated accounts, where their names are not to be stored.
+pub const AUTHENTICATED: &str = "authenticated";
+
+/// What may name a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Naming {
+    /// No account's name: for stores that do not keep local parts.
+    #[default]
+    Impersonal,
+    /// Local parts, users and authenticated ids too.
+    Accounts,
+}
 
 const NAME_BYTES_MAX: usize = 32;
 
@@ -51,6 +68,12 @@ const GENERIC_USERS: &[&str] = &[
     "webmaster",
     "www",
     "www-data",
+];
+
+/// Accounts of programs that send mail on any machine: they name a service, and nobody.
+const PROGRAM_USERS: &[&str] = &[
+    "anacron", "backup", "cron", "fail2ban", "icinga", "logcheck", "logwatch", "mailman", "mdadm", "monit", "munin",
+    "nagios", "smartd", "zabbix",
 ];
 
 /// Words around the telling part of a local part.
@@ -97,7 +120,7 @@ const SYSTEM_USERS: &[&str] = &["daemon", "debian-exim", "exim", "mail", "nobody
 
 /// Names the service of a mail without any rule. The same facts always give the same name.
 #[must_use]
-pub fn derive(facts: &Facts<'_>) -> String {
+pub fn derive(facts: &Facts<'_>, naming: Naming) -> String {
     let sender = facts.sender.unwrap_or_default().to_ascii_lowercase();
     let domain = domain_of(&sender).map(host_name).unwrap_or_default();
     let local = domain_of(&sender).map_or(&sender[..], |domain| &sender[..sender.len() - domain.len() - 1]);
@@ -110,19 +133,46 @@ pub fn derive(facts: &Facts<'_>) -> String {
             .user
             .filter(|_| facts.client_name.is_none() && facts.client_ip.is_none())
     };
+    let is_shown = |name: &String| match naming {
+        Naming::Accounts => true,
+        Naming::Impersonal => PROGRAM_USERS.contains(&name.as_str()) || is_word_of(name, domain, facts),
+    };
+    let user = || facts.user.and_then(tidy);
+    let is_shown_user = |name: &String| GENERIC_USERS.contains(&name.as_str()) || is_shown(name);
+    let auth = |id| match naming {
+        Naming::Accounts => from_auth(id),
+        Naming::Impersonal => Some(AUTHENTICATED.to_owned()),
+    };
     from_local_part(local)
+        .filter(is_shown)
         .or_else(|| from_domain(domain))
-        .or_else(|| facts.auth.and_then(from_auth))
-        .or_else(|| {
-            facts
-                .user
-                .and_then(|user| tidy(user).filter(|name| !SYSTEM_USERS.contains(&name.as_str())))
-        })
+        .or_else(|| facts.auth.and_then(auth))
+        .or_else(|| user().filter(|name| !SYSTEM_USERS.contains(&name.as_str()) && is_shown_user(name)))
         .or_else(|| facts.client_name.and_then(from_host))
         .or_else(|| own().and_then(|_| from_host(facts.host.as_bytes())))
         .or_else(|| psl::domain(domain).and_then(|known| tidy(first_label(known.as_bytes()))))
-        .or_else(|| facts.user.and_then(tidy))
+        .or_else(|| user().filter(is_shown_user))
         .unwrap_or_else(|| UNATTRIBUTED.to_owned())
+}
+
+/// Whether a name stands in the name of the sending host or of the sender's domain already.
+fn is_word_of(name: &str, domain: &[u8], facts: &Facts<'_>) -> bool {
+    // The log's own host sends what is handed in by a command, and what an application writes of.
+    let host = match facts.client_name {
+        Some(client) => client,
+        None if facts.client_ip.is_none() => facts.host.as_bytes(),
+        None => b"",
+    };
+    [domain, host].into_iter().any(|text| {
+        let labels = text.split(|&b| b == b'.').filter_map(tidy);
+        let mut words = labels.flat_map(|label| {
+            let parts = label.split(['-', '_']).map(|part| without_number(part).to_owned());
+            parts
+                .chain([without_number(&label).to_owned(), label.clone()])
+                .collect::<Vec<_>>()
+        });
+        words.any(|word| word == name)
+    })
 }
 
 fn from_local_part(local: &[u8]) -> Option<String> {
@@ -241,6 +291,10 @@ mod tests {
     use super::*;
 
     fn named(sender: &str, client: &str, user: &str, auth: &str) -> String {
+        named_by(Naming::Accounts, sender, client, user, auth)
+    }
+
+    fn named_by(naming: Naming, sender: &str, client: &str, user: &str, auth: &str) -> String {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
         let facts = Facts {
@@ -251,7 +305,7 @@ mod tests {
             host: "phab1001",
             ..Facts::default()
         };
-        derive(&facts)
+        derive(&facts, naming)
     }
 
     #[test]
@@ -310,6 +364,44 @@ mod tests {
     }
 
     #[test]
+    fn no_account_names_a_service_unless_it_is_nobodys() {
+        for (sender, client, user, auth, expected) in [
+            // A person, by any spelling, is the domain's or the host's.
+            ("jdoe@example.org", "", "", "", "example"),
+            ("jdoe@example.org", "mail.example.org", "", "", "example"),
+            ("jdoe@example.org", "shop01.example.org", "", "", "shop"),
+            ("jdoe@crm.example.org", "", "", "", "crm"),
+            ("Jane.Doe+x@example.org", "[10.0.0.1]", "", "", "example"),
+            ("jdoe-noreply@example.org", "[10.0.0.1]", "", "", "example"),
+            ("jdoe", "", "", "", UNATTRIBUTED),
+            ("root@example.org", "", "jdoe", "", "phab"),
+            // Words that the host or the domain has anyway, and programs.
+            ("gerrit@wikimedia.org", "gerrit1001.wikimedia.org", "", "", "gerrit"),
+            ("an-coord@wikimedia.org", "an-coord1001.eqiad.wmnet", "", "", "an-coord"),
+            ("Shop@shop.example.org", "", "", "", "shop"),
+            ("example@example.org", "mx1.example.net", "", "", "example"),
+            ("phab@wikimedia.org", "", "", "", "phab"),
+            ("nagios@example.org", "mail.example.org", "", "", "nagios"),
+            ("www-data@example.org", "", "www-data", "", "www-data"),
+            ("root@example.org", "", "root", "", "phab"),
+            ("postmaster@example.org", "[10.0.0.1]", "", "", "example"),
+            // Accounts are one service.
+            (
+                "jdoe@example.org",
+                "p5b0c1234.dip0.t-ipconnect.de",
+                "",
+                "plain:jdoe@example.org",
+                AUTHENTICATED,
+            ),
+            ("a.b@example.org", "[10.0.0.1]", "", "sentry", AUTHENTICATED),
+            ("<>", "", "", "plain:jdoe", BOUNCES),
+        ] {
+            let name = named_by(Naming::Impersonal, sender, client, user, auth);
+            assert_eq!(name, expected, "{sender} {client} {user} {auth}");
+        }
+    }
+
+    #[test]
     fn any_bytes_give_a_safe_name() {
         let mut state = 7_u64;
         for _ in 0..20_000 {
@@ -320,11 +412,13 @@ mod tests {
                 })
                 .collect();
             let (sender, client) = bytes.split_at((state >> 40) as usize % 40);
-            let name = derive(&Facts {
+            let facts = Facts {
                 sender: Some(sender),
                 client_name: Some(client),
                 ..Facts::default()
-            });
+            };
+            let naming = [Naming::Accounts, Naming::Impersonal][(state >> 50) as usize % 2];
+            let name = derive(&facts, naming);
             let safe = name
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));

@@ -18,7 +18,7 @@ mod services;
 
 use std::borrow::Cow;
 
-pub use derive::{BOUNCES, derive};
+pub use derive::{AUTHENTICATED, BOUNCES, Naming, derive};
 pub use facts::{Facts, Key};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};
@@ -29,9 +29,9 @@ pub const UNATTRIBUTED: &str = "unattributed";
 
 /// The service of a mail: by rule; derived when there are no rules; [`UNATTRIBUTED`] when there are, and none matches.
 #[must_use]
-pub fn service_of<'a>(rules: &'a ServiceRules, facts: &Facts<'_>) -> Cow<'a, str> {
+pub fn service_of<'a>(rules: &'a ServiceRules, facts: &Facts<'_>, naming: Naming) -> Cow<'a, str> {
     if rules.is_empty() {
-        return Cow::Owned(derive(facts));
+        return Cow::Owned(derive(facts, naming));
     }
     match rules.find(facts) {
         Some(found) => Cow::Borrowed(rules.name(found.service)),
@@ -49,7 +49,7 @@ mod tests {
             sender: Some(b"gerrit@wikimedia.org"),
             ..Facts::default()
         };
-        assert_eq!(service_of(&ServiceRules::default(), &facts), "gerrit");
+        assert_eq!(service_of(&ServiceRules::default(), &facts, Naming::Accounts), "gerrit");
         let rule = RuleInput {
             service: "hue".to_owned(),
             entries: vec![EntryInput {
@@ -57,14 +57,15 @@ mod tests {
             }],
         };
         let rules = ServiceRules::compile(vec![rule]).unwrap();
-        assert_eq!(service_of(&rules, &facts), UNATTRIBUTED);
+        assert_eq!(service_of(&rules, &facts, Naming::Accounts), UNATTRIBUTED);
         assert_eq!(
             service_of(
                 &rules,
                 &Facts {
                     client_name: Some(b"HUE1001"),
                     ..facts
-                }
+                },
+                Naming::Accounts
             ),
             "hue"
         );

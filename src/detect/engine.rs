@@ -10,7 +10,9 @@ use super::fleet::{Fleet, Id, Minute, Names};
 use super::forecast::Forecast;
 use super::group::{Finding, Groups};
 use super::host::{self, HostState};
+use super::leading::Leading;
 use super::queue::Queue;
+use super::refusals::{self, Refusals};
 use super::rhythm::Rhythms;
 use super::routes::Routes;
 use super::sums::Sums;
@@ -57,6 +59,9 @@ pub struct Engine {
     /// Alarms.
     pub groups: Groups,
     hosts: Vec<HostState>,
+    /// By host.
+    leading: Vec<Leading>,
+    refusals: Vec<Refusals>,
     failures: Vec<Burst>,
     pairs: BTreeMap<(Id, Id), Pair>,
     volumes: Volumes,
@@ -80,6 +85,8 @@ impl Engine {
             routes: Routes::default(),
             groups: Groups::default(),
             hosts: Vec::new(),
+            leading: Vec::new(),
+            refusals: Vec::new(),
             failures: Vec::new(),
             pairs: BTreeMap::new(),
             volumes,
@@ -100,6 +107,8 @@ impl Engine {
         let at = minute.at;
         self.hosts
             .resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);
+        self.leading.resize_with(self.hosts.len(), Leading::default);
+        self.refusals.resize_with(self.hosts.len(), Refusals::default);
         self.failures
             .resize_with(names.services.len().max(self.failures.len()), Burst::default);
         self.days.step(at, names, &self.routes);
@@ -142,34 +151,76 @@ impl Engine {
         for (host, heard) in sums.hosts.iter().enumerate() {
             let id = host as Id;
             let mut state = std::mem::take(&mut self.hosts[host]);
-            let others = self.others(at, id, &state, sums);
+            let leads = self.leading[host].service();
+            let others = self.others(at, id, &state, sums, leads);
             let day = host::Day {
                 wall: self.days.wall(at, id),
                 holiday: self.days.is_quiet(id),
             };
-            for (layer, turn) in state.step(at, day, *heard, others) {
+            let seen = state.is_seen() && !heard.unreadable;
+            let sent = |service| sums.accepted.get(&Scope::Service(service)).copied().unwrap_or(0);
+            let leading = &mut self.leading[host];
+            if let Some((service, turn)) = leading.step(at, id, &self.routes, seen, day, sent) {
+                let (who, relay) = (names.service(service), names.host(id));
+                let told = told(turn, |found| {
+                    format!(
+                        "{who} sent no mail where {:.0} were due, and {relay} lacks no other mail",
+                        found.expected
+                    )
+                });
+                let scope = Scope::Service(service);
+                turns.push((finding(Layer::Silence, scope, State::Dropped, Some(id), told), turn));
+            }
+            let part = leading.others(state.since());
+            let refused = sums.refused.iter().filter(|(_, at)| *at == id);
+            self.refusals[host].note(at, refused.map(|(service, _)| *service));
+            let theirs = self.refusals[host].theirs();
+            let part = theirs.map_or(part, |theirs| part.without(theirs));
+            for (layer, turn) in state.step(at, day, *heard, others, part, theirs.is_some()) {
                 let (scope, word) = match layer {
                     Layer::Sight => (Scope::Host(id), State::Blind),
                     Layer::Parse => (Scope::Host(id), State::Unreadable),
                     Layer::Silence => (Scope::Relay(id), State::Dropped),
+                    Layer::Witness => (self.refusal(host, &state, turn), State::Stuck),
                     _ => (Scope::Relay(id), State::Stuck),
                 };
+                // What tells of a service tells it at this host.
+                let relay = matches!(scope, Scope::Service(_)).then_some(id);
                 let evidence = match turn {
                     Turn::Opened(found) => state.evidence(layer, found, others, names.host(id)),
                     Turn::Closed(_) => Vec::new(),
                 };
-                turns.push((finding(layer, scope, word, None, evidence), turn));
+                turns.push((finding(layer, scope, word, relay, evidence), turn));
             }
             self.hosts[host] = state;
         }
     }
 
-    /// What others say of a host that is quiet: failures of services that hang on it, in the last ten minutes.
-    fn others(&self, at: i64, host: Id, state: &HostState, sums: &Sums) -> f64 {
+    /// Whose trouble it is that others find nobody at a host.
+    fn refusal(&mut self, host: usize, state: &HostState, turn: Turn) -> Scope {
+        let id = host as Id;
+        let refusals = &mut self.refusals[host];
+        match turn {
+            Turn::Opened(found) => {
+                let host = refusals::Host {
+                    id,
+                    since: state.since(),
+                    gap: state.gap(),
+                };
+                refusals.about(host, found.onset, &self.routes)
+            }
+            Turn::Closed(_) => refusals.over().unwrap_or(Scope::Relay(id)),
+        }
+    }
+
+    /// What others say of a host that is quiet: failures of services that hang on it, in the last ten minutes. One that
+    /// leads speaks for itself.
+    fn others(&self, at: i64, host: Id, state: &HostState, sums: &Sums, leads: Option<Id>) -> f64 {
         if !state.is_quiet() {
             return 0.0;
         }
         let services = self.routes.through(host, super::routes::ONLY).into_iter();
+        let services = services.filter(|service| Some(*service) != leads);
         let failing = services.map(|service| {
             let before = self
                 .failures
@@ -290,14 +341,27 @@ impl Engine {
             Scope::Hostgroup(group) => self.routes.group_share(service, group),
             Scope::Host(_) | Scope::Service(_) => 0.0,
         };
+        // What waits in a sender's queue is counted there, and missing here.
+        let kept = |service: Id| match scope {
+            Scope::Relay(host) => self.routes.part_of_host(service, host) * found.expected,
+            _ => 0.0,
+        };
         let own = self.groups.told().filter(|alarm| alarm.ended.is_none());
-        let services = own.filter_map(|alarm| match alarm.scope {
-            Scope::Service(service) => Some(service),
-            _ => None,
-        });
-        let lacks = services.map(|service| {
-            let of_it = part(service) * self.volumes.missing(Scope::Service(service), minutes);
-            (service, of_it)
+        let lacks = own.flat_map(|alarm| {
+            let services: Vec<Id> = match alarm.scope {
+                Scope::Service(service) => vec![service],
+                // A sender's own MTA.
+                Scope::Relay(host) if alarm.state == State::Stuck && scope != alarm.scope => {
+                    self.routes.through(host, super::routes::ONLY)
+                }
+                _ => Vec::new(),
+            };
+            let is_stuck = alarm.state == State::Stuck;
+            services.into_iter().map(move |service| {
+                let missing = part(service) * self.volumes.missing(Scope::Service(service), minutes);
+                let missing = if is_stuck { missing.max(kept(service)) } else { missing };
+                (service, missing)
+            })
         });
         let most = lacks.max_by(|a, b| a.1.total_cmp(&b.1));
         most.filter(|(_, lacks)| *lacks >= EXPLAINS * missing)

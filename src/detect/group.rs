@@ -130,9 +130,10 @@ impl Groups {
         if lasts || alarm.ended.is_some() || alarm.part_of.is_some() {
             return Vec::new();
         }
-        alarm.ended = Some(ended.max(alarm.onset));
+        // What is found when it is over was found in its last minute.
+        alarm.ended = Some(ended.max(alarm.detected));
         if let Some(cause) = &mut alarm.cause {
-            cause.silent_to = alarm.ended;
+            cause.silent_to = Some(ended.max(cause.silent_from));
         }
         vec![Change::Closed(id)]
     }
@@ -147,7 +148,7 @@ impl Groups {
             }
             alarm.ended = known.ended.filter(|ended| *ended <= until);
             if let Some(cause) = alarm.cause.as_mut().filter(|_| alarm.ended.is_some()) {
-                cause.silent_to = alarm.ended;
+                cause.silent_to = known.cause.as_ref().map_or(alarm.ended, |known| known.silent_to);
             }
         }
     }
@@ -210,7 +211,8 @@ impl Groups {
         }
         let late_enough = finding.layer == Layer::Volume || finding.found.onset >= alarm.onset - WINDOW;
         late_enough && is_inside(finding.scope, finding.relay, alarm.scope, routes)
-            || explains(alarm.scope, finding.scope, routes)
+            // A relay's silence is told only where others' mail is missing too.
+            || finding.layer != Layer::Silence && explains(alarm.scope, finding.scope, routes)
             || finding
                 .explained
                 .is_some_and(|service| alarm.scope == Scope::Service(service))
@@ -230,8 +232,12 @@ impl Groups {
         if finding.scope == alarm.scope {
             let surest = alarm.layers.iter().all(|(other, _)| layer < *other);
             if surest {
-                (alarm.state, alarm.onset) = (finding.state, finding.found.onset.min(at));
-                (alarm.expected, alarm.observed) = (finding.found.expected, finding.found.observed);
+                alarm.state = finding.state;
+                // What began after the alarm is more of the same, and not its beginning.
+                if finding.found.onset <= alarm.detected {
+                    alarm.onset = finding.found.onset.min(at);
+                    (alarm.expected, alarm.observed) = (finding.found.expected, finding.found.observed);
+                }
             }
             if alarm.layers.iter().all(|(other, _)| *other != layer) {
                 alarm.layers.push((layer, at));
@@ -285,6 +291,9 @@ impl Groups {
         let alarm = &mut self.alarms[id];
         if taken.layers.iter().any(|(layer, _)| *layer != Layer::Volume) {
             alarm.detected = alarm.detected.min(taken.detected);
+            if alarm.onset > alarm.detected {
+                alarm.onset = taken.onset;
+            }
         }
         let (kind, name) = taken.scope.named(names);
         alarm.evidence.push(format!(

@@ -66,8 +66,27 @@ impl HostState {
         self.is_relay && self.silence.gap() > 1.0
     }
 
-    /// Takes a minute; `others` counts failures that services which hang on it report.
-    pub fn step(&mut self, at: i64, day: Day, heard: Heard, others: f64) -> Vec<(Layer, Turn)> {
+    /// Expected mails since its last one.
+    pub fn gap(&self) -> f64 {
+        self.silence.gap()
+    }
+
+    /// First minute after its last mail.
+    pub fn since(&self) -> Option<i64> {
+        self.silence.since()
+    }
+
+    /// Takes a minute; `others` counts failures that services which hang on it report, `part` is that of its mail which no
+    /// service's own alarm explains, and `theirs` says that others find nobody for a reason of their own.
+    pub fn step(
+        &mut self,
+        at: i64,
+        day: Day,
+        heard: Heard,
+        others: f64,
+        part: silence::Others,
+        theirs: bool,
+    ) -> Vec<(Layer, Turn)> {
         let mut turns = Vec::new();
         let mut push = |layer, turn: Option<Turn>| turns.extend(turn.map(|turn| (layer, turn)));
         self.is_relay |= heard.accepted > 0;
@@ -102,7 +121,8 @@ impl HostState {
             count: heard.accepted,
             seen: self.seen && self.handed_since < 1.0,
             day,
-            witnessed: others >= 2.0 || self.refused.within(at, 10) >= 2.0,
+            witnessed: others >= 2.0 || !theirs && self.refused.within(at, 10) >= 2.0,
+            others: part,
         };
         push(Layer::Silence, self.silence.step(at, heard_silence));
         if self.seen {

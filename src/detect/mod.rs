@@ -61,11 +61,13 @@ pub mod holidays;
 pub mod host;
 pub mod ics;
 pub mod impact;
+mod leading;
 mod learn;
 pub mod level;
 pub mod noise;
 pub mod profile;
 pub mod queue;
+mod refusals;
 pub mod replay;
 pub mod rhythm;
 pub mod routes;
@@ -89,5 +91,7 @@ mod impact_tests;
 mod rhythm_tests;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod scope_tests;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ const CAUTION: f64 = 0.7;
 const WITNESS: f64 = 7.0;
 /// What a holiday leaves of the expectation.
 const HOLIDAY: f64 = 0.2;
+/// Where most of the mail is one service's that has stopped, so much of the others' must be missing, in nats: as much as
+/// a service that leads by little leaves of the usual limit.
+const OTHERS: f64 = 4.0;
 /// Silences shorter than this are deployments and restarts, minutes.
 const RESTART: i64 = 2;
 /// After so many days a silence is the new normal.
@@ -19,7 +22,7 @@ const ACCEPT: i64 = 5 * 1440;
 const FLAP: i64 = 3;
 
 /// What a minute tells.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Heard {
     /// Mails.
     pub count: u32,
@@ -29,6 +32,51 @@ pub struct Heard {
     pub day: Day,
     /// Somebody else says that nobody is there.
     pub witnessed: bool,
+    /// Whose mail is asked for.
+    pub others: Others,
+}
+
+/// The mail by which a silence is to be judged: all, or what is not a service's that has fallen silent.
+#[derive(Debug, Clone, Copy)]
+pub struct Others {
+    /// Its part of the usual mail, 0 to 1.
+    pub part: f64,
+    /// The service is known to be silent: for days there may be many such moments.
+    pub known: bool,
+}
+
+impl Default for Others {
+    fn default() -> Self {
+        Others {
+            part: 1.0,
+            known: false,
+        }
+    }
+}
+
+impl Others {
+    /// Without a part that is known to be missing for another reason.
+    pub fn without(self, part: f64) -> Others {
+        Others {
+            part: (self.part - part).max(0.0),
+            known: true,
+        }
+    }
+
+    fn are_all(self) -> bool {
+        self.part >= 1.0
+    }
+
+    /// Whether they are missing, if `gap` mails are missing in all.
+    fn are_missing(self, gap: f64, rate: f64) -> bool {
+        let least = if self.known { least(self.part * rate) } else { OTHERS };
+        self.are_all() || self.part * gap > least
+    }
+}
+
+/// Expected mails that must be missing of a series of this rate, whatever its habits.
+fn least(rate: f64) -> f64 {
+    (90.0 * 1440.0 * rate.clamp(0.001, 1000.0)).ln().max(8.0)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +116,7 @@ impl Silence {
 
     /// How many expected mails must be missing.
     fn limit(&self, rate: f64, witnessed: bool) -> f64 {
-        let gaps = (90.0 * 1440.0 * rate.clamp(0.001, 1000.0)).ln().max(8.0);
-        let limit = self.habit.limit(gaps);
+        let limit = self.habit.limit(least(rate));
         if witnessed { (limit - WITNESS).max(4.0) } else { limit }
     }
 
@@ -83,13 +130,17 @@ impl Silence {
             return self.follow(at, heard, rate);
         }
         if heard.count > 0 {
-            self.habit.note(at, self.gap);
+            // What a service that stopped leaves is no habit of the relay's.
+            if heard.others.are_all() || self.gap < self.limit(rate, false) {
+                self.habit.note(at, self.gap);
+            }
             (self.gap, self.since) = (0.0, Some(at + 1));
         } else {
             self.gap += CAUTION * rate * if heard.day.holiday { HOLIDAY } else { 1.0 };
         }
         let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
-        if self.gap > limit && at - since >= RESTART - 1 && self.weekly.is_supported() {
+        let is_others = heard.witnessed || heard.others.are_missing(self.gap, rate);
+        if self.gap > limit && is_others && at - since >= RESTART - 1 && self.weekly.is_supported() {
             self.open = Some(Open {
                 onset: since,
                 back: None,
@@ -157,6 +208,7 @@ mod tests {
                         holiday: false,
                     },
                     witnessed: false,
+                    others: Others::default(),
                 },
             );
             assert_eq!(turn, None, "{at}");

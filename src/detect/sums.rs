@@ -19,6 +19,8 @@ pub struct Sums {
     pub handed_in: BTreeMap<Id, u32>,
     /// Queue and rejects, by service and host.
     pub pairs: BTreeMap<(Id, Id), (Queued, u32)>,
+    /// Who found nobody where: service and host.
+    pub refused: Vec<(Id, Id)>,
 }
 
 impl Sums {
@@ -92,6 +94,7 @@ impl Sums {
                 if let Some(heard) = heard {
                     heard.refused += count;
                 }
+                self.refused.push(pair);
             }
         }
     }

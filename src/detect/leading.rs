@@ -1,0 +1,87 @@
+//! The service that makes most of a relay's mail. If it falls silent, so nearly does the relay's total: that is the service's
+//! trouble as long as the others' mail is not missing too.
+
+use super::alarm::Turn;
+use super::belong::EXPLAINS;
+use super::fleet::Id;
+use super::host::Day;
+use super::routes::Routes;
+use super::silence::{Heard, Others, Silence};
+
+/// A relay that has no other mail worth the name is as silent as its one service.
+const ALONE: f64 = 0.995;
+/// How often the parts are looked at, minutes.
+const LOOK: i64 = 60;
+
+/// A relay's leading service, if it has one.
+#[derive(Debug, Clone, Default)]
+pub struct Leading {
+    service: Option<Id>,
+    part: f64,
+    silence: Silence,
+    /// It has sent nothing since it fell silent.
+    stopped: bool,
+}
+
+impl Leading {
+    /// Which service leads.
+    pub fn service(&self) -> Option<Id> {
+        self.service
+    }
+
+    /// The part of the relay's mail by which its silence is to be judged: what is not the leading service's, if that sends
+    /// nothing, here or elsewhere, since `since`, the relay's first minute without mail.
+    pub fn others(&self, since: Option<i64>) -> Others {
+        let last = self.silence.since();
+        let is_silent = last.is_some_and(|last| since.is_some_and(|since| last <= since));
+        if self.service.is_some() && (self.stopped || is_silent) {
+            Others {
+                part: 1.0 - self.part,
+                known: self.stopped,
+            }
+        } else {
+            Others::default()
+        }
+    }
+
+    /// Takes a minute: mails of every service as `count` says, and whether they would have been seen.
+    pub fn step(
+        &mut self,
+        at: i64,
+        host: Id,
+        routes: &Routes,
+        seen: bool,
+        day: Day,
+        count: impl Fn(Id) -> u32,
+    ) -> Option<(Id, Turn)> {
+        if at % LOOK == 0 && !self.stopped {
+            self.look(host, routes);
+        }
+        let service = self.service?;
+        let count = count(service);
+        let heard = Heard {
+            count,
+            seen,
+            day,
+            witnessed: false,
+            others: Others::default(),
+        };
+        let turn = self.silence.step(at, heard)?;
+        self.stopped = match turn {
+            Turn::Opened(_) => true,
+            // Over because it is the new usual, not because there is mail.
+            Turn::Closed(_) => false,
+        };
+        Some((service, turn))
+    }
+
+    fn look(&mut self, host: Id, routes: &Routes) {
+        let most = routes.parts_of_host(host).max_by(|a, b| a.1.total_cmp(&b.1));
+        let leading = most.filter(|(_, part)| (EXPLAINS..ALONE).contains(part));
+        let service = leading.map(|(service, _)| service);
+        self.part = leading.map_or(0.0, |(_, part)| part);
+        if service != self.service {
+            (self.service, self.silence) = (service, Silence::default());
+        }
+    }
+}

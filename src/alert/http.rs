@@ -102,11 +102,8 @@ fn refusal(target: &Target, answer: Response<ureq::Body>, now: i64) -> Undeliver
     let mut why = format!("{target}: answered {status}");
     if status.is_redirection() {
         if let Some(to) = header(&answer, "location") {
-            // The address there has the same secret, as a rule.
-            let to = match to.contains("://") {
-                true => Target::new(to).to_string(),
-                false => target.hidden_in(to),
-            };
+            // What a login page is given to go back to is the secret address again.
+            let to = target.hidden_in(to.split(['?', '#']).next().unwrap_or_default());
             why += &format!(" to {}", safe(&to, WORDS_MAX));
         }
         return Undelivered::channel(

@@ -108,6 +108,7 @@ mod tests {
         let target = Target::new(SECRET);
         for said in [
             format!("bad uri: {SECRET}"),
+            "/login/https%3A%2F%2Fhooks.example.org%2Fservices%2FT024BE7LD%2FB00%2FXyZ0123456789abc".to_owned(),
             "Cannot POST /services/T024BE7LD/B00/XyZ0123456789abc?token=s3cr3t00".to_owned(),
             "no service T024BE7LD with XyZ0123456789abc (s3cr3t00), user hunter2hunter2".to_owned(),
         ] {

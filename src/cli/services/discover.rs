@@ -1,8 +1,9 @@
 //! `mailpulse services discover`: rules for mail that none names, and services for logs that name none.
 
 use crate::cli::output;
-use crate::config::{Config, HostOf, Source, this_host};
+use crate::config::{Config, HostOf, Source, is_name, this_host};
 use crate::ingest::kinds::usual_service;
+use crate::normalise::rules::{BOUNCES, UNATTRIBUTED};
 use crate::query::Window;
 use crate::query::history::History;
 use crate::store::columnar::{Table, Values};
@@ -13,25 +14,43 @@ use std::process::ExitCode;
 /// Combinations of client, address and domain that are looked at.
 const GROUPS_MAX: usize = 50_000;
 
+/// Entries of a proposed rule; the rest of a service's clients is counted.
+const ENTRIES_MAX: usize = 20;
+
 /// Tells.
 pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usize) -> Result<ExitCode> {
-    let mails = relays(store, window, max)?;
+    let derives = config.services.is_empty();
+    let mails = relays(store, window, derives)?;
+    let proposed = Proposals::of(config, &mails, max);
     let logs = applications(store, window, max)?;
-    if mails.is_empty() && logs.is_empty() {
-        super::super::output::talk("every message in this window has a service");
+    match (
+        proposed.rules.is_empty() && proposed.notes.is_empty() && logs.is_empty(),
+        derives,
+    ) {
+        (true, true) => {
+            output::talk("there is no mail of a sender with a domain in this window; --since looks further back")
+        }
+        (true, false) => output::talk("every message in this window has a service"),
+        (false, true) => output::talk(
+            "no [[service]] is configured, so that services are derived from senders and clients. From the first rule on only \
+             rules name services: paste all that you want to keep, under names that you like"
+        ),
+        (false, false) => {}
     }
-    for mail in &mails {
-        output::line(&format!("# {} messages, for example {}", mail.messages, mail.example))?;
-        output::line(&rule(&mail.client, &mail.ip, &mail.domain))?;
-    }
+    output::line(proposed.text().trim_end())?;
     for log in &logs {
         output::line(&log.proposal(config))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Mail that came to an MTA and has no service.
+/// Mail of one client and domain that came to an MTA and that no rule names.
+#[derive(Debug, Default)]
 struct Mail {
+    /// What it is derived as, or `unattributed`.
+    service: String,
+    /// Whose log it is, for mail that was handed in there by a command.
+    host: String,
     client: String,
     /// Of a client without a name.
     ip: String,
@@ -40,41 +59,179 @@ struct Mail {
     example: String,
 }
 
-fn relays(store: &dyn History, window: Window, max: usize) -> Result<Vec<Mail>> {
+fn relays(store: &dyn History, window: Window, derives: bool) -> Result<Vec<Mail>> {
+    // With rules, what was derived before them is not what comes now.
+    let which = if derives { "" } else { "service = 'unattributed' AND " };
     let sql = format!(
-        "SELECT client, client_ip, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
-         FROM events WHERE service = 'unattributed' AND kind = 'accepted' AND first_hop AND sender_domain <> ''
-         GROUP BY client, client_ip, sender_domain
-         ORDER BY messages DESC, client, client_ip, sender_domain LIMIT {GROUPS_MAX}"
+        "SELECT service, host, client, client_ip, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
+         FROM events WHERE {which}kind = 'accepted' AND first_hop AND (sender_domain <> '' OR service = '{BOUNCES}')
+         GROUP BY service, host, client, client_ip, sender_domain
+         ORDER BY messages DESC, service, host, client, client_ip, sender_domain LIMIT {GROUPS_MAX}"
     );
     let table = store.select(&sql, window)?;
-    let mut mails: Vec<Mail> = Vec::new();
-    let mut known: HashMap<(String, String, String), usize> = HashMap::new();
-    for row in 0..table.rows() {
-        let client = text(&table, 0, row);
-        let ip = if client.is_empty() {
-            text(&table, 1, row)
-        } else {
-            String::new()
-        };
-        let domain = text(&table, 2, row);
-        let at = *known
-            .entry((client.clone(), ip.clone(), domain.clone()))
-            .or_insert(mails.len());
-        if at == mails.len() {
-            mails.push(Mail {
-                client,
-                ip,
-                domain,
-                messages: 0,
-                example: text(&table, 4, row),
-            });
+    let mail = |row| {
+        let (host, client, ip) = (text(&table, 1, row), text(&table, 2, row), text(&table, 3, row));
+        // Mail without a client's address was handed in on the host itself.
+        let is_own = ip.is_empty() && client == host;
+        Mail {
+            service: text(&table, 0, row),
+            host: if is_own { host } else { String::new() },
+            ip: if is_name_of_host(&client) { String::new() } else { ip },
+            client: if is_own || !is_name_of_host(&client) {
+                String::new()
+            } else {
+                client
+            },
+            domain: text(&table, 4, row),
+            messages: number(&table, 5, row),
+            example: text(&table, 6, row),
         }
-        mails[at].messages += number(&table, 3, row);
+    };
+    Ok((0..table.rows()).map(mail).collect())
+}
+
+/// Whether a pattern can be made of it: names are strangers' text, and `*` or `[` would be more than themselves.
+fn is_name_of_host(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+/// Rules that `check` takes: each name once, each match once.
+#[derive(Debug, Default)]
+struct Proposals {
+    rules: Vec<Rule>,
+    /// What cannot be proposed, in comments.
+    notes: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    name: String,
+    /// A service of the configuration: its rule gets more entries.
+    is_known: bool,
+    entries: Vec<String>,
+    more: usize,
+    messages: i64,
+    example: String,
+}
+
+impl Proposals {
+    fn of(config: &Config, mails: &[Mail], max: usize) -> Proposals {
+        let known: Vec<String> = config.services.names().map(str::to_lowercase).collect();
+        let mut all = Proposals::default();
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        let mut by_name: HashMap<String, usize> = HashMap::new();
+        let mut refused: HashMap<(String, usize), i64> = HashMap::new();
+        for mail in mails {
+            let Some(entry) = entry(mail) else { continue };
+            let name = mail.name();
+            if let Some(&owner) = taken.get(&entry) {
+                match all.rules[owner].name == name || mail.service == UNATTRIBUTED {
+                    true => all.rules[owner].messages += mail.messages,
+                    // Two services with one match: the second would never match.
+                    false => *refused.entry((name, owner)).or_default() += mail.messages,
+                }
+                continue;
+            }
+            let at = match by_name.get(&name) {
+                Some(at) => *at,
+                None => {
+                    by_name.insert(name.clone(), all.rules.len());
+                    all.rules.push(Rule {
+                        is_known: known.contains(&name),
+                        name,
+                        entries: Vec::new(),
+                        more: 0,
+                        messages: 0,
+                        example: mail.example.clone(),
+                    });
+                    all.rules.len() - 1
+                }
+            };
+            taken.insert(entry.clone(), at);
+            let rule = &mut all.rules[at];
+            rule.messages += mail.messages;
+            match rule.entries.len() < ENTRIES_MAX {
+                true => rule.entries.push(entry),
+                false => rule.more += 1,
+            }
+        }
+        let mut refused: Vec<_> = refused.into_iter().collect();
+        refused.sort_by(|(one, a), (other, b)| b.cmp(a).then_with(|| one.cmp(other)));
+        all.notes = refused
+            .into_iter()
+            .take(max)
+            .map(|((name, owner), messages)| {
+                let owner = &all.rules[owner].name;
+                format!(
+                    "# {name}: {messages} messages of a client and domain of {owner}. Put a rule with what tells them apart \
+                     (as `sender`) before it"
+                )
+            })
+            .collect();
+        all.rules.sort_by_key(|rule| std::cmp::Reverse(rule.messages));
+        all.rules.truncate(max);
+        all
     }
-    mails.sort_by_key(|mail| std::cmp::Reverse(mail.messages));
-    mails.truncate(max);
-    Ok(mails)
+
+    fn text(&self) -> String {
+        let rules = self.rules.iter().map(Rule::text);
+        rules.chain(self.notes.iter().map(|note| format!("{note}\n"))).collect()
+    }
+}
+
+impl Rule {
+    fn text(&self) -> String {
+        let Rule {
+            name,
+            messages,
+            example,
+            ..
+        } = self;
+        let example = mailpulse_parsers::reject::safe_text(example.as_bytes());
+        let mut text = format!("# {messages} messages, for example {example}\n");
+        if self.more > 0 {
+            text += &format!(
+                "# and {} more clients; a glob or a network may name them all\n",
+                self.more
+            );
+        }
+        let entries = match self.entries.as_slice() {
+            [one] => format!("match = [{{ {one} }}]"),
+            all => {
+                let lines: Vec<String> = all.iter().map(|entry| format!("    {{ {entry} }},\n")).collect();
+                format!("match = [\n{}]", lines.concat())
+            }
+        };
+        let name = toml::Value::from(name.as_str());
+        match self.is_known {
+            false => text + &format!("[[service]]\nname = {name}\n{entries}\n\n"),
+            true => {
+                // A second service of this name would be an error.
+                let lines: Vec<String> = entries.lines().map(|line| format!("# {line}\n")).collect();
+                text + &format!("# add to the [[service]] {name} that is there:\n{}\n", lines.concat())
+            }
+        }
+    }
+}
+
+impl Mail {
+    /// The service's name: that under which its mail is stored already, if it can be one.
+    fn name(&self) -> String {
+        if self.service != UNATTRIBUTED && is_name(&self.service) {
+            return self.service.to_lowercase();
+        }
+        let name = [&self.client, &self.host]
+            .into_iter()
+            .find_map(|host| match host_stem(host) {
+                "" => None,
+                stem => Some(stem),
+            });
+        match service_name(name.unwrap_or_else(|| self.domain.split('.').next().unwrap_or_default())) {
+            // It is reserved.
+            name if name == UNATTRIBUTED => "name_me".to_owned(),
+            name => name,
+        }
+    }
 }
 
 /// An application's log whose mail has no service.
@@ -184,55 +341,132 @@ fn service_name(name: &str) -> String {
     }
 }
 
-/// One rule as TOML; the host's digits become a glob so that its sisters match as well. A client without a name is
-/// known by its address.
-fn rule(client: &str, ip: &str, domain: &str) -> String {
-    let name = match host_stem(client) {
-        "" => domain.split('.').next().unwrap_or_default(),
-        stem => stem,
-    };
-    let glob = match client.split_once('.') {
+/// One entry of a `match` as TOML; a host's digits become a glob so that its sisters match as well. A client without a
+/// name is known by its address. `None` if nothing tells it from other mail.
+fn entry(mail: &Mail) -> Option<String> {
+    if mail.domain.is_empty() {
+        return (mail.service == BOUNCES).then(|| "sender = \"<>\"".to_owned());
+    }
+    let mut keys = Vec::new();
+    if !mail.client.is_empty() {
+        keys.push(format!("client = {}", toml::Value::from(sisters(&mail.client))));
+    } else if !mail.ip.is_empty() {
+        keys.push(format!("client_ip = {}", toml::Value::from(mail.ip.as_str())));
+    } else if is_name_of_host(&mail.host) {
+        keys.push(format!("host = {}", toml::Value::from(sisters(&mail.host))));
+    }
+    if is_name_of_host(&mail.domain) {
+        // A host that sends under its own name has sisters there too.
+        let is_host = [&mail.client, &mail.host]
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(&mail.domain));
+        let domain = if is_host {
+            sisters(&mail.domain)
+        } else {
+            mail.domain.clone()
+        };
+        keys.push(format!("sender_domain = {}", toml::Value::from(domain)));
+    }
+    (!keys.is_empty()).then(|| keys.join(", "))
+}
+
+/// `gerrit1001.example.org` → `gerrit[0-9]*.example.org`.
+fn sisters(host: &str) -> String {
+    match host.split_once('.') {
         Some((short, rest)) if short.ends_with(|c: char| c.is_ascii_digit()) => {
             format!("{}[0-9]*.{rest}", short.trim_end_matches(|c: char| c.is_ascii_digit()))
         }
-        _ => client.to_owned(),
-    };
-    let mut keys = Vec::new();
-    if !glob.is_empty() {
-        keys.push(format!("client = {}", toml::Value::from(glob)));
+        _ => host.to_owned(),
     }
-    if client.is_empty() && !ip.is_empty() {
-        keys.push(format!("client_ip = {}", toml::Value::from(ip)));
-    }
-    if !domain.is_empty() {
-        keys.push(format!("sender_domain = {}", toml::Value::from(domain)));
-    }
-    format!(
-        "[[service]]\nname = {}\nmatch = [{{ {} }}]\n",
-        toml::Value::from(service_name(name)),
-        keys.join(", ")
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_proposed_rule_is_toml_even_from_hostile_names() {
-        let text = rule("gerrit1001.wikimedia.org", "192.0.2.1", "wikimedia.org");
-        assert!(text.contains(r#"client = "gerrit[0-9]*.wikimedia.org""#), "{text}");
-        for (client, domain) in [("", "x.org"), ("\"]\n[[service]]", "a\"b"), ("", "")] {
-            let text = rule(client, "", domain);
-            assert!(text.parse::<toml::Table>().is_ok(), "{text}");
+    fn mail(service: &str, client: &str, ip: &str, domain: &str) -> Mail {
+        Mail {
+            service: service.to_owned(),
+            client: client.to_owned(),
+            ip: ip.to_owned(),
+            domain: domain.to_owned(),
+            messages: 1,
+            ..Mail::default()
         }
     }
 
+    /// The rules as the configuration takes them.
+    fn proposed(mails: &[Mail]) -> (String, Vec<toml::Value>) {
+        let text = Proposals::of(&Config::empty(), mails, 20).text();
+        let table = text
+            .parse::<toml::Table>()
+            .unwrap_or_else(|why| panic!("{why} in {text}"));
+        let rules = table.get("service").and_then(|rules| rules.as_array().cloned());
+        (text, rules.unwrap_or_default())
+    }
+
     #[test]
-    fn a_client_without_a_name_is_known_by_its_address() {
-        let text = rule("", "192.0.2.7", "shop.example.org");
+    fn sisters_are_one_rule_and_one_entry() {
+        let hosts = ["gerrit1001", "gerrit2001", "gerrit1002"].map(|host| format!("{host}.wikimedia.org"));
+        let mails = hosts
+            .each_ref()
+            .map(|host| mail(UNATTRIBUTED, host, "", "wikimedia.org"));
+        let (text, rules) = proposed(&mails);
+        assert_eq!(rules.len(), 1, "{text}");
+        assert_eq!(rules[0]["match"].as_array().unwrap().len(), 1, "{text}");
+        assert!(text.contains("# 3 messages"), "{text}");
+        assert!(
+            text.contains(r#"client = "gerrit[0-9]*.wikimedia.org", sender_domain = "wikimedia.org""#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_service_of_several_clients_is_one_rule_and_keeps_its_name() {
+        let (text, rules) = proposed(&[
+            mail("Wiki", "mw1.x.org", "", "x.org"),
+            mail("wiki", "web.x.org", "", "x.org"),
+            // The same mail by its client and domain, and another service: the second rule would never match.
+            mail("otrs", "web.x.org", "", "x.org"),
+            mail(BOUNCES, "mx1.x.org", "", ""),
+        ]);
+        let names: Vec<&str> = rules.iter().map(|rule| rule["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["wiki", "bounces"], "{text}");
+        assert_eq!(rules[0]["match"].as_array().unwrap().len(), 2);
+        assert!(
+            text.contains("# otrs: 1 messages of a client and domain of wiki"),
+            "{text}"
+        );
+        assert!(text.contains("{ sender = \"<>\" }"), "{text}");
+    }
+
+    #[test]
+    fn hostile_names_make_no_pattern_and_reserved_ones_no_service() {
+        let (text, rules) = proposed(&[
+            mail(UNATTRIBUTED, "", "192.0.2.7", "a\"b]*"),
+            mail(UNATTRIBUTED, "unattributed1.x.org", "", "y.org"),
+            mail("\"]\n[[service]]", "", "", "x\u{1b}.org"),
+        ]);
+        let names: Vec<&str> = rules.iter().map(|rule| rule["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["a_b__", "name_me"], "{text}");
+        assert!(!text.contains('\u{1b}') && !text.contains("b]*"), "{text}");
+    }
+
+    #[test]
+    fn a_client_without_a_name_is_known_by_its_address_and_one_on_the_host_by_the_host() {
+        let (text, _) = proposed(&[mail(UNATTRIBUTED, "", "192.0.2.7", "shop.example.org")]);
         assert!(text.contains("name = \"shop\""), "{text}");
         let expected = "match = [{ client_ip = \"192.0.2.7\", sender_domain = \"shop.example.org\" }]";
         assert!(text.contains(expected), "{text}");
+        let own = Mail {
+            host: "web12.example.org".to_owned(),
+            ..mail("cron", "", "", "example.org")
+        };
+        let (text, _) = proposed(&[own]);
+        assert!(text.contains("host = \"web[0-9]*.example.org\""), "{text}");
+        let name = "db1061.example.org";
+        let (text, _) = proposed(&[mail("db", name, "", name)]);
+        let both = "client = \"db[0-9]*.example.org\", sender_domain = \"db[0-9]*.example.org\"";
+        assert!(text.contains(both), "{text}");
     }
 }

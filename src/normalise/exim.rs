@@ -14,11 +14,12 @@ use super::messages::{At, Messages};
 use super::origins::Sender;
 use super::redact::{message_key, split_address};
 use super::repeats::event_key;
-use super::rules::Facts;
+use super::rules::{Facts, ServiceRules};
 use line::{count_recipients, destination, known_name, outcome};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
+use std::borrow::Cow;
 use zone::{ZoneCheck, ZoneVerdict};
 
 /// Longer is no host's name.
@@ -111,6 +112,7 @@ impl<'c> EximNormaliser<'c> {
         {
             self.zone.check(at.ts_ms, epoch, &self.clock);
         }
+        let auth = authentication(arrival, &self.messages.attribution.services);
         let facts = Facts {
             sender: Some(arrival.sender),
             client_name: known_name(&arrival.host),
@@ -121,7 +123,7 @@ impl<'c> EximNormaliser<'c> {
             } else {
                 None
             },
-            auth: arrival.authenticated_id,
+            auth: auth.as_deref(),
             message_id_host: if self.messages.attribution.services.needs_message_id() {
                 arrival.message_id.map(|id| split_address(id).1)
             } else {
@@ -364,6 +366,14 @@ impl<'c> EximNormaliser<'c> {
             recipient_domain: domain,
             ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
         });
+    }
+}
+
+/// Who was authenticated, as rules compare it: the id, behind its authenticator where a rule may ask for that.
+pub fn authentication<'a>(arrival: &Arrival<'a>, rules: &ServiceRules) -> Option<Cow<'a, [u8]>> {
+    match (arrival.authenticator, arrival.authenticated_id) {
+        (Some(name), id) if rules.needs_auth() => Some([name, b":", id.unwrap_or_default()].concat().into()),
+        (_, id) => id.map(Cow::Borrowed),
     }
 }
 

@@ -6,6 +6,7 @@ use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
 use crate::ingest::lines::peel::Found;
 use crate::normalise::attribution::Attribution;
+use crate::normalise::exim::authentication;
 use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::exim::{
@@ -201,8 +202,12 @@ fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
 const FOLLOWS: &str = "carries the service of its message: see its arrival";
 
 fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
+    let auth = match &record.body {
+        Body::Arrival(arrival) => authentication(arrival, &attribution.services),
+        _ => None,
+    };
     let (host, facts) = match &record.body {
-        Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival)),
+        Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival, auth.as_deref())),
         Body::Delivery(delivery) => (
             &delivery.host,
             Facts {
@@ -229,7 +234,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
     rules(attribution, &facts, host.name, host.ip)
 }
 
-fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
+fn arrival_facts<'a>(arrival: &Arrival<'a>, auth: Option<&'a [u8]>) -> Facts<'a> {
     Facts {
         sender: Some(arrival.sender),
         client_name: arrival.host.name,
@@ -239,7 +244,7 @@ fn arrival_facts<'a>(arrival: &Arrival<'a>) -> Facts<'a> {
         } else {
             None
         },
-        auth: arrival.authenticated_id,
+        auth,
         message_id_host: arrival.message_id.map(|id| split_address(id).1),
         ..Facts::default()
     }

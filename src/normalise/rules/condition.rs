@@ -54,6 +54,10 @@ impl Condition {
     /// Whether the mail satisfies it.
     pub(super) fn holds(&self, view: &View<'_>) -> bool {
         match self {
+            Self::Text(Key::Auth, pattern) => {
+                let forms = [view.text(Key::Auth), view.auth_id()];
+                forms.into_iter().flatten().any(|text| pattern.matches(text))
+            }
             Self::Text(key, pattern) => view.text(*key).is_some_and(|text| pattern.matches(text)),
             Self::Net(_, net) => view.ip.is_some_and(|ip| net.contains(&ip)),
         }

@@ -14,7 +14,7 @@ pub struct Facts<'a> {
     pub client_ip: Option<IpAddr>,
     /// Local user, for mail handed in by a command (`U=`).
     pub user: Option<&'a [u8]>,
-    /// Authenticated id (`A=`).
+    /// Authenticated id (`A=`); where rules ask for it and the log names the authenticator, `authenticator:id`.
     pub auth: Option<&'a [u8]>,
     /// What stands right of the `@` in the Message-ID.
     pub message_id_host: Option<&'a [u8]>,
@@ -86,6 +86,8 @@ impl Key {
 #[derive(Debug)]
 pub(super) struct View<'a> {
     texts: [Option<Cow<'a, [u8]>>; Key::TEXTS],
+    /// Where the id begins in `authenticator:id`; 0 without an authenticator.
+    auth_id: usize,
     /// The client's address.
     pub(super) ip: Option<IpAddr>,
 }
@@ -109,8 +111,11 @@ impl<'a> View<'a> {
         set(Key::Transport, facts.transport);
         set(Key::MessageIdHost, facts.message_id_host.map(host_name));
         set(Key::Host, Some(host_name(facts.host.as_bytes())));
+        let auth = texts[Key::Auth as usize].as_deref().unwrap_or_default();
+        let auth_id = auth.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
         Self {
             texts,
+            auth_id,
             ip: facts.client_ip.map(|ip| ip.to_canonical()),
         }
     }
@@ -118,6 +123,12 @@ impl<'a> View<'a> {
     /// The text of the key at a position, if the mail has it.
     pub(super) fn slot(&self, slot: usize) -> Option<&[u8]> {
         self.texts[slot].as_deref()
+    }
+
+    /// The authenticated id alone, where the authenticator's name stands before it.
+    pub(super) fn auth_id(&self) -> Option<&[u8]> {
+        let auth = self.text(Key::Auth).filter(|_| self.auth_id > 0)?;
+        Some(&auth[self.auth_id..])
     }
 
     /// The text of a key, if the mail has it.

@@ -172,6 +172,11 @@ impl ServiceRules {
             if let Some(text) = view.slot(slot) {
                 best = self.texts[slot].lowest(text, best, accept);
             }
+            if slot == Key::Auth as usize
+                && let Some(id) = view.auth_id()
+            {
+                best = self.texts[slot].lowest(id, best, accept);
+            }
         }
         if let Some(ip) = view.ip
             && !self.nets.is_empty()
@@ -208,6 +213,12 @@ impl ServiceRules {
     #[must_use]
     pub fn needs_delivery(&self) -> bool {
         self.used & (1 << Key::Router as u16 | 1 << Key::Transport as u16) != 0
+    }
+
+    /// Whether some rule asks who was authenticated.
+    #[must_use]
+    pub fn needs_auth(&self) -> bool {
+        self.used & (1 << Key::Auth as u16) != 0
     }
 
     /// Whether some rule asks for the host in the Message-ID.

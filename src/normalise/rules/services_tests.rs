@@ -294,3 +294,43 @@ fn says_everything_that_is_wrong() {
         ]
     );
 }
+
+#[test]
+fn auth_is_the_id_or_the_id_behind_its_authenticator() {
+    let rule = |service: &str, pattern: &str| RuleInput {
+        service: service.to_owned(),
+        entries: vec![EntryInput {
+            conditions: vec![(Key::Auth, pattern.to_owned())],
+        }],
+    };
+    let named = |patterns: &[&str], auth: &str| {
+        let rules = patterns.iter().map(|pattern| rule(pattern, pattern)).collect();
+        let rules = ServiceRules::compile(rules).unwrap();
+        let facts = Facts {
+            auth: Some(auth.as_bytes()),
+            ..Facts::default()
+        };
+        rules.find(&facts).map(|found| rules.name(found.service).to_owned())
+    };
+    for (patterns, auth, expected) in [
+        // As people write what stands in the log, and as they write the id alone.
+        (
+            &["dovecot_plain*"][..],
+            "dovecot_plain:shop@example.org",
+            Some("dovecot_plain*"),
+        ),
+        (&["dovecot_plain:*"], "dovecot_plain:shop", Some("dovecot_plain:*")),
+        (&["shop@*"], "dovecot_plain:shop@example.org", Some("shop@*")),
+        (&["shop"], "login:Shop", Some("shop")),
+        (&["shop"], "shop", Some("shop")),
+        (&["login*"], "dovecot_plain:shop", None),
+        (&["a:b"], "login:a:b", Some("a:b")),
+        // The first in file order wins, whichever form it matches.
+        (&["shop", "login*"], "login:shop", Some("shop")),
+        (&["login*", "shop"], "login:shop", Some("login*")),
+        // Without an id there is still the authenticator.
+        (&["tls_cert*"], "tls_cert:", Some("tls_cert*")),
+    ] {
+        assert_eq!(named(patterns, auth).as_deref(), expected, "{patterns:?} on {auth}");
+    }
+}

@@ -17,6 +17,8 @@ const AGAIN_S: (i64, i64) = (60, 3_600);
 const STUCK_MAX: u32 = 5;
 /// Longest time that a receiver may ask to be left alone.
 pub(super) const WAIT_MAX_S: i64 = 600;
+/// Characters that are kept of a reason.
+const WHY_MAX: usize = 600;
 /// Reasons that are told of one round and channel.
 const TOLD_MAX: usize = 5;
 
@@ -89,6 +91,18 @@ pub(super) struct Aside {
     next: i64,
 }
 
+/// Deliveries that fail, as they were tried last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Failing {
+    /// Seconds since 1970.
+    pub since: i64,
+    /// When it was tried last, seconds since 1970.
+    pub last: i64,
+    /// Why the last try failed.
+    pub why: String,
+}
+
 /// What a channel is not through with, beside the queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -99,12 +113,36 @@ pub(super) struct Backlog {
     pub wait_until: i64,
     /// How often in a row the first of the queue met an error that may be the receiver's own.
     stuck: u32,
+    /// What was tried last and not delivered; gone when all that was tried is taken and nothing is aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing: Option<Failing>,
 }
 
 impl Backlog {
     /// Nothing worth keeping.
     pub fn is_empty(&self) -> bool {
         *self == Backlog::default()
+    }
+
+    /// Why something is not delivered.
+    pub fn failing(&self) -> Option<&Failing> {
+        self.failing.as_ref()
+    }
+
+    fn note(&mut self, results: &Results, now: i64) {
+        let failed = results.iter().flatten().find_map(|result| result.as_ref().err());
+        match (failed, &mut self.failing) {
+            (Some(why), Some(failing)) => (failing.last, failing.why) = (now, super::safe(&why.why, WHY_MAX)),
+            (Some(why), None) => {
+                self.failing = Some(Failing {
+                    since: now,
+                    last: now,
+                    why: super::safe(&why.why, WHY_MAX),
+                });
+            }
+            (None, _) if self.aside.is_empty() && results.iter().any(Option::is_some) => self.failing = None,
+            (None, _) => {}
+        }
     }
 
     /// Whether the receiver asked to be left alone still. A clock that was set back must not make it wait longer.
@@ -186,7 +224,11 @@ impl Backlog {
             }
         }
         *queue = stays;
-        self.give_up(now, &mut told);
+        let lost = self.give_up(now, &mut told);
+        self.note(results, now);
+        if lost > 0 && self.aside.is_empty() && queue.is_empty() {
+            self.failing = None;
+        }
         told.all
     }
 
@@ -214,7 +256,8 @@ impl Backlog {
         next_s
     }
 
-    fn give_up(&mut self, now: i64, told: &mut Told) {
+    /// Gives up what is aside for too long, or is too much; how many.
+    fn give_up(&mut self, now: i64, told: &mut Told) -> usize {
         let before = self.aside.len();
         self.aside.retain(|aside| now - aside.since <= GIVEN_UP_S);
         let over = self.aside.len().saturating_sub(ASIDE_MAX);
@@ -224,6 +267,7 @@ impl Backlog {
             let why = format!("{lost} notices that were refused are given up");
             told.all.push(Undelivered::channel(why));
         }
+        lost
     }
 }
 
@@ -335,6 +379,21 @@ mod tests {
             tries.len()
         );
         assert!(backlog.is_empty(), "given up after a week");
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_words_while_it_is_aside() {
+        let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b"]));
+        run(&mut backlog, &mut waiting, 5, |notice| {
+            if notice.id == "a" { Err(Fault::Notice) } else { Ok(()) }
+        });
+        waiting.push_back(notice("c", None));
+        // Another notice that is taken does not say that the first one was.
+        run(&mut backlog, &mut waiting, 6, |_| Ok(()));
+        let failing = backlog.failing().unwrap();
+        assert_eq!((failing.since, failing.why.as_str()), (5, "no"));
+        run(&mut backlog, &mut waiting, 65, |_| Ok(()));
+        assert!(backlog.failing().is_none() && backlog.is_empty(), "{backlog:?}");
     }
 
     #[test]

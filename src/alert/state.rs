@@ -39,6 +39,9 @@ pub struct State {
     pub judged: Option<i64>,
     /// Episodes that have been told and fire.
     pub firing: Vec<Notice>,
+    /// Episodes that last and are not told, because a silence holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silenced: Vec<Notice>,
     /// What waits, by channel.
     queues: BTreeMap<String, VecDeque<Notice>>,
     /// What was refused, and until when a receiver is left alone, by channel.
@@ -146,7 +149,11 @@ impl State {
             }
             news.push(told);
         }
+        self.silenced.clear();
         for (one, matched) in seen.iter().zip(matched) {
+            if !matched && one.silenced && one.notice.ends.is_none() && self.silenced.len() < QUEUE_MAX {
+                self.silenced.push(one.notice.clone());
+            }
             let is_new = self.judged.is_some_and(|before| one.detected > before);
             if matched || one.silenced || one.notice.ends.is_some() && !is_new {
                 continue;
@@ -168,7 +175,7 @@ impl State {
         self.judged = Some(judged.max(before.unwrap_or(judged)));
     }
 
-    /// Takes over the channels: those that are new get a queue, what waits for others is dropped.
+    /// Takes over the channels: those that are new get a queue with what fires already, what waits for others is dropped.
     pub fn serve(&mut self, channels: &[Box<dyn Channel>]) {
         for channel in channels {
             let Some(former) = channel.former_name() else { continue };
@@ -183,8 +190,34 @@ impl State {
         self.queues.retain(|name, _| names.contains(name));
         self.backlogs.retain(|name, _| names.contains(name));
         for name in names {
-            self.queues.entry(name).or_default();
+            self.queues
+                .entry(name)
+                .or_insert_with(|| self.firing.iter().take(QUEUE_MAX).cloned().collect());
         }
+    }
+
+    /// How each channel does, by name.
+    pub fn channels(&self) -> Vec<ChannelState> {
+        let none = Backlog::default();
+        let of = |(name, queue): (&String, &VecDeque<Notice>)| {
+            let backlog = self.backlogs.get(name).unwrap_or(&none);
+            let (kind, target) = name.split_once(' ').unwrap_or((name, ""));
+            let shown = public(kind, target);
+            let failing = backlog.failing();
+            ChannelState {
+                // What is told holds the address as well.
+                why: failing.map(|failing| match target {
+                    "" => failing.why.clone(),
+                    target => failing.why.replace(target, shown.split(' ').nth(1).unwrap_or_default()),
+                }),
+                since: failing.map(|failing| failing.since),
+                tried: failing.map(|failing| failing.last),
+                waiting: queue.len(),
+                refused: backlog.aside.len(),
+                name: shown,
+            }
+        };
+        self.queues.iter().map(of).collect()
     }
 
     /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
@@ -241,6 +274,43 @@ impl State {
         };
         backlog.round(now, queue.into_iter().flatten(), again)
     }
+}
+
+/// How a channel does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelState {
+    /// Kind and target, without what may be a secret in it.
+    pub name: String,
+    /// Notices that it has not taken yet.
+    pub waiting: usize,
+    /// Notices that it refused, and that are tried again.
+    pub refused: usize,
+    /// Since when deliveries fail, seconds since 1970; `None` while they do not.
+    pub since: Option<i64>,
+    /// When it was last tried in vain, seconds since 1970.
+    pub tried: Option<i64>,
+    /// Why the last try failed.
+    pub why: Option<String>,
+}
+
+impl ChannelState {
+    /// Whether something that was tried is not delivered.
+    pub fn is_failing(&self) -> bool {
+        self.since.is_some()
+    }
+}
+
+/// Kind and target of a channel: of an address scheme and host, of a command its program. The rest may be a secret.
+fn public(kind: &str, target: &str) -> String {
+    let shown = match target.split_once("://") {
+        Some((scheme, rest)) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}")
+        }
+        None => target.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    super::safe(format!("{kind} {shown}").trim_end(), 200)
 }
 
 /// What makes two alarms the same episode while it lasts: a layer that is surer may change its state and onset.
@@ -313,6 +383,74 @@ mod tests {
         state.update(&[seen("b", "dropped", 600, Some(900))], 1_200);
         let told = [("a/100", "firing"), ("a/100", "resolved"), ("b/600", "resolved")];
         assert_eq!(waiting(&state), told.map(|(id, word)| (id.to_owned(), word)));
+    }
+
+    /// A channel that takes nothing.
+    struct Deaf;
+
+    impl Channel for Deaf {
+        fn name(&self) -> String {
+            "webhook https://bot:pw@hook.example.org/T0/secret".to_owned()
+        }
+
+        fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
+            let why = format!("{}: answered 500", &self.name()[8..]);
+            crate::alert::delivery::one_by_one(notices, |_| Err(Undelivered::channel(why.clone())))
+        }
+    }
+
+    #[test]
+    fn a_channel_that_comes_later_is_told_what_fires_already() {
+        let mut state = State::default();
+        state.serve(&[]);
+        state.update(
+            &[seen("a", "dropped", 100, None), seen("b", "dropped", 1, Some(50))],
+            600,
+        );
+        let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
+        state.serve(&channels);
+        let all = state.queues.values().next().unwrap();
+        let told: Vec<_> = all.iter().map(|notice| (notice.id.as_str(), notice.status())).collect();
+        assert_eq!(told, [("a/100", "firing")]);
+        // Once, however often the same channels are served.
+        state.serve(&channels);
+        assert_eq!(state.channels()[0].waiting, 1);
+    }
+
+    #[test]
+    fn a_channel_that_fails_says_since_when_and_why_and_keeps_its_secret() {
+        let mut state = State::default();
+        let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
+        state.serve(&channels);
+        state.update(&[seen("a", "dropped", 100, None)], 600);
+        assert!(!state.channels()[0].is_failing(), "nothing was tried yet");
+        state.deliver(&channels, 1_000);
+        state.deliver(&channels, 1_100);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        state.save(&path).unwrap();
+        let one = State::load(&path).unwrap().channels().remove(0);
+        assert_eq!(one.name, "webhook https://hook.example.org");
+        assert_eq!((one.waiting, one.since, one.tried), (1, Some(1_000), Some(1_100)));
+        assert_eq!(one.why.unwrap(), "https://hook.example.org: answered 500");
+        assert_eq!(public("exec", "/bin/page --token x"), "exec /bin/page");
+        assert_eq!(public("stdout", ""), "stdout");
+    }
+
+    #[test]
+    fn what_is_silenced_is_kept_while_it_lasts_and_told_when_the_silence_ends() {
+        let mut state = empty();
+        let quiet = Seen {
+            silenced: true,
+            ..seen("a", "dropped", 100, None)
+        };
+        state.update(std::slice::from_ref(&quiet), 600);
+        assert_eq!((count(&state), state.silenced.len()), (0, 1));
+        state.update(&[seen("a", "dropped", 100, None)], 660);
+        assert_eq!((count(&state), state.silenced.len(), state.firing.len()), (1, 0, 1));
+        // One that was told fires on: a silence that begins later does not hide it.
+        state.update(&[quiet], 720);
+        assert_eq!((state.silenced.len(), state.firing.len()), (0, 1));
     }
 
     #[test]

@@ -134,15 +134,21 @@ fn value(values: &Values, row: usize, time: bool) -> Value {
     }
 }
 
-fn print_json(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<()> {
-    let object = |row| {
-        let field = |column: &Column| {
-            let value = value(&column.values, row, is_time(times, &column.name));
-            (column.name.clone(), value)
-        };
-        Value::Object(table.columns.iter().map(field).collect::<Map<_, _>>())
+/// The rows of a table as objects.
+pub fn json_rows(table: &Table, times: &[&str]) -> Vec<Value> {
+    (0..table.rows()).map(|row| object(table, times, row)).collect()
+}
+
+fn object(table: &Table, times: &[&str], row: usize) -> Value {
+    let cell = |column: &Column| {
+        let value = value(&column.values, row, is_time(times, &column.name));
+        (column.name.clone(), value)
     };
-    print_array(out, (0..table.rows()).map(object))
+    Value::Object(table.columns.iter().map(cell).collect::<Map<_, _>>())
+}
+
+fn print_json(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<()> {
+    print_array(out, (0..table.rows()).map(|row| object(table, times, row)))
 }
 
 fn print_array(out: &mut impl Write, values: impl Iterator<Item = Value>) -> io::Result<()> {

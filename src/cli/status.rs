@@ -1,6 +1,8 @@
 //! `mailpulse status`: what has been read, how old it is, what did not parse, how large the store is.
 
+mod json;
 mod limits;
+mod nagios;
 
 use super::context::Context;
 use super::output::{self, Format};
@@ -20,7 +22,6 @@ use crate::store::state::ClockDoubt;
 use crate::store::trouble::Trouble;
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow};
-use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Arguments of `status`.
@@ -29,7 +30,8 @@ pub struct StatusArgs {
     /// One line and exit codes as Nagios wants them: 0 ok, 1 warning, 2 critical (a source is unreadable), 3 unknown
     #[arg(long)]
     nagios: bool,
-    /// A source whose last line is older is `stale`; with --nagios that is a warning only if this is given [default: 24h]
+    /// A source whose last line is older is `stale` [default: 24h]; with --nagios a warning where this is given, and without
+    /// it where no source at all has a line
     #[arg(long, value_name = "TIME")]
     stale_after: Option<String>,
     /// The limits of the configuration, and how much of each is in use
@@ -124,7 +126,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         None => DAY_MS,
     };
     if args.nagios {
-        return nagios(context, now, args.stale_after.as_ref().map(|_| stale_ms));
+        return nagios::run(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
     let store = context.engine()?;
     let mut rows = rows(store.history(), now, stale_ms)?;
@@ -138,7 +140,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match args.format {
-        Format::Json => output::json(&json(&rows))?,
+        Format::Json => output::json(&json::answer(&store, &context.config()?, &rows, now)?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
             output::table(&table(&rows), &["first", "last", "read"], args.format)?;
@@ -237,58 +239,14 @@ fn table(rows: &[Row]) -> Table {
     Table::of(columns)
 }
 
-fn json(rows: &[Row]) -> Value {
-    let row = |row: &Row| {
-        let local = row.source.local.as_ref();
-        json!({
-            "host": row.source.host,
-            "source": row.source.kind,
-            "state": row.state.as_str(),
-            "logs": local.map(|local| local.logs),
-            "first": row.source.span_ms.map(|span| rfc3339(span.0)),
-            "last": row.source.span_ms.map(|span| rfc3339(span.1)),
-            "age_s": row.age_ms.map(|age| age / 1000),
-            "read": row.read_ms().map(rfc3339),
-            "lag_s": row.lag_ms.map(|lag| lag / 1000),
-            "lines": row.source.counts.lines,
-            "events": row.source.counts.events,
-            "ignored": row.source.counts.ignored,
-            "duplicates": local.map(|local| local.duplicates),
-            "unparsed": row.source.counts.unparsed,
-            "unparsed_percent": percent(&row.source.counts),
-            "hour_unparsed_percent": percent(&row.health.last_hour),
-            "damaged_logs": local.map(|local| local.damaged.len()),
-            "open_messages": local.map(|local| local.open_messages),
-            "odd_fields": local.map(|local| local.odd_fields.iter().map(|field| field.count).sum::<u64>()),
-            "odd_field_samples": row.odd_fields().iter().map(|field| json!({
-                "field": field.field,
-                "count": field.count,
-                "sample": field.sample,
-                "path": field.path,
-            })).collect::<Vec<_>>(),
-            "reason": row.reason(),
-            "clock_doubts": row.clock_doubts().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "held_back": row.held.as_ref().map(|held| json!({
-                "events": held.events,
-                "first": rfc3339(held.span_ms.0),
-                "last": rfc3339(held.span_ms.1),
-            })),
-            "unparsed_shapes": row.shapes().iter().map(|shape| json!({
-                "shape": shape.shape,
-                "count": shape.count,
-                "sample": shape.sample,
-                "why": shape.why,
-                "path": shape.path,
-            })).collect::<Vec<_>>(),
-        })
-    };
-    rows.iter().map(row).collect()
-}
-
 fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     output::line("")?;
-    for alarm in &alerts(config)?.firing {
+    let alerts = alerts(config)?;
+    for alarm in &alerts.firing {
         output::line(&format!("firing: {}", super::safe_lines(&alarm.summary)))?;
+    }
+    for line in unsent(&alerts) {
+        output::line(&line)?;
     }
     match store {
         Engine::Embedded(store) => {
@@ -389,6 +347,26 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
+/// Alarms that nobody has been told of: those that a silence holds back, and those that a channel does not take.
+fn unsent(alerts: &Alerts) -> Vec<String> {
+    let silenced = alerts.silenced.iter();
+    let mut lines: Vec<String> = silenced
+        .map(|alarm| format!("silenced: {}", super::safe_lines(&alarm.summary)))
+        .collect();
+    let failing = alerts.channels().into_iter();
+    lines.extend(failing.filter_map(|channel| {
+        Some(format!(
+            "not delivered: {} notices wait for {} and {} were refused, since {}: {}",
+            channel.waiting,
+            super::safe_lines(&channel.name),
+            channel.refused,
+            rfc3339(channel.since?.saturating_mul(1_000)),
+            super::safe_lines(&channel.why?)
+        ))
+    }));
+    lines
+}
+
 /// What waits for a decision of the operator's.
 fn aside(store: &Store) -> Result<()> {
     if store.ship_undecided()? {
@@ -451,86 +429,4 @@ fn alerts(config: &Config) -> Result<Alerts> {
         }
         loaded => loaded.with_context(|| path.display().to_string()),
     }
-}
-
-/// A server that is away for a moment is no trouble yet.
-const LASTS_MS: i64 = 600_000;
-
-/// The topics of troubles that have lasted for a while, a few.
-fn lasting(troubles: Vec<Trouble>) -> String {
-    let lasts = troubles
-        .iter()
-        .filter(|trouble| trouble.last_ms - trouble.since_ms >= LASTS_MS || trouble.is_proved());
-    let topics: Vec<String> = lasts.take(5).map(|trouble| super::safe_lines(&trouble.topic)).collect();
-    topics.join(", ").replace(['|', '\n'], "/")
-}
-
-fn nagios(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
-    let read = context.engine().and_then(|store| {
-        let (waiting, undecided, troubles) = match &store {
-            Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
-            Engine::ClickHouse(_) => (None, false, Vec::new()),
-        };
-        Ok((
-            rows(store.history(), now, stale_ms.unwrap_or(i64::MAX))?,
-            alerts(&context.config()?)?.firing,
-            waiting.map_or(0, |waiting| waiting.refused),
-            undecided,
-            lasting(troubles),
-        ))
-    });
-    let (rows, firing, refused, undecided, troubles) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            output::line(&format!("MAILPULSE UNKNOWN - {}", super::safe_error(&error)))?;
-            return Ok(ExitCode::from(3));
-        }
-    };
-    let mut sum = Counts::default();
-    rows.iter().for_each(|row| sum.add(&row.source.counts));
-    let count = |state: State| rows.iter().filter(|row| row.state == state).count();
-    let (unreadable, stale) = (count(State::Unreadable), count(State::Stale));
-    let damaged: u64 = rows.iter().map(|row| row.damaged().len() as u64).sum();
-    let numbers = format!(
-        "{} sources, {} lines, {} unparsed | lines={1}c unparsed={2}c damaged={damaged} unreadable={unreadable} \
-         stale={stale}",
-        rows.len(),
-        sum.lines,
-        sum.unparsed
-    );
-    let named = |state: State| {
-        let names = rows.iter().filter(|row| row.state == state);
-        let names: Vec<String> = names
-            .map(|row| {
-                let clock = if row.reason() == Some("clock") {
-                    ", the clock is in doubt"
-                } else {
-                    ""
-                };
-                format!("{} ({}{clock})", super::safe_lines(&row.source.host), row.source.kind)
-            })
-            .take(5)
-            .collect();
-        names.join(", ").replace('|', "/")
-    };
-    let alarms: Vec<String> = firing
-        .iter()
-        .map(|alarm| {
-            super::safe_lines(&format!("{} {} {}", alarm.kind, alarm.name, alarm.state)).replace(['|', '\n'], "/")
-        })
-        .collect();
-    let (word, why, code) = match () {
-        () if !firing.is_empty() => ("CRITICAL", format!("{}, ", alarms.join(", ")), 2),
-        () if rows.is_empty() => ("UNKNOWN", "nothing has been read yet, ".to_owned(), 3),
-        () if unreadable > 0 => ("CRITICAL", format!("unreadable: {}, ", named(State::Unreadable)), 2),
-        () if refused > 0 => ("WARNING", format!("{refused} payloads refused by the ClickHouse, "), 1),
-        () if undecided => ("WARNING", "nothing is sent: the catalogue was rebuilt, ".to_owned(), 1),
-        () if !troubles.is_empty() => ("WARNING", format!("trouble: {troubles}, "), 1),
-        () if stale > 0 => ("WARNING", format!("stale: {}, ", named(State::Stale)), 1),
-        () if unparsed_share(&sum) > UNPARSED_SHARE_MAX => ("WARNING", "many lines do not parse, ".to_owned(), 1),
-        () if damaged > 0 => ("WARNING", "a log is damaged, ".to_owned(), 1),
-        () => ("OK", String::new(), 0),
-    };
-    output::line(&format!("MAILPULSE {word} - {why}{numbers}"))?;
-    Ok(ExitCode::from(code))
 }

@@ -259,8 +259,9 @@ fn odd_fields_are_left_out_counted_and_shown() {
     );
     let totals = place.backfill(&[&exim]).ends(0).totals();
     assert_eq!((totals.events, totals.unparsed), (4, 0));
-    let sources: serde_json::Value =
+    let answer: serde_json::Value =
         serde_json::from_str(&place.run(&["status", "--format", "json"]).ends(0).out).unwrap();
+    let sources = &answer["sources"];
     assert_eq!(sources[0]["odd_fields"], 4);
     let samples = sources[0]["odd_field_samples"].as_array().unwrap();
     let told: Vec<String> = samples

@@ -172,7 +172,7 @@ fn a_matrix_of_clocks_logs_and_retentions_keeps_what_is_written_here() {
 
 fn status(place: &Place, clock: i64) -> Value {
     let run = run_at(place, clock, &["status", "--format", "json"]).ends(0);
-    serde_json::from_str::<Value>(&run.out).unwrap()[0].take()
+    serde_json::from_str::<Value>(&run.out).unwrap()["sources"][0].take()
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::fs;
 
 fn status(place: &Place) -> Value {
     let run = place.run(&["status", "--format", "json"]).ends(0);
-    let mut rows: Vec<Value> = serde_json::from_str(&run.out).unwrap();
-    assert_eq!(rows.len(), 1);
-    let row = rows.remove(0);
+    let mut answer: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(answer["sources"].as_array().unwrap().len(), 1);
+    let row = answer["sources"][0].take();
     let n = |key: &str| row[key].as_u64().unwrap();
     assert_eq!(n("lines"), n("events") + n("ignored") + n("unparsed"));
     // By minute as well: no line is without one.
@@ -89,8 +89,24 @@ fn all_limits_are_shown_with_what_is_used_of_them() {
     assert_eq!(of("tail.open_files_max")["value"], 77);
     assert_eq!(of("clickhouse.insert_timeout_s")["value"], 120);
     let open = &place.run(&["status", "--format", "json"]).ends(0).out;
-    let open: Vec<Value> = serde_json::from_str(open).unwrap();
-    assert_eq!(of("store.open_messages_max")["used"], open[0]["open_messages"]);
+    let open: Value = serde_json::from_str(open).unwrap();
+    assert_eq!(
+        of("store.open_messages_max")["used"],
+        open["sources"][0]["open_messages"]
+    );
+    assert_eq!(open["limits"].as_array(), Some(&limits));
+    // What the store holds and takes up, raw.
+    let store = &open["store"];
+    assert_eq!(store["events"], place.number("SELECT COUNT(*) AS n FROM events"));
+    assert!(
+        store["bytes"].as_u64().unwrap() > 1_000 && store["segments"].as_u64().unwrap() > 0,
+        "{store}"
+    );
+    assert!(
+        store["path"].as_str().unwrap().ends_with("/store") && store["last"].is_string(),
+        "{store}"
+    );
+    assert_eq!(open["alarms"], serde_json::json!([]));
     assert!(of("store.services_max")["used"].as_u64().unwrap() > 0);
     let table = place.run(&["status"]).ends(0).out;
     for limit in &limits {

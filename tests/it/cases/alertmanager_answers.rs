@@ -244,6 +244,25 @@ fn a_refusal_is_told_in_the_receivers_words_and_holds_up_no_other_notice() {
 }
 
 #[test]
+fn a_refusal_without_a_length_is_told_in_the_receivers_words_and_kept_for_status() {
+    let server = Server::start();
+    let place = alarm(&server.alertmanager());
+    // As small servers and some proxies answer.
+    server.answers(|_| format!("HTTP/1.0 400 Bad Request\r\nServer: old\r\n\r\n{REFUSED}"));
+    let words = "answered 400 Bad Request: invalid label set: invalid name \"\"";
+    watch(&place).says(&["not delivered", words]);
+    let status = place.run(&["status", "--format", "json"]).ends(0);
+    let status: Value = serde_json::from_str(&status.out).unwrap();
+    let channel = &status["channels"][0];
+    assert_eq!(
+        (&channel["waiting"], &channel["refused"]),
+        (&0.into(), &1.into()),
+        "{status}"
+    );
+    assert!(channel["why"].as_str().unwrap().contains(words), "{channel}");
+}
+
+#[test]
 fn a_webhook_that_refuses_one_notice_gets_the_others() {
     let server = Server::start();
     let place = alarm(&server.webhook());

@@ -311,7 +311,8 @@ fn status_names_the_logging_fault() {
     let place = Place::new();
     read(&place, "postfix", "2018", &[&input(CASE, "input.log")]);
     let json = place.run(&["status", "--format", "json"]).ends(0);
-    let rows: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let rows = &answer["sources"];
     assert_eq!(
         (rows[0]["duplicates"].as_u64(), rows[0]["ignored"].as_u64()),
         (Some(3), Some(7)),

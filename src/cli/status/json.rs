@@ -1,0 +1,165 @@
+//! `status --format json`: all that `status` knows, raw; units stand in the keys.
+
+use super::{Row, alerts, limits, percent};
+use crate::alert::Notice;
+use crate::alert::state::ChannelState;
+use crate::cli::output;
+use crate::config::Config;
+use crate::query::history::Engine;
+use crate::query::time::rfc3339;
+use crate::store::outbox::Waiting;
+use anyhow::Result;
+use serde_json::{Value, json};
+
+/// All of it: `sources`, `alarms`, `silenced`, `channels`, `store`, `ship`, `troubles`, `limits`.
+pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64) -> Result<Value> {
+    let alerts = alerts(config)?;
+    let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
+    Ok(json!({
+        "sources": sources(rows),
+        "alarms": alarms(&alerts.firing),
+        "silenced": alarms(&alerts.silenced),
+        "channels": alerts.channels().iter().map(|one| channel(one, now_ms)).collect::<Vec<_>>(),
+        "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
+        "store": store(engine)?,
+        "ship": ship(engine, now_ms)?,
+        "troubles": troubles(engine)?,
+        "limits": output::json_rows(&limits::table(engine, config, rows)?, &[]),
+    }))
+}
+
+fn alarm(notice: &Notice) -> Value {
+    json!({
+        "id": notice.id,
+        "kind": notice.kind,
+        "name": notice.name,
+        "state": notice.state,
+        "relay": notice.relay,
+        "onset": rfc3339(notice.starts.saturating_mul(1_000)),
+        "summary": notice.summary,
+        "description": notice.description,
+        "alarm": notice.alarm,
+    })
+}
+
+fn channel(one: &ChannelState, now_ms: i64) -> Value {
+    let time = |seconds: Option<i64>| seconds.map(|seconds| rfc3339(seconds.saturating_mul(1_000)));
+    json!({
+        "channel": one.name,
+        "waiting": one.waiting,
+        "refused": one.refused,
+        "failing_since": time(one.since),
+        "failing_s": one.since.map(|since| (now_ms / 1_000 - since).max(0)),
+        "tried": time(one.tried),
+        "why": one.why,
+    })
+}
+
+fn store(engine: &Engine) -> Result<Value> {
+    let span = engine.history().span(i64::MAX)?;
+    let (first, last) = (span.map(|span| rfc3339(span.0)), span.map(|span| rfc3339(span.1)));
+    let store = match engine {
+        Engine::ClickHouse(client) => {
+            return Ok(json!({ "url": client.place().to_string(), "first": first, "last": last }));
+        }
+        Engine::Embedded(store) => store,
+    };
+    let segments = store.segments(i64::MIN, i64::MAX)?;
+    let sum = |pick: &dyn Fn(&crate::store::catalogue::Segment) -> u64| segments.iter().map(pick).sum::<u64>();
+    let lost = store.lost_found();
+    Ok(json!({
+        "path": store.path(),
+        "first": first,
+        "last": last,
+        "events": sum(&|segment| segment.rows),
+        "segments": segments.len(),
+        "bytes": sum(&|segment| segment.events_bytes + segment.rates_bytes),
+        "lost_found_files": lost.files,
+        "lost_found_bytes": lost.bytes,
+        "missing": store.missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),
+    }))
+}
+
+fn ship(engine: &Engine, now_ms: i64) -> Result<Option<Value>> {
+    let Engine::Embedded(store) = engine else {
+        return Ok(None);
+    };
+    let undecided = store.ship_undecided()?;
+    let of = |waiting: Waiting| {
+        json!({
+            "payloads": waiting.payloads,
+            "bytes": waiting.bytes,
+            "lag_s": waiting.oldest_ms.map(|oldest| (now_ms - oldest).max(0) / 1_000),
+            "sent": waiting.sent_ms.map(rfc3339),
+            "refused": waiting.refused,
+            "why": waiting.why,
+            "undecided": undecided,
+        })
+    };
+    Ok(store.waiting()?.map(of))
+}
+
+fn troubles(engine: &Engine) -> Result<Vec<Value>> {
+    let Engine::Embedded(store) = engine else {
+        return Ok(Vec::new());
+    };
+    let all = store.troubles()?.into_iter().map(|trouble| {
+        json!({
+            "topic": trouble.topic,
+            "what": trouble.what,
+            "since": rfc3339(trouble.since_ms),
+            "last": rfc3339(trouble.last_ms),
+            "count": trouble.count,
+        })
+    });
+    Ok(all.collect())
+}
+
+/// The sources, as they were told before there was anything else.
+fn sources(rows: &[Row]) -> Value {
+    let row = |row: &Row| {
+        let local = row.source.local.as_ref();
+        json!({
+            "host": row.source.host,
+            "source": row.source.kind,
+            "state": row.state.as_str(),
+            "logs": local.map(|local| local.logs),
+            "first": row.source.span_ms.map(|span| rfc3339(span.0)),
+            "last": row.source.span_ms.map(|span| rfc3339(span.1)),
+            "age_s": row.age_ms.map(|age| age / 1000),
+            "read": row.read_ms().map(rfc3339),
+            "lag_s": row.lag_ms.map(|lag| lag / 1000),
+            "lines": row.source.counts.lines,
+            "events": row.source.counts.events,
+            "ignored": row.source.counts.ignored,
+            "duplicates": local.map(|local| local.duplicates),
+            "unparsed": row.source.counts.unparsed,
+            "unparsed_percent": percent(&row.source.counts),
+            "hour_unparsed_percent": percent(&row.health.last_hour),
+            "damaged_logs": local.map(|local| local.damaged.len()),
+            "open_messages": local.map(|local| local.open_messages),
+            "odd_fields": local.map(|local| local.odd_fields.iter().map(|field| field.count).sum::<u64>()),
+            "odd_field_samples": row.odd_fields().iter().map(|field| json!({
+                "field": field.field,
+                "count": field.count,
+                "sample": field.sample,
+                "path": field.path,
+            })).collect::<Vec<_>>(),
+            "reason": row.reason(),
+            "clock_doubts": row.clock_doubts().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "held_back": row.held.as_ref().map(|held| json!({
+                "events": held.events,
+                "first": rfc3339(held.span_ms.0),
+                "last": rfc3339(held.span_ms.1),
+            })),
+            "unparsed_shapes": row.shapes().iter().map(|shape| json!({
+                "shape": shape.shape,
+                "count": shape.count,
+                "sample": shape.sample,
+                "why": shape.why,
+                "path": shape.path,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    rows.iter().map(row).collect()
+}

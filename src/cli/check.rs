@@ -1,12 +1,13 @@
 //! `mailpulse check`: is the configuration right, are the logs there, and do both fit?
 
+mod files;
 mod survey;
 
-use super::context::{Context, UnnamedArgs, clickhouse_authorities, listed};
+use super::context::{Context, UnnamedArgs, listed};
 use super::output;
 use super::routes::{WEEK_MS, short};
 use super::window::now_ms;
-use crate::config::{Alert, Config};
+use crate::config::Config;
 use crate::query::Window;
 use crate::query::history::present;
 use crate::query::routes::{Route, routes};
@@ -54,10 +55,24 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     for warning in &config.warnings {
         warn(&warning.to_string());
     }
+    if config.sources.is_empty() && config.store.remote.is_none() {
+        warn(
+            "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only what it is given; \
+             `mailpulse init` writes the sources of this machine",
+        );
+    }
+    // What is wrong with a path is told once, with the place where it is written.
+    let mut problems = plan.problems.clone();
     for source in &config.sources {
         for glob in &source.paths {
-            if !plan.files().any(|file| glob.matches(&file.path)) {
-                warn(&format!("{}: no file matches {}", source.place, glob.as_str()));
+            if plan.files().any(|file| glob.matches(&file.path)) {
+                continue;
+            }
+            let named = format!("{:?}: ", glob.as_str());
+            let why = problems.iter().position(|problem| problem.starts_with(&named));
+            match why.map(|at| problems.remove(at)) {
+                Some(why) => warn(&format!("{}: {why}", source.place)),
+                None => warn(&format!("{}: no file matches {}", source.place, glob.as_str())),
             }
         }
         let files = plan
@@ -69,13 +84,16 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
             warn(&warning);
         }
     }
-    for problem in &plan.problems {
+    for problem in &problems {
         warn(problem);
     }
     for service in redundancy(context, &config) {
         warn(&service);
     }
-    let errors = authorities(&config);
+    let found = files::check(context, &config);
+    found.warnings.iter().for_each(|warning| warn(warning));
+    let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
+    errors.extend(found.errors);
     for error in &errors {
         output::talk(error);
     }
@@ -83,23 +101,6 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(2),
     })
-}
-
-/// Files of authorities that are of no use: nothing would be sent, and no alarm would go out.
-fn authorities(config: &Config) -> Vec<String> {
-    let mut errors = Vec::new();
-    if let Err(error) = clickhouse_authorities(config) {
-        errors.push(format!("{}: {error:#}", config.clickhouse.ca_place));
-    }
-    for alert in &config.alerts {
-        let (Alert::Alertmanager(server) | Alert::Webhook(server, _)) = alert else {
-            continue;
-        };
-        if let Err(error) = super::watch::authorities(server) {
-            errors.push(format!("{}: {error:#}", server.ca_place));
-        }
-    }
-    errors
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.

@@ -70,6 +70,26 @@ impl Context {
         Ok(config)
     }
 
+    /// Logs what a command works with; what is wrong with it is told by the command itself.
+    pub fn describe(&self) {
+        let Ok(config) = self.config() else { return };
+        match config.files.as_slice() {
+            [] => tracing::info!("no configuration: defaults"),
+            files => {
+                let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                tracing::info!("configuration: {}", super::safe_lines(&files.join(", ")));
+            }
+        }
+        tracing::info!("{}", config_words(&config));
+        for warning in config.warnings.iter().chain(&config.faults) {
+            tracing::info!("{}", super::safe_lines(&warning.to_string()));
+        }
+        match &config.store.remote {
+            Some(place) => tracing::info!("store: {place}"),
+            None => tracing::info!("store: {}", config.store.folder.display()),
+        }
+    }
+
     /// The file that the configuration is read from.
     pub fn config_path(&self) -> Option<PathBuf> {
         self.config
@@ -235,6 +255,24 @@ impl Context {
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
     }
+}
+
+/// What a configuration holds, in a few words.
+pub fn config_words(config: &Config) -> String {
+    let some = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    format!(
+        "{}, {}, {}, {}",
+        some(config.sources.len(), "source"),
+        match config.services.names().len() {
+            0 => "services derived from senders".to_owned(),
+            rules => some(rules, "service"),
+        },
+        some(config.hostgroups.names().len(), "hostgroup"),
+        some(config.alerts.len(), "alert channel")
+    )
 }
 
 /// Who vouches for a ClickHouse over TLS, if it is not the machine's authorities.

@@ -36,6 +36,7 @@ use mailpulse_parsers::harmless::safe_lines;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format;
 
@@ -109,11 +110,23 @@ enum Command {
     Completions(manual::CompletionsArgs),
 }
 
+impl Command {
+    /// Whether it works by a configuration.
+    fn reads_configuration(&self) -> bool {
+        use Command::{Completions, Demo, Init, Manual, Schema, Simulate};
+        !matches!(
+            self,
+            Demo(_) | Init(_) | Simulate(_) | Schema | Manual(_) | Completions(_)
+        )
+    }
+}
+
 impl Args {
     /// Sends the program's own words to stderr. Whatever they quote is harmless in a terminal and in the journal.
     pub fn start_logging(&self) {
+        // What a daemon does with its configuration is said always.
         let level = match self.verbose {
-            0 => "mailpulse=warn",
+            0 => "mailpulse=warn,mailpulse::announce=info",
             1 => "mailpulse=info",
             _ => "mailpulse=trace",
         };
@@ -134,7 +147,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         store: args.store.clone(),
         incomplete: Incomplete::default(),
     };
+    let begin = Instant::now();
+    if args.verbose > 0 && args.command.reads_configuration() {
+        context.describe();
+    }
     let code = run_command(&context, args)?;
+    tracing::info!("done in {:.2} s", begin.elapsed().as_secs_f64());
     Ok(incomplete::told(&context.incomplete).unwrap_or(code))
 }
 

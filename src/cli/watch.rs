@@ -75,6 +75,8 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         tracing::warn!("{}", super::safe_lines(&what));
     }
     state.serve(&channels);
+    let names: Vec<String> = state.channels().into_iter().map(|channel| channel.name).collect();
+    tracing::info!("{} channels: {}", names.len(), super::safe_lines(&names.join(", ")));
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
@@ -150,17 +152,18 @@ fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
         Ok(match alert {
             Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
             Alert::Webhook(server, key) => {
-                let key = key.as_deref().map(key_of).transpose()?;
+                let key = key.as_ref().map(|key| key_of(&key.value)).transpose()?;
                 Box::new(Webhook::new(&server.url, key, authorities(server)?))
             }
-            Alert::Exec(command) => Box::new(Exec::new(command.clone())),
+            Alert::Exec(command) => Box::new(Exec::new(command.value.clone())),
             Alert::Stdout => Box::new(Stdout),
         })
     };
     config.alerts.iter().map(channel).collect()
 }
 
-fn key_of(path: &Path) -> Result<Vec<u8>> {
+/// The key that signs a webhook's notices.
+pub(super) fn key_of(path: &Path) -> Result<Vec<u8>> {
     let name = path.display().to_string();
     let key = std::fs::read(path).with_context(|| name.clone())?;
     let key = key.trim_ascii().to_vec();
@@ -270,7 +273,20 @@ fn round(
         });
         let mut seen: Vec<Seen> = seen.collect();
         seen.extend(stale(store, args.stale, now)?);
+        let known = state.silenced.clone();
         state.update(&seen, judged);
+        for one in state
+            .silenced
+            .iter()
+            .filter(|one| known.iter().all(|told| told.id != one.id))
+        {
+            tracing::info!("silenced, not sent: {}", super::safe_lines(&one.summary));
+        }
+        tracing::info!(
+            "judged until {at}: {} alarms fire, {} silenced",
+            state.firing.len(),
+            state.silenced.len()
+        );
         // Kept before it is told: a crash in between tells later, not never.
         state.save(path).with_context(|| path.display().to_string())?;
     }

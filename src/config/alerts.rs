@@ -13,11 +13,20 @@ pub enum Alert {
     /// Prometheus Alertmanager.
     Alertmanager(Server),
     /// An HTTP POST, signed if there is a file with a key.
-    Webhook(Server, Option<PathBuf>),
+    Webhook(Server, Option<Written<PathBuf>>),
     /// A program with its arguments.
-    Exec(Vec<String>),
+    Exec(Written<Vec<String>>),
     /// Lines on standard output.
     Stdout,
+}
+
+/// A value, and where it is written: `mailpulse.toml:12`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// The value.
+    pub value: T,
+    /// File and line.
+    pub place: String,
 }
 
 /// Where a server is, and who vouches for it.
@@ -63,11 +72,16 @@ pub(super) fn check(
             url(raw.url, &at, complete, report).map(|url| Alert::Alertmanager(server(url, report)))
         }
         RawAlertKind::Webhook => {
-            let key = raw.key_file.map(|path| folder.join(path.get()));
+            let key = raw.key_file.as_ref().map(|path| Written {
+                place: report.place(&path.at()),
+                value: folder.join(path.get()),
+            });
             url(raw.url, &at, complete, report).map(|url| Alert::Webhook(server(url, report), key))
         }
         RawAlertKind::Stdout => Some(Alert::Stdout),
         RawAlertKind::Exec => {
+            let place = raw.command.iter().flatten().next();
+            let place = report.place(&place.map_or_else(|| at.clone(), At::at));
             let command: Vec<String> = raw
                 .command
                 .unwrap_or_default()
@@ -81,7 +95,7 @@ pub(super) fn check(
                     "add `command = [\"/path/to/program\"]`",
                 );
             }
-            Some(Alert::Exec(command))
+            Some(Alert::Exec(Written { value: command, place }))
         }
         RawAlertKind::Mail => {
             let what = "an alarm cannot go by mail: mail is what is broken when it is needed";
@@ -98,15 +112,11 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
         }
         return None;
     };
-    let host = url
-        .get()
-        .strip_prefix("http://")
-        .or_else(|| url.get().strip_prefix("https://"));
-    if host.is_none_or(|host| host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control())) {
+    if let Err(why) = authority(url.get()) {
         report.add(
             &url.at(),
             // Whatever is wrong with it, its path may be a secret.
-            format!("`url = \"{}\"` is no URL", shown(&public(url.get()))),
+            format!("`url = \"{}\"` {why}", shown(&public(url.get()))),
             "write `http://host:port/path`",
         );
     }
@@ -121,5 +131,67 @@ fn public(url: &str) -> String {
     match scheme {
         "" => host.to_owned(),
         _ => format!("{scheme}://{host}"),
+    }
+}
+
+/// Whether an address names a scheme, a host and, perhaps, a port; or what is wrong.
+fn authority(url: &str) -> Result<(), &'static str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let rest = rest.ok_or("is no URL")?;
+    if rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("is no URL");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // The colons of an IPv6 address stand in brackets.
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    if name.is_empty() {
+        return Err("is no URL: the host is missing");
+    }
+    if name.contains(':') && !(name.starts_with('[') && name.ends_with(']')) {
+        return Err("is no URL: an IPv6 address needs brackets, as `http://[2001:db8::1]:9093`");
+    }
+    match port {
+        // `u16` alone would take a sign.
+        Some(port) if !port.bytes().all(|b| b.is_ascii_digit()) || port.parse::<u16>().unwrap_or(0) == 0 => {
+            Err("has a port that is no number from 1 to 65535")
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_a_port_and_a_host_is_there() {
+        for good in [
+            "http://127.0.0.1:9093",
+            "https://hook.example.org/a:b/c?d=e:f",
+            "http://[::1]:9093/x",
+            "http://[::1]",
+            "https://bot:pw@hook.example.org:8443/",
+        ] {
+            assert_eq!(authority(good), Ok(()), "{good}");
+        }
+        for (bad, why) in [
+            ("http://h:99999/x", "port"),
+            ("http://h:0", "port"),
+            ("http://h:+80", "port"),
+            ("http://h:/x", "port"),
+            ("http://h:80a", "port"),
+            ("http://:80", "host"),
+            ("https:///x", "host"),
+            ("http://2001:db8::1:80", "brackets"),
+            ("ftp://h", "is no URL"),
+            ("http://a b", "is no URL"),
+        ] {
+            let told = authority(bad).unwrap_err();
+            assert!(told.contains(why), "{bad}: {told}");
+        }
     }
 }

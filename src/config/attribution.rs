@@ -71,7 +71,12 @@ pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report
         });
         places.push(entries);
     }
-    ServiceRules::compile(inputs).unwrap_or_else(|problems| {
+    let names: Vec<String> = inputs.iter().map(|input| input.service.clone()).collect();
+    let compiled = ServiceRules::compile(inputs);
+    if compiled.is_ok() {
+        shadowed(&names, &places, report);
+    }
+    compiled.unwrap_or_else(|problems| {
         for problem in problems {
             let (whole, conditions) = &places[problem.rule][problem.entry];
             if problem.key.is_none() && incomplete.contains(&whole.start) {
@@ -86,6 +91,63 @@ pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report
         }
         ServiceRules::default()
     })
+}
+
+/// Conditions of an entry of which every part is looked for among the entries before it; longer ones only as a whole.
+const PARTS_MAX: usize = 6;
+
+/// Names entries that never match, because one before them matches all that they would.
+fn shadowed(names: &[String], places: &[Vec<Entry>], report: &mut Report<'_>) {
+    let mut before: HashMap<Vec<(Key, String)>, (usize, String)> = HashMap::new();
+    for (service, entries) in places.iter().enumerate() {
+        for (at, conditions) in entries {
+            let mut all: Vec<(Key, String)> = conditions.iter().map(comparable).collect();
+            all.sort();
+            all.dedup();
+            let parts = if all.len() <= PARTS_MAX { 1_u32 << all.len() } else { 1 };
+            // The entry as a whole first: that is the plainest mistake.
+            let part = |bits: u32| {
+                let taken = all.iter().enumerate().filter(|(bit, _)| bits & 1 << bit == 0);
+                taken.map(|(_, condition)| condition.clone()).collect::<Vec<_>>()
+            };
+            let wider = (0..parts).find_map(|bits| Some((bits == 0, before.get(&part(bits)).cloned()?)));
+            let Some((same, (first, place))) = wider else {
+                before.insert(all, (service, report.place(at)));
+                continue;
+            };
+            let (name, owner) = (shown(&names[service]), shown(&names[first]));
+            let cure = "remove one of them, make this one narrower, or put the narrower one first";
+            match (same, first == service) {
+                (true, false) => {
+                    let what = format!(
+                        "services `{owner}` ({place}) and `{name}` have one match: the first wins, so that \
+                                        this entry never matches"
+                    );
+                    report.fault(at, what, cure);
+                }
+                (true, true) => report.warn(
+                    at,
+                    format!("this entry stands at {place} already"),
+                    "remove one of them",
+                ),
+                (false, true) => {
+                    let what = format!("this entry says nothing new: the one at {place} matches all that it does");
+                    report.warn(at, what, "remove one of them");
+                }
+                (false, false) => {
+                    let what =
+                        format!("this entry never matches: that of service `{owner}` at {place} takes all of its mail");
+                    report.warn(at, what, cure);
+                }
+            }
+        }
+    }
+}
+
+/// A condition as rules compare it.
+fn comparable((key, text): &(Key, At<String>)) -> (Key, String) {
+    let key = if *key == Key::Network { Key::ClientIp } else { *key };
+    (key, text.get().to_ascii_lowercase())
 }
 
 /// Where an entry stands, and its conditions.

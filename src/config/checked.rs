@@ -47,6 +47,8 @@ pub struct Config {
     pub silences: Vec<Silence>,
     /// What works, and is probably not meant.
     pub warnings: Vec<ConfigError>,
+    /// What cannot be meant: `check` refuses it, and a daemon that runs already goes on with the rest.
+    pub faults: Vec<ConfigError>,
 }
 
 /// What is kept of addresses.
@@ -56,6 +58,8 @@ pub struct Privacy {
     pub local_parts: LocalParts,
     /// The key, if it is to lie outside the store; see [`Config::key_path`].
     pub key_file: Option<PathBuf>,
+    /// Where `key_file` stands: `mailpulse.toml:12`.
+    pub key_place: String,
 }
 
 impl Config {
@@ -101,6 +105,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
             .filter_map(|raw| silences::check(raw, report))
             .collect(),
         warnings: report.take_warnings(),
+        faults: report.take_faults(),
     }
 }
 
@@ -110,6 +115,7 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
         Some(RawLocalParts::Keep) => LocalParts::Keep,
         Some(RawLocalParts::Drop) => LocalParts::Drop,
     };
+    let key_place = raw.key_file.as_ref().map(|path| report.place(&path.at()));
     let key_file = raw.key_file.map(|path| {
         if path.get().trim().is_empty() {
             report.add(
@@ -120,7 +126,11 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
         }
         base.join(path.get())
     });
-    Privacy { local_parts, key_file }
+    Privacy {
+        local_parts,
+        key_file,
+        key_place: key_place.unwrap_or_default(),
+    }
 }
 
 /// Names that are safe in a terminal, a page, a query, a file name and a label.

@@ -19,6 +19,10 @@ const HOLIDAYS_BYTES_MAX: u64 = 16 << 20;
 /// What to do about a path that leads nowhere.
 const CURE: &str = "correct the path: it is relative to the main configuration file";
 
+/// What to do about a repetition that is not understood.
+pub const RRULE_CURE: &str =
+    "write each year's day, or `FREQ=YEARLY` with a date or with `BYMONTH` and `BYDAY` (4TH, -1MO)";
+
 /// Detection of outages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detect {
@@ -142,6 +146,13 @@ impl Calendars<'_> {
             report.add(&path.at(), bad.what, bad.cure);
             Holidays::default()
         }));
+        for line in days.once() {
+            let what = format!(
+                "holidays `{}`, line {line}: this RRULE is not understood, and its event counts once",
+                shown(path.get())
+            );
+            report.warn(&path.at(), what, RRULE_CURE);
+        }
         if days.is_empty() && full.exists() {
             let what = format!("holidays `{}` has no day", shown(path.get()));
             let cure = "put dates into it, or events of whole days; those with an hour are meetings";

@@ -49,6 +49,7 @@ pub(super) struct Report<'a> {
     texts: &'a Texts,
     errors: Vec<(usize, ConfigError)>,
     warnings: Vec<ConfigError>,
+    faults: Vec<ConfigError>,
 }
 
 impl<'a> Report<'a> {
@@ -58,6 +59,7 @@ impl<'a> Report<'a> {
             texts,
             errors: errors.into_iter().map(|error| (0, error)).collect(),
             warnings: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -71,6 +73,17 @@ impl<'a> Report<'a> {
     pub(super) fn warn(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
         let warning = self.located(at, what.into(), cure.into());
         self.warnings.push(warning);
+    }
+
+    /// Adds what cannot be meant, and what a daemon goes on with all the same: only `check` refuses it.
+    pub(super) fn fault(&mut self, at: &Range<usize>, what: impl Into<String>, cure: impl Into<String>) {
+        let fault = self.located(at, what.into(), cure.into());
+        self.faults.push(fault);
+    }
+
+    /// What only `check` refuses.
+    pub(super) fn take_faults(&mut self) -> Vec<ConfigError> {
+        std::mem::take(&mut self.faults)
     }
 
     /// What has been warned of.

@@ -36,11 +36,11 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 
-pub use alerts::{Alert, Server};
+pub use alerts::{Alert, Server, Written};
 pub use attribution::NAME_CURE;
 pub use checked::{Config, Privacy, is_name};
 pub use clickhouse::ClickHouse;
-pub use detect::{Detect, HolidayFile, read_holidays};
+pub use detect::{Detect, HolidayFile, RRULE_CURE, read_holidays};
 pub use discover::{Finding, this_host};
 pub use errors::ConfigError;
 pub use init::{Proposal, propose};

@@ -18,6 +18,15 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 5] = [
+        State::Dropped,
+        State::Stuck,
+        State::Refused,
+        State::Blind,
+        State::Unreadable,
+    ];
+
     /// The word in answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,6 +35,32 @@ impl State {
             State::Refused => "refused",
             State::Blind => "blind",
             State::Unreadable => "unreadable",
+        }
+    }
+
+    /// What the word means, and whom it concerns; one sentence each.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            State::Dropped => {
+                "far less mail than this hour of this week usually brings. Ask who sends it: whether the service, its host or \
+                 its relay still works"
+            }
+            State::Stuck => {
+                "mail is accepted and not delivered: deliveries are missing and the queue grows. Look at the relay's queue and \
+                 at what the next hop answers"
+            }
+            State::Refused => {
+                "mail is not taken in: applications fail to hand it over, or a relay rejects it. Look at the answers in the \
+                 application's log or the relay's"
+            }
+            State::Blind => {
+                "the log itself does not arrive, so that nothing can be said of the mail. Look at the host, at its logging and at \
+                 `mailpulse tail`"
+            }
+            State::Unreadable => {
+                "lines arrive and do not parse, so that nothing can be said of the mail. `mailpulse status` names the lines, \
+                 `mailpulse parse --explain` the place"
+            }
         }
     }
 

@@ -11,7 +11,12 @@ pub const DAYS_MAX: usize = 20_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holidays {
     days: BTreeSet<i32>,
+    /// Lines of a calendar whose repetition is not understood: these days are declared once.
+    once: Vec<usize>,
 }
+
+/// Lines that are kept of those whose repetition is not understood.
+const ONCE_MAX: usize = 20;
 
 /// How a day stands to the holidays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +56,14 @@ impl Holidays {
             .is_some_and(|line| line.trim().eq_ignore_ascii_case("BEGIN:VCALENDAR"));
         let mut holidays = Self::default();
         if calendar {
-            for (line, first, days) in ics::all_day_events(text)? {
+            let calendar = ics::all_day_events(text)?;
+            for (line, first, days) in calendar.spans {
                 for day in 0..days {
                     holidays.add(line, first.saturating_add(day))?;
                 }
             }
+            holidays.once = calendar.once;
+            holidays.once.truncate(ONCE_MAX);
             return Ok(holidays);
         }
         for (index, line) in text.lines().enumerate() {
@@ -84,6 +92,11 @@ impl Holidays {
     /// Adds the days of another calendar.
     pub fn extend(&mut self, other: &Holidays) {
         self.days.extend(&other.days);
+    }
+
+    /// Lines of events whose repetition is not understood, a few: they count once.
+    pub fn once(&self) -> &[usize] {
+        &self.once
     }
 
     /// Number of days.

@@ -1,10 +1,11 @@
 //! All-day events of an iCalendar file (RFC 5545): what a holiday calendar consists of.
 //!
-//! Read are `DTSTART`, `DTEND` and a yearly `RRULE` without parts other than `INTERVAL`, `COUNT` and `UNTIL`; an event
-//! that repeats otherwise counts once. Events with a time of day are meetings, not holidays, and are left out.
+//! Read are `DTSTART`, `DTEND` and a yearly `RRULE` on a date or on the n-th weekday of a month (`BYMONTH=11;BYDAY=4TH`),
+//! with `INTERVAL`, `COUNT` and `UNTIL`; an event that repeats otherwise counts once, and its line is told. Events with a
+//! time of day are meetings, not holidays, and are left out.
 
 use super::holidays::{BadHoliday, day_number};
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 
 /// Longest holiday, days.
 const SPAN_MAX: i32 = 31;
@@ -14,17 +15,28 @@ const YEARS_MAX: i16 = 60;
 /// One event: line, first day, days.
 pub type Span = (usize, i32, i32);
 
+/// What a calendar declares.
+#[derive(Debug, Default)]
+pub struct Calendar {
+    /// Its events, repetitions too.
+    pub spans: Vec<Span>,
+    /// Lines of the repetitions that are not understood.
+    pub once: Vec<usize>,
+}
+
 #[derive(Default)]
 struct Event {
     line: usize,
+    /// Where its repetition stands.
+    rule_line: usize,
     start: Option<Date>,
     end: Option<Date>,
     rule: Option<String>,
 }
 
 /// First day and length of each all-day event.
-pub fn all_day_events(text: &str) -> Result<Vec<Span>, BadHoliday> {
-    let mut spans = Vec::new();
+pub fn all_day_events(text: &str) -> Result<Calendar, BadHoliday> {
+    let mut calendar = Calendar::default();
     let mut event: Option<Event> = None;
     for (line, text) in unfold(text) {
         let Some((name, value)) = text.split_once(':') else {
@@ -40,20 +52,20 @@ pub fn all_day_events(text: &str) -> Result<Vec<Span>, BadHoliday> {
             }
             "END" if value.eq_ignore_ascii_case("VEVENT") => {
                 if let Some(event) = event.take() {
-                    push(&event, &mut spans)?;
+                    push(&event, &mut calendar)?;
                 }
             }
             "DTSTART" => set(&mut event, line, value, |event, date| event.start = date)?,
             "DTEND" => set(&mut event, line, value, |event, date| event.end = date)?,
             "RRULE" => {
                 if let Some(event) = &mut event {
-                    event.rule = Some(value.to_ascii_uppercase());
+                    (event.rule, event.rule_line) = (Some(value.trim().to_ascii_uppercase()), line);
                 }
             }
             _ => {}
         }
     }
-    Ok(spans)
+    Ok(calendar)
 }
 
 fn set(
@@ -76,7 +88,7 @@ fn set(
     Ok(())
 }
 
-fn push(event: &Event, spans: &mut Vec<Span>) -> Result<(), BadHoliday> {
+fn push(event: &Event, calendar: &mut Calendar) -> Result<(), BadHoliday> {
     let Some(start) = event.start else { return Ok(()) };
     let first = day_number(start);
     let days = event.end.map_or(1, |end| day_number(end) - first).max(1);
@@ -86,36 +98,109 @@ fn push(event: &Event, spans: &mut Vec<Span>) -> Result<(), BadHoliday> {
             why: "an event of more than 31 days is no holiday",
         });
     }
-    spans.push((event.line, first, days));
+    calendar.spans.push((event.line, first, days));
     let Some(rule) = &event.rule else { return Ok(()) };
-    let part = |name: &str| {
-        let found = rule.split(';').find_map(|part| part.strip_prefix(name));
-        found.and_then(|value| value.strip_prefix('='))
-    };
-    if part("FREQ") != Some("YEARLY") || part("BYDAY").is_some() || part("BYMONTH").is_some() {
+    let Some(rule) = Yearly::parse(rule, start) else {
+        calendar.once.push(event.rule_line);
         return Ok(());
-    }
-    let interval: i16 = part("INTERVAL")
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(1)
-        .clamp(1, YEARS_MAX);
-    let count: i16 = part("COUNT")
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(YEARS_MAX)
-        .clamp(1, YEARS_MAX);
-    let until = part("UNTIL").and_then(|v| Date::strptime("%Y%m%d", v.get(..8)?).ok());
-    for repeat in 1..count {
-        let year = start.year().saturating_add(repeat.saturating_mul(interval));
-        // A 29 February has no day in most years.
-        let Ok(date) = Date::new(year, start.month(), start.day()) else {
+    };
+    // A date that does not exist in a year (29 February) is none of those that `COUNT` counts.
+    let mut left = rule.count.saturating_sub(1);
+    for repeat in 1..=YEARS_MAX {
+        let Some(years) = repeat.checked_mul(rule.interval).filter(|years| *years <= YEARS_MAX) else {
+            break;
+        };
+        let Some(date) = rule.day.of(start.year().saturating_add(years), start) else {
             continue;
         };
-        if until.is_some_and(|until| date > until) || repeat.saturating_mul(interval) > YEARS_MAX {
+        if left == 0 || rule.until.is_some_and(|until| date > until) {
             break;
         }
-        spans.push((event.line, day_number(date), days));
+        left -= 1;
+        calendar.spans.push((event.line, day_number(date), days));
     }
     Ok(())
+}
+
+/// A repetition that is understood.
+struct Yearly {
+    interval: i16,
+    count: i16,
+    until: Option<Date>,
+    day: Day,
+}
+
+/// Which day of a year.
+enum Day {
+    /// That of the first event.
+    Date,
+    /// The n-th of a weekday in a month, from its end if negative.
+    Weekday(i8, i8, Weekday),
+}
+
+impl Day {
+    fn of(&self, year: i16, start: Date) -> Option<Date> {
+        match self {
+            Day::Date => Date::new(year, start.month(), start.day()).ok(),
+            Day::Weekday(month, nth, weekday) => Date::new(year, *month, 1)
+                .ok()?
+                .nth_weekday_of_month(*nth, *weekday)
+                .ok(),
+        }
+    }
+}
+
+impl Yearly {
+    /// Reads a rule in capitals; `None` if it says anything else.
+    fn parse(rule: &str, start: Date) -> Option<Yearly> {
+        let mut yearly = Yearly {
+            interval: 1,
+            count: i16::MAX,
+            until: None,
+            day: Day::Date,
+        };
+        let (mut is_yearly, mut month, mut weekday) = (false, None, None);
+        for part in rule.split(';').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=')?;
+            match name {
+                "FREQ" => is_yearly = value == "YEARLY",
+                "INTERVAL" => yearly.interval = value.parse().ok().filter(|n| *n > 0)?,
+                "COUNT" => yearly.count = value.parse().ok().filter(|n| *n > 0)?,
+                "UNTIL" => yearly.until = Some(Date::strptime("%Y%m%d", value.get(..8)?).ok()?),
+                // Where a week begins matters to weekly rules alone.
+                "WKST" => {}
+                "BYMONTH" => month = Some(value.parse::<i8>().ok()?),
+                // Of the first event's own day it says nothing new.
+                "BYMONTHDAY" if value.parse() == Ok(start.day()) => {}
+                "BYDAY" => weekday = Some(nth_weekday(value)?),
+                _ => return None,
+            }
+        }
+        yearly.day = match (month, weekday) {
+            (None, None) => Day::Date,
+            (Some(month), None) if month == start.month() => Day::Date,
+            (Some(month), Some((nth, weekday))) => Day::Weekday(month, nth, weekday),
+            _ => return None,
+        };
+        is_yearly.then_some(yearly)
+    }
+}
+
+/// `4TH`, `-1MO`.
+fn nth_weekday(text: &str) -> Option<(i8, Weekday)> {
+    let (nth, day) = text.split_at_checked(text.len().checked_sub(2)?)?;
+    let weekday = match day {
+        "MO" => Weekday::Monday,
+        "TU" => Weekday::Tuesday,
+        "WE" => Weekday::Wednesday,
+        "TH" => Weekday::Thursday,
+        "FR" => Weekday::Friday,
+        "SA" => Weekday::Saturday,
+        "SU" => Weekday::Sunday,
+        _ => return None,
+    };
+    let nth = nth.parse().ok().filter(|nth| (1..=5).contains(&i8::abs(*nth)))?;
+    Some((nth, weekday))
 }
 
 /// Logical lines with the number of their first: a line that begins with white space continues the one before.
@@ -138,6 +223,7 @@ mod tests {
         let text = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{body}\nEND:VEVENT\nEND:VCALENDAR\n");
         all_day_events(&text)
             .unwrap()
+            .spans
             .into_iter()
             .map(|(_, first, days)| (first, days))
             .collect()
@@ -164,8 +250,43 @@ mod tests {
         );
         assert_eq!(
             events("DTSTART;VALUE=DATE:20160229\nRRULE:FREQ=YEARLY;COUNT=5").len(),
+            5,
+            "leap days alone are counted"
+        );
+    }
+
+    #[test]
+    fn the_nth_weekday_of_a_month_repeats() {
+        let day = |text: &str| day_number(text.parse().unwrap());
+        let thanksgiving = events("DTSTART;VALUE=DATE:20141127\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH;COUNT=3");
+        assert_eq!(
+            thanksgiving,
+            ["2014-11-27", "2015-11-26", "2016-11-24"].map(|text| (day(text), 1))
+        );
+        let last_monday = events("DTSTART;VALUE=DATE:20150525\nRRULE:FREQ=YEARLY;UNTIL=20161231;BYDAY=-1MO;BYMONTH=5");
+        assert_eq!(last_monday, ["2015-05-25", "2016-05-30"].map(|text| (day(text), 1)));
+        assert_eq!(
+            events("DTSTART;VALUE=DATE:20141225\nRRULE:FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25;WKST=MO;COUNT=2").len(),
             2
         );
+    }
+
+    #[test]
+    fn a_repetition_that_is_not_understood_counts_once_and_is_told() {
+        for rule in [
+            "FREQ=WEEKLY;BYDAY=FR",
+            "FREQ=YEARLY;BYDAY=MO,TU;BYMONTH=5",
+            "FREQ=YEARLY;BYYEARDAY=100",
+            "FREQ=YEARLY;BYEASTER=1",
+            "FREQ=YEARLY;BYMONTH=13;BYDAY=6MO",
+            "FREQ=YEARLY;UNTIL=soon",
+            "FREQ=YEARLY;INTERVAL=0",
+            "COUNT=3",
+        ] {
+            let text = format!("BEGIN:VEVENT\nDTSTART:20141225\nRRULE:{rule}\nEND:VEVENT");
+            let calendar = all_day_events(&text).unwrap();
+            assert_eq!((calendar.spans.len(), &calendar.once[..]), (1, &[3][..]), "{rule}");
+        }
     }
 
     #[test]

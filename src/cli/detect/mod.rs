@@ -3,12 +3,13 @@
 
 mod counts;
 mod csv;
+mod explain;
 mod findings;
 
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::{WindowArgs, so_far};
-use crate::config::{Config, parse_timezone, read_holidays};
+use crate::config::{Config, RRULE_CURE, parse_timezone, read_holidays};
 use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Names};
@@ -37,6 +38,9 @@ pub struct DetectArgs {
     csv: csv::CsvArgs,
     #[command(flatten)]
     rules: RuleArgs,
+    /// Say below the table what its words mean, and what speaks for each alarm
+    #[arg(long)]
+    explain: bool,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -71,7 +75,11 @@ impl RuleArgs {
 /// Replays, and tells what alarmed in the window.
 pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     if let Some(path) = &args.csv.csv {
-        return csv::run(path, &args.csv, &args.rules, args.format);
+        let code = csv::run(path, &args.csv, &args.rules, args.format)?;
+        if args.explain {
+            explain::print(&[], &Names::default());
+        }
+        return Ok(code);
     }
     let engine = context.engine()?;
     let store = engine.history();
@@ -105,6 +113,11 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
         format => output::table(&table(&alarms, &fleet.names), &["onset", "detected", "ended"], format)?,
     }
     said(&alarms, &fleet);
+    match args.explain {
+        true => explain::print(&alarms, &fleet.names),
+        false if !alarms.is_empty() => eprintln!("what the words mean: mailpulse detect --explain"),
+        false => {}
+    }
     Ok(if alarms.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -176,7 +189,13 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
         .holidays
         .as_deref()
         .map(|path| read_holidays(path).map_err(|bad| anyhow!("--holidays: {bad}")));
-    holidays.transpose()
+    let holidays = holidays.transpose()?;
+    for line in holidays.iter().flat_map(Holidays::once) {
+        eprintln!(
+            "warning: --holidays: line {line}: this RRULE is not understood, and its event counts once; {RRULE_CURE}"
+        );
+    }
+    Ok(holidays)
 }
 
 fn said(alarms: &[&Alarm], fleet: &Fleet) {

@@ -1,7 +1,7 @@
 //! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
 
 use super::super::backfill::cover;
-use super::super::context::{Context, UnnamedArgs};
+use super::super::context::{Context, UnnamedArgs, config_words};
 use super::super::retention::retention;
 use super::super::safe_lines;
 use super::super::window::now_ms;
@@ -119,7 +119,9 @@ impl Worker {
 
     /// Works until the orders end.
     pub(super) fn run(mut self, mut orders: UnboundedReceiver<Order>, answers: &UnboundedSender<Answer>) -> Result<()> {
+        let words = config_words(&self.config);
         let mut attribution = self.context.attribution_for(&mut self.config, &self.store)?;
+        announce(&words, &self.config, &self.store);
         loop {
             let mut limits = self.context.limits(&self.config);
             // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
@@ -249,6 +251,22 @@ fn tail_limits(tail: &Tail) -> Limits {
     }
 }
 
+/// Says at the start what is followed, and where it goes.
+fn announce(words: &str, config: &Config, store: &Store) {
+    let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
+    let ship = match &config.store.ship {
+        Some(place) => format!(", sent on to {place}"),
+        None => String::new(),
+    };
+    tracing::info!(
+        target: "mailpulse::announce",
+        "tail {} follows {words} ({}) into {}{ship}",
+        env!("CARGO_PKG_VERSION"),
+        safe_lines(&files.join(", ")),
+        store.path().display()
+    );
+}
+
 /// A new configuration, if it is right, and of the same store.
 fn reload(context: &Context, old: &Config) -> Option<Config> {
     match context.config() {
@@ -268,7 +286,7 @@ fn reload(context: &Context, old: &Config) -> Option<Config> {
             None
         }
         Ok(new) => {
-            tracing::info!("configuration taken anew");
+            tracing::info!(target: "mailpulse::announce", "configuration taken anew: {}", config_words(&new));
             Some(new)
         }
         Err(error) => {

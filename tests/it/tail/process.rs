@@ -24,7 +24,7 @@ fn place(more: &str) -> Place {
 
 fn start(place: &Place) -> Child {
     let mut command = place.command();
-    command.args(["-v", "tail"]).stdout(Stdio::null());
+    command.arg("tail").stdout(Stdio::null());
     let words = fs::File::options()
         .create(true)
         .append(true)
@@ -128,6 +128,7 @@ fn a_configuration_with_a_mistake_is_not_taken_and_a_right_one_is() {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
+    words("follows 1 source, services derived from senders");
     place.write("mailpulse.toml", old.clone() + "[[source]]\nkind = \"exom\"\n");
     signal(&child, "-HUP");
     words("the old one stays");
@@ -138,7 +139,7 @@ fn a_configuration_with_a_mistake_is_not_taken_and_a_right_one_is() {
     let more = "[[source]]\nkind = \"exim\"\npaths = [\"other/mainlog\"]\nhost = \"mx2\"\n";
     place.write("mailpulse.toml", old + more);
     signal(&child, "-HUP");
-    words("taken anew");
+    words("configuration taken anew: 2 sources, ");
     wait_for(&place, 30);
     append(&place.path("other/mainlog"), &lines(110..115));
     append(&place.path("logs/mainlog"), &lines(20..25));

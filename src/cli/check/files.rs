@@ -1,0 +1,148 @@
+//! Files and programs that the configuration names: are they there, and of use?
+//!
+//! Without this, a key that is missing shows itself when `watch` starts, and a program when the first alarm is to go out.
+
+use crate::cli::context::{Context, clickhouse_authorities};
+use crate::cli::watch;
+use crate::config::{Alert, Config, Written, load_key};
+use crate::normalise::redact::LocalParts;
+use crate::store::Store;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// What is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What will not work.
+    pub errors: Vec<String>,
+    /// What may be meant.
+    pub warnings: Vec<String>,
+}
+
+impl Found {
+    fn error(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.errors.push(format!("{place}: {what}"));
+    }
+}
+
+/// Looks at all of them.
+pub(super) fn check(context: &Context, config: &Config) -> Found {
+    let mut found = Found::default();
+    if let Err(error) = clickhouse_authorities(config) {
+        found.error(&config.clickhouse.ca_place, format!("{error:#}"));
+    }
+    let is_given = env::var_os("MAILPULSE_CLICKHOUSE_PASSWORD").is_some();
+    if let Some(path) = config.clickhouse.password_file.as_ref().filter(|_| !is_given)
+        && let Err(error) = File::open(path)
+    {
+        found.error("[clickhouse] password_file", format!("{}: {error}", path.display()));
+    }
+    for alert in &config.alerts {
+        if let Alert::Alertmanager(server) | Alert::Webhook(server, _) = alert
+            && let Err(error) = watch::authorities(server)
+        {
+            found.error(&server.ca_place, format!("{error:#}"));
+        }
+        match alert {
+            Alert::Webhook(_, Some(key)) => {
+                if let Err(error) = watch::key_of(&key.value) {
+                    let cure = "write a secret that the receiver knows into it (`openssl rand -hex 32`), readable by the user \
+                                of `watch`";
+                    found.error(&key.place, format!("{error:#}; {cure}"));
+                }
+            }
+            Alert::Exec(command) => program(command, &mut found),
+            _ => {}
+        }
+    }
+    pseudonyms(context, config, &mut found);
+    found
+}
+
+/// The program of an `exec` channel.
+fn program(command: &Written<Vec<String>>, found: &mut Found) {
+    let Some(name) = command.value.first() else { return };
+    let path = env::var_os("PATH").unwrap_or_default();
+    if let Err(why) = runs(name, &path) {
+        found.error(&command.place, format!("`{name}` {why}"));
+    }
+}
+
+/// Whether a program can be started by its name, as the system looks for it in `path`.
+fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
+    let is_file = |file: &Path| file.metadata().ok().filter(|metadata| metadata.is_file());
+    let is_program = |file: &Path| is_file(file).is_some_and(|metadata| metadata.permissions().mode() & 0o111 != 0);
+    if name.contains('/') {
+        return match (is_file(Path::new(name)).is_some(), is_program(Path::new(name))) {
+            (_, true) => Ok(()),
+            (true, false) => Err("cannot be run: it is not executable; `chmod +x` it"),
+            (false, false) => Err("is not there; correct the path in `command`, or install it"),
+        };
+    }
+    match env::split_paths(path).any(|folder| is_program(&folder.join(name))) {
+        true => Ok(()),
+        false => Err("is no program in PATH; write its whole path in `command`, or install it"),
+    }
+}
+
+/// The key of the pseudonyms. One that is not there is made by the first run, unless rows were made with it.
+fn pseudonyms(context: &Context, config: &Config, found: &mut Found) {
+    let Some(path) = &config.privacy.key_file else { return };
+    if config.privacy.local_parts != LocalParts::Hash {
+        return;
+    }
+    let place = &config.privacy.key_place;
+    match File::open(path) {
+        Ok(_) => {
+            if let Err(error) = load_key(path) {
+                found.error(place, error);
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let store: Option<Store> = context.open_store().ok();
+            let has_rows = store.is_some_and(|store| store.has_rows().unwrap_or(false));
+            let words = format!("{}: the key file is not there", path.display());
+            match has_rows {
+                true => found.error(
+                    place,
+                    format!("{words}, and the store has rows whose pseudonyms were made with it; restore it"),
+                ),
+                false => found.warnings.push(format!(
+                    "{place}: {words}; the first run makes one: keep a copy of it, because pseudonyms cannot be made \
+                     again without it"
+                )),
+            }
+        }
+        // Another user may well read it.
+        Err(error) => found.warnings.push(format!("{place}: {}: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn programs_are_found_as_the_system_finds_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page");
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        let whole = path.to_str().unwrap();
+        let search = folder.path().as_os_str();
+        assert!(runs(whole, search).unwrap_err().contains("chmod +x"));
+        assert!(runs("page", search).unwrap_err().contains("PATH"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!((runs(whole, search), runs("page", search)), (Ok(()), Ok(())));
+        assert!(runs("/nowhere/page", search).unwrap_err().contains("not there"));
+        assert!(
+            runs(folder.path().to_str().unwrap(), search).is_err(),
+            "a folder is no program"
+        );
+        assert!(runs("nosuch", search).is_err());
+    }
+}

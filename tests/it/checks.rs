@@ -1,0 +1,194 @@
+//! What `check` refuses before it costs an alarm, and what `services discover` proposes it takes.
+
+use crate::util::{KEEP, Place};
+use mailpulse::simulate::{Outage2018, outage_2018};
+
+const SOURCE: &str = "[[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\nhost = \"mx1\"\n";
+
+fn place(more: &str) -> Place {
+    let place = Place::with(&format!("{KEEP}{SOURCE}{more}"));
+    place.write("mainlog", "");
+    place
+}
+
+#[test]
+fn what_a_channel_needs_is_there_or_check_refuses() {
+    for (channel, words) in [
+        (
+            "[[alert]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nkey_file = \"hook.key\"\n",
+            &["mailpulse.toml:13: ", "hook.key: No such file", "openssl rand"][..],
+        ),
+        (
+            "[[alert]]\nkind = \"exec\"\ncommand = [\"mailpulse-nosuch-pager\", \"-x\"]\n",
+            &["mailpulse.toml:12: `mailpulse-nosuch-pager` is no program in PATH"],
+        ),
+        (
+            "[[alert]]\nkind = \"exec\"\ncommand = [\"/nowhere/page\"]\n",
+            &["mailpulse.toml:12: `/nowhere/page` is not there"],
+        ),
+        (
+            "[[alert]]\nkind = \"alertmanager\"\nurl = \"http://am.example.org:99999\"\n",
+            &["mailpulse.toml:12:7: ", "has a port that is no number from 1 to 65535"],
+        ),
+        (
+            "[clickhouse]\npassword_file = \"ch.password\"\n",
+            &["[clickhouse] password_file: ", "ch.password: No such file"],
+        ),
+    ] {
+        place(channel).run(&["check"]).ends(2).says(words);
+    }
+    let good = place("[[alert]]\nkind = \"exec\"\ncommand = [\"sh\", \"-c\", \"cat\"]\n");
+    assert_eq!(good.run(&["check"]).ends(0).err, "");
+}
+
+#[test]
+fn a_key_of_pseudonyms_that_is_missing_is_told_and_refused_once_rows_were_made_with_it() {
+    let place = Place::with(&format!(
+        "[store]\nurl = \"store\"\n[privacy]\nkey_file = \"our.key\"\n{SOURCE}"
+    ));
+    place.write(
+        "mainlog",
+        "2018-06-06 19:00:00 1fQdLN-0001Ab-Cd <= shop@example.org H=web1.example.org [192.0.2.7] P=esmtp S=900\n",
+    );
+    place.run(&["check"]).ends(0).says(&[
+        "warning: ",
+        "our.key: the key file is not there; the first run makes one",
+    ]);
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(place.run(&["check"]).ends(0).err, "");
+    std::fs::remove_file(place.path("our.key")).unwrap();
+    place.run(&["check"]).ends(2).says(&[
+        "mailpulse.toml:4: ",
+        "the store has rows whose pseudonyms were made with it",
+    ]);
+    place.write("our.key", "junk");
+    place
+        .run(&["check"])
+        .ends(2)
+        .says(&["mailpulse.toml:4: ", "its mode is "]);
+}
+
+#[test]
+fn two_services_with_one_match_are_refused_by_check_and_stop_no_daemon() {
+    let rules = "[[service]]\nname = \"a\"\nmatch = [{ client = \"Web1\", sender_domain = \"x.org\" }]\n\
+                 [[service]]\nname = \"b\"\nmatch = [{ sender_domain = \"x.org\", client = \"web1\" }]\n\
+                 [[service]]\nname = \"c\"\nmatch = [{ client = \"web1\", sender_domain = \"x.org\", user = \"u\" }, \
+                 { client = \"web2\" }]\n";
+    let place = place(rules);
+    let run = place.run(&["check"]).ends(2).says(&[
+        "services `a` (",
+        "mailpulse.toml:12) and `b` have one match: the first wins",
+        "this entry never matches: that of service `a` at ",
+    ]);
+    assert_eq!(run.err.matches("never matches").count(), 2, "{}", run.err);
+    // It was so before the upgrade too.
+    place.run(&["backfill"]).ends(0);
+}
+
+#[test]
+fn a_configuration_without_sources_says_so() {
+    let place = Place::with("[store]\nurl = \"store\"\n");
+    place
+        .run(&["check"])
+        .ends(0)
+        .says(&["no [[source]] is configured", "mailpulse init"]);
+}
+
+#[test]
+fn each_path_without_a_file_is_told_once() {
+    let place = Place::with(&format!(
+        "{KEEP}[[source]]\nkind = \"exim\"\npaths = [\"/nonexistent/mainlog\", \"no*/mainlog\"]\nhost = \"mx1\"\n"
+    ));
+    let run = place.run(&["check"]).ends(0).says(&[
+        "mailpulse.toml:6: \"/nonexistent/mainlog\": no such file or folder",
+        "no*/mainlog\": no file matches",
+    ]);
+    assert_eq!(run.err.lines().count(), 2, "{}", run.err);
+}
+
+#[test]
+fn an_rrule_that_is_not_understood_is_told() {
+    let place = place("[detect]\nholidays = [\"team.ics\"]\n");
+    let file = place.write(
+        "team.ics",
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20180521\nRRULE:FREQ=MONTHLY\nEND:VEVENT\nEND:VCALENDAR\n",
+    );
+    let words = "line 4: this RRULE is not understood, and its event counts once; write each year's day";
+    place.run(&["check"]).ends(0).says(&["holidays `team.ics`, ", words]);
+    let counts = place.write("counts.csv", "series,ts,count\na,2018-05-21T00:00:00Z,1\n");
+    let (file, counts) = (file.to_str().unwrap(), counts.to_str().unwrap());
+    let run = place
+        .run(&["detect", "--csv", counts, "--holidays", file])
+        .says(&["--holidays: ", words]);
+    assert_ne!(run.code, 2, "{}", run.err);
+}
+
+#[test]
+fn the_words_of_the_detection_are_explained_where_they_are_printed() {
+    let place = Place::new();
+    let counts = place.write("counts.csv", "series,ts,count\na,2018-05-21T00:00:00Z,1\n");
+    let args = ["detect", "--csv", counts.to_str().unwrap(), "--explain"];
+    place.run(&args).says(&[
+        "  dropped: far less mail than",
+        "  score: ",
+        "  blind: the log itself does not arrive",
+    ]);
+}
+
+#[test]
+fn verbose_says_what_a_command_works_with() {
+    let place = place("");
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(place.run(&["status", "--nagios"]).err, "");
+    let words = [
+        "configuration: ",
+        "mailpulse.toml",
+        "1 source, services derived from senders",
+        "store: ",
+        "done in ",
+    ];
+    place.run(&["-v", "status", "--nagios"]).says(&words);
+}
+
+#[test]
+fn rules_are_proposed_for_what_a_new_store_derives_and_name_the_same_mail() {
+    let place = Place::new();
+    let spec = Outage2018 {
+        seed: 7,
+        history_days: 1,
+        mails_per_day_scale: 0.1,
+    };
+    outage_2018(&place.path("logs"), &spec).expect("logs");
+    let log = place.path("logs/mx1001");
+    place.backfill(&[&log]).ends(0);
+    let discovered = place
+        .run(&["services", "discover", "--since", "2018-01-01"])
+        .ends(0)
+        .says(&["no [[service]] is configured"]);
+    let rules: toml::Table = discovered.out.parse().expect("TOML");
+    let mut names: Vec<&str> = rules["service"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["name"].as_str().unwrap())
+        .collect();
+    let proposed = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert!(names.len() == proposed && proposed > 5, "{}", discovered.out);
+
+    let pasted = Place::with(&format!("{KEEP}{SOURCE}{}", discovered.out));
+    pasted.write("mainlog", "");
+    assert_eq!(pasted.run(&["check"]).ends(0).err, "");
+    pasted.backfill(&[&log]).ends(0);
+    for service in ["gerrit", "phabricator", "sentry"] {
+        assert!(names.contains(&service), "{}", discovered.out);
+        let sql = format!("SELECT SUM(messages) AS n FROM events WHERE kind = 'accepted' AND service = '{service}'");
+        let (derived, ruled) = (place.number(&sql), pasted.number(&sql));
+        assert!(
+            derived > 0 && derived == ruled,
+            "{service}: {derived} derived, {ruled} by rules\n{}",
+            discovered.out
+        );
+    }
+}

@@ -2,7 +2,7 @@
 -- param since time -24h first moment
 -- param until time now first moment that is not counted
 -- param bucket duration 5m length of a bucket
--- param kind text accepted kind of event
+-- param kind kind accepted kind of event
 -- column ts time start of the bucket
 -- column hostgroup text
 -- column messages int

@@ -18,6 +18,7 @@ use crate::store::incomplete::Incomplete;
 use crate::store::{Error as StoreError, Store};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
+use mailpulse_parsers::reject::safe_text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,6 +119,19 @@ impl Context {
                 Engine::Embedded(Box::new(store))
             }
         })
+    }
+
+    /// A command to type next: with the configuration and the store of this one, quoted for a shell.
+    pub fn command(&self, rest: &str) -> String {
+        let mut words = vec!["mailpulse".to_owned()];
+        if let Some(config) = &self.config {
+            words.extend(["--config".to_owned(), quoted(&config.display().to_string())]);
+        }
+        if let Some(store) = &self.store {
+            words.extend(["--store".to_owned(), quoted(store)]);
+        }
+        words.push(rest.to_owned());
+        words.join(" ")
     }
 
     /// Where `watch` keeps what it told, for every store that it may watch.
@@ -273,6 +287,15 @@ pub fn config_words(config: &Config) -> String {
         some(config.hostgroups.names().len(), "hostgroup"),
         some(config.alerts.len(), "alert channel")
     )
+}
+
+/// A word for a shell, harmless in a terminal.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+=,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", safe_text(word.replace('\'', r"'\''").as_bytes())),
+    }
 }
 
 /// Who vouches for a ClickHouse over TLS, if it is not the machine's authorities.

@@ -7,6 +7,7 @@ use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Engine;
 use crate::detect::fleet::{Fleet, Id, Names};
 use crate::detect::forecast::Expected;
+use crate::detect::routes::Routes;
 use crate::query::Window;
 use crate::query::fleet::fleet;
 use crate::query::history::History;
@@ -65,9 +66,102 @@ pub fn draw_in(store: &dyn History, config: &Config, pictures: &mut [Picture<'_>
             window.until_ms.div_euclid(MINUTE_MS),
         );
         let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
-        detect::marks(engine.groups.told().filter(inside), &fleet.names)
+        let told = engine.groups.told().filter(inside);
+        let concerned = Concerned {
+            question: picture.question,
+            drawn: picture.set.series.iter().map(|series| series.name.as_str()).collect(),
+            names: &fleet.names,
+            routes: &engine.routes,
+        };
+        told.filter_map(|alarm| concerned.mark(alarm)).collect()
     };
     Ok(pictures.iter().map(marks).collect())
+}
+
+/// A share of its mail from which a service is said to use a relay.
+const USED: f64 = 0.1;
+
+/// Which series of a picture an alarm concerns.
+struct Concerned<'a> {
+    question: &'a RateQuestion,
+    /// Names of the series in the picture.
+    drawn: Vec<&'a str>,
+    names: &'a Names,
+    /// Ways of the mail, as of the end of the replay.
+    routes: &'a Routes,
+}
+
+impl Concerned<'_> {
+    /// The alarm as a mark on the series that it concerns; `None` if that is none of the picture's.
+    fn mark(&self, alarm: &Alarm) -> Option<Mark> {
+        let (_, name) = alarm.scope.named(self.names);
+        let series = self.series(alarm)?;
+        let state = alarm.state.as_str();
+        let is_own = series
+            .as_ref()
+            .is_some_and(|series| series.as_slice() == [name.to_owned()]);
+        Some(Mark {
+            from_ms: alarm.onset * MINUTE_MS,
+            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
+            // Of its own series the name stands there already.
+            label: if is_own {
+                state.to_owned()
+            } else {
+                format!("{name} {state}")
+            },
+            series,
+        })
+    }
+
+    /// Names of the series; an inner `None` for all, an outer one for none.
+    #[expect(clippy::option_option, reason = "a mark has `None` for all")]
+    fn series(&self, alarm: &Alarm) -> Option<Option<Vec<String>>> {
+        let of_service = self.question.service.as_deref();
+        if of_service.is_some_and(|service| !self.concerns(alarm, service)) {
+            return None;
+        }
+        let only = |concerns: &dyn Fn(&str) -> bool| {
+            let names: Vec<String> = self
+                .drawn
+                .iter()
+                .filter(|name| concerns(name))
+                .map(|name| (*name).to_owned())
+                .collect();
+            (!names.is_empty()).then_some(Some(names))
+        };
+        let (kind, scope) = alarm.scope.named(self.names);
+        match (self.question.by, kind) {
+            (By::Kind, _) => Some(None),
+            (By::Service, _) => only(&|name| self.concerns(alarm, name)),
+            (By::Relay, "relay" | "host") => only(&|name| name == scope),
+            (By::Relay, _) => match &alarm.cause {
+                Some(cause) => only(&|name| name == self.names.host(cause.relay)),
+                None => of_service.map(|_| None),
+            },
+            (By::Hostgroup, "hostgroup") => only(&|name| name == scope),
+            (By::Hostgroup, "relay" | "host") => Some(None),
+            (By::Hostgroup, _) => of_service.map(|_| None),
+        }
+    }
+
+    /// Whether it is about the service, names it, or is about a relay that carries its mail.
+    fn concerns(&self, alarm: &Alarm, service: &str) -> bool {
+        let is_member = |id: Id| alarm.members.iter().any(|member| member.service == id);
+        let Some(id) = id_of(&self.names.services, service) else {
+            return false;
+        };
+        match alarm.scope {
+            Scope::Service(own) => own == id || is_member(id),
+            Scope::Hostgroup(_) => is_member(id),
+            // Who went another way is not what it is about.
+            Scope::Relay(_) if !alarm.members.is_empty() => is_member(id),
+            Scope::Relay(host) | Scope::Host(host) => is_member(id) || self.routes.share(id, host) >= USED,
+        }
+    }
+}
+
+fn id_of(all: &[String], name: &str) -> Option<Id> {
+    all.iter().position(|one| one == name).map(|id| id as Id)
 }
 
 fn replay(engine: &mut Engine, fleet: &Fleet, pictures: &[Picture<'_>], targets: &mut [Target]) {
@@ -111,14 +205,13 @@ fn targets(pictures: &[Picture<'_>], names: &Names) -> Vec<Target> {
 }
 
 fn scope(question: &RateQuestion, name: &str, names: &Names) -> Option<Scope> {
-    let id = |all: &[String], name: &str| all.iter().position(|one| one == name).map(|id| id as Id);
     let kind = question.kind.as_deref();
     match (question.by, &question.service) {
-        (By::Service, _) if kind == Some("accepted") => id(&names.services, name).map(Scope::Service),
-        (By::Hostgroup, None) if kind == Some("accepted") => id(&names.hostgroups, name).map(Scope::Hostgroup),
-        (By::Relay, None) if kind == Some("accepted") => id(&names.hosts, name).map(Scope::Relay),
+        (By::Service, _) if kind == Some("accepted") => id_of(&names.services, name).map(Scope::Service),
+        (By::Hostgroup, None) if kind == Some("accepted") => id_of(&names.hostgroups, name).map(Scope::Hostgroup),
+        (By::Relay, None) if kind == Some("accepted") => id_of(&names.hosts, name).map(Scope::Relay),
         // All kinds of one service's mail: what was accepted of it is what is expected.
-        (By::Kind, Some(service)) if name == "accepted" => id(&names.services, service).map(Scope::Service),
+        (By::Kind, Some(service)) if name == "accepted" => id_of(&names.services, service).map(Scope::Service),
         _ => None,
     }
 }

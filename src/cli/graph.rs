@@ -2,9 +2,11 @@
 
 use super::context::Context;
 use super::expected::{self, Picture};
+use super::names;
 use super::output;
 use super::window::WindowArgs;
 use crate::graph::{self, Kind as Shape, Style, Theme};
+use crate::normalise::event::Kind;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
@@ -20,7 +22,7 @@ pub struct GraphArgs {
     /// What the series are named by
     #[arg(long, value_enum, default_value = "service")]
     by: ByArg,
-    /// Only these, separated by commas
+    /// Only these, separated by commas; one that sent nothing is drawn too
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
     /// Only this service's mail: with --by kind, what it tried, what was accepted, what was delivered
@@ -40,7 +42,8 @@ pub struct GraphArgs {
     /// File to write, .svg or .png; without it, the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// One panel stacked, small multiples, or lines
+    /// One panel stacked (kinds are not: they are no parts of a sum), small multiples, or lines; in a file, not in the
+    /// terminal
     #[arg(long, value_enum, default_value = "multiples")]
     shape: ShapeArg,
     /// Light or dark
@@ -49,11 +52,11 @@ pub struct GraphArgs {
     /// Without the expected range and the alarms, for which the detection is replayed over the stored history
     #[arg(long)]
     plain: bool,
-    /// Width in pixels
-    #[arg(long, default_value_t = 1200)]
+    /// Width in pixels, 320 to 4000
+    #[arg(long, default_value_t = 1200, value_parser = clap::value_parser!(u32).range(320..=4000))]
     width: u32,
-    /// Height in pixels
-    #[arg(long, default_value_t = 720)]
+    /// Height in pixels, 200 to 4000; multiples that would become illegible make it higher
+    #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(200..=4000))]
     height: u32,
 }
 
@@ -82,10 +85,13 @@ enum ThemeArg {
 pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
+    let config = context.config()?;
     let window = args.window.resolve(store)?;
     let question = question(args, window)?;
+    names::check(store, &config, question.by, "--only", &question.only)?;
+    names::check(store, &config, By::Service, "--service", args.service.as_slice())?;
     let mut set = store.rates(&question)?;
-    if set.series.is_empty() {
+    if set.series.iter().all(|series| series.volume() <= 0.0) {
         output::talk("no mail in this window; `mailpulse status` tells what has been read");
     }
     let marks = if args.plain {
@@ -95,10 +101,16 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
             question: &question,
             set: &mut set,
         };
-        expected::draw_in(store, &context.config()?, &mut [picture])?.concat()
+        expected::draw_in(store, &config, &mut [picture])?.concat()
     };
+    let mut set = set.in_fitting_unit();
+    for series in &mut set.series {
+        if series.name.is_empty() {
+            series.name = format!("(no {})", question.by.column());
+        }
+    }
     match &args.out {
-        Some(path) => write(path, &set, &marks, &style(args))?,
+        Some(path) => write(path, &set, &marks, &style(args, question.by))?,
         None => terminal(&set, &marks)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -112,7 +124,10 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         ByArg::Kind => By::Kind,
     };
     let kind = match (&args.kind, by) {
-        (Some(kind), _) => Some(known_kind(kind)?),
+        (Some(kind), _) => {
+            let kind = Kind::named(kind).map_err(|why| anyhow!("--kind: {why}"))?;
+            Some(kind.as_str().to_owned())
+        }
         (None, By::Kind) => None,
         (None, _) => Some("accepted".to_owned()),
     };
@@ -141,14 +156,6 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
     })
 }
 
-fn known_kind(kind: &str) -> Result<String> {
-    let all = crate::normalise::event::Kind::ALL.map(|kind| kind.as_str());
-    if !all.contains(&kind) {
-        bail!("--kind {kind}: no such kind; there are {}", all.join(", "));
-    }
-    Ok(kind.to_owned())
-}
-
 /// A bucket with which the window has some 300 of them.
 pub fn bucket_ms(window: Window) -> i64 {
     const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
@@ -157,17 +164,23 @@ pub fn bucket_ms(window: Window) -> i64 {
     NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * 60_000
 }
 
-fn style(args: &GraphArgs) -> Style {
+fn style(args: &GraphArgs, by: By) -> Style {
+    let kind = match args.shape {
+        // One mail is accepted, delivered and completed: three kinds, and no sum of anything.
+        ShapeArg::Stacked if matches!(by, By::Kind) => {
+            eprintln!("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
+            Shape::Lines
+        }
+        ShapeArg::Stacked => Shape::Stacked,
+        ShapeArg::Multiples => Shape::Multiples,
+        ShapeArg::Lines => Shape::Lines,
+    };
     Style {
         theme: match args.theme {
             ThemeArg::Light => Theme::Light,
             ThemeArg::Dark => Theme::Dark,
         },
-        kind: match args.shape {
-            ShapeArg::Stacked => Shape::Stacked,
-            ShapeArg::Multiples => Shape::Multiples,
-            ShapeArg::Lines => Shape::Lines,
-        },
+        kind,
         width: args.width,
         height: args.height,
     }

@@ -1,7 +1,7 @@
 //! `mailpulse incident`: what an outage did to each service, as data or as an incident page.
 
 use super::context::Context;
-use super::detect::{MINUTE_MS, RuleArgs, options};
+use super::detect::{MINUTE_MS, RuleArgs, notice_id, options};
 use super::window::{WindowArgs, so_far};
 use super::{incident_html, incident_page, output};
 use crate::config::Config;
@@ -22,12 +22,14 @@ use std::process::ExitCode;
 
 /// Arguments of `incident`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code 1 if mail was lost or delayed.")]
 pub struct IncidentArgs {
     #[command(flatten)]
     window: WindowArgs,
-    /// Instead of a window: the alarm with this number in `detect --format json`
+    /// Instead of a window: an alarm, by its id in `alarms`, `detect` and notices, as relay/mx1001/2018-06-06T18:55:00Z, or
+    /// its number in `detect --format json`
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until"])]
-    alarm: Option<usize>,
+    alarm: Option<String>,
     #[command(flatten)]
     rules: RuleArgs,
     /// Form of the answer
@@ -84,8 +86,8 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
     let config = context.config()?;
-    let asked = match args.alarm {
-        Some(id) => Asked::Alarm(id),
+    let asked = match &args.alarm {
+        Some(id) => Asked::Alarm(id.clone()),
         None => Asked::Window(args.window.resolve(store)?),
     };
     let incident = judge(store, &config, &args.rules, asked)?;
@@ -99,12 +101,12 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
 }
 
 /// By what an incident is named.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Asked {
     /// A stretch of time.
     Window(Window),
-    /// An alarm's number.
-    Alarm(usize),
+    /// An alarm's id or number.
+    Alarm(String),
 }
 
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
@@ -121,7 +123,7 @@ pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Aske
         Asked::Window(window) => (window, known(&mut fleet, options, window)),
         Asked::Alarm(id) => {
             let engine = Engine::replay(&fleet, options);
-            (of_alarm(&engine, id, &fleet)?, engine.groups)
+            (of_alarm(&engine.groups, &id, &fleet)?, engine.groups)
         }
     };
     let judged = judge_window(store, &fleet, &groups, &rhythms, window)?;
@@ -299,17 +301,57 @@ fn ceiling(ms: i64) -> i64 {
     ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS)
 }
 
-fn of_alarm(engine: &Engine, id: usize, fleet: &Fleet) -> Result<Window> {
-    let alarm = engine
-        .groups
-        .alarms
-        .get(id)
-        .ok_or_else(|| anyhow!("--alarm {id}: there is no such alarm"))?;
+/// What a larger history or a later hour may shift an alarm's onset by, minutes.
+const SHIFT: i64 = 3 * 60;
+
+fn of_alarm(groups: &Groups, id: &str, fleet: &Fleet) -> Result<Window> {
+    let alarm = find(groups, id.trim(), fleet).ok_or_else(|| {
+        let last: Vec<String> = groups.told().map(|alarm| notice_id(alarm, &fleet.names)).collect();
+        let last = last.iter().rev().take(5).map(String::as_str).collect::<Vec<_>>();
+        let last = match last.is_empty() {
+            true => "there is none in this store".to_owned(),
+            false => format!("the last are {}", last.join(", ")),
+        };
+        anyhow!(
+            "--alarm {}: there is no such alarm; {last}. `mailpulse alarms` lists them",
+            id.escape_debug()
+        )
+    })?;
     let until = alarm.ended.unwrap_or(fleet.span().1);
     Ok(Window {
         since_ms: alarm.onset * MINUTE_MS,
         until_ms: until.max(alarm.onset + 1) * MINUTE_MS,
     })
+}
+
+/// An alarm by its number, or by an id that a notice bore: the onset may have become better known since, and a larger alarm
+/// may have taken it in.
+fn find<'g>(groups: &'g Groups, id: &str, fleet: &Fleet) -> Option<&'g Alarm> {
+    let mut alarm = match id.parse::<usize>() {
+        Ok(number) => groups.alarms.get(number)?,
+        Err(_) => {
+            let (scope, onset) = id.rsplit_once('/')?;
+            let onset = onset
+                .parse::<jiff::Timestamp>()
+                .ok()?
+                .as_millisecond()
+                .div_euclid(MINUTE_MS);
+            let is_it = |alarm: &&Alarm| {
+                let (kind, name) = alarm.scope.named(&fleet.names);
+                scope.split_once('/') == Some((kind, name))
+            };
+            let near = groups
+                .alarms
+                .iter()
+                .filter(is_it)
+                .filter(|alarm| (alarm.onset - onset).abs() <= SHIFT);
+            near.min_by_key(|alarm| ((alarm.onset - onset).abs(), alarm.part_of.is_some()))?
+        }
+    };
+    while let Some(whole) = alarm.part_of.and_then(|id| groups.alarms.get(id)) {
+        alarm = whole;
+    }
+    Some(alarm)
 }
 
 impl std::ops::Deref for Incident {

@@ -3,7 +3,8 @@
 use super::detect::{MINUTE_MS, alarm_json, cause_json, minute, rounded};
 use super::incident::Incident;
 use crate::detect::impact::{Impact, ServiceImpact};
-use crate::query::time::{human_duration, rfc3339};
+use crate::query::human;
+use crate::query::time::rfc3339;
 use mailpulse_parsers::reject::safe_text;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -212,7 +213,7 @@ pub fn summary(incident: &Incident) -> String {
                 .div_euclid(MINUTE_MS)
                 .min(incident.fleet.span().1);
             let to = cause.silent_to.unwrap_or(known);
-            let lasted = human_duration((to - cause.silent_from) * MINUTE_MS);
+            let lasted = human::duration((to - cause.silent_from) * MINUTE_MS);
             let relay = escaped(names.host(cause.relay));
             let from = minute(cause.silent_from);
             match cause.silent_to {
@@ -259,15 +260,19 @@ pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
         .services
         .iter()
         .filter(|one| one.expected >= 0.005 || one.observed + one.submit_failed > 0);
+    let count = |number: u64| human::count(i64::try_from(number).unwrap_or(i64::MAX));
     let row = |one: &ServiceImpact| {
         [
             incident.fleet.names.service(one.service).to_owned(),
             one.impact.as_str().to_owned(),
-            format!("{:.1}", one.expected),
-            one.observed.to_string(),
-            one.missing.to_string(),
-            one.delivered_late.to_string(),
-            one.submit_failed.to_string(),
+            match one.expected {
+                ..1_000.0 => format!("{:.1}", one.expected),
+                many => human::decimal(many),
+            },
+            count(one.observed),
+            count(one.missing),
+            count(one.delivered_late),
+            count(one.submit_failed),
         ]
     };
     shown.map(row).collect()

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, talk to stderr.
 
+mod alarms;
 mod backfill;
 mod check;
 mod context;
@@ -15,6 +16,7 @@ mod incident_page;
 mod incomplete;
 mod init;
 mod manual;
+mod names;
 mod output;
 mod parse;
 mod progress;
@@ -54,7 +56,8 @@ pub struct Args {
     /// Configuration file [default: /etc/mailpulse/mailpulse.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Store: file:///path or a path [default: from the configuration, else ./mailpulse-store]
+    /// Store: a path, file:///path, or clickhouse://USER@HOST:PORT/DATABASE for questions [default: from the configuration,
+    /// else ./mailpulse-store]
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
     /// Say more on stderr; twice for everything
@@ -84,6 +87,8 @@ enum Command {
     Graph(graph::GraphArgs),
     /// Replay the detection over the stored history: what would have alarmed, and when
     Detect(detect::DetectArgs),
+    /// The last days' alarms with their ids, for `incident --alarm`
+    Alarms(alarms::AlarmsArgs),
     /// What an outage did to each service: lost, delayed, rerouted; as data or as a page
     Incident(incident::IncidentArgs),
     /// Services and hostgroups with their volumes
@@ -92,7 +97,7 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Which services reach the outside through a single relay
     Routes(routes::RoutesArgs),
-    /// Sources, unparsed lines, size of the store
+    /// What fires, sources, unparsed lines, size of the store
     Status(status::StatusArgs),
     /// Look after the store: compact, verify, export
     Store(store::StoreArgs),
@@ -167,6 +172,7 @@ fn run_command(context: &context::Context, args: &Args) -> anyhow::Result<ExitCo
         Command::Query(command) => query::run(context, command),
         Command::Graph(command) => graph::run(context, command),
         Command::Detect(command) => detect::run(context, command),
+        Command::Alarms(command) => alarms::run(context, command),
         Command::Incident(command) => incident::run(context, command),
         Command::Services(command) => services::run(context, command),
         Command::Watch(command) => watch::run(context, command),

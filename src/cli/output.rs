@@ -1,12 +1,14 @@
 //! The only place that prints: answers on stdout, as a table for people, JSON for programs, CSV for spreadsheets; talk on
 //! stderr. Log text is hostile: each form escapes what would harm its reader, on a terminal and off it.
 
+pub mod tables;
+
 use crate::query::time::rfc3339;
 use crate::store::columnar::{Column, Table, Values};
-use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
+use mailpulse_parsers::harmless::{safe_json, safe_lines};
 use serde_json::{Map, Value};
-use std::io::{self, Write};
-use unicode_width::UnicodeWidthStr;
+use std::io::{self, IsTerminal as _, Write};
+use tables::Numbers;
 
 /// Form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,17 +58,55 @@ pub fn compact(value: &Value) -> String {
     safe_json(&value.to_string())
 }
 
-/// Prints a table on stdout.
+/// Prints a table on stdout; for people, numbers have units that suit them and columns are cut to the terminal.
 pub fn table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
-    let mut out = writer();
-    print(&mut out, table, times, format)?;
-    out.flush()
+    to_stdout(table, times, format, Numbers::ForPeople)
 }
+
+/// The same with numbers as they are, for questions of a user's own.
+pub fn raw_table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
+    to_stdout(table, times, format, Numbers::Raw)
+}
+
+fn to_stdout(table: &Table, times: &[&str], format: Format, numbers: Numbers) -> io::Result<()> {
+    let mut out = writer();
+    match format {
+        Format::Table => {
+            let left_out = tables::print(&mut out, table, times, numbers, columns())?;
+            out.flush()?;
+            if !left_out.is_empty() {
+                talk(&format!(
+                    "not shown, for want of room: {} (--format json has all)",
+                    left_out.join(", ")
+                ));
+            }
+            Ok(())
+        }
+        _ => {
+            print(&mut out, table, times, format)?;
+            out.flush()
+        }
+    }
+}
+
+/// Width that lines are cut to: that of the terminal, or `COLUMNS`; off a terminal none.
+pub fn columns() -> Option<usize> {
+    let asked = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let is_terminal = || {
+        io::stdout()
+            .is_terminal()
+            .then(|| usize::from(console::Term::stdout().size().1))
+    };
+    asked.or_else(is_terminal).filter(|columns| *columns >= COLUMNS_MIN)
+}
+
+/// Narrower is taken for no width at all.
+const COLUMNS_MIN: usize = 20;
 
 /// Prints a table. Columns named in `times` hold UTC milliseconds and are printed as RFC 3339.
 pub fn print(out: &mut impl Write, table: &Table, times: &[&str], format: Format) -> io::Result<()> {
     match format {
-        Format::Table => print_table(out, table, times),
+        Format::Table => tables::print(out, table, times, Numbers::ForPeople, None).map(|_| ()),
         Format::Json => print_json(out, table, times),
         Format::Csv => print_csv(out, table, times),
     }
@@ -89,39 +129,6 @@ fn cell(values: &Values, row: usize, time: bool) -> String {
         Values::Text(v) => v[row].clone().unwrap_or_default(),
         Values::Bool(v) => v[row].map(|v| v.to_string()).unwrap_or_default(),
     }
-}
-
-fn print_table(out: &mut impl Write, table: &Table, times: &[&str]) -> io::Result<()> {
-    let columns: Vec<Vec<String>> = table
-        .columns
-        .iter()
-        .map(|column| {
-            let time = is_time(times, &column.name);
-            let head = std::iter::once(safe_text(column.name.as_bytes()));
-            head.chain((0..table.rows()).map(|row| safe_text(cell(&column.values, row, time).as_bytes())))
-                .collect()
-        })
-        .collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .map(|cells| cells.iter().map(|c| c.width()).max().unwrap_or(0))
-        .collect();
-    for row in 0..=table.rows() {
-        let mut line = String::new();
-        for (at, cells) in columns.iter().enumerate() {
-            let pad = " ".repeat(widths[at] - cells[row].width());
-            let right = matches!(table.columns[at].values, Values::Int(_) | Values::Float(_))
-                && !is_time(times, &table.columns[at].name);
-            line += &if right {
-                pad + &cells[row]
-            } else {
-                cells[row].clone() + &pad
-            };
-            line += "  ";
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }
 
 fn value(values: &Values, row: usize, time: bool) -> Value {

@@ -1,6 +1,7 @@
 //! Progress of a backfill: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
 use crate::ingest::Progress;
+use crate::query::human;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -53,9 +54,10 @@ impl Display {
         )
     }
 
-    fn rate(&self) -> f64 {
+    /// Bytes of content a second, for people.
+    fn rate(&self) -> String {
         let (seconds, content) = self.totals();
-        content as f64 / 1e6 / seconds.max(0.001)
+        format!("{}/s", human::size((content as f64 / seconds.max(0.001)) as u64))
     }
 }
 
@@ -63,7 +65,7 @@ impl Progress for Display {
     fn content(&self, bytes: u64) {
         self.content.fetch_add(bytes, Ordering::Relaxed);
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{:.0} MB/s", self.rate()));
+            bar.set_message(self.rate());
             return;
         }
         let Ok(mut last) = self.last.try_lock() else { return };
@@ -73,14 +75,15 @@ impl Progress for Display {
             let total = self.files_bytes.max(1);
             let elapsed = self.started.elapsed().as_secs_f64();
             let left = if done > 0 {
-                format!(", about {:.0} s left", elapsed * (total - done) as f64 / done as f64)
+                let left_ms = 1_000.0 * elapsed * (total - done) as f64 / done as f64;
+                format!(", about {} left", human::duration(left_ms as i64))
             } else {
                 String::new()
             };
             super::output::talk(&format!(
-                "{} of {} MB of files done, {:.0} MB/s{left}",
-                done / 1_000_000,
-                total / 1_000_000,
+                "{} of {} of files done, {}{left}",
+                human::size(done),
+                human::size(total),
                 self.rate()
             ));
         }

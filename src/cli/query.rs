@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::output::{self, Format};
-use super::window::{WindowArgs, now_ms};
+use super::window::{WindowArgs, end_of, now_ms};
 use crate::query::Window;
 use crate::query::history::History;
 use crate::query::named::{self, NamedQuery, ParamKind};
@@ -15,10 +15,10 @@ use std::process::ExitCode;
 pub struct QueryArgs {
     /// Name of a query; --list tells them
     name: Option<String>,
-    /// Describe the named queries
+    /// Describe the named queries, with their parameters and defaults
     #[arg(long)]
     list: bool,
-    /// One SELECT over events, rates and sources
+    /// One SELECT over events, rates and sources: of all that is stored, unless --since or --until is given
     #[arg(long, value_name = "TEXT", conflicts_with = "name")]
     sql: Option<String>,
     /// A parameter of the query, as name=value
@@ -34,7 +34,10 @@ pub struct QueryArgs {
 /// Answers.
 pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
     if args.list {
-        output::table(&list(), &[], args.format)?;
+        match args.format {
+            Format::Table => describe()?,
+            format => output::table(&list(), &[], format)?,
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let engine = context.engine()?;
@@ -44,18 +47,18 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
             if !args.params.is_empty() {
                 bail!("--param is for named queries; with --sql write the value into the text");
             }
-            let given = args.window.since.is_some() || args.window.until.is_some();
-            let window = if given {
+            let window = if args.window.is_given() {
                 args.window.resolve(store)?
             } else {
                 Window::ALL
             };
-            (store.sql(sql, window)?, vec!["ts"])
+            output::raw_table(&store.sql(sql, window)?, &["ts"], args.format)?;
+            return Ok(ExitCode::SUCCESS);
         }
         (None, Some(name)) => {
             let query = named::find(name).map_err(|why| anyhow!(why))?;
             let values = values(&query, args, store)?;
-            let times = query
+            let times: Vec<&str> = query
                 .columns
                 .iter()
                 .filter(|column| column.kind == "time")
@@ -88,33 +91,58 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn History) -> Result<V
             .iter()
             .any(|param| param.name == name && param.kind == ParamKind::Time)
     };
+    let own = |name: &str| {
+        let pairs = args.params.iter().filter_map(|param| param.split_once('='));
+        pairs
+            .filter(|(known, _)| *known == name)
+            .map(|(_, text)| text.to_owned())
+            .next_back()
+    };
     if takes("since") && takes("until") {
-        let own = |name: &str| args.params.iter().any(|param| param.starts_with(&format!("{name}=")));
-        if !own("since") && !own("until") {
-            let all = query
-                .params
-                .iter()
-                .any(|param| param.name == "since" && param.default == "-3650d");
-            let window = match (all, &args.window.since) {
-                (true, None) => Window {
-                    since_ms: 0,
-                    until_ms: now_ms(),
-                },
-                _ => args.window.resolve(store)?,
-            };
-            given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
-            given.push(("until".to_owned(), crate::query::time::rfc3339(window.until_ms)));
-        }
-    } else if args.window.since.is_some() || args.window.until.is_some() {
+        // A parameter and the option of its name are one thing.
+        let asked: WindowArgs = WindowArgs {
+            since: own("since").or_else(|| args.window.since.clone()),
+            until: own("until").or_else(|| args.window.until.clone()),
+        };
+        let all = query
+            .params
+            .iter()
+            .any(|param| param.name == "since" && param.default == "-3650d");
+        let window = match all && !asked.is_given() {
+            true => Window {
+                since_ms: 0,
+                until_ms: now_ms(),
+            },
+            false => asked.resolve(store)?,
+        };
+        given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
+        given.push(("until".to_owned(), crate::query::time::rfc3339(window.until_ms)));
+    } else if args.window.is_given() {
         bail!("query {} takes no --since and --until", query.name);
     }
     for param in &args.params {
         let (name, value) = param
             .split_once('=')
             .ok_or_else(|| anyhow!("--param {param}: write name=value"))?;
-        given.push((name.to_owned(), value.to_owned()));
+        if !given.iter().any(|(known, _)| known == name && takes(name)) {
+            given.push((name.to_owned(), value.to_owned()));
+        }
     }
-    query.values(&given, now_ms()).map_err(|why| anyhow!(why))
+    query.values(&given, end_of(store)?).map_err(|why| anyhow!(why))
+}
+
+/// The named queries, a paragraph each: parameters and columns are too many for a line of a terminal.
+fn describe() -> Result<()> {
+    for query in named::all() {
+        output::line(&format!("{}\n    {}", query.name, query.description))?;
+        for param in &query.params {
+            let (name, default, what) = (param.name, param.default, param.description);
+            output::line(&format!("    --param {name}={default}  {what}"))?;
+        }
+        let columns: Vec<&str> = query.columns.iter().map(|column| column.name).collect();
+        output::line(&format!("    columns: {}", columns.join(", ")))?;
+    }
+    Ok(())
 }
 
 fn list() -> Table {

@@ -21,7 +21,7 @@ pub const WEEK_MS: i64 = 7 * 86_400_000;
 #[derive(Debug, clap::Args)]
 pub struct RoutesArgs {
     #[command(flatten)]
-    window: WindowArgs,
+    window: WindowArgs<7>,
     /// Exit code 1 when a service's mail reaches the outside through fewer relays than it should: `relays_min` in the
     /// configuration, else two
     #[arg(long)]
@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
     let config = context.config()?;
-    let window = args.window.resolve_with(store, WEEK_MS)?;
+    let window = args.window.resolve(store)?;
     let mut routes = routes(store, window)?;
     let failovers = failovers(store, &config, window)?;
     for one in &failovers {

@@ -5,11 +5,11 @@ mod discover;
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::WindowArgs;
-use anyhow::Result;
+use crate::query::human;
+use crate::store::columnar::{Column, Table, Values};
+use anyhow::{Result, bail};
 use clap::Subcommand;
 use std::process::ExitCode;
-
-const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// Arguments of `services`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct ServicesArgs {
     #[arg(long)]
     hostgroups: bool,
     #[command(flatten)]
-    window: WindowArgs,
+    window: WindowArgs<7>,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -31,7 +31,7 @@ enum What {
     /// Propose rules, as TOML to paste, for mail that no rule names
     Discover {
         #[command(flatten)]
-        window: WindowArgs,
+        window: WindowArgs<7>,
         /// How many rules at the most
         #[arg(long, default_value_t = 20)]
         max: usize,
@@ -43,11 +43,14 @@ pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
     if let Some(What::Discover { window, max }) = &args.what {
-        let window = window.resolve_with(store, WEEK_MS)?;
+        if args.window.is_given() || args.hostgroups {
+            bail!("options of `services` say nothing to `services discover`: write them behind `discover`");
+        }
+        let window = window.resolve(store)?;
         let config = context.config()?;
         return discover::run(&config, store, window, *max);
     }
-    let window = args.window.resolve_with(store, WEEK_MS)?;
+    let window = args.window.resolve(store)?;
     let name = if args.hostgroups { "hostgroup" } else { "service" };
     let sql = format!(
         "SELECT {name},
@@ -56,12 +59,46 @@ pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
                 SUM(CASE WHEN kind = 'bounced' OR kind = 'expired' THEN r ELSE 0 END) AS bounced,
                 SUM(CASE WHEN kind = 'rejected' THEN m ELSE 0 END) AS rejected,
                 SUM(CASE WHEN kind = 'accepted' AND first_hop THEN b ELSE 0 END) AS bytes,
-                MAX(CASE WHEN kind = 'accepted' THEN ts_ms ELSE 0 END) AS last_minute
+                MAX(CASE WHEN kind = 'accepted' THEN ts_ms END) AS last_minute
          FROM (SELECT {name}, kind, destination, first_hop, ts_ms, messages AS m, recipients AS r, bytes AS b
                FROM rates) AS minutes
          GROUP BY {name} ORDER BY messages DESC, {name}"
     );
-    let table = store.select(&sql, window)?;
+    let mut table = store.select(&sql, window)?;
+    if args.format == Format::Table {
+        name_the_nameless(&mut table, name);
+        add_rates(&mut table, (window.until_ms - window.since_ms) as f64 / 60_000.0);
+    }
     output::table(&table, &["last_minute"], args.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Hosts that no group names have none; a row needs a name all the same, for people.
+fn name_the_nameless(table: &mut Table, what: &str) {
+    let names = table.columns.iter_mut().filter(|column| column.name == what);
+    for column in names {
+        if let Values::Text(names) = &mut column.values {
+            let nameless = names
+                .iter_mut()
+                .filter(|name| name.as_deref().is_none_or(str::is_empty));
+            nameless.for_each(|name| *name = Some(format!("(no {what})")));
+        }
+    }
+}
+
+/// Beside the messages, for people: how many that is a minute, an hour or a day.
+fn add_rates(table: &mut Table, minutes: f64) {
+    let Some(at) = table.columns.iter().position(|column| column.name == "messages") else {
+        return;
+    };
+    if let Values::Int(counts) = &table.columns[at].values {
+        let rates = counts
+            .iter()
+            .map(|count| count.map(|count| human::rate(count as f64 / minutes)));
+        let column = Column {
+            name: "rate".to_owned(),
+            values: Values::Text(rates.collect()),
+        };
+        table.columns.insert(at + 1, column);
+    }
 }

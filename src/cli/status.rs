@@ -3,6 +3,7 @@
 mod json;
 mod limits;
 mod nagios;
+mod summary;
 
 use super::context::Context;
 use super::output::{self, Format};
@@ -12,6 +13,7 @@ use crate::alert::state::State as Alerts;
 use crate::config::Config;
 use crate::query::health::{self, Cause, Health, Readability, unparsed_share};
 use crate::query::history::{Engine, History, LocalSource, SourceSummary};
+use crate::query::human;
 use crate::query::time::{parse_duration_ms, rfc3339};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
@@ -34,7 +36,7 @@ pub struct StatusArgs {
     /// it where no source at all has a line
     #[arg(long, value_name = "TIME")]
     stale_after: Option<String>,
-    /// The limits of the configuration, and how much of each is in use
+    /// Instead: the limits of the configuration, and how much of each is in use
     #[arg(long, conflicts_with = "nagios")]
     limits: bool,
     /// Form of the answer
@@ -143,14 +145,14 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         Format::Json => output::json(&json::answer(&store, &context.config()?, &rows, now)?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
-            output::table(&table(&rows), &["first", "last", "read"], args.format)?;
             let config = context.config()?;
+            summary::print(context, &alerts(&config)?, &rows, now)?;
+            output::line("")?;
+            output::table(&summary::table(&rows), &[], args.format)?;
             talk(&store, &config, &rows)?;
             if let Some(words) = held_back(&held, config.store.retain_days) {
                 output::line(&words)?;
             }
-            output::line("")?;
-            output::table(&limits::table(&store, &config, &rows)?, &[], args.format)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -241,11 +243,7 @@ fn table(rows: &[Row]) -> Table {
 
 fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     output::line("")?;
-    let alerts = alerts(config)?;
-    for alarm in &alerts.firing {
-        output::line(&format!("firing: {}", super::safe_lines(&alarm.summary)))?;
-    }
-    for line in unsent(&alerts) {
+    for line in unsent(&alerts(config)?) {
         output::line(&line)?;
     }
     match store {
@@ -258,10 +256,11 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
                 )
             });
             output::line(&format!(
-                "store {}: {events} events in {} segments, {:.1} MB",
+                "store {}: {} events in {}, {}",
                 store.path().display(),
-                segments.len(),
-                bytes as f64 / 1e6
+                human::count(i64::try_from(events).unwrap_or(i64::MAX)),
+                human::counted(segments.len() as u64, "segment"),
+                human::size(bytes)
             ))?;
         }
         Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
@@ -376,9 +375,9 @@ fn aside(store: &Store) -> Result<()> {
     let lost = store.lost_found();
     if lost.files > 0 {
         output::line(&format!(
-            "lost+found: {} files that nothing refers to, {:.1} MB",
+            "lost+found: {} files that nothing refers to, {}",
             lost.files,
-            lost.bytes as f64 / 1e6
+            human::size(lost.bytes)
         ))?;
     }
     Ok(())
@@ -386,12 +385,16 @@ fn aside(store: &Store) -> Result<()> {
 
 /// How far the sending has come.
 fn shipping(waiting: &Waiting, now_ms: i64) -> String {
-    let lag_s = waiting.oldest_ms.map_or(0, |oldest| (now_ms - oldest).max(0) / 1_000);
+    let lag = human::duration(
+        waiting
+            .oldest_ms
+            .map_or(0, |oldest| (now_ms - oldest).max(0) / 1_000 * 1_000),
+    );
     let sent = waiting.sent_ms.map_or("never".to_owned(), rfc3339);
     let mut text = format!(
-        "ship: {} payloads wait ({:.1} MB), the oldest for {lag_s} s; last sent: {sent}",
+        "ship: {} payloads wait ({}), the oldest for {lag}; last sent: {sent}",
         waiting.payloads,
-        waiting.bytes as f64 / 1e6
+        human::size(waiting.bytes)
     );
     if waiting.clock_ahead_ms.abs() > CLOCKS_APART_MS {
         text += &format!("\nship: {}", clocks_apart(waiting.clock_ahead_ms));

@@ -5,6 +5,7 @@ use super::window::WindowArgs;
 use super::{output, retention};
 use crate::config::Config;
 use crate::normalise::redact::LocalParts;
+use crate::query::human;
 use crate::query::time::rfc3339;
 use crate::store::Store;
 use crate::store::clickhouse::keep::keep_sent;
@@ -124,9 +125,9 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             let lost = store.lost_found();
             if lost.files > 0 {
                 output::line(&format!(
-                    "lost+found: {} files that nothing refers to, {:.1} MB",
+                    "lost+found: {} files that nothing refers to, {}",
                     lost.files,
-                    lost.bytes as f64 / 1e6
+                    human::size(lost.bytes)
                 ))?;
             }
             if !found.faults.is_empty() {

@@ -4,7 +4,7 @@
 //! have been judged already count only after a restart.
 
 use super::context::Context;
-use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, options};
+use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, notice_id, options};
 use super::window::now_ms;
 use crate::alert::state::{Seen, State};
 use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
@@ -308,7 +308,7 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
         summary = format!("{summary}; affected: {}", members.join(", "));
     }
     Notice {
-        id: format!("{kind}/{name}/{}", minute(alarm.onset)),
+        id: notice_id(alarm, names),
         kind: kind.to_owned(),
         name: name.to_owned(),
         state: state.to_owned(),

@@ -9,6 +9,8 @@ pub struct Glyphs {
     pub gap: char,
     /// Mail that was expected and did not come.
     pub expected: char,
+    /// Beyond the axis, in the uppermost row.
+    pub beyond: char,
     /// The time axis: line and tick.
     pub axis: (char, char),
     /// Edge of the value axis.
@@ -24,6 +26,7 @@ pub const UNICODE: Glyphs = Glyphs {
     levels: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     gap: '·',
     expected: '░',
+    beyond: '▲',
     axis: ('─', '┴'),
     edge: '┤',
     ellipsis: "…",
@@ -35,6 +38,7 @@ pub const ASCII: Glyphs = Glyphs {
     levels: ['_', '.', ':', '-', '=', '+', '*', '#'],
     gap: '?',
     expected: '%',
+    beyond: '^',
     axis: ('-', '+'),
     edge: '|',
     ellipsis: "...",
@@ -49,7 +53,8 @@ impl Glyphs {
 
     /// A curve in `rows` rows of one character a column, uppermost row first; `top` is the value of a full column.
     ///
-    /// Zero is level 1, whatever is more is at least level 2, and a gap fills its column.
+    /// Zero is level 1, whatever is more is at least level 2, and a gap fills its column; what is more than `top` ends in a
+    /// sign of its own.
     pub fn curve(&self, columns: &[Option<f64>], rows: usize, top: f64) -> Vec<Vec<char>> {
         let level = |value: f64| -> usize {
             let full = (rows * 8) as f64;
@@ -66,9 +71,14 @@ impl Glyphs {
                 part => self.levels[part.min(8) - 1],
             },
         };
+        let is_beyond = |point: &Option<f64>| point.is_some_and(|value| value > top * 1.000_001);
+        let shown = |point: &Option<f64>, row: usize| match row + 1 == rows && is_beyond(point) {
+            true => self.beyond,
+            false => cell(point, row),
+        };
         (0..rows)
             .rev()
-            .map(|row| columns.iter().map(|point| cell(point, row)).collect())
+            .map(|row| columns.iter().map(|point| shown(point, row)).collect())
             .collect()
     }
 
@@ -123,6 +133,12 @@ mod tests {
     fn rows_stack_up() {
         let rows = UNICODE.curve(&[None, Some(0.0), Some(75.0)], 2, 100.0);
         assert_eq!(rows, [['·', ' ', '▄'], ['·', '▁', '█']]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_axis_says_so() {
+        let rows = UNICODE.curve(&[Some(100.0), Some(900.0)], 2, 100.0);
+        assert_eq!(rows, [['█', '▲'], ['█', '█']]);
     }
 
     #[test]

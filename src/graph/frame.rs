@@ -1,6 +1,6 @@
 //! What stands around the panels: the header with title, unit and range, and the key of the signs in use.
 
-use super::canvas::{Canvas, Font};
+use super::canvas::{Canvas, Font, num};
 use super::plot::hatched;
 use super::scale::{duration_text, span_text};
 use super::svg::{MARGIN, View};
@@ -19,6 +19,8 @@ pub struct Key {
     pub mark: bool,
     /// Expected ranges.
     pub band: bool,
+    /// Values beyond an axis.
+    pub beyond: bool,
     /// Lower edge of the lowest panel with its axis, pixels.
     pub bottom: f64,
     /// Length of a drawn bucket, milliseconds.
@@ -55,6 +57,7 @@ pub fn draw_key(canvas: &mut Canvas, view: &View, key: &Key, y: f64) {
         (key.bottom > 0.0, "line on the axis: no mail", "no mail"),
         (key.mark, "marked (alarm)", "marked"),
         (key.band, "expected range", "expected"),
+        (key.beyond, "beyond the axis", "beyond"),
     ];
     let whole: f64 = entries.iter().filter(|e| e.0).map(|e| 42.0 + width_px(e.1, 11.5)).sum();
     let short = whole > view.width - MARGIN;
@@ -83,7 +86,12 @@ pub fn draw_key(canvas: &mut Canvas, view: &View, key: &Key, y: f64) {
                 canvas.rect(area, ink.mark, 0.2);
                 canvas.line((x, y - 9.0), (x + 16.0, y - 9.0), ink.mark, 2.0, "");
             }
-            _ => canvas.rect(area, ink.accent, 0.25),
+            4 => canvas.rect(area, ink.accent, 0.25),
+            _ => {
+                let (left, right, low) = (num(x + 4.0), num(x + 12.0), num(y));
+                let triangle = format!("M{left} {low}L{} {}L{right} {low}Z", num(x + 8.0), num(y - 7.0));
+                canvas.area(&triangle, ink.text, 1.0);
+            }
         }
         canvas.text((x + 22.0, y), Font::new(11.5, ink.muted), text);
         x += width + if short { 10.0 } else { 20.0 };

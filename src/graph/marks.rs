@@ -27,10 +27,7 @@ pub struct Band {
 /// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
 pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> Vec<Band> {
     let end = |m: &Mark| m.to_ms.unwrap_or(i64::MAX).max(m.from_ms);
-    let ours = |m: &&Mark| match (&m.series, series) {
-        (Some(of), Some(panel)) => of == panel,
-        _ => true,
-    };
+    let ours = |m: &&Mark| series.is_none_or(|panel| m.concerns(panel));
     let mut inside: Vec<&Mark> = marks
         .iter()
         .filter(ours)
@@ -39,24 +36,24 @@ pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> 
     inside.sort_by(|a, b| (a.from_ms, &a.label, a.to_ms).cmp(&(b.from_ms, &b.label, b.to_ms)));
     let mut merged: Vec<(Mark, Vec<&str>)> = Vec::new();
     for mark in inside {
-        let name = mark.series.as_deref().unwrap_or("");
+        let name = || mark.series.iter().flatten().map(String::as_str);
         match merged
             .iter_mut()
             .find(|(m, _)| m.label == mark.label && mark.from_ms <= end(m))
         {
             Some((seen, names)) => {
                 seen.to_ms = seen.to_ms.zip(mark.to_ms).map(|(a, b)| a.max(b));
-                names.push(name);
+                names.extend(name());
             }
-            None => merged.push((mark.clone(), vec![name])),
+            None => merged.push((mark.clone(), name().collect())),
         }
     }
     let band = |(mark, mut names): (Mark, Vec<&str>)| {
         names.sort_unstable();
         names.dedup();
         let label = match names.as_slice() {
-            [""] => visible(&mark.label),
-            [_] if series.is_some() => visible(&mark.label),
+            [] => visible(&mark.label),
+            _ if series.is_some() => visible(&mark.label),
             [one] => format!("{}: {}", visible(one), visible(&mark.label)),
             many => format!("{} ({} series)", visible(&mark.label), many.len()),
         };
@@ -132,7 +129,7 @@ mod tests {
             from_ms,
             to_ms,
             label: "dropped".to_owned(),
-            series: series.map(str::to_owned),
+            series: series.map(|name| vec![name.to_owned()]),
         }
     }
 
@@ -157,6 +154,22 @@ mod tests {
         assert_eq!(bands(&marks, Some("b"), 0, 100).len(), 1);
         assert_eq!(bands(&marks, Some("b"), 0, 100)[0].label, "dropped");
         assert!(bands(&marks, None, 31, 50).is_empty());
+    }
+
+    #[test]
+    fn a_panel_shows_the_marks_that_concern_it() {
+        let relay = Mark {
+            label: "mx1001 dropped".to_owned(),
+            series: Some(vec!["a".to_owned(), "b".to_owned()]),
+            ..mark(10, None, None)
+        };
+        let label = |series: Option<&str>| {
+            let bands = bands(std::slice::from_ref(&relay), series, 0, 100);
+            bands.into_iter().map(|band| band.label).collect::<Vec<_>>()
+        };
+        assert_eq!(label(Some("a")), ["mx1001 dropped"]);
+        assert_eq!(label(Some("c")), Vec::<String>::new());
+        assert_eq!(label(None), ["mx1001 dropped (2 series)"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::frame::Key;
 use super::layout::{Grid, PANEL_PX_MIN};
 use super::marks::{self, Band, LANE_PX};
 use super::plot::Plot;
-use super::scale::si;
+use super::scale::{largest_usual, si};
 use super::svg::{MARGIN, View, stats_text};
 use super::text::{cut_px, visible, width_px};
 use crate::query::series::{Fold, Series, SeriesSet, Stats};
@@ -21,6 +21,8 @@ const RIGHT: f64 = 14.0;
 const TITLE_PX: f64 = 22.0;
 const FOOT_PX: f64 = 12.0;
 const AXIS_PX: f64 = 14.0;
+/// Between two values of an axis, pixels.
+const VALUE_SPACING_PX: f64 = 32.0;
 /// Panels in a picture; more series are folded into the last.
 const PANELS_MAX: usize = 60;
 
@@ -55,8 +57,9 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
             h,
             from_ms,
             to_ms,
-            top: top_value(&set.series[cell]),
+            top: 1.0,
         };
+        let plot = plot.reaching(top_value(&set.series[cell]), VALUE_SPACING_PX);
         let gaps = full.gaps(&[cell]);
         key.no_data |= !gaps.is_empty();
         key.mark |= !bands.is_empty();
@@ -66,9 +69,10 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
             gaps: &gaps,
             bands,
             lanes,
-            stats: full.series[cell].stats(),
+            // What is drawn: a peak of single minutes is in no curve of means.
+            stats: set.series[cell].stats(),
         };
-        panel.draw(
+        key.beyond |= panel.draw(
             canvas,
             view,
             (&set, cell),
@@ -80,16 +84,8 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
 }
 
 fn top_value(series: &Series) -> f64 {
-    let points = series.points.iter().flatten().copied().fold(0.0, f64::max);
-    let bands = series
-        .expected
-        .iter()
-        .flatten()
-        .flatten()
-        .map(|(_, high)| *high)
-        .fold(0.0, f64::max);
-    let top = points.max(bands);
-    if top > 0.0 { top * 1.08 } else { 1.0 }
+    let bands = series.expected.iter().flatten().flatten().map(|(_, high)| *high);
+    largest_usual(series.points.iter().flatten().copied()).max(largest_usual(bands))
 }
 
 struct Panel<'a> {
@@ -101,11 +97,18 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    fn draw(&self, canvas: &mut Canvas, view: &View, (set, cell): (&SeriesSet, usize), lowest: bool, columns: usize) {
+    fn draw(
+        &self,
+        canvas: &mut Canvas,
+        view: &View,
+        (set, cell): (&SeriesSet, usize),
+        lowest: bool,
+        columns: usize,
+    ) -> bool {
         let (ink, plot, series) = (view.ink, &self.plot, &set.series[cell]);
         canvas.group(&format!("{}: {}", visible(&series.name), stats_text(&self.stats)));
         marks::shades(canvas, ink, plot, self.bands);
-        plot.value_axis(canvas, ink, 10.5, 32.0);
+        plot.value_axis(canvas, ink, 10.5, VALUE_SPACING_PX);
         plot.time_axis(canvas, ink, 11.0, lowest);
         if lowest && cell % columns == 0 {
             plot.zone_label(canvas, ink);
@@ -122,9 +125,11 @@ impl Panel<'_> {
         canvas.stroke(&plot.line_path(set, &series.points), ink.accent, 1.4, "");
         let zero: Vec<_> = series.points.iter().map(|p| p.filter(|v| *v == 0.0)).collect();
         canvas.stroke(&plot.line_path(set, &zero), ink.accent, 3.0, "");
+        let beyond = plot.beyond(canvas, ink, set, &series.points);
         marks::labels(canvas, ink, plot, self.bands, self.lanes);
         self.title(canvas, view, &series.name);
         canvas.end_group();
+        beyond
     }
 
     /// Name at the left, figures at the right, in one line above the panel.

@@ -2,7 +2,8 @@
 
 use super::canvas::{Anchor, Canvas, Font, num};
 use super::palette::Ink;
-use super::scale::{si, time_ticks, value_ticks};
+use super::scale::{axis_top, si, time_ticks, value_ticks};
+use super::text::width_px;
 use crate::query::series::SeriesSet;
 
 /// Names of the hatching pattern in a document; equal in all documents of a theme.
@@ -58,10 +59,64 @@ impl Plot {
         self.x + self.w
     }
 
+    /// Ticks above zero for about one a `spacing_px`.
+    fn ticks(&self, spacing_px: f64) -> usize {
+        (self.h / spacing_px).max(3.0) as usize
+    }
+
+    /// The same plot with an axis that holds values up to `max`, and ends at a tick.
+    pub fn reaching(self, max: f64, spacing_px: f64) -> Plot {
+        let top = axis_top(max, self.ticks(spacing_px));
+        Plot { top, ..self }
+    }
+
+    /// Marks what goes beyond the axis: a triangle at the upper edge, with the largest value where there is room. Whether
+    /// there was any.
+    pub fn beyond(&self, canvas: &mut Canvas, ink: &Ink, set: &SeriesSet, points: &[Option<f64>]) -> bool {
+        let is_beyond = |point: &Option<f64>| point.is_some_and(|value| value > self.top * 1.000_001);
+        let mut free_from = f64::NEG_INFINITY;
+        let mut bucket = 0;
+        let mut any = false;
+        while bucket < points.len() {
+            let length = points[bucket..].iter().take_while(|point| is_beyond(point)).count();
+            if length > 0 {
+                let run = &points[bucket..bucket + length];
+                let largest = run.iter().flatten().copied().fold(0.0, f64::max);
+                let middle = set.start_ms + (2 * bucket + length) as i64 * set.step_ms / 2;
+                let (x, y) = (self.px(middle), self.y);
+                let triangle = format!(
+                    "M{} {}L{} {}L{} {}Z",
+                    num(x - 4.0),
+                    num(y + 7.0),
+                    num(x),
+                    num(y),
+                    num(x + 4.0),
+                    num(y + 7.0)
+                );
+                canvas.area(&triangle, ink.text, 1.0);
+                let (text, size) = (si(largest), 10.5);
+                let width = width_px(&text, size);
+                // At the right of the triangle, or at its left where the panel ends.
+                let start = if x + 7.0 + width <= self.right() {
+                    x + 7.0
+                } else {
+                    x - 7.0 - width
+                };
+                if start >= free_from {
+                    canvas.text((start, y + 9.0), Font::new(size, ink.text).halo(ink.page), &text);
+                    free_from = x + 14.0 + width;
+                }
+                any = true;
+            }
+            bucket += length.max(1);
+        }
+        any
+    }
+
     /// Grid lines with values at the left; about one a `spacing_px`.
     pub fn value_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, spacing_px: f64) {
         let font = Font::new(size, ink.muted).anchor(Anchor::End);
-        for value in value_ticks(self.top, (self.h / spacing_px).max(2.0) as usize) {
+        for value in value_ticks(self.top, self.ticks(spacing_px)) {
             let y = self.py(value);
             if value > 0.0 {
                 canvas.line((self.x, y), (self.right(), y), ink.grid, 1.0, "");

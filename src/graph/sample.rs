@@ -72,7 +72,7 @@ pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Mark>
                 from_ms,
                 to_ms,
                 label: "dropped".to_owned(),
-                series: Some(name.clone()),
+                series: Some(vec![name.clone()]),
             });
         }
         let expected = (service % 2 == 0).then_some(expected);

@@ -145,22 +145,54 @@ pub fn duration_text(ms: i64) -> String {
     }
 }
 
-/// Ticks from 0 to at most `max`, at most about `count`, at multiples of 1, 2, 2.5 or 5 times a power of ten.
+/// Ticks from 0 to at most `max`, at most `count` above 0, at multiples of 1, 2, 2.5 or 5 times a power of ten.
 pub fn value_ticks(max: f64, count: usize) -> Vec<f64> {
     if !(max.is_finite() && max > 0.0) {
         return vec![0.0];
     }
-    let rough = max / count.max(1) as f64;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
-        .map(|m| m * power)
-        .find(|s| *s >= rough * 0.999);
-    let step = step.unwrap_or(power * 10.0);
-    (0..=count + 1)
+    let step = value_step(max, count);
+    (0..=count)
         .map(|i| i as f64 * step)
         .take_while(|v| *v <= max * 1.000_001)
         .collect()
+}
+
+/// The end of an axis that holds `max`: its last tick, so that the largest value never stands above the last number.
+pub fn axis_top(max: f64, count: usize) -> f64 {
+    if !(max.is_finite() && max > 0.0) {
+        return 1.0;
+    }
+    let step = value_step(max, count);
+    (max / step - 1e-6).ceil() * step
+}
+
+/// The smallest nice step with which `count` steps reach `max`.
+fn value_step(max: f64, count: usize) -> f64 {
+    let rough = max / count.max(1) as f64;
+    let power = 10_f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power);
+    steps
+        .into_iter()
+        .find(|s| *s >= rough * 0.999_999)
+        .unwrap_or(power * 10.0)
+}
+
+/// Fewer values than this say nothing of what is usual.
+const USUAL_MIN: usize = 20;
+/// A value so many times what nineteen of twenty stay below is left out of the scale.
+const BEYOND: f64 = 4.0;
+
+/// The largest of the values that an axis should hold. One backlog that drains within minutes must not flatten all
+/// else: values far beyond the others are cut at the upper edge, and marked there.
+pub fn largest_usual(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.filter(|value| *value > 0.0).collect();
+    values.sort_by(f64::total_cmp);
+    let max = values.last().copied().unwrap_or(0.0);
+    let usual = values.get(values.len() * 19 / 20).copied().unwrap_or(0.0);
+    match values.len() >= USUAL_MIN && max > BEYOND * usual {
+        true => 1.5 * usual,
+        false => max,
+    }
 }
 
 /// A value with three significant digits and an SI prefix: `0`, `0.05`, `12.5`, `1.25k`, `3M`.
@@ -260,8 +292,34 @@ mod tests {
     fn value_ticks_are_nice() {
         assert_eq!(value_ticks(97.0, 4), [0.0, 25.0, 50.0, 75.0]);
         assert_eq!(value_ticks(100.0, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(value_ticks(2.8, 3), [0.0, 1.0, 2.0]);
         assert_eq!(value_ticks(0.0, 5), [0.0]);
         assert_eq!(value_ticks(f64::NAN, 5), [0.0]);
+    }
+
+    #[test]
+    fn an_axis_ends_at_a_tick_above_the_largest_value() {
+        assert_eq!([axis_top(2.8, 3), axis_top(3.0, 3), axis_top(0.0, 3)], [3.0, 3.0, 1.0]);
+        for max in (1..5_000).map(|i| f64::from(i) * 0.37) {
+            for count in [3, 5, 14] {
+                let (top, ticks) = (axis_top(max, count), value_ticks(axis_top(max, count), count));
+                let last = ticks.last().copied().unwrap();
+                assert!(
+                    (last - top).abs() < 1e-6 * top && top >= max * 0.999_99,
+                    "{max}: {ticks:?} of {top}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_backlog_does_not_set_the_scale() {
+        let day = |backlog: f64| (0..288).map(move |i| if i == 200 { backlog } else { 4.0 + f64::from(i % 3) });
+        assert_eq!(largest_usual(day(2_000.0)), 9.0);
+        assert_eq!(largest_usual(day(20.0)), 20.0, "a busy hour is no backlog");
+        // Of few values none is usual.
+        assert_eq!(largest_usual([1.0, 1.0, 0.0, 500.0].into_iter()), 500.0);
+        assert_eq!(largest_usual(std::iter::empty()), 0.0);
     }
 
     #[test]

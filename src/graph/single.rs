@@ -8,6 +8,7 @@ use super::marks::{self, LANE_PX};
 use super::missing::Missing;
 use super::palette::Ink;
 use super::plot::Plot;
+use super::scale::largest_usual;
 use super::svg::{View, stats_text};
 use super::text::{cut_px, visible, width_px};
 use crate::query::series::{Fold, Series, SeriesSet};
@@ -16,6 +17,8 @@ const LEFT: f64 = 66.0;
 /// Baseline of the upright unit, pixels.
 const UNIT_X: f64 = 20.0;
 const AXIS_PX: f64 = 26.0;
+/// Between two values of the axis, pixels.
+const VALUE_SPACING_PX: f64 = 46.0;
 const LABEL_SIZE: f64 = 12.5;
 const LABEL_SPACING: f64 = 18.0;
 /// Leader and swatch before a label, pixels.
@@ -70,7 +73,7 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
     let w = (view.width - LEFT - LEADER - label_px - 14.0).max(120.0);
     let set = folded.rebucketed(folded.step_for_columns(w as usize), Fold::Mean);
     let drawn = Drawn { set, has_other };
-    let mut plot = Plot {
+    let plot = Plot {
         x: LEFT,
         y,
         w,
@@ -79,11 +82,11 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
         to_ms,
         top: 1.0,
     };
-    plot.top = top_value(&drawn.set, kind);
+    let plot = plot.reaching(top_value(&drawn.set, kind), VALUE_SPACING_PX);
     let missing = Missing::of(view.set);
 
     marks::shades(canvas, ink, &plot, &bands);
-    plot.value_axis(canvas, ink, 11.5, 46.0);
+    plot.value_axis(canvas, ink, 11.5, VALUE_SPACING_PX);
     plot.time_axis(canvas, ink, 11.5, true);
     plot.zone_label(canvas, ink);
     unit_label(canvas, ink, &plot, &view.set.unit);
@@ -93,6 +96,10 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
     let ends = match kind {
         Kind::Stacked => areas(canvas, ink, &plot, &drawn),
         _ => lines(canvas, ink, &plot, &drawn),
+    };
+    let beyond = match kind {
+        Kind::Stacked => plot.beyond(canvas, ink, &drawn.set, &drawn.set.total()),
+        _ => plot.beyond(canvas, ink, &drawn.set, &highest(&drawn.set)),
     };
     plot.partial_gaps(canvas, ink, &missing.some);
     marks::labels(canvas, ink, &plot, &bands, lanes);
@@ -104,6 +111,7 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
         partial,
         mark,
         band,
+        beyond,
         bottom: plot.bottom() + AXIS_PX,
         step_ms: drawn.set.step_ms,
     }
@@ -124,20 +132,30 @@ fn has_band(set: &SeriesSet) -> bool {
     set.series.len() <= 3 && set.series.iter().any(|s| s.expected.is_some())
 }
 
+/// The largest value that the axis should hold.
 fn top_value(set: &SeriesSet, kind: Kind) -> f64 {
-    let largest = |points: &[Option<f64>]| points.iter().flatten().copied().fold(0.0, f64::max);
+    if kind == Kind::Stacked {
+        return largest_usual(set.total().into_iter().flatten());
+    }
     let bands = set
         .series
         .iter()
         .filter(|_| has_band(set))
         .filter_map(|s| s.expected.as_ref());
-    let top = match kind {
-        Kind::Stacked => largest(&set.total()),
-        _ => set.series.iter().map(|s| largest(&s.points)).fold(0.0, f64::max),
-    };
-    let band_top = bands.flatten().flatten().map(|(_, high)| *high).fold(0.0, f64::max);
-    let top = if kind == Kind::Lines { top.max(band_top) } else { top };
-    if top > 0.0 { top * 1.05 } else { 1.0 }
+    let bands = bands.flatten().flatten().map(|(_, high)| *high);
+    let lines = set
+        .series
+        .iter()
+        .map(|s| largest_usual(s.points.iter().flatten().copied()));
+    lines.fold(largest_usual(bands), f64::max)
+}
+
+/// The highest line a bucket.
+fn highest(set: &SeriesSet) -> Vec<Option<f64>> {
+    let points = |bucket: usize| set.series.iter().filter_map(move |s| s.points[bucket]);
+    (0..set.buckets())
+        .map(|bucket| points(bucket).max_by(f64::total_cmp))
+        .collect()
 }
 
 /// Stacked areas, the largest series lowest; returns where each ends at the right, pixels.

@@ -154,7 +154,7 @@ mod tests {
         set.unit = evil.to_owned();
         set.series[0].name = evil.to_owned();
         marks[0].label = evil.to_owned();
-        marks[0].series = Some(evil.to_owned());
+        marks[0].series = Some(vec![evil.to_owned()]);
         for kind in KINDS {
             let svg = render(
                 &set,

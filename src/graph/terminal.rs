@@ -4,9 +4,9 @@
 
 use super::blocks::{ASCII, Glyphs, UNICODE, resample};
 use super::marks::{self, Band};
-use super::scale::{TimeTick, duration_text, si, span_text, stamp, time_ticks};
+use super::scale::{TimeTick, duration_text, largest_usual, si, span_text, stamp, time_ticks};
 use super::text::{cells, cut_cells, visible, visible_ascii};
-use crate::query::series::{Mark, Series, SeriesSet};
+use crate::query::series::{Mark, Series, SeriesSet, Stats};
 
 /// Narrower is not drawn, cells.
 const COLS_MIN: usize = 24;
@@ -126,9 +126,13 @@ impl Page<'_> {
             true => format!("   {} expected", self.glyphs.expected),
             false => String::new(),
         };
+        let beyond = match out.contains(self.glyphs.beyond) {
+            true => format!("   {} beyond the axis", self.glyphs.beyond),
+            false => String::new(),
+        };
         out + &self.paint(
             DIM,
-            &self.cut(&format!("{gap} no data   {zero} no mail{expected}{mark}")),
+            &self.cut(&format!("{gap} no data   {zero} no mail{expected}{beyond}{mark}")),
         ) + "\n"
     }
 
@@ -153,7 +157,8 @@ impl Page<'_> {
 
     /// A heading with the figures, then the curve with its values at the left.
     fn block(&self, series: &Series) -> String {
-        let stats = series.stats();
+        let columns = resample(&series.points, self.curve_cols);
+        let stats = drawn_stats(series, &columns);
         let figures = match (stats.last, stats.peak, stats.mean) {
             (Some(last), Some(peak), Some(mean)) => format!("last {}  peak {}  mean {}", si(last), si(peak), si(mean)),
             _ => "no data".to_owned(),
@@ -162,10 +167,9 @@ impl Page<'_> {
         let name = self.name(series, self.cols - cells(&figures) - 1);
         let fill = " ".repeat(self.cols - cells(&name) - cells(&figures));
         let mut out = format!("{}{fill}{}\n", self.paint(BOLD, &name), self.paint(DIM, &figures));
-        let columns = resample(&series.points, self.curve_cols);
         let ranges = self.ranges(series);
-        let highs = ranges.iter().map(|range| range.map(|(_, high)| high));
-        let top = top_of(&columns.iter().copied().chain(highs).collect::<Vec<_>>());
+        let highs: Vec<_> = ranges.iter().map(|range| range.map(|(_, high)| high)).collect();
+        let top = top_of(&[&columns, &highs]);
         let mut rows = self.glyphs.curve(&columns, self.curve_rows, top);
         self.glyphs.shade(&mut rows, &ranges, top);
         let marked = self.marked(Some(&series.name));
@@ -200,11 +204,11 @@ impl Page<'_> {
         let name = self.name(series, self.left - 1);
         let fill = " ".repeat(self.left - cells(&name));
         let columns = resample(&series.points, self.curve_cols);
-        let rows = self.glyphs.curve(&columns, 1, top_of(&columns));
+        let rows = self.glyphs.curve(&columns, 1, top_of(&[&columns]));
         let curve = self.curve_text(&rows[0], &columns, &self.marked(Some(&series.name)));
         let mut out = format!("{}{fill}{curve}", self.paint(BOLD, &name));
         if self.has_figures() {
-            let stats = series.stats();
+            let stats = drawn_stats(series, &columns);
             for value in [stats.last, stats.peak, stats.mean] {
                 out += &format!(" {:>7}", value.map_or_else(|| "-".to_owned(), si));
             }
@@ -280,7 +284,10 @@ impl Page<'_> {
     }
 
     fn name(&self, series: &Series, cols_max: usize) -> String {
-        let alarmed = self.marks.iter().any(|m| m.series.as_deref() == Some(&series.name));
+        let alarmed = self
+            .marks
+            .iter()
+            .any(|m| m.series.is_some() && m.concerns(&series.name));
         let sign = if alarmed && self.marked(Some(&series.name)).contains(&true) {
             " !"
         } else {
@@ -324,9 +331,25 @@ impl Page<'_> {
     }
 }
 
-fn top_of(columns: &[Option<f64>]) -> f64 {
-    let top = columns.iter().flatten().copied().fold(0.0, f64::max);
+/// The value of a full column.
+fn top_of(curves: &[&[Option<f64>]]) -> f64 {
+    let tops = curves
+        .iter()
+        .map(|curve| largest_usual(curve.iter().flatten().copied()));
+    let top = tops.fold(0.0, f64::max);
     if top > 0.0 { top } else { 1.0 }
+}
+
+/// What a caption says of a curve: a peak that is in no column would belie the axis beside it.
+fn drawn_stats(series: &Series, columns: &[Option<f64>]) -> Stats {
+    let drawn = Series {
+        points: columns.to_vec(),
+        ..Series::default()
+    };
+    Stats {
+        mean: series.stats().mean,
+        ..drawn.stats()
+    }
 }
 
 /// A length of time in one unit and one decimal at most.

@@ -55,6 +55,18 @@ impl Kind {
         Kind::SubmitFailed,
     ];
 
+    /// The kind with this name in answers.
+    ///
+    /// # Errors
+    /// There is none: the names that there are.
+    pub fn named(name: &str) -> Result<Kind, String> {
+        let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        found.ok_or_else(|| {
+            let all = Kind::ALL.map(Kind::as_str).join(", ");
+            format!("`{}` is no kind of event; there are {all}", name.escape_debug())
+        })
+    }
+
     /// Whether such an event comes once at most, for a message, a recipient and a next hop. Attempts may be made again within
     /// a second; a bounce that cannot be delivered is frozen, and tried again.
     pub const fn is_final(self) -> bool {

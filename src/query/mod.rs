@@ -4,6 +4,7 @@ pub mod fleet;
 pub mod guard;
 pub mod health;
 pub mod history;
+pub mod human;
 pub mod named;
 pub mod pending;
 pub mod rates;

@@ -1,7 +1,8 @@
 //! The named queries of `sql/queries/`: one file a query, compiled in. A header of comments states what it is for,
 //! its parameters with types and defaults, and its result columns; the text below runs on every engine.
 
-use super::time::{parse_duration_ms, parse_time};
+use super::time::{End, parse_duration_ms};
+use crate::normalise::event;
 
 macro_rules! queries {
     ($($name:literal),* $(,)?) => {
@@ -61,6 +62,8 @@ pub enum ParamKind {
     Duration,
     /// A whole number from 1.
     Int,
+    /// A kind of event: one of a closed set.
+    Kind,
     /// Text.
     Text,
 }
@@ -140,6 +143,7 @@ fn param_kind(kind: &str) -> ParamKind {
         "time" => ParamKind::Time,
         "duration" => ParamKind::Duration,
         "int" => ParamKind::Int,
+        "kind" => ParamKind::Kind,
         _ => ParamKind::Text,
     }
 }
@@ -155,7 +159,7 @@ pub enum Value {
 
 impl NamedQuery {
     /// Values of all parameters: what was given, else the default. `given` are pairs of name and text.
-    pub fn values(&self, given: &[(String, String)], now_ms: i64) -> Result<Vec<(&'static str, Value)>, String> {
+    pub fn values(&self, given: &[(String, String)], end: End) -> Result<Vec<(&'static str, Value)>, String> {
         if let Some((unknown, _)) = given
             .iter()
             .find(|(name, _)| !self.params.iter().any(|p| p.name == name))
@@ -175,7 +179,7 @@ impl NamedQuery {
                     .iter()
                     .rfind(|(name, _)| name == param.name)
                     .map(|(_, text)| text.as_str());
-                let value = param.value(given.unwrap_or(param.default), now_ms);
+                let value = param.value(given.unwrap_or(param.default), end);
                 Ok((
                     param.name,
                     value.map_err(|why| format!("--param {}: {why}", param.name))?,
@@ -201,9 +205,9 @@ impl NamedQuery {
 }
 
 impl Param {
-    fn value(&self, text: &str, now_ms: i64) -> Result<Value, String> {
+    fn value(&self, text: &str, end: End) -> Result<Value, String> {
         match self.kind {
-            ParamKind::Time => parse_time(text, now_ms).map(Value::Int),
+            ParamKind::Time => end.parse(text).map(Value::Int),
             ParamKind::Duration => match parse_duration_ms(text)? {
                 0 => Err("a bucket must be longer than nothing".to_owned()),
                 ms => Ok(Value::Int(ms)),
@@ -212,6 +216,7 @@ impl Param {
                 Ok(number) if number > 0 => Ok(Value::Int(number)),
                 _ => Err(format!("`{}` is no whole number above zero", text.escape_debug())),
             },
+            ParamKind::Kind => event::Kind::named(text).map(|kind| Value::Text(kind.as_str().to_owned())),
             ParamKind::Text => Ok(Value::Text(text.to_owned())),
         }
     }
@@ -229,7 +234,7 @@ mod tests {
                 "{}",
                 query.name
             );
-            let values = query.values(&[], 1_000_000_000_000).unwrap();
+            let values = query.values(&[], End::clock(1_000_000_000_000)).unwrap();
             let sql = query.bind(&values);
             assert!(!sql.contains('{'), "{}: a parameter is not declared: {sql}", query.name);
             super::super::guard::check(&sql, &["events", "rates", "sources"]).unwrap();
@@ -239,9 +244,11 @@ mod tests {
     #[test]
     fn a_value_cannot_become_sql() {
         let query = find("rate_by_service").unwrap();
-        let given = [("kind".to_owned(), "x' OR '1'='1".to_owned())];
-        let sql = query.bind(&query.values(&given, 0).unwrap());
+        let hostile = Value::Text("x' OR '1'='1".to_owned());
+        let sql = query.bind(&[("kind", hostile)]);
         assert!(sql.contains("kind = 'x'' OR ''1''=''1'"), "{sql}");
+        let given = [("kind".to_owned(), "x' OR '1'='1".to_owned())];
+        assert!(query.values(&given, End::clock(0)).is_err());
     }
 
     #[test]
@@ -254,19 +261,33 @@ mod tests {
         let query = find("top_services").unwrap();
         assert!(
             query
-                .values(&[("x".into(), "1".into())], 0)
+                .values(&[("x".into(), "1".into())], End::clock(0))
                 .unwrap_err()
                 .contains("has no parameter `x`")
         );
         assert!(
             query
-                .values(&[("limit".into(), "many".into())], 0)
+                .values(&[("limit".into(), "many".into())], End::clock(0))
                 .unwrap_err()
                 .contains("no whole number")
         );
+        let why = find("rate_by_kind")
+            .unwrap()
+            .values(&[("kind".into(), "x".into())], End::clock(0));
+        assert!(why.unwrap_err().contains("has no parameter `kind`"));
+        for name in ["rate_by_service", "rate_by_hostgroup", "rate_by_relay"] {
+            let why = find(name)
+                .unwrap()
+                .values(&[("kind".into(), "nosuch".into())], End::clock(0));
+            let why = why.unwrap_err();
+            assert!(
+                why.starts_with("--param kind: `nosuch` is no kind of event; there are accepted, "),
+                "{why}"
+            );
+        }
         assert!(
             query
-                .values(&[("since".into(), "soon".into())], 0)
+                .values(&[("since".into(), "soon".into())], End::clock(0))
                 .unwrap_err()
                 .contains("is no time")
         );

@@ -47,7 +47,7 @@ pub struct RateQuestion {
     pub kind: Option<String>,
     /// Destination; none for all.
     pub destination: Option<String>,
-    /// Only these names; empty for all.
+    /// Only these names, each with a series, also where it has no mail; empty for all that have some.
     pub only: Vec<String>,
     /// Only this service's mail.
     pub service: Option<String>,
@@ -107,10 +107,14 @@ pub(super) fn checked(question: &RateQuestion) -> Result<(i64, i64), Error> {
     }
 }
 
-fn series_of(sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question: &RateQuestion) -> SeriesSet {
+fn series_of(mut sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question: &RateQuestion) -> SeriesSet {
     let step = question.step_ms;
     let (start, buckets) = buckets(question);
     let buckets = buckets as usize;
+    for name in &question.only {
+        // Who asks for a name wants to see that it sent nothing.
+        sums.entry(name.clone()).or_insert_with(|| vec![0; buckets]);
+    }
     let everywhere = covered(coverage, None, question, start, buckets);
     let per_minute = 60_000.0 / step as f64;
     let series = |(name, sums): (String, Vec<i64>)| {

@@ -40,8 +40,17 @@ pub struct Mark {
     pub to_ms: Option<i64>,
     /// What to write at it.
     pub label: String,
-    /// The series that it belongs to; `None` for all.
-    pub series: Option<String>,
+    /// The series that it concerns; `None` for all.
+    pub series: Option<Vec<String>>,
+}
+
+impl Mark {
+    /// Whether it concerns the series of this name.
+    pub fn concerns(&self, series: &str) -> bool {
+        self.series
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == series))
+    }
 }
 
 /// How several buckets become one.
@@ -125,6 +134,29 @@ impl SeriesSet {
     pub fn end_ms(&self) -> i64 {
         self.start_ms
             .saturating_add(self.step_ms.saturating_mul(self.buckets() as i64))
+    }
+
+    /// The same set with rates a minute told by the hour or the day, where the largest is below one: nobody reads
+    /// `0.0021 / min`.
+    pub fn in_fitting_unit(mut self) -> SeriesSet {
+        let peaks = self.series.iter().filter_map(|series| series.stats().peak);
+        let peak = peaks.fold(0.0, f64::max);
+        let Some(what) = self.unit.strip_suffix(" / min") else {
+            return self;
+        };
+        let (factor, per) = match peak {
+            p if p <= 0.0 || p >= 1.0 => return self,
+            p if p * 60.0 >= 1.0 => (60.0, "h"),
+            _ => (1_440.0, "day"),
+        };
+        self.unit = format!("{what} / {per}");
+        for series in &mut self.series {
+            series.points.iter_mut().flatten().for_each(|value| *value *= factor);
+            for (low, high) in series.expected.iter_mut().flatten().flatten() {
+                (*low, *high) = (*low * factor, *high * factor);
+            }
+        }
+        self
     }
 
     /// The same set with values that can be drawn: what is not finite is no data, what is below 0 is 0,
@@ -381,6 +413,28 @@ mod tests {
             "no nice multiple of 7 s: a plain multiple"
         );
         assert_eq!(nice_step_ms(0, 0, 0), 1);
+    }
+
+    #[test]
+    fn a_rate_has_a_unit_that_suits_it() {
+        let told = |value: f64| {
+            let set = set(&[("a", &[Some(value), None, Some(0.0)])]);
+            let set = SeriesSet {
+                unit: "messages / min".to_owned(),
+                ..set
+            };
+            let set = set.in_fitting_unit();
+            (set.series[0].points[0].unwrap(), set.unit)
+        };
+        for (value, shown, unit) in [
+            (1.8, 1.8, "messages / min"),
+            (0.05, 3.0, "messages / h"),
+            (5.0 / 1_440.0, 5.0, "messages / day"),
+            (0.0, 0.0, "messages / min"),
+        ] {
+            let (is, of) = told(value);
+            assert!((is - shown).abs() < 1e-9 && of == unit, "{value}: {is} {of}");
+        }
     }
 
     #[test]

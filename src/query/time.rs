@@ -1,18 +1,41 @@
 //! Times and durations as people write them: `2018-06-06T18:00Z`, `2018-06-06 18:00`, `-24h`, `now`.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
-/// UTC milliseconds of a point in time; a time without a zone is UTC. `now_ms` is what `now` and `-24h` refer to.
-pub fn parse_time(text: &str, now_ms: i64) -> Result<i64, String> {
-    let text = text.trim();
-    if text == "now" {
-        return Ok(now_ms);
+/// What words for times refer to, UTC milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The clock: `now`.
+    pub now_ms: i64,
+    /// What relative times (`-24h`) count back from: the clock, or the end of a history that has ended.
+    pub at_ms: i64,
+}
+
+impl End {
+    /// The clock for both.
+    pub fn clock(now_ms: i64) -> End {
+        End { now_ms, at_ms: now_ms }
     }
-    if let Some(back) = text.strip_prefix('-') {
-        return Ok(now_ms - parse_duration_ms(back)?);
+
+    /// UTC milliseconds of a point in time; a time without a zone is UTC.
+    ///
+    /// # Errors
+    /// The text is no time: which forms there are.
+    pub fn parse(self, text: &str) -> Result<i64, String> {
+        let text = text.trim();
+        if text == "now" {
+            return Ok(self.now_ms);
+        }
+        match text.strip_prefix('-') {
+            Some(back) => Ok(self.at_ms - parse_duration_ms(back)?),
+            None => parse_absolute(text),
+        }
     }
+}
+
+fn parse_absolute(text: &str) -> Result<i64, String> {
     // jiff wants seconds where a zone follows; people leave them out.
     let with_seconds = match text.strip_suffix('Z') {
         Some(civil) if civil.matches(':').count() == 1 => format!("{civil}:00Z"),
@@ -78,19 +101,6 @@ pub fn rfc3339(ms: i64) -> String {
     }
 }
 
-/// `7 h 5 min`, for people.
-pub fn human_duration(ms: i64) -> String {
-    let duration = SignedDuration::from_millis(ms.abs());
-    let (hours, minutes, seconds) = (duration.as_hours(), duration.as_mins() % 60, duration.as_secs() % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, m) => format!("{m} min"),
-        (h, 0) if h < 48 => format!("{h} h"),
-        (h, m) if h < 48 => format!("{h} h {m} min"),
-        (h, _) => format!("{} d", h / 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +114,16 @@ mod tests {
             "2018-06-06T18:00:00+00:00",
             "2018-06-06T20:00:00+02:00",
         ] {
-            assert_eq!(parse_time(text, 0), Ok(at), "{text}");
+            assert_eq!(End::clock(0).parse(text), Ok(at), "{text}");
         }
-        assert_eq!(parse_time("2018-06-06", 0), Ok(at - 18 * 3_600_000));
-        assert_eq!(parse_time("now", at), Ok(at));
-        assert_eq!(parse_time("-1h30m", at), Ok(at - 5_400_000));
-        assert!(parse_time("yesterday", at).is_err());
+        let end = End {
+            now_ms: at + 1,
+            at_ms: at,
+        };
+        assert_eq!(end.parse("2018-06-06"), Ok(at - 18 * 3_600_000));
+        assert_eq!(end.parse("now"), Ok(at + 1));
+        assert_eq!(end.parse("-1h30m"), Ok(at - 5_400_000));
+        assert!(end.parse("yesterday").is_err());
         assert!(parse_duration_ms("5 parsecs").is_err());
         assert!(parse_duration_ms("").is_err());
         assert!(parse_duration_ms("99999999999999w").is_err());

@@ -223,3 +223,85 @@ fn what_was_expected_is_drawn_where_the_detection_knows_it() {
     );
     assert!(!terminal(&["--plain"]).contains('%'));
 }
+
+/// What a command draws in a terminal, without colours.
+fn drawn(place: &Place, more: &[&str]) -> Run {
+    let window = window();
+    let mut args = vec!["graph"];
+    args.extend(window.iter().map(String::as_str));
+    args.extend(more);
+    let output = place.command().args(&args).env("LC_ALL", "C").output();
+    Run::of(output.expect("the program starts")).ends(0)
+}
+
+#[test]
+fn a_picture_shows_the_marks_of_what_is_in_it() {
+    let (place, _) = &*OUTAGE;
+    let marks = |more: &[&str]| -> Vec<String> {
+        let out = drawn(place, more).out;
+        out.lines()
+            .filter(|line| line.starts_with("! "))
+            .map(str::to_owned)
+            .collect()
+    };
+    let all = marks(&[]);
+    assert!(all.iter().any(|mark| mark.starts_with("! mx1001 ")), "{all:?}");
+    // Half of the cron jobs' hosts use the other relay; nobody's mail of phabricator does.
+    let of_phabricator = marks(&["--only", "phabricator"]);
+    assert!(
+        of_phabricator.iter().any(|mark| mark.contains("mx1001 ")),
+        "{of_phabricator:?}"
+    );
+    assert_eq!(marks(&["--only", "wiki"]), Vec::<String>::new());
+    assert_eq!(marks(&["--by", "relay", "--only", "mx2001"]), Vec::<String>::new());
+    assert!(!marks(&["--by", "relay", "--only", "mx1001"]).is_empty());
+    assert_eq!(marks(&["--by", "kind", "--service", "wiki"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_service_that_sent_nothing_is_drawn_as_silent() {
+    let (place, truth) = &*OUTAGE;
+    let time = |seconds: i64| mailpulse::query::time::rfc3339(seconds * 1000);
+    let (since, until) = (time(truth.stopped + 600), time(truth.restarted - 600));
+    let args = [
+        "graph", "--plain", "--only", "gerrit", "--since", &since, "--until", &until,
+    ];
+    let run = place.run(&args).ends(0).says(&["no mail in this window"]);
+    assert!(run.out.contains("gerrit") && run.out.contains("peak 0"), "{}", run.out);
+}
+
+#[test]
+fn kinds_are_no_parts_of_a_sum() {
+    let (place, _) = &*OUTAGE;
+    let written = |shape: &str| {
+        let args = [
+            "graph",
+            "--plain",
+            "--by",
+            "kind",
+            "--shape",
+            shape,
+            "--out",
+            "kinds.svg",
+        ];
+        let run = place.run(&args).ends(0);
+        (run.err, fs::read_to_string(place.path("kinds.svg")).unwrap())
+    };
+    let (said, stacked) = written("stacked");
+    assert!(said.contains("events of several kinds"), "{said}");
+    assert_eq!(stacked, written("lines").1);
+}
+
+#[test]
+fn hosts_of_no_group_have_a_title() {
+    let (place, _) = &*OUTAGE;
+    let out = drawn(place, &["--plain", "--by", "hostgroup"]).out;
+    assert!(out.lines().any(|line| line.starts_with("(no hostgroup)")), "{out}");
+    assert!(
+        place
+            .run(&["services", "--hostgroups"])
+            .ends(0)
+            .out
+            .contains("(no hostgroup)")
+    );
+}

@@ -108,7 +108,7 @@ fn all_limits_are_shown_with_what_is_used_of_them() {
     );
     assert_eq!(open["alarms"], serde_json::json!([]));
     assert!(of("store.services_max")["used"].as_u64().unwrap() > 0);
-    let table = place.run(&["status"]).ends(0).out;
+    let table = place.run(&["status", "--limits"]).ends(0).out;
     for limit in &limits {
         assert!(table.contains(limit["limit"].as_str().unwrap()), "{table}");
     }

@@ -58,7 +58,10 @@ fn a_wrong_question_is_refused_with_the_reason() {
             vec!["no parameter `lmit`", "limit"],
         ),
         (vec!["graph", "--out", "x.pdf"], vec![".svg or .png"]),
-        (vec!["graph", "--kind", "acepted"], vec!["no such kind", "accepted"]),
+        (
+            vec!["graph", "--kind", "acepted"],
+            vec!["`acepted` is no kind of event", "accepted"],
+        ),
         (
             vec!["graph", "--since", "2018-06-07", "--until", "2018-06-06"],
             vec!["is not before"],

@@ -1,6 +1,7 @@
 //! Both sides of the services' mail: what their own logs tried, what the relays took, what left for outside.
 
 use super::super::output::{self, Format};
+use crate::query::time::End;
 use crate::query::{Window, named};
 use crate::simulate::service_names;
 use crate::store::Store;
@@ -50,7 +51,9 @@ fn per_minute(store: &Store, window: Window) -> Result<Table> {
         ("until".to_owned(), crate::query::time::rfc3339(window.until_ms)),
         ("bucket".to_owned(), "1m".to_owned()),
     ];
-    let values = query.values(&given, window.until_ms).map_err(|why| anyhow!(why))?;
+    let values = query
+        .values(&given, End::clock(window.until_ms))
+        .map_err(|why| anyhow!(why))?;
     Ok(crate::query::sql(store, &query.bind(&values), window)?)
 }
 

@@ -146,12 +146,7 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
         }
     }
     rows.dedup_by_key(|row| row.0);
-    let apart = rows.windows(2).map(|pair| (pair[1].0 - pair[0].0, pair[1].2)).min();
-    let (row_s, row_line) = apart.unwrap_or((300, 0));
-    let Some(grain_s) = GRAINS_S.into_iter().find(|grain| grain % row_s == 0) else {
-        let why = format!("rows are {row_s} s apart; detection takes divisors of an hour, from 1 s to 60 min");
-        return Err(bad(row_line, why));
-    };
+    let (row_s, grain_s) = if zero_missing { sparse_grid(&rows) } else { grid(&rows)? };
     let whole = grain_s / row_s;
     let mut steps: Vec<(i64, u64, i64)> = Vec::new();
     for (ts, count, _) in rows {
@@ -188,6 +183,36 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
         missing,
         zeros,
     })
+}
+
+/// Seconds from row to row, and the step that they are summed in: rows stand in for all the time between them.
+fn grid(rows: &Rows) -> Result<(i64, i64), BadCounts> {
+    let apart = rows.windows(2).map(|pair| (pair[1].0 - pair[0].0, pair[1].2)).min();
+    let (row_s, row_line) = apart.unwrap_or((300, 0));
+    match GRAINS_S.into_iter().find(|grain| grain % row_s == 0) {
+        Some(grain_s) => Ok((row_s, grain_s)),
+        None => Err(bad(
+            row_line,
+            format!(
+                "rows are {row_s} s apart; detection takes divisors of an hour, from 1 s to 60 min. If rows of zero are left \
+                 out, say --missing-is-zero"
+            ),
+        )),
+    }
+}
+
+/// The same where rows of zero are left out: how far apart those are that are there says little, but all stand on the
+/// grid of the export.
+fn sparse_grid(rows: &Rows) -> (i64, i64) {
+    const HOUR_S: i64 = 3_600;
+    let apart = rows.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let row_s = apart.fold(HOUR_S, gcd);
+    let grain_s = GRAINS_S.into_iter().find(|grain| grain % row_s == 0);
+    (row_s, grain_s.unwrap_or(HOUR_S))
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn filled(samples: &[(i64, Sample)], grain_s: i64) -> Vec<(i64, Sample)> {
@@ -247,7 +272,8 @@ mod tests {
             ),
             (
                 "a,0,1\na,86400,1\n",
-                "line 3: rows are 86400 s apart; detection takes divisors of an hour, from 1 s to 60 min",
+                "line 3: rows are 86400 s apart; detection takes divisors of an hour, from 1 s to 60 min. If rows of zero are \
+                 left out, say --missing-is-zero",
             ),
         ] {
             assert_eq!(text(rows).unwrap_err().to_string(), why);
@@ -288,6 +314,25 @@ mod tests {
         assert_eq!(
             all[0].samples,
             [(0, Sample::Count(3)), (60, Sample::NoData), (120, Sample::Count(24))]
+        );
+    }
+
+    #[test]
+    fn a_sparse_series_is_read_when_missing_rows_are_zeros() {
+        // A mail every seven minutes or more, one a day, one at some second: no distance is a divisor of an hour.
+        let rows = "series,ts,count\na,0,1\na,420,2\na,1020,1\nb,0,1\nb,86400,1\nb,259200,1\nc,7,1\nc,444,1\n";
+        assert!(read(rows.as_bytes(), false).is_err());
+        let all = read(rows.as_bytes(), true).unwrap();
+        let shape = |at: usize| {
+            let sum = all[at].samples.iter().map(|(_, sample)| match sample {
+                Sample::Count(count) => *count,
+                Sample::NoData => panic!("no data in {}", all[at].name),
+            });
+            (all[at].grain_s, all[at].samples.len(), sum.sum::<u64>())
+        };
+        assert_eq!(
+            [shape(0), shape(1), shape(2)],
+            [(60, 18, 4), (3_600, 73, 3), (60, 8, 2)]
         );
     }
 

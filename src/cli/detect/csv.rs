@@ -1,16 +1,16 @@
 //! `mailpulse detect --csv`: the same for any count series. Causal: each finding rests on what was known at its time.
 
 use super::super::output::{self, Format};
-use super::{RuleArgs, counts, findings, holidays, zone};
+use super::{RuleArgs, counts, findings, rhythms};
+use crate::config::Config as Configuration;
 use crate::detect::detector::Config;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
 use findings::Finding;
-use jiff::tz::TimeZone;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,33 +18,35 @@ use std::sync::Arc;
 /// Arguments for count series.
 #[derive(Debug, clap::Args)]
 pub struct CsvArgs {
-    /// Instead of the store: count series with columns series, ts, count
+    /// Instead of the store: count series with columns series, ts, count; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until"])]
     pub csv: Option<PathBuf>,
-    /// False alarms allowed per series and 90 days
+    /// With --csv: false alarms allowed per series and 90 days (for the store, [detect] of the configuration says it)
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "csv")]
     budget: f64,
-    /// Rows that are missing between others are zeros, not missing data
+    /// Rows that are missing between others are zeros, not missing data: for exports that leave zeros out
     #[arg(long, requires = "csv")]
     missing_is_zero: bool,
 }
 
 /// Replays.
-pub fn run(path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Result<ExitCode> {
+pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Result<ExitCode> {
     if !(0.001..=1_000.0).contains(&args.budget) {
         bail!("--budget: expected a number from 0.001 to 1000");
     }
-    let zone = zone(rules)?.unwrap_or(TimeZone::UTC);
-    let config = Config {
-        tuning: Tuning {
-            budget: args.budget,
-            ..rules.tuning()
-        },
-        holidays: Arc::new(holidays(rules)?.unwrap_or_default()),
+    let rhythms = rhythms(config, rules)?;
+    let tuning = Tuning {
+        budget: args.budget,
+        ..rules.tuning()
     };
-    let name = path.display();
-    let file = File::open(path).with_context(|| format!("{name}"))?;
-    let all = counts::read(BufReader::new(file), args.missing_is_zero).with_context(|| format!("{name}"))?;
+    let (input, name): (Box<dyn Read>, String) = match path.to_str() {
+        Some("-") => (Box::new(std::io::stdin().lock()), "standard input".to_owned()),
+        _ => {
+            let name = path.display().to_string();
+            (Box::new(File::open(path).with_context(|| name.clone())?), name)
+        }
+    };
+    let all = counts::read(BufReader::new(input), args.missing_is_zero).context(name)?;
     let mut found = Vec::new();
     for series in all {
         if series.zeros == 0 && series.missing > series.samples.len() as i64 {
@@ -53,7 +55,12 @@ pub fn run(path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Res
                 series.name, series.missing
             ));
         }
-        let drops = replay(&config, zone.clone(), series.grain_s, series.samples)?;
+        let rhythm = rhythms.of(&series.name);
+        let config = Config {
+            tuning: tuning.clone(),
+            holidays: Arc::clone(&rhythm.holidays),
+        };
+        let drops = replay(&config, rhythm.zone.clone(), series.grain_s, series.samples)?;
         found.extend(drops.into_iter().map(|drop| Finding {
             series: series.name.clone(),
             drop,

@@ -8,7 +8,7 @@ mod findings;
 
 use super::context::Context;
 use super::output::{self, Format};
-use super::window::{WindowArgs, so_far};
+use super::window::{EVERYTHING, WindowArgs, so_far};
 use crate::config::{Config, RRULE_CURE, parse_timezone, read_holidays};
 use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
@@ -19,7 +19,7 @@ use crate::detect::tuning::Tuning;
 use crate::query::Window;
 use crate::query::fleet::fleet;
 use crate::query::history::History;
-use crate::query::series::Mark;
+use crate::query::human;
 use crate::query::time::rfc3339;
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow};
@@ -31,9 +31,10 @@ use std::sync::Arc;
 
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code 1 if something would have alarmed.")]
 pub struct DetectArgs {
     #[command(flatten)]
-    window: WindowArgs,
+    window: WindowArgs<EVERYTHING>,
     #[command(flatten)]
     csv: csv::CsvArgs,
     #[command(flatten)]
@@ -75,7 +76,7 @@ impl RuleArgs {
 /// Replays, and tells what alarmed in the window.
 pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     if let Some(path) = &args.csv.csv {
-        let code = csv::run(path, &args.csv, &args.rules, args.format)?;
+        let code = csv::run(&context.config()?, path, &args.csv, &args.rules, args.format)?;
         if args.explain {
             explain::print(&[], &Names::default());
         }
@@ -83,35 +84,15 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     }
     let engine = context.engine()?;
     let store = engine.history();
-    let whole = whole(store)?;
-    let so_far = so_far(store)?;
-    let window = match args.window.since {
-        Some(_) => args.window.resolve(store)?,
-        None => Window {
-            since_ms: whole.since_ms,
-            ..args.window.resolve_with(store, i64::MAX / 4)?
-        },
-    };
-    let fleet = fleet(
-        store,
-        Window {
-            until_ms: window.until_ms.min(so_far.until_ms),
-            ..so_far
-        },
-    )?;
-    let engine = Engine::replay(&fleet, options(&context.config()?, &args.rules)?);
+    whole(store)?;
+    let window = args.window.resolve(store)?;
+    let (engine, fleet) = replayed(store, &context.config()?, &args.rules, window.until_ms)?;
     let inside = |alarm: &&Alarm| {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
     let alarms: Vec<&Alarm> = engine.groups.told().filter(inside).collect();
-    match args.format {
-        Format::Json => {
-            let all: Vec<Value> = alarms.iter().map(|alarm| alarm_json(alarm, &fleet.names)).collect();
-            output::json(&Value::Array(all))?;
-        }
-        format => output::table(&table(&alarms, &fleet.names), &["onset", "detected", "ended"], format)?,
-    }
+    print(&alarms, &fleet.names, args.format)?;
     said(&alarms, &fleet);
     match args.explain {
         true => explain::print(&alarms, &fleet.names),
@@ -125,22 +106,41 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     })
 }
 
+/// Replays the history up to a moment.
+pub fn replayed(store: &dyn History, config: &Config, rules: &RuleArgs, until_ms: i64) -> Result<(Engine, Fleet)> {
+    let so_far = so_far(store)?;
+    let fleet = fleet(
+        store,
+        Window {
+            until_ms: until_ms.min(so_far.until_ms),
+            ..so_far
+        },
+    )?;
+    let engine = Engine::replay(&fleet, options(config, rules)?);
+    Ok((engine, fleet))
+}
+
+/// Prints alarms on stdout.
+pub fn print(alarms: &[&Alarm], names: &Names, format: Format) -> Result<()> {
+    match format {
+        Format::Json => {
+            let all: Vec<Value> = alarms.iter().map(|alarm| alarm_json(alarm, names)).collect();
+            output::json(&Value::Array(all))?;
+        }
+        Format::Csv => output::table(&table(alarms, names), &["onset", "detected", "ended"], format)?,
+        Format::Table => output::table(&for_people(alarms, names), &[], format)?,
+    }
+    Ok(())
+}
+
+/// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`.
+pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
+    let (kind, name) = alarm.scope.named(names);
+    format!("{kind}/{name}/{}", minute(alarm.onset))
+}
+
 /// A minute, milliseconds.
 pub const MINUTE_MS: i64 = 60_000;
-
-/// Alarms as marks of a graph. One about a relay or a group stands on every series: it is theirs too.
-pub fn marks<'a>(alarms: impl Iterator<Item = &'a Alarm>, names: &Names) -> Vec<Mark> {
-    let mark = |alarm: &Alarm| {
-        let (kind, name) = alarm.scope.named(names);
-        Mark {
-            from_ms: alarm.onset * MINUTE_MS,
-            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
-            label: format!("{name} {}", alarm.state.as_str()),
-            series: (kind == "service").then(|| name.to_owned()),
-        }
-    };
-    alarms.map(mark).collect()
-}
 
 /// All that is stored.
 pub fn whole(store: &dyn History) -> Result<Window> {
@@ -201,8 +201,8 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
 fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
     output::talk(&format!(
-        "{} alarms; {} days of history replayed, {} services",
-        alarms.len(),
+        "{}; {} days of history replayed, {} services",
+        human::counted(alarms.len() as u64, "alarm"),
         (to - from) / 1440,
         fleet.names.services.len()
     ));
@@ -229,6 +229,7 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
         .collect();
     json!({
         "id": alarm.id,
+        "notice_id": notice_id(alarm, names),
         "series": { kind: name },
         "state": alarm.state.as_str(),
         "onset": minute(alarm.onset),
@@ -259,6 +260,34 @@ pub fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
+/// Services that belong to an alarm.
+fn affected(alarm: &Alarm, names: &Names) -> String {
+    let services = alarm.members.iter().map(|member| names.service(member.service));
+    services.collect::<Vec<_>>().join(", ")
+}
+
+/// One line an alarm, most important first: what does not fit into a terminal is left out from the right.
+fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
+    let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
+    let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
+    let minutes = |from: i64, to: i64| human::duration((to - from).max(0) * MINUTE_MS);
+    let lasted = |alarm: &Alarm| {
+        alarm
+            .ended
+            .map_or("lasts".to_owned(), |ended| minutes(alarm.onset, ended))
+    };
+    Table::of([
+        ("id", text(&|alarm| notice_id(alarm, names))),
+        ("state", text(&|alarm| alarm.state.as_str().to_owned())),
+        ("lasted", text(&lasted)),
+        ("found_after", text(&|alarm| minutes(alarm.onset, alarm.detected))),
+        ("affected", text(&|alarm| affected(alarm, names))),
+        ("expected", number(&|alarm| rounded(alarm.expected))),
+        ("observed", number(&|alarm| rounded(alarm.observed))),
+        ("score", number(&|alarm| rounded(alarm.score))),
+    ])
+}
+
 fn table(alarms: &[&Alarm], names: &Names) -> Table {
     let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
     let time = |pick: &dyn Fn(&Alarm) -> Option<i64>| {
@@ -270,14 +299,6 @@ fn table(alarms: &[&Alarm], names: &Names) -> Table {
         )
     };
     let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
-    let services = |alarm: &Alarm| {
-        let all: Vec<&str> = alarm
-            .members
-            .iter()
-            .map(|member| names.service(member.service))
-            .collect();
-        all.join(", ")
-    };
     Table::of([
         ("kind", text(&|alarm| alarm.scope.named(names).0.to_owned())),
         ("series", text(&|alarm| alarm.scope.named(names).1.to_owned())),
@@ -288,6 +309,7 @@ fn table(alarms: &[&Alarm], names: &Names) -> Table {
         ("expected", number(&|alarm| rounded(alarm.expected))),
         ("observed", number(&|alarm| rounded(alarm.observed))),
         ("score", number(&|alarm| rounded(alarm.score))),
-        ("members", text(&services)),
+        ("members", text(&|alarm| affected(alarm, names))),
+        ("notice_id", text(&|alarm| notice_id(alarm, names))),
     ])
 }

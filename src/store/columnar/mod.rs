@@ -135,7 +135,7 @@ impl Values {
 
 impl Table {
     /// A table of named columns.
-    pub fn of<const N: usize>(columns: [(&str, Values); N]) -> Self {
+    pub fn of<'n>(columns: impl IntoIterator<Item = (&'n str, Values)>) -> Self {
         let column = |(name, values): (&str, Values)| Column {
             name: name.to_owned(),
             values,

@@ -96,19 +96,10 @@ impl Concerned<'_> {
     fn mark(&self, alarm: &Alarm) -> Option<Mark> {
         let (_, name) = alarm.scope.named(self.names);
         let series = self.series(alarm)?;
-        let state = alarm.state.as_str();
-        let is_own = series
-            .as_ref()
-            .is_some_and(|series| series.as_slice() == [name.to_owned()]);
         Some(Mark {
             from_ms: alarm.onset * MINUTE_MS,
             to_ms: alarm.ended.map(|at| at * MINUTE_MS),
-            // Of its own series the name stands there already.
-            label: if is_own {
-                state.to_owned()
-            } else {
-                format!("{name} {state}")
-            },
+            label: format!("{name} {}", alarm.state.as_str()),
             series,
         })
     }

@@ -103,7 +103,6 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
         };
         expected::draw_in(store, &config, &mut [picture])?.concat()
     };
-    let mut set = set.in_fitting_unit();
     for series in &mut set.series {
         if series.name.is_empty() {
             series.name = format!("(no {})", question.by.column());
@@ -171,7 +170,12 @@ fn style(args: &GraphArgs, by: By) -> Style {
             eprintln!("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
             Shape::Lines
         }
-        ShapeArg::Stacked => Shape::Stacked,
+        ShapeArg::Stacked => {
+            if matches!(by, By::Relay) {
+                eprintln!("a mail that passes two relays counts at both, and twice in their sum");
+            }
+            Shape::Stacked
+        }
         ShapeArg::Multiples => Shape::Multiples,
         ShapeArg::Lines => Shape::Lines,
     };

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Without --since, `freshness` and --sql look at all that is stored.")]
 pub struct QueryArgs {
     /// Name of a query; --list tells them
     name: Option<String>,

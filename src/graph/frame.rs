@@ -32,7 +32,7 @@ pub fn header(canvas: &mut Canvas, view: &View, step_ms: i64) {
     let (set, ink, room) = (view.set, view.ink, view.width - 2.0 * MARGIN);
     let title = cut_px(&visible(&set.title), room, 19.0);
     canvas.text((MARGIN, 29.0), Font::new(19.0, ink.text).bold(), &title);
-    let mut parts = vec![visible(&set.unit)];
+    let mut parts = vec![visible(view.unit)];
     if set.buckets() > 0 {
         parts.push(format!("{} UTC", span_text(set.start_ms, set.end_ms(), "–")));
         parts.push(match step_ms > set.step_ms {

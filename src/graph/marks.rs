@@ -54,6 +54,7 @@ pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> 
         let label = match names.as_slice() {
             [] => visible(&mark.label),
             _ if series.is_some() => visible(&mark.label),
+            [one] if mark.label.starts_with(one) => visible(&mark.label),
             [one] => format!("{}: {}", visible(one), visible(&mark.label)),
             many => format!("{} ({} series)", visible(&mark.label), many.len()),
         };

@@ -29,7 +29,8 @@ const PANELS_MAX: usize = 60;
 /// Draws the panels, largest series first; says what the key must explain.
 pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
     let (from_ms, to_ms) = (view.set.start_ms, view.set.end_ms());
-    let full = view.set.folded(PANELS_MAX - 1);
+    let mut full = view.set.folded(PANELS_MAX - 1);
+    let per = full.fit_each();
     let bands: Vec<Vec<Band>> = full
         .series
         .iter()
@@ -71,6 +72,7 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
             lanes,
             // What is drawn: a peak of single minutes is in no curve of means.
             stats: set.series[cell].stats(),
+            per: per[cell],
         };
         key.beyond |= panel.draw(
             canvas,
@@ -94,6 +96,8 @@ struct Panel<'a> {
     bands: &'a [Band],
     lanes: usize,
     stats: Stats,
+    /// What the values are told by.
+    per: &'static str,
 }
 
 impl Panel<'_> {
@@ -138,11 +142,14 @@ impl Panel<'_> {
         let y = plot.y - self.lanes as f64 * LANE_PX - 7.0;
         let name = visible(name);
         let figures = match (self.stats.last, self.stats.peak, self.stats.mean) {
-            (Some(last), Some(peak), Some(mean)) => vec![
-                format!("last {}  ·  peak {}  ·  mean {}", si(last), si(peak), si(mean)),
-                format!("last {} · peak {}", si(last), si(peak)),
-                format!("peak {}", si(peak)),
-            ],
+            (Some(last), Some(peak), Some(mean)) => {
+                let [last, peak, mean] = [last, peak, mean].map(|value| si(value) + self.per);
+                vec![
+                    format!("last {last}  ·  peak {peak}  ·  mean {mean}"),
+                    format!("last {last} · peak {peak}"),
+                    format!("peak {peak}"),
+                ]
+            }
             _ => vec!["no data".to_owned()],
         };
         // The whole name comes first; the tooltip has all figures.

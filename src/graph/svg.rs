@@ -25,6 +25,8 @@ const DESCRIBED: usize = 40;
 pub(super) struct View<'a> {
     /// The cleaned set, at full resolution.
     pub set: &'a SeriesSet,
+    /// Unit of all values, or, where panels have units of their own, of what is counted.
+    pub unit: &'a str,
     /// All marks.
     pub marks: &'a [Mark],
     /// Colours.
@@ -37,11 +39,19 @@ pub(super) struct View<'a> {
 
 /// A rate graph as an SVG document.
 pub fn render(set: &SeriesSet, marks: &[Mark], style: &Style) -> String {
-    let set = set.cleaned();
+    let set = match style.kind {
+        Kind::Multiples => set.cleaned(),
+        Kind::Stacked | Kind::Lines => set.cleaned().in_fitting_unit(),
+    };
+    let unit = match style.kind {
+        Kind::Multiples => set.unit_of_each(),
+        Kind::Stacked | Kind::Lines => &set.unit,
+    };
     let (width, height) = style.size();
     let ink = Ink::of(style.theme);
     let view = View {
         set: &set,
+        unit,
         marks,
         ink,
         width,

@@ -38,6 +38,8 @@ struct Page<'a> {
     curve_cols: usize,
     /// Rows of a curve.
     curve_rows: usize,
+    /// What the values of each series are told by, where each has a scale of its own.
+    per: Vec<&'static str>,
     color: bool,
     unicode: bool,
 }
@@ -76,10 +78,14 @@ pub fn render(
         left: VALUE_COLS,
         curve_cols: cols - VALUE_COLS,
         curve_rows,
+        per: Vec::new(),
         color,
         unicode,
     };
-    if curve_rows == 1 {
+    if curve_rows > 1 {
+        page.per = page.set.fit_each();
+    } else {
+        page.set = page.set.in_fitting_unit();
         let longest = page
             .set
             .series
@@ -105,11 +111,10 @@ impl Page<'_> {
             out += &self.paint(DIM, &format!("{}{names}", " ".repeat(self.left + self.curve_cols)));
             out.push('\n');
         }
-        for series in &self.set.series {
-            out += &if self.curve_rows == 1 {
-                self.row(series)
-            } else {
-                self.block(series)
+        for (at, series) in self.set.series.iter().enumerate() {
+            out += &match self.per.get(at) {
+                Some(per) => self.block(series, per),
+                None => self.row(series),
             };
         }
         out += &self.axis(bands);
@@ -156,11 +161,14 @@ impl Page<'_> {
     }
 
     /// A heading with the figures, then the curve with its values at the left.
-    fn block(&self, series: &Series) -> String {
+    fn block(&self, series: &Series, per: &str) -> String {
         let columns = resample(&series.points, self.curve_cols);
         let stats = drawn_stats(series, &columns);
         let figures = match (stats.last, stats.peak, stats.mean) {
-            (Some(last), Some(peak), Some(mean)) => format!("last {}  peak {}  mean {}", si(last), si(peak), si(mean)),
+            (Some(last), Some(peak), Some(mean)) => {
+                let [last, peak, mean] = [last, peak, mean].map(|value| si(value) + per);
+                format!("last {last}  peak {peak}  mean {mean}")
+            }
             _ => "no data".to_owned(),
         };
         let figures = cut_cells(&figures, self.cols * 3 / 5, self.glyphs.ellipsis);

@@ -111,6 +111,13 @@ impl Series {
         self.points.iter().flatten().sum()
     }
 
+    fn multiply(&mut self, factor: f64) {
+        self.points.iter_mut().flatten().for_each(|value| *value *= factor);
+        for (low, high) in self.expected.iter_mut().flatten().flatten() {
+            (*low, *high) = (*low * factor, *high * factor);
+        }
+    }
+
     /// Last, peak and mean.
     pub fn stats(&self) -> Stats {
         let known = self.points.iter().flatten().count();
@@ -121,6 +128,18 @@ impl Series {
             peak,
             mean,
         }
+    }
+}
+
+/// How a unit of rates ends.
+const PER_MINUTE: &str = " / min";
+
+/// A factor for rates a minute, and the time that they are then told by.
+fn fitting(peak: f64) -> (f64, &'static str) {
+    match peak {
+        p if p <= 0.0 || p >= 1.0 => (1.0, "min"),
+        p if p * 60.0 >= 1.0 => (60.0, "h"),
+        _ => (1_440.0, "day"),
     }
 }
 
@@ -139,24 +158,39 @@ impl SeriesSet {
     /// The same set with rates a minute told by the hour or the day, where the largest is below one: nobody reads
     /// `0.0021 / min`.
     pub fn in_fitting_unit(mut self) -> SeriesSet {
-        let peaks = self.series.iter().filter_map(|series| series.stats().peak);
-        let peak = peaks.fold(0.0, f64::max);
-        let Some(what) = self.unit.strip_suffix(" / min") else {
+        let Some(what) = self.unit.strip_suffix(PER_MINUTE) else {
             return self;
         };
-        let (factor, per) = match peak {
-            p if p <= 0.0 || p >= 1.0 => return self,
-            p if p * 60.0 >= 1.0 => (60.0, "h"),
-            _ => (1_440.0, "day"),
-        };
+        let peaks = self.series.iter().filter_map(|series| series.stats().peak);
+        let (factor, per) = fitting(peaks.fold(0.0, f64::max));
         self.unit = format!("{what} / {per}");
-        for series in &mut self.series {
-            series.points.iter_mut().flatten().for_each(|value| *value *= factor);
-            for (low, high) in series.expected.iter_mut().flatten().flatten() {
-                (*low, *high) = (*low * factor, *high * factor);
-            }
-        }
+        self.series.iter_mut().for_each(|series| series.multiply(factor));
         self
+    }
+
+    /// The set's unit without a time, where [`SeriesSet::fit_each`] gives each series its own.
+    pub fn unit_of_each(&self) -> &str {
+        self.unit.strip_suffix(PER_MINUTE).unwrap_or(&self.unit)
+    }
+
+    /// Brings each series' rates into the unit that suits it, for pictures in which each has a scale of its own. What is to
+    /// be written behind the values of each: `/min`, `/h`, `/day`; nothing where values are no rates. The set's unit is then
+    /// that of what is counted.
+    pub fn fit_each(&mut self) -> Vec<&'static str> {
+        if !self.unit.ends_with(PER_MINUTE) {
+            return vec![""; self.series.len()];
+        }
+        self.unit = self.unit_of_each().to_owned();
+        let each = self.series.iter_mut().map(|series| {
+            let (factor, per) = fitting(series.stats().peak.unwrap_or(0.0));
+            series.multiply(factor);
+            match per {
+                "min" => "/min",
+                "h" => "/h",
+                _ => "/day",
+            }
+        });
+        each.collect()
     }
 
     /// The same set with values that can be drawn: what is not finite is no data, what is below 0 is 0,
@@ -435,6 +469,16 @@ mod tests {
             let (is, of) = told(value);
             assert!((is - shown).abs() < 1e-9 && of == unit, "{value}: {is} {of}");
         }
+        let mut each = SeriesSet {
+            unit: "messages / min".to_owned(),
+            ..set(&[("a", &[Some(1_250.0)]), ("b", &[Some(0.05)]), ("c", &[None])])
+        };
+        assert_eq!(each.fit_each(), ["/min", "/h", "/min"]);
+        assert!((each.series[1].points[0].unwrap() - 3.0).abs() < 1e-9);
+        assert_eq!(
+            (each.unit.as_str(), each.series[0].points[0]),
+            ("messages", Some(1_250.0))
+        );
     }
 
     #[test]

@@ -139,20 +139,25 @@ pub fn print(
     Ok(left_out)
 }
 
-/// Makes columns so narrow that a line has `width` cells at most: texts are cut, the longest first; where that is not
-/// enough, columns are left out from the right.
+/// Makes columns so narrow that a line has `width` cells at most: where texts cannot be cut enough, columns are left out
+/// from the right; then texts are cut, the longest first.
 fn fit(columns: &mut Vec<Shown>, width: usize) -> Vec<String> {
-    let total = |columns: &[Shown]| {
-        columns
-            .iter()
-            .map(|column| column.width + GAP)
-            .sum::<usize>()
-            .saturating_sub(GAP)
+    let least = |column: &Shown| match column.is_text {
+        true => column.width.min(TEXT_MIN),
+        false => column.width,
+    };
+    let total = |columns: &[Shown], of: &dyn Fn(&Shown) -> usize| {
+        let all: usize = columns.iter().map(|column| of(column) + GAP).sum();
+        all.saturating_sub(GAP)
     };
     columns
         .iter_mut()
         .for_each(|column| column.width = column.width.min(width));
-    while total(columns) > width {
+    let mut left_out = Vec::new();
+    while total(columns, &least) > width && columns.len() > 1 {
+        left_out.extend(columns.pop().map(|column| column.name));
+    }
+    while total(columns, &|column| column.width) > width {
         let longest = columns
             .iter_mut()
             .filter(|column| column.is_text && column.width > TEXT_MIN);
@@ -160,10 +165,6 @@ fn fit(columns: &mut Vec<Shown>, width: usize) -> Vec<String> {
             Some(column) => column.width -= 1,
             None => break,
         }
-    }
-    let mut left_out = Vec::new();
-    while total(columns) > width && columns.len() > 1 {
-        left_out.extend(columns.pop().map(|column| column.name));
     }
     left_out.reverse();
     left_out

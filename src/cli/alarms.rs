@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::detect::{self, MINUTE_MS, RuleArgs};
-use super::output::Format;
+use super::output::{self, Format};
 use super::window::WindowArgs;
 use crate::detect::alarm::Alarm;
 use crate::query::human;
@@ -36,11 +36,11 @@ pub fn run(context: &Context, args: &AlarmsArgs) -> Result<ExitCode> {
     detect::print(&alarms, &fleet.names, args.format)?;
     let lasting = alarms.iter().filter(|alarm| alarm.ended.is_none()).count();
     let length = human::duration(window.until_ms - window.since_ms);
-    eprintln!(
+    output::talk(&format!(
         "{} in {length}, {lasting} of them still firing; `{}` says what one of them cost",
         human::counted(alarms.len() as u64, "alarm"),
         context.command("incident --alarm ID")
-    );
+    ));
     Ok(if lasting == 0 {
         ExitCode::SUCCESS
     } else {

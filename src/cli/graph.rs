@@ -167,12 +167,12 @@ fn style(args: &GraphArgs, by: By) -> Style {
     let kind = match args.shape {
         // One mail is accepted, delivered and completed: three kinds, and no sum of anything.
         ShapeArg::Stacked if matches!(by, By::Kind) => {
-            eprintln!("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
+            output::talk("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
             Shape::Lines
         }
         ShapeArg::Stacked => {
             if matches!(by, By::Relay) {
-                eprintln!("a mail that passes two relays counts at both, and twice in their sum");
+                output::talk("a mail that passes two relays counts at both, and twice in their sum");
             }
             Shape::Stacked
         }

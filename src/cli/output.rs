@@ -5,7 +5,7 @@ pub mod tables;
 
 use crate::query::time::rfc3339;
 use crate::store::columnar::{Column, Table, Values};
-use mailpulse_parsers::harmless::{safe_json, safe_lines};
+use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
 use serde_json::{Map, Value};
 use std::io::{self, IsTerminal as _, Write};
 use tables::Numbers;

@@ -10,7 +10,7 @@ use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
 use findings::Finding;
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `detect --explain`: the words of the answer, and what speaks for each alarm. On stderr: data stays data.
 
 use super::minute;
-use crate::cli::safe_lines;
+use crate::cli::output;
 use crate::detect::alarm::{Alarm, State};
 use crate::detect::fleet::Names;
 
@@ -31,7 +31,7 @@ const COLUMNS: [(&str, &str); 7] = [
 
 /// Prints it.
 pub(super) fn print(alarms: &[&Alarm], names: &Names) {
-    eprintln!("{}", safe_lines(&words(alarms, names)));
+    output::talk(&words(alarms, names));
 }
 
 fn words(alarms: &[&Alarm], names: &Names) -> String {

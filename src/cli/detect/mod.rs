@@ -96,7 +96,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     said(&alarms, &fleet);
     match args.explain {
         true => explain::print(&alarms, &fleet.names),
-        false if !alarms.is_empty() => eprintln!("what the words mean: mailpulse detect --explain"),
+        false if !alarms.is_empty() => output::talk("what the words mean: mailpulse detect --explain"),
         false => {}
     }
     Ok(if alarms.is_empty() {
@@ -191,9 +191,9 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
         .map(|path| read_holidays(path).map_err(|bad| anyhow!("--holidays: {bad}")));
     let holidays = holidays.transpose()?;
     for line in holidays.iter().flat_map(Holidays::once) {
-        eprintln!(
+        output::talk(&format!(
             "warning: --holidays: line {line}: this RRULE is not understood, and its event counts once; {RRULE_CURE}"
-        );
+        ));
     }
     Ok(holidays)
 }

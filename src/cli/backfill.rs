@@ -9,6 +9,7 @@ use crate::ingest::report::SourceReport;
 use crate::ingest::{self, Job, Reread, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
+use crate::query::human;
 use crate::query::time::rfc3339;
 use crate::source::stdin::Spool;
 use crate::store::Store;
@@ -172,10 +173,10 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
     }
     let (seconds, bytes) = display.totals();
     output::line(&format!(
-        "total: {}; {:.1} MB of log text in {seconds:.1} s ({:.0} MB/s)",
+        "total: {}; {} of log text in {seconds:.1} s ({}/s)",
         balance(&all),
-        bytes as f64 / 1e6,
-        bytes as f64 / 1e6 / seconds.max(0.001)
+        human::size(bytes),
+        human::size((bytes as f64 / seconds.max(0.001)) as u64)
     ))?;
     Ok(())
 }

@@ -3,9 +3,9 @@
 
 use super::context::{Context, UnnamedArgs};
 use super::output;
-use super::window::end_of;
+use super::window::now_ms;
 use crate::ingest::logs_there;
-use crate::query::time::rfc3339;
+use crate::query::time::{End, rfc3339};
 use crate::source::Limits;
 use crate::store::Store;
 use crate::store::forget::Forgetting;
@@ -22,8 +22,7 @@ pub struct ForgetArgs {
     /// Which source: KIND@HOST as `status` names it, or the path of one of its logs
     #[arg(long, value_name = "KIND@HOST|PATH")]
     source: String,
-    /// Only rows from this time on: 2018-06-06T18:00Z, -24h (before now, or before the newest event if that is over a day
-    /// old)
+    /// Only rows from this time on: 2018-06-06T18:00Z, -24h (before now, however old the store is)
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     since: Option<String>,
     /// Where its logs are, if neither the configuration nor the store names them: files, folders, globs
@@ -37,10 +36,11 @@ pub struct ForgetArgs {
 /// Forgets.
 pub fn run(context: &Context, args: &ForgetArgs) -> Result<ExitCode> {
     let config = context.config()?;
-    let store = context.create_store(&config)?;
-    let end = end_of(&store)?;
+    // What is taken back is never more than the clock says: the end of an old store may be all of it.
+    let end = End::clock(now_ms());
     let since = args.since.as_deref().map(|text| end.parse(text));
     let since_ms = since.transpose().map_err(|why| anyhow!("--since: {why}"))?;
+    let store = context.create_store(&config)?;
     let source = find(&store, &args.source)?;
     let there = there(context, &store, &source, args)?;
     let what = store.look_forget(source.id, since_ms, there)?;

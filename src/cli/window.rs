@@ -1,7 +1,8 @@
 //! `--since` and `--until`, as every command takes them.
 //!
 //! One rule for all of them: time has one *end*, the clock, or the minute after the newest event where that is over a day
-//! old. `--until` defaults to it, and relative times (`-24h`) count back from it. `now` is the clock.
+//! old. `--until` defaults to it, and relative times (`-24h`) count back from it. `now` is the clock. Only `store forget`,
+//! which takes rows away, counts from the clock.
 
 use crate::query::Window;
 use crate::query::history::{AHEAD_MS, History, present};

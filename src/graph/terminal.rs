@@ -429,6 +429,16 @@ mod tests {
     }
 
     #[test]
+    fn a_peak_stands_on_the_axis_beside_it() {
+        // Single minutes reach 4, no column does.
+        let points: Vec<_> = (0..400)
+            .map(|minute| Some(if minute % 2 == 0 { 4.0 } else { 0.0 }))
+            .collect();
+        let text = render(&sample::flat("a", &points), &[], 57, 0, false, true);
+        assert!(text.contains("peak 2  mean 2") && text.contains("     2┤"), "{text}");
+    }
+
+    #[test]
     fn strangers_cannot_steer_the_terminal() {
         let mut set = sample::flat("a\u{1b}]0;x\u{7}\n\u{202e}", &[Some(1.0)]);
         set.title = "\u{9b}2J".to_owned();

@@ -146,3 +146,38 @@ fn counts_come_from_standard_input_and_sparse_ones_are_filled() {
     let run = piped(&["--missing-is-zero"]);
     assert!(run.code < 2, "{}", run.err);
 }
+
+#[test]
+fn zone_and_holidays_of_the_configuration_hold_for_counts_too() {
+    // Four weeks of sixty an hour; on one day there is a third of it.
+    let rows: String = (0..28 * 24)
+        .map(|hour| {
+            format!(
+                "shop,{},{}\n",
+                hour * 3_600,
+                if hour / 24 == 25 { 20 } else { 55 + hour % 11 }
+            )
+        })
+        .collect();
+    let found = |config: &str| {
+        let place = Place::with(config);
+        place.write("holidays.txt", "1970-01-26\n");
+        let counts = place.write("counts.csv", format!("series,ts,count\n{rows}"));
+        let run = place.run(&["detect", "--csv", counts.to_str().unwrap(), "--format", "json"]);
+        assert!(run.code < 2, "{}", run.err);
+        json(&run).len()
+    };
+    assert_eq!(found("[detect]\n"), 1);
+    assert_eq!(found("[detect]\nholidays = [\"holidays.txt\"]\n"), 0);
+}
+
+#[test]
+fn an_option_that_would_say_nothing_is_refused() {
+    let (place, _) = &*OUTAGE;
+    let args = ["services", "--since", "-30d", "discover"];
+    place.run(&args).ends(2).says(&["behind `discover`"]);
+    place
+        .run(&["graph", "--width", "100000", "--out", "x.svg"])
+        .ends(2)
+        .says(&["320..=4000"]);
+}

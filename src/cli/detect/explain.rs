@@ -54,7 +54,11 @@ fn words(alarms: &[&Alarm], names: &Names) -> String {
         lines.extend(alarm.evidence.iter().map(|evidence| format!("  {evidence}")));
         if let Some(cause) = &alarm.cause {
             lines.push(format!("  cause: relay {}", names.host(cause.relay)));
-            lines.extend(cause.evidence.iter().map(|evidence| format!("  {evidence}")));
+            let more = cause
+                .evidence
+                .iter()
+                .filter(|evidence| !alarm.evidence.contains(evidence));
+            lines.extend(more.map(|evidence| format!("  {evidence}")));
         }
     }
     lines.join("\n")

@@ -272,6 +272,13 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         for one in store.missing(None)? {
             output::line(&format!("missing: {}", super::safe_lines(&one.words())))?;
         }
+        let (services, services_max) = (store.derived_services_max()?, config.store.services_max as u64);
+        if services >= services_max {
+            output::line(&format!(
+                "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed; write \
+                 [[service]] rules (`mailpulse services discover`), or raise it"
+            ))?;
+        }
         if let Some(waiting) = store.waiting()? {
             output::line(&shipping(&waiting, now_ms()))?;
         }

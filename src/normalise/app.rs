@@ -8,7 +8,7 @@ use super::clock::LogClock;
 use super::event::{Event, EventSink, Kind, Message, Origin};
 use super::join::{QueueId, Recall};
 use super::messages::{At, Messages};
-use super::redact::{message_key, text};
+use super::redact::{bounded_text, message_key, text};
 use super::rules::{Facts, UNATTRIBUTED};
 use mailpulse_parsers::app::{Body, Mail, Record};
 use mailpulse_parsers::reply;
@@ -164,7 +164,7 @@ impl<'c> AppNormaliser<'c> {
 
     fn origin(&mut self, placed: &Placed<'_>, mail: &Mail<'_>) -> Origin {
         let messages = &mut self.messages;
-        let attribution = messages.attribution;
+        let (attribution, attributor) = (messages.attribution, &mut messages.attributor);
         let named = placed.record.host.as_deref().filter(|host| !host.is_empty());
         let host = named.unwrap_or(messages.host.as_bytes());
         let sender = mail.sender.as_deref();
@@ -180,22 +180,15 @@ impl<'c> AppNormaliser<'c> {
                 .find(&facts)
                 .map(|found| attribution.services.name(found.service).to_owned())
         };
-        let usual = || {
-            self.source.usual_service.map(str::to_owned).or_else(|| {
-                let logger = placed
-                    .record
-                    .logger
-                    .as_deref()
-                    .filter(|_| self.source.usual_service.is_none())?;
-                channel(logger)
-            })
-        };
-        let derived = || {
-            if attribution.services.is_empty() {
-                messages.attributor.name(attribution, &facts)
-            } else {
-                UNATTRIBUTED.to_owned()
-            }
+        let usual = || self.source.usual_service.map(str::to_owned);
+        // What a log's text makes is bounded, as an MTA's senders are.
+        let mut made = || {
+            let name = match placed.record.logger.as_deref().and_then(channel) {
+                Some(name) => name,
+                None if attribution.services.is_empty() => attributor.name(attribution, &facts),
+                None => return UNATTRIBUTED.to_owned(),
+            };
+            attributor.admit(attribution, name, true)
         };
         let service = self
             .source
@@ -203,7 +196,7 @@ impl<'c> AppNormaliser<'c> {
             .clone()
             .or_else(by_rule)
             .or_else(usual)
-            .unwrap_or_else(derived);
+            .unwrap_or_else(&mut made);
         let domain = attribution
             .redactor
             .local_part(sender.unwrap_or_default(), &mut messages.local);
@@ -214,10 +207,10 @@ impl<'c> AppNormaliser<'c> {
                 .find(Some(host), None)
                 .unwrap_or_default()
                 .to_owned(),
-            client: text(host),
+            client: bounded_text(&text(host)).to_owned(),
             client_ip: String::new(),
-            sender_local: text(&messages.local),
-            sender_domain: text(domain).to_lowercase(),
+            sender_local: bounded_text(&text(&messages.local)).to_owned(),
+            sender_domain: bounded_text(&text(domain).to_lowercase()).to_owned(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
-use super::redact::{LocalParts, Redactor, lower_text, text};
+use super::redact::{LocalParts, Redactor, bounded_text, lower_text, text};
 use super::rules::{Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive};
-use rustc_hash::FxHashSet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// Rules and names that attribute mail. Shared by all logs of a run.
@@ -62,9 +62,10 @@ pub struct Attributor {
     recent: [u32; RECENT],
     key: Vec<u8>,
     client_key: Vec<u8>,
-    derived: FxHashSet<String>,
+    /// Strangers' text: the hash has a key.
+    derived: HashSet<String>,
     /// Names of accounts that the store has already: they stay.
-    accounts: FxHashSet<String>,
+    accounts: HashSet<String>,
     /// Names derived since the last commit. They are part of it: a run that goes on after a kill must know them.
     new_derived: Vec<String>,
     local: Vec<u8>,
@@ -77,8 +78,8 @@ impl Default for Attributor {
             recent: [u32::MAX; RECENT],
             key: Vec::new(),
             client_key: Vec::new(),
-            derived: FxHashSet::default(),
-            accounts: FxHashSet::default(),
+            derived: HashSet::new(),
+            accounts: HashSet::new(),
             new_derived: Vec::new(),
             local: Vec::new(),
         }
@@ -173,7 +174,7 @@ impl Attributor {
         let hostgroup = with.hostgroups.find(Some(name), facts.client_ip).unwrap_or_default();
         let address = facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default();
         let client = Client {
-            client: self.origins.text(Field::Client, &text(name)),
+            client: self.origins.text(Field::Client, bounded_text(&text(name))),
             client_ip: self.origins.text(Field::ClientIp, &address),
             hostgroup: self.origins.text(Field::Hostgroup, hostgroup),
             first_hop: facts
@@ -200,8 +201,10 @@ impl Attributor {
         let domain = with
             .redactor
             .local_part(facts.sender.unwrap_or_default(), &mut self.local);
-        let local = self.origins.text(Field::SenderLocal, &text(&self.local));
-        let domain = self.origins.text(Field::SenderDomain, &lower_text(domain));
+        let local = self.origins.text(Field::SenderLocal, bounded_text(&text(&self.local)));
+        let domain = self
+            .origins
+            .text(Field::SenderDomain, bounded_text(&lower_text(domain)));
         let codes = [
             service,
             client.hostgroup,
@@ -215,6 +218,11 @@ impl Attributor {
 
     fn derive(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> String {
         let name = self.name(with, facts);
+        self.admit(with, name, may_derive)
+    }
+
+    /// A name that was made of what a log says, if there is room for it; else the mail is unattributed.
+    pub fn admit(&mut self, with: &Attribution, name: String, may_derive: bool) -> String {
         if self.derived.contains(&name) || name == UNATTRIBUTED {
             return name;
         }

@@ -1,8 +1,10 @@
 //! Interned byte strings: every distinct value once, end to end in one buffer, numbered in order of appearance.
+//!
+//! The values are strangers' text. The hash has a random key, so that nobody can choose values that all fall into one place;
+//! the numbers do not depend on it.
 
-use hashbrown::HashTable;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::{BuildHasher as _, Hasher as _};
 
 /// Byte strings by number, without the way back from value to number.
 #[derive(Debug, Default)]
@@ -50,6 +52,7 @@ impl Values {
 #[derive(Debug, Default)]
 pub struct Dictionary {
     table: HashTable<u32>,
+    key: DefaultHashBuilder,
     values: Values,
     recent: Recent,
 }
@@ -85,12 +88,17 @@ impl Dictionary {
     /// Number of a value, if it has one.
     #[inline]
     pub fn find(&mut self, value: &[u8]) -> Option<u32> {
-        let Dictionary { table, values, recent } = self;
+        let Dictionary {
+            table,
+            key,
+            values,
+            recent,
+        } = self;
         let place = recent.place(value);
         if (*place as usize) < values.len() && same(values.get(*place), value) {
             return Some(*place);
         }
-        let code = *table.find(hash(value), |&code| values.get(code) == value)?;
+        let code = *table.find(hash(key, value), |&code| values.get(code) == value)?;
         *place = code;
         Some(code)
     }
@@ -101,11 +109,11 @@ impl Dictionary {
         if let Some(code) = self.find(value) {
             return code;
         }
-        let Dictionary { table, values, .. } = self;
+        let Dictionary { table, key, values, .. } = self;
         let code = values.ends.len() as u32;
         values.bytes.extend_from_slice(value);
         values.ends.push(values.bytes.len() as u32);
-        table.insert_unique(hash(value), code, |&code| hash(values.get(code)));
+        table.insert_unique(hash(key, value), code, |&code| hash(key, values.get(code)));
         code
     }
 
@@ -135,6 +143,12 @@ impl Dictionary {
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
+
+    /// About how many bytes it takes.
+    pub fn memory(&self) -> usize {
+        // A number and the place where it ends, and a table that is half full.
+        self.values.bytes.len() + self.values.len() * (size_of::<u32>() + 2 * (size_of::<u32>() + 1))
+    }
 }
 
 /// Whether both are equal; names of up to sixteen bytes in two looks.
@@ -158,8 +172,8 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 #[inline]
-fn hash(value: &[u8]) -> u64 {
-    let mut hasher = FxHasher::default();
+fn hash(key: &DefaultHashBuilder, value: &[u8]) -> u64 {
+    let mut hasher = key.build_hasher();
     hasher.write(value);
     hasher.finish()
 }
@@ -179,6 +193,13 @@ mod tests {
             }
         }
         assert_eq!((dictionary.find(&value(500)), dictionary.len()), (None, 500));
+    }
+
+    #[test]
+    fn two_dictionaries_hash_by_keys_of_their_own() {
+        let (one, other) = (Dictionary::default(), Dictionary::default());
+        let differ = (0..64_u32).any(|n| hash(&one.key, &n.to_le_bytes()) != hash(&other.key, &n.to_le_bytes()));
+        assert!(differ, "whoever knows the program could choose values that collide");
     }
 
     #[test]

@@ -145,6 +145,25 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// Longest name of a host, a domain or a mailbox that is kept; DNS has no longer ones. What is longer is cut.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// The beginning of a name, without half a character at its end.
+pub fn bounded(name: &[u8]) -> &[u8] {
+    if name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let is_inside = |at: &usize| name[*at] & 0xc0 == 0x80;
+    // A character has four bytes at most; more of these are no text at all.
+    let end = (NAME_BYTES_MAX - 3..=NAME_BYTES_MAX).rev().find(|at| !is_inside(at));
+    &name[..end.unwrap_or(NAME_BYTES_MAX)]
+}
+
+/// The same for text.
+pub fn bounded_text(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
+}
+
 /// Lower-case text from bytes of a log: names of domains nearly always are plain already.
 pub fn lower_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -172,6 +191,17 @@ mod tests {
     fn redact(mode: LocalParts, address: &str) -> String {
         let out = Redactor::new(mode, [7; 32]).stored(address.as_bytes());
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_cut_between_characters() {
+        assert_eq!(bounded(&[b'a'; 255]).len(), 255);
+        assert_eq!(bounded(&[b'a'; 256]).len(), 255);
+        let wide = "\u{1f4a9}".repeat(100);
+        assert_eq!((bounded(wide.as_bytes()).len(), bounded_text(&wide).len()), (252, 252));
+        // What is no text is cut all the same.
+        assert_eq!(bounded(&[0x80; 300]).len(), 255);
+        assert_eq!(bounded_text("short"), "short");
     }
 
     #[test]

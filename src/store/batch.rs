@@ -10,7 +10,7 @@ use super::reread::Wanted;
 use crate::normalise::dictionary::{Dictionary, same};
 use crate::normalise::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
-use crate::normalise::redact::PSEUDONYM_LEN;
+use crate::normalise::redact::{NAME_BYTES_MAX, PSEUDONYM_LEN, bounded};
 use rows::{Fresh, Row};
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -161,9 +161,13 @@ impl Batch {
         self.fresh.move_to(&mut self.rows);
     }
 
-    /// About how many bytes the batch holds.
+    /// About how many bytes the batch holds, names among them.
     pub fn memory(&self) -> usize {
-        self.len() * Rows::ROW_BYTES + self.slots.len() * size_of::<Message>() + self.locals.len()
+        self.len() * Rows::ROW_BYTES
+            + self.slots.len() * size_of::<Message>()
+            + self.locals.len()
+            + self.recipient_domains.memory()
+            + self.remotes.memory()
     }
 
     fn reply_code(&mut self, reply: Reply) -> u32 {
@@ -247,6 +251,15 @@ impl EventSink for Batch {
     }
 
     fn event(&mut self, event: &Event<'_>) {
+        let long = [event.recipient_local, event.recipient_domain, event.remote_host];
+        if long.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            return self.event(&Event {
+                recipient_local: bounded(event.recipient_local),
+                recipient_domain: bounded(event.recipient_domain),
+                remote_host: bounded(event.remote_host),
+                ..*event
+            });
+        }
         // All events are compared, those too that are not wanted: copies are counted.
         if let Some(known) = &mut self.known
             && known.has(event, &self.slots[event.slot as usize])

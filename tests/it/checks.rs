@@ -192,3 +192,63 @@ fn rules_are_proposed_for_what_a_new_store_derives_and_name_the_same_mail() {
         );
     }
 }
+
+#[test]
+fn services_that_an_applications_log_names_keep_to_the_bound_and_status_says_that_it_is_met() {
+    let source = "[[source]]\nkind = \"pattern\"\npaths = [\"app.log\"]\nhost = \"web1\"\n\
+                  [[source.template]]\noutcome = \"failed\"\n\
+                  text = \"{time:%Y-%m-%d %H:%M:%S} {logger} to {recipient} failed: {reason}\"\n";
+    let place = Place::with(&format!(
+        "[store]\nurl = \"store\"\nservices_max = 10\n[privacy]\nlocal_parts = \"keep\"\n{source}"
+    ));
+    let line = |n: usize| format!("2018-06-06 19:00:{:02} app{n} to a@x.org failed: timed out\n", n % 60);
+    place.write("app.log", (0..25).map(line).collect::<String>());
+    place.run(&["backfill"]).ends(0);
+    // The last record may go on: it is not counted yet.
+    assert_eq!(place.number("SELECT COUNT(DISTINCT service) AS n FROM events"), 11);
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE service = 'unattributed'"),
+        14
+    );
+    let status = place.run(&["status"]).ends(0).out;
+    assert!(
+        status.contains("services: all 10 of store.services_max are taken"),
+        "{status}"
+    );
+    // Names that are known already stay, also in a run of their own.
+    let more = (0..25).chain([3, 99, 98]).map(line).collect::<String>();
+    place.write("app.log", more);
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE service = 'app3'"),
+        2
+    );
+    assert_eq!(
+        place.number("SELECT COUNT(*) AS n FROM events WHERE service = 'app99'"),
+        0
+    );
+}
+
+#[test]
+fn names_are_cut_at_255_bytes() {
+    let place = place("");
+    let long = format!("{}.example.org", "\u{e9}".repeat(2_000));
+    place.write(
+        "mainlog",
+        format!(
+            "2018-06-06 19:00:00 1fQdLN-0001Ab-Cd <= a@{long} H=web1.example.org [192.0.2.7] P=esmtp S=900\n\
+             2018-06-06 19:00:01 1fQdLN-0001Ab-Cd => b@{long} R=r T=remote_smtp H=mx.example.com [192.0.2.8]\n"
+        ),
+    );
+    place.run(&["backfill"]).ends(0);
+    let rows = place.sql("SELECT sender_domain, recipient_domain FROM events ORDER BY ts_ms");
+    let length = |row: usize, key: &str| rows[row][key].as_str().unwrap().len();
+    assert_eq!(
+        (length(0, "sender_domain"), length(1, "recipient_domain")),
+        (254, 254),
+        "{rows:?}"
+    );
+    // Read once more, it is the same mail.
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(place.number("SELECT COUNT(*) AS n FROM events"), 2);
+}

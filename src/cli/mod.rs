@@ -15,6 +15,7 @@ mod incident_html;
 mod incident_page;
 mod incomplete;
 mod init;
+mod limited;
 mod manual;
 mod names;
 mod output;

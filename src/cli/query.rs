@@ -1,6 +1,7 @@
 //! `mailpulse query`: a named query, the list of them, or SQL of one's own.
 
 use super::context::Context;
+use super::limited::{self, Stage};
 use super::output::{self, Format};
 use super::window::{WindowArgs, end_of, now_ms};
 use crate::query::Window;
@@ -25,6 +26,9 @@ pub struct QueryArgs {
     /// A parameter of the query, as name=value
     #[arg(long = "param", value_name = "NAME=VALUE", allow_hyphen_values = true)]
     params: Vec<String>,
+    /// This process was started for the query, to be within its limits
+    #[arg(long, hide = true)]
+    within_limits: Option<Stage>,
     #[command(flatten)]
     window: WindowArgs,
     /// Form of the answer
@@ -41,6 +45,18 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if args.sql.is_some() {
+        let config = context.config()?;
+        return match args.within_limits {
+            None => limited::start(&config),
+            Some(Stage::Enter) => limited::enter(&config),
+            Some(Stage::Within) => limited::run(config.store.query_s_max, || answer(context, args)),
+        };
+    }
+    answer(context, args)
+}
+
+fn answer(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
     let (table, times) = match (&args.sql, &args.name) {
@@ -53,7 +69,9 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
             } else {
                 Window::ALL
             };
-            output::raw_table(&store.sql(sql, window)?, &["ts"], args.format)?;
+            let answer = store.ask(sql, window)?;
+            let times: Vec<&str> = answer.times.iter().map(String::as_str).collect();
+            output::raw_table(&answer.table, &times, args.format)?;
             return Ok(ExitCode::SUCCESS);
         }
         (None, Some(name)) => {
@@ -63,7 +81,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
                 .columns
                 .iter()
                 .filter(|column| column.kind == "time")
-                .map(|column| column.name)
+                .map(|column| column.name.to_owned())
                 .collect();
             let at = |name: &str| {
                 values.iter().find_map(|(known, value)| match value {
@@ -79,6 +97,7 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         }
         (None, None) => bail!("name a query (--list tells them), or give --sql"),
     };
+    let times: Vec<&str> = times.iter().map(String::as_str).collect();
     output::table(&table, &times, args.format)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -91,6 +91,12 @@ pub(super) struct RawStore {
     /// are removed.
     #[schemars(range(min = 64, max = 1000000))]
     pub lost_found_mib_max: Option<u32>,
+    /// Memory of a `query --sql`, in MiB; default 512. A query that needs more ends with an error.
+    #[schemars(range(min = 64, max = 1000000))]
+    pub query_mib_max: Option<u32>,
+    /// Time of a `query --sql`, in seconds; default 120.
+    #[schemars(range(min = 1, max = 86400))]
+    pub query_s_max: Option<u32>,
     /// Days to keep events; default 90.
     #[schemars(range(min = 1, max = 36500))]
     pub retain_days: Option<u32>,

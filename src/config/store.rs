@@ -20,6 +20,10 @@ pub struct Store {
     pub outbox_bytes_max: u64,
     /// What files that nothing refers to may take up.
     pub lost_found_bytes_max: u64,
+    /// Memory of a `query --sql`.
+    pub query_bytes_max: u64,
+    /// Seconds of a `query --sql`.
+    pub query_s_max: u64,
     /// Days to keep events.
     pub retain_days: u32,
     /// Rows of a segment.
@@ -48,6 +52,8 @@ impl Store {
             ship: None,
             outbox_bytes_max: mib(raw.outbox_mib_max, 10_240),
             lost_found_bytes_max: mib(raw.lost_found_mib_max, 1_024),
+            query_bytes_max: mib(raw.query_mib_max, 512),
+            query_s_max: raw.query_s_max.map_or(120, u64::from),
             retain_days: raw.retain_days.unwrap_or(90),
             segment_rows_max: count(raw.segment_rows_max, 150_000),
             segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,

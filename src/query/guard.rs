@@ -105,7 +105,7 @@ const REFUSED: [(&str, &str); 9] = [
         "the engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)",
     ),
     (
-        "toStartOf",
+        "tostartof",
         "the embedded engine has none; a bucket is ts_ms - ts_ms % 300000 (milliseconds)",
     ),
     (

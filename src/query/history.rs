@@ -3,7 +3,7 @@
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
-use super::{Error, Window, sql};
+use super::{Answer, Error, Window, ask, sql};
 use crate::normalise::redact::text;
 use crate::store::Store;
 use crate::store::clickhouse::Client;
@@ -91,8 +91,8 @@ pub trait History {
     /// Runs one SELECT of ours over a window.
     fn select(&self, text: &str, window: Window) -> Result<Table, Error>;
 
-    /// Runs one SELECT of a user's: parsed first, whoever answers.
-    fn sql(&self, text: &str, window: Window) -> Result<Table, Error>;
+    /// Runs one SELECT of a user's: parsed and rewritten first, whoever answers.
+    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error>;
 
     /// Runs a named query.
     fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error>;
@@ -185,8 +185,8 @@ impl History for Store {
         sql(self, text, window)
     }
 
-    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
-        sql(self, text, window)
+    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error> {
+        ask(self, text, window)
     }
 
     fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error> {

@@ -11,6 +11,7 @@ pub mod rates;
 mod remote;
 pub mod routes;
 pub mod series;
+pub mod sql;
 pub mod time;
 
 use crate::store::catalogue::Segment;
@@ -74,6 +75,21 @@ pub const RATE_COLUMNS: [&str; 11] = [
     "bytes",
 ];
 
+/// Columns of `sources`, in the order of `SELECT *`.
+pub const SOURCE_COLUMNS: [&str; 11] = [
+    "ts_ms",
+    "host",
+    "source",
+    "lines",
+    "events",
+    "ignored",
+    "unparsed",
+    "bytes",
+    "heartbeats",
+    "lag_ms",
+    "foreign_lines",
+];
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -133,21 +149,84 @@ impl Window {
     };
 }
 
-/// Runs one SELECT over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
+/// Runs one SELECT of ours over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
 pub fn sql(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
-    steadily(|| sql_once(store, text, window))
+    let named = guard::check(text, &TABLES).map_err(Error::Question)?;
+    let mut columns = BTreeMap::new();
+    for (table, all) in [("events", EVENT_COLUMNS.as_slice()), ("rates", RATE_COLUMNS.as_slice())] {
+        if named.tables.contains(table) {
+            columns.insert(table, wanted(all, &named));
+        }
+    }
+    if named.tables.contains("sources") {
+        columns.insert("sources", Vec::new());
+    }
+    steadily(|| select_once(store, &[], text, &columns, window))
 }
 
-fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
-    let named = guard::check(text, &TABLES).map_err(Error::Question)?;
+/// A table, and which of its columns are points in time, UTC milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The rows.
+    pub table: Table,
+    /// Names of columns.
+    pub times: Vec<String>,
+}
+
+/// Runs one SELECT of a user's over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
+///
+/// # Errors
+/// What is wrong with the text, or what the engine cannot do, in one line; the store.
+pub fn ask(store: &Store, text: &str, window: Window) -> Result<Answer, Error> {
+    let question = sql::for_embedded(text).map_err(Error::Question)?;
+    let columns = question
+        .used
+        .iter()
+        .map(|(table, columns)| (*table, columns.iter().cloned().collect()));
+    let columns: BTreeMap<&str, Vec<String>> = columns.collect();
+    let answer = steadily(|| select_once(store, &question.steps, &question.sql, &columns, window));
+    let mut table = answer.map_err(|error| match error {
+        Error::Engine(columnar::Error::Engine(error)) => Error::Question(in_one_line(&error.to_string())),
+        other => other,
+    })?;
+    let mut times = Vec::new();
+    for (column, (name, is_time)) in table.columns.iter_mut().zip(question.columns) {
+        if is_time {
+            times.push(name.clone());
+        }
+        column.name = name;
+    }
+    Ok(Answer { table, times })
+}
+
+/// The engine's words without the plan of the query, which may be thousands of lines.
+fn in_one_line(words: &str) -> String {
+    let line = words
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    if line.contains("recursion limit") {
+        return "the query is too deep: write it with fewer levels".to_owned();
+    }
+    let short: String = line.chars().take(200).collect();
+    format!("the engine cannot answer this: {}", short.escape_debug())
+}
+
+fn select_once(
+    store: &Store,
+    steps: &[(String, String)],
+    text: &str,
+    columns: &BTreeMap<&str, Vec<String>>,
+    window: Window,
+) -> Result<Table, Error> {
     let mut inputs = Vec::new();
     let segments = store.segments_to_read(window.since_ms, window.until_ms)?;
     let mut files: BTreeMap<PathBuf, (&Segment, Part)> = BTreeMap::new();
-    for (table, columns) in [("events", EVENT_COLUMNS.as_slice()), ("rates", RATE_COLUMNS.as_slice())] {
-        if !named.tables.contains(table) {
+    for (table, part) in [("events", Part::Events), ("rates", Part::Rates)] {
+        let Some(columns) = columns.get(table) else {
             continue;
-        }
-        let part = if table == "events" { Part::Events } else { Part::Rates };
+        };
         let mut paths = Vec::with_capacity(segments.len());
         for segment in &segments {
             let path = store.path_of(segment.id, part);
@@ -160,19 +239,19 @@ fn sql_once(store: &Store, text: &str, window: Window) -> Result<Table, Error> {
         inputs.push(Input::Segments {
             name: table,
             paths,
-            columns: wanted(columns, &named),
+            columns: columns.clone(),
             since_ms: window.since_ms,
             until_ms: window.until_ms,
         });
     }
-    if named.tables.contains("sources") {
+    if columns.contains_key("sources") {
         inputs.push(Input::Rows {
             name: "sources",
             table: sources(store, window)?,
         });
     }
     let mut failed = None;
-    let answer = columnar::select(text, inputs, &mut |path, error| {
+    let answer = columnar::select(steps, text, inputs, &mut |path, error| {
         let Some((segment, part)) = files.get(path) else {
             return Err(error);
         };

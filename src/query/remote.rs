@@ -4,7 +4,7 @@ use super::history::{History, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
-use super::{Error, TABLES, Window, guard};
+use super::{Answer, Error, Window, sql};
 use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};
 use crate::store::commit::Counts;
@@ -136,35 +136,19 @@ impl History for Client {
     }
 
     fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
-        if window == Window::ALL {
-            return Ok(clickhouse::select(self, text, &[])?);
-        }
-        let Window { since_ms, until_ms } = window;
-        let mut text = text.to_owned();
-        for table in TABLES {
-            let cut = format!("FROM (SELECT * FROM {table} WHERE ts_ms >= {since_ms} AND ts_ms < {until_ms})");
-            text = text.replace(&format!("FROM {table}"), &cut);
-        }
+        let text = sql::trusted_for_server(text, window).map_err(Error::Question)?;
         Ok(clickhouse::select(self, &text, &[])?)
     }
 
-    fn sql(&self, text: &str, window: Window) -> Result<Table, Error> {
-        guard::check(text, &TABLES).map_err(Error::Question)?;
-        if window != Window::ALL {
-            let what = "with --sql on a ClickHouse, write the window into the text: WHERE ts_ms >= …";
-            return Err(Error::Question(what.to_owned()));
-        }
-        Ok(clickhouse::select(self, text, &[])?)
+    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error> {
+        let (text, times) = sql::for_server(text, window).map_err(Error::Question)?;
+        let table = clickhouse::ask(self, &text)?;
+        Ok(Answer { table, times })
     }
 
-    /// The server gets a query's parameters beside the text.
     fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], _window: Window) -> Result<Table, Error> {
-        let text = |value: &Value| match value {
-            Value::Int(number) => number.to_string(),
-            Value::Text(text) => text.clone(),
-        };
-        let params: Vec<(&str, String)> = values.iter().map(|(name, value)| (*name, text(value))).collect();
-        Ok(clickhouse::select(self, query.sql, &params)?)
+        let text = sql::trusted_for_server(&query.bind(values), Window::ALL).map_err(Error::Question)?;
+        Ok(clickhouse::select(self, &text, &[])?)
     }
 
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {

@@ -43,6 +43,8 @@ mod rotation;
 mod routes;
 mod seeds;
 mod sources;
+mod sql_against_duckdb;
+mod sql_limits;
 mod stdin;
 mod store_files;
 mod store_lost;

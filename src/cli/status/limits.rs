@@ -15,7 +15,7 @@ const OUTBOX: &str = "store.outbox_mib_max";
 const LOST_FOUND: &str = "store.lost_found_mib_max";
 
 #[rustfmt::skip]
-const LIMITS: [Limit; 15] = [
+const LIMITS: [Limit; 17] = [
     ("store.segment_rows_max", |c| c.store.segment_rows_max as u64, "rows", "memory: a batch before it is committed"),
     ("store.segment_mib_max", |c| c.store.segment_bytes_max as u64 >> 20, "MiB", "memory: a batch before it is committed"),
     (OPEN_MESSAGES, |c| c.store.open_messages_max as u64, "messages",
@@ -27,6 +27,8 @@ const LIMITS: [Limit; 15] = [
         "disk: what waits to be sent; when it is full, nothing more is read"),
     (LOST_FOUND, |c| c.store.lost_found_bytes_max >> 20, "MiB",
         "disk: files that nothing refers to; when it is full, the oldest are removed"),
+    ("store.query_mib_max", |c| c.store.query_bytes_max >> 20, "MiB", "memory: a `query --sql`; one that needs more ends"),
+    ("store.query_s_max", |c| c.store.query_s_max, "s", "a `query --sql`; one that needs more ends"),
     ("tail.poll_ms", |c| c.tail.poll_ms, "ms", "age of a batch: growing logs are read and committed so often"),
     ("tail.rescan_s", |c| c.tail.rescan_ms / 1_000, "s", "names are looked at so often"),
     ("tail.deleted_wait_s", |c| c.tail.deleted_wait_ms / 1_000, "s", "a deleted file stays open for its last lines"),

@@ -192,7 +192,7 @@ impl Whose<'_> {
             until_ms: to,
         };
         // A segment that is broken is mended first.
-        let answer = columnar::select(sql, vec![input], &mut |_, error| Err(error));
+        let answer = columnar::select(&[], sql, vec![input], &mut |_, error| Err(error));
         Ok(answer.map_err(crate::store::Error::from)?)
     }
 

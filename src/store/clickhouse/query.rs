@@ -4,67 +4,35 @@ use super::{Client, Error};
 use crate::store::columnar::{Column, Table, Values};
 use serde_json::Value;
 
-/// Runs one SELECT over the views `events`, `rates` and `sources`.
+/// Runs one SELECT of ours over the views `events`, `rates` and `sources`.
 ///
 /// # Errors
 /// What the server or the network says.
 pub fn select(client: &Client, sql: &str, params: &[(&str, String)]) -> Result<Table, Error> {
-    let database = &client.place().database;
-    let mut text = translated(sql);
-    // The guard has parsed the text: these words are names of tables there, or nothing that this would change.
-    for table in ["events", "rates", "sources"] {
-        text = qualified(&text, table, database);
-    }
-    let answer = client.rows(&text, params)?;
+    let database = [("database", client.place().database.as_str())];
+    let answer = client.rows_with(sql, params, &database)?;
     Ok(table(&answer))
 }
 
-/// `QUANTILE_DISC(x, q)`: the smallest value at or below which the share `q` of all stands. ClickHouse's own quantiles
-/// take the next one where `q` times the count is whole.
-fn translated(sql: &str) -> String {
-    const NAME: &str = "QUANTILE_DISC(";
-    let mut out = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some(at) = rest.find(NAME) {
-        out.push_str(&rest[..at]);
-        let inside = &rest[at + NAME.len()..];
-        let Some((args, behind)) = inside.split_once(')') else {
-            break;
-        };
-        let (value, share) = args.split_once(',').unwrap_or((args, "0.5"));
-        let (value, share) = (value.trim(), share.trim());
-        out.push_str(&format!(
-            "if(count({value}) = 0, NULL, arrayElement(arraySort(groupArray({value})), \
-             toUInt32(greatest(1, ceil({share} * count({value}))))))"
-        ));
-        rest = behind;
-    }
-    out + rest
-}
+/// What makes a server answer a user's SELECT as SQL means it, and as the embedded engine does: nothing summed up is NULL,
+/// no match of an outer JOIN is NULL, and UNION, EXCEPT and INTERSECT say each row once.
+const AS_SQL: [(&str, &str); 5] = [
+    ("aggregate_functions_null_for_empty", "1"),
+    ("join_use_nulls", "1"),
+    ("union_default_mode", "DISTINCT"),
+    ("except_default_mode", "DISTINCT"),
+    ("intersect_default_mode", "DISTINCT"),
+];
 
-/// Puts the database before the name of a table.
-fn qualified(sql: &str, table: &str, database: &str) -> String {
-    let mut out = String::with_capacity(sql.len() + 32);
-    let mut rest = sql;
-    while let Some(at) = rest.find(table) {
-        let (before, behind) = (&rest[..at], &rest[at + table.len()..]);
-        let word_before = before
-            .trim_end()
-            .rsplit(|c: char| !c.is_ascii_alphabetic())
-            .next()
-            .unwrap_or_default();
-        let is_table = (before.ends_with(char::is_whitespace))
-            && (word_before.eq_ignore_ascii_case("from") || word_before.eq_ignore_ascii_case("join"))
-            && !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        out.push_str(before);
-        if is_table {
-            out.push_str(database);
-            out.push('.');
-        }
-        out.push_str(table);
-        rest = behind;
-    }
-    out + rest
+/// Runs one SELECT of a user's.
+///
+/// # Errors
+/// What the server or the network says.
+pub fn ask(client: &Client, sql: &str) -> Result<Table, Error> {
+    let mut settings = vec![("database", client.place().database.as_str())];
+    settings.extend(AS_SQL);
+    let answer = client.rows_with(sql, &[], &settings)?;
+    Ok(table(&answer))
 }
 
 /// ClickHouse's `JSONCompact` as a table.
@@ -95,22 +63,5 @@ fn table(answer: &Value) -> Table {
     });
     Table {
         columns: columns.collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_tables_get_the_database() {
-        let sql = "SELECT SUM(events) AS events FROM sources JOIN rates ON 1 = 1 WHERE kind = 'events' AND events > 1";
-        let got = ["events", "rates", "sources"]
-            .iter()
-            .fold(sql.to_owned(), |sql, table| qualified(&sql, table, "mail"));
-        assert_eq!(
-            got,
-            "SELECT SUM(events) AS events FROM mail.sources JOIN mail.rates ON 1 = 1 WHERE kind = 'events' AND events > 1"
-        );
     }
 }

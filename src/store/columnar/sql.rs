@@ -45,8 +45,9 @@ pub const LOGICAL: [(&str, &[&str]); 4] = [
 /// Told of a file that cannot be read; an error ends the reading.
 pub type Broken<'b> = &'b mut dyn FnMut(&Path, Error) -> Result<(), Error>;
 
-/// Runs one SELECT over `inputs`. Files that cannot be read are left out, and `broken` is told.
-pub fn select(sql: &str, inputs: Vec<Input>, broken: Broken<'_>) -> Result<Table, Error> {
+/// Runs one SELECT over `inputs`, and over the rows of `steps` before it: names and SELECTs. Files that cannot be read are
+/// left out, and `broken` is told.
+pub fn select(steps: &[(String, String)], sql: &str, inputs: Vec<Input>, broken: Broken<'_>) -> Result<Table, Error> {
     let mut context = SQLContext::new();
     for input in inputs {
         match input {
@@ -61,6 +62,10 @@ pub fn select(sql: &str, inputs: Vec<Input>, broken: Broken<'_>) -> Result<Table
             }
             Input::Rows { name, table } => context.register(name, frame(table)?.lazy()),
         }
+    }
+    for (name, step) in steps {
+        let frame = context.execute(step)?;
+        context.register(name, frame);
     }
     // The inputs hold the named columns only. Pushing projections down would gain nothing, and makes of a lone
     // `COUNT(*)` over several segments a cast that this build of the engine does not have.

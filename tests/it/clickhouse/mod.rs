@@ -18,6 +18,7 @@ mod questions;
 mod repaired;
 mod schema;
 mod sending;
+mod sql;
 mod tls;
 mod two_senders;
 

@@ -71,8 +71,8 @@ impl Lab {
     }
 }
 
-#[test]
-fn every_named_query_has_the_same_rows_on_both_engines() {
+/// The outage in a store and on a server.
+pub(super) fn sent() -> Lab {
     let lab = Lab::new();
     let logs = outage(&lab.place);
     let config = fs::read_to_string(logs.join("mailpulse.toml")).unwrap();
@@ -85,6 +85,12 @@ fn every_named_query_has_the_same_rows_on_both_engines() {
     lab.run(&["backfill", "-q"]).ends(0);
     let shipped = lab.ship().ends(0);
     eprintln!("{}", shipped.out);
+    lab
+}
+
+#[test]
+fn every_named_query_has_the_same_rows_on_both_engines() {
+    let lab = sent();
     lab.assert_equal();
     let window = ["--since", "2018-06-06T12:00Z", "--until", "2018-06-07T06:00Z"];
     let list = lab.here(&["--list"]);

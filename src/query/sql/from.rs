@@ -1,0 +1,338 @@
+//! FROM clauses: tables, subqueries and how they are joined.
+
+use super::expr::{refused, short};
+use super::node::{Node, Type, parts};
+use super::schema;
+use super::select::{Relation, Rows, Scope, Source, Translator, conjuncts, rename};
+use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// INNER, CROSS, a comma.
+    Inner,
+    Left,
+    Full,
+}
+
+/// The tables of a FROM clause, each with how it is joined to those before it.
+pub(super) struct From {
+    pub sources: Vec<Source>,
+    joins: Vec<(How, Vec<Node>)>,
+}
+
+impl Translator {
+    pub(super) fn from(&mut self, tables: &[TableWithJoins]) -> Result<From, String> {
+        let mut from = From {
+            sources: Vec::new(),
+            joins: Vec::new(),
+        };
+        for table in tables {
+            let first = self.source(&table.relation)?;
+            from.add(first, How::Inner, Vec::new())?;
+            for join in &table.joins {
+                self.join(&mut from, join)?;
+            }
+        }
+        Ok(from)
+    }
+
+    fn join(&mut self, from: &mut From, join: &Join) -> Result<(), String> {
+        let (how, constraint) = match &join.join_operator {
+            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
+                (How::Inner, constraint)
+            }
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (How::Left, constraint),
+            JoinOperator::FullOuter(constraint) => (How::Full, constraint),
+            JoinOperator::Right(_) | JoinOperator::RightOuter(_) => {
+                return Err("RIGHT JOIN is refused; write it as LEFT JOIN, the other table first".to_owned());
+            }
+            _ => return Err(refused(join, "there are JOIN, LEFT JOIN, FULL JOIN and CROSS JOIN")),
+        };
+        if join.global {
+            return Err(refused(join, "GLOBAL is for ClickHouse"));
+        }
+        let source = self.source(&join.relation)?;
+        let at = from.sources.len();
+        let id = source.id;
+        from.add(source, how, Vec::new())?;
+        let mut tests = Vec::new();
+        match constraint {
+            JoinConstraint::None if how == How::Inner => {}
+            JoinConstraint::None => return Err(refused(join, "it needs ON")),
+            JoinConstraint::Natural => return Err(refused(join, "name the columns: USING (…) or ON …")),
+            JoinConstraint::Using(names) => {
+                if how == How::Full {
+                    return Err(refused(join, "write ON, and COALESCE of both columns"));
+                }
+                for name in names {
+                    let name = name.0.last().map(ToString::to_string).unwrap_or_default();
+                    let name = Ident::new(name.trim_matches(['"', '`']).to_lowercase());
+                    let (before, this) = from.sources.split_at(at);
+                    let left = Scope {
+                        sources: before,
+                        aliases: &[],
+                    }
+                    .find(None, &name)?;
+                    let right = Scope {
+                        sources: this,
+                        aliases: &[],
+                    }
+                    .find(None, &name)?;
+                    if left.kind.common(right.kind).is_none() {
+                        return Err(refused(join, "the columns are of different types"));
+                    }
+                    tests.push(parts!["(", left.node, " = ", right.node, ")"]);
+                    from.sources[at].merged.insert(name.value);
+                }
+            }
+            JoinConstraint::On(condition) => {
+                for test in conjuncts(condition) {
+                    let scope = Scope {
+                        sources: &from.sources,
+                        aliases: &[],
+                    };
+                    let node = self.condition(test, &scope, "ON")?;
+                    if node.has_aggregate() || node.has_window() {
+                        return Err(refused(test, "ON compares rows"));
+                    }
+                    tests.push(node);
+                }
+            }
+        }
+        if how != How::Inner {
+            let mut keys = Vec::new();
+            for test in tests {
+                let tables = test.tables();
+                match () {
+                    () if sides(&test, id).is_some() => keys.push(test),
+                    // Rows of the other table that do not fulfil it match nothing.
+                    () if how == How::Left && tables.iter().all(|table| *table == id) => {
+                        from.sources[at].filter.push(test)
+                    }
+                    () => {
+                        return Err(refused(
+                            join,
+                            "an outer JOIN takes equalities between its tables; write the rest into a subquery",
+                        ));
+                    }
+                }
+            }
+            if keys.is_empty() {
+                return Err(refused(join, "an outer JOIN needs an equality between its tables"));
+            }
+            tests = keys;
+        }
+        from.joins[at].1 = tests;
+        Ok(())
+    }
+
+    fn source(&mut self, factor: &TableFactor) -> Result<Source, String> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                with_hints,
+                version: None,
+                with_ordinality: false,
+                partitions,
+                json_path: None,
+                sample: None,
+                index_hints,
+            } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
+                let word = name.0.last().map(ToString::to_string).unwrap_or_default();
+                let word = word.trim_matches(['"', '`']).to_lowercase();
+                let alias_name = alias
+                    .as_ref()
+                    .map_or(word.clone(), |alias| alias.name.value.to_lowercase());
+                if let Some(relation) = self.cte(&word).filter(|_| name.0.len() == 1) {
+                    return self.made(relation, alias_name, alias.as_ref());
+                }
+                let Some((table, columns)) = schema::table(&word).filter(|_| name.0.len() == 1) else {
+                    let mut tables = vec!["events", "rates", "sources"];
+                    tables.extend(self.cte_names());
+                    return Err(format!("no table `{}`; there are {}", short(name), tables.join(", ")));
+                };
+                if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
+                    return Err(refused(factor, "rename columns in the SELECT list"));
+                }
+                let id = self.count_table()?;
+                let columns = columns
+                    .iter()
+                    .map(|column| ((*column).to_owned(), format!("t{id}_{column}"), schema::kind(column)));
+                Ok(source_of(id, alias_name, Rows::Stored(table), columns.collect()))
+            }
+            TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias,
+                sample: None,
+            } => {
+                let relation = self.query(subquery)?;
+                let name = alias
+                    .as_ref()
+                    .map_or(String::new(), |alias| alias.name.value.to_lowercase());
+                self.made(relation, name, alias.as_ref())
+            }
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias: None,
+            } if table_with_joins.joins.is_empty() => self.source(&table_with_joins.relation),
+            TableFactor::NestedJoin { .. } => Err(refused(factor, "write the join in a subquery")),
+            other => Err(refused(other, "table functions can read files")),
+        }
+    }
+
+    fn made(&mut self, mut relation: Relation, name: String, alias: Option<&TableAlias>) -> Result<Source, String> {
+        if let Some(alias) = alias {
+            rename(&mut relation, &alias.columns)?;
+        }
+        let id = self.count_table()?;
+        let columns = relation.columns.into_iter().enumerate().map(|(at, (name, kind))| {
+            let key = if name == "message_key" { "_message_key" } else { "" };
+            (name, format!("t{id}_{at}{key}"), kind)
+        });
+        Ok(source_of(id, name, Rows::Made(relation.sql), columns.collect()))
+    }
+}
+
+fn source_of(id: usize, alias: String, rows: Rows, columns: Vec<(String, String, Type)>) -> Source {
+    Source {
+        id,
+        alias,
+        rows,
+        columns,
+        used: RefCell::default(),
+        filter: Vec::new(),
+        merged: BTreeSet::new(),
+    }
+}
+
+/// Both sides of an equality between the table `id` and those before it: theirs and its own.
+fn sides(test: &Node, id: usize) -> Option<(&Node, &Node)> {
+    use super::node::Part;
+    let Node::Parts(parts) = test else { return None };
+    let [
+        Part::Words("("),
+        Part::Node(left),
+        Part::Words(" = "),
+        Part::Node(right),
+        Part::Words(")"),
+    ] = parts.as_slice()
+    else {
+        return None;
+    };
+    let (a, b) = (left.tables(), right.tables());
+    let own = |tables: &BTreeSet<usize>| tables.len() == 1 && tables.contains(&id);
+    let earlier = |tables: &BTreeSet<usize>| !tables.is_empty() && tables.iter().all(|table| *table < id);
+    match () {
+        () if own(&b) && earlier(&a) => Some((left, right)),
+        () if own(&a) && earlier(&b) => Some((right, left)),
+        () => None,
+    }
+}
+
+impl From {
+    fn add(&mut self, source: Source, how: How, tests: Vec<Node>) -> Result<(), String> {
+        if !source.alias.is_empty() && self.sources.iter().any(|known| known.alias == source.alias) {
+            return Err(format!(
+                "two tables are called `{}`; give one another name with AS",
+                source.alias.escape_debug()
+            ));
+        }
+        self.sources.push(source);
+        self.joins.push((how, tests));
+        Ok(())
+    }
+
+    /// The text behind FROM, and what is left of the condition behind WHERE.
+    pub(super) fn level(&self, translator: &mut Translator, condition: Option<Node>) -> (String, Option<Node>) {
+        let can_move = self.joins.iter().all(|(how, _)| *how != How::Full);
+        let mut pending: Vec<Node> = condition.map(split).unwrap_or_default();
+        let mut rest: Vec<Node> = Vec::new();
+        if !can_move {
+            rest.append(&mut pending);
+        }
+        let mut text = String::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let (how, tests) = &self.joins[at];
+            let mut own = source.level(translator);
+            if at == 0 {
+                text = own;
+                rest.extend(tests.iter().cloned());
+                continue;
+            }
+            let mut keys: Vec<(Node, Node)> = Vec::new();
+            let mut later = Vec::new();
+            let candidates: Vec<Node> = match how {
+                How::Inner => tests.iter().cloned().chain(std::mem::take(&mut pending)).collect(),
+                _ => tests.clone(),
+            };
+            for test in candidates {
+                match sides(&test, source.id) {
+                    Some((theirs, ours)) => keys.push((theirs.clone(), ours.clone())),
+                    None => later.push(test),
+                }
+            }
+            // Conditions of later tables wait; with a FULL JOIN none comes from WHERE.
+            match can_move {
+                true => pending.extend(later),
+                false => rest.extend(later),
+            }
+            let mut on = Vec::new();
+            for (number, (theirs, ours)) in keys.iter().enumerate() {
+                let id = source.id;
+                let name = |node: &Node, side: &str| match node {
+                    Node::Column(_, name) => (name.clone(), None),
+                    other => {
+                        let name = format!("j{id}{side}{number}");
+                        (name.clone(), Some(format!("{} AS {name}", other.sql())))
+                    }
+                };
+                let ((left, left_made), (right, right_made)) = (name(theirs, "l"), name(ours, "r"));
+                if let Some(made) = left_made {
+                    text = translator.step(format!("SELECT *, {made} FROM {text}"));
+                }
+                if let Some(made) = right_made {
+                    own = translator.step(format!("SELECT *, {made} FROM {own}"));
+                }
+                on.push(format!("{left} = {right}"));
+            }
+            let word = match how {
+                How::Inner if on.is_empty() => " CROSS JOIN ",
+                How::Inner => " INNER JOIN ",
+                How::Left => " LEFT JOIN ",
+                How::Full => " FULL JOIN ",
+            };
+            text.push_str(word);
+            text.push_str(&own);
+            if !on.is_empty() {
+                text.push_str(&format!(" ON {}", on.join(" AND ")));
+            }
+        }
+        rest.extend(pending);
+        let rest = rest.into_iter().reduce(|all, one| parts!["(", all, " AND ", one, ")"]);
+        (text, rest)
+    }
+}
+
+/// A condition at its ANDs.
+fn split(node: Node) -> Vec<Node> {
+    use super::node::Part;
+    if let Node::Parts(parts) = &node
+        && let [
+            Part::Words("("),
+            Part::Node(left),
+            Part::Words(" AND "),
+            Part::Node(right),
+            Part::Words(")"),
+        ] = parts.as_slice()
+    {
+        let mut all = split(left.clone());
+        all.extend(split(right.clone()));
+        return all;
+    }
+    vec![node]
+}

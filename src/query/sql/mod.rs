@@ -1,0 +1,66 @@
+//! SQL of a user's own. Its tree is rewritten before an engine sees it: names are resolved, types are checked, literals of
+//! time become milliseconds, and what the engine is not known to answer rightly is refused in one line.
+
+mod expr;
+mod from;
+mod functions;
+mod node;
+mod parse;
+mod schema;
+mod select;
+mod server;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use server::{for_server, trusted_for_server};
+
+/// A query of a user's for the embedded engine.
+#[derive(Debug)]
+pub struct Question {
+    /// SELECTs whose rows the later ones may name as a table: its name, and the text.
+    pub steps: Vec<(String, String)>,
+    /// The last one. Its columns are called `c0`, `c1`, …
+    pub sql: String,
+    /// Their names in the answer, and whether they are points in time (UTC milliseconds).
+    pub columns: Vec<(String, bool)>,
+    /// Columns that it needs, by table.
+    pub used: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+/// Makes of a text what the embedded engine is asked.
+///
+/// # Errors
+/// One short line: what is wrong or not understood here, and the cure where there is one.
+pub fn for_embedded(text: &str) -> Result<Question, String> {
+    let query = parse::one_select(text)?;
+    let mut translator = select::Translator::default();
+    let relation = translator.query(&query)?;
+    let mut names: Vec<String> = Vec::new();
+    let mut columns = Vec::with_capacity(relation.columns.len());
+    for (name, kind) in &relation.columns {
+        let name = unique(name, &names);
+        let is_time = *kind == node::Type::Time || (name == "ts" && kind.is_int());
+        names.push(name.clone());
+        columns.push((name, is_time));
+    }
+    Ok(Question {
+        steps: translator.steps,
+        sql: relation.sql,
+        columns,
+        used: translator.used,
+    })
+}
+
+/// Columns of one answer have different names: the second `kind` is `kind_1`.
+fn unique(name: &str, names: &[String]) -> String {
+    let mut made = name.to_owned();
+    let mut number = 0;
+    while names.contains(&made) {
+        number += 1;
+        made = format!("{name}_{number}");
+    }
+    made
+}

@@ -1,0 +1,45 @@
+//! The tables that SQL may name, with the types of their columns.
+
+use super::node::Type;
+use crate::query::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS};
+
+/// A table and its columns, in the order of `SELECT *`.
+pub(super) fn table(name: &str) -> Option<(&'static str, &'static [&'static str])> {
+    Some(match name {
+        "events" => ("events", &EVENT_COLUMNS),
+        "rates" => ("rates", &RATE_COLUMNS),
+        "sources" => ("sources", &SOURCE_COLUMNS),
+        _ => return None,
+    })
+}
+
+/// Columns that hold whole numbers.
+const NUMBERS: [&str; 16] = [
+    "message_key",
+    "bytes",
+    "messages",
+    "recipients",
+    "attempts",
+    "queue_ms",
+    "delivery_ms",
+    "smtp_code",
+    "log_offset",
+    "lines",
+    "events",
+    "ignored",
+    "unparsed",
+    "heartbeats",
+    "lag_ms",
+    "foreign_lines",
+];
+
+/// What the values of a column are.
+pub(super) fn kind(column: &str) -> Type {
+    match column {
+        "ts" => Type::Time,
+        "ts_ms" => Type::TimeMs,
+        "first_hop" => Type::Bool,
+        number if NUMBERS.contains(&number) => Type::Int,
+        _ => Type::Text,
+    }
+}

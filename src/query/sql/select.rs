@@ -1,0 +1,921 @@
+//! SELECTs, taken apart into simple ones: each level does one thing (join and filter, group, windows, names, order), over
+//! columns whose names are unique. What the engine does with such levels is known; what it makes of the whole is not.
+
+use super::expr::{refused, short};
+use super::node::{Node, Type, Typed, filled};
+use sqlparser::ast::{
+    BinaryOperator, Distinct, Expr, Fetch, GroupByExpr, Ident, LimitClause, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, ValueWithSpan,
+    WildcardAdditionalOptions,
+};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tables that one query may name, subqueries included: a WITH that is used twice counts twice.
+const TABLES_MAX: usize = 64;
+
+/// A query for the engine: its columns are called `c0`, `c1`, ….
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub sql: String,
+    /// Names and types of its columns.
+    pub columns: Vec<(String, Type)>,
+}
+
+/// Where the rows of a table of a FROM clause come from.
+#[derive(Debug)]
+pub(super) enum Rows {
+    Stored(&'static str),
+    Made(String),
+}
+
+/// A table of a FROM clause.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub id: usize,
+    pub alias: String,
+    pub rows: Rows,
+    /// Name, name for the engine, type.
+    pub columns: Vec<(String, String, Type)>,
+    /// Columns that the query names.
+    pub used: RefCell<BTreeSet<usize>>,
+    /// What its rows must fulfil before they are joined.
+    pub filter: Vec<Node>,
+    /// Columns that USING took together with one of an earlier table.
+    pub merged: BTreeSet<String>,
+}
+
+impl Source {
+    /// Its rows under names that are unique: what stands behind FROM.
+    pub(super) fn level(&self, translator: &mut Translator) -> String {
+        let mut wanted = self.used.borrow().clone();
+        if wanted.is_empty() {
+            // COUNT(*) names no column, and needs one to count.
+            let column = self.columns.iter().position(|(name, ..)| name == "ts_ms").unwrap_or(0);
+            wanted.insert(column);
+        }
+        let (from, is_stored) = match &self.rows {
+            Rows::Stored(table) => {
+                let names = wanted.iter().map(|at| self.columns[*at].0.clone());
+                translator.used.entry(table).or_default().extend(names);
+                ((*table).to_owned(), true)
+            }
+            Rows::Made(sql) => (translator.step(sql.clone()), false),
+        };
+        let columns: Vec<String> = wanted
+            .iter()
+            .map(|at| match is_stored {
+                true => format!("{} AS {}", self.columns[*at].0, self.columns[*at].1),
+                false => format!("c{at} AS {}", self.columns[*at].1),
+            })
+            .collect();
+        let made = translator.step(format!("SELECT {} FROM {from}", columns.join(", ")));
+        match self.filter.is_empty() {
+            true => made,
+            false => {
+                let tests: Vec<String> = self.filter.iter().map(Node::sql).collect();
+                translator.step(format!("SELECT * FROM {made} WHERE {}", tests.join(" AND ")))
+            }
+        }
+    }
+
+    fn column(&self, at: usize) -> Typed {
+        self.used.borrow_mut().insert(at);
+        let (_, name, kind) = &self.columns[at];
+        Typed {
+            node: Node::Column(self.id, name.clone()),
+            kind: *kind,
+        }
+    }
+}
+
+/// What names mean at a place.
+pub(super) struct Scope<'s> {
+    pub sources: &'s [Source],
+    /// Names of the SELECT list, where they may be used.
+    pub aliases: &'s [(String, Typed)],
+}
+
+impl Scope<'_> {
+    pub(super) fn find(&self, table: Option<&Ident>, name: &Ident) -> Result<Typed, String> {
+        let wanted = name.value.to_lowercase();
+        let table = table.map(|table| table.value.to_lowercase());
+        let mut found = Vec::new();
+        let mut known = false;
+        for source in self.sources {
+            if table.as_ref().is_some_and(|table| *table != source.alias) {
+                continue;
+            }
+            known = true;
+            let columns = source.columns.iter().enumerate();
+            for (at, _) in columns.filter(|(_, (column, ..))| column.to_lowercase() == wanted) {
+                if table.is_some() || !source.merged.contains(&wanted) {
+                    found.push((source, at));
+                }
+            }
+        }
+        match (found.as_slice(), &table) {
+            ([(source, at)], _) => Ok(source.column(*at)),
+            ([], None) => {
+                let alias = self.aliases.iter().find(|(alias, _)| alias.to_lowercase() == wanted);
+                alias
+                    .map(|(_, typed)| typed.clone())
+                    .ok_or_else(|| self.unknown(&name.value))
+            }
+            ([], Some(table)) if !known => {
+                let tables: Vec<&str> = self.sources.iter().map(|source| source.alias.as_str()).collect();
+                Err(format!(
+                    "no table `{}` in this FROM; there are {}",
+                    table.escape_debug(),
+                    tables.join(", ")
+                ))
+            }
+            ([], Some(_)) => Err(self.unknown(&name.value)),
+            _ => Err(format!(
+                "`{}` is in more than one table; write table.{name}",
+                name.value.escape_debug()
+            )),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let lower = name.to_lowercase();
+        let columns = self
+            .sources
+            .iter()
+            .flat_map(|source| &source.columns)
+            .map(|(column, ..)| column.as_str());
+        let near = columns
+            .clone()
+            .map(|column| (strsim::jaro_winkler(column, &lower), column));
+        let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(like, _)| *like > 0.75);
+        let cure = match near {
+            Some((_, column)) => format!("did you mean `{column}`?"),
+            None => {
+                let all: Vec<&str> = columns.take(40).collect();
+                format!("there are {}", all.join(", "))
+            }
+        };
+        format!("no column `{}`; {cure}", name.escape_debug())
+    }
+}
+
+/// From the text of a query to what the engine gets.
+#[derive(Default)]
+pub(super) struct Translator {
+    names: usize,
+    tables: usize,
+    ctes: Vec<(String, Relation)>,
+    /// SELECTs in the order in which they are to be run, and the tables that they make.
+    pub steps: Vec<(String, String)>,
+    /// Columns that the query needs, by table.
+    pub used: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+/// A level that groups.
+#[derive(Default)]
+struct Groups {
+    keys: Vec<(String, Node)>,
+    /// Columns that go into functions.
+    args: Vec<(String, String)>,
+    /// Functions over them.
+    made: Vec<(String, String)>,
+}
+
+fn named_among(list: &mut Vec<(String, String)>, prefix: &str, sql: String) -> String {
+    if let Some((name, _)) = list.iter().find(|(_, known)| *known == sql) {
+        return name.clone();
+    }
+    let name = format!("{prefix}{}", list.len());
+    list.push((name.clone(), sql));
+    name
+}
+
+fn listed(items: &[(String, String)]) -> Vec<String> {
+    items.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect()
+}
+
+/// A value that an inner level made, as SQL means it.
+fn value_of(name: &str, count: Option<&str>, is_count: bool) -> Node {
+    match (is_count, count) {
+        (true, _) => Node::Made(format!("CAST({name} AS BIGINT)")),
+        (false, Some(count)) => Node::Made(format!("(CASE WHEN {count} > 0 THEN {name} END)")),
+        (false, None) => Node::Made(name.to_owned()),
+    }
+}
+
+impl Groups {
+    /// The expression over the columns of this level.
+    fn lift(&mut self, node: &Node) -> Result<Node, String> {
+        node.replaced(&mut |node| {
+            if let Some((name, _)) = self.keys.iter().find(|(_, key)| key == node) {
+                return Ok(Some(Node::Made(name.clone())));
+            }
+            match node {
+                Node::Aggregate(aggregate) => {
+                    let arg = aggregate
+                        .arg
+                        .as_ref()
+                        .map(|arg| named_among(&mut self.args, "a", arg.sql()));
+                    let made = arg.clone().map(Node::Made);
+                    let name = named_among(&mut self.made, "g", filled(&aggregate.template, made.as_ref()));
+                    let count = match (&arg, aggregate.null_if_none) {
+                        (Some(arg), true) => Some(named_among(&mut self.made, "g", format!("COUNT({arg})"))),
+                        _ => None,
+                    };
+                    Ok(Some(value_of(&name, count.as_deref(), aggregate.is_count)))
+                }
+                Node::Column(_, name) => {
+                    let name = name.split_once('_').map_or("", |(_, name)| name);
+                    Err(format!(
+                        "`{name}` must stand in GROUP BY, or in a function such as MIN()"
+                    ))
+                }
+                _ => Ok(None),
+            }
+        })
+    }
+}
+
+/// A level of windows.
+#[derive(Default)]
+struct Windows {
+    args: Vec<(String, String)>,
+    made: Vec<(String, String)>,
+}
+
+impl Windows {
+    fn lift(&mut self, node: &Node) -> Result<Node, String> {
+        node.replaced(&mut |node| {
+            let Node::Window(window) = node else { return Ok(None) };
+            let inner = window.arg.iter().map(|arg| &**arg).chain(&window.partition);
+            if inner
+                .chain(window.order.iter().map(|(node, _)| node))
+                .any(Node::has_window)
+            {
+                return Err("a window over a window is refused; write the inner one in a subquery".to_owned());
+            }
+            let mut column = |node: &Node| named_among(&mut self.args, "v", node.sql());
+            let arg = window.arg.as_ref().map(|arg| column(arg));
+            let mut over = Vec::new();
+            let partition: Vec<String> = window.partition.iter().map(&mut column).collect();
+            if !partition.is_empty() {
+                over.push(format!("PARTITION BY {}", partition.join(", ")));
+            }
+            let order: Vec<String> = window
+                .order
+                .iter()
+                .map(|(node, down)| format!("{}{}", column(node), if *down { " DESC" } else { "" }))
+                .collect();
+            if !order.is_empty() {
+                over.push(format!("ORDER BY {}", order.join(", ")));
+            }
+            let over = over.join(" ");
+            let made = arg.clone().map(Node::Made);
+            let call = format!("{} OVER ({over})", filled(&window.template, made.as_ref()));
+            let name = named_among(&mut self.made, "w", call);
+            let count = match (&arg, window.null_if_none) {
+                (Some(arg), true) => Some(named_among(&mut self.made, "w", format!("COUNT({arg}) OVER ({over})"))),
+                _ => None,
+            };
+            Ok(Some(value_of(&name, count.as_deref(), window.is_count)))
+        })
+    }
+}
+
+/// What a query is sorted by: an expression, or one of its columns.
+enum Key {
+    Column(usize),
+    Node(Node),
+}
+
+struct Sorted {
+    key: Key,
+    words: String,
+}
+
+impl Translator {
+    pub(super) fn name(&mut self, prefix: &str) -> String {
+        self.names += 1;
+        format!("{prefix}{}", self.names)
+    }
+
+    /// A SELECT as a table for those that follow: the engine bounds how deep a text may be.
+    pub(super) fn step(&mut self, sql: String) -> String {
+        let name = self.name("u");
+        self.steps.push((name.clone(), sql));
+        name
+    }
+
+    /// A query with all that stands before and behind its SELECT.
+    pub(super) fn query(&mut self, query: &Query) -> Result<Relation, String> {
+        let unwanted = !query.locks.is_empty()
+            || query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty();
+        if unwanted {
+            return Err("FOR, SETTINGS, FORMAT and |> are refused here; --format chooses the form".to_owned());
+        }
+        let outer = self.ctes.len();
+        if let Some(with) = &query.with {
+            if with.recursive {
+                return Err("WITH RECURSIVE is refused: the embedded engine does not know it".to_owned());
+            }
+            for cte in &with.cte_tables {
+                let mut relation = self.query(&cte.query)?;
+                rename(&mut relation, &cte.alias.columns)?;
+                self.ctes.push((cte.alias.name.value.to_lowercase(), relation));
+            }
+        }
+        let limit = limits(query.limit_clause.as_ref(), query.fetch.as_ref())?;
+        let relation = self.body(&query.body, query.order_by.as_ref(), &limit);
+        self.ctes.truncate(outer);
+        relation
+    }
+
+    fn body(&mut self, body: &SetExpr, order: Option<&OrderBy>, limit: &str) -> Result<Relation, String> {
+        let relation = match body {
+            SetExpr::Select(select) => return self.select(select, order, limit),
+            SetExpr::Query(query) => self.query(query)?,
+            SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } => {
+                let left = self.body(left, None, "")?;
+                let right = self.body(right, None, "")?;
+                self.combined(*op, *set_quantifier, left, right)?
+            }
+            SetExpr::Values(_) => {
+                return Err("VALUES is refused: ask for columns of events, rates or sources".to_owned());
+            }
+            _ => return Err("only SELECT is allowed here: the store is written by backfill and tail alone".to_owned()),
+        };
+        let mut sorted = Vec::new();
+        for (expr, words) in order_items(order)? {
+            let at = match expr {
+                Expr::Identifier(name) => relation
+                    .columns
+                    .iter()
+                    .position(|(column, _)| same_name(column, &name.value)),
+                other => ordinal(other, relation.columns.len())?,
+            };
+            let at = at.ok_or_else(|| refused(expr, "name a column of the result, or its number"))?;
+            sorted.push(format!("c{at} {words}"));
+        }
+        Ok(self.sorted(relation, &sorted, limit))
+    }
+
+    fn sorted(&mut self, relation: Relation, sorted: &[String], limit: &str) -> Relation {
+        if sorted.is_empty() && limit.is_empty() {
+            return relation;
+        }
+        let order = match sorted.is_empty() {
+            true => String::new(),
+            false => format!(" ORDER BY {}", sorted.join(", ")),
+        };
+        let columns = columns(relation.columns.len());
+        let from = self.step(relation.sql);
+        Relation {
+            sql: format!("SELECT {columns} FROM {from}{order}{limit}"),
+            columns: relation.columns,
+        }
+    }
+
+    fn combined(
+        &mut self,
+        op: SetOperator,
+        quantifier: SetQuantifier,
+        left: Relation,
+        right: Relation,
+    ) -> Result<Relation, String> {
+        let (a, b) = (left.columns.len(), right.columns.len());
+        if a != b {
+            return Err(format!("{op}: one side has {a} columns, the other {b}"));
+        }
+        let mut made = Vec::with_capacity(a);
+        for ((name, left), (_, right)) in left.columns.iter().zip(&right.columns) {
+            let kind = left.common(*right).ok_or_else(|| {
+                format!(
+                    "{op}: `{}` is {} on one side and {} on the other",
+                    name.escape_debug(),
+                    left.words(),
+                    right.words()
+                )
+            })?;
+            made.push((name.clone(), kind));
+        }
+        let all = columns(a);
+        let mut both = |marks: [&str; 2]| {
+            let (left, right) = (self.step(left.sql.clone()), self.step(right.sql.clone()));
+            let [a, b] = marks;
+            format!("SELECT {all}{a} FROM {left} UNION ALL SELECT {all}{b} FROM {right}")
+        };
+        let sql = match (op, quantifier) {
+            (SetOperator::Union, SetQuantifier::All) => both(["", ""]),
+            (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => {
+                let both = both(["", ""]);
+                format!("SELECT DISTINCT {all} FROM {}", self.step(both))
+            }
+            (
+                SetOperator::Except | SetOperator::Minus | SetOperator::Intersect,
+                SetQuantifier::None | SetQuantifier::Distinct,
+            ) => {
+                let both = both([", 0 AS side", ", 1 AS side"]);
+                let both = self.step(both);
+                let grouped = format!("SELECT {all}, MIN(side) AS least, MAX(side) AS most FROM {both} GROUP BY {all}");
+                let test = match op {
+                    SetOperator::Intersect => "least = 0 AND most = 1",
+                    _ => "most = 0",
+                };
+                format!("SELECT {all} FROM {} WHERE {test}", self.step(grouped))
+            }
+            _ => {
+                return Err(format!(
+                    "{op} {quantifier} is refused: the embedded engine does not know it"
+                ));
+            }
+        };
+        Ok(Relation { sql, columns: made })
+    }
+
+    /// A subquery that has one value: one row, because it counts all rows of its own.
+    pub(super) fn scalar_subquery(&mut self, query: &Query, _scope: &Scope<'_>) -> Result<Typed, String> {
+        let _ = self.query(query)?;
+        Err(refused(
+            query,
+            "a subquery is no value here; write it into FROM, as a table of its own",
+        ))
+    }
+
+    /// Notes that a table is used.
+    pub(super) fn count_table(&mut self) -> Result<usize, String> {
+        self.tables += 1;
+        if self.tables > TABLES_MAX {
+            return Err(format!(
+                "it names more than {TABLES_MAX} tables, those of WITH and of subqueries counted each time"
+            ));
+        }
+        Ok(self.tables)
+    }
+
+    pub(super) fn cte(&self, name: &str) -> Option<Relation> {
+        self.ctes
+            .iter()
+            .rfind(|(known, _)| known == name)
+            .map(|(_, relation)| relation.clone())
+    }
+
+    pub(super) fn cte_names(&self) -> Vec<&str> {
+        self.ctes.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn select(&mut self, select: &Select, order: Option<&OrderBy>, limit: &str) -> Result<Relation, String> {
+        // GROUP BY means a column of the table before one of the result; where that cannot be, the other.
+        let steps = self.steps.len();
+        match self.select_by(select, order, limit, false) {
+            Err(error) => {
+                self.steps.truncate(steps);
+                self.select_by(select, order, limit, true).map_err(|_| error)
+            }
+            made => made,
+        }
+    }
+
+    fn select_by(
+        &mut self,
+        select: &Select,
+        order: Option<&OrderBy>,
+        limit: &str,
+        alias_first: bool,
+    ) -> Result<Relation, String> {
+        plain_select(select)?;
+        let from = self.from(&select.from)?;
+        let sources = &from.sources;
+        let scope = Scope { sources, aliases: &[] };
+        let condition = match &select.selection {
+            Some(condition) => {
+                let node = self.condition(condition, &scope, "WHERE")?;
+                if node.has_aggregate() || node.has_window() {
+                    return Err(refused(condition, "WHERE comes before counting; write HAVING"));
+                }
+                Some(node)
+            }
+            None => None,
+        };
+        let mut items = self.items(select, &scope)?;
+        let aliases: Vec<(String, Typed)> = items.clone();
+        let named = Scope {
+            sources,
+            aliases: &aliases,
+        };
+        let mut keys = self.group_keys(select, &named, &items, alias_first)?;
+        let having = match &select.having {
+            Some(having) => Some(self.condition(having, &named, "HAVING")?),
+            None => None,
+        };
+        let mut sorted = self.sort_keys(order, &named, &items)?;
+        let is_all = matches!(&select.group_by, GroupByExpr::All(_));
+        if is_all {
+            keys.extend(
+                items
+                    .iter()
+                    .map(|(_, item)| item.node.clone())
+                    .filter(|node| !node.has_aggregate() && !node.is_literal()),
+            );
+        }
+        let over_groups = |node: &Node| node.has_aggregate();
+        let sort_nodes = || {
+            sorted.iter().filter_map(|by| {
+                if let Key::Node(node) = &by.key {
+                    Some(node)
+                } else {
+                    None
+                }
+            })
+        };
+        let grouped = !keys.is_empty()
+            || is_all
+            || having.is_some()
+            || items.iter().any(|(_, item)| over_groups(&item.node))
+            || sort_nodes().any(over_groups);
+
+        let (mut level, rest) = from.level(self, condition);
+        let mut filter = rest.map(|rest| rest.sql());
+        if grouped {
+            let mut groups = Groups::default();
+            for key in keys {
+                if key.has_aggregate() || key.has_window() {
+                    return Err("GROUP BY cannot hold what is counted from its groups".to_owned());
+                }
+                if !groups.keys.iter().any(|(_, known)| *known == key) {
+                    groups.keys.push((format!("k{}", groups.keys.len()), key));
+                }
+            }
+            for (_, item) in &mut items {
+                item.node = groups.lift(&item.node)?;
+            }
+            for by in &mut sorted {
+                if let Key::Node(node) = &mut by.key {
+                    *node = groups.lift(node)?;
+                }
+            }
+            let having = having.map(|having| groups.lift(&having)).transpose()?;
+            level = self.grouped(&groups, &level, filter.take());
+            filter = having.map(|having| having.sql());
+        }
+        let mut windows = Windows::default();
+        for (_, item) in &mut items {
+            item.node = windows.lift(&item.node)?;
+        }
+        for by in &mut sorted {
+            if let Key::Node(node) = &mut by.key {
+                *node = windows.lift(node)?;
+            }
+        }
+        if !windows.made.is_empty() {
+            let mut inner = self.step(format!("SELECT * FROM {level}{}", where_of(filter.take())));
+            if !windows.args.is_empty() {
+                inner = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.args).join(", ")));
+            }
+            level = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.made).join(", ")));
+        }
+        self.finished(select, items, sorted, &level, filter, limit)
+    }
+
+    fn grouped(&mut self, groups: &Groups, level: &str, filter: Option<String>) -> String {
+        let mut inner: Vec<String> = groups
+            .keys
+            .iter()
+            .map(|(name, key)| format!("{} AS {name}", key.sql()))
+            .collect();
+        inner.extend(listed(&groups.args));
+        // COUNT(*) of everything: rows need some column.
+        let inner = if inner.is_empty() {
+            "*".to_owned()
+        } else {
+            inner.join(", ")
+        };
+        let keys: Vec<&str> = groups.keys.iter().map(|(name, _)| name.as_str()).collect();
+        let mut outer: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        outer.extend(listed(&groups.made));
+        let by = if keys.is_empty() {
+            String::new()
+        } else {
+            format!(" GROUP BY {}", keys.join(", "))
+        };
+        let inner = self.step(format!("SELECT {inner} FROM {level}{}", where_of(filter)));
+        self.step(format!("SELECT {} FROM {inner}{by}", outer.join(", ")))
+    }
+
+    fn finished(
+        &mut self,
+        select: &Select,
+        items: Vec<(String, Typed)>,
+        sorted: Vec<Sorted>,
+        level: &str,
+        filter: Option<String>,
+        limit: &str,
+    ) -> Result<Relation, String> {
+        let distinct = matches!(select.distinct, Some(Distinct::Distinct));
+        let mut list: Vec<String> = items
+            .iter()
+            .enumerate()
+            .map(|(at, (_, item))| format!("{} AS c{at}", item.node.sql()))
+            .collect();
+        let mut order = Vec::new();
+        for by in sorted {
+            let column = match by.key {
+                Key::Column(at) => format!("c{at}"),
+                Key::Node(node) if node.is_literal() => continue,
+                Key::Node(node) => match items.iter().position(|(_, item)| item.node == node) {
+                    Some(at) => format!("c{at}"),
+                    None if distinct => {
+                        return Err("with DISTINCT, ORDER BY must name a column of the result".to_owned());
+                    }
+                    None => {
+                        let name = format!("o{}", list.len());
+                        list.push(format!("{} AS {name}", node.sql()));
+                        name
+                    }
+                },
+            };
+            order.push(format!("{column} {}", by.words));
+        }
+        let columns: Vec<(String, Type)> = items.into_iter().map(|(name, item)| (name, item.kind)).collect();
+        let mut sql = format!("SELECT {} FROM {level}{}", list.join(", "), where_of(filter));
+        if distinct {
+            let all: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
+            sql = format!("SELECT DISTINCT {} FROM {}", all.join(", "), self.step(sql));
+        }
+        Ok(self.sorted(Relation { sql, columns }, &order, limit))
+    }
+
+    /// The SELECT list with `*` written out.
+    fn items(&mut self, select: &Select, scope: &Scope<'_>) -> Result<Vec<(String, Typed)>, String> {
+        let mut items = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    let name = match expr {
+                        Expr::Identifier(name) => Some(name),
+                        Expr::CompoundIdentifier(names) => names.last(),
+                        _ => None,
+                    };
+                    let name = match name {
+                        // As the table calls it.
+                        Some(name) => scope
+                            .sources
+                            .iter()
+                            .flat_map(|source| &source.columns)
+                            .find(|(column, ..)| same_name(column, &name.value))
+                            .map_or(name.value.clone(), |(column, ..)| column.clone()),
+                        None => expr.to_string(),
+                    };
+                    items.push((name, self.expr(expr, scope)?));
+                }
+                SelectItem::ExprWithAlias { expr, alias } => items.push((alias.value.clone(), self.expr(expr, scope)?)),
+                SelectItem::Wildcard(options) => {
+                    plain_wildcard(options)?;
+                    scope
+                        .sources
+                        .iter()
+                        .for_each(|source| items.extend(columns_of(source, true)));
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), options) => {
+                    plain_wildcard(options)?;
+                    let name = table.0.last().map(ToString::to_string).unwrap_or_default();
+                    let source = scope
+                        .sources
+                        .iter()
+                        .find(|source| same_name(&source.alias, name.trim_matches(['"', '`'])));
+                    let source = source.ok_or_else(|| format!("no table `{}` in this FROM", short(table)))?;
+                    items.extend(columns_of(source, false));
+                }
+                other => return Err(refused(other, "the embedded engine does not know it")),
+            }
+        }
+        Ok(items)
+    }
+
+    fn group_keys(
+        &mut self,
+        select: &Select,
+        scope: &Scope<'_>,
+        items: &[(String, Typed)],
+        alias_first: bool,
+    ) -> Result<Vec<Node>, String> {
+        let (exprs, modifiers) = match &select.group_by {
+            GroupByExpr::All(modifiers) => (&[][..], modifiers),
+            GroupByExpr::Expressions(exprs, modifiers) => (exprs.as_slice(), modifiers),
+        };
+        if !modifiers.is_empty() {
+            return Err("GROUP BY WITH … is refused: the embedded engine does not know it".to_owned());
+        }
+        let mut keys = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            if let Some(at) = ordinal(expr, items.len())? {
+                keys.push(items[at].1.node.clone());
+                continue;
+            }
+            let alias = match expr {
+                Expr::Identifier(name) if alias_first => items.iter().find(|(item, _)| same_name(item, &name.value)),
+                _ => None,
+            };
+            keys.push(match alias {
+                Some((_, item)) => item.node.clone(),
+                None => self.expr(expr, scope)?.node,
+            });
+        }
+        Ok(keys)
+    }
+
+    fn sort_keys(
+        &mut self,
+        order: Option<&OrderBy>,
+        scope: &Scope<'_>,
+        items: &[(String, Typed)],
+    ) -> Result<Vec<Sorted>, String> {
+        let mut sorted = Vec::new();
+        for (expr, words) in order_items(order)? {
+            let named = match expr {
+                Expr::Identifier(name) => items.iter().position(|(item, _)| same_name(item, &name.value)),
+                other => ordinal(other, items.len())?,
+            };
+            let key = match named {
+                Some(at) => Key::Column(at),
+                None => Key::Node(self.expr(expr, scope)?.node),
+            };
+            sorted.push(Sorted { key, words });
+        }
+        Ok(sorted)
+    }
+}
+
+fn columns_of(source: &Source, without_merged: bool) -> Vec<(String, Typed)> {
+    let columns = source.columns.iter().enumerate();
+    columns
+        .filter(|(_, (name, ..))| !without_merged || !source.merged.contains(name))
+        .map(|(at, (name, ..))| (name.clone(), source.column(at)))
+        .collect()
+}
+
+fn same_name(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn columns(count: usize) -> String {
+    let all: Vec<String> = (0..count).map(|at| format!("c{at}")).collect();
+    all.join(", ")
+}
+
+fn where_of(filter: Option<String>) -> String {
+    filter.map(|filter| format!(" WHERE {filter}")).unwrap_or_default()
+}
+
+/// The parts of a condition that AND joins.
+pub(super) fn conjuncts(condition: &Expr) -> Vec<&Expr> {
+    match condition {
+        Expr::Nested(inner) => conjuncts(inner),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
+            let mut all = conjuncts(left);
+            all.extend(conjuncts(right));
+            all
+        }
+        other => vec![other],
+    }
+}
+
+pub(super) fn rename(relation: &mut Relation, names: &[sqlparser::ast::TableAliasColumnDef]) -> Result<(), String> {
+    if names.len() > relation.columns.len() {
+        return Err(format!("{} names for {} columns", names.len(), relation.columns.len()));
+    }
+    for ((column, _), name) in relation.columns.iter_mut().zip(names) {
+        *column = name.name.value.clone();
+    }
+    Ok(())
+}
+
+fn plain_wildcard(options: &WildcardAdditionalOptions) -> Result<(), String> {
+    let text = options.to_string();
+    match text.trim().is_empty() {
+        true => Ok(()),
+        false => Err(refused(&text, "name the columns that you want")),
+    }
+}
+
+fn plain_select(select: &Select) -> Result<(), String> {
+    if select.into.is_some() {
+        return Err("SELECT INTO is refused: it writes".to_owned());
+    }
+    if select.qualify.is_some() {
+        return Err("QUALIFY is refused; write the window in a subquery, and WHERE around it".to_owned());
+    }
+    if matches!(select.distinct, Some(Distinct::On(_))) {
+        return Err("DISTINCT ON is refused; write ROW_NUMBER() in a subquery, and WHERE around it".to_owned());
+    }
+    let plain = select.optimizer_hints.is_empty()
+        && select.select_modifiers.is_none()
+        && select.top.is_none()
+        && select.exclude.is_none()
+        && select.lateral_views.is_empty()
+        && select.prewhere.is_none()
+        && select.connect_by.is_empty()
+        && select.cluster_by.is_empty()
+        && select.distribute_by.is_empty()
+        && select.sort_by.is_empty()
+        && select.named_window.is_empty()
+        && select.value_table_mode.is_none();
+    match (plain, select.projection.is_empty(), select.from.is_empty()) {
+        (false, ..) => Err("only SELECT … FROM … WHERE … GROUP BY … HAVING … is understood here".to_owned()),
+        (_, true, _) => Err("name columns behind SELECT, or write *".to_owned()),
+        (.., true) => Err("name a table: FROM events, rates or sources".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Which column a number means.
+fn ordinal(expr: &Expr, columns: usize) -> Result<Option<usize>, String> {
+    let Expr::Value(ValueWithSpan {
+        value: Value::Number(digits, _),
+        ..
+    }) = expr
+    else {
+        return Ok(None);
+    };
+    match digits.parse::<usize>() {
+        Ok(at) if (1..=columns).contains(&at) => Ok(Some(at - 1)),
+        _ => Err(format!(
+            "there is no column {}; there are {columns}",
+            digits.escape_debug()
+        )),
+    }
+}
+
+/// Expressions of an ORDER BY, and in which order they go; NULL is last unless the text says otherwise.
+fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, String)>, String> {
+    let Some(order) = order else { return Ok(Vec::new()) };
+    let OrderByKind::Expressions(items) = &order.kind else {
+        return Err("ORDER BY ALL is refused; name the columns".to_owned());
+    };
+    if order.interpolate.is_some() || items.iter().any(|item| item.with_fill.is_some()) {
+        return Err("WITH FILL is refused: the embedded engine does not know it".to_owned());
+    }
+    let words = |item: &sqlparser::ast::OrderByExpr| {
+        let down = if item.options.asc == Some(false) { "DESC" } else { "ASC" };
+        let nulls = if item.options.nulls_first == Some(true) {
+            "FIRST"
+        } else {
+            "LAST"
+        };
+        format!("{down} NULLS {nulls}")
+    };
+    Ok(items.iter().map(|item| (&item.expr, words(item))).collect())
+}
+
+/// LIMIT and OFFSET for the engine, which counts rows in 32 bits.
+fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Result<String, String> {
+    let number = |expr: &Expr| match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) => digits.parse::<u64>().ok(),
+        _ => None,
+    };
+    let number = |expr: &Expr| number(expr).ok_or_else(|| refused(expr, "LIMIT and OFFSET are whole numbers"));
+    let (limit, offset) = match clause {
+        None => (None, None),
+        Some(LimitClause::LimitOffset {
+            limit,
+            offset,
+            limit_by,
+        }) => {
+            if !limit_by.is_empty() {
+                return Err("LIMIT BY is refused: the embedded engine does not know it".to_owned());
+            }
+            let limit = limit.as_ref().map(number).transpose()?;
+            (limit, offset.as_ref().map(|offset| number(&offset.value)).transpose()?)
+        }
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => (Some(number(limit)?), Some(number(offset)?)),
+    };
+    let limit = match fetch {
+        None => limit,
+        Some(fetch) if fetch.percent || fetch.with_ties => return Err("FETCH takes a number of rows".to_owned()),
+        Some(fetch) => Some(fetch.quantity.as_ref().map_or(Ok(1), number)?),
+    };
+    let most = u64::from(u32::MAX) - 1;
+    let mut text = String::new();
+    if let Some(limit) = limit.filter(|limit| *limit <= most) {
+        text.push_str(&format!(" LIMIT {limit}"));
+    }
+    if let Some(offset) = offset {
+        text.push_str(&format!(" OFFSET {}", offset.min(most)));
+    }
+    Ok(text)
+}

@@ -126,7 +126,9 @@ pub(super) fn run(seconds: u64, work: impl FnOnce() -> Result<ExitCode> + Send) 
     }
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(seconds));
-        eprintln!("mailpulse: no answer within {seconds} s; ask for less, or raise query_s_max in [store]");
+        super::output::talk(&format!(
+            "mailpulse: no answer within {seconds} s; ask for less, or raise query_s_max in [store]"
+        ));
         over();
     });
     std::thread::scope(|scope| {

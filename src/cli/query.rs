@@ -81,7 +81,7 @@ fn answer(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
                 .columns
                 .iter()
                 .filter(|column| column.kind == "time")
-                .map(|column| column.name.to_owned())
+                .map(|column| column.name)
                 .collect();
             let at = |name: &str| {
                 values.iter().find_map(|(known, value)| match value {
@@ -97,7 +97,6 @@ fn answer(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         }
         (None, None) => bail!("name a query (--list tells them), or give --sql"),
     };
-    let times: Vec<&str> = times.iter().map(String::as_str).collect();
     output::table(&table, &times, args.format)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,7 @@ pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usi
         (true, false) => output::talk("every message in this window has a service"),
         (false, true) => output::talk(
             "no [[service]] is configured, so that services are derived from senders and clients. From the first rule on only \
-             rules name services: paste all that you want to keep, under names that you like"
+             rules name services: paste all that you want to keep, under names that you like",
         ),
         (false, false) => {}
     }

@@ -5,6 +5,7 @@ use super::alarm::Scope;
 use super::civil::CivilClock;
 use super::fleet::{Id, Names};
 use super::holidays::{DayKind, Holidays};
+use super::host::Day;
 use super::rhythm::{Rhythm, Rhythms};
 use super::routes::Routes;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub(super) struct Days {
     first: BTreeMap<Scope, i64>,
     /// Relays that do not live by the usual clock.
     clocks: BTreeMap<Id, Option<CivilClock>>,
+    /// Services that were asked for by themselves.
+    services: BTreeMap<Id, (CivilClock, Arc<Holidays>)>,
 }
 
 impl Days {
@@ -52,6 +55,7 @@ impl Days {
             others: BTreeMap::new(),
             first: BTreeMap::new(),
             clocks: BTreeMap::new(),
+            services: BTreeMap::new(),
         }
     }
 
@@ -134,6 +138,18 @@ impl Days {
             zone: most.unwrap_or(&self.rhythms.usual.zone).clone(),
             holidays: Arc::clone(&self.rhythms.usual.holidays),
         })
+    }
+
+    /// What a minute is to those who send through a service.
+    pub(super) fn of_service(&mut self, at: i64, service: Id, names: &Names) -> Day {
+        let (clock, holidays) = self.services.entry(service).or_insert_with(|| {
+            let rhythm = self.rhythms.of(names.service(service));
+            (CivilClock::new(rhythm.zone.clone()), Arc::clone(&rhythm.holidays))
+        });
+        Day {
+            wall: clock.wall(at),
+            holiday: holidays.kind(clock.at(at * 60).day) == DayKind::Holiday,
+        }
     }
 
     /// The minute on the wall of those who use a relay.

@@ -160,7 +160,9 @@ impl Engine {
             let seen = state.is_seen() && !heard.unreadable;
             let sent = |service| sums.accepted.get(&Scope::Service(service)).copied().unwrap_or(0);
             let leading = &mut self.leading[host];
-            if let Some((service, turn)) = leading.step(at, id, &self.routes, seen, day, sent) {
+            let days = &mut self.days;
+            let day_of = |service| days.of_service(at, service, names);
+            if let Some((service, turn)) = leading.step(at, id, &self.routes, seen, day_of, sent) {
                 let (who, relay) = (names.service(service), names.host(id));
                 let told = told(turn, |found| {
                     format!(

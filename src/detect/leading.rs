@@ -10,6 +10,8 @@ use super::silence::{Heard, Others, Silence};
 
 /// A relay that has no other mail worth the name is as silent as its one service.
 const ALONE: f64 = 0.995;
+/// Minutes that are only learnt: a service keeps office hours and weekends, and each day of the week must have come twice.
+const LEARN: i64 = 14 * 1440;
 /// How often the parts are looked at, minutes.
 const LOOK: i64 = 60;
 
@@ -17,6 +19,8 @@ const LOOK: i64 = 60;
 #[derive(Debug, Clone, Default)]
 pub struct Leading {
     service: Option<Id>,
+    /// The minute since which it leads.
+    since: i64,
     part: f64,
     silence: Silence,
     /// It has sent nothing since it fell silent.
@@ -44,28 +48,33 @@ impl Leading {
         }
     }
 
-    /// Takes a minute: mails of every service as `count` says, and whether they would have been seen.
+    /// Takes a minute: mails of every service as `count` says, whether they would have been seen, and what the minute is to
+    /// those who send.
     pub fn step(
         &mut self,
         at: i64,
         host: Id,
         routes: &Routes,
         seen: bool,
-        day: Day,
+        day: impl FnOnce(Id) -> Day,
         count: impl Fn(Id) -> u32,
     ) -> Option<(Id, Turn)> {
         if at % LOOK == 0 && !self.stopped {
-            self.look(host, routes);
+            self.look(at, host, routes);
         }
         let service = self.service?;
         let count = count(service);
         let heard = Heard {
             count,
             seen,
-            day,
+            day: day(service),
             witnessed: false,
             others: Others::default(),
         };
+        if at - self.since < LEARN {
+            self.silence.learn(at, heard, at - self.since >= LEARN / 2);
+            return None;
+        }
         let turn = self.silence.step(at, heard)?;
         self.stopped = match turn {
             Turn::Opened(_) => true,
@@ -75,13 +84,13 @@ impl Leading {
         Some((service, turn))
     }
 
-    fn look(&mut self, host: Id, routes: &Routes) {
+    fn look(&mut self, at: i64, host: Id, routes: &Routes) {
         let most = routes.parts_of_host(host).max_by(|a, b| a.1.total_cmp(&b.1));
         let leading = most.filter(|(_, part)| (EXPLAINS..ALONE).contains(part));
         let service = leading.map(|(service, _)| service);
         self.part = leading.map_or(0.0, |(_, part)| part);
         if service != self.service {
-            (self.service, self.silence) = (service, Silence::default());
+            (self.service, self.since, self.silence) = (service, at, Silence::default());
         }
     }
 }

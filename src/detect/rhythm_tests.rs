@@ -1,6 +1,6 @@
 //! Services that live by a clock and by holidays of their own.
 
-use super::alarm::{Alarm, Scope};
+use super::alarm::{Alarm, Layer, Scope};
 use super::civil::CivilClock;
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Id};
@@ -83,6 +83,17 @@ fn an_office_follows_its_clock_through_summer_time_both_ways() {
             "{first}: told in UTC the office sleeps an hour too long"
         );
     }
+}
+
+#[test]
+fn an_office_that_makes_most_of_a_relays_mail_sleeps_without_an_alarm() {
+    let fleet = office(minute(TO_SUMMER), 0..0);
+    let silent: Vec<Alarm> = told(&fleet, of_the_office(berlin()))
+        .into_iter()
+        .filter(|alarm| matches!(alarm.scope, Scope::Service(_)))
+        .filter(|alarm| alarm.layers.iter().any(|(layer, _)| *layer == Layer::Silence))
+        .collect();
+    assert_eq!(silent.len(), 0, "{silent:#?}");
 }
 
 #[test]

@@ -120,6 +120,25 @@ impl Silence {
         if witnessed { (limit - WITNESS).max(4.0) } else { limit }
     }
 
+    /// Takes a minute without judging it: nights and weekends that come before anything is known are learnt too. Whatever is
+    /// missing of what is `known` is a habit: at the end of office hours some mail always is.
+    pub fn learn(&mut self, at: i64, heard: Heard, known: bool) {
+        if !heard.seen {
+            return;
+        }
+        if heard.count > 0 {
+            if known {
+                self.habit.note(at, self.gap);
+            }
+            (self.gap, self.since) = (0.0, Some(at + 1));
+        } else {
+            self.gap += CAUTION * self.weekly.rate(heard.day.wall);
+        }
+        if !heard.day.holiday {
+            self.weekly.add(heard.day.wall, f64::from(heard.count));
+        }
+    }
+
     /// Takes a minute.
     pub fn step(&mut self, at: i64, heard: Heard) -> Option<Turn> {
         if !heard.seen {

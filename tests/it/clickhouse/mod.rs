@@ -124,7 +124,7 @@ impl Lab {
 
     fn configure(&self, more: &str) {
         let text = format!(
-            "[store]\nurl = \"store\"\nship = \"{}\"\nsegment_rows_max = 1000\nretain_days = 36500\n[privacy]\nlocal_parts = \
+            "[store]\nurl = \"store\"\nship = \"{}\"\nsegment_rows_max = 1000\nquery_mib_max = 8192\nretain_days = 36500\n[privacy]\nlocal_parts = \
              \"keep\"\n[clickhouse]\nread_timeout_s = 20\ninsert_timeout_s = 5\nship_every_s = 1\n{more}",
             self.server.url()
         );

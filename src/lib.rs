@@ -13,6 +13,7 @@ pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod files;
 pub mod graph;
 pub mod ingest;
 pub mod normalise;

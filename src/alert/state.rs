@@ -2,13 +2,13 @@
 //! whole or not at all, so that a restart neither tells an episode twice nor forgets its end.
 
 use super::delivery::{Backlog, Round};
+use super::target::Target;
 use super::{Channel, Notice, Results, Undelivered};
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
+use std::{fs, io};
 
 /// Most notices that wait for a channel; beyond it the oldest are given up, and said.
 const QUEUE_MAX: usize = 1_000;
@@ -87,33 +87,10 @@ impl State {
 
     /// Writes it: whole or not at all, also after a power cut.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let temporary = path.with_extension("json.tmp");
         // Who may read the store may see what fires.
-        let mut options = File::options();
-        options.write(true).create_new(true).mode(0o640);
-        // What a killed run left, or a link that somebody put there: it goes, and is not written to.
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = options.open(&temporary)?;
-        let folder = fs::metadata(
-            path.parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-                .unwrap_or(Path::new(".")),
-        )?;
-        let made = file.metadata()?;
-        if made.gid() != folder.gid() {
-            let _ = fchown(&file, None, Some(folder.gid()));
-        }
-        if made.uid() == 0 && folder.uid() != 0 {
-            fchown(&file, Some(folder.uid()), None)?;
-        }
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
+        files::write_whole(path, &serde_json::to_vec(self)?)?;
         match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
+            Some(folder) => files::sync_folder(folder),
             None => Ok(()),
         }
     }
@@ -302,13 +279,9 @@ impl ChannelState {
 
 /// Kind and target of a channel: of an address scheme and host, of a command its program. The rest may be a secret.
 fn public(kind: &str, target: &str) -> String {
-    let shown = match target.split_once("://") {
-        Some((scheme, rest)) => {
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}")
-        }
-        None => target.split(' ').next().unwrap_or_default().to_owned(),
+    let shown = match target.contains("://") {
+        true => Target::new(target).to_string(),
+        false => target.split(' ').next().unwrap_or_default().to_owned(),
     };
     super::safe(format!("{kind} {shown}").trim_end(), 200)
 }

@@ -72,8 +72,10 @@ fn parts(url: &str) -> (&str, &str, &str, &str) {
 /// As it may be shown.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, _, host, _) = self.parts();
-        write!(f, "{scheme}://{host}")
+        match self.parts() {
+            ("", _, host, _) => f.write_str(host),
+            (scheme, _, host, _) => write!(f, "{scheme}://{host}"),
+        }
     }
 }
 

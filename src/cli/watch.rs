@@ -67,7 +67,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     let store = engine.history();
     let path = Context::alerts_path(&config);
     if config.store.remote.is_some() {
-        crate::store::make_folder(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
+        crate::files::make_folder(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
     }
     let _lock = lock(&path)?;
     let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::errors::{Report, shown};
 use super::raw::{At, RawAlert, RawAlertKind};
 use super::shape::Incomplete;
+use crate::alert::Target;
 
 /// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,22 +117,11 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
         report.add(
             &url.at(),
             // Whatever is wrong with it, its path may be a secret.
-            format!("`url = \"{}\"` {why}", shown(&public(url.get()))),
+            format!("`url = \"{}\"` {why}", shown(&Target::new(url.get()).to_string())),
             "write `http://host:port/path`",
         );
     }
     Some(url.into_inner())
-}
-
-/// As much of an address as anybody may see: scheme and host.
-fn public(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    match scheme {
-        "" => host.to_owned(),
-        _ => format!("{scheme}://{host}"),
-    }
 }
 
 /// Whether an address names a scheme, a host and, perhaps, a port; or what is wrong.

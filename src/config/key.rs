@@ -3,9 +3,10 @@
 //! A key that is lost or replaced breaks the link between old and new pseudonyms for ever, so a file that is there but
 //! not good is an error, and is never written over.
 
-use std::fs::{self, File, OpenOptions};
+use crate::files;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -61,7 +62,7 @@ fn create(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+    files::make_folder(folder)?;
     let mut key = [0; KEY_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -74,17 +75,12 @@ fn create(path: &Path) -> io::Result<()> {
     fs::remove_file(&temporary)?;
     match written {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(folder)?.sync_all(),
+        _ => files::sync_folder(folder),
     }
 }
 
 fn write(path: &Path, key: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let owner = fs::metadata(path.parent().unwrap_or(Path::new(".")))?.uid();
-    if file.metadata()?.uid() == 0 && owner != 0 {
-        // What root makes in somebody's store is for whoever runs the daemon.
-        fchown(&file, Some(owner), None)?;
-    }
+    let mut file = files::new_secret(path)?;
     let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     file.write_all(format!("{text}\n").as_bytes())?;
     file.sync_all()

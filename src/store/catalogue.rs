@@ -257,7 +257,7 @@ pub struct Segment {
 /// Opens the database and brings its tables up to date.
 pub fn open(path: &Path) -> Result<Connection, Error> {
     // SQLite would make it readable for everybody; files beside it take its mode.
-    if let Err(error) = super::files::make_file(path) {
+    if let Err(error) = crate::files::make_file(path) {
         let what = format!("{}: {error}", path.display());
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
         return Err(rusqlite::Error::SqliteFailure(code, Some(what)).into());

@@ -4,7 +4,8 @@
 //! A catalogue has a number that nobody else has, and `catalogue.id` beside it says the same. Segments' numbers are never
 //! used twice, so that a catalogue that was put back from elsewhere is told by its hourly copy, which knows newer ones.
 
-use super::{Error, catalogue, copies, files, outbox};
+use super::{Error, catalogue, copies, outbox};
+use crate::files;
 use rusqlite::{Connection, OptionalExtension as _};
 use std::fs::{self, File};
 use std::io::{self, Read as _};

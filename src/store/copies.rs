@@ -5,7 +5,8 @@
 //! packed. Its name says when it was made, which segment was the newest, and the hash of the file: a copy is there
 //! whole, or it is none.
 
-use super::{Error, catalogue, files};
+use super::{Error, catalogue};
+use crate::files;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};

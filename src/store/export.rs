@@ -4,7 +4,8 @@
 use super::catalogue::Segment;
 use super::condition;
 use super::maintain::LISTS_MAX;
-use super::{Error, Store, files};
+use super::{Error, Store};
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! `lost+found/` in the store: files that nothing refers to are moved there, and are not removed before the folder has
 //! reached its limit. Then the oldest go first.
 
-use super::files;
+use crate::files;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -23,7 +23,6 @@ pub mod commit;
 mod condition;
 pub mod copies;
 pub mod export;
-mod files;
 pub mod forget;
 pub mod hops;
 pub mod incomplete;
@@ -42,9 +41,9 @@ pub mod state;
 pub mod trouble;
 
 pub use condition::Lost;
-pub use files::make_folder;
 pub use reader::readers;
 
+use crate::files;
 use lost_found::LostFound;
 use rusqlite::Connection;
 use std::fs::{self, File, TryLockError};

@@ -5,7 +5,8 @@
 //! * Else both files are copied to a private folder, and the copy is opened, where the log is applied. Files that changed
 //!   while they were copied are copied again, so that no copy is torn.
 
-use super::{Error, catalogue, columnar, files, outbox};
+use super::{Error, catalogue, columnar, outbox};
+use crate::files;
 use rusqlite::{Connection, ErrorCode, MAIN_DB};
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -126,10 +127,6 @@ impl From<&Metadata> for Stamp {
 
 /// Copies a database and its log as they were at one moment.
 fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
-    let io_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
     let (log, log_copy) = (log_of(from), log_of(to));
     let stamps = || -> Result<[Option<Stamp>; 2], Error> {
         Ok([
@@ -154,18 +151,19 @@ fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
     Err(Error::Changing { path: from.to_owned() })
 }
 
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path, source }
+}
+
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let fault = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
     let mut source = match File::open(from) {
         // The log went meanwhile: the stamps will say so.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(fault(from))?,
+        opened => opened.map_err(io_error(from))?,
     };
-    let mut target = files::new_file(to).map_err(fault(to))?;
-    io::copy(&mut source, &mut target).map(|_| ()).map_err(fault(to))
+    let mut target = files::new_file(to).map_err(io_error(to))?;
+    io::copy(&mut source, &mut target).map(|_| ()).map_err(io_error(to))
 }
 
 /// Says who may read, where this user may not.

@@ -5,21 +5,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
+    ("files", &[]),
     ("source", &[]),
     ("normalise", &["source"]),
-    ("store", &["source", "normalise"]),
+    ("store", &["files", "source", "normalise"]),
     ("ingest", &["source", "normalise", "store"]),
     ("tail", &["source", "normalise", "store", "ingest"]),
     ("detect", &[]),
-    ("alert", &[]),
+    ("alert", &["files"]),
     ("query", &["source", "normalise", "store", "detect"]),
     ("graph", &["query"]),
     ("simulate", &[]),
-    ("config", &["normalise", "store", "detect"]),
+    ("config", &["files", "normalise", "store", "detect", "alert"]),
     (
         "cli",
         &[
+            "files",
             "source",
             "normalise",
             "store",
@@ -36,7 +38,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Finer than modules: of a module, only these parts may be used.
-const ONLY: [(&str, &str, &[&str]); 4] = [
+const ONLY: [(&str, &str, &[&str]); 5] = [
+    ("config", "alert", &["Target"]),
     ("graph", "query", &["series"]),
     ("config", "normalise", &["rules", "redact"]),
     ("config", "store", &["clickhouse"]),

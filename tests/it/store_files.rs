@@ -36,6 +36,7 @@ fn the_lock_follows_no_link_and_overwrites_nothing() {
         "copies/copy.zst.tmp",
         "copies/copy.sqlite.tmp",
         "alerts.json.tmp",
+        "alerts.tmp",
     ] {
         symlink(&precious, place.path("store").join(name)).unwrap();
     }

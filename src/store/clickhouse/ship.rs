@@ -7,8 +7,9 @@
 use super::migrate::{self, Plan};
 use super::settings::{self, InsertSettings};
 use super::{Client, Error, Options, Place};
+use crate::files;
+use crate::store::Store;
 use crate::store::outbox::{BatchLimits, Kind, random};
-use crate::store::{Store, files};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;

@@ -124,7 +124,7 @@ impl Store {
         }
         self.outbox_bytes_max = Some(bytes_max);
         let folder = self.outbox_folder();
-        super::files::make_folder(&folder).map_err(|source| Error::Io { path: folder, source })?;
+        crate::files::make_folder(&folder).map_err(|source| Error::Io { path: folder, source })?;
         let segments = self.segments(i64::MIN, i64::MAX)?;
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;

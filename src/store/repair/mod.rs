@@ -13,7 +13,8 @@ pub use catalogue::{Gap, Rebuilt};
 pub use segments::Mended;
 
 use super::condition::{self, Lost};
-use super::{Error, Store, files, lock};
+use super::{Error, Store, lock};
+use crate::files;
 use std::path::Path;
 
 /// What was mended, and the store.

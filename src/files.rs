@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// Of the store's files; the umask may take more away.
 const FILE_MODE: u32 = 0o640;
+/// Of keys.
+const SECRET_MODE: u32 = 0o600;
 /// Of its folders.
 const FOLDER_MODE: u32 = 0o750;
 /// What others may do.
@@ -110,28 +112,37 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// A new file that nobody but its owner may read.
+///
+/// # Errors
+/// There is one.
+pub fn new_secret(path: &Path) -> io::Result<File> {
+    create(path, SECRET_MODE)
+}
+
 /// A file that was not there before: what stood in its place goes, and was not written to.
 pub fn new_file(path: &Path) -> io::Result<File> {
-    let create = || -> io::Result<File> {
-        let mut options = File::options();
-        options.read(true).write(true).create_new(true).mode(FILE_MODE);
-        let file = options.open(path)?;
-        give_to_owner(path, &file.metadata()?, |uid, gid| fchown(&file, uid, gid))?;
-        Ok(file)
-    };
-    match create() {
+    match create(path, FILE_MODE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(path)?;
-            create()
+            create(path, FILE_MODE)
         }
         made => made,
     }
 }
 
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).mode(mode);
+    let file = options.open(path)?;
+    give_to_owner(path, &file.metadata()?, |uid, gid| fchown(&file, uid, gid))?;
+    Ok(file)
+}
+
 /// Makes an empty file, if there is none.
 pub fn make_file(path: &Path) -> io::Result<()> {
-    match File::options().write(true).create_new(true).mode(FILE_MODE).open(path) {
-        Ok(file) => give_to_owner(path, &file.metadata()?, |uid, gid| fchown(&file, uid, gid)),
+    match create(path, FILE_MODE) {
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }

@@ -5,7 +5,7 @@ use super::node::{Node, Type, Typed, parts};
 use super::select::{Scope, Translator};
 use super::times::{self, literal_ms};
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, TrimWhereField, TypedString, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, TrimWhereField, TypedString, UnaryOperator, Value,
     ValueWithSpan,
 };
 
@@ -44,9 +44,9 @@ pub(super) fn as_time_beside(value: Typed, other: Type) -> Result<Typed, String>
 impl Translator {
     pub(super) fn expr(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<Typed, String> {
         match expr {
-            Expr::Identifier(name) => self.column(None, name, scope),
+            Expr::Identifier(name) => scope.find(None, name),
             Expr::CompoundIdentifier(names) => match names.as_slice() {
-                [table, name] => self.column(Some(table), name, scope),
+                [table, name] => scope.find(Some(table), name),
                 _ => Err(refused(expr, "write table.column")),
             },
             Expr::Nested(inner) => self.expr(inner, scope),
@@ -128,26 +128,22 @@ impl Translator {
                 expr: value,
                 pattern,
                 escape_char: None,
-            } => self.like(
-                expr,
-                value,
-                pattern,
-                if *negated { " NOT LIKE " } else { " LIKE " },
-                scope,
-            ),
-            Expr::ILike {
+            }
+            | Expr::ILike {
                 negated,
                 any: false,
                 expr: value,
                 pattern,
                 escape_char: None,
-            } => self.like(
-                expr,
-                value,
-                pattern,
-                if *negated { " NOT ILIKE " } else { " ILIKE " },
-                scope,
-            ),
+            } => {
+                let words = match (matches!(expr, Expr::ILike { .. }), negated) {
+                    (false, false) => " LIKE ",
+                    (false, true) => " NOT LIKE ",
+                    (true, false) => " ILIKE ",
+                    (true, true) => " NOT ILIKE ",
+                };
+                self.like(expr, value, pattern, words, scope)
+            }
             Expr::Like {
                 escape_char: Some(_), ..
             }
@@ -201,7 +197,14 @@ impl Translator {
                 functions::scalar(expr, "strpos", vec![text, needle])
             }
             Expr::Function(function) => self.function(expr, function, scope),
-            Expr::Subquery(query) => self.scalar_subquery(query, scope),
+            Expr::Subquery(query) => {
+                // What is wrong inside of it is said first.
+                self.query(query)?;
+                Err(refused(
+                    query,
+                    "a subquery is no value here; write it into FROM, as a table of its own",
+                ))
+            }
             Expr::Exists { .. } => Err(refused(expr, "write it with IN (SELECT …) or a JOIN")),
             Expr::Extract { .. } => Err(refused(expr, functions::NO_CALENDAR)),
             Expr::RLike { .. } => Err(refused(expr, "write it with LIKE, STARTS_WITH or STRPOS")),
@@ -375,24 +378,9 @@ impl Translator {
         match (value.kind, made) {
             (from, to) if from == to => Ok(value),
             (Type::Float, Type::Text) => Err(refused(whole, "engines write numbers in different ways")),
-            (Type::Bool, Type::Text) => {
-                let node = parts![
-                    "(CASE WHEN ",
-                    &value.node,
-                    " THEN 'true' WHEN NOT ",
-                    &value.node,
-                    " THEN 'false' END)"
-                ];
-                typed(node, Type::Text)
-            }
+            (Type::Bool, Type::Text) => typed(by_truth(&value.node, "'true'", "'false'"), Type::Text),
             (Type::Bool, Type::Int | Type::Float) => {
-                let node = parts![
-                    "(CASE WHEN ",
-                    &value.node,
-                    " THEN 1 WHEN NOT ",
-                    &value.node,
-                    " THEN 0 END)"
-                ];
+                let node = by_truth(&value.node, "1", "0");
                 typed(
                     if made == Type::Float {
                         parts!["CAST(", node, name]
@@ -451,10 +439,17 @@ impl Translator {
             kind => Err(refused(whole, &format!("its argument is {}", kind.words()))),
         }
     }
+}
 
-    fn column(&mut self, table: Option<&Ident>, name: &Ident, scope: &Scope<'_>) -> Result<Typed, String> {
-        scope.find(table, name)
-    }
+/// One word where a condition is true and another where it is false; NULL stays NULL.
+pub(super) fn by_truth(condition: &Node, yes: &str, no: &str) -> Node {
+    parts![
+        "(CASE WHEN ",
+        condition,
+        format!(" THEN {yes} WHEN NOT "),
+        condition,
+        format!(" THEN {no} END)")
+    ]
 }
 
 fn literal(value: &ValueWithSpan) -> Result<Typed, String> {
@@ -633,8 +628,7 @@ fn arithmetic(whole: &Expr, left: Typed, op: &BinaryOperator, right: Typed) -> R
             }
         }
         _ => {
-            let whole_numbers = !float;
-            if whole_numbers && may_overflow(&left, op, &right) {
+            if !float && may_overflow(&left, op, &right) {
                 return Err(refused(whole, "it may leave 64 bits; calculate with CAST(… AS DOUBLE)"));
             }
             typed(parts!["(", left.node, words, right.node, ")"], kind)

@@ -1,6 +1,6 @@
 //! Functions that the embedded engine is known to answer rightly, and why others are refused.
 
-use super::expr::{refused, unified};
+use super::expr::{by_truth, refused, unified};
 use super::node::{Aggregate, Node, Type, Typed, Window, parts};
 use super::select::{Scope, Translator};
 use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowType};
@@ -154,33 +154,15 @@ impl Translator {
                 window("SUM({})".to_owned(), kind, true, false, given.pop())
             }
             ("avg", 1) if number(given[0].kind) => window("AVG({})".to_owned(), Type::Float, false, false, given.pop()),
-            ("min" | "max", 1) if number(given[0].kind) => {
-                let kind = given[0].kind;
-                window(
-                    format!("{}({{}})", name.to_uppercase()),
-                    kind,
-                    false,
-                    false,
-                    given.pop(),
-                )
-            }
-            ("lag" | "lead" | "first_value", 1) => {
-                let kind = given[0].kind;
-                window(
-                    format!("{}({{}})", name.to_uppercase()),
-                    kind,
-                    false,
-                    false,
-                    given.pop(),
-                )
+            ("min" | "max" | "lag" | "lead" | "first_value", 1) if ranks || number(given[0].kind) => {
+                let template = format!("{}({{}})", name.to_uppercase());
+                window(template, given[0].kind, false, false, given.pop())
             }
             ("lag" | "lead", 2) => {
-                let Node::Literal(rows) = &given[1].node else {
-                    return Err(refused(whole, "how many rows must be a number"));
+                let rows = match &given[1].node {
+                    Node::Literal(rows) if rows.parse::<u32>().is_ok() => rows,
+                    _ => return Err(refused(whole, "how many rows must be a number")),
                 };
-                if rows.parse::<u32>().is_err() {
-                    return Err(refused(whole, "how many rows must be a number"));
-                }
                 let template = format!("{}({{}}, {rows})", name.to_uppercase());
                 let first = given.swap_remove(0);
                 window(template, first.kind, false, false, Some(first))
@@ -246,16 +228,7 @@ fn aggregate(
                 return Err(refused(whole, "a key is no amount"));
             }
             match given.kind {
-                Type::Bool => {
-                    let node = parts![
-                        "(CASE WHEN ",
-                        &given.node,
-                        " THEN 1 WHEN NOT ",
-                        &given.node,
-                        " THEN 0 END)"
-                    ];
-                    made("SUM({})", Some(within(node)), Type::Int)
-                }
+                Type::Bool => made("SUM({})", Some(within(by_truth(&given.node, "1", "0"))), Type::Int),
                 Type::Float => made("SUM({})", Some(within(given.node)), Type::Float),
                 // A sum of milliseconds since 1970 leaves 64 bits after some millions of rows.
                 kind if kind.is_time() => Err(refused(whole, "a sum of points in time is none; use MIN, MAX or AVG")),
@@ -273,12 +246,11 @@ fn aggregate(
             made(template, Some(within(given.node)), given.kind)
         }
         ("quantile_disc", 2) if given[0].kind.is_number() => {
-            let Node::Literal(share) = &given[1].node else {
-                return Err(refused(whole, "the share must be a number from 0 to 1"));
+            let is_share = |text: &String| text.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share));
+            let share = match &given[1].node {
+                Node::Literal(share) if is_share(share) => share,
+                _ => return Err(refused(whole, "the share must be a number from 0 to 1")),
             };
-            if !share.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share)) {
-                return Err(refused(whole, "the share must be a number from 0 to 1"));
-            }
             let template = format!("QUANTILE_DISC({{}}, {share})");
             made(&template, Some(within(given.remove(0).node)), Type::Float)
         }

@@ -2,6 +2,7 @@
 
 use super::node::Type;
 use crate::query::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS};
+use crate::store::columnar::NUMBERS;
 
 /// A table and its columns, in the order of `SELECT *`.
 pub(super) fn table(name: &str) -> Option<(&'static str, &'static [&'static str])> {
@@ -12,26 +13,6 @@ pub(super) fn table(name: &str) -> Option<(&'static str, &'static [&'static str]
         _ => return None,
     })
 }
-
-/// Columns that hold whole numbers.
-const NUMBERS: [&str; 16] = [
-    "message_key",
-    "bytes",
-    "messages",
-    "recipients",
-    "attempts",
-    "queue_ms",
-    "delivery_ms",
-    "smtp_code",
-    "log_offset",
-    "lines",
-    "events",
-    "ignored",
-    "unparsed",
-    "heartbeats",
-    "lag_ms",
-    "foreign_lines",
-];
 
 /// What the values of a column are.
 pub(super) fn kind(column: &str) -> Type {

@@ -294,6 +294,15 @@ struct Sorted {
     words: String,
 }
 
+/// What the columns of the result and its order are made of.
+fn nodes<'n>(items: &'n mut [(String, Typed)], sorted: &'n mut [Sorted]) -> impl Iterator<Item = &'n mut Node> {
+    let by = sorted.iter_mut().filter_map(|by| match &mut by.key {
+        Key::Node(node) => Some(node),
+        Key::Column(_) => None,
+    });
+    items.iter_mut().map(|(_, item)| &mut item.node).chain(by)
+}
+
 impl Translator {
     pub(super) fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
@@ -441,15 +450,6 @@ impl Translator {
         Ok(Relation { sql, columns: made })
     }
 
-    /// A subquery that has one value: one row, because it counts all rows of its own.
-    pub(super) fn scalar_subquery(&mut self, query: &Query, _scope: &Scope<'_>) -> Result<Typed, String> {
-        let _ = self.query(query)?;
-        Err(refused(
-            query,
-            "a subquery is no value here; write it into FROM, as a table of its own",
-        ))
-    }
-
     /// Notes that a table is used.
     pub(super) fn count_table(&mut self) -> Result<usize, String> {
         self.tables += 1;
@@ -526,21 +526,10 @@ impl Translator {
                     .filter(|node| !node.has_aggregate() && !node.is_literal()),
             );
         }
-        let over_groups = |node: &Node| node.has_aggregate();
-        let sort_nodes = || {
-            sorted.iter().filter_map(|by| {
-                if let Key::Node(node) = &by.key {
-                    Some(node)
-                } else {
-                    None
-                }
-            })
-        };
         let grouped = !keys.is_empty()
             || is_all
             || having.is_some()
-            || items.iter().any(|(_, item)| over_groups(&item.node))
-            || sort_nodes().any(over_groups);
+            || nodes(&mut items, &mut sorted).any(|node| node.has_aggregate());
 
         let (mut level, rest) = from.level(self, condition);
         let mut filter = rest.map(|rest| rest.sql());
@@ -554,26 +543,16 @@ impl Translator {
                     groups.keys.push((format!("k{}", groups.keys.len()), key));
                 }
             }
-            for (_, item) in &mut items {
-                item.node = groups.lift(&item.node)?;
-            }
-            for by in &mut sorted {
-                if let Key::Node(node) = &mut by.key {
-                    *node = groups.lift(node)?;
-                }
+            for node in nodes(&mut items, &mut sorted) {
+                *node = groups.lift(node)?;
             }
             let having = having.map(|having| groups.lift(&having)).transpose()?;
             level = self.grouped(&groups, &level, filter.take());
             filter = having.map(|having| having.sql());
         }
         let mut windows = Windows::default();
-        for (_, item) in &mut items {
-            item.node = windows.lift(&item.node)?;
-        }
-        for by in &mut sorted {
-            if let Key::Node(node) = &mut by.key {
-                *node = windows.lift(node)?;
-            }
+        for node in nodes(&mut items, &mut sorted) {
+            *node = windows.lift(node)?;
         }
         if !windows.made.is_empty() {
             let mut inner = self.step(format!("SELECT * FROM {level}{}", where_of(filter.take())));
@@ -644,13 +623,13 @@ impl Translator {
             };
             order.push(format!("{column} {}", by.words));
         }
-        let columns: Vec<(String, Type)> = items.into_iter().map(|(name, item)| (name, item.kind)).collect();
+        let made: Vec<(String, Type)> = items.into_iter().map(|(name, item)| (name, item.kind)).collect();
         let mut sql = format!("SELECT {} FROM {level}{}", list.join(", "), where_of(filter));
         if distinct {
-            let all: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
-            sql = format!("SELECT DISTINCT {} FROM {}", all.join(", "), self.step(sql));
+            let all = columns(made.len());
+            sql = format!("SELECT DISTINCT {all} FROM {}", self.step(sql));
         }
-        Ok(self.sorted(Relation { sql, columns }, &order, limit))
+        Ok(self.sorted(Relation { sql, columns: made }, &order, limit))
     }
 
     /// The SELECT list with `*` written out.
@@ -840,15 +819,20 @@ fn plain_select(select: &Select) -> Result<(), String> {
     }
 }
 
+/// A number as it is written.
+fn digits(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) => Some(digits),
+        _ => None,
+    }
+}
+
 /// Which column a number means.
 fn ordinal(expr: &Expr, columns: usize) -> Result<Option<usize>, String> {
-    let Expr::Value(ValueWithSpan {
-        value: Value::Number(digits, _),
-        ..
-    }) = expr
-    else {
-        return Ok(None);
-    };
+    let Some(digits) = digits(expr) else { return Ok(None) };
     match digits.parse::<usize>() {
         Ok(at) if (1..=columns).contains(&at) => Ok(Some(at - 1)),
         _ => Err(format!(
@@ -881,14 +865,10 @@ fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, String)>, String> 
 
 /// LIMIT and OFFSET for the engine, which counts rows in 32 bits.
 fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Result<String, String> {
-    let number = |expr: &Expr| match expr {
-        Expr::Value(ValueWithSpan {
-            value: Value::Number(digits, _),
-            ..
-        }) => digits.parse::<u64>().ok(),
-        _ => None,
+    let number = |expr: &Expr| -> Result<u64, String> {
+        let number = digits(expr).and_then(|digits| digits.parse().ok());
+        number.ok_or_else(|| refused(expr, "LIMIT and OFFSET are whole numbers"))
     };
-    let number = |expr: &Expr| number(expr).ok_or_else(|| refused(expr, "LIMIT and OFFSET are whole numbers"));
     let (limit, offset) = match clause {
         None => (None, None),
         Some(LimitClause::LimitOffset {

@@ -29,7 +29,7 @@ pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::{amend, rates_of};
 pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
-pub use sql::{Broken, Input, LOGICAL, select};
+pub use sql::{Broken, Input, LOGICAL, NUMBERS, select};
 pub use texts::Texts;
 
 /// The missing number; see [`super::batch::NONE`].

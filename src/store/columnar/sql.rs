@@ -136,8 +136,8 @@ fn logical(column: &str) -> Option<polars::prelude::Expr> {
     })
 }
 
-/// Columns of numbers, in `events` and `rates`; `first_hop` is a flag, all others are text.
-const NUMBERS: [&str; 12] = [
+/// Columns of whole numbers, in `events`, `rates` and `sources`; `first_hop` is a flag, `ts` a time, all others are text.
+pub const NUMBERS: [&str; 17] = [
     "log_offset",
     "ts_ms",
     "message_key",
@@ -150,6 +150,11 @@ const NUMBERS: [&str; 12] = [
     "smtp_code",
     "lines",
     "events",
+    "ignored",
+    "unparsed",
+    "heartbeats",
+    "lag_ms",
+    "foreign_lines",
 ];
 
 fn empty(columns: &[String]) -> DataFrame {

@@ -182,7 +182,7 @@ impl<'c> AppNormaliser<'c> {
         };
         let usual = || self.source.usual_service.map(str::to_owned);
         // What a log's text makes is bounded, as an MTA's senders are.
-        let mut made = || {
+        let made = || {
             let name = match placed.record.logger.as_deref().and_then(channel) {
                 Some(name) => name,
                 None if attribution.services.is_empty() => attributor.name(attribution, &facts),
@@ -196,7 +196,7 @@ impl<'c> AppNormaliser<'c> {
             .clone()
             .or_else(by_rule)
             .or_else(usual)
-            .unwrap_or_else(&mut made);
+            .unwrap_or_else(made);
         let domain = attribution
             .redactor
             .local_part(sender.unwrap_or_default(), &mut messages.local);
@@ -207,10 +207,10 @@ impl<'c> AppNormaliser<'c> {
                 .find(Some(host), None)
                 .unwrap_or_default()
                 .to_owned(),
-            client: bounded_text(&text(host)).to_owned(),
+            client: bounded_text(text(host)),
             client_ip: String::new(),
-            sender_local: bounded_text(&text(&messages.local)).to_owned(),
-            sender_domain: bounded_text(&text(domain).to_lowercase()).to_owned(),
+            sender_local: bounded_text(text(&messages.local)),
+            sender_domain: bounded_text(text(domain).to_lowercase()),
         }
     }
 }

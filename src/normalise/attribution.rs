@@ -174,7 +174,7 @@ impl Attributor {
         let hostgroup = with.hostgroups.find(Some(name), facts.client_ip).unwrap_or_default();
         let address = facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default();
         let client = Client {
-            client: self.origins.text(Field::Client, bounded_text(&text(name))),
+            client: self.origins.text(Field::Client, &bounded_text(text(name))),
             client_ip: self.origins.text(Field::ClientIp, &address),
             hostgroup: self.origins.text(Field::Hostgroup, hostgroup),
             first_hop: facts
@@ -201,10 +201,10 @@ impl Attributor {
         let domain = with
             .redactor
             .local_part(facts.sender.unwrap_or_default(), &mut self.local);
-        let local = self.origins.text(Field::SenderLocal, bounded_text(&text(&self.local)));
+        let local = self.origins.text(Field::SenderLocal, &bounded_text(text(&self.local)));
         let domain = self
             .origins
-            .text(Field::SenderDomain, bounded_text(&lower_text(domain)));
+            .text(Field::SenderDomain, &bounded_text(lower_text(domain).into_owned()));
         let codes = [
             service,
             client.hostgroup,

@@ -140,7 +140,7 @@ fn half(word: &[u8; 16], at: usize) -> u64 {
 
 /// Both halves of the product, folded into one.
 #[inline]
-fn fold(a: u64, b: u64) -> u64 {
+pub(super) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
@@ -160,8 +160,9 @@ pub fn bounded(name: &[u8]) -> &[u8] {
 }
 
 /// The same for text.
-pub fn bounded_text(name: &str) -> &str {
-    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
+pub fn bounded_text(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+    name
 }
 
 /// Lower-case text from bytes of a log: names of domains nearly always are plain already.
@@ -198,10 +199,13 @@ mod tests {
         assert_eq!(bounded(&[b'a'; 255]).len(), 255);
         assert_eq!(bounded(&[b'a'; 256]).len(), 255);
         let wide = "\u{1f4a9}".repeat(100);
-        assert_eq!((bounded(wide.as_bytes()).len(), bounded_text(&wide).len()), (252, 252));
+        assert_eq!(
+            (bounded(wide.as_bytes()).len(), bounded_text(wide.clone()).len()),
+            (252, 252)
+        );
         // What is no text is cut all the same.
         assert_eq!(bounded(&[0x80; 300]).len(), 255);
-        assert_eq!(bounded_text("short"), "short");
+        assert_eq!(bounded_text("short".to_owned()), "short");
     }
 
     #[test]

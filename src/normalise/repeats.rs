@@ -12,6 +12,7 @@
 
 use super::event::Kind;
 use super::join::QueueId;
+use super::redact;
 use mailpulse_parsers::syslog::Envelope;
 use std::net::IpAddr;
 
@@ -51,11 +52,10 @@ pub fn event_key<const N: usize>(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, par
     key | 1
 }
 
-/// Two words into one: the halves of their product, as wyhash does it.
+/// Two words into one, as wyhash does it.
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
-    let wide = u128::from(a ^ 0xa076_1d64_78bd_642f) * u128::from(b ^ 0xe703_7ed1_a0b4_28db);
-    (wide >> 64) as u64 ^ wide as u64
+    redact::fold(a ^ 0xa076_1d64_78bd_642f, b ^ 0xe703_7ed1_a0b4_28db)
 }
 
 /// Pieces of sixteen bytes, the last of which overlaps the one before it, and the length.

@@ -109,7 +109,7 @@ fn without_local_parts(text: &[u8], stored: Stored<'_>) -> Vec<u8> {
         let len = rest.iter().position(|&byte| ends_word(byte)).unwrap_or(rest.len());
         let (word, next) = (&rest[..len], rest.get(len));
         match word_of(word) {
-            Word::Address => keyed(word, &KEYS, &mut out, |address_, out| address(address_, stored, out)),
+            Word::Address => keyed(word, stored, &mut out),
             _ if is_account => out.extend(stored(word)),
             Word::Account(key_len) => {
                 out.extend_from_slice(&word[..key_len]);
@@ -147,14 +147,14 @@ fn word_of(word: &[u8]) -> Word {
     }
 }
 
-/// A word behind `key=`, if it is a key that stays.
-fn keyed(word: &[u8], keys: &[&[u8]], out: &mut Vec<u8>, value: impl FnOnce(&[u8], &mut Vec<u8>)) {
+/// An address, perhaps behind a `key=` that stays.
+fn keyed(word: &[u8], stored: Stored<'_>, out: &mut Vec<u8>) {
     let start = match memchr::memchr(b'=', word) {
-        Some(at) if keys.contains(&&word[..at]) || ACCOUNTS.contains(&&word[..at]) => at + 1,
+        Some(at) if KEYS.contains(&&word[..at]) || ACCOUNTS.contains(&&word[..at]) => at + 1,
         _ => 0,
     };
     out.extend_from_slice(&word[..start]);
-    value(&word[start..], out);
+    address(&word[start..], stored, out);
 }
 
 /// Where the last `@` stands, also as URLs write it, and its length.

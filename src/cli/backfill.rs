@@ -128,7 +128,7 @@ fn told_again(reread: &Reread) -> Result<()> {
 /// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
 pub fn copy_catalogue(store: &Store) {
     if let Err(error) = store.copy_catalogue(super::window::now_ms()) {
-        tracing::warn!("no copy of the catalogue: {}", super::safe_lines(&error.to_string()));
+        tracing::warn!("no copy of the catalogue: {}", error);
     }
 }
 
@@ -162,10 +162,7 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
             output::talk(&format!("{level}: {named}{}", problem.what));
         }
         if let Some(words) = super::zones::warning(report.zone) {
-            output::talk(&format!(
-                "warning: {}",
-                super::safe_lines(&format!("{} ({}): {words}", report.host, report.kind))
-            ));
+            output::talk(&format!("warning: {} ({}): {words}", report.host, report.kind));
         }
         if !quiet {
             source(report)?;

@@ -10,6 +10,7 @@ use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
 use crate::query::history::Engine;
+use crate::query::human;
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
@@ -78,12 +79,12 @@ impl Context {
             [] => tracing::info!("no configuration: defaults"),
             files => {
                 let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-                tracing::info!("configuration: {}", super::safe_lines(&files.join(", ")));
+                tracing::info!("configuration: {}", files.join(", "));
             }
         }
         tracing::info!("{}", config_words(&config));
         for warning in config.warnings.iter().chain(&config.faults) {
-            tracing::info!("{}", super::safe_lines(&warning.to_string()));
+            tracing::info!("{}", warning);
         }
         match &config.store.remote {
             Some(place) => tracing::info!("store: {place}"),
@@ -273,10 +274,7 @@ impl Context {
 
 /// What a configuration holds, in a few words.
 pub fn config_words(config: &Config) -> String {
-    let some = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    };
+    let some = |count: usize, what: &str| human::counted(count as u64, what);
     format!(
         "{}, {}, {}, {}",
         some(config.sources.len(), "source"),

@@ -1,15 +1,13 @@
 //! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
 
 use super::detect::{self, MINUTE_MS, RuleArgs};
-use super::window::so_far;
+use super::window::fleet_until;
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Engine;
 use crate::detect::fleet::{Fleet, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
-use crate::query::Window;
-use crate::query::fleet::fleet;
 use crate::query::history::History;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
@@ -36,14 +34,7 @@ struct Target {
 pub fn draw_in(store: &dyn History, config: &Config, pictures: &mut [Picture<'_>]) -> Result<Vec<Vec<Mark>>> {
     let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
     let Some(until_ms) = until else { return Ok(Vec::new()) };
-    let so_far = so_far(store)?;
-    let fleet = fleet(
-        store,
-        Window {
-            until_ms: until_ms.min(so_far.until_ms),
-            ..so_far
-        },
-    )?;
+    let fleet = fleet_until(store, until_ms)?;
     let mut engine = Engine::new(detect::options(config, &RuleArgs::default())?);
     let mut targets = targets(pictures, &fleet.names);
     replay(&mut engine, &fleet, pictures, &mut targets);

@@ -3,14 +3,13 @@
 
 use super::detect::{MINUTE_MS, RuleArgs, options, rounded};
 use super::incident::judge_window;
-use super::window::so_far;
+use super::window::fleet_until;
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Cause, State};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::query::Window;
-use crate::query::fleet::fleet;
 use crate::query::history::History;
 use crate::query::time::rfc3339;
 use crate::store::columnar::{Table, Values};
@@ -41,12 +40,7 @@ pub struct Failover {
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
 pub fn failovers(store: &dyn History, config: &Config, window: Window) -> Result<Vec<Failover>> {
-    let so_far = so_far(store)?;
-    let until = Window {
-        until_ms: window.until_ms.min(so_far.until_ms),
-        ..so_far
-    };
-    let fleet = fleet(store, until)?;
+    let fleet = fleet_until(store, window.until_ms)?;
     let options = Options {
         // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
         volume: false,

@@ -73,7 +73,7 @@ fn tell(source: &SourceState, what: &Forgetting) -> Result<()> {
         .span_ms
         .map(|(from, to)| format!(" from {} to {}", rfc3339(from), rfc3339(to)))
         .unwrap_or_default();
-    output::line(&super::safe_lines(&format!(
+    output::line(&format!(
         "{}@{}: {} events{span} are to be taken back; {} logs are there to be read again, {} with {} lines are gone",
         source.kind,
         source.host,
@@ -81,7 +81,7 @@ fn tell(source: &SourceState, what: &Forgetting) -> Result<()> {
         what.there.len(),
         what.logs_gone,
         what.lines_gone
-    )))?;
+    ))?;
     Ok(())
 }
 
@@ -101,10 +101,7 @@ fn find(store: &Store, name: &str) -> Result<SourceState> {
     match (meant.next(), meant.next()) {
         (Some(source), None) => Ok(source),
         (Some(_), Some(_)) => bail!("--source: logs of several sources lay there; name one as KIND@HOST"),
-        (None, _) => bail!(
-            "--source: no such source; there are {}",
-            super::safe_lines(&known.join(", "))
-        ),
+        (None, _) => bail!("--source: no such source; there are {}", known.join(", ")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, notice_id, options};
-use super::window::{WindowArgs, so_far};
+use super::window::{WindowArgs, fleet_until};
 use super::{incident_html, incident_page, output};
 use crate::config::Config;
 use crate::detect::alarm::{Alarm, Cause, Scope, State};
@@ -13,7 +13,6 @@ use crate::detect::impact::{Masked, Question, ServiceImpact, assess, telling, wa
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::query::Window;
-use crate::query::fleet::fleet;
 use crate::query::history::History;
 use crate::query::pending::{queued, tellers, tried};
 use anyhow::{Result, anyhow};
@@ -112,11 +111,13 @@ pub enum Asked {
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
 /// later; where the window ends with it, with the recovery.
 pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Asked) -> Result<Incident> {
-    let mut all = so_far(store)?;
-    if let Asked::Window(window) = asked {
-        all.until_ms = all.until_ms.min(window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS));
-    }
-    let mut fleet = fleet(store, all)?;
+    let mut fleet = fleet_until(
+        store,
+        match asked {
+            Asked::Window(window) => window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS),
+            Asked::Alarm(_) => i64::MAX,
+        },
+    )?;
     let options = options(config, rules)?;
     let rhythms = options.rhythms.clone();
     let (window, groups) = match asked {

@@ -131,25 +131,26 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         return nagios::run(context, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
     let store = context.engine()?;
+    let config = context.config()?;
     let mut rows = rows(store.history(), now, stale_ms)?;
-    let held = held(&store, &context.config()?)?;
+    let held = held(&store, &config)?;
     for row in &mut rows {
         let of_it = |one: &&HeldSource| (&one.host, &one.kind) == (&row.source.host, &row.source.kind);
         row.held = held.sources.iter().find(of_it).cloned();
     }
     if args.limits {
-        output::table(&limits::table(&store, &context.config()?, &rows)?, &[], args.format)?;
+        output::table(&limits::table(&store, &config, &rows)?, &[], args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     match args.format {
-        Format::Json => output::json(&json::answer(&store, &context.config()?, &rows, now)?)?,
+        Format::Json => output::json(&json::answer(&store, &config, &rows, now)?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
-            let config = context.config()?;
-            summary::print(context, &alerts(&config)?, &rows, now)?;
+            let alerts = alerts(&config)?;
+            summary::print(context, &alerts, &rows, now)?;
             output::line("")?;
             output::table(&summary::table(&rows), &[], args.format)?;
-            talk(&store, &config, &rows)?;
+            talk(&store, &config, &alerts, &rows)?;
             if let Some(words) = held_back(&held, config.store.retain_days) {
                 output::line(&words)?;
             }
@@ -241,26 +242,41 @@ fn table(rows: &[Row]) -> Table {
     Table::of(columns)
 }
 
-fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
+/// What the segments of a store hold.
+struct Contents {
+    events: u64,
+    segments: usize,
+    bytes: u64,
+}
+
+impl Contents {
+    fn of(store: &Store) -> Result<Contents> {
+        let segments = store.segments(i64::MIN, i64::MAX)?;
+        Ok(Contents {
+            events: segments.iter().map(|segment| segment.rows).sum(),
+            segments: segments.len(),
+            bytes: segments
+                .iter()
+                .map(|segment| segment.events_bytes + segment.rates_bytes)
+                .sum(),
+        })
+    }
+}
+
+fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Result<()> {
     output::line("")?;
-    for line in unsent(&alerts(config)?) {
+    for line in unsent(alerts) {
         output::line(&line)?;
     }
     match store {
         Engine::Embedded(store) => {
-            let segments = store.segments(i64::MIN, i64::MAX)?;
-            let (events, bytes) = segments.iter().fold((0, 0), |(events, bytes), segment| {
-                (
-                    events + segment.rows,
-                    bytes + segment.events_bytes + segment.rates_bytes,
-                )
-            });
+            let contents = Contents::of(store)?;
             output::line(&format!(
                 "store {}: {} events in {}, {}",
                 store.path().display(),
-                human::count(i64::try_from(events).unwrap_or(i64::MAX)),
-                human::counted(segments.len() as u64, "segment"),
-                human::size(bytes)
+                human::count(i64::try_from(contents.events).unwrap_or(i64::MAX)),
+                human::counted(contents.segments as u64, "segment"),
+                human::size(contents.bytes)
             ))?;
         }
         Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
@@ -270,7 +286,7 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
     }
     if let Engine::Embedded(store) = store {
         for one in store.missing(None)? {
-            output::line(&format!("missing: {}", super::safe_lines(&one.words())))?;
+            output::line(&format!("missing: {}", one.words()))?;
         }
         let (services, services_max) = (store.derived_services_max()?, config.store.services_max as u64);
         if services >= services_max {
@@ -291,26 +307,21 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         for doubt in row.clock_doubts() {
             output::line(&format!(
                 "unreadable: {} ({}): {}",
-                super::safe_lines(&row.source.host),
-                row.source.kind,
-                super::safe_lines(&doubt.to_string())
+                row.source.host, row.source.kind, doubt
             ))?;
         }
         if row.state == State::Unreadable && row.health.cause() == Cause::Foreign {
             output::line(&format!(
                 "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
                  another name, give the source `syslog_tag`: `mailpulse check` proposes it",
-                super::safe_lines(&row.source.host),
-                row.source.kind,
-                row.health.last_hour.lines,
-                row.source.kind
+                row.source.host, row.source.kind, row.health.last_hour.lines, row.source.kind
             ))?;
         } else if row.reason() == Some("format") {
             let Health { recent, history, .. } = &row.health;
             output::line(&format!(
                 "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
                  has changed, or it is no log of this kind: `mailpulse parse --explain` shows where a line stops to parse",
-                super::safe_lines(&row.source.host),
+                row.source.host,
                 row.source.kind,
                 percent(recent),
                 recent.lines,
@@ -320,33 +331,22 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
         if let Some(path) = row.source.local.as_ref().and_then(|local| local.twice_in.as_deref()) {
             output::line(&format!(
                 "{} ({}): {} of {} lines, most of them in {}: {WRITTEN_TWICE}",
-                super::safe_lines(&row.source.host),
-                row.source.kind,
-                row.source.counts.duplicates,
-                row.source.counts.lines,
-                super::safe_lines(path)
+                row.source.host, row.source.kind, row.source.counts.duplicates, row.source.counts.lines, path
             ))?;
         }
         for what in row.damaged() {
-            output::line(&format!("damaged: {}", super::safe_lines(what)))?;
+            output::line(&format!("damaged: {}", what))?;
         }
         for odd in row.odd_fields().iter().take(ODD_FIELDS_SHOWN) {
             output::line(&format!(
                 "odd field on {}: {} x {} is not of its form and was left out, as in `{}` ({})",
-                super::safe_lines(&row.source.host),
-                odd.count,
-                odd.field,
-                odd.sample,
-                super::safe_lines(&odd.path)
+                row.source.host, odd.count, odd.field, odd.sample, odd.path
             ))?;
         }
         for shape in row.shapes() {
             output::line(&format!(
                 "unparsed on {}: {} x `{}` ({})",
-                super::safe_lines(&row.source.host),
-                shape.count,
-                shape.sample,
-                super::safe_lines(&shape.why)
+                row.source.host, shape.count, shape.sample, shape.why
             ))?;
         }
     }
@@ -356,18 +356,16 @@ fn talk(store: &Engine, config: &Config, rows: &[Row]) -> Result<()> {
 /// Alarms that nobody has been told of: those that a silence holds back, and those that a channel does not take.
 fn unsent(alerts: &Alerts) -> Vec<String> {
     let silenced = alerts.silenced.iter();
-    let mut lines: Vec<String> = silenced
-        .map(|alarm| format!("silenced: {}", super::safe_lines(&alarm.summary)))
-        .collect();
+    let mut lines: Vec<String> = silenced.map(|alarm| format!("silenced: {}", alarm.summary)).collect();
     let failing = alerts.channels().into_iter();
     lines.extend(failing.filter_map(|channel| {
         Some(format!(
             "not delivered: {} notices wait for {} and {} were refused, since {}: {}",
             channel.waiting,
-            super::safe_lines(&channel.name),
+            channel.name,
             channel.refused,
             rfc3339(channel.since?.saturating_mul(1_000)),
-            super::safe_lines(&channel.why?)
+            channel.why?
         ))
     }));
     lines
@@ -407,7 +405,7 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
         text += &format!("\nship: {}", clocks_apart(waiting.clock_ahead_ms));
     }
     if waiting.refused > 0 {
-        let why = super::safe_lines(waiting.why.as_deref().unwrap_or_default());
+        let why = waiting.why.as_deref().unwrap_or_default();
         text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);
     }
     text
@@ -417,8 +415,8 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
 fn trouble_line(trouble: &Trouble) -> String {
     format!(
         "{}: {} (since {}, last seen {}, {} times)",
-        super::safe_lines(&trouble.topic),
-        super::safe_lines(&trouble.what),
+        trouble.topic,
+        trouble.what,
         rfc3339(trouble.since_ms),
         rfc3339(trouble.last_ms),
         trouble.count

@@ -256,7 +256,7 @@ fn beside(context: &Context) -> Result<Vec<String>> {
 
 fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
     let Rebuilt { lost, .. } = rebuilt;
-    let line = |text: &str| output::line(&super::safe_lines(text));
+    let line = |text: &str| output::line(text);
     match rebuilt.copy_ms {
         Some(copy_ms) => line(&format!(
             "{lost}: made anew from the copy of {} and from the segments",
@@ -274,11 +274,7 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
         rebuilt.kept, rebuilt.adopted, rebuilt.adopted_rows, rebuilt.replaced
     ))?;
     for (path, why) in &rebuilt.unreadable {
-        output::talk(&format!(
-            "missing: {}: {}; now in lost+found",
-            path.display(),
-            super::safe_lines(why)
-        ));
+        output::talk(&format!("missing: {}: {}; now in lost+found", path.display(), why));
     }
     for gap in &rebuilt.gaps {
         line(&format!(
@@ -341,7 +337,7 @@ fn migrate(context: &Context, dry_run: bool, cluster: Option<&str>) -> Result<Ex
             Fate::Missing => "to be applied:".to_owned(),
             Fate::Skipped(why) => format!("left out, the server does not allow it ({why})"),
         };
-        output::line(&format!("{}: {}", step.name, super::safe_lines(&fate)))?;
+        output::line(&format!("{}: {}", step.name, fate))?;
         if dry_run && step.fate == Fate::Missing {
             for statement in &step.statements {
                 output::line(&format!("\n{statement};"))?;
@@ -377,7 +373,7 @@ fn ship(context: &Context, once: bool, retry_refused: bool) -> Result<ExitCode> 
             Ok(Step::Sent { rows: more }) => (rows, batches) = (rows + more, batches + 1),
             Ok(Step::SetAside { why }) => {
                 aside += 1;
-                tracing::error!("set aside: {}", super::safe_lines(&why));
+                tracing::error!("set aside: {}", why);
             }
             Ok(Step::Idle) if once => break,
             Ok(Step::Idle) => std::thread::sleep(Duration::from_millis(config.clickhouse.ship_every_ms)),
@@ -387,7 +383,7 @@ fn ship(context: &Context, once: bool, retry_refused: bool) -> Result<ExitCode> 
                 ));
             }
             Err(error) => {
-                tracing::warn!("not sent, tried again: {}", super::safe_lines(&error.to_string()));
+                tracing::warn!("not sent, tried again: {}", error);
                 std::thread::sleep(Duration::from_millis(shipper.pause_ms()));
             }
         }

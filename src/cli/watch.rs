@@ -72,11 +72,11 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
     let _lock = lock(&path)?;
     let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
     if let Some(what) = broken {
-        tracing::warn!("{}", super::safe_lines(&what));
+        tracing::warn!("{}", what);
     }
     state.serve(&channels);
     let names: Vec<String> = state.channels().into_iter().map(|channel| channel.name).collect();
-    tracing::info!("{} channels: {}", names.len(), super::safe_lines(&names.join(", ")));
+    tracing::info!("{} channels: {}", names.len(), names.join(", "));
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
@@ -122,7 +122,7 @@ impl Lacking {
         let lines = super::incomplete::lines(incomplete).unwrap_or_default();
         incomplete.clear();
         if !lines.is_empty() && lines != self.0 {
-            tracing::warn!("{}", super::safe_lines(&lines.join("\n")));
+            tracing::warn!("{}", lines.join("\n"));
             self.0 = lines;
         }
     }
@@ -280,7 +280,7 @@ fn round(
             .iter()
             .filter(|one| known.iter().all(|told| told.id != one.id))
         {
-            tracing::info!("silenced, not sent: {}", super::safe_lines(&one.summary));
+            tracing::info!("silenced, not sent: {}", one.summary);
         }
         tracing::info!(
             "judged until {at}: {} alarms fire, {} silenced",
@@ -291,10 +291,7 @@ fn round(
         state.save(path).with_context(|| path.display().to_string())?;
     }
     for why in state.deliver(channels, now / 1_000) {
-        tracing::warn!(
-            "not delivered, tried again later: {}",
-            super::safe_lines(&why.to_string())
-        );
+        tracing::warn!("not delivered, tried again later: {}", why);
     }
     state.save(path).with_context(|| path.display().to_string())
 }

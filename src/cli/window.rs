@@ -4,7 +4,9 @@
 //! old. `--until` defaults to it, and relative times (`-24h`) count back from it. `now` is the clock. Only `store forget`,
 //! which takes rows away, counts from the clock.
 
+use crate::detect::fleet::Fleet;
 use crate::query::Window;
+use crate::query::fleet::fleet;
 use crate::query::history::{AHEAD_MS, History, present};
 use crate::query::time::{End, rfc3339};
 use anyhow::{Result, anyhow};
@@ -48,6 +50,13 @@ pub fn so_far(store: &dyn History) -> Result<Window> {
         until_ms: present(store, now_ms())?.saturating_add(1),
         ..Window::ALL
     })
+}
+
+/// The history as the detection sees it, up to a moment.
+pub fn fleet_until(store: &dyn History, until_ms: i64) -> Result<Fleet> {
+    let so_far = so_far(store)?;
+    let until_ms = until_ms.min(so_far.until_ms);
+    Ok(fleet(store, Window { until_ms, ..so_far })?)
 }
 
 /// First and last event that have happened; `None` of an empty store.

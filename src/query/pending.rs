@@ -43,7 +43,7 @@ pub fn queued(store: &dyn History, window: Window, until_ms: i64, names: &Names)
     // Of one millisecond the arrival comes first, and the end last.
     all.sort_by_key(|(ts_ms, [_, _, _, kind])| (*ts_ms, *kind == "completed", *kind));
     let mut waiting: HashMap<(&str, &str), Mail<'_>> = HashMap::new();
-    let mut queued = Queued::default();
+    let (mut late, mut held) = (HashMap::<&str, u64>::new(), HashMap::<&str, u64>::new());
     for (ts_ms, [service, host, queue_id, kind]) in all {
         match kind {
             "accepted" | "deferred" | "frozen" if ts_ms < window.until_ms => {
@@ -62,7 +62,7 @@ pub fn queued(store: &dyn History, window: Window, until_ms: i64, names: &Names)
                     continue;
                 };
                 if !std::mem::replace(&mut mail.gone, true) && ts_ms >= window.until_ms {
-                    count(&mut queued.late, mail.service, names);
+                    *late.entry(mail.service).or_default() += 1;
                 }
             }
             _ => {
@@ -71,9 +71,12 @@ pub fn queued(store: &dyn History, window: Window, until_ms: i64, names: &Names)
         }
     }
     for mail in waiting.values().filter(|mail| mail.taken && !mail.gone) {
-        count(&mut queued.held, mail.service, names);
+        *held.entry(mail.service).or_default() += 1;
     }
-    Ok(queued)
+    Ok(Queued {
+        late: by_id(&late, names),
+        held: by_id(&held, names),
+    })
 }
 
 /// What an application's log tells of one mail.
@@ -117,16 +120,16 @@ pub fn tried(store: &dyn History, window: Window, names: &Names) -> Result<BTree
             *longest = (*longest).max(mail.gap_ms);
         }
     }
-    let mut tried = BTreeMap::new();
+    let mut tried = HashMap::<&str, u64>::new();
     for ((service, ..), mail) in &open {
         let Some(longest) = gaps.get(service) else { continue };
         let gap_ms = if mail.tries > 1 { mail.gap_ms } else { *longest };
         let patience_ms = (PATIENCE * gap_ms).clamp(PATIENCE_MS.0, PATIENCE_MS.1);
         if window.until_ms - mail.last_ms <= patience_ms {
-            count(&mut tried, service, names);
+            *tried.entry(service).or_default() += 1;
         }
     }
-    Ok(tried)
+    Ok(by_id(&tried, names))
 }
 
 /// Hosts by service on which an application's own log tells of its mail.
@@ -149,10 +152,12 @@ fn id(service: &str, names: &Names) -> Option<Id> {
     Some(at as Id)
 }
 
-fn count(sums: &mut BTreeMap<Id, u64>, service: &str, names: &Names) {
-    if let Some(id) = id(service, names) {
-        *sums.entry(id).or_default() += 1;
-    }
+/// Counts of services' names as those of services.
+fn by_id(counts: &HashMap<&str, u64>, names: &Names) -> BTreeMap<Id, u64> {
+    let known = counts
+        .iter()
+        .filter_map(|(service, count)| Some((id(service, names)?, *count)));
+    known.collect()
 }
 
 /// Rows of a time and texts; what has no time is left out, and no text is an empty one.

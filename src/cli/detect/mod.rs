@@ -8,7 +8,7 @@ mod findings;
 
 use super::context::Context;
 use super::output::{self, Format};
-use super::window::{EVERYTHING, WindowArgs, so_far};
+use super::window::{EVERYTHING, WindowArgs, fleet_until};
 use crate::config::{Config, RRULE_CURE, parse_timezone, read_holidays};
 use crate::detect::alarm::{Alarm, Cause};
 use crate::detect::engine::{Engine, Options};
@@ -17,7 +17,6 @@ use crate::detect::holidays::Holidays;
 use crate::detect::rhythm::Rhythms;
 use crate::detect::tuning::Tuning;
 use crate::query::Window;
-use crate::query::fleet::fleet;
 use crate::query::history::History;
 use crate::query::human;
 use crate::query::time::rfc3339;
@@ -108,14 +107,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
 
 /// Replays the history up to a moment.
 pub fn replayed(store: &dyn History, config: &Config, rules: &RuleArgs, until_ms: i64) -> Result<(Engine, Fleet)> {
-    let so_far = so_far(store)?;
-    let fleet = fleet(
-        store,
-        Window {
-            until_ms: until_ms.min(so_far.until_ms),
-            ..so_far
-        },
-    )?;
+    let fleet = fleet_until(store, until_ms)?;
     let engine = Engine::replay(&fleet, options(config, rules)?);
     Ok((engine, fleet))
 }

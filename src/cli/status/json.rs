@@ -1,6 +1,6 @@
 //! `status --format json`: all that `status` knows, raw; units stand in the keys.
 
-use super::{Row, alerts, limits, percent};
+use super::{Contents, Row, alerts, limits, percent};
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
 use crate::cli::output;
@@ -64,16 +64,15 @@ fn store(engine: &Engine) -> Result<Value> {
         }
         Engine::Embedded(store) => store,
     };
-    let segments = store.segments(i64::MIN, i64::MAX)?;
-    let sum = |pick: &dyn Fn(&crate::store::catalogue::Segment) -> u64| segments.iter().map(pick).sum::<u64>();
+    let contents = Contents::of(store)?;
     let lost = store.lost_found();
     Ok(json!({
         "path": store.path(),
         "first": first,
         "last": last,
-        "events": sum(&|segment| segment.rows),
-        "segments": segments.len(),
-        "bytes": sum(&|segment| segment.events_bytes + segment.rates_bytes),
+        "events": contents.events,
+        "segments": contents.segments,
+        "bytes": contents.bytes,
         "lost_found_files": lost.files,
         "lost_found_bytes": lost.bytes,
         "missing": store.missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),

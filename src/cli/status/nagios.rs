@@ -21,10 +21,7 @@ fn lasting(troubles: Vec<Trouble>) -> String {
     let lasts = troubles
         .iter()
         .filter(|trouble| trouble.last_ms - trouble.since_ms >= LASTS_MS || trouble.is_proved());
-    let topics: Vec<String> = lasts
-        .take(5)
-        .map(|trouble| super::super::safe_lines(&trouble.topic))
-        .collect();
+    let topics: Vec<String> = lasts.take(5).map(|trouble| trouble.topic.clone()).collect();
     topics.join(", ").replace(['|', '\n'], "/")
 }
 
@@ -79,11 +76,7 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
                 } else {
                     ""
                 };
-                format!(
-                    "{} ({}{clock})",
-                    super::super::safe_lines(&row.source.host),
-                    row.source.kind
-                )
+                format!("{} ({}{clock})", row.source.host, row.source.kind)
             })
             .take(5)
             .collect();
@@ -152,7 +145,7 @@ fn undelivered(channel: &ChannelState) -> String {
 
 /// Text on one line, without what begins the numbers.
 fn words(text: &str) -> String {
-    super::super::safe_lines(text).replace(['|', '\n'], "/")
+    text.replace(['|', '\n'], "/")
 }
 
 /// Since when no source has brought a line and no tail has read, if that is too long.

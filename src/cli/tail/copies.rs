@@ -1,6 +1,5 @@
 //! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
 
-use super::super::safe_lines;
 use crate::store::copies;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -34,7 +33,7 @@ impl Copies {
         let store = store.to_owned();
         let copy = move || {
             if let Err(error) = copies::take(&store, now_ms) {
-                tracing::warn!("no copy of the catalogue: {}", safe_lines(&error.to_string()));
+                tracing::warn!("no copy of the catalogue: {}", error);
             }
         };
         match std::thread::Builder::new().name("copy".to_owned()).spawn(copy) {

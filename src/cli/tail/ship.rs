@@ -4,7 +4,6 @@
 //! panics is reported at once, kept for `status`, and begun again later and later.
 
 use super::super::context::Context;
-use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
 use crate::config::Config;
@@ -117,7 +116,7 @@ impl Sender {
                 Ok(Step::SetAside { why }) => {
                     tracing::error!(
                         "a batch is refused and set aside, `mailpulse store ship --retry-refused` tries it again: {}",
-                        safe_lines(&why)
+                        why
                     );
                     continue;
                 }
@@ -155,7 +154,7 @@ impl Notes {
     /// Something that may pass.
     fn trouble(&mut self, why: &str) {
         if self.told.is_news(why, now_ms()) {
-            tracing::warn!("not sent, tried again until it is: {}", safe_lines(why));
+            tracing::warn!("not sent, tried again until it is: {}", why);
         }
         self.keep(why);
     }
@@ -167,7 +166,7 @@ impl Notes {
              the outbox. Please report it"
         );
         // At once, whatever was told before: whoever waits for rows must know.
-        tracing::error!("{}; next try in {} s", safe_lines(&what), pause.as_secs_f32());
+        tracing::error!("{}; next try in {} s", what, pause.as_secs_f32());
         self.kept = None;
         self.keep(&what);
     }

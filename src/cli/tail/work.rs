@@ -3,7 +3,6 @@
 use super::super::backfill::cover;
 use super::super::context::{Context, UnnamedArgs, config_words};
 use super::super::retention::retention;
-use super::super::safe_lines;
 use super::super::window::now_ms;
 use super::told::Told;
 use super::zones::Zones;
@@ -235,10 +234,7 @@ fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLi
             done.missing,
             done.lost
         ),
-        Err(error) => tracing::error!(
-            "rows that are missing are not read again: {}",
-            safe_lines(&error.to_string())
-        ),
+        Err(error) => tracing::error!("rows that are missing are not read again: {}", error),
     }
 }
 
@@ -262,7 +258,7 @@ fn announce(words: &str, config: &Config, store: &Store) {
         target: "mailpulse::announce",
         "tail {} follows {words} ({}) into {}{ship}",
         env!("CARGO_PKG_VERSION"),
-        safe_lines(&files.join(", ")),
+        files.join(", "),
         store.path().display()
     );
 }
@@ -304,7 +300,7 @@ fn scan_jobs(context: &Context, config: &Config, limits: &RunLimits, told: &mut 
     let now = now_ms();
     for problem in &plan.problems {
         if told.is_news(problem, now) {
-            tracing::warn!("{}", safe_lines(problem));
+            tracing::warn!("{}", problem);
         }
     }
     Ok(plan.jobs)
@@ -313,7 +309,7 @@ fn scan_jobs(context: &Context, config: &Config, limits: &RunLimits, told: &mut 
 fn tell(round: &Round, told: &mut Told, now_ms: i64) {
     for report in &round.reports {
         tracing::info!(
-            host = safe_lines(&report.host),
+            host = report.host,
             kind = report.kind,
             lines = report.counts.lines,
             events = report.counts.events,
@@ -323,20 +319,20 @@ fn tell(round: &Round, told: &mut Told, now_ms: i64) {
         for problem in &report.problems {
             let words = format!("{}: {}", problem.path.display(), problem.what);
             if told.is_news(&words, now_ms) {
-                tracing::warn!("{}", safe_lines(&words));
+                tracing::warn!("{}", words);
             }
         }
     }
     for trouble in &round.troubles {
         let words = format!("{} ({}): {}", trouble.host, trouble.kind, trouble.error);
         if told.is_news(&words, now_ms) {
-            tracing::error!("{}; tried again, nothing is passed over", safe_lines(&words));
+            tracing::error!("{}; tried again, nothing is passed over", words);
         }
     }
     for path in &round.given_up {
         tracing::warn!(
             "{}: deleted or moved away, and still written to; let go. Whoever writes must open its log anew",
-            safe_lines(&path.display().to_string())
+            path.display()
         );
     }
 }
@@ -415,7 +411,7 @@ impl Care {
                 })
                 .collect();
             if let Err(error) = store.put_heartbeats(&heartbeats, now_ms) {
-                tracing::warn!("no heartbeat: {}", safe_lines(&error.to_string()));
+                tracing::warn!("no heartbeat: {}", error);
             }
         }
         if self.news && is_due(self.link_ms, limits.link_ms) {
@@ -426,14 +422,14 @@ impl Care {
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
             if let Err(error) = store.forget_old(&retention(self.retain_days)) {
-                tracing::warn!("old days are kept: {}", safe_lines(&error.to_string()));
+                tracing::warn!("old days are kept: {}", error);
             }
         }
         self.copies.after(store.path(), now_ms);
         if is_due(self.compact_ms, limits.compact_ms) {
             self.compact_ms = now_ms + limits.compact_ms;
             if let Err(error) = store.compact_small() {
-                tracing::warn!("no compaction: {}", safe_lines(&error.to_string()));
+                tracing::warn!("no compaction: {}", error);
             }
         }
     }
@@ -445,7 +441,7 @@ impl Care {
                 follower.relink(&linked.open);
                 self.news = false;
             }
-            Err(error) => tracing::warn!("arrivals are not linked: {}", safe_lines(&error.to_string())),
+            Err(error) => tracing::warn!("arrivals are not linked: {}", error),
         }
         begin.elapsed().as_millis() as i64
     }

@@ -1,6 +1,6 @@
 //! Zones that message IDs prove wrong: told at once, and kept for `status` until they are right.
 
-use super::super::{safe_lines, zones};
+use super::super::zones;
 use super::told::Told;
 use crate::ingest::report::SourceReport;
 use crate::normalise::exim::zone::ZoneVerdict;
@@ -24,7 +24,7 @@ impl Zones {
             if let Some(words) = &wrong {
                 let words = format!("{} ({}): {words}", report.host, report.kind);
                 if told.is_news(&words, now_ms) {
-                    tracing::warn!("{}", safe_lines(&words));
+                    tracing::warn!("{}", words);
                 }
             }
             if self.0.get(&key) == Some(&wrong.is_some()) {
@@ -37,7 +37,7 @@ impl Zones {
             };
             match noted {
                 Ok(()) => _ = self.0.insert(key, wrong.is_some()),
-                Err(error) => tracing::warn!("not noted: {}", safe_lines(&error.to_string())),
+                Err(error) => tracing::warn!("not noted: {}", error),
             }
         }
     }

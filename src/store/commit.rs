@@ -1,5 +1,6 @@
 //! The commit: what one step of reading adds to the store, in one transaction.
 
+use super::attributed::{self, AttributionNote};
 use super::columnar::{self, EncodedSegment};
 use super::outbox::{Bytes, Kind};
 use super::reread::{Again, inherit, is_quiet, note_restored};
@@ -121,6 +122,8 @@ pub struct Commit {
     pub odd_fields: Vec<OddField>,
     /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
     pub split_lines: Option<String>,
+    /// Names that end with it: rows of this commit and later ones are given to others.
+    pub attribution: Option<AttributionNote>,
 }
 
 impl Commit {
@@ -154,6 +157,13 @@ impl Store {
         if !is_sent {
             self.note_gap(&transaction)?;
         }
+        // What was stored before is of the old attribution: noted before rows of the new one are added.
+        if !segments.is_empty() && commit.again.is_none() {
+            self.note_expected(&transaction)?;
+        }
+        if let Some(note) = &commit.attribution {
+            attributed::note(&transaction, note)?;
+        }
         for (segment, encoded) in segments.iter().zip(&commit.segments) {
             catalogue::insert_segment(&transaction, segment)?;
             note_logs(&transaction, segment.id, &encoded.logs)?;
@@ -183,6 +193,9 @@ impl Store {
         }
         transaction.commit()?;
         drop(connection);
+        if !segments.is_empty() && commit.again.is_none() {
+            self.expected_is_noted();
+        }
         // Nobody names them any more; a crash before this line leaves them to the next writer.
         self.remove_segments(&replaced);
         Ok(())

@@ -15,6 +15,7 @@
 //! it. A crash in between leaves a file that nobody names; the next writer moves it to `lost+found` and reads its lines
 //! again. A catalogue that is lost is never started afresh beside segments: `repair/` makes it anew.
 
+pub mod attributed;
 pub mod batch;
 pub mod catalogue;
 pub mod clickhouse;
@@ -198,6 +199,8 @@ pub struct Store {
     lost_found: LostFound,
     /// What readers found to be lacking.
     incomplete: incomplete::Incomplete,
+    /// A change of attribution that the next rows bring.
+    attribution: Mutex<Option<attributed::Pending>>,
 }
 
 impl Drop for Store {
@@ -271,6 +274,7 @@ impl Store {
             outbox_bytes_max: None,
             lost_found: LostFound::of(path, lost_found_bytes_max),
             incomplete: incomplete::Incomplete::default(),
+            attribution: Mutex::default(),
         }
     }
 

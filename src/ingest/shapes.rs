@@ -4,7 +4,7 @@ use crate::normalise::redact::Redactor;
 use crate::normalise::scrub::shapeless;
 use crate::store::commit::UnparsedShape;
 use mailpulse_parsers::reject::{Reject, safe_text};
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 /// Shapes kept between two commits.
 const SHAPES_MAX: usize = 200;
@@ -14,7 +14,7 @@ const SAMPLE_BYTES_MAX: usize = 300;
 /// Collects shapes of unparsed lines.
 #[derive(Debug, Default)]
 pub struct Shapes {
-    by_shape: FxHashMap<String, UnparsedShape>,
+    by_shape: HashMap<String, UnparsedShape>,
 }
 
 impl Shapes {

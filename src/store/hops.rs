@@ -13,9 +13,9 @@ use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, is_mta, link};
 use crate::normalise::hosts::Hosts;
 use crate::normalise::join::{OpenRecord, QueueId};
 use crate::normalise::rules::UNATTRIBUTED;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, Transaction, params};
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ const DAY_MS: i64 = super::batch::DAY_MS;
 #[derive(Default)]
 struct Senders {
     items: Vec<(String, String)>,
-    numbers: HashMap<(String, String), u32, FxBuildHasher>,
+    numbers: HashMap<(String, String), u32>,
 }
 
 impl Senders {
@@ -190,7 +190,7 @@ impl Store {
     }
 
     fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment], linked: &mut Linked) -> Result<(), Error> {
-        let mut keys = FxHashSet::default();
+        let mut keys = HashSet::new();
         for segment in new {
             self.read_part(segment, Part::Events, |path| columnar::keys(path, &mut keys))?;
         }
@@ -201,7 +201,7 @@ impl Store {
             .filter(|segment| mtas.of_source.contains_key(&segment.source))
             .collect();
         let mut senders = Senders::default();
-        let mut by_key: HashMap<u64, Vec<Arrival>, FxBuildHasher> = HashMap::default();
+        let mut by_key: HashMap<u64, Vec<Arrival>> = HashMap::default();
         for segment in &near {
             let rows = self.read_part(segment, Part::Events, |path| columnar::arrivals(path, &keys))?;
             for row in rows.into_iter().flatten() {

@@ -91,6 +91,25 @@ fn only_one_room_prints() {
     assert_eq!(planted("src/cli/output.rs", "io::stdout().lock()"), 0);
 }
 
+/// Strangers choose the text of logs: in a table whose hash has no key they can make all of it fall into one place.
+#[test]
+fn tables_of_text_have_a_key() {
+    let found = all("src", unkeyed);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let planted = |file: &str, code: &str| unkeyed(Path::new(file), code).len();
+    assert_eq!(planted("src/query/x.rs", "x: FxHashMap<String, u32>"), 1);
+    assert_eq!(
+        planted("src/query/x.rs", "HashMap<(String, String), u32, FxBuildHasher>"),
+        1
+    );
+    assert_eq!(planted("src/query/x.rs", "FxHashSet<&'a [u8]>"), 1);
+    assert_eq!(
+        planted("src/query/x.rs", "FxHashMap<u64, String>, HashMap<String, u32>"),
+        0
+    );
+    assert_eq!(planted("src/query/x.rs", "HashMap<u32, Vec<String>, FxBuildHasher>"), 0);
+}
+
 #[test]
 fn parsers_touch_no_file_no_clock_and_no_task() {
     let found = all("parsers/src", |_, code| {
@@ -168,6 +187,44 @@ fn a_planted_arrow_is_found() {
         foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(),
         0
     );
+}
+
+/// Tables without a key whose keys are text, but for those of names that the configuration says.
+fn unkeyed(file: &Path, code: &str) -> Vec<String> {
+    if ["src/normalise/rules", "src/normalise/hosts.rs"]
+        .iter()
+        .any(|known| file.starts_with(known))
+    {
+        return Vec::new();
+    }
+    let tables = code.match_indices("HashMap<").chain(code.match_indices("HashSet<"));
+    let all = tables.filter_map(|(at, word)| {
+        let content = inside(&code[at + word.len()..]);
+        let of_text = ["String", "(String", "str", "[u8]", "Box<[u8]>", "Vec<u8>"]
+            .iter()
+            .any(|text| without_reference(content).starts_with(text));
+        let has_no_key = code[..at].ends_with("Fx") || content.ends_with("FxBuildHasher");
+        (of_text && has_no_key).then(|| format!("a table without a key: {word}{content}>"))
+    });
+    all.collect()
+}
+
+/// What stands before the angle bracket that closes.
+fn inside(code: &str) -> &str {
+    let mut depth = 1;
+    let end = code.find(|c: char| {
+        depth += i32::from(c == '<') - i32::from(c == '>');
+        depth == 0
+    });
+    &code[..end.unwrap_or(code.len())]
+}
+
+fn without_reference(of: &str) -> &str {
+    match of.strip_prefix('&') {
+        Some(rest) if rest.starts_with('\'') => rest.split_once(' ').map_or(rest, |(_, of)| of),
+        Some(rest) => rest,
+        None => of,
+    }
 }
 
 /// Runs a check over all sources below a folder; its findings with their files.

@@ -1,6 +1,6 @@
 //! What was told already: a trouble that lasts is told once an hour, not once a second.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 const AGAIN_MS: i64 = 3_600_000;
 /// Different troubles that are remembered.
@@ -8,7 +8,7 @@ const MAX: usize = 1_000;
 
 /// Troubles and when they were told last.
 #[derive(Debug, Default)]
-pub(super) struct Told(FxHashMap<String, i64>);
+pub(super) struct Told(HashMap<String, i64>);
 
 impl Told {
     /// Whether it is time to tell this.

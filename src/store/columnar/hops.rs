@@ -7,8 +7,8 @@ use super::segment::EncodedSegment;
 use super::texts::Texts;
 use super::{Error, NONE_NUMBER};
 use crate::normalise::event::{Destination, Kind};
-use hashbrown::HashMap;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use hashbrown::{HashMap, HashSet};
+use rustc_hash::FxBuildHasher;
 use std::path::Path;
 
 /// Cut-through deliveries stand before their arrival.
@@ -36,7 +36,7 @@ pub struct ArrivalRow {
 }
 
 /// Keys of the arrivals of a segment.
-pub fn keys(path: &Path, into: &mut FxHashSet<u64>) -> Result<(), Error> {
+pub fn keys(path: &Path, into: &mut HashSet<u64>) -> Result<(), Error> {
     let mut reader = Reader::open(path)?;
     into.extend(
         reader
@@ -48,7 +48,7 @@ pub fn keys(path: &Path, into: &mut FxHashSet<u64>) -> Result<(), Error> {
 }
 
 /// Arrivals of a segment whose key is wanted.
-pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>) -> Result<Vec<ArrivalRow>, Error> {
+pub fn arrivals(path: &Path, wanted: &HashSet<u64>) -> Result<Vec<ArrivalRow>, Error> {
     let mut reader = Reader::open(path)?;
     let keys = reader.optional("message_key")?;
     let found: Vec<usize> = (0..keys.len()).filter(|row| wanted.contains(&keys[*row])).collect();
@@ -93,7 +93,7 @@ pub struct Learnt {
 }
 
 /// What was learnt of messages, by queue ID.
-pub type LearntById = HashMap<String, Vec<Learnt>, FxBuildHasher>;
+pub type LearntById = HashMap<String, Vec<Learnt>>;
 
 /// The segment with what was learnt; None if it says all that already. `same_host` compares a name in the log with a
 /// host's.

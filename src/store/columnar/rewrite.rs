@@ -11,7 +11,6 @@ use super::{Error, NONE_NUMBER};
 use crate::normalise::event::Origin;
 use crate::normalise::join::Amendment;
 use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 use std::path::{Path, PathBuf};
 
 const DAY_MS: i64 = super::super::batch::DAY_MS;
@@ -22,7 +21,7 @@ type OriginField = fn(&Origin) -> &String;
 /// The segment at `path` with the senders of some messages corrected.
 pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, Error> {
     let mut rows = Rows::read(path)?;
-    let by_id: HashMap<String, &Amendment, FxBuildHasher> = amendments
+    let by_id: HashMap<String, &Amendment> = amendments
         .iter()
         .map(|amendment| {
             (

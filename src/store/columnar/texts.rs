@@ -1,7 +1,6 @@
 //! Text columns in memory: by their distinct values, a value a row, or as a page has them.
 
 use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 
 /// A text column as its distinct values and a code a row.
 #[derive(Debug, Default)]
@@ -11,7 +10,7 @@ pub struct Texts {
     /// Index into `values`, one a row.
     pub codes: Vec<u32>,
     /// Numbers of the values, made on the first change.
-    numbers: HashMap<String, u32, FxBuildHasher>,
+    numbers: HashMap<String, u32>,
 }
 
 impl Texts {

@@ -9,6 +9,7 @@ use super::super::batch::NONE;
 use super::Error;
 use super::file::{Effort, GroupWriter, Pages, Squeezed, Squeezer, engine};
 use super::pack::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
+use hashbrown::HashSet;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;
 use polars_parquet::parquet::compression::Compression;
@@ -16,7 +17,7 @@ use polars_parquet::parquet::encoding::Encoding;
 use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::schema::types::{ParquetType, PrimitiveType};
 use polars_parquet::write::to_parquet_type;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::borrow::Borrow;
 
 /// In more bytes of text that repeats many names are alike, and more effort finds that.
@@ -431,7 +432,7 @@ const LOOK: usize = 1 << 16;
 /// Whether many of these texts, whose bytes stand end to end, are there more than once. Among the first of them, those
 /// that end in one of a few letters stand for all.
 fn comes_again(lengths: impl Iterator<Item = usize>, bytes: &[u8]) -> bool {
-    let mut distinct: FxHashSet<&[u8]> = FxHashSet::default();
+    let mut distinct: HashSet<&[u8]> = HashSet::default();
     let (mut count, mut rest) = (0, bytes);
     for len in lengths.take(LOOK) {
         let Some((text, after)) = rest.split_at_checked(len) else {

@@ -291,8 +291,8 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
         let (services, services_max) = (store.derived_services_max()?, config.store.services_max as u64);
         if services >= services_max {
             output::line(&format!(
-                "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed; write \
-                 [[service]] rules (`mailpulse services discover`), or raise it"
+                "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed \
+                 until they are used more than the least used of these; write [[service]] rules (`mailpulse services discover`), or raise it"
             ))?;
         }
         if let Some(waiting) = store.waiting()? {

@@ -109,7 +109,8 @@ pub(super) struct RawStore {
     /// Messages in a host's queue that are held in memory; default 200000. Further ones stay in the store.
     #[schemars(range(min = 1000, max = 100000000))]
     pub open_messages_max: Option<u32>,
-    /// Different services, derived ones included; default 1000. Further ones are counted as unattributed.
+    /// Services of a source that are derived; default 1000. Further ones are unattributed, until one is used on more of the
+    /// last 30 days than the least used: it takes that one's place.
     #[schemars(range(min = 10, max = 100000))]
     pub services_max: Option<u32>,
 }

@@ -188,7 +188,7 @@ impl<'c> AppNormaliser<'c> {
                 None if attribution.services.is_empty() => attributor.name(attribution, &facts),
                 None => return UNATTRIBUTED.to_owned(),
             };
-            attributor.admit(attribution, name, true)
+            attributor.admit(attribution, name, placed.ts_ms)
         };
         let service = self
             .source

@@ -1,9 +1,10 @@
 //! Who sent a message: from the facts of its arrival line to service, hostgroup and stored addresses.
 
+use super::derived::{DerivedNames, Holds, NameChanges, NameState};
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
 use super::redact::{LocalParts, Redactor, bounded_text, lower_text, text};
-use super::rules::{Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive};
+use super::rules::{AUTHENTICATED, BOUNCES, Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive};
 use std::collections::HashSet;
 use std::net::IpAddr;
 
@@ -62,12 +63,9 @@ pub struct Attributor {
     recent: [u32; RECENT],
     key: Vec<u8>,
     client_key: Vec<u8>,
-    /// Strangers' text: the hash has a key.
-    derived: HashSet<String>,
+    derived: DerivedNames,
     /// Names of accounts that the store has already: they stay.
     accounts: HashSet<String>,
-    /// Names derived since the last commit. They are part of it: a run that goes on after a kill must know them.
-    new_derived: Vec<String>,
     local: Vec<u8>,
 }
 
@@ -78,44 +76,43 @@ impl Default for Attributor {
             recent: [u32::MAX; RECENT],
             key: Vec::new(),
             client_key: Vec::new(),
-            derived: HashSet::new(),
+            derived: DerivedNames::default(),
             accounts: HashSet::new(),
-            new_derived: Vec::new(),
             local: Vec::new(),
         }
     }
 }
 
 impl Attributor {
-    /// The sender for these facts. `may_derive` is false for mail that was refused: strangers make no services.
-    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> Sender {
+    /// The sender for these facts of a line of `ts_ms`. `may_derive` is false for mail that was refused: strangers make no
+    /// services.
+    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, may_derive: bool) -> Sender {
+        let epoch = self.derived.at(ts_ms);
         let place = place_of(facts);
         let is_key = |key: &[u8]| is_key_of(key, facts, may_derive);
-        if let Some(sender) = self.origins.recalled(self.recent[place], is_key, self.derived.len()) {
+        if let Some(sender) = self.origins.recalled(self.recent[place], is_key, epoch) {
             return sender;
         }
         self.fill_key(facts, may_derive);
-        if let Some((at, sender)) = self.origins.remembered(&self.key, self.derived.len()) {
+        if let Some((at, sender)) = self.origins.remembered(&self.key, epoch) {
             self.recent[place] = at;
             return sender;
         }
         let client = self.client(with, facts);
-        let (codes, unattributed) = self.decide(with, facts, may_derive, client);
-        // A stranger may become a service with its first accepted mail: then its refusals are that service's. Until a
-        // name is derived they stay what they are.
-        let may_change = !may_derive && with.services.is_empty() && unattributed;
+        let (codes, holds) = self.decide(with, facts, may_derive, client);
         let sender = Sender {
             origin: self.origins.intern_codes(codes),
             first_hop: client.first_hop,
         };
-        let names = may_change.then_some(self.derived.len());
-        self.origins.remember(&self.key, sender, names);
+        if holds != Holds::Once {
+            self.origins.remember(&self.key, sender, holds);
+        }
         sender
     }
 
     /// Names that earlier runs derived.
-    pub fn load_derived(&mut self, names: Vec<String>) {
-        self.derived.extend(names);
+    pub fn load_derived(&mut self, names: Vec<NameState>) {
+        self.derived.load(names);
     }
 
     /// Names that earlier runs derived from accounts, when local parts were kept or by a version that told them.
@@ -134,9 +131,9 @@ impl Attributor {
         derive(facts, with.naming())
     }
 
-    /// Names derived since the last call.
-    pub fn take_new_derived(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.new_derived)
+    /// What became of derived names since the last call.
+    pub fn take_derived(&mut self) -> NameChanges {
+        self.derived.changes()
     }
 
     fn fill_key(&mut self, facts: &Facts<'_>, may_derive: bool) {
@@ -185,18 +182,17 @@ impl Attributor {
         client
     }
 
-    /// The origin's fields by number, and whether no service was found.
-    fn decide(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool, client: Client) -> (Codes, bool) {
+    /// The origin's fields by number, and how long they hold.
+    fn decide(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool, client: Client) -> (Codes, Holds) {
         let derived;
-        let service = match with.services.find(facts) {
-            Some(found) => with.services.name(found.service),
+        let (service, holds) = match with.services.find(facts) {
+            Some(found) => (with.services.name(found.service), Holds::Always),
             None if with.services.is_empty() => {
-                derived = self.derive(with, facts, may_derive);
-                &derived
+                derived = self.name(with, facts);
+                self.derived_service(with, &derived, may_derive)
             }
-            None => UNATTRIBUTED,
+            None => (UNATTRIBUTED, Holds::Always),
         };
-        let unattributed = service == UNATTRIBUTED;
         let service = self.origins.text(Field::Service, service);
         let domain = with
             .redactor
@@ -213,25 +209,30 @@ impl Attributor {
             local,
             domain,
         ];
-        (codes, unattributed)
+        (codes, holds)
     }
 
-    fn derive(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool) -> String {
-        let name = self.name(with, facts);
-        self.admit(with, name, may_derive)
+    /// The service of a derived name: its own where it has a place, and how long that holds. A stranger may become a service
+    /// with its first accepted mail: then its refusals are that service's.
+    fn derived_service<'n>(&mut self, with: &Attribution, name: &'n str, may_derive: bool) -> (&'n str, Holds) {
+        if matches!(name, UNATTRIBUTED | BOUNCES | AUTHENTICATED) {
+            return (name, Holds::Always);
+        }
+        match may_derive {
+            true if self.derived.admit(name, with.services_max) => (name, self.derived.known()),
+            true => (UNATTRIBUTED, Holds::Once),
+            false if self.derived.has(name) => (name, self.derived.known()),
+            false => (UNATTRIBUTED, self.derived.unknown()),
+        }
     }
 
-    /// A name that was made of what a log says, if there is room for it; else the mail is unattributed.
-    pub fn admit(&mut self, with: &Attribution, name: String, may_derive: bool) -> String {
-        if self.derived.contains(&name) || name == UNATTRIBUTED {
-            return name;
+    /// A name that a log of an application made, in a line of `ts_ms`, if there is room for it; else the mail is unattributed.
+    pub fn admit(&mut self, with: &Attribution, name: String, ts_ms: i64) -> String {
+        self.derived.at(ts_ms);
+        match self.derived_service(with, &name, true).0 {
+            UNATTRIBUTED => UNATTRIBUTED.to_owned(),
+            _ => name,
         }
-        if !may_derive || self.derived.len() >= with.services_max {
-            return UNATTRIBUTED.to_owned();
-        }
-        self.derived.insert(name.clone());
-        self.new_derived.push(name.clone());
-        name
     }
 }
 
@@ -353,7 +354,7 @@ mod tests {
         };
         let mut attributor = Attributor::default();
         let mut service = |facts: &Facts<'_>, accepted: bool| {
-            let sender = attributor.origin(&with, facts, accepted);
+            let sender = attributor.origin(&with, facts, 0, accepted);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
@@ -381,7 +382,7 @@ mod tests {
                 host: "mx1",
                 ..Facts::default()
             };
-            let sender = attributor.origin(&with, &facts, true);
+            let sender = attributor.origin(&with, &facts, 0, true);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!(service(b"shop@example.org"), "shop");

@@ -135,7 +135,7 @@ impl<'c> EximNormaliser<'c> {
         let sender = self
             .messages
             .attributor
-            .origin(self.messages.attribution, &facts, !arrival.fakereject);
+            .origin(self.messages.attribution, &facts, at.ts_ms, !arrival.fakereject);
         let message = Message {
             queue_id: Some(id),
             origin: sender.origin,
@@ -341,10 +341,10 @@ impl<'c> EximNormaliser<'c> {
             host: &self.messages.host,
             ..Facts::default()
         };
-        let Sender { origin, first_hop } = self
-            .messages
-            .attributor
-            .origin(self.messages.attribution, &facts, false);
+        let Sender { origin, first_hop } =
+            self.messages
+                .attributor
+                .origin(self.messages.attribution, &facts, at.ts_ms, false);
         let slot = sink.message(Message {
             queue_id: None,
             origin,

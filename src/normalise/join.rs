@@ -6,12 +6,12 @@
 //! A delivery without a known arrival is an *orphan*: its arrival may come with an older archive, and then the
 //! rows already stored are amended.
 
+use super::derived::NameChanges;
 use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
 use super::repeats::{Recent, Seen};
-use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, OccupiedEntry};
-use rustc_hash::FxBuildHasher;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::{Deserialize, Serialize};
 
 /// An MTA's queue ID, inline: Exim's longest (4.97) has 23 bytes. The last byte is the length.
@@ -205,8 +205,8 @@ pub struct Changes {
     pub deletes: Vec<QueueId>,
     /// Orphans that found their arrival after their rows were committed.
     pub amendments: Vec<Amendment>,
-    /// Services that were derived for the first time.
-    pub derived: Vec<String>,
+    /// What became of derived services' names.
+    pub derived: NameChanges,
 }
 
 /// Brings back a message that is no longer in memory.
@@ -224,7 +224,7 @@ impl Recall for () {
 
 /// A message whose last line is in hand.
 pub struct Leaving<'j> {
-    entry: OccupiedEntry<'j, QueueId, Open, FxBuildHasher>,
+    entry: OccupiedEntry<'j, QueueId, Open, DefaultHashBuilder>,
     done: &'j mut Vec<QueueId>,
     recent: &'j mut Recent,
 }
@@ -258,7 +258,8 @@ impl Leaving<'_> {
 /// The open messages of one host's log.
 #[derive(Debug, Default)]
 pub struct MessageJoin {
-    open: HashMap<QueueId, Open, FxBuildHasher>,
+    /// Applications choose their IDs: the hash has a key.
+    open: HashMap<QueueId, Open>,
     done: Vec<QueueId>,
     amendments: Vec<Amendment>,
     /// Messages that are done, to know lines of theirs that were written twice.
@@ -433,7 +434,7 @@ impl MessageJoin {
             upserts: Vec::new(),
             deletes: std::mem::take(&mut self.done),
             amendments: std::mem::take(&mut self.amendments),
-            derived: Vec::new(),
+            derived: NameChanges::default(),
         };
         for (id, open) in &mut self.open {
             if std::mem::take(&mut open.dirty) {

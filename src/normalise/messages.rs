@@ -37,7 +37,7 @@ impl<'c> Messages<'c> {
 
     /// What the next commit has to store of the join.
     pub fn changes(&mut self) -> Changes {
-        let derived = self.attributor.take_new_derived();
+        let derived = self.attributor.take_derived();
         Changes {
             derived,
             ..self.join.changes(&self.attributor.origins)
@@ -136,7 +136,7 @@ impl<'c> Messages<'c> {
             host: &self.host,
             ..Facts::default()
         };
-        let Sender { origin, .. } = self.attributor.origin(self.attribution, &facts, false);
+        let Sender { origin, .. } = self.attributor.origin(self.attribution, &facts, at.ts_ms, false);
         let message = Message {
             queue_id: Some(id),
             origin,

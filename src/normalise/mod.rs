@@ -3,6 +3,7 @@
 pub mod app;
 pub mod attribution;
 pub mod clock;
+pub mod derived;
 pub mod dictionary;
 pub mod event;
 pub mod exim;

@@ -4,6 +4,7 @@
 //! An origin is kept as six numbers, one a field: refused strangers and senders with a code of their own in every
 //! message make tens of thousands of origins that differ in one field, and no one of them is worth six strings.
 
+use super::derived::{Epoch, Holds};
 use super::dictionary::{Dictionary, Values};
 use super::event::{Origin, OriginId};
 use super::redact::text;
@@ -61,13 +62,12 @@ pub(super) struct Client {
 #[derive(Debug, Clone, Copy)]
 struct Remembered {
     sender: Sender,
-    /// For how many names it holds; none: always.
-    names: Option<usize>,
+    holds: Holds,
 }
 
 impl Remembered {
-    fn now(&self, names: usize) -> Option<Sender> {
-        self.names.is_none_or(|then| then == names).then_some(self.sender)
+    fn now(&self, epoch: Epoch) -> Option<Sender> {
+        epoch.has(self.holds).then_some(self.sender)
     }
 }
 
@@ -181,24 +181,23 @@ impl Origins {
         self.intern(Origin::default())
     }
 
-    /// What these facts (as one byte key) led to before, now that there are so many names, and their number.
-    pub fn remembered(&mut self, key: &[u8], names: usize) -> Option<(u32, Sender)> {
+    /// What these facts (as one byte key) led to before, if it still holds, and their number.
+    pub fn remembered(&mut self, key: &[u8], epoch: Epoch) -> Option<(u32, Sender)> {
         let at = self.memo.find(key)?;
-        Some((at, self.senders[at as usize].now(names)?))
+        Some((at, self.senders[at as usize].now(epoch)?))
     }
 
     /// What the facts with this number led to, if they are still those that are asked for.
     #[inline]
-    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, names: usize) -> Option<Sender> {
+    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, epoch: Epoch) -> Option<Sender> {
         let known = self.senders.get(at as usize).filter(|_| is_key(self.memo.get(at)))?;
-        known.now(names)
+        known.now(epoch)
     }
 
-    /// Remembers where facts lead that [`Origins::remembered`] did not know: for ever, or as long as there are so many
-    /// names.
-    pub fn remember(&mut self, key: &[u8], sender: Sender, names: Option<usize>) {
+    /// Remembers where facts lead that [`Origins::remembered`] did not know, as long as it holds.
+    pub fn remember(&mut self, key: &[u8], sender: Sender, holds: Holds) {
         let at = self.memo.code(key) as usize;
-        let known = Remembered { sender, names };
+        let known = Remembered { sender, holds };
         match self.senders.get_mut(at) {
             Some(old) => *old = known,
             None => self.senders.push(known),

@@ -80,7 +80,7 @@ impl<'c> PostfixNormaliser<'c> {
                 return true;
             }
             Body::Removed { by_admin: false } => {
-                self.settle(id, None, recall);
+                self.settle(id, None, at, recall);
                 self.messages.completed(None, id, at, recall, sink);
                 return true;
             }
@@ -167,7 +167,7 @@ impl<'c> PostfixNormaliser<'c> {
             }
             return false;
         };
-        let (origin, first_hop) = self.sender(&arriving, Some(active.sender), recall);
+        let (origin, first_hop) = self.sender(&arriving, Some(active.sender), at, recall);
         let message = Message {
             queue_id: Some(id),
             origin,
@@ -193,7 +193,13 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     /// Who sent an arriving message, and whether it enters the mail system here.
-    fn sender(&mut self, arriving: &Arriving, sender: Option<&[u8]>, recall: &mut dyn Recall) -> (OriginId, bool) {
+    fn sender(
+        &mut self,
+        arriving: &Arriving,
+        sender: Option<&[u8]>,
+        at: At,
+        recall: &mut dyn Recall,
+    ) -> (OriginId, bool) {
         let Messages {
             join,
             attributor,
@@ -223,7 +229,7 @@ impl<'c> PostfixNormaliser<'c> {
             host,
             ..Facts::default()
         };
-        let sender = attributor.origin(attribution, &facts, true);
+        let sender = attributor.origin(attribution, &facts, at.ts_ms, true);
         (sender.origin, sender.first_hop && arriving.continues.is_none())
     }
 
@@ -242,7 +248,7 @@ impl<'c> PostfixNormaliser<'c> {
             sink.repeated();
             return true;
         }
-        self.settle(id, None, recall);
+        self.settle(id, None, at, recall);
         let handed_on = (kind == Kind::Delivered).then(|| self.handed_on(delivery, &id, at, recall, sink));
         let slot = self.messages.slot_of(id, at, recall, sink);
         let Messages {
@@ -301,7 +307,7 @@ impl<'c> PostfixNormaliser<'c> {
 
     /// A message is being delivered, or goes without having been in the queue (held, then removed): if the line that took
     /// it into the queue has not been seen, what came before tells who sent it.
-    fn settle(&mut self, id: QueueId, sender: Option<&[u8]>, recall: &mut dyn Recall) {
+    fn settle(&mut self, id: QueueId, sender: Option<&[u8]>, at: At, recall: &mut dyn Recall) {
         let Messages { join, attributor, .. } = &mut self.messages;
         let open = join.get(&id, &mut attributor.origins, recall);
         let Some(open) = open.filter(|open| !open.orphan) else {
@@ -313,7 +319,7 @@ impl<'c> PostfixNormaliser<'c> {
             open.message_key = arriving.message_key;
             return;
         }
-        let (origin, first_hop) = self.sender(&arriving, sender, recall);
+        let (origin, first_hop) = self.sender(&arriving, sender, at, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(open) = join.get(&id, &mut attributor.origins, recall) {
             (open.origin, open.first_hop, open.message_key) = (origin, first_hop, arriving.message_key);
@@ -376,7 +382,7 @@ impl<'c> PostfixNormaliser<'c> {
             sink.repeated();
             return true;
         }
-        self.settle(id, Some(sender), recall);
+        self.settle(id, Some(sender), at, recall);
         let Messages { join, attributor, .. } = &mut self.messages;
         if join.get(&id, &mut attributor.origins, recall).is_none() {
             self.messages.orphan(id, Some(sender), at, sink);
@@ -407,7 +413,7 @@ impl<'c> PostfixNormaliser<'c> {
         if self.messages.is_repeated(&id, at, (Kind::Discarded, event), recall) {
             return sink.repeated();
         }
-        self.settle(id, None, recall);
+        self.settle(id, None, at, recall);
         let slot = self.messages.slot_of(id, at, recall, sink);
         let first = self.messages.first(&id, Kind::Discarded, recall);
         sink.event(&Event {

@@ -198,6 +198,12 @@ pub(super) fn note(transaction: &Connection, note: &AttributionNote) -> Result<(
     }
 }
 
+/// The same for what changes at a minute of the logs; never before what is stored by then.
+pub(super) fn note_from(transaction: &Connection, minute: i64, note: &AttributionNote) -> Result<(), Error> {
+    let last = last_minute(transaction)?.unwrap_or(minute);
+    note_at(transaction, minute.max(last), note)
+}
+
 /// The same with a minute of its own.
 pub(super) fn note_at(transaction: &Connection, minute: i64, note: &AttributionNote) -> Result<(), Error> {
     let version = outbox::get(transaction, VERSION)?;

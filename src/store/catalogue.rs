@@ -3,12 +3,13 @@
 //! A commit is one transaction: segments in, positions forward, open messages up to date. Before it nothing has
 //! happened; after it nothing is read again. Readers take the list of segments from here, never from the folder.
 
+use crate::normalise::derived::ALL_DAYS;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 5;
+const SCHEMA_VERSION: i64 = 6;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -108,6 +109,13 @@ CREATE TABLE clock_doubt (
     source INTEGER NOT NULL, log_id INTEGER NOT NULL, path BLOB NOT NULL, first_ms INTEGER NOT NULL,
     clock_ms INTEGER NOT NULL, ahead INTEGER NOT NULL, newest INTEGER NOT NULL,
     PRIMARY KEY (source, log_id)) STRICT, WITHOUT ROWID;";
+
+/// What version 6 added: on which days a derived name had mail, and names that wait for a place. Those of an older store count
+/// as used daily until now.
+const SINCE_5: &str = "
+ALTER TABLE derived_service ADD COLUMN last_day INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE derived_service ADD COLUMN days INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE derived_service ADD COLUMN waits INTEGER;";
 
 /// What went wrong in the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -292,6 +300,13 @@ pub fn open(path: &Path) -> Result<Connection, Error> {
                 transaction.execute_batch(FOREIGN_LINES)?;
                 transaction.execute_batch(REPEATED_LINES)?;
                 transaction.execute_batch(CLOCK_DOUBT)?;
+            }
+            if version < 6 {
+                transaction.execute_batch(SINCE_5)?;
+                transaction.execute(
+                    "UPDATE derived_service SET days = ?1, last_day = (SELECT coalesce(max(day), 0) FROM segment)",
+                    [ALL_DAYS],
+                )?;
             }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             transaction.commit()?;

@@ -4,7 +4,7 @@ use super::attributed::{self, AttributionNote};
 use super::columnar::{self, EncodedSegment};
 use super::outbox::{Bytes, Kind};
 use super::reread::{Again, inherit, is_quiet, note_restored};
-use super::{Error, Store, catalogue};
+use super::{Error, Store, catalogue, derived};
 use crate::normalise::join::{Changes, QueueId};
 use hashbrown::HashMap;
 use rusqlite::{Transaction, params};
@@ -164,6 +164,10 @@ impl Store {
         if let Some(note) = &commit.attribution {
             attributed::note(&transaction, note)?;
         }
+        derived::put(&transaction, commit.source, &commit.changes.derived)?;
+        if commit.again.is_none() {
+            derived::note_evicted(&transaction, &commit.changes.derived)?;
+        }
         for (segment, encoded) in segments.iter().zip(&commit.segments) {
             catalogue::insert_segment(&transaction, segment)?;
             note_logs(&transaction, segment.id, &encoded.logs)?;
@@ -185,7 +189,7 @@ impl Store {
         add_minutes(&transaction, commit.source, &commit.minutes)?;
         add_unparsed(&transaction, commit.source, &commit.unparsed)?;
         add_odd_fields(&transaction, commit.source, &commit.odd_fields)?;
-        put_changes(&transaction, commit.join_source(), commit.source, &commit.changes)?;
+        put_changes(&transaction, commit.join_source(), &commit.changes)?;
         put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
         let replaced = self.amend(&transaction, commit)?;
         if self.ships() {
@@ -481,8 +485,8 @@ fn put_split_lines(transaction: &Transaction<'_>, source: i64, lines: Option<&st
     Ok(())
 }
 
-/// `source` has the open messages; `derived_in` the derived services.
-fn put_changes(transaction: &Transaction<'_>, source: i64, derived_in: i64, changes: &Changes) -> Result<(), Error> {
+/// `source` has the open messages.
+fn put_changes(transaction: &Transaction<'_>, source: i64, changes: &Changes) -> Result<(), Error> {
     // First: Postfix uses an ID again as soon as it is free.
     let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
     for id in &changes.deletes {
@@ -495,12 +499,6 @@ fn put_changes(transaction: &Transaction<'_>, source: i64, derived_in: i64, chan
     for (id, record) in &changes.upserts {
         let state = serde_json::to_string(record).map_err(catalogue::Error::from)?;
         put.execute(params![source, id.as_bytes(), record.last_ms, state])?;
-    }
-    for name in &changes.derived {
-        transaction.execute(
-            "INSERT OR IGNORE INTO derived_service VALUES (?1, ?2)",
-            params![derived_in, name],
-        )?;
     }
     Ok(())
 }

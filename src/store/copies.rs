@@ -228,7 +228,7 @@ mod tests {
             for n in from..to {
                 let text = format!("{n}-{}", "x".repeat(500));
                 connection
-                    .execute("INSERT INTO derived_service VALUES (?1, ?2)", (1, text))
+                    .execute("INSERT INTO derived_service (source, name) VALUES (?1, ?2)", (1, text))
                     .unwrap();
             }
             connection.execute_batch("COMMIT").unwrap();
@@ -264,7 +264,7 @@ mod tests {
             for n in 0..2_000 {
                 let text = format!("{n}-{}", "x".repeat(200));
                 connection
-                    .execute("INSERT INTO derived_service VALUES (?1, ?2)", (1, text))
+                    .execute("INSERT INTO derived_service (source, name) VALUES (?1, ?2)", (1, text))
                     .unwrap();
             }
         }

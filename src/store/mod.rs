@@ -23,6 +23,7 @@ pub mod columnar;
 pub mod commit;
 mod condition;
 pub mod copies;
+mod derived;
 pub mod export;
 pub mod forget;
 pub mod hops;

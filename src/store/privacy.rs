@@ -40,7 +40,7 @@ impl Store {
         if wanted == SETTLED {
             transaction.execute_batch(TABLE)?;
             transaction.execute(
-                "INSERT OR IGNORE INTO account_service SELECT * FROM derived_service",
+                "INSERT OR IGNORE INTO account_service SELECT source, name FROM derived_service WHERE waits IS NULL",
                 [],
             )?;
             redact_samples(&transaction, redactor)?;
@@ -128,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path()).unwrap();
         let source = store.source("mx1", "exim").unwrap();
-        let fill = "INSERT INTO derived_service VALUES (1, 'jdoe');
+        let fill = "INSERT INTO derived_service (source, name) VALUES (1, 'jdoe');
             INSERT INTO unparsed VALUES (1, 'oops jane@x.org', 2, 'oops jane@x.org', 'why', 'f'),
                 (1, 'oops bob@x.org', 3, 'oops bob@x.org', 'why', 'f');
             INSERT INTO odd_field VALUES (1, 'from', 1, 'jane doe', 'f');";
@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(store.odd_fields(source).unwrap()[0].sample, "");
         // What is derived from now on bears no account's name, and is none that has to stay.
-        let more = "INSERT INTO derived_service VALUES (1, 'shop')";
+        let more = "INSERT INTO derived_service (source, name) VALUES (1, 'shop')";
         store.connection().execute_batch(more).unwrap();
         store.settle_privacy(&drop).unwrap();
         assert_eq!(store.account_services(source).unwrap(), ["jdoe"]);

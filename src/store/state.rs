@@ -41,22 +41,6 @@ impl Store {
         Ok(hosts.collect::<Result<_, _>>()?)
     }
 
-    /// How many services were derived from the senders of one source, at most.
-    pub fn derived_services_max(&self) -> Result<u64, Error> {
-        let most = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM derived_service GROUP BY source)";
-        Ok(self.connection().query_row(most, [], |row| row.get::<_, i64>(0))? as u64)
-    }
-
-    /// Services that were derived from a source's senders.
-    pub fn derived_services(&self, source: i64) -> Result<Vec<String>, Error> {
-        let connection = self.connection();
-        let mut statement = connection.prepare("SELECT name FROM derived_service WHERE source = ?1")?;
-        let names = statement
-            .query_map([source], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        Ok(names)
-    }
-
     /// Lines of a source of which pieces are still to come, as JSON; see [`super::commit::Commit::split_lines`].
     pub fn split_lines(&self, source: i64) -> Result<Option<String>, Error> {
         let connection = self.connection();

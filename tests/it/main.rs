@@ -42,6 +42,7 @@ mod readers;
 mod rotation;
 mod routes;
 mod seeds;
+mod service_names;
 mod sources;
 mod sql_against_duckdb;
 mod sql_limits;

@@ -87,7 +87,7 @@ impl PostfixNormaliser<'_> {
         if arriving.auth.is_empty() {
             arriving.auth = rejection.sasl_username.map(text).unwrap_or_default();
         }
-        let (origin, first_hop) = self.stranger(&arriving, rejection.sender);
+        let (origin, first_hop) = self.stranger(&arriving, rejection.sender, at);
         match id {
             Some(id) if kind == Kind::Frozen => self.held(id, &arriving, (origin, first_hop), at, recall, sink),
             // What cleanup refuses or throws away never reaches the queue, and no further line names it.
@@ -150,7 +150,7 @@ impl PostfixNormaliser<'_> {
     }
 
     /// Who offered refused mail: strangers make no services.
-    fn stranger(&mut self, arriving: &Arriving, sender: Option<&[u8]>) -> (OriginId, bool) {
+    fn stranger(&mut self, arriving: &Arriving, sender: Option<&[u8]>, at: At) -> (OriginId, bool) {
         let Messages {
             attributor,
             attribution,
@@ -165,7 +165,7 @@ impl PostfixNormaliser<'_> {
             host,
             ..Facts::default()
         };
-        let sender = attributor.origin(attribution, &facts, false);
+        let sender = attributor.origin(attribution, &facts, at.ts_ms, false);
         (sender.origin, sender.first_hop)
     }
 }

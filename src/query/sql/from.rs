@@ -1,9 +1,11 @@
 //! FROM clauses: tables, subqueries and how they are joined.
 
+use super::clauses::conjuncts;
 use super::expr::{refused, short};
 use super::node::{Node, Type, parts};
 use super::schema;
-use super::select::{Relation, Rows, Scope, Source, Translator, conjuncts, rename};
+use super::scope::{Rows, Scope, Source};
+use super::select::{Relation, Translator, rename};
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins};
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -1,8 +1,10 @@
 //! Functions that the embedded engine is known to answer rightly, and why others are refused.
 
-use super::expr::{by_truth, refused, unified};
+use super::expr::{by_truth, refused};
 use super::node::{Aggregate, Node, Type, Typed, Window, parts};
-use super::select::{Scope, Translator};
+use super::operators::unified;
+use super::scope::Scope;
+use super::select::Translator;
 use sqlparser::ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowType};
 
 /// Why nothing asks for a calendar.
@@ -386,7 +388,7 @@ pub(super) fn scalar(whole: &Expr, name: &str, given: Vec<Typed>) -> Result<Type
         ("nullif", 2) => {
             let (left, right) = (all[0].clone(), all[1].clone());
             let kind = left.kind;
-            let equal = super::expr::binary(whole, left.clone(), &sqlparser::ast::BinaryOperator::Eq, right)?;
+            let equal = super::operators::binary(whole, left.clone(), &sqlparser::ast::BinaryOperator::Eq, right)?;
             typed(
                 parts!["(CASE WHEN ", equal.node, " THEN NULL ELSE ", left.node, " END)"],
                 kind,

@@ -1,12 +1,16 @@
 //! SQL of a user's own. Its tree is rewritten before an engine sees it: names are resolved, types are checked, literals of
 //! time become milliseconds, and what the engine is not known to answer rightly is refused in one line.
 
+mod clauses;
 mod expr;
 mod from;
 mod functions;
+mod levels;
 mod node;
+mod operators;
 mod parse;
 mod schema;
+mod scope;
 mod select;
 mod server;
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! SELECTs, taken apart into simple ones: each level does one thing (join and filter, group, windows, names, order), over
 //! columns whose names are unique. What the engine does with such levels is known; what it makes of the whole is not.
 
+use super::clauses::{limits, order_items, ordinal, plain_select, plain_wildcard};
 use super::expr::{refused, short};
-use super::node::{Node, Type, Typed, filled};
+use super::levels::{Groups, Key, Sorted, Windows, listed, nodes};
+use super::node::{Node, Type, Typed};
+use super::scope::{Scope, Source, same_name};
 use sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, Fetch, GroupByExpr, Ident, LimitClause, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, ValueWithSpan,
-    WildcardAdditionalOptions,
+    Distinct, Expr, GroupByExpr, OrderBy, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    SetOperator, SetQuantifier,
 };
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables that one query may name, subqueries included: a WITH that is used twice counts twice.
@@ -22,144 +23,6 @@ pub(super) struct Relation {
     pub columns: Vec<(String, Type)>,
 }
 
-/// Where the rows of a table of a FROM clause come from.
-#[derive(Debug)]
-pub(super) enum Rows {
-    Stored(&'static str),
-    Made(String),
-}
-
-/// A table of a FROM clause.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub id: usize,
-    pub alias: String,
-    pub rows: Rows,
-    /// Name, name for the engine, type.
-    pub columns: Vec<(String, String, Type)>,
-    /// Columns that the query names.
-    pub used: RefCell<BTreeSet<usize>>,
-    /// What its rows must fulfil before they are joined.
-    pub filter: Vec<Node>,
-    /// Columns that USING took together with one of an earlier table.
-    pub merged: BTreeSet<String>,
-}
-
-impl Source {
-    /// Its rows under names that are unique: what stands behind FROM.
-    pub(super) fn level(&self, translator: &mut Translator) -> String {
-        let mut wanted = self.used.borrow().clone();
-        if wanted.is_empty() {
-            // COUNT(*) names no column, and needs one to count.
-            let column = self.columns.iter().position(|(name, ..)| name == "ts_ms").unwrap_or(0);
-            wanted.insert(column);
-        }
-        let (from, is_stored) = match &self.rows {
-            Rows::Stored(table) => {
-                let names = wanted.iter().map(|at| self.columns[*at].0.clone());
-                translator.used.entry(table).or_default().extend(names);
-                ((*table).to_owned(), true)
-            }
-            Rows::Made(sql) => (translator.step(sql.clone()), false),
-        };
-        let columns: Vec<String> = wanted
-            .iter()
-            .map(|at| match is_stored {
-                true => format!("{} AS {}", self.columns[*at].0, self.columns[*at].1),
-                false => format!("c{at} AS {}", self.columns[*at].1),
-            })
-            .collect();
-        let made = translator.step(format!("SELECT {} FROM {from}", columns.join(", ")));
-        match self.filter.is_empty() {
-            true => made,
-            false => {
-                let tests: Vec<String> = self.filter.iter().map(Node::sql).collect();
-                translator.step(format!("SELECT * FROM {made} WHERE {}", tests.join(" AND ")))
-            }
-        }
-    }
-
-    fn column(&self, at: usize) -> Typed {
-        self.used.borrow_mut().insert(at);
-        let (_, name, kind) = &self.columns[at];
-        Typed {
-            node: Node::Column(self.id, name.clone()),
-            kind: *kind,
-        }
-    }
-}
-
-/// What names mean at a place.
-pub(super) struct Scope<'s> {
-    pub sources: &'s [Source],
-    /// Names of the SELECT list, where they may be used.
-    pub aliases: &'s [(String, Typed)],
-}
-
-impl Scope<'_> {
-    pub(super) fn find(&self, table: Option<&Ident>, name: &Ident) -> Result<Typed, String> {
-        let wanted = name.value.to_lowercase();
-        let table = table.map(|table| table.value.to_lowercase());
-        let mut found = Vec::new();
-        let mut known = false;
-        for source in self.sources {
-            if table.as_ref().is_some_and(|table| *table != source.alias) {
-                continue;
-            }
-            known = true;
-            let columns = source.columns.iter().enumerate();
-            for (at, _) in columns.filter(|(_, (column, ..))| column.to_lowercase() == wanted) {
-                if table.is_some() || !source.merged.contains(&wanted) {
-                    found.push((source, at));
-                }
-            }
-        }
-        match (found.as_slice(), &table) {
-            ([(source, at)], _) => Ok(source.column(*at)),
-            ([], None) => {
-                let alias = self.aliases.iter().find(|(alias, _)| alias.to_lowercase() == wanted);
-                alias
-                    .map(|(_, typed)| typed.clone())
-                    .ok_or_else(|| self.unknown(&name.value))
-            }
-            ([], Some(table)) if !known => {
-                let tables: Vec<&str> = self.sources.iter().map(|source| source.alias.as_str()).collect();
-                Err(format!(
-                    "no table `{}` in this FROM; there are {}",
-                    table.escape_debug(),
-                    tables.join(", ")
-                ))
-            }
-            ([], Some(_)) => Err(self.unknown(&name.value)),
-            _ => Err(format!(
-                "`{}` is in more than one table; write table.{name}",
-                name.value.escape_debug()
-            )),
-        }
-    }
-
-    fn unknown(&self, name: &str) -> String {
-        let lower = name.to_lowercase();
-        let columns = self
-            .sources
-            .iter()
-            .flat_map(|source| &source.columns)
-            .map(|(column, ..)| column.as_str());
-        let near = columns
-            .clone()
-            .map(|column| (strsim::jaro_winkler(column, &lower), column));
-        let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(like, _)| *like > 0.75);
-        let cure = match near {
-            Some((_, column)) => format!("did you mean `{column}`?"),
-            None => {
-                let all: Vec<&str> = columns.take(40).collect();
-                format!("there are {}", all.join(", "))
-            }
-        };
-        format!("no column `{}`; {cure}", name.escape_debug())
-    }
-}
-
 /// From the text of a query to what the engine gets.
 #[derive(Default)]
 pub(super) struct Translator {
@@ -170,137 +33,6 @@ pub(super) struct Translator {
     pub steps: Vec<(String, String)>,
     /// Columns that the query needs, by table.
     pub used: BTreeMap<&'static str, BTreeSet<String>>,
-}
-
-/// A level that groups.
-#[derive(Default)]
-struct Groups {
-    keys: Vec<(String, Node)>,
-    /// Columns that go into functions.
-    args: Vec<(String, String)>,
-    /// Functions over them.
-    made: Vec<(String, String)>,
-}
-
-fn named_among(list: &mut Vec<(String, String)>, prefix: &str, sql: String) -> String {
-    if let Some((name, _)) = list.iter().find(|(_, known)| *known == sql) {
-        return name.clone();
-    }
-    let name = format!("{prefix}{}", list.len());
-    list.push((name.clone(), sql));
-    name
-}
-
-fn listed(items: &[(String, String)]) -> Vec<String> {
-    items.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect()
-}
-
-/// A value that an inner level made, as SQL means it.
-fn value_of(name: &str, count: Option<&str>, is_count: bool) -> Node {
-    match (is_count, count) {
-        (true, _) => Node::Made(format!("CAST({name} AS BIGINT)")),
-        (false, Some(count)) => Node::Made(format!("(CASE WHEN {count} > 0 THEN {name} END)")),
-        (false, None) => Node::Made(name.to_owned()),
-    }
-}
-
-impl Groups {
-    /// The expression over the columns of this level.
-    fn lift(&mut self, node: &Node) -> Result<Node, String> {
-        node.replaced(&mut |node| {
-            if let Some((name, _)) = self.keys.iter().find(|(_, key)| key == node) {
-                return Ok(Some(Node::Made(name.clone())));
-            }
-            match node {
-                Node::Aggregate(aggregate) => {
-                    let arg = aggregate
-                        .arg
-                        .as_ref()
-                        .map(|arg| named_among(&mut self.args, "a", arg.sql()));
-                    let made = arg.clone().map(Node::Made);
-                    let name = named_among(&mut self.made, "g", filled(&aggregate.template, made.as_ref()));
-                    let count = match (&arg, aggregate.null_if_none) {
-                        (Some(arg), true) => Some(named_among(&mut self.made, "g", format!("COUNT({arg})"))),
-                        _ => None,
-                    };
-                    Ok(Some(value_of(&name, count.as_deref(), aggregate.is_count)))
-                }
-                Node::Column(_, name) => {
-                    let name = name.split_once('_').map_or("", |(_, name)| name);
-                    Err(format!(
-                        "`{name}` must stand in GROUP BY, or in a function such as MIN()"
-                    ))
-                }
-                _ => Ok(None),
-            }
-        })
-    }
-}
-
-/// A level of windows.
-#[derive(Default)]
-struct Windows {
-    args: Vec<(String, String)>,
-    made: Vec<(String, String)>,
-}
-
-impl Windows {
-    fn lift(&mut self, node: &Node) -> Result<Node, String> {
-        node.replaced(&mut |node| {
-            let Node::Window(window) = node else { return Ok(None) };
-            let inner = window.arg.iter().map(|arg| &**arg).chain(&window.partition);
-            if inner
-                .chain(window.order.iter().map(|(node, _)| node))
-                .any(Node::has_window)
-            {
-                return Err("a window over a window is refused; write the inner one in a subquery".to_owned());
-            }
-            let mut column = |node: &Node| named_among(&mut self.args, "v", node.sql());
-            let arg = window.arg.as_ref().map(|arg| column(arg));
-            let mut over = Vec::new();
-            let partition: Vec<String> = window.partition.iter().map(&mut column).collect();
-            if !partition.is_empty() {
-                over.push(format!("PARTITION BY {}", partition.join(", ")));
-            }
-            let order: Vec<String> = window
-                .order
-                .iter()
-                .map(|(node, down)| format!("{}{}", column(node), if *down { " DESC" } else { "" }))
-                .collect();
-            if !order.is_empty() {
-                over.push(format!("ORDER BY {}", order.join(", ")));
-            }
-            let over = over.join(" ");
-            let made = arg.clone().map(Node::Made);
-            let call = format!("{} OVER ({over})", filled(&window.template, made.as_ref()));
-            let name = named_among(&mut self.made, "w", call);
-            let count = match (&arg, window.null_if_none) {
-                (Some(arg), true) => Some(named_among(&mut self.made, "w", format!("COUNT({arg}) OVER ({over})"))),
-                _ => None,
-            };
-            Ok(Some(value_of(&name, count.as_deref(), window.is_count)))
-        })
-    }
-}
-
-/// What a query is sorted by: an expression, or one of its columns.
-enum Key {
-    Column(usize),
-    Node(Node),
-}
-
-struct Sorted {
-    key: Key,
-    words: String,
-}
-
-/// What the columns of the result and its order are made of.
-fn nodes<'n>(items: &'n mut [(String, Typed)], sorted: &'n mut [Sorted]) -> impl Iterator<Item = &'n mut Node> {
-    let by = sorted.iter_mut().filter_map(|by| match &mut by.key {
-        Key::Node(node) => Some(node),
-        Key::Column(_) => None,
-    });
-    items.iter_mut().map(|(_, item)| &mut item.node).chain(by)
 }
 
 impl Translator {
@@ -741,10 +473,6 @@ fn columns_of(source: &Source, without_merged: bool) -> Vec<(String, Typed)> {
         .collect()
 }
 
-fn same_name(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
-}
-
 fn columns(count: usize) -> String {
     let all: Vec<String> = (0..count).map(|at| format!("c{at}")).collect();
     all.join(", ")
@@ -752,23 +480,6 @@ fn columns(count: usize) -> String {
 
 fn where_of(filter: Option<String>) -> String {
     filter.map(|filter| format!(" WHERE {filter}")).unwrap_or_default()
-}
-
-/// The parts of a condition that AND joins.
-pub(super) fn conjuncts(condition: &Expr) -> Vec<&Expr> {
-    match condition {
-        Expr::Nested(inner) => conjuncts(inner),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::And,
-            right,
-        } => {
-            let mut all = conjuncts(left);
-            all.extend(conjuncts(right));
-            all
-        }
-        other => vec![other],
-    }
 }
 
 pub(super) fn rename(relation: &mut Relation, names: &[sqlparser::ast::TableAliasColumnDef]) -> Result<(), String> {
@@ -779,123 +490,4 @@ pub(super) fn rename(relation: &mut Relation, names: &[sqlparser::ast::TableAlia
         *column = name.name.value.clone();
     }
     Ok(())
-}
-
-fn plain_wildcard(options: &WildcardAdditionalOptions) -> Result<(), String> {
-    let text = options.to_string();
-    match text.trim().is_empty() {
-        true => Ok(()),
-        false => Err(refused(&text, "name the columns that you want")),
-    }
-}
-
-fn plain_select(select: &Select) -> Result<(), String> {
-    if select.into.is_some() {
-        return Err("SELECT INTO is refused: it writes".to_owned());
-    }
-    if select.qualify.is_some() {
-        return Err("QUALIFY is refused; write the window in a subquery, and WHERE around it".to_owned());
-    }
-    if matches!(select.distinct, Some(Distinct::On(_))) {
-        return Err("DISTINCT ON is refused; write ROW_NUMBER() in a subquery, and WHERE around it".to_owned());
-    }
-    let plain = select.optimizer_hints.is_empty()
-        && select.select_modifiers.is_none()
-        && select.top.is_none()
-        && select.exclude.is_none()
-        && select.lateral_views.is_empty()
-        && select.prewhere.is_none()
-        && select.connect_by.is_empty()
-        && select.cluster_by.is_empty()
-        && select.distribute_by.is_empty()
-        && select.sort_by.is_empty()
-        && select.named_window.is_empty()
-        && select.value_table_mode.is_none();
-    match (plain, select.projection.is_empty(), select.from.is_empty()) {
-        (false, ..) => Err("only SELECT … FROM … WHERE … GROUP BY … HAVING … is understood here".to_owned()),
-        (_, true, _) => Err("name columns behind SELECT, or write *".to_owned()),
-        (.., true) => Err("name a table: FROM events, rates or sources".to_owned()),
-        _ => Ok(()),
-    }
-}
-
-/// A number as it is written.
-fn digits(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(ValueWithSpan {
-            value: Value::Number(digits, _),
-            ..
-        }) => Some(digits),
-        _ => None,
-    }
-}
-
-/// Which column a number means.
-fn ordinal(expr: &Expr, columns: usize) -> Result<Option<usize>, String> {
-    let Some(digits) = digits(expr) else { return Ok(None) };
-    match digits.parse::<usize>() {
-        Ok(at) if (1..=columns).contains(&at) => Ok(Some(at - 1)),
-        _ => Err(format!(
-            "there is no column {}; there are {columns}",
-            digits.escape_debug()
-        )),
-    }
-}
-
-/// Expressions of an ORDER BY, and in which order they go; NULL is last unless the text says otherwise.
-fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, String)>, String> {
-    let Some(order) = order else { return Ok(Vec::new()) };
-    let OrderByKind::Expressions(items) = &order.kind else {
-        return Err("ORDER BY ALL is refused; name the columns".to_owned());
-    };
-    if order.interpolate.is_some() || items.iter().any(|item| item.with_fill.is_some()) {
-        return Err("WITH FILL is refused: the embedded engine does not know it".to_owned());
-    }
-    let words = |item: &sqlparser::ast::OrderByExpr| {
-        let down = if item.options.asc == Some(false) { "DESC" } else { "ASC" };
-        let nulls = if item.options.nulls_first == Some(true) {
-            "FIRST"
-        } else {
-            "LAST"
-        };
-        format!("{down} NULLS {nulls}")
-    };
-    Ok(items.iter().map(|item| (&item.expr, words(item))).collect())
-}
-
-/// LIMIT and OFFSET for the engine, which counts rows in 32 bits.
-fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Result<String, String> {
-    let number = |expr: &Expr| -> Result<u64, String> {
-        let number = digits(expr).and_then(|digits| digits.parse().ok());
-        number.ok_or_else(|| refused(expr, "LIMIT and OFFSET are whole numbers"))
-    };
-    let (limit, offset) = match clause {
-        None => (None, None),
-        Some(LimitClause::LimitOffset {
-            limit,
-            offset,
-            limit_by,
-        }) => {
-            if !limit_by.is_empty() {
-                return Err("LIMIT BY is refused: the embedded engine does not know it".to_owned());
-            }
-            let limit = limit.as_ref().map(number).transpose()?;
-            (limit, offset.as_ref().map(|offset| number(&offset.value)).transpose()?)
-        }
-        Some(LimitClause::OffsetCommaLimit { offset, limit }) => (Some(number(limit)?), Some(number(offset)?)),
-    };
-    let limit = match fetch {
-        None => limit,
-        Some(fetch) if fetch.percent || fetch.with_ties => return Err("FETCH takes a number of rows".to_owned()),
-        Some(fetch) => Some(fetch.quantity.as_ref().map_or(Ok(1), number)?),
-    };
-    let most = u64::from(u32::MAX) - 1;
-    let mut text = String::new();
-    if let Some(limit) = limit.filter(|limit| *limit <= most) {
-        text.push_str(&format!(" LIMIT {limit}"));
-    }
-    if let Some(offset) = offset {
-        text.push_str(&format!(" OFFSET {}", offset.min(most)));
-    }
-    Ok(text)
 }

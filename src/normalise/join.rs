@@ -237,21 +237,16 @@ impl Leaving<'_> {
 
     /// Removes it. An orphan stays: its arrival may still turn up in an older archive.
     pub fn leave(self) {
-        let Leaving {
-            mut entry,
-            done,
-            recent,
-        } = self;
-        let id = *entry.key();
-        let open = entry.get_mut();
-        if open.orphan {
+        let Leaving { entry, done, recent } = self;
+        if entry.get().orphan {
             return;
         }
+        // Moved out as it is: to write into it first would make the processor wait.
+        let (id, open) = entry.remove_entry();
         if open.stored {
             done.push(id);
         }
-        recent.left(id, open.last_ms, std::mem::take(&mut open.seen));
-        entry.remove();
+        recent.left(id, open.last_ms, open.seen);
     }
 }
 

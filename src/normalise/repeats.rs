@@ -20,6 +20,8 @@ use std::net::IpAddr;
 const SEEN_MAX: usize = 128;
 /// Messages that are remembered after they left the queue; a power of two.
 const GONE_MAX: usize = 512;
+/// Words of bits for their marks: sixteen bits for each.
+const MARK_WORDS: usize = GONE_MAX * 16 / 64;
 /// For so long a copy is evidence for what comes after it, milliseconds of the log.
 const EVIDENCE_MS: i64 = 600_000;
 /// Notes among a message's events that its arrival was written twice. No key is even.
@@ -177,6 +179,9 @@ pub struct Recent {
     /// every arrival, and so kept small and apart.
     newest: Vec<u32>,
     links: Vec<Link>,
+    /// A bit for each mark among those that are remembered: of the last `GONE_MAX` or fewer, and of as many before them. What
+    /// arrives for the first time is nearly always none of them, and a chain would have to be walked to see it.
+    marks: [Vec<u64>; 2],
     refused: Vec<u64>,
     refused_at: usize,
     /// The newest refusal, and where the next line stands.
@@ -208,7 +213,14 @@ impl Recent {
         if self.newest.is_empty() {
             // As far away as a number can be.
             self.newest = vec![number.wrapping_sub(u32::MAX / 2); GONE_MAX];
+            self.marks = [vec![0; MARK_WORDS], vec![0; MARK_WORDS]];
         }
+        if at == 0 {
+            self.marks.swap(0, 1);
+            self.marks[0].fill(0);
+        }
+        let (word, bit) = bit_of(mark);
+        self.marks[0][word] |= bit;
         let before = std::mem::replace(&mut self.newest[place(mark)], number);
         let link = Link { mark, before };
         match self.gone.get_mut(at) {
@@ -239,6 +251,10 @@ impl Recent {
     #[inline]
     fn find(&self, id: &QueueId, ts_ms: i64) -> Option<usize> {
         let mark = mark(id);
+        let (word, bit) = bit_of(mark);
+        if (self.marks[0].get(word)? | self.marks[1].get(word)?) & bit == 0 {
+            return None;
+        }
         let mut number = *self.newest.get(place(mark))?;
         let mut age = 0;
         loop {
@@ -286,6 +302,12 @@ impl Recent {
 fn mark(id: &QueueId) -> u32 {
     let mixed = id.words().iter().fold(0, |sum: u64, word| sum.rotate_left(23) ^ word);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// Where the bit of a mark stands.
+#[inline]
+fn bit_of(mark: u32) -> (usize, u64) {
+    ((mark >> 6) as usize % MARK_WORDS, 1 << (mark & 63))
 }
 
 /// Where a message with this number stands, and the chain of this mark.

@@ -187,10 +187,12 @@ impl Part<'_> {
 
     /// The events' columns; README.md, "Data", says what each means.
     fn events(&self, all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
-        let Batch { rows, logs, .. } = &self.sealed.batch;
+        let Batch { rows, logs, slots, .. } = &self.sealed.batch;
+        let (slot, kind) = (self.pick(&rows.slot), self.pick(&rows.kind));
         let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
         with.origins.clear();
-        with.origins.extend(self.slots().map(|slot| slot.origin));
+        with.origins
+            .extend(slot.iter().map(|slot| slots[*slot as usize].origin));
         let mut origins = Origins {
             used: Used::of(&with.origins, self.sealed.origins.len()),
             rows: &with.origins,
@@ -201,11 +203,7 @@ impl Part<'_> {
         out.growing("ts_ms", &self.pick(&rows.ts_ms))?;
         out.constant("host", &self.sealed.host)?;
         out.constant("source", self.sealed.source)?;
-        out.dictionary(
-            "kind",
-            &kind_names(),
-            self.pick(&rows.kind).iter().map(|kind| u32::from(*kind)),
-        )?;
+        out.dictionary("kind", &kind_names(), kind.iter().map(|kind| u32::from(*kind)))?;
         self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
         self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
@@ -218,13 +216,12 @@ impl Part<'_> {
         out.dictionary("destination", &destination_names(), destinations)?;
         self.queue_ids(&mut out)?;
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
-        let arrives = |at: usize| matches!(rows.kind[self.row(at)], ACCEPTED | SUBMITTED);
-        let key = |(at, slot): (usize, &Message)| match arrives(at) {
-            true => slot.message_key.unwrap_or(NONE),
-            false => NONE,
+        let key = |(slot, kind): (&u32, &u8)| match *kind {
+            ACCEPTED | SUBMITTED => slots[*slot as usize].message_key.unwrap_or(NONE),
+            _ => NONE,
         };
         with.numbers.clear();
-        with.numbers.extend(self.slots().enumerate().map(key));
+        with.numbers.extend(slot.iter().zip(&*kind).map(key));
         out.optional("message_key", &with.numbers, Numbers::Random)?;
         self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
         self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;

@@ -43,6 +43,7 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         config.hostgroups.names().len(),
         config.store.folder.display()
     ))?;
+    output::line(unnamed(&config))?;
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
         if files > 0 || job.journals.is_empty() {
@@ -101,6 +102,25 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(2),
     })
+}
+
+/// What becomes of mail that no rule names, and how to change it where nobody has said.
+fn unnamed(config: &Config) -> &'static str {
+    match (config.store.derive, config.services.is_empty()) {
+        (Some(true), _) => {
+            "mail that no [[service]] names: a service derived from its sender or client (`derive = true`)"
+        }
+        (Some(false), _) => "mail that no [[service]] names: `unattributed` (`derive = false`)",
+        (None, false) => {
+            "mail that no [[service]] names: `unattributed`, because there are rules and [store] does not set `derive`. With \
+             `derive = true` it gets a service derived from its sender or client, as without rules; `derive = false` says that \
+             this is meant"
+        }
+        (None, true) => {
+            "mail: services derived from senders and clients, because there is no [[service]]. From the first one on what none \
+             names is `unattributed`, unless [store] has `derive = true`"
+        }
+    }
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.

@@ -221,6 +221,8 @@ impl Context {
             _ => [0; 32],
         };
         Ok(Attribution {
+            // Before the rules are taken: unset, it depends on them.
+            derive: config.derives(),
             services: std::mem::take(&mut config.services),
             hostgroups: std::mem::take(&mut config.hostgroups),
             services_max: config.store.services_max,
@@ -279,7 +281,9 @@ pub fn config_words(config: &Config) -> String {
         "{}, {}, {}, {}",
         some(config.sources.len(), "source"),
         match config.services.names().len() {
-            0 => "services derived from senders".to_owned(),
+            0 if config.derives() => "services derived from senders".to_owned(),
+            rules if rules > 0 && config.derives() =>
+                format!("{}, others derived from senders", some(rules, "service")),
             rules => some(rules, "service"),
         },
         some(config.hostgroups.names().len(), "hostgroup"),

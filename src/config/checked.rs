@@ -69,6 +69,12 @@ impl Config {
         self.sources.iter().find(|source| source.matches(path))
     }
 
+    /// Whether mail that no rule names gets a service derived from sender and client.
+    #[must_use]
+    pub fn derives(&self) -> bool {
+        self.store.derive.unwrap_or(self.services.is_empty())
+    }
+
     /// Where the key of the pseudonyms lies: with the data that it belongs to, unless configured.
     #[must_use]
     pub fn key_path(&self) -> PathBuf {

@@ -22,6 +22,7 @@ const HEAD: &str = r#"# mailpulse.toml, written by `mailpulse init`. `mailpulse 
 [store]
 url = "file:///var/lib/mailpulse"
 retain_days = 90
+# derive = true              # with rules too, mail that none names gets a service of its sender or client
 
 [privacy]
 # hash: addresses stay distinguishable and unreadable; keep; drop. With keep, local parts name derived services too
@@ -30,7 +31,8 @@ local_parts = "hash"
 
 const TAIL: &str = r#"
 # Services: who sends. Without any rule they are derived from the client and the sender's domain, and `mailpulse services
-# discover` proposes rules. All keys of an entry must hold, any entry suffices, the first service wins.
+# discover` proposes rules. All keys of an entry must hold, any entry suffices, the first service wins. From the first rule
+# on, what no rule names is `unattributed`, unless [store] has `derive = true`.
 # [[service]]
 # name = "gerrit"
 # match = [{ sender = "gerrit@*" }, { client = "gerrit*.example.org" }]

@@ -113,6 +113,9 @@ pub(super) struct RawStore {
     /// last 30 days than the least used: it takes that one's place.
     #[schemars(range(min = 10, max = 100000))]
     pub services_max: Option<u32>,
+    /// Whether mail that no [[service]] rule names gets a service derived from sender and client. Default: as long as
+    /// there is no rule.
+    pub derive: Option<bool>,
 }
 
 /// How a ClickHouse is talked to.

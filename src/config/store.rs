@@ -34,6 +34,8 @@ pub struct Store {
     pub open_messages_max: usize,
     /// Different services; further ones are unattributed.
     pub services_max: usize,
+    /// Whether mail that no rule names gets a derived service, if somebody says so.
+    pub derive: Option<bool>,
 }
 
 impl Default for Store {
@@ -59,6 +61,7 @@ impl Store {
             segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,
             open_messages_max: count(raw.open_messages_max, 200_000),
             services_max: count(raw.services_max, 1000),
+            derive: raw.derive,
         }
     }
 

@@ -185,10 +185,10 @@ impl<'c> AppNormaliser<'c> {
         let made = || {
             let name = match placed.record.logger.as_deref().and_then(channel) {
                 Some(name) => name,
-                None if attribution.services.is_empty() => attributor.name(attribution, &facts),
+                None if attribution.derive => attributor.name(attribution, &facts),
                 None => return UNATTRIBUTED.to_owned(),
             };
-            attributor.admit(attribution, name, placed.ts_ms)
+            attributor.admit(attribution, &name, placed.ts_ms)
         };
         let service = self
             .source

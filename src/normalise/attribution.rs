@@ -11,8 +11,10 @@ use std::net::IpAddr;
 /// Rules and names that attribute mail. Shared by all logs of a run.
 #[derive(Debug)]
 pub struct Attribution {
-    /// Service rules; with none, services are derived.
+    /// Service rules.
     pub services: ServiceRules,
+    /// Whether mail that no rule names gets a derived service.
+    pub derive: bool,
     /// Hostgroups.
     pub hostgroups: HostGroups,
     /// What becomes of local parts.
@@ -120,7 +122,7 @@ impl Attributor {
         self.accounts.extend(names);
     }
 
-    /// The service of a mail without any rule.
+    /// The service of a mail that no rule names.
     pub(super) fn name(&self, with: &Attribution, facts: &Facts<'_>) -> String {
         if with.naming() == Naming::Impersonal && !self.accounts.is_empty() {
             let name = derive(facts, Naming::Accounts);
@@ -187,7 +189,7 @@ impl Attributor {
         let derived;
         let (service, holds) = match with.services.find(facts) {
             Some(found) => (with.services.name(found.service), Holds::Always),
-            None if with.services.is_empty() => {
+            None if with.derive => {
                 derived = self.name(with, facts);
                 self.derived_service(with, &derived, may_derive)
             }
@@ -214,7 +216,11 @@ impl Attributor {
 
     /// The service of a derived name: its own where it has a place, and how long that holds. A stranger may become a service
     /// with its first accepted mail: then its refusals are that service's.
-    fn derived_service<'n>(&mut self, with: &Attribution, name: &'n str, may_derive: bool) -> (&'n str, Holds) {
+    fn derived_service<'n>(&mut self, with: &'n Attribution, name: &'n str, may_derive: bool) -> (&'n str, Holds) {
+        // A rule's service is none of those that are derived, whoever gives its name.
+        if let Some(of_rule) = with.services.spelt(name) {
+            return (of_rule, Holds::Always);
+        }
         if matches!(name, UNATTRIBUTED | BOUNCES | AUTHENTICATED) {
             return (name, Holds::Always);
         }
@@ -227,12 +233,9 @@ impl Attributor {
     }
 
     /// A name that a log of an application made, in a line of `ts_ms`, if there is room for it; else the mail is unattributed.
-    pub fn admit(&mut self, with: &Attribution, name: String, ts_ms: i64) -> String {
+    pub fn admit(&mut self, with: &Attribution, name: &str, ts_ms: i64) -> String {
         self.derived.at(ts_ms);
-        match self.derived_service(with, &name, true).0 {
-            UNATTRIBUTED => UNATTRIBUTED.to_owned(),
-            _ => name,
-        }
+        self.derived_service(with, name, true).0.to_owned()
     }
 }
 
@@ -335,9 +338,37 @@ mod tests {
     }
 
     #[test]
+    fn a_derived_name_that_a_rule_has_is_no_new_name() {
+        let rule = crate::normalise::rules::RuleInput {
+            service: "Shop".to_owned(),
+            entries: vec![crate::normalise::rules::EntryInput {
+                conditions: vec![(crate::normalise::rules::Key::Client, "web*".to_owned())],
+            }],
+        };
+        let with = Attribution {
+            services: ServiceRules::compile(vec![rule]).unwrap(),
+            derive: true,
+            hostgroups: HostGroups::default(),
+            redactor: Redactor::new(LocalParts::Keep, [0; 32]),
+            services_max: 10,
+            covered_hosts: Hosts::default(),
+        };
+        let mut attributor = Attributor::default();
+        let facts = Facts {
+            sender: Some(b"shop@example.org"),
+            host: "mx1",
+            ..Facts::default()
+        };
+        let sender = attributor.origin(&with, &facts, true);
+        assert_eq!(attributor.origins.get(sender.origin).service, "Shop");
+        assert_eq!(attributor.take_new_derived(), [""; 0]);
+    }
+
+    #[test]
     fn refusals_are_a_services_from_its_first_mail_on() {
         let with = Attribution {
             services: ServiceRules::default(),
+            derive: true,
             hostgroups: HostGroups::default(),
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
@@ -368,6 +399,7 @@ mod tests {
     fn names_of_accounts_that_a_store_has_stay() {
         let with = Attribution {
             services: ServiceRules::default(),
+            derive: true,
             hostgroups: HostGroups::default(),
             redactor: Redactor::new(LocalParts::Drop, [0; 32]),
             services_max: 10,

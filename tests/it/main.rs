@@ -3,6 +3,7 @@
 //! One crate, a module a subject; a test is named after what would break. `lab`, `logs` and `util` hold no tests.
 
 mod apps;
+mod attribution;
 mod backfill;
 mod bad_input;
 mod broken_segments;

@@ -173,7 +173,7 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
         (None, None, Some(service), _) => (service.to_owned(), "the usual service of this kind of log"),
         (None, None, None, Some(service)) => (service, "the record's logger or channel"),
         (None, None, None, None) => match found["derived"].as_str() {
-            Some(service) => (service.to_owned(), "derived from sender and host: there is no rule"),
+            Some(service) => (service.to_owned(), "derived from sender and host: no rule names it"),
             None => ("unattributed".to_owned(), "nothing: give the source a `service`"),
         },
     };

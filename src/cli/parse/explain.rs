@@ -11,6 +11,7 @@ pub(super) fn rules(attribution: &Attribution, facts: &Facts<'_>, host: Option<&
     let service = rules.find(facts).map(
         |found| json!({"service": rules.name(found.service), "rule": found.service + 1, "entry": found.entry + 1}),
     );
+    let derived = (attribution.derive && service.is_none()).then(|| derive(facts, attribution.naming()));
     let traces: Vec<Value> = rules
         .explain(facts)
         .iter()
@@ -29,7 +30,7 @@ pub(super) fn rules(attribution: &Attribution, facts: &Facts<'_>, host: Option<&
         .map(|(group, why)| json!({"hostgroup": group, "why": why}));
     json!({
         "service": service,
-        "derived": rules.is_empty().then(|| derive(facts, attribution.naming())),
+        "derived": derived,
         "tried": traces,
         "hostgroup": group,
     })

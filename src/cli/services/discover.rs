@@ -19,22 +19,25 @@ const ENTRIES_MAX: usize = 20;
 
 /// Tells.
 pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usize) -> Result<ExitCode> {
-    let derives = config.services.is_empty();
-    let mails = relays(store, window, derives)?;
+    let derives = config.derives();
+    let mails = relays(store, window, config)?;
     let proposed = Proposals::of(config, &mails, max);
     let logs = applications(store, window, max)?;
     match (
         proposed.rules.is_empty() && proposed.notes.is_empty() && logs.is_empty(),
         derives,
     ) {
+        (true, true) if !config.services.is_empty() => output::talk("every message in this window has a rule"),
         (true, true) => {
             output::talk("there is no mail of a sender with a domain in this window; --since looks further back")
         }
         (true, false) => output::talk("every message in this window has a service"),
-        (false, true) => output::talk(
+        (false, true) if config.store.derive.is_none() => output::talk(
             "no [[service]] is configured, so that services are derived from senders and clients. From the first rule on only \
-             rules name services: paste all that you want to keep, under names that you like",
+             rules name services: paste all that you want to keep, under names that you like; or set `derive = true` in \
+             [store], and what no rule names keeps its derived name",
         ),
+        (false, true) => output::talk("what no [[service]] names has services derived from senders and clients"),
         (false, false) => {}
     }
     output::line(proposed.text().trim_end())?;
@@ -59,9 +62,15 @@ struct Mail {
     example: String,
 }
 
-fn relays(store: &dyn History, window: Window, derives: bool) -> Result<Vec<Mail>> {
-    // With rules, what was derived before them is not what comes now.
-    let which = if derives { "" } else { "service = 'unattributed' AND " };
+fn relays(store: &dyn History, window: Window, config: &Config) -> Result<Vec<Mail>> {
+    let names: Vec<String> = config.services.names().map(|name| format!("'{name}'")).collect();
+    let which = match (config.derives(), names.is_empty()) {
+        (true, true) => String::new(),
+        // A name is letters, digits and `-_.`.
+        (true, false) => format!("service NOT IN ({}) AND ", names.join(", ")),
+        // Where names are not derived, what was derived before is not what comes now.
+        (false, _) => "service = 'unattributed' AND ".to_owned(),
+    };
     let sql = format!(
         "SELECT service, host, client, client_ip, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
          FROM events WHERE {which}kind = 'accepted' AND first_hop AND (sender_domain <> '' OR service = '{BOUNCES}')

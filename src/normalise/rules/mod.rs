@@ -2,7 +2,7 @@
 //!
 //! [`ServiceRules`] and [`HostGroups`] are compiled once from plain inputs and then only read, by any number of
 //! threads. Rules know nothing of configuration files: the configuration turns what it read into [`RuleInput`] and
-//! [`GroupInput`]. [`derive()`] names a service when no rule is given at all.
+//! [`GroupInput`]. [`derive()`] names a service where no rule does.
 //!
 //! Everything compares ASCII-case-insensitively, local parts of addresses included: logs and people mix case freely,
 //! and two services that differ only in case would be a mistake, not a wish.
@@ -27,15 +27,13 @@ pub use services::{ConditionTrace, EntryInput, EntryTrace, Match, PatternProblem
 /// The bucket of what no rule names: counted and shown, never dropped. No service or hostgroup may take this name.
 pub const UNATTRIBUTED: &str = "unattributed";
 
-/// The service of a mail: by rule; derived when there are no rules; [`UNATTRIBUTED`] when there are, and none matches.
+/// The service of a mail: by rule; else derived, if anything may name it so; else [`UNATTRIBUTED`].
 #[must_use]
-pub fn service_of<'a>(rules: &'a ServiceRules, facts: &Facts<'_>, naming: Naming) -> Cow<'a, str> {
-    if rules.is_empty() {
-        return Cow::Owned(derive(facts, naming));
-    }
-    match rules.find(facts) {
-        Some(found) => Cow::Borrowed(rules.name(found.service)),
-        None => Cow::Borrowed(UNATTRIBUTED),
+pub fn service_of<'a>(rules: &'a ServiceRules, facts: &Facts<'_>, derived: Option<Naming>) -> Cow<'a, str> {
+    match (rules.find(facts), derived) {
+        (Some(found), _) => Cow::Borrowed(rules.name(found.service)),
+        (None, Some(naming)) => Cow::Owned(derive(facts, naming)),
+        (None, None) => Cow::Borrowed(UNATTRIBUTED),
     }
 }
 
@@ -44,30 +42,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn derives_only_without_rules() {
+    fn what_no_rule_names_is_derived_or_nobodys() {
         let facts = Facts {
             sender: Some(b"gerrit@wikimedia.org"),
             ..Facts::default()
         };
-        assert_eq!(service_of(&ServiceRules::default(), &facts, Naming::Accounts), "gerrit");
         let rule = RuleInput {
             service: "hue".to_owned(),
             entries: vec![EntryInput {
                 conditions: vec![(Key::Client, "hue*".to_owned())],
             }],
         };
-        let rules = ServiceRules::compile(vec![rule]).unwrap();
-        assert_eq!(service_of(&rules, &facts, Naming::Accounts), UNATTRIBUTED);
-        assert_eq!(
-            service_of(
-                &rules,
-                &Facts {
-                    client_name: Some(b"HUE1001"),
-                    ..facts
-                },
-                Naming::Accounts
-            ),
-            "hue"
-        );
+        let (none, rules) = (ServiceRules::default(), ServiceRules::compile(vec![rule]).unwrap());
+        let of_hue = Facts {
+            client_name: Some(b"HUE1001"),
+            ..facts
+        };
+        for (rules, derived, facts, expected) in [
+            (&none, Some(Naming::Accounts), facts, "gerrit"),
+            (&none, None, facts, UNATTRIBUTED),
+            (&rules, Some(Naming::Accounts), facts, "gerrit"),
+            (&rules, None, facts, UNATTRIBUTED),
+            (&rules, Some(Naming::Accounts), of_hue, "hue"),
+            (&rules, None, of_hue, "hue"),
+        ] {
+            assert_eq!(service_of(rules, &facts, derived), expected, "{derived:?}");
+        }
     }
 }

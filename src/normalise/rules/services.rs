@@ -203,6 +203,13 @@ impl ServiceRules {
         self.names.iter().map(String::as_str)
     }
 
+    /// The name of the service that has this one in any case, as the rules spell it.
+    #[must_use]
+    pub fn spelt(&self, name: &str) -> Option<&str> {
+        let known = self.names.iter().find(|known| known.eq_ignore_ascii_case(name));
+        known.map(String::as_str)
+    }
+
     /// Whether there is no rule at all, so that services are derived.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -67,6 +67,7 @@ impl Bench {
             dir: tempfile::tempdir().expect("a temporary folder"),
             attribution: Attribution {
                 services: ServiceRules::default(),
+                derive: true,
                 hostgroups: HostGroups::default(),
                 services_max: 100,
                 redactor: Redactor::new(LocalParts::Keep, [0; 32]),

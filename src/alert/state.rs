@@ -115,6 +115,7 @@ impl State {
             if let Some((_, at)) = ended {
                 matched[at] = true;
                 told.alarm.clone_from(&seen[at].notice.alarm);
+                told.description.clone_from(&seen[at].notice.description);
             }
             let ends = ended.map_or(judged, |(ends, _)| ends);
             told.ends = Some(ends);

@@ -5,7 +5,7 @@ use crate::config::{
     Config, ConfigError, DEFAULT_PATH, HostOf, NAME_CURE, Source, SourceKind, is_name, load_or_create_key,
     parse_timezone, this_host,
 };
-use crate::ingest::kinds::{Spec, Way};
+use crate::ingest::kinds::{Spec, USUAL_SERVICES, Way};
 use crate::ingest::{Job, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
@@ -197,6 +197,16 @@ impl Context {
     /// Rules, groups and the redactor for what a store gets, taken out of the configuration. Makes the key on first use:
     /// where the store has rows already, a key that is gone is an error.
     pub fn attribution_for(&self, config: &mut Config, store: &Store) -> Result<Attribution> {
+        self.refuse_lost_key(config, store)?;
+        let of_logs = services_of_logs(config);
+        let attribution = self.attribution(config)?;
+        store.settle_privacy(&attribution.redactor)?;
+        store.settle_attribution(&attribution, &of_logs)?;
+        Ok(attribution)
+    }
+
+    /// Where the store has pseudonyms, and the key that they were made with is gone, a new one would match none of them.
+    pub fn refuse_lost_key(&self, config: &Config, store: &Store) -> Result<()> {
         let path = config.key_path();
         let is_hashed = matches!(config.privacy.local_parts, LocalParts::Hash);
         if is_hashed && !path.exists() && store.has_rows()? {
@@ -207,9 +217,7 @@ impl Context {
                 path.display()
             );
         }
-        let attribution = self.attribution(config)?;
-        store.settle_privacy(&attribution.redactor)?;
-        Ok(attribution)
+        Ok(())
     }
 
     /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.
@@ -272,6 +280,14 @@ impl Context {
         plan.jobs = jobs.into_values().collect();
         Ok(plan)
     }
+}
+
+/// Services that whole logs have, by their sources or their kinds.
+pub fn services_of_logs(config: &Config) -> Vec<String> {
+    let configured = config.sources.iter().filter_map(|source| source.service.clone());
+    // Logs that no source names have them too.
+    let usual = USUAL_SERVICES.iter().map(|(_, service)| (*service).to_owned());
+    configured.chain(usual).collect()
 }
 
 /// What a configuration holds, in a few words.

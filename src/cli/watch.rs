@@ -15,6 +15,7 @@ use crate::detect::fleet::Names;
 use crate::query::Window;
 use crate::query::fleet::fleet_after;
 use crate::query::history::{AHEAD_MS, History, present};
+use crate::store::attributed::Reason;
 use crate::store::incomplete::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
@@ -88,6 +89,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         names: Names::default(),
         next: None,
         cared: None,
+        relabelled: None,
     };
     let mut lacking = Lacking::default();
     loop {
@@ -194,6 +196,8 @@ struct Watch {
     next: Option<i64>,
     /// When deliveries were last tried.
     cared: Option<Instant>,
+    /// The note of the last time that stored rows were attributed anew.
+    relabelled: Option<i64>,
 }
 
 impl Watch {
@@ -206,8 +210,15 @@ impl Watch {
             .is_some_and(|next| next * MINUTE_MS > now.saturating_add(AHEAD_MS))
         {
             tracing::warn!("the clock was set back by over a day: what was judged in between is judged anew");
-            (self.engine, self.names, self.next) = (Engine::new(self.options.clone()), Names::default(), None);
+            self.begin_anew();
         }
+        // What was learnt is of rows that bear other names now.
+        let relabelled = relabelled(store)?;
+        if relabelled != self.relabelled && self.next.is_some() {
+            tracing::info!("stored rows were attributed anew: the history is judged anew");
+            self.begin_anew();
+        }
+        self.relabelled = relabelled;
         let Some((_, newest)) = store.span(now)? else {
             return Ok(false);
         };
@@ -231,6 +242,11 @@ impl Watch {
         Ok(!fleet.minutes.is_empty())
     }
 
+    /// The history is replayed in the next step.
+    fn begin_anew(&mut self) {
+        (self.engine, self.names, self.next) = (Engine::new(self.options.clone()), Names::default(), None);
+    }
+
     /// Whether it is time for what does not wait for minutes.
     fn cares(&mut self) -> bool {
         let is_due = self.cared.is_none_or(|last| last.elapsed() >= CARE);
@@ -239,6 +255,13 @@ impl Watch {
         }
         is_due
     }
+}
+
+/// The note of the last time that stored rows were attributed anew.
+fn relabelled(store: &dyn History) -> Result<Option<i64>> {
+    let changes = store.attribution_changes()?.into_iter();
+    let numbers = changes.filter(|change| change.note.reason == Reason::Relabelled);
+    Ok(numbers.map(|change| change.number).max())
 }
 
 /// Judges, notes, delivers.

@@ -177,6 +177,8 @@ pub struct Alarm {
     pub detected: i64,
     /// When it was over.
     pub ended: Option<i64>,
+    /// Why, where it is not that its mail is back.
+    pub end: Option<String>,
     /// Expected from the onset to the detection.
     pub expected: f64,
     /// Observed in that time.

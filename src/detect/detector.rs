@@ -110,6 +110,8 @@ struct Entry {
 pub struct Detector {
     config: Config,
     entries: Vec<Entry>,
+    /// Numbers of series that were forgotten.
+    free: Vec<SeriesId>,
 }
 
 impl Detector {
@@ -118,6 +120,7 @@ impl Detector {
         Self {
             config,
             entries: Vec::new(),
+            free: Vec::new(),
         }
     }
 
@@ -132,10 +135,11 @@ impl Detector {
         if ![60, 300, 600, 900, 1_200, 1_800, 3_600].contains(&grain_s) {
             return Err(BadSeries::Grain(grain_s));
         }
-        if self.entries.len() >= SERIES_MAX {
+        let at = self.free.last().map_or(self.entries.len(), |id| id.index());
+        if at >= SERIES_MAX {
             return Err(BadSeries::TooMany);
         }
-        self.entries.push(Entry {
+        let entry = Entry {
             series: Series::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
             clock: CivilClock::new(zone.clone()),
             past: CivilClock::new(zone),
@@ -145,8 +149,17 @@ impl Detector {
             filling: None,
             day: i32::MIN,
             kind: DayKind::Usual,
-        });
-        Ok(SeriesId(self.entries.len() as u32 - 1))
+        };
+        match self.free.pop() {
+            Some(_) => self.entries[at] = entry,
+            None => self.entries.push(entry),
+        }
+        Ok(SeriesId(at as u32))
+    }
+
+    /// Forgets a series; its number is given to the next that is added.
+    pub fn forget(&mut self, id: SeriesId) {
+        self.free.push(id);
     }
 
     /// All series, in order of `add`.

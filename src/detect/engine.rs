@@ -6,7 +6,7 @@ use super::belong::EXPLAINS;
 use super::burst::Burst;
 use super::days::Days;
 use super::detector::Config;
-use super::fleet::{Fleet, Id, Minute, Names};
+use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{Finding, Groups};
 use super::host::{self, HostState};
@@ -111,6 +111,7 @@ impl Engine {
         self.refusals.resize_with(self.hosts.len(), Refusals::default);
         self.failures
             .resize_with(names.services.len().max(self.failures.len()), Burst::default);
+        let mut changes = self.rename(at, &minute.renamed, names);
         self.days.step(at, names, &self.routes);
         let sums = Sums::of(minute, names, self.hosts.len());
         let mut turns = Vec::new();
@@ -121,7 +122,53 @@ impl Engine {
             self.volumes_step(at, &sums, names, &mut turns);
         }
         self.routes.add(at, &minute.flows);
-        self.apply(at, turns, names)
+        changes.extend(self.apply(at, turns, names));
+        changes
+    }
+
+    /// Names that end have lost no mail, and those that other mail bears are new: what was learnt of both is forgotten.
+    fn rename(&mut self, at: i64, renamed: &Renamed, names: &Names) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let services = |ids: &[Id]| ids.iter().map(|id| Scope::Service(*id)).collect::<Vec<_>>();
+        let groups = |ids: &[Id]| ids.iter().map(|id| Scope::Hostgroup(*id)).collect::<Vec<_>>();
+        let ended = [services(&renamed.ended), groups(&renamed.groups_ended)].concat();
+        let anew = [services(&renamed.anew), groups(&renamed.groups_anew)].concat();
+        for (scope, is_over) in ended
+            .iter()
+            .map(|scope| (*scope, true))
+            .chain(anew.iter().map(|scope| (*scope, false)))
+        {
+            let (kind, name) = scope.named(names);
+            let why = match is_over {
+                true => {
+                    format!("attribution changed: no mail is given to {kind} {name} any more, so that none is missing")
+                }
+                false => {
+                    format!("attribution changed: other mail is given to {kind} {name} now, which is counted anew")
+                }
+            };
+            changes.extend(self.groups.rename(at, scope, &why));
+            self.volumes.forget(scope);
+            match scope {
+                Scope::Service(id) => self.forget_service(id),
+                Scope::Hostgroup(id) => self.routes.forget_group(id),
+                Scope::Relay(_) | Scope::Host(_) => {}
+            }
+        }
+        changes
+    }
+
+    fn forget_service(&mut self, id: Id) {
+        if let Some(burst) = self.failures.get_mut(id as usize) {
+            *burst = Burst::default();
+        }
+        self.pairs.retain(|(service, _), _| *service != id);
+        let of_it = |leading: &&mut Leading| leading.service() == Some(id);
+        self.leading
+            .iter_mut()
+            .filter(of_it)
+            .for_each(|leading| *leading = Leading::default());
+        self.routes.forget(id);
     }
 
     fn apply(&mut self, at: i64, turns: Vec<(Finding, Turn)>, names: &Names) -> Vec<Change> {

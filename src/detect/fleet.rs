@@ -62,6 +62,19 @@ pub struct LogMinute {
     pub unparsed: u32,
 }
 
+/// From the beginning of a minute on, mail bears other names than before: rules were changed, or names gave way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renamed {
+    /// Services that no mail bears any more.
+    pub ended: Vec<Id>,
+    /// Services that other mail bears: what came before says nothing of what is to come.
+    pub anew: Vec<Id>,
+    /// Hostgroups, the same.
+    pub groups_ended: Vec<Id>,
+    /// And those.
+    pub groups_anew: Vec<Id>,
+}
+
 /// One minute of the fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Minute {
@@ -71,6 +84,8 @@ pub struct Minute {
     pub flows: Vec<Flow>,
     /// Logs with lines, and logs that could not be read.
     pub logs: Vec<LogMinute>,
+    /// Names that end or begin anew with it.
+    pub renamed: Renamed,
 }
 
 /// The names behind the numbers; grows while the fleet is watched.

@@ -74,7 +74,7 @@ impl Groups {
                     .ended
                     .is_some_and(|ended| at - ended <= AGAIN && ended <= at)
             {
-                self.alarms[id].ended = None;
+                (self.alarms[id].ended, self.alarms[id].end) = (None, None);
                 if let Some(cause) = &mut self.alarms[id].cause {
                     cause.silent_to = None;
                 }
@@ -138,6 +138,28 @@ impl Groups {
         vec![Change::Closed(id)]
     }
 
+    /// What bears a name is another thing from a minute on: findings about it are over, and its alarms say why.
+    pub fn rename(&mut self, at: i64, scope: Scope, why: &str) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let about = |alarm: &&mut Alarm| alarm.scope == scope && alarm.ended.is_none() && alarm.part_of.is_none();
+        for alarm in self.alarms.iter_mut().filter(about) {
+            alarm.ended = Some(at.max(alarm.detected));
+            alarm.end = Some(why.to_owned());
+            alarm.evidence.push(why.to_owned());
+            if let Some(cause) = &mut alarm.cause {
+                cause.silent_to = Some(at.max(cause.silent_from));
+            }
+            self.held.retain(|held| held.alarm != alarm.id);
+            changes.push(Change::Closed(alarm.id));
+        }
+        let of_it = self.held.iter().filter(|held| held.scope == scope);
+        let of_it: Vec<Key> = of_it.map(|held| (held.layer, held.scope, held.relay)).collect();
+        for (layer, scope, relay) in of_it {
+            changes.extend(self.close(layer, scope, relay, at));
+        }
+        changes
+    }
+
     /// Takes from what is known later when alarms were over, if that was up to the minute `until`: an end is known some
     /// minutes after it.
     pub fn learn_ends(&mut self, later: &Groups, until: i64) {
@@ -147,6 +169,7 @@ impl Groups {
                 known = &later.alarms[whole];
             }
             alarm.ended = known.ended.filter(|ended| *ended <= until);
+            alarm.end = known.end.clone().filter(|_| alarm.ended.is_some());
             if let Some(cause) = alarm.cause.as_mut().filter(|_| alarm.ended.is_some()) {
                 cause.silent_to = known.cause.as_ref().map_or(alarm.ended, |known| known.silent_to);
             }
@@ -174,6 +197,7 @@ impl Groups {
             // What a minute brought is known at its end.
             detected: at + 1,
             ended: None,
+            end: None,
             expected: found.expected,
             observed: found.observed,
             score: found.score,

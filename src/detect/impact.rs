@@ -139,7 +139,18 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     let mut tracks: BTreeMap<Id, Track> = BTreeMap::new();
     let end = question.to + watched(question.from, question.to);
     let first = fleet.span().0;
+    let mut begins: BTreeMap<Id, i64> = BTreeMap::new();
     for minute in fleet.between(i64::MIN, end) {
+        for service in minute.renamed.ended.iter().chain(&minute.renamed.anew) {
+            match tracks.get_mut(service) {
+                // What bore the name before is not what is looked at.
+                _ if minute.at <= question.from => _ = tracks.remove(service),
+                Some(track) => track.rename(minute.at),
+                None => {}
+            }
+            begins.insert(*service, minute.at);
+            routes.forget(*service);
+        }
         let mut counts: BTreeMap<Id, [u64; 3]> = BTreeMap::new();
         for flow in &minute.flows {
             let sums = counts.entry(flow.service).or_default();
@@ -152,6 +163,7 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
         }
         for (service, sums) in &counts {
             if sums.iter().any(|sum| *sum > 0) {
+                let first = begins.get(service).copied().unwrap_or(first);
                 let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)), first);
                 tracks.entry(*service).or_insert_with(begin);
             }
@@ -267,6 +279,12 @@ impl Track {
                 self.observed, self.usual
             )
         }];
+        if let Some(at) = self.renamed {
+            said.push(format!(
+                "attribution changed {} min after the beginning: from then on nothing is expected of this name",
+                at - question.from
+            ));
+        }
         if self.holiday > 0 {
             said.push(format!(
                 "{} of these minutes are a declared holiday, on which a fifth of the usual is expected",

@@ -88,6 +88,8 @@ mod fleet_tests;
 #[cfg(test)]
 mod impact_tests;
 #[cfg(test)]
+mod rename_tests;
+#[cfg(test)]
 mod rhythm_tests;
 #[cfg(test)]
 mod sample;

@@ -53,6 +53,20 @@ impl Routes {
         }
     }
 
+    /// Forgets the ways of a service that there is no more.
+    pub fn forget(&mut self, service: Id) {
+        self.by_host.retain(|(other, _), _| *other != service);
+        self.by_group.retain(|(other, _), _| *other != service);
+        self.total.remove(&service);
+    }
+
+    /// Forgets the ways of a hostgroup.
+    pub fn forget_group(&mut self, group: Id) {
+        self.by_group.retain(|(_, other), _| *other != group);
+        self.group_host.retain(|(other, _), _| *other != group);
+        self.group_total.remove(&group);
+    }
+
     /// The share of a service's mail that passes a host, 0 to 1.
     pub fn share(&self, service: Id, host: Id) -> f64 {
         let through = self.by_host.get(&(service, host)).copied().unwrap_or(0.0);

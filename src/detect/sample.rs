@@ -231,5 +231,10 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
             });
         }
     }
-    Minute { at, flows, logs }
+    Minute {
+        at,
+        flows,
+        logs,
+        ..Minute::default()
+    }
 }

@@ -41,6 +41,8 @@ pub(super) struct Track {
     pub after_from: Option<i64>,
     /// Mails before the window.
     pub usual: u64,
+    /// From this minute on the name is other mail's, or nobody's.
+    pub renamed: Option<i64>,
 }
 
 impl Track {
@@ -63,6 +65,7 @@ impl Track {
             after: Vec::new(),
             after_from: None,
             usual: 0,
+            renamed: None,
         }
     }
 
@@ -77,6 +80,11 @@ impl Track {
         (self.usual as f64 * part, f64::INFINITY)
     }
 
+    /// Its mail bears other names from a minute on: nothing is expected any more.
+    pub fn rename(&mut self, at: i64) {
+        self.renamed.get_or_insert(at);
+    }
+
     fn is_holiday(&mut self, at: i64) -> bool {
         let day = self.clock.at(at.saturating_mul(60)).day;
         if day != self.day.0 {
@@ -88,7 +96,12 @@ impl Track {
     /// Takes a minute: mails, mails that could not be handed in, and further attempts for them.
     pub fn minute(&mut self, at: i64, [mails, failed, retried]: [u64; 3], masked: Option<Masked>, question: &Question) {
         let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
-        let rate = self.weekly.rate(wall) * if holiday { HOLIDAY } else { 1.0 };
+        let part = match (self.renamed, holiday) {
+            (Some(_), _) => 0.0,
+            (None, true) => HOLIDAY,
+            (None, false) => 1.0,
+        };
+        let rate = self.weekly.rate(wall) * part;
         if at < question.from {
             match (masked, holiday) {
                 (Some(Masked { seen: true, .. }), _) => self.weekly.pass(mails as f64),

@@ -41,6 +41,13 @@ impl Volumes {
         }
     }
 
+    /// Forgets a series: what comes by its name from now on is a new one.
+    pub fn forget(&mut self, scope: Scope) {
+        if let Some(id) = self.ids.remove(&scope) {
+            self.detector.forget(id);
+        }
+    }
+
     /// What a series is expected to bring in a minute, as known before it.
     pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
         let id = *self.ids.get(&scope)?;

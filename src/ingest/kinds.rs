@@ -154,17 +154,20 @@ pub fn source_kind(looks: sniff::Kind) -> Option<&'static str> {
     }
 }
 
+/// Kinds of logs that are one service's.
+pub const USUAL_SERVICES: [(&str, &str); 6] = [
+    ("gerrit", "gerrit"),
+    ("phabricator", "phabricator"),
+    ("hue", "hue"),
+    ("oozie", "oozie"),
+    ("sentry", "sentry"),
+    ("dumps", "snapshot"),
+];
+
 /// The service that a kind of log is usually of.
 pub fn usual_service(kind: &str) -> Option<&'static str> {
-    match kind {
-        "gerrit" => Some("gerrit"),
-        "phabricator" => Some("phabricator"),
-        "hue" => Some("hue"),
-        "oozie" => Some("oozie"),
-        "sentry" => Some("sentry"),
-        "dumps" => Some("snapshot"),
-        _ => None,
-    }
+    let found = USUAL_SERVICES.iter().find(|(of, _)| *of == kind);
+    found.map(|(_, service)| *service)
 }
 
 /// Whether a program of this kind writes one record into several files.

@@ -8,6 +8,10 @@ use super::rules::{AUTHENTICATED, BOUNCES, Facts, HostGroups, Naming, ServiceRul
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+/// What this program's way to derive names and to match rules is called: another number where the same rules and logs give
+/// other services than before.
+pub const PROGRAM: u8 = 1;
+
 /// Rules and names that attribute mail. Shared by all logs of a run.
 #[derive(Debug)]
 pub struct Attribution {
@@ -32,6 +36,21 @@ impl Attribution {
             LocalParts::Keep => Naming::Accounts,
             LocalParts::Hash | LocalParts::Drop => Naming::Impersonal,
         }
+    }
+
+    /// What tells this attribution from others, by all that gives mail to services and hostgroups; never 0. Its last byte is
+    /// [`PROGRAM`].
+    pub fn version(&self) -> i64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.services.digest().as_bytes());
+        hasher.update(self.hostgroups.digest().as_bytes());
+        let naming = match self.naming() {
+            Naming::Impersonal => 0,
+            Naming::Accounts => 1,
+        };
+        hasher.update(&[u8::from(self.derive), if self.derive { naming } else { 0 }]);
+        let digest = *hasher.finalize().as_bytes();
+        i64::from_be_bytes(std::array::from_fn(|at| digest[at])) & 0x7fff_ffff_ffff_ff00 | i64::from(PROGRAM)
     }
 
     /// Adds a host whose MTA's log is read.
@@ -335,6 +354,57 @@ mod tests {
             let of: Vec<usize> = of.enumerate().filter(|(_, is)| *is).map(|(at, _)| at).collect();
             assert_eq!(of, [at], "{:?}", attributor.key);
         }
+    }
+
+    #[test]
+    fn a_version_tells_all_that_gives_mail_to_services_and_nothing_else() {
+        let rule = |pattern: &str| {
+            let condition = (crate::normalise::rules::Key::Client, pattern.to_owned());
+            let entry = crate::normalise::rules::EntryInput {
+                conditions: vec![condition],
+            };
+            let rule = crate::normalise::rules::RuleInput {
+                service: "shop".to_owned(),
+                entries: vec![entry],
+            };
+            ServiceRules::compile(vec![rule]).unwrap()
+        };
+        let group = |host: &str| {
+            let group = crate::normalise::rules::GroupInput {
+                name: "web".to_owned(),
+                hosts: vec![host.to_owned()],
+                networks: Vec::new(),
+                members: Vec::new(),
+            };
+            HostGroups::compile(vec![group]).unwrap()
+        };
+        let version = |services, hostgroups, derive, mode| {
+            let with = Attribution {
+                services,
+                derive,
+                hostgroups,
+                redactor: Redactor::new(mode, [0; 32]),
+                services_max: 10,
+                covered_hosts: Hosts::default(),
+            };
+            with.version()
+        };
+        let (hash, keep) = (LocalParts::Hash, LocalParts::Keep);
+        let usual = version(rule("web*"), group("web1"), true, hash);
+        assert_eq!(usual, version(rule("web*"), group("web1"), true, LocalParts::Drop));
+        let others = [
+            version(rule("shop*"), group("web1"), true, hash),
+            version(rule("web*"), group("web2"), true, hash),
+            version(rule("web*"), group("web1"), false, hash),
+            version(rule("web*"), group("web1"), true, keep),
+            version(ServiceRules::default(), HostGroups::default(), true, hash),
+        ];
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(usual, *other);
+            assert!(!others[..at].contains(other) && *other > 0 && other & 0xff == i64::from(PROGRAM));
+        }
+        let not_derived = |mode| version(rule("web*"), group("web1"), false, mode);
+        assert_eq!(not_derived(hash), not_derived(keep), "nothing is named by accounts");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod exim;
 pub mod hops;
 pub mod hosts;
 pub mod join;
+pub mod judge;
 mod memo;
 pub mod messages;
 pub mod origins;

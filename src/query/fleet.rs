@@ -160,6 +160,7 @@ fn fleet_once(store: &dyn History, window: Window, names: Names) -> Result<Fleet
     let mut minutes = blank(from, to);
     fill(&mut minutes, sums);
     logs(store, window, &names, &mut minutes)?;
+    renamed(store, &names, &mut minutes)?;
     Ok(Fleet { names, minutes })
 }
 
@@ -316,6 +317,28 @@ impl Hour {
         (self.lines, self.foreign) = (self.lines + counts.lines, self.foreign + counts.foreign);
         health::is_foreign(self.lines, self.foreign)
     }
+}
+
+/// Names that end or are others' from a minute on: the one after what was stored before attribution changed.
+fn renamed(store: &dyn History, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
+    let first = minutes.first().map_or(0, |minute| minute.at);
+    for change in store.attribution_changes()? {
+        let at = usize::try_from(change.minute + 1 - first).ok();
+        let Some(minute) = at.and_then(|at| minutes.get_mut(at)) else {
+            continue;
+        };
+        let ids = |known: &[String], changed: &[String]| {
+            let id = |name: &String| known.iter().position(|known| known == name).map(|at| at as Id);
+            changed.iter().filter_map(id).collect::<Vec<_>>()
+        };
+        let (services, groups) = (&change.note.services, &change.note.hostgroups);
+        let renamed = &mut minute.renamed;
+        renamed.ended.extend(ids(&names.services, &services.ended));
+        renamed.anew.extend(ids(&names.services, &services.changed));
+        renamed.groups_ended.extend(ids(&names.hostgroups, &groups.ended));
+        renamed.groups_anew.extend(ids(&names.hostgroups, &groups.changed));
+    }
+    Ok(())
 }
 
 /// Lines per host and minute, and minutes in which a host's log could not be read.

@@ -6,6 +6,7 @@ use super::series::SeriesSet;
 use super::{Answer, Error, Window, ask, sql};
 use crate::normalise::redact::text;
 use crate::store::Store;
+use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::Client;
 use crate::store::columnar::{RateBlock, Table, read_rates};
 use crate::store::commit::{Counts, OddField, UnparsedShape};
@@ -85,6 +86,9 @@ pub trait History {
     /// From when to when the logs of each host were read.
     fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error>;
 
+    /// Changes of attribution, in the order of their commits; a server keeps none.
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error>;
+
     /// Rates of a window by part: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error>;
 
@@ -163,6 +167,10 @@ impl History for Store {
 
     fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
         Ok(Store::coverage(self, since_ms)?)
+    }
+
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error> {
+        Ok(Store::attribution_changes(self)?)
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
 use super::{Answer, Error, Window, sql};
+use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};
 use crate::store::commit::Counts;
@@ -98,6 +99,10 @@ impl History for Client {
 
     fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
         coverage(self, since_ms)
+    }
+
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error> {
+        Ok(Vec::new())
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {

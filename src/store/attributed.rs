@@ -107,6 +107,8 @@ impl AttributionNote {
 /// A change that is noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributionChange {
+    /// Number: later notes have larger ones.
+    pub number: i64,
     /// The last minute of what was stored before, since 1970-01-01 UTC: rows behind it are of the new attribution.
     pub minute: i64,
     /// Version of the new attribution, as hexadecimal digits.
@@ -148,7 +150,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut all = connection
-            .prepare("SELECT minute, version, reason, services, hostgroups FROM attribution_change ORDER BY id")?;
+            .prepare("SELECT id, minute, version, reason, services, hostgroups FROM attribution_change ORDER BY id")?;
         let mut rows = all.query([])?;
         let mut changes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -157,12 +159,13 @@ impl Store {
                 Ok(serde_json::from_str(&text).map_err(catalogue::Error::from)?)
             };
             changes.push(AttributionChange {
-                minute: row.get(0)?,
-                version: format!("{:016x}", row.get::<_, i64>(1)?),
+                number: row.get(0)?,
+                minute: row.get(1)?,
+                version: format!("{:016x}", row.get::<_, i64>(2)?),
                 note: AttributionNote {
-                    reason: Reason::named(&row.get::<_, String>(2)?),
-                    services: moved(3)?,
-                    hostgroups: moved(4)?,
+                    reason: Reason::named(&row.get::<_, String>(3)?),
+                    services: moved(4)?,
+                    hostgroups: moved(5)?,
                 },
             });
         }
@@ -293,6 +296,7 @@ mod tests {
         store.expected_is_noted();
         store.note_expected(&store.connection()).unwrap();
         let expected = AttributionChange {
+            number: 1,
             minute: 2,
             version: "0000000000000008".to_owned(),
             note: gone("shop"),

@@ -31,6 +31,7 @@ pub mod incomplete;
 pub mod known;
 pub mod lost_found;
 pub mod maintain;
+mod moved;
 mod ordinals;
 pub mod outbox;
 mod privacy;

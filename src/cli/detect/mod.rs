@@ -227,6 +227,7 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
         "onset": minute(alarm.onset),
         "detected": minute(alarm.detected),
         "ended": alarm.ended.map(minute),
+        "end": alarm.end,
         "expected": rounded(alarm.expected),
         "observed": rounded(alarm.observed),
         "score": rounded(alarm.score),
@@ -264,9 +265,14 @@ fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
     let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
     let minutes = |from: i64, to: i64| human::duration((to - from).max(0) * MINUTE_MS);
     let lasted = |alarm: &Alarm| {
-        alarm
+        let lasted = alarm
             .ended
-            .map_or("lasts".to_owned(), |ended| minutes(alarm.onset, ended))
+            .map_or("lasts".to_owned(), |ended| minutes(alarm.onset, ended));
+        match alarm.end {
+            // The whole sentence stands in its evidence.
+            Some(_) => format!("{lasted}, then renamed"),
+            None => lasted,
+        }
     };
     Table::of([
         ("id", text(&|alarm| notice_id(alarm, names))),

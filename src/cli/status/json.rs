@@ -7,9 +7,13 @@ use crate::cli::output;
 use crate::config::Config;
 use crate::query::history::Engine;
 use crate::query::time::rfc3339;
+use crate::store::Store;
 use crate::store::outbox::Waiting;
 use anyhow::Result;
 use serde_json::{Value, json};
+
+/// Changes of attribution that are told.
+const CHANGES: usize = 20;
 
 /// All of it: `sources`, `alarms`, `silenced`, `channels`, `store`, `ship`, `troubles`, `limits`.
 pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64) -> Result<Value> {
@@ -76,7 +80,24 @@ fn store(engine: &Engine) -> Result<Value> {
         "lost_found_files": lost.files,
         "lost_found_bytes": lost.bytes,
         "missing": store.missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),
+        "attribution_changes": changes(store)?,
     }))
+}
+
+/// The newest notes of mail that is given to other services than before; services alone.
+fn changes(store: &Store) -> Result<Vec<Value>> {
+    let all = store.attribution_changes()?;
+    let newest = all.iter().rev().take(CHANGES).rev();
+    let told = newest.map(|change| {
+        json!({
+            "last_minute_before": rfc3339(change.minute.saturating_mul(60_000)),
+            "version": change.version,
+            "reason": change.note.reason.as_str(),
+            "ended": change.note.services.ended,
+            "begun_anew": change.note.services.changed,
+        })
+    });
+    Ok(told.collect())
 }
 
 fn ship(engine: &Engine, now_ms: i64) -> Result<Option<Value>> {

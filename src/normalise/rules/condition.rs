@@ -39,6 +39,14 @@ impl Condition {
         }
     }
 
+    /// As the user wrote it.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Text(_, pattern) => pattern.written().to_owned(),
+            Self::Net(_, net) => net.to_string(),
+        }
+    }
+
     /// What to file an entry under: the smallest.
     pub(super) fn selectivity(&self) -> u32 {
         match self {
@@ -65,13 +73,9 @@ impl Condition {
 
     /// The same for people.
     pub(super) fn trace(&self, view: &View<'_>) -> ConditionTrace {
-        let pattern = match self {
-            Self::Text(_, pattern) => pattern.written().to_owned(),
-            Self::Net(_, net) => net.to_string(),
-        };
         ConditionTrace {
             key: self.key(),
-            pattern,
+            pattern: self.written(),
             held: self.holds(view),
         }
     }

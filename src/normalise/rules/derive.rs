@@ -155,23 +155,38 @@ pub fn derive(facts: &Facts<'_>, naming: Naming) -> String {
         .unwrap_or_else(|| UNATTRIBUTED.to_owned())
 }
 
+/// Local parts of which a pseudonym can be told: words that are nobody's, and those of the names of domain and host.
+#[must_use]
+pub fn candidates(domain: &[u8], facts: &Facts<'_>) -> Vec<String> {
+    let fixed = GENERIC_USERS.iter().chain(PROGRAM_USERS).map(|word| (*word).to_owned());
+    let mut all: Vec<String> = fixed.chain(["mailer-daemon".to_owned()]).collect();
+    all.extend(words_of(domain, facts));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// Whether a name stands in the name of the sending host or of the sender's domain already.
 fn is_word_of(name: &str, domain: &[u8], facts: &Facts<'_>) -> bool {
+    words_of(domain, facts).any(|word| word == name)
+}
+
+/// Words of the names of the sender's domain and of the sending host.
+fn words_of<'a>(domain: &'a [u8], facts: &Facts<'a>) -> impl Iterator<Item = String> + use<'a> {
     // The log's own host sends what is handed in by a command, and what an application writes of.
     let host = match facts.client_name {
         Some(client) => client,
         None if facts.client_ip.is_none() => facts.host.as_bytes(),
         None => b"",
     };
-    [domain, host].into_iter().any(|text| {
+    [domain, host].into_iter().flat_map(|text| {
         let labels = text.split(|&b| b == b'.').filter_map(tidy);
-        let mut words = labels.flat_map(|label| {
+        labels.flat_map(|label| {
             let parts = label.split(['-', '_']).map(|part| without_number(part).to_owned());
             parts
                 .chain([without_number(&label).to_owned(), label.clone()])
                 .collect::<Vec<_>>()
-        });
-        words.any(|word| word == name)
+        })
     })
 }
 

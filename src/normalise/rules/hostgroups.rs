@@ -50,6 +50,8 @@ pub struct HostGroups {
     networks: JointPrefixMap<IpNet, u32>,
     /// The first group with a network.
     lowest_network: u32,
+    /// Of all that it was made of.
+    digest: blake3::Hash,
 }
 
 /// What one group was made of; only for explanations.
@@ -68,6 +70,7 @@ impl Default for HostGroups {
             addresses: FxHashMap::default(),
             networks: JointPrefixMap::new(),
             lowest_network: NONE,
+            digest: blake3::Hash::from_bytes([0; 32]),
         }
     }
 }
@@ -77,6 +80,7 @@ impl HostGroups {
     pub fn compile(inputs: Vec<GroupInput>) -> Result<Self, Vec<GroupProblem>> {
         let mut compiled = Self::default();
         let mut problems = Vec::new();
+        compiled.digest = digest(&inputs);
         for (group, input) in inputs.into_iter().enumerate() {
             let mut problem = |list, item, (what, cure): (String, String)| {
                 problems.push(GroupProblem {
@@ -208,6 +212,12 @@ impl HostGroups {
         self.groups.iter().map(|group| group.name.as_str())
     }
 
+    /// What tells these groups from others: equal inputs have one digest.
+    #[must_use]
+    pub fn digest(&self) -> blake3::Hash {
+        self.digest
+    }
+
     /// Whether there is no group at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -233,6 +243,27 @@ pub(super) fn network(written: &str) -> Result<IpNet, (String, String)> {
             Err((format!("`{quoted}` is neither network nor address"), cure))
         }
     }
+}
+
+fn digest(inputs: &[GroupInput]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let mut text = |text: &str| {
+        hasher
+            .update(&(text.len() as u64).to_le_bytes())
+            .update(text.as_bytes());
+    };
+    for input in inputs {
+        for (list, word) in [
+            (&input.hosts, "hosts"),
+            (&input.networks, "networks"),
+            (&input.members, "members"),
+        ] {
+            text(&input.name);
+            text(word);
+            list.iter().for_each(|item| text(item));
+        }
+    }
+    hasher.finalize()
 }
 
 #[cfg(test)]

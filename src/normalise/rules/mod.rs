@@ -14,14 +14,16 @@ mod hostgroups;
 mod index;
 mod inventory;
 mod pattern;
+mod possible;
 mod services;
 
 use std::borrow::Cow;
 
-pub use derive::{AUTHENTICATED, BOUNCES, Naming, derive};
+pub use derive::{AUTHENTICATED, BOUNCES, Naming, candidates, derive};
 pub use facts::{Facts, Key};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};
+pub use possible::{Known, Possible};
 pub use services::{ConditionTrace, EntryInput, EntryTrace, Match, PatternProblem, RuleInput, ServiceRules};
 
 /// The bucket of what no rule names: counted and shown, never dropped. No service or hostgroup may take this name.

@@ -192,6 +192,32 @@ impl ServiceRules {
         (best != NONE).then(|| self.entries[best as usize].at)
     }
 
+    /// What tells these rules from others: equal rules in the same order have one digest.
+    #[must_use]
+    pub fn digest(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        let mut text = |text: &str| {
+            hasher
+                .update(&(text.len() as u64).to_le_bytes())
+                .update(text.as_bytes());
+        };
+        for (service, conditions) in self.entries() {
+            text(&self.names[service]);
+            for condition in conditions {
+                text(condition.key().name());
+                text(&condition.written());
+            }
+        }
+        hasher.finalize()
+    }
+
+    /// Entries in file order: the service's number, and what must hold.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, &[Condition])> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.at.service, entry.conditions.as_slice()))
+    }
+
     /// Name of a service.
     #[must_use]
     pub fn name(&self, service: usize) -> &str {
@@ -210,7 +236,7 @@ impl ServiceRules {
         known.map(String::as_str)
     }
 
-    /// Whether there is no rule at all, so that services are derived.
+    /// Whether there is no rule at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

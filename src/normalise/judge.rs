@@ -1,0 +1,308 @@
+//! Stored mail attributed anew: by today's rules, from what a row still knows of its mail. Where the row knows too little,
+//! the answer is that nobody can say.
+
+use super::attribution::Attribution;
+use super::redact::{LocalParts, PSEUDONYM_LEN};
+use super::rules::{BOUNCES, Facts, Key, Known, UNATTRIBUTED, candidates, derive};
+use std::net::IpAddr;
+
+/// What a row tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Told {
+    /// A message came in.
+    Arrival,
+    /// What became of one.
+    Delivery,
+    /// Mail was refused: strangers make no services.
+    Refused,
+    /// An application's log speaks of a mail.
+    Application,
+}
+
+/// Who sent a mail, as a row says.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredFacts<'a> {
+    /// What the row tells.
+    pub told: Told,
+    /// The service that it has.
+    pub service: &'a str,
+    /// Name of whoever handed it in; the log's own host for mail that was handed in by a command.
+    pub client: &'a str,
+    /// Address; empty if there is none.
+    pub client_ip: &'a str,
+    /// The sender's local part, as stored.
+    pub sender_local: &'a str,
+    /// The sender's domain.
+    pub sender_domain: &'a str,
+    /// Whose log.
+    pub host: &'a str,
+}
+
+/// What is known beside the row.
+pub struct Beside<'a> {
+    /// Names that were derived for this log's mails.
+    pub is_derived: &'a dyn Fn(&str) -> bool,
+    /// Services that a source's configuration gives to its log, or a kind of log has.
+    pub of_logs: &'a [String],
+}
+
+/// Why nobody can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lack {
+    /// The sender's local part is a pseudonym, or left out.
+    LocalPart,
+    /// Who was authenticated is not stored.
+    Auth,
+    /// The local user is not stored.
+    User,
+    /// The Message-ID is not stored.
+    MessageId,
+    /// Router and transport are not stored.
+    Route,
+    /// A sender that was refused is a service's from its first mail on, and which was first is not stored.
+    Refused,
+    /// The application's log may name the service itself.
+    Application,
+    /// The arrival has not been read.
+    Orphan,
+}
+
+impl Lack {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lack::LocalPart => "the sender's local part is not stored in clear",
+            Lack::Auth => "who was authenticated is not stored",
+            Lack::User => "the local user is not stored",
+            Lack::MessageId => "the Message-ID is not stored",
+            Lack::Route => "router and transport are not stored",
+            Lack::Refused => "it is not stored whether the sender was known when it was refused",
+            Lack::Application => "the application's log may name the service itself",
+            Lack::Orphan => "the arrival has not been read",
+        }
+    }
+
+    fn of(key: Key) -> Lack {
+        match key {
+            Key::Auth => Lack::Auth,
+            Key::User => Lack::User,
+            Key::MessageIdHost => Lack::MessageId,
+            Key::Router | Key::Transport => Lack::Route,
+            _ => Lack::LocalPart,
+        }
+    }
+}
+
+/// The service of a stored row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// This one.
+    Is(String),
+    /// One of these, or, if `any`, one that nobody can name.
+    Unknown {
+        /// Services that may be its.
+        may_be: Vec<String>,
+        /// Others may be too.
+        any: bool,
+        /// What would have to be known.
+        lacks: Lack,
+    },
+}
+
+impl Judged {
+    /// Whether it may be this service.
+    pub fn may_be(&self, service: &str) -> bool {
+        match self {
+            Judged::Is(is) => is == service,
+            Judged::Unknown { may_be, any, .. } => *any || may_be.iter().any(|name| name == service),
+        }
+    }
+}
+
+/// The hostgroup of a stored row: all that decides is stored.
+pub fn hostgroup<'a>(with: &'a Attribution, row: &StoredFacts<'_>) -> &'a str {
+    let client_ip = row.client_ip.parse().ok();
+    with.hostgroups
+        .find(Some(row.client.as_bytes()), client_ip)
+        .unwrap_or_default()
+}
+
+/// Attributes a stored row. A name that is derived for the first time is not looked at for its room.
+pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Judged {
+    if row.told == Told::Application && beside.of_logs.iter().any(|name| name == row.service) {
+        return Judged::Is(row.service.to_owned());
+    }
+    let is_named_here =
+        row.service == UNATTRIBUTED || (beside.is_derived)(row.service) || with.services.spelt(row.service).is_some();
+    if row.told == Told::Application && !is_named_here {
+        // A rule that there is no more gave it, or whoever read the log said so: that goes before all rules.
+        return Judged::Unknown {
+            may_be: vec![row.service.to_owned()],
+            any: false,
+            lacks: Lack::Application,
+        };
+    }
+    let client_ip: Option<IpAddr> = row.client_ip.parse().ok();
+    let is_own = client_ip.is_none() && row.client == row.host && row.told != Told::Application;
+    let mut facts = Facts {
+        client_name: Some(row.client.as_bytes()).filter(|client| !client.is_empty() && !is_own),
+        client_ip,
+        host: row.host,
+        ..Facts::default()
+    };
+    let mut unknown = match (row.told, is_own) {
+        (Told::Application, _) => vec![],
+        (_, true) => vec![Key::User, Key::MessageIdHost],
+        (_, false) => vec![Key::Auth, Key::MessageIdHost],
+    };
+    if row.told == Told::Delivery {
+        unknown.extend([Key::Router, Key::Transport]);
+    }
+    let domain_only = format!("@{}", row.sender_domain);
+    let is_pseudonym = row.sender_local.starts_with('~') && row.sender_local.len() == PSEUDONYM_LEN;
+    let hash = |address: &[u8]| match (with.redactor.mode(), is_pseudonym) {
+        (LocalParts::Hash, true) => Some(with.redactor.stored(address) == row.sender_local.as_bytes()),
+        _ => None,
+    };
+    let sender = sender(row, is_pseudonym, &hash, &facts);
+    match &sender {
+        Sender::Is(address) => facts.sender = Some(address),
+        Sender::AtDomain => facts.sender = Some(domain_only.as_bytes()),
+        Sender::Unknown => unknown.push(Key::Sender),
+    }
+    let known = Known {
+        facts,
+        unknown: &unknown,
+        is_sender: matches!(sender, Sender::AtDomain).then_some(&hash),
+    };
+    let possible = with.services.possible(&known);
+    let mut may_be: Vec<String> = Vec::new();
+    for service in &possible.services {
+        may_be.push(with.services.name(*service).to_owned());
+    }
+    let mut lacks = possible.lacks.map(Lack::of);
+    let mut any = false;
+    if possible.none {
+        match unnamed(with, row, beside, &facts, &sender, &unknown) {
+            Ok(name) if may_be.contains(&name) => {}
+            Ok(name) => may_be.push(name),
+            Err(lack) => {
+                any = true;
+                lacks = lacks.or(Some(lack));
+            }
+        }
+    }
+    match (may_be.as_slice(), any) {
+        ([only], false) => Judged::Is(only.clone()),
+        _ => Judged::Unknown {
+            may_be,
+            any,
+            lacks: lacks.unwrap_or(Lack::LocalPart),
+        },
+    }
+}
+
+/// What is known of the sender.
+enum Sender {
+    /// All.
+    Is(Vec<u8>),
+    /// The domain.
+    AtDomain,
+    /// Nothing, or that there is none.
+    Unknown,
+}
+
+fn sender(
+    row: &StoredFacts<'_>,
+    is_pseudonym: bool,
+    hash: &dyn Fn(&[u8]) -> Option<bool>,
+    facts: &Facts<'_>,
+) -> Sender {
+    let (local, domain) = (row.sender_local.as_bytes(), row.sender_domain.as_bytes());
+    match (local.is_empty(), domain.is_empty()) {
+        (true, true) if matches!(row.told, Told::Arrival | Told::Delivery) => Sender::Is(Vec::new()),
+        (true, true) => Sender::Unknown,
+        (true, false) => Sender::AtDomain,
+        (false, no_domain) if !is_pseudonym => Sender::Is(match no_domain {
+            true => local.to_vec(),
+            false => [local, b"@", domain].concat(),
+        }),
+        (false, _) => {
+            // Local parts that are nobody's, and those that name services: of these a pseudonym can be told.
+            let address = |word: String| [word.as_bytes(), b"@", domain].concat();
+            let found = candidates(domain, facts).into_iter().map(address);
+            let mut found = found.filter(|address| hash(address) == Some(true));
+            found.next().map_or(Sender::AtDomain, Sender::Is)
+        }
+    }
+}
+
+/// The service of a mail that no rule names.
+fn unnamed(
+    with: &Attribution,
+    row: &StoredFacts<'_>,
+    beside: &Beside<'_>,
+    facts: &Facts<'_>,
+    sender: &Sender,
+    unknown: &[Key],
+) -> Result<String, Lack> {
+    let stored = row.service.to_owned();
+    let was_derived = (beside.is_derived)(row.service) && with.services.spelt(row.service).is_none();
+    if !with.derive {
+        // Its channel names an application's mail, whatever the rules.
+        return match row.told {
+            Told::Application if stored != UNATTRIBUTED && derived(with, facts, sender, unknown)? != stored => {
+                Err(Lack::Application)
+            }
+            _ => Ok(UNATTRIBUTED.to_owned()),
+        };
+    }
+    if was_derived {
+        return Ok(stored);
+    }
+    let spelt = |name: String| with.services.spelt(&name).map(str::to_owned).unwrap_or(name);
+    match row.told {
+        Told::Refused if stored == UNATTRIBUTED && matches!(sender, Sender::Unknown) => Ok(stored),
+        Told::Refused => Err(Lack::Refused),
+        _ => derived(with, facts, sender, unknown).map(spelt),
+    }
+}
+
+/// The derived name, if what is not known does not touch it.
+fn derived(with: &Attribution, facts: &Facts<'_>, sender: &Sender, unknown: &[Key]) -> Result<String, Lack> {
+    if !matches!(sender, Sender::Is(_)) {
+        return Err(Lack::LocalPart);
+    }
+    let name = derive(facts, with.naming());
+    if name == BOUNCES {
+        return Ok(name);
+    }
+    // A user that would show if users were asked for, and an account.
+    let probes: [(Key, &[&[u8]], Lack); 2] = [
+        (Key::Auth, &[b"plain:qqqq"], Lack::Auth),
+        (Key::User, &[b"cron", b"root"], Lack::User),
+    ];
+    for (key, values, lack) in probes {
+        let shows = |value: &&[u8]| {
+            let with_it = match key {
+                Key::Auth => Facts {
+                    auth: Some(value),
+                    ..*facts
+                },
+                _ => Facts {
+                    user: Some(value),
+                    ..*facts
+                },
+            };
+            derive(&with_it, with.naming()) != name
+        };
+        if unknown.contains(&key) && values.iter().any(shows) {
+            return Err(lack);
+        }
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,6 +1,8 @@
-//! `mailpulse services`: who sends how much; `services discover` proposes rules for what has none.
+//! `mailpulse services`: who sends how much; `services discover` proposes rules for what has none, `services relabel`
+//! attributes stored rows anew.
 
 mod discover;
+mod relabel;
 
 use super::context::Context;
 use super::output::{self, Format};
@@ -36,10 +38,19 @@ enum What {
         #[arg(long, default_value_t = 20)]
         max: usize,
     },
+    /// Attribute stored rows anew, by today's rules: what the logs said before them
+    #[command(after_help = relabel::HELP)]
+    Relabel(relabel::RelabelArgs),
 }
 
 /// Tells.
 pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
+    if let Some(What::Relabel(relabel)) = &args.what {
+        if args.window.is_given() || args.hostgroups {
+            bail!("options of `services` say nothing to `services relabel`: write them behind `relabel`");
+        }
+        return relabel::run(context, relabel);
+    }
     let engine = context.engine()?;
     let store = engine.history();
     if let Some(What::Discover { window, max }) = &args.what {

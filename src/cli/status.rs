@@ -295,6 +295,12 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
                  until they are used more than the least used of these; write [[service]] rules (`mailpulse services discover`), or raise it"
             ))?;
         }
+        if store.is_half_relabelled()? {
+            output::line(
+                "services: `services relabel` runs, or was broken off half-way, so that names end in the middle of the history: \
+                 run it again",
+            )?;
+        }
         if let Some(waiting) = store.waiting()? {
             output::line(&shipping(&waiting, now_ms()))?;
         }

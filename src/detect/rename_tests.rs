@@ -112,3 +112,22 @@ fn an_incident_expects_nothing_of_a_name_that_has_ended() {
         "{one:#?}"
     );
 }
+
+#[test]
+fn a_hostgroup_that_gets_another_name_has_lost_nothing() {
+    let with_groups = |is_noted: bool| {
+        let mut fleet = fleet(6, 25, &NIGHT, &Trouble::default());
+        let new = fleet.names.hostgroups.len() as Id;
+        fleet.names.hostgroups.push("devtools".to_owned());
+        for minute in fleet.minutes.iter_mut().filter(|minute| minute.at >= CHANGE) {
+            let own = minute.flows.iter_mut().filter(|flow| flow.hostgroup == 0);
+            own.for_each(|flow| flow.hostgroup = new);
+            if is_noted && minute.at == CHANGE {
+                minute.renamed.groups_ended = vec![0];
+            }
+        }
+        fleet
+    };
+    assert!(!told(&with_groups(false)).is_empty());
+    assert_eq!(told(&with_groups(true)), []);
+}

@@ -229,6 +229,48 @@ pub(super) fn note_at(transaction: &Connection, minute: i64, note: &AttributionN
     Ok(())
 }
 
+/// Within these minutes (the first, and the one after the last) rows were attributed anew: what notes say of names, up to one
+/// with a number, is over, but of those that rows have kept.
+pub(super) fn settle_notes(
+    transaction: &Connection,
+    last: i64,
+    (first, end): (i64, i64),
+    is_kept: &dyn Fn(&str) -> bool,
+) -> Result<(), Error> {
+    if !has_table(transaction)? {
+        return Ok(());
+    }
+    let mut find = transaction.prepare(
+        "SELECT id, services, hostgroups FROM attribution_change 
+                  WHERE minute >= ?1 AND minute < ?2 AND id <= ?3 AND NOT (minute = ?2 - 1 AND reason = ?4)",
+    )?;
+    let relabelled = Reason::Relabelled.as_str();
+    let notes = find.query_map(params![first, end, last, relabelled], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    let notes: Vec<(i64, String, String)> = notes.collect::<Result<_, _>>()?;
+    for (id, services, hostgroups) in notes {
+        let kept = |text: &str, is_kept: &dyn Fn(&str) -> bool| -> Result<String, catalogue::Error> {
+            let moved: Moved = serde_json::from_str(text)?;
+            let some = |names: Vec<String>| names.into_iter().filter(|name| is_kept(name)).collect();
+            Ok(serde_json::to_string(&Moved {
+                ended: some(moved.ended),
+                changed: some(moved.changed),
+            })?)
+        };
+        transaction.execute(
+            "UPDATE attribution_change SET services = ?2, hostgroups = ?3 WHERE id = ?1",
+            params![id, kept(&services, is_kept)?, kept(&hostgroups, &|_| false)?],
+        )?;
+    }
+    Ok(())
+}
+
+/// Notes of which version the rows are.
+pub(super) fn put_version(transaction: &Connection, version: i64) -> Result<(), Error> {
+    outbox::put(transaction, VERSION, version)
+}
+
 /// The last minute of an event, a line or a heartbeat: as far as anybody may have judged.
 fn last_minute(connection: &Connection) -> Result<Option<i64>, Error> {
     let last = |sql: &str| -> Result<Option<i64>, Error> {

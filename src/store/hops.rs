@@ -39,11 +39,17 @@ impl Senders {
 }
 
 /// The hosts whose MTA's logs are in the store.
-struct Mtas {
-    hosts: Hosts,
+pub(super) struct Mtas {
+    pub(super) hosts: Hosts,
     /// Host of a source.
     of_source: HashMap<i64, u32, FxBuildHasher>,
 }
+
+/// Changes what an arrival says of its sender.
+type Anew<'a> = &'a mut dyn FnMut(&Segment, &mut ArrivalRow);
+
+/// What was learnt of messages, by source.
+pub(super) type LearntBySource = HashMap<i64, LearntById, FxBuildHasher>;
 
 /// What linking changed.
 #[derive(Debug, Default)]
@@ -170,7 +176,7 @@ impl Store {
         Ok(())
     }
 
-    fn mtas(&self) -> Result<Mtas, Error> {
+    pub(super) fn mtas(&self) -> Result<Mtas, Error> {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT id, host, kind FROM source ORDER BY id")?;
         let rows = statement.query_map([], |row| {
@@ -190,6 +196,19 @@ impl Store {
     }
 
     fn link_day(&self, mtas: &Mtas, day: i64, new: &[Segment], linked: &mut Linked) -> Result<(), Error> {
+        let (near, learnt) = self.learn(mtas, day, new, None)?;
+        self.store_links(mtas, &near, &learnt, linked)
+    }
+
+    /// What is learnt of the messages that arrive in some segments of a day, and the segments that may say otherwise. `anew`
+    /// changes what arrivals say of their senders; all that is stored of these is read for it.
+    pub(super) fn learn(
+        &self,
+        mtas: &Mtas,
+        day: i64,
+        new: &[Segment],
+        mut anew: Option<Anew<'_>>,
+    ) -> Result<(Vec<Segment>, LearntBySource), Error> {
         let mut keys = HashSet::new();
         for segment in new {
             self.read_part(segment, Part::Events, |path| columnar::keys(path, &mut keys))?;
@@ -203,14 +222,18 @@ impl Store {
         let mut senders = Senders::default();
         let mut by_key: HashMap<u64, Vec<Arrival>> = HashMap::default();
         for segment in &near {
-            let rows = self.read_part(segment, Part::Events, |path| columnar::arrivals(path, &keys))?;
-            for row in rows.into_iter().flatten() {
+            let read = |path: &Path| columnar::arrivals(path, &keys, anew.is_some());
+            let rows = self.read_part(segment, Part::Events, read)?;
+            for mut row in rows.into_iter().flatten() {
+                if let Some(anew) = &mut anew {
+                    anew(segment, &mut row);
+                }
                 if let Some(arrival) = arrival(mtas, segment.source, row, &mut senders) {
                     by_key.entry(arrival.key).or_default().push(arrival);
                 }
             }
         }
-        let mut learnt: HashMap<i64, LearntById, FxBuildHasher> = HashMap::default();
+        let mut learnt = LearntBySource::default();
         for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
             let (service, hostgroup) = senders.items[link.sender as usize].clone();
             let id = crate::normalise::redact::text(link.queue_id.as_bytes());
@@ -232,7 +255,7 @@ impl Store {
                 .or_default()
                 .push(entry);
         }
-        self.store_links(mtas, &near, &learnt, linked)
+        Ok((near, learnt))
     }
 
     /// Rewrites the segments that do not say yet what was learnt, and the open messages.
@@ -240,7 +263,7 @@ impl Store {
         &self,
         mtas: &Mtas,
         near: &[Segment],
-        learnt: &HashMap<i64, LearntById, FxBuildHasher>,
+        learnt: &LearntBySource,
         linked: &mut Linked,
     ) -> Result<(), Error> {
         let same_host = |name: &str, host: &str| {

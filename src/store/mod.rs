@@ -37,6 +37,7 @@ pub mod outbox;
 mod privacy;
 mod reader;
 pub mod recall;
+pub mod relabel;
 pub mod repair;
 pub mod reread;
 pub mod retention;

@@ -66,6 +66,19 @@ impl Tally {
         self.0.entry(name.to_owned()).or_default()
     }
 
+    /// The same where rows of the new names are followed by rows of the old ones again.
+    pub(super) fn undone(&self) -> Moved {
+        let named = || self.0.iter().filter(|(name, _)| !name.is_empty());
+        let names = |pick: &dyn Fn(&Rows) -> bool| {
+            let picked = named().filter(|(_, rows)| pick(rows));
+            picked.map(|(name, _)| name.clone()).collect()
+        };
+        Moved {
+            ended: names(&|rows| rows.had == 0),
+            changed: names(&|rows| rows.had > 0 && rows.lost + rows.gained > 0),
+        }
+    }
+
     /// The names that end, and those that are other series now. No name is no series.
     pub(super) fn result(&self) -> Moved {
         let named = || self.0.iter().filter(|(name, rows)| !name.is_empty() && rows.had > 0);
@@ -123,11 +136,10 @@ pub(super) fn sender_key(source: i64, facts: &StoredFacts<'_>) -> SenderKey {
     (source, facts.told, texts.map(str::to_owned))
 }
 
-/// Names that were derived for a source's mails.
+/// Names that were derived for a source's mails, those that gave way to others too: rows may bear them.
 pub(super) fn derived_of(store: &Store, source: i64) -> Result<Vec<String>, Error> {
-    let mut names = store.derived_services(source)?;
-    names.extend(store.account_services(source)?);
-    Ok(names)
+    let names = store.derived_services(source)?.into_iter().map(|state| state.name);
+    Ok(names.chain(store.account_services(source)?).collect())
 }
 
 impl Store {

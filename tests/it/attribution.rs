@@ -1,4 +1,4 @@
-//! Rules that change under a store: names end without an alarm.
+//! Rules that change under a store: names that end without an alarm, and stored rows that are attributed anew.
 
 use crate::util::{Place, Run};
 use mailpulse::detect::alarm::Alarm;
@@ -237,4 +237,241 @@ fn check_says_what_becomes_of_mail_that_no_rule_names() {
         };
         assert_eq!(services(&place, "2026-03-02"), expected, "{derive:?}");
     }
+}
+
+/// The hosts' logs, each with its name: what web1 sends passes mx1, which has other mail beside it.
+fn two_hosts(messages: u32) -> [(&'static str, String); 2] {
+    let (mut sender, mut relay) = (String::new(), String::new());
+    for number in 0..messages {
+        let time = format!("2026-03-02 {:02}:{:02}", number / 60, number % 60);
+        let (a, b, c) = (
+            format!("1w{number:04}-000001-AA"),
+            format!("1w{number:04}-000002-BB"),
+            format!("1w{number:04}-000003-CC"),
+        );
+        write!(
+            sender,
+            "{time}:00 {a} <= shop@web1.example.org U=shop P=local S=900 id=m{number}@web1.example.org\n\
+             {time}:02 {a} => a@example.net R=smarthost T=remote_smtp H=mx1.example.org [192.0.2.1]\n{time}:02 {a} Completed\n"
+        )
+        .unwrap();
+        write!(
+            relay,
+            "{time}:01 {b} <= shop@web1.example.org H=web1.example.org [192.0.2.10] P=esmtp S=950 \
+             id=m{number}@web1.example.org\n\
+             {time}:03 {b} => a@example.net R=dnslookup T=remote_smtp H=mx.example.net [198.51.100.5]\n\
+             {time}:03 {b} Completed\n\
+             {time}:04 {c} <= wiki@wiki.example.org H=wiki1.example.org [192.0.2.3] P=esmtp S=800 id=w{number}@wiki.example.org\n\
+             {time}:05 {c} => b@example.net R=dnslookup T=remote_smtp H=mx.example.net [198.51.100.5]\n\
+             {time}:05 {c} Completed\n"
+        )
+        .unwrap();
+    }
+    [("web1", sender), ("mx1", relay)]
+}
+
+/// At the relay by itself, web1's mail would be `relayed`; it is `office`, because it enters at web1.
+const NEW_RULES: &str = "[[service]]\nname = \"office\"\nmatch = [{ host = \"web1\" }]\n\
+                         [[service]]\nname = \"relayed\"\nmatch = [{ client = \"web1.*\" }]\n\
+                         [[service]]\nname = \"pages\"\nmatch = [{ sender = \"wiki@*\" }]\n\
+                         [[hostgroup]]\nname = \"mediawiki\"\nhosts = [\"wiki*.example.org\"]\n";
+
+fn of_hosts(logs: &[(&str, String)], rules: &str) -> Place {
+    let mut text = STORE.to_owned();
+    for (host, _) in logs {
+        write!(
+            text,
+            "[[source]]\nkind = \"exim\"\npaths = [\"{host}/mainlog\"]\nhost = \"{host}\"\n"
+        )
+        .unwrap();
+    }
+    let place = Place::with(&format!("{text}{rules}"));
+    for (host, log) in logs {
+        place.write(&format!("{host}/mainlog"), log);
+    }
+    place.run(&["backfill"]).ends(0);
+    place
+}
+
+/// Other rules than those that the store was filled with.
+fn set_rules(place: &Place, rules: &str) {
+    let before = std::fs::read_to_string(place.path("mailpulse.toml")).unwrap();
+    place.write("mailpulse.toml", format!("{before}{rules}"));
+}
+
+fn segments(place: &Place) -> Vec<i64> {
+    let segments = place.store().segments(i64::MIN, i64::MAX).unwrap();
+    segments.iter().map(|segment| segment.id).collect()
+}
+
+/// Everything that tells of who sent.
+fn attributed(place: &Place) -> [Vec<Value>; 2] {
+    let events =
+        "SELECT event_id, kind, service, hostgroup, first_hop, destination FROM events ORDER BY event_id, kind";
+    let rates = "SELECT service, hostgroup, kind, SUM(messages) AS m, SUM(recipients) AS r, SUM(bytes) AS b FROM rates \
+                 GROUP BY service, hostgroup, kind ORDER BY service, hostgroup, kind";
+    [place.sql(events), place.sql(rates)]
+}
+
+#[test]
+fn relabelled_rows_are_those_of_a_fresh_store() {
+    let logs = two_hosts(200);
+    let place = of_hosts(&logs, "");
+    let before = attributed(&place);
+    set_rules(&place, NEW_RULES);
+    let dry = place
+        .run(&["services", "relabel", "--dry-run", "--format", "csv"])
+        .ends(0);
+    assert_eq!(attributed(&place), before, "a dry run changes nothing");
+    let run = place.run(&["services", "relabel", "--format", "csv"]).ends(0);
+    assert_eq!(run.out, dry.out);
+    assert!(
+        run.out.contains("web,office,1200,") && run.out.contains("wiki,pages,600,"),
+        "{}",
+        run.out
+    );
+    place.verify();
+    let fresh = of_hosts(&logs, NEW_RULES);
+    assert_eq!(attributed(&place), attributed(&fresh));
+    let written = segments(&place);
+    let again = place
+        .run(&["services", "relabel"])
+        .ends(0)
+        .says(&["0 rows of 1800 got another service"]);
+    assert_eq!(segments(&place), written, "a second run writes nothing: {}", again.out);
+}
+
+#[test]
+fn what_is_not_stored_is_not_guessed() {
+    let log = [("mx1", two_hosts(10)[1].1.clone())];
+    let place = of_hosts(&log, "");
+    set_rules(
+        &place,
+        "[[service]]\nname = \"office\"\nmatch = [{ auth = \"plain:*\" }]\n",
+    );
+    let run = place.run(&["services", "relabel", "--format", "csv"]).ends(0);
+    run.says(&["0 rows of 60 got another service; 60 rows could not be judged and kept their service"]);
+    assert_eq!(services(&place, "2026-03-02"), ["web", "wiki"]);
+    let told = place.run(&["services", "relabel", "--format", "csv"]).ends(0).out;
+    assert!(
+        told.contains("web,web,30,who was authenticated is not stored"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_message_in_the_queue_goes_on_under_its_new_name() {
+    let arrives =
+        "2026-03-02 10:00:00 1wAAAA-000001-AA <= wiki@wiki.example.org H=wiki1.example.org [192.0.2.3] P=esmtp S=800\n";
+    let leaves = "2026-03-02 11:00:00 1wAAAA-000001-AA => b@example.net R=dnslookup T=remote_smtp H=mx.example.net [198.51.100.5]\n";
+    let place = of_hosts(&[("mx1", arrives.to_owned())], "");
+    set_rules(&place, NEW_RULES);
+    place.run(&["services", "relabel"]).ends(0);
+    place.write("mx1/mainlog", format!("{arrives}{leaves}"));
+    place.run(&["backfill"]).ends(0);
+    let rows = place.sql("SELECT kind, service, hostgroup FROM events ORDER BY kind");
+    let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let row = |kind: &str| format!("{{\"kind\":\"{kind}\",\"service\":\"pages\",\"hostgroup\":\"mediawiki\"}}");
+    assert_eq!(rows, [row("accepted"), row("delivered")]);
+}
+
+/// Whether `status` says that relabelling was broken off.
+fn is_half(place: &Place) -> bool {
+    let status = place.run(&["status", "--stale-after", "9999d"]).ends(0);
+    status.out.contains("was broken off half-way")
+}
+
+#[test]
+fn relabelling_goes_on_after_a_kill() {
+    let mut logs = two_hosts(500);
+    // Many days, many segments.
+    for (_, log) in &mut logs {
+        let day = |day: u32| {
+            let of_day = log.replace("2026-03-02", &format!("2026-03-{day:02}"));
+            let ids = [
+                (" 1w", format!(" 1{day}")),
+                ("id=m", format!("id=m{day}-")),
+                ("id=w", format!("id=w{day}-")),
+            ];
+            ids.iter()
+                .fold(of_day, |text, (before, after)| text.replace(before, after))
+        };
+        *log = (2..9).map(day).collect();
+    }
+    let place = of_hosts(&logs, "");
+    set_rules(&place, NEW_RULES);
+    let (mut killed, mut half) = (0, 0);
+    for _ in 0..4 {
+        let newest = segments(&place).into_iter().max();
+        let mut child = place.command().args(["services", "relabel"]).spawn().unwrap();
+        while segments(&place).into_iter().max() <= newest && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        killed += i32::from(!child.wait().unwrap().success());
+        half += i32::from(is_half(&place));
+    }
+    assert!(
+        killed >= 2 && half >= 1,
+        "{killed} of 4 were killed, {half} in their midst"
+    );
+    place.run(&["services", "relabel"]).ends(0);
+    assert!(!is_half(&place));
+    place.verify();
+    assert_eq!(attributed(&place), attributed(&of_hosts(&logs, NEW_RULES)));
+}
+
+#[test]
+fn a_name_that_got_its_history_is_not_young() {
+    // The shop stops an hour after the rule that names it came.
+    let sends = |name: &str, minute: i64| name != "shop" || minute < CHANGE + 60;
+    let place = Place::with(&config(Some(true), ""));
+    place.write("mainlog", log(0, CHANGE, &sends));
+    place.run(&["backfill"]).ends(0);
+    place.write("mailpulse.toml", config(Some(true), RULE));
+    place.write("mainlog", log(0, CHANGE + DAY, &sends));
+    place.run(&["backfill"]).ends(0);
+    // Nothing is known of the new name; the relay misses its mail.
+    assert_eq!(firing(&place), ["?"]);
+    place.run(&["services", "relabel"]).ends(0);
+    assert_eq!(services(&place, "2026-03-02"), ["blog", "commerce", "wiki"]);
+    assert_eq!(firing(&place), ["commerce"]);
+    // What is read now is no change any more.
+    let changes = |place: &Place| place.store().attribution_changes().unwrap().len();
+    let before = changes(&place);
+    place.write("mainlog", log(0, CHANGE + DAY + 60, &sends));
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(changes(&place), before);
+}
+
+#[test]
+fn part_of_a_store_is_relabelled_and_the_names_end_and_begin_at_its_edges() {
+    let logs = two_hosts(200);
+    let place = of_hosts(&logs, "");
+    set_rules(&place, NEW_RULES);
+    let window = ["--since", "2026-03-02 01:00", "--until", "2026-03-02 02:00"];
+    place.run(&[&["services", "relabel"][..], &window].concat()).ends(0);
+    let of = |when: &str| {
+        let rows = place.sql(&format!(
+            "SELECT DISTINCT service FROM events WHERE {when} ORDER BY service"
+        ));
+        rows.iter()
+            .map(|row| row["service"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("ts < '2026-03-02 01:00'"), ["web", "wiki"]);
+    assert_eq!(
+        of("ts >= '2026-03-02 01:00' AND ts < '2026-03-02 02:00'"),
+        ["office", "pages"]
+    );
+    assert_eq!(of("ts >= '2026-03-02 02:00'"), ["web", "wiki"]);
+    place.verify();
+    let changes = place.store().attribution_changes().unwrap();
+    let edges: Vec<(i64, Vec<String>)> = changes
+        .into_iter()
+        .map(|change| (change.minute % DAY, change.note.services.ended))
+        .collect();
+    let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    assert_eq!(edges[0], (59, names(["web", "wiki"])));
+    assert_eq!(edges[1], (119, names(["office", "pages"])));
 }

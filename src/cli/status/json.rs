@@ -81,6 +81,7 @@ fn store(engine: &Engine) -> Result<Value> {
         "lost_found_bytes": lost.bytes,
         "missing": store.missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),
         "attribution_changes": changes(store)?,
+        "half_relabelled": store.is_half_relabelled()?,
     }))
 }
 

@@ -33,6 +33,8 @@ pub struct ArrivalRow {
     pub client: String,
     /// What is stored of whether it enters the mail system here.
     pub first_hop: bool,
+    /// Address of who handed it in, the sender's local part and its domain, if they were asked for.
+    pub sender: [String; 3],
 }
 
 /// Keys of the arrivals of a segment.
@@ -47,8 +49,8 @@ pub fn keys(path: &Path, into: &mut HashSet<u64>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Arrivals of a segment whose key is wanted.
-pub fn arrivals(path: &Path, wanted: &HashSet<u64>) -> Result<Vec<ArrivalRow>, Error> {
+/// Arrivals of a segment whose key is wanted; with all that is stored of their senders, if that is.
+pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Result<Vec<ArrivalRow>, Error> {
     let mut reader = Reader::open(path)?;
     let keys = reader.optional("message_key")?;
     let found: Vec<usize> = (0..keys.len()).filter(|row| wanted.contains(&keys[*row])).collect();
@@ -61,6 +63,12 @@ pub fn arrivals(path: &Path, wanted: &HashSet<u64>) -> Result<Vec<ArrivalRow>, E
     let [ids, services, hostgroups, clients] = columns;
     let (ids, services, hostgroups, clients) = (ids?, services?, hostgroups?, clients?);
     let first_hops = reader.flags("first_hop")?;
+    let mut senders = [const { None }; 3];
+    for (column, name) in senders.iter_mut().zip(["client_ip", "sender_local", "sender_domain"]) {
+        if with_senders {
+            *column = Some(reader.texts(name)?);
+        }
+    }
     let text = |texts: &Texts, row: usize| texts.values[texts.codes[row] as usize].clone();
     Ok(found
         .into_iter()
@@ -73,6 +81,9 @@ pub fn arrivals(path: &Path, wanted: &HashSet<u64>) -> Result<Vec<ArrivalRow>, E
             hostgroup: text(&hostgroups, row),
             client: text(&clients, row),
             first_hop: first_hops[row],
+            sender: senders
+                .each_ref()
+                .map(|texts| texts.as_ref().map_or_else(String::new, |texts| text(texts, row))),
         })
         .collect())
 }
@@ -114,7 +125,7 @@ pub fn relink(
 }
 
 /// What was learnt of each row's message. An ID can be several messages' in turn.
-fn owners<'l>(rows: &Rows, ids: &Texts, learnt: &'l LearntById) -> Result<Vec<Option<&'l Learnt>>, Error> {
+pub(super) fn owners<'l>(rows: &Rows, ids: &Texts, learnt: &'l LearntById) -> Result<Vec<Option<&'l Learnt>>, Error> {
     let times = rows.numbers("ts_ms")?;
     let kinds = rows.texts("kind")?;
     let of_code: Vec<Option<&'l Vec<Learnt>>> = ids.values.iter().map(|id| learnt.get(id.as_str())).collect();

@@ -30,7 +30,7 @@ pub use merge::{Parts, concatenate};
 pub use read::{RateBlock, read_rates, read_texts, verify};
 pub use rewrite::{amend, rates_of};
 pub use segment::{EncodedSegment, Encoder, SEGMENT_ROWS_MAX};
-pub use senders::{Sender, senders};
+pub use senders::{Attribute, Attributed, Sender, reattribute, senders};
 pub use sql::{Broken, Input, LOGICAL, NUMBERS, select};
 pub use texts::Texts;
 

@@ -15,6 +15,7 @@ mod migrating;
 mod old_server;
 mod profile;
 mod questions;
+mod relabelling;
 mod repaired;
 mod schema;
 mod sending;

@@ -29,6 +29,8 @@ pub struct Seen {
     pub detected: i64,
     /// It is not to be told now.
     pub silenced: bool,
+    /// It is shown, and told to nobody.
+    pub provisional: bool,
 }
 
 /// Everything that is kept.
@@ -42,6 +44,12 @@ pub struct State {
     /// Episodes that last and are not told, because a silence holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silenced: Vec<Notice>,
+    /// Findings that last and are provisional: shown, and not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisional: Vec<Notice>,
+    /// From when on volume alarms are complete, seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete: Option<i64>,
     /// What waits, by channel.
     queues: BTreeMap<String, VecDeque<Notice>>,
     /// What was refused, and until when a receiver is left alone, by channel.
@@ -101,7 +109,7 @@ impl State {
         let mut news = Vec::new();
         let mut matched = vec![false; seen.len()];
         for mut told in std::mem::take(&mut self.firing) {
-            let same = |one: &Seen| key(&one.notice) == key(&told);
+            let same = |one: &Seen| key(&one.notice) == key(&told) && !one.provisional;
             let now: Vec<usize> = (0..seen.len()).filter(|at| same(&seen[*at])).collect();
             let lasts = now.iter().copied().find(|at| seen[*at].notice.ends.is_none());
             if let Some(at) = lasts {
@@ -128,7 +136,14 @@ impl State {
             news.push(told);
         }
         self.silenced.clear();
+        self.provisional.clear();
         for (one, matched) in seen.iter().zip(matched) {
+            if !matched && one.provisional {
+                if one.notice.ends.is_none() && self.provisional.len() < QUEUE_MAX {
+                    self.provisional.push(one.notice.clone());
+                }
+                continue;
+            }
             if !matched && one.silenced && one.notice.ends.is_none() && self.silenced.len() < QUEUE_MAX {
                 self.silenced.push(one.notice.clone());
             }
@@ -313,6 +328,7 @@ mod tests {
             },
             detected: starts + 60,
             silenced: false,
+            provisional: false,
         }
     }
 
@@ -437,6 +453,24 @@ mod tests {
         let written = serde_json::to_string(&state).unwrap();
         assert!(!written.contains("T024BE7LD"), "{written}");
         assert_eq!(state.queues.values().map(VecDeque::len).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn what_is_provisional_is_kept_to_be_shown_and_told_to_nobody() {
+        let young = |ends| Seen {
+            provisional: true,
+            ..seen("a", "dropped", 100, ends)
+        };
+        let mut state = empty();
+        state.update(&[young(None)], 600);
+        assert_eq!((count(&state), state.firing.len(), state.provisional.len()), (0, 0, 1));
+        // It neither ends nor holds up what is told of the same service.
+        state.update(&[young(None), seen("a", "dropped", 500, None)], 660);
+        assert_eq!(waiting(&state), [("a/500".to_owned(), "firing")]);
+        state.update(&[young(None), seen("a", "dropped", 500, Some(700))], 900);
+        assert_eq!((count(&state), state.firing.len(), state.provisional.len()), (2, 0, 1));
+        state.update(&[young(Some(1_000))], 1_200);
+        assert_eq!((count(&state), state.provisional.len()), (2, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `mailpulse alarms`: the last days' alarms with their ids, by a replay of the detection.
 
+use super::complete::Completeness;
 use super::context::Context;
 use super::detect::{self, MINUTE_MS, RuleArgs};
 use super::output::{self, Format};
@@ -32,15 +33,19 @@ pub fn run(context: &Context, args: &AlarmsArgs) -> Result<ExitCode> {
     // One that began before and went on is one of these days too.
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
-    let alarms: Vec<&Alarm> = engine.groups.told().filter(fired).collect();
+    let alarms: Vec<&Alarm> = engine.groups.shown().filter(fired).collect();
     detect::print(&alarms, &fleet.names, args.format)?;
-    let lasting = alarms.iter().filter(|alarm| alarm.ended.is_none()).count();
+    let lasting = alarms
+        .iter()
+        .filter(|alarm| alarm.ended.is_none() && !alarm.provisional);
+    let lasting = lasting.count();
     let length = human::duration(window.until_ms - window.since_ms);
     output::talk(&format!(
         "{} in {length}, {lasting} of them still firing; `{}` says what one of them cost",
-        human::counted(alarms.len() as u64, "alarm"),
+        detect::counted(&alarms),
         context.command("incident --alarm ID")
     ));
+    Completeness::of(&engine).talk();
     Ok(if lasting == 0 {
         ExitCode::SUCCESS
     } else {

@@ -1,5 +1,6 @@
 //! `mailpulse incident`: what an outage did to each service, as data or as an incident page.
 
+use super::complete::Completeness;
 use super::context::Context;
 use super::detect::{MINUTE_MS, RuleArgs, notice_id, options};
 use super::window::{WindowArgs, fleet_until};
@@ -56,6 +57,8 @@ pub struct Incident {
     pub judged: Judged,
     /// All minutes.
     pub fleet: Fleet,
+    /// From when on volume alarms are complete.
+    pub complete: Completeness,
 }
 
 /// A window, judged.
@@ -95,6 +98,7 @@ pub fn run(context: &Context, args: &IncidentArgs) -> Result<ExitCode> {
         Form::Markdown => output::line(incident_page::markdown(&incident).trim_end())?,
         Form::Html => output::line(&incident_html::html(&incident, store, &config)?)?,
     }
+    incident.complete.talk();
     let hurt = incident_page::hurt(&incident).count();
     Ok(if hurt > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -120,26 +124,36 @@ pub fn judge(store: &dyn History, config: &Config, rules: &RuleArgs, asked: Aske
     )?;
     let options = options(config, rules)?;
     let rhythms = options.rhythms.clone();
-    let (window, groups) = match asked {
-        Asked::Window(window) => (window, known(&mut fleet, options, window)),
+    let (window, groups, complete) = match asked {
+        Asked::Window(window) => {
+            let (groups, complete) = known(&mut fleet, options, window);
+            (window, groups, complete)
+        }
         Asked::Alarm(id) => {
             let engine = Engine::replay(&fleet, options);
-            (of_alarm(&engine.groups, &id, &fleet)?, engine.groups)
+            let complete = Completeness::of(&engine);
+            (of_alarm(&engine.groups, &id, &fleet)?, engine.groups, complete)
         }
     };
     let judged = judge_window(store, &fleet, &groups, &rhythms, window)?;
-    Ok(Incident { window, judged, fleet })
+    Ok(Incident {
+        window,
+        judged,
+        fleet,
+        complete,
+    })
 }
 
 /// The alarms as they were known at a window's end. Of what came later the fleet keeps the recovery, if the window ends
 /// with the trouble.
-fn known(fleet: &mut Fleet, options: Options, window: Window) -> Groups {
+fn known(fleet: &mut Fleet, options: Options, window: Window) -> (Groups, Completeness) {
     let (from, until) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
     let mut engine = Engine::new(options);
     for minute in fleet.between(i64::MIN, until) {
         engine.step(&fleet.names, minute);
     }
     let mut groups = engine.groups.clone();
+    let complete = Completeness::of(&engine);
     for minute in fleet.between(until, i64::MAX) {
         engine.step(&fleet.names, minute);
     }
@@ -160,7 +174,7 @@ fn known(fleet: &mut Fleet, options: Options, window: Window) -> Groups {
     if !is_meant {
         fleet.end(until);
     }
-    groups
+    (groups, complete)
 }
 
 /// Alarms about mail that overlap a window.

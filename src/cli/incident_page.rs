@@ -41,6 +41,7 @@ pub fn json(incident: &Incident) -> Value {
         "timeline": timeline,
         "single_points_of_failure": hanging,
         "alarms": incident.alarms.iter().map(|alarm| alarm_json(alarm, names)).collect::<Vec<_>>(),
+        "volume_complete_from": incident.complete.time(),
     })
 }
 

@@ -3,6 +3,7 @@
 mod alarms;
 mod backfill;
 mod check;
+mod complete;
 mod context;
 mod demo;
 mod detect;

@@ -11,6 +11,7 @@ use super::retention::{held_back, retention};
 use super::window::now_ms;
 use crate::alert::state::State as Alerts;
 use crate::config::Config;
+use crate::detect::tuning::Tuning;
 use crate::query::health::{self, Cause, Health, Readability, unparsed_share};
 use crate::query::history::{Engine, History, LocalSource, SourceSummary};
 use crate::query::human;
@@ -268,6 +269,9 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
     for line in unsent(alerts) {
         output::line(&line)?;
     }
+    if let Some(complete) = complete(alerts, store.history())? {
+        output::line(&complete.words())?;
+    }
     match store {
         Engine::Embedded(store) => {
             let contents = Contents::of(store)?;
@@ -363,6 +367,8 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
 fn unsent(alerts: &Alerts) -> Vec<String> {
     let silenced = alerts.silenced.iter();
     let mut lines: Vec<String> = silenced.map(|alarm| format!("silenced: {}", alarm.summary)).collect();
+    let provisional = alerts.provisional.iter();
+    lines.extend(provisional.map(|alarm| format!("provisional, not sent: {}", alarm.summary)));
     let failing = alerts.channels().into_iter();
     lines.extend(failing.filter_map(|channel| {
         Some(format!(
@@ -375,6 +381,41 @@ fn unsent(alerts: &Alerts) -> Vec<String> {
         ))
     }));
     lines
+}
+
+/// From when on volume alarms are complete.
+struct Since {
+    /// Seconds since 1970.
+    seconds: i64,
+    /// `watch` has not judged this store: by the age of its first event alone.
+    guessed: bool,
+}
+
+impl Since {
+    fn words(&self) -> String {
+        let from = rfc3339(self.seconds.saturating_mul(1_000));
+        let by = if self.guessed {
+            ", by the age of the first event"
+        } else {
+            ""
+        };
+        format!("volume alarms are complete from {from} on (14 days of history{by}); before, they are provisional")
+    }
+}
+
+/// As `watch` has found, or by the first event; `None` for a store without mail.
+fn complete(alerts: &Alerts, store: &dyn History) -> Result<Option<Since>> {
+    let first = store.span(i64::MAX)?.map(|(first, _)| first);
+    let young_ms = i64::from(Tuning::default().provisional_d) * DAY_MS;
+    let guess = first.map(|first| Since {
+        seconds: (first.div_euclid(DAY_MS) * DAY_MS + DAY_MS + young_ms) / 1_000,
+        guessed: true,
+    });
+    let found = alerts.complete.map(|seconds| Since {
+        seconds,
+        guessed: false,
+    });
+    Ok(found.or(guess))
 }
 
 /// What waits for a decision of the operator's.

@@ -3,8 +3,9 @@
 //! At start the history is replayed, then every round takes the minutes that are new. Rows that arrive for minutes which
 //! have been judged already count only after a restart.
 
+use super::complete::Completeness;
 use super::context::Context;
-use super::detect::{MINUTE_MS, RuleArgs, alarm_json, minute, notice_id, options};
+use super::detect::{MINUTE_MS, RuleArgs, alarm_json, marked, minute, notice_id, options};
 use super::window::now_ms;
 use crate::alert::state::{Seen, State};
 use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
@@ -90,6 +91,7 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode> {
         next: None,
         cared: None,
         relabelled: None,
+        said: false,
     };
     let mut lacking = Lacking::default();
     loop {
@@ -198,6 +200,8 @@ struct Watch {
     cared: Option<Instant>,
     /// The note of the last time that stored rows were attributed anew.
     relabelled: Option<i64>,
+    /// It was said from when on volume alarms are complete.
+    said: bool,
 }
 
 impl Watch {
@@ -282,7 +286,12 @@ fn round(
     if let Some(next) = watch.next {
         let judged = next * 60;
         let at = Timestamp::from_second(judged).map_err(|why| anyhow!("{why}"))?;
-        let seen = watch.engine.groups.told().map(|alarm| {
+        let complete = Completeness::of(&watch.engine);
+        if !std::mem::replace(&mut watch.said, true) {
+            complete.talk();
+        }
+        state.complete = complete.seconds();
+        let seen = watch.engine.groups.shown().map(|alarm| {
             let notice = notice(alarm, &watch.names);
             let silenced = config
                 .silences
@@ -292,23 +301,27 @@ fn round(
                 notice,
                 detected: alarm.detected * 60,
                 silenced,
+                provisional: alarm.provisional && !config.detect.send_provisional,
             }
         });
         let mut seen: Vec<Seen> = seen.collect();
         seen.extend(stale(store, args.stale, now)?);
-        let known = state.silenced.clone();
+        let known = [state.silenced.clone(), state.provisional.clone()];
         state.update(&seen, judged);
-        for one in state
-            .silenced
-            .iter()
-            .filter(|one| known.iter().all(|told| told.id != one.id))
-        {
-            tracing::info!("silenced, not sent: {}", one.summary);
+        for (word, now, known) in [
+            ("silenced", &state.silenced, &known[0]),
+            ("provisional", &state.provisional, &known[1]),
+        ] {
+            let is_new = |one: &&Notice| known.iter().all(|told| told.id != one.id);
+            for one in now.iter().filter(is_new) {
+                tracing::info!("{word}, not sent: {}", one.summary);
+            }
         }
         tracing::info!(
-            "judged until {at}: {} alarms fire, {} silenced",
+            "judged until {at}: {} alarms fire, {} silenced, {} provisional",
             state.firing.len(),
-            state.silenced.len()
+            state.silenced.len(),
+            state.provisional.len()
         );
         // Kept before it is told: a crash in between tells later, not never.
         state.save(path).with_context(|| path.display().to_string())?;
@@ -322,8 +335,9 @@ fn round(
 fn notice(alarm: &Alarm, names: &Names) -> Notice {
     let (kind, name) = alarm.scope.named(names);
     let state = alarm.state.as_str();
+    let marked = marked(alarm);
     let members: Vec<&str> = alarm.members.iter().map(|m| names.service(m.service)).collect();
-    let mut summary = format!("{kind} {name}: {state} since {}", minute(alarm.onset));
+    let mut summary = format!("{kind} {name}: {marked} since {}", minute(alarm.onset));
     if !members.is_empty() {
         summary = format!("{summary}; affected: {}", members.join(", "));
     }
@@ -370,5 +384,6 @@ fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>>
         },
         detected: now_ms / 1_000,
         silenced: false,
+        provisional: false,
     }))
 }

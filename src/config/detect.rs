@@ -30,6 +30,8 @@ pub struct Detect {
     pub false_alarms_per_service_per_90_days: f64,
     /// Clocks and holidays, of all and of each service.
     pub rhythms: Rhythms,
+    /// Whether `watch` sends what is provisional.
+    pub send_provisional: bool,
 }
 
 impl Default for Detect {
@@ -37,6 +39,7 @@ impl Default for Detect {
         Self {
             false_alarms_per_service_per_90_days: 1.0,
             rhythms: Rhythms::default(),
+            send_provisional: false,
         }
     }
 }
@@ -108,6 +111,7 @@ pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, 
     Detect {
         false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days.unwrap_or(1.0),
         rhythms,
+        send_provisional: raw.send_provisional,
     }
 }
 

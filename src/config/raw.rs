@@ -326,6 +326,8 @@ pub(super) struct RawDetect {
     pub timezone: Option<At<String>>,
     /// Files of declared holidays: iCalendar, or one date (2026-12-25) a line; less mail on them is no alarm.
     pub holidays: Vec<At<String>>,
+    /// Whether `watch` sends findings too that are provisional (series under 14 days); default false: they are shown only.
+    pub send_provisional: bool,
 }
 
 /// How many ways out services should have.

@@ -106,6 +106,8 @@ pub enum Layer {
     Rejects,
     /// What is accepted is not delivered.
     Queue,
+    /// A busy series that is too young for its weeks to be known sends nothing at all.
+    Gap,
     /// The count is below expectation.
     Volume,
     /// The log does not arrive.

@@ -142,13 +142,8 @@ impl Burst {
                 );
             }
         }
-        (
-            best.0,
-            Found {
-                provisional: self.base.1 < 1440.0,
-                ..best.1
-            },
-        )
+        // A failed mail is a failed mail, also on the first day.
+        best
     }
 
     fn follow(&mut self, at: i64, failures: u32) -> Option<Turn> {

@@ -163,6 +163,15 @@ impl Days {
         self.is_usual || self.others.get(&Scope::Relay(relay)).is_some_and(|part| *part >= MOST)
     }
 
+    /// Whether full silence would be no wonder: a service's own holiday, everyone's, or that of most of who use it.
+    pub(super) fn is_holiday(&mut self, at: i64, scope: Scope, names: &Names) -> bool {
+        match scope {
+            Scope::Service(service) => self.of_service(at, service, names).holiday,
+            Scope::Relay(relay) | Scope::Host(relay) => self.is_quiet(relay),
+            Scope::Hostgroup(_) => self.is_usual || self.others.get(&scope).is_some_and(|part| *part >= MOST),
+        }
+    }
+
     /// Whether a relay or hostgroup lacks mail of services that have a holiday of their own.
     pub(super) fn lacks(&self, scope: Scope) -> bool {
         self.others.contains_key(&scope)

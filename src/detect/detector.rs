@@ -187,6 +187,18 @@ impl Detector {
         self.entries.get(id.index()).map_or(0, |entry| entry.series.days())
     }
 
+    /// The moment, seconds since 1970, at which a series will have so many days of data, if each day from the last one on is
+    /// seen.
+    pub fn reaches(&self, id: SeriesId, days: u32) -> i64 {
+        let Some(entry) = self.entries.get(id.index()) else {
+            return 0;
+        };
+        // The day in which the last grain lies counts when the first step of the next day is told.
+        let last = entry.next.map_or(0, |next| next - entry.grain_s);
+        let missing = i64::from(days.saturating_sub(entry.series.days()));
+        last - entry.clock.clone().at(last).day_s + missing * DAY_S
+    }
+
     /// Tells what was seen of a series in the grain that begins at `ts_s` (or holds it). Grains come in order; those
     /// that are left out count as no data. Changes are handed to `tell`: a leap may close a drop and a step open one.
     pub fn observe(

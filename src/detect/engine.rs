@@ -10,14 +10,14 @@ use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{Finding, Groups};
 use super::host::{self, HostState};
-use super::leading::Leading;
+use super::leading::{ALONE, Leading};
 use super::queue::Queue;
 use super::refusals::{self, Refusals};
 use super::rhythm::Rhythms;
 use super::routes::Routes;
 use super::sums::Sums;
 use super::tuning::Tuning;
-use super::volume::Volumes;
+use super::volume::{Complete, Volumes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -360,6 +360,7 @@ impl Engine {
             };
             // Where other days than its own keep its mail away, a count says nothing.
             let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05) && !self.days.lacks(scope);
+            self.gap_step(at, scope, seen.then_some(count), names, turns);
             for turn in self.volumes.step(at, scope, seen.then_some(count)) {
                 let (kind, name) = scope.named(names);
                 let explained = match turn {
@@ -379,6 +380,45 @@ impl Engine {
                 turns.push((finding, turn));
             }
         }
+    }
+
+    /// A series that is too young for a verdict on its volume, by its gaps.
+    fn gap_step(&mut self, at: i64, scope: Scope, seen: Option<u32>, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+        if !self.volumes.is_young(scope) {
+            return;
+        }
+        let seen = seen.filter(|count| *count > 0 || !self.days.is_holiday(at, scope, names));
+        let Some(turn) = self.volumes.step_gap(at, scope, seen) else {
+            return;
+        };
+        // Where one service makes most of the mail, its own silence is told.
+        if matches!(turn, Turn::Opened(_)) && self.is_led(scope) {
+            return;
+        }
+        let (kind, name) = scope.named(names);
+        let told = told(turn, |found| {
+            format!(
+                "{kind} {name} has sent nothing for {}, over ten times its longest gap before; {:.0} mails are usual in that time",
+                length(at + 1 - found.onset),
+                found.expected
+            )
+        });
+        turns.push((finding(Layer::Gap, scope, State::Dropped, None, told), turn));
+    }
+
+    /// Whether one service makes most of the mail of a relay or hostgroup, but not all of it.
+    fn is_led(&self, scope: Scope) -> bool {
+        let leads = |part: f64| (EXPLAINS..ALONE).contains(&part);
+        match scope {
+            Scope::Relay(host) => self.routes.parts_of_host(host).any(|(_, part)| leads(part)),
+            Scope::Hostgroup(group) => self.routes.parts_of_group(group).any(|(_, part)| leads(part)),
+            Scope::Host(_) | Scope::Service(_) => false,
+        }
+    }
+
+    /// From when on volume alarms are complete; `None` before the first mail.
+    pub fn complete(&self) -> Option<Complete> {
+        self.volumes.complete()
     }
 
     /// The service whose own alarm explains what a relay or hostgroup misses.
@@ -429,6 +469,15 @@ impl Engine {
             Scope::Hostgroup(group) => self.routes.group_through(group, host),
             Scope::Relay(own) | Scope::Host(own) => f64::from(u8::from(own == host)),
         }
+    }
+}
+
+/// Minutes in words.
+fn length(minutes: i64) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
     }
 }
 

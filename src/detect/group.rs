@@ -10,6 +10,8 @@ use super::routes::{ONLY, Routes};
 const WINDOW: i64 = 30;
 /// An alarm that comes back within so many minutes goes on.
 const AGAIN: i64 = 60;
+/// The same of what is provisional: a series' first weekend is one finding, not ten.
+const AGAIN_YOUNG: i64 = 1440;
 /// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
 const TAIL: i64 = 3 * 1440;
 /// An alarm that lasts would say the same for ever.
@@ -56,6 +58,11 @@ pub struct Groups {
     held: Vec<Held>,
 }
 
+/// Within how many minutes an alarm comes back.
+fn again(alarm: &Alarm) -> i64 {
+    if alarm.provisional { AGAIN_YOUNG } else { AGAIN }
+}
+
 impl Groups {
     /// Takes a new finding.
     pub fn open(&mut self, at: i64, finding: Finding, routes: &Routes, names: &Names) -> Vec<Change> {
@@ -72,7 +79,7 @@ impl Groups {
                 && self.held.iter().any(|held| held.alarm == id && held.own)
                 && self.alarms[id]
                     .ended
-                    .is_some_and(|ended| at - ended <= AGAIN && ended <= at)
+                    .is_some_and(|ended| at - ended <= again(&self.alarms[id]) && ended <= at)
             {
                 (self.alarms[id].ended, self.alarms[id].end) = (None, None);
                 if let Some(cause) = &mut self.alarms[id].cause {
@@ -84,18 +91,26 @@ impl Groups {
     }
 
     fn place(&mut self, at: i64, finding: Finding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
-        if finding.layer == Layer::Volume && finding.found.provisional {
-            // Two weeks of history make no week: such a series is not believed yet.
+        let provisional = finding.found.provisional;
+        let home = self.home(at, &finding, false, routes);
+        if home.is_some() && provisional && finding.layer == Layer::Volume {
+            // Two weeks of history make no week: it adds nothing to what is sure.
             return Vec::new();
         }
-        if let Some(id) = self.home(at, &finding, routes) {
+        // What is provisional never speaks for what is sure, nor moves when that began.
+        let home = home.or_else(|| provisional.then(|| self.home(at, &finding, true, routes))?);
+        if let Some(id) = home {
             self.join(id, at, &finding, key, routes, names);
             return vec![Change::Changed(id)];
         }
         let id = self.create(at, &finding);
         let mut changes = vec![Change::Opened(id)];
         self.join(id, at, &finding, key, routes, names);
+        if !provisional {
+            self.confirm(id, routes);
+        }
         match finding.scope {
+            Scope::Service(_) if provisional => {}
             Scope::Service(service) => changes.extend(self.pool(id, service, at, routes, names)),
             Scope::Relay(_) | Scope::Hostgroup(_) => {
                 self.absorb(id, at, routes, names).into_iter().for_each(|part| {
@@ -176,8 +191,13 @@ impl Groups {
         }
     }
 
-    /// Alarms that are not part of a larger one.
+    /// Alarms that are told: not part of a larger one, and more than provisional.
     pub fn told(&self) -> impl Iterator<Item = &Alarm> {
+        self.shown().filter(|alarm| !alarm.provisional)
+    }
+
+    /// The same with those that are provisional: they are shown, marked, and page nobody.
+    pub fn shown(&self) -> impl Iterator<Item = &Alarm> {
         self.alarms.iter().filter(|alarm| alarm.part_of.is_none())
     }
 
@@ -211,14 +231,32 @@ impl Groups {
         id
     }
 
-    /// The alarm that a finding belongs to.
-    fn home(&self, at: i64, finding: &Finding, routes: &Routes) -> Option<usize> {
-        let told = self.alarms.iter().rev().filter(|alarm| alarm.part_of.is_none());
+    /// What was provisional is this alarm's: it says what those that are open about the same mail were not sure of.
+    fn confirm(&mut self, id: usize, routes: &Routes) {
+        let (scope, state) = (self.alarms[id].scope, self.alarms[id].state);
+        for part in &mut self.alarms[..id] {
+            let is_open = part.provisional && part.part_of.is_none() && part.ended.is_none();
+            let is_about = part.scope == scope
+                || is_inside(part.scope, None, scope, routes)
+                || explains(scope, part.scope, routes);
+            if is_open && is_about && part.state.is_about_mail() == state.is_about_mail() {
+                part.part_of = Some(id);
+            }
+        }
+        let alarms = &self.alarms;
+        self.held
+            .retain(|held| alarms[held.alarm].part_of != Some(id) || !alarms[held.alarm].provisional);
+    }
+
+    /// The alarm that a finding belongs to, among those that are provisional or among the others.
+    fn home(&self, at: i64, finding: &Finding, provisional: bool, routes: &Routes) -> Option<usize> {
+        let told = self.alarms.iter().rev();
+        let told = told.filter(|alarm| alarm.part_of.is_none() && alarm.provisional == provisional);
         let mut fitting = told.filter(|alarm| {
             let is_tail = finding.layer == Layer::Volume || finding.layer == Layer::Queue;
             let in_time = match alarm.ended {
                 None => true,
-                Some(ended) if finding.scope == alarm.scope && at - ended <= AGAIN => true,
+                Some(ended) if finding.scope == alarm.scope && at - ended <= again(alarm) => true,
                 Some(ended) => is_tail && finding.found.onset < ended + WINDOW && finding.found.onset > ended - TAIL,
             };
             in_time && self.fits(finding, alarm, routes)
@@ -292,6 +330,7 @@ impl Groups {
                 let volume = part.layers.iter().all(|(layer, _)| *layer == Layer::Volume);
                 part.id != id
                     && part.part_of.is_none()
+                    && part.provisional == self.alarms[id].provisional
                     && part.ended.is_none()
                     && part.state.is_about_mail()
                     && (volume || part.onset >= onset - WINDOW)
@@ -348,7 +387,8 @@ impl Groups {
                 .alarms
                 .iter()
                 .filter(|other| {
-                    let open = other.ended.is_none() && other.part_of.is_none() && other.state.is_about_mail();
+                    let open = other.ended.is_none() && other.part_of.is_none() && !other.provisional;
+                    let open = open && other.state.is_about_mail();
                     let near = (other.onset - onset).abs() <= 2 * WINDOW;
                     open && near && matches!(other.scope, Scope::Service(s) if hanging.contains(&s))
                 })

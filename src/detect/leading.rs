@@ -9,7 +9,7 @@ use super::routes::Routes;
 use super::silence::{Heard, Others, Silence};
 
 /// A relay that has no other mail worth the name is as silent as its one service.
-const ALONE: f64 = 0.995;
+pub(super) const ALONE: f64 = 0.995;
 /// Minutes that are only learnt: a service keeps office hours and weekends, and each day of the week must have come twice.
 const LEARN: i64 = 14 * 1440;
 /// How often the parts are looked at, minutes.

@@ -3,9 +3,10 @@
 //! # The layers
 //!
 //! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
-//! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), volumes below expectation
-//! ([`volume`]); and what cannot be seen at all ([`sight`]). [`group`] makes one alarm of one trouble, with the help of
-//! [`routes`]. [`impact`] says afterwards what is lost and what is only late.
+//! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), busy series under two weeks that
+//! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`sight`]). [`group`]
+//! makes one alarm of one trouble, with the help of [`routes`]. [`impact`] says afterwards what is lost and what is only
+//! late.
 //!
 //! # The method for volumes
 //!
@@ -54,6 +55,7 @@ pub mod episode;
 pub mod evidence;
 pub mod fleet;
 pub mod forecast;
+pub mod gap;
 pub mod group;
 pub mod habit;
 pub mod history;
@@ -97,3 +99,5 @@ mod sample;
 mod scope_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod young_tests;

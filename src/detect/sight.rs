@@ -57,7 +57,7 @@ impl Arrival {
                 expected: self.missing,
                 observed: 0.0,
                 score: (value - MISSING) / std::f64::consts::LN_10,
-                provisional: self.weekly.days() < 2.0,
+                provisional: !certain && self.weekly.days() < 2.0,
             }));
         }
         None

@@ -170,7 +170,7 @@ impl Silence {
                 expected: self.gap / CAUTION,
                 observed: 0.0,
                 score: (self.gap - limit) / std::f64::consts::LN_10,
-                provisional: self.weekly.days() < 2.0,
+                provisional: !heard.witnessed && self.weekly.days() < 2.0,
             }));
         }
         // Minutes of a silence in the making are not learnt: neither way does it matter much if they are few.

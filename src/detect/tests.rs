@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn found(grain_s: i64, samples: &[(i64, Sample)]) -> Vec<Drop> {
-    replay(&Config::default(), TimeZone::UTC, grain_s, samples.iter().copied()).unwrap()
+    let replayed = replay(&Config::default(), TimeZone::UTC, grain_s, samples.iter().copied());
+    replayed.unwrap().drops
 }
 
 fn at(samples: &mut [(i64, Sample)], from_s: i64, until_s: i64, change: impl Fn(u64) -> Sample) {
@@ -200,7 +201,7 @@ fn a_holiday_in_half_silence_is_no_drop_and_a_silent_one_is() {
         at(&mut holiday, 44 * DAY_S, 45 * DAY_S, |count| {
             Sample::Count(count * share / 10)
         });
-        let drops = replay(&config, TimeZone::UTC, 60, holiday).unwrap();
+        let drops = replay(&config, TimeZone::UTC, 60, holiday).unwrap().drops;
         let told = alarms(&drops, 44 * DAY_S, 46 * DAY_S);
         assert_eq!(told.len(), expected, "share {share}/10: {told:?}");
     }
@@ -224,7 +225,7 @@ fn a_retired_service_is_silenced_and_said_to_be() {
     let mut back = Service::quiet(19, 300.0).samples(110);
     at(&mut back, 50 * DAY_S, 65 * DAY_S, |_| Sample::Count(0));
     at(&mut back, 90 * DAY_S, 94 * DAY_S, |_| Sample::Count(0));
-    let drops = replay(&config, TimeZone::UTC, 300, back).unwrap();
+    let drops = replay(&config, TimeZone::UTC, 300, back).unwrap().drops;
     assert_eq!(alarms(&drops, 50 * DAY_S, 65 * DAY_S)[0].end, Some(End::Retired(7)));
     assert_eq!(alarms(&drops, 90 * DAY_S, 94 * DAY_S).len(), 1);
 }
@@ -326,7 +327,7 @@ fn office_hours_stay_office_hours_through_summer_time() {
             }),
         )
     });
-    let drops = replay(&Config::default(), zone.clone(), 300, samples).unwrap();
+    let drops = replay(&Config::default(), zone.clone(), 300, samples).unwrap().drops;
     assert_eq!(drops.iter().filter(|drop| !drop.provisional).count(), 0, "{drops:?}");
 }
 

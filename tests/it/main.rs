@@ -58,3 +58,4 @@ mod watch;
 mod watch_live;
 mod watch_tls;
 mod wrappers;
+mod young;

@@ -1,11 +1,13 @@
 //! `mailpulse detect --csv`: the same for any count series. Causal: each finding rests on what was known at its time.
 
+use super::super::complete::Completeness;
 use super::super::output::{self, Format};
 use super::{RuleArgs, counts, findings, rhythms};
 use crate::config::Config as Configuration;
 use crate::detect::detector::Config;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
+use crate::detect::volume::Complete;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
 use findings::Finding;
@@ -48,6 +50,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
     };
     let all = counts::read(BufReader::new(input), args.missing_is_zero).context(name)?;
     let mut found = Vec::new();
+    let mut complete: Option<Complete> = None;
     for series in all {
         if series.zeros == 0 && series.missing > series.samples.len() as i64 {
             output::talk(&format!(
@@ -60,14 +63,25 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
             tuning: tuning.clone(),
             holidays: Arc::clone(&rhythm.holidays),
         };
-        let drops = replay(&config, rhythm.zone.clone(), series.grain_s, series.samples)?;
-        found.extend(drops.into_iter().map(|drop| Finding {
+        let replayed = replay(&config, rhythm.zone.clone(), series.grain_s, series.samples)?;
+        let before = complete.unwrap_or(Complete {
+            from: i64::MIN,
+            series: 0,
+            young: 0,
+        });
+        complete = Some(Complete {
+            from: before.from.max(replayed.sure_from.div_euclid(60)),
+            series: before.series + 1,
+            young: before.young + usize::from(replayed.young),
+        });
+        found.extend(replayed.drops.into_iter().map(|drop| Finding {
             series: series.name.clone(),
             drop,
         }));
     }
     found.sort_by(|a, b| (a.drop.detected, &a.series).cmp(&(b.drop.detected, &b.series)));
     print(&found, format)?;
+    Completeness::new(complete).talk();
     // A series that is too young never pages alone.
     let alarm = found.iter().any(|finding| !finding.drop.provisional);
     Ok(if alarm { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -6,7 +6,7 @@ use crate::detect::alarm::{Alarm, State};
 use crate::detect::fleet::Names;
 
 /// Words of the columns.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("onset", "the first minute of which mail is missing"),
     (
         "detected",
@@ -22,6 +22,10 @@ const COLUMNS: [(&str, &str); 7] = [
         "score",
         "how far the evidence is beyond the limit that keeps the budget of false alarms \
          (`false_alarms_per_service_per_90_days`), as a power of ten: 0 is at the limit, 2 a hundred times beyond it",
+    ),
+    (
+        "provisional",
+        "found in a series with under 14 days of history, whose usual weeks are not known: shown, and sent to nobody",
     ),
     (
         "members",
@@ -78,6 +82,7 @@ mod tests {
             "blind: ",
             "unreadable: ",
             "score: ",
+            "provisional: ",
             "onset: ",
             "members: ",
         ] {

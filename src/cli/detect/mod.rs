@@ -6,6 +6,7 @@ mod csv;
 mod explain;
 mod findings;
 
+use super::complete::Completeness;
 use super::context::Context;
 use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs, fleet_until};
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 1 if something would have alarmed.")]
+#[command(after_help = "Exit code 1 if something would have alarmed; what is provisional alone is no alarm.")]
 pub struct DetectArgs {
     #[command(flatten)]
     window: WindowArgs<EVERYTHING>,
@@ -90,18 +91,18 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
-    let alarms: Vec<&Alarm> = engine.groups.told().filter(inside).collect();
+    let alarms: Vec<&Alarm> = engine.groups.shown().filter(inside).collect();
     print(&alarms, &fleet.names, args.format)?;
     said(&alarms, &fleet);
+    Completeness::of(&engine).talk();
     match args.explain {
         true => explain::print(&alarms, &fleet.names),
         false if !alarms.is_empty() => output::talk("what the words mean: mailpulse detect --explain"),
         false => {}
     }
-    Ok(if alarms.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match alarms.iter().all(|alarm| alarm.provisional) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
 }
 
@@ -190,11 +191,21 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
     Ok(holidays)
 }
 
+/// How many alarms there are, and how many findings beside them that are provisional.
+pub fn counted(alarms: &[&Alarm]) -> String {
+    let young = alarms.iter().filter(|alarm| alarm.provisional).count();
+    let sure = human::counted((alarms.len() - young) as u64, "alarm");
+    match young {
+        0 => sure,
+        _ => format!("{sure} and {}", human::counted(young as u64, "provisional finding")),
+    }
+}
+
 fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
     output::talk(&format!(
         "{}; {} days of history replayed, {} services",
-        human::counted(alarms.len() as u64, "alarm"),
+        counted(alarms),
         (to - from) / 1440,
         fleet.names.services.len()
     ));
@@ -276,7 +287,7 @@ fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
     };
     Table::of([
         ("id", text(&|alarm| notice_id(alarm, names))),
-        ("state", text(&|alarm| alarm.state.as_str().to_owned())),
+        ("state", text(&|alarm| marked(alarm))),
         ("lasted", text(&lasted)),
         ("found_after", text(&|alarm| minutes(alarm.onset, alarm.detected))),
         ("affected", text(&|alarm| affected(alarm, names))),
@@ -284,6 +295,15 @@ fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
         ("observed", number(&|alarm| rounded(alarm.observed))),
         ("score", number(&|alarm| rounded(alarm.score))),
     ])
+}
+
+/// An alarm's state, with its mark for people.
+pub fn marked(alarm: &Alarm) -> String {
+    let state = alarm.state.as_str();
+    match alarm.provisional {
+        true => format!("{state} (provisional)"),
+        false => state.to_owned(),
+    }
 }
 
 fn table(alarms: &[&Alarm], names: &Names) -> Table {
@@ -309,5 +329,9 @@ fn table(alarms: &[&Alarm], names: &Names) -> Table {
         ("score", number(&|alarm| rounded(alarm.score))),
         ("members", text(&|alarm| affected(alarm, names))),
         ("notice_id", text(&|alarm| notice_id(alarm, names))),
+        (
+            "provisional",
+            Values::Bool(alarms.iter().map(|alarm| Some(alarm.provisional)).collect()),
+        ),
     ])
 }

@@ -1,6 +1,6 @@
 //! `status --format json`: all that `status` knows, raw; units stand in the keys.
 
-use super::{Contents, Row, alerts, limits, percent};
+use super::{Contents, Row, alerts, complete, limits, percent};
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
 use crate::cli::output;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Changes of attribution that are told.
 const CHANGES: usize = 20;
 
-/// All of it: `sources`, `alarms`, `silenced`, `channels`, `store`, `ship`, `troubles`, `limits`.
+/// All of it: `sources`, `alarms`, `silenced`, `provisional`, `channels`, `store`, `ship`, `troubles`, `limits`.
 pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64) -> Result<Value> {
     let alerts = alerts(config)?;
     let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
@@ -23,8 +23,10 @@ pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64
         "sources": sources(rows),
         "alarms": alarms(&alerts.firing),
         "silenced": alarms(&alerts.silenced),
+        "provisional": alarms(&alerts.provisional),
         "channels": alerts.channels().iter().map(|one| channel(one, now_ms)).collect::<Vec<_>>(),
         "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
+        "volume_complete_from": complete(&alerts, engine.history())?.map(|at| rfc3339(at.seconds.saturating_mul(1_000))),
         "store": store(engine)?,
         "ship": ship(engine, now_ms)?,
         "troubles": troubles(engine)?,

@@ -57,15 +57,17 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
     let failing = alerts.channels().into_iter().filter(ChannelState::is_failing);
     let failing: Vec<String> = failing.map(|channel| undelivered(&channel)).collect();
     let silenced: Vec<String> = alerts.silenced.iter().map(alarm_words).collect();
+    let provisional: Vec<String> = alerts.provisional.iter().map(alarm_words).collect();
     let numbers = format!(
         "{} sources, {} lines, {} unparsed | lines={1}c unparsed={2}c damaged={damaged} unreadable={unreadable} \
-         stale={stale} alarms={} silenced={} undelivered={}",
+         stale={stale} alarms={} silenced={} undelivered={} provisional={}",
         rows.len(),
         sum.lines,
         sum.unparsed,
         alerts.firing.len(),
         silenced.len(),
-        failing.len()
+        failing.len(),
+        provisional.len()
     );
     let named = |state: State| {
         let names = rows.iter().filter(|row| row.state == state);
@@ -125,6 +127,9 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
     }
     if !silenced.is_empty() {
         why.push(format!("silenced: {}", silenced.join(", ")));
+    }
+    if !provisional.is_empty() {
+        why.push(format!("provisional: {}", provisional.join(", ")));
     }
     why.push(numbers);
     output::line(&format!("MAILPULSE {word} - {}", why.join(", ")))?;

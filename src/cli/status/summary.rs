@@ -52,7 +52,15 @@ fn lines(context: &Context, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [Stri
         Some(judged) => {
             let at_ms = judged.saturating_mul(1_000);
             let as_of = format!("as of:  {} ({})", rfc3339(at_ms), human::ago(now_ms - at_ms));
-            ("nothing".to_owned(), as_of)
+            let nothing = match alerts
+                .provisional
+                .iter()
+                .min_by_key(|notice| (notice.starts, &notice.id))
+            {
+                Some(first) => format!("nothing; provisional: {}", fires(first, alerts.provisional.len() - 1)),
+                None => "nothing".to_owned(),
+            };
+            (nothing, as_of)
         }
     };
     let worst = rows.iter().map(|row| row.state).max();
@@ -194,7 +202,12 @@ mod tests {
                 "next:   mailpulse --store 'a store' incident --alarm relay/mx1001/2018-06-06T11:00:00Z   # all: alarms",
             ]
         );
-        alerts.firing.clear();
+        alerts.provisional = std::mem::take(&mut alerts.firing);
+        assert_eq!(
+            lines(&context, &alerts, &[], NOW_MS)[0],
+            "firing: nothing; provisional: relay mx1001 dropped, and 1 more"
+        );
+        alerts.provisional.clear();
         assert_eq!(
             lines(&Context::default(), &alerts, &[], NOW_MS + 180_000),
             [

@@ -164,6 +164,7 @@ mod tests {
             starts: 100,
             ends: Some(5_000),
             alarm: Value::Null,
+            now: None,
         };
         let alert = alert(&notice, 1_000);
         let name = alert["labels"]["name"].as_str().unwrap();
@@ -171,5 +172,35 @@ mod tests {
         assert!(!name.contains(char::is_control), "{name:?}");
         assert_eq!(alert["endsAt"], "1970-01-01T00:16:40Z");
         assert!(alert["labels"].get("relay").is_none());
+    }
+
+    #[test]
+    fn labels_stay_while_what_an_alarm_is_about_becomes_known() {
+        let told = Notice {
+            id: "service/gerrit/x".to_owned(),
+            kind: "service".to_owned(),
+            name: "gerrit".to_owned(),
+            state: "refused".to_owned(),
+            relay: None,
+            summary: String::new(),
+            description: String::new(),
+            starts: 100,
+            ends: None,
+            alarm: Value::Null,
+            now: None,
+        };
+        let seen = Notice {
+            kind: "relay".to_owned(),
+            name: "mx1001".to_owned(),
+            state: "dropped".to_owned(),
+            relay: Some("mx1001".to_owned()),
+            summary: "relay mx1001: dropped".to_owned(),
+            starts: 90,
+            ..told.clone()
+        };
+        let (first, later) = (alert(&told, 1_000), alert(&told.updated(&seen), 2_000));
+        assert_eq!(first["labels"], later["labels"]);
+        assert_eq!(later["annotations"]["summary"], "relay mx1001: dropped");
+        assert_eq!(later["annotations"]["episode"], "service/gerrit/x");
     }
 }

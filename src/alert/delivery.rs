@@ -326,6 +326,7 @@ mod tests {
             starts: 1,
             ends,
             alarm: serde_json::Value::Null,
+            now: None,
         }
     }
 

@@ -30,12 +30,25 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest label, in characters.
 const LABEL_MAX: usize = 128;
 
+/// What an alarm is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// As in [`Notice`].
+    pub kind: String,
+    /// As in [`Notice`].
+    pub name: String,
+    /// As in [`Notice`].
+    pub state: String,
+}
+
 /// What is told: an alarm that fires, or that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The episode: the same for its beginning and its end, in every try.
+    /// The episode: the same from its beginning to its end, in every try, whatever it turns out to be about.
     pub id: String,
-    /// `service`, `relay`, `host`, `hostgroup` or `store`.
+    /// `service`, `relay`, `host`, `hostgroup` or `store`; this, name, state and relay are as they were told first, for
+    /// whoever knows an alarm by its labels.
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -53,9 +66,48 @@ pub struct Notice {
     pub ends: Option<i64>,
     /// The alarm as `detect --format json` tells it.
     pub alarm: Value,
+    /// What it is about now, if that is not what was told first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<About>,
 }
 
 impl Notice {
+    /// What it is about now.
+    pub fn about(&self) -> About {
+        self.now.clone().unwrap_or_else(|| About {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            state: self.state.clone(),
+        })
+    }
+
+    /// The same episode as it is seen now: more is known of it, and it keeps its id and its labels.
+    fn updated(&self, seen: &Notice) -> Notice {
+        let mut alarm = seen.alarm.clone();
+        if let Some(id) = alarm.get_mut("notice_id") {
+            *id = self.id.clone().into();
+        }
+        let now = seen.about();
+        let first = About {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            state: self.state.clone(),
+        };
+        Notice {
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            state: self.state.clone(),
+            relay: self.relay.clone(),
+            summary: seen.summary.clone(),
+            description: seen.description.clone(),
+            starts: seen.starts,
+            ends: seen.ends,
+            alarm,
+            now: (now != first).then_some(now),
+        }
+    }
+
     /// `firing` or `resolved`.
     pub fn status(&self) -> &'static str {
         if self.ends.is_some() { "resolved" } else { "firing" }

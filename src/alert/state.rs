@@ -3,7 +3,7 @@
 
 use super::delivery::{Backlog, Round};
 use super::target::Target;
-use super::{Channel, Notice, Results, Undelivered};
+use super::{About, Channel, Notice, Results, Undelivered};
 use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -31,6 +31,8 @@ pub struct Seen {
     pub silenced: bool,
     /// It is shown, and told to nobody.
     pub provisional: bool,
+    /// A larger one has taken it in: it is told as over if it was told, and not at all else.
+    pub is_part: bool,
 }
 
 /// Everything that is kept.
@@ -108,32 +110,38 @@ impl State {
     pub fn update(&mut self, seen: &[Seen], judged: i64) {
         let mut news = Vec::new();
         let mut matched = vec![false; seen.len()];
-        for mut told in std::mem::take(&mut self.firing) {
-            let same = |one: &Seen| key(&one.notice) == key(&told) && !one.provisional;
-            let now: Vec<usize> = (0..seen.len()).filter(|at| same(&seen[*at])).collect();
+        let firing = std::mem::take(&mut self.firing);
+        for told in &firing {
+            let now = of_it(told, &firing, seen);
             let lasts = now.iter().copied().find(|at| seen[*at].notice.ends.is_none());
             if let Some(at) = lasts {
                 matched[at] = true;
-                self.firing.push(told);
+                let updated = told.updated(&seen[at].notice);
+                if is_other(&told.about(), &updated.about()) {
+                    news.push(updated.clone());
+                }
+                self.firing.push(updated);
                 continue;
             }
-            // One that is there no more was taken in by a larger one.
             let ended = now.iter().filter_map(|at| Some((seen[*at].notice.ends?, *at))).max();
-            let ended = ended.filter(|(ends, _)| *ends >= told.starts);
-            if let Some((_, at)) = ended {
-                matched[at] = true;
-                told.alarm.clone_from(&seen[at].notice.alarm);
-                told.description.clone_from(&seen[at].notice.description);
-            }
+            let ended = ended.filter(|(ends, at)| *ends >= told.starts || seen[*at].notice.id == told.id);
+            let mut over = match ended {
+                Some((_, at)) => {
+                    matched[at] = true;
+                    told.updated(&seen[at].notice)
+                }
+                // It is not there any more: the history has become another.
+                None => told.clone(),
+            };
             let ends = ended.map_or(judged, |(ends, _)| ends);
-            told.ends = Some(ends);
-            if let Some(end @ serde_json::Value::Null) = told.alarm.get_mut("ended") {
+            over.ends = Some(ends);
+            if let Some(end @ serde_json::Value::Null) = over.alarm.get_mut("ended") {
                 *end = jiff::Timestamp::from_second(ends)
                     .unwrap_or_default()
                     .to_string()
                     .into();
             }
-            news.push(told);
+            news.push(over);
         }
         self.silenced.clear();
         self.provisional.clear();
@@ -148,7 +156,7 @@ impl State {
                 self.silenced.push(one.notice.clone());
             }
             let is_new = self.judged.is_some_and(|before| one.detected > before);
-            if matched || one.silenced || one.notice.ends.is_some() && !is_new {
+            if matched || one.silenced || one.is_part || one.notice.ends.is_some() && !is_new {
                 continue;
             }
             if one.notice.ends.is_none() {
@@ -302,183 +310,38 @@ fn public(kind: &str, target: &str) -> String {
     super::safe(format!("{kind} {shown}").trim_end(), 200)
 }
 
-/// What makes two alarms the same episode while it lasts: a layer that is surer may change its state and onset.
-fn key(notice: &Notice) -> (&str, &str, bool) {
-    let about_mail = notice.state != "blind" && notice.state != "unreadable";
-    (&notice.kind, &notice.name, about_mail)
+/// Which of those that are seen are an episode that was told: by its id, else (a longer or shorter history may find another
+/// onset) what is about the same and bears no other's.
+fn of_it(told: &Notice, firing: &[Notice], seen: &[Seen]) -> Vec<usize> {
+    let sure = || (0..seen.len()).filter(|at| !seen[*at].provisional);
+    let by_id: Vec<usize> = sure().filter(|at| seen[*at].notice.id == told.id).collect();
+    let is_free = |at: &usize| firing.iter().all(|other| other.id != seen[*at].notice.id);
+    if let [at] = by_id[..] {
+        // What was told while it was provisional goes on as what is certain.
+        let alarm = &seen[at].notice.alarm;
+        let whole = alarm["part_of"].as_str().filter(|_| alarm["provisional"] == true);
+        let certain = (0..seen.len()).find(|at| Some(seen[*at].notice.id.as_str()) == whole && is_free(at));
+        return vec![certain.unwrap_or(at)];
+    }
+    if !by_id.is_empty() {
+        return by_id;
+    }
+    let about = told.about();
+    let same = |at: &usize| {
+        let now = seen[*at].notice.about();
+        !seen[*at].is_part && !is_other(&about, &now) && is_about_mail(&about) == is_about_mail(&now)
+    };
+    sure().filter(is_free).filter(same).collect()
+}
+
+/// Whether two are about different things; what is wrong with it may become better known.
+fn is_other(one: &About, other: &About) -> bool {
+    (&one.kind, &one.name) != (&other.kind, &other.name)
+}
+
+fn is_about_mail(about: &About) -> bool {
+    about.state != "blind" && about.state != "unreadable"
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(name: &str, state: &str, starts: i64, ends: Option<i64>) -> Seen {
-        Seen {
-            notice: Notice {
-                id: format!("{name}/{starts}"),
-                kind: "service".to_owned(),
-                name: name.to_owned(),
-                state: state.to_owned(),
-                relay: None,
-                summary: String::new(),
-                description: String::new(),
-                starts,
-                ends,
-                alarm: serde_json::json!({ "ended": null }),
-            },
-            detected: starts + 60,
-            silenced: false,
-            provisional: false,
-        }
-    }
-
-    fn waiting(state: &State) -> Vec<(String, &'static str)> {
-        let all = state.queues["x"].iter();
-        all.map(|notice| (notice.id.clone(), notice.status())).collect()
-    }
-
-    fn empty() -> State {
-        let mut state = State::default();
-        state.queues.insert("x".to_owned(), VecDeque::new());
-        state
-    }
-
-    #[test]
-    fn an_episode_is_told_once_whatever_its_state_becomes_and_keeps_its_labels() {
-        let mut state = empty();
-        state.update(
-            &[seen("a", "refused", 100, None), seen("old", "dropped", 1, Some(50))],
-            600,
-        );
-        state.update(&[seen("a", "dropped", 90, None)], 660);
-        assert_eq!(waiting(&state), [("a/100".to_owned(), "firing")]);
-        state.update(&[seen("a", "dropped", 90, Some(700))], 900);
-        let all = &state.queues["x"];
-        assert_eq!(
-            (all[1].id.as_str(), all[1].state.as_str(), all[1].ends),
-            ("a/100", "refused", Some(700))
-        );
-        state.update(&[seen("a", "dropped", 90, Some(700))], 960);
-        assert_eq!(count(&state), 2);
-    }
-
-    fn count(state: &State) -> usize {
-        state.queues["x"].len()
-    }
-
-    #[test]
-    fn what_began_and_ended_between_two_rounds_is_told_and_what_was_taken_in_ends() {
-        let mut state = empty();
-        state.update(&[seen("a", "dropped", 100, None)], 600);
-        state.update(&[seen("b", "dropped", 600, Some(900))], 1_200);
-        let told = [("a/100", "firing"), ("a/100", "resolved"), ("b/600", "resolved")];
-        assert_eq!(waiting(&state), told.map(|(id, word)| (id.to_owned(), word)));
-    }
-
-    /// A channel that takes nothing.
-    struct Deaf;
-
-    impl Channel for Deaf {
-        fn name(&self) -> String {
-            "webhook https://bot:pw@hook.example.org/T0/secret".to_owned()
-        }
-
-        fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
-            let why = format!("{}: answered 500", &self.name()[8..]);
-            crate::alert::delivery::one_by_one(notices, |_| Err(Undelivered::channel(why.clone())))
-        }
-    }
-
-    #[test]
-    fn a_channel_that_comes_later_is_told_what_fires_already() {
-        let mut state = State::default();
-        state.serve(&[]);
-        state.update(
-            &[seen("a", "dropped", 100, None), seen("b", "dropped", 1, Some(50))],
-            600,
-        );
-        let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
-        state.serve(&channels);
-        let all = state.queues.values().next().unwrap();
-        let told: Vec<_> = all.iter().map(|notice| (notice.id.as_str(), notice.status())).collect();
-        assert_eq!(told, [("a/100", "firing")]);
-        // Once, however often the same channels are served.
-        state.serve(&channels);
-        assert_eq!(state.channels()[0].waiting, 1);
-    }
-
-    #[test]
-    fn a_channel_that_fails_says_since_when_and_why_and_keeps_its_secret() {
-        let mut state = State::default();
-        let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
-        state.serve(&channels);
-        state.update(&[seen("a", "dropped", 100, None)], 600);
-        assert!(!state.channels()[0].is_failing(), "nothing was tried yet");
-        state.deliver(&channels, 1_000);
-        state.deliver(&channels, 1_100);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        state.save(&path).unwrap();
-        let one = State::load(&path).unwrap().channels().remove(0);
-        assert_eq!(one.name, "webhook https://hook.example.org");
-        assert_eq!((one.waiting, one.since, one.tried), (1, Some(1_000), Some(1_100)));
-        assert_eq!(one.why.unwrap(), "https://hook.example.org: answered 500");
-        assert_eq!(public("exec", "/bin/page --token x"), "exec /bin/page");
-        assert_eq!(public("stdout", ""), "stdout");
-    }
-
-    #[test]
-    fn what_is_silenced_is_kept_while_it_lasts_and_told_when_the_silence_ends() {
-        let mut state = empty();
-        let quiet = Seen {
-            silenced: true,
-            ..seen("a", "dropped", 100, None)
-        };
-        state.update(std::slice::from_ref(&quiet), 600);
-        assert_eq!((count(&state), state.silenced.len()), (0, 1));
-        state.update(&[seen("a", "dropped", 100, None)], 660);
-        assert_eq!((count(&state), state.silenced.len(), state.firing.len()), (1, 0, 1));
-        // One that was told fires on: a silence that begins later does not hide it.
-        state.update(&[quiet], 720);
-        assert_eq!((state.silenced.len(), state.firing.len()), (0, 1));
-    }
-
-    #[test]
-    fn a_state_of_before_keeps_what_waits_and_loses_the_secret() {
-        let url = "https://hooks.example.org/services/T024BE7LD";
-        let mut state = State::default();
-        state.queues.insert(format!("webhook {url}"), VecDeque::new());
-        state.update(&[seen("a", "dropped", 100, None)], 600);
-        state.serve(&[Box::new(crate::alert::Webhook::new(url, None, None))]);
-        let written = serde_json::to_string(&state).unwrap();
-        assert!(!written.contains("T024BE7LD"), "{written}");
-        assert_eq!(state.queues.values().map(VecDeque::len).collect::<Vec<_>>(), [1]);
-    }
-
-    #[test]
-    fn what_is_provisional_is_kept_to_be_shown_and_told_to_nobody() {
-        let young = |ends| Seen {
-            provisional: true,
-            ..seen("a", "dropped", 100, ends)
-        };
-        let mut state = empty();
-        state.update(&[young(None)], 600);
-        assert_eq!((count(&state), state.firing.len(), state.provisional.len()), (0, 0, 1));
-        // It neither ends nor holds up what is told of the same service.
-        state.update(&[young(None), seen("a", "dropped", 500, None)], 660);
-        assert_eq!(waiting(&state), [("a/500".to_owned(), "firing")]);
-        state.update(&[young(None), seen("a", "dropped", 500, Some(700))], 900);
-        assert_eq!((count(&state), state.firing.len(), state.provisional.len()), (2, 0, 1));
-        state.update(&[young(Some(1_000))], 1_200);
-        assert_eq!((count(&state), state.provisional.len()), (2, 0));
-    }
-
-    #[test]
-    fn the_queue_is_bounded() {
-        let mut state = empty();
-        let many: Vec<Seen> = (0..1_500).map(|n| seen(&n.to_string(), "dropped", 100, None)).collect();
-        state.update(&many, 600);
-        assert_eq!(count(&state), QUEUE_MAX);
-        assert_eq!(state.queues["x"][0].name, "500");
-    }
-}
+mod tests;

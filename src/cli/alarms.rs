@@ -23,7 +23,7 @@ pub struct AlarmsArgs {
     format: Format,
 }
 
-/// Lists what fired in the window, in the order of time.
+/// Lists what fired in the window, in the order of time; what is provisional comes last.
 pub fn run(context: &Context, args: &AlarmsArgs) -> Result<ExitCode> {
     let engine = context.engine()?;
     let store = engine.history();
@@ -33,16 +33,16 @@ pub fn run(context: &Context, args: &AlarmsArgs) -> Result<ExitCode> {
     // One that began before and went on is one of these days too.
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
-    let alarms: Vec<&Alarm> = engine.groups.shown().filter(fired).collect();
+    let alarms = detect::ordered(engine.groups.shown().filter(fired).collect());
     detect::print(&alarms, &fleet.names, args.format)?;
     let lasting = alarms
         .iter()
         .filter(|alarm| alarm.ended.is_none() && !alarm.provisional);
     let lasting = lasting.count();
     let length = human::duration(window.until_ms - window.since_ms);
+    let (sure, beside) = detect::counted(&alarms);
     output::talk(&format!(
-        "{} in {length}, {lasting} of them still firing; `{}` says what one of them cost",
-        detect::counted(&alarms),
+        "{sure} in {length}, {lasting} of them still firing; `{}` says what one of them cost{beside}",
         context.command("incident --alarm ID")
     ));
     Completeness::of(&engine).talk();

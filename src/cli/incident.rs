@@ -6,7 +6,7 @@ use super::detect::{MINUTE_MS, RuleArgs, notice_id, options};
 use super::window::{WindowArgs, fleet_until};
 use super::{incident_html, incident_page, output};
 use crate::config::Config;
-use crate::detect::alarm::{Alarm, Cause, Scope, State};
+use crate::detect::alarm::{Alarm, Cause, Named, Scope, State};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::group::Groups;
@@ -351,16 +351,22 @@ fn find<'g>(groups: &'g Groups, id: &str, fleet: &Fleet) -> Option<&'g Alarm> {
                 .ok()?
                 .as_millisecond()
                 .div_euclid(MINUTE_MS);
-            let is_it = |alarm: &&Alarm| {
-                let (kind, name) = alarm.scope.named(&fleet.names);
-                scope.split_once('/') == Some((kind, name))
+            // How far from an alarm's name the id is, or from what it turned out to be about.
+            let off = |alarm: &Alarm| {
+                let is_it = |(about, _): &Named| {
+                    let (kind, name) = about.named(&fleet.names);
+                    scope.split_once('/') == Some((kind, name))
+                };
+                let names = [alarm.named, (alarm.scope, alarm.onset)];
+                let offs = names
+                    .iter()
+                    .filter(|named| is_it(named))
+                    .map(|(_, at)| (at - onset).abs());
+                offs.min().filter(|off| *off <= SHIFT)
             };
-            let near = groups
-                .alarms
-                .iter()
-                .filter(is_it)
-                .filter(|alarm| (alarm.onset - onset).abs() <= SHIFT);
-            near.min_by_key(|alarm| ((alarm.onset - onset).abs(), alarm.part_of.is_some()))?
+            let near = groups.alarms.iter().filter_map(|alarm| Some((off(alarm)?, alarm)));
+            let nearest = near.min_by_key(|(off, alarm)| (*off, alarm.part_of.is_some(), alarm.provisional));
+            nearest?.1
         }
     };
     while let Some(whole) = alarm.part_of.and_then(|id| groups.alarms.get(id)) {

@@ -269,9 +269,6 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
     for line in unsent(alerts) {
         output::line(&line)?;
     }
-    if let Some(complete) = complete(alerts, store.history())? {
-        output::line(&complete.words())?;
-    }
     match store {
         Engine::Embedded(store) => {
             let contents = Contents::of(store)?;
@@ -287,6 +284,9 @@ fn talk(store: &Engine, config: &Config, alerts: &Alerts, rows: &[Row]) -> Resul
     }
     if let Some((first, last)) = store.history().span(i64::MAX)? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
+    }
+    if let Some(complete) = complete(alerts, store.history())? {
+        output::line(&complete.words())?;
     }
     if let Engine::Embedded(store) = store {
         for one in store.missing(None)? {

@@ -5,7 +5,7 @@
 
 use super::complete::Completeness;
 use super::context::Context;
-use super::detect::{MINUTE_MS, RuleArgs, alarm_json, marked, minute, notice_id, options};
+use super::detect::{MINUTE_MS, RuleArgs, alarm_json, marked, minute, name_of, notice_id, options};
 use super::window::now_ms;
 use crate::alert::state::{Seen, State};
 use crate::alert::{Alertmanager, Authorities, Channel, Exec, Notice, Stdout, Webhook};
@@ -291,7 +291,8 @@ fn round(
             complete.talk();
         }
         state.complete = complete.seconds();
-        let seen = watch.engine.groups.shown().map(|alarm| {
+        // Those that were taken in are over, and their ends say in what.
+        let seen = watch.engine.groups.alarms.iter().map(|alarm| {
             let notice = notice(alarm, &watch.names);
             let silenced = config
                 .silences
@@ -302,6 +303,7 @@ fn round(
                 detected: alarm.detected * 60,
                 silenced,
                 provisional: alarm.provisional && !config.detect.send_provisional,
+                is_part: alarm.part_of.is_some(),
             }
         });
         let mut seen: Vec<Seen> = seen.collect();
@@ -341,6 +343,9 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
     if !members.is_empty() {
         summary = format!("{summary}; affected: {}", members.join(", "));
     }
+    if let Some(whole) = alarm.whole {
+        summary = format!("{summary}; now part of {}", name_of(whole, names));
+    }
     Notice {
         id: notice_id(alarm, names),
         kind: kind.to_owned(),
@@ -352,6 +357,7 @@ fn notice(alarm: &Alarm, names: &Names) -> Notice {
         starts: alarm.onset * 60,
         ends: alarm.ended.map(|ended| ended * 60),
         alarm: alarm_json(alarm, names),
+        now: None,
     }
 }
 
@@ -378,6 +384,7 @@ fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>>
             relay: None,
             description: summary.clone(),
             alarm: json!({ "series": { "store": "events" }, "state": "blind", "onset": since, "ended": null }),
+            now: None,
             summary,
             starts: newest / 1_000,
             ends: None,
@@ -385,5 +392,6 @@ fn stale(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<Seen>>
         detected: now_ms / 1_000,
         silenced: false,
         provisional: false,
+        is_part: false,
     }))
 }

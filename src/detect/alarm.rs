@@ -164,11 +164,16 @@ pub struct Member {
     pub reason: String,
 }
 
+/// What an alarm was about when it was first told, and its onset as it was known then: its name for life.
+pub type Named = (Scope, i64);
+
 /// One alarm, times in minutes since 1970.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     /// Its number within the replay.
     pub id: usize,
+    /// Its name: what it is about and its onset may become better known.
+    pub named: Named,
     /// About what.
     pub scope: Scope,
     /// Why.
@@ -197,8 +202,12 @@ pub struct Alarm {
     pub layers: Vec<(Layer, i64)>,
     /// Sentences for people.
     pub evidence: Vec<String>,
-    /// The larger alarm that took it in.
+    /// The larger alarm that took it in; it ended then.
     pub part_of: Option<usize>,
+    /// The name of that alarm.
+    pub whole: Option<Named>,
+    /// The names of those that it took in.
+    pub took_in: Vec<Named>,
 }
 
 impl Alarm {

@@ -10,7 +10,7 @@ use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{Finding, Groups};
 use super::host::{self, HostState};
-use super::leading::{ALONE, Leading};
+use super::leading::Leading;
 use super::queue::Queue;
 use super::refusals::{self, Refusals};
 use super::rhythm::Rhythms;
@@ -53,7 +53,7 @@ struct Pair {
 #[derive(Debug)]
 pub struct Engine {
     options: Options,
-    days: Days,
+    pub(super) days: Days,
     /// Ways of the mail.
     pub routes: Routes,
     /// Alarms.
@@ -64,7 +64,7 @@ pub struct Engine {
     refusals: Vec<Refusals>,
     failures: Vec<Burst>,
     pairs: BTreeMap<(Id, Id), Pair>,
-    volumes: Volumes,
+    pub(super) volumes: Volumes,
 }
 
 impl Engine {
@@ -147,7 +147,7 @@ impl Engine {
                     format!("attribution changed: other mail is given to {kind} {name} now, which is counted anew")
                 }
             };
-            changes.extend(self.groups.rename(at, scope, &why));
+            changes.extend(self.groups.rename(at, scope, &why, &self.routes));
             self.volumes.forget(scope);
             match scope {
                 Scope::Service(id) => self.forget_service(id),
@@ -173,11 +173,16 @@ impl Engine {
 
     fn apply(&mut self, at: i64, turns: Vec<(Finding, Turn)>, names: &Names) -> Vec<Change> {
         let mut changes = Vec::new();
-        // What ends first makes room; what begins comes surest first, so that the sure ones take the others in.
-        for (finding, turn) in &turns {
-            if let Turn::Closed(ended) = turn {
-                changes.extend(self.groups.close(finding.layer, finding.scope, finding.relay, *ended));
-            }
+        // What ends first makes room, services before what carries their mail; what begins comes surest first, so that the
+        // sure ones take the others in.
+        let closed = turns.iter().filter_map(|(finding, turn)| match turn {
+            Turn::Closed(ended) => Some((finding.scope, finding.layer, finding.relay, *ended)),
+            Turn::Opened(_) => None,
+        });
+        let mut closed: Vec<_> = closed.collect();
+        closed.sort_by_key(|(scope, ..)| std::cmp::Reverse(*scope));
+        for (scope, layer, relay, ended) in closed {
+            changes.extend(self.groups.close(layer, scope, relay, ended, &self.routes));
         }
         let mut opened: Vec<Finding> = Vec::new();
         for (mut finding, turn) in turns {
@@ -382,40 +387,6 @@ impl Engine {
         }
     }
 
-    /// A series that is too young for a verdict on its volume, by its gaps.
-    fn gap_step(&mut self, at: i64, scope: Scope, seen: Option<u32>, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
-        if !self.volumes.is_young(scope) {
-            return;
-        }
-        let seen = seen.filter(|count| *count > 0 || !self.days.is_holiday(at, scope, names));
-        let Some(turn) = self.volumes.step_gap(at, scope, seen) else {
-            return;
-        };
-        // Where one service makes most of the mail, its own silence is told.
-        if matches!(turn, Turn::Opened(_)) && self.is_led(scope) {
-            return;
-        }
-        let (kind, name) = scope.named(names);
-        let told = told(turn, |found| {
-            format!(
-                "{kind} {name} has sent nothing for {}, over ten times its longest gap before; {:.0} mails are usual in that time",
-                length(at + 1 - found.onset),
-                found.expected
-            )
-        });
-        turns.push((finding(Layer::Gap, scope, State::Dropped, None, told), turn));
-    }
-
-    /// Whether one service makes most of the mail of a relay or hostgroup, but not all of it.
-    fn is_led(&self, scope: Scope) -> bool {
-        let leads = |part: f64| (EXPLAINS..ALONE).contains(&part);
-        match scope {
-            Scope::Relay(host) => self.routes.parts_of_host(host).any(|(_, part)| leads(part)),
-            Scope::Hostgroup(group) => self.routes.parts_of_group(group).any(|(_, part)| leads(part)),
-            Scope::Host(_) | Scope::Service(_) => false,
-        }
-    }
-
     /// From when on volume alarms are complete; `None` before the first mail.
     pub fn complete(&self) -> Option<Complete> {
         self.volumes.complete()
@@ -472,23 +443,14 @@ impl Engine {
     }
 }
 
-/// Minutes in words.
-fn length(minutes: i64) -> String {
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
-fn told(turn: Turn, say: impl Fn(Found) -> String) -> Vec<String> {
+pub(super) fn told(turn: Turn, say: impl Fn(Found) -> String) -> Vec<String> {
     match turn {
         Turn::Opened(found) => vec![say(found)],
         Turn::Closed(_) => Vec::new(),
     }
 }
 
-fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence: Vec<String>) -> Finding {
+pub(super) fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence: Vec<String>) -> Finding {
     let found = Found {
         onset: 0,
         expected: 0.0,

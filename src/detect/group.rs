@@ -4,10 +4,10 @@
 use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
 use super::belong::{explains, hang, is_inside, note_member, smallest};
 use super::fleet::{Id, Names};
-use super::routes::{ONLY, Routes};
+use super::routes::Routes;
 
 /// Onsets of one trouble differ by so many minutes at most, where they are known well.
-const WINDOW: i64 = 30;
+pub(super) const WINDOW: i64 = 30;
 /// An alarm that comes back within so many minutes goes on.
 const AGAIN: i64 = 60;
 /// The same of what is provisional: a series' first weekend is one finding, not ten.
@@ -41,13 +41,13 @@ type Key = (Layer, Scope, Option<Id>);
 
 /// A finding that lasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Held {
-    layer: Layer,
-    scope: Scope,
+pub(super) struct Held {
+    pub layer: Layer,
+    pub scope: Scope,
     relay: Option<Id>,
-    alarm: usize,
+    pub alarm: usize,
     /// It speaks of what the alarm is about, not of a part of it.
-    own: bool,
+    pub own: bool,
 }
 
 /// All alarms so far.
@@ -55,7 +55,7 @@ struct Held {
 pub struct Groups {
     /// Alarms, by number.
     pub alarms: Vec<Alarm>,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
 }
 
 /// Within how many minutes an alarm comes back.
@@ -103,27 +103,35 @@ impl Groups {
             self.join(id, at, &finding, key, routes, names);
             return vec![Change::Changed(id)];
         }
-        let id = self.create(at, &finding);
-        let mut changes = vec![Change::Opened(id)];
+        let parts = match finding.scope {
+            Scope::Relay(_) | Scope::Hostgroup(_) => self.parts(&finding, routes),
+            Scope::Host(_) | Scope::Service(_) => Vec::new(),
+        };
+        // What has been told of this trouble goes on, and is about more now.
+        let eldest = self.eldest(&parts, finding.found.onset.min(at));
+        let before = eldest.map(|id| self.widen(id, at, &finding));
+        let id = eldest.unwrap_or_else(|| self.create(at, &finding));
+        let mut changes = vec![eldest.map_or(Change::Opened(id), Change::Changed)];
         self.join(id, at, &finding, key, routes, names);
+        if let Some(before) = before {
+            self.note_part(id, before, at, names);
+        }
+        for part in parts.into_iter().filter(|part| *part != id) {
+            self.take_in(part, id, at, names);
+            changes.push(Change::Merged(part, id));
+        }
         if !provisional {
-            self.confirm(id, routes);
+            self.confirm(id, at, routes);
         }
         match finding.scope {
-            Scope::Service(_) if provisional => {}
-            Scope::Service(service) => changes.extend(self.pool(id, service, at, routes, names)),
-            Scope::Relay(_) | Scope::Hostgroup(_) => {
-                self.absorb(id, at, routes, names).into_iter().for_each(|part| {
-                    changes.push(Change::Merged(part, id));
-                });
-            }
-            Scope::Host(_) => {}
+            Scope::Service(service) if !provisional => changes.extend(self.pool(id, service, at, routes, names)),
+            _ => {}
         }
         changes
     }
 
     /// A finding is over since `ended`.
-    pub fn close(&mut self, layer: Layer, scope: Scope, relay: Option<Id>, ended: i64) -> Vec<Change> {
+    pub fn close(&mut self, layer: Layer, scope: Scope, relay: Option<Id>, ended: i64, routes: &Routes) -> Vec<Change> {
         let is_it = |held: &Held| held.layer == layer && held.scope == scope && held.relay == relay;
         let Some(at) = self.held.iter().position(is_it) else {
             return Vec::new();
@@ -141,10 +149,14 @@ impl Groups {
         } else {
             self.held.iter().any(|held| held.alarm == id)
         };
-        let alarm = &mut self.alarms[id];
+        let alarm = &self.alarms[id];
         if lasts || alarm.ended.is_some() || alarm.part_of.is_some() {
             return Vec::new();
         }
+        if has_own && self.narrow(id, routes) {
+            return vec![Change::Changed(id)];
+        }
+        let alarm = &mut self.alarms[id];
         // What is found when it is over was found in its last minute.
         alarm.ended = Some(ended.max(alarm.detected));
         if let Some(cause) = &mut alarm.cause {
@@ -154,7 +166,7 @@ impl Groups {
     }
 
     /// What bears a name is another thing from a minute on: findings about it are over, and its alarms say why.
-    pub fn rename(&mut self, at: i64, scope: Scope, why: &str) -> Vec<Change> {
+    pub fn rename(&mut self, at: i64, scope: Scope, why: &str, routes: &Routes) -> Vec<Change> {
         let mut changes = Vec::new();
         let about = |alarm: &&mut Alarm| alarm.scope == scope && alarm.ended.is_none() && alarm.part_of.is_none();
         for alarm in self.alarms.iter_mut().filter(about) {
@@ -170,7 +182,7 @@ impl Groups {
         let of_it = self.held.iter().filter(|held| held.scope == scope);
         let of_it: Vec<Key> = of_it.map(|held| (held.layer, held.scope, held.relay)).collect();
         for (layer, scope, relay) in of_it {
-            changes.extend(self.close(layer, scope, relay, at));
+            changes.extend(self.close(layer, scope, relay, at, routes));
         }
         changes
     }
@@ -209,8 +221,14 @@ impl Groups {
     fn create(&mut self, at: i64, finding: &Finding) -> usize {
         let id = self.alarms.len();
         let found = finding.found;
+        let mut named = (finding.scope, found.onset.min(at));
+        // No two have one name.
+        while self.alarms.iter().any(|alarm| alarm.named == named) {
+            named.1 += 1;
+        }
         self.alarms.push(Alarm {
             id,
+            named,
             scope: finding.scope,
             state: finding.state,
             onset: found.onset.min(at),
@@ -227,20 +245,23 @@ impl Groups {
             layers: Vec::new(),
             evidence: Vec::new(),
             part_of: None,
+            whole: None,
+            took_in: Vec::new(),
         });
         id
     }
 
     /// What was provisional is this alarm's: it says what those that are open about the same mail were not sure of.
-    fn confirm(&mut self, id: usize, routes: &Routes) {
-        let (scope, state) = (self.alarms[id].scope, self.alarms[id].state);
-        for part in &mut self.alarms[..id] {
+    fn confirm(&mut self, id: usize, at: i64, routes: &Routes) {
+        let (scope, state, named) = (self.alarms[id].scope, self.alarms[id].state, self.alarms[id].named);
+        for part in &mut self.alarms {
             let is_open = part.provisional && part.part_of.is_none() && part.ended.is_none();
             let is_about = part.scope == scope
                 || is_inside(part.scope, None, scope, routes)
                 || explains(scope, part.scope, routes);
             if is_open && is_about && part.state.is_about_mail() == state.is_about_mail() {
-                part.part_of = Some(id);
+                (part.part_of, part.whole) = (Some(id), Some(named));
+                part.ended = Some(part.detected.max(at + 1));
             }
         }
         let alarms = &self.alarms;
@@ -318,121 +339,5 @@ impl Groups {
         if let Scope::Relay(relay) = alarm.scope {
             hang(alarm, relay, routes, names);
         }
-    }
-
-    /// Takes open alarms into the larger one that explains them.
-    fn absorb(&mut self, id: usize, at: i64, routes: &Routes, names: &Names) -> Vec<usize> {
-        let (scope, onset) = (self.alarms[id].scope, self.alarms[id].onset);
-        let parts: Vec<usize> = self
-            .alarms
-            .iter()
-            .filter(|part| {
-                let volume = part.layers.iter().all(|(layer, _)| *layer == Layer::Volume);
-                part.id != id
-                    && part.part_of.is_none()
-                    && part.provisional == self.alarms[id].provisional
-                    && part.ended.is_none()
-                    && part.state.is_about_mail()
-                    && (volume || part.onset >= onset - WINDOW)
-                    && is_inside(part.scope, None, scope, routes)
-            })
-            .map(|part| part.id)
-            .collect();
-        for part in &parts {
-            self.take_in(*part, id, at, names);
-        }
-        parts
-    }
-
-    fn take_in(&mut self, part: usize, id: usize, at: i64, names: &Names) {
-        self.held
-            .iter_mut()
-            .filter(|held| held.alarm == part)
-            .for_each(|held| (held.alarm, held.own) = (id, false));
-        let taken = self.alarms[part].clone();
-        self.alarms[part].part_of = Some(id);
-        let alarm = &mut self.alarms[id];
-        if taken.layers.iter().any(|(layer, _)| *layer != Layer::Volume) {
-            alarm.detected = alarm.detected.min(taken.detected);
-            if alarm.onset > alarm.detected {
-                alarm.onset = taken.onset;
-            }
-        }
-        let (kind, name) = taken.scope.named(names);
-        alarm.evidence.push(format!(
-            "{kind} {name} alone was found {} {} min before",
-            taken.state.as_str(),
-            at + 1 - taken.detected
-        ));
-        alarm.evidence.extend(taken.evidence);
-        if let Scope::Service(service) = taken.scope {
-            let layer = taken.layers.iter().map(|(layer, _)| *layer).min();
-            let reason = alarm.evidence.last().cloned().unwrap_or_default();
-            note_member(alarm, service, layer.map(|layer| (layer, taken.state)), reason);
-        }
-        for member in taken.members {
-            note_member(alarm, member.service, member.judged, member.reason);
-        }
-    }
-
-    /// Several services that hang on one relay fail in one window: one alarm, at the relay.
-    fn pool(&mut self, id: usize, service: Id, at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
-        for (relay, share) in routes.of(service) {
-            if share < ONLY || self.alarms[id].part_of.is_some() {
-                continue;
-            }
-            let hanging = routes.through(relay, ONLY);
-            let onset = self.alarms[id].onset;
-            let failing: Vec<usize> = self
-                .alarms
-                .iter()
-                .filter(|other| {
-                    let open = other.ended.is_none() && other.part_of.is_none() && !other.provisional;
-                    let open = open && other.state.is_about_mail();
-                    let near = (other.onset - onset).abs() <= 2 * WINDOW;
-                    open && near && matches!(other.scope, Scope::Service(s) if hanging.contains(&s))
-                })
-                .map(|other| other.id)
-                .collect();
-            if failing.len() < 2 || failing.len() * 2 < hanging.len() {
-                continue;
-            }
-            return self.raise(relay, &failing, at, routes, names);
-        }
-        Vec::new()
-    }
-
-    fn raise(&mut self, relay: Id, failing: &[usize], at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
-        let first = failing.iter().map(|id| self.alarms[*id].onset).min().unwrap_or(at);
-        let surest = failing
-            .iter()
-            .copied()
-            .min_by_key(|id| self.alarms[*id].layers.first().map(|l| l.0));
-        let Some(surest) = surest.map(|id| self.alarms[id].clone()) else {
-            return Vec::new();
-        };
-        let id = self.alarms.len();
-        self.alarms.push(Alarm {
-            id,
-            scope: Scope::Relay(relay),
-            onset: first,
-            detected: at + 1,
-            layers: Vec::new(),
-            evidence: vec![format!(
-                "{} services fail that use only {}",
-                failing.len(),
-                names.host(relay)
-            )],
-            part_of: None,
-            ..surest
-        });
-        self.alarms[id].members.clear();
-        let mut changes = vec![Change::Opened(id)];
-        for part in failing {
-            self.take_in(*part, id, at, names);
-            changes.push(Change::Merged(*part, id));
-        }
-        hang(&mut self.alarms[id], relay, routes, names);
-        changes
     }
 }

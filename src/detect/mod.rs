@@ -66,6 +66,7 @@ pub mod impact;
 mod leading;
 mod learn;
 pub mod level;
+mod merge;
 pub mod noise;
 pub mod profile;
 pub mod queue;
@@ -77,6 +78,7 @@ pub mod series;
 mod short;
 pub mod sight;
 pub mod silence;
+mod silent;
 pub mod sums;
 pub mod support;
 mod track;
@@ -87,6 +89,8 @@ pub mod weekly;
 
 #[cfg(test)]
 mod fleet_tests;
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod impact_tests;
 #[cfg(test)]

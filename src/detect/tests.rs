@@ -3,6 +3,7 @@
 mod budget;
 mod fleet;
 
+use super::channels::Channel;
 use super::detector::{Config, Detector, Refused, Sample};
 use super::episode::{Change, Drop, End};
 use super::holidays::Holidays;
@@ -240,19 +241,34 @@ fn a_lower_level_is_accepted_after_five_days() {
 }
 
 #[test]
-fn a_young_series_finds_provisionally() {
-    let mut samples = Service::quiet(29, 20_000.0).samples(12);
-    at(&mut samples, 9 * DAY_S + 36_000, 9 * DAY_S + 72_000, |_| {
-        Sample::Count(0)
-    });
-    let drops = found(60, &samples);
-    assert!(!drops.is_empty() && drops.iter().all(|drop| drop.provisional));
+fn a_young_series_finds_provisionally_unless_nothing_comes_at_all() {
+    let with = |count: &dyn Fn(u64) -> u64| {
+        let mut samples = Service::quiet(29, 20_000.0).samples(12);
+        at(&mut samples, 9 * DAY_S + 36_000, 9 * DAY_S + 72_000, |mails| {
+            Sample::Count(count(mails))
+        });
+        found(60, &samples)
+    };
+    let drops = with(&|count| count.div_ceil(10));
+    assert!(
+        !drops.is_empty() && drops.iter().all(|drop| drop.provisional),
+        "{drops:?}"
+    );
+    let sure: Vec<Drop> = with(&|_| 0).into_iter().filter(|drop| !drop.provisional).collect();
+    let [gap] = sure[..] else { panic!("{sure:?}") };
+    assert_eq!((gap.channel, gap.end), (Channel::Gap, Some(End::Recovered)));
+    assert!(
+        gap.detected - gap.onset <= 1_800 && gap.onset - (MONDAY + 9 * DAY_S + 36_000) <= 60,
+        "{gap:?}"
+    );
 }
 
 #[test]
 fn a_week_or_one_event_brings_nothing_certain() {
     let mut week = Service::quiet(31, 20_000.0).samples(7);
-    at(&mut week, 5 * DAY_S, 6 * DAY_S, |_| Sample::Count(0));
+    at(&mut week, 5 * DAY_S, 6 * DAY_S, |count| {
+        Sample::Count(count.div_ceil(10))
+    });
     assert!(found(60, &week).iter().all(|drop| drop.provisional));
     assert_eq!(found(60, &[(MONDAY, Sample::Count(1))]), []);
     let mut silent = vec![(MONDAY, Sample::Count(1))];

@@ -167,8 +167,8 @@ impl Volumes {
 
     /// Forgets a series: what comes by its name from now on is a new one.
     pub fn forget(&mut self, scope: Scope) {
-        if let Some(id) = self.ids.remove(&scope) {
-            self.detector.forget(id);
+        if let Some(one) = self.all.remove(&scope) {
+            self.detector.forget(one.id);
         }
     }
 

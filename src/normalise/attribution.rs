@@ -429,9 +429,9 @@ mod tests {
             host: "mx1",
             ..Facts::default()
         };
-        let sender = attributor.origin(&with, &facts, true);
+        let sender = attributor.origin(&with, &facts, 0, true);
         assert_eq!(attributor.origins.get(sender.origin).service, "Shop");
-        assert_eq!(attributor.take_new_derived(), [""; 0]);
+        assert_eq!(attributor.take_derived(), NameChanges::default());
     }
 
     #[test]

@@ -51,9 +51,14 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: Told) ->
         ..Facts::default()
     };
     let mut attributor = Attributor::default();
-    let origin = attributor.origin(before, &facts, true).origin;
+    let origin = attributor.origin(before, &facts, 0, true).origin;
     let stored = attributor.origins.get(origin);
-    let derived = attributor.take_new_derived();
+    let derived: Vec<String> = attributor
+        .take_derived()
+        .put
+        .into_iter()
+        .map(|state| state.name)
+        .collect();
     let row = StoredFacts {
         told,
         service: &stored.service,
@@ -68,7 +73,7 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: Told) ->
         of_logs: &[],
     };
     let mut anew = Attributor::default();
-    let expected = anew.origin(after, &facts, true).origin;
+    let expected = anew.origin(after, &facts, 0, true).origin;
     let expected = anew.origins.get(expected).service;
     let judged = judge(after, &row, &beside);
     (stored.service, judged, expected)

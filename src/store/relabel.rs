@@ -105,7 +105,8 @@ impl Store {
                 .derived_services(source)?
                 .into_iter()
                 .filter(|state| state.waits.is_none());
-            judges.kept.insert(source, kept.map(|state| state.name).collect());
+            let kept = kept.map(|state| state.name).chain(self.account_services(source)?);
+            judges.kept.insert(source, kept.collect());
         }
         let mut done = Done {
             open: self.open_arrivals()?,

@@ -33,6 +33,7 @@ mod lab;
 mod logs;
 mod logs_alike;
 mod mistakes;
+mod one_alarm;
 mod package;
 mod people;
 mod postfix_lab;

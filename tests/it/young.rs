@@ -89,7 +89,9 @@ fn a_service_at_one_mail_a_minute_that_is_silent_for_six_hours_pages_in_its_firs
         watch.out
     );
     let id = alarm["notice_id"].as_str().unwrap();
-    place.run(&["alarms"]).says(&[complete]);
+    assert!(watch.out.contains(&format!("\"id\":\"{id}\"")), "{id} in {}", watch.out);
+    let alarms = place.run(&["alarms"]).says(&[complete]);
+    assert!(alarms.out.contains(id), "{id} in {}", alarms.out);
     let incident = place
         .run(&["incident", "--alarm", id, "--format", "json"])
         .says(&[complete]);
@@ -117,16 +119,17 @@ fn what_is_provisional_is_marked_everywhere_and_sent_only_where_that_is_configur
     assert_eq!(shop.len(), 1, "{found:#?}");
     assert_eq!(shop[0]["provisional"], true, "{found:#?}");
     run.says(&[
-        "0 alarms and 1 provisional finding;",
+        "0 alarms; 9 days of history replayed, 2 services; besides 1 provisional finding, sent to nobody",
         "volume alarms are complete from 2018-06-",
     ]);
     let table = place.run(&["detect"]).ends(0);
-    assert!(table.out.contains("dropped (provisional)"), "{}", table.out);
+    let marked = "\nprovisional (under 14 days of history; sent to nobody):\nid ";
+    assert!(table.out.contains(marked), "{}", table.out);
     let csv = place.run(&["detect", "--format", "csv"]).ends(0);
     let mut lines = csv.out.lines();
     assert!(lines.next().unwrap().ends_with(",notice_id,provisional"), "{}", csv.out);
     assert!(lines.next().unwrap().ends_with(",true"), "{}", csv.out);
-    assert!(place.run(&["alarms"]).ends(0).out.contains("dropped (provisional)"));
+    assert!(place.run(&["alarms"]).ends(0).out.contains(marked));
 
     let watch = place.run(&ONCE).ends(0);
     assert_eq!(watch.out, "", "nobody is told");

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs, fleet_until};
 use crate::config::{Config, RRULE_CURE, parse_timezone, read_holidays};
-use crate::detect::alarm::{Alarm, Cause};
+use crate::detect::alarm::{Alarm, Cause, Named};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Names};
 use crate::detect::holidays::Holidays;
@@ -91,7 +91,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
-    let alarms: Vec<&Alarm> = engine.groups.shown().filter(inside).collect();
+    let alarms = ordered(engine.groups.shown().filter(inside).collect());
     print(&alarms, &fleet.names, args.format)?;
     said(&alarms, &fleet);
     Completeness::of(&engine).talk();
@@ -121,15 +121,28 @@ pub fn print(alarms: &[&Alarm], names: &Names, format: Format) -> Result<()> {
             output::json(&Value::Array(all))?;
         }
         Format::Csv => output::table(&table(alarms, names), &["onset", "detected", "ended"], format)?,
-        Format::Table => output::table(&for_people(alarms, names), &[], format)?,
+        Format::Table => {
+            let (young, sure): (Vec<&Alarm>, Vec<&Alarm>) = alarms.iter().partition(|alarm| alarm.provisional);
+            output::table(&for_people(&sure, names), &[], format)?;
+            if !young.is_empty() {
+                output::line("\nprovisional (under 14 days of history; sent to nobody):")?;
+                output::table(&for_people(&young, names), &[], format)?;
+            }
+        }
     }
     Ok(())
 }
 
-/// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`.
+/// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`. It stays when
+/// the alarm turns out to be about more, or to have begun earlier.
 pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
-    let (kind, name) = alarm.scope.named(names);
-    format!("{kind}/{name}/{}", minute(alarm.onset))
+    name_of(alarm.named, names)
+}
+
+/// The same of an alarm that another one refers to.
+pub fn name_of((scope, onset): Named, names: &Names) -> String {
+    let (kind, name) = scope.named(names);
+    format!("{kind}/{name}/{}", minute(onset))
 }
 
 /// A minute, milliseconds.
@@ -191,21 +204,31 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
     Ok(holidays)
 }
 
-/// How many alarms there are, and how many findings beside them that are provisional.
-pub fn counted(alarms: &[&Alarm]) -> String {
+/// Those that are certain first, in the order of time, and then what is provisional.
+pub fn ordered(mut alarms: Vec<&Alarm>) -> Vec<&Alarm> {
+    alarms.sort_by_key(|alarm| alarm.provisional);
+    alarms
+}
+
+/// How many alarms there are, and what there is to say of findings beside them that are provisional.
+pub fn counted(alarms: &[&Alarm]) -> (String, String) {
     let young = alarms.iter().filter(|alarm| alarm.provisional).count();
     let sure = human::counted((alarms.len() - young) as u64, "alarm");
-    match young {
-        0 => sure,
-        _ => format!("{sure} and {}", human::counted(young as u64, "provisional finding")),
-    }
+    let beside = match young {
+        0 => String::new(),
+        _ => format!(
+            "; besides {}, sent to nobody",
+            human::counted(young as u64, "provisional finding")
+        ),
+    };
+    (sure, beside)
 }
 
 fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
+    let (sure, beside) = counted(alarms);
     output::talk(&format!(
-        "{}; {} days of history replayed, {} services",
-        counted(alarms),
+        "{sure}; {} days of history replayed, {} services{beside}",
         (to - from) / 1440,
         fleet.names.services.len()
     ));
@@ -246,6 +269,8 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
         "cause": alarm.cause.as_ref().map(|cause| cause_json(cause, names)),
         "members": members,
         "evidence": alarm.evidence,
+        "took_in": alarm.took_in.iter().map(|part| name_of(*part, names)).collect::<Vec<_>>(),
+        "part_of": alarm.whole.map(|whole| name_of(whole, names)),
     })
 }
 
@@ -285,16 +310,28 @@ fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
             None => lasted,
         }
     };
-    Table::of([
-        ("id", text(&|alarm| notice_id(alarm, names))),
-        ("state", text(&|alarm| marked(alarm))),
+    let is_known_better = alarms.iter().any(|alarm| alarm.scope != alarm.named.0);
+    let about = is_known_better.then(|| ("about", text(&|alarm| about(alarm, names))));
+    let id = ("id", text(&|alarm| notice_id(alarm, names)));
+    let others = [
+        ("state", text(&|alarm| alarm.state.as_str().to_owned())),
         ("lasted", text(&lasted)),
         ("found_after", text(&|alarm| minutes(alarm.onset, alarm.detected))),
         ("affected", text(&|alarm| affected(alarm, names))),
         ("expected", number(&|alarm| rounded(alarm.expected))),
         ("observed", number(&|alarm| rounded(alarm.observed))),
         ("score", number(&|alarm| rounded(alarm.score))),
-    ])
+    ];
+    Table::of([id].into_iter().chain(about).chain(others))
+}
+
+/// What an alarm is about, where its id does not say it.
+fn about(alarm: &Alarm, names: &Names) -> String {
+    let (kind, name) = alarm.scope.named(names);
+    match alarm.scope == alarm.named.0 {
+        true => String::new(),
+        false => format!("{kind} {name}"),
+    }
 }
 
 /// An alarm's state, with its mark for people.

@@ -35,11 +35,12 @@ pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64
 }
 
 fn alarm(notice: &Notice) -> Value {
+    let about = notice.about();
     json!({
         "id": notice.id,
-        "kind": notice.kind,
-        "name": notice.name,
-        "state": notice.state,
+        "kind": about.kind,
+        "name": about.name,
+        "state": about.state,
         "relay": notice.relay,
         "onset": rfc3339(notice.starts.saturating_mul(1_000)),
         "summary": notice.summary,

@@ -138,7 +138,8 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
 
 /// An alarm in a few words that do not upset Nagios.
 fn alarm_words(alarm: &Notice) -> String {
-    words(&format!("{} {} {}", alarm.kind, alarm.name, alarm.state))
+    let about = alarm.about();
+    words(&format!("{} {} {}", about.kind, about.name, about.state))
 }
 
 fn undelivered(channel: &ChannelState) -> String {

@@ -91,7 +91,8 @@ fn fires(first: &Notice, more: usize) -> String {
     } else {
         String::new()
     };
-    format!("{} {} {}{more}", first.kind, first.name, first.state)
+    let about = first.about();
+    format!("{} {} {}{more}", about.kind, about.name, about.state)
 }
 
 /// The services of an alarm; of one that names none, what it is about.
@@ -105,7 +106,7 @@ fn affected(notice: &Notice) -> String {
     match (services.is_empty(), notice.kind.as_str()) {
         (false, _) => services.join(", "),
         (true, "store") => "all mail: nothing is known of it".to_owned(),
-        (true, _) => notice.name.clone(),
+        (true, _) => notice.about().name,
     }
 }
 
@@ -179,6 +180,7 @@ mod tests {
             starts,
             ends: None,
             alarm: json!({ "members": members }),
+            now: None,
         }
     }
 

@@ -54,7 +54,7 @@ pub fn replay(
             gaps.take(ts, sample);
         }
         if sure.is_none() && detector.days(id) >= young_d {
-            sure = Some(ts + grain_s);
+            sure = Some(detector.reaches(id, young_d));
         }
     }
     // What goes on is told as it stands now.

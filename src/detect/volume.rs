@@ -217,7 +217,8 @@ impl Volumes {
             turns.extend(drop.and_then(|drop| young.release(at, drop)));
         }
         if one.sure.is_none() && self.detector.days(one.id) >= self.days.0 {
-            one.sure = Some(at + 1);
+            // Since the midnight that has just been.
+            one.sure = Some(self.detector.reaches(one.id, self.days.0).div_euclid(60));
         }
         turns
     }

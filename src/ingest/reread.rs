@@ -310,7 +310,6 @@ impl Rereading<'_> {
             // What is read again has been whole before.
             odd_fields: Vec::new(),
             split_lines: None,
-            attribution: None,
         };
         self.store.commit(&commit)?;
         if digest.wants_trim(self.limits.open_messages) {

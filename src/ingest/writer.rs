@@ -58,7 +58,6 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         again: None,
         odd_fields,
         split_lines,
-        attribution: None,
     };
     store.commit(&commit)?;
     commit

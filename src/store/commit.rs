@@ -1,6 +1,5 @@
 //! The commit: what one step of reading adds to the store, in one transaction.
 
-use super::attributed::{self, AttributionNote};
 use super::columnar::{self, EncodedSegment};
 use super::outbox::{Bytes, Kind};
 use super::reread::{Again, inherit, is_quiet, note_restored};
@@ -122,8 +121,6 @@ pub struct Commit {
     pub odd_fields: Vec<OddField>,
     /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
     pub split_lines: Option<String>,
-    /// Names that end with it: rows of this commit and later ones are given to others.
-    pub attribution: Option<AttributionNote>,
 }
 
 impl Commit {
@@ -160,9 +157,6 @@ impl Store {
         // What was stored before is of the old attribution: noted before rows of the new one are added.
         if !segments.is_empty() && commit.again.is_none() {
             self.note_expected(&transaction)?;
-        }
-        if let Some(note) = &commit.attribution {
-            attributed::note(&transaction, note)?;
         }
         derived::put(&transaction, commit.source, &commit.changes.derived)?;
         if commit.again.is_none() {

@@ -10,6 +10,7 @@ use super::window::now_ms;
 use crate::config::Config;
 use crate::query::Window;
 use crate::query::history::present;
+use crate::query::human::counted;
 use crate::query::routes::{Route, routes};
 use crate::source::Limits;
 use anyhow::{Result, bail};
@@ -37,17 +38,18 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         output::line(&format!("{}: good", file.display()))?;
     }
     output::line(&format!(
-        "{} sources, {} services, {} hostgroups, store {}",
-        config.sources.len(),
-        config.services.names().len(),
-        config.hostgroups.names().len(),
+        "{}, {}, {}, store {}",
+        counted(config.sources.len() as u64, "source"),
+        counted(config.services.names().len() as u64, "service"),
+        counted(config.hostgroups.names().len() as u64, "hostgroup"),
         config.store.folder.display()
     ))?;
     output::line(unnamed(&config))?;
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
         if files > 0 || job.journals.is_empty() {
-            output::line(&format!("{} ({}): {files} files", job.host, job.kind))?;
+            let files = counted(files as u64, "file");
+            output::line(&format!("{} ({}): {files}", job.host, job.kind))?;
         }
         for (_, journal) in &job.journals {
             output::line(&format!("{} ({}): {}", job.host, job.kind, journal.name().display()))?;

@@ -228,9 +228,9 @@ fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
     let (sure, beside) = counted(alarms);
     output::talk(&format!(
-        "{sure}; {} days of history replayed, {} services{beside}",
-        (to - from) / 1440,
-        fleet.names.services.len()
+        "{sure}; {} of history replayed, {}{beside}",
+        human::counted(((to - from) / 1440) as u64, "day"),
+        human::counted(fleet.names.services.len() as u64, "service")
     ));
 }
 

@@ -4,7 +4,7 @@ use super::derived::{DerivedNames, Holds, NameChanges, NameState};
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
 use super::redact::{LocalParts, Redactor, bounded_text, lower_text, text};
-use super::rules::{AUTHENTICATED, BOUNCES, Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive};
+use super::rules::{Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive, is_reserved};
 use std::collections::HashSet;
 use std::net::IpAddr;
 
@@ -240,7 +240,7 @@ impl Attributor {
         if let Some(of_rule) = with.services.spelt(name) {
             return (of_rule, Holds::Always);
         }
-        if matches!(name, UNATTRIBUTED | BOUNCES | AUTHENTICATED) {
+        if name == UNATTRIBUTED || is_reserved(name) {
             return (name, Holds::Always);
         }
         match may_derive {

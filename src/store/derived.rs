@@ -25,6 +25,16 @@ pub(super) fn put(transaction: &Transaction<'_>, source: i64, names: &NameChange
     Ok(())
 }
 
+/// A name that stored rows got takes a place; they have its mail of that day.
+pub(super) fn take_place(transaction: &Transaction<'_>, source: i64, name: &str, day: i64) -> Result<(), Error> {
+    transaction.execute(
+        "INSERT INTO derived_service (source, name, last_day, days) VALUES (?1, ?2, ?3, 1)
+         ON CONFLICT DO UPDATE SET waits = NULL",
+        params![source, name, day],
+    )?;
+    Ok(())
+}
+
 /// Notes that services ended because others took their places, unless another source goes on with the name. Before rows are
 /// added, and after [`put`].
 pub(super) fn note_evicted(transaction: &Transaction<'_>, names: &NameChanges) -> Result<(), Error> {

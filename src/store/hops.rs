@@ -118,7 +118,7 @@ impl Store {
             let is_other = |name: &str| mtas.hosts.find(name).is_some_and(|found| found != *own);
             let encoded = self.read_part(segment, Part::Events, |path| columnar::cover(path, &is_other))?;
             if let Some(encoded) = encoded.flatten() {
-                self.put_in_place(segment, &encoded)?;
+                self.put_in_place(segment, &encoded, |_| Ok(()))?;
                 rewritten += 1;
             }
         }
@@ -162,9 +162,16 @@ impl Store {
         Ok(())
     }
 
-    fn put_in_place(&self, segment: &Segment, encoded: &columnar::EncodedSegment) -> Result<(), Error> {
+    /// Puts a segment in the place of one that says otherwise; what `also` does is part of the same transaction.
+    pub(super) fn put_in_place(
+        &self,
+        segment: &Segment,
+        encoded: &columnar::EncodedSegment,
+        also: impl FnOnce(&Transaction<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut connection = self.connection();
         let transaction = catalogue::begin(&mut connection)?;
+        also(&transaction)?;
         self.change(&transaction, segment.id, segment.source, encoded)?;
         self.sync_folder()?;
         if self.ships() {
@@ -278,7 +285,7 @@ impl Store {
             let Some(encoded) = self.read_part(segment, Part::Events, relink)?.flatten() else {
                 continue;
             };
-            self.put_in_place(segment, &encoded)?;
+            self.put_in_place(segment, &encoded, |_| Ok(()))?;
             linked.rewritten += 1;
         }
         let mut connection = self.connection();

@@ -8,6 +8,7 @@ use crate::normalise::attribution::Attribution;
 use crate::normalise::event::Kind;
 use crate::normalise::hops::is_mta;
 use crate::normalise::judge::{Beside, Judged, StoredFacts, Told, hostgroup, judge};
+use crate::normalise::rules::is_reserved;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 use std::hash::RandomState;
@@ -195,7 +196,7 @@ impl Store {
             }
             let derived = derived.get(&segment.source);
             let beside = Beside {
-                is_derived: &|name| derived.is_some_and(|names| names.contains(name)),
+                is_derived: &|name| is_reserved(name) || derived.is_some_and(|names| names.contains(name)),
                 of_logs,
             };
             let mut each = |sender: &Sender<'_>, rows: u64| {

@@ -11,13 +11,13 @@ use super::columnar::{self, ArrivalRow, Attribute, Attributed, EncodedSegment, S
 use super::hops::{LearntBySource, Mtas};
 use super::incomplete::Part;
 use super::moved::{JUDGED_MAX, SenderKey, Tally, derived_of, facts, sender_key};
-use super::{Error, Store, outbox};
+use super::{Error, Store, derived, outbox};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::event::Kind;
 use crate::normalise::join::OpenRecord;
 use crate::normalise::judge::{Beside, Judged, Lack, Told, hostgroup, judge};
 use crate::normalise::redact::text;
-use crate::normalise::rules::UNATTRIBUTED;
+use crate::normalise::rules::{UNATTRIBUTED, is_reserved};
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,26 +155,12 @@ impl Store {
 
     /// A segment in the place of one that says otherwise, and names that were derived for it.
     fn put_relabelled(&self, segment: &Segment, encoded: &EncodedSegment, new: &[(i64, String)]) -> Result<(), Error> {
-        let mut connection = self.connection();
-        let transaction = catalogue::begin(&mut connection)?;
-        self.outbox_has_room(&transaction)?;
-        outbox::put(&transaction, UNDER_WAY, 1)?;
-        self.change(&transaction, segment.id, segment.source, encoded)?;
-        for (source, name) in new {
-            transaction.execute(
-                "INSERT INTO derived_service (source, name, last_day, days) VALUES (?1, ?2, ?3, 1)
-                 ON CONFLICT DO UPDATE SET waits = NULL",
-                params![source, name, segment.day],
-            )?;
-        }
-        self.sync_folder()?;
-        if self.ships() {
-            self.sync_outbox()?;
-        }
-        transaction.commit()?;
-        drop(connection);
-        self.remove_segments(&[segment.id]);
-        Ok(())
+        self.put_in_place(segment, encoded, |transaction| {
+            self.outbox_has_room(transaction)?;
+            outbox::put(transaction, UNDER_WAY, 1)?;
+            new.iter()
+                .try_for_each(|(source, name)| derived::take_place(transaction, *source, name, segment.day))
+        })
     }
 
     /// Messages of a segment whose arrival nobody has read.
@@ -350,7 +336,7 @@ impl Judges<'_> {
         let derived = self.derived.entry(source).or_default();
         let kept = self.kept.entry(source).or_default();
         let beside = Beside {
-            is_derived: &|name| derived.contains(name),
+            is_derived: &|name| is_reserved(name) || derived.contains(name),
             of_logs: self.what.of_logs,
         };
         let judged = judge(with, &facts, &beside);
@@ -361,6 +347,7 @@ impl Judges<'_> {
                 let is_known = is_its
                     || kept.contains(&service)
                     || service == UNATTRIBUTED
+                    || is_reserved(&service)
                     || with.services.spelt(&service).is_some();
                 let is_own = facts.told == Told::Application && self.what.of_logs.contains(&service);
                 let service = if is_known || is_own {

@@ -94,3 +94,30 @@ fn names_are_the_same_in_one_run_and_in_many() {
     }
     assert_same_rows(&whole.rows(), &parts.rows());
 }
+
+#[test]
+fn names_that_every_log_has_take_no_place_read_or_relabelled() {
+    let rule = "[[service]]\nname = \"none\"\nmatch = [{ client = \"nosuch\" }]\n";
+    let place = Place::with(&format!("{CONFIG}{rule}"));
+    let bounce = line(1, 1, "x").replace("x@example.org", "<>");
+    place.write("mainlog", line(1, 0, "shop") + &bounce);
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(count(&place, "unattributed"), 2);
+    place.write("mailpulse.toml", CONFIG);
+    place.run(&["services", "relabel"]).ends(0);
+    assert_eq!(count(&place, "bounces"), 1);
+    let names = || {
+        let store = place.store();
+        let source = store.source("mx1", "exim").unwrap();
+        let names = store.derived_services(source).unwrap().into_iter();
+        names.map(|state| state.name).collect::<Vec<_>>()
+    };
+    let relabelled = names();
+    assert!(!relabelled.contains(&"bounces".to_owned()), "{relabelled:?}");
+    place.write(
+        "mainlog",
+        line(1, 0, "shop") + &bounce + &line(2, 0, "shop") + &line(2, 1, "x").replace("x@example.org", "<>"),
+    );
+    place.run(&["backfill"]).ends(0);
+    assert_eq!((count(&place, "bounces"), names()), (2, vec!["shop".to_owned()]));
+}

@@ -19,6 +19,11 @@ pub const BOUNCES: &str = "bounces";
 /// The service of authenticated accounts, where their names are not to be stored.
 pub const AUTHENTICATED: &str = "authenticated";
 
+/// Whether a derived name is one of those that every log may have: they take no place among the names of senders.
+pub fn is_reserved(name: &str) -> bool {
+    matches!(name, BOUNCES | AUTHENTICATED)
+}
+
 /// What may name a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Naming {

@@ -19,7 +19,7 @@ mod services;
 
 use std::borrow::Cow;
 
-pub use derive::{AUTHENTICATED, BOUNCES, Naming, candidates, derive};
+pub use derive::{AUTHENTICATED, BOUNCES, Naming, candidates, derive, is_reserved};
 pub use facts::{Facts, Key};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};

@@ -1,6 +1,7 @@
 //! The incident page where no relay is the cause: an application that cannot hand its mail in, while everything else
 //! goes on.
 
+use crate::logs::{passed_on, stamp};
 use crate::util::{KEEP, Place};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -10,11 +11,6 @@ const BEGIN: i64 = 1_528_070_400;
 const FROM: i64 = BEGIN + (3 * 24 + 10) * 3600;
 const TO: i64 = FROM + 2 * 3600;
 const END: i64 = BEGIN + (3 * 24 + 18) * 3600;
-
-fn stamp(at: i64) -> String {
-    let at = jiff::Timestamp::from_second(at).unwrap();
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
 
 /// A shop that sends every two minutes, and other mail every minute, through one relay each.
 fn place() -> Place {
@@ -48,13 +44,8 @@ text = "{{time:%Y-%m-%d %H:%M:%S}} mail to {{recipient}}"
     let mut id = 0;
     let mut taken = |relay: &mut String, at: i64, sender: &str| {
         id += 1;
-        let (at, id) = (stamp(at), format!("1fQX01-{id:06}-A1"));
-        let _ = write!(
-            relay,
-            "{at} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
-             {at} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
-             {at} {id} Completed\n"
-        );
+        let id = format!("1fQX01-{id:06}-A1");
+        relay.push_str(&passed_on(at, &id, sender));
     };
     for at in (BEGIN..END).step_by(60) {
         taken(&mut relay, at + 7, "lists");

@@ -40,6 +40,22 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A moment, seconds since 1970, as Exim prints it in UTC.
+pub fn stamp(at: i64) -> String {
+    let at = jiff::Timestamp::from_second(at).unwrap();
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A mail that an Exim takes and hands on in the same second, by its queue ID: three lines.
+pub fn passed_on(at: i64, id: &str, sender: &str) -> String {
+    let time = stamp(at);
+    format!(
+        "{time} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
+         {time} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
+         {time} {id} Completed\n"
+    )
+}
+
 /// A log of the simulator, of about so many bytes. Two runs with one seed give the same.
 pub fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
     let mut log = Vec::new();

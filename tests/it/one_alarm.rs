@@ -1,5 +1,6 @@
 //! An alarm that is out is updated: a service's becomes its relay's under the same id, live and replayed.
 
+use crate::logs::{passed_on, stamp};
 use crate::util::{KEEP, Place};
 use crate::watch::ONCE;
 use serde_json::Value;
@@ -12,11 +13,6 @@ const FAILS: i64 = BEGIN + (3 * 24 + 10) * 3_600;
 const STOPS: i64 = FAILS + 600;
 const BACK: i64 = STOPS + 3 * 3_600;
 const END: i64 = BACK + 3 * 3_600;
-
-fn stamp(at: i64) -> String {
-    let at = jiff::Timestamp::from_second(at).unwrap();
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
 
 /// A shop that says when it cannot hand mail in, and two others, through one relay; the logs up to a moment.
 fn place() -> Place {
@@ -53,16 +49,8 @@ kind = "stdout"
 fn go_on(place: &Place, until: i64) {
     let (mut relay, mut app) = (String::new(), String::new());
     let taken = |relay: &mut String, at: i64, sender: &str| {
-        let (time, id) = (
-            stamp(at),
-            format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000),
-        );
-        let _ = write!(
-            relay,
-            "{time} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
-             {time} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
-             {time} {id} Completed\n"
-        );
+        let id = format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000);
+        relay.push_str(&passed_on(at, &id, sender));
     };
     for at in (BEGIN..until).step_by(60) {
         let (shop, others) = ((FAILS..BACK).contains(&at), (STOPS..BACK).contains(&at));

@@ -3,6 +3,7 @@
 //! What the statistics need is the minute: it is judged when it is over. `MAILPULSE_LATENCIES` (default 1) says how
 //! many alarms are measured, one a minute.
 
+use crate::logs::stamp;
 use crate::util::{KEEP, Place, number_from, stop};
 use crate::watch::{hook_with, posted};
 use serde_json::Value;
@@ -19,11 +20,6 @@ const SERVICES: u64 = 13;
 #[expect(clippy::disallowed_methods, reason = "what is measured is the time on the clock")]
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-fn stamp(at: i64) -> String {
-    let at = jiff::Timestamp::from_second(at).unwrap();
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 fn mail(log: &mut String, at: i64, service: u64) {

@@ -1,5 +1,6 @@
 //! The first 14 days: what is certain is an alarm, what is not is shown and marked, and every command says until when.
 
+use crate::logs::{passed_on, stamp};
 use crate::util::{KEEP, Place};
 use crate::watch::ONCE;
 use serde_json::Value;
@@ -8,11 +9,6 @@ use std::fmt::Write as _;
 /// 2018-06-04 00:00 UTC, a Monday.
 const BEGIN: i64 = 1_528_070_400;
 const DAY: i64 = 86_400;
-
-fn stamp(at: i64) -> String {
-    let at = jiff::Timestamp::from_second(at).unwrap();
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
 
 /// A relay with lists that send twice a minute, and a shop that sends in the minutes that `sends` says.
 fn place(days: i64, more: &str, sends: impl Fn(i64) -> bool) -> Place {
@@ -38,13 +34,8 @@ kind = "stdout"
     let mut id = 0;
     let mut mail = |at: i64, sender: &str| {
         id += 1;
-        let (at, id) = (stamp(at), format!("1fQX01-{id:06}-A1"));
-        let _ = write!(
-            log,
-            "{at} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
-             {at} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
-             {at} {id} Completed\n"
-        );
+        let id = format!("1fQX01-{id:06}-A1");
+        log.push_str(&passed_on(at, &id, sender));
     };
     for at in (BEGIN..BEGIN + days * DAY).step_by(60) {
         mail(at + 7, "lists");

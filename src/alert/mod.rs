@@ -74,11 +74,16 @@ pub struct Notice {
 impl Notice {
     /// What it is about now.
     pub fn about(&self) -> About {
-        self.now.clone().unwrap_or_else(|| About {
+        self.now.clone().unwrap_or_else(|| self.first())
+    }
+
+    /// What it was about when it was told first.
+    fn first(&self) -> About {
+        About {
             kind: self.kind.clone(),
             name: self.name.clone(),
             state: self.state.clone(),
-        })
+        }
     }
 
     /// The same episode as it is seen now: more is known of it, and it keeps its id and its labels.
@@ -88,23 +93,14 @@ impl Notice {
             *id = self.id.clone().into();
         }
         let now = seen.about();
-        let first = About {
-            kind: self.kind.clone(),
-            name: self.name.clone(),
-            state: self.state.clone(),
-        };
         Notice {
-            id: self.id.clone(),
-            kind: self.kind.clone(),
-            name: self.name.clone(),
-            state: self.state.clone(),
-            relay: self.relay.clone(),
             summary: seen.summary.clone(),
             description: seen.description.clone(),
             starts: seen.starts,
             ends: seen.ends,
             alarm,
-            now: (now != first).then_some(now),
+            now: (now != self.first()).then_some(now),
+            ..self.clone()
         }
     }
 

@@ -1,24 +1,27 @@
 //! mailpulse: analytics for outbound mail volume.
 //!
 //! ```text
-//! source ─▶ (parsers) ─▶ normalise ─▶ store ─▶ query ─▶ graph
-//!   bytes     records       events     segments   series
-//!                                   ingest drives the first four, tail drives ingest; simulate makes logs; cli calls any of them
+//! source ─▶ (parsers) ─▶ normalise ─▶ store ─▶ query ─▶ analysis ─▶ graph
+//!   bytes     records       events     segments   rows     answers
+//!             ingest drives the first four; setup joins them with the configuration; service runs them; cli is the face
 //! ```
 //!
-//! One flow, one way: a module uses only what stands to its left. `tests/it/flow.rs` fails on an arrow to the left.
+//! One flow, one way: a module uses only what stands to its left or below. `tests/it/flow.rs` fails on an arrow that runs back.
 //! ARCHITECTURE.md says which room holds what.
 
 pub mod alert;
+pub mod analysis;
 pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod files;
 pub mod graph;
 pub mod ingest;
+pub mod model;
 pub mod normalise;
 pub mod query;
+pub mod service;
+pub mod setup;
 pub mod simulate;
 pub mod source;
 pub mod store;
-pub mod tail;

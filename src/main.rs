@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mailpulse: {}", mailpulse::cli::safe_error(&error));
+            eprintln!("mailpulse: {}", mailpulse::model::text::safe_error(&error));
             ExitCode::from(2)
         }
     }

@@ -1,12 +1,18 @@
 //! `mailpulse alarms`: the last days' alarms with their ids, by a replay of the detection.
 
-use super::complete::Completeness;
-use super::context::Context;
-use super::detect::{self, MINUTE_MS, RuleArgs};
 use super::output::{self, Format};
-use super::window::WindowArgs;
+use crate::analysis::alarms::{counted, ordered};
+use crate::analysis::completeness::Completeness;
+use crate::analysis::present::{replay, whole};
+use crate::cli::detect::{self, RuleArgs};
+use crate::cli::next::next_command;
+use crate::cli::window::WindowArgs;
 use crate::detect::alarm::Alarm;
-use crate::query::human;
+use crate::model::human;
+use crate::model::time::MINUTE_MS;
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::detection::options;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -24,28 +30,30 @@ pub struct AlarmsArgs {
 }
 
 /// Lists what fired in the window, in the order of time; what is provisional comes last.
-pub fn run(context: &Context, args: &AlarmsArgs) -> Result<ExitCode> {
-    let engine = context.engine()?;
+pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
+    let engine = setup.engine(&config)?;
     let store = engine.history();
-    detect::whole(store)?;
+    whole(store)?;
     let window = args.window.resolve(store)?;
-    let (engine, fleet) = detect::replayed(store, &context.config()?, &args.rules, window.until_ms)?;
+    let options = options(&config, &args.rules.overrides()?);
+    let (engine, fleet) = replay(store, options, window.until_ms, now_ms())?;
     // One that began before and went on is one of these days too.
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
-    let alarms = detect::ordered(engine.groups.shown().filter(fired).collect());
+    let alarms = ordered(engine.groups.shown().filter(fired).collect());
     detect::print(&alarms, &fleet.names, args.format)?;
     let lasting = alarms
         .iter()
         .filter(|alarm| alarm.ended.is_none() && !alarm.provisional);
     let lasting = lasting.count();
     let length = human::duration(window.until_ms - window.since_ms);
-    let (sure, beside) = detect::counted(&alarms);
+    let (sure, beside) = counted(&alarms);
     output::talk(&format!(
         "{sure} in {length}, {lasting} of them still firing; `{}` says what one of them cost{beside}",
-        context.command("incident --alarm ID")
+        next_command(setup, "incident --alarm ID")
     ));
-    Completeness::of(&engine).talk();
+    output::talk(&Completeness::of(&engine).words());
     Ok(if lasting == 0 {
         ExitCode::SUCCESS
     } else {

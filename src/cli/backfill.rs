@@ -1,16 +1,16 @@
 //! `mailpulse backfill`: archives in. A second run adds nothing; a killed one goes on where it was committed.
 
-use super::context::{Context, Plan, UnnamedArgs};
 use super::output;
 use super::progress::Display;
 use crate::config::Config;
+use crate::ingest::Reread;
 use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
-use crate::ingest::{self, Job, Reread, RunLimits};
-use crate::normalise::attribution::Attribution;
-use crate::normalise::hops::is_mta;
-use crate::query::human;
-use crate::query::time::rfc3339;
+use crate::model::human;
+use crate::model::time::rfc3339;
+use crate::service::backfill;
+use crate::setup::Setup;
+use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::source::stdin::Spool;
 use crate::store::Store;
 use crate::store::commit::Counts;
@@ -49,9 +49,9 @@ pub struct BackfillArgs {
 }
 
 /// Reads.
-pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
-    let config = context.config()?;
-    let limits = context.limits(&config);
+pub fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
+    let limits = setup.limits(&config);
     let mut paths = args.paths.clone();
     let mut spool = None;
     for path in paths.iter_mut().filter(|path| path.as_os_str() == "-") {
@@ -61,7 +61,7 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
         }
         path.clone_from(&spool.as_ref().map(|spool| spool.path().to_owned()).unwrap_or_default());
     }
-    let plan = context.plan(
+    let plan = plan(
         &config,
         &paths,
         &UnnamedArgs {
@@ -82,36 +82,26 @@ pub fn run(context: &Context, args: &BackfillArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::from(2));
     }
-    let (_, reports) = read(context, config, &plan, args.quiet, args.anyway)?;
+    let (_, reports) = read(setup, config, &plan, args.quiet, args.anyway)?;
     let failed = !plan.problems.is_empty() || reports.iter().flat_map(|r| &r.problems).any(|problem| problem.error);
     Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
 /// Reads the logs of a plan into the store, and prints the summary.
 pub fn read(
-    context: &Context,
-    mut config: Config,
+    setup: &Setup,
+    config: Config,
     plan: &Plan,
     quiet: bool,
     anyway: bool,
 ) -> Result<(Store, Vec<SourceReport>)> {
-    let limits = RunLimits {
-        anyway,
-        ..context.limits(&config)
-    };
-    let store = context.create_store(&config)?;
-    let mut attribution = context.attribution_for(&mut config, &store)?;
-    cover(&mut attribution, &plan.jobs, &store)?;
     let display = Display::new(plan.files().map(|file| file.size).sum());
-    let reread = ingest::reread(&store, &attribution, &plan.jobs, &limits, &display)?;
-    let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, &display);
+    let done = backfill::read(setup, config, plan, anyway, &display);
     display.finish();
-    let reports = reports?;
-    store.link_hops()?;
-    copy_catalogue(&store);
-    told_again(&reread)?;
-    print(&reports, &display, quiet)?;
-    Ok((store, reports))
+    let done = done?;
+    told_again(&done.reread)?;
+    print(&done.reports, &display, quiet)?;
+    Ok((done.store, done.reports))
 }
 
 /// What came back of rows that the store had lost.
@@ -123,26 +113,6 @@ fn told_again(reread: &Reread) -> Result<()> {
         ))?;
     }
     Ok(())
-}
-
-/// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
-pub fn copy_catalogue(store: &Store) {
-    if let Err(error) = store.copy_catalogue(super::window::now_ms()) {
-        tracing::warn!("no copy of the catalogue: {}", error);
-    }
-}
-
-/// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.
-pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Result<Vec<String>> {
-    let now = jobs.iter().filter(|job| is_mta(job.kind)).map(|job| job.host.clone());
-    let known = store.sources()?;
-    let before = known
-        .iter()
-        .filter(|source| is_mta(&source.kind))
-        .map(|source| source.host.clone());
-    let hosts: Vec<String> = now.chain(before).collect();
-    hosts.iter().for_each(|host| attribution.cover(host));
-    Ok(hosts)
 }
 
 /// The summary: by source, lines = events + ignored + unparsed, with samples of what did not parse.
@@ -161,7 +131,7 @@ fn print(reports: &[SourceReport], display: &Display, quiet: bool) -> Result<()>
             };
             output::talk(&format!("{level}: {named}{}", problem.what));
         }
-        if let Some(words) = super::zones::warning(report.zone) {
+        if let Some(words) = crate::setup::zones::warning(report.zone) {
             output::talk(&format!("warning: {} ({}): {words}", report.host, report.kind));
         }
         if !quiet {

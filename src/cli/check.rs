@@ -3,15 +3,16 @@
 mod files;
 mod survey;
 
-use super::context::{Context, UnnamedArgs, listed};
 use super::output;
 use super::routes::{WEEK_MS, short};
-use super::window::now_ms;
+use crate::analysis::routes::{Route, routes};
 use crate::config::Config;
+use crate::model::human::counted;
 use crate::query::Window;
 use crate::query::history::present;
-use crate::query::human::counted;
-use crate::query::routes::{Route, routes};
+use crate::setup::clock::now_ms;
+use crate::setup::plan::{UnnamedArgs, plan};
+use crate::setup::{Setup, listed};
 use crate::source::Limits;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -21,8 +22,8 @@ use std::process::ExitCode;
 pub struct CheckArgs {}
 
 /// Checks.
-pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
-    let Some(path) = context.config_path() else {
+pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
+    let Some(path) = setup.config_path() else {
         bail!("no configuration: name one with --config, or let `mailpulse init` write one");
     };
     let config = match Config::load(&path) {
@@ -33,7 +34,7 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
         }
     };
     let limits = Limits::default();
-    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &limits)?;
+    let plan = plan(&config, &[], &UnnamedArgs::default(), &limits)?;
     for file in &config.files {
         output::line(&format!("{}: good", file.display()))?;
     }
@@ -90,10 +91,10 @@ pub fn run(context: &Context, _args: &CheckArgs) -> Result<ExitCode> {
     for problem in &problems {
         warn(problem);
     }
-    for service in redundancy(context, &config) {
+    for service in redundancy(setup, &config) {
         warn(&service);
     }
-    let found = files::check(context, &config);
+    let found = files::check(setup, &config);
     found.warnings.iter().for_each(|warning| warn(warning));
     let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
     errors.extend(found.errors);
@@ -126,9 +127,9 @@ fn unnamed(config: &Config) -> &'static str {
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.
-fn redundancy(context: &Context, config: &Config) -> Vec<String> {
+fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
     // Without a store nothing is known yet; one that does not open is told by the commands that need it.
-    let Ok(store) = context.open_store() else {
+    let Ok(store) = setup.open_store(config) else {
         return Vec::new();
     };
     let present = present(&store, now_ms()).unwrap_or(i64::MAX);

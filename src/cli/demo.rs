@@ -3,13 +3,17 @@
 mod night;
 mod sides;
 
-use super::context::{Context, UnnamedArgs};
-use super::expected::{self, Picture};
-use super::{backfill, graph, output};
+use crate::analysis::expected;
+use crate::analysis::expected::Picture;
+use crate::cli::{backfill, graph, output};
 use crate::graph::{Kind as Shape, Style, Theme};
+use crate::model::time::rfc3339;
 use crate::query::rates::{By, RateQuestion, rates};
-use crate::query::time::rfc3339;
 use crate::query::{self, Window};
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::detection::{Overrides, options};
+use crate::setup::plan::{UnnamedArgs, plan};
 use crate::simulate::{Outage2018, Truth, outage_2018};
 use crate::store::Store;
 use crate::store::columnar::{Table, Values};
@@ -37,7 +41,7 @@ const MARKER: &str = ".mailpulse-demo";
 const HOUR_MS: i64 = 3_600_000;
 
 /// Runs.
-pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
+pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     prepare(&args.dir)?;
     output::line(
         "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
@@ -60,12 +64,12 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
         args.dir.join("logs").display()
     ))?;
     output::line("\n2. Backfill: parse, join, attribute, store.")?;
-    let context = Context {
+    let setup = Setup {
         config: Some(args.dir.join("logs/mailpulse.toml")),
         store: Some(args.dir.join("store").display().to_string()),
-        ..Context::default()
+        ..Setup::default()
     };
-    let store = read(&context)?;
+    let store = read(&setup)?;
     output::line(
         "\n3. Messages per hour by service, at the same hours of the week before, in the outage, and after it.",
     )?;
@@ -77,10 +81,10 @@ pub fn run(_context: &Context, args: &DemoArgs) -> Result<ExitCode> {
     output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
     routes(&store, &truth)?;
     output::line("\n6. Graphs")?;
-    draw(&context, &store, &truth, &args.dir)?;
+    draw(&setup, &store, &truth, &args.dir)?;
     output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
-    night::print(&context, &store, &truth, &args.dir)?;
-    next(&context, &truth)?;
+    night::print(&setup, &store, &truth, &args.dir)?;
+    next(&setup, &truth)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,10 +111,10 @@ fn prepare(dir: &Path) -> Result<()> {
     std::fs::write(&marker, "").with_context(|| marker.display().to_string())
 }
 
-fn read(context: &Context) -> Result<Store> {
-    let config = context.config()?;
-    let plan = context.plan(&config, &[], &UnnamedArgs::default(), &context.limits(&config).source)?;
-    Ok(backfill::read(context, config, &plan, false, false)?.0)
+fn read(setup: &Setup) -> Result<Store> {
+    let config = setup.config()?;
+    let plan = plan(&config, &[], &UnnamedArgs::default(), &setup.limits(&config).source)?;
+    Ok(backfill::read(setup, config, &plan, false, false)?.0)
 }
 
 fn outage(truth: &Truth) -> Window {
@@ -205,7 +209,7 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
         since_ms: until_ms - 7 * 24 * HOUR_MS,
         until_ms,
     };
-    for route in crate::query::routes::routes(store, window)? {
+    for route in crate::analysis::routes::routes(store, window)? {
         let shares: Vec<String> = route
             .last_hops
             .iter()
@@ -221,7 +225,7 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
     Ok(())
 }
 
-fn draw(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
     let question = |by, hours: i64, step_min: i64| RateQuestion {
         window: Window {
             since_ms: truth.stopped * 1000 - hours * HOUR_MS,
@@ -270,7 +274,8 @@ fn draw(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<(
     let mut sets = sets?;
     let with = pictures.iter().zip(&mut sets);
     let mut with: Vec<Picture<'_>> = with.map(|((_, question, ..), set)| Picture { question, set }).collect();
-    let marks = expected::draw_in(store, &context.config()?, &mut with)?;
+    let options = options(&setup.config()?, &Overrides::default());
+    let marks = expected::draw_in(store, options, &mut with, now_ms())?;
     for (((name, _, kind, theme), set), marks) in pictures.into_iter().zip(&sets).zip(&marks) {
         let path = dir.join(name);
         let style = Style {
@@ -284,8 +289,8 @@ fn draw(context: &Context, store: &Store, truth: &Truth, dir: &Path) -> Result<(
     Ok(())
 }
 
-fn next(context: &Context, truth: &Truth) -> Result<()> {
-    let store = context.store.as_deref().unwrap_or_default();
+fn next(setup: &Setup, truth: &Truth) -> Result<()> {
+    let store = setup.store.as_deref().unwrap_or_default();
     let (from, to) = (rfc3339(truth.stopped * 1000 - 6 * HOUR_MS), rfc3339(truth.until * 1000));
     output::line("\nNext:")?;
     output::line(&format!(

@@ -1,11 +1,12 @@
 //! `mailpulse store forget`: takes a source's rows back, so that its logs are read again. What cannot be read again is told
 //! first, and needs `--force`.
 
-use super::context::{Context, UnnamedArgs};
 use super::output;
-use super::window::now_ms;
 use crate::ingest::logs_there;
-use crate::query::time::{End, rfc3339};
+use crate::model::time::{End, rfc3339};
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::plan::{UnnamedArgs, plan};
 use crate::source::Limits;
 use crate::store::Store;
 use crate::store::forget::Forgetting;
@@ -34,15 +35,15 @@ pub struct ForgetArgs {
 }
 
 /// Forgets.
-pub fn run(context: &Context, args: &ForgetArgs) -> Result<ExitCode> {
-    let config = context.config()?;
+pub fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
     // What is taken back is never more than the clock says: the end of an old store may be all of it.
     let end = End::clock(now_ms());
     let since = args.since.as_deref().map(|text| end.parse(text));
     let since_ms = since.transpose().map_err(|why| anyhow!("--since: {why}"))?;
-    let store = context.create_store(&config)?;
+    let store = setup.create_store(&config)?;
     let source = find(&store, &args.source)?;
-    let there = there(context, &store, &source, args)?;
+    let there = there(setup, &store, &source, args)?;
     let what = store.look_forget(source.id, since_ms, there)?;
     tell(&source, &what)?;
     if what.rows == 0 && what.lines_gone == 0 && source.logs.is_empty() {
@@ -106,9 +107,9 @@ fn find(store: &Store, name: &str) -> Result<SourceState> {
 }
 
 /// Logs of the source that are there: where the configuration says, where they were last seen, and beside that.
-fn there(context: &Context, store: &Store, source: &SourceState, args: &ForgetArgs) -> Result<FxHashSet<u64>> {
-    let config = context.config()?;
-    let limits = context.limits(&config);
+fn there(setup: &Setup, store: &Store, source: &SourceState, args: &ForgetArgs) -> Result<FxHashSet<u64>> {
+    let config = setup.config()?;
+    let limits = setup.limits(&config);
     let mut there = FxHashSet::default();
     let mut paths: Vec<PathBuf> = args.logs.clone();
     for log in &source.logs {
@@ -129,7 +130,7 @@ fn there(context: &Context, store: &Store, source: &SourceState, args: &ForgetAr
             ..UnnamedArgs::default()
         };
         let limits_of_files: &Limits = &limits.source;
-        let plan = context.plan(&config, paths, &unnamed, limits_of_files)?;
+        let plan = plan(&config, paths, &unnamed, limits_of_files)?;
         for job in plan
             .jobs
             .iter()

@@ -1,16 +1,19 @@
 //! `mailpulse graph`: rates over time, to SVG, PNG or the terminal.
 
-use super::context::Context;
-use super::expected::{self, Picture};
-use super::names;
 use super::output;
-use super::window::WindowArgs;
+use crate::analysis::expected;
+use crate::analysis::expected::Picture;
+use crate::cli::window::WindowArgs;
 use crate::graph::{self, Kind as Shape, Style, Theme};
-use crate::normalise::event::Kind;
+use crate::model::event::Kind;
+use crate::model::time::parse_duration_ms;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Mark, SeriesSet};
-use crate::query::time::parse_duration_ms;
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::detection::{Overrides, options};
+use crate::setup::known_names;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -82,14 +85,14 @@ enum ThemeArg {
 }
 
 /// Draws.
-pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
-    let engine = context.engine()?;
+pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
+    let engine = setup.engine(&config)?;
     let store = engine.history();
-    let config = context.config()?;
     let window = args.window.resolve(store)?;
     let question = question(args, window)?;
-    names::check(store, &config, question.by, "--only", &question.only)?;
-    names::check(store, &config, By::Service, "--service", args.service.as_slice())?;
+    known_names::check(store, &config, question.by, "--only", &question.only)?;
+    known_names::check(store, &config, By::Service, "--service", args.service.as_slice())?;
     let mut set = store.rates(&question)?;
     if set.series.iter().all(|series| series.volume() <= 0.0) {
         output::talk("no mail in this window; `mailpulse status` tells what has been read");
@@ -101,7 +104,7 @@ pub fn run(context: &Context, args: &GraphArgs) -> Result<ExitCode> {
             question: &question,
             set: &mut set,
         };
-        expected::draw_in(store, &config, &mut [picture])?.concat()
+        expected::draw_in(store, options(&config, &Overrides::default()), &mut [picture], now_ms())?.concat()
     };
     for series in &mut set.series {
         if series.name.is_empty() {

@@ -1,8 +1,8 @@
 //! `mailpulse init`: what mail software is on this machine, as a commented configuration.
 
-use super::context::Context;
 use super::output;
 use crate::config::propose;
+use crate::setup::Setup;
 use anyhow::{Context as _, Result, bail};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,12 @@ pub struct InitArgs {
 }
 
 /// Writes.
-pub fn run(_context: &Context, args: &InitArgs) -> Result<ExitCode> {
-    let proposal = propose(&args.root, std::env::var("TZ").ok().as_deref(), super::zones::now());
+pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
+    let proposal = propose(
+        &args.root,
+        std::env::var("TZ").ok().as_deref(),
+        crate::setup::zones::now(),
+    );
     if args.file == Path::new("-") {
         output::verbatim(proposal.text.trim_end())?;
         return Ok(ExitCode::SUCCESS);

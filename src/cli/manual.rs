@@ -1,6 +1,6 @@
 //! `mailpulse manual` and `mailpulse completions`: what packagers install, made from the arguments themselves.
 
-use super::{Args, output};
+use crate::cli::{Args, output};
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 use clap_mangen::Man;

@@ -3,22 +3,15 @@
 mod alarms;
 mod backfill;
 mod check;
-mod complete;
-mod context;
 mod demo;
 mod detect;
-mod expected;
-mod failovers;
 mod forget;
 mod graph;
 mod incident;
-mod incident_html;
-mod incident_page;
-mod incomplete;
 mod init;
 mod limited;
 mod manual;
-mod names;
+mod next;
 mod output;
 mod parse;
 mod progress;
@@ -32,8 +25,9 @@ mod store;
 mod tail;
 mod watch;
 mod window;
-mod zones;
 
+use crate::analysis::incomplete::lines;
+use crate::setup::Setup;
 use crate::store::incomplete::Incomplete;
 use clap::{Parser, Subcommand};
 use mailpulse_parsers::harmless::safe_lines;
@@ -149,38 +143,45 @@ impl Args {
 
 /// Runs a command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let context = context::Context {
+    let setup = Setup {
         config: args.config.clone(),
         store: args.store.clone(),
         incomplete: Incomplete::default(),
     };
     let begin = Instant::now();
     if args.verbose > 0 && args.command.reads_configuration() {
-        context.describe();
+        setup.describe();
     }
-    let code = run_command(&context, args)?;
+    let code = run_command(&setup, args)?;
     tracing::info!("done in {:.2} s", begin.elapsed().as_secs_f64());
-    Ok(incomplete::told(&context.incomplete).unwrap_or(code))
+    Ok(match lines(&setup.incomplete) {
+        None => code,
+        // It goes before 1: what was found in a part says nothing of the rest.
+        Some(lines) => {
+            lines.iter().for_each(|line| output::talk(line));
+            ExitCode::from(3)
+        }
+    })
 }
 
-fn run_command(context: &context::Context, args: &Args) -> anyhow::Result<ExitCode> {
+fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Command::Demo(command) => demo::run(context, command),
-        Command::Init(command) => init::run(context, command),
-        Command::Check(command) => check::run(context, command),
-        Command::Parse(command) => parse::run(context, command),
-        Command::Backfill(command) => backfill::run(context, command),
-        Command::Tail(command) => tail::run(context, command),
-        Command::Query(command) => query::run(context, command),
-        Command::Graph(command) => graph::run(context, command),
-        Command::Detect(command) => detect::run(context, command),
-        Command::Alarms(command) => alarms::run(context, command),
-        Command::Incident(command) => incident::run(context, command),
-        Command::Services(command) => services::run(context, command),
-        Command::Watch(command) => watch::run(context, command),
-        Command::Routes(command) => routes::run(context, command),
-        Command::Status(command) => status::run(context, command),
-        Command::Store(command) => store::run(context, command),
+        Command::Demo(command) => demo::run(setup, command),
+        Command::Init(command) => init::run(setup, command),
+        Command::Check(command) => check::run(setup, command),
+        Command::Parse(command) => parse::run(setup, command),
+        Command::Backfill(command) => backfill::run(setup, command),
+        Command::Tail(command) => tail::run(setup, command),
+        Command::Query(command) => query::run(setup, command),
+        Command::Graph(command) => graph::run(setup, command),
+        Command::Detect(command) => detect::run(setup, command),
+        Command::Alarms(command) => alarms::run(setup, command),
+        Command::Incident(command) => incident::run(setup, command),
+        Command::Services(command) => services::run(setup, command),
+        Command::Watch(command) => watch::run(setup, command),
+        Command::Routes(command) => routes::run(setup, command),
+        Command::Status(command) => status::run(setup, command),
+        Command::Store(command) => store::run(setup, command),
         Command::Simulate(command) => simulate::run(command),
         Command::Schema => {
             output::verbatim(&crate::config::json_schema())?;
@@ -198,17 +199,4 @@ fn field(out: &mut format::Writer<'_>, field: &tracing::field::Field, value: &dy
         "message" => write!(out, "{value}"),
         name => write!(out, "{name}={value}"),
     }
-}
-
-/// An error and its causes, harmless in a terminal.
-pub fn safe_error(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Many errors name their cause in their own words.
-        if !text.contains(&cause) {
-            let colon = if text.is_empty() { "" } else { ": " };
-            text = format!("{text}{colon}{cause}");
-        }
-    }
-    safe_lines(&text)
 }

@@ -3,7 +3,7 @@
 
 pub mod tables;
 
-use crate::query::time::rfc3339;
+use crate::model::time::rfc3339;
 use crate::store::columnar::{Column, Table, Values};
 use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
 use serde_json::{Map, Value};

@@ -7,14 +7,15 @@ mod fields;
 mod postfix;
 mod unwrap;
 
-use super::context::{self, Context};
 use super::output;
-use super::window::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
 use crate::ingest::kinds::{KINDS, Spec, Way, source_kind};
 use crate::ingest::lines::with_year;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::LocalParts;
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::plan::spec;
 use crate::source::{Chunks, Content, Limits, Pool};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
@@ -104,14 +105,14 @@ impl Lines<'_> {
 }
 
 /// Parses.
-pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
     let limits = Limits::default();
     let mut input = BufReader::with_capacity(SAMPLE_BYTES, std::io::stdin());
     let from_file = args.file != Path::new("-");
-    let config = context.config()?;
+    let config = setup.config()?;
     let mut configured = configured(&config, args, from_file)?;
     let way = match (&configured, &args.source) {
-        (Some(source), _) => context::spec(source).way,
+        (Some(source), _) => spec(source).way,
         (None, Some(kind)) => Way::named(kind).ok_or_else(|| undescribed(kind, from_file))?,
         (None, None) if from_file => Way::sniffed(&args.file, &limits),
         (None, None) => {
@@ -126,10 +127,7 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
         HostOf::Path => source.host_in(&args.file).unwrap_or_else(this_host),
     });
     let spec = match configured.take() {
-        Some(source) => Spec {
-            way,
-            ..context::spec(source)
-        },
+        Some(source) => Spec { way, ..spec(source) },
         None => Spec::of(way, TimeZone::UTC),
     };
     let source = Source {
@@ -137,7 +135,7 @@ pub fn run(context: &Context, args: &ParseArgs) -> Result<ExitCode> {
         host,
         mtime_ms: if from_file { mtime_ms(&args.file) } else { now_ms() },
         attribution: match args.explain {
-            true => Some(attribution(context, config)?),
+            true => Some(attribution(setup, config)?),
             false => None,
         },
     };
@@ -195,7 +193,7 @@ fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
     )
 }
 
-fn attribution(context: &Context, config: Config) -> Result<Attribution> {
+fn attribution(setup: &Setup, config: Config) -> Result<Attribution> {
     // Nothing is stored, so no key is needed.
     let local_parts = match config.privacy.local_parts {
         LocalParts::Hash => LocalParts::Drop,
@@ -208,7 +206,7 @@ fn attribution(context: &Context, config: Config) -> Result<Attribution> {
         },
         ..config
     };
-    context.attribution(&mut keyless)
+    setup.attribution(&mut keyless)
 }
 
 /// When a file was written last; the present if nobody knows.

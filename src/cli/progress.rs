@@ -1,7 +1,7 @@
 //! Progress of a backfill: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
 use crate::ingest::Progress;
-use crate::query::human;
+use crate::model::human;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;

@@ -1,12 +1,15 @@
 //! `mailpulse query`: a named query, the list of them, or SQL of one's own.
 
-use super::context::Context;
 use super::limited::{self, Stage};
 use super::output::{self, Format};
-use super::window::{WindowArgs, end_of, now_ms};
+use crate::analysis::present::end_of;
+use crate::cli::window::WindowArgs;
+use crate::config::Config;
 use crate::query::Window;
 use crate::query::history::History;
 use crate::query::named::{self, NamedQuery, ParamKind};
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
@@ -37,7 +40,7 @@ pub struct QueryArgs {
 }
 
 /// Answers.
-pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &QueryArgs) -> Result<ExitCode> {
     if args.list {
         match args.format {
             Format::Table => describe()?,
@@ -45,19 +48,19 @@ pub fn run(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let config = setup.config()?;
     if args.sql.is_some() {
-        let config = context.config()?;
         return match args.within_limits {
             None => limited::start(&config),
             Some(Stage::Enter) => limited::enter(&config),
-            Some(Stage::Within) => limited::run(config.store.query_s_max, || answer(context, args)),
+            Some(Stage::Within) => limited::run(config.store.query_s_max, || answer(setup, &config, args)),
         };
     }
-    answer(context, args)
+    answer(setup, &config, args)
 }
 
-fn answer(context: &Context, args: &QueryArgs) -> Result<ExitCode> {
-    let engine = context.engine()?;
+fn answer(setup: &Setup, config: &Config, args: &QueryArgs) -> Result<ExitCode> {
+    let engine = setup.engine(config)?;
     let store = engine.history();
     let (table, times) = match (&args.sql, &args.name) {
         (Some(sql), _) => {
@@ -134,8 +137,8 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn History) -> Result<V
             },
             false => asked.resolve(store)?,
         };
-        given.push(("since".to_owned(), crate::query::time::rfc3339(window.since_ms)));
-        given.push(("until".to_owned(), crate::query::time::rfc3339(window.until_ms)));
+        given.push(("since".to_owned(), crate::model::time::rfc3339(window.since_ms)));
+        given.push(("until".to_owned(), crate::model::time::rfc3339(window.until_ms)));
     } else if args.window.is_given() {
         bail!("query {} takes no --since and --until", query.name);
     }
@@ -147,7 +150,9 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn History) -> Result<V
             given.push((name.to_owned(), value.to_owned()));
         }
     }
-    query.values(&given, end_of(store)?).map_err(|why| anyhow!(why))
+    query
+        .values(&given, end_of(store, now_ms())?)
+        .map_err(|why| anyhow!(why))
 }
 
 /// The named queries, a paragraph each: parameters and columns are too many for a line of a terminal.

@@ -1,14 +1,17 @@
 //! `mailpulse routes`: through which relays each service reaches the outside, and what became of that when one of them
 //! stood still. One relay is a single point of failure before it fails.
 
-use super::context::Context;
-use super::failovers::{self as failover, Failover, failovers};
 use super::output::{self, Format};
-use super::window::WindowArgs;
+use crate::analysis::failovers as failover;
+use crate::analysis::failovers::{Failover, failovers};
+use crate::analysis::routes::{Route, routes};
+use crate::cli::window::WindowArgs;
 use crate::config::Redundancy;
-use crate::normalise::rules::UNATTRIBUTED;
+use crate::model::service_names::UNATTRIBUTED;
 use crate::query::history::History;
-use crate::query::routes::{Route, routes};
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::detection::{Overrides, options};
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -35,13 +38,14 @@ pub struct RoutesArgs {
 }
 
 /// Tells.
-pub fn run(context: &Context, args: &RoutesArgs) -> Result<ExitCode> {
-    let engine = context.engine()?;
+pub fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
+    let engine = setup.engine(&config)?;
     let store = engine.history();
-    let config = context.config()?;
     let window = args.window.resolve(store)?;
     let mut routes = routes(store, window)?;
-    let failovers = failovers(store, &config, window)?;
+    let options = options(&config, &Overrides::default());
+    let failovers = failovers(store, options, window, now_ms())?;
     for one in &failovers {
         // Without a way out in the window, its failover is all there is to tell.
         if routes.iter().all(|route| route.service != one.service) {
@@ -197,7 +201,7 @@ fn json(routes: &[Route], failovers: &[Failover], redundancy: &Redundancy) -> Va
         let wanted = redundancy.of_service(&route.service).relays_min;
         let own = failovers.iter().filter(|one| one.service == route.service);
         let last_hop = |(relay, messages): &(String, u64)| json!({"relay": relay, "messages": messages, "share_percent": percent(*messages, route.messages)});
-        let path = |path: &crate::query::routes::Path| {
+        let path = |path: &crate::analysis::routes::Path| {
             json!({
                 "hops": path.hops,
                 "outside": path.outside,

@@ -4,10 +4,10 @@
 mod discover;
 mod relabel;
 
-use super::context::Context;
 use super::output::{self, Format};
-use super::window::WindowArgs;
-use crate::query::human;
+use crate::cli::window::WindowArgs;
+use crate::model::human;
+use crate::setup::Setup;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Result, bail};
 use clap::Subcommand;
@@ -44,21 +44,21 @@ enum What {
 }
 
 /// Tells.
-pub fn run(context: &Context, args: &ServicesArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
     if let Some(What::Relabel(relabel)) = &args.what {
         if args.window.is_given() || args.hostgroups {
             bail!("options of `services` say nothing to `services relabel`: write them behind `relabel`");
         }
-        return relabel::run(context, relabel);
+        return relabel::run(setup, relabel);
     }
-    let engine = context.engine()?;
+    let config = setup.config()?;
+    let engine = setup.engine(&config)?;
     let store = engine.history();
     if let Some(What::Discover { window, max }) = &args.what {
         if args.window.is_given() || args.hostgroups {
             bail!("options of `services` say nothing to `services discover`: write them behind `discover`");
         }
         let window = window.resolve(store)?;
-        let config = context.config()?;
         return discover::run(&config, store, window, *max);
     }
     let window = args.window.resolve(store)?;

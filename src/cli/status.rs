@@ -5,17 +5,20 @@ mod limits;
 mod nagios;
 mod summary;
 
-use super::context::Context;
 use super::output::{self, Format};
-use super::retention::{held_back, retention};
-use super::window::now_ms;
 use crate::alert::state::State as Alerts;
+use crate::analysis::health;
+use crate::analysis::health::{Cause, Health, Readability, unparsed_share};
+use crate::cli::retention::held_back;
 use crate::config::Config;
 use crate::detect::tuning::Tuning;
-use crate::query::health::{self, Cause, Health, Readability, unparsed_share};
+use crate::model::human;
+use crate::model::time::{parse_duration_ms, rfc3339};
 use crate::query::history::{Engine, History, LocalSource, SourceSummary};
-use crate::query::human;
-use crate::query::time::{parse_duration_ms, rfc3339};
+use crate::setup::Setup;
+use crate::setup::alerts::alerts_path;
+use crate::setup::clock::now_ms;
+use crate::setup::clock::retention;
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::columnar::{Table, Values};
 use crate::store::commit::{Counts, OddField, UnparsedShape};
@@ -122,17 +125,17 @@ impl Row {
 }
 
 /// Tells.
-pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
     let now = now_ms();
     let stale_ms = match &args.stale_after {
         Some(text) => parse_duration_ms(text).map_err(|why| anyhow!("--stale-after: {why}"))?,
         None => DAY_MS,
     };
     if args.nagios {
-        return nagios::run(context, now, args.stale_after.as_ref().map(|_| stale_ms));
+        return nagios::run(setup, now, args.stale_after.as_ref().map(|_| stale_ms));
     }
-    let store = context.engine()?;
-    let config = context.config()?;
+    let config = setup.config()?;
+    let store = setup.engine(&config)?;
     let mut rows = rows(store.history(), now, stale_ms)?;
     let held = held(&store, &config)?;
     for row in &mut rows {
@@ -148,7 +151,7 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode> {
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
             let alerts = alerts(&config)?;
-            summary::print(context, &alerts, &rows, now)?;
+            summary::print(setup, &alerts, &rows, now)?;
             output::line("")?;
             output::table(&summary::table(&rows), &[], args.format)?;
             talk(&store, &config, &alerts, &rows)?;
@@ -472,7 +475,7 @@ fn trouble_line(trouble: &Trouble) -> String {
 
 /// What `watch` left. A file that is broken is set aside by the next `watch`; nothing else need wait for that.
 fn alerts(config: &Config) -> Result<Alerts> {
-    let path = Context::alerts_path(config);
+    let path = alerts_path(config);
     match Alerts::load(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             output::talk(&format!("{}: {error}; `mailpulse watch` sets it aside", path.display()));

@@ -1,12 +1,13 @@
 //! `mailpulse store`: compact, migrate, ship, verify, repair, export.
 
-use super::context::Context;
-use super::window::WindowArgs;
-use super::{output, retention};
+use crate::cli::window::WindowArgs;
+use crate::cli::{output, retention};
 use crate::config::Config;
+use crate::model::human;
+use crate::model::time::rfc3339;
 use crate::normalise::redact::LocalParts;
-use crate::query::human;
-use crate::query::time::rfc3339;
+use crate::setup::Setup;
+use crate::setup::alerts::alerts_path;
 use crate::store::Store;
 use crate::store::clickhouse::keep::keep_sent;
 use crate::store::clickhouse::migrate::{self, Fate, Plan};
@@ -80,10 +81,10 @@ enum What {
 }
 
 /// Runs.
-pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
-        What::Compact { force } => retention::compact(context, *force)?,
-        What::Migrate { dry_run, cluster } => return migrate(context, *dry_run, cluster.as_deref()),
+        What::Compact { force } => retention::compact(setup, *force)?,
+        What::Migrate { dry_run, cluster } => return migrate(setup, *dry_run, cluster.as_deref()),
         What::Ship {
             once,
             retry_refused,
@@ -92,24 +93,25 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             force,
         } => {
             if *keep_sent {
-                keep(context, *force)?;
+                keep(setup, *force)?;
             }
             if *anew {
-                let config = context.config()?;
-                super::context::embedded(&config)?;
+                let config = setup.config()?;
+                crate::setup::embedded(&config)?;
                 place(&config)?;
                 let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
                 store.ship_anew()?;
                 store.start_shipping(config.store.outbox_bytes_max)?;
             }
-            return ship(context, *once, *retry_refused);
+            return ship(setup, *once, *retry_refused);
         }
-        What::Repair => return repair(context),
-        What::Forget(args) => return super::forget::run(context, args),
+        What::Repair => return repair(setup),
+        What::Forget(args) => return super::forget::run(setup, args),
         What::Verify => {
-            let store = context.open_store()?;
+            let config = setup.config()?;
+            let store = setup.open_store(&config)?;
             let mut found = store.verify()?;
-            found.faults.extend(beside(context)?);
+            found.faults.extend(beside(&config, &store)?);
             for fault in &found.faults {
                 output::line(fault)?;
             }
@@ -135,7 +137,7 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
             }
         }
         What::Export { folder, window } => {
-            let store = context.open_store()?;
+            let store = setup.open_store(&setup.config()?)?;
             let window = window.resolve(&store)?;
             let done = store.export(folder, window.since_ms, window.until_ms)?;
             output::line(&format!("{} segments in {}", done.segments, folder.display()))?;
@@ -151,16 +153,16 @@ pub fn run(context: &Context, args: &StoreArgs) -> Result<ExitCode> {
 }
 
 /// Says what the server keeps, and sends what it lacks.
-fn keep(context: &Context, force: bool) -> Result<()> {
-    let config = context.config()?;
-    super::context::embedded(&config)?;
+fn keep(setup: &Setup, force: bool) -> Result<()> {
+    let config = setup.config()?;
+    crate::setup::embedded(&config)?;
     let to = place(&config)?;
     let store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
     if !store.ship_undecided()? {
         output::line("nothing to decide: the catalogue was not rebuilt, and what was sent is known")?;
         return Ok(());
     }
-    let client = Client::new(&to, &context.clickhouse_options(&config)?)?;
+    let client = Client::new(&to, &setup.clickhouse_options(&config)?)?;
     let plan = Plan {
         cluster: None,
         retain_days: config.store.retain_days,
@@ -175,10 +177,10 @@ fn keep(context: &Context, force: bool) -> Result<()> {
 }
 
 /// Mends the store, and says what was done and what is not known any more.
-fn repair(context: &Context) -> Result<ExitCode> {
-    let config = context.config()?;
-    super::context::embedded(&config)?;
-    let now = super::window::now_ms();
+fn repair(setup: &Setup) -> Result<ExitCode> {
+    let config = setup.config()?;
+    crate::setup::embedded(&config)?;
+    let now = crate::setup::clock::now_ms();
     let done = repair::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
     let mut code = ExitCode::SUCCESS;
     match &done.rebuilt {
@@ -191,7 +193,7 @@ fn repair(context: &Context) -> Result<ExitCode> {
         }
     }
     tell_mended(&done.mended)?;
-    super::backfill::copy_catalogue(&done.store);
+    crate::service::copies::copy_catalogue(&done.store);
     Ok(code)
 }
 
@@ -222,10 +224,9 @@ fn tell_mended(mended: &Mended) -> Result<()> {
 }
 
 /// What is wrong beside the segments: the key, and what `watch` left.
-fn beside(context: &Context) -> Result<Vec<String>> {
-    let config = context.config()?;
+fn beside(config: &Config, store: &Store) -> Result<Vec<String>> {
     let mut faults = Vec::new();
-    let alerts = Context::alerts_path(&config);
+    let alerts = alerts_path(config);
     // What is for its owner alone is no fault of the store, and says nothing to others.
     let is_closed = |path: &std::path::Path| {
         let closed = std::fs::File::open(path).is_err_and(|why| why.kind() == std::io::ErrorKind::PermissionDenied);
@@ -240,7 +241,7 @@ fn beside(context: &Context) -> Result<Vec<String>> {
         faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
     }
     let key = config.key_path();
-    let has_rows = context.open_store()?.has_rows()?;
+    let has_rows = store.has_rows()?;
     if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows && !is_closed(&key) {
         match crate::config::load_key(&key) {
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
@@ -311,17 +312,17 @@ fn place(config: &Config) -> Result<Place> {
     })
 }
 
-fn migrate(context: &Context, dry_run: bool, cluster: Option<&str>) -> Result<ExitCode> {
+fn migrate(setup: &Setup, dry_run: bool, cluster: Option<&str>) -> Result<ExitCode> {
     if cluster.is_some_and(|name| !crate::config::is_name(name)) {
         bail!("--cluster: this cannot be the name of a cluster");
     }
-    let config = context.config()?;
+    let config = setup.config()?;
     // `--store` goes before the configuration here.
     let place = match &config.store.remote {
         Some(place) => place.clone(),
         None => place(&config)?,
     };
-    let client = Client::new(&place, &context.clickhouse_options(&config)?)?;
+    let client = Client::new(&place, &setup.clickhouse_options(&config)?)?;
     let plan = Plan {
         cluster: cluster.map(str::to_owned),
         retain_days: config.store.retain_days,
@@ -347,11 +348,11 @@ fn migrate(context: &Context, dry_run: bool, cluster: Option<&str>) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn ship(context: &Context, once: bool, retry_refused: bool) -> Result<ExitCode> {
-    let config = context.config()?;
-    super::context::embedded(&config)?;
+fn ship(setup: &Setup, once: bool, retry_refused: bool) -> Result<ExitCode> {
+    let config = setup.config()?;
+    crate::setup::embedded(&config)?;
     let to = place(&config)?;
-    let options = context.clickhouse_options(&config)?;
+    let options = setup.clickhouse_options(&config)?;
     let mut shipper = match Shipper::open(&config.store.folder, &to, &options, config.store.retain_days) {
         // A running `tail` does the rest.
         Err(Error::Busy { holder, .. }) if retry_refused => {

@@ -4,15 +4,13 @@
 //! old. `--until` defaults to it, and relative times (`-24h`) count back from it. `now` is the clock. Only `store forget`,
 //! which takes rows away, counts from the clock.
 
-use crate::detect::fleet::Fleet;
+use crate::analysis::present::{end, span};
+use crate::model::time::{DAY_MS, End, rfc3339};
 use crate::query::Window;
-use crate::query::fleet::fleet;
-use crate::query::history::{AHEAD_MS, History, present};
-use crate::query::time::{End, rfc3339};
+use crate::query::history::History;
+use crate::setup::clock::now_ms;
 use anyhow::{Result, anyhow};
 use clap::Args;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// `DAYS` of [`WindowArgs`]: without `--since`, all that is stored.
 pub const EVERYTHING: u32 = 0;
@@ -38,46 +36,6 @@ fn since_help(days: u32) -> String {
     format!("First moment: 2018-06-06T18:00Z, \"2018-06-06 18:00\" (UTC), -24h [default: {default}]")
 }
 
-/// The clock, in the one place where commands read it.
-#[expect(clippy::disallowed_methods, reason = "here, and nowhere else in the commands")]
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// Everything that has happened: the whole history, up to the present.
-pub fn so_far(store: &dyn History) -> Result<Window> {
-    Ok(Window {
-        until_ms: present(store, now_ms())?.saturating_add(1),
-        ..Window::ALL
-    })
-}
-
-/// The history as the detection sees it, up to a moment.
-pub fn fleet_until(store: &dyn History, until_ms: i64) -> Result<Fleet> {
-    let so_far = so_far(store)?;
-    let until_ms = until_ms.min(so_far.until_ms);
-    Ok(fleet(store, Window { until_ms, ..so_far })?)
-}
-
-/// First and last event that have happened; `None` of an empty store.
-fn span(store: &dyn History) -> Result<Option<(i64, i64)>> {
-    Ok(store.span(present(store, now_ms())?.saturating_add(AHEAD_MS))?)
-}
-
-/// Where time ends for a store whose newest event is `newest`.
-fn end(newest: Option<i64>, now_ms: i64) -> End {
-    let at_ms = match newest {
-        Some(newest) if newest < now_ms - DAY_MS => (newest / 60_000 + 1) * 60_000,
-        _ => now_ms,
-    };
-    End { now_ms, at_ms }
-}
-
-/// Where time ends for this store: what relative times count from.
-pub fn end_of(store: &dyn History) -> Result<End> {
-    Ok(end(span(store)?.map(|(_, last)| last), now_ms()))
-}
-
 impl<const DAYS: u32> WindowArgs<DAYS> {
     /// Whether a time was given.
     pub fn is_given(&self) -> bool {
@@ -89,8 +47,9 @@ impl<const DAYS: u32> WindowArgs<DAYS> {
     /// # Errors
     /// A text is no time, or the window is empty.
     pub fn resolve(&self, store: &dyn History) -> Result<Window> {
-        let span = span(store)?;
-        let end = end(span.map(|(_, last)| last), now_ms());
+        let now_ms = now_ms();
+        let span = span(store, now_ms)?;
+        let end = end(span.map(|(_, last)| last), now_ms);
         let window = self.window(span, end)?;
         let relative = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().starts_with('-'));
         let rests_on_end = self.until.is_none() || relative(&self.since) || relative(&self.until);

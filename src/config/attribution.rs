@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::normalise::rules::{
-    EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules, UNATTRIBUTED,
-};
+use crate::model::service_names::UNATTRIBUTED;
+use crate::normalise::rules::{EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules};
 
 use super::checked::is_name;
 use super::errors::{Report, nearest, shown};

@@ -32,6 +32,7 @@ pub mod survey;
 pub mod writer;
 
 use crate::normalise::attribution::Attribution;
+use crate::normalise::hops::is_mta;
 use crate::source::journal::Journal;
 use crate::source::{Family, Limits};
 use crate::store::commit::Counts;
@@ -168,4 +169,17 @@ fn run_job(
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.
+pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Result<Vec<String>, Error> {
+    let now = jobs.iter().filter(|job| is_mta(job.kind)).map(|job| job.host.clone());
+    let known = store.sources()?;
+    let before = known
+        .iter()
+        .filter(|source| is_mta(&source.kind))
+        .map(|source| source.host.clone());
+    let hosts: Vec<String> = now.chain(before).collect();
+    hosts.iter().for_each(|host| attribution.cover(host));
+    Ok(hosts)
 }

@@ -1,6 +1,7 @@
 //! Fields that were left out of lines, because their values are not of their form: counted and sampled by name.
 
-use crate::normalise::redact::{Redactor, text};
+use crate::model::text::text;
+use crate::normalise::redact::Redactor;
 use crate::store::commit::OddField;
 use mailpulse_parsers::Odd;
 use mailpulse_parsers::reject::safe_text;

@@ -5,11 +5,14 @@
 //! further ones count attempts. The key's state is kept where an MTA's open messages are.
 
 use super::clock::LogClock;
-use super::event::{Event, EventSink, Kind, Message, Origin};
-use super::join::{QueueId, Recall};
 use super::messages::{At, Messages};
-use super::redact::{bounded_text, message_key, text};
-use super::rules::{Facts, UNATTRIBUTED};
+use crate::model::event::{Event, EventSink, Kind, Message, Origin};
+use crate::model::queue_id::QueueId;
+use crate::model::service_names::UNATTRIBUTED;
+use crate::model::text::text;
+use crate::normalise::join::Recall;
+use crate::normalise::redact::{bounded_text, message_key};
+use crate::normalise::rules::Facts;
 use mailpulse_parsers::app::{Body, Mail, Record};
 use mailpulse_parsers::reply;
 

@@ -3,8 +3,10 @@
 use super::derived::{DerivedNames, Holds, NameChanges, NameState};
 use super::hosts::Hosts;
 use super::origins::{Client, Codes, Field, Origins, Sender};
-use super::redact::{LocalParts, Redactor, bounded_text, lower_text, text};
-use super::rules::{Facts, HostGroups, Naming, ServiceRules, UNATTRIBUTED, derive, is_reserved};
+use crate::model::service_names::{UNATTRIBUTED, is_reserved};
+use crate::model::text::text;
+use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text};
+use crate::normalise::rules::{Facts, HostGroups, Naming, ServiceRules, derive};
 use std::collections::HashSet;
 use std::net::IpAddr;
 

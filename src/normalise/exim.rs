@@ -7,14 +7,15 @@ mod line;
 pub mod zone;
 
 use super::clock::LogClock;
-use super::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
-use super::join::{QueueId, Recall, Unreached};
 use super::memo::Memo;
 use super::messages::{At, Messages};
 use super::origins::Sender;
-use super::redact::{message_key, split_address};
 use super::repeats::event_key;
-use super::rules::{Facts, ServiceRules};
+use crate::model::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
+use crate::model::queue_id::QueueId;
+use crate::normalise::join::{Recall, Unreached};
+use crate::normalise::redact::{message_key, split_address};
+use crate::normalise::rules::{Facts, ServiceRules};
 use line::{count_recipients, destination, known_name, outcome};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
@@ -308,7 +309,7 @@ impl<'c> EximNormaliser<'c> {
                 let name = notice.host.name.filter(|name| name.len() <= HOST_BYTES_MAX);
                 if let (Some(open), Some(name)) = (self.messages.join.get(&id, origins, recall), name) {
                     open.unreached = Some(Box::new(Unreached {
-                        name: super::redact::text(name),
+                        name: crate::model::text::text(name),
                         ip: notice.host.ip,
                     }));
                 }

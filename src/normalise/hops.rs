@@ -3,7 +3,7 @@
 //!
 //! A pure decision over the arrivals of one Message-ID: the same whatever order the logs were read in.
 
-use super::join::QueueId;
+use crate::model::queue_id::QueueId;
 use rustc_hash::FxHashSet;
 
 /// Clocks of two hosts may differ by this much.

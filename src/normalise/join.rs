@@ -7,74 +7,13 @@
 //! rows already stored are amended.
 
 use super::derived::NameChanges;
-use super::event::{Message, Origin, OriginId, Slot};
 use super::origins::Origins;
 use super::repeats::{Recent, Seen};
+use crate::model::event::{Message, Origin, OriginId, Slot};
+use crate::model::queue_id::QueueId;
 use hashbrown::hash_map::{Entry, OccupiedEntry};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::{Deserialize, Serialize};
-
-/// An MTA's queue ID, inline: Exim's longest (4.97) has 23 bytes. The last byte is the length.
-///
-/// It is written in the pieces in which it is read: a processor waits for what it reads across two that were just written.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QueueId([u8; 24]);
-
-/// Where the length stands.
-const LEN: usize = 23;
-
-impl std::hash::Hash for QueueId {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        for word in self.0.as_chunks().0 {
-            state.write_u64(u64::from_le_bytes(*word));
-        }
-    }
-}
-
-impl QueueId {
-    /// None for an ID that is empty or longer than any MTA's.
-    #[inline]
-    pub fn new(id: &[u8]) -> Option<Self> {
-        if id.is_empty() || id.len() > LEN {
-            return None;
-        }
-        let mut bytes = [0; 24];
-        let (head, tail) = bytes.split_at_mut(16);
-        // What an ID has beyond sixteen bytes is cut out of its last eight.
-        let mut last = 0;
-        match id.first_chunk::<16>() {
-            Some(first) => {
-                head.copy_from_slice(first);
-                if id.len() > 16
-                    && let Some(end) = id.last_chunk::<8>()
-                {
-                    last = u64::from_le_bytes(*end) >> (8 * (24 - id.len()));
-                }
-            }
-            None => head[..id.len()].copy_from_slice(id),
-        }
-        tail.copy_from_slice(&(last | (id.len() as u64) << 56).to_le_bytes());
-        Some(QueueId(bytes))
-    }
-
-    /// The ID in three numbers.
-    #[inline]
-    pub(super) fn words(&self) -> [u64; 3] {
-        let words = self.0.as_chunks().0;
-        [words[0], words[1], words[2]].map(u64::from_le_bytes)
-    }
-
-    /// The ID as printed.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0[..usize::from(self.0[LEN])]
-    }
-}
-
-impl std::fmt::Debug for QueueId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", super::redact::text(self.as_bytes()))
-    }
-}
 
 /// A message that is in the queue, as far as the log has been read.
 #[derive(Debug, Clone)]
@@ -93,7 +32,7 @@ pub struct Open {
     pub first_hop: bool,
     /// Its arrival has not been seen.
     pub orphan: bool,
-    /// Bit per [`super::event::Kind`] seen.
+    /// Bit per [`crate::model::event::Kind`] seen.
     pub kinds: u16,
     /// Hashes of recipients that were deferred: a retry is a new attempt, not a new recipient.
     pub deferred: Option<Box<Vec<u32>>>,
@@ -488,7 +427,7 @@ impl Open {
     }
 
     /// Marks a kind as seen; true the first time.
-    pub fn first(&mut self, kind: super::event::Kind) -> bool {
+    pub fn first(&mut self, kind: crate::model::event::Kind) -> bool {
         let bit = 1 << kind as u16;
         let first = self.kinds & bit == 0;
         self.kinds |= bit;
@@ -509,21 +448,5 @@ impl Open {
             known.push(hash);
         }
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queue_ids_of_every_length() {
-        let longest = b"1rTQGH-00000005x3P-2b9N";
-        let ids: Vec<QueueId> = (1..=LEN).map(|len| QueueId::new(&longest[..len]).unwrap()).collect();
-        for (len, id) in (1..).zip(&ids) {
-            assert_eq!(id.as_bytes(), &longest[..len]);
-            assert_eq!(ids.iter().filter(|other| *other == id).count(), 1, "{len}");
-        }
-        assert_eq!((QueueId::new(b""), QueueId::new(&[b'x'; 24])), (None, None));
     }
 }

@@ -2,8 +2,9 @@
 //! the answer is that nobody can say.
 
 use super::attribution::Attribution;
-use super::redact::{LocalParts, PSEUDONYM_LEN};
-use super::rules::{BOUNCES, Facts, Key, Known, UNATTRIBUTED, candidates, derive};
+use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
+use crate::normalise::redact::{LocalParts, PSEUDONYM_LEN};
+use crate::normalise::rules::{Facts, Key, Known, candidates, derive};
 use std::net::IpAddr;
 
 /// What a row tells.

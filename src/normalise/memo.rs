@@ -1,6 +1,6 @@
 //! What was worked out of a text, remembered: whoever is refused comes again, with the same words to the same address.
 
-use super::dictionary::Dictionary;
+use crate::model::dictionary::Dictionary;
 
 /// Texts remembered before the memo starts anew.
 const TEXTS_MAX: usize = 1024;

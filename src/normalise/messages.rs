@@ -2,11 +2,12 @@
 //! knows what its lines mean; this is where they become events of a message with a sender.
 
 use super::attribution::{Attribution, Attributor};
-use super::event::{Event, EventSink, Kind, Message, Slot};
-use super::join::{Amendment, Changes, MessageJoin, Open, OpenRecord, QueueId, Recall};
 use super::origins::Sender;
 use super::repeats::{Seen, event_key, second};
-use super::rules::Facts;
+use crate::model::event::{Event, EventSink, Kind, Message, Slot};
+use crate::model::queue_id::QueueId;
+use crate::normalise::join::{Amendment, Changes, MessageJoin, Open, OpenRecord, Recall};
+use crate::normalise::rules::Facts;
 
 /// The messages of one host's log, in order of its lines.
 #[derive(Debug)]

@@ -4,8 +4,6 @@ pub mod app;
 pub mod attribution;
 pub mod clock;
 pub mod derived;
-pub mod dictionary;
-pub mod event;
 pub mod exim;
 pub mod hops;
 pub mod hosts;

@@ -5,9 +5,9 @@
 //! message make tens of thousands of origins that differ in one field, and no one of them is worth six strings.
 
 use super::derived::{Epoch, Holds};
-use super::dictionary::{Dictionary, Values};
-use super::event::{Origin, OriginId};
-use super::redact::text;
+use crate::model::dictionary::{Dictionary, Values};
+use crate::model::event::{Origin, OriginId};
+use crate::model::text::text;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 

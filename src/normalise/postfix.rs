@@ -13,12 +13,14 @@ mod attempt;
 mod rejection;
 
 use super::clock::LogClock;
-use super::event::{Destination, Event, EventSink, Kind, Message, OriginId};
-use super::join::{Amendment, Arriving, Open, QueueId, Recall};
 use super::messages::{At, Messages};
-use super::redact::{message_key, split_address, text};
 use super::repeats::{event_key, second};
-use super::rules::Facts;
+use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
+use crate::model::queue_id::QueueId;
+use crate::model::text::text;
+use crate::normalise::join::{Amendment, Arriving, Open, Recall};
+use crate::normalise::redact::{message_key, split_address};
+use crate::normalise::rules::Facts;
 use attempt::{destination, kind, reply, unreached};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::postfix::record::{Body, Client, Delivery, Host, Pickup, QueueActive, Record};

@@ -2,9 +2,9 @@
 //!
 //! Pseudonymised, not anonymous: who holds the key and a candidate address can check it.
 
+use crate::model::text::text;
 use siphasher::sip::SipHasher24;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// What to do with local parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -171,18 +171,6 @@ pub fn lower_text(bytes: &[u8]) -> Cow<'_, str> {
         Ok(plain) if bytes.is_ascii() && !bytes.iter().any(u8::is_ascii_uppercase) => Cow::Borrowed(plain),
         _ => Cow::Owned(text(bytes).to_lowercase()),
     }
-}
-
-/// Text for people from bytes of a log: UTF-8 stays, what is no UTF-8 shows as `\xNN`.
-pub fn text(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

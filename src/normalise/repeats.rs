@@ -10,9 +10,9 @@
 //! a batch that is written again finds them ([`Recent`]). What is further apart is compared with what is stored
 //! (`store::known`).
 
-use super::event::Kind;
-use super::join::QueueId;
-use super::redact;
+use crate::model::event::Kind;
+use crate::model::queue_id::QueueId;
+use crate::normalise::redact;
 use mailpulse_parsers::syslog::Envelope;
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! Local parts in text that nobody understood: samples of lines and fields are kept for people, and what stands in them may
 //! be somebody's address. Rather too much is taken for one than too little.
 
-use super::redact::{LocalParts, Redactor};
+use crate::normalise::redact::{LocalParts, Redactor};
 
 /// What ends a word that may be an address.
 const ENDS: &[u8] = b"<>()[],;:\"";

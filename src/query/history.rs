@@ -3,8 +3,8 @@
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
-use super::{Answer, Error, Window, ask, sql};
-use crate::normalise::redact::text;
+use crate::model::text::text;
+use crate::query::{Answer, Error, Window, ask, sql};
 use crate::store::Store;
 use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::Client;

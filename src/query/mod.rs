@@ -1,18 +1,12 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
-pub mod fleet;
 pub mod guard;
-pub mod health;
 pub mod history;
-pub mod human;
 pub mod named;
-pub mod pending;
 pub mod rates;
 mod remote;
-pub mod routes;
 pub mod series;
 pub mod sql;
-pub mod time;
 
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, Input, LOGICAL, Table, Values};
@@ -119,7 +113,7 @@ impl Error {
 }
 
 /// Reads; once more with a fresh list when a segment of the list has been merged away meanwhile.
-fn steadily<T>(read: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn steadily<T>(read: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 0..TRIES {
         match read() {
             Err(error) if error.is_gone() => {}

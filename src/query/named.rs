@@ -1,8 +1,8 @@
 //! The named queries of `sql/queries/`: one file a query, compiled in. A header of comments states what it is for,
 //! its parameters with types and defaults, and its result columns; the text below runs on every engine.
 
-use super::time::{End, parse_duration_ms};
-use crate::normalise::event;
+use crate::model::event;
+use crate::model::time::{End, parse_duration_ms};
 
 macro_rules! queries {
     ($($name:literal),* $(,)?) => {

@@ -2,7 +2,7 @@
 //! no log was read is a gap; one in which logs were read and no mail was in them is zero.
 
 use super::series::{Series, SeriesSet};
-use super::{Error, Window};
+use crate::query::{Error, Window};
 use crate::store::Store;
 use crate::store::columnar::{RateBlock, read_rates, read_texts};
 use crate::store::incomplete::Part;

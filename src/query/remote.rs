@@ -4,7 +4,7 @@ use super::history::{History, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
-use super::{Answer, Error, Window, sql};
+use crate::query::{Answer, Error, Window, sql};
 use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};

@@ -7,8 +7,8 @@ mod rows;
 
 use super::known::Known;
 use super::reread::Wanted;
-use crate::normalise::dictionary::{Dictionary, same};
-use crate::normalise::event::{Event, EventSink, Message, Slot};
+use crate::model::dictionary::{Dictionary, same};
+use crate::model::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
 use crate::normalise::redact::{NAME_BYTES_MAX, PSEUDONYM_LEN, bounded};
 use rows::{Fresh, Row};

@@ -9,10 +9,11 @@ use super::catalogue::{self, Segment};
 use super::columnar::{self, ArrivalRow, Learnt, LearntById};
 use super::incomplete::Part;
 use super::{Error, Store};
+use crate::model::queue_id::QueueId;
+use crate::model::service_names::UNATTRIBUTED;
 use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, is_mta, link};
 use crate::normalise::hosts::Hosts;
-use crate::normalise::join::{OpenRecord, QueueId};
-use crate::normalise::rules::UNATTRIBUTED;
+use crate::normalise::join::OpenRecord;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, Transaction, params};
 use rustc_hash::FxBuildHasher;
@@ -243,7 +244,7 @@ impl Store {
         let mut learnt = LearntBySource::default();
         for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
             let (service, hostgroup) = senders.items[link.sender as usize].clone();
-            let id = crate::normalise::redact::text(link.queue_id.as_bytes());
+            let id = crate::model::text::text(link.queue_id.as_bytes());
             let handed = link
                 .handed
                 .iter()

@@ -9,9 +9,9 @@
 use super::catalogue;
 use super::columnar::{self, EventRow};
 use super::{Error, Store};
-use crate::normalise::event::{Event, Message};
-use crate::normalise::join::QueueId;
-use crate::normalise::redact::text;
+use crate::model::event::{Event, Message};
+use crate::model::queue_id::QueueId;
+use crate::model::text::text;
 use crate::normalise::repeats::second;
 use hashbrown::HashMap;
 use rusqlite::Connection;

@@ -224,7 +224,7 @@ impl Store {
         for log in logs {
             let (path, lines, sum): (Vec<u8>, i64, i64) = log?;
             if lines != sum {
-                let path = crate::normalise::redact::text(&path);
+                let path = crate::model::text::text(&path);
                 found.faults.push(format!(
                     "{path}: {lines} lines, but events + ignored + unparsed = {sum}"
                 ));

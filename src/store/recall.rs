@@ -1,7 +1,8 @@
 //! Open messages that an earlier run left, and those that memory had no room for.
 
 use super::{Error, Store, catalogue};
-use crate::normalise::join::{OpenRecord, QueueId, Recall};
+use crate::model::queue_id::QueueId;
+use crate::normalise::join::{OpenRecord, Recall};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -132,7 +132,7 @@ impl std::fmt::Display for ClockDoubt {
              in doubt. Nothing of these lines was stored; they are read when the clock is right",
             self.ahead,
             self.newest,
-            crate::normalise::redact::text(&self.path),
+            crate::model::text::text(&self.path),
             time(self.first_ms),
             time(self.clock_ms)
         )

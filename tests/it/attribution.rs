@@ -1,11 +1,11 @@
 //! Rules that change under a store: names that end without an alarm, and stored rows that are attributed anew.
 
 use crate::util::{Place, Run};
+use mailpulse::analysis::fleet::fleet_after;
 use mailpulse::detect::alarm::Alarm;
 use mailpulse::detect::engine::{Engine, Options};
 use mailpulse::detect::fleet::Names;
 use mailpulse::query::Window;
-use mailpulse::query::fleet::fleet_after;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

@@ -12,7 +12,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 fn window() -> [String; 4] {
     let (_, truth) = &*OUTAGE;
-    let time = |seconds: i64| mailpulse::query::time::rfc3339(seconds * 1000);
+    let time = |seconds: i64| mailpulse::model::time::rfc3339(seconds * 1000);
     [
         "--since".to_owned(),
         time(truth.stopped - 86_400),
@@ -261,7 +261,7 @@ fn a_picture_shows_the_marks_of_what_is_in_it() {
 #[test]
 fn a_service_that_sent_nothing_is_drawn_as_silent() {
     let (place, truth) = &*OUTAGE;
-    let time = |seconds: i64| mailpulse::query::time::rfc3339(seconds * 1000);
+    let time = |seconds: i64| mailpulse::model::time::rfc3339(seconds * 1000);
     let (since, until) = (time(truth.stopped + 600), time(truth.restarted - 600));
     let args = [
         "graph", "--plain", "--only", "gerrit", "--since", &since, "--until", &until,

@@ -3,9 +3,9 @@
 use crate::logs::root;
 use crate::util::{KEEP, Place};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use mailpulse::analysis::fleet::{fleet, fleet_after};
 use mailpulse::detect::fleet::{NONE, Names};
 use mailpulse::query::Window;
-use mailpulse::query::fleet::{fleet, fleet_after};
 use mailpulse::simulate::{Outage2018, RESTARTED, outage_2018};
 use serde_json::Value;
 use std::fs;

@@ -2,10 +2,10 @@
 //!
 //! Without this, a key that is missing shows itself when `watch` starts, and a program when the first alarm is to go out.
 
-use crate::cli::context::{Context, clickhouse_authorities};
-use crate::cli::watch;
 use crate::config::{Alert, Config, Written, load_key};
 use crate::normalise::redact::LocalParts;
+use crate::setup::alerts::{authorities, key_of};
+use crate::setup::{Setup, clickhouse_authorities};
 use crate::store::Store;
 use std::env;
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ impl Found {
 }
 
 /// Looks at all of them.
-pub(super) fn check(context: &Context, config: &Config) -> Found {
+pub(super) fn check(setup: &Setup, config: &Config) -> Found {
     let mut found = Found::default();
     if let Err(error) = clickhouse_authorities(config) {
         found.error(&config.clickhouse.ca_place, format!("{error:#}"));
@@ -43,13 +43,13 @@ pub(super) fn check(context: &Context, config: &Config) -> Found {
     }
     for alert in &config.alerts {
         if let Alert::Alertmanager(server) | Alert::Webhook(server, _) = alert
-            && let Err(error) = watch::authorities(server)
+            && let Err(error) = authorities(server)
         {
             found.error(&server.ca_place, format!("{error:#}"));
         }
         match alert {
             Alert::Webhook(_, Some(key)) => {
-                if let Err(error) = watch::key_of(&key.value) {
+                if let Err(error) = key_of(&key.value) {
                     let cure = "write a secret that the receiver knows into it (`openssl rand -hex 32`), readable by the user \
                                 of `watch`";
                     found.error(&key.place, format!("{error:#}; {cure}"));
@@ -59,7 +59,7 @@ pub(super) fn check(context: &Context, config: &Config) -> Found {
             _ => {}
         }
     }
-    pseudonyms(context, config, &mut found);
+    pseudonyms(setup, config, &mut found);
     found
 }
 
@@ -90,7 +90,7 @@ fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
 }
 
 /// The key of the pseudonyms. One that is not there is made by the first run, unless rows were made with it.
-fn pseudonyms(context: &Context, config: &Config, found: &mut Found) {
+fn pseudonyms(setup: &Setup, config: &Config, found: &mut Found) {
     let Some(path) = &config.privacy.key_file else { return };
     if config.privacy.local_parts != LocalParts::Hash {
         return;
@@ -103,7 +103,7 @@ fn pseudonyms(context: &Context, config: &Config, found: &mut Found) {
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let store: Option<Store> = context.open_store().ok();
+            let store: Option<Store> = setup.open_store(config).ok();
             let has_rows = store.is_some_and(|store| store.has_rows().unwrap_or(false));
             let words = format!("{}: the key file is not there", path.display());
             match has_rows {

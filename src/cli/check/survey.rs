@@ -3,11 +3,11 @@
 //! A template that never matches and a condition that never holds are how a format that changed, or was described
 //! wrongly, shows itself: without this, its mail would count as zero.
 
-use crate::cli::context;
 use crate::config::{Source, SourceKind};
 use crate::ingest::kinds::{NOT_STORED, recognise};
 use crate::ingest::survey::{Survey, mta};
 use crate::normalise::exim::zone::{ZoneVerdict, verdict_of};
+use crate::setup::plan::spec;
 use crate::source::{Limits, sample};
 use jiff::tz::TimeZone;
 use mailpulse_parsers::app::json::Mapping;
@@ -33,7 +33,7 @@ struct Records {
 /// What does not fit.
 pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, limits: &Limits) -> Vec<String> {
     let mut warnings = Vec::new();
-    let spec = context::spec(source);
+    let spec = spec(source);
     let mut surveyed = Vec::new();
     let mut zones = Zones::default();
     for path in files.take(FILES_MAX) {
@@ -96,7 +96,7 @@ impl Zones {
 
     fn warning(self) -> Option<String> {
         let (path, verdict) = self.first?;
-        let words = crate::cli::zones::warning(verdict)?;
+        let words = crate::setup::zones::warning(verdict)?;
         let others = match self.wrong {
             1 => String::new(),
             files => format!(" and {} other files", files - 1),

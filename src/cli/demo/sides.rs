@@ -1,7 +1,7 @@
 //! Both sides of the services' mail: what their own logs tried, what the relays took, what left for outside.
 
 use super::super::output::{self, Format};
-use crate::query::time::End;
+use crate::model::time::End;
 use crate::query::{Window, named};
 use crate::simulate::service_names;
 use crate::store::Store;
@@ -47,8 +47,8 @@ pub(super) fn print(store: &Store, window: Window, minutes: &Path) -> Result<()>
 fn per_minute(store: &Store, window: Window) -> Result<Table> {
     let query = named::find("tried_accepted_delivered").map_err(|why| anyhow!(why))?;
     let given = [
-        ("since".to_owned(), crate::query::time::rfc3339(window.since_ms)),
-        ("until".to_owned(), crate::query::time::rfc3339(window.until_ms)),
+        ("since".to_owned(), crate::model::time::rfc3339(window.since_ms)),
+        ("until".to_owned(), crate::model::time::rfc3339(window.until_ms)),
         ("bucket".to_owned(), "1m".to_owned()),
     ];
     let values = query

@@ -1,13 +1,14 @@
 //! `mailpulse detect --csv`: the same for any count series. Causal: each finding rests on what was known at its time.
 
-use super::super::complete::Completeness;
 use super::super::output::{self, Format};
-use super::{RuleArgs, counts, findings, rhythms};
+use super::{RuleArgs, counts, findings};
+use crate::analysis::completeness::Completeness;
 use crate::config::Config as Configuration;
 use crate::detect::detector::Config;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
 use crate::detect::volume::Complete;
+use crate::setup::detection::options;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
 use findings::Finding;
@@ -36,10 +37,11 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
     if !(0.001..=1_000.0).contains(&args.budget) {
         bail!("--budget: expected a number from 0.001 to 1000");
     }
-    let rhythms = rhythms(config, rules)?;
+    let options = options(config, &rules.overrides()?);
+    let rhythms = options.rhythms;
     let tuning = Tuning {
         budget: args.budget,
-        ..rules.tuning()
+        ..options.tuning
     };
     let (input, name): (Box<dyn Read>, String) = match path.to_str() {
         Some("-") => (Box::new(std::io::stdin().lock()), "standard input".to_owned()),
@@ -81,7 +83,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
     }
     found.sort_by(|a, b| (a.drop.detected, &a.series).cmp(&(b.drop.detected, &b.series)));
     print(&found, format)?;
-    Completeness::new(complete).talk();
+    output::talk(&Completeness::new(complete).words());
     // A series that is too young never pages alone.
     let alarm = found.iter().any(|finding| !finding.drop.provisional);
     Ok(if alarm { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,6 +1,6 @@
 //! `detect --explain`: the words of the answer, and what speaks for each alarm. On stderr: data stays data.
 
-use super::minute;
+use crate::analysis::alarms::minute;
 use crate::cli::output;
 use crate::detect::alarm::{Alarm, State};
 use crate::detect::fleet::Names;

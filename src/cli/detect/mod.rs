@@ -5,29 +5,26 @@ mod counts;
 mod csv;
 mod explain;
 mod findings;
+mod rules;
 
-use super::complete::Completeness;
-use super::context::Context;
+pub use rules::RuleArgs;
+
 use super::output::{self, Format};
-use super::window::{EVERYTHING, WindowArgs, fleet_until};
-use crate::config::{Config, RRULE_CURE, parse_timezone, read_holidays};
-use crate::detect::alarm::{Alarm, Cause, Named};
-use crate::detect::engine::{Engine, Options};
+use super::window::{EVERYTHING, WindowArgs};
+use crate::analysis::alarms::{alarm_json, counted, notice_id, ordered, rounded};
+use crate::analysis::completeness::Completeness;
+use crate::analysis::present::{replay, whole};
+use crate::detect::alarm::Alarm;
 use crate::detect::fleet::{Fleet, Names};
-use crate::detect::holidays::Holidays;
-use crate::detect::rhythm::Rhythms;
-use crate::detect::tuning::Tuning;
-use crate::query::Window;
-use crate::query::history::History;
-use crate::query::human;
-use crate::query::time::rfc3339;
+use crate::model::human;
+use crate::model::time::MINUTE_MS;
+use crate::setup::Setup;
+use crate::setup::clock::now_ms;
+use crate::setup::detection::options;
 use crate::store::columnar::{Table, Values};
-use anyhow::{Result, anyhow};
-use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use anyhow::Result;
+use serde_json::Value;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
@@ -47,46 +44,22 @@ pub struct DetectArgs {
     format: Format,
 }
 
-/// What is told to the detection.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct RuleArgs {
-    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm [default: those
-    /// of [detect] in the configuration; services may have their own there]
-    #[arg(long, value_name = "FILE")]
-    pub holidays: Option<PathBuf>,
-    /// Time zone whose hours the services follow [default: that of [detect] in the configuration, else UTC]
-    #[arg(long, value_name = "NAME")]
-    pub zone: Option<String>,
-    /// Days of silence after which a service is taken for retired, and watched again from its next mail on [default: 28]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
-    pub retire_days: Option<u32>,
-}
-
-impl RuleArgs {
-    /// The method's constants with what the operator says of them.
-    fn tuning(&self) -> Tuning {
-        let usual = Tuning::default();
-        Tuning {
-            retire_d: self.retire_days.unwrap_or(usual.retire_d),
-            ..usual
-        }
-    }
-}
-
 /// Replays, and tells what alarmed in the window.
-pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
+pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
+    let config = setup.config()?;
     if let Some(path) = &args.csv.csv {
-        let code = csv::run(&context.config()?, path, &args.csv, &args.rules, args.format)?;
+        let code = csv::run(&config, path, &args.csv, &args.rules, args.format)?;
         if args.explain {
             explain::print(&[], &Names::default());
         }
         return Ok(code);
     }
-    let engine = context.engine()?;
+    let engine = setup.engine(&config)?;
     let store = engine.history();
     whole(store)?;
     let window = args.window.resolve(store)?;
-    let (engine, fleet) = replayed(store, &context.config()?, &args.rules, window.until_ms)?;
+    let options = options(&config, &args.rules.overrides()?);
+    let (engine, fleet) = replay(store, options, window.until_ms, now_ms())?;
     let inside = |alarm: &&Alarm| {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
@@ -94,7 +67,7 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
     let alarms = ordered(engine.groups.shown().filter(inside).collect());
     print(&alarms, &fleet.names, args.format)?;
     said(&alarms, &fleet);
-    Completeness::of(&engine).talk();
+    output::talk(&Completeness::of(&engine).words());
     match args.explain {
         true => explain::print(&alarms, &fleet.names),
         false if !alarms.is_empty() => output::talk("what the words mean: mailpulse detect --explain"),
@@ -104,13 +77,6 @@ pub fn run(context: &Context, args: &DetectArgs) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
-}
-
-/// Replays the history up to a moment.
-pub fn replayed(store: &dyn History, config: &Config, rules: &RuleArgs, until_ms: i64) -> Result<(Engine, Fleet)> {
-    let fleet = fleet_until(store, until_ms)?;
-    let engine = Engine::replay(&fleet, options(config, rules)?);
-    Ok((engine, fleet))
 }
 
 /// Prints alarms on stdout.
@@ -133,97 +99,6 @@ pub fn print(alarms: &[&Alarm], names: &Names, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`. It stays when
-/// the alarm turns out to be about more, or to have begun earlier.
-pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
-    name_of(alarm.named, names)
-}
-
-/// The same of an alarm that another one refers to.
-pub fn name_of((scope, onset): Named, names: &Names) -> String {
-    let (kind, name) = scope.named(names);
-    format!("{kind}/{name}/{}", minute(onset))
-}
-
-/// A minute, milliseconds.
-pub const MINUTE_MS: i64 = 60_000;
-
-/// All that is stored.
-pub fn whole(store: &dyn History) -> Result<Window> {
-    let (first, last) = store
-        .span(i64::MAX)?
-        .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
-    Ok(Window {
-        since_ms: first,
-        until_ms: last + 1,
-    })
-}
-
-/// The detection's options, from configuration and command line.
-pub fn options(config: &Config, rules: &RuleArgs) -> Result<Options> {
-    let mut options = Options {
-        tuning: rules.tuning(),
-        ..Options::default()
-    };
-    options.tuning.budget = config.detect.false_alarms_per_service_per_90_days.max(1e-6);
-    options.rhythms = rhythms(config, rules)?;
-    Ok(options)
-}
-
-/// Clocks and holidays as configured; what the command line says holds for services that have none of their own.
-fn rhythms(config: &Config, rules: &RuleArgs) -> Result<Rhythms> {
-    let mut rhythms = config.detect.rhythms.clone();
-    if let Some(zone) = zone(rules)? {
-        rhythms.usual.zone = zone;
-    }
-    if let Some(holidays) = holidays(rules)? {
-        rhythms.usual.holidays = Arc::new(holidays);
-    }
-    Ok(rhythms)
-}
-
-fn zone(rules: &RuleArgs) -> Result<Option<TimeZone>> {
-    let zone = rules
-        .zone
-        .as_deref()
-        .map(|name| parse_timezone(name).map_err(|cure| anyhow!("--zone {name}: no such time zone; {cure}")));
-    zone.transpose()
-}
-
-fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
-    let holidays = rules
-        .holidays
-        .as_deref()
-        .map(|path| read_holidays(path).map_err(|bad| anyhow!("--holidays: {bad}")));
-    let holidays = holidays.transpose()?;
-    for line in holidays.iter().flat_map(Holidays::once) {
-        output::talk(&format!(
-            "warning: --holidays: line {line}: this RRULE is not understood, and its event counts once; {RRULE_CURE}"
-        ));
-    }
-    Ok(holidays)
-}
-
-/// Those that are certain first, in the order of time, and then what is provisional.
-pub fn ordered(mut alarms: Vec<&Alarm>) -> Vec<&Alarm> {
-    alarms.sort_by_key(|alarm| alarm.provisional);
-    alarms
-}
-
-/// How many alarms there are, and what there is to say of findings beside them that are provisional.
-pub fn counted(alarms: &[&Alarm]) -> (String, String) {
-    let young = alarms.iter().filter(|alarm| alarm.provisional).count();
-    let sure = human::counted((alarms.len() - young) as u64, "alarm");
-    let beside = match young {
-        0 => String::new(),
-        _ => format!(
-            "; besides {}, sent to nobody",
-            human::counted(young as u64, "provisional finding")
-        ),
-    };
-    (sure, beside)
-}
-
 fn said(alarms: &[&Alarm], fleet: &Fleet) {
     let (from, to) = fleet.span();
     let (sure, beside) = counted(alarms);
@@ -232,61 +107,6 @@ fn said(alarms: &[&Alarm], fleet: &Fleet) {
         human::counted(((to - from) / 1440) as u64, "day"),
         human::counted(fleet.names.services.len() as u64, "service")
     ));
-}
-
-/// Minutes as RFC 3339.
-pub fn minute(at: i64) -> String {
-    rfc3339(at * MINUTE_MS)
-}
-
-/// An alarm as `detect --format json` tells it.
-pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
-    let (kind, name) = alarm.scope.named(names);
-    let members: Vec<Value> = alarm
-        .members
-        .iter()
-        .map(|member| {
-            json!({
-                "service": names.service(member.service),
-                "judged": member.judged.map(|(_, state)| state.as_str()),
-                "reason": member.reason,
-            })
-        })
-        .collect();
-    json!({
-        "id": alarm.id,
-        "notice_id": notice_id(alarm, names),
-        "series": { kind: name },
-        "state": alarm.state.as_str(),
-        "onset": minute(alarm.onset),
-        "detected": minute(alarm.detected),
-        "ended": alarm.ended.map(minute),
-        "end": alarm.end,
-        "expected": rounded(alarm.expected),
-        "observed": rounded(alarm.observed),
-        "score": rounded(alarm.score),
-        "provisional": alarm.provisional,
-        "cause": alarm.cause.as_ref().map(|cause| cause_json(cause, names)),
-        "members": members,
-        "evidence": alarm.evidence,
-        "took_in": alarm.took_in.iter().map(|part| name_of(*part, names)).collect::<Vec<_>>(),
-        "part_of": alarm.whole.map(|whole| name_of(whole, names)),
-    })
-}
-
-/// A cause as JSON.
-pub fn cause_json(cause: &Cause, names: &Names) -> Value {
-    json!({
-        "relay": names.host(cause.relay),
-        "silent_from": minute(cause.silent_from),
-        "silent_to": cause.silent_to.map(minute),
-        "evidence": cause.evidence,
-    })
-}
-
-/// Two decimals: what counts are worth.
-pub fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 /// Services that belong to an alarm.
@@ -331,15 +151,6 @@ fn about(alarm: &Alarm, names: &Names) -> String {
     match alarm.scope == alarm.named.0 {
         true => String::new(),
         false => format!("{kind} {name}"),
-    }
-}
-
-/// An alarm's state, with its mark for people.
-pub fn marked(alarm: &Alarm) -> String {
-    let state = alarm.state.as_str();
-    match alarm.provisional {
-        true => format!("{state} (provisional)"),
-        false => state.to_owned(),
     }
 }
 

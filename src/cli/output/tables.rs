@@ -1,7 +1,7 @@
 //! Tables for people: aligned columns, cut to the width of the terminal, numbers in units that suit them.
 
 use super::cell;
-use crate::query::human;
+use crate::model::human;
 use crate::store::columnar::{Column, Table, Values};
 use mailpulse_parsers::harmless::safe_text;
 use std::io::{self, Write};

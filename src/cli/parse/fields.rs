@@ -1,7 +1,7 @@
 //! Fields of a line's object that several kinds of log share.
 
-use crate::normalise::redact::text;
-use crate::query::time::rfc3339;
+use crate::model::text::text;
+use crate::model::time::rfc3339;
 use mailpulse_parsers::reply::Reply;
 use mailpulse_parsers::{Odd, Reject, Stamp};
 use serde_json::{Map, Value, json};

@@ -176,7 +176,7 @@ fn rejection_fields(map: &mut Map<String, Value>, rejection: &Rejection<'_>) {
 
 /// Postfix tells sender and client in lines of their own: this line's part of what rules ask.
 fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attribution) -> Value {
-    let log_host = crate::normalise::redact::text(envelope.host);
+    let log_host = crate::model::text::text(envelope.host);
     let facts = Facts {
         host: &log_host,
         ..Facts::default()

@@ -3,7 +3,7 @@
 use crate::cli::output;
 use crate::config::{Config, HostOf, Source, is_name, this_host};
 use crate::ingest::kinds::usual_service;
-use crate::normalise::rules::{BOUNCES, UNATTRIBUTED};
+use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
 use crate::query::Window;
 use crate::query::history::History;
 use crate::store::columnar::{Table, Values};

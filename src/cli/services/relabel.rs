@@ -1,10 +1,10 @@
 //! `mailpulse services relabel`: stored rows get the services that today's rules give to their mail.
 
-use crate::cli::context::{Context, services_of_logs};
 use crate::cli::output::{self, Format};
 use crate::cli::window::{EVERYTHING, WindowArgs};
+use crate::model::human;
 use crate::query::history::History;
-use crate::query::human;
+use crate::setup::{Setup, services_of_logs};
 use crate::store::columnar::{Table, Values};
 use crate::store::relabel::{Relabel, Relabelled};
 use anyhow::Result;
@@ -30,15 +30,15 @@ pub(super) struct RelabelArgs {
 }
 
 /// Attributes anew, and tells from which service to which rows went.
-pub(super) fn run(context: &Context, args: &RelabelArgs) -> Result<ExitCode> {
-    let mut config = context.config()?;
+pub(super) fn run(setup: &Setup, args: &RelabelArgs) -> Result<ExitCode> {
+    let mut config = setup.config()?;
     let of_logs = services_of_logs(&config);
     let store = match args.dry_run {
-        true => context.open_store()?,
-        false => context.create_store(&config)?,
+        true => setup.open_store(&config)?,
+        false => setup.create_store(&config)?,
     };
-    context.refuse_lost_key(&config, &store)?;
-    let with = context.attribution(&mut config)?;
+    setup.refuse_lost_key(&config, &store)?;
+    let with = setup.attribution(&mut config)?;
     let told = store.relabel(&Relabel {
         with: &with,
         of_logs: &of_logs,

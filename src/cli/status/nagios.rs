@@ -3,11 +3,11 @@
 use super::{DAY_MS, Row, State, UNPARSED_SHARE_MAX, alerts, rows};
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
-use crate::cli::context::Context;
+use crate::analysis::health::unparsed_share;
 use crate::cli::output;
-use crate::query::health::unparsed_share;
+use crate::model::time::rfc3339;
 use crate::query::history::{Engine, History};
-use crate::query::time::rfc3339;
+use crate::setup::Setup;
 use crate::store::commit::Counts;
 use crate::store::trouble::Trouble;
 use anyhow::Result;
@@ -26,8 +26,9 @@ fn lasting(troubles: Vec<Trouble>) -> String {
 }
 
 /// Says it in one line.
-pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
-    let read = context.engine().and_then(|store| {
+pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
+    let read = setup.config().and_then(|config| {
+        let store = setup.engine(&config)?;
         let (waiting, undecided, troubles) = match &store {
             Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
             Engine::ClickHouse(_) => (None, false, Vec::new()),
@@ -36,7 +37,7 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
         Ok((
             silent_since(&rows, store.history(), now, stale_ms.unwrap_or(DAY_MS))?,
             rows,
-            alerts(&context.config()?)?,
+            alerts(&config)?,
             waiting.map_or(0, |waiting| waiting.refused),
             undecided,
             lasting(troubles),
@@ -45,7 +46,10 @@ pub(super) fn run(context: &Context, now: i64, stale_ms: Option<i64>) -> Result<
     let (silent, rows, alerts, refused, undecided, troubles) = match read {
         Ok(read) => read,
         Err(error) => {
-            output::line(&format!("MAILPULSE UNKNOWN - {}", super::super::safe_error(&error)))?;
+            output::line(&format!(
+                "MAILPULSE UNKNOWN - {}",
+                crate::model::text::safe_error(&error)
+            ))?;
             return Ok(ExitCode::from(3));
         }
     };

@@ -1,20 +1,21 @@
 //! What a person on call reads first: what fires, for whom since when, and the command to type next. Below it the sources,
 //! with the numbers that matter; JSON and CSV have all of them.
 
-use super::super::context::{Context, quoted};
 use super::super::output::{self, tables::cut};
 use super::{Row, State, percent};
 use crate::alert::Notice;
 use crate::alert::state::State as Alerts;
-use crate::query::human;
-use crate::query::time::rfc3339;
+use crate::cli::next::{next_command, quoted};
+use crate::model::human;
+use crate::model::time::rfc3339;
+use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::Value;
 
 /// Prints the three lines.
-pub(super) fn print(context: &Context, alerts: &Alerts, rows: &[Row], now_ms: i64) -> Result<()> {
-    for line in lines(context, alerts, rows, now_ms) {
+pub(super) fn print(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> Result<()> {
+    for line in lines(setup, alerts, rows, now_ms) {
         let line = super::super::safe_lines(&line);
         output::line(&output::columns().map_or(line.clone(), |width| cut(&line, width)))?;
     }
@@ -22,8 +23,8 @@ pub(super) fn print(context: &Context, alerts: &Alerts, rows: &[Row], now_ms: i6
 }
 
 /// What fires; for whom since when; the next command.
-fn lines(context: &Context, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [String; 3] {
-    let next = |command: &str| format!("next:   {}", context.command(command));
+fn lines(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [String; 3] {
+    let next = |command: &str| format!("next:   {}", next_command(setup, command));
     // What began first is what the others may come from.
     if let Some(first) = alerts.firing.iter().min_by_key(|notice| (notice.starts, &notice.id)) {
         let more = alerts.firing.len() - 1;
@@ -186,9 +187,9 @@ mod tests {
 
     #[test]
     fn the_first_three_lines_say_what_fires_for_whom_since_when_and_what_to_type() {
-        let context = Context {
+        let setup = Setup {
             store: Some("a store".to_owned()),
-            ..Context::default()
+            ..Setup::default()
         };
         let mut alerts = Alerts::default();
         alerts.judged = Some(NOW_MS / 1_000);
@@ -197,7 +198,7 @@ mod tests {
             notice("relay", "mx1001", 1_528_282_800, &["gerrit", "hue"]),
         ];
         assert_eq!(
-            lines(&context, &alerts, &[], NOW_MS),
+            lines(&setup, &alerts, &[], NOW_MS),
             [
                 "firing: relay mx1001 dropped, and 1 more",
                 "since:  2018-06-06T11:00:00Z (7 h ago); affected: gerrit, hue",
@@ -206,19 +207,19 @@ mod tests {
         );
         alerts.provisional = std::mem::take(&mut alerts.firing);
         assert_eq!(
-            lines(&context, &alerts, &[], NOW_MS)[0],
+            lines(&setup, &alerts, &[], NOW_MS)[0],
             "firing: nothing; provisional: relay mx1001 dropped, and 1 more"
         );
         alerts.provisional.clear();
         assert_eq!(
-            lines(&Context::default(), &alerts, &[], NOW_MS + 180_000),
+            lines(&Setup::default(), &alerts, &[], NOW_MS + 180_000),
             [
                 "firing: nothing",
                 "as of:  2018-06-06T18:00:00Z (3 min ago); nothing has been read yet",
                 "next:   mailpulse backfill",
             ]
         );
-        let unknown = lines(&Context::default(), &Alerts::default(), &[], NOW_MS);
+        let unknown = lines(&Setup::default(), &Alerts::default(), &[], NOW_MS);
         assert!(unknown[0].starts_with("firing: unknown"), "{unknown:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What an Exim delivery line means in the words of events.
 
-use crate::normalise::event::{Destination, Kind};
+use crate::model::event::{Destination, Kind};
 use mailpulse_parsers::exim::record::{Delivery, Flag, Host, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! What one attempt of Postfix means in the words of events.
 
-use crate::normalise::event::{Destination, Kind};
+use crate::model::event::{Destination, Kind};
 use crate::normalise::repeats::event_key;
 use mailpulse_parsers::postfix::record::{Delivery, Destination as To, Status};
 use mailpulse_parsers::reply::{self, Reply};

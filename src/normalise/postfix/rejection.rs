@@ -2,10 +2,11 @@
 
 use super::PostfixNormaliser;
 use super::client;
-use crate::normalise::event::{Destination, Event, EventSink, Kind, Message, OriginId};
-use crate::normalise::join::{Amendment, Arriving, QueueId, Recall};
+use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
+use crate::model::queue_id::QueueId;
+use crate::model::text::text;
+use crate::normalise::join::{Amendment, Arriving, Recall};
 use crate::normalise::messages::{At, Messages};
-use crate::normalise::redact::text;
 use crate::normalise::repeats::event_key;
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::postfix::record::{Action, Rejection};

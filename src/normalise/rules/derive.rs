@@ -10,19 +10,8 @@
 //! ([`Naming::Impersonal`]): a word of the sending host's or of the sender's domain's own name, or a program that every
 //! machine has. Authenticated accounts are one service then, [`AUTHENTICATED`].
 
-use super::UNATTRIBUTED;
 use super::facts::{Facts, domain_of, host_name};
-
-/// The service of mails with the null sender.
-pub const BOUNCES: &str = "bounces";
-
-/// The service of authenticated accounts, where their names are not to be stored.
-pub const AUTHENTICATED: &str = "authenticated";
-
-/// Whether a derived name is one of those that every log may have: they take no place among the names of senders.
-pub fn is_reserved(name: &str) -> bool {
-    matches!(name, BOUNCES | AUTHENTICATED)
-}
+use crate::model::service_names::{AUTHENTICATED, BOUNCES, UNATTRIBUTED};
 
 /// What may name a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -17,17 +17,15 @@ mod pattern;
 mod possible;
 mod services;
 
+use crate::model::service_names::UNATTRIBUTED;
 use std::borrow::Cow;
 
-pub use derive::{AUTHENTICATED, BOUNCES, Naming, candidates, derive, is_reserved};
+pub use derive::{Naming, candidates, derive};
 pub use facts::{Facts, Key};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};
 pub use possible::{Known, Possible};
 pub use services::{ConditionTrace, EntryInput, EntryTrace, Match, PatternProblem, RuleInput, ServiceRules};
-
-/// The bucket of what no rule names: counted and shown, never dropped. No service or hostgroup may take this name.
-pub const UNATTRIBUTED: &str = "unattributed";
 
 /// The service of a mail: by rule; else derived, if anything may name it so; else [`UNATTRIBUTED`].
 #[must_use]

@@ -1,6 +1,6 @@
 //! Rows in memory, column by column.
 
-use crate::normalise::event::Slot;
+use crate::model::event::Slot;
 
 /// Rows that wait before they go into the columns together. A power of two.
 const FRESH: usize = 256;

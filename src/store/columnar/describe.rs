@@ -3,7 +3,7 @@
 use super::Error;
 use super::any::AnyColumn;
 use super::rewrite::Rows;
-use crate::normalise::join::QueueId;
+use crate::model::queue_id::QueueId;
 use rustc_hash::FxHashSet;
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use super::rewrite::Rows;
 use super::segment::EncodedSegment;
 use super::texts::Texts;
 use super::{Error, NONE_NUMBER};
-use crate::normalise::event::{Destination, Kind};
+use crate::model::event::{Destination, Kind};
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 use std::path::Path;

@@ -10,7 +10,7 @@ use super::read::Reader;
 use super::segment::EncodedSegment;
 use super::texts::Strings;
 use super::write::{Columns, QUEUE_ID};
-use crate::normalise::dictionary::Dictionary;
+use crate::model::dictionary::Dictionary;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;
 use std::io::Cursor;

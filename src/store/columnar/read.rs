@@ -6,7 +6,7 @@ use super::contain::contained;
 use super::texts::{PlainValues, Strings, Texts};
 use super::write::QUEUE_ID;
 use super::{Error, NONE_NUMBER};
-use crate::normalise::dictionary::Dictionary;
+use crate::model::dictionary::Dictionary;
 use polars::error::PolarsError;
 use polars::prelude::{Column as PlColumn, DataFrame, PlSmallStr, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};

@@ -8,7 +8,7 @@ use super::segment::EncodedSegment;
 use super::texts::Texts;
 use super::write::Columns;
 use super::{Error, NONE_NUMBER};
-use crate::normalise::event::Origin;
+use crate::model::event::Origin;
 use crate::normalise::join::Amendment;
 use hashbrown::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
     let mut rows = Rows::read(path)?;
     let by_id: HashMap<String, &Amendment> = amendments
         .iter()
-        .map(|amendment| {
-            (
-                crate::normalise::redact::text(amendment.queue_id.as_bytes()),
-                *amendment,
-            )
-        })
+        .map(|amendment| (crate::model::text::text(amendment.queue_id.as_bytes()), *amendment))
         .collect();
     let ids = rows.texts("queue_id")?;
     let of_code: Vec<Option<&Amendment>> = ids.values.iter().map(|id| by_id.get(id).copied()).collect();

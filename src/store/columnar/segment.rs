@@ -4,11 +4,11 @@ use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, split_remote}
 use super::Error;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
 use super::write::{Columns, Numbers, QUEUE_ID, Scratch};
-use crate::normalise::dictionary::Dictionary;
-use crate::normalise::event::{Kind, Message};
-use crate::normalise::join::QueueId;
+use crate::model::dictionary::Dictionary;
+use crate::model::event::{Kind, Message};
+use crate::model::queue_id::QueueId;
+use crate::model::text::text;
 use crate::normalise::origins::Field;
-use crate::normalise::redact::text;
 use rustc_hash::FxHashSet;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use super::read::Reader;
 use super::rewrite::Rows;
 use super::segment::EncodedSegment;
 use super::texts::Texts;
-use crate::normalise::event::Kind;
+use crate::model::event::Kind;
 use crate::normalise::judge::Lack;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;

@@ -1,0 +1,103 @@
+//! Alarms as all faces tell them: their names, and their form in JSON.
+
+use crate::detect::alarm::{Alarm, Cause, Named};
+use crate::detect::fleet::Names;
+use crate::model::human;
+use crate::model::time::{MINUTE_MS, rfc3339};
+use serde_json::{Value, json};
+
+/// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`. It stays when
+/// the alarm turns out to be about more, or to have begun earlier.
+pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
+    name_of(alarm.named, names)
+}
+
+/// The same of an alarm that another one refers to.
+pub fn name_of((scope, onset): Named, names: &Names) -> String {
+    let (kind, name) = scope.named(names);
+    format!("{kind}/{name}/{}", minute(onset))
+}
+
+/// Those that are certain first, in the order of time, and then what is provisional.
+pub fn ordered(mut alarms: Vec<&Alarm>) -> Vec<&Alarm> {
+    alarms.sort_by_key(|alarm| alarm.provisional);
+    alarms
+}
+
+/// How many alarms there are, and what there is to say of findings beside them that are provisional.
+pub fn counted(alarms: &[&Alarm]) -> (String, String) {
+    let young = alarms.iter().filter(|alarm| alarm.provisional).count();
+    let sure = human::counted((alarms.len() - young) as u64, "alarm");
+    let beside = match young {
+        0 => String::new(),
+        _ => format!(
+            "; besides {}, sent to nobody",
+            human::counted(young as u64, "provisional finding")
+        ),
+    };
+    (sure, beside)
+}
+
+/// Minutes as RFC 3339.
+pub fn minute(at: i64) -> String {
+    rfc3339(at * MINUTE_MS)
+}
+
+/// An alarm as `detect --format json` tells it.
+pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
+    let (kind, name) = alarm.scope.named(names);
+    let members: Vec<Value> = alarm
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "service": names.service(member.service),
+                "judged": member.judged.map(|(_, state)| state.as_str()),
+                "reason": member.reason,
+            })
+        })
+        .collect();
+    json!({
+        "id": alarm.id,
+        "notice_id": notice_id(alarm, names),
+        "series": { kind: name },
+        "state": alarm.state.as_str(),
+        "onset": minute(alarm.onset),
+        "detected": minute(alarm.detected),
+        "ended": alarm.ended.map(minute),
+        "end": alarm.end,
+        "expected": rounded(alarm.expected),
+        "observed": rounded(alarm.observed),
+        "score": rounded(alarm.score),
+        "provisional": alarm.provisional,
+        "cause": alarm.cause.as_ref().map(|cause| cause_json(cause, names)),
+        "members": members,
+        "evidence": alarm.evidence,
+        "took_in": alarm.took_in.iter().map(|part| name_of(*part, names)).collect::<Vec<_>>(),
+        "part_of": alarm.whole.map(|whole| name_of(whole, names)),
+    })
+}
+
+/// A cause as JSON.
+pub fn cause_json(cause: &Cause, names: &Names) -> Value {
+    json!({
+        "relay": names.host(cause.relay),
+        "silent_from": minute(cause.silent_from),
+        "silent_to": cause.silent_to.map(minute),
+        "evidence": cause.evidence,
+    })
+}
+
+/// Two decimals: what counts are worth.
+pub fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+/// An alarm's state, with its mark for people.
+pub fn marked(alarm: &Alarm) -> String {
+    let state = alarm.state.as_str();
+    match alarm.provisional {
+        true => format!("{state} (provisional)"),
+        false => state.to_owned(),
+    }
+}

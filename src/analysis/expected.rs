@@ -1,0 +1,203 @@
+//! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
+
+use crate::analysis::present::fleet_until;
+use crate::detect::alarm::{Alarm, Scope};
+use crate::detect::engine::{Engine, Options};
+use crate::detect::fleet::{Fleet, Id, Names};
+use crate::detect::forecast::Expected;
+use crate::detect::routes::Routes;
+use crate::model::time::MINUTE_MS;
+use crate::query::history::History;
+use crate::query::rates::{By, RateQuestion};
+use crate::query::series::{Mark, SeriesSet};
+use anyhow::Result;
+
+/// Rates, and the question that they answer.
+#[derive(Debug)]
+pub struct Picture<'p> {
+    /// The question.
+    pub question: &'p RateQuestion,
+    /// The answer; it gets the expected ranges.
+    pub set: &'p mut SeriesSet,
+}
+
+/// One series' expectation by bucket.
+struct Target {
+    picture: usize,
+    series: usize,
+    scope: Scope,
+    buckets: Vec<Option<Expected>>,
+}
+
+/// Draws ranges and alarms into pictures by one replay of the history; the marks of each picture.
+pub fn draw_in(
+    store: &dyn History,
+    options: Options,
+    pictures: &mut [Picture<'_>],
+    now_ms: i64,
+) -> Result<Vec<Vec<Mark>>> {
+    let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
+    let Some(until_ms) = until else { return Ok(Vec::new()) };
+    let fleet = fleet_until(store, until_ms, now_ms)?;
+    let mut engine = Engine::new(options);
+    let mut targets = targets(pictures, &fleet.names);
+    replay(&mut engine, &fleet, pictures, &mut targets);
+    for target in targets {
+        let set = &mut *pictures[target.picture].set;
+        let per_minute = MINUTE_MS as f64 / set.step_ms as f64;
+        let range = |sum: &Expected| {
+            let (low, high) = sum.range();
+            (low * per_minute, high * per_minute)
+        };
+        if target.buckets.iter().any(Option::is_some) {
+            let ranges = target.buckets.iter().map(|bucket| bucket.as_ref().map(range));
+            set.series[target.series].expected = Some(ranges.collect());
+        }
+    }
+    let marks = |picture: &Picture<'_>| {
+        let window = picture.question.window;
+        let (from, to) = (
+            window.since_ms.div_euclid(MINUTE_MS),
+            window.until_ms.div_euclid(MINUTE_MS),
+        );
+        let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
+        let told = engine.groups.told().filter(inside);
+        let concerned = Concerned {
+            question: picture.question,
+            drawn: picture.set.series.iter().map(|series| series.name.as_str()).collect(),
+            names: &fleet.names,
+            routes: &engine.routes,
+        };
+        told.filter_map(|alarm| concerned.mark(alarm)).collect()
+    };
+    Ok(pictures.iter().map(marks).collect())
+}
+
+/// A share of its mail from which a service is said to use a relay.
+const USED: f64 = 0.1;
+
+/// Which series of a picture an alarm concerns.
+struct Concerned<'a> {
+    question: &'a RateQuestion,
+    /// Names of the series in the picture.
+    drawn: Vec<&'a str>,
+    names: &'a Names,
+    /// Ways of the mail, as of the end of the replay.
+    routes: &'a Routes,
+}
+
+impl Concerned<'_> {
+    /// The alarm as a mark on the series that it concerns; `None` if that is none of the picture's.
+    fn mark(&self, alarm: &Alarm) -> Option<Mark> {
+        let (_, name) = alarm.scope.named(self.names);
+        let series = self.series(alarm)?;
+        Some(Mark {
+            from_ms: alarm.onset * MINUTE_MS,
+            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
+            label: format!("{name} {}", alarm.state.as_str()),
+            series,
+        })
+    }
+
+    /// Names of the series; an inner `None` for all, an outer one for none.
+    #[expect(clippy::option_option, reason = "a mark has `None` for all")]
+    fn series(&self, alarm: &Alarm) -> Option<Option<Vec<String>>> {
+        let of_service = self.question.service.as_deref();
+        if of_service.is_some_and(|service| !self.concerns(alarm, service)) {
+            return None;
+        }
+        let only = |concerns: &dyn Fn(&str) -> bool| {
+            let names: Vec<String> = self
+                .drawn
+                .iter()
+                .filter(|name| concerns(name))
+                .map(|name| (*name).to_owned())
+                .collect();
+            (!names.is_empty()).then_some(Some(names))
+        };
+        let (kind, scope) = alarm.scope.named(self.names);
+        match (self.question.by, kind) {
+            (By::Kind, _) => Some(None),
+            (By::Service, _) => only(&|name| self.concerns(alarm, name)),
+            (By::Relay, "relay" | "host") => only(&|name| name == scope),
+            (By::Relay, _) => match &alarm.cause {
+                Some(cause) => only(&|name| name == self.names.host(cause.relay)),
+                None => of_service.map(|_| None),
+            },
+            (By::Hostgroup, "hostgroup") => only(&|name| name == scope),
+            (By::Hostgroup, "relay" | "host") => Some(None),
+            (By::Hostgroup, _) => of_service.map(|_| None),
+        }
+    }
+
+    /// Whether it is about the service, names it, or is about a relay that carries its mail.
+    fn concerns(&self, alarm: &Alarm, service: &str) -> bool {
+        let is_member = |id: Id| alarm.members.iter().any(|member| member.service == id);
+        let Some(id) = id_of(&self.names.services, service) else {
+            return false;
+        };
+        match alarm.scope {
+            Scope::Service(own) => own == id || is_member(id),
+            Scope::Hostgroup(_) => is_member(id),
+            // Who went another way is not what it is about.
+            Scope::Relay(_) if !alarm.members.is_empty() => is_member(id),
+            Scope::Relay(host) | Scope::Host(host) => is_member(id) || self.routes.share(id, host) >= USED,
+        }
+    }
+}
+
+fn id_of(all: &[String], name: &str) -> Option<Id> {
+    all.iter().position(|one| one == name).map(|id| id as Id)
+}
+
+fn replay(engine: &mut Engine, fleet: &Fleet, pictures: &[Picture<'_>], targets: &mut [Target]) {
+    for minute in &fleet.minutes {
+        let ms = minute.at * MINUTE_MS;
+        for target in targets.iter_mut() {
+            let Picture { question, set } = &pictures[target.picture];
+            if ms < question.window.since_ms || ms >= question.window.until_ms {
+                continue;
+            }
+            let at = (ms - set.start_ms).div_euclid(set.step_ms);
+            let bucket = usize::try_from(at).ok().and_then(|at| target.buckets.get_mut(at));
+            let forecast = engine.forecast(minute.at, target.scope, set.step_ms / MINUTE_MS);
+            if let (Some(bucket), Some(forecast)) = (bucket, forecast) {
+                bucket.get_or_insert_default().add(forecast);
+            }
+        }
+        engine.step(&fleet.names, minute);
+    }
+}
+
+/// The series that the detection has an expectation of: accepted messages of services, hostgroups and relays.
+fn targets(pictures: &[Picture<'_>], names: &Names) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (at, Picture { question, set }) in pictures.iter().enumerate() {
+        if question.measure != "messages" || question.destination.is_some() {
+            continue;
+        }
+        for (series, one) in set.series.iter().enumerate() {
+            if let Some(scope) = scope(question, &one.name, names) {
+                targets.push(Target {
+                    picture: at,
+                    series,
+                    scope,
+                    buckets: vec![None; one.points.len()],
+                });
+            }
+        }
+    }
+    targets
+}
+
+fn scope(question: &RateQuestion, name: &str, names: &Names) -> Option<Scope> {
+    let kind = question.kind.as_deref();
+    match (question.by, &question.service) {
+        (By::Service, _) if kind == Some("accepted") => id_of(&names.services, name).map(Scope::Service),
+        (By::Hostgroup, None) if kind == Some("accepted") => id_of(&names.hostgroups, name).map(Scope::Hostgroup),
+        (By::Relay, None) if kind == Some("accepted") => id_of(&names.hosts, name).map(Scope::Relay),
+        // All kinds of one service's mail: what was accepted of it is what is expected.
+        (By::Kind, Some(service)) if name == "accepted" => id_of(&names.services, service).map(Scope::Service),
+        _ => None,
+    }
+}

@@ -1,0 +1,14 @@
+//! Answers: what rows and findings mean together. Questions go to `query`, judgement to `detect`; nothing is printed here.
+
+pub mod alarms;
+pub mod completeness;
+pub mod expected;
+pub mod failovers;
+pub mod fleet;
+pub mod health;
+pub mod incident;
+pub mod incomplete;
+pub mod live;
+pub mod pending;
+pub mod present;
+pub mod routes;

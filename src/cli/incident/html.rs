@@ -1,0 +1,102 @@
+//! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
+
+use crate::analysis::alarms::minute;
+use crate::analysis::expected::{Picture, draw_in};
+use crate::analysis::incident::Incident;
+use crate::analysis::incident::report::{conclusions, rows, summary, timeline, title};
+use crate::cli::graph::bucket_ms;
+use crate::detect::engine::Options;
+use crate::graph::{HATCH, Kind as Shape, Style, Theme, svg};
+use crate::model::time::MINUTE_MS;
+use crate::query::Window;
+use crate::query::history::History;
+use crate::query::rates::{By, RateQuestion};
+use crate::setup::clock::now_ms;
+use anyhow::Result;
+use mailpulse_parsers::reject::safe_text;
+use std::fmt::Write as _;
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
+table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
+td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}\
+.dark{display:none}@media(prefers-color-scheme:dark){body{background:#14181d;color:#dde1e6}td,th{border-color:#3a4048}\
+.dark{display:block}.light{display:none}}";
+
+/// The page.
+pub fn html(incident: &Incident, store: &dyn History, options: Options) -> Result<String> {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <style>{STYLE}</style></head><body><h1>{0}</h1>\n<p>{1}</p>\n",
+        entities(&title(incident)),
+        entities(&summary(incident))
+    );
+    page.push_str(
+        "<table><tr><th>service<th>impact<th>expected<th>came<th>missing<th>late<th>failed to hand in</tr>\n",
+    );
+    for row in rows(incident) {
+        let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+        let _ = writeln!(page, "<tr>{cells}</tr>");
+    }
+    page.push_str("</table>\n<h2>Timeline (UTC)</h2>\n<ul>\n");
+    for (at, what) in timeline(incident) {
+        let _ = writeln!(page, "<li>{} {}</li>", minute(at), escaped(&what));
+    }
+    page.push_str("</ul>\n<h2>Mail by service</h2>\n");
+    page.push_str(&graph(incident, store, options)?);
+    page.push_str("\n<h2>Conclusions</h2>\n<ul>\n");
+    for conclusion in conclusions(incident) {
+        let _ = writeln!(page, "<li>{}</li>", escaped(&conclusion));
+    }
+    page.push_str("</ul>\n</body></html>");
+    Ok(page)
+}
+
+/// Rates from six hours before to four hours after, with what was expected and the alarms.
+fn graph(incident: &Incident, store: &dyn History, options: Options) -> Result<String> {
+    const HOUR_MS: i64 = 3_600_000;
+    let window = Window {
+        since_ms: incident.window.since_ms - 6 * HOUR_MS,
+        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.fleet.span().1 * MINUTE_MS),
+    };
+    let question = RateQuestion {
+        window,
+        step_ms: bucket_ms(window),
+        by: By::Service,
+        kind: Some("accepted".to_owned()),
+        destination: None,
+        only: Vec::new(),
+        service: None,
+        measure: "messages",
+    };
+    let mut set = store.rates(&question)?;
+    let picture = Picture {
+        question: &question,
+        set: &mut set,
+    };
+    let marks = draw_in(store, options, &mut [picture], now_ms())?.concat();
+    let draw = |name: &str, theme| {
+        let style = Style {
+            kind: Shape::Multiples,
+            theme,
+            ..Style::default()
+        };
+        let drawn = svg::render(&set, &marks, &style);
+        // Inline SVG has no prologue.
+        let start = drawn.find("<svg").unwrap_or(0);
+        // Two pictures on a page: what one of them names must not be found in the other, which is hidden.
+        let drawn = drawn[start..].replace(HATCH, &format!("{HATCH}-{name}"));
+        format!("<div class=\"{name}\">{drawn}</div>")
+    };
+    Ok(draw("light", Theme::Light) + &draw("dark", Theme::Dark))
+}
+
+/// Log text in HTML.
+fn escaped(text: &str) -> String {
+    entities(&safe_text(text.as_bytes()).replace('&', "&amp;"))
+}
+
+/// As [`escaped`], for text whose `&` are escaped already.
+fn entities(text: &str) -> String {
+    text.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

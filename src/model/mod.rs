@@ -1,0 +1,9 @@
+//! What all rooms know: an event, the names and IDs in it, times, and text made safe. No files, no SQL, no configuration.
+
+pub mod dictionary;
+pub mod event;
+pub mod human;
+pub mod queue_id;
+pub mod service_names;
+pub mod text;
+pub mod time;

@@ -1,0 +1,15 @@
+//! Names of services that no configuration gives.
+
+/// The bucket of what no rule names: counted and shown, never dropped. No service or hostgroup may take this name.
+pub const UNATTRIBUTED: &str = "unattributed";
+
+/// The service of mails with the null sender.
+pub const BOUNCES: &str = "bounces";
+
+/// The service of authenticated accounts, where their names are not to be stored.
+pub const AUTHENTICATED: &str = "authenticated";
+
+/// Whether a derived name is one of those that every log may have: they take no place among the names of senders.
+pub fn is_reserved(name: &str) -> bool {
+    matches!(name, BOUNCES | AUTHENTICATED)
+}

@@ -1,0 +1,146 @@
+//! Times and durations as people write them: `2018-06-06T18:00Z`, `2018-06-06 18:00`, `-24h`, `now`.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// A second, milliseconds.
+pub const SECOND_MS: i64 = 1_000;
+/// A minute, milliseconds.
+pub const MINUTE_MS: i64 = 60 * SECOND_MS;
+/// An hour, milliseconds.
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// A day, milliseconds.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// What words for times refer to, UTC milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The clock: `now`.
+    pub now_ms: i64,
+    /// What relative times (`-24h`) count back from: the clock, or the end of a history that has ended.
+    pub at_ms: i64,
+}
+
+impl End {
+    /// The clock for both.
+    pub fn clock(now_ms: i64) -> End {
+        End { now_ms, at_ms: now_ms }
+    }
+
+    /// UTC milliseconds of a point in time; a time without a zone is UTC.
+    ///
+    /// # Errors
+    /// The text is no time: which forms there are.
+    pub fn parse(self, text: &str) -> Result<i64, String> {
+        let text = text.trim();
+        if text == "now" {
+            return Ok(self.now_ms);
+        }
+        match text.strip_prefix('-') {
+            Some(back) => Ok(self.at_ms - parse_duration_ms(back)?),
+            None => parse_absolute(text),
+        }
+    }
+}
+
+fn parse_absolute(text: &str) -> Result<i64, String> {
+    // jiff wants seconds where a zone follows; people leave them out.
+    let with_seconds = match text.strip_suffix('Z') {
+        Some(civil) if civil.matches(':').count() == 1 => format!("{civil}:00Z"),
+        _ => text.to_owned(),
+    };
+    if let Ok(time) = with_seconds.parse::<Timestamp>() {
+        return Ok(time.as_millisecond());
+    }
+    text.parse::<DateTime>()
+        .ok()
+        .and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok())
+        .map(|time| time.as_millisecond())
+        .ok_or_else(|| {
+            format!(
+                "`{}` is no time; write 2018-06-06T18:00Z, 2018-06-06 18:00, -24h or now",
+                text.escape_debug()
+            )
+        })
+}
+
+/// Milliseconds of a duration: `90s`, `5m`, `24h`, `7d`, `2w`, or several in a row (`1h30m`).
+pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
+    let bad = || {
+        format!(
+            "`{}` is no duration; write 90s, 5m, 24h, 7d or 1h30m",
+            text.escape_debug()
+        )
+    };
+    let mut rest = text.trim();
+    let mut sum = 0i64;
+    if rest.is_empty() {
+        return Err(bad());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let number: i64 = rest[..digits].parse().map_err(|_| bad())?;
+        let unit = rest[digits..]
+            .find(|c: char| c.is_ascii_digit())
+            .map_or(rest.len(), |len| digits + len);
+        let factor = match &rest[digits..unit] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 7 * 86_400_000,
+            _ => return Err(bad()),
+        };
+        sum = number
+            .checked_mul(factor)
+            .and_then(|ms| sum.checked_add(ms))
+            .ok_or_else(bad)?;
+        rest = &rest[unit..];
+    }
+    Ok(sum)
+}
+
+/// RFC 3339 in UTC, with milliseconds only where there are some.
+pub fn rfc3339(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{ms} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_times_in_many_ways() {
+        let at = 1_528_308_000_000; // 2018-06-06 18:00 UTC
+        for text in [
+            "2018-06-06T18:00Z",
+            "2018-06-06 18:00",
+            "2018-06-06T18:00:00+00:00",
+            "2018-06-06T20:00:00+02:00",
+        ] {
+            assert_eq!(End::clock(0).parse(text), Ok(at), "{text}");
+        }
+        let end = End {
+            now_ms: at + 1,
+            at_ms: at,
+        };
+        assert_eq!(end.parse("2018-06-06"), Ok(at - 18 * 3_600_000));
+        assert_eq!(end.parse("now"), Ok(at + 1));
+        assert_eq!(end.parse("-1h30m"), Ok(at - 5_400_000));
+        assert!(end.parse("yesterday").is_err());
+        assert!(parse_duration_ms("5 parsecs").is_err());
+        assert!(parse_duration_ms("").is_err());
+        assert!(parse_duration_ms("99999999999999w").is_err());
+    }
+
+    #[test]
+    fn times_are_printed_as_rfc3339() {
+        assert_eq!(rfc3339(1_528_308_000_000), "2018-06-06T18:00:00Z");
+        assert_eq!(rfc3339(1_528_308_000_120), "2018-06-06T18:00:00.12Z");
+    }
+}

@@ -1,0 +1,52 @@
+//! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
+
+use crate::setup::clock::now_ms;
+use crate::store::{Store, copies};
+use std::path::Path;
+use std::thread::JoinHandle;
+
+/// From look to look whether a copy is due.
+const LOOK_MS: i64 = 60_000;
+
+/// Makes copies while `tail` works.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    next_ms: Option<i64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Copies {
+    /// After a round: begins a copy if one is due, and none is under way.
+    pub(crate) fn after(&mut self, store: &Path, now_ms: i64) {
+        let is_soon = |next: i64| (next - LOOK_MS..next).contains(&now_ms);
+        if self.next_ms.is_some_and(is_soon) || self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        self.next_ms = Some(now_ms + LOOK_MS);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the copy of the catalogue ended by a fault; it is tried again");
+        }
+        if !copies::is_due(store, now_ms) {
+            return;
+        }
+        let store = store.to_owned();
+        let copy = move || {
+            if let Err(error) = copies::take(&store, now_ms) {
+                tracing::warn!("no copy of the catalogue: {}", error);
+            }
+        };
+        match std::thread::Builder::new().name("copy".to_owned()).spawn(copy) {
+            Ok(thread) => self.thread = Some(thread),
+            Err(error) => tracing::warn!("no copy of the catalogue: {error}"),
+        }
+    }
+}
+
+/// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
+pub fn copy_catalogue(store: &Store) {
+    if let Err(error) = store.copy_catalogue(now_ms()) {
+        tracing::warn!("no copy of the catalogue: {}", error);
+    }
+}

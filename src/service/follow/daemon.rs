@@ -1,0 +1,276 @@
+//! The daemon on hosts.
+//!
+//! Two threads share the work. One waits, in tokio: for signals, for the system's word that a folder changed, for the
+//! clock; the other ([`super::worker`]) reads and commits, one round at a time, and can be told to end a round early. Between
+//! them go an order and its answer, never two at once.
+
+use super::worker::{Answer, Order, Worker, patterns};
+use crate::config::Config;
+use crate::setup::Setup;
+use crate::source::watch::{Watch, folders_of};
+use anyhow::{Context as _, Result, bail};
+use sd_notify::NotifyState;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Nothing grew for so long: the system may tell when something does.
+const QUIET: Duration = Duration::from_secs(5);
+/// What a stop may take; a round that does not end by then is read again at the next start.
+const STOP: Duration = Duration::from_secs(5);
+/// Changes that come so close together are one.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// Follows until it is told to stop.
+///
+/// # Errors
+/// The store cannot be opened; the work failed.
+pub fn run(setup: &Setup, config: Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("tokio")?;
+    runtime.block_on(Daemon::start(setup, config)?.serve())
+}
+
+/// What the system told since the last round.
+const NOTHING: u8 = 0;
+const GROWTH: u8 = 1;
+const NAMES: u8 = 2;
+
+/// The waiting side.
+struct Daemon {
+    watching: bool,
+    patterns: Vec<PathBuf>,
+    poll: Duration,
+    rescan: Duration,
+    orders: mpsc::UnboundedSender<Order>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    worker: std::thread::JoinHandle<Result<()>>,
+    stop: Arc<AtomicBool>,
+    /// Counts what the worker has done, for the watchdog.
+    alive: Arc<std::sync::atomic::AtomicU64>,
+    hint: Arc<Notify>,
+    hinted: Arc<AtomicU8>,
+}
+
+/// When the next round is, and what it looks at.
+struct Pace {
+    next_scan: Instant,
+    next_round: Instant,
+    grew: Instant,
+}
+
+impl Daemon {
+    fn start(setup: &Setup, config: Config) -> Result<Daemon> {
+        let (orders, to_do) = mpsc::unbounded_channel();
+        let (to_answer, answers) = mpsc::unbounded_channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let alive = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let (watching, patterns) = (config.tail.watch, patterns(&config));
+        let (poll, rescan) = (config.tail.poll_ms, config.tail.rescan_ms);
+        let worker = Worker::new(setup, config, Arc::clone(&stop), Arc::clone(&alive))?;
+        let worker = std::thread::Builder::new()
+            .name("tail".to_owned())
+            .spawn(move || worker.run(to_do, &to_answer))
+            .context("a thread for the work")?;
+        Ok(Daemon {
+            watching,
+            patterns,
+            poll: Duration::from_millis(poll),
+            rescan: Duration::from_millis(rescan),
+            orders,
+            answers,
+            worker,
+            stop,
+            alive,
+            hint: Arc::new(Notify::new()),
+            hinted: Arc::new(AtomicU8::new(NOTHING)),
+        })
+    }
+
+    async fn serve(mut self) -> Result<()> {
+        let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+        let mut hangup = signal(SignalKind::hangup()).context("signals")?;
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        let mut watchdog = Watchdog::new();
+        let now = Instant::now();
+        let mut pace = Pace {
+            next_scan: now,
+            next_round: now,
+            grew: now,
+        };
+        let mut watch = None;
+        let mut busy = false;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return self.end(&mut terminate, &mut interrupt).await,
+                _ = interrupt.recv() => return self.end(&mut terminate, &mut interrupt).await,
+                _ = hangup.recv() => {
+                    let _ = self.orders.send(Order::Reload);
+                }
+                () = self.hint.notified(), if !busy => {
+                    // As an event a line, a busy log would cost more to be told of than to be read.
+                    watch = None;
+                    tokio::time::sleep(DEBOUNCE).await;
+                    let now = Instant::now();
+                    (pace.next_round, pace.grew) = (now, now);
+                }
+                () = tokio::time::sleep_until(pace.next_round), if !busy => {
+                    let told = self.hinted.swap(NOTHING, Ordering::Relaxed);
+                    let scan = told == NAMES || Instant::now() >= pace.next_scan;
+                    busy = self.orders.send(Order::Round { scan }).is_ok();
+                    if scan {
+                        pace.next_scan = Instant::now() + self.rescan;
+                    }
+                }
+                answer = self.answers.recv() => {
+                    busy = false;
+                    let Some(answer) = answer else { return self.failed() };
+                    self.next(&answer, &mut pace, &mut watch);
+                }
+                () = watchdog.tick() => watchdog.ping(busy, &self.alive),
+            }
+        }
+    }
+
+    /// After a round: when is the next one?
+    fn next(&mut self, answer: &Answer, pace: &mut Pace, watch: &mut Option<Watch>) {
+        let now = Instant::now();
+        if let Some(reloaded) = &answer.reloaded {
+            (self.watching, self.patterns) = (reloaded.tail.watch, reloaded.patterns.clone());
+            (self.poll, self.rescan) = (
+                Duration::from_millis(reloaded.tail.poll_ms),
+                Duration::from_millis(reloaded.tail.rescan_ms),
+            );
+            (pace.next_scan, pace.next_round, *watch) = (now, now, None);
+            return;
+        }
+        if answer.wants_scan {
+            (pace.next_scan, pace.next_round) = (now, now);
+            return;
+        }
+        if answer.grew {
+            pace.grew = now;
+        }
+        pace.next_round = now + self.poll;
+        if !self.watching || now - pace.grew < QUIET || answer.trouble {
+            return;
+        }
+        if watch.is_some() {
+            pace.next_round = pace.next_scan;
+            return;
+        }
+        // One more round after this: what happened before the watch was set has no event.
+        *watch = self.watch();
+        if watch.is_none() {
+            self.watching = false;
+        }
+        pace.next_round = now;
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let mut folders: Vec<PathBuf> = self.patterns.iter().flat_map(|pattern| folders_of(pattern)).collect();
+        folders.sort();
+        folders.dedup();
+        let (hint, hinted) = (Arc::clone(&self.hint), Arc::clone(&self.hinted));
+        let changed = move |names: bool| {
+            hinted.fetch_max(if names { NAMES } else { GROWTH }, Ordering::Relaxed);
+            hint.notify_one();
+        };
+        match Watch::new(&folders, changed) {
+            Ok(watch) => {
+                let Some((folder, why)) = watch.unwatched.first() else {
+                    return Some(watch);
+                };
+                // A folder that is not there comes with a rescan; anything else means that nobody will tell.
+                if !folder.exists() {
+                    return Some(watch);
+                }
+                tracing::warn!(
+                    "{}: cannot be watched ({why}); looking every {} ms instead (raise fs.inotify.max_user_watches, \
+                     or set [tail] watch = false)",
+                    folder.display(),
+                    self.poll.as_millis()
+                );
+                None
+            }
+            Err(why) => {
+                tracing::warn!(
+                    "changes cannot be watched ({why}); looking every {} ms instead (raise \
+                     fs.inotify.max_user_instances, or set [tail] watch = false)",
+                    self.poll.as_millis()
+                );
+                None
+            }
+        }
+    }
+
+    /// A clean stop: the round ends early, what was read is committed. A second signal does not wait for it.
+    async fn end(mut self, terminate: &mut Signal, interrupt: &mut Signal) -> Result<()> {
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.orders);
+        let ended = async { while self.answers.recv().await.is_some() {} };
+        tokio::select! {
+            () = ended => {}
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = tokio::time::sleep(STOP) => {
+                tracing::warn!("the round under way did not end within {} s; what it read is read again at the next \
+                                start", STOP.as_secs());
+                return Ok(());
+            }
+        }
+        self.worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// The worker has ended by itself.
+    fn failed(self) -> Result<()> {
+        let ended = self
+            .worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        ended.and_then(|()| bail!("the work ended without a reason"))
+    }
+}
+
+/// systemd's watchdog: told that the work goes on, and not told when it does not.
+struct Watchdog {
+    ticks: Option<tokio::time::Interval>,
+    seen: u64,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        let ticks = sd_notify::watchdog_enabled().map(|limit| {
+            let mut ticks = tokio::time::interval(limit / 3);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        Watchdog { ticks, seen: 0 }
+    }
+
+    async fn tick(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => _ = ticks.tick().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A round that goes on for long is alive as long as it reads.
+    fn ping(&mut self, busy: bool, alive: &std::sync::atomic::AtomicU64) {
+        let done = alive.load(Ordering::Relaxed);
+        if !busy || done != self.seen {
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
+        self.seen = done;
+    }
+}

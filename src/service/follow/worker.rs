@@ -1,0 +1,463 @@
+//! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
+
+use crate::config::{Config, Tail};
+use crate::ingest::cover;
+use crate::ingest::{self, Job, Progress, RunLimits};
+use crate::normalise::attribution::Attribution;
+use crate::normalise::hops::is_mta;
+use crate::service::follow::zones::Zones;
+use crate::service::follow::{Follower, Limits, Round};
+use crate::service::log_throttle::Told;
+use crate::setup::clock::now_ms;
+use crate::setup::clock::retention;
+use crate::setup::plan::{UnnamedArgs, plan};
+use crate::setup::{Setup, config_words};
+use crate::source::Stamp;
+use crate::source::journal;
+use crate::source::watch::folders_of;
+use crate::store::Store;
+use crate::store::state::Heartbeat;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+/// From heartbeat to heartbeat.
+const HEARTBEAT_MS: i64 = 10_000;
+
+/// From look to look at what is too old to keep.
+const FORGET_MS: i64 = 3_600_000;
+
+/// Bytes of a log that are read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// What the waiting side asks for.
+pub(crate) enum Order {
+    /// Read what is new; with `scan`, look at the names too.
+    Round {
+        /// Look at the names.
+        scan: bool,
+    },
+    /// Take the configuration anew.
+    Reload,
+}
+
+/// What came of an order.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// Something was read.
+    pub(crate) grew: bool,
+    /// The names must be looked at at once.
+    pub(crate) wants_scan: bool,
+    /// Something stands still and will be tried again.
+    pub(crate) trouble: bool,
+    /// There is a new configuration.
+    pub(crate) reloaded: Option<Reloaded>,
+}
+
+/// What the waiting side needs of a new configuration.
+pub(crate) struct Reloaded {
+    pub(crate) tail: Tail,
+    pub(crate) patterns: Vec<PathBuf>,
+}
+
+/// Shows the watchdog that a round goes on, however long it takes: the first may read archives for minutes.
+struct Alive<'a>(&'a AtomicU64);
+
+impl Progress for Alive<'_> {
+    fn content(&self, _: u64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn file(&self, _: u64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Why rounds with one set of rules end.
+enum End {
+    /// It was told to stop.
+    Stop,
+    /// There are hosts whose logs were not known to be read.
+    Hosts,
+    /// There is another configuration.
+    Reloaded,
+}
+
+/// Store, configuration, and what was told.
+pub(crate) struct Worker {
+    setup: Setup,
+    config: Config,
+    store: Store,
+    stop: Arc<AtomicBool>,
+    alive: Arc<AtomicU64>,
+    told: Told,
+    /// Sends what is committed, if it is to be sent.
+    shipping: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Opens the store: a second daemon ends here.
+    pub(crate) fn new(setup: &Setup, config: Config, stop: Arc<AtomicBool>, alive: Arc<AtomicU64>) -> Result<Worker> {
+        let store = setup.create_store(&config)?;
+        Ok(Worker {
+            setup: setup.clone(),
+            shipping: crate::service::ship::start(setup, &config, &stop)?,
+            store,
+            config,
+            stop,
+            alive,
+            told: Told::default(),
+        })
+    }
+
+    /// Works until the orders end.
+    pub(crate) fn run(mut self, mut orders: UnboundedReceiver<Order>, answers: &UnboundedSender<Answer>) -> Result<()> {
+        let words = config_words(&self.config);
+        let mut attribution = self.setup.attribution_for(&mut self.config, &self.store)?;
+        announce(&words, &self.config, &self.store);
+        loop {
+            let mut limits = self.setup.limits(&self.config);
+            // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
+            limits.source.chunk_bytes = CHUNK_BYTES;
+            let jobs = scan_jobs(&self.config, &limits, &mut self.told)?;
+            let covered = cover(&mut attribution, &jobs, &self.store)?;
+            reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
+            match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
+                End::Stop => break,
+                End::Hosts => {}
+                End::Reloaded => attribution = self.setup.attribution_for(&mut self.config, &self.store)?,
+            }
+        }
+        if let Some(thread) = self.shipping.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the sending ended by a fault; what waits is sent after the next start");
+        }
+        Ok(())
+    }
+
+    fn follow(
+        &mut self,
+        attribution: &Attribution,
+        covered: &[String],
+        jobs: Vec<Job>,
+        limits: &RunLimits,
+        orders: &mut UnboundedReceiver<Order>,
+        answers: &UnboundedSender<Answer>,
+    ) -> Result<End> {
+        let tail = tail_limits(&self.config.tail);
+        // The store outlives the follower; the rest of the worker is changed beside it.
+        let Worker {
+            setup,
+            config,
+            store,
+            stop,
+            alive,
+            told,
+            ..
+        } = self;
+        let progress = Alive(alive);
+        let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
+        let mut care = Care::new(now_ms(), config.store.retain_days);
+        let mut names = Names::of(config);
+        let mut zones = Zones::default();
+        // What was just found is what the first round reads.
+        let mut found = Some(jobs);
+        while let Some(order) = orders.blocking_recv() {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let scan = match order {
+                Order::Round { scan } => names.changed() || scan || found.is_some(),
+                Order::Reload => {
+                    if let Some(new) = reload(setup, config) {
+                        *config = new;
+                        let reloaded = Some(Reloaded {
+                            tail: config.tail,
+                            patterns: patterns(config),
+                        });
+                        let _ = answers.send(Answer {
+                            reloaded,
+                            ..Answer::default()
+                        });
+                        return Ok(End::Reloaded);
+                    }
+                    continue;
+                }
+            };
+            let now = now_ms();
+            let jobs = match found.take() {
+                Some(jobs) => Some(jobs),
+                None => scan.then(|| scan_jobs(config, limits, told)).transpose()?,
+            };
+            if let Some(jobs) = &jobs
+                && jobs.iter().any(|job| is_mta(job.kind) && !covered.contains(&job.host))
+            {
+                let _ = answers.send(Answer {
+                    wants_scan: true,
+                    ..Answer::default()
+                });
+                return Ok(End::Hosts);
+            }
+            let round = follower.round(now, jobs, stop);
+            tell(&round, told, now);
+            zones.take(store, &round.reports, told, now);
+            care.after(store, &mut follower, &round, &tail, now);
+            let answer = Answer {
+                grew: round.lines() > 0,
+                wants_scan: round.wants_scan,
+                trouble: !round.troubles.is_empty(),
+                reloaded: None,
+            };
+            if answers.send(answer).is_err() {
+                break;
+            }
+        }
+        care.at_the_end(store, &mut follower);
+        Ok(End::Stop)
+    }
+}
+
+/// Brings back what the store has lost, before anything else is read. What cannot be read today is no reason to stop.
+fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLimits, progress: &dyn Progress) {
+    match ingest::reread(store, attribution, jobs, limits, progress) {
+        Ok(done) if done == ingest::Reread::default() => {}
+        Ok(done) => tracing::warn!(
+            "{} rows that were missing were read again; {} are missing still, {} are lost: their logs are gone",
+            done.rows,
+            done.missing,
+            done.lost
+        ),
+        Err(error) => tracing::error!("rows that are missing are not read again: {}", error),
+    }
+}
+
+fn tail_limits(tail: &Tail) -> Limits {
+    Limits {
+        deleted_wait_ms: tail.deleted_wait_ms as i64,
+        open_files_max: tail.open_files_max,
+        link_ms: tail.link_ms as i64,
+        ..Limits::default()
+    }
+}
+
+/// Says at the start what is followed, and where it goes.
+fn announce(words: &str, config: &Config, store: &Store) {
+    let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
+    let ship = match &config.store.ship {
+        Some(place) => format!(", sent on to {place}"),
+        None => String::new(),
+    };
+    tracing::info!(
+        target: "mailpulse::announce",
+        "tail {} follows {words} ({}) into {}{ship}",
+        env!("CARGO_PKG_VERSION"),
+        files.join(", "),
+        store.path().display()
+    );
+}
+
+/// A new configuration, if it is right, and of the same store.
+fn reload(setup: &Setup, old: &Config) -> Option<Config> {
+    match setup.config() {
+        Ok(new) if new.store.folder != old.store.folder => {
+            tracing::error!(
+                "configuration not taken: the store is another one ({}); restart for that. The old one stays",
+                new.store.folder.display()
+            );
+            None
+        }
+        Ok(new) if new.store.ship != old.store.ship => {
+            tracing::error!("configuration not taken: it sends elsewhere; restart for that. The old one stays");
+            None
+        }
+        Ok(new) if new.sources.is_empty() => {
+            tracing::error!("configuration not taken: it names no [[source]]. The old one stays");
+            None
+        }
+        Ok(new) => {
+            tracing::info!(target: "mailpulse::announce", "configuration taken anew: {}", config_words(&new));
+            Some(new)
+        }
+        Err(error) => {
+            tracing::error!(
+                "configuration not taken, the old one stays: {}",
+                crate::model::text::safe_error(&error)
+            );
+            None
+        }
+    }
+}
+
+fn scan_jobs(config: &Config, limits: &RunLimits, told: &mut Told) -> Result<Vec<Job>> {
+    let plan = plan(config, &[], &UnnamedArgs::default(), &limits.source)?;
+    let now = now_ms();
+    for problem in &plan.problems {
+        if told.is_news(problem, now) {
+            tracing::warn!("{}", problem);
+        }
+    }
+    Ok(plan.jobs)
+}
+
+fn tell(round: &Round, told: &mut Told, now_ms: i64) {
+    for report in &round.reports {
+        tracing::info!(
+            host = report.host,
+            kind = report.kind,
+            lines = report.counts.lines,
+            events = report.counts.events,
+            unparsed = report.counts.unparsed,
+            "read"
+        );
+        for problem in &report.problems {
+            let words = format!("{}: {}", problem.path.display(), problem.what);
+            if told.is_news(&words, now_ms) {
+                tracing::warn!("{}", words);
+            }
+        }
+    }
+    for trouble in &round.troubles {
+        let words = format!("{} ({}): {}", trouble.host, trouble.kind, trouble.error);
+        if told.is_news(&words, now_ms) {
+            tracing::error!("{}; tried again, nothing is passed over", words);
+        }
+    }
+    for path in &round.given_up {
+        tracing::warn!(
+            "{}: deleted or moved away, and still written to; let go. Whoever writes must open its log anew",
+            path.display()
+        );
+    }
+}
+
+/// The patterns of all sources, and the journal's folders.
+pub(super) fn patterns(config: &Config) -> Vec<PathBuf> {
+    let globs = config.sources.iter().flat_map(|source| &source.paths);
+    let mut patterns: Vec<PathBuf> = globs.map(|glob| PathBuf::from(glob.as_str())).collect();
+    for part in config.sources.iter().filter_map(|source| source.journal.as_ref()) {
+        let folders = journal::folders(part.directory.as_deref());
+        patterns.extend(folders.iter().map(|folder| folder.join("*.journal")));
+        patterns.extend(folders.iter().map(|folder| folder.join("*/*.journal")));
+    }
+    patterns
+}
+
+/// Whether names may have changed: the folders' own times say so.
+struct Names {
+    patterns: Vec<PathBuf>,
+    seen: BTreeMap<PathBuf, Option<i64>>,
+}
+
+impl Names {
+    fn of(config: &Config) -> Self {
+        Names {
+            patterns: patterns(config),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for folder in self.patterns.iter().flat_map(|pattern| folders_of(pattern)) {
+            let time = std::fs::metadata(&folder).ok();
+            let time = time.map(|metadata| Stamp::of(&metadata, crate::source::Codec::Plain).mtime_ms);
+            changed |= self.seen.insert(folder, time) != Some(time);
+        }
+        changed
+    }
+}
+
+/// What is done beside the rounds, each in its time.
+struct Care {
+    heartbeat_ms: i64,
+    link_ms: i64,
+    compact_ms: i64,
+    forget_ms: i64,
+    retain_days: u32,
+    copies: crate::service::copies::Copies,
+    /// Something was committed since the last link.
+    news: bool,
+    /// By source: how old its newest line was when it was read, at most since the last heartbeat.
+    lags: BTreeMap<(String, &'static str), i64>,
+}
+
+impl Care {
+    fn new(now_ms: i64, retain_days: u32) -> Self {
+        Care {
+            forget_ms: now_ms,
+            retain_days,
+            heartbeat_ms: now_ms,
+            link_ms: now_ms,
+            compact_ms: now_ms,
+            copies: crate::service::copies::Copies::default(),
+            news: true,
+            lags: BTreeMap::new(),
+        }
+    }
+
+    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, limits: &Limits, now_ms: i64) {
+        for report in &round.reports {
+            self.news |= report.counts.events > 0;
+            if let Some((_, last)) = report.span_ms {
+                let lag = self.lags.entry((report.host.clone(), report.kind)).or_default();
+                *lag = (*lag).max(now_ms - last);
+            }
+        }
+        // A clock that was set back must not stop this for as long.
+        let is_due = |at: i64, every: i64| now_ms >= at || at - now_ms > 2 * every;
+        if is_due(self.heartbeat_ms, HEARTBEAT_MS) && !round.wants_scan {
+            self.heartbeat_ms = now_ms + HEARTBEAT_MS;
+            let lags = std::mem::take(&mut self.lags);
+            let heartbeats: Vec<Heartbeat> = follower
+                .at_end()
+                .map(|(host, kind, source)| Heartbeat {
+                    source,
+                    lag_ms: lags.get(&(host.to_owned(), kind)).copied(),
+                })
+                .collect();
+            if let Err(error) = store.put_heartbeats(&heartbeats, now_ms) {
+                tracing::warn!("no heartbeat: {}", error);
+            }
+        }
+        if self.news && is_due(self.link_ms, limits.link_ms) {
+            let took_ms = self.link(store, follower);
+            // However much there is to look through, it takes a twentieth of the time at most.
+            self.link_ms = now_ms + limits.link_ms.max(20 * took_ms);
+        }
+        if is_due(self.forget_ms, FORGET_MS) {
+            self.forget_ms = now_ms + FORGET_MS;
+            if let Err(error) = store.forget_old(&retention(self.retain_days)) {
+                tracing::warn!("old days are kept: {}", error);
+            }
+        }
+        self.copies.after(store.path(), now_ms);
+        if is_due(self.compact_ms, limits.compact_ms) {
+            self.compact_ms = now_ms + limits.compact_ms;
+            if let Err(error) = store.compact_small() {
+                tracing::warn!("no compaction: {}", error);
+            }
+        }
+    }
+
+    fn link(&mut self, store: &Store, follower: &mut Follower<'_>) -> i64 {
+        let begin = std::time::Instant::now();
+        match store.link_hops() {
+            Ok(linked) => {
+                follower.relink(&linked.open);
+                self.news = false;
+            }
+            Err(error) => tracing::warn!("arrivals are not linked: {}", error),
+        }
+        begin.elapsed().as_millis() as i64
+    }
+
+    fn at_the_end(&mut self, store: &Store, follower: &mut Follower<'_>) {
+        if self.news {
+            self.link(store, follower);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What was told already: a trouble that lasts is told once an hour, not once a second.
+
+use std::collections::HashMap;
+
+const AGAIN_MS: i64 = 3_600_000;
+/// Different troubles that are remembered.
+const MAX: usize = 1_000;
+
+/// Troubles and when they were told last.
+#[derive(Debug, Default)]
+pub(crate) struct Told(HashMap<String, i64>);
+
+impl Told {
+    /// Whether it is time to tell this.
+    pub(crate) fn is_news(&mut self, what: &str, now_ms: i64) -> bool {
+        if self.0.len() >= MAX {
+            self.0.retain(|_, told| (0..AGAIN_MS).contains(&(now_ms - *told)));
+        }
+        match self.0.get(what) {
+            Some(told) if (0..AGAIN_MS).contains(&(now_ms - told)) => false,
+            _ => {
+                if self.0.len() < MAX {
+                    self.0.insert(what.to_owned(), now_ms);
+                }
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_is_told_once_an_hour() {
+        let mut told = Told::default();
+        assert!(told.is_news("a", 0));
+        assert!(!told.is_news("a", AGAIN_MS - 1));
+        assert!(told.is_news("b", 1));
+        assert!(told.is_news("a", AGAIN_MS));
+        // A clock that was set back does not silence it.
+        assert!(told.is_news("a", 5));
+    }
+}

@@ -1,0 +1,213 @@
+//! Watching: the detection over the store as it grows; alarms go out as configured.
+
+mod notices;
+
+use crate::alert::state::{Seen, State};
+use crate::alert::{Channel, Notice};
+use crate::analysis::completeness::Completeness;
+use crate::analysis::incomplete::lines;
+use crate::analysis::live::{Live, silent_since};
+use crate::config::Config;
+use crate::detect::engine::Options;
+use crate::model::text::safe_error;
+use crate::query::history::History;
+use crate::setup::Setup;
+use crate::setup::alerts::alerts_path;
+use crate::setup::clock::now_ms;
+use crate::store::incomplete::Incomplete;
+use anyhow::{Context as _, Result, anyhow, bail};
+use jiff::Timestamp;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How to watch.
+#[derive(Debug)]
+pub struct Watching {
+    /// The detection's options.
+    pub detection: Options,
+    /// One round, then return.
+    pub once: bool,
+    /// From look to look for a minute that is over.
+    pub interval: Duration,
+    /// Alarm when nothing has come in for so many minutes; 0: never.
+    pub stale: u32,
+}
+
+/// What was not delivered is tried again after so long, and so often is looked whether anything comes in at all.
+const CARE: Duration = Duration::from_secs(15);
+
+/// Watches until a signal, or for one round. Returns whether something fires.
+///
+/// # Errors
+/// Another process watches this store; it, or the state of alarms, cannot be read or written.
+pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn Channel>], watching: Watching) -> Result<bool> {
+    let engine = setup.engine(config)?;
+    let store = engine.history();
+    let path = alerts_path(config);
+    if config.store.remote.is_some() {
+        crate::files::make_folder(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
+    }
+    let _lock = lock(&path)?;
+    let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
+    if let Some(what) = broken {
+        tracing::warn!("{}", what);
+    }
+    state.serve(channels);
+    let names: Vec<String> = state.channels().into_iter().map(|channel| channel.name).collect();
+    tracing::info!("{} channels: {}", names.len(), names.join(", "));
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
+    }
+    let mut watch = Watch {
+        live: Live::new(watching.detection.clone()),
+        state,
+        cared: None,
+        said: false,
+    };
+    let mut lacking = Lacking::default();
+    loop {
+        let round = watch.round(store, config, &watching, channels, &path);
+        if watching.once {
+            round?;
+            return Ok(!watch.state.firing.is_empty());
+        }
+        if let Err(error) = round {
+            // A segment may have been compacted away between list and reading: the next round sees the new list.
+            tracing::warn!("{}", safe_error(&error));
+        }
+        lacking.tell(&setup.incomplete);
+        let begin = Instant::now();
+        while begin.elapsed() < watching.interval {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// What the history lacks, as it was told last.
+#[derive(Default)]
+struct Lacking(Vec<String>);
+
+impl Lacking {
+    /// Tells what is lacking when that is news. It goes on: what can be judged is judged.
+    fn tell(&mut self, incomplete: &Incomplete) {
+        let lines = lines(incomplete).unwrap_or_default();
+        incomplete.clear();
+        if !lines.is_empty() && lines != self.0 {
+            tracing::warn!("{}", lines.join("\n"));
+            self.0 = lines;
+        }
+    }
+}
+
+/// Held while this process tells alarms: two would tell each of them twice.
+fn lock(path: &Path) -> Result<File> {
+    let path = path.with_extension("lock");
+    let name = path.display().to_string();
+    // A link that somebody put there is not followed, and nothing is truncated.
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o640)
+        .custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(&path).with_context(|| name.clone())?;
+    if file.try_lock().is_err() {
+        bail!("{name}: another `mailpulse watch` runs on this store");
+    }
+    Ok(file)
+}
+
+/// The detection, and what was told of it.
+struct Watch {
+    live: Live,
+    state: State,
+    /// When deliveries were last tried.
+    cared: Option<Instant>,
+    /// It was said from when on volume alarms are complete.
+    said: bool,
+}
+
+impl Watch {
+    /// Judges, notes, delivers.
+    fn round(
+        &mut self,
+        store: &dyn History,
+        config: &Config,
+        watching: &Watching,
+        channels: &[Box<dyn Channel>],
+        path: &Path,
+    ) -> Result<()> {
+        let now = now_ms();
+        let judged = self.live.step(store, now)?;
+        if !self.cares() && !judged {
+            return Ok(());
+        }
+        if let Some(next) = self.live.next {
+            let judged = next * 60;
+            let at = Timestamp::from_second(judged).map_err(|why| anyhow!("{why}"))?;
+            let complete = Completeness::of(&self.live.engine);
+            if !std::mem::replace(&mut self.said, true) {
+                tracing::info!(target: "mailpulse::announce", "{}", complete.words());
+            }
+            self.state.complete = complete.seconds();
+            // Those that were taken in are over, and their ends say in what.
+            let seen = self.live.engine.groups.alarms.iter().map(|alarm| {
+                let notice = notices::notice(alarm, &self.live.names);
+                let silenced = config
+                    .silences
+                    .iter()
+                    .any(|silence| silence.holds(&notice.kind, &notice.name, at));
+                Seen {
+                    notice,
+                    detected: alarm.detected * 60,
+                    silenced,
+                    provisional: alarm.provisional && !config.detect.send_provisional,
+                    is_part: alarm.part_of.is_some(),
+                }
+            });
+            let mut seen: Vec<Seen> = seen.collect();
+            seen.extend(silent_since(store, watching.stale, now)?.map(|newest| notices::silent(newest, now)));
+            let known = [self.state.silenced.clone(), self.state.provisional.clone()];
+            self.state.update(&seen, judged);
+            for (word, now, known) in [
+                ("silenced", &self.state.silenced, &known[0]),
+                ("provisional", &self.state.provisional, &known[1]),
+            ] {
+                let is_new = |one: &&Notice| known.iter().all(|told| told.id != one.id);
+                for one in now.iter().filter(is_new) {
+                    tracing::info!("{word}, not sent: {}", one.summary);
+                }
+            }
+            tracing::info!(
+                "judged until {at}: {} alarms fire, {} silenced, {} provisional",
+                self.state.firing.len(),
+                self.state.silenced.len(),
+                self.state.provisional.len()
+            );
+            // Kept before it is told: a crash in between tells later, not never.
+            self.state.save(path).with_context(|| path.display().to_string())?;
+        }
+        for why in self.state.deliver(channels, now / 1_000) {
+            tracing::warn!("not delivered, tried again later: {}", why);
+        }
+        self.state.save(path).with_context(|| path.display().to_string())
+    }
+
+    /// Whether it is time for what does not wait for minutes.
+    fn cares(&mut self) -> bool {
+        let is_due = self.cared.is_none_or(|last| last.elapsed() >= CARE);
+        if is_due {
+            self.cared = Some(Instant::now());
+        }
+        is_due
+    }
+}

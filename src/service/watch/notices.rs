@@ -1,0 +1,62 @@
+//! Alarms as notices to channels.
+
+use crate::alert::Notice;
+use crate::alert::state::Seen;
+use crate::analysis::alarms::{alarm_json, marked, minute, name_of, notice_id};
+use crate::detect::alarm::Alarm;
+use crate::detect::fleet::Names;
+use crate::model::time::MINUTE_MS;
+use serde_json::json;
+
+/// A notice about an alarm as it stands.
+pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
+    let (kind, name) = alarm.scope.named(names);
+    let state = alarm.state.as_str();
+    let marked = marked(alarm);
+    let members: Vec<&str> = alarm.members.iter().map(|m| names.service(m.service)).collect();
+    let mut summary = format!("{kind} {name}: {marked} since {}", minute(alarm.onset));
+    if !members.is_empty() {
+        summary = format!("{summary}; affected: {}", members.join(", "));
+    }
+    if let Some(whole) = alarm.whole {
+        summary = format!("{summary}; now part of {}", name_of(whole, names));
+    }
+    Notice {
+        id: notice_id(alarm, names),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        state: state.to_owned(),
+        relay: alarm.cause.as_ref().map(|cause| names.host(cause.relay).to_owned()),
+        summary,
+        description: alarm.evidence.join("; "),
+        starts: alarm.onset * 60,
+        ends: alarm.ended.map(|ended| ended * 60),
+        alarm: alarm_json(alarm, names),
+        now: None,
+    }
+}
+
+/// A notice that nothing at all has come in since `newest_ms`.
+pub(super) fn silent(newest_ms: i64, now_ms: i64) -> Seen {
+    let since = minute(newest_ms / MINUTE_MS);
+    let summary = format!("no event has come into the store since {since}, and no tail reads: no verdict on any mail");
+    Seen {
+        notice: Notice {
+            id: format!("store/events/{since}"),
+            kind: "store".to_owned(),
+            name: "events".to_owned(),
+            state: "blind".to_owned(),
+            relay: None,
+            description: summary.clone(),
+            alarm: json!({ "series": { "store": "events" }, "state": "blind", "onset": since, "ended": null }),
+            now: None,
+            summary,
+            starts: newest_ms / 1_000,
+            ends: None,
+        },
+        detected: now_ms / 1_000,
+        silenced: false,
+        provisional: false,
+        is_part: false,
+    }
+}

@@ -1,0 +1,61 @@
+//! Alert channels as configured, and where `watch` keeps what it sent.
+
+use crate::alert::state::FILE;
+use crate::alert::{Alertmanager, Authorities, Channel, Exec, Stdout, Webhook};
+use crate::config::{Alert, Config, Server};
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::path::{Path, PathBuf};
+
+/// Where `watch` keeps what it told, for every store that it may watch.
+pub fn alerts_path(config: &Config) -> PathBuf {
+    let name = match &config.store.remote {
+        None => FILE.to_owned(),
+        Some(place) => {
+            let text = format!("alerts-{}-{}.json", place.host, place.database);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            text.replace(|c| !is_plain(c), "_")
+        }
+    };
+    config.store.folder.join(name)
+}
+
+/// The channels of the configuration.
+///
+/// # Errors
+/// A key or a certificate cannot be read.
+pub fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
+    let channel = |alert: &Alert| -> Result<Box<dyn Channel>> {
+        Ok(match alert {
+            Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
+            Alert::Webhook(server, key) => {
+                let key = key.as_ref().map(|key| key_of(&key.value)).transpose()?;
+                Box::new(Webhook::new(&server.url, key, authorities(server)?))
+            }
+            Alert::Exec(command) => Box::new(Exec::new(command.value.clone())),
+            Alert::Stdout => Box::new(Stdout),
+        })
+    };
+    config.alerts.iter().map(channel).collect()
+}
+
+/// The key that signs a webhook's notices.
+pub(crate) fn key_of(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let key = std::fs::read(path).with_context(|| name.clone())?;
+    let key = key.trim_ascii().to_vec();
+    if key.is_empty() {
+        bail!("{name}: the key is empty");
+    }
+    Ok(key)
+}
+
+/// Who vouches for a server, if it is not the machine's authorities.
+pub(crate) fn authorities(server: &Server) -> Result<Option<Authorities>> {
+    let read = |path: &std::path::PathBuf| {
+        let name = path.display().to_string();
+        let pem = std::fs::read(path).with_context(|| name.clone())?;
+        Authorities::parse(&pem)
+            .map_err(|why| anyhow!("{name}: {why}; `ca_file` needs the authority's certificate as PEM"))
+    };
+    server.ca_file.as_ref().map(read).transpose()
+}

@@ -1,0 +1,205 @@
+//! Which logs belong to whom: the configured sources and the paths of a command, as jobs of an ingest run.
+
+use crate::config::{Config, HostOf, NAME_CURE, Source, SourceKind, is_name, parse_timezone, this_host};
+use crate::ingest::Job;
+use crate::ingest::kinds::{Spec, Way};
+use crate::source::journal::Journal;
+use crate::source::scan::scan;
+use crate::source::{Family, Found, Limits};
+use anyhow::{Result, anyhow, bail};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which logs are read, and what is wrong with the paths.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Jobs, one a host.
+    pub jobs: Vec<Job>,
+    /// Problems, safe to go on.
+    pub problems: Vec<String>,
+}
+
+impl Plan {
+    /// All files, in the order of reading.
+    pub fn files(&self) -> impl Iterator<Item = &Found> {
+        let families = self.jobs.iter().flat_map(|job| &job.families);
+        families.flat_map(|(_, family)| &family.files)
+    }
+}
+
+/// The logs at `paths`, or all configured ones, by host. A file that a configured source matches takes its host
+/// and zone; any other takes those of `args`.
+pub fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
+    let unnamed = Unnamed::of(args, limits)?;
+    let all = paths.is_empty();
+    let paths: Vec<PathBuf> = if all {
+        config
+            .sources
+            .iter()
+            .flat_map(|source| &source.paths)
+            .map(|glob| PathBuf::from(glob.as_str()))
+            .collect()
+    } else {
+        paths.to_vec()
+    };
+    let found = scan(&paths, limits);
+    let mut plan = Plan::default();
+    plan.problems.extend(found.errors.iter().map(ToString::to_string));
+    let mut jobs = Jobs::new();
+    for family in found.families {
+        for (host, spec, family) in split(config, family, &unnamed) {
+            job(&mut jobs, host, spec.kind).families.push((spec, family));
+        }
+    }
+    let journals = config.sources.iter().filter(|_| all);
+    for (source, part) in journals.filter_map(|source| source.journal.as_ref().map(|part| (source, part))) {
+        let host = match &source.host {
+            HostOf::Named(name) => name.clone(),
+            HostOf::This | HostOf::Path => this_host(),
+        };
+        let spec = Arc::new(spec(source));
+        let journal = Journal {
+            directory: part.directory.clone(),
+            units: part.units.clone(),
+            identifiers: part.identifiers.clone(),
+        };
+        job(&mut jobs, host, spec.kind).journals.push((spec, journal));
+    }
+    plan.jobs = jobs.into_values().collect();
+    Ok(plan)
+}
+
+/// Jobs by host and kind.
+type Jobs = BTreeMap<(String, &'static str), Job>;
+
+/// The job of a host and kind; made when it is new.
+fn job<'j>(jobs: &'j mut Jobs, host: String, kind: &'static str) -> &'j mut Job {
+    jobs.entry((host.clone(), kind)).or_insert_with(|| Job {
+        host,
+        kind,
+        families: Vec::new(),
+        journals: Vec::new(),
+    })
+}
+
+/// What the command line says of files that no source names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UnnamedArgs<'a> {
+    /// Whose they are; default: this host's.
+    pub host: Option<&'a str>,
+    /// Zone of their clock; default UTC.
+    pub zone: Option<&'a str>,
+    /// Kind; default by their content.
+    pub kind: Option<&'a str>,
+    /// Service of an application.
+    pub service: Option<&'a str>,
+    /// Year of stamps without one.
+    pub year: Option<i16>,
+}
+
+/// What holds for files that no source names.
+struct Unnamed<'p> {
+    host: String,
+    zone: TimeZone,
+    /// Grammar, if it is not told by the content.
+    way: Option<Way>,
+    service: Option<String>,
+    year: Option<i16>,
+    limits: &'p Limits,
+}
+
+impl<'p> Unnamed<'p> {
+    fn of(args: &UnnamedArgs<'_>, limits: &'p Limits) -> Result<Self> {
+        let zone = match args.zone {
+            Some(text) => parse_timezone(text).map_err(|why| anyhow!("--timezone: {why}"))?,
+            None => TimeZone::UTC,
+        };
+        let described = |kind| {
+            Way::named(kind).ok_or_else(|| {
+                anyhow!(
+                    "--kind {kind}: a log of this kind is read as a [[source]] of the configuration describes it; write \
+                     one that names the file"
+                )
+            })
+        };
+        let way = args.kind.map(described).transpose()?;
+        if args.service.is_some_and(|name| !is_name(name)) {
+            bail!("--service: this cannot be the name of a service; {NAME_CURE}");
+        }
+        if args.service.is_some() && matches!(way, Some(Way::Exim | Way::Postfix)) {
+            bail!("--service: a log of an MTA carries the mail of many services; write a [[service]] rule");
+        }
+        Ok(Unnamed {
+            host: args.host.map_or_else(this_host, str::to_owned),
+            zone,
+            way,
+            service: args.service.map(str::to_owned),
+            year: args.year,
+            limits,
+        })
+    }
+
+    fn spec(&self, path: &Path) -> Spec {
+        let way = self.way.clone().unwrap_or_else(|| Way::sniffed(path, self.limits));
+        // A relay's log among those of an application has no one service.
+        let service = self.service.clone().filter(|_| matches!(way, Way::App(_)));
+        Spec {
+            year: self.year,
+            service,
+            ..Spec::of(way, self.zone.clone())
+        }
+    }
+}
+
+/// A family's files by owner: a glob over a central log tree finds many hosts' files.
+fn split(config: &Config, family: Family, unnamed: &Unnamed<'_>) -> Vec<(String, Arc<Spec>, Family)> {
+    let mut parts: Vec<(String, Arc<Spec>, Family)> = Vec::new();
+    for file in family.files {
+        let (host, spec) = owner(config, &file, unnamed);
+        match parts
+            .iter_mut()
+            .find(|(known, s, _)| *known == host && s.same_reading(&spec))
+        {
+            Some((_, _, part)) => part.files.push(file),
+            None => parts.push((
+                host,
+                spec,
+                Family {
+                    stem: family.stem.clone(),
+                    files: vec![file],
+                },
+            )),
+        }
+    }
+    parts
+}
+
+fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<Spec>) {
+    let Some(source) = config.source_of(&file.path) else {
+        return (unnamed.host.clone(), Arc::new(unnamed.spec(&file.path)));
+    };
+    let owner = match &source.host {
+        HostOf::This => this_host(),
+        HostOf::Named(name) => name.clone(),
+        HostOf::Path => source.host_in(&file.path).unwrap_or_else(|| unnamed.host.clone()),
+    };
+    (owner, Arc::new(spec(source)))
+}
+
+/// How a source's logs are read.
+pub(crate) fn spec(source: &Source) -> Spec {
+    let way = match &source.kind {
+        SourceKind::Exim => Way::Exim,
+        SourceKind::Postfix => Way::Postfix,
+        SourceKind::App(format) => Way::App(format.clone()),
+    };
+    Spec {
+        year: source.year,
+        service: source.service.clone(),
+        relay: source.relay.clone(),
+        tags: source.tags(),
+        ..Spec::of(way, source.timezone.clone())
+    }
+}

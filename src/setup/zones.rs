@@ -1,0 +1,30 @@
+//! What message IDs say of the zones of logs, for people.
+
+use crate::config::machine_zone;
+use crate::normalise::exim::zone::{WrongZone, ZoneVerdict};
+use crate::setup::clock::now_ms;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+/// This machine's zone, for the cure.
+pub fn here() -> Option<(String, TimeZone)> {
+    machine_zone(Path::new("/"), std::env::var("TZ").ok().as_deref(), now()).map(|zone| zone.named())
+}
+
+/// The clock.
+pub fn now() -> Timestamp {
+    Timestamp::from_millisecond(now_ms()).unwrap_or_default()
+}
+
+/// What is wrong with a zone and what to do; nothing where it is right, or nobody knows.
+pub fn warning(verdict: ZoneVerdict) -> Option<String> {
+    match verdict {
+        ZoneVerdict::Wrong(wrong) => Some(words(&wrong)),
+        ZoneVerdict::Right | ZoneVerdict::Unknown => None,
+    }
+}
+
+fn words(wrong: &WrongZone) -> String {
+    wrong.words(here().as_ref())
+}

@@ -12,3 +12,4 @@ pub mod live;
 pub mod pending;
 pub mod present;
 pub mod routes;
+pub mod sources;

@@ -2,6 +2,7 @@
 
 use super::output;
 use super::progress::Display;
+use super::written_twice::WRITTEN_TWICE;
 use crate::config::Config;
 use crate::ingest::Reread;
 use crate::ingest::kinds::KINDS;
@@ -176,7 +177,7 @@ fn source(report: &SourceReport) -> Result<()> {
         report.files_empty
     ))?;
     if c.duplicates > 0 {
-        output::line(&format!("  {}", super::status::WRITTEN_TWICE))?;
+        output::line(&format!("  {}", WRITTEN_TWICE))?;
     }
     if report.skipped_bytes > 0 {
         output::line(&format!(

@@ -1,8 +1,8 @@
 //! `mailpulse manual` and `mailpulse completions`: what packagers install, made from the arguments themselves.
 
-use crate::cli::{Args, output};
+use crate::cli::output;
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use std::path::PathBuf;
@@ -83,13 +83,13 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
 ];
 
 /// Writes `mailpulse.1` and a page for each command, `mailpulse-tail.1` and so on; hidden commands have none.
-pub fn manual(args: &ManualArgs) -> Result<ExitCode> {
+pub fn manual(args: &ManualArgs, program: &Command) -> Result<ExitCode> {
     let folder = || args.folder.display().to_string();
     std::fs::create_dir_all(&args.folder).with_context(folder)?;
-    clap_mangen::generate_to(Args::command(), &args.folder).with_context(folder)?;
+    clap_mangen::generate_to(program.clone(), &args.folder).with_context(folder)?;
     let page = args.folder.join("mailpulse.1");
     let mut text = Vec::new();
-    Man::new(Args::command()).render(&mut text)?;
+    Man::new(program.clone()).render(&mut text)?;
     let mut more = Roff::new();
     for (title, terms) in SECTIONS {
         more.control("SH", [title]);
@@ -103,9 +103,9 @@ pub fn manual(args: &ManualArgs) -> Result<ExitCode> {
 }
 
 /// Prints the completions of a shell.
-pub fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
+pub fn completions(args: &CompletionsArgs, program: &Command) -> Result<ExitCode> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "mailpulse", &mut text);
+    clap_complete::generate(args.shell, &mut program.clone(), "mailpulse", &mut text);
     output::verbatim(String::from_utf8(text)?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -25,11 +25,12 @@ mod store;
 mod tail;
 mod watch;
 mod window;
+mod written_twice;
 
 use crate::analysis::incomplete::lines;
 use crate::setup::Setup;
 use crate::store::incomplete::Incomplete;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use mailpulse_parsers::harmless::safe_lines;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -187,8 +188,8 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
             output::verbatim(&crate::config::json_schema())?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Manual(command) => manual::manual(command),
-        Command::Completions(command) => manual::completions(command),
+        Command::Manual(command) => manual::manual(command, &Args::command()),
+        Command::Completions(command) => manual::completions(command, &Args::command()),
     }
 }
 

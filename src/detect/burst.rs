@@ -1,7 +1,7 @@
 //! Failures against a series' own failure rate: one failed mail is a failed mail, a burst of them an alarm.
 
+use super::adaptive_threshold::{AdaptiveThreshold, too_many};
 use super::alarm::{Found, Turn};
-use super::habit::{Habit, too_many};
 use std::collections::VecDeque;
 
 /// Windows, minutes, longest last.
@@ -33,7 +33,7 @@ pub struct Burst {
     /// Usual failures, minutes and tries.
     base: (f64, f64, f64),
     last: Option<i64>,
-    habit: Habit,
+    threshold: AdaptiveThreshold,
     open: Option<Open>,
     /// Failures up to here have had their alarm.
     told: i64,
@@ -55,12 +55,12 @@ impl Burst {
             return None;
         }
         let (value, found) = self.weigh(at);
-        let limit = self.habit.limit(FLOOR);
+        let limit = self.threshold.limit(FLOOR);
         if value <= limit {
-            self.habit.note(at, value);
+            self.threshold.note(at, value);
             return None;
         }
-        self.habit.forget_today();
+        self.threshold.forget_today();
         let onset = found.onset;
         // What made the alarm is not usual either.
         for entry in self.recent.iter_mut().filter(|entry| entry.0 >= onset) {

@@ -28,6 +28,15 @@ pub struct Civil {
     pub week_s: i64,
 }
 
+/// What a minute is to the people who send.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LocalMinute {
+    /// The minute on their wall, since 1970.
+    pub wall: i64,
+    /// A declared holiday.
+    pub holiday: bool,
+}
+
 impl CivilClock {
     /// A clock of a zone.
     pub fn new(zone: TimeZone) -> Self {

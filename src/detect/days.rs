@@ -3,9 +3,9 @@
 
 use super::alarm::Scope;
 use super::civil::CivilClock;
+use super::civil::LocalMinute;
 use super::fleet::{Id, Names};
 use super::holidays::{DayKind, Holidays};
-use super::host::Day;
 use super::rhythm::{Rhythm, Rhythms};
 use super::routes::Routes;
 use std::collections::BTreeMap;
@@ -141,12 +141,12 @@ impl Days {
     }
 
     /// What a minute is to those who send through a service.
-    pub(super) fn of_service(&mut self, at: i64, service: Id, names: &Names) -> Day {
+    pub(super) fn of_service(&mut self, at: i64, service: Id, names: &Names) -> LocalMinute {
         let (clock, holidays) = self.services.entry(service).or_insert_with(|| {
             let rhythm = self.rhythms.of(names.service(service));
             (CivilClock::new(rhythm.zone.clone()), Arc::clone(&rhythm.holidays))
         });
-        Day {
+        LocalMinute {
             wall: clock.wall(at),
             holiday: holidays.kind(clock.at(at * 60).day) == DayKind::Holiday,
         }

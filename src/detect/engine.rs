@@ -2,15 +2,16 @@
 //! Strictly causal, and without a clock: the same minutes give the same alarms, replayed or live.
 
 use super::alarm::{Change, Found, Layer, Scope, State, Turn};
-use super::belong::EXPLAINS;
 use super::burst::Burst;
+use super::civil::LocalMinute;
 use super::days::Days;
 use super::detector::Config;
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{Finding, Groups};
-use super::host::{self, HostState};
+use super::host::HostState;
 use super::leading::Leading;
+use super::membership::EXPLAINS;
 use super::queue::Queue;
 use super::refusals::{self, Refusals};
 use super::rhythm::Rhythms;
@@ -205,7 +206,7 @@ impl Engine {
             let mut state = std::mem::take(&mut self.hosts[host]);
             let leads = self.leading[host].service();
             let others = self.others(at, id, &state, sums, leads);
-            let day = host::Day {
+            let day = LocalMinute {
                 wall: self.days.wall(at, id),
                 holiday: self.days.is_quiet(id),
             };

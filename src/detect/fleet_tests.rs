@@ -386,15 +386,16 @@ fn another_future_changes_nothing_in_the_past() {
 
 #[test]
 fn the_impact_of_the_night_is_right() {
-    use super::impact::{Impact, Question, assess, telling};
+    use super::impact::{Impact, assess, telling};
+    use super::impact_question::ImpactQuestion;
     for seed in 1..=4 {
         let fleet = fleet(seed, 18, &NIGHT, &night());
-        let question = Question {
+        let question = ImpactQuestion {
             from: STOP,
             to: START,
             relay: Some(ONE),
             tells: telling(&fleet),
-            ..Question::default()
+            ..ImpactQuestion::default()
         };
         for one in assess(&fleet, &question) {
             let name = fleet.names.service(one.service);
@@ -522,13 +523,14 @@ fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
 
 #[test]
 fn mail_that_waits_in_the_senders_queue_has_not_gone_another_way() {
-    use super::impact::{Impact, Question, assess};
+    use super::impact::{Impact, assess};
+    use super::impact_question::ImpactQuestion;
     let fleet = with_senders(20);
-    let question = Question {
+    let question = ImpactQuestion {
         from: STOP,
         to: START,
         relay: Some(ONE),
-        ..Question::default()
+        ..ImpactQuestion::default()
     };
     let all = assess(&fleet, &question);
     for service in [0, 1] {
@@ -587,7 +589,8 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
 
 #[test]
 fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
-    use super::impact::{Impact, Question, assess};
+    use super::impact::{Impact, assess};
+    use super::impact_question::ImpactQuestion;
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
     // Everything that hangs on the relay is lost, and nothing comes after it but the usual.
     let lost = Trouble {
@@ -600,11 +603,11 @@ fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
     };
     for seed in 50..54 {
         let fleet = fleet(seed, 18, &quiet, &lost);
-        let question = Question {
+        let question = ImpactQuestion {
             from: STOP,
             to: START,
             relay: Some(ONE),
-            ..Question::default()
+            ..ImpactQuestion::default()
         };
         for one in assess(&fleet, &question).iter().filter(|one| one.service < 8) {
             assert_ne!(one.impact, Impact::Delayed, "seed {seed}: {one:#?}");

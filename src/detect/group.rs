@@ -2,8 +2,8 @@
 //! alarm is told at the smallest set that explains them.
 
 use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
-use super::belong::{explains, hang, is_inside, note_member, smallest};
 use super::fleet::{Id, Names};
+use super::membership::{explains, hang, is_inside, note_member, smallest};
 use super::routes::Routes;
 
 /// Onsets of one trouble differ by so many minutes at most, where they are known well.

@@ -1,5 +1,6 @@
 //! Declared holidays: days on which a service's silence is no news, and the days next to them.
 
+use super::declared_day::{BadHoliday, day_number};
 use super::ics;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
@@ -28,23 +29,6 @@ pub enum DayKind {
     /// Declared.
     Holiday,
 }
-
-/// A line that is no date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadHoliday {
-    /// Line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub why: &'static str,
-}
-
-impl std::fmt::Display for BadHoliday {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}: {}", self.line, self.why)
-    }
-}
-
-impl std::error::Error for BadHoliday {}
 
 impl Holidays {
     /// Reads a calendar: iCalendar text, or one date (`2026-12-25`) a line with `#` comments.
@@ -142,12 +126,6 @@ impl Holidays {
         let friday = day - (weekday - 4);
         self.days.contains(&friday) || self.days.contains(&(friday - 1))
     }
-}
-
-/// Days since 1970-01-01.
-pub fn day_number(date: Date) -> i32 {
-    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
-    date.duration_since(EPOCH).as_hours() as i32 / 24
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use super::alarm::{Found, Layer, Turn};
 use super::burst::Burst;
+use super::civil::LocalMinute;
 use super::queue::{Queue, Queued};
-use super::sight::{Arrival, Understanding};
 use super::silence::{self, Silence};
+use super::visibility::{Arrival, Understanding};
 
 /// A host that others hand mail to, and that writes nothing for so many minutes, writes somewhere else.
 const HIDDEN: i64 = 3;
@@ -26,15 +27,6 @@ pub struct Heard {
     pub handed: u32,
     /// Attempts of others that found nobody.
     pub refused: u32,
-}
-
-/// What a minute is to the people who send.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Day {
-    /// The minute on their wall, since 1970.
-    pub wall: i64,
-    /// A declared holiday.
-    pub holiday: bool,
 }
 
 /// What is remembered of it.
@@ -81,7 +73,7 @@ impl HostState {
     pub fn step(
         &mut self,
         at: i64,
-        day: Day,
+        day: LocalMinute,
         heard: Heard,
         others: f64,
         part: silence::Others,

@@ -4,7 +4,7 @@
 //! with `INTERVAL`, `COUNT` and `UNTIL`; an event that repeats otherwise counts once, and its line is told. Events with a
 //! time of day are meetings, not holidays, and are left out.
 
-use super::holidays::{BadHoliday, day_number};
+use super::declared_day::{BadHoliday, day_number};
 use jiff::civil::{Date, Weekday};
 
 /// Longest holiday, days.
@@ -127,22 +127,22 @@ struct Yearly {
     interval: i16,
     count: i16,
     until: Option<Date>,
-    day: Day,
+    day: RecurringDay,
 }
 
 /// Which day of a year.
-enum Day {
+enum RecurringDay {
     /// That of the first event.
     Date,
     /// The n-th of a weekday in a month, from its end if negative.
     Weekday(i8, i8, Weekday),
 }
 
-impl Day {
+impl RecurringDay {
     fn of(&self, year: i16, start: Date) -> Option<Date> {
         match self {
-            Day::Date => Date::new(year, start.month(), start.day()).ok(),
-            Day::Weekday(month, nth, weekday) => Date::new(year, *month, 1)
+            RecurringDay::Date => Date::new(year, start.month(), start.day()).ok(),
+            RecurringDay::Weekday(month, nth, weekday) => Date::new(year, *month, 1)
                 .ok()?
                 .nth_weekday_of_month(*nth, *weekday)
                 .ok(),
@@ -157,7 +157,7 @@ impl Yearly {
             interval: 1,
             count: i16::MAX,
             until: None,
-            day: Day::Date,
+            day: RecurringDay::Date,
         };
         let (mut is_yearly, mut month, mut weekday) = (false, None, None);
         for part in rule.split(';').filter(|part| !part.is_empty()) {
@@ -177,9 +177,9 @@ impl Yearly {
             }
         }
         yearly.day = match (month, weekday) {
-            (None, None) => Day::Date,
-            (Some(month), None) if month == start.month() => Day::Date,
-            (Some(month), Some((nth, weekday))) => Day::Weekday(month, nth, weekday),
+            (None, None) => RecurringDay::Date,
+            (Some(month), None) if month == start.month() => RecurringDay::Date,
+            (Some(month), Some((nth, weekday))) => RecurringDay::Weekday(month, nth, weekday),
             _ => return None,
         };
         is_yearly.then_some(yearly)

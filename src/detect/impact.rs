@@ -1,7 +1,7 @@
 //! What an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
 use super::fleet::{Fleet, Flow, Id, NONE, What};
-use super::rhythm::Rhythms;
+use super::impact_question::{ImpactQuestion, Masked};
 use super::routes::{ONLY, Routes};
 use super::track::Track;
 use super::verdict::{Catch, catch_up};
@@ -46,44 +46,6 @@ impl Impact {
             Impact::Unknown => "unknown",
         }
     }
-}
-
-/// Minutes of a service that are not usual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Masked {
-    /// The first.
-    pub from: i64,
-    /// The one after the last.
-    pub to: i64,
-    /// Whether its mail, had there been any, would have been counted.
-    pub seen: bool,
-}
-
-/// What is asked.
-#[derive(Debug, Clone, Default)]
-pub struct Question {
-    /// First minute of the trouble.
-    pub from: i64,
-    /// First minute after it.
-    pub to: i64,
-    /// The relay that stood still, if one did.
-    pub relay: Option<Id>,
-    /// By service: earlier troubles of its mail, which no expectation may be learnt from.
-    pub masked: BTreeMap<Id, Vec<Masked>>,
-    /// By service, exactly: mails that were taken or put off in the window and left their queue after it.
-    pub queued: BTreeMap<Id, u64>,
-    /// By service, exactly: mails that were taken in the window and are in their queue still.
-    pub held: BTreeMap<Id, u64>,
-    /// By service: mails that its application could not hand in so far and still tries to.
-    pub tried: BTreeMap<Id, u64>,
-    /// Services whose own logs are read, and tell of failures.
-    pub tells: Vec<Id>,
-    /// Services that an alarm names.
-    pub alarmed: Vec<Id>,
-    /// Services whose mail was taken and not passed on, as an alarm says.
-    pub stuck: Vec<Id>,
-    /// Whose clocks and holidays the services follow.
-    pub rhythms: Rhythms,
 }
 
 /// One service's part.
@@ -134,7 +96,7 @@ pub fn watched(from: i64, to: i64) -> i64 {
 const HOUR: usize = 60;
 
 /// Judges every service that sent mail before, in, or just after the window; most missing first.
-pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
+pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
     let mut routes = Routes::default();
     let mut tracks: BTreeMap<Id, Track> = BTreeMap::new();
     let end = question.to + watched(question.from, question.to);
@@ -186,7 +148,7 @@ pub fn assess(fleet: &Fleet, question: &Question) -> Vec<ServiceImpact> {
     all
 }
 
-impl Question {
+impl ImpactQuestion {
     fn masked_at(&self, service: Id, at: i64) -> Option<Masked> {
         let own = self.masked.get(&service)?.iter();
         // What was not seen is less than what was unusual.
@@ -209,7 +171,7 @@ fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
 }
 
 impl Track {
-    fn judge(&self, service: Id, fleet: &Fleet, routes: &Routes, question: &Question) -> ServiceImpact {
+    fn judge(&self, service: Id, fleet: &Fleet, routes: &Routes, question: &ImpactQuestion) -> ServiceImpact {
         let (expected, error) = self.expectation(question);
         let spread = 1.96 * (expected + 0.05 * expected * expected + error * error).sqrt();
         let interval = ((expected - spread).max(0.0), expected + spread + 1.0);
@@ -260,13 +222,13 @@ impl Track {
     }
 
     /// When the first mail was due that did not come: one expected interval after the last one.
-    fn onset(&self, question: &Question) -> Option<i64> {
+    fn onset(&self, question: &ImpactQuestion) -> Option<i64> {
         let rate = self.expectation(question).0 / (question.to - question.from).max(1) as f64;
         let due = self.last_before? + (1.0 / rate.max(1e-6)).min(1e6) as i64;
         Some(due.clamp(question.from, question.to))
     }
 
-    fn counted(&self, expected: f64, error: f64, interval: (f64, f64), question: &Question) -> Vec<String> {
+    fn counted(&self, expected: f64, error: f64, interval: (f64, f64), question: &ImpactQuestion) -> Vec<String> {
         let minutes = question.to - question.from;
         let mut said = vec![if error < expected || expected <= 0.0 {
             format!(
@@ -310,7 +272,7 @@ impl Track {
         queued: u64,
         fleet: &Fleet,
         routes: &Routes,
-        question: &Question,
+        question: &ImpactQuestion,
     ) -> Impact {
         let service = one.service;
         let share = one.share;
@@ -407,7 +369,7 @@ impl Track {
 
     /// Hosts that took the relay's part of a service's mail while it stood still: what they gained is at least half of
     /// what went through it. A sender's own MTA has its whole mail before and after, and gains nothing.
-    fn instead(&self, service: Id, routes: &Routes, question: &Question) -> Vec<(Id, u64)> {
+    fn instead(&self, service: Id, routes: &Routes, question: &ImpactQuestion) -> Vec<(Id, u64)> {
         let Some(relay) = question.relay else { return Vec::new() };
         if self.observed == 0 || self.through.contains_key(&relay) {
             return Vec::new();
@@ -431,7 +393,7 @@ impl Track {
     }
 
     /// Neither failures nor too few mails.
-    fn unhurt(&self, one: &mut ServiceImpact, share: f64, is_known: bool, question: &Question) -> Impact {
+    fn unhurt(&self, one: &mut ServiceImpact, share: f64, is_known: bool, question: &ImpactQuestion) -> Impact {
         if one.observed > 0 || one.expected < 0.05 && self.failed == 0 {
             one.evidence.push("no fewer mails than usual".to_owned());
             return Impact::None;

@@ -1,7 +1,8 @@
 //! Impacts while a trouble lasts, without failures, and of histories that say little.
 
 use super::fleet::{Fleet, Flow, Minute, NONE, Names, What};
-use super::impact::{Impact, Masked, Question, assess, telling};
+use super::impact::{Impact, assess, telling};
+use super::impact_question::{ImpactQuestion, Masked};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, fleet};
 use std::collections::BTreeMap;
 
@@ -25,13 +26,13 @@ fn stopped(fate: Fate) -> Trouble<'static> {
 fn while_it_lasts_nothing_is_decided_and_what_is_tried_again_waits() {
     let mut fleet = fleet(1, 18, &NIGHT, &stopped(Fate::Refused));
     fleet.end(STOP + 120);
-    let question = Question {
+    let question = ImpactQuestion {
         from: STOP,
         to: STOP + 120,
         relay: Some(ONE),
         tells: telling(&fleet),
         tried: BTreeMap::from([(0, 1_000)]),
-        ..Question::default()
+        ..ImpactQuestion::default()
     };
     let all = assess(&fleet, &question);
     for one in &all {
@@ -53,12 +54,12 @@ fn while_it_lasts_nothing_is_decided_and_what_is_tried_again_waits() {
 #[test]
 fn mail_that_is_in_its_queue_waits_and_is_not_lost() {
     let fleet = fleet(2, 18, &NIGHT, &Trouble::default());
-    let question = Question {
+    let question = ImpactQuestion {
         from: STOP,
         to: START,
         stuck: vec![0],
         held: BTreeMap::from([(0, 50)]),
-        ..Question::default()
+        ..ImpactQuestion::default()
     };
     let all = assess(&fleet, &question);
     let one = all.iter().find(|one| one.service == 0).unwrap();
@@ -68,12 +69,12 @@ fn mail_that_is_in_its_queue_waits_and_is_not_lost() {
 #[test]
 fn no_mail_and_no_failure_in_a_log_that_is_read_is_not_known_to_be_lost() {
     let quiet = fleet(3, 18, &NIGHT, &stopped(Fate::Unsent));
-    let asked = |tells| Question {
+    let asked = |tells| ImpactQuestion {
         from: STOP,
         to: START,
         relay: Some(ONE),
         tells,
-        ..Question::default()
+        ..ImpactQuestion::default()
     };
     let impacts = |tells: Vec<u32>| -> Vec<Impact> {
         let mut all = assess(&quiet, &asked(tells));
@@ -144,13 +145,13 @@ fn mails_in_the_few_minutes_that_are_not_masked_are_no_rate() {
             .map(between)
             .collect();
         masked.rotate_left(1);
-        let question = Question {
+        let question = ImpactQuestion {
             from: MONDAY + 30 * DAY,
             to: MONDAY + 30 * DAY + 240,
             relay: Some(ONE),
             masked: BTreeMap::from([(0, masked)]),
             alarmed: vec![0],
-            ..Question::default()
+            ..ImpactQuestion::default()
         };
         let all = assess(&fleet, &question);
         assert_eq!(all.len(), 1, "{all:#?}");
@@ -163,10 +164,10 @@ fn mails_in_the_few_minutes_that_are_not_masked_are_no_rate() {
 fn an_expectation_has_an_error_that_falls_with_its_history() {
     let error = |days: i64| {
         let fleet = fleet(5, days + 1, &NIGHT, &Trouble::default());
-        let question = Question {
+        let question = ImpactQuestion {
             from: MONDAY + days * DAY,
             to: MONDAY + days * DAY + 240,
-            ..Question::default()
+            ..ImpactQuestion::default()
         };
         let all = assess(&fleet, &question);
         let one = all.into_iter().find(|one| one.service == 8).unwrap();

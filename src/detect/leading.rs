@@ -2,9 +2,9 @@
 //! trouble as long as the others' mail is not missing too.
 
 use super::alarm::Turn;
-use super::belong::EXPLAINS;
+use super::civil::LocalMinute;
 use super::fleet::Id;
-use super::host::Day;
+use super::membership::EXPLAINS;
 use super::routes::Routes;
 use super::silence::{Heard, Others, Silence};
 
@@ -56,7 +56,7 @@ impl Leading {
         host: Id,
         routes: &Routes,
         seen: bool,
-        day: impl FnOnce(Id) -> Day,
+        day: impl FnOnce(Id) -> LocalMinute,
         count: impl Fn(Id) -> u32,
     ) -> Option<(Id, Turn)> {
         if at % LOOK == 0 && !self.stopped {

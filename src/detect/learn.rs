@@ -15,7 +15,7 @@ const CLIP_D: u32 = 3;
 const BURST_DAY: f64 = 5.0;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
 const BUSY_PER_DAY: f64 = 1_440.0;
-/// Short and long step, seconds.
+/// MiniFloat and long step, seconds.
 const STEPS_S: (i64, i64) = (60, 300);
 
 impl Series {

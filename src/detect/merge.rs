@@ -2,9 +2,9 @@
 //! minute. Others of the same trouble end in it.
 
 use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
-use super::belong::{explains, hang, is_inside, note_member};
 use super::fleet::{Id, Names};
 use super::group::{Finding, Groups, Held, WINDOW};
+use super::membership::{explains, hang, is_inside, note_member};
 use super::routes::{ONLY, Routes};
 
 /// Whether more than a volume speaks for an alarm.

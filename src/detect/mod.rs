@@ -41,14 +41,15 @@
 //! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:
 //! replaying its last weeks gives its state back.
 
+pub mod adaptive_threshold;
 pub mod alarm;
-mod belong;
 pub mod burst;
 pub mod calibrate;
 pub mod channels;
 pub mod civil;
 pub mod cusum;
 mod days;
+mod declared_day;
 pub mod detector;
 pub mod engine;
 pub mod episode;
@@ -57,16 +58,18 @@ pub mod fleet;
 pub mod forecast;
 pub mod gap;
 pub mod group;
-pub mod habit;
 pub mod history;
 pub mod holidays;
 pub mod host;
 pub mod ics;
 pub mod impact;
+pub mod impact_question;
 mod leading;
 mod learn;
 pub mod level;
+mod membership;
 mod merge;
+mod minifloat;
 pub mod noise;
 pub mod profile;
 pub mod queue;
@@ -75,8 +78,6 @@ pub mod replay;
 pub mod rhythm;
 pub mod routes;
 pub mod series;
-mod short;
-pub mod sight;
 pub mod silence;
 mod silent;
 pub mod sums;
@@ -84,6 +85,7 @@ pub mod support;
 mod track;
 pub mod tuning;
 pub mod verdict;
+pub mod visibility;
 pub mod volume;
 pub mod weekly;
 

@@ -4,7 +4,7 @@
 //! per bin, so that a bin is drawn towards its day type (Mon–Fri, Sat, Sun), and that towards all days.
 
 use super::civil::WEEK_S;
-use super::short::Short;
+use super::minifloat::MiniFloat;
 
 const DAYS: usize = 7;
 /// Day types: first day and number of days.
@@ -14,9 +14,9 @@ const TYPES: [(usize, usize); 3] = [(0, 5), (5, 1), (6, 1)];
 #[derive(Debug, Clone)]
 pub struct Profile {
     per_day: usize,
-    n: Box<[Short]>,
-    e: Box<[Short]>,
-    shape: Box<[Short]>,
+    n: Box<[MiniFloat]>,
+    e: Box<[MiniFloat]>,
+    shape: Box<[MiniFloat]>,
     masked: Box<[u64]>,
     high: Box<[u64]>,
 }
@@ -26,7 +26,7 @@ impl Profile {
     pub fn new(per_hour: usize) -> Self {
         let per_day = 24 * per_hour;
         let none = || vec![0; (per_day * DAYS).div_ceil(64)].into_boxed_slice();
-        let zeros = || vec![Short::default(); per_day * DAYS].into_boxed_slice();
+        let zeros = || vec![MiniFloat::default(); per_day * DAYS].into_boxed_slice();
         Self {
             per_day,
             n: zeros(),
@@ -60,7 +60,7 @@ impl Profile {
             sums[new_bin].1 += self.e[old].get() * mean;
         }
         for (bin, (n, e)) in sums.into_iter().enumerate() {
-            (new.n[bin], new.e[bin]) = (Short::new(n), Short::new(e));
+            (new.n[bin], new.e[bin]) = (MiniFloat::new(n), MiniFloat::new(e));
         }
         new.rebuild();
         new
@@ -79,8 +79,8 @@ impl Profile {
     /// Adds a finished bin: its sum over the `weight` share of it that counts.
     pub fn fold(&mut self, week_s: i64, sum: f64, weight: f64, decay: f64) {
         let bin = (week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize;
-        self.n[bin] = Short::new(self.n[bin].get() * decay + sum);
-        self.e[bin] = Short::new(self.e[bin].get() * decay + weight);
+        self.n[bin] = MiniFloat::new(self.n[bin].get() * decay + sum);
+        self.e[bin] = MiniFloat::new(self.e[bin].get() * decay + weight);
     }
 
     /// Notes whether a bin is masked; returns whether it was so a week ago.
@@ -115,7 +115,7 @@ impl Profile {
     /// Smooths the sums into the profile anew; once a day.
     pub fn rebuild(&mut self) {
         let per_day = self.per_day;
-        let total = |values: &[Short]| values.iter().map(|v| v.get()).sum::<f64>();
+        let total = |values: &[MiniFloat]| values.iter().map(|v| v.get()).sum::<f64>();
         let mean = (total(&self.n) + 1e-9) / (total(&self.e) + 1e-9);
         let all = self.slots(0, DAYS);
         let hour: Vec<f64> = all.iter().map(|(n, e)| (n + 2.0 * mean) / (e + 2.0)).collect();
@@ -138,7 +138,7 @@ impl Profile {
                     let bin = day * per_day + slot;
                     let kappa = 1.0 + 6.0 / (1.0 + prior);
                     let (n, e) = (self.n[bin].get(), self.e[bin].get());
-                    self.shape[bin] = Short::new((n + kappa * prior) / (e + kappa));
+                    self.shape[bin] = MiniFloat::new((n + kappa * prior) / (e + kappa));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Arrivals go on and deliveries do not: no season and no history is needed, since the one predicts the other.
 
+use super::adaptive_threshold::{AdaptiveThreshold, too_few};
 use super::alarm::{Found, Turn};
-use super::habit::{Habit, too_few};
 
 /// Windows, minutes, longest last.
 const WINDOWS: [i64; 4] = [10, 30, 120, 480];
@@ -41,7 +41,7 @@ pub struct Queue {
     first: Option<i64>,
     /// Copies and arrivals of ordinary times.
     usual: (f64, f64),
-    habit: Habit,
+    threshold: AdaptiveThreshold,
     open: bool,
     last_left: Option<i64>,
     last_arrived: Option<i64>,
@@ -54,7 +54,7 @@ impl Default for Queue {
             total: Queued::default(),
             first: None,
             usual: (0.0, 0.0),
-            habit: Habit::default(),
+            threshold: AdaptiveThreshold::default(),
             open: false,
             last_left: None,
             last_arrived: None,
@@ -68,7 +68,7 @@ impl Queue {
         self.first.get_or_insert(at);
         self.push(at, queued);
         let (value, found, told) = self.weigh(at);
-        let limit = self.habit.limit(if told { FLOOR_TOLD } else { FLOOR });
+        let limit = self.threshold.limit(if told { FLOOR_TOLD } else { FLOOR });
         let turn = if self.open {
             let idle = self.last_arrived.is_none_or(|last| at - last > LONGEST);
             let well = queued.left > 0.0 && value < 0.5 * limit && self.flows(at);
@@ -76,11 +76,11 @@ impl Queue {
             (!self.open).then_some(Turn::Closed(at))
         } else if value > limit {
             self.open = true;
-            self.habit.forget_today();
+            self.threshold.forget_today();
             let score = (value - limit) / std::f64::consts::LN_10;
             Some(Turn::Opened(Found { score, ..found }))
         } else {
-            self.habit.note(at, value);
+            self.threshold.note(at, value);
             None
         };
         if queued.left > 0.0 {

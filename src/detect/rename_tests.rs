@@ -3,7 +3,8 @@
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Id};
-use super::impact::{Impact, Question, assess};
+use super::impact::{Impact, assess};
+use super::impact_question::ImpactQuestion;
 use super::sample::{DAY, Fate, MONDAY, NIGHT, Trouble, fleet};
 
 /// Wednesday of the fourth week, 14:00.
@@ -95,10 +96,10 @@ fn a_name_that_other_mail_bears_is_young() {
 #[test]
 fn an_incident_expects_nothing_of_a_name_that_has_ended() {
     let fleet = renamed(&Trouble::default(), true);
-    let question = |from: i64| Question {
+    let question = |from: i64| ImpactQuestion {
         from,
         to: from + 300,
-        ..Question::default()
+        ..ImpactQuestion::default()
     };
     let of = |from: i64| assess(&fleet, &question(from)).into_iter().find(|one| one.service == 0);
     // After it there is none; in its middle what was expected until then has come.

@@ -5,7 +5,8 @@ use super::civil::CivilClock;
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Id};
 use super::holidays::Holidays;
-use super::impact::{Question, assess};
+use super::impact::assess;
+use super::impact_question::ImpactQuestion;
 use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, Sender, Trouble, fleet, fleet_from, sender};
 use jiff::tz::TimeZone;
@@ -105,11 +106,11 @@ fn what_an_outage_cost_is_reckoned_by_the_clock_of_the_service() {
         let from = (monday..).find(|at| clock.wall(*at).rem_euclid(DAY) == 480).unwrap();
         let fleet = office(minute(first), from..from + 60);
         let expected = |rhythms: Rhythms| {
-            let question = Question {
+            let question = ImpactQuestion {
                 from,
                 to: from + 60,
                 rhythms,
-                ..Question::default()
+                ..ImpactQuestion::default()
             };
             let all = assess(&fleet, &question);
             all.iter().find(|one| one.service == OFFICE).unwrap().expected

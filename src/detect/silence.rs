@@ -1,8 +1,8 @@
 //! A busy series that falls silent: certain within minutes, by the time since its last mail in expected mails.
 
+use super::adaptive_threshold::AdaptiveThreshold;
 use super::alarm::{Found, Turn};
-use super::habit::Habit;
-use super::host::Day;
+use super::civil::LocalMinute;
 use super::weekly::Weekly;
 
 /// Expectation is taken this much lower, so that a slow day is no silence.
@@ -29,7 +29,7 @@ pub struct Heard {
     /// Whether a mail, had there been one, would have been counted.
     pub seen: bool,
     /// Hour and day.
-    pub day: Day,
+    pub day: LocalMinute,
     /// Somebody else says that nobody is there.
     pub witnessed: bool,
     /// Whose mail is asked for.
@@ -91,7 +91,7 @@ struct Open {
 pub struct Silence {
     /// What is usual.
     pub weekly: Weekly,
-    habit: Habit,
+    threshold: AdaptiveThreshold,
     gap: f64,
     /// First minute after the last mail.
     since: Option<i64>,
@@ -116,7 +116,7 @@ impl Silence {
 
     /// How many expected mails must be missing.
     fn limit(&self, rate: f64, witnessed: bool) -> f64 {
-        let limit = self.habit.limit(least(rate));
+        let limit = self.threshold.limit(least(rate));
         if witnessed { (limit - WITNESS).max(4.0) } else { limit }
     }
 
@@ -128,7 +128,7 @@ impl Silence {
         }
         if heard.count > 0 {
             if known {
-                self.habit.note(at, self.gap);
+                self.threshold.note(at, self.gap);
             }
             (self.gap, self.since) = (0.0, Some(at + 1));
         } else {
@@ -151,7 +151,7 @@ impl Silence {
         if heard.count > 0 {
             // What a service that stopped leaves is no habit of the relay's.
             if heard.others.are_all() || self.gap < self.limit(rate, false) {
-                self.habit.note(at, self.gap);
+                self.threshold.note(at, self.gap);
             }
             (self.gap, self.since) = (0.0, Some(at + 1));
         } else {
@@ -164,7 +164,7 @@ impl Silence {
                 onset: since,
                 back: None,
             });
-            self.habit.forget_today();
+            self.threshold.forget_today();
             return Some(Turn::Opened(Found {
                 onset: since,
                 expected: self.gap / CAUTION,
@@ -222,7 +222,7 @@ mod tests {
                 Heard {
                     count: u32::from(at == 59),
                     seen: true,
-                    day: Day {
+                    day: LocalMinute {
                         wall: at,
                         holiday: false,
                     },

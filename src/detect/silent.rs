@@ -1,11 +1,11 @@
 //! The step for series that are too young for a verdict on their volume: whether they send at all.
 
 use super::alarm::{Layer, Scope, State, Turn};
-use super::belong::EXPLAINS;
 use super::engine::{Engine, finding, told};
 use super::fleet::Names;
 use super::group::Finding;
 use super::leading::ALONE;
+use super::membership::EXPLAINS;
 
 impl Engine {
     /// A series that is too young for a verdict on its volume, by its gaps.

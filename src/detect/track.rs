@@ -3,7 +3,7 @@
 use super::civil::CivilClock;
 use super::fleet::Id;
 use super::holidays::{DayKind, Holidays};
-use super::impact::{Masked, Question};
+use super::impact_question::{ImpactQuestion, Masked};
 use super::rhythm::Rhythm;
 use super::weekly::Weekly;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl Track {
 
     /// Mails that were to be expected in the window, with their standard error. Where the error is the larger, they are
     /// the mean of all that came before, which no masked minute can inflate.
-    pub fn expectation(&self, question: &Question) -> (f64, f64) {
+    pub fn expectation(&self, question: &ImpactQuestion) -> (f64, f64) {
         let relative = self.weekly.relative_error();
         if relative < 1.0 {
             return (self.expected, relative * self.expected);
@@ -94,7 +94,13 @@ impl Track {
     }
 
     /// Takes a minute: mails, mails that could not be handed in, and further attempts for them.
-    pub fn minute(&mut self, at: i64, [mails, failed, retried]: [u64; 3], masked: Option<Masked>, question: &Question) {
+    pub fn minute(
+        &mut self,
+        at: i64,
+        [mails, failed, retried]: [u64; 3],
+        masked: Option<Masked>,
+        question: &ImpactQuestion,
+    ) {
         let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
         let part = match (self.renamed, holiday) {
             (Some(_), _) => 0.0,

@@ -1,12 +1,12 @@
 //! Services', hostgroups' and relays' counts against their own weeks: the statistical layer as one layer among others. While
 //! a series has no weeks, [`Gap`] stands in for it.
 
+use super::adaptive_threshold::too_few;
 use super::alarm::{Found, Scope, Turn};
 use super::detector::{Config, Detector, Sample, SeriesId};
 use super::episode::{Change, Drop};
 use super::forecast::Forecast;
 use super::gap::{BUSY_PER_DAY, Gap};
-use super::habit::too_few;
 use super::rhythm::Rhythm;
 use std::collections::BTreeMap;
 use std::sync::Arc;

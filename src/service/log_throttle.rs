@@ -8,9 +8,9 @@ const MAX: usize = 1_000;
 
 /// Troubles and when they were told last.
 #[derive(Debug, Default)]
-pub(crate) struct Told(HashMap<String, i64>);
+pub(crate) struct LogThrottle(HashMap<String, i64>);
 
-impl Told {
+impl LogThrottle {
     /// Whether it is time to tell this.
     pub(crate) fn is_news(&mut self, what: &str, now_ms: i64) -> bool {
         if self.0.len() >= MAX {
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_told_once_an_hour() {
-        let mut told = Told::default();
+        let mut told = LogThrottle::default();
         assert!(told.is_news("a", 0));
         assert!(!told.is_news("a", AGAIN_MS - 1));
         assert!(told.is_news("b", 1));

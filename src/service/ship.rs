@@ -4,7 +4,7 @@
 //! panics is reported at once, kept for `status`, and begun again later and later.
 
 use crate::config::Config;
-use crate::service::log_throttle::Told;
+use crate::service::log_throttle::LogThrottle;
 use crate::setup::Setup;
 use crate::setup::clock::now_ms;
 use crate::store::Store;
@@ -134,7 +134,7 @@ impl Sender {
 /// What is told of the sender, and kept in the store for `status`.
 struct Notes {
     folder: PathBuf,
-    told: Told,
+    told: LogThrottle,
     /// What is kept now, and since when it is.
     kept: Option<(String, Instant)>,
     /// Whether nothing may be kept: at the start what an earlier process left is.
@@ -145,7 +145,7 @@ impl Notes {
     fn new(folder: PathBuf) -> Self {
         Notes {
             folder,
-            told: Told::default(),
+            told: LogThrottle::default(),
             kept: None,
             clean: false,
         }

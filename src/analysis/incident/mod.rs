@@ -10,7 +10,8 @@ use crate::detect::alarm::{Alarm, Cause, Scope, State};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::group::Groups;
-use crate::detect::impact::{Masked, Question, ServiceImpact, assess, telling, watched};
+use crate::detect::impact::{ServiceImpact, assess, telling, watched};
+use crate::detect::impact_question::{ImpactQuestion, Masked};
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
@@ -173,7 +174,7 @@ pub fn judge_window(
         until_ms: known,
         ..silent
     };
-    let question = Question {
+    let question = ImpactQuestion {
         from,
         to,
         relay: cause.as_ref().map(|cause| cause.relay),

@@ -1,6 +1,6 @@
 //! Tables for people: aligned columns, cut to the width of the terminal, numbers in units that suit them.
 
-use super::cell;
+use super::cell::cell;
 use crate::model::human;
 use crate::store::columnar::{Column, Table, Values};
 use mailpulse_parsers::harmless::safe_text;
@@ -98,7 +98,7 @@ fn for_people(values: &Values, row: usize, unit: Unit) -> String {
         (Unit::Seconds, Some(seconds)) => human::duration((seconds * 1_000.0) as i64),
         (Unit::Milliseconds, Some(ms)) => human::duration(ms as i64),
         (Unit::Bytes, Some(bytes)) if bytes >= 0.0 => human::size(bytes as u64),
-        (Unit::Percent, Some(percent)) => format!("{} %", super::number((percent * 10.0).round() / 10.0)),
+        (Unit::Percent, Some(percent)) => format!("{} %", super::cell::number((percent * 10.0).round() / 10.0)),
         (Unit::Count, Some(_)) => match values {
             Values::Int(values) => human::count(values[row].unwrap_or_default()),
             _ => cell(values, row, false),

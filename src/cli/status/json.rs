@@ -1,8 +1,10 @@
 //! `status --format json`: all that `status` knows, raw; units stand in the keys.
 
-use super::{Contents, Row, alerts, complete, limits, percent};
+use super::facts::{Contents, alerts, complete};
+use super::limits;
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
+use crate::analysis::sources::{SourceStatus, percent};
 use crate::cli::output;
 use crate::config::Config;
 use crate::model::time::rfc3339;
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 const CHANGES: usize = 20;
 
 /// All of it: `sources`, `alarms`, `silenced`, `provisional`, `channels`, `store`, `ship`, `troubles`, `limits`.
-pub(super) fn answer(engine: &Engine, config: &Config, rows: &[Row], now_ms: i64) -> Result<Value> {
+pub(super) fn answer(engine: &Engine, config: &Config, rows: &[SourceStatus], now_ms: i64) -> Result<Value> {
     let alerts = alerts(config)?;
     let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
     Ok(json!({
@@ -140,8 +142,8 @@ fn troubles(engine: &Engine) -> Result<Vec<Value>> {
 }
 
 /// The sources, as they were told before there was anything else.
-fn sources(rows: &[Row]) -> Value {
-    let row = |row: &Row| {
+fn sources(rows: &[SourceStatus]) -> Value {
+    let row = |row: &SourceStatus| {
         let local = row.source.local.as_ref();
         json!({
             "host": row.source.host,

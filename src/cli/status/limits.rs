@@ -1,6 +1,6 @@
 //! The limits of the configuration, and how much of each is in use.
 
-use super::Row;
+use crate::analysis::sources::SourceStatus;
 use crate::config::Config;
 use crate::query::history::Engine;
 use crate::store::columnar::{Table, Values};
@@ -40,7 +40,7 @@ const LIMITS: [Limit; 17] = [
 ];
 
 /// All limits: `limit`, `value`, `used` (nothing where only the process that reads knows), `unit`, `bounds`.
-pub(super) fn table(store: &Engine, config: &Config, rows: &[Row]) -> Result<Table> {
+pub(super) fn table(store: &Engine, config: &Config, rows: &[SourceStatus]) -> Result<Table> {
     let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
     let open_messages = locals.map(|local| local.open_messages).max();
     let (outbox_mib, services, lost_found_mib) = match store {

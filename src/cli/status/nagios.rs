@@ -1,10 +1,12 @@
 //! `status --nagios`: one line and an exit code.
 
-use super::{DAY_MS, Row, State, UNPARSED_SHARE_MAX, alerts, rows};
+use super::facts::alerts;
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
 use crate::analysis::health::unparsed_share;
+use crate::analysis::sources::{SourceStatus, SourceVerdict, statuses};
 use crate::cli::output;
+use crate::model::time::DAY_MS;
 use crate::model::time::rfc3339;
 use crate::query::history::{Engine, History};
 use crate::setup::Setup;
@@ -13,6 +15,8 @@ use crate::store::trouble::Trouble;
 use anyhow::Result;
 use std::process::ExitCode;
 
+/// Unparsed lines of a source above this share are worth a warning.
+const UNPARSED_SHARE_MAX: f64 = 0.01;
 /// A server that is away for a moment is no trouble yet.
 const LASTS_MS: i64 = 600_000;
 
@@ -33,7 +37,7 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
             Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
             Engine::ClickHouse(_) => (None, false, Vec::new()),
         };
-        let rows = rows(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;
+        let rows = statuses(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;
         Ok((
             silent_since(&rows, store.history(), now, stale_ms.unwrap_or(DAY_MS))?,
             rows,
@@ -55,8 +59,8 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
     };
     let mut sum = Counts::default();
     rows.iter().for_each(|row| sum.add(&row.source.counts));
-    let count = |state: State| rows.iter().filter(|row| row.state == state).count();
-    let (unreadable, stale) = (count(State::Unreadable), count(State::Stale));
+    let count = |state: SourceVerdict| rows.iter().filter(|row| row.state == state).count();
+    let (unreadable, stale) = (count(SourceVerdict::Unreadable), count(SourceVerdict::Stale));
     let damaged: u64 = rows.iter().map(|row| row.damaged().len() as u64).sum();
     let failing = alerts.channels().into_iter().filter(ChannelState::is_failing);
     let failing: Vec<String> = failing.map(|channel| undelivered(&channel)).collect();
@@ -73,7 +77,7 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
         failing.len(),
         provisional.len()
     );
-    let named = |state: State| {
+    let named = |state: SourceVerdict| {
         let names = rows.iter().filter(|row| row.state == state);
         let names: Vec<String> = names
             .map(|row| {
@@ -91,11 +95,14 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
     let alarms: Vec<String> = alerts.firing.iter().map(alarm_words).collect();
     let stale_words = match silent {
         Some(since) if stale == 0 => format!("no line since {}: no verdict on any mail", rfc3339(since)),
-        _ => format!("stale: {}", named(State::Stale)),
+        _ => format!("stale: {}", named(SourceVerdict::Stale)),
     };
     let critical = [
         (!alarms.is_empty(), alarms.join(", ")),
-        (unreadable > 0, format!("unreadable: {}", named(State::Unreadable))),
+        (
+            unreadable > 0,
+            format!("unreadable: {}", named(SourceVerdict::Unreadable)),
+        ),
     ];
     let warning = [
         (refused > 0, format!("{refused} payloads refused by the ClickHouse")),
@@ -159,7 +166,7 @@ fn words(text: &str) -> String {
 }
 
 /// Since when no source has brought a line and no tail has read, if that is too long.
-fn silent_since(rows: &[Row], store: &dyn History, now: i64, stale_ms: i64) -> Result<Option<i64>> {
+fn silent_since(rows: &[SourceStatus], store: &dyn History, now: i64, stale_ms: i64) -> Result<Option<i64>> {
     let last = rows.iter().filter_map(|row| Some(row.source.span_ms?.1)).max();
     let heartbeat = store.heartbeat_ms(now)?;
     Ok(last

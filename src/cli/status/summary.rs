@@ -2,28 +2,29 @@
 //! with the numbers that matter; JSON and CSV have all of them.
 
 use super::super::output::{self, tables::cut};
-use super::{Row, State, percent};
 use crate::alert::Notice;
 use crate::alert::state::State as Alerts;
+use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::next::{next_command, quoted};
 use crate::model::human;
 use crate::model::time::rfc3339;
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
+use mailpulse_parsers::harmless::safe_lines;
 use serde_json::Value;
 
 /// Prints the three lines.
-pub(super) fn print(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> Result<()> {
+pub(super) fn print(setup: &Setup, alerts: &Alerts, rows: &[SourceStatus], now_ms: i64) -> Result<()> {
     for line in lines(setup, alerts, rows, now_ms) {
-        let line = super::super::safe_lines(&line);
+        let line = safe_lines(&line);
         output::line(&output::columns().map_or(line.clone(), |width| cut(&line, width)))?;
     }
     Ok(())
 }
 
 /// What fires; for whom since when; the next command.
-fn lines(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [String; 3] {
+fn lines(setup: &Setup, alerts: &Alerts, rows: &[SourceStatus], now_ms: i64) -> [String; 3] {
     let next = |command: &str| format!("next:   {}", next_command(setup, command));
     // What began first is what the others may come from.
     if let Some(first) = alerts.firing.iter().min_by_key(|notice| (notice.starts, &notice.id)) {
@@ -67,7 +68,7 @@ fn lines(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [String; 
     let worst = rows.iter().map(|row| row.state).max();
     let sources = match worst {
         None => "; nothing has been read yet".to_owned(),
-        Some(State::Ok) => format!("; {} ok", human::counted(rows.len() as u64, "source")),
+        Some(SourceVerdict::Ok) => format!("; {} ok", human::counted(rows.len() as u64, "source")),
         Some(worst) => {
             let count = rows.iter().filter(|row| row.state == worst).count();
             let all = human::counted(rows.len() as u64, "source");
@@ -76,11 +77,11 @@ fn lines(setup: &Setup, alerts: &Alerts, rows: &[Row], now_ms: i64) -> [String; 
     };
     let command = match worst {
         None => "backfill",
-        Some(State::Unreadable) => "check",
-        Some(State::Damaged) => "store verify",
+        Some(SourceVerdict::Unreadable) => "check",
+        Some(SourceVerdict::Damaged) => "store verify",
         Some(_) if alerts.judged.is_none() => "alarms",
-        Some(State::Stale) => "check",
-        Some(State::Ok) => "services",
+        Some(SourceVerdict::Stale) => "check",
+        Some(SourceVerdict::Ok) => "services",
     };
     [format!("firing: {fires}"), as_of + &sources, next(command)]
 }
@@ -112,14 +113,15 @@ fn affected(notice: &Notice) -> String {
 }
 
 /// Sources for people: numbers that are zero everywhere have no column.
-pub(super) fn table(rows: &[Row]) -> Table {
-    let text = |pick: &dyn Fn(&Row) -> String| Values::Text(rows.iter().map(|row| Some(pick(row))).collect());
-    let int = |pick: &dyn Fn(&Row) -> Option<u64>| {
+pub(super) fn table(rows: &[SourceStatus]) -> Table {
+    let text = |pick: &dyn Fn(&SourceStatus) -> String| Values::Text(rows.iter().map(|row| Some(pick(row))).collect());
+    let int = |pick: &dyn Fn(&SourceStatus) -> Option<u64>| {
         Values::Int(rows.iter().map(|row| pick(row).map(|number| number as i64)).collect())
     };
-    let share = |pick: &dyn Fn(&Row) -> f64| Values::Float(rows.iter().map(|row| Some(pick(row))).collect());
-    let local = |row: &Row, pick: fn(&crate::query::history::LocalSource) -> u64| row.source.local.as_ref().map(pick);
-    let age = |row: &Row| row.age_ms.map_or("never".to_owned(), human::ago);
+    let share = |pick: &dyn Fn(&SourceStatus) -> f64| Values::Float(rows.iter().map(|row| Some(pick(row))).collect());
+    let local =
+        |row: &SourceStatus, pick: fn(&crate::query::history::LocalSource) -> u64| row.source.local.as_ref().map(pick);
+    let age = |row: &SourceStatus| row.age_ms.map_or("never".to_owned(), human::ago);
     let counts = [
         ("lines", int(&|row| Some(row.source.counts.lines))),
         ("events", int(&|row| Some(row.source.counts.events))),

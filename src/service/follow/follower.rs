@@ -6,7 +6,7 @@ use crate::ingest::kinds::Spec;
 use crate::ingest::report::SourceReport;
 use crate::ingest::{Job, OpenSource, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
-use crate::service::follow::open_file::{Held, Look};
+use crate::service::follow::open_file::{OpenFile, Poll};
 use crate::service::follow::presence::Presence;
 use crate::service::follow::waits::Waits;
 use crate::service::follow::{Backoff, Limits};
@@ -78,7 +78,7 @@ struct Followed<'s> {
     source: Option<OpenSource<'s>>,
     /// As the last scan found it.
     job: Job,
-    held: Vec<Held>,
+    held: Vec<OpenFile>,
     /// Journals as they were when they were read.
     journals: HashMap<PathBuf, Option<(i64, u64)>, FxBuildHasher>,
     /// Archives that could not be read to their end.
@@ -141,7 +141,7 @@ impl<'s> Follower<'s> {
                 Err(error) => {
                     followed.source = None;
                     followed.waits.give_up_round();
-                    followed.held.iter_mut().for_each(Held::forget_read);
+                    followed.held.iter_mut().for_each(OpenFile::forget_read);
                     followed.store.failed(now_ms);
                     round.troubles.push(Trouble {
                         host: host.clone(),
@@ -221,10 +221,10 @@ impl<'s> Followed<'s> {
         let mut work = self.no_work();
         for held in &self.held {
             match held.look(now_ms, QUIET_MS) {
-                Ok(Look::Same) => {}
+                Ok(Poll::Same) => {}
                 Err(_) => self.presence.is_unreachable = true,
-                Ok(Look::Less(_)) => round.wants_scan = true,
-                Ok(Look::More(found)) => add(&mut work, held, found),
+                Ok(Poll::Less(_)) => round.wants_scan = true,
+                Ok(Poll::More(found)) => add(&mut work, held, found),
             }
         }
         for (spec, journal) in &self.job.journals {
@@ -292,7 +292,7 @@ impl<'s> Followed<'s> {
             return Some(found.clone());
         }
         // What cannot be opened is told by the reading side.
-        let Ok((held, opened)) = Held::open(found, &family.stem, spec) else {
+        let Ok((held, opened)) = OpenFile::open(found, &family.stem, spec) else {
             return Some(found.clone());
         };
         if self.held.iter().all(|other| other.key() != held.key()) {
@@ -317,7 +317,7 @@ impl<'s> Followed<'s> {
         for mut held in std::mem::take(&mut self.held) {
             if named.contains(&held.key()) {
                 let rests = held.mtime_ms().is_some_and(|mtime_ms| now_ms - mtime_ms > REST_MS);
-                if !rests || held.look(now_ms, QUIET_MS).is_ok_and(|look| look != Look::Same) {
+                if !rests || held.look(now_ms, QUIET_MS).is_ok_and(|look| look != Poll::Same) {
                     keep.push(held);
                 }
                 continue;
@@ -326,7 +326,7 @@ impl<'s> Followed<'s> {
                 continue;
             }
             let since = *held.nameless_since.get_or_insert(now_ms);
-            if let Ok(Look::More(found) | Look::Less(found)) = held.look(now_ms, QUIET_MS) {
+            if let Ok(Poll::More(found) | Poll::Less(found)) = held.look(now_ms, QUIET_MS) {
                 before_newest(work, &held, found);
                 if now_ms - since > 10 * limits.deleted_wait_ms {
                     held.given_up = true;
@@ -439,7 +439,7 @@ impl<'s> Followed<'s> {
 }
 
 /// The family of an open file in a round's work.
-fn family_of<'w>(work: &'w mut Job, held: &Held) -> &'w mut Family {
+fn family_of<'w>(work: &'w mut Job, held: &OpenFile) -> &'w mut Family {
     let same = |(spec, family): &(Arc<Spec>, Family)| family.stem == held.stem && Arc::ptr_eq(spec, &held.spec);
     let at = work.families.iter().position(same).unwrap_or_else(|| {
         let stem = held.stem.clone();
@@ -455,12 +455,12 @@ fn family_of<'w>(work: &'w mut Job, held: &Held) -> &'w mut Family {
     &mut work.families[at].1
 }
 
-fn add(work: &mut Job, held: &Held, found: Found) {
+fn add(work: &mut Job, held: &OpenFile, found: Found) {
     family_of(work, held).files.push(found);
 }
 
 /// A file that lost its name is older than the one that has it now.
-fn before_newest(work: &mut Job, held: &Held, found: Found) {
+fn before_newest(work: &mut Job, held: &OpenFile, found: Found) {
     let same_stem = work.families.iter().position(|(_, family)| family.stem == held.stem);
     let family = match same_stem {
         Some(at) => &mut work.families[at].1,

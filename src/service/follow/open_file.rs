@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A log's file, open.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct OpenFile {
     pub(crate) file: Arc<File>,
     /// What it was called last.
     pub(crate) path: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Held {
 
 /// What a look at an open file says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Poll {
     /// Nothing happened.
     Same,
     /// There is more, or an unfinished line has been quiet for long enough to be its last.
@@ -37,12 +37,12 @@ pub(crate) enum Look {
     Less(Found),
 }
 
-impl Held {
+impl OpenFile {
     /// Opens a plain file. It may be another one by now than the one that was found: what counts is what was opened.
-    pub(crate) fn open(found: &Found, stem: &std::path::Path, spec: &Arc<Spec>) -> io::Result<(Held, Found)> {
+    pub(crate) fn open(found: &Found, stem: &std::path::Path, spec: &Arc<Spec>) -> io::Result<(OpenFile, Found)> {
         let file = File::open(&found.path)?;
         let stamp = Stamp::of(&file.metadata()?, found.codec);
-        let held = Held {
+        let held = OpenFile {
             file: Arc::new(file),
             path: found.path.clone(),
             stem: stem.to_owned(),
@@ -62,13 +62,13 @@ impl Held {
     }
 
     /// Looks at it. `quiet_ms`: from when on an unfinished line counts as the last.
-    pub(crate) fn look(&self, now_ms: i64, quiet_ms: i64) -> io::Result<Look> {
+    pub(crate) fn look(&self, now_ms: i64, quiet_ms: i64) -> io::Result<Poll> {
         let stamp = Stamp::of(&self.file.metadata()?, Codec::Plain);
         let is_quiet = now_ms - stamp.mtime_ms > quiet_ms;
         Ok(match self.read {
-            Some((read, _)) if stamp.size < read.size => Look::Less(self.found(&stamp)),
-            Some((read, was_quiet)) if read == stamp && was_quiet == is_quiet => Look::Same,
-            _ => Look::More(self.found(&stamp)),
+            Some((read, _)) if stamp.size < read.size => Poll::Less(self.found(&stamp)),
+            Some((read, was_quiet)) if read == stamp && was_quiet == is_quiet => Poll::Same,
+            _ => Poll::More(self.found(&stamp)),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::service::follow::zones::Zones;
 use crate::service::follow::{Follower, Limits, Round};
-use crate::service::log_throttle::Told;
+use crate::service::log_throttle::LogThrottle;
 use crate::setup::clock::now_ms;
 use crate::setup::clock::retention;
 use crate::setup::plan::{UnnamedArgs, plan};
@@ -37,7 +37,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub(crate) enum Order {
     /// Read what is new; with `scan`, look at the names too.
     Round {
-        /// Look at the names.
+        /// Poll at the names.
         scan: bool,
     },
     /// Take the configuration anew.
@@ -93,7 +93,7 @@ pub(crate) struct Worker {
     store: Store,
     stop: Arc<AtomicBool>,
     alive: Arc<AtomicU64>,
-    told: Told,
+    throttle: LogThrottle,
     /// Sends what is committed, if it is to be sent.
     shipping: Option<std::thread::JoinHandle<()>>,
 }
@@ -109,7 +109,7 @@ impl Worker {
             config,
             stop,
             alive,
-            told: Told::default(),
+            throttle: LogThrottle::default(),
         })
     }
 
@@ -122,7 +122,7 @@ impl Worker {
             let mut limits = self.setup.limits(&self.config);
             // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
             limits.source.chunk_bytes = CHUNK_BYTES;
-            let jobs = scan_jobs(&self.config, &limits, &mut self.told)?;
+            let jobs = scan_jobs(&self.config, &limits, &mut self.throttle)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
             reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
             match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
@@ -156,12 +156,12 @@ impl Worker {
             store,
             stop,
             alive,
-            told,
+            throttle,
             ..
         } = self;
         let progress = Alive(alive);
         let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
-        let mut care = Care::new(now_ms(), config.store.retain_days);
+        let mut maintenance = Maintenance::new(now_ms(), config.store.retain_days);
         let mut names = Names::of(config);
         let mut zones = Zones::default();
         // What was just found is what the first round reads.
@@ -191,7 +191,7 @@ impl Worker {
             let now = now_ms();
             let jobs = match found.take() {
                 Some(jobs) => Some(jobs),
-                None => scan.then(|| scan_jobs(config, limits, told)).transpose()?,
+                None => scan.then(|| scan_jobs(config, limits, throttle)).transpose()?,
             };
             if let Some(jobs) = &jobs
                 && jobs.iter().any(|job| is_mta(job.kind) && !covered.contains(&job.host))
@@ -203,9 +203,9 @@ impl Worker {
                 return Ok(End::Hosts);
             }
             let round = follower.round(now, jobs, stop);
-            tell(&round, told, now);
-            zones.take(store, &round.reports, told, now);
-            care.after(store, &mut follower, &round, &tail, now);
+            tell(&round, throttle, now);
+            zones.take(store, &round.reports, throttle, now);
+            maintenance.after(store, &mut follower, &round, &tail, now);
             let answer = Answer {
                 grew: round.lines() > 0,
                 wants_scan: round.wants_scan,
@@ -216,7 +216,7 @@ impl Worker {
                 break;
             }
         }
-        care.at_the_end(store, &mut follower);
+        maintenance.at_the_end(store, &mut follower);
         Ok(End::Stop)
     }
 }
@@ -292,18 +292,18 @@ fn reload(setup: &Setup, old: &Config) -> Option<Config> {
     }
 }
 
-fn scan_jobs(config: &Config, limits: &RunLimits, told: &mut Told) -> Result<Vec<Job>> {
+fn scan_jobs(config: &Config, limits: &RunLimits, throttle: &mut LogThrottle) -> Result<Vec<Job>> {
     let plan = plan(config, &[], &UnnamedArgs::default(), &limits.source)?;
     let now = now_ms();
     for problem in &plan.problems {
-        if told.is_news(problem, now) {
+        if throttle.is_news(problem, now) {
             tracing::warn!("{}", problem);
         }
     }
     Ok(plan.jobs)
 }
 
-fn tell(round: &Round, told: &mut Told, now_ms: i64) {
+fn tell(round: &Round, throttle: &mut LogThrottle, now_ms: i64) {
     for report in &round.reports {
         tracing::info!(
             host = report.host,
@@ -315,14 +315,14 @@ fn tell(round: &Round, told: &mut Told, now_ms: i64) {
         );
         for problem in &report.problems {
             let words = format!("{}: {}", problem.path.display(), problem.what);
-            if told.is_news(&words, now_ms) {
+            if throttle.is_news(&words, now_ms) {
                 tracing::warn!("{}", words);
             }
         }
     }
     for trouble in &round.troubles {
         let words = format!("{} ({}): {}", trouble.host, trouble.kind, trouble.error);
-        if told.is_news(&words, now_ms) {
+        if throttle.is_news(&words, now_ms) {
             tracing::error!("{}; tried again, nothing is passed over", words);
         }
     }
@@ -372,7 +372,7 @@ impl Names {
 }
 
 /// What is done beside the rounds, each in its time.
-struct Care {
+struct Maintenance {
     heartbeat_ms: i64,
     link_ms: i64,
     compact_ms: i64,
@@ -385,9 +385,9 @@ struct Care {
     lags: BTreeMap<(String, &'static str), i64>,
 }
 
-impl Care {
+impl Maintenance {
     fn new(now_ms: i64, retain_days: u32) -> Self {
-        Care {
+        Maintenance {
             forget_ms: now_ms,
             retain_days,
             heartbeat_ms: now_ms,

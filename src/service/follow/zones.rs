@@ -2,7 +2,7 @@
 
 use crate::ingest::report::SourceReport;
 use crate::normalise::exim::zone::ZoneVerdict;
-use crate::service::log_throttle::Told;
+use crate::service::log_throttle::LogThrottle;
 use crate::setup::zones;
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub(crate) struct Zones(BTreeMap<(String, &'static str), bool>);
 
 impl Zones {
     /// Takes what a round says.
-    pub(crate) fn take(&mut self, store: &Store, reports: &[SourceReport], told: &mut Told, now_ms: i64) {
+    pub(crate) fn take(&mut self, store: &Store, reports: &[SourceReport], throttle: &mut LogThrottle, now_ms: i64) {
         for report in reports {
             let wrong = match report.zone {
                 ZoneVerdict::Unknown => continue,
@@ -23,7 +23,7 @@ impl Zones {
             let key = (report.host.clone(), report.kind);
             if let Some(words) = &wrong {
                 let words = format!("{} ({}): {words}", report.host, report.kind);
-                if told.is_news(&words, now_ms) {
+                if throttle.is_news(&words, now_ms) {
                     tracing::warn!("{}", words);
                 }
             }

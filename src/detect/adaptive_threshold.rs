@@ -1,6 +1,6 @@
 //! Evidence, and how much of it this series shows on ordinary days.
 
-/// Days that a habit remembers.
+/// Days that a threshold remembers.
 const DAYS: usize = 56;
 
 /// Log-likelihood that `seen` is too few where `expected` ± √(expected + v·expected²) is usual; 0 if it is not too few.
@@ -25,16 +25,16 @@ pub fn too_many(seen: f64, expected: f64) -> f64 {
 
 /// The largest evidence of each of the last days: an alarm must be larger than what ordinary days bring.
 #[derive(Debug, Clone)]
-pub struct Habit {
+pub struct AdaptiveThreshold {
     day: i64,
     today: f64,
     days: [f32; DAYS],
     filled: usize,
 }
 
-impl Default for Habit {
+impl Default for AdaptiveThreshold {
     fn default() -> Self {
-        Habit {
+        AdaptiveThreshold {
             day: i64::MIN,
             today: 0.0,
             days: [0.0; DAYS],
@@ -43,7 +43,7 @@ impl Default for Habit {
     }
 }
 
-impl Habit {
+impl AdaptiveThreshold {
     /// Notes the evidence of a minute that raised no alarm.
     pub fn note(&mut self, at: i64, value: f64) {
         let day = at.div_euclid(1440);
@@ -90,13 +90,13 @@ mod tests {
 
     #[test]
     fn a_habit_raises_the_limit_and_wears_off() {
-        let mut habit = Habit::default();
-        habit.note(0, 20.0);
-        habit.note(1440, 1.0);
-        assert_eq!(habit.limit(9.0), 25.0);
+        let mut threshold = AdaptiveThreshold::default();
+        threshold.note(0, 20.0);
+        threshold.note(1440, 1.0);
+        assert_eq!(threshold.limit(9.0), 25.0);
         for day in 2..70 {
-            habit.note(day * 1440, 1.0);
+            threshold.note(day * 1440, 1.0);
         }
-        assert_eq!(habit.limit(9.0), 9.0);
+        assert_eq!(threshold.limit(9.0), 9.0);
     }
 }

@@ -1,10 +1,12 @@
 //! The only place that prints: answers on stdout, as a table for people, JSON for programs, CSV for spreadsheets; talk on
 //! stderr. Log text is hostile: each form escapes what would harm its reader, on a terminal and off it.
 
+mod cell;
 pub mod tables;
 
 use crate::model::time::rfc3339;
 use crate::store::columnar::{Column, Table, Values};
+use cell::cell;
 use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
 use serde_json::{Map, Value};
 use std::io::{self, IsTerminal as _, Write};
@@ -114,21 +116,6 @@ pub fn print(out: &mut impl Write, table: &Table, times: &[&str], format: Format
 
 fn is_time(times: &[&str], name: &str) -> bool {
     times.contains(&name)
-}
-
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn cell(values: &Values, row: usize, time: bool) -> String {
-    match values {
-        Values::Int(v) if time => v[row].map(rfc3339).unwrap_or_default(),
-        Values::Int(v) => v[row].map(|v| v.to_string()).unwrap_or_default(),
-        Values::Float(v) => v[row].map(number).unwrap_or_default(),
-        Values::Text(v) => v[row].clone().unwrap_or_default(),
-        Values::Bool(v) => v[row].map(|v| v.to_string()).unwrap_or_default(),
-    }
 }
 
 fn value(values: &Values, row: usize, time: bool) -> Value {

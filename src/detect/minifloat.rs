@@ -9,9 +9,9 @@ const LEAST: u32 = (127 - 24) << (23 - DROPPED);
 
 /// A sum that is not negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Short(u16);
+pub struct MiniFloat(u16);
 
-impl Short {
+impl MiniFloat {
     /// The nearest one; what is beyond the range is its end.
     pub fn new(value: f64) -> Self {
         let bits = (value.max(0.0) as f32).to_bits();
@@ -36,16 +36,16 @@ mod tests {
     #[test]
     fn the_ends_of_the_range_hold() {
         for value in [f64::NAN, -1.0, 0.0, 1e-9] {
-            assert_eq!(Short::new(value).get(), 0.0, "{value}");
+            assert_eq!(MiniFloat::new(value).get(), 0.0, "{value}");
         }
-        assert_eq!(Short::new(1.0).get(), 1.0);
-        assert!(Short::new(f64::INFINITY).get() > 1e12);
+        assert_eq!(MiniFloat::new(1.0).get(), 1.0);
+        assert!(MiniFloat::new(f64::INFINITY).get() > 1e12);
     }
 
     proptest! {
         #[test]
         fn a_sum_is_kept_within_a_twentieth_of_a_per_cent(value in 1e-6..1e12_f64) {
-            prop_assert!((Short::new(value).get() / value - 1.0).abs() <= 5e-4);
+            prop_assert!((MiniFloat::new(value).get() / value - 1.0).abs() <= 5e-4);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What can be seen at all: a log that does not arrive, and one that arrives and is not understood.
 
+use super::adaptive_threshold::{AdaptiveThreshold, too_few, too_many};
 use super::alarm::{Found, Turn};
-use super::habit::{Habit, too_few, too_many};
 use super::weekly::Weekly;
 use std::collections::VecDeque;
 
@@ -69,7 +69,7 @@ impl Arrival {
 pub struct Understanding {
     recent: VecDeque<(i64, f64, f64)>,
     base: (f64, f64),
-    habit: Habit,
+    threshold: AdaptiveThreshold,
     open: bool,
 }
 
@@ -97,12 +97,12 @@ impl Understanding {
             self.open = !well;
             return well.then_some(Turn::Closed(at));
         }
-        let limit = self.habit.limit(FLOOR);
+        let limit = self.threshold.limit(FLOOR);
         if value <= limit {
-            self.habit.note(at, value);
+            self.threshold.note(at, value);
             return None;
         }
-        self.habit.forget_today();
+        self.threshold.forget_today();
         self.open = true;
         let onset = self
             .recent

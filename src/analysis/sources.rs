@@ -1,0 +1,132 @@
+//! Sources and how they do: is each read, recent, parsed, undamaged?
+
+use super::health::{self, Health, Readability, unparsed_share};
+use crate::model::time::DAY_MS;
+use crate::query::Error;
+use crate::query::history::{History, SourceSummary};
+use crate::store::commit::{Counts, OddField, UnparsedShape};
+use crate::store::retention::HeldSource;
+use crate::store::state::ClockDoubt;
+
+/// History that the newest lines are held against.
+const HISTORY_MS: i64 = 7 * DAY_MS;
+
+/// What is wrong with a source, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceVerdict {
+    /// It is read, and its newest line is recent.
+    Ok,
+    /// Its newest line is too old.
+    Stale,
+    /// A log of it is damaged.
+    Damaged,
+    /// Its lines do not parse, or its clock is in doubt: it waits.
+    Unreadable,
+}
+
+impl SourceVerdict {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SourceVerdict::Ok => "ok",
+            SourceVerdict::Stale => "stale",
+            SourceVerdict::Damaged => "damaged",
+            SourceVerdict::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// One source and how it does.
+#[derive(Debug)]
+pub struct SourceStatus {
+    /// What is known of it.
+    pub source: SourceSummary,
+    /// Whether its lines parse.
+    pub health: Health,
+    /// All in one word.
+    pub state: SourceVerdict,
+    /// Age of its newest line.
+    pub age_ms: Option<i64>,
+    /// How old its last line was when it was read.
+    pub lag_ms: Option<i64>,
+    /// What of it is older than the retention and stays all the same.
+    pub held: Option<HeldSource>,
+}
+
+impl SourceStatus {
+    /// What is wrong with those of its logs that are damaged.
+    pub fn damaged(&self) -> &[String] {
+        self.source.local.as_ref().map_or(&[], |local| &local.damaged)
+    }
+
+    /// Shapes of its lines that did not parse.
+    pub fn shapes(&self) -> &[UnparsedShape] {
+        self.source.local.as_ref().map_or(&[], |local| &local.shapes)
+    }
+
+    /// Fields that were left out of its lines.
+    pub fn odd_fields(&self) -> &[OddField] {
+        self.source.local.as_ref().map_or(&[], |local| &local.odd_fields)
+    }
+
+    /// Its logs that wait, because their lines make this machine's clock doubtful.
+    pub fn clock_doubts(&self) -> &[ClockDoubt] {
+        self.source.local.as_ref().map_or(&[], |local| &local.clock_doubts)
+    }
+
+    /// Why it is unreadable.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self.state {
+            SourceVerdict::Unreadable if self.clock_doubts().is_empty() => Some("format"),
+            SourceVerdict::Unreadable => Some("clock"),
+            _ => None,
+        }
+    }
+
+    /// When something of it was last committed, UTC milliseconds.
+    pub fn read_ms(&self) -> Option<i64> {
+        self.source.local.as_ref().and_then(|local| local.read_ms)
+    }
+}
+
+/// All sources as of now; one whose newest line is older than `stale_ms` is stale.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn statuses(store: &dyn History, now_ms: i64, stale_ms: i64) -> Result<Vec<SourceStatus>, Error> {
+    let row = |source: SourceSummary| {
+        let health = health::assess(&source.minutes);
+        let damaged = source.local.as_ref().is_some_and(|local| !local.damaged.is_empty());
+        let age_ms = source.span_ms.map(|(_, last)| now_ms - last);
+        let state = match () {
+            () if health.readability == Readability::Unreadable => SourceVerdict::Unreadable,
+            () if source
+                .local
+                .as_ref()
+                .is_some_and(|local| !local.clock_doubts.is_empty()) =>
+            {
+                SourceVerdict::Unreadable
+            }
+            () if damaged => SourceVerdict::Damaged,
+            () if age_ms.is_none_or(|age| age > stale_ms) => SourceVerdict::Stale,
+            () => SourceVerdict::Ok,
+        };
+        let read_ms = source.local.as_ref().and_then(|local| local.read_ms);
+        let lag_ms = read_ms.zip(source.span_ms).map(|(read, (_, last))| read - last);
+        SourceStatus {
+            health,
+            state,
+            age_ms,
+            // The age of an archive is no lag.
+            lag_ms: lag_ms.filter(|lag| (0..DAY_MS).contains(lag)),
+            held: None,
+            source,
+        }
+    };
+    Ok(store.summaries(HISTORY_MS)?.into_iter().map(row).collect())
+}
+
+/// Lines that did not parse, of a hundred.
+pub fn percent(counts: &Counts) -> f64 {
+    100.0 * unparsed_share(counts)
+}

@@ -1,0 +1,204 @@
+//! The lines below the tables of `status`: what is not as it should be, each with what to do.
+
+use super::facts::{Contents, complete};
+use crate::alert::state::State as Alerts;
+use crate::analysis::health::{Cause, Health};
+use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
+use crate::cli::output;
+use crate::cli::written_twice::WRITTEN_TWICE;
+use crate::config::Config;
+use crate::model::human;
+use crate::model::time::rfc3339;
+use crate::query::history::Engine;
+use crate::setup::clock::now_ms;
+use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
+use crate::store::outbox::Waiting;
+use crate::store::trouble::Trouble;
+use crate::store::{Error as StoreError, Store};
+use anyhow::Result;
+
+/// Odd fields of a source that are named; JSON has all.
+const ODD_FIELDS_SHOWN: usize = 5;
+
+pub(super) fn print(store: &Engine, config: &Config, alerts: &Alerts, rows: &[SourceStatus]) -> Result<()> {
+    output::line("")?;
+    for line in unsent(alerts) {
+        output::line(&line)?;
+    }
+    match store {
+        Engine::Embedded(store) => {
+            let contents = Contents::of(store)?;
+            output::line(&format!(
+                "store {}: {} events in {}, {}",
+                store.path().display(),
+                human::count(i64::try_from(contents.events).unwrap_or(i64::MAX)),
+                human::counted(contents.segments as u64, "segment"),
+                human::size(contents.bytes)
+            ))?;
+        }
+        Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
+    }
+    if let Some((first, last)) = store.history().span(i64::MAX)? {
+        output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
+    }
+    if let Some(complete) = complete(alerts, store.history())? {
+        output::line(&complete.words())?;
+    }
+    if let Engine::Embedded(store) = store {
+        embedded(store, config)?;
+    }
+    for row in rows {
+        source(row)?;
+    }
+    Ok(())
+}
+
+/// What only an embedded store knows of itself.
+fn embedded(store: &Store, config: &Config) -> Result<()> {
+    for one in store.missing(None)? {
+        output::line(&format!("missing: {}", one.words()))?;
+    }
+    let (services, services_max) = (store.derived_services_max()?, config.store.services_max as u64);
+    if services >= services_max {
+        output::line(&format!(
+            "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed \
+             until they are used more than the least used of these; write [[service]] rules (`mailpulse services discover`), or raise it"
+        ))?;
+    }
+    if store.is_half_relabelled()? {
+        output::line(
+            "services: `services relabel` runs, or was broken off half-way, so that names end in the middle of the history: \
+             run it again",
+        )?;
+    }
+    if let Some(waiting) = store.waiting()? {
+        output::line(&shipping(&waiting, now_ms()))?;
+    }
+    aside(store)?;
+    for trouble in store.troubles()? {
+        output::line(&trouble_line(&trouble))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a source.
+fn source(row: &SourceStatus) -> Result<()> {
+    for doubt in row.clock_doubts() {
+        output::line(&format!(
+            "unreadable: {} ({}): {}",
+            row.source.host, row.source.kind, doubt
+        ))?;
+    }
+    if row.state == SourceVerdict::Unreadable && row.health.cause() == Cause::Foreign {
+        output::line(&format!(
+            "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
+             another name, give the source `syslog_tag`: `mailpulse check` proposes it",
+            row.source.host, row.source.kind, row.health.last_hour.lines, row.source.kind
+        ))?;
+    } else if row.reason() == Some("format") {
+        let Health { recent, history, .. } = &row.health;
+        output::line(&format!(
+            "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
+             has changed, or it is no log of this kind: `mailpulse parse --explain` shows where a line stops to parse",
+            row.source.host,
+            row.source.kind,
+            percent(recent),
+            recent.lines,
+            percent(history)
+        ))?;
+    }
+    if let Some(path) = row.source.local.as_ref().and_then(|local| local.twice_in.as_deref()) {
+        output::line(&format!(
+            "{} ({}): {} of {} lines, most of them in {}: {WRITTEN_TWICE}",
+            row.source.host, row.source.kind, row.source.counts.duplicates, row.source.counts.lines, path
+        ))?;
+    }
+    for what in row.damaged() {
+        output::line(&format!("damaged: {}", what))?;
+    }
+    for odd in row.odd_fields().iter().take(ODD_FIELDS_SHOWN) {
+        output::line(&format!(
+            "odd field on {}: {} x {} is not of its form and was left out, as in `{}` ({})",
+            row.source.host, odd.count, odd.field, odd.sample, odd.path
+        ))?;
+    }
+    for shape in row.shapes() {
+        output::line(&format!(
+            "unparsed on {}: {} x `{}` ({})",
+            row.source.host, shape.count, shape.sample, shape.why
+        ))?;
+    }
+    Ok(())
+}
+
+/// Alarms that nobody has been told of: those that a silence holds back, and those that a channel does not take.
+fn unsent(alerts: &Alerts) -> Vec<String> {
+    let silenced = alerts.silenced.iter();
+    let mut lines: Vec<String> = silenced.map(|alarm| format!("silenced: {}", alarm.summary)).collect();
+    let provisional = alerts.provisional.iter();
+    lines.extend(provisional.map(|alarm| format!("provisional, not sent: {}", alarm.summary)));
+    let failing = alerts.channels().into_iter();
+    lines.extend(failing.filter_map(|channel| {
+        Some(format!(
+            "not delivered: {} notices wait for {} and {} were refused, since {}: {}",
+            channel.waiting,
+            channel.name,
+            channel.refused,
+            rfc3339(channel.since?.saturating_mul(1_000)),
+            channel.why?
+        ))
+    }));
+    lines
+}
+
+/// What waits for a decision of the operator's.
+fn aside(store: &Store) -> Result<()> {
+    if store.ship_undecided()? {
+        let path = store.path().to_owned();
+        output::line(&format!("ship: {}", StoreError::ShipUndecided { path }))?;
+    }
+    let lost = store.lost_found();
+    if lost.files > 0 {
+        output::line(&format!(
+            "lost+found: {} files that nothing refers to, {}",
+            lost.files,
+            human::size(lost.bytes)
+        ))?;
+    }
+    Ok(())
+}
+
+/// How far the sending has come.
+fn shipping(waiting: &Waiting, now_ms: i64) -> String {
+    let lag = human::duration(
+        waiting
+            .oldest_ms
+            .map_or(0, |oldest| (now_ms - oldest).max(0) / 1_000 * 1_000),
+    );
+    let sent = waiting.sent_ms.map_or("never".to_owned(), rfc3339);
+    let mut text = format!(
+        "ship: {} payloads wait ({}), the oldest for {lag}; last sent: {sent}",
+        waiting.payloads,
+        human::size(waiting.bytes)
+    );
+    if waiting.clock_ahead_ms.abs() > CLOCKS_APART_MS {
+        text += &format!("\nship: {}", clocks_apart(waiting.clock_ahead_ms));
+    }
+    if waiting.refused > 0 {
+        let why = waiting.why.as_deref().unwrap_or_default();
+        text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);
+    }
+    text
+}
+
+/// A trouble that lasts.
+fn trouble_line(trouble: &Trouble) -> String {
+    format!(
+        "{}: {} (since {}, last seen {}, {} times)",
+        trouble.topic,
+        trouble.what,
+        rfc3339(trouble.since_ms),
+        rfc3339(trouble.last_ms),
+        trouble.count
+    )
+}

@@ -3,6 +3,7 @@
 //! Every function is a nom parser over bytes. Input is always a *suffix* of the line: that is how a [`Fault`] can
 //! carry its place as one number, and why nothing here parses a copy or an inner slice and lets its fault out.
 
+use crate::cut::{Alphabet, Cut};
 use memchr::{memchr, memchr2};
 use nom::error::{ErrorKind, ParseError};
 use nom::{Err, IResult};
@@ -59,7 +60,7 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const STEPS: usize = 6;
     let (words, _) = input.as_chunks::<8>();
-    let words = &words[..words.len().min(STEPS)];
+    let words = words.until(STEPS);
     for (step, word) in words.iter().enumerate() {
         // The byte is zero now; the lowest zero is the lowest whose top bit borrows.
         let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
@@ -69,7 +70,7 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
         }
     }
     let from = 8 * words.len();
-    let rest = &input[from..];
+    let rest = input.past(from);
     let at = if rest.len() < 8 {
         rest.iter().position(|b| *b == byte)
     } else {
@@ -84,11 +85,14 @@ pub fn colon_space(text: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b':', text).find(|at| text.get(at + 1) == Some(&b' '))
 }
 
-/// Bytes up to the next space or the end of the line; may be empty. Never fails.
+/// Bytes up to the next space or the end of the line; may be empty.
+///
+/// # Errors
+/// Never.
 #[inline]
 pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
     let end = near(b' ', input).unwrap_or(input.len());
-    Ok((&input[end..], &input[..end]))
+    Ok((input.past(end), input.until(end)))
 }
 
 /// An unsigned decimal number.
@@ -98,23 +102,16 @@ pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
 #[inline]
 pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
     let mut value = 0u64;
-    let mut used = 0;
-    // So many digits fit.
-    for &byte in &input[..input.len().min(19)] {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value * 10 + u64::from(digit);
-        used += 1;
+    let mut rest = input;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        rest = after;
     }
-    if used == 19 {
-        return long_decimal(input);
-    }
-    if used == 0 {
-        fail(input, "a number")
-    } else {
-        Ok((&input[used..], value))
+    match input.len() - rest.len() {
+        0 => fail(input, "a number"),
+        // So many digits fit.
+        1..=19 => Ok((rest, value)),
+        _ => long_decimal(input),
     }
 }
 
@@ -122,19 +119,17 @@ pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
 #[cold]
 fn long_decimal(input: &[u8]) -> Parsed<'_, u64> {
     let mut value = 0u64;
-    let mut used = 0;
-    for &byte in input {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = match value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))) {
-            Some(value) => value,
-            None => return fail(input, "a number below 2^64"),
+    let mut rest = input;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        let more = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(u64::from(digit - b'0')));
+        let Some(more) = more else {
+            return fail(input, "a number below 2^64");
         };
-        used += 1;
+        (value, rest) = (more, after);
     }
-    Ok((&input[used..], value))
+    Ok((rest, value))
 }
 
 /// A number with an optional minus, as in `defer (-46)`.
@@ -163,12 +158,12 @@ pub fn signed(input: &[u8]) -> Parsed<'_, i32> {
 #[inline]
 pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
     let mut at = 0;
-    while let Some(hit) = memchr2(b'"', b'\\', &input[at..]) {
+    while let Some(hit) = memchr2(b'"', b'\\', input.past(at)) {
         at += hit;
-        if input[at] == b'\\' {
+        if input.get(at) == Some(&b'\\') {
             at = input.len().min(at + 2);
         } else if matches!(input.get(at + 1), None | Some(b' ' | b':')) {
-            return Ok((&input[at + 1..], &input[..at]));
+            return Ok((input.past(at + 1), input.until(at)));
         } else {
             at += 1;
         }
@@ -180,14 +175,14 @@ pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
 #[inline]
 pub fn address_end(input: &[u8], stop: u8) -> Option<usize> {
     let from = after_quotes(input);
-    near(stop, &input[from..]).map(|at| from + at)
+    near(stop, input.past(from)).map(|at| from + at)
 }
 
 /// [`address_end`], for what is longer than most addresses.
 #[inline]
 pub fn long_address_end(input: &[u8], stop: u8) -> Option<usize> {
     let from = after_quotes(input);
-    memchr(stop, &input[from..]).map(|at| from + at)
+    memchr(stop, input.past(from)).map(|at| from + at)
 }
 
 /// Length of a quoted local part at the start; 0 if there is none. An unbalanced quote is an odd address, not a quoted
@@ -205,7 +200,7 @@ fn quoted_local_part(input: &[u8]) -> Option<usize> {
     let mut at = 1;
     while let Some(hit) = memchr2(b'"', b'\\', input.get(at..)?) {
         at += hit;
-        if input[at] == b'\\' {
+        if input.get(at) == Some(&b'\\') {
             at += 2;
         } else if input.get(at + 1) == Some(&b'@') {
             return Some(at + 1);
@@ -226,7 +221,7 @@ pub fn angle(input: &[u8]) -> Parsed<'_, &[u8]> {
         return fail(input, "`<`");
     };
     match address_end(inner, b'>') {
-        Some(end) => Ok((&inner[end + 1..], &inner[..end])),
+        Some(end) => Ok((inner.past(end + 1), inner.until(end))),
         None => fail(inner, "`>` after the address"),
     }
 }
@@ -245,14 +240,14 @@ pub fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
         if let [b'.', digits @ ..] = after {
             let (end, ms) = fraction(digits);
             fraction_ms = ms;
-            after = &digits[end..];
+            after = digits.past(end);
         }
-        let unit_ms = match after.first() {
-            Some(b's') => 1_000,
-            Some(b'm') => 60_000,
-            Some(b'h') => 3_600_000,
-            Some(b'd') => 86_400_000,
-            Some(b'w') => 604_800_000,
+        let (unit_ms, behind) = match after {
+            [b's', behind @ ..] => (1_000, behind),
+            [b'm', behind @ ..] => (60_000, behind),
+            [b'h', behind @ ..] => (3_600_000, behind),
+            [b'd', behind @ ..] => (86_400_000, behind),
+            [b'w', behind @ ..] => (604_800_000, behind),
             _ => return fail(after, "a unit of time (s m h d w)"),
         };
         total = match whole
@@ -262,7 +257,7 @@ pub fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
             Some(total) => total,
             None => return fail(rest, "a shorter duration"),
         };
-        rest = &after[1..];
+        rest = behind;
     }
     if rest.len() == input.len() {
         fail(input, "a duration")
@@ -275,7 +270,10 @@ pub fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
 #[inline]
 pub(crate) fn fraction(input: &[u8]) -> (usize, u64) {
     let used = input.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let digit = |at: usize| if at < used { u64::from(input[at] - b'0') } else { 0 };
+    let digit = |at: usize| match input.get(at) {
+        Some(digit) if at < used => u64::from(digit - b'0'),
+        _ => 0,
+    };
     (used, digit(0) * 100 + digit(1) * 10 + digit(2))
 }
 
@@ -302,20 +300,21 @@ pub(crate) fn ipv4_prefix(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
     let bytes = match text.first_chunk::<16>() {
         Some(bytes) => bytes,
         None => {
-            room[..text.len()].copy_from_slice(text);
+            room.get_mut(..text.len())?.copy_from_slice(text);
             &room
         }
     };
+    let byte = |place: usize| bytes.get(place % 16).copied().unwrap_or(0);
     let mut octets = [0; 4];
     let mut at = 0;
     for (number, octet) in octets.iter_mut().enumerate() {
         if number > 0 {
-            if bytes[at % 16] != b'.' {
+            if byte(at) != b'.' {
                 return None;
             }
             at += 1;
         }
-        let digit = |place: usize| u32::from(bytes[place % 16].wrapping_sub(b'0'));
+        let digit = |place: usize| u32::from(byte(place).wrapping_sub(b'0'));
         let (a, b, c) = (digit(at), digit(at + 1), digit(at + 2));
         let (value, digits) = match (a < 10, b < 10, c < 10) {
             (false, ..) => return None,
@@ -332,7 +331,7 @@ pub(crate) fn ipv4_prefix(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
 #[inline]
 fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
     let text = match memchr(b'%', text) {
-        Some(scope) => &text[..scope],
+        Some(scope) => text.until(scope),
         None => text,
     };
     if text.len() > 45 {
@@ -356,12 +355,12 @@ fn ipv6_groups(text: &[u8]) -> Option<Ipv6Addr> {
     }
     while gap.is_none() || !rest.is_empty() {
         let (value, digits) = ipv6_group(rest);
-        if !(1..=4).contains(&digits) || count == 8 {
+        if !(1..=4).contains(&digits) {
             return None;
         }
-        groups[count] = value;
+        *groups.get_mut(count)? = value;
         count += 1;
-        rest = match &rest[digits..] {
+        rest = match rest.past(digits) {
             [] => break,
             [b':', b':', after @ ..] if gap.is_none() => {
                 gap = Some(count);
@@ -374,10 +373,11 @@ fn ipv6_groups(text: &[u8]) -> Option<Ipv6Addr> {
     match gap {
         None => (count == 8).then(|| Ipv6Addr::from(groups)),
         // It stands for one group at least.
-        Some(gap) => (count < 8).then(|| {
-            groups[gap..].rotate_right(8 - count);
-            Ipv6Addr::from(groups)
-        }),
+        Some(gap) if count < 8 => {
+            groups.get_mut(gap..)?.rotate_right(8 - count);
+            Some(Ipv6Addr::from(groups))
+        }
+        Some(_) => None,
     }
 }
 
@@ -385,8 +385,8 @@ fn ipv6_groups(text: &[u8]) -> Option<Ipv6Addr> {
 #[inline]
 fn ipv6_group(text: &[u8]) -> (u16, usize) {
     let (mut value, mut digits) = (0u32, 0);
-    for byte in &text[..text.len().min(5)] {
-        let nibble = NIBBLE[usize::from(*byte)];
+    for byte in text.until(5) {
+        let nibble = NIBBLE.place(*byte);
         if nibble > 15 {
             break;
         }
@@ -396,17 +396,8 @@ fn ipv6_group(text: &[u8]) -> (u16, usize) {
     (value as u16, digits)
 }
 
-/// Value of a hexadecimal digit; 255 for any other byte.
-const NIBBLE: [u8; 256] = {
-    let mut table = [255; 256];
-    let mut value = 0;
-    while value < 16 {
-        table[b"0123456789abcdef"[value] as usize] = value as u8;
-        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
-        value += 1;
-    }
-    table
-};
+/// Hexadecimal digits.
+static NIBBLE: Alphabet = Alphabet::new(b"0123456789abcdef").also(b"0123456789ABCDEF");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Why a line was not understood: offset, expected, found; and a picture of it that is safe to print.
 
+use crate::cut::Cut;
 pub use crate::harmless::safe_text;
 use crate::prim::Fault;
 use std::fmt;
@@ -47,8 +48,8 @@ impl Reject {
     #[must_use]
     pub fn picture(&self, line: &[u8]) -> String {
         let offset = self.offset.min(line.len());
-        let before = safe_text(&line[offset.saturating_sub(4 * WINDOW)..offset]);
-        let after = safe_text(&line[offset..line.len().min(offset + 4 * WINDOW)]);
+        let before = safe_text(line.until(offset).past(offset.saturating_sub(4 * WINDOW)));
+        let after = safe_text(line.until(offset + 4 * WINDOW).past(offset));
         let skipped = before.chars().count().saturating_sub(WINDOW / 2);
         let cut_front = skipped > 0 || offset > 4 * WINDOW;
         let mut shown: String = if cut_front { "…".into() } else { String::new() };

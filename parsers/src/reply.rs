@@ -5,6 +5,7 @@
 
 mod phrases;
 
+use crate::cut::Cut;
 use memchr::{memchr_iter, memmem};
 use phrases::{by_beginning, by_phrase};
 
@@ -98,7 +99,7 @@ pub fn classify(text: &[u8]) -> Reply {
 #[must_use]
 pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
     let (smtp_code, reply) = match smtp_code(text) {
-        Some((code, at)) => (Some(code), &text[at..]),
+        Some((code, at)) => (Some(code), text.past(at)),
         None => (None, text),
     };
     let enhanced = smtp_code.and_then(|code| enhanced_in(reply, code));
@@ -156,13 +157,13 @@ fn smtp_code(text: &[u8]) -> Option<(u16, usize)> {
     }
     // The address is the remote side's to choose, and a quoted one may hold `: 550 `.
     let from = match memmem::find(text, b":<") {
-        Some(at) => crate::prim::angle(&text[at + 1..]).map_or(0, |(rest, _)| text.len() - rest.len()),
+        Some(at) => crate::prim::angle(text.past(at + 1)).map_or(0, |(rest, _)| text.len() - rest.len()),
         None => 0,
     };
-    memchr_iter(b':', &text[from..])
+    memchr_iter(b':', text.past(from))
         .map(|at| from + at)
         .find_map(|at| match text.get(at + 1) {
-            Some(b' ') => code_at(&text[at + 2..]).map(|code| (code, at + 2)),
+            Some(b' ') => code_at(text.past(at + 2)).map(|code| (code, at + 2)),
             _ => None,
         })
 }
@@ -182,7 +183,7 @@ fn enhanced_in(reply: &[u8], code: u16) -> Option<Enhanced> {
     first.or_else(|| {
         memmem::find_iter(reply, br"\n")
             .take(8)
-            .map(|at| &reply[at + 2..])
+            .map(|at| reply.past(at + 2))
             .filter(|line| code_at(line) == Some(code))
             .find_map(|line| enhanced_at(line.get(4..)?))
     })

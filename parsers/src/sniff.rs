@@ -1,6 +1,7 @@
 //! What kind of log a file looks like, from its first bytes: for saying what a foreign file is, not for parsing it.
 
 use crate::app::Format;
+use crate::cut::Cut;
 use crate::exim::{self, Foreground};
 use crate::layers::{Mta, Outer, Peeled, is_sure};
 use crate::postfix;
@@ -101,20 +102,18 @@ pub fn sniff(sample: &[u8]) -> Option<Kind> {
     if MAGIC.iter().any(|magic| sample.starts_with(magic)) {
         return Some(Kind::Compressed);
     }
-    let mut votes = [0u32; KINDS.len()];
+    let mut votes = Vec::new();
     let mut from = 0;
     for end in memchr_iter(b'\n', sample).chain([sample.len()]).take(LINES_MAX) {
-        if let Some(kind) = line_kind(&sample[from..end]) {
-            votes[kind as usize] += 1;
-        }
+        votes.extend(line_kind(sample.until(end).past(from)));
         from = (end + 1).min(sample.len());
     }
     // A few lines of a known log are enough: its neighbours in the same file say less.
     let most = |kinds: &[Kind]| {
-        let most = kinds.iter().copied().max_by_key(|kind| votes[*kind as usize]);
-        most.filter(|kind| votes[*kind as usize] > 0)
+        let count = |kind: &Kind| votes.iter().filter(|vote| *vote == kind).count();
+        kinds.iter().copied().max_by_key(count).filter(|kind| count(kind) > 0)
     };
-    let best = most(&KINDS[..SPECIFIC]).or_else(|| most(&KINDS[SPECIFIC..]));
+    let best = most(KINDS.until(SPECIFIC)).or_else(|| most(KINDS.past(SPECIFIC)));
     best.or_else(|| is_binary(sample).then_some(Kind::Binary))
 }
 
@@ -129,7 +128,7 @@ fn is_binary(sample: &[u8]) -> bool {
 
 fn line_kind(line: &[u8]) -> Option<Kind> {
     let start = line.iter().position(|byte| *byte != 0)?;
-    let line = line[start..].strip_suffix(b"\r").unwrap_or(&line[start..]);
+    let line = line.past(start).strip_suffix(b"\r").unwrap_or(line.past(start));
     if let Ok(envelope) = syslog::envelope(line) {
         return Some(match envelope.tag {
             tag if Mta::Exim.owns(tag) => Kind::EximSyslog,
@@ -157,7 +156,7 @@ fn line_kind(line: &[u8]) -> Option<Kind> {
     if line.starts_with(b"{\"") && line.ends_with(b"}") {
         return Some(Kind::Json);
     }
-    let dated = memchr(b':', &line[..line.len().min(40)]).is_some()
+    let dated = memchr(b':', line.until(40)).is_some()
         && (line.starts_with(b"[") || line.first().is_some_and(u8::is_ascii_digit));
     (dated
         && (memmem::find(line, b"ERROR").is_some()

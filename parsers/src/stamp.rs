@@ -3,6 +3,7 @@
 //! A parser has no clock and no zone: what a line does not say (the year of RFC 3164, the zone of most logs) is the
 //! caller's to add.
 
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, fraction};
 
 /// A civil time as printed.
@@ -100,14 +101,14 @@ pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
     after_second(rest, stamp)
 }
 
-/// The second of the line before: in a busy log the next line is of the same one, and need not be read again.
+/// The minute of the line before: most lines are of the same one, and only their second need be read.
 #[derive(Debug, Clone)]
-pub struct LastSecond {
-    text: [u8; 19],
+pub struct LastMinute {
+    text: [u8; 17],
     stamp: Stamp,
 }
 
-impl Default for LastSecond {
+impl Default for LastMinute {
     fn default() -> Self {
         let epoch = Stamp {
             year: 1970,
@@ -115,27 +116,30 @@ impl Default for LastSecond {
             day: 1,
             ..Stamp::default()
         };
-        LastSecond {
-            text: *b"1970-01-01 00:00:00",
+        LastMinute {
+            text: *b"1970-01-01 00:00:",
             stamp: epoch,
         }
     }
 }
 
-impl LastSecond {
+impl LastMinute {
     /// [`exim_stamp`] of the next line.
     ///
     /// # Errors
     /// As [`exim_stamp`].
     #[inline]
     pub fn exim_stamp<'a>(&mut self, input: &'a [u8]) -> Parsed<'a, Stamp> {
-        let Some((text, rest)) = input.split_first_chunk::<19>() else {
+        let Some(([minute @ .., tens, units], rest)) = input.split_first_chunk::<19>() else {
             return exim_stamp(input);
         };
-        if *text != self.text {
-            self.stamp = civil(input, b' ')?.1;
-            self.text = *text;
+        let mut bad = 0;
+        let second = pair(*tens, *units, &mut bad);
+        if *minute == self.text && bad <= 9 && second <= 60 {
+            return after_second(rest, Stamp { second, ..self.stamp });
         }
+        self.stamp = civil(input, b' ')?.1;
+        self.text = *minute;
         after_second(rest, self.stamp)
     }
 }
@@ -150,7 +154,7 @@ fn after_second(input: &[u8], second: Stamp) -> Parsed<'_, Stamp> {
             return fail(digits, "milliseconds");
         }
         stamp.millis = ms as u16;
-        rest = &digits[used..];
+        rest = digits.past(used);
     }
     if let [b' ', zone @ ..] = rest
         && matches!(zone.first(), Some(b'+' | b'-'))
@@ -158,7 +162,7 @@ fn after_second(input: &[u8], second: Stamp) -> Parsed<'_, Stamp> {
         && matches!(zone.get(used), None | Some(b' '))
     {
         stamp.offset_seconds = Some(seconds);
-        rest = &zone[used..];
+        rest = zone.past(used);
     }
     Ok((rest, stamp))
 }
@@ -176,7 +180,7 @@ pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
             return fail(digits, "a fraction of a second");
         }
         stamp.millis = ms as u16;
-        rest = &digits[used..];
+        rest = digits.past(used);
     }
     match rest {
         [b'Z' | b'z', after @ ..] => {
@@ -186,7 +190,7 @@ pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
         [b'+' | b'-', ..] => match numeric_zone(rest) {
             Some((seconds, used)) => {
                 stamp.offset_seconds = Some(seconds);
-                rest = &rest[used..];
+                rest = rest.past(used);
             }
             None => return fail(rest, "an offset from UTC"),
         },
@@ -195,19 +199,35 @@ pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
     Ok((rest, stamp))
 }
 
-const MONTHS: [&[u8; 3]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
+/// 1 to 12 for `Jan` to `Dec`.
+#[inline]
+pub(crate) fn month_number(name: [u8; 3]) -> Option<u8> {
+    Some(match &name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
+}
 
 /// RFC 3164: `Jun  6 18:55:01`; the year is absent and left 0. 29 February is valid, as the year is not known.
 ///
 /// # Errors
 /// Not of that shape, or a part out of range.
 pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
-    let Some(text) = input.first_chunk::<15>() else {
+    let Some((text, rest)) = input.split_first_chunk::<15>() else {
         return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
     };
-    let Some(month) = MONTHS.iter().position(|name| text.starts_with(*name)) else {
+    let Some(month) = month_number([text[0], text[1], text[2]]) else {
         return fail(input, "a month's name");
     };
     if [text[3], text[6], text[9], text[12]] != *b"  ::" {
@@ -216,7 +236,7 @@ pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
     let tens = if text[4] == b' ' { b'0' } else { text[4] };
     let mut bad = 0;
     let stamp = Stamp {
-        month: month as u8 + 1,
+        month,
         day: pair(tens, text[5], &mut bad),
         hour: pair(text[7], text[8], &mut bad),
         minute: pair(text[10], text[11], &mut bad),
@@ -228,22 +248,22 @@ pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
     }
     // Year 0 is a leap year in the proleptic calendar, so 29 February passes.
     in_range(input, &stamp, [4, 7, 10, 13])?;
-    Ok((&input[15..], stamp))
+    Ok((rest, stamp))
 }
 
 /// Month and day of `Jun  6`.
 pub(crate) fn named_month(input: &[u8]) -> Option<(&[u8], u8, u8)> {
-    let text = input.first_chunk::<6>()?;
-    let month = MONTHS.iter().position(|name| text.starts_with(*name))?;
+    let (text, rest) = input.split_first_chunk::<6>()?;
+    let month = month_number([text[0], text[1], text[2]])?;
     let tens = if text[4] == b' ' { b'0' } else { text[4] };
     let mut bad = 0;
     let day = pair(tens, text[5], &mut bad);
-    (text[3] == b' ' && bad <= 9 && day > 0).then_some((&input[6..], month as u8 + 1, day))
+    (text[3] == b' ' && bad <= 9 && day > 0).then_some((rest, month, day))
 }
 
 /// `HH:MM:SS`; a stamp without a date.
 pub(crate) fn time_of_day(input: &[u8]) -> Option<(&[u8], Stamp)> {
-    let text = input.first_chunk::<8>()?;
+    let (text, rest) = input.split_first_chunk::<8>()?;
     let mut bad = 0;
     let stamp = Stamp {
         hour: pair(text[0], text[1], &mut bad),
@@ -252,25 +272,29 @@ pub(crate) fn time_of_day(input: &[u8]) -> Option<(&[u8], Stamp)> {
         ..Stamp::default()
     };
     let good = bad <= 9 && stamp.hour <= 23 && stamp.minute <= 59 && stamp.second <= 60;
-    (good && [text[2], text[5]] == *b"::").then_some((&input[8..], stamp))
+    (good && [text[2], text[5]] == *b"::").then_some((rest, stamp))
 }
 
 /// `YYYY-MM-DD?HH:MM:SS` at fixed places.
 #[inline]
 pub(crate) fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (YYYY-MM-DD HH:MM:SS)";
-    let Some(text) = input.first_chunk::<19>() else {
+    let Some((text, rest)) = input.split_first_chunk::<19>() else {
         return fail(input, SHAPE);
     };
-    let [date, (day, bad), time] = [
-        pairs(text, 0, *b"0000-00-"),
-        pairs(text, 8, [b'0', b'0', separator, b'0', b'0', b':', b'0', b'0']),
-        pairs(text, 11, *b"00:00:00"),
+    // The three overlap.
+    let (Some(date), Some(day), Some(time)) = (text.first_chunk(), text.past(8).first_chunk(), text.last_chunk())
+    else {
+        return fail(input, SHAPE);
+    };
+    let [(date, no_date), (day, no_day), (time, no_time)] = [
+        pairs(*date, *b"0000-00-"),
+        pairs(*day, [b'0', b'0', separator, b'0', b'0', b':', b'0', b'0']),
+        pairs(*time, *b"00:00:00"),
     ];
-    if date.1 | bad | time.1 {
+    if no_date | no_day | no_time {
         return fail(input, SHAPE);
     }
-    let (date, time) = (date.0, time.0);
     let stamp = Stamp {
         year: i16::from(date[0]) * 100 + i16::from(date[2]),
         month: date[5],
@@ -282,18 +306,17 @@ pub(crate) fn civil(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
         offset_seconds: None,
     };
     if stamp.month.wrapping_sub(1) > 11 {
-        return fail(&input[5..], "a month (01-12)");
+        return fail(input.past(5), "a month (01-12)");
     }
     in_range(input, &stamp, [8, 11, 14, 17])?;
-    Ok((&input[19..], stamp))
+    Ok((rest, stamp))
 }
 
-/// Eight bytes at `at`, where `shape` has a `0` for a digit: for each byte the number that it makes with the one behind
+/// Eight bytes, where `shape` has a `0` for a digit: for each byte the number that it makes with the one behind
 /// it, of use where both are digits; and whether they are not of that shape. All eight at once: every line has a stamp.
 #[inline]
-fn pairs(text: &[u8; 19], at: usize, shape: [u8; 8]) -> ([u8; 8], bool) {
+fn pairs(bytes: [u8; 8], shape: [u8; 8]) -> ([u8; 8], bool) {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let bytes: [u8; 8] = std::array::from_fn(|i| text[at + i]);
     // Digits are 0 to 9 now, what is fixed is 0. What is more reaches the top bit when this is added.
     let values = u64::from_le_bytes(bytes) ^ u64::from_le_bytes(shape);
     let room = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 0x76 } else { 0x7f }));
@@ -312,14 +335,15 @@ pub(crate) fn pair(tens: u8, units: u8, bad: &mut u8) -> u8 {
 /// Day, hour, minute and second in range; `places` are their offsets.
 #[inline]
 pub(crate) fn in_range<'a>(input: &'a [u8], stamp: &Stamp, places: [usize; 4]) -> Parsed<'a, ()> {
+    let [day, hour, minute, second] = places;
     if stamp.day.wrapping_sub(1) >= days_of_month(stamp.year, stamp.month) {
-        fail(&input[places[0]..], "a day of that month")
+        fail(input.past(day), "a day of that month")
     } else if stamp.hour > 23 {
-        fail(&input[places[1]..], "an hour (00-23)")
+        fail(input.past(hour), "an hour (00-23)")
     } else if stamp.minute > 59 {
-        fail(&input[places[2]..], "a minute (00-59)")
+        fail(input.past(minute), "a minute (00-59)")
     } else if stamp.second > 60 {
-        fail(&input[places[3]..], "a second (00-60)")
+        fail(input.past(second), "a second (00-60)")
     } else {
         Ok((input, ()))
     }
@@ -376,8 +400,8 @@ mod tests {
     }
 
     #[test]
-    fn the_second_before_changes_nothing() {
-        let mut last = LastSecond::default();
+    fn the_minute_before_changes_nothing() {
+        let mut last = LastMinute::default();
         for text in [
             "1970-01-01 00:00:00 x",
             "2018-06-06 18:55:01 x",
@@ -386,6 +410,11 @@ mod tests {
             "2018-06-06 18:55:01",
             "2018-06-06 18:55:61 x",
             "2018-06-06 18:55:61 x",
+            "2018-06-06 18:55:60 x",
+            "2018-06-06 18:55:0x x",
+            "2018-06-06 18:55:x0 x",
+            "2018-06-06 18:55:59 x",
+            "2018-06-06 18:56:00 x",
             "2018-06-06 18:55:01. x",
             "2018-06-06 18:55:01 x",
             "2018-06-06 18:55",

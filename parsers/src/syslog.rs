@@ -16,6 +16,7 @@ mod heads;
 pub use heads::is_level;
 
 use crate::Reject;
+use crate::cut::{Alphabet, Cut};
 use crate::prim::{Parsed, decimal, fail, word};
 use crate::stamp::{Stamp, rfc3164, rfc3339};
 use memchr::memchr;
@@ -134,11 +135,9 @@ fn parsed(line: &[u8]) -> Parsed<'_, Envelope<'_>> {
 
 /// `exim[123]:` or `exim:`.
 fn tag(input: &[u8]) -> Parsed<'_, (&[u8], Option<u32>)> {
-    let end = input
-        .iter()
-        .position(|byte| matches!(byte, b'[' | b':' | b' '))
-        .unwrap_or(input.len());
-    let (tag, rest) = input.split_at(end);
+    static ENDS: Alphabet = Alphabet::new(b"[: ");
+    let end = input.iter().position(|byte| ENDS.has(*byte)).unwrap_or(input.len());
+    let (tag, rest) = input.cut(end);
     if tag.is_empty() {
         return fail(input, "a program's name");
     }
@@ -163,9 +162,9 @@ fn after_message_id(text: &[u8]) -> &[u8] {
     let after = || {
         let (rest, _) = decimal(text.strip_prefix(b"[ID ")?).ok()?;
         let rest = rest.strip_prefix(b" ")?;
-        let close = memchr(b']', &rest[..rest.len().min(32)])?;
-        let rest_after = rest[close + 1..].strip_prefix(b" ")?;
-        heads::is_priority(&rest[..close]).then_some(rest_after)
+        let close = memchr(b']', rest.until(32))?;
+        let rest_after = rest.past(close + 1).strip_prefix(b" ")?;
+        heads::is_priority(rest.until(close)).then_some(rest_after)
     };
     after().unwrap_or(text)
 }
@@ -181,15 +180,15 @@ fn pid_of(text: &[u8]) -> Option<u32> {
 pub fn split_marker(rest: &[u8]) -> Option<(u32, u32, bool, &[u8])> {
     let digits = rest.strip_prefix(b"[")?;
     // `[123] ` of +pid is the usual thing here, so look before reading numbers.
-    let close = memchr(b']', &digits[..digits.len().min(16)])?;
+    let close = memchr(b']', digits.until(16))?;
     let (after, piece) = decimal(digits).ok()?;
     let newline = match after.first()? {
         b'/' => false,
         b'\\' => true,
         _ => return None,
     };
-    let (after, pieces) = decimal(&after[1..]).ok()?;
-    let text = digits[close..].strip_prefix(b"] ")?;
+    let (after, pieces) = decimal(after.past(1)).ok()?;
+    let text = digits.past(close).strip_prefix(b"] ")?;
     if after.len() != digits.len() - close || piece == 0 || piece > pieces || pieces < 2 {
         return None;
     }

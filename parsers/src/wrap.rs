@@ -9,6 +9,7 @@
 //!
 //! What is inside may be wrapped again (`docker compose logs --timestamps`): the caller goes on until nothing is.
 
+use crate::cut::Cut;
 use crate::stamp::{Stamp, rfc3339};
 use memchr::memmem;
 use serde_json::Value;
@@ -72,7 +73,7 @@ pub fn unwrap(line: &[u8]) -> Option<Wrapped<'_>> {
 }
 
 fn docker_json(line: &[u8]) -> Option<Wrapped<'_>> {
-    memmem::find(&line[..line.len().min(4096)], b"\"log\"")?;
+    memmem::find(line.until(4096), b"\"log\"")?;
     let Ok(Value::Object(mut fields)) = serde_json::from_slice(line) else {
         return None;
     };
@@ -113,15 +114,15 @@ fn whole_time(text: &[u8]) -> Option<Stamp> {
 /// CRI, or Docker's timestamps.
 fn dated(line: &[u8]) -> Option<Wrapped<'_>> {
     let (rest, stamp) = rfc3339(line).ok()?;
-    let time = &line[..line.len() - rest.len()];
+    let time = line.until(line.len() - rest.len());
     let rest = rest.strip_prefix(b" ").filter(|_| stamp.offset_seconds.is_some())?;
     let stream = [&b"stdout"[..], b"stderr"]
         .into_iter()
         .find(|stream| rest.starts_with(stream) && rest.get(stream.len()) == Some(&b' '));
     if let Some(stream) = stream {
-        let rest = &rest[stream.len() + 1..];
+        let rest = rest.past(stream.len() + 1);
         let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
-        let goes_on = match rest[..end].split(|byte| *byte == b':').next()? {
+        let goes_on = match rest.until(end).split(|byte| *byte == b':').next()? {
             b"F" => false,
             b"P" => true,
             _ => return None,
@@ -134,10 +135,11 @@ fn dated(line: &[u8]) -> Option<Wrapped<'_>> {
             goes_on,
         });
     }
-    let fraction = time.get(19..29)?;
-    let nanoseconds = fraction[0] == b'.' && fraction[1..].iter().all(u8::is_ascii_digit);
-    let ends = !time.get(29).is_some_and(u8::is_ascii_digit);
-    (nanoseconds && ends).then_some(Wrapped {
+    let [b'.', digits @ ..] = time.past(19) else {
+        return None;
+    };
+    let nanoseconds = digits.iter().take_while(|byte| byte.is_ascii_digit()).count() == 9;
+    nanoseconds.then_some(Wrapped {
         runtime: Runtime::DockerTimes,
         stamp: Some(stamp),
         name: Cow::Borrowed(b""),
@@ -155,7 +157,7 @@ fn compose(line: &[u8]) -> Option<Wrapped<'_>> {
     let end = rest.iter().take(NAME_MAX).position(|byte| !is_name(byte))?;
     let (name, rest) = rest.split_at(end);
     let bar = rest.iter().take(NAME_MAX).position(|byte| *byte != b' ')?;
-    let text = rest[bar..].strip_prefix(b"|")?;
+    let text = rest.past(bar).strip_prefix(b"|")?;
     if name.is_empty() || bar == 0 {
         return None;
     }
@@ -179,8 +181,11 @@ fn after_colour(text: &[u8]) -> &[u8] {
     let after = || {
         let codes = text.strip_prefix(b"\x1b[")?;
         let end = codes.iter().take(16).position(|byte| *byte == b'm')?;
-        let plain = codes[..end].iter().all(|byte| byte.is_ascii_digit() || *byte == b';');
-        plain.then(|| &codes[end + 1..])
+        let plain = codes
+            .until(end)
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b';');
+        plain.then(|| codes.past(end + 1))
     };
     after().unwrap_or(text)
 }

@@ -1,6 +1,7 @@
 //! Why a mail failed, as exceptions of Java, Python and PHP print it.
 
 use super::record::Text;
+use crate::cut::Cut;
 use crate::prim::decimal;
 use crate::reply::{Reason, classify};
 use memchr::{memchr, memmem};
@@ -16,7 +17,7 @@ const WRAPPED_MAX: usize = 20;
 #[inline]
 pub(super) fn first_line(record: &[u8]) -> (&[u8], &[u8]) {
     match memchr(b'\n', record) {
-        Some(end) => (trim_end(&record[..end]), &record[end + 1..]),
+        Some(end) => (trim_end(record.until(end)), record.past(end + 1)),
         None => (trim_end(record), b""),
     }
 }
@@ -30,7 +31,7 @@ pub(super) fn trim_end(text: &[u8]) -> &[u8] {
 /// A reason of bounded length; a Python reply `(550, b'5.1.1 …')` in it, or `550, 5.1.1 …`, becomes `550 5.1.1 …`.
 pub(super) fn reason(text: &[u8]) -> Text<'_> {
     let text = text.trim_ascii();
-    let text = &text[..text.len().min(REASON_MAX)];
+    let text = text.until(REASON_MAX);
     let spaced = match decimal(text) {
         Ok((rest, code @ 200..=599)) => rest.strip_prefix(b", ").map(|words| (code, words)),
         _ => None,
@@ -44,7 +45,7 @@ pub(super) fn reason(text: &[u8]) -> Text<'_> {
 /// `(550, b'5.1.1 …'`, the reply in smtplib's exceptions: code and words.
 fn python_reply(text: &[u8]) -> Option<(u64, &[u8])> {
     for at in memchr::memchr_iter(b'(', text) {
-        let Ok((rest, code @ 200..=599)) = decimal(&text[at + 1..]) else {
+        let Ok((rest, code @ 200..=599)) = decimal(text.past(at + 1)) else {
             continue;
         };
         let Some(rest) = rest.strip_prefix(b", ") else { continue };
@@ -53,7 +54,7 @@ fn python_reply(text: &[u8]) -> Option<(u64, &[u8])> {
             continue;
         };
         let end = memchr(*quote, words).unwrap_or(words.len());
-        return Some((code, &words[..end]));
+        return Some((code, words.until(end)));
     }
     None
 }
@@ -61,7 +62,7 @@ fn python_reply(text: &[u8]) -> Option<(u64, &[u8])> {
 /// The root cause in the lines under a Java log line: the last `Caused by:`, else the first exception.
 pub(super) fn java(trace: &[u8]) -> Option<Text<'_>> {
     let root = match memmem::rfind(trace, b"Caused by: ") {
-        Some(at) if at == 0 || matches!(trace[at - 1], b'\n' | b'\t' | b' ') => &trace[at + 11..],
+        Some(at) if matches!(trace.until(at), [] | [.., b'\n' | b'\t' | b' ']) => trace.past(at + 11),
         _ => first_exception(trace)?,
     };
     let text = until_frame(root);
@@ -75,7 +76,7 @@ fn first_exception(trace: &[u8]) -> Option<&[u8]> {
     [0].into_iter()
         .chain(starts)
         .take(WRAPPED_MAX)
-        .map(|at| &trace[at..])
+        .map(|at| trace.past(at))
         .find(|rest| class_and_message(first_line(rest).0).is_some())
 }
 
@@ -107,7 +108,7 @@ pub(super) fn class_and_message(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Lines up to the first stack frame: a message may have several.
 fn until_frame(text: &[u8]) -> &[u8] {
-    let text = &text[..text.len().min(2 * REASON_MAX)];
+    let text = text.until(2 * REASON_MAX);
     let mut end = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let words = line.trim_ascii_start();
@@ -119,19 +120,23 @@ fn until_frame(text: &[u8]) -> &[u8] {
         }
         end += line.len();
     }
-    trim_end(&text[..end])
+    trim_end(text.until(end))
 }
 
 /// The exception at the end of a Python traceback: the last line `class: message` that is not indented.
 pub(super) fn python(trace: &[u8]) -> Option<Text<'_>> {
     let at = memmem::find(trace, b"Traceback (most recent call last):")?;
-    let last = trace[at..].rsplit(|byte| *byte == b'\n').map(trim_end).find(|line| {
-        let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
-        let used = line.iter().take_while(name).count();
-        used > 0 && (used == line.len() || line[used..].starts_with(b": "))
-    })?;
+    let last = trace
+        .past(at)
+        .rsplit(|byte| *byte == b'\n')
+        .map(trim_end)
+        .find(|line| {
+            let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+            let used = line.iter().take_while(name).count();
+            used > 0 && (used == line.len() || line.past(used).starts_with(b": "))
+        })?;
     let (class, message) = match memchr(b':', last) {
-        Some(colon) => (&last[..colon], last[colon + 1..].trim_ascii()),
+        Some(colon) => (last.until(colon), last.past(colon + 1).trim_ascii()),
         None => (last, &b""[..]),
     };
     Some(exception(last, class, message))
@@ -145,9 +150,15 @@ pub(super) fn address(text: &[u8]) -> Option<&[u8]> {
             || *byte >= 0x80
     };
     memchr::memchr_iter(b'@', text).take(8).find_map(|at| {
-        let before = text[..at].iter().rev().take(255).take_while(|byte| part(byte)).count();
-        let after = text[at + 1..].iter().take(255).take_while(|byte| part(byte)).count();
-        let address = &text[at - before..at + 1 + after];
+        let before = text
+            .until(at)
+            .iter()
+            .rev()
+            .take(255)
+            .take_while(|byte| part(byte))
+            .count();
+        let after = text.past(at + 1).iter().take(255).take_while(|byte| part(byte)).count();
+        let address = text.until(at + 1 + after).past(at - before);
         let address = address.strip_suffix(b".").unwrap_or(address);
         (before > 0 && after > 0).then_some(address)
     })
@@ -162,11 +173,13 @@ pub(super) fn count_addresses(text: &[u8]) -> Option<u32> {
 
 /// Without the angle brackets of a Message-ID.
 pub(super) fn bare_id(text: Text<'_>) -> Text<'_> {
-    let bare = |text: &[u8]| text.len() > 2 && text.starts_with(b"<") && text.ends_with(b">");
+    fn bare(text: &[u8]) -> Option<&[u8]> {
+        let inside = text.strip_prefix(b"<")?.strip_suffix(b">")?;
+        (!inside.is_empty()).then_some(inside)
+    }
     match text {
-        Cow::Borrowed(text) if bare(text) => Cow::Borrowed(&text[1..text.len() - 1]),
-        Cow::Owned(text) if bare(&text) => Cow::Owned(text[1..text.len() - 1].to_vec()),
-        text => text,
+        Cow::Borrowed(text) => Cow::Borrowed(bare(text).unwrap_or(text)),
+        Cow::Owned(text) => Cow::Owned(bare(&text).map(<[u8]>::to_vec).unwrap_or(text)),
     }
 }
 

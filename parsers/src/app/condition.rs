@@ -1,7 +1,7 @@
 //! Conditions on the fields of a JSON object.
 
 use super::description::BuildError;
-use super::document::{Paths, Value, Values};
+use super::document::{Paths, Value, Values, value_at};
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -119,7 +119,7 @@ pub(super) fn any_holds(lists: &[Vec<Check>], values: &Values<'_>) -> Option<usi
 }
 
 fn holds(check: &Check, values: &Values<'_>) -> bool {
-    let value = values[check.slot].as_ref().filter(|value| **value != Value::Null);
+    let value = value_at(values, check.slot).filter(|value| **value != Value::Null);
     match (&check.matcher, value) {
         (Matcher::Present, value) => value.is_some(),
         (Matcher::Absent, value) => value.is_none(),

@@ -50,14 +50,14 @@ fn distance(a: &str, b: &str) -> usize {
         return usize::MAX;
     }
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut row: Vec<usize> = (1..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], next);
+        // What stands to the left, and above it.
+        let (mut left, mut diagonal) = (i + 1, i);
+        for (y, above) in b.iter().zip(&mut row) {
+            left = (diagonal + usize::from(x != y)).min(left + 1).min(*above + 1);
+            diagonal = std::mem::replace(above, left);
         }
     }
-    row[b.len()]
+    row.last().copied().unwrap_or(a.len())
 }

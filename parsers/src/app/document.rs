@@ -12,6 +12,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use std::borrow::Cow;
 use std::fmt;
 
+/// The node that all paths begin at.
+const ROOT: usize = 0;
+
 /// Names of a path at most.
 const DEPTH_MAX: usize = 16;
 
@@ -72,32 +75,40 @@ impl Paths {
     /// Adds a dotted path (`context.mail.to`, `to.0` for a list's element) and gives its slot; a path that is there
     /// already keeps its own. A key `"context.mail.to"` of the whole object is found by the same path.
     pub(super) fn add(&mut self, path: &str) -> Result<usize, String> {
+        self.slot_of(path).ok_or_else(|| {
+            format!(
+                "`{path}` is no path: names joined by single dots, at most {DEPTH_MAX} of them, as in `context.mail.to`"
+            )
+        })
+    }
+
+    fn slot_of(&mut self, path: &str) -> Option<usize> {
         let names: Vec<&str> = path.split('.').collect();
         if names.len() > DEPTH_MAX || names.iter().any(|name| name.is_empty()) {
-            return Err(format!(
-                "`{path}` is no path: names joined by single dots, at most {DEPTH_MAX} of them, as in `context.mail.to`"
-            ));
+            return None;
         }
-        let mut at = 0;
-        for name in names {
-            at = match self.nodes[at].children.iter().find(|(child, _)| **child == *name) {
-                Some((_, node)) => *node,
-                None => {
-                    let node = self.nodes.len();
-                    self.nodes.push(Node::default());
-                    self.nodes[at].children.push((name.into(), node));
-                    node
-                }
-            };
-        }
+        let at = names.into_iter().try_fold(ROOT, |at, name| self.child(at, name))?;
         // Elastic's schema and lograge write the whole path as one key.
-        if path.contains('.') && !self.nodes[0].children.iter().any(|(name, _)| **name == *path) {
-            self.nodes[0].children.push((path.into(), at));
+        let root = self.nodes.get_mut(ROOT)?;
+        if path.contains('.') && !root.children.iter().any(|(name, _)| **name == *path) {
+            root.children.push((path.into(), at));
         }
         let next = self.slots;
-        let slot = *self.nodes[at].slot.get_or_insert(next);
+        let slot = *self.nodes.get_mut(at)?.slot.get_or_insert(next);
         self.slots = self.slots.max(slot + 1);
-        Ok(slot)
+        Some(slot)
+    }
+
+    /// The child of that name, which is added if there is none.
+    fn child(&mut self, at: usize, name: &str) -> Option<usize> {
+        let next = self.nodes.len();
+        let node = self.nodes.get_mut(at)?;
+        if let Some((_, child)) = node.children.iter().find(|(child, _)| **child == *name) {
+            return Some(*child);
+        }
+        node.children.push((name.into(), next));
+        self.nodes.push(Node::default());
+        Some(next)
     }
 
     /// Reads a line. A number that is none is null, and noted.
@@ -126,9 +137,11 @@ impl Paths {
     fn strict<'a>(&self, line: &'a [u8]) -> serde_json::Result<Values<'a>> {
         let mut values = vec![None; self.slots];
         let mut decoder = serde_json::Deserializer::from_slice(line);
+        let nodes = &self.nodes;
+        let node = nodes.get(ROOT).ok_or_else(|| Error::custom("no paths"))?;
         decoder.deserialize_map(Seed {
-            nodes: &self.nodes,
-            node: 0,
+            nodes,
+            node,
             values: &mut values,
         })?;
         decoder.end()?;
@@ -151,13 +164,19 @@ impl<'a> Value<'a> {
     }
 }
 
+/// What stands in a slot.
+pub(super) fn value_at<'v, 'a>(values: &'v Values<'a>, slot: usize) -> Option<&'v Value<'a>> {
+    values.get(slot)?.as_ref()
+}
+
+/// Takes the value out of a slot.
+pub(super) fn take_value<'a>(values: &mut Values<'a>, slot: usize) -> Option<Value<'a>> {
+    values.get_mut(slot)?.take()
+}
+
 /// Takes the text out of a slot.
 pub(super) fn take<'a>(values: &mut Values<'a>, slot: usize) -> Option<Text<'a>> {
-    values
-        .get_mut(slot)?
-        .take()?
-        .into_text()
-        .filter(|text| !text.is_empty())
+    take_value(values, slot)?.into_text().filter(|text| !text.is_empty())
 }
 
 /// Where serde_json stopped and what it wanted there.
@@ -206,14 +225,14 @@ fn owned(value: Option<Value<'_>>) -> Option<Value<'static>> {
 /// Decodes the value at one node of the tree into `values`.
 struct Seed<'t, 'v, 'a> {
     nodes: &'t [Node],
-    node: usize,
+    node: &'t Node,
     values: &'v mut Values<'a>,
 }
 
 impl<'a> Seed<'_, '_, 'a> {
     fn keep<E>(self, value: Value<'a>) -> Result<(), E> {
-        if let Some(slot) = self.nodes[self.node].slot {
-            self.values[slot] = Some(value);
+        if let Some(place) = self.node.slot.and_then(|slot| self.values.get_mut(slot)) {
+            *place = Some(value);
         }
         Ok(())
     }
@@ -236,12 +255,11 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let nodes = self.nodes;
-        let children = &nodes[self.node].children;
-        if let Some(slot) = nodes[self.node].slot {
-            self.values[slot] = Some(Value::Object);
+        if let Some(place) = self.node.slot.and_then(|slot| self.values.get_mut(slot)) {
+            *place = Some(Value::Object);
         }
-        while let Some(child) = map.next_key_seed(Key(children))? {
-            match child {
+        while let Some(child) = map.next_key_seed(Key(&self.node.children))? {
+            match child.and_then(|node| nodes.get(node)) {
                 Some(node) => map.next_value_seed(Seed {
                     nodes,
                     node,
@@ -257,16 +275,16 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
         let nodes = self.nodes;
-        let here = &nodes[self.node];
+        let here = self.node;
         let mut length = 0u32;
         let mut first = None;
         loop {
             let child = here.children.iter().find(|(name, _)| name.parse() == Ok(length));
-            let more = match child {
-                Some((_, node)) => list
+            let more = match child.and_then(|(_, node)| nodes.get(*node)) {
+                Some(node) => list
                     .next_element_seed(Seed {
                         nodes,
-                        node: *node,
+                        node,
                         values: self.values,
                     })?
                     .is_some(),
@@ -348,13 +366,13 @@ struct Element<'a>(Option<Text<'a>>);
 impl<'a> serde::Deserialize<'a> for Element<'a> {
     fn deserialize<D: Deserializer<'a>>(decoder: D) -> Result<Self, D::Error> {
         let mut values = vec![None];
-        let node = [Node {
+        let node = Node {
             children: Vec::new(),
             slot: Some(0),
-        }];
+        };
         Seed {
-            nodes: &node,
-            node: 0,
+            nodes: &[],
+            node: &node,
             values: &mut values,
         }
         .deserialize(decoder)?;

@@ -11,6 +11,7 @@ use super::cause::{address, count_addresses, first_line, trim_end};
 use super::record::{Body, Mail, Record};
 use super::time::{Time, iso};
 use crate::Reject;
+use crate::cut::Cut;
 use std::borrow::Cow;
 
 const MARKER: &[u8] = b"MAIL SEND FAILED!";
@@ -52,7 +53,7 @@ fn mail<'a>(marker: &'a [u8], message: &'a [u8]) -> Mail<'a> {
         let Some(colon) = memchr::memchr(b':', header) else {
             continue;
         };
-        let (name, value) = (&header[..colon], &header[colon + 1..]);
+        let (name, value) = (header.until(colon), header.past(colon + 1));
         if name.eq_ignore_ascii_case(b"to") {
             mail.recipient = address(value).map(Cow::Borrowed);
             mail.recipients = count_addresses(value);
@@ -70,5 +71,5 @@ fn unfolded(text: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr_iter(b'\n', text)
         .find(|at| !matches!(text.get(at + 1), Some(b' ' | b'\t')))
         .unwrap_or(text.len());
-    (trim_end(&text[..end]), text.get(end + 1..).unwrap_or_default())
+    (trim_end(text.until(end)), text.get(end + 1..).unwrap_or_default())
 }

@@ -8,11 +8,12 @@
 //! `EmailException` under it; the cause is the root cause of its stack trace.
 
 use super::cause::{self, address, first_line};
-use super::document::{Paths, take};
+use super::document::{Paths, take, take_value};
 use super::json::time_field;
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, iso};
 use crate::Reject;
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
 use memchr::memmem;
 use std::borrow::Cow;
@@ -20,7 +21,7 @@ use std::sync::LazyLock;
 
 /// `[2018…` or a JSON object. Anything else is a stack trace or a wrapped message.
 pub(super) fn starts(line: &[u8]) -> bool {
-    line.starts_with(b"{\"") || (line.first() == Some(&b'[') && iso(&line[1..]).is_ok())
+    line.starts_with(b"{\"") || (line.first() == Some(&b'[') && iso(line.past(1)).is_ok())
 }
 
 /// Parses a record.
@@ -58,15 +59,15 @@ fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
         return fail(rest, "`] [` before the thread");
     };
     // A thread's name holds the request, brackets and all: it ends where a level follows.
-    let Some(end) = memmem::find_iter(rest, b"] ").find(|at| is_level(&rest[at + 2..])) else {
+    let Some(end) = memmem::find_iter(rest, b"] ").find(|at| is_level(rest.past(at + 2))) else {
         return fail(rest, "`] ` and a level after the thread");
     };
-    let (rest, level) = word(&rest[end + 2..])?;
+    let (rest, level) = word(rest.past(end + 2))?;
     let (rest, logger) = word(rest.trim_ascii_start())?;
     let Some(colon) = memmem::find(rest, b": ") else {
         return fail(rest, "`: ` before the message");
     };
-    let message = &rest[colon + 2..];
+    let message = rest.past(colon + 2);
     Ok((
         &[],
         Header {
@@ -108,8 +109,8 @@ fn mail<'a>(message: Text<'a>, why: Text<'a>) -> Mail<'a> {
     if let Some(words) = why.strip_prefix(b"Server ")
         && let Some(end) = memmem::find(words, b" rejected ")
     {
-        let what = &words[end + 10..];
-        mail.relay = Some(Cow::Owned(words[..end].to_vec()));
+        let what = words.past(end + 10);
+        mail.relay = Some(Cow::Owned(words.until(end).to_vec()));
         let kept = |text: &[u8]| address(text).map(|text| Cow::Owned(text.to_vec()));
         if what.starts_with(b"recipient ") {
             mail.recipient = kept(what);
@@ -153,7 +154,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(line, &mut odd)?;
-    let time = time_field(line, values[0].take())?;
+    let time = time_field(line, take_value(&mut values, 0))?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),

@@ -11,13 +11,14 @@ use super::cause::{self, first_line};
 use super::record::{Body, Mail, Record};
 use super::time::{Time, day_first, spaced_offset};
 use crate::Reject;
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
 use memchr::memmem;
 use std::borrow::Cow;
 
 /// `[06/Jun/2018 19:02:11`.
 pub(super) fn starts(line: &[u8]) -> bool {
-    line.first() == Some(&b'[') && day_first(&line[1..], b'/').is_ok()
+    line.first() == Some(&b'[') && day_first(line.past(1), b'/').is_ok()
 }
 
 /// Parses a record.
@@ -67,7 +68,7 @@ fn is_about_mail(message: &[u8], trace: &[u8]) -> bool {
     .iter()
     .find_map(|words| memmem::find(message, words));
     let mail = failed.is_some_and(|at| {
-        let after = &message[at..];
+        let after = message.past(at);
         [&b"mail"[..], b"Mail"]
             .iter()
             .any(|words| memmem::find(after, words).is_some())
@@ -78,8 +79,8 @@ fn is_about_mail(message: &[u8], trace: &[u8]) -> bool {
 /// `… via e-mail: [Errno 111] Connection refused`: the cause follows the colon, or is the trace's exception.
 fn mail<'a>(message: &'a [u8], trace: &'a [u8]) -> Mail<'a> {
     let said = memmem::find(message, b"mail").and_then(|mail| {
-        let colon = memmem::find(&message[mail..], b": ")?;
-        Some(cause::reason(&message[mail + colon + 2..]))
+        let colon = memmem::find(message.past(mail), b": ")?;
+        Some(cause::reason(message.past(mail + colon + 2)))
     });
     let mut mail = Mail::failed(
         said.or_else(|| cause::python(trace))

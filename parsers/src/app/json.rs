@@ -20,7 +20,7 @@ use super::cause::{self, address, bare_id, count_addresses};
 use super::condition::{Check, any_holds, checks};
 pub use super::condition::{Condition, Test};
 use super::description::BuildError;
-use super::document::{Paths, Value, Values};
+use super::document::{Paths, Value, Values, take_value, value_at};
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, from_epoch_ms, iso};
 use super::time_format::TimeFormat;
@@ -193,7 +193,7 @@ impl Mapping {
                 parsed.body = Body::SubmitFailed(mail);
             }
         }
-        let time = self.slots.time.and_then(|slot| values[slot].take());
+        let time = self.slots.time.and_then(|slot| take_value(&mut values, slot));
         parsed.time = read_or_reject(line, &self.time_form, time)?;
         parsed.odd = odd;
         Ok(parsed)
@@ -210,7 +210,7 @@ impl Mapping {
             ("reason", slots.reason),
             ("key", slots.key),
         ] {
-            if slot.is_some_and(|slot| values[slot] == Some(Value::Object)) {
+            if slot.and_then(|slot| value_at(values, slot)) == Some(&Value::Object) {
                 odd::note(odd, name, b"an object");
             }
         }
@@ -224,7 +224,7 @@ impl Mapping {
 
     fn mail<'a>(&self, values: &Values<'a>) -> Mail<'a> {
         let slots = &self.slots;
-        let recipients = match slots.recipient.and_then(|slot| values[slot].as_ref()) {
+        let recipients = match slots.recipient.and_then(|slot| value_at(values, slot)) {
             Some(Value::List(_, length)) => Some(*length),
             Some(Value::Text(text)) => count_addresses(text),
             _ => None,
@@ -323,17 +323,18 @@ fn time_form(text: Option<&str>) -> Result<TimeForm, BuildError> {
             );
             return Err(BuildError::new("time_format", None, problem));
         }
-        Some(text) => {
-            TimeForm::Directives(TimeFormat::new(text).map_err(|(at, problem)| {
-                BuildError::new("time_format", Some(text[..at].chars().count() + 1), problem)
-            })?)
-        }
+        Some(text) => TimeForm::Directives(
+            TimeFormat::new(text).map_err(|(at, problem)| BuildError::new("time_format", Some(at + 1), problem))?,
+        ),
     })
 }
 
 /// A copy of what a slot says; borrowed text stays borrowed.
 fn text<'a>(values: &Values<'a>, slot: Option<usize>) -> Option<Text<'a>> {
-    values[slot?].clone()?.into_text().filter(|text| !text.is_empty())
+    value_at(values, slot?)?
+        .clone()
+        .into_text()
+        .filter(|text| !text.is_empty())
 }
 
 /// `Ann <ann@example.org>` → `ann@example.org`; what has no address stays.

@@ -43,6 +43,7 @@ mod template;
 pub mod time;
 mod time_format;
 
+use crate::cut::Cut;
 use crate::prim::Parsed;
 use crate::{Found, Reject};
 pub use description::BuildError;
@@ -167,7 +168,7 @@ impl Format {
 #[inline]
 fn after_nuls(line: &[u8]) -> &[u8] {
     match line.first() {
-        Some(0) => &line[line.iter().position(|byte| *byte != 0).unwrap_or(line.len())..],
+        Some(0) => line.past(line.iter().position(|byte| *byte != 0).unwrap_or(line.len())),
         _ => line,
     }
 }

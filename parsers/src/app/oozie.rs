@@ -11,6 +11,7 @@ use super::cause::{self, first_line};
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, iso};
 use crate::Reject;
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
@@ -54,21 +55,21 @@ fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
     let Some(dash) = memmem::find(rest, b" - ") else {
         return fail(rest, "` - ` before the message");
     };
-    let class = rest[..dash].trim_ascii();
-    let class = &class[..memchr(b':', class).unwrap_or(class.len())];
-    Ok((&[], (Time::Full(stamp), level, class, &rest[dash + 3..])))
+    let class = rest.until(dash).trim_ascii();
+    let class = class.until(memchr(b':', class).unwrap_or(class.len()));
+    Ok((&[], (Time::Full(stamp), level, class, rest.past(dash + 3))))
 }
 
 /// `[EM007]` or `EM007: `, 1 to 7.
 fn has_code(text: &[u8]) -> bool {
-    memmem::find_iter(text, b"EM00").any(|at| matches!(&text[at + 4..], [b'1'..=b'7', b']' | b':', ..]))
+    memmem::find_iter(text, b"EM00").any(|at| matches!(text.past(at + 4), [b'1'..=b'7', b']' | b':', ..]))
 }
 
 /// The inside of the bracket that `opening` opens.
 fn bracketed<'a>(text: &'a [u8], opening: &[u8]) -> Option<&'a [u8]> {
     let at = memmem::find(text, opening)? + opening.len();
-    let end = memchr(b']', &text[at..])?;
-    (end > 0).then(|| &text[at..at + end])
+    let end = memchr(b']', text.past(at))?;
+    (end > 0).then(|| text.until(at + end).past(at))
 }
 
 /// The root cause of the trace if it says more than the code; else the code and its message.
@@ -80,12 +81,12 @@ fn why<'a>(message: &'a [u8], trace: &'a [u8]) -> Text<'a> {
     }
     match memmem::find(message, b"Message [EM0") {
         Some(at) => {
-            let text = &message[at + 9..];
+            let text = message.past(at + 9);
             cause::reason(text.strip_suffix(b"]").unwrap_or(text))
         }
         None => cause::java(trace).unwrap_or_else(|| {
             let at = memmem::find(message, b"EM00").unwrap_or(0);
-            cause::reason(&message[at..])
+            cause::reason(message.past(at))
         }),
     }
 }

@@ -138,7 +138,7 @@ impl Patterns {
             }
             parsed.push(compiled);
         }
-        let start = start(description, &parsed[0])?;
+        let start = start(description, parsed.first())?;
         let whole: Vec<String> = parsed
             .iter()
             .map(|template| format!(r"\A(?s-u:{}\r?(?:\n.*)?)\z", template.regex))
@@ -149,12 +149,13 @@ impl Patterns {
             .build()
             .map_err(|_| BuildError::new("template", None, "the templates are too long together: describe less"))?;
         let mut templates = Vec::with_capacity(count);
-        for (at, template) in parsed.into_iter().enumerate() {
+        let described = parsed.into_iter().zip(&whole).zip(&description.templates);
+        for (at, ((compiled, whole), template)) in described.enumerate() {
             templates.push(Compiled {
-                regex: regex(&parts(at), &whole[at])?,
-                time: template.time,
-                outcome: description.templates[at].outcome,
-                retried: description.templates[at].retried,
+                regex: regex(&parts(at), whole)?,
+                time: compiled.time,
+                outcome: template.outcome,
+                retried: template.retried,
             });
         }
         Ok(Patterns { templates, set, start })
@@ -164,17 +165,18 @@ impl Patterns {
     pub(super) fn starts(&self, line: &[u8]) -> bool {
         match &self.start {
             Start::With(regex, _) => regex.is_match(line),
-            Start::Unindented => !line.trim_ascii().is_empty() && !line[0].is_ascii_whitespace(),
+            Start::Unindented => line.first().is_some_and(|byte| !byte.is_ascii_whitespace()),
         }
     }
 
     /// Parses a record.
     pub(super) fn parse<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
-        let Some(at) = self.set.matches(record).iter().next() else {
-            return self.unmatched(record);
-        };
-        let template = &self.templates[at];
-        let Some(found) = template.regex.captures(record) else {
+        let first = self.set.matches(record).iter().next();
+        let matched = first.and_then(|at| {
+            let template = self.templates.get(at)?;
+            Some((at, template, template.regex.captures(record)?))
+        });
+        let Some((at, template, found)) = matched else {
             return self.unmatched(record);
         };
         let time = match (&template.time, found.name("time")) {
@@ -234,17 +236,16 @@ impl Patterns {
             let matched: Vec<usize> = self.set.matches(record).iter().collect();
             match self.parse(record) {
                 Err(_) => survey.rejected += 1,
-                Ok(parsed) => match parsed.matched {
-                    Some(at) => survey.matches[at] += 1,
+                Ok(parsed) => match parsed.matched.and_then(|at| survey.matches.get_mut(at)) {
+                    Some(count) => *count += 1,
                     None => survey.unmatched += 1,
                 },
             }
             let Some((first, others)) = matched.split_first() else {
                 continue;
             };
-            let other = others
-                .iter()
-                .find(|at| self.templates[**at].outcome != self.templates[*first].outcome);
+            let outcome = |at: &usize| self.templates.get(*at).map(|template| template.outcome);
+            let other = others.iter().find(|at| outcome(at) != outcome(first));
             if let Some(other) = other
                 && survey.ambiguous.len() < AMBIGUOUS_MAX
             {
@@ -256,8 +257,9 @@ impl Patterns {
 }
 
 /// The beginning: as described, else the first template's up to its time.
-fn start(description: &Description, first: &template::Template) -> Result<Start, BuildError> {
-    let (part, text, time) = match (&description.starts, &first.until_time) {
+fn start(description: &Description, first: Option<&template::Template>) -> Result<Start, BuildError> {
+    let timed = first.and_then(|first| Some((first.until_time.clone()?, first.time.clone())));
+    let (part, text, time) = match (&description.starts, timed) {
         (Some(text), _) if text.is_empty() => {
             return Err(BuildError::new(
                 "starts",
@@ -269,7 +271,7 @@ fn start(description: &Description, first: &template::Template) -> Result<Start,
             let compiled = compile("starts", text)?;
             ("starts", compiled.regex, compiled.time)
         }
-        (None, Some(prefix)) => ("template 1", prefix.clone(), first.time.clone()),
+        (None, Some((prefix, time))) => ("template 1", prefix, time),
         (None, None) => return Ok(Start::Unindented),
     };
     Ok(Start::With(regex(part, &format!(r"\A(?s-u:{text})"))?, time))

@@ -2,6 +2,7 @@
 
 use super::cause::{self, address, count_addresses};
 use super::record::Mail;
+use crate::cut::Cut;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ pub(super) fn failed(text: &[u8]) -> Mail<'_> {
 }
 
 fn after<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
-    memmem::find(text, words).map(|at| &text[at + words.len()..])
+    memmem::find(text, words).map(|at| text.past(at + words.len()))
 }
 
 /// Whether a text is one of PHPMailer's own.

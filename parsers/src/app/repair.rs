@@ -1,6 +1,8 @@
 //! Lines that are JSON but for their characters (Latin-1 bytes, and half surrogate pairs as Python writes them), or but for
 //! a number (`NaN`, `1e999`).
 
+use crate::cut::Cut;
+
 /// The line with U+FFFD for bytes that are no UTF-8 and for escaped surrogates without their other half; `None` if it
 /// has neither.
 #[cold]
@@ -22,20 +24,20 @@ fn lone_surrogates(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut rest = text;
     let mut changed = false;
     while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at..];
+        out.extend_from_slice(rest.until(at));
+        rest = rest.past(at);
         let used = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
             (None, _) => rest.len().min(2),
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(_), _) => {
                 out.extend_from_slice(br"\ufffd");
                 changed = true;
-                rest = &rest[6..];
+                rest = rest.past(6);
                 continue;
             }
         };
-        out.extend_from_slice(&rest[..used]);
-        rest = &rest[used..];
+        out.extend_from_slice(rest.until(used));
+        rest = rest.past(used);
     }
     out.extend_from_slice(rest);
     changed
@@ -63,18 +65,18 @@ pub(super) fn without_odd_numbers(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
                     .iter()
                     .position(|b| b"{}[],:\" \t\r\n".contains(b))
                     .unwrap_or(rest.len());
-                let word = &rest[..used];
+                let word = rest.until(used);
                 if !is_value(word) {
                     first.get_or_insert(word);
                     out.extend_from_slice(b"null");
-                    rest = &rest[used..];
+                    rest = rest.past(used);
                     continue;
                 }
                 used
             }
         };
-        out.extend_from_slice(&rest[..used]);
-        rest = &rest[used..];
+        out.extend_from_slice(rest.until(used));
+        rest = rest.past(used);
     }
     Some((out, first?))
 }
@@ -88,7 +90,7 @@ fn string_length(text: &[u8]) -> usize {
     let mut at = 1;
     while let Some(hit) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += hit;
-        if text[at] == b'"' {
+        if text.get(at) == Some(&b'"') {
             return at + 1;
         }
         at += 2;

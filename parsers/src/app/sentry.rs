@@ -15,6 +15,7 @@ use super::json::time_field;
 use super::record::{Body, Mail, Record, Text};
 use super::time::{Time, iso, time_of_day};
 use crate::Reject;
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
 use memchr::{memchr, memchr2, memmem};
 use std::borrow::Cow;
@@ -27,7 +28,7 @@ const NAME_MAX: usize = 40;
 pub(super) fn starts(line: &[u8]) -> bool {
     match line.first() {
         Some(b'{') => line.starts_with(b"{\""),
-        Some(b'[') => iso(&line[1..]).is_ok(),
+        Some(b'[') => iso(line.past(1)).is_ok(),
         Some(b'0'..=b'2') => time_of_day(line).is_ok_and(|(rest, _)| rest.starts_with(b" [")) || iso(line).is_ok(),
         _ => false,
     }
@@ -64,12 +65,12 @@ fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
         let Some(close) = memchr(b']', rest) else {
             return fail(rest, "`]` after level and process");
         };
-        let level = &rest[..memchr2(b'/', b']', rest).unwrap_or(close)];
+        let level = rest.until(memchr2(b'/', b']', rest).unwrap_or(close));
         let header = Header {
             time: Time::Full(stamp),
             level,
             logger: None,
-            message: rest[close + 1..].trim_ascii_start(),
+            message: rest.past(close + 1).trim_ascii_start(),
         };
         return Ok((&[], header));
     }
@@ -83,8 +84,8 @@ fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
     let Some(close) = memchr(b']', rest) else {
         return fail(rest, "`]` after the level");
     };
-    let level = &rest[..close];
-    let (rest, logger) = word(rest[close + 1..].trim_ascii_start())?;
+    let level = rest.until(close);
+    let (rest, logger) = word(rest.past(close + 1).trim_ascii_start())?;
     let Some(logger) = logger.strip_suffix(b":") else {
         return fail(rest, "`: ` after the logger");
     };
@@ -141,12 +142,12 @@ struct Task<'a> {
 fn task(message: &[u8]) -> Option<Task<'_>> {
     let rest = message.strip_prefix(b"Task ")?;
     let open = memchr(b'[', rest)?;
-    let close = memchr(b']', &rest[open..])? + open;
-    let name = &rest[..open];
+    let close = memchr(b']', rest.past(open))? + open;
+    let name = rest.until(open);
     Some(Task {
         is_mail: name.starts_with(b"sentry.tasks.email.") && !name.ends_with(b"process_inbound_email"),
-        id: &rest[open + 1..close],
-        tail: &rest[close + 1..],
+        id: rest.until(close).past(open + 1),
+        tail: rest.past(close + 1),
     })
 }
 
@@ -163,7 +164,7 @@ fn is_about_mail(logger: &[u8], message: &[u8], task: Option<&Task<'_>>, trace: 
 /// `SMTPServerDisconnected(…`, an exception of smtplib by its name alone.
 fn is_smtp_exception(text: &[u8]) -> bool {
     memmem::find_iter(text, b"SMTP").any(|at| {
-        let rest = &text[at + 4..];
+        let rest = text.past(at + 4);
         let name = rest
             .iter()
             .take(NAME_MAX)
@@ -175,12 +176,12 @@ fn is_smtp_exception(text: &[u8]) -> bool {
 
 /// The exception that the message names, else the trace's, else the message.
 fn why<'a>(message: &'a [u8], task: Option<&Task<'a>>, trace: &'a [u8]) -> Text<'a> {
-    let message = &message[..memmem::find(message, b" (data={").unwrap_or(message.len())];
+    let message = message.until(memmem::find(message, b" (data={").unwrap_or(message.len()));
     let after = match task {
-        Some(task) => memmem::find(task.tail, b": ").map(|at| &task.tail[at + 2..]),
-        None => memmem::find(message, b"': ").map(|at| &message[at + 3..]),
+        Some(task) => memmem::find(task.tail, b": ").map(|at| task.tail.past(at + 2)),
+        None => memmem::find(message, b"': ").map(|at| message.past(at + 3)),
     };
-    match after.map(|text| &text[..memmem::find(text, b" (data={").unwrap_or(text.len())]) {
+    match after.map(|text| text.until(memmem::find(text, b" (data={").unwrap_or(text.len()))) {
         Some(text) => cause::reason(text),
         None => cause::python(trace).unwrap_or_else(|| cause::reason(message)),
     }
@@ -188,14 +189,14 @@ fn why<'a>(message: &'a [u8], task: Option<&Task<'a>>, trace: &'a [u8]) -> Text<
 
 /// The value of `key=` as Python prints it: `'text'`, `u'text'`, or a bare word.
 fn keyed<'a>(message: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    let value = &message[memmem::find(message, key)? + key.len()..];
+    let value = message.past(memmem::find(message, key)? + key.len());
     let value = value
         .strip_prefix(b"u")
         .filter(|rest| matches!(rest.first(), Some(b'\'' | b'"')))
         .unwrap_or(value);
     match value {
-        [quote @ (b'\'' | b'"'), text @ ..] => memchr(*quote, text).map(|end| &text[..end]),
-        _ => Some(&value[..memchr2(b' ', b')', value).unwrap_or(value.len())]),
+        [quote @ (b'\'' | b'"'), text @ ..] => memchr(*quote, text).map(|end| text.until(end)),
+        _ => Some(value.until(memchr2(b' ', b')', value).unwrap_or(value.len()))),
     }
     .filter(|text| !text.is_empty())
 }
@@ -223,7 +224,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
 fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(line, &mut odd)?;
-    let time = time_field(line, values[..3].iter_mut().find_map(Option::take))?;
+    let time = time_field(line, values.iter_mut().take(3).find_map(Option::take))?;
     let mut first = |slots: std::ops::Range<usize>| slots.into_iter().find_map(|slot| take(&mut values, slot));
     let message = first(3..6).unwrap_or_default();
     let level = first(6..7).map(level_name);

@@ -4,11 +4,12 @@
 //! the class before `::` ends in `Mailer`. The channel does not matter. Nothing is logged when a mail is sent.
 
 use super::cause;
-use super::document::{Paths, take};
+use super::document::{Paths, take, take_value};
 use super::json::time_field;
 use super::phpmailer;
 use super::record::{Body, Mail, Record, Text};
 use crate::Reject;
+use crate::cut::Cut;
 use memchr::memmem;
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -25,7 +26,7 @@ pub(super) fn starts(line: &[u8]) -> bool {
 pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(record, &mut odd)?;
-    let time = time_field(record, values[0].take())?;
+    let time = time_field(record, take_value(&mut values, 0))?;
     let mut parsed = Record {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
@@ -42,7 +43,7 @@ pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
 
 /// `Wikimedia\Slimapp\Mailer::mail`.
 fn is_mailer(method: &[u8]) -> bool {
-    memmem::find(method, b"::").is_some_and(|at| method[..at].ends_with(b"Mailer"))
+    memmem::find(method, b"::").is_some_and(|at| method.until(at).ends_with(b"Mailer"))
 }
 
 fn mail(message: Text<'_>) -> Mail<'_> {

@@ -67,32 +67,31 @@ pub(super) fn compile(part: &str, text: &str) -> Result<Template, BuildError> {
     let mut seen: Vec<&str> = Vec::new();
     let mut after_hole: Option<&str> = None;
     let (mut rest, mut literal_ended) = (text, false);
-    while let Some(at) = rest.find(['{', '}']) {
-        let column = text[..text.len() - rest.len() + at].chars().count() + 1;
-        template.regex.push_str(&regex::escape(&rest[..at]));
-        literal_ended |= at > 0;
-        let found = &rest[at..];
-        if found.starts_with("{{") || found.starts_with("}}") {
-            template.regex.push_str(&regex::escape(&found[..1]));
+    while let Some((literal, found)) = rest.find(['{', '}']).and_then(|at| rest.split_at_checked(at)) {
+        let column = text.chars().count() - found.chars().count() + 1;
+        template.regex.push_str(&regex::escape(literal));
+        literal_ended |= !literal.is_empty();
+        if let Some((brace, after)) = doubled(found) {
+            template.regex.push_str(&regex::escape(brace));
             literal_ended = true;
-            rest = &found[2..];
+            rest = after;
             continue;
         }
-        if found.starts_with('}') {
+        let Some(inside) = found.strip_prefix('{') else {
             return Err(BuildError::new(
                 part,
                 Some(column),
                 "`}` without its `{`: write `}}` for the character",
             ));
-        }
-        let Some(end) = found.find('}') else {
+        };
+        let Some((inside, after)) = inside.split_once('}') else {
             return Err(BuildError::new(
                 part,
                 Some(column),
                 "`{` is never closed: add `}`, or write `{{` for the character",
             ));
         };
-        let hole = hole(&found[1..end], column);
+        let hole = hole(inside, column);
         if let (Some(before), false) = (after_hole, literal_ended) {
             let problem = format!(
                 "`{{{before}}}` and `{{{}}}` touch, so nobody can tell where the one ends: put text between them, or make them one",
@@ -110,10 +109,16 @@ pub(super) fn compile(part: &str, text: &str) -> Result<Template, BuildError> {
         seen.push(hole.name);
         fill(part, &hole, &mut template)?;
         (after_hole, literal_ended) = (Some(hole.name), false);
-        rest = &found[end + 1..];
+        rest = after;
     }
     template.regex.push_str(&regex::escape(rest));
     Ok(template)
+}
+
+/// `{{` or `}}`: the character that it stands for, and what follows.
+fn doubled(text: &str) -> Option<(&'static str, &str)> {
+    let open = text.strip_prefix("{{").map(|after| ("{", after));
+    open.or_else(|| Some(("}", text.strip_prefix("}}")?)))
 }
 
 fn hole(inside: &str, column: usize) -> Hole<'_> {
@@ -141,7 +146,7 @@ fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), Buil
         };
         let format = match TimeFormat::new(form) {
             Ok(format) => format,
-            Err((at, problem)) => return error(hole.form_column + form[..at].chars().count(), problem),
+            Err((at, problem)) => return error(hole.form_column + at, problem),
         };
         template.regex.push_str(&format!("(?P<time>{})", format.regex()));
         template.until_time = Some(template.regex.clone());

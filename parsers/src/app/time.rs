@@ -1,8 +1,9 @@
 //! When a record was written: with date, with the time of day only, or not said at all.
 
 use crate::Stamp;
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail, fraction};
-use crate::stamp::{civil, days_of_month, in_range, numeric_zone, pair};
+use crate::stamp::{civil, days_of_month, in_range, month_number, numeric_zone, pair};
 
 /// The time of a record. What it lacks is the caller's to add: zone, date, or all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +43,9 @@ pub fn iso(input: &[u8]) -> Parsed<'_, Stamp> {
     let (rest, millis) = millis(rest);
     stamp.millis = millis;
     let spaced = match rest {
-        [b' ', b'+' | b'-', ..] => &rest[1..],
+        [b' ', b'+' | b'-', ..] => rest.past(1),
         // `10:00:00 Z`, and not `10:00:00 Zookeeper`.
-        [b' ', b'Z', after @ ..] if after.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => &rest[1..],
+        [b' ', b'Z', after @ ..] if after.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => rest.past(1),
         _ => rest,
     };
     if let [b'Z', after @ ..] = spaced {
@@ -53,7 +54,7 @@ pub fn iso(input: &[u8]) -> Parsed<'_, Stamp> {
     }
     if let Some((seconds, used)) = numeric_zone(spaced) {
         stamp.offset_seconds = Some(seconds);
-        return Ok((&spaced[used..], stamp));
+        return Ok((spaced.past(used), stamp));
     }
     Ok((rest, stamp))
 }
@@ -64,7 +65,7 @@ pub(super) fn millis(input: &[u8]) -> (&[u8], u16) {
     match input {
         [b'.' | b',', digits @ ..] => match fraction(digits) {
             (0, _) => (input, 0),
-            (used, ms) => (&digits[used..], ms as u16),
+            (used, ms) => (digits.past(used), ms as u16),
         },
         _ => (input, 0),
     }
@@ -76,7 +77,7 @@ pub(super) fn millis(input: &[u8]) -> (&[u8], u16) {
 /// Not of that shape, or a part out of range.
 #[inline]
 pub fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
-    let Some(text) = input.first_chunk::<8>() else {
+    let Some((text, rest)) = input.split_first_chunk::<8>() else {
         return fail(input, "a time of day (HH:MM:SS)");
     };
     let mut bad = 0;
@@ -88,7 +89,7 @@ pub fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
     if [text[2], text[5]] != *b"::" || bad > 9 || hour > 23 || minute > 59 || second > 60 {
         return fail(input, "a time of day (HH:MM:SS)");
     }
-    let (rest, millis) = millis(&input[8..]);
+    let (rest, millis) = millis(rest);
     Ok((
         rest,
         TimeOfDay {
@@ -107,14 +108,14 @@ pub fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
 #[inline]
 pub fn day_first(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (dd Mmm YYYY HH:MM:SS)";
-    let Some(text) = input.first_chunk::<20>() else {
+    let Some((text, rest)) = input.split_first_chunk::<20>() else {
         return fail(input, SHAPE);
     };
     if [text[2], text[6], text[11], text[14], text[17]] != [separator, separator, b' ', b':', b':'] {
         return fail(input, SHAPE);
     }
-    let Some(month) = month_number(&text[3..6]) else {
-        return fail(&input[3..], "a month's name");
+    let Some(month) = month_number([text[3], text[4], text[5]]) else {
+        return fail(input.past(3), "a month's name");
     };
     let mut bad = 0;
     let century = i16::from(pair(text[7], text[8], &mut bad));
@@ -131,22 +132,14 @@ pub fn day_first(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
         return fail(input, SHAPE);
     }
     in_range(input, &stamp, [0, 12, 15, 18])?;
-    Ok((&input[20..], stamp))
-}
-
-/// 1 to 12 for `Jan` to `Dec`.
-#[inline]
-pub(super) fn month_number(name: &[u8]) -> Option<u8> {
-    const NAMES: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let at = NAMES.as_chunks::<3>().0.iter().position(|month| month == name)?;
-    Some(at as u8 + 1)
+    Ok((rest, stamp))
 }
 
 /// ` ±hhmm` at the start, if it is there: offset in seconds, and the rest.
 #[inline]
 pub(super) fn spaced_offset(input: &[u8]) -> (&[u8], Option<i32>) {
     match input.strip_prefix(b" ").and_then(numeric_zone) {
-        Some((seconds, used)) => (&input[1 + used..], Some(seconds)),
+        Some((seconds, used)) => (input.past(1 + used), Some(seconds)),
         None => (input, None),
     }
 }
@@ -157,31 +150,42 @@ pub(super) fn spaced_offset(input: &[u8]) -> (&[u8], Option<i32>) {
 /// Not of that shape, or a part out of range.
 pub fn twelve_hours(input: &[u8]) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (YYYY-MM-DD h:MM:SS AM)";
-    let two_digits = input.get(12).is_some_and(u8::is_ascii_digit);
-    let clock = if two_digits { 11 } else { 10 };
-    let Some(text) = input.get(clock..clock + 11) else {
+    let Some((date, [b' ', clock @ ..])) = input.split_first_chunk::<10>() else {
         return fail(input, SHAPE);
     };
-    // The date and a zero hour in the shape that is read already.
-    let mut day = *b"0000-00-00 00:00:00";
-    day[..10].copy_from_slice(&input[..10]);
-    let mut bad = 0;
-    let tens = if two_digits { text[0] } else { b'0' };
-    let hour = pair(tens, text[1], &mut bad);
-    day[14..].copy_from_slice(&text[3..8]);
-    let afternoon = match &text[8..] {
-        b" AM" => 0,
-        b" PM" => 12,
-        _ => return fail(input, SHAPE),
+    let (tens, clock) = match clock {
+        [tens, units, ..] if units.is_ascii_digit() => (*tens, clock.past(1)),
+        _ => (b'0', clock),
     };
+    let [
+        units,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        half @ (b'A' | b'P'),
+        b'M',
+        rest @ ..,
+    ] = clock
+    else {
+        return fail(input, SHAPE);
+    };
+    let mut bad = 0;
+    let hour = pair(tens, *units, &mut bad);
+    // With a zero hour it has the shape that is read already.
+    let mut day = date.iter().chain(b" 00:").chain([m1, m2, &b':', s1, s2]);
+    let day: [u8; 19] = std::array::from_fn(|_| day.next().copied().unwrap_or(0));
     let Ok((_, mut stamp)) = civil(&day, b' ') else {
         return fail(input, SHAPE);
     };
-    if bad > 9 || input[10] != b' ' || text[2] != b':' || !(1..=12).contains(&hour) {
+    if bad > 9 || !(1..=12).contains(&hour) {
         return fail(input, SHAPE);
     }
-    stamp.hour = hour % 12 + afternoon;
-    Ok((&input[clock + 11..], stamp))
+    stamp.hour = hour % 12 + if *half == b'P' { 12 } else { 0 };
+    Ok((rest, stamp))
 }
 
 /// The civil time of milliseconds since 1970, in UTC. `None` outside the years 0 to 9999.

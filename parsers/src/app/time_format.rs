@@ -1,9 +1,10 @@
 //! Forms of timestamps that the configuration describes, in the directives of strftime.
 
-use super::time::{Time, TimeOfDay, from_epoch_ms, is_valid, month_number};
+use super::time::{Time, TimeOfDay, from_epoch_ms, is_valid};
 use crate::Stamp;
+use crate::cut::Cut;
 use crate::prim::fraction;
-use crate::stamp::numeric_zone;
+use crate::stamp::{month_number, numeric_zone};
 
 /// A compiled form.
 #[derive(Debug, Clone)]
@@ -51,17 +52,18 @@ const KNOWN: &str =
     "%Y %y %m %-m %d %-d %e %b %B %a %A %H %-H %k %I %-I %l %M %S %f %3f %6f %9f %L %p %z %:z %Z %s %T %F %R %D %%";
 
 impl TimeFormat {
-    /// Compiles a form. The error is the offset in `text` in bytes, and what is wrong there.
+    /// Compiles a form. The error is the offset in `text` in characters, and what is wrong there.
     pub(super) fn new(text: &str) -> Result<Self, (usize, String)> {
         let mut items = Vec::new();
         let mut rest = text;
-        while let Some(at) = rest.find('%') {
-            literal(&mut items, &rest[..at]);
-            let offset = text.len() - rest.len() + at;
-            let (used, directive) =
-                directive(&rest[at + 1..]).ok_or_else(|| (offset, format!("unknown directive; known are {KNOWN}")))?;
+        while let Some((before, after)) = rest.split_once('%') {
+            literal(&mut items, before);
+            let (used, directive) = directive(after).ok_or_else(|| {
+                let at = text.chars().count() - after.chars().count() - 1;
+                (at, format!("unknown directive; known are {KNOWN}"))
+            })?;
             items.extend(directive);
-            rest = &rest[at + 1 + used..];
+            rest = after.get(used..).unwrap_or_default();
         }
         literal(&mut items, rest);
         let format = TimeFormat { items };
@@ -199,14 +201,14 @@ impl Read {
             }
             Item::Month(long) => {
                 let length = if *long { letters(text) } else { 3 };
-                self.stamp.month = month_number(text.get(..length)?.get(..3)?)?;
-                Some(&text[length..])
+                self.stamp.month = month_number(*text.get(..length)?.first_chunk()?)?;
+                Some(text.past(length))
             }
             Item::Weekday(long) => text.get(if *long { letters(text) } else { 3 }..),
             Item::Fraction(digits) => {
                 let (used, ms) = fraction(text.get(..digits.unwrap_or(text.len()))?);
                 self.stamp.millis = ms as u16;
-                (used > 0 && digits.is_none_or(|digits| digits == used)).then(|| &text[used..])
+                (used > 0 && digits.is_none_or(|digits| digits == used)).then(|| text.past(used))
             }
             Item::AmPm => {
                 let [letter, b'M' | b'm', rest @ ..] = text else {
@@ -222,15 +224,15 @@ impl Read {
                 }
                 let (seconds, used) = numeric_zone(text)?;
                 self.stamp.offset_seconds = Some(seconds);
-                Some(&text[used..])
+                Some(text.past(used))
             }
             Item::ZoneName => {
                 let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'+' | b'-');
                 let used = text.iter().take_while(name).count();
-                if matches!(&text[..used], b"UTC" | b"GMT" | b"Z") {
+                if matches!(text.until(used), b"UTC" | b"GMT" | b"Z") {
                     self.stamp.offset_seconds = Some(0);
                 }
-                (used > 0).then(|| &text[used..])
+                (used > 0).then(|| text.past(used))
             }
             Item::Epoch => {
                 let (rest, seconds) = crate::prim::decimal(text).ok()?;
@@ -302,7 +304,7 @@ fn number(text: &[u8], width: Width) -> Option<(&[u8], i16)> {
             return None;
         }
     }
-    Some((&text[digits..], value))
+    Some((text.past(digits), value))
 }
 
 fn letters(text: &[u8]) -> usize {

@@ -2,6 +2,7 @@
 
 use super::field::is_field;
 use super::record::Target;
+use crate::cut::Cut;
 use crate::prim::{Parsed, address_end, angle, colon_space, fail, word};
 use memchr::{memchr, memchr_iter, memmem};
 
@@ -16,10 +17,10 @@ pub(super) struct Address<'a> {
 #[inline]
 pub(super) fn sender(input: &[u8]) -> Parsed<'_, &[u8]> {
     let end = address_end(input, b' ').unwrap_or(input.len());
-    match &input[..end] {
+    match input.until(end) {
         b"" => fail(input, "the sender's address"),
-        b"<>" => Ok((&input[end..], b"")),
-        address => Ok((&input[end..], address)),
+        b"<>" => Ok((input.past(end), b"")),
+        address => Ok((input.past(end), address)),
     }
 }
 
@@ -40,7 +41,7 @@ pub(super) fn address(input: &[u8]) -> Parsed<'_, Address<'_>> {
         && target == Target::Address
         && !bare.is_empty()
     {
-        (address, rest) = (bare, &input[end - 1..]);
+        (address, rest) = (bare, input.past(end - 1));
     }
     if let [b' ', b'(', parents @ ..] = rest {
         rest = skip_parents(parents).unwrap_or(rest);
@@ -67,7 +68,7 @@ pub(super) fn address(input: &[u8]) -> Parsed<'_, Address<'_>> {
 fn short_end(input: &[u8]) -> usize {
     match address_end(input, b' ') {
         None => input.len(),
-        Some(end) if follows_address(&input[end + 1..]) => end,
+        Some(end) if follows_address(input.past(end + 1)) => end,
         Some(end) => odd_end(input, end),
     }
 }
@@ -92,14 +93,14 @@ fn follows_address(next: &[u8]) -> bool {
 /// address, the address goes on up to there.
 #[cold]
 fn odd_end(input: &[u8], first: usize) -> usize {
-    if memchr(b'@', &input[..first]).is_some() || input[..first].ends_with(b":") {
+    if memchr(b'@', input.until(first)).is_some() || input.until(first).ends_with(b":") {
         return first;
     }
     for space in memchr_iter(b' ', input).skip_while(|&at| at <= first) {
-        if memchr(b'@', &input[first..space]).is_some() {
+        if memchr(b'@', input.until(space).past(first)).is_some() {
             return space;
         }
-        if follows_address(&input[space + 1..]) {
+        if follows_address(input.past(space + 1)) {
             break;
         }
     }
@@ -111,7 +112,7 @@ fn odd_end(input: &[u8], first: usize) -> usize {
 #[cold]
 fn long_end(input: &[u8]) -> usize {
     for space in memchr_iter(b' ', input) {
-        let next = &input[space + 1..];
+        let next = input.past(space + 1);
         let ends = match next {
             [b'R' | b'T' | b'F' | b'P' | b'Q', b'=', ..] => true,
             [b'<', ..] => angle(next).is_ok_and(|(rest, _)| match rest {
@@ -133,8 +134,8 @@ fn long_end(input: &[u8]) -> usize {
 /// `a@b, c@d) <original>` after the opening parenthesis: parents always have an original behind them.
 fn skip_parents(input: &[u8]) -> Option<&[u8]> {
     match memmem::find(input, b") <") {
-        Some(at) => Some(&input[at + 1..]),
-        None => memchr(b')', input).map(|at| &input[at + 1..]),
+        Some(at) => Some(input.past(at + 1)),
+        None => memchr(b')', input).map(|at| input.past(at + 1)),
     }
 }
 

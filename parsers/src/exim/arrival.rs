@@ -5,6 +5,7 @@ use super::field::{bracketed, key_length, leave_out, size, skip_token, text_valu
 use super::host::host_into;
 use super::message_id::message_id;
 use super::record::{Arrival, Body, Host};
+use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, duration_ms, fail, long_address_end, word};
 use memchr::memchr;
@@ -69,8 +70,8 @@ fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
         }
         [b'i', b'd', b'=', value @ ..] | [b'i', b'd', b'*', b'=', value @ ..] => {
             let end = long_address_end(value, b' ').unwrap_or(value.len());
-            arrival.message_id = Some(&value[..end]);
-            Ok((&value[end..], ()))
+            arrival.message_id = Some(value.until(end));
+            Ok((value.past(end), ()))
         }
         [b'R', b'=', value @ ..] => match message_id(value) {
             Some((rest, id)) => {
@@ -120,16 +121,16 @@ fn authenticated<'a>(input: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, (
     {
         rest = word(next)?.0;
     }
-    let value = &input[..input.len() - rest.len()];
+    let value = input.until(input.len() - rest.len());
     let Some(colon) = memchr(b':', value) else {
         arrival.authenticator = Some(value);
         return Ok((rest, ()));
     };
-    let (name, mut id) = (&value[..colon], &value[colon + 1..]);
+    let (name, mut id) = (value.until(colon), value.past(colon + 1));
     if let Some(last) = memchr::memrchr(b':', id)
-        && (memchr(b'@', &id[last + 1..]).is_some() || &id[last + 1..] == b"<>")
+        && (memchr(b'@', id.past(last + 1)).is_some() || id.past(last + 1) == b"<>")
     {
-        id = &id[..last];
+        id = id.until(last);
     }
     arrival.authenticator = Some(name);
     arrival.authenticated_id = Some(id);

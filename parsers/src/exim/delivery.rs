@@ -4,6 +4,7 @@ use super::address::{Address, address, discarded};
 use super::field::{bracketed, is_bare, is_field, leave_out, size, skip_token, text_value, value};
 use super::host::{host, host_into};
 use super::record::{Body, Delivery, Flag, Host, Target};
+use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, colon_space, duration_ms, fail, signed, word};
 use memchr::{memmem, memrchr};
@@ -143,10 +144,7 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
             if !is_field(token) && !is_bare(word(token)?.1) {
                 return Ok((token, false));
             }
-            match skip_token(token)? {
-                (rest, ()) if rest.len() < token.len() => before_colon(token, rest),
-                (rest, ()) => (rest, ()),
-            }
+            before_colon(token, skip_token(token)?.0)
         }
         _ => skip_token(token)?,
     };
@@ -168,23 +166,21 @@ fn keep_some<'a, T>((rest, value): (&'a [u8], T), into: &mut Option<T>) -> (&'a 
 /// A field that nobody keeps may still be the last one before `: text`.
 #[inline]
 fn before_colon<'a>(token: &'a [u8], rest: &'a [u8]) -> (&'a [u8], ()) {
-    let used = token.len() - rest.len();
-    if token[used - 1] == b':' && !rest.is_empty() {
-        (&token[used - 1..], ())
-    } else {
-        (rest, ())
+    match token.until(token.len() - rest.len()) {
+        [field @ .., b':'] if !rest.is_empty() => (token.past(field.len()), ()),
+        _ => (rest, ()),
     }
 }
 
 /// `ST=name` or `ST=name (what went wrong)`: the shadow transport.
 fn shadow(input: &[u8]) -> (&[u8], ()) {
     let name_end = memchr::memchr(b' ', input).unwrap_or(input.len());
-    if let [b' ', b'(', trouble @ ..] = &input[name_end..]
+    if let [b' ', b'(', trouble @ ..] = input.past(name_end)
         && let Some(close) = memchr::memchr(b')', trouble)
     {
-        return (&trouble[close + 1..], ());
+        return (trouble.past(close + 1), ());
     }
-    (&input[name_end..], ())
+    (input.past(name_end), ())
 }
 
 /// The text of a failure, after `: `, ` : ` or a bare space; a delivery may have one too (a note of the transport).
@@ -192,7 +188,7 @@ fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a
     let text = match rest {
         [] | [b':'] => return,
         [b':', b' ', text @ ..] => text,
-        _ if delivery.flag == Flag::Failed && memchr::memchr(rest[0], b"\"<>)]:").is_none() => rest,
+        [first, ..] if delivery.flag == Flag::Failed && !b"\"<>)]:".contains(first) => rest,
         _ => {
             odd::note(odd, "text", rest);
             rest.strip_prefix(b":").unwrap_or(rest)
@@ -206,12 +202,12 @@ fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a
 /// `failure_log()` prints ` DT=` *behind* the text.
 fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8] {
     let tail = text.len().saturating_sub(32);
-    if let Some(space) = memrchr(b' ', &text[tail..])
-        && let Some(time) = text[tail + space + 1..].strip_prefix(b"DT=")
+    if let Some(space) = memrchr(b' ', text.past(tail))
+        && let Some(time) = text.past(tail + space + 1).strip_prefix(b"DT=")
         && let Ok(([], ms)) = duration_ms(time)
     {
         delivery.delivery_ms = Some(ms);
-        return &text[..tail + space];
+        return text.until(tail + space);
     }
     text
 }
@@ -219,7 +215,7 @@ fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8
 /// `defer (errno)[: strerror][ H=host [ip]:port][ DT=time][: text]`, or words before it (`routing`).
 fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) {
     // Exim puts it directly after the fields; anything between is read over, as eximstats does.
-    let later = || memmem::find(rest, b" defer (").and_then(|at| defer_clause(&rest[at + 1..]).ok());
+    let later = || memmem::find(rest, b" defer (").and_then(|at| defer_clause(rest.past(at + 1)).ok());
     let rest = match defer_clause(rest).ok().or_else(later) {
         Some((rest, errno)) => {
             delivery.errno = Some(errno);
@@ -252,7 +248,7 @@ fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Od
 fn after_odd_clause(rest: &[u8]) -> &[u8] {
     let clause = rest.strip_prefix(b"routing ").unwrap_or(rest);
     match memchr::memchr(b')', clause) {
-        Some(close) if clause.starts_with(b"defer (") => &clause[close + 1..],
+        Some(close) if clause.starts_with(b"defer (") => clause.past(close + 1),
         _ => rest,
     }
 }
@@ -266,7 +262,7 @@ fn defer_clause(input: &[u8]) -> IResult<&[u8], i32, crate::prim::Fault> {
     match clause.parse(input) {
         Ok(found) => Ok(found),
         Err(nom::Err::Error(fault)) if fault.left < input.len() => {
-            fail(&input[input.len() - fault.left..], "defer (errno)")
+            fail(input.past(input.len() - fault.left), "defer (errno)")
         }
         Err(_) => fail(input, "defer (errno)"),
     }
@@ -275,19 +271,19 @@ fn defer_clause(input: &[u8]) -> IResult<&[u8], i32, crate::prim::Fault> {
 /// The text of an errno ends where ` H=host [ip]` or ` DT=` begins; without these it is all of the text.
 fn split_before_host(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let limit = colon_space(text).unwrap_or(text.len());
-    for at in memchr::memchr_iter(b'=', &text[..limit]) {
-        let key = match &text[..at] {
+    for at in memchr::memchr_iter(b'=', text.until(limit)) {
+        let key = match text.until(at) {
             [.., b' ', b'H'] => 1,
             [.., b' ', b'D', b'T'] => 2,
             _ => continue,
         };
         let start = at - key;
         let found = match key {
-            1 => host(&text[at + 1..]).is_ok_and(|(_, host)| host.ip.is_some()),
-            _ => duration_ms(&text[at + 1..]).is_ok(),
+            1 => host(text.past(at + 1)).is_ok_and(|(_, host)| host.ip.is_some()),
+            _ => duration_ms(text.past(at + 1)).is_ok(),
         };
         if found {
-            return (&text[start - 1..], Some(&text[..start - 1]));
+            return (text.past(start - 1), Some(text.until(start - 1)));
         }
     }
     (b"", Some(text))
@@ -319,7 +315,7 @@ fn host_in_text<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) {
         return;
     }
     if let Some(at) = memmem::find(text, b": host ")
-        && let Ok((rest, host)) = host(&text[at + 7..])
+        && let Ok((rest, host)) = host(text.past(at + 7))
         && host.ip.is_some()
         && matches!(rest, [] | [b':', ..])
     {

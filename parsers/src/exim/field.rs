@@ -3,6 +3,7 @@
 //! Exim gains fields with every release, so an unknown key is walked over by the same rules as a known one.
 
 use super::host::after_host;
+use crate::cut::{Alphabet, Cut};
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, angle, decimal, fail, near, quoted, word};
 
@@ -24,24 +25,16 @@ pub(super) fn key_length(input: &[u8]) -> Option<usize> {
     // Nearly all keys.
     match input {
         [_, b'=', ..] => return Some(1),
-        [_, second, b'=', ..] if IN_KEY[usize::from(*second)] => return Some(2),
+        [_, second, b'=', ..] if IN_KEY.has(*second) => return Some(2),
         _ => {}
     }
-    let key = &input[..input.len().min(KEY_MAX)];
-    let at = key.iter().position(|byte| !IN_KEY[usize::from(*byte)])?;
-    (key[at] == b'=').then_some(at)
+    let key = input.until(KEY_MAX);
+    let at = key.iter().position(|byte| !IN_KEY.has(*byte))?;
+    (key.get(at) == Some(&b'=')).then_some(at)
 }
 
 /// Bytes of a key.
-const IN_KEY: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = matches!(byte as u8, b'*' | b'_' | b'-') || (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    table
-};
+static IN_KEY: Alphabet = Alphabet::new(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*_-");
 
 /// Words that stand alone among the fields: `DS K L L- L* L. PRDR TFO TFO* ARC`.
 #[inline]
@@ -65,8 +58,8 @@ fn is_never_quoted(key: &[u8]) -> bool {
 #[inline]
 pub(super) fn skip_token(input: &[u8]) -> Parsed<'_, ()> {
     if let Some(key) = key_length(input)
-        && let [b'"', inner @ ..] = &input[key + 1..]
-        && !is_never_quoted(&input[..key])
+        && let [b'"', inner @ ..] = input.past(key + 1)
+        && !is_never_quoted(input.until(key))
         && let Ok((rest, _)) = quoted(inner)
     {
         return Ok((rest, ()));
@@ -85,8 +78,8 @@ const NAMES: [&str; 15] = [
 #[cold]
 pub(super) fn leave_out<'a>(token: &'a [u8], into: &mut Option<Odd<'a>>) -> &'a [u8] {
     let key = key_length(token);
-    let value = key.map_or(token, |key| &token[key + 1..]);
-    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == &token[..key]));
+    let value = key.map_or(token, |key| token.past(key + 1));
+    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == token.until(key)));
     let rest = match (name, value) {
         (Some("H"), _) => after_host(value),
         // Only these are ever printed in quotes.
@@ -101,15 +94,15 @@ pub(super) fn leave_out<'a>(token: &'a [u8], into: &mut Option<Odd<'a>>) -> &'a 
         None if token.starts_with(b"from <") => "from",
         None => "other",
     };
-    odd::note(into, name, &value[..value.len() - rest.len()]);
+    odd::note(into, name, value.until(value.len() - rest.len()));
     rest
 }
 
 fn after_word(input: &[u8]) -> &[u8] {
     let end = near(b' ', input).unwrap_or(input.len());
-    match input[..end].strip_suffix(b":") {
-        Some(bare) if end < input.len() => &input[bare.len()..],
-        _ => &input[end..],
+    match input.until(end).strip_suffix(b":") {
+        Some(bare) if end < input.len() => input.past(bare.len()),
+        _ => input.past(end),
     }
 }
 
@@ -127,9 +120,9 @@ pub(super) fn bracketed(input: &[u8]) -> Parsed<'_, &[u8]> {
 #[inline]
 pub(super) fn value(input: &[u8]) -> Parsed<'_, &[u8]> {
     let end = near(b' ', input).unwrap_or(input.len());
-    match input[..end].strip_suffix(b":") {
-        Some(bare) if end < input.len() => Ok((&input[end - 1..], bare)),
-        _ => Ok((&input[end..], &input[..end])),
+    match input.until(end).strip_suffix(b":") {
+        Some(bare) if end < input.len() => Ok((input.past(end - 1), bare)),
+        _ => Ok((input.past(end), input.until(end))),
     }
 }
 

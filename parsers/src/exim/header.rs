@@ -4,7 +4,7 @@ use super::message_id::message_id;
 use super::record::MessageId;
 use crate::odd::Odd;
 use crate::prim::{Parsed, decimal, fail, word};
-use crate::stamp::{LastSecond, Stamp, exim_stamp};
+use crate::stamp::{LastMinute, Stamp, exim_stamp};
 
 /// Timestamp, process ID and message ID.
 pub(super) struct Header<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Header<'a> {
 
 /// The head; the rest is the body, without the space before it.
 #[inline]
-pub(super) fn header<'a>(line: &'a [u8], last: &mut LastSecond, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
+pub(super) fn header<'a>(line: &'a [u8], last: &mut LastMinute, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
     let (rest, stamp) = last.exim_stamp(line)?;
     match rest {
         [b' ', rest @ ..] => after_stamp(rest, stamp, odd),

@@ -4,6 +4,7 @@
 //! for is the address after it.
 
 use super::record::Host;
+use crate::cut::Cut;
 use crate::prim::{Parsed, colon_space, fail, ip_addr, ipv4_prefix, near, word};
 use memchr::{memchr, memchr_iter, memmem};
 use std::net::IpAddr;
@@ -33,20 +34,20 @@ pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, 
 /// sender's: nothing in it may pass for a field.
 #[cold]
 pub(super) fn after_host(input: &[u8]) -> &[u8] {
-    let word_end = |from: usize| memchr(b' ', &input[from..]).map_or(input.len(), |at| from + at);
+    let word_end = |from: usize| memchr(b' ', input.past(from)).map_or(input.len(), |at| from + at);
     let mut end = word_end(0);
-    if input.starts_with(b"(") || input[end..].starts_with(b" (") {
+    if input.starts_with(b"(") || input.past(end).starts_with(b" (") {
         end = match memmem::find(input, b") [") {
             Some(close) => close + 1,
             None => memmem::find(input, b") ").map_or(end, |close| close + 1),
         };
     }
-    if input[end..].starts_with(b" [") {
+    if input.past(end).starts_with(b" [") {
         end = word_end(end + 1);
     }
-    match input[..end].strip_suffix(b":") {
-        Some(host) if end < input.len() => &input[host.len()..],
-        _ => &input[end..],
+    match input.until(end).strip_suffix(b":") {
+        Some(host) if end < input.len() => input.past(host.len()),
+        _ => input.past(end),
     }
 }
 
@@ -55,14 +56,14 @@ fn named<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
     let (rest, name) = word(input)?;
     host.name = Some(name);
     match rest {
-        [b' ', b'[', ..] => address(&rest[1..], host),
-        [b' ', b'(', ..] => helo(&rest[1..], host),
+        [b' ', b'[', ..] => address(rest.past(1), host),
+        [b' ', b'(', ..] => helo(rest.past(1), host),
         // +dnssec prints the mark between name and address.
-        [b' ', b'D', b'S', b' ', b'[', ..] => address(&rest[4..], host),
+        [b' ', b'D', b'S', b' ', b'[', ..] => address(rest.past(4), host),
         _ => match name.strip_suffix(b":") {
             Some(bare) => {
                 host.name = Some(bare);
-                Ok((&input[bare.len()..], ()))
+                Ok((input.past(bare.len()), ()))
             }
             None => {
                 host.name = (!name.is_empty()).then_some(name);
@@ -79,19 +80,19 @@ fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
         if let Some((rest, _)) = &found {
             // A claim such as `(x) [9.9.9.9] y` prints as `(x) [9.9.9.9] y) [1.2.3.4]`. The later address is the true
             // one, if it stands before anything that begins another part of the line.
-            let gap = &input[input.len() - rest.len()..close];
+            let gap = input.until(close).past(input.len() - rest.len());
             if memchr::memchr3(b'=', b'<', b'"', gap).is_some() || colon_space(gap).is_some() {
                 break;
             }
         }
-        if !input[close + 1..].starts_with(b" [") {
+        if !input.past(close + 1).starts_with(b" [") {
             continue;
         }
         let mut claimed = Host {
-            helo: Some(&input[1..close]),
+            helo: Some(input.until(close).past(1)),
             ..*host
         };
-        if let Ok((rest, ())) = address(&input[close + 2..], &mut claimed) {
+        if let Ok((rest, ())) = address(input.past(close + 2), &mut claimed) {
             found = Some((rest, claimed));
         }
     }
@@ -107,26 +108,26 @@ fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
 /// `[ip]`, `[ip]:port`, `[ip]:port*`.
 #[inline]
 fn address<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
-    let inner = &input[1..];
+    let inner = input.past(1);
     let (ip, end) = match ipv4_prefix(inner) {
         Some((ip, rest)) if rest.first() == Some(&b']') => (Some(IpAddr::V4(ip)), inner.len() - rest.len()),
         _ => {
-            let Some(end) = near(b']', &inner[..inner.len().min(64)]) else {
+            let Some(end) = near(b']', inner.until(64)) else {
                 return fail(input, "`]` after the IP address");
             };
-            (ip_addr(&inner[..end]), end)
+            (ip_addr(inner.until(end)), end)
         }
     };
     if ip.is_none() {
         return fail(inner, "an IP address");
     }
     host.ip = ip;
-    let mut rest = &inner[end + 1..];
+    let mut rest = inner.past(end + 1);
     if let [b':', digits @ ..] = rest
         && let Some((used, port)) = port(digits)
     {
         host.port = Some(port);
-        rest = &digits[used..];
+        rest = digits.past(used);
     }
     if let [b'*', after @ ..] = rest {
         host.continued = true;

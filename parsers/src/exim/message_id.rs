@@ -1,18 +1,10 @@
 //! Message IDs: `6-6-2` base-62 characters up to Exim 4.96, `6-11-4` from 4.97 on.
 
 use super::record::MessageId;
+use crate::cut::{Alphabet, Cut};
 
-/// Value of a base-62 character in Exim's alphabet `0-9A-Za-z`; 255 for any other byte.
-const BASE62: [u8; 256] = {
-    let mut table = [255; 256];
-    let alphabet = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut value = 0;
-    while value < alphabet.len() {
-        table[alphabet[value] as usize] = value as u8;
-        value += 1;
-    }
-    table
-};
+/// The digits of Exim's base 62.
+static BASE62: Alphabet = Alphabet::new(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
 impl MessageId<'_> {
     /// The arrival's time in seconds since 1970, UTC: the first six characters.
@@ -22,12 +14,10 @@ impl MessageId<'_> {
     #[must_use]
     pub fn arrival_epoch(&self) -> Option<i64> {
         let digits = self.0.first_chunk::<6>()?;
-        digits
-            .iter()
-            .try_fold(0i64, |epoch, &byte| match BASE62[usize::from(byte)] {
-                255 => None,
-                value => Some(epoch * 62 + i64::from(value)),
-            })
+        digits.iter().try_fold(0i64, |epoch, &byte| match BASE62.place(byte) {
+            Alphabet::NONE => None,
+            value => Some(epoch * 62 + i64::from(value)),
+        })
     }
 }
 
@@ -40,17 +30,17 @@ pub(super) fn message_id(input: &[u8]) -> Option<(&[u8], MessageId<'_>)> {
 /// An ID of so many bytes with its second dash at `DASH`.
 #[inline]
 fn shaped<const LENGTH: usize, const DASH: usize>(input: &[u8]) -> Option<(&[u8], MessageId<'_>)> {
-    let id = input.first_chunk::<LENGTH>()?;
-    if id[6] != b'-' || id[DASH] != b'-' || !ends(input, LENGTH) {
+    let (id, rest) = input.split_first_chunk::<LENGTH>()?;
+    if [6, DASH].iter().any(|at| id.get(*at) != Some(&b'-')) || !matches!(rest, [] | [b' ', ..]) {
         return None;
     }
     // Eight bytes at once; the last eight may overlap the others.
     let is_base62 = |from: usize| {
-        id[from..]
+        id.past(from)
             .first_chunk()
             .is_some_and(|word| are_base62(word, [6, DASH], from))
     };
-    (is_base62(0) && is_base62(8) && is_base62(LENGTH - 8)).then(|| (&input[LENGTH..], MessageId(id)))
+    (is_base62(0) && is_base62(8) && is_base62(LENGTH - 8)).then_some((rest, MessageId(id)))
 }
 
 /// Whether all eight bytes are letters or digits, but for dashes at these places of an ID in which they stand at `from`.
@@ -74,11 +64,6 @@ fn are_base62(bytes: &[u8; 8], dashes: [usize; 2], from: usize) -> bool {
     }
     let letters = within(word | (0x20 * ONES), b'a', b'z');
     (letters | within(word, b'0', b'9')) & TOP == TOP
-}
-
-#[inline]
-fn ends(input: &[u8], at: usize) -> bool {
-    matches!(input.get(at), None | Some(b' '))
 }
 
 #[cfg(test)]

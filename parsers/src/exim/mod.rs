@@ -26,9 +26,10 @@ pub mod record;
 pub use foreground::{Foreground, foreground};
 
 use crate::Reject;
+use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Fault, Parsed, duration_ms, fail};
-use crate::stamp::LastSecond;
+use crate::stamp::LastMinute;
 use crate::syslog::Envelope;
 use record::{Body, Flag, MessageId, Record};
 
@@ -42,11 +43,11 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
     Ok(record)
 }
 
-/// Parses the lines of a log one after the other, into one record: saves reading a second again that the line before
+/// Parses the lines of a log one after the other, into one record: saves reading a minute again that the line before
 /// has too, and a copy of three hundred bytes a line.
 #[derive(Debug, Clone, Default)]
 pub struct Parser {
-    last: LastSecond,
+    last: LastMinute,
 }
 
 impl Parser {
@@ -98,7 +99,7 @@ pub fn is_continuation(line: &[u8]) -> bool {
         [] => true,
         [b' ' | b'\t', ..] => true,
         [b'A'..=b'Z' | b'*', b' ', name @ ..] => {
-            memchr::memchr(b':', name).is_some_and(|at| at > 0 && name[..at].iter().all(|b| b.is_ascii_graphic()))
+            memchr::memchr(b':', name).is_some_and(|at| at > 0 && name.until(at).iter().all(|b| b.is_ascii_graphic()))
         }
         _ => line.starts_with(b"Envelope-from: <") || line.starts_with(b"Envelope-to: <") || line.starts_with(b"-----"),
     }

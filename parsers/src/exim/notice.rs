@@ -7,6 +7,7 @@ use super::field::{bracketed, is_bare, key_length, leave_out, skip_token};
 use super::host::host;
 use super::message_id::message_id;
 use super::record::{Body, Host, Notice, NoticeKind};
+use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
@@ -49,11 +50,11 @@ pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>, odd: &mut Option<O
 fn looks_flagged(text: &[u8]) -> bool {
     let Some(space) = memchr(b' ', text) else { return false };
     let is_like_id = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'[' | b']' | b'_');
-    if space >= ID_MIN && begins_with_flag(&text[space + 1..]) && text[..space].iter().all(is_like_id) {
+    if space >= ID_MIN && begins_with_flag(text.past(space + 1)) && text.until(space).iter().all(is_like_id) {
         return true;
     }
     memchr::memchr_iter(b' ', text).take(WORDS_BEFORE_ID).any(|space| {
-        message_id(&text[space + 1..]).is_some_and(|(rest, _)| {
+        message_id(text.past(space + 1)).is_some_and(|(rest, _)| {
             let rest = rest.strip_prefix(b" ").unwrap_or(rest);
             begins_with_flag(rest) || rest.starts_with(b"Completed")
         })
@@ -101,8 +102,8 @@ fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>
             }
             _ if key_length(token).is_some() || word(token).is_ok_and(|(_, w)| is_bare(w)) => match skip_token(token) {
                 // `I=[ip]:port: text`: the colon before the text is no part of the field.
-                Ok((after, ())) => match &token[..token.len() - after.len()] {
-                    [field @ .., b':'] => return &token[field.len()..],
+                Ok((after, ())) => match token.until(token.len() - after.len()) {
+                    [field @ .., b':'] => return token.past(field.len()),
                     _ => after,
                 },
                 Err(_) => return rest,
@@ -193,9 +194,9 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a
         NoticeKind::RejectedMessage
     } else if refuses_connection(what) {
         if let Some(at) = memmem::find(what, b" from H=") {
-            reason_in = fields(&what[at + 6..], notice, odd);
+            reason_in = fields(what.past(at + 6), notice, odd);
         } else if let Some(at) = memmem::find(what, b" from ")
-            && let Ok((after, host)) = host(&what[at + 6..])
+            && let Ok((after, host)) = host(what.past(at + 6))
             && host.ip.is_some()
         {
             notice.host = host;
@@ -242,13 +243,13 @@ fn recipient<'a>(place: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
         return after;
     }
     let end = colon_space(place).unwrap_or(place.len());
-    notice.recipient = Some(&place[..end]).filter(|address| !address.is_empty());
-    &place[end..]
+    notice.recipient = Some(place.until(end)).filter(|address| !address.is_empty());
+    place.past(end)
 }
 
 #[inline]
 fn after_colon(words: &[u8]) -> &[u8] {
-    colon_space(words).map_or(&b""[..], |at| &words[at + 2..])
+    colon_space(words).map_or(&b""[..], |at| words.past(at + 2))
 }
 
 /// Lines that do not begin with fields.
@@ -261,8 +262,8 @@ fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>)
     if text.starts_with(b"SMTP protocol synchronization error")
         && let Some(at) = memmem::find(text, b": rejected ")
     {
-        rejected(&text[at + 11..], notice, odd);
-        notice.reason = &text[..at];
+        rejected(text.past(at + 11), notice, odd);
+        notice.reason = text.until(at);
         return;
     }
     notice.reason = after_colon(text);
@@ -274,10 +275,10 @@ fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>)
         notice.kind = NoticeKind::RetryNotReached;
     } else if let Some(at) = memmem::find(text, b" refused: ") {
         notice.kind = NoticeKind::RejectedConnection;
-        notice.reason = &text[at + 10..];
+        notice.reason = text.past(at + 10);
     } else if let Some(at) = memmem::find(text, b" rejected by ") {
         notice.kind = NoticeKind::RejectedMessage;
-        notice.reason = after_colon(&text[at..]);
+        notice.reason = after_colon(text.past(at));
     }
     if let Some((after, host)) = host_in_words(text) {
         notice.host = host;
@@ -337,7 +338,7 @@ fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
     let first = text.first()?;
     let kind = TABLE
         .iter()
-        .find(|(prefix, _)| prefix[0] == *first && text.starts_with(prefix))
+        .find(|(prefix, _)| prefix.first() == Some(first) && text.starts_with(prefix))
         .map(|(_, kind)| *kind)?;
     match kind {
         // `Connection from [ip] refused: too many connections`
@@ -349,10 +350,10 @@ fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
 /// `… from H=host`, `… from host [ip]`, `… host name [ip]`, ` H=host [ip]` within the words.
 fn host_in_words(text: &[u8]) -> Option<(&[u8], Host<'_>)> {
     let bracket = memchr(b'[', text)?;
-    let before = &text[..bracket];
+    let before = text.until(bracket);
     for lead in [&b" H="[..], b" from ", b" host ", b" to ", b" on "] {
         if let Some(at) = memmem::find(before, lead)
-            && let Ok((after, host)) = host(&text[at + lead.len()..])
+            && let Ok((after, host)) = host(text.past(at + lead.len()))
             && host.ip.is_some()
         {
             return Some((after, host));

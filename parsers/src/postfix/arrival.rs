@@ -2,6 +2,7 @@
 
 use super::field::{any_address, host, key_length, leave_out, next_field, value};
 use super::record::{Body, Cleanup, Client, Expired, Host, Pickup, QueueActive};
+use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, word};
 use memchr::memmem;
@@ -19,19 +20,19 @@ pub(super) fn client<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'
             _ => {
                 // At least a byte further, or it would be the same place again.
                 odd::note(odd, "client", rest);
-                rest = next_field(&rest[1..]);
+                rest = next_field(rest.past(1));
                 continue;
             }
         };
-        let text = &token[key + 1..];
-        if &token[..key] == b"orig_client" {
+        let text = token.past(key + 1);
+        if token.until(key) == b"orig_client" {
             let (after, host) = any_host(text, "orig_client", odd);
             (client.orig_client, rest) = (Some(host), after);
             continue;
         }
         let (after, text) = client_value(text);
         rest = after;
-        match &token[..key] {
+        match token.until(key) {
             b"sasl_method" => client.sasl_method = Some(text),
             b"sasl_username" => client.sasl_username = Some(text),
             b"sasl_sender" => client.sasl_sender = Some(text),
@@ -48,7 +49,7 @@ fn any_host<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>)
         return (rest, host);
     }
     let rest = next_field(input);
-    odd::note(odd, field, &input[..input.len() - rest.len()]);
+    odd::note(odd, field, input.until(input.len() - rest.len()));
     (rest, Host::default())
 }
 
@@ -56,11 +57,11 @@ fn any_host<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>)
 fn client_value(input: &[u8]) -> (&[u8], &[u8]) {
     let end = memmem::find_iter(input, b", ")
         .find(|at| {
-            let next = &input[at + 2..];
+            let next = input.past(at + 2);
             (next.starts_with(b"sasl_") || next.starts_with(b"orig_")) && key_length(next).is_some()
         })
         .unwrap_or(input.len());
-    (&input[end..], &input[..end])
+    (input.past(end), input.until(end))
 }
 
 /// After `uid=`.

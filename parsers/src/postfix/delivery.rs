@@ -4,6 +4,7 @@ use super::field::{address, any_address, host, key_length, leave_out, next_field
 use super::program::Program;
 use super::queue_id::leading;
 use super::record::{Body, Delivery, Destination, Host, Status};
+use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail};
 use crate::reply::Enhanced;
@@ -19,7 +20,7 @@ pub(super) fn delivery<'a>(input: &'a [u8], program: Program, odd: &mut Option<O
             [b',', b' ', token @ ..] => token,
             _ => match next_field(rest) {
                 [_, _, token @ ..] => {
-                    odd::note(odd, "other", &rest[..rest.len() - token.len() - 2]);
+                    odd::note(odd, "other", rest.until(rest.len() - token.len() - 2));
                     token
                 }
                 _ => return fail(rest, "`, ` and the next field"),
@@ -70,7 +71,7 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
         }
         // A field of a later release is walked over.
         _ => match key_length(token) {
-            Some(key) => Ok((value(&token[key..]).0, ())),
+            Some(key) => Ok((value(token.past(key)).0, ())),
             None => fail(token, "a field (key=value)"),
         },
     }
@@ -144,7 +145,7 @@ fn status<'a>(
     odd: &mut Option<Odd<'a>>,
 ) -> Parsed<'a, ()> {
     let end = memchr(b' ', input).unwrap_or(input.len());
-    delivery.status = match &input[..end] {
+    delivery.status = match input.until(end) {
         b"sent" => Status::Sent,
         b"deferred" => Status::Deferred,
         b"bounced" => Status::Bounced,
@@ -154,7 +155,7 @@ fn status<'a>(
         b"undeliverable" | b"undeliverable-but-not-cached" => Status::Undeliverable,
         _ => return fail(input, "a status (sent, deferred, bounced, …)"),
     };
-    delivery.text = match &input[end..] {
+    delivery.text = match input.past(end) {
         [b' ', b'(', text @ ..] => text.strip_suffix(b")").unwrap_or(text),
         text => {
             odd::note(odd, "text", text);
@@ -198,14 +199,14 @@ fn destination(program: Program, status: Status, text: &[u8]) -> Destination {
 #[inline]
 fn next_queue_id(text: &[u8], destination: Destination) -> Option<&[u8]> {
     match destination {
-        Destination::Forwarded => leading(&text[b"forwarded as ".len()..]),
+        Destination::Forwarded => leading(text.past(b"forwarded as ".len())),
         Destination::Remote | Destination::Lmtp => {
             // The last one: a content filter's reply quotes that of the server behind it.
             let at = match memmem::rfind(text, b"queued as ") {
                 Some(at) => at + b"queued as ".len(),
                 None => memmem::find(text, b" OK id=")? + b" OK id=".len(),
             };
-            leading(&text[at..])
+            leading(text.past(at))
         }
         _ => None,
     }

@@ -1,9 +1,13 @@
 //! `key=value` fields between commas: addresses, delays, hosts.
 
 use super::record::Host;
+use crate::cut::{Alphabet, Cut};
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, fraction, ip_addr};
 use memchr::memchr;
+
+/// Longest key looked for, with its `=`.
+const KEY_MAX: usize = 32;
 
 /// Longest text in a host's brackets: a socket's path is at most 108 bytes. A bound keeps hostile text linear.
 const BRACKETS_MAX: usize = 128;
@@ -26,10 +30,10 @@ pub(super) fn address(input: &[u8]) -> Parsed<'_, &[u8]> {
     {
         from = inner.len() - rest.len() - 1;
     }
-    while let Some(at) = memchr(b'>', &inner[from..]) {
+    while let Some(at) = memchr(b'>', inner.past(from)) {
         let end = from + at;
-        if follows(&inner[end + 1..]) {
-            return Ok((&inner[end + 1..], &inner[..end]));
+        if follows(inner.past(end + 1)) {
+            return Ok((inner.past(end + 1), inner.until(end)));
         }
         from = end + 1;
     }
@@ -63,7 +67,7 @@ fn bare_address<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'
     let places = memchr::memchr3_iter(b',', b' ', b';', input);
     let end = places
         .into_iter()
-        .find(|at| follows(&input[*at..]))
+        .find(|at| follows(input.past(*at)))
         .unwrap_or(input.len());
     let (text, rest) = input.split_at(end);
     let bare = text.strip_prefix(b"<").unwrap_or(text);
@@ -99,20 +103,20 @@ pub(super) fn leave_out<'a>(token: &'a [u8], into: &mut Option<Odd<'a>>) -> &'a 
         "proto",
     ];
     let key = key_length(token);
-    let value = key.map_or(token, |key| &token[key + 1..]);
-    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == &token[..key]));
+    let value = key.map_or(token, |key| token.past(key + 1));
+    let name = key.and_then(|key| NAMES.into_iter().find(|name| name.as_bytes() == token.until(key)));
     let rest = next_field(value);
-    odd::note(into, name.unwrap_or("other"), &value[..value.len() - rest.len()]);
+    odd::note(into, name.unwrap_or("other"), value.until(value.len() - rest.len()));
     rest
 }
 
 /// The rest from the next `, key=` on; empty if there is none.
 pub(super) fn next_field(input: &[u8]) -> &[u8] {
-    let next = memchr::memchr_iter(b',', input).find(|at| match &input[at + 1..] {
+    let next = memchr::memchr_iter(b',', input).find(|at| match input.past(at + 1) {
         [b' ', next @ ..] => key_length(next).is_some(),
         _ => false,
     });
-    &input[next.unwrap_or(input.len())..]
+    input.past(next.unwrap_or(input.len()))
 }
 
 /// Seconds with an optional fraction, as milliseconds: `0`, `0.35`, `12`, `304112`.
@@ -128,7 +132,7 @@ pub(super) fn seconds_ms(input: &[u8]) -> Parsed<'_, u64> {
         if used == 0 {
             return fail(digits, "digits after the point");
         }
-        (fraction_ms, rest) = (ms, &digits[used..]);
+        (fraction_ms, rest) = (ms, digits.past(used));
     }
     match whole.checked_mul(1000).and_then(|ms| ms.checked_add(fraction_ms)) {
         Some(ms) => Ok((rest, ms)),
@@ -139,18 +143,16 @@ pub(super) fn seconds_ms(input: &[u8]) -> Parsed<'_, u64> {
 /// Length of the key of `key=`: lower-case letters, digits and `_`.
 #[inline]
 pub(super) fn key_length(input: &[u8]) -> Option<usize> {
-    let end = input
-        .iter()
-        .take(32)
-        .position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))?;
-    (end > 0 && input[end] == b'=').then_some(end)
+    static IN_KEY: Alphabet = Alphabet::new(b"abcdefghijklmnopqrstuvwxyz0123456789_");
+    let end = input.until(KEY_MAX).iter().position(|byte| !IN_KEY.has(*byte))?;
+    (end > 0 && input.get(end) == Some(&b'=')).then_some(end)
 }
 
 /// A value up to the next comma or the end of the line.
 #[inline]
 pub(super) fn value(input: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr(b',', input).unwrap_or(input.len());
-    (&input[end..], &input[..end])
+    (input.past(end), input.until(end))
 }
 
 /// `name[ip]`, `name[ip]:port`, `[ip]:port`, `name[/socket]`, `unknown[unknown]`, or a bare word.
@@ -159,11 +161,9 @@ pub(super) fn value(input: &[u8]) -> (&[u8], &[u8]) {
 /// Nothing there, an open bracket, or something in it that is neither an address, a path nor `unknown`.
 #[inline]
 pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
-    let end = input
-        .iter()
-        .position(|byte| matches!(byte, b'[' | b' ' | b',' | b';'))
-        .unwrap_or(input.len());
-    let name = match &input[..end] {
+    static ENDS: Alphabet = Alphabet::new(b"[ ,;");
+    let end = input.iter().position(|byte| ENDS.has(*byte)).unwrap_or(input.len());
+    let name = match input.until(end) {
         b"" | b"unknown" => None,
         name => Some(name),
     };
@@ -171,16 +171,16 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
         name,
         ..Host::default()
     };
-    let Some((b'[', inner)) = input[end..].split_first() else {
+    let Some((b'[', inner)) = input.past(end).split_first() else {
         return match end {
             0 => fail(input, "a host"),
-            _ => Ok((&input[end..], host)),
+            _ => Ok((input.past(end), host)),
         };
     };
-    let Some(close) = memchr(b']', &inner[..inner.len().min(BRACKETS_MAX)]) else {
-        return fail(&input[end..], "`]` after the address");
+    let Some(close) = memchr(b']', inner.until(BRACKETS_MAX)) else {
+        return fail(input.past(end), "`]` after the address");
     };
-    let (text, mut rest) = (&inner[..close], &inner[close + 1..]);
+    let (text, mut rest) = (inner.until(close), inner.past(close + 1));
     host.ip = ip_addr(text.strip_prefix(b"IPv6:").unwrap_or(text));
     if host.ip.is_none() && text != b"unknown" {
         if memchr(b'/', text).is_none() {

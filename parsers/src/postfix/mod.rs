@@ -27,6 +27,7 @@ pub use program::{Program, is_postfix};
 pub use queue_id::{arrival_epoch, is_queue_id};
 
 use crate::Reject;
+use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, fail};
 use crate::syslog::{self, Envelope};
@@ -53,7 +54,7 @@ pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, Record<'_>), Reject> {
     let envelope = syslog::envelope(line)?;
     if !is_postfix(envelope.tag) {
         let tag_at = envelope.tag.as_ptr().addr() - line.as_ptr().addr();
-        return finish(line, fail(&line[tag_at..], "a Postfix program's name"));
+        return finish(line, fail(line.past(tag_at), "a Postfix program's name"));
     }
     let record = finish(line, record(envelope.tag, envelope.rest))?;
     Ok((envelope, record))
@@ -195,11 +196,11 @@ fn keyed(text: &[u8]) -> Option<(Field, &[u8])> {
 
 /// Whether this is a line with fields behind something that should have been a queue ID: `xyz: to=<…`.
 fn misread_id(text: &[u8]) -> bool {
-    let window = &text[..text.len().min(80)];
+    let window = text.until(80);
     match memchr::memchr(b':', window) {
-        Some(colon) => match &text[colon..] {
+        Some(colon) => match text.past(colon) {
             [b':', b' ', rest @ ..] => {
-                memchr::memchr(b' ', &text[..colon]).is_none()
+                memchr::memchr(b' ', text.until(colon)).is_none()
                     && matches!(
                         keyed(rest),
                         Some((Field::To | Field::From | Field::MessageId { .. } | Field::Removed, _))

@@ -6,6 +6,7 @@ use super::queue_id::leading;
 use super::record::{
     Body, Daemon, DaemonKind, Host, Notice, NoticeKind, Notification, NotificationKind, Problem, Severity,
 };
+use crate::cut::Cut;
 use crate::prim::{Parsed, fail};
 use memchr::memmem;
 
@@ -33,8 +34,8 @@ pub(super) fn notification(text: &[u8]) -> Option<Parsed<'_, Body<'_>>> {
     if !text.starts_with(b"sender ") && !text.starts_with(b"postmaster ") {
         return None;
     }
-    let at = memmem::find(&text[..text.len().min(80)], MARK)?;
-    let kind = match &text[..at] {
+    let at = memmem::find(text.until(80), MARK)?;
+    let kind = match text.until(at) {
         b"sender non-delivery" => K::SenderNonDelivery,
         b"sender delay" => K::SenderDelay,
         b"sender delivery status" => K::SenderDeliveryStatus,
@@ -42,7 +43,7 @@ pub(super) fn notification(text: &[u8]) -> Option<Parsed<'_, Body<'_>>> {
         b"postmaster delay" => K::PostmasterDelay,
         _ => K::Other,
     };
-    let id = &text[at + MARK.len()..];
+    let id = text.past(at + MARK.len());
     Some(match leading(id) {
         Some(notification_id) => Ok((&[], Body::Notification(Notification { kind, notification_id }))),
         None => fail(id, "the notification's queue ID"),
@@ -62,8 +63,8 @@ pub(super) fn notice(text: &[u8], program: Program, has_id: bool) -> Parsed<'_, 
         reason: b"",
     };
     if let Some(at) = host_at
-        && let Ok((rest, host)) = host(&text[at..])
-        && (host.ip.is_some() || text[at..].contains(&b'['))
+        && let Ok((rest, host)) = host(text.past(at))
+        && (host.ip.is_some() || text.past(at).contains(&b'['))
     {
         notice.host = host;
         notice.reason = rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start();

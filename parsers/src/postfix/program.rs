@@ -1,6 +1,6 @@
 //! The programs of Postfix, by the last part of a syslog tag.
 
-use memchr::memrchr;
+use crate::cut::Cut;
 
 macro_rules! programs {
     ($($(#[$doc:meta])* $name:ident = $text:literal $(| $also:literal)*),* $(,)?) => {
@@ -131,8 +131,9 @@ pub fn is_postfix(tag: &[u8]) -> bool {
 /// Syslog name and program of a tag. A tag without a slash is all program.
 #[inline]
 pub(super) fn split(tag: &[u8]) -> (&[u8], &[u8]) {
-    match memrchr(b'/', tag) {
-        Some(slash) => (&tag[..slash], &tag[slash + 1..]),
+    // A name is over before a call of memrchr would have begun.
+    match tag.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (tag.until(slash), tag.past(slash + 1)),
         None => (b"", tag),
     }
 }

@@ -7,19 +7,14 @@
 //!
 //! The alphabet of the long form is digits and consonants, so that no ID is a word. Read in `global/mail_queue.h`.
 
+use crate::cut::{Alphabet, Cut};
 use memchr::memchr;
 
-/// Value of a base-52 character; 255 for any other byte.
-const BASE52: [u8; 256] = {
-    let mut table = [255; 256];
-    let alphabet = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
-    let mut value = 0;
-    while value < alphabet.len() {
-        table[alphabet[value] as usize] = value as u8;
-        value += 1;
-    }
-    table
-};
+/// The digits of the short form.
+static HEX: Alphabet = Alphabet::new(b"0123456789ABCDEF");
+
+/// The digits of Postfix's base 52.
+static BASE52: Alphabet = Alphabet::new(b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz");
 
 /// Shortest and longest short form: five digits of microseconds, and an inode of one to sixteen.
 const SHORT: std::ops::RangeInclusive<usize> = 6..=21;
@@ -37,15 +32,15 @@ pub fn is_queue_id(text: &[u8]) -> bool {
 
 #[inline]
 fn is_short(text: &[u8]) -> bool {
-    SHORT.contains(&text.len()) && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+    SHORT.contains(&text.len()) && text.iter().all(|byte| HEX.has(*byte))
 }
 
 #[inline]
 fn is_long(text: &[u8]) -> bool {
     text.len() > LONG_MARK + 1
         && text.len() <= LONG_MAX
-        && text[LONG_MARK] == b'z'
-        && text.iter().all(|&byte| BASE52[usize::from(byte)] != 255)
+        && text.get(LONG_MARK) == Some(&b'z')
+        && text.iter().all(|&byte| BASE52.has(byte))
 }
 
 /// The arrival's time in seconds since 1970, UTC, out of a long queue ID; `None` for a short one, which has none.
@@ -56,8 +51,8 @@ pub fn arrival_epoch(queue_id: &[u8]) -> Option<i64> {
     if !is_long(queue_id) {
         return None;
     }
-    let digit = |byte: &u8| i64::from(BASE52[usize::from(*byte)]);
-    Some(queue_id[..6].iter().fold(0, |epoch, byte| epoch * 52 + digit(byte)))
+    let digit = |byte: &u8| i64::from(BASE52.place(*byte));
+    Some(queue_id.until(6).iter().fold(0, |epoch, byte| epoch * 52 + digit(byte)))
 }
 
 /// What may stand before `: ` at the start of a text.
@@ -74,11 +69,11 @@ pub(super) enum Head<'a> {
 /// Queue ID or `NOQUEUE` before `: `, and the text behind it.
 #[inline]
 pub(super) fn head(text: &[u8]) -> (Head<'_>, &[u8]) {
-    let window = &text[..text.len().min(LONG_MAX + 1)];
+    let window = text.until(LONG_MAX + 1);
     if let Some(colon) = memchr(b':', window)
         && text.get(colon + 1) == Some(&b' ')
     {
-        let (word, rest) = (&text[..colon], &text[colon + 2..]);
+        let (word, rest) = (text.until(colon), text.past(colon + 2));
         if is_queue_id(word) {
             return (Head::Id(word), rest);
         }
@@ -96,7 +91,7 @@ pub(super) fn leading(text: &[u8]) -> Option<&[u8]> {
         .iter()
         .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')))
         .unwrap_or(text.len());
-    let id = &text[..end];
+    let id = text.until(end);
     let id = id.strip_suffix(b".").unwrap_or(id);
     (!id.is_empty()).then_some(id)
 }

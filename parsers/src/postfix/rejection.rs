@@ -4,6 +4,7 @@
 use super::field::{address, host, key_length};
 use super::program::Program;
 use super::record::{Action, Body, Host, Rejection};
+use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
@@ -43,11 +44,11 @@ pub(super) fn rejection<'a>(
     program: Program,
     odd: &mut Option<Odd<'a>>,
 ) -> Option<Parsed<'a, Body<'a>>> {
-    let colon = memchr(b':', &text[..text.len().min(20)])?;
-    let [b':', b' ', rest @ ..] = &text[colon..] else {
+    let colon = memchr(b':', text.until(20))?;
+    let [b':', b' ', rest @ ..] = text.past(colon) else {
         return None;
     };
-    let word = &text[..colon];
+    let word = text.until(colon);
     let (_, action) = ACTIONS.iter().find(|(name, _)| *name == word)?;
     let checks = is_content_class(rest);
     if !checks && matches!(word, b"warning" | b"info" | b"pass") && !is_stage(rest) {
@@ -86,7 +87,7 @@ fn is_stage(text: &[u8]) -> bool {
         .iter()
         .position(|byte| !matches!(byte, b'A'..=b'Z' | b'-'))
         .unwrap_or(text.len());
-    end > 2 && (text[end..].starts_with(b" from ") || text[end..].starts_with(b": "))
+    end > 2 && (text.past(end).starts_with(b" from ") || text.past(end).starts_with(b": "))
 }
 
 /// smtpd, postscreen, milters: `STAGE from host: text; attributes`. A before-queue filter's has no host.
@@ -98,14 +99,14 @@ fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>, odd: &mut Option<
     if end == 0 {
         return fail(input, "an SMTP stage");
     }
-    let mut rest = &input[end..];
-    rejection.stage = &input[..end];
+    let mut rest = input.past(end);
+    rejection.stage = input.until(end);
     if let Some(from) = rest.strip_prefix(b" from ") {
         match host(from) {
             Ok((after @ ([] | [b':', ..]), host)) => (rest, rejection.host) = (after, host),
             _ => {
-                rest = &from[colon_space(from).unwrap_or(from.len())..];
-                odd::note(odd, "client", &from[..from.len() - rest.len()]);
+                rest = from.past(colon_space(from).unwrap_or(from.len()));
+                odd::note(odd, "client", from.until(from.len() - rest.len()));
             }
         }
     }
@@ -117,9 +118,9 @@ fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>, odd: &mut Option<
         }
     };
     let end = attributes_at(text);
-    rejection.text = &text[..end];
-    if attributes(&text[end..], &mut rejection).is_err() {
-        odd::note(odd, "attributes", &text[end..]);
+    rejection.text = text.until(end);
+    if attributes(text.past(end), &mut rejection).is_err() {
+        odd::note(odd, "attributes", text.past(end));
     }
     Ok((&[], Body::Rejection(rejection)))
 }
@@ -133,7 +134,7 @@ fn of_content<'a>(
 ) -> Parsed<'a, Body<'a>> {
     let (rest, class) = word(input)?;
     rejection.stage = class;
-    let content = &rest[1..];
+    let content = rest.past(1);
     let Some((at, after, host)) = client_behind(content) else {
         if program == Program::Cleanup {
             odd::note(odd, "client", content);
@@ -141,7 +142,7 @@ fn of_content<'a>(
         rejection.content = Some(content);
         return Ok((&[], Body::Rejection(rejection)));
     };
-    rejection.content = Some(&content[..at]);
+    rejection.content = Some(content.until(at));
     rejection.host = host;
     match attributes(after, &mut rejection) {
         Ok((rest, ())) => rejection.text = rest.strip_prefix(b": ").unwrap_or(rest),
@@ -154,7 +155,7 @@ fn of_content<'a>(
 /// ours, but for addresses. Gives its place, the text from the semicolon on, and the host.
 fn client_behind(content: &[u8]) -> Option<(usize, &[u8], Host<'_>)> {
     memmem::rfind_iter(content, b" from ").find_map(|at| {
-        let from = &content[at + b" from ".len()..];
+        let from = content.past(at + b" from ".len());
         let (rest, host) = host(from).ok()?;
         rest.starts_with(b";").then_some((at, rest, host))
     })
@@ -164,13 +165,13 @@ fn client_behind(content: &[u8]) -> Option<(usize, &[u8], Host<'_>)> {
 fn attributes_at(text: &[u8]) -> usize {
     // `554 5.7.1 <address>: …` repeats a stranger's address, which may hold anything.
     let mut from = 0;
-    if let Some(open) = memchr(b'<', &text[..text.len().min(20)])
-        && (open == 0 || text[open - 1] == b' ')
-        && let Ok((rest, _)) = angle(&text[open..])
+    if let Some(open) = memchr(b'<', text.until(20))
+        && matches!(text.until(open), [] | [.., b' '])
+        && let Ok((rest, _)) = angle(text.past(open))
     {
         from = text.len() - rest.len();
     }
-    let place = memmem::find_iter(&text[from..], b"; ").find(|at| is_attribute(&text[from + at + 2..]));
+    let place = memmem::find_iter(text.past(from), b"; ").find(|at| is_attribute(text.past(from + at + 2)));
     match place {
         Some(at) => from + at,
         None if text.ends_with(b";") => text.len() - 1,
@@ -198,12 +199,12 @@ fn attributes<'a>(input: &'a [u8], rejection: &mut Rejection<'a>) -> Parsed<'a, 
         let Some(key) = key_length(token) else {
             if after_helo {
                 // The rest of a HELO name with a bracket in it.
-                return Ok((memmem::find(token, b">: ").map_or(b"", |at| &token[at + 1..]), ()));
+                return Ok((memmem::find(token, b">: ").map_or(b"", |at| token.past(at + 1)), ()));
             }
             return fail(token, "an attribute (key=value)");
         };
-        let text = &token[key + 1..];
-        let (after, slot) = match &token[..key] {
+        let text = token.past(key + 1);
+        let (after, slot) = match token.until(key) {
             b"from" if !after_helo => (address(text)?, &mut rejection.sender),
             b"to" if !after_helo => (address(text)?, &mut rejection.recipient),
             b"helo" if !after_helo => (address(text)?, &mut rejection.helo),
@@ -230,5 +231,5 @@ fn bare(input: &[u8]) -> (&[u8], &[u8]) {
             _ => false,
         })
         .unwrap_or(input.len());
-    (&input[end..], &input[..end])
+    (input.past(end), input.until(end))
 }

@@ -1,6 +1,7 @@
 //! The words of mail servers, by first letter.
 
 use super::Reason::{self, *};
+use crate::cut::{Alphabet, Cut};
 
 /// Bytes of a text that are looked at.
 const SCAN_MAX: usize = 600;
@@ -43,50 +44,81 @@ pub(super) fn by_beginning(text: &[u8]) -> Option<Reason> {
     })
 }
 
+/// Letters, which come first, and digits.
+static IN_WORD: Alphabet = Alphabet::new(b"abcdefghijklmnopqrstuvwxyz0123456789");
+
 /// The strongest phrase of a text. Phrases begin where a word does; case does not matter.
 pub(super) fn by_phrase(text: &[u8]) -> Option<Reason> {
-    let text = &text[..text.len().min(SCAN_MAX)];
+    let text = text.until(SCAN_MAX);
+    // In small letters, once for all phrases.
+    let mut room = [0; SCAN_MAX];
+    let lower = room.get_mut(..text.len())?;
+    lower.copy_from_slice(text);
+    lower.make_ascii_lowercase();
+    let mut rest = &*lower;
     let mut best: Option<(Reason, u8)> = None;
-    let mut in_word = false;
-    for (at, byte) in text.iter().enumerate() {
-        let letter = byte | 0x20;
-        let is_letter = letter.is_ascii_lowercase();
-        if is_letter && !in_word {
+    loop {
+        while let [byte, after @ ..] = rest
+            && !IN_WORD.has(*byte)
+        {
+            rest = after;
+        }
+        let [first, after @ ..] = rest else { break };
+        let letter = usize::from(IN_WORD.place(*first));
+        let second = after.first().map_or(0, |second| usize::from(second & 31));
+        if let (Some(phrases), Some(candidates)) = (BY_LETTER.get(letter), CANDIDATES.get(letter)) {
             // Of most words not even the second letter is a phrase's.
-            let second = text.get(at + 1).map_or(0, |second| second | 0x20);
-            let possible = SECOND[usize::from(letter - b'a')] >> (second & 31) & 1 != 0;
-            for &(tail, reason, rank) in if possible { starting_with(letter) } else { &[] } {
-                if tail[0] == second && best.is_none_or(|(_, best)| rank < best) && begins(&text[at + 1..], tail) {
+            let mut candidates = candidates.get(second).copied().unwrap_or(0);
+            while candidates != 0 {
+                if let Some(&(tail, reason, rank)) = phrases.get(candidates.trailing_zeros() as usize)
+                    && best.is_none_or(|(_, best)| rank < best)
+                    && after.starts_with(tail)
+                {
                     best = Some((reason, rank));
                 }
+                candidates &= candidates - 1;
             }
             if matches!(best, Some((_, 0))) {
                 break;
             }
         }
-        in_word = is_letter || byte.is_ascii_digit();
+        while let [byte, after @ ..] = rest
+            && IN_WORD.has(*byte)
+        {
+            rest = after;
+        }
     }
     best.map(|(reason, _)| reason)
 }
 
-#[inline]
-fn begins(text: &[u8], lower: &[u8]) -> bool {
-    text.len() >= lower.len()
-        && text
-            .iter()
-            .zip(lower)
-            .all(|(byte, want)| byte.to_ascii_lowercase() == *want)
-}
+/// The phrases of each first letter.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler runs it: a wrong place would not compile"
+)]
+static BY_LETTER: [&[Phrase]; 26] = {
+    let mut phrases: [&[Phrase]; 26] = [&[]; 26];
+    let mut letter = 0;
+    while letter < 26 {
+        phrases[letter] = starting_with(b'a' + letter as u8);
+        letter += 1;
+    }
+    phrases
+};
 
-/// For each first letter a bit for each second byte of a phrase, by its low five bits.
-const SECOND: [u32; 26] = {
-    let mut bits = [0; 26];
+/// For each first letter, and the low five bits of each second byte: a bit for each phrase that begins so.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler runs it: a wrong place would not compile"
+)]
+static CANDIDATES: [[u32; 32]; 26] = {
+    let mut bits = [[0; 32]; 26];
     let mut letter = 0;
     while letter < 26 {
         let phrases = starting_with(b'a' + letter as u8);
         let mut at = 0;
         while at < phrases.len() {
-            bits[letter] |= 1 << (phrases[at].0[0] & 31);
+            bits[letter][(phrases[at].0[0] & 31) as usize] |= 1 << at;
             at += 1;
         }
         letter += 1;

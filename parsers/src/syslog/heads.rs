@@ -15,13 +15,14 @@
 //! text that only looks like a line of a mail server must not become one.
 
 use super::{Envelope, pid_of, tag};
+use crate::cut::Cut;
 use crate::prim::{decimal, fraction, word};
 use crate::stamp::{Stamp, civil, named_month, numeric_zone, rfc3164, rfc3339, time_of_day};
 
 /// The envelope of a line in one of these forms.
 pub(super) fn other(line: &[u8]) -> Option<Envelope<'_>> {
     let start = line.iter().position(|byte| *byte != 0)?;
-    let line = &line[start..];
+    let line = line.past(start);
     let rest = after_priority(line);
     if let Some(rest) = rest.strip_prefix(b"1 ") {
         return rfc5424(rest);
@@ -85,7 +86,7 @@ fn structured_data(input: &[u8]) -> Option<&[u8]> {
             }
             at += 1;
         }
-        rest = &rest[at + 1..];
+        rest = rest.past(at + 1);
         match rest.strip_prefix(b"[") {
             Some(next) => rest = next,
             None => return Some(rest),
@@ -111,7 +112,7 @@ fn with_fraction(input: &[u8], stamp: Stamp) -> (&[u8], Stamp) {
         let (used, ms) = fraction(digits);
         if used > 0 {
             let millis = ms as u16;
-            return (&digits[used..], Stamp { millis, ..stamp });
+            return (digits.past(used), Stamp { millis, ..stamp });
         }
     }
     (input, stamp)
@@ -127,7 +128,7 @@ fn spaced(input: &[u8]) -> Option<(&[u8], Stamp)> {
     {
         let offset_seconds = Some(seconds);
         return Some((
-            &zone[used..],
+            zone.past(used),
             Stamp {
                 offset_seconds,
                 ..stamp
@@ -148,7 +149,7 @@ fn year_first(input: &[u8]) -> Option<(&[u8], Stamp)> {
 fn year(input: &[u8]) -> Option<(&[u8], i16)> {
     let (rest, year) = decimal(input.get(..4)?).ok()?;
     let year = i16::try_from(year).ok().filter(|year| *year >= 1970)?;
-    rest.is_empty().then(|| (&input[4..], year))
+    rest.is_empty().then(|| (input.past(4), year))
 }
 
 /// `1763559544.123456`.
@@ -268,7 +269,7 @@ pub(super) fn is_priority(word: &[u8]) -> bool {
     let Some(at) = word.iter().position(|byte| matches!(byte, b'.' | b':')) else {
         return false;
     };
-    is_facility(&word[..at]) && SEVERITIES.contains(&&word[at + 1..])
+    is_facility(word.until(at)) && SEVERITIES.contains(&word.past(at + 1))
 }
 
 /// `mail`.

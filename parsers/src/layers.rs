@@ -79,8 +79,7 @@ impl Mta {
     }
 
     /// Whether a text can only be a line of this program, whatever tag stands before it.
-    #[must_use]
-    pub fn is_line(self, text: &[u8]) -> bool {
+    pub(crate) fn is_line(self, text: &[u8]) -> bool {
         match self {
             Mta::Exim => {
                 exim::parse(text).is_ok_and(|record| is_sure(&record))
@@ -170,8 +169,7 @@ impl Mta {
     }
 
     /// The program's innermost envelope in a message, which must be the whole of it.
-    #[must_use]
-    pub fn inside<'a>(self, outer: &Envelope<'a>) -> Option<Envelope<'a>> {
+    fn inside<'a>(self, outer: &Envelope<'a>) -> Option<Envelope<'a>> {
         let mut found: Option<Envelope<'a>> = None;
         for _ in 0..DEPTH_MAX {
             let around = found.as_ref().unwrap_or(outer);

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// Two words and no allocation, because a parser may build some of these and throw them away on the way to success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Bytes from the place of the fault to the end of the line.
     pub left: usize,
     /// What would have been right here.
@@ -39,14 +39,14 @@ impl ParseError<&[u8]> for Fault {
 }
 
 /// Result of a grammar function: rest of the line and value.
-pub type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
 /// Fails at `input` for want of `expected`.
 ///
 /// # Errors
 /// Always.
 #[cold]
-pub fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
+pub(crate) fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
     Err(Err::Error(Fault {
         left: input.len(),
         expected,
@@ -56,7 +56,7 @@ pub fn fail<'a, T>(input: &'a [u8], expected: &'static str) -> Parsed<'a, T> {
 /// Where a byte is that is most likely near, eight bytes at a time: the words of a log are over before a call of memchr
 /// would have begun. What is further off than a few words is memchr's.
 #[inline]
-pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
+pub(crate) fn near(byte: u8, input: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const STEPS: usize = 6;
     let (words, _) = input.as_chunks::<8>();
@@ -81,7 +81,7 @@ pub fn near(byte: u8, input: &[u8]) -> Option<usize> {
 
 /// Where the first `: ` is, behind which Exim's texts begin. To build a searcher would cost more than the search.
 #[inline]
-pub fn colon_space(text: &[u8]) -> Option<usize> {
+pub(crate) fn colon_space(text: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b':', text).find(|at| text.get(at + 1) == Some(&b' '))
 }
 
@@ -90,7 +90,7 @@ pub fn colon_space(text: &[u8]) -> Option<usize> {
 /// # Errors
 /// Never.
 #[inline]
-pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
+pub(crate) fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
     let end = near(b' ', input).unwrap_or(input.len());
     Ok((input.past(end), input.until(end)))
 }
@@ -100,7 +100,7 @@ pub fn word(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// # Errors
 /// No digit, or a number over `u64::MAX`.
 #[inline]
-pub fn decimal(input: &[u8]) -> Parsed<'_, u64> {
+pub(crate) fn decimal(input: &[u8]) -> Parsed<'_, u64> {
     let mut value = 0u64;
     let mut rest = input;
     while let [digit @ b'0'..=b'9', after @ ..] = rest {
@@ -136,7 +136,7 @@ fn long_decimal(input: &[u8]) -> Parsed<'_, u64> {
 ///
 /// # Errors
 /// No number, or one that does not fit an `i32`.
-pub fn signed(input: &[u8]) -> Parsed<'_, i32> {
+pub(crate) fn signed(input: &[u8]) -> Parsed<'_, i32> {
     let (digits, negative) = match input {
         [b'-', digits @ ..] => (digits, true),
         _ => (input, false),
@@ -156,7 +156,7 @@ pub fn signed(input: &[u8]) -> Parsed<'_, i32> {
 /// # Errors
 /// No closing quote.
 #[inline]
-pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
+pub(crate) fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
     let mut at = 0;
     while let Some(hit) = memchr2(b'"', b'\\', input.past(at)) {
         at += hit;
@@ -173,14 +173,14 @@ pub fn quoted(input: &[u8]) -> Parsed<'_, &[u8]> {
 
 /// An address's length up to the first byte for which `stop` holds, which a quoted local part may contain.
 #[inline]
-pub fn address_end(input: &[u8], stop: u8) -> Option<usize> {
+pub(crate) fn address_end(input: &[u8], stop: u8) -> Option<usize> {
     let from = after_quotes(input);
     near(stop, input.past(from)).map(|at| from + at)
 }
 
 /// [`address_end`], for what is longer than most addresses.
 #[inline]
-pub fn long_address_end(input: &[u8], stop: u8) -> Option<usize> {
+pub(crate) fn long_address_end(input: &[u8], stop: u8) -> Option<usize> {
     let from = after_quotes(input);
     memchr(stop, input.past(from)).map(|at| from + at)
 }
@@ -216,7 +216,7 @@ fn quoted_local_part(input: &[u8]) -> Option<usize> {
 /// # Errors
 /// No `<` here, or no `>` after it.
 #[inline]
-pub fn angle(input: &[u8]) -> Parsed<'_, &[u8]> {
+pub(crate) fn angle(input: &[u8]) -> Parsed<'_, &[u8]> {
     let [b'<', inner @ ..] = input else {
         return fail(input, "`<`");
     };
@@ -231,7 +231,7 @@ pub fn angle(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// # Errors
 /// Not a duration, or one over 2^64 ms.
 #[inline]
-pub fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
+pub(crate) fn duration_ms(input: &[u8]) -> Parsed<'_, u64> {
     let mut total = 0u64;
     let mut rest = input;
     while let Some(b'0'..=b'9') = rest.first() {
@@ -279,7 +279,7 @@ pub(crate) fn fraction(input: &[u8]) -> (usize, u64) {
 
 /// An IP address as printed in a log: dotted quad, IPv6, or IPv6 with `%scope`, which is dropped.
 #[inline]
-pub fn ip_addr(text: &[u8]) -> Option<IpAddr> {
+pub(crate) fn ip_addr(text: &[u8]) -> Option<IpAddr> {
     match ipv4(text) {
         Some(quad) => Some(IpAddr::V4(quad)),
         None => ipv6(text).map(IpAddr::V6),

@@ -5,6 +5,7 @@
 
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail, fraction};
+use std::fmt;
 
 /// A civil time as printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,8 +39,7 @@ impl Stamp {
     }
 
     /// The civil time in UTC of so many seconds since 1970.
-    #[must_use]
-    pub fn of_epoch(seconds: i64) -> Stamp {
+    pub(crate) fn of_epoch(seconds: i64) -> Stamp {
         // Howard Hinnant's `civil_from_days`.
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         let days = days + 719_468;
@@ -91,19 +91,42 @@ impl Stamp {
     }
 }
 
+/// As RFC 3339 has it, without what is not known: no offset if the line prints none, and the year 0000.
+///
+/// ```
+/// let line = b"2018-06-06 18:55:01.120 +0200 1fQdLN-0001Ab-Cd Completed";
+/// let record = mailpulse_parsers::exim::parse(line)?;
+/// assert_eq!(record.stamp.to_string(), "2018-06-06T18:55:01.120+02:00");
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}T", self.year, self.month, self.day)?;
+        write!(f, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second)?;
+        if self.millis > 0 {
+            write!(f, ".{:03}", self.millis)?;
+        }
+        if let Some(seconds) = self.offset_seconds {
+            let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+            write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)?;
+        }
+        Ok(())
+    }
+}
+
 /// Exim's `YYYY-MM-DD HH:MM:SS[.mmm][ ±hhmm]`.
 ///
 /// # Errors
 /// Not of that shape, or a part out of range (days of the month included).
 #[inline]
-pub fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
+pub(crate) fn exim_stamp(input: &[u8]) -> Parsed<'_, Stamp> {
     let (rest, stamp) = civil(input, b' ')?;
     after_second(rest, stamp)
 }
 
 /// The minute of the line before: most lines are of the same one, and only their second need be read.
 #[derive(Debug, Clone)]
-pub struct LastMinute {
+pub(crate) struct LastMinute {
     text: [u8; 17],
     stamp: Stamp,
 }
@@ -129,7 +152,7 @@ impl LastMinute {
     /// # Errors
     /// As [`exim_stamp`].
     #[inline]
-    pub fn exim_stamp<'a>(&mut self, input: &'a [u8]) -> Parsed<'a, Stamp> {
+    pub(crate) fn exim_stamp<'a>(&mut self, input: &'a [u8]) -> Parsed<'a, Stamp> {
         let Some(([minute @ .., tens, units], rest)) = input.split_first_chunk::<19>() else {
             return exim_stamp(input);
         };
@@ -171,7 +194,7 @@ fn after_second(input: &[u8], second: Stamp) -> Parsed<'_, Stamp> {
 ///
 /// # Errors
 /// Not of that shape, or a part out of range.
-pub fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
+pub(crate) fn rfc3339(input: &[u8]) -> Parsed<'_, Stamp> {
     let separator = if input.get(10) == Some(&b't') { b't' } else { b'T' };
     let (mut rest, mut stamp) = civil(input, separator)?;
     if let [b'.' | b',', digits @ ..] = rest {
@@ -223,7 +246,7 @@ pub(crate) fn month_number(name: [u8; 3]) -> Option<u8> {
 ///
 /// # Errors
 /// Not of that shape, or a part out of range.
-pub fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
+pub(crate) fn rfc3164(input: &[u8]) -> Parsed<'_, Stamp> {
     let Some((text, rest)) = input.split_first_chunk::<15>() else {
         return fail(input, "a timestamp (Mmm dd HH:MM:SS)");
     };

@@ -77,14 +77,12 @@ pub fn is_split_priority(envelope: &Envelope<'_>) -> bool {
 }
 
 /// Whether a line is a remark of `journalctl`'s between entries: `-- Boot 8af3… --`, `-- Journal begins at … --`.
-#[must_use]
-pub fn is_journal_remark(line: &[u8]) -> bool {
+pub(crate) fn is_journal_remark(line: &[u8]) -> bool {
     line.starts_with(b"-- ") && (line.ends_with(b" --") || line.starts_with(b"-- cursor: "))
 }
 
 /// Tag, process ID and text of `exim[123]: text`, a head without time and host.
-#[must_use]
-pub fn tagged(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
+pub(crate) fn tagged(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
     let (rest, (tag, pid)) = tag(text).ok()?;
     Some((tag, pid, after_message_id(rest.strip_prefix(b" ")?)))
 }

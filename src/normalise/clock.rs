@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use mailpulse_parsers::Stamp;
 use mailpulse_parsers::app::TimeOfDay;
-use mailpulse_parsers::stamp::Stamp;
 
 const HOUR_MS: i64 = 3_600_000;
 

@@ -40,7 +40,7 @@ mod repair;
 mod sentry;
 mod slimapp;
 mod template;
-pub mod time;
+mod time;
 mod time_format;
 
 use crate::cut::Cut;

@@ -34,7 +34,7 @@ pub struct TimeOfDay {
 /// # Errors
 /// Not of that shape, or a part out of range.
 #[inline]
-pub fn iso(input: &[u8]) -> Parsed<'_, Stamp> {
+pub(super) fn iso(input: &[u8]) -> Parsed<'_, Stamp> {
     let separator = match input.get(10) {
         Some(b'T') => b'T',
         _ => b' ',
@@ -76,7 +76,7 @@ pub(super) fn millis(input: &[u8]) -> (&[u8], u16) {
 /// # Errors
 /// Not of that shape, or a part out of range.
 #[inline]
-pub fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
+pub(super) fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
     let Some((text, rest)) = input.split_first_chunk::<8>() else {
         return fail(input, "a time of day (HH:MM:SS)");
     };
@@ -106,7 +106,7 @@ pub fn time_of_day(input: &[u8]) -> Parsed<'_, TimeOfDay> {
 /// # Errors
 /// Not of that shape, or a part out of range.
 #[inline]
-pub fn day_first(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
+pub(super) fn day_first(input: &[u8], separator: u8) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (dd Mmm YYYY HH:MM:SS)";
     let Some((text, rest)) = input.split_first_chunk::<20>() else {
         return fail(input, SHAPE);
@@ -148,7 +148,7 @@ pub(super) fn spaced_offset(input: &[u8]) -> (&[u8], Option<i32>) {
 ///
 /// # Errors
 /// Not of that shape, or a part out of range.
-pub fn twelve_hours(input: &[u8]) -> Parsed<'_, Stamp> {
+pub(super) fn twelve_hours(input: &[u8]) -> Parsed<'_, Stamp> {
     const SHAPE: &str = "a timestamp (YYYY-MM-DD h:MM:SS AM)";
     let Some((date, [b' ', clock @ ..])) = input.split_first_chunk::<10>() else {
         return fail(input, SHAPE);
@@ -189,31 +189,10 @@ pub fn twelve_hours(input: &[u8]) -> Parsed<'_, Stamp> {
 }
 
 /// The civil time of milliseconds since 1970, in UTC. `None` outside the years 0 to 9999.
-#[must_use]
-pub fn from_epoch_ms(ms: i64) -> Option<Stamp> {
-    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // Howard Hinnant's `civil_from_days`, years counted from March.
-    let days = days.checked_add(719_468)?;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+pub(super) fn from_epoch_ms(ms: i64) -> Option<Stamp> {
     let stamp = Stamp {
-        year: i16::try_from(year).ok()?,
-        month: month as u8,
-        day: (day_of_year - (153 * from_march + 2) / 5 + 1) as u8,
-        hour: (of_day / 3_600_000) as u8,
-        minute: (of_day / 60_000 % 60) as u8,
-        second: (of_day / 1000 % 60) as u8,
-        millis: (of_day % 1000) as u16,
-        offset_seconds: Some(0),
+        millis: ms.rem_euclid(1000) as u16,
+        ..Stamp::of_epoch(ms.div_euclid(1000))
     };
     (0..=9999).contains(&stamp.year).then_some(stamp)
 }

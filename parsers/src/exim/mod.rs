@@ -85,8 +85,7 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject
 }
 
 /// Whether a text without a time is a line with a message ID and a flag, or one that ends a message.
-#[must_use]
-pub fn is_flagged(text: &[u8]) -> bool {
+pub(crate) fn is_flagged(text: &[u8]) -> bool {
     header::after_stamp(text, crate::Stamp::default(), &mut None)
         .is_ok_and(|(rest, header)| header.id.is_some() && (flag(rest).is_some() || rest.starts_with(b"Completed")))
 }

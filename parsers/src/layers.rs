@@ -20,9 +20,9 @@ const DEPTH_MAX: usize = 3;
 /// A mail server whose lines are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mta {
-    /// Exim.
+    /// Exim: tags that begin with `exim`.
     Exim,
-    /// Postfix.
+    /// Postfix: tags such as `postfix/smtp`, see [`postfix::is_postfix`].
     Postfix,
 }
 
@@ -61,6 +61,11 @@ impl Mta {
     }
 
     /// Whether a tag is the program's own.
+    ///
+    /// ```
+    /// use mailpulse_parsers::layers::Mta;
+    /// assert!(Mta::Exim.owns(b"exim4") && !Mta::Exim.owns(b"postfix/smtp"));
+    /// ```
     #[inline]
     #[must_use]
     pub fn owns(self, tag: &[u8]) -> bool {
@@ -95,6 +100,20 @@ impl Mta {
 
     /// Whose a line is that [`crate::syslog::envelope`] does not show to be the program's at once. `vouched` says
     /// whether a foreign tag stands for the program.
+    ///
+    /// ```
+    /// use mailpulse_parsers::layers::{Mta, Outer, Peeled};
+    ///
+    /// let line = b"Jun  6 18:55:03 host1 docker[3]: Jun  6 18:55:01 mail postfix/smtp[77]: 4F1A23B5C7: removed";
+    /// let peel = |trusted: &[u8]| Mta::Postfix.peel(line, &Outer::default(), &|tag| tag == trusted);
+    /// assert_eq!(peel(b""), Peeled::Untrusted(b"docker"));
+    /// let Peeled::Own(inner) = peel(b"docker") else { panic!() };
+    /// assert_eq!((inner.host, inner.rest), (&b"mail"[..], &b"4F1A23B5C7: removed"[..]));
+    ///
+    /// // What a user gave to another program is that program's text.
+    /// let line = b"Jun  6 18:55:03 host1 sshd[9]: Invalid user postfix/smtp[77]: 4F1A23B5C7: removed";
+    /// assert!(matches!(Mta::Postfix.peel(line, &Outer::default(), &|_| false), Peeled::Foreign(_)));
+    /// ```
     #[must_use]
     pub fn peel<'a>(self, text: &'a [u8], outer: &Outer<'a>, vouched: &dyn Fn(&[u8]) -> bool) -> Peeled<'a> {
         let found = self.unnamed(text, outer, vouched);
@@ -224,6 +243,13 @@ fn dated<'a>(envelope: Envelope<'a>, outer: Option<&Stamp>) -> Envelope<'a> {
 }
 
 /// Whether an Exim main log is the only thing that such a line can come from: a date and any text are not enough.
+///
+/// ```
+/// use mailpulse_parsers::{exim, layers::is_sure};
+/// assert!(is_sure(&exim::parse(b"2018-06-06 18:55:01 Start queue run: pid=9")?));
+/// assert!(!is_sure(&exim::parse(b"2018-06-06 18:55:01 [main] ready")?));
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 #[must_use]
 pub fn is_sure(record: &Record<'_>) -> bool {
     let chatter = matches!(&record.body, EximBody::Notice(notice) if notice.kind == NoticeKind::Chatter);

@@ -12,7 +12,7 @@ pub struct Reject {
     pub offset: usize,
     /// What would have been right at that place.
     pub expected: &'static str,
-    /// What stands there.
+    /// What stands at that place.
     pub found: Found,
 }
 
@@ -21,7 +21,7 @@ pub struct Reject {
 pub enum Found {
     /// The line ends there.
     End,
-    /// This byte.
+    /// This byte stands there, of whatever character.
     Byte(u8),
 }
 
@@ -45,6 +45,15 @@ impl Reject {
     ///
     /// `line` is the line that was rejected. What could steer a terminal or deceive a reader (control characters, C1,
     /// bidirectional marks, bytes that are not UTF-8) is shown as an escape; a long line is cut around the place.
+    ///
+    /// ```
+    /// let line = b"2018-13-06 18:55:01 \x1b[2J";
+    /// let reject = mailpulse_parsers::exim::parse(line).unwrap_err();
+    /// assert_eq!(
+    ///     reject.picture(line),
+    ///     "2018-13-06 18:55:01 \\u{1b}[2J\n     ^\nat byte 5: expected a month (01-12), found `1`"
+    /// );
+    /// ```
     #[must_use]
     pub fn picture(&self, line: &[u8]) -> String {
         let offset = self.offset.min(line.len());

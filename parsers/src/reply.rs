@@ -16,18 +16,19 @@ pub struct Reply {
     pub smtp_code: Option<u16>,
     /// The enhanced status code behind it (RFC 3463).
     pub enhanced: Option<Enhanced>,
-    /// Why.
+    /// Why, as one of a few; [`Reason::Other`] if the text does not say.
     pub reason: Reason,
 }
 
 /// `class.subject.detail` of RFC 3463.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Enhanced {
-    /// 2, 4 or 5.
+    /// 2 for success, 4 for a failure that may pass, 5 for one that stays.
     pub class: u8,
-    /// 0 to 999.
+    /// What it is about, 0 to 999: 1 the address, 2 the mailbox, 3 the system, 4 the network, 5 the protocol, 6 the
+    /// content, 7 security.
     pub subject: u16,
-    /// 0 to 999.
+    /// Which of the subject's states, 0 to 999; the IANA registry of enhanced status codes lists them.
     pub detail: u16,
 }
 
@@ -38,7 +39,7 @@ macro_rules! reasons {
         pub enum Reason { $($(#[$doc])* $name),* }
 
         impl Reason {
-            /// Every reason.
+            /// Every reason, in the order in which they are declared.
             pub const ALL: &[Reason] = &[$(Reason::$name),*];
 
             /// The name in events and queries.
@@ -53,7 +54,7 @@ macro_rules! reasons {
 reasons! {
     /// Asked to come back later, as a test.
     Greylisted = "greylisted",
-    /// Over quota.
+    /// The mailbox is full, or over its quota.
     MailboxFull = "mailbox_full",
     /// The address does not exist or is disabled.
     NoSuchUser = "no_such_user",
@@ -85,17 +86,32 @@ reasons! {
     RetryTimeout = "retry_timeout",
     /// A fault of this host or its configuration.
     LocalError = "local_error",
-    /// None of these.
+    /// None of these, or nothing that is known.
     Other = "other",
 }
 
 /// Classifies a text. Never fails: what says nothing is [`Reason::Other`].
+///
+/// ```
+/// use mailpulse_parsers::reply::{Reason, classify};
+///
+/// let reply = classify(b"SMTP error from remote mail server after RCPT TO:<ann@example.org>: 550 5.1.1 User unknown");
+/// assert_eq!((reply.smtp_code, reply.reason), (Some(550), Reason::NoSuchUser));
+/// assert_eq!(reply.enhanced.map(|code| (code.class, code.subject, code.detail)), Some((5, 1, 1)));
+/// assert_eq!(classify(b"451 Greylisted, please come back later").reason.as_str(), "greylisted");
+/// ```
 #[must_use]
 pub fn classify(text: &[u8]) -> Reply {
     classify_with_errno(text, None)
 }
 
 /// Classifies a text that came with the number of `defer (…)`: a system's errno, or negative for Exim's own.
+///
+/// ```
+/// use mailpulse_parsers::reply::{Reason, classify_with_errno};
+/// assert_eq!(classify_with_errno(b"", Some(110)).reason, Reason::Timeout);
+/// assert_eq!(classify_with_errno(b"Connection refused", Some(110)).reason, Reason::ConnectionRefused);
+/// ```
 #[must_use]
 pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
     let (smtp_code, reply) = match smtp_code(text) {
@@ -122,6 +138,12 @@ pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
 /// Classifies a text of Postfix, which prints its own verdict as an enhanced code beside it (`dsn=`).
 ///
 /// That code speaks where the text has none of its own: `dsn=4.4.3 … (Host not found)`, `5.7.1 message content rejected`.
+///
+/// ```
+/// use mailpulse_parsers::reply::{Enhanced, Reason, classify_with_dsn};
+/// let dsn = Enhanced { class: 4, subject: 4, detail: 3 };
+/// assert_eq!(classify_with_dsn(b"try again", Some(dsn)).reason, Reason::Dns);
+/// ```
 #[must_use]
 pub fn classify_with_dsn(text: &[u8], dsn: Option<Enhanced>) -> Reply {
     let mut reply = classify(text);

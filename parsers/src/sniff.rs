@@ -24,11 +24,11 @@ pub enum Kind {
     Gerrit,
     /// Phabricator's daemon log.
     Phabricator,
-    /// Hue.
+    /// Hue, see [`Format::Hue`].
     Hue,
-    /// Oozie.
+    /// Oozie, see [`Format::Oozie`].
     Oozie,
-    /// Sentry.
+    /// Sentry, see [`Format::Sentry`].
     Sentry,
     /// A Slim application's JSON log.
     Slimapp,
@@ -42,7 +42,7 @@ pub enum Kind {
     OtherLog,
     /// Compressed data (gzip, zstd, bzip2, xz, zip).
     Compressed,
-    /// Not text.
+    /// Not text: one byte of twenty or more is a control character.
     Binary,
 }
 
@@ -96,6 +96,15 @@ const SPECIFIC: usize = 11;
 const LINES_MAX: usize = 200;
 
 /// What `sample` (the first bytes of a file, some kilobytes) looks like; `None` if it is empty or says nothing.
+///
+/// ```
+/// use mailpulse_parsers::sniff::{Kind, sniff};
+///
+/// let kind = sniff(b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd Completed\n").unwrap();
+/// assert_eq!((kind, kind.as_str()), (Kind::EximMain, "an Exim main log"));
+/// assert_eq!(sniff(b"\x1f\x8b\x08\0"), Some(Kind::Compressed));
+/// assert_eq!(sniff(b"hello\nworld\n"), None);
+/// ```
 #[must_use]
 pub fn sniff(sample: &[u8]) -> Option<Kind> {
     const MAGIC: [&[u8]; 5] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0", b"PK\x03\x04"];

@@ -30,6 +30,14 @@ pub struct Stamp {
 
 impl Stamp {
     /// Milliseconds since 1970: the civil time taken as UTC, less the offset if there is one.
+    ///
+    /// ```
+    /// use mailpulse_parsers::exim;
+    /// let with_zone = exim::parse(b"2018-06-06 20:55:01 +0200 Start queue run: pid=9")?.stamp;
+    /// let without = exim::parse(b"2018-06-06 18:55:01 Start queue run: pid=9")?.stamp;
+    /// assert_eq!((with_zone.utc_ms(), without.utc_ms()), (1_528_311_301_000, 1_528_311_301_000));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn utc_ms(&self) -> i64 {
@@ -62,12 +70,26 @@ impl Stamp {
     }
 
     /// The same in a year, in which its day must exist.
+    ///
+    /// ```
+    /// use mailpulse_parsers::Stamp;
+    /// let leap_day = Stamp { month: 2, day: 29, ..Stamp::default() };
+    /// assert_eq!(leap_day.in_year(2024).map(|stamp| stamp.year), Some(2024));
+    /// assert_eq!(leap_day.in_year(2023), None);
+    /// ```
     #[must_use]
     pub fn in_year(self, year: i16) -> Option<Stamp> {
         (self.day <= days_of_month(year, self.month)).then_some(Stamp { year, ..self })
     }
 
     /// A stamp without a year, dated by another one that stands before it in the line: that of the wrapper around it.
+    ///
+    /// ```
+    /// use mailpulse_parsers::Stamp;
+    /// let inner = Stamp { month: 12, day: 31, ..Stamp::default() };
+    /// let outer = Stamp { year: 2026, month: 1, day: 1, ..Stamp::default() };
+    /// assert_eq!(inner.dated_by(&outer).year, 2025);
+    /// ```
     #[must_use]
     pub fn dated_by(self, outer: &Stamp) -> Stamp {
         let year = match (self.month, outer.month) {

@@ -38,11 +38,23 @@ pub struct Envelope<'a> {
     pub tag: &'a [u8],
     /// Its process ID.
     pub pid: Option<u32>,
-    /// The line itself.
+    /// The message: what the program logged.
     pub rest: &'a [u8],
 }
 
 /// Reads the envelope of one line. NUL bytes before it, which a crash leaves behind, are read over.
+///
+/// ```
+/// use mailpulse_parsers::syslog::envelope;
+///
+/// let read = envelope(b"<22>Jun  6 18:55:01 mx1 exim[4242]: 2018-06-06 18:55:01 Start queue run: pid=9")?;
+/// assert_eq!((read.host, read.tag, read.pid), (&b"mx1"[..], &b"exim"[..], Some(4242)));
+/// assert_eq!(read.rest, b"2018-06-06 18:55:01 Start queue run: pid=9");
+/// // RFC 3164 prints no year: it is the caller's to add.
+/// assert!(!read.year_known);
+/// assert_eq!(read.stamp.in_year(2018).unwrap().utc_ms(), 1_528_311_301_000);
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 ///
 /// # Errors
 /// No timestamp, host or tag of that shape.
@@ -60,6 +72,20 @@ pub fn envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
 
 /// [`envelope`], or a head of any other form that is known.
 ///
+/// ```
+/// use mailpulse_parsers::syslog::any_envelope;
+///
+/// for line in [
+///     "<22>1 2018-06-06T18:55:01Z mx1 postfix/smtp 77 - - 4F1A23B5C7: removed", // RFC 5424
+///     "Wed 2018-06-06 18:55:01 UTC mx1 postfix/smtp[77]: 4F1A23B5C7: removed", // journalctl -o short-full
+///     "2018-06-06T18:55:01Z mx1 mail.info postfix/smtp[77]: 4F1A23B5C7: removed", // busybox
+/// ] {
+///     let read = any_envelope(line.as_bytes())?;
+///     assert_eq!((read.tag, read.pid, read.rest), (&b"postfix/smtp"[..], Some(77), &b"4F1A23B5C7: removed"[..]));
+/// }
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
+///
 /// # Errors
 /// As [`envelope`].
 pub fn any_envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
@@ -71,6 +97,15 @@ pub fn any_envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
 }
 
 /// Whether tag and text are AIX' `mail:info postfix/smtp[1]: …`, cut at the wrong colon.
+///
+/// ```
+/// use mailpulse_parsers::syslog::{any_envelope, envelope, is_split_priority};
+///
+/// let line = b"Jun  6 18:55:01 mx1 mail:info postfix/smtp[1]: 4F1A23B5C7: removed";
+/// assert!(is_split_priority(&envelope(line)?));
+/// assert_eq!(any_envelope(line)?.tag, b"postfix/smtp");
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 #[must_use]
 pub fn is_split_priority(envelope: &Envelope<'_>) -> bool {
     envelope.pid.is_none() && heads::is_facility(envelope.tag)
@@ -174,6 +209,12 @@ fn pid_of(text: &[u8]) -> Option<u32> {
 }
 
 /// The mark of a split line: piece, number of pieces, whether a newline stood after this piece, and the text.
+///
+/// ```
+/// use mailpulse_parsers::syslog::split_marker;
+/// assert_eq!(split_marker(br"[1\3] a text"), Some((1, 3, true, &b"a text"[..])));
+/// assert_eq!(split_marker(b"[123] a process ID"), None);
+/// ```
 #[must_use]
 pub fn split_marker(rest: &[u8]) -> Option<(u32, u32, bool, &[u8])> {
     let digits = rest.strip_prefix(b"[")?;
@@ -241,6 +282,20 @@ const PIECE_BYTES: usize = 64;
 ///
 /// Bounded: a line that cannot be finished (a piece missing, too many lines open, too long) comes back as incomplete.
 /// Nothing is dropped.
+///
+/// ```
+/// use mailpulse_parsers::syslog::{Pushed, Reassembler, envelope};
+///
+/// let mut reassembler = Reassembler::default();
+/// let first = envelope(b"Jun  6 18:55:01 mx1 exim[7]: [1/2] 2018-06-06 18:55:01 1fQdLN-0001Ab-Cd ")?;
+/// assert_eq!(reassembler.push(&first, "line 1"), Pushed::Lines(vec![]));
+/// let second = envelope(b"Jun  6 18:55:01 mx1 exim[7]: [2/2] Completed")?;
+/// let Pushed::Lines(lines) = reassembler.push(&second, "line 2") else { panic!() };
+/// assert_eq!(lines[0].text, b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd Completed");
+/// assert!(lines[0].complete);
+/// assert_eq!(lines[0].pieces, ["line 1", "line 2"]);
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 #[derive(Debug)]
 pub struct Reassembler<P = ()> {
     pending: Vec<Pending<P>>,

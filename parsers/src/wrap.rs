@@ -21,16 +21,16 @@ pub const DEPTH_MAX: usize = 3;
 /// Docker cuts a longer line.
 const DOCKER_BYTES_MAX: usize = 16 << 10;
 
-/// Who wraps.
+/// A runtime, or a command that shows its logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
-    /// Docker's driver `json-file`.
+    /// Docker's driver `json-file`: one JSON object a line.
     DockerJson,
-    /// Kubernetes: containerd, CRI-O.
+    /// Kubernetes (containerd, CRI-O): time, stream, and `F` or `P`.
     Cri,
-    /// `docker compose logs`.
+    /// `docker compose logs`: the container's name and a bar.
     Compose,
-    /// `docker logs --timestamps`.
+    /// `docker logs --timestamps`: a time with nine digits.
     DockerTimes,
 }
 
@@ -50,19 +50,32 @@ impl Runtime {
 /// One line without its wrapper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrapped<'a> {
-    /// Who wrapped it.
+    /// Which runtime wrapped it.
     pub runtime: Runtime,
     /// When the runtime took it, where that is printed.
     pub stamp: Option<Stamp>,
     /// Compose's name of the container; else the stream. Pieces of one line have the same.
     pub name: Cow<'a, [u8]>,
-    /// The program's line.
+    /// The program's line, which may be wrapped again.
     pub text: Cow<'a, [u8]>,
     /// The runtime cut it: the next line of this name goes on with it.
     pub goes_on: bool,
 }
 
 /// Takes one wrapper off; `None` where there is none.
+///
+/// ```
+/// use mailpulse_parsers::wrap::{Runtime, unwrap};
+///
+/// let line = br#"{"log":"4F1A23B5C7: removed\n","stream":"stdout","time":"2018-06-06T18:55:01.5Z"}"#;
+/// let inner = unwrap(line).unwrap();
+/// assert_eq!((inner.runtime, &*inner.text), (Runtime::DockerJson, &b"4F1A23B5C7: removed"[..]));
+/// assert_eq!(inner.stamp.unwrap().utc_ms(), 1_528_311_301_500);
+///
+/// let inner = unwrap(b"2018-06-06T18:55:01.5Z stdout P the first half of ").unwrap();
+/// assert_eq!((inner.runtime, inner.goes_on), (Runtime::Cri, true));
+/// assert_eq!(unwrap(b"2018-06-06 18:55:01 Start queue run: pid=9"), None);
+/// ```
 #[must_use]
 pub fn unwrap(line: &[u8]) -> Option<Wrapped<'_>> {
     match line.first()? {

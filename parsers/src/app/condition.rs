@@ -8,9 +8,9 @@ use regex::bytes::{Regex, RegexBuilder};
 /// One field and what must hold for it. A field that is absent or `null` fails every test but [`Test::Absent`].
 #[derive(Debug, Clone)]
 pub struct Condition {
-    /// Its path.
+    /// Its path: names joined by dots.
     pub field: String,
-    /// What must hold.
+    /// What must hold for its value.
     pub test: Test,
 }
 
@@ -25,12 +25,18 @@ pub enum Test {
     Glob(String),
     /// The field is there.
     Present,
-    /// It is not.
+    /// The field is not there, or is `null`.
     Absent,
 }
 
 impl Condition {
     /// A text with `*` or `?` is a glob, any other must be equal.
+    ///
+    /// ```
+    /// use mailpulse_parsers::app::json::{Condition, Test};
+    /// assert!(matches!(Condition::pattern("logger", "mail.*").test, Test::Glob(_)));
+    /// assert!(matches!(Condition::pattern("level", "error").test, Test::Equals(_)));
+    /// ```
     #[must_use]
     pub fn pattern(field: &str, text: &str) -> Self {
         let test = if text.contains(['*', '?']) {

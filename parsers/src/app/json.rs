@@ -36,7 +36,7 @@ pub struct Description {
     /// Its form: `rfc3339`, `epoch` (seconds), `epoch_ms`, or directives of strftime. Default: RFC 3339 for a string,
     /// seconds or milliseconds since 1970, by size, for a number.
     pub time_format: Option<String>,
-    /// The level.
+    /// The level, kept as it is printed (`ERROR`, `40`).
     pub level: Option<String>,
     /// The logger or class.
     pub logger: Option<String>,
@@ -46,15 +46,15 @@ pub struct Description {
     pub message: Option<String>,
     /// What identifies the mail or its task across retries; without it, the Message-ID does.
     pub key: Option<String>,
-    /// The sender.
+    /// The sender: an address, or a text with one in it.
     pub sender: Option<String>,
     /// The recipient: an address, a text with addresses, or a list.
     pub recipient: Option<String>,
-    /// The mail server.
+    /// The mail server that the application talked to.
     pub relay: Option<String>,
-    /// The Message-ID.
+    /// The Message-ID, with or without its angle brackets.
     pub message_id: Option<String>,
-    /// Why it failed.
+    /// Why it failed, to be read by [`classify`](crate::reply::classify).
     pub reason: Option<String>,
     /// A mail was handed in if all conditions of one of these lists hold, and no failure's do.
     pub submitted_when: Vec<Vec<Condition>>,

@@ -53,23 +53,82 @@ pub use time::{Time, TimeOfDay};
 /// The format of an application's log: what `kind` of a source names.
 #[derive(Debug, Clone)]
 pub enum Format {
-    /// Gerrit's `error_log` and `error_log.json`.
+    /// Gerrit's `error_log` and `error_log.json`. The cause is the root of the stack trace.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Body, Format};
+    /// let record = b"[2018-06-06 19:02:11,123] [SendEmail-1] ERROR com.google.gerrit.EmailReviewComments : Cannot email 4,3\n\
+    ///     com.google.gerrit.common.errors.EmailException: Connection refused\n\tat com.google.gerrit.Smtp(Smtp.java:3)";
+    /// let Body::SubmitFailed(mail) = Format::Gerrit.parse(record)?.body else { panic!() };
+    /// assert_eq!(&*mail.reason, b"Connection refused");
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Gerrit,
-    /// Phabricator's `daemons.log`.
+    /// Phabricator's `daemons.log`. The mail's identity is its task, which is tried again.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Body, Format};
+    /// let record = b"[06-Jun-2018 19:02:11 UTC] [2018-06-06 19:02:11] EXCEPTION: (PhutilProxyException) Error while \
+    ///     executing Task ID 7654321. {>} (phpmailerException) SMTP Error: data not accepted. at [<phabricator>/x.php:8]";
+    /// let Body::SubmitFailed(mail) = Format::Phabricator.parse(record)?.body else { panic!() };
+    /// assert_eq!((mail.key.as_deref(), mail.will_retry), (Some(&b"7654321"[..]), true));
+    /// assert_eq!(&*mail.reason, b"SMTP Error: data not accepted.");
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Phabricator,
-    /// Hue's logs.
+    /// Hue's `runcpserver.log`, `error.log` and the logs of its other processes; the module's documentation has an example.
     Hue,
-    /// Oozie's `oozie.log`.
+    /// Oozie's `oozie.log`: failures of its e-mail action, by their codes `EM001` to `EM007`.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Body, Format};
+    /// let record = b"2018-06-06 19:02:10,123  WARN ActionStartXCommand:523 - USER[hdfs] ACTION[000123-W@mail] Error \
+    ///     starting action [mail]. ErrorType [ERROR], ErrorCode [EM002], Message [EM002: Bad from address specified.]";
+    /// let Body::SubmitFailed(mail) = Format::Oozie.parse(record)?.body else { panic!() };
+    /// assert_eq!(mail.key.as_deref(), Some(&b"000123-W@mail"[..]));
+    /// assert_eq!(&*mail.reason, b"EM002: Bad from address specified.");
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Oozie,
-    /// Sentry's log: human, celery's or machine form.
+    /// Sentry's log: human, celery's or machine form. The human one prints no date.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Body, Format, Time};
+    /// let record = b"05:40:47 [INFO] sentry.mail: mail.sent (message_id=u'<2018.1@sentry.example.org>' size=2345)";
+    /// let record = Format::Sentry.parse(record)?;
+    /// assert!(matches!(record.time, Time::TimeOfDay(time) if time.hour == 5));
+    /// let Body::Submitted(mail) = record.body else { panic!() };
+    /// assert_eq!(mail.message_id.as_deref(), Some(&b"2018.1@sentry.example.org"[..]));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Sentry,
-    /// Slim applications: Monolog's logstash JSON.
+    /// Slim applications: Monolog's logstash JSON, with the texts of PHPMailer.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Body, Format};
+    /// let record = br#"{"@timestamp":"2018-06-06T19:02:11Z","host":"web1","message":"SMTP connect() failed.","#;
+    /// let rest = br#""channel":"grants","level":"ERROR","method":"Wikimedia\\Slimapp\\Mailer::mail"}"#;
+    /// let line = [&record[..], rest].concat();
+    /// let record = Format::Slimapp.parse(&line)?;
+    /// assert_eq!(record.host.as_deref(), Some(&b"web1"[..]));
+    /// assert!(matches!(record.body, Body::SubmitFailed(mail) if *mail.reason == *b"SMTP connect() failed."));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Slimapp,
-    /// The log of a dumps host.
+    /// The log of a dumps host, which prints the mail that it could not send.
+    ///
+    /// ```
+    /// # use mailpulse_parsers::app::{Format, Time};
+    /// let record = b"MAIL SEND FAILED! Was sending this mail:\nFrom: root@snapshot1.example.org\nTo: ops@example.org\n\nHi";
+    /// let record = Format::Dumps.parse(record)?;
+    /// assert_eq!(record.time, Time::Undated);
+    /// assert_eq!(record.mail().unwrap().recipient.as_deref(), Some(&b"ops@example.org"[..]));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     Dumps,
-    /// JSON objects, by a mapping of the configuration.
+    /// JSON objects, by a mapping that the caller gives: see [`json`].
     Json(Box<json::Mapping>),
-    /// Text, by templates of the configuration.
+    /// Text, by templates that the caller gives: see [`pattern`].
     Pattern(Box<pattern::Patterns>),
 }
 
@@ -86,6 +145,11 @@ impl Format {
     ];
 
     /// The built-in format of that name.
+    ///
+    /// ```
+    /// use mailpulse_parsers::app::Format;
+    /// assert!(Format::named("oozie").is_some() && Format::named("json").is_none());
+    /// ```
     #[must_use]
     pub fn named(kind: &str) -> Option<Format> {
         Format::BUILT_IN.into_iter().find(|format| format.as_str() == kind)
@@ -114,6 +178,12 @@ impl Format {
     }
 
     /// Whether a line begins a record; one that does not belongs to the record before it.
+    ///
+    /// ```
+    /// use mailpulse_parsers::app::Format;
+    /// assert!(Format::Oozie.starts(b"2018-06-06 19:02:10,123  WARN ActionStartXCommand:523 - x"));
+    /// assert!(!Format::Oozie.starts(b"\tat org.apache.oozie.Action(Action.java:7)"));
+    /// ```
     #[inline]
     #[must_use]
     pub fn starts(&self, line: &[u8]) -> bool {
@@ -138,6 +208,16 @@ impl Format {
     }
 
     /// Parses a record: its first line and the lines that belong to it, joined by `\n`, without a newline at the end.
+    ///
+    /// ```
+    /// use mailpulse_parsers::app::{Body, Format};
+    ///
+    /// let record = Format::Hue.parse(b"[06/Jun/2018 19:02:11 +0000] views  INFO  Saved a query")?;
+    /// assert_eq!((record.level.as_deref(), record.body), (Some(&b"INFO"[..]), Body::Other));
+    /// let reject = Format::Hue.parse(b"[06/Jun/2018 19:02] views  INFO  Saved a query").unwrap_err();
+    /// assert_eq!(reject.offset, 1);
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     ///
     /// # Errors
     /// The first line is not of the format's shape; the offset counts from its start.

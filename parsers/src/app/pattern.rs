@@ -69,7 +69,7 @@ pub struct Template {
 pub enum Outcome {
     /// A mail was handed in.
     Submitted,
-    /// It was not.
+    /// A mail was not handed in.
     Failed,
     /// Nothing about mail.
     Other,

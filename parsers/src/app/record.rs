@@ -51,9 +51,9 @@ pub struct Mail<'a> {
     pub needs_known_key: bool,
     /// Envelope or header sender.
     pub sender: Option<Text<'a>>,
-    /// The first recipient.
+    /// Address of the first recipient.
     pub recipient: Option<Text<'a>>,
-    /// Number of recipients.
+    /// How many recipients the record lists.
     pub recipients: Option<u32>,
     /// The mail server that was talked to.
     pub relay: Option<Text<'a>>,
@@ -97,6 +97,13 @@ impl<'a> Record<'a> {
     }
 
     /// The mail, of a success or a failure.
+    ///
+    /// ```
+    /// use mailpulse_parsers::app::Format;
+    /// let record = Format::Hue.parse(b"[06/Jun/2018 19:02:14] tasks WARNING Could not send mail to bob@example.net")?;
+    /// assert_eq!(record.mail().unwrap().recipient.as_deref(), Some(&b"bob@example.net"[..]));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     #[must_use]
     pub fn mail(&self) -> Option<&Mail<'a>> {
         match &self.body {

@@ -25,7 +25,7 @@ pub struct TimeOfDay {
     pub minute: u8,
     /// Second, 0 to 60.
     pub second: u8,
-    /// Milliseconds.
+    /// Milliseconds, 0 to 999; finer fractions are cut off.
     pub millis: u16,
 }
 

@@ -14,23 +14,32 @@ use crate::prim::decimal;
 pub enum Foreground<'a> {
     /// The first line of an entry, and whether the main log is among the logs that it went to.
     Mark {
-        /// Process.
+        /// Process ID, where the output has that column.
         pid: Option<u32>,
-        /// It stands in the main log.
+        /// The main log has the entry too; without it, only the reject or panic log does.
         main: bool,
     },
     /// An indented line: the text of the entry whose mark stands before it, or debug output.
     Text {
-        /// Process.
+        /// Process ID, where the output has that column.
         pid: Option<u32>,
-        /// What is indented.
+        /// The line without process ID and the two spaces before the text.
         text: &'a [u8],
     },
-    /// Other debug output.
+    /// Other debug output: what Exim does, not what it logs.
     Other,
 }
 
 /// Reads a line.
+///
+/// ```
+/// use mailpulse_parsers::exim::{Foreground, foreground};
+///
+/// assert_eq!(foreground(b"   11 LOG: MAIN"), Foreground::Mark { pid: Some(11), main: true });
+/// let text = &b"=> b@example.net R=dnslookup"[..];
+/// assert_eq!(foreground(b"   11   => b@example.net R=dnslookup"), Foreground::Text { pid: Some(11), text });
+/// assert_eq!(foreground(b"   11 Connecting to mx.example.net"), Foreground::Other);
+/// ```
 #[must_use]
 pub fn foreground(line: &[u8]) -> Foreground<'_> {
     let (pid, rest) = pid(line);

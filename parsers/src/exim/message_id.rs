@@ -11,6 +11,11 @@ impl MessageId<'_> {
     ///
     /// `None` when these are not base-62, which a parsed ID's are. The clock of the log may be another zone's; this
     /// one never is.
+    ///
+    /// ```
+    /// use mailpulse_parsers::exim::record::MessageId;
+    /// assert_eq!(MessageId(b"1fQdLN-0001Ab-Cd").arrival_epoch(), Some(1_528_310_377));
+    /// ```
     #[must_use]
     pub fn arrival_epoch(&self) -> Option<i64> {
         let digits = self.0.first_chunk::<6>()?;

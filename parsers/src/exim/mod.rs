@@ -35,6 +35,24 @@ use record::{Body, Flag, MessageId, Record};
 
 /// Parses one main-log line, without its newline.
 ///
+/// ```
+/// use mailpulse_parsers::exim::{self, record::{Body, Flag}};
+///
+/// let line = b"2018-06-06 18:55:02 1fQdLN-0001Ab-Cd == bob@example.net R=dnslookup T=remote_smtp \
+///              defer (-46) H=mx.example.net [2001:db8::25]:25: SMTP error from remote mail server after \
+///              RCPT TO:<bob@example.net>: 451 4.7.1 Greylisted";
+/// let record = exim::parse(line)?;
+/// assert_eq!(record.id.unwrap().0, b"1fQdLN-0001Ab-Cd");
+/// let Body::Delivery(delivery) = record.body else { panic!() };
+/// assert_eq!((delivery.flag, delivery.errno), (Flag::Deferred, Some(-46)));
+/// assert_eq!(delivery.host.name, Some(&b"mx.example.net"[..]));
+/// assert!(delivery.text.unwrap().ends_with(b"451 4.7.1 Greylisted"));
+///
+/// let reject = exim::parse(b"2018-06-06 18:55 1fQdLN-0001Ab-Cd Completed").unwrap_err();
+/// assert_eq!(reject.to_string(), "at byte 0: expected a timestamp (YYYY-MM-DD HH:MM:SS), found `2`");
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
+///
 /// # Errors
 /// The header is broken, or the line has a flag and its required parts are broken.
 pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
@@ -45,6 +63,23 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
 
 /// Parses the lines of a log one after the other, into one record: saves reading a minute again that the line before
 /// has too, and a copy of three hundred bytes a line.
+///
+/// ```
+/// use mailpulse_parsers::exim::{Parser, record::{Body, Record}};
+///
+/// let log = b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd <= a@example.org U=www-data P=local S=812\n\
+///             2018-06-06 18:55:02 1fQdLN-0001Ab-Cd => b@example.net R=dnslookup T=remote_smtp\n\
+///             2018-06-06 18:55:02 1fQdLN-0001Ab-Cd Completed QT=1s";
+/// let (mut parser, mut record) = (Parser::default(), Record::default());
+/// let mut deliveries = 0;
+/// for line in log.split(|byte| *byte == b'\n') {
+///     parser.parse(line, &mut record)?;
+///     deliveries += usize::from(matches!(record.body, Body::Delivery(_)));
+/// }
+/// assert_eq!(deliveries, 1);
+/// assert_eq!(record.body, Body::Completed { queue_ms: Some(1000) });
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Parser {
     last: LastMinute,
@@ -67,6 +102,16 @@ impl Parser {
 
 /// Parses what an Exim wrote to syslog: `envelope.rest` with its own timestamp (which wins), or without one
 /// (`syslog_timestamp = no`), when time and process ID are the envelope's.
+///
+/// ```
+/// use mailpulse_parsers::{exim, syslog};
+///
+/// let line = b"<22>2018-06-06T18:55:02+02:00 mx1 exim[4242]: 1fQdLN-0001Ab-Cd Completed";
+/// let record = exim::parse_in_syslog(&syslog::envelope(line)?)?;
+/// assert_eq!((record.pid, record.stamp.offset_seconds), (Some(4242), Some(7200)));
+/// assert_eq!(record.id.unwrap().0, b"1fQdLN-0001Ab-Cd");
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 ///
 /// # Errors
 /// As [`parse`]; the offset counts from the start of `envelope.rest`.
@@ -92,6 +137,13 @@ pub(crate) fn is_flagged(text: &[u8]) -> bool {
 
 /// Whether a line belongs to the line before it: the reject log prints envelope and headers under a reject, and a text
 /// with a newline in it goes on in the next line. Such lines have no header of their own.
+///
+/// ```
+/// use mailpulse_parsers::exim::is_continuation;
+/// assert!(is_continuation(b"Envelope-from: <a@example.org>"));
+/// assert!(is_continuation(b"I Message-ID: <1@example.org>"));
+/// assert!(!is_continuation(b"2018-06-06 18:55:02 1fQdLN-0001Ab-Cd Completed"));
+/// ```
 #[must_use]
 pub fn is_continuation(line: &[u8]) -> bool {
     match line {

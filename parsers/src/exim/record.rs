@@ -18,7 +18,7 @@ pub struct Record<'a> {
     pub id: Option<MessageId<'a>>,
     /// A field that is not of its form, and was left out; the first, if there are several.
     pub odd: Option<Odd<'a>>,
-    /// What happened.
+    /// What the line reports: an arrival, one attempt, the end of a message, or anything else.
     pub body: Body<'a>,
 }
 
@@ -36,9 +36,9 @@ pub enum Body<'a> {
     Arrival(Arrival<'a>),
     /// `=>`, `->`, `>>`, `*>`, `**`, `==`.
     Delivery(Delivery<'a>),
-    /// `Completed`; time in the queue in milliseconds from `QT=`.
+    /// `Completed`: every recipient has been delivered to or given up.
     Completed {
-        /// `QT=`, milliseconds.
+        /// `QT=` (`+queue_time_overall`): milliseconds from arrival to this line.
         queue_ms: Option<u64>,
     },
     /// A line without a flag.
@@ -61,7 +61,7 @@ pub struct Host<'a> {
     pub helo: Option<&'a [u8]>,
     /// The last address in brackets, which is the only one that Exim vouches for.
     pub ip: Option<IpAddr>,
-    /// Port.
+    /// TCP port behind the address (`+incoming_port`, `+outgoing_port`).
     pub port: Option<u16>,
     /// A trailing `*`: the message went down a connection that was already open.
     pub continued: bool,
@@ -74,7 +74,7 @@ pub struct Arrival<'a> {
     pub fakereject: bool,
     /// Envelope sender as printed; empty for `<>`.
     pub sender: &'a [u8],
-    /// `H=`.
+    /// `H=`: the client that handed the message in; empty for local submission.
     pub host: Host<'a>,
     /// `U=`: local user, or the ident of the client.
     pub user: Option<&'a [u8]>,
@@ -88,11 +88,11 @@ pub struct Arrival<'a> {
     pub bounced: Option<MessageId<'a>>,
     /// `id=`: Message-ID header without angle brackets, as printed.
     pub message_id: Option<&'a [u8]>,
-    /// `S=`: size in bytes.
+    /// `S=`: bytes of the message with its headers.
     pub size: Option<u64>,
     /// `RT=`: time to receive the message, milliseconds.
     pub receive_ms: Option<u64>,
-    /// `X=`: TLS cipher.
+    /// `X=` (`+tls_cipher`): protocol, cipher and key bits, as in `TLS1.3:TLS_AES_256_GCM_SHA384:256`.
     pub tls: Option<&'a [u8]>,
     /// `T="…"`: subject, still escaped, without the quotes.
     pub subject: Option<&'a [u8]>,
@@ -105,30 +105,30 @@ pub struct Arrival<'a> {
 /// The flag of a delivery line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flag {
-    /// `=>` normal delivery.
+    /// `=>`: delivered; the first address of its delivery.
     Delivered,
-    /// `->` further address in the same delivery.
+    /// `->`: a further address in the same delivery.
     Additional,
-    /// `>>` cut-through delivery; stands before its own `<=`.
+    /// `>>`: cut-through delivery; stands before its own `<=`.
     CutThrough,
-    /// `*>` suppressed by `-N`.
+    /// `*>`: not delivered, because Exim ran with `-N`.
     Suppressed,
-    /// `**` failed; address bounced.
+    /// `**`: failed for good; a bounce goes to the sender.
     Failed,
-    /// `==` deferred; repeats at every retry.
+    /// `==`: deferred; repeats at every retry.
     Deferred,
 }
 
 /// What a delivery line's address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// A mail address.
+    /// A mail address, whatever transport takes it.
     Address,
     /// `:blackhole:` or `blackhole (RCPT ACL discarded…)`.
     Blackhole,
-    /// `|command`.
+    /// `|command`: the input of a program (the pipe transport).
     Pipe,
-    /// `/path`.
+    /// `/path`, `save /path`: a file or a directory (the appendfile transport).
     File,
     /// `>address`: written by the autoreply transport.
     Autoreply,
@@ -137,33 +137,33 @@ pub enum Target {
 /// One address's delivery, failure or deferral.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery<'a> {
-    /// Which flag.
+    /// How the attempt ended.
     pub flag: Flag,
-    /// What the final address is.
+    /// What kind of place the final address is.
     pub target: Target,
     /// The final address as printed, without parents.
     pub address: &'a [u8],
     /// The original address in `<…>`, when one was printed.
     pub original: Option<&'a [u8]>,
-    /// `F=<…>` envelope sender (`+sender_on_delivery`); empty for `<>`.
+    /// `F=<…>` (`+sender_on_delivery`): the envelope sender; empty for `<>`.
     pub sender: Option<&'a [u8]>,
-    /// `P=<…>` return path.
+    /// `P=<…>` (`+return_path_on_delivery`): the envelope sender given to the next hop; empty for `<>`.
     pub return_path: Option<&'a [u8]>,
-    /// `R=` router.
+    /// `R=`: the router that accepted the address.
     pub router: Option<&'a [u8]>,
-    /// `T=` transport.
+    /// `T=`: the transport that made the attempt.
     pub transport: Option<&'a [u8]>,
-    /// `H=` remote host.
+    /// `H=`: the remote host of the attempt; empty for a local one.
     pub host: Host<'a>,
-    /// `S=` size in bytes.
+    /// `S=` (`+delivery_size`): bytes that were delivered.
     pub size: Option<u64>,
-    /// `C="…"` SMTP confirmation, without the quotes.
+    /// `C="…"` (`+smtp_confirmation`): the next hop's reply to the message, without the quotes, still escaped.
     pub confirmation: Option<&'a [u8]>,
-    /// `QT=` time in the queue, milliseconds.
+    /// `QT=` (`+queue_time`): milliseconds since the message arrived.
     pub queue_ms: Option<u64>,
-    /// `DT=` time of the delivery, milliseconds.
+    /// `DT=` (`+deliver_time`): milliseconds that the attempt took.
     pub delivery_ms: Option<u64>,
-    /// `X=` TLS cipher.
+    /// `X=` (`+tls_cipher`): protocol, cipher and key bits.
     pub tls: Option<&'a [u8]>,
     /// The number in `defer (…)` or `routing defer (…)`: an errno, or negative for an Exim error.
     pub errno: Option<i32>,
@@ -174,7 +174,7 @@ pub struct Delivery<'a> {
 /// A line without a flag: what it tells, and its text after the header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice<'a> {
-    /// Which one.
+    /// What it is about, by its words.
     pub kind: NoticeKind,
     /// The remote end, where the line has an `H=`, `host [ip]` or `from … [ip]`.
     pub host: Host<'a>,
@@ -230,6 +230,16 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Whether mail, or somebody who might have brought some, was turned away.
+    ///
+    /// ```
+    /// use mailpulse_parsers::exim::{self, record::Body};
+    ///
+    /// let line = b"2018-06-06 18:55:01 H=(pc) [192.0.2.7] F=<x@example.com> rejected RCPT <ann@example.org>: relay not permitted";
+    /// let Body::Notice(notice) = exim::parse(line)?.body else { panic!() };
+    /// assert!(notice.kind.is_refusal());
+    /// assert_eq!((notice.recipient, notice.reason), (Some(&b"ann@example.org"[..]), &b"relay not permitted"[..]));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     #[must_use]
     pub fn is_refusal(self) -> bool {
         matches!(

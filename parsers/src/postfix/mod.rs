@@ -36,6 +36,21 @@ use record::{Body, Record};
 
 /// Parses what follows `tag[pid]: `. Leave the tag's process ID away.
 ///
+/// For lines whose envelope comes from elsewhere, as the journal's does.
+///
+/// ```
+/// use mailpulse_parsers::postfix::{self, Program, record::{Body, Status}};
+///
+/// let text = b"4F1A23B5C7: to=<ann@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.5, \
+///              delays=0.1/0/0.4/1, dsn=4.7.1, status=deferred (host mx.example.org said: 451 4.7.1 later)";
+/// let record = postfix::parse(b"postfix/smtp", text)?;
+/// assert_eq!((record.program, record.queue_id), (Program::Smtp, Some(&b"4F1A23B5C7"[..])));
+/// let Body::Delivery(delivery) = record.body else { panic!() };
+/// assert_eq!((delivery.status, delivery.delay_ms), (Status::Deferred, Some(1500)));
+/// assert_eq!(delivery.relay.port, Some(25));
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
+///
 /// # Errors
 /// The text begins like a line with fields and its required parts are broken; the offset counts from the start of
 /// `text`.
@@ -45,6 +60,19 @@ pub fn parse<'a>(tag: &'a [u8], text: &'a [u8]) -> Result<Record<'a>, Reject> {
 }
 
 /// Parses a line with its syslog envelope, RFC 3164 or RFC 3339.
+///
+/// ```
+/// use mailpulse_parsers::postfix::{self, record::Body};
+///
+/// let line = b"Jun  6 18:55:01 mx1 postfix/qmgr[812]: 4F1A23B5C7: from=<a@example.org>, size=812, nrcpt=2 (queue active)";
+/// let (envelope, record) = postfix::parse_line(line)?;
+/// assert_eq!((envelope.host, envelope.pid), (&b"mx1"[..], Some(812)));
+/// assert!(matches!(record.body, Body::QueueActive(active) if active.nrcpt == Some(2)));
+///
+/// let reject = postfix::parse_line(b"Jun  6 18:55:01 mx1 sshd[9]: Invalid user postfix/qmgr").unwrap_err();
+/// assert_eq!((reject.offset, reject.expected), (20, "a Postfix program's name"));
+/// # Ok::<(), mailpulse_parsers::Reject>(())
+/// ```
 ///
 /// # Errors
 /// The envelope is broken, the tag is not a Postfix program's, or as [`parse`]; the offset counts from the start of

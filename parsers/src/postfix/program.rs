@@ -14,6 +14,12 @@ macro_rules! programs {
 
         impl Program {
             /// The program of this name; [`Program::Other`] when Postfix has none.
+            ///
+            /// ```
+            /// use mailpulse_parsers::postfix::Program;
+            /// assert_eq!(Program::named(b"nqmgr"), Program::Qmgr);
+            /// assert_eq!(Program::named(b"policy-spf"), Program::Other);
+            /// ```
             #[must_use]
             #[inline]
             pub fn named(name: &[u8]) -> Program {
@@ -32,7 +38,7 @@ macro_rules! programs {
 }
 
 programs! {
-    /// SMTP client.
+    /// SMTP client: deliveries to other hosts.
     Smtp = "smtp",
     /// Queue manager.
     Qmgr = "qmgr" | "oqmgr" | "nqmgr",
@@ -42,17 +48,17 @@ programs! {
     Cleanup = "cleanup",
     /// Local delivery agent.
     Local = "local",
-    /// Virtual mailboxes.
+    /// Delivery to virtual mailboxes.
     Virtual = "virtual",
     /// LMTP client.
     Lmtp = "lmtp",
     /// Delivery to a command.
     Pipe = "pipe",
-    /// Fails everything.
+    /// Fails everything that is routed to it.
     Error = "error",
     /// The error program in its role for deferrals.
     Retry = "retry",
-    /// Drops everything.
+    /// Drops everything that is routed to it.
     Discard = "discard",
     /// Non-delivery and delay notifications.
     Bounce = "bounce" | "defer",
@@ -60,64 +66,70 @@ programs! {
     Trace = "trace",
     /// Takes in what sendmail left.
     Pickup = "pickup",
-    /// Address probes.
+    /// Probes of addresses, for `reject_unverified_recipient` and its kin.
     Verify = "verify",
-    /// The super-server.
+    /// The super-server, which starts all others.
     Master = "master",
-    /// Connection rates.
+    /// Counts connections and rates of clients.
     Anvil = "anvil",
-    /// Connection cache.
+    /// Keeps connections of the SMTP client open for reuse.
     Scache = "scache",
     /// Zombie filter in front of smtpd.
     Postscreen = "postscreen",
     /// Lookups for postscreen.
     Dnsblog = "dnsblog",
-    /// TLS for others.
+    /// TLS for postscreen and for reused connections.
     Tlsproxy = "tlsproxy",
-    /// TLS keys and sessions.
+    /// Keeps the caches of TLS sessions.
     Tlsmgr = "tlsmgr",
     /// Address rewriting and routing.
     TrivialRewrite = "trivial-rewrite",
-    /// Table lookups.
+    /// Lookups in tables, for programs in a chroot.
     Proxymap = "proxymap",
-    /// ETRN.
+    /// `ETRN`: delivery of a site's mail on demand.
     Flush = "flush",
-    /// Queue listing.
+    /// The listing of the queue, for `mailq`.
     Showq = "showq",
-    /// QMQP server.
+    /// QMQP server: mail from qmail's clients.
     Qmqpd = "qmqpd",
-    /// Runs commands.
+    /// Runs a command for each connection.
     Spawn = "spawn",
     /// Log server of `maillog_file`.
     Postlogd = "postlogd",
     /// Logs for scripts.
     Postlog = "postlog",
-    /// Starts and stops.
+    /// `postfix start` and `stop`.
     PostfixScript = "postfix-script",
     /// The `postfix` command.
     Postfix = "postfix",
-    /// Queue surgery.
+    /// `postsuper(1)`: deletes, holds and requeues messages.
     Postsuper = "postsuper",
-    /// Local submission.
+    /// `postdrop(1)`: puts a local message into the queue.
     Postdrop = "postdrop",
-    /// Local submission.
+    /// `sendmail(1)`: takes a local message from a program.
     Sendmail = "sendmail",
-    /// Queue listing.
+    /// `postqueue(1)`: lists and flushes the queue.
     Postqueue = "postqueue",
-    /// Alias tables.
+    /// `postalias(1)`: builds alias tables.
     Postalias = "postalias" | "newaliases",
-    /// Lookup tables.
+    /// `postmap(1)`: builds lookup tables.
     Postmap = "postmap",
-    /// Parameters.
+    /// `postconf(1)`: shows and edits parameters.
     Postconf = "postconf",
-    /// Instances.
+    /// `postmulti(1)`: runs several instances.
     Postmulti = "postmulti",
-    /// TLS set-up.
+    /// `postfix tls`: sets TLS up.
     PostfixTlsScript = "postfix-tls-script",
 }
 
 /// Whether a syslog tag is a Postfix program's: `postfix/smtp`, `postfix-out/smtp`, `postfix/relay/smtp`,
 /// `mail-out/smtp`, and the bare `postfix` of its start command.
+///
+/// ```
+/// use mailpulse_parsers::postfix::is_postfix;
+/// assert!(is_postfix(b"postfix-out/smtp") && is_postfix(b"mail-out/qmgr"));
+/// assert!(!is_postfix(b"dovecot/imap") && !is_postfix(b"smtp"));
+/// ```
 #[must_use]
 pub fn is_postfix(tag: &[u8]) -> bool {
     match split(tag) {

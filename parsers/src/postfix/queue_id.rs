@@ -24,6 +24,12 @@ const LONG_MARK: usize = 10;
 const LONG_MAX: usize = LONG_MARK + 1 + 12;
 
 /// Whether this is a queue ID of either form.
+///
+/// ```
+/// use mailpulse_parsers::postfix::is_queue_id;
+/// assert!(is_queue_id(b"4F1A23B5C7") && is_queue_id(b"4WkVnc6sMSz9rtKh"));
+/// assert!(!is_queue_id(b"NOQUEUE"));
+/// ```
 #[must_use]
 #[inline]
 pub fn is_queue_id(text: &[u8]) -> bool {
@@ -46,6 +52,12 @@ fn is_long(text: &[u8]) -> bool {
 /// The arrival's time in seconds since 1970, UTC, out of a long queue ID; `None` for a short one, which has none.
 ///
 /// A header without a year or zone can be checked against it.
+///
+/// ```
+/// use mailpulse_parsers::postfix::arrival_epoch;
+/// assert_eq!(arrival_epoch(b"4jZ55c4FT3z1VTnv"), Some(1_795_577_972));
+/// assert_eq!(arrival_epoch(b"4F1A23B5C7"), None);
+/// ```
 #[must_use]
 pub fn arrival_epoch(queue_id: &[u8]) -> Option<i64> {
     if !is_long(queue_id) {

@@ -20,7 +20,7 @@ pub struct Record<'a> {
     pub queue_id: Option<&'a [u8]>,
     /// A field that is not of its form, and was left out; the first, if there are several.
     pub odd: Option<Odd<'a>>,
-    /// What happened.
+    /// What the line reports.
     pub body: Body<'a>,
 }
 
@@ -65,22 +65,22 @@ pub struct Host<'a> {
     pub name: Option<&'a [u8]>,
     /// IP address; absent for `[unknown]` and sockets.
     pub ip: Option<IpAddr>,
-    /// Port.
+    /// TCP port behind the brackets, which relays have.
     pub port: Option<u16>,
     /// UNIX socket in the brackets, as LMTP has it.
     pub socket: Option<&'a [u8]>,
 }
 
-/// `client=name[ip]`.
+/// smtpd's `client=name[ip]`: who brings a message.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Client<'a> {
     /// Who hands the message in.
     pub host: Host<'a>,
-    /// `sasl_method=`.
+    /// `sasl_method=`: the mechanism, as in `PLAIN`.
     pub sasl_method: Option<&'a [u8]>,
-    /// `sasl_username=`.
+    /// `sasl_username=`: the name that the client logged in with.
     pub sasl_username: Option<&'a [u8]>,
-    /// `sasl_sender=`.
+    /// `sasl_sender=`: the `AUTH=` of its `MAIL FROM`.
     pub sasl_sender: Option<&'a [u8]>,
     /// `orig_queue_id=`: the ID before a content filter handed the message back (XFORWARD).
     pub orig_queue_id: Option<&'a [u8]>,
@@ -88,7 +88,7 @@ pub struct Client<'a> {
     pub orig_client: Option<Host<'a>>,
 }
 
-/// `uid= from=<>`.
+/// pickup's `uid= from=<>`: a message that `sendmail` left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pickup<'a> {
     /// User ID of the process that called sendmail.
@@ -99,12 +99,12 @@ pub struct Pickup<'a> {
     pub orig_id: Option<&'a [u8]>,
 }
 
-/// `message-id=<>`.
+/// cleanup's `message-id=<>`: the Message-ID header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cleanup<'a> {
     /// The header without angle brackets; as printed when it has none.
     pub message_id: &'a [u8],
-    /// `resent-message-id=`.
+    /// The header is `Resent-Message-ID` (`resent-message-id=`).
     pub resent: bool,
 }
 
@@ -113,9 +113,9 @@ pub struct Cleanup<'a> {
 pub struct QueueActive<'a> {
     /// Envelope sender; empty for `<>`.
     pub sender: &'a [u8],
-    /// Bytes.
+    /// `size=`: bytes of the message in the queue.
     pub size: Option<u64>,
-    /// Recipients that are still to be delivered to.
+    /// `nrcpt=`: recipients that are still to be delivered to.
     pub nrcpt: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ pub struct Expired<'a> {
     pub forced: bool,
 }
 
-/// `status=`.
+/// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// `sent`.
@@ -175,11 +175,11 @@ pub enum Destination {
 /// One attempt for one recipient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery<'a> {
-    /// `to=`.
+    /// `to=`: the recipient after aliases and virtual maps.
     pub recipient: &'a [u8],
     /// `orig_to=`: the recipient before aliases and virtual maps.
     pub orig_to: Option<&'a [u8]>,
-    /// `relay=`.
+    /// `relay=`: the host that was talked to, or the local transport; empty for `relay=none`.
     pub relay: Host<'a>,
     /// `conn_use=`: how many messages went down this connection, this one included.
     pub conn_use: Option<u64>,
@@ -187,11 +187,11 @@ pub struct Delivery<'a> {
     pub delay_ms: Option<u64>,
     /// `delays=a/b/c/d`: before the queue manager, in the queue, connection setup, transmission; milliseconds.
     pub delays_ms: Option<[u64; 4]>,
-    /// `dsn=`; since Postfix 2.3.
+    /// `dsn=`: Postfix's own verdict; since Postfix 2.3.
     pub dsn: Option<Enhanced>,
-    /// `status=`.
+    /// `status=`: how it ended.
     pub status: Status,
-    /// Where it went.
+    /// Where it went, by program and text.
     pub destination: Destination,
     /// The text in parentheses, without them.
     pub text: &'a [u8],
@@ -199,7 +199,7 @@ pub struct Delivery<'a> {
     pub next_queue_id: Option<&'a [u8]>,
 }
 
-/// Which notification.
+/// What a message of Postfix's own is about, and to whom it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotificationKind {
     /// `sender non-delivery notification`: a bounce.
@@ -219,7 +219,7 @@ pub enum NotificationKind {
 /// A message about the message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification<'a> {
-    /// Which one.
+    /// What it is about.
     pub kind: NotificationKind,
     /// Its own queue ID.
     pub notification_id: &'a [u8],
@@ -232,7 +232,7 @@ pub enum Action {
     Reject,
     /// `reject_warning`: would have been refused (`warn_if_reject`); goes on.
     RejectWarning,
-    /// `milter-reject`.
+    /// `milter-reject`: refused by a milter.
     MilterReject,
     /// `proxy-reject`: refused by a before-queue filter.
     ProxyReject,
@@ -248,7 +248,7 @@ pub enum Action {
 /// `NOQUEUE: reject: RCPT from name[ip]: 554 5.7.1 <to>: Relay access denied; from=<> to=<> proto=ESMTP helo=<>`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection<'a> {
-    /// What was decided.
+    /// What was decided; [`Action::Pass`] refuses nothing.
     pub action: Action,
     /// Its word as printed.
     pub word: &'a [u8],
@@ -256,24 +256,36 @@ pub struct Rejection<'a> {
     pub stage: &'a [u8],
     /// The header or body line that a check matched.
     pub content: Option<&'a [u8]>,
-    /// The client.
+    /// The client that the decision is about; empty where the line names none.
     pub host: Host<'a>,
     /// Reply or explanation; empty if there is none.
     pub text: &'a [u8],
-    /// `from=`; empty for `<>`.
+    /// `from=`: the envelope sender; empty for `<>`.
     pub sender: Option<&'a [u8]>,
-    /// `to=`.
+    /// `to=`: the envelope recipient, once there is one.
     pub recipient: Option<&'a [u8]>,
-    /// `proto=`.
+    /// `proto=`: `SMTP` or `ESMTP`.
     pub protocol: Option<&'a [u8]>,
-    /// `helo=`.
+    /// `helo=`: the client's name for itself.
     pub helo: Option<&'a [u8]>,
-    /// `sasl_username=`.
+    /// `sasl_username=`: the name that the client logged in with.
     pub sasl_username: Option<&'a [u8]>,
 }
 
 impl Rejection<'_> {
     /// The enhanced code of the reply: `554 5.7.1 …`, or `5.7.1 …` as cleanup and milters have it.
+    ///
+    /// ```
+    /// use mailpulse_parsers::postfix::{self, record::Body};
+    ///
+    /// let text = b"NOQUEUE: reject: RCPT from pc[192.0.2.7]: 554 5.7.1 <ann@example.com>: Relay access denied; \
+    ///              from=<x@example.org> to=<ann@example.com> proto=ESMTP helo=<pc>";
+    /// let Body::Rejection(rejection) = postfix::parse(b"postfix/smtpd", text)?.body else { panic!() };
+    /// assert_eq!(rejection.enhanced().map(|code| (code.class, code.subject, code.detail)), Some((5, 7, 1)));
+    /// assert!(!rejection.temporary());
+    /// assert_eq!((rejection.stage, rejection.helo), (&b"RCPT"[..], Some(&b"pc"[..])));
+    /// # Ok::<(), mailpulse_parsers::Reject>(())
+    /// ```
     #[must_use]
     pub fn enhanced(&self) -> Option<Enhanced> {
         let after_code = match self.text {
@@ -293,7 +305,7 @@ impl Rejection<'_> {
     }
 }
 
-/// How bad.
+/// The levels of Postfix's `msg(3)` above information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     /// `warning:`.
@@ -309,7 +321,7 @@ pub enum Severity {
 /// A line of the msg(3) levels above information.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem<'a> {
-    /// Which level.
+    /// How bad it is.
     pub severity: Severity,
     /// The text behind it.
     pub text: &'a [u8],
@@ -333,16 +345,16 @@ pub enum DaemonKind {
 /// Start, reload, stop: what tells an intended silence from a broken one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Daemon<'a> {
-    /// Which.
+    /// What it does.
     pub kind: DaemonKind,
-    /// The whole text.
+    /// The whole text, which may name version and folder.
     pub text: &'a [u8],
 }
 
 /// A line without one of the forms above.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice<'a> {
-    /// Which one.
+    /// What it is about, by program and words.
     pub kind: NoticeKind,
     /// The other end, where the line names one.
     pub host: Host<'a>,
@@ -355,9 +367,9 @@ pub struct Notice<'a> {
 /// What a line without a form of its own tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NoticeKind {
-    /// `connect from`.
+    /// `connect from name[ip]`: a client of smtpd.
     Connected,
-    /// `disconnect from`.
+    /// `disconnect from name[ip]`, with the count of its commands.
     Disconnected,
     /// `lost connection after … from`, `timeout after … from`, `too many errors after … from`.
     ClientLost,
@@ -372,7 +384,7 @@ pub enum NoticeKind {
     Statistics,
     /// postscreen, dnsblog and tlsproxy.
     Screening,
-    /// verify's cache.
+    /// The cache of verify's address probes.
     Verify,
     /// `placed on hold`, `released from hold`, `requeued`, `expired` of postsuper.
     Administered,

@@ -242,6 +242,11 @@ fn headed(input: &[u8], stamp: Stamp) -> Option<Envelope<'_>> {
 }
 
 /// A level in capitals, as loggers print it: a host of that name is written in small letters.
+///
+/// ```
+/// use mailpulse_parsers::syslog::is_level;
+/// assert!(is_level(b"WARNING") && !is_level(b"mail"));
+/// ```
 #[must_use]
 pub fn is_level(word: &[u8]) -> bool {
     const LEVELS: [&[u8]; 12] = [

@@ -258,6 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn kinds() {
         for (sample, kind) in [
             ("2018-06-06 18:55:01 1fQdLN-0001Ab-Cd Completed\n", Some(Kind::EximMain)),

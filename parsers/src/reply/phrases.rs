@@ -126,6 +126,7 @@ static CANDIDATES: [[u32; 32]; 26] = {
     bits
 };
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[rustfmt::skip]
 const fn starting_with(letter: u8) -> &'static [Phrase] {
     match letter {

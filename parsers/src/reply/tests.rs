@@ -160,6 +160,7 @@ fn errnos() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn words_of_applications() {
     for (text, reason) in [
         (

@@ -8,9 +8,9 @@
 // A developer's tool: `println!` may panic when its reader has gone.
 #![allow(clippy::disallowed_macros)]
 
-use mailpulse_parsers::app::json::{Condition, Description, Mapping};
+use mailpulse_parsers::app::json::{Condition, JsonDescription, Mapping};
 use mailpulse_parsers::app::pattern::{self, Outcome, Patterns, Template};
-use mailpulse_parsers::app::{Body, Format};
+use mailpulse_parsers::app::{AppBody, Format};
 
 const SIZE_MIN: usize = 64 << 20;
 
@@ -62,15 +62,15 @@ fn count(format: &Format, record: &[u8], counts: &mut [u64; 5]) {
     counts[0] += 1;
     match format.parse(record) {
         Ok(parsed) => match parsed.body {
-            Body::Submitted(mail) => {
+            AppBody::Submitted(mail) => {
                 counts[1] += 1;
                 counts[4] ^= mail.key.map_or(0, |key| key.len() as u64);
             }
-            Body::SubmitFailed(mail) => {
+            AppBody::SubmitFailed(mail) => {
                 counts[2] += 1;
                 counts[4] ^= mail.reason.len() as u64;
             }
-            Body::Other => counts[4] += parsed.level.map_or(0, |level| level.len() as u64),
+            AppBody::Other => counts[4] += parsed.level.map_or(0, |level| level.len() as u64),
         },
         Err(reject) => {
             counts[3] += 1;
@@ -81,7 +81,7 @@ fn count(format: &Format, record: &[u8], counts: &mut [u64; 5]) {
 
 fn format(kind: &str) -> Format {
     match kind {
-        "json" => Mapping::new(&Description {
+        "json" => Mapping::new(&JsonDescription {
             time: Some("@timestamp".into()),
             level: Some("level".into()),
             message: Some("message".into()),
@@ -89,11 +89,11 @@ fn format(kind: &str) -> Format {
                 Condition::pattern("level", "ERROR"),
                 Condition::pattern("message", "*mail*"),
             ]],
-            ..Description::default()
+            ..JsonDescription::default()
         })
         .expect("a mapping")
         .into(),
-        "pattern" => Patterns::new(&pattern::Description {
+        "pattern" => Patterns::new(&pattern::PatternDescription {
             templates: vec![
                 Template {
                     text: "[{time:%Y-%m-%d %H:%M:%S,%3f}] [{_}] ERROR {logger} : Cannot email {_}".into(),
@@ -106,7 +106,7 @@ fn format(kind: &str) -> Format {
                     retried: false,
                 },
             ],
-            ..pattern::Description::default()
+            ..pattern::PatternDescription::default()
         })
         .expect("templates")
         .into(),

@@ -4,10 +4,10 @@
 //!
 //! The line may be Exim's or Postfix's, with the envelope of syslog and the wrapper of a container's runtime around it.
 
-use mailpulse_parsers::exim::record::{Body as EximBody, Record as EximRecord};
+use mailpulse_parsers::exim::record::{EximBody, EximRecord};
 use mailpulse_parsers::harmless::safe_text;
 use mailpulse_parsers::layers::{Mta, Outer, Peeled};
-use mailpulse_parsers::postfix::record::{Body as PostfixBody, Record as PostfixRecord};
+use mailpulse_parsers::postfix::record::{PostfixBody, PostfixRecord};
 use mailpulse_parsers::wrap::{DEPTH_MAX, unwrap};
 use mailpulse_parsers::{Reject, exim, postfix, reply};
 use std::borrow::Cow;

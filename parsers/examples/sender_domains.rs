@@ -6,7 +6,7 @@
 
 use mailpulse_parsers::exim::{
     Parser,
-    record::{Body, Flag, Record},
+    record::{EximBody, EximRecord, Flag},
 };
 use mailpulse_parsers::harmless::safe_text;
 use std::collections::{BTreeMap, HashMap};
@@ -19,22 +19,22 @@ fn main() -> io::Result<()> {
     let mut parser = Parser::default();
     for line in io::stdin().lock().split(b'\n') {
         let line = line?;
-        let mut record = Record::default();
+        let mut record = EximRecord::default();
         if parser.parse(&line, &mut record).is_err() {
             rejects += 1;
             continue;
         }
         let Some(id) = record.id else { continue };
         match record.body {
-            Body::Arrival(arrival) => {
+            EximBody::Arrival(arrival) => {
                 senders.insert(id.0.to_vec(), domain(arrival.sender).to_vec());
             }
-            Body::Delivery(delivery) if matches!(delivery.flag, Flag::Delivered | Flag::Additional) => {
+            EximBody::Delivery(delivery) if matches!(delivery.flag, Flag::Delivered | Flag::Additional) => {
                 // A message that arrived before the file begins.
                 let sender = senders.get(id.0).map_or(&b"(unknown)"[..], Vec::as_slice);
                 *deliveries.entry(sender.to_vec()).or_default() += 1;
             }
-            Body::Completed { .. } => {
+            EximBody::Completed { .. } => {
                 senders.remove(id.0);
             }
             _ => {}

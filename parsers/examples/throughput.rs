@@ -10,7 +10,7 @@
 
 use mailpulse_parsers::exim::{
     self,
-    record::{Body, Record},
+    record::{EximBody, EximRecord},
 };
 use mailpulse_parsers::postfix::{self, record as postfix_record};
 use mailpulse_parsers::reply::classify_with_errno;
@@ -30,7 +30,7 @@ fn main() {
         let start = Instant::now();
         let (mut counts, mut check) = ([0u64; 5], 0u64);
         let mut from = 0;
-        let (mut parser, mut record) = (exim::Parser::default(), Record::default());
+        let (mut parser, mut record) = (exim::Parser::default(), EximRecord::default());
         for end in memchr::memchr_iter(b'\n', &data) {
             let line = &data[from..end];
             from = end + 1;
@@ -67,14 +67,14 @@ fn main() {
     );
 }
 
-fn exim_line(record: &Record<'_>, classify: bool, check: &mut u64) -> usize {
+fn exim_line(record: &EximRecord<'_>, classify: bool, check: &mut u64) -> usize {
     *check ^= record.stamp.utc_ms() as u64;
     count(&record.body, classify, check)
 }
 
 /// As [`count`], for Postfix: `client=` and `uid=` are arrivals, `removed` is completed.
 fn postfix_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, Reject> {
-    use postfix_record::Body as B;
+    use postfix_record::PostfixBody as B;
     let (envelope, record) = postfix::parse_line(line)?;
     *check ^= envelope.stamp.utc_ms() as u64 + record.queue_id.map_or(0, <[u8]>::len) as u64;
     let (kind, reason) = match &record.body {
@@ -101,21 +101,21 @@ fn postfix_line(line: &[u8], classify: bool, check: &mut u64) -> Result<usize, R
 }
 
 /// Index of the kind; what the record holds goes into `check`, so that no work can be optimised away.
-fn count(body: &Body<'_>, classify: bool, check: &mut u64) -> usize {
+fn count(body: &EximBody<'_>, classify: bool, check: &mut u64) -> usize {
     match body {
-        Body::Arrival(arrival) => {
+        EximBody::Arrival(arrival) => {
             *check ^= arrival.size.unwrap_or(0) + arrival.sender.len() as u64;
             0
         }
-        Body::Delivery(delivery) => {
+        EximBody::Delivery(delivery) => {
             *check ^= delivery.size.unwrap_or(0) + delivery.text.map_or(0, <[u8]>::len) as u64;
             if let Some(text) = delivery.text.filter(|_| classify) {
                 *check ^= classify_with_errno(text, delivery.errno).reason as u64;
             }
             1
         }
-        Body::Completed { .. } => 2,
-        Body::Notice(notice) => {
+        EximBody::Completed { .. } => 2,
+        EximBody::Notice(notice) => {
             if classify {
                 *check ^= classify_with_errno(notice.reason, None).reason as u64;
             }

@@ -8,9 +8,9 @@
 
 use crate::exim::{
     self, Foreground,
-    record::{Body as EximBody, NoticeKind, Record},
+    record::{EximBody, EximNoticeKind, EximRecord},
 };
-use crate::postfix::{self, record::Body as PostfixBody};
+use crate::postfix::{self, record::PostfixBody};
 use crate::stamp::Stamp;
 use crate::syslog::{Envelope, any_envelope, is_journal_remark, tagged};
 
@@ -251,8 +251,8 @@ fn dated<'a>(envelope: Envelope<'a>, outer: Option<&Stamp>) -> Envelope<'a> {
 /// # Ok::<(), mailpulse_parsers::Reject>(())
 /// ```
 #[must_use]
-pub fn is_sure(record: &Record<'_>) -> bool {
-    let chatter = matches!(&record.body, EximBody::Notice(notice) if notice.kind == NoticeKind::Chatter);
+pub fn is_sure(record: &EximRecord<'_>) -> bool {
+    let chatter = matches!(&record.body, EximBody::Notice(notice) if notice.kind == EximNoticeKind::Chatter);
     record.id.is_some() || !chatter
 }
 

@@ -9,14 +9,19 @@
 //! * [`layers`], [`wrap`]: heads within heads, and the wrappers of container runtimes.
 //! * [`reply`]: what a reason says: SMTP code, enhanced code, a bounded reason class.
 //! * [`sniff`]: what kind of log a file looks like.
-//! * [`harmless`], [`reject`]: text of strangers made safe to print, and why a line was not understood.
+//! * [`harmless`]: text of strangers made safe to print.
 //!
 //! The grammars are nom parsers named after the format's own manual; the hot ones look for separators with memchr. Both
 //! are out of sight: what this crate shows are records, [`Stamp`], [`Odd`] and [`Reject`].
 
 // A stranger's line must never end the process: there is no index and no slice that could panic.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
-#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::too_many_lines, unreachable_pub)]
+#![warn(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::too_many_lines,
+    unreachable_pub
+)]
 
 pub mod app;
 mod cut;
@@ -26,7 +31,7 @@ pub mod layers;
 mod odd;
 pub mod postfix;
 mod prim;
-pub mod reject;
+mod reject;
 pub mod reply;
 pub mod sniff;
 mod stamp;

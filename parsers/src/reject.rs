@@ -1,7 +1,7 @@
 //! Why a line was not understood: offset, expected, found; and a picture of it that is safe to print.
 
 use crate::cut::Cut;
-pub use crate::harmless::safe_text;
+use crate::harmless::safe_text;
 use crate::prim::Fault;
 use std::fmt;
 

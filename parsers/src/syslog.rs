@@ -449,7 +449,7 @@ mod tests {
     fn push(reassembler: &mut Reassembler, pid: u32, rest: &str) -> Vec<(String, bool)> {
         let line = format!("Jun  6 18:55:01 mx1 exim[{pid}]: {rest}");
         match reassembler.push(&envelope(line.as_bytes()).unwrap(), ()) {
-            Pushed::Whole(text) => vec![(crate::reject::safe_text(text), true)],
+            Pushed::Whole(text) => vec![(crate::harmless::safe_text(text), true)],
             Pushed::Lines(lines) => shown(lines),
         }
     }

@@ -2,7 +2,7 @@
 
 mod app_records;
 
-use mailpulse_parsers::app::{Body, Format};
+use mailpulse_parsers::app::{AppBody, Format};
 use mailpulse_parsers::{reply, sniff};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -224,7 +224,7 @@ proptest! {
         }).to_string();
         let record = Format::Slimapp.parse(line.as_bytes()).unwrap();
         prop_assert_eq!(record.host.as_deref().unwrap_or_default(), host.as_bytes());
-        let Body::SubmitFailed(mail) = record.body else { panic!() };
+        let AppBody::SubmitFailed(mail) = record.body else { panic!() };
         let want = format!("x{message}x");
         prop_assert_eq!(&*mail.reason, want.as_bytes());
     }

@@ -5,7 +5,7 @@
 mod app_records;
 
 use mailpulse_parsers::app::Format;
-use mailpulse_parsers::exim::record::Record;
+use mailpulse_parsers::exim::record::EximRecord;
 use mailpulse_parsers::{Reject, exim, postfix};
 use std::fmt::Write;
 use std::path::Path;
@@ -127,7 +127,7 @@ fn check(folder: &str, expected: impl Fn(&Path, &[u8]) -> (String, Vec<String>))
 fn every_line_of_the_exim_corpus_is_classified_as_before() {
     check("exim", |_, log| {
         // Read one after the other into one record, as a log is read, and broken ones between them.
-        let (mut parser, mut record) = (exim::Parser::default(), Record::default());
+        let (mut parser, mut record) = (exim::Parser::default(), EximRecord::default());
         let lines = log.split(|byte| *byte == b'\n');
         for line in lines.flat_map(|line| [&line[..line.len() / 2], line]) {
             let in_turn = parser.parse(line, &mut record);

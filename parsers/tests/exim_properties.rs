@@ -1,6 +1,6 @@
 //! What must hold for any bytes and for any valid line.
 
-use mailpulse_parsers::exim::record::{Body, Flag};
+use mailpulse_parsers::exim::record::{EximBody, Flag};
 use mailpulse_parsers::{exim, reply, sniff, syslog};
 use proptest::prelude::*;
 
@@ -124,7 +124,7 @@ proptest! {
         let (a, b) = (format!("H=({helo}) [{ip}]:{port} P=esmtp"), format!("S={size} T=\"{subject}\""));
         let fields = if order { format!("{a} {b}") } else { format!("{b} {a}") };
         let line = format!("2018-06-06 18:55:01 1fQdLN-0001Ab-Cd <= {sender} {fields} for x@y z@y");
-        let Body::Arrival(got) = exim::parse(line.as_bytes()).unwrap().body else { panic!("{line}") };
+        let EximBody::Arrival(got) = exim::parse(line.as_bytes()).unwrap().body else { panic!("{line}") };
         prop_assert_eq!(got.sender, sender.as_bytes());
         prop_assert_eq!(got.host.helo, Some(helo.as_bytes()));
         prop_assert_eq!((got.host.ip, got.host.port, got.size), (Some(ip), Some(port), Some(size)));
@@ -146,7 +146,7 @@ proptest! {
         } else {
             format!("{head} =>  {address}{parents}{original_part} R=r T=t H=mx [{ip}]:25* C=\"{reply}\" DT={}.{:03}s", ms / 1000, ms % 1000)
         };
-        let Body::Delivery(got) = exim::parse(line.as_bytes()).unwrap().body else { panic!("{line}") };
+        let EximBody::Delivery(got) = exim::parse(line.as_bytes()).unwrap().body else { panic!("{line}") };
         prop_assert_eq!(got.address, address.as_bytes());
         prop_assert_eq!(got.original.is_some(), !original_part.is_empty());
         prop_assert_eq!((got.router, got.transport, got.host.ip), (Some(&b"r"[..]), Some(&b"t"[..]), Some(ip)));
@@ -165,7 +165,7 @@ proptest! {
 fn what_only_begins_like_a_host_leaves_the_host_of_a_deferral_alone() {
     let line =
         b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd == a@example.org R=r T=t defer (-1) H=mx [192.0.2.1]:25 H=x [nonsense";
-    let Body::Delivery(delivery) = exim::parse(line).unwrap().body else {
+    let EximBody::Delivery(delivery) = exim::parse(line).unwrap().body else {
         panic!("not a delivery")
     };
     assert_eq!(delivery.host.name, Some(&b"mx"[..]));

@@ -1,8 +1,8 @@
 //! One damaged value must not cost a mail: whatever stands in the place of an optional field, the line is the same event.
 //! Time, ID, flag (or status) and address decide; nothing else does.
 
-use mailpulse_parsers::exim::record::{Body as Exim, NoticeKind, Target};
-use mailpulse_parsers::postfix::record::Body as Postfix;
+use mailpulse_parsers::exim::record::{EximBody, EximNoticeKind, Target};
+use mailpulse_parsers::postfix::record::PostfixBody;
 use mailpulse_parsers::{exim, postfix};
 use std::path::Path;
 
@@ -55,15 +55,15 @@ fn exim_essence(line: &str) -> Option<String> {
     let record = exim::parse(line.as_bytes()).ok()?;
     let head = format!("{:?} {:?}", record.stamp, record.id);
     Some(match record.body {
-        Exim::Arrival(arrival) => format!("{head} {} {:?}", arrival.fakereject, arrival.sender),
+        EximBody::Arrival(arrival) => format!("{head} {} {:?}", arrival.fakereject, arrival.sender),
         // A command may hold anything, original addresses included.
-        Exim::Delivery(delivery) if delivery.target == Target::Address => {
+        EximBody::Delivery(delivery) if delivery.target == Target::Address => {
             format!("{head} {:?} {:?}", delivery.flag, delivery.address)
         }
-        Exim::Delivery(delivery) => format!("{head} {:?} {:?}", delivery.flag, delivery.target),
-        Exim::Completed { .. } => format!("{head} completed"),
-        Exim::Notice(notice) => match notice.kind {
-            NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection => {
+        EximBody::Delivery(delivery) => format!("{head} {:?} {:?}", delivery.flag, delivery.target),
+        EximBody::Completed { .. } => format!("{head} completed"),
+        EximBody::Notice(notice) => match notice.kind {
+            EximNoticeKind::RejectedRcpt | EximNoticeKind::RejectedMessage | EximNoticeKind::RejectedConnection => {
                 format!("{head} {:?} {:?}", notice.kind, notice.recipient)
             }
             _ => return None,
@@ -76,16 +76,16 @@ fn exim_tokens(line: &str) -> Vec<(usize, usize)> {
     let record = exim::parse(line.as_bytes()).unwrap();
     let at = |part: &[u8]| part.as_ptr().addr() - line.as_ptr().addr() + part.len();
     let (from, to) = match &record.body {
-        Exim::Arrival(arrival) if arrival.sender.is_empty() => (line.find("= <>").unwrap() + 4, line.len()),
-        Exim::Arrival(arrival) => (at(arrival.sender), line.len()),
-        Exim::Delivery(delivery) => {
+        EximBody::Arrival(arrival) if arrival.sender.is_empty() => (line.find("= <>").unwrap() + 4, line.len()),
+        EximBody::Arrival(arrival) => (at(arrival.sender), line.len()),
+        EximBody::Delivery(delivery) => {
             let from = at(delivery.address);
             // Only what stands before the text is fields.
             let to = delivery.text.map_or(line.len(), |text| at(text) - text.len());
             (from, to.max(from))
         }
-        Exim::Completed { .. } => (line.find("Completed").unwrap() + 9, line.len()),
-        Exim::Notice(notice) => {
+        EximBody::Completed { .. } => (line.find("Completed").unwrap() + 9, line.len()),
+        EximBody::Notice(notice) => {
             let from = at(notice.text) - notice.text.len();
             let words = notice.text.len() - line[from..].find("rejected ").map_or(0, |at| notice.text.len() - at);
             (from, from + words)
@@ -101,7 +101,7 @@ fn exim_tokens(line: &str) -> Vec<(usize, usize)> {
         }
         start += part.len();
     }
-    if matches!(record.body, Exim::Notice(_)) {
+    if matches!(record.body, EximBody::Notice(_)) {
         // Only whole values: a quoted address may hold spaces.
         tokens.retain(|(from, to)| line[*from..*to].contains('=') && !line[*from..*to].contains('"'));
     }
@@ -158,7 +158,7 @@ fn a_header_that_is_damaged_is_read_or_rejected_and_never_talk() {
             Ok(record) => {
                 assert!(read, "{line}: {record:?}");
                 assert_eq!(record.odd.unwrap().field, "pid");
-                assert!(!matches!(record.body, Exim::Notice(_)), "{line}");
+                assert!(!matches!(record.body, EximBody::Notice(_)), "{line}");
             }
             Err(reject) => assert!(!read, "{line}: {reject}"),
         }
@@ -170,12 +170,12 @@ fn postfix_essence(line: &str) -> Option<String> {
     let (_, record) = postfix::parse_line(line.as_bytes()).ok()?;
     let head = format!("{:?}", record.queue_id);
     Some(match record.body {
-        Postfix::Client(_) => format!("{head} client"),
-        Postfix::Pickup(pickup) => format!("{head} pickup {:?}", pickup.sender),
-        Postfix::QueueActive(active) => format!("{head} active {:?}", active.sender),
-        Postfix::Expired(expired) => format!("{head} expired {:?}", expired.sender),
-        Postfix::Delivery(delivery) => format!("{head} {:?} {:?}", delivery.status, delivery.recipient),
-        Postfix::Rejection(rejection) => format!("{head} {:?} {:?}", rejection.action, rejection.stage),
+        PostfixBody::Client(_) => format!("{head} client"),
+        PostfixBody::Pickup(pickup) => format!("{head} pickup {:?}", pickup.sender),
+        PostfixBody::QueueActive(active) => format!("{head} active {:?}", active.sender),
+        PostfixBody::Expired(expired) => format!("{head} expired {:?}", expired.sender),
+        PostfixBody::Delivery(delivery) => format!("{head} {:?} {:?}", delivery.status, delivery.recipient),
+        PostfixBody::Rejection(rejection) => format!("{head} {:?} {:?}", rejection.action, rejection.stage),
         _ => return None,
     })
 }
@@ -185,10 +185,10 @@ fn postfix_values(line: &str) -> Vec<(usize, usize)> {
     let (envelope, record) = postfix::parse_line(line.as_bytes()).unwrap();
     let begin = envelope.rest.as_ptr().addr() - line.as_ptr().addr();
     let (to, skip): (usize, &[&str]) = match &record.body {
-        Postfix::Delivery(_) => (line.rfind(", status=").unwrap(), &["to"]),
-        Postfix::Client(_) => (line.len(), &[]),
-        Postfix::Pickup(_) | Postfix::QueueActive(_) => (line.len(), &["from"]),
-        Postfix::Rejection(_) => (line.len(), &["never"]),
+        PostfixBody::Delivery(_) => (line.rfind(", status=").unwrap(), &["to"]),
+        PostfixBody::Client(_) => (line.len(), &[]),
+        PostfixBody::Pickup(_) | PostfixBody::QueueActive(_) => (line.len(), &["from"]),
+        PostfixBody::Rejection(_) => (line.len(), &["never"]),
         _ => return Vec::new(),
     };
     let mut values = Vec::new();
@@ -203,7 +203,7 @@ fn postfix_values(line: &str) -> Vec<(usize, usize)> {
         let end = line[at..end].find(" from=").map_or(end, |end| at + end);
         values.push((at + 1, end));
     }
-    if let Postfix::Rejection(_) = &record.body
+    if let PostfixBody::Rejection(_) = &record.body
         && let Some(from) = line.find(" from ")
         && let Some(end) = line[from..].find(": ")
     {

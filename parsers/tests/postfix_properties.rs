@@ -1,6 +1,6 @@
 //! What must hold for any bytes and for any valid line of Postfix.
 
-use mailpulse_parsers::postfix::record::{Body, Status};
+use mailpulse_parsers::postfix::record::{PostfixBody, Status};
 use mailpulse_parsers::postfix::{self, arrival_epoch, is_postfix};
 use mailpulse_parsers::{reply, sniff, syslog};
 use proptest::prelude::*;
@@ -185,7 +185,7 @@ proptest! {
             "{HEADER}{ID}: to=<{address}>, {orig_to}relay=mx.example.org[{ip}]:{port}, {uses}delay={}, delays={}/{}/{}/{}, dsn=4.7.26, status={word} ({text})",
             seconds(delays[0]), seconds(delays[0]), seconds(delays[1]), seconds(delays[2]), seconds(delays[3]),
         );
-        let Body::Delivery(got) = postfix::parse_line(line.as_bytes()).unwrap().1.body else { panic!("{line}") };
+        let PostfixBody::Delivery(got) = postfix::parse_line(line.as_bytes()).unwrap().1.body else { panic!("{line}") };
         prop_assert_eq!(got.recipient, address.as_bytes());
         prop_assert_eq!(got.orig_to.is_some(), orig);
         prop_assert_eq!((got.relay.name, got.relay.ip, got.relay.port), (Some(&b"mx.example.org"[..]), Some(ip), Some(port)));
@@ -199,7 +199,7 @@ proptest! {
     ) {
         let rcpt = if quoted { format!("\"{rcpt}; from=<x> \"@example.net") } else { format!("{rcpt}@example.net") };
         let line = format!("{HEADER}NOQUEUE: reject: RCPT from unknown[{ip}]: 554 5.7.1 <{rcpt}>: {reason}; from=<{sender}> to=<{rcpt}> proto=ESMTP helo=<{helo}>");
-        let Body::Rejection(got) = postfix::parse_line(line.as_bytes()).unwrap().1.body else { panic!("{line}") };
+        let PostfixBody::Rejection(got) = postfix::parse_line(line.as_bytes()).unwrap().1.body else { panic!("{line}") };
         let text = format!("554 5.7.1 <{rcpt}>: {reason}");
         prop_assert_eq!(got.text, text.as_bytes());
         prop_assert_eq!((got.sender, got.recipient), (Some(sender.as_bytes()), Some(rcpt.as_bytes())));

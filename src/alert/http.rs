@@ -3,7 +3,7 @@
 
 use super::delivery::WAIT_MAX_S;
 use super::{Fault, TIMEOUT, Target, Undelivered, safe};
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 use serde_json::Value;
 use std::io::Read as _;
 use std::sync::Arc;

@@ -146,7 +146,7 @@ fn body(payload: &Value) -> String {
 
 /// Text from logs, bounded and without control characters.
 fn safe(text: &str, max: usize) -> String {
-    let text = mailpulse_parsers::reject::safe_text(text.as_bytes());
+    let text = mailpulse_parsers::harmless::safe_text(text.as_bytes());
     text.chars().take(max).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::source::stdin::Spool;
 use crate::store::Store;
 use crate::store::commit::Counts;
 use anyhow::{Result, bail};
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Commands to type next, as answers propose them.
 
 use crate::setup::Setup;
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 
 /// A command to type next: with the configuration and the store of this one, quoted for a shell.
 pub fn next_command(setup: &Setup, rest: &str) -> String {

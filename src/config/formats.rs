@@ -79,7 +79,7 @@ fn pattern(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, repor
     for template in templates {
         good &= retries_a_failure(template.get(), report);
     }
-    let description = pattern::Description {
+    let description = pattern::PatternDescription {
         templates: templates
             .iter()
             .map(|template| compiled(template.get()))
@@ -147,7 +147,7 @@ fn json(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: 
         conditions(source.retried_when.as_ref(), incomplete, report),
     );
     let text = |path: &Option<At<String>>| path.as_ref().map(|path| path.get().clone());
-    let description = json::Description {
+    let description = json::JsonDescription {
         time: text(&fields.time),
         time_format: text(&fields.time_format),
         level: text(&fields.level),

@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mailpulse_parsers::exim::parse;
-use mailpulse_parsers::exim::record::Body;
+use mailpulse_parsers::exim::record::EximBody;
 
 /// What is read of a log: its end, so that it is the zone of now.
 const END_BYTES: u64 = 256 << 10;
@@ -58,7 +58,7 @@ fn of_lines<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Option<LogZone> {
     let mut all = 0;
     for line in lines {
         let Ok(record) = parse(line) else { continue };
-        let (Body::Arrival(_), Some(id), None) = (&record.body, record.id, record.stamp.offset_seconds) else {
+        let (EximBody::Arrival(_), Some(id), None) = (&record.body, record.id, record.stamp.offset_seconds) else {
             continue;
         };
         let Some(epoch) = id.arrival_epoch() else { continue };

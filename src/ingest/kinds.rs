@@ -4,7 +4,7 @@ use super::lines::peel::TIMELESS;
 use super::survey::{Survey, is_mark, lines};
 use crate::source::Limits;
 use jiff::tz::TimeZone;
-use mailpulse_parsers::app::{Body, Format as AppFormat, Time, UNDATED};
+use mailpulse_parsers::app::{AppBody, Format as AppFormat, Time, UNDATED};
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::{exim, sniff, syslog, wrap};
 use std::path::Path;
@@ -179,7 +179,7 @@ pub fn writes_copies(kind: &str) -> bool {
 fn is_record(format: &AppFormat, line: &[u8]) -> bool {
     format.starts(line)
         && match format.parse(line) {
-            Ok(record) => record.time != Time::Undated || record.body != Body::Other,
+            Ok(record) => record.time != Time::Undated || record.body != AppBody::Other,
             // It is about mail: an application that renamed the field, whose lines are counted as unparsed.
             Err(reject) => reject.expected == UNDATED,
         }

@@ -4,7 +4,7 @@ use crate::model::text::text;
 use crate::normalise::redact::Redactor;
 use crate::store::commit::OddField;
 use mailpulse_parsers::Odd;
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 
 /// Names kept between two commits; the parsers have fewer.
 const FIELDS_MAX: usize = 64;

@@ -3,7 +3,8 @@
 use crate::normalise::redact::Redactor;
 use crate::normalise::scrub::shapeless;
 use crate::store::commit::UnparsedShape;
-use mailpulse_parsers::reject::{Reject, safe_text};
+use mailpulse_parsers::Reject;
+use mailpulse_parsers::harmless::safe_text;
 use std::collections::HashMap;
 
 /// Shapes kept between two commits.

@@ -13,7 +13,7 @@ use crate::model::text::text;
 use crate::normalise::join::Recall;
 use crate::normalise::redact::{bounded_text, message_key};
 use crate::normalise::rules::Facts;
-use mailpulse_parsers::app::{Body, Mail, Record};
+use mailpulse_parsers::app::{AppBody, AppRecord, Mail};
 use mailpulse_parsers::reply;
 
 /// What is known of an application's log beside its lines.
@@ -40,7 +40,7 @@ pub struct AppNormaliser<'c> {
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'r> {
     /// The record.
-    pub record: &'r Record<'r>,
+    pub record: &'r AppRecord<'r>,
     /// Its text.
     pub text: &'r [u8],
     /// When, UTC milliseconds.
@@ -77,9 +77,9 @@ impl<'c> AppNormaliser<'c> {
     /// Takes one record; true if it was an event, false if it tells nothing new about mail.
     pub fn record(&mut self, placed: &Placed<'_>, recall: &mut dyn Recall, sink: &mut impl EventSink) -> bool {
         let (kind, mail) = match &placed.record.body {
-            Body::Submitted(mail) => (Kind::Submitted, mail),
-            Body::SubmitFailed(mail) => (Kind::SubmitFailed, mail),
-            Body::Other => return false,
+            AppBody::Submitted(mail) => (Kind::Submitted, mail),
+            AppBody::SubmitFailed(mail) => (Kind::SubmitFailed, mail),
+            AppBody::Other => return false,
         };
         let key = self.key(placed, mail);
         let known = key.is_some_and(|id| {

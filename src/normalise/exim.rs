@@ -18,7 +18,9 @@ use crate::normalise::redact::{message_key, split_address};
 use crate::normalise::rules::{Facts, ServiceRules};
 use line::{count_recipients, destination, known_name, outcome};
 use mailpulse_parsers::Stamp;
-use mailpulse_parsers::exim::record::{Arrival, Body, Delivery, Host, MessageId, Notice, NoticeKind, Record, Target};
+use mailpulse_parsers::exim::record::{
+    Arrival, EximBody, EximDelivery, EximHost, EximNotice, EximNoticeKind, EximRecord, MessageId, Target,
+};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::borrow::Cow;
 use zone::{ZoneCheck, ZoneVerdict};
@@ -59,7 +61,7 @@ impl<'c> EximNormaliser<'c> {
 
     /// UTC milliseconds of a record.
     #[inline]
-    pub fn utc_ms(&mut self, record: &Record<'_>) -> i64 {
+    pub fn utc_ms(&mut self, record: &EximRecord<'_>) -> i64 {
         self.clock.utc_ms(&record.stamp)
     }
 
@@ -81,7 +83,7 @@ impl<'c> EximNormaliser<'c> {
     /// Takes one record; true if it was an event, false if the line tells nothing about mail.
     pub fn record(
         &mut self,
-        record: &Record<'_>,
+        record: &EximRecord<'_>,
         ts_ms: i64,
         offset: u64,
         recall: &mut dyn Recall,
@@ -90,10 +92,10 @@ impl<'c> EximNormaliser<'c> {
         let id = record.id.as_ref().and_then(|id| QueueId::new(id.0));
         let at = At { ts_ms, offset };
         match (&record.body, id) {
-            (Body::Arrival(arrival), Some(id)) => self.arrival(arrival, record.id, id, at, recall, sink),
-            (Body::Delivery(delivery), Some(id)) => self.delivery(delivery, id, at, recall, sink),
-            (Body::Completed { queue_ms }, Some(id)) => self.messages.completed(*queue_ms, id, at, recall, sink),
-            (Body::Notice(notice), id) => return self.notice(notice, id, at, recall, sink),
+            (EximBody::Arrival(arrival), Some(id)) => self.arrival(arrival, record.id, id, at, recall, sink),
+            (EximBody::Delivery(delivery), Some(id)) => self.delivery(delivery, id, at, recall, sink),
+            (EximBody::Completed { queue_ms }, Some(id)) => self.messages.completed(*queue_ms, id, at, recall, sink),
+            (EximBody::Notice(notice), id) => return self.notice(notice, id, at, recall, sink),
             _ => return false,
         }
         true
@@ -119,7 +121,7 @@ impl<'c> EximNormaliser<'c> {
             client_name: known_name(&arrival.host),
             client_ip: arrival.host.ip,
             // With H=, U= is what the client's ident daemon claims.
-            user: if arrival.host == Host::default() {
+            user: if arrival.host == EximHost::default() {
                 arrival.user
             } else {
                 None
@@ -164,7 +166,7 @@ impl<'c> EximNormaliser<'c> {
 
     fn delivery(
         &mut self,
-        delivery: &Delivery<'_>,
+        delivery: &EximDelivery<'_>,
         id: QueueId,
         at: At,
         recall: &mut dyn Recall,
@@ -210,7 +212,7 @@ impl<'c> EximNormaliser<'c> {
             reply.as_ref().map(|reply| reply.reason),
             Some(Reason::ConnectionRefused | Reason::Timeout)
         );
-        let is_silent = nobody && kind == Kind::Deferred && delivery.host == Host::default();
+        let is_silent = nobody && kind == Kind::Deferred && delivery.host == EximHost::default();
         let unreached = if is_silent { open.unreached.clone() } else { None };
         let recipient = match delivery.target {
             Target::Address => delivery.address,
@@ -249,7 +251,7 @@ impl<'c> EximNormaliser<'c> {
     }
 
     /// A rule on router or transport can name another service than the arrival did.
-    fn by_route(&mut self, id: &QueueId, delivery: &Delivery<'_>, recall: &mut dyn Recall) -> Option<OriginId> {
+    fn by_route(&mut self, id: &QueueId, delivery: &EximDelivery<'_>, recall: &mut dyn Recall) -> Option<OriginId> {
         let rules = &self.messages.attribution.services;
         if !rules.needs_delivery() {
             return None;
@@ -277,14 +279,17 @@ impl<'c> EximNormaliser<'c> {
 
     fn notice(
         &mut self,
-        notice: &Notice<'_>,
+        notice: &EximNotice<'_>,
         id: Option<QueueId>,
         at: At,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
         match (notice.kind, id) {
-            (NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection, _) => {
+            (
+                EximNoticeKind::RejectedRcpt | EximNoticeKind::RejectedMessage | EximNoticeKind::RejectedConnection,
+                _,
+            ) => {
                 let recipient = notice.recipient.unwrap_or_default();
                 let refusal = |id: QueueId| event_key(Kind::Rejected, at.ts_ms, None, [id.as_bytes(), recipient]);
                 match id.map(refusal) {
@@ -292,7 +297,7 @@ impl<'c> EximNormaliser<'c> {
                     _ => self.rejected(notice, at, sink),
                 }
             }
-            (NoticeKind::Frozen, Some(id)) => {
+            (EximNoticeKind::Frozen, Some(id)) => {
                 let event = (Kind::Frozen, event_key(Kind::Frozen, at.ts_ms, None, []));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
@@ -304,7 +309,7 @@ impl<'c> EximNormaliser<'c> {
                     ..at.event(Kind::Frozen, slot)
                 });
             }
-            (NoticeKind::ConnectionFailed, Some(id)) => {
+            (EximNoticeKind::ConnectionFailed, Some(id)) => {
                 let origins = &mut self.messages.attributor.origins;
                 let name = notice.host.name.filter(|name| name.len() <= HOST_BYTES_MAX);
                 if let (Some(open), Some(name)) = (self.messages.join.get(&id, origins, recall), name) {
@@ -315,7 +320,7 @@ impl<'c> EximNormaliser<'c> {
                 }
                 return false;
             }
-            (NoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
+            (EximNoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
                 let event = (Kind::Discarded, event_key(Kind::Discarded, at.ts_ms, None, []));
                 let Some(slot) = self.messages.slot_for(id, at, event, recall, sink) else {
                     sink.repeated();
@@ -334,7 +339,7 @@ impl<'c> EximNormaliser<'c> {
         true
     }
 
-    fn rejected(&mut self, notice: &Notice<'_>, at: At, sink: &mut impl EventSink) {
+    fn rejected(&mut self, notice: &EximNotice<'_>, at: At, sink: &mut impl EventSink) {
         let facts = Facts {
             sender: notice.sender,
             client_name: known_name(&notice.host),
@@ -359,10 +364,10 @@ impl<'c> EximNormaliser<'c> {
         let local = self.refused.get(recipient, |address| redactor.stored(address));
         let reply = self.refusals.get(notice.reason, reply::classify);
         // A refused connection offered no mail: it is an event, and counts no message.
-        let offered = notice.kind != NoticeKind::RejectedConnection;
+        let offered = notice.kind != EximNoticeKind::RejectedConnection;
         sink.event(&Event {
             messages: u8::from(offered),
-            recipients: u32::from(notice.kind == NoticeKind::RejectedRcpt),
+            recipients: u32::from(notice.kind == EximNoticeKind::RejectedRcpt),
             recipient_local: local,
             recipient_domain: domain,
             ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
@@ -380,7 +385,7 @@ pub fn authentication<'a>(arrival: &Arrival<'a>, rules: &ServiceRules) -> Option
 
 /// What tells a delivery line from the message's others. A host says enough; without one the text does: pipes and files
 /// of one recipient, routing that failed.
-fn identity(kind: Kind, delivery: &Delivery<'_>, at: At) -> u64 {
+fn identity(kind: Kind, delivery: &EximDelivery<'_>, at: At) -> u64 {
     let original = delivery.original.unwrap_or_default();
     match delivery.host.ip {
         ip @ Some(_) if original.is_empty() => event_key(kind, at.ts_ms, ip, [delivery.address]),

@@ -23,7 +23,9 @@ use crate::normalise::redact::{message_key, split_address};
 use crate::normalise::rules::Facts;
 use attempt::{destination, kind, reply, unreached};
 use mailpulse_parsers::Stamp;
-use mailpulse_parsers::postfix::record::{Body, Client, Delivery, Host, Pickup, QueueActive, Record};
+use mailpulse_parsers::postfix::record::{
+    Client, Pickup, PostfixBody, PostfixDelivery, PostfixHost, PostfixRecord, QueueActive,
+};
 use mailpulse_parsers::reply as replies;
 
 /// Turns one host's Postfix records, in order, into events.
@@ -58,7 +60,7 @@ impl<'c> PostfixNormaliser<'c> {
     /// Takes one record; true if it was an event, false if the line tells nothing of its own about mail.
     pub fn record(
         &mut self,
-        record: &Record<'_>,
+        record: &PostfixRecord<'_>,
         ts_ms: i64,
         offset: u64,
         recall: &mut dyn Recall,
@@ -66,22 +68,22 @@ impl<'c> PostfixNormaliser<'c> {
     ) -> bool {
         let at = At { ts_ms, offset };
         let id = record.queue_id.and_then(QueueId::new);
-        if let Body::Rejection(rejection) = &record.body {
+        if let PostfixBody::Rejection(rejection) = &record.body {
             return self.rejection(rejection, id, at, recall, sink);
         }
         let Some(id) = id else { return false };
         match &record.body {
-            Body::Client(client) => self.arrives(id, from_client(client, at), recall),
-            Body::Pickup(pickup) => self.arrives(id, from_pickup(pickup, at), recall),
-            Body::Cleanup(cleanup) => self.message_id(id, cleanup.message_id, at, recall),
-            Body::QueueActive(active) => return self.active(active, id, at, recall, sink),
-            Body::Delivery(delivery) => return self.delivery(delivery, id, at, recall, sink),
-            Body::Expired(expired) => return self.expired(expired.sender, id, at, recall, sink),
-            Body::Removed { by_admin: true } => {
+            PostfixBody::Client(client) => self.arrives(id, from_client(client, at), recall),
+            PostfixBody::Pickup(pickup) => self.arrives(id, from_pickup(pickup, at), recall),
+            PostfixBody::Cleanup(cleanup) => self.message_id(id, cleanup.message_id, at, recall),
+            PostfixBody::QueueActive(active) => return self.active(active, id, at, recall, sink),
+            PostfixBody::Delivery(delivery) => return self.delivery(delivery, id, at, recall, sink),
+            PostfixBody::Expired(expired) => return self.expired(expired.sender, id, at, recall, sink),
+            PostfixBody::Removed { by_admin: true } => {
                 self.discarded(id, at, recall, sink);
                 return true;
             }
-            Body::Removed { by_admin: false } => {
+            PostfixBody::Removed { by_admin: false } => {
                 self.settle(id, None, at, recall);
                 self.messages.completed(None, id, at, recall, sink);
                 return true;
@@ -237,7 +239,7 @@ impl<'c> PostfixNormaliser<'c> {
 
     fn delivery(
         &mut self,
-        delivery: &Delivery<'_>,
+        delivery: &PostfixDelivery<'_>,
         id: QueueId,
         at: At,
         recall: &mut dyn Recall,
@@ -331,7 +333,7 @@ impl<'c> PostfixNormaliser<'c> {
     /// Whether a delivery only led to another queue of this host, whose message is then the same mail.
     fn handed_on(
         &mut self,
-        delivery: &Delivery<'_>,
+        delivery: &PostfixDelivery<'_>,
         id: &QueueId,
         at: At,
         recall: &mut dyn Recall,
@@ -440,7 +442,7 @@ impl Open {
 }
 
 /// Name and address of a client, as they are kept.
-fn client(host: &Host<'_>) -> (String, Option<std::net::IpAddr>) {
+fn client(host: &PostfixHost<'_>) -> (String, Option<std::net::IpAddr>) {
     (host.name.map(text).unwrap_or_default(), host.ip)
 }
 

@@ -236,7 +236,7 @@ impl Entries {
             .take()
             .and_then(|words| words.join().ok())
             .unwrap_or_default();
-        let words = mailpulse_parsers::reject::safe_text(words.trim_ascii());
+        let words = mailpulse_parsers::harmless::safe_text(words.trim_ascii());
         if status.success() {
             return Ok((!words.is_empty()).then_some(words));
         }

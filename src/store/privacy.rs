@@ -4,7 +4,7 @@
 use super::{Error, Store, catalogue, outbox};
 use crate::normalise::redact::{LocalParts, Redactor};
 use crate::normalise::scrub::shapeless;
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 use rusqlite::{Connection, params};
 
 /// What the last run did with local parts. What no run has said is of a version that told them.

@@ -3,27 +3,27 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mailpulse_parsers::app::json::{Condition, Description, Mapping};
+use mailpulse_parsers::app::json::{Condition, JsonDescription, Mapping};
 use mailpulse_parsers::app::pattern::{self, Outcome, Patterns, Template};
-use mailpulse_parsers::app::{Format, Record};
+use mailpulse_parsers::app::{Format, AppRecord};
 use mailpulse_parsers::{reply, sniff};
 use std::sync::LazyLock;
 
 static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
-    let mapping = Mapping::new(&Description {
+    let mapping = Mapping::new(&JsonDescription {
         time: Some("t".into()),
         recipient: Some("m.to".into()),
         reason: Some("m.why".into()),
         failed_when: vec![vec![Condition::pattern("l", "E*")]],
         submitted_when: vec![vec![Condition::pattern("m.id", "?*")]],
-        ..Description::default()
+        ..JsonDescription::default()
     });
     let template = |text: &str, outcome| Template {
         text: text.to_owned(),
         outcome,
         retried: false,
     };
-    let patterns = Patterns::new(&pattern::Description {
+    let patterns = Patterns::new(&pattern::PatternDescription {
         templates: vec![
             template(
                 "{time:%b %e %H:%M:%S} {level:word} {_:lines}smtp{_}: {reason:rest}",
@@ -34,7 +34,7 @@ static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
                 Outcome::Submitted,
             ),
         ],
-        ..pattern::Description::default()
+        ..pattern::PatternDescription::default()
     });
     let described = [Format::from(mapping.unwrap()), Format::from(patterns.unwrap())];
     Format::BUILT_IN.into_iter().chain(described).collect()
@@ -73,7 +73,7 @@ fn check(format: &Format, record: &[u8]) {
     }
 }
 
-fn same_header(one: &Record<'_>, other: &Record<'_>) {
+fn same_header(one: &AppRecord<'_>, other: &AppRecord<'_>) {
     assert_eq!((one.time, &one.host), (other.time, &other.host));
 }
 

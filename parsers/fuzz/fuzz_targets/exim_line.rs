@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mailpulse_parsers::exim::{self, record::Body};
+use mailpulse_parsers::exim::{self, record::EximBody};
 
 fn inside(line: &[u8], piece: &[u8]) {
     let (line, piece) = (line.as_ptr_range(), piece.as_ptr_range());
@@ -27,7 +27,7 @@ fuzz_target!(|body: &[u8]| {
         _ => panic!("the header changed the verdict"),
     }
     match plain_record.map(|record| record.body) {
-        Ok(Body::Arrival(a)) => {
+        Ok(EximBody::Arrival(a)) => {
             let kept = [
                 a.host.name,
                 a.host.helo,
@@ -42,7 +42,7 @@ fuzz_target!(|body: &[u8]| {
                 .chain([a.sender])
                 .for_each(|piece| inside(&plain, piece));
         }
-        Ok(Body::Delivery(d)) => {
+        Ok(EximBody::Delivery(d)) => {
             let kept = [
                 d.original,
                 d.router,
@@ -57,7 +57,7 @@ fuzz_target!(|body: &[u8]| {
                 .chain([d.address])
                 .for_each(|piece| inside(&plain, piece));
         }
-        Ok(Body::Notice(n)) => {
+        Ok(EximBody::Notice(n)) => {
             [n.sender, n.recipient]
                 .into_iter()
                 .flatten()

@@ -2,35 +2,35 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mailpulse_parsers::postfix::{self, record::Body};
+use mailpulse_parsers::postfix::{self, record::PostfixBody};
 
 fn inside(text: &[u8], piece: &[u8]) {
     let (text, piece) = (text.as_ptr_range(), piece.as_ptr_range());
     assert!(piece.is_empty() || (text.start <= piece.start && piece.end <= text.end));
 }
 
-fn pieces<'a>(body: &Body<'a>) -> Vec<Option<&'a [u8]>> {
+fn pieces<'a>(body: &PostfixBody<'a>) -> Vec<Option<&'a [u8]>> {
     match body {
-        Body::Client(c) => vec![
+        PostfixBody::Client(c) => vec![
             c.host.name,
             c.sasl_method,
             c.sasl_username,
             c.sasl_sender,
             c.orig_queue_id,
         ],
-        Body::Pickup(p) => vec![Some(p.sender), p.orig_id],
-        Body::Cleanup(c) => vec![Some(c.message_id)],
-        Body::QueueActive(q) => vec![Some(q.sender)],
-        Body::Expired(e) => vec![Some(e.sender)],
-        Body::Delivery(d) => vec![
+        PostfixBody::Pickup(p) => vec![Some(p.sender), p.orig_id],
+        PostfixBody::Cleanup(c) => vec![Some(c.message_id)],
+        PostfixBody::QueueActive(q) => vec![Some(q.sender)],
+        PostfixBody::Expired(e) => vec![Some(e.sender)],
+        PostfixBody::Delivery(d) => vec![
             Some(d.recipient),
             d.orig_to,
             d.relay.name,
             Some(d.text),
             d.next_queue_id,
         ],
-        Body::Notification(n) => vec![Some(n.notification_id)],
-        Body::Rejection(r) => vec![
+        PostfixBody::Notification(n) => vec![Some(n.notification_id)],
+        PostfixBody::Rejection(r) => vec![
             Some(r.word),
             Some(r.stage),
             r.content,
@@ -42,10 +42,10 @@ fn pieces<'a>(body: &Body<'a>) -> Vec<Option<&'a [u8]>> {
             r.sasl_username,
             r.host.name,
         ],
-        Body::Problem(p) => vec![Some(p.text)],
-        Body::Daemon(d) => vec![Some(d.text)],
-        Body::Notice(n) => vec![Some(n.text), Some(n.reason), n.host.name],
-        Body::Removed { .. } => vec![],
+        PostfixBody::Problem(p) => vec![Some(p.text)],
+        PostfixBody::Daemon(d) => vec![Some(d.text)],
+        PostfixBody::Notice(n) => vec![Some(n.text), Some(n.reason), n.host.name],
+        PostfixBody::Removed { .. } => vec![],
     }
 }
 

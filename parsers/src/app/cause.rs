@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     fn text(found: Option<Text<'_>>) -> String {
-        crate::reject::safe_text(&found.unwrap_or_default())
+        crate::harmless::safe_text(&found.unwrap_or_default())
     }
 
     #[test]

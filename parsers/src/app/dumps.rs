@@ -8,7 +8,7 @@
 //! the next dated line or the next marker.
 
 use super::cause::{address, count_addresses, first_line, trim_end};
-use super::record::{Body, Mail, Record};
+use super::record::{AppBody, AppRecord, Mail};
 use super::time::{Time, iso};
 use crate::Reject;
 use crate::cut::Cut;
@@ -25,17 +25,17 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, rest) = first_line(record);
     if line.starts_with(MARKER) {
-        let body = Body::SubmitFailed(mail(line, rest));
-        return Ok(Record {
+        let body = AppBody::SubmitFailed(mail(line, rest));
+        return Ok(AppRecord {
             body,
-            ..Record::other(Time::Undated)
+            ..AppRecord::other(Time::Undated)
         });
     }
     // Undated talk of other scripts in the same log is understood as just that.
-    Ok(Record::other(
+    Ok(AppRecord::other(
         iso(line).map_or(Time::Undated, |(_, stamp)| Time::Full(stamp)),
     ))
 }

@@ -10,7 +10,7 @@
 use super::cause::{self, address, first_line};
 use super::document::{Paths, take, take_value};
 use super::json::time_field;
-use super::record::{Body, Mail, Record, Text};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use super::time::{Time, iso};
 use crate::Reject;
 use crate::cut::Cut;
@@ -25,20 +25,20 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
     if line.starts_with(b"{\"") {
         return json(line);
     }
     let header = super::finish(line, header(line))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         level: Some(Cow::Borrowed(header.level)),
         logger: Some(Cow::Borrowed(header.logger)),
-        ..Record::other(header.time)
+        ..AppRecord::other(header.time)
     };
     if cause::is_failure(header.level) && is_about_mail(header.message, trace) {
         let why = cause::java(trace).unwrap_or_else(|| cause::reason(header.message));
-        parsed.body = Body::SubmitFailed(mail(Cow::Borrowed(header.message), why));
+        parsed.body = AppBody::SubmitFailed(mail(Cow::Borrowed(header.message), why));
     }
     Ok(parsed)
 }
@@ -151,16 +151,16 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
     ])
 });
 
-fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
+fn json(line: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(line, &mut odd)?;
     let time = time_field(line, take_value(&mut values, 0))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
         odd,
-        ..Record::other(time)
+        ..AppRecord::other(time)
     };
     let message = take(&mut values, 2).unwrap_or_default();
     let class = take(&mut values, 5).unwrap_or_default();
@@ -175,7 +175,7 @@ fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
             None if !class.is_empty() => class,
             None => message.clone(),
         };
-        parsed.body = Body::SubmitFailed(mail(message, why));
+        parsed.body = AppBody::SubmitFailed(mail(message, why));
     }
     parsed.dated(line)
 }

@@ -8,7 +8,7 @@
 //! records of one host that are equal in time and text once.
 
 use super::cause::{self, first_line};
-use super::record::{Body, Mail, Record};
+use super::record::{AppBody, AppRecord, Mail};
 use super::time::{Time, day_first, spaced_offset};
 use crate::Reject;
 use crate::cut::Cut;
@@ -22,16 +22,16 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
     let (time, module, level, message) = super::finish(line, header(line))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         level: Some(Cow::Borrowed(level)),
         logger: Some(Cow::Borrowed(module)),
-        ..Record::other(time)
+        ..AppRecord::other(time)
     };
     if cause::is_failure(level) && is_about_mail(message, trace) {
-        parsed.body = Body::SubmitFailed(mail(message, trace));
+        parsed.body = AppBody::SubmitFailed(mail(message, trace));
     }
     Ok(parsed)
 }

@@ -1,19 +1,19 @@
 //! JSON logs of any application, by a field mapping that the configuration gives: one object a line.
 //!
 //! ```
-//! use mailpulse_parsers::app::json::{Condition, Description, Mapping};
-//! use mailpulse_parsers::app::{Body, Format};
+//! use mailpulse_parsers::app::json::{Condition, JsonDescription, Mapping};
+//! use mailpulse_parsers::app::{AppBody, Format};
 //!
-//! let mapping = Mapping::new(&Description {
+//! let mapping = Mapping::new(&JsonDescription {
 //!     time: Some("time".into()),
 //!     reason: Some("error.message".into()),
 //!     failed_when: vec![vec![Condition::pattern("error.class", "Net::SMTP*")]],
-//!     ..Description::default()
+//!     ..JsonDescription::default()
 //! })
 //! .unwrap();
 //! let line = br#"{"time":"2018-06-06T19:02:11Z","error":{"class":"Net::SMTPServerBusy","message":"450 4.7.1 later"}}"#;
 //! let record = Format::from(mapping).parse(line).unwrap();
-//! assert!(matches!(record.body, Body::SubmitFailed(mail) if mail.reason == &b"450 4.7.1 later"[..]));
+//! assert!(matches!(record.body, AppBody::SubmitFailed(mail) if mail.reason == &b"450 4.7.1 later"[..]));
 //! ```
 
 use super::cause::{self, address, bare_id, count_addresses};
@@ -21,7 +21,7 @@ use super::condition::{Check, any_holds, checks};
 pub use super::condition::{Condition, Test};
 use super::description::BuildError;
 use super::document::{Paths, Value, Values, take_value, value_at};
-use super::record::{Body, Mail, Record, Text};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use super::time::{Time, from_epoch_ms, iso};
 use super::time_format::TimeFormat;
 use crate::odd::{self, Odd};
@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 /// Where a mapping finds what. Every field is a path: names joined by dots, as in `context.mail.to`.
 #[derive(Debug, Clone, Default)]
-pub struct Description {
+pub struct JsonDescription {
     /// The time; without it records are undated.
     pub time: Option<String>,
     /// Its form: `rfc3339`, `epoch` (seconds), `epoch_ms`, or directives of strftime. Default: RFC 3339 for a string,
@@ -104,7 +104,7 @@ impl Mapping {
     ///
     /// # Errors
     /// A path that is none, a list of conditions that is empty, no condition at all, a form of time that is none.
-    pub fn new(description: &Description) -> Result<Self, BuildError> {
+    pub fn new(description: &JsonDescription) -> Result<Self, BuildError> {
         let mut paths = Paths::new();
         let mut slot = |part: &str, path: &Option<String>| match path {
             None => Ok(None),
@@ -157,7 +157,7 @@ impl Mapping {
     }
 
     /// Parses a line.
-    pub(super) fn parse<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
+    pub(super) fn parse<'a>(&self, line: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         let record = self.parse_undated(line)?;
         match self.slots.time {
             // A log without times: its records have that of the file, or of the lines around them.
@@ -170,27 +170,27 @@ impl Mapping {
     ///
     /// # Errors
     /// It is no JSON object, or a time is not of the form.
-    pub fn parse_undated<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, Reject> {
+    pub fn parse_undated<'a>(&self, line: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         let mut odd = None;
         let mut values = self.paths.read(line, &mut odd)?;
         let verdict = self.verdict(&values);
         let retried = matches!(verdict, Some((false, _))) && any_holds(&self.retried, &values).is_some();
-        let mut parsed = Record {
+        let mut parsed = AppRecord {
             level: text(&values, self.slots.level),
             logger: text(&values, self.slots.logger),
             host: text(&values, self.slots.host),
             matched: verdict.map(|(_, index)| index),
-            ..Record::other(Time::Undated)
+            ..AppRecord::other(Time::Undated)
         };
         if let Some((submitted, _)) = verdict {
             let mut mail = self.mail(&values);
             self.note_objects(&values, &mut odd);
             if submitted {
                 mail.reason = Cow::Borrowed(b"");
-                parsed.body = Body::Submitted(mail);
+                parsed.body = AppBody::Submitted(mail);
             } else {
                 mail.will_retry = retried;
-                parsed.body = Body::SubmitFailed(mail);
+                parsed.body = AppBody::SubmitFailed(mail);
             }
         }
         let time = self.slots.time.and_then(|slot| take_value(&mut values, slot));

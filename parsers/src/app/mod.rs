@@ -4,14 +4,14 @@
 //! cuts a log into records with [`Format::starts`] and gives each to [`Format::parse`]:
 //!
 //! ```
-//! use mailpulse_parsers::app::{Body, Format};
+//! use mailpulse_parsers::app::{AppBody, Format};
 //!
 //! let log = b"[06/Jun/2018 19:02:11 +0000] views        ERROR    Failed to send query completion notification \
 //!             via e-mail: [Errno 111] Connection refused";
 //! let format = Format::named("hue").unwrap();
 //! assert!(format.starts(log));
 //! let record = format.parse(log).unwrap();
-//! let Body::SubmitFailed(mail) = record.body else { panic!() };
+//! let AppBody::SubmitFailed(mail) = record.body else { panic!() };
 //! assert_eq!(mail.reason, &b"[Errno 111] Connection refused"[..]);
 //! ```
 //!
@@ -20,7 +20,7 @@
 //! files (Hue: equal in time and text), and records that
 //! are retries of one mail ([`Mail::key`]).
 //!
-//! A record that says nothing about mail is [`Body::Other`], also when another part of the application failed. A first
+//! A record that says nothing about mail is [`AppBody::Other`], also when another part of the application failed. A first
 //! line that is not of the format's shape is a [`Reject`], so that a new format never shows as a count of zero.
 
 mod cause;
@@ -47,7 +47,7 @@ use crate::cut::Cut;
 use crate::prim::Parsed;
 use crate::{Found, Reject};
 pub use description::BuildError;
-pub use record::{Body, Mail, Record, Text, UNDATED};
+pub use record::{AppBody, AppRecord, Mail, Text, UNDATED};
 pub use time::{Time, TimeOfDay};
 
 /// The format of an application's log: what `kind` of a source names.
@@ -56,10 +56,10 @@ pub enum Format {
     /// Gerrit's `error_log` and `error_log.json`. The cause is the root of the stack trace.
     ///
     /// ```
-    /// # use mailpulse_parsers::app::{Body, Format};
+    /// # use mailpulse_parsers::app::{AppBody, Format};
     /// let record = b"[2018-06-06 19:02:11,123] [SendEmail-1] ERROR com.google.gerrit.EmailReviewComments : Cannot email 4,3\n\
     ///     com.google.gerrit.common.errors.EmailException: Connection refused\n\tat com.google.gerrit.Smtp(Smtp.java:3)";
-    /// let Body::SubmitFailed(mail) = Format::Gerrit.parse(record)?.body else { panic!() };
+    /// let AppBody::SubmitFailed(mail) = Format::Gerrit.parse(record)?.body else { panic!() };
     /// assert_eq!(&*mail.reason, b"Connection refused");
     /// # Ok::<(), mailpulse_parsers::Reject>(())
     /// ```
@@ -67,10 +67,10 @@ pub enum Format {
     /// Phabricator's `daemons.log`. The mail's identity is its task, which is tried again.
     ///
     /// ```
-    /// # use mailpulse_parsers::app::{Body, Format};
+    /// # use mailpulse_parsers::app::{AppBody, Format};
     /// let record = b"[06-Jun-2018 19:02:11 UTC] [2018-06-06 19:02:11] EXCEPTION: (PhutilProxyException) Error while \
     ///     executing Task ID 7654321. {>} (phpmailerException) SMTP Error: data not accepted. at [<phabricator>/x.php:8]";
-    /// let Body::SubmitFailed(mail) = Format::Phabricator.parse(record)?.body else { panic!() };
+    /// let AppBody::SubmitFailed(mail) = Format::Phabricator.parse(record)?.body else { panic!() };
     /// assert_eq!((mail.key.as_deref(), mail.will_retry), (Some(&b"7654321"[..]), true));
     /// assert_eq!(&*mail.reason, b"SMTP Error: data not accepted.");
     /// # Ok::<(), mailpulse_parsers::Reject>(())
@@ -81,10 +81,10 @@ pub enum Format {
     /// Oozie's `oozie.log`: failures of its e-mail action, by their codes `EM001` to `EM007`.
     ///
     /// ```
-    /// # use mailpulse_parsers::app::{Body, Format};
+    /// # use mailpulse_parsers::app::{AppBody, Format};
     /// let record = b"2018-06-06 19:02:10,123  WARN ActionStartXCommand:523 - USER[hdfs] ACTION[000123-W@mail] Error \
     ///     starting action [mail]. ErrorType [ERROR], ErrorCode [EM002], Message [EM002: Bad from address specified.]";
-    /// let Body::SubmitFailed(mail) = Format::Oozie.parse(record)?.body else { panic!() };
+    /// let AppBody::SubmitFailed(mail) = Format::Oozie.parse(record)?.body else { panic!() };
     /// assert_eq!(mail.key.as_deref(), Some(&b"000123-W@mail"[..]));
     /// assert_eq!(&*mail.reason, b"EM002: Bad from address specified.");
     /// # Ok::<(), mailpulse_parsers::Reject>(())
@@ -93,11 +93,11 @@ pub enum Format {
     /// Sentry's log: human, celery's or machine form. The human one prints no date.
     ///
     /// ```
-    /// # use mailpulse_parsers::app::{Body, Format, Time};
+    /// # use mailpulse_parsers::app::{AppBody, Format, Time};
     /// let record = b"05:40:47 [INFO] sentry.mail: mail.sent (message_id=u'<2018.1@sentry.example.org>' size=2345)";
     /// let record = Format::Sentry.parse(record)?;
     /// assert!(matches!(record.time, Time::TimeOfDay(time) if time.hour == 5));
-    /// let Body::Submitted(mail) = record.body else { panic!() };
+    /// let AppBody::Submitted(mail) = record.body else { panic!() };
     /// assert_eq!(mail.message_id.as_deref(), Some(&b"2018.1@sentry.example.org"[..]));
     /// # Ok::<(), mailpulse_parsers::Reject>(())
     /// ```
@@ -105,13 +105,13 @@ pub enum Format {
     /// Slim applications: Monolog's logstash JSON, with the texts of PHPMailer.
     ///
     /// ```
-    /// # use mailpulse_parsers::app::{Body, Format};
+    /// # use mailpulse_parsers::app::{AppBody, Format};
     /// let record = br#"{"@timestamp":"2018-06-06T19:02:11Z","host":"web1","message":"SMTP connect() failed.","#;
     /// let rest = br#""channel":"grants","level":"ERROR","method":"Wikimedia\\Slimapp\\Mailer::mail"}"#;
     /// let line = [&record[..], rest].concat();
     /// let record = Format::Slimapp.parse(&line)?;
     /// assert_eq!(record.host.as_deref(), Some(&b"web1"[..]));
-    /// assert!(matches!(record.body, Body::SubmitFailed(mail) if *mail.reason == *b"SMTP connect() failed."));
+    /// assert!(matches!(record.body, AppBody::SubmitFailed(mail) if *mail.reason == *b"SMTP connect() failed."));
     /// # Ok::<(), mailpulse_parsers::Reject>(())
     /// ```
     Slimapp,
@@ -210,10 +210,10 @@ impl Format {
     /// Parses a record: its first line and the lines that belong to it, joined by `\n`, without a newline at the end.
     ///
     /// ```
-    /// use mailpulse_parsers::app::{Body, Format};
+    /// use mailpulse_parsers::app::{AppBody, Format};
     ///
     /// let record = Format::Hue.parse(b"[06/Jun/2018 19:02:11 +0000] views  INFO  Saved a query")?;
-    /// assert_eq!((record.level.as_deref(), record.body), (Some(&b"INFO"[..]), Body::Other));
+    /// assert_eq!((record.level.as_deref(), record.body), (Some(&b"INFO"[..]), AppBody::Other));
     /// let reject = Format::Hue.parse(b"[06/Jun/2018 19:02] views  INFO  Saved a query").unwrap_err();
     /// assert_eq!(reject.offset, 1);
     /// # Ok::<(), mailpulse_parsers::Reject>(())
@@ -221,7 +221,7 @@ impl Format {
     ///
     /// # Errors
     /// The first line is not of the format's shape; the offset counts from its start.
-    pub fn parse<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+    pub fn parse<'a>(&self, record: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         let text = after_nuls(record);
         self.parse_text(text).map_err(|reject| Reject {
             offset: reject.offset + record.len() - text.len(),
@@ -229,7 +229,7 @@ impl Format {
         })
     }
 
-    fn parse_text<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+    fn parse_text<'a>(&self, record: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         match self {
             Format::Gerrit => gerrit::parse(record),
             Format::Phabricator => phabricator::parse(record),

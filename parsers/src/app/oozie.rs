@@ -8,7 +8,7 @@
 //! one action are one mail. What works is not logged as mail.
 
 use super::cause::{self, first_line};
-use super::record::{Body, Mail, Record, Text};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use super::time::{Time, iso};
 use crate::Reject;
 use crate::cut::Cut;
@@ -22,16 +22,16 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
     let (time, level, class, message) = super::finish(line, header(line))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         level: Some(Cow::Borrowed(level)),
         logger: Some(Cow::Borrowed(class)),
-        ..Record::other(time)
+        ..AppRecord::other(time)
     };
     if cause::is_failure(level) && (has_code(message) || has_code(trace)) {
-        parsed.body = Body::SubmitFailed(Mail {
+        parsed.body = AppBody::SubmitFailed(Mail {
             key: bracketed(message, b" ACTION[")
                 .filter(|action| *action != b"-")
                 .map(Cow::Borrowed),

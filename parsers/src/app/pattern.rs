@@ -1,30 +1,30 @@
 //! Text logs of any application, by templates that the configuration gives.
 //!
 //! ```
-//! use mailpulse_parsers::app::pattern::{Description, Outcome, Patterns, Template};
-//! use mailpulse_parsers::app::{Body, Format};
+//! use mailpulse_parsers::app::pattern::{PatternDescription, Outcome, Patterns, Template};
+//! use mailpulse_parsers::app::{AppBody, Format};
 //!
-//! let patterns = Patterns::new(&Description {
+//! let patterns = Patterns::new(&PatternDescription {
 //!     templates: vec![Template {
 //!         text: "{time:%Y-%m-%d %H:%M:%S,%3f} ERROR {logger}: mail to {recipient} failed: {reason}".into(),
 //!         outcome: Outcome::Failed,
 //!         retried: false,
 //!     }],
-//!     ..Description::default()
+//!     ..PatternDescription::default()
 //! })
 //! .unwrap();
 //! let line = b"2018-06-06 19:02:11,123 ERROR shop: mail to a@example.org failed: Connection refused";
 //! let record = Format::from(patterns).parse(line).unwrap();
-//! assert!(matches!(record.body, Body::SubmitFailed(mail) if mail.reason == &b"Connection refused"[..]));
+//! assert!(matches!(record.body, AppBody::SubmitFailed(mail) if mail.reason == &b"Connection refused"[..]));
 //! ```
 //!
 //! The first template that matches wins. A template describes a record's first line, all of it; `{…:rest}`,
 //! `{…:lines}` and a newline in the template reach into the lines below. A record that begins as the first template
-//! does, and matches none, is [`Body::Other`]: there is no need to describe what is not about mail.
+//! does, and matches none, is [`AppBody::Other`]: there is no need to describe what is not about mail.
 
 use super::cause::{self, address, bare_id, count_addresses, first_line};
 use super::description::BuildError;
-use super::record::{Body, Mail, Record};
+use super::record::{AppBody, AppRecord, Mail};
 use super::template::{self, compile};
 use super::time::Time;
 use super::time_format::TimeFormat;
@@ -44,7 +44,7 @@ const AMBIGUOUS_MAX: usize = 10;
 
 /// Templates of a source.
 #[derive(Debug, Clone, Default)]
-pub struct Description {
+pub struct PatternDescription {
     /// In the order they are tried.
     pub templates: Vec<Template>,
     /// How a record begins, if it is not with the time of the first template and what stands before it.
@@ -121,7 +121,7 @@ impl Patterns {
     ///
     /// # Errors
     /// What is wrong, in which template and column, and the cure.
-    pub fn new(description: &Description) -> Result<Self, BuildError> {
+    pub fn new(description: &PatternDescription) -> Result<Self, BuildError> {
         let count = description.templates.len();
         if count == 0 || count > TEMPLATES_MAX {
             let problem = format!("{count} templates: a source has 1 to {TEMPLATES_MAX}");
@@ -170,7 +170,7 @@ impl Patterns {
     }
 
     /// Parses a record.
-    pub(super) fn parse<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+    pub(super) fn parse<'a>(&self, record: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         let first = self.set.matches(record).iter().next();
         let matched = first.and_then(|at| {
             let template = self.templates.get(at)?;
@@ -187,7 +187,7 @@ impl Patterns {
             _ => Time::Undated,
         };
         let text = |name| capture(&found, name).map(Cow::Borrowed);
-        Ok(Record {
+        Ok(AppRecord {
             time,
             host: text("host"),
             level: text("level"),
@@ -195,27 +195,27 @@ impl Patterns {
             matched: Some(at),
             odd: odd_count(&found),
             body: match template.outcome {
-                Outcome::Submitted => Body::Submitted(mail(&found)),
-                Outcome::Failed => Body::SubmitFailed(Mail {
+                Outcome::Submitted => AppBody::Submitted(mail(&found)),
+                Outcome::Failed => AppBody::SubmitFailed(Mail {
                     will_retry: template.retried,
                     reason: why(&found, record),
                     ..mail(&found)
                 }),
-                Outcome::Other => Body::Other,
+                Outcome::Other => AppBody::Other,
             },
         })
     }
 
     /// A record that matches no template: of this log if it begins as its records do.
-    fn unmatched<'a>(&self, record: &'a [u8]) -> Result<Record<'a>, Reject> {
+    fn unmatched<'a>(&self, record: &'a [u8]) -> Result<AppRecord<'a>, Reject> {
         match &self.start {
-            Start::Unindented => Ok(Record::other(Time::Undated)),
-            Start::With(regex, None) if regex.is_match(record) => Ok(Record::other(Time::Undated)),
+            Start::Unindented => Ok(AppRecord::other(Time::Undated)),
+            Start::With(regex, None) if regex.is_match(record) => Ok(AppRecord::other(Time::Undated)),
             Start::With(regex, Some(format)) => {
                 let time = regex.captures(record).and_then(|found| found.name("time"));
                 let time = time.ok_or_else(|| reject(record, 0, "the beginning of the first template"))?;
                 match format.parse(time.as_bytes()) {
-                    Some(time) => Ok(Record::other(time)),
+                    Some(time) => Ok(AppRecord::other(time)),
                     None => Err(reject(record, time.start(), "a valid time")),
                 }
             }
@@ -257,7 +257,7 @@ impl Patterns {
 }
 
 /// The beginning: as described, else the first template's up to its time.
-fn start(description: &Description, first: Option<&template::Template>) -> Result<Start, BuildError> {
+fn start(description: &PatternDescription, first: Option<&template::Template>) -> Result<Start, BuildError> {
     let timed = first.and_then(|first| Some((first.until_time.clone()?, first.time.clone())));
     let (part, text, time) = match (&description.starts, timed) {
         (Some(text), _) if text.is_empty() => {

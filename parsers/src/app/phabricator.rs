@@ -13,7 +13,7 @@
 
 use super::cause::{self, first_line};
 use super::phpmailer;
-use super::record::{Body, Mail, Record};
+use super::record::{AppBody, AppRecord, Mail};
 use super::time::{Time, day_first, iso, twelve_hours};
 use crate::Reject;
 use crate::cut::Cut;
@@ -39,12 +39,12 @@ fn is_versions(text: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
     let header = super::finish(line, header(line))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         level: header.kind.map(Cow::Borrowed),
-        ..Record::other(header.time)
+        ..AppRecord::other(header.time)
     };
     // A daemon's standard error goes through its overseer, with the exception's own dates before it.
     let text = header.text;
@@ -53,7 +53,7 @@ pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
         parsed.level = Some(Cow::Borrowed(b"EXCEPTION"));
     }
     if let Some(mail) = failure(exception.unwrap_or(text), exception.is_some(), trace) {
-        parsed.body = Body::SubmitFailed(mail);
+        parsed.body = AppBody::SubmitFailed(mail);
     }
     Ok(parsed)
 }

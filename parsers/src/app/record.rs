@@ -10,7 +10,7 @@ pub type Text<'a> = Cow<'a, [u8]>;
 
 /// One record: its first line and the lines that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct AppRecord<'a> {
     /// When, as far as the record says so.
     pub time: Time,
     /// The host that the record names, as JSON logs do.
@@ -25,12 +25,12 @@ pub struct Record<'a> {
     /// A value that is not of its form, and was left out; the first, if there are several.
     pub odd: Option<Odd<'a>>,
     /// What it says about mail.
-    pub body: Body<'a>,
+    pub body: AppBody<'a>,
 }
 
 /// What a record says about mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body<'a> {
+pub enum AppBody<'a> {
     /// A mail server took the mail.
     Submitted(Mail<'a>),
     /// It did not, or was not reached.
@@ -66,17 +66,17 @@ pub struct Mail<'a> {
 /// What a record about mail lacks that has no time where all have one.
 pub const UNDATED: &str = "a record with its time's field";
 
-impl<'a> Record<'a> {
+impl<'a> AppRecord<'a> {
     /// A record that says nothing about mail yet.
     pub(super) fn other(time: Time) -> Self {
-        Record {
+        AppRecord {
             time,
             host: None,
             level: None,
             logger: None,
             matched: None,
             odd: None,
-            body: Body::Other,
+            body: AppBody::Other,
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It has none.
     pub(super) fn dated(self, line: &[u8]) -> Result<Self, Reject> {
-        if self.time != Time::Undated || self.body == Body::Other {
+        if self.time != Time::Undated || self.body == AppBody::Other {
             return Ok(self);
         }
         Err(Reject {
@@ -107,8 +107,8 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn mail(&self) -> Option<&Mail<'a>> {
         match &self.body {
-            Body::Submitted(mail) | Body::SubmitFailed(mail) => Some(mail),
-            Body::Other => None,
+            AppBody::Submitted(mail) | AppBody::SubmitFailed(mail) => Some(mail),
+            AppBody::Other => None,
         }
     }
 }

@@ -12,7 +12,7 @@
 use super::cause::{self, bare_id, first_line};
 use super::document::{Paths, take};
 use super::json::time_field;
-use super::record::{Body, Mail, Record, Text};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use super::time::{Time, iso, time_of_day};
 use crate::Reject;
 use crate::cut::Cut;
@@ -35,17 +35,17 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
     if line.starts_with(b"{\"") {
         return json(line);
     }
     let header = super::finish(line, header(line))?;
-    Ok(Record {
+    Ok(AppRecord {
         level: Some(Cow::Borrowed(header.level)),
         logger: header.logger.map(Cow::Borrowed),
         body: body(header.level, header.logger.unwrap_or_default(), header.message, trace),
-        ..Record::other(header.time)
+        ..AppRecord::other(header.time)
     })
 }
 
@@ -101,10 +101,10 @@ fn header(line: &[u8]) -> Parsed<'_, Header<'_>> {
 }
 
 /// What level, logger, message and the lines under it say about mail.
-fn body<'a>(level: &[u8], logger: &[u8], message: &'a [u8], trace: &'a [u8]) -> Body<'a> {
+fn body<'a>(level: &[u8], logger: &[u8], message: &'a [u8], trace: &'a [u8]) -> AppBody<'a> {
     let id = || keyed(message, b"message_id=").map(|id| bare_id(Cow::Borrowed(id)));
     if logger == b"sentry.mail" && message.starts_with(b"mail.sent") {
-        return Body::Submitted(Mail {
+        return AppBody::Submitted(Mail {
             key: id(),
             message_id: id(),
             ..Mail::default()
@@ -116,10 +116,10 @@ fn body<'a>(level: &[u8], logger: &[u8], message: &'a [u8], trace: &'a [u8]) -> 
         .is_some_and(|task| task.is_mail && task.tail.starts_with(b" retry"));
     let failed = retries || (cause::is_failure(level) && is_about_mail(logger, message, task.as_ref(), trace));
     if !failed {
-        return Body::Other;
+        return AppBody::Other;
     }
     let message_id = id();
-    Body::SubmitFailed(Mail {
+    AppBody::SubmitFailed(Mail {
         key: message_id
             .clone()
             .or_else(|| task.as_ref().map(|task| Cow::Borrowed(task.id))),
@@ -221,7 +221,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| {
     ])
 });
 
-fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
+fn json(line: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(line, &mut odd)?;
     let time = time_field(line, values.iter_mut().take(3).find_map(Option::take))?;
@@ -250,17 +250,17 @@ fn json(line: &[u8]) -> Result<Record<'_>, Reject> {
         mail
     };
     let body = match body {
-        Body::Submitted(mail) => Body::Submitted(with_fields(mail)),
-        Body::SubmitFailed(mail) => Body::SubmitFailed(with_fields(mail)),
-        Body::Other => Body::Other,
+        AppBody::Submitted(mail) => AppBody::Submitted(with_fields(mail)),
+        AppBody::SubmitFailed(mail) => AppBody::SubmitFailed(with_fields(mail)),
+        AppBody::Other => AppBody::Other,
     };
-    Ok(Record {
+    Ok(AppRecord {
         host,
         level,
         logger,
         odd,
         body,
-        ..Record::other(time)
+        ..AppRecord::other(time)
     })
 }
 

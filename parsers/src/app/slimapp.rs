@@ -7,7 +7,7 @@ use super::cause;
 use super::document::{Paths, take, take_value};
 use super::json::time_field;
 use super::phpmailer;
-use super::record::{Body, Mail, Record, Text};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use crate::Reject;
 use crate::cut::Cut;
 use memchr::memmem;
@@ -23,20 +23,20 @@ pub(super) fn starts(line: &[u8]) -> bool {
 }
 
 /// Parses a record.
-pub(super) fn parse(record: &[u8]) -> Result<Record<'_>, Reject> {
+pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let mut odd = None;
     let mut values = PATHS.read(record, &mut odd)?;
     let time = time_field(record, take_value(&mut values, 0))?;
-    let mut parsed = Record {
+    let mut parsed = AppRecord {
         host: take(&mut values, 1),
         level: take(&mut values, 3),
         logger: take(&mut values, 4),
         odd,
-        ..Record::other(time)
+        ..AppRecord::other(time)
     };
     let method = take(&mut values, 5);
     if method.is_some_and(|method| is_mailer(&method)) && parsed.level.as_deref().is_some_and(cause::is_failure) {
-        parsed.body = Body::SubmitFailed(mail(take(&mut values, 2).unwrap_or_default()));
+        parsed.body = AppBody::SubmitFailed(mail(take(&mut values, 2).unwrap_or_default()));
     }
     parsed.dated(record)
 }

@@ -4,7 +4,7 @@ use super::address::sender;
 use super::field::{bracketed, key_length, leave_out, size, skip_token, text_value};
 use super::host::host_into;
 use super::message_id::message_id;
-use super::record::{Arrival, Body, Host};
+use super::record::{Arrival, EximBody, EximHost};
 use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, duration_ms, fail, long_address_end, word};
@@ -14,19 +14,19 @@ use memchr::memchr;
 pub(super) fn arrival<'a>(
     input: &'a [u8],
     fakereject: bool,
-    body: &mut Body<'a>,
+    body: &mut EximBody<'a>,
     odd: &mut Option<Odd<'a>>,
 ) -> Parsed<'a, ()> {
     let [b' ', input @ ..] = input else {
         return fail(input, "a space and the sender's address");
     };
     let (mut rest, sender) = sender(input)?;
-    *body = Body::Arrival(Arrival {
+    *body = EximBody::Arrival(Arrival {
         fakereject,
         sender,
         ..Arrival::default()
     });
-    let Body::Arrival(arrival) = body else {
+    let EximBody::Arrival(arrival) = body else {
         unreachable!("it was put there")
     };
     let mut left_out = |token| {
@@ -43,7 +43,7 @@ pub(super) fn arrival<'a>(
                 }
                 Err(_) => {
                     if token.starts_with(b"H=") {
-                        arrival.host = Host::default();
+                        arrival.host = EximHost::default();
                     }
                     left_out(token)
                 }

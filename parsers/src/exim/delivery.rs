@@ -3,7 +3,7 @@
 use super::address::{Address, address, discarded};
 use super::field::{bracketed, is_bare, is_field, leave_out, size, skip_token, text_value, value};
 use super::host::{host, host_into};
-use super::record::{Body, Delivery, Flag, Host, Target};
+use super::record::{EximBody, EximDelivery, EximHost, Flag, Target};
 use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, colon_space, duration_ms, fail, signed, word};
@@ -17,7 +17,7 @@ use nom::{IResult, Parser};
 pub(super) fn delivery<'a>(
     input: &'a [u8],
     flag: Flag,
-    body: &mut Body<'a>,
+    body: &mut EximBody<'a>,
     odd: &mut Option<Odd<'a>>,
 ) -> Parsed<'a, ()> {
     let [b' ', after @ ..] = input else {
@@ -28,8 +28,8 @@ pub(super) fn delivery<'a>(
     while let [b' ', more @ ..] = input {
         input = more;
     }
-    *body = Body::Delivery(blank(flag));
-    let Body::Delivery(delivery) = body else {
+    *body = EximBody::Delivery(blank(flag));
+    let EximBody::Delivery(delivery) = body else {
         unreachable!("it was put there")
     };
     if let Some((name, text)) = discarded(input) {
@@ -65,8 +65,8 @@ pub(super) fn delivery<'a>(
 }
 
 #[inline]
-fn blank<'a>(flag: Flag) -> Delivery<'a> {
-    Delivery {
+fn blank<'a>(flag: Flag) -> EximDelivery<'a> {
+    EximDelivery {
         flag,
         target: Target::Address,
         address: b"",
@@ -75,7 +75,7 @@ fn blank<'a>(flag: Flag) -> Delivery<'a> {
         return_path: None,
         router: None,
         transport: None,
-        host: Host::default(),
+        host: EximHost::default(),
         size: None,
         confirmation: None,
         queue_ms: None,
@@ -88,7 +88,7 @@ fn blank<'a>(flag: Flag) -> Delivery<'a> {
 
 /// Fields up to the text: stops before `:`, before the words of a failure or deferral, and at the end.
 #[inline]
-fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
+fn fields<'a>(mut rest: &'a [u8], delivery: &mut EximDelivery<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
     let mut last = rest;
     loop {
         match rest {
@@ -107,7 +107,7 @@ fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<
                     Ok((_, false)) => return token,
                     Err(_) => {
                         if token.starts_with(b"H=") {
-                            delivery.host = Host::default();
+                            delivery.host = EximHost::default();
                         }
                         leave_out(token, odd)
                     }
@@ -127,7 +127,7 @@ fn fields<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<
 /// One field; `false` if what stands here is the text of a failure or deferral. A line has nine: a call of each is
 /// a quarter of its cost.
 #[inline(always)]
-fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, bool> {
+fn field<'a>(token: &'a [u8], delivery: &mut EximDelivery<'a>) -> Parsed<'a, bool> {
     let (rest, ()) = match token {
         [b'R', b'=', text @ ..] => keep(value(text)?, &mut delivery.router),
         [b'T', b'=', text @ ..] => keep(value(text)?, &mut delivery.transport),
@@ -184,7 +184,7 @@ fn shadow(input: &[u8]) -> (&[u8], ()) {
 }
 
 /// The text of a failure, after `: `, ` : ` or a bare space; a delivery may have one too (a note of the transport).
-fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) {
+fn text<'a>(rest: &'a [u8], delivery: &mut EximDelivery<'a>, odd: &mut Option<Odd<'a>>) {
     let text = match rest {
         [] | [b':'] => return,
         [b':', b' ', text @ ..] => text,
@@ -200,7 +200,7 @@ fn text<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a
 }
 
 /// `failure_log()` prints ` DT=` *behind* the text.
-fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8] {
+fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut EximDelivery<'a>) -> &'a [u8] {
     let tail = text.len().saturating_sub(32);
     if let Some(space) = memrchr(b' ', text.past(tail))
         && let Some(time) = text.past(tail + space + 1).strip_prefix(b"DT=")
@@ -213,7 +213,7 @@ fn cut_delivery_time<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8
 }
 
 /// `defer (errno)[: strerror][ H=host [ip]:port][ DT=time][: text]`, or words before it (`routing`).
-fn deferral<'a>(rest: &'a [u8], delivery: &mut Delivery<'a>, odd: &mut Option<Odd<'a>>) {
+fn deferral<'a>(rest: &'a [u8], delivery: &mut EximDelivery<'a>, odd: &mut Option<Odd<'a>>) {
     // Exim puts it directly after the fields; anything between is read over, as eximstats does.
     let later = || memmem::find(rest, b" defer (").and_then(|at| defer_clause(rest.past(at + 1)).ok());
     let rest = match defer_clause(rest).ok().or_else(later) {
@@ -290,7 +290,7 @@ fn split_before_host(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Fields between `defer (…)` and the text; a word that is none begins the text.
-fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> &'a [u8] {
+fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut EximDelivery<'a>) -> &'a [u8] {
     while let [b' ', token @ ..] = rest
         && !token.starts_with(b": ")
     {
@@ -310,7 +310,7 @@ fn fields_after_defer<'a>(mut rest: &'a [u8], delivery: &mut Delivery<'a>) -> &'
 }
 
 /// Up to Exim 4.8x the host stood in the text: `… after RCPT TO:<x>: host mx.example [192.0.2.1]: 550 …`.
-fn host_in_text<'a>(text: &'a [u8], delivery: &mut Delivery<'a>) {
+fn host_in_text<'a>(text: &'a [u8], delivery: &mut EximDelivery<'a>) {
     if delivery.host.ip.is_some() || delivery.host.name.is_some() {
         return;
     }

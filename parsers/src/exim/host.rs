@@ -3,7 +3,7 @@
 //! The part in parentheses is the sender's claim and may hold anything, brackets and spaces included. What Exim vouches
 //! for is the address after it.
 
-use super::record::Host;
+use super::record::EximHost;
 use crate::cut::Cut;
 use crate::prim::{Parsed, colon_space, fail, ip_addr, ipv4_prefix, near, word};
 use memchr::{memchr, memchr_iter, memmem};
@@ -13,16 +13,16 @@ use std::net::IpAddr;
 ///
 /// `H=name` alone is a local transport's host and has no address.
 #[inline]
-pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
-    let mut host = Host::default();
+pub(super) fn host(input: &[u8]) -> Parsed<'_, EximHost<'_>> {
+    let mut host = EximHost::default();
     let (rest, ()) = host_into(input, &mut host)?;
     Ok((rest, host))
 }
 
 /// [`host`], into one that is there; if it fails, what is in it is of no use.
 #[inline]
-pub(super) fn host_into<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
-    *host = Host::default();
+pub(super) fn host_into<'a>(input: &'a [u8], host: &mut EximHost<'a>) -> Parsed<'a, ()> {
+    *host = EximHost::default();
     match input {
         [b'[', ..] => address(input, host),
         [b'(', ..] => helo(input, host),
@@ -52,7 +52,7 @@ pub(super) fn after_host(input: &[u8]) -> &[u8] {
 }
 
 #[inline]
-fn named<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
+fn named<'a>(input: &'a [u8], host: &mut EximHost<'a>) -> Parsed<'a, ()> {
     let (rest, name) = word(input)?;
     host.name = Some(name);
     match rest {
@@ -74,8 +74,8 @@ fn named<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
 }
 
 /// `(helo) [ip]`: the claim ends at a `) [` with an address behind it.
-fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
-    let mut found: Option<(&[u8], Host<'_>)> = None;
+fn helo<'a>(input: &'a [u8], host: &mut EximHost<'a>) -> Parsed<'a, ()> {
+    let mut found: Option<(&[u8], EximHost<'_>)> = None;
     for close in memchr_iter(b')', input) {
         if let Some((rest, _)) = &found {
             // A claim such as `(x) [9.9.9.9] y` prints as `(x) [9.9.9.9] y) [1.2.3.4]`. The later address is the true
@@ -88,7 +88,7 @@ fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
         if !input.past(close + 1).starts_with(b" [") {
             continue;
         }
-        let mut claimed = Host {
+        let mut claimed = EximHost {
             helo: Some(input.until(close).past(1)),
             ..*host
         };
@@ -107,7 +107,7 @@ fn helo<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
 
 /// `[ip]`, `[ip]:port`, `[ip]:port*`.
 #[inline]
-fn address<'a>(input: &'a [u8], host: &mut Host<'a>) -> Parsed<'a, ()> {
+fn address<'a>(input: &'a [u8], host: &mut EximHost<'a>) -> Parsed<'a, ()> {
     let inner = input.past(1);
     let (ip, end) = match ipv4_prefix(inner) {
         Some((ip, rest)) if rest.first() == Some(&b']') => (Some(IpAddr::V4(ip)), inner.len() - rest.len()),
@@ -158,9 +158,9 @@ fn port(input: &[u8]) -> Option<(usize, u16)> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (String, Host<'_>) {
+    fn read(text: &str) -> (String, EximHost<'_>) {
         let (rest, host) = host(text.as_bytes()).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
-        (crate::reject::safe_text(rest), host)
+        (crate::harmless::safe_text(rest), host)
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!
 //! The names are those of the Exim specification, chapter "Log files"; the exact forms were read in `deliver.c`,
 //! `receive.c`, `smtp_in.c` and `log.c` of Exim 4.96. A line with a good header that says something unknown is
-//! [`NoticeKind::Chatter`](record::NoticeKind::Chatter), unless it looks like a line with a flag: a change of Exim's
+//! [`EximNoticeKind::Chatter`](record::EximNoticeKind::Chatter), unless it looks like a line with a flag: a change of Exim's
 //! format must show as a [`Reject`], never as a count of zero.
 
 mod address;
@@ -31,19 +31,19 @@ use crate::odd::{self, Odd};
 use crate::prim::{Fault, Parsed, duration_ms, fail};
 use crate::stamp::LastMinute;
 use crate::syslog::Envelope;
-use record::{Body, Flag, MessageId, Record};
+use record::{EximBody, EximRecord, Flag, MessageId};
 
 /// Parses one main-log line, without its newline.
 ///
 /// ```
-/// use mailpulse_parsers::exim::{self, record::{Body, Flag}};
+/// use mailpulse_parsers::exim::{self, record::{EximBody, Flag}};
 ///
 /// let line = b"2018-06-06 18:55:02 1fQdLN-0001Ab-Cd == bob@example.net R=dnslookup T=remote_smtp \
 ///              defer (-46) H=mx.example.net [2001:db8::25]:25: SMTP error from remote mail server after \
 ///              RCPT TO:<bob@example.net>: 451 4.7.1 Greylisted";
 /// let record = exim::parse(line)?;
 /// assert_eq!(record.id.unwrap().0, b"1fQdLN-0001Ab-Cd");
-/// let Body::Delivery(delivery) = record.body else { panic!() };
+/// let EximBody::Delivery(delivery) = record.body else { panic!() };
 /// assert_eq!((delivery.flag, delivery.errno), (Flag::Deferred, Some(-46)));
 /// assert_eq!(delivery.host.name, Some(&b"mx.example.net"[..]));
 /// assert!(delivery.text.unwrap().ends_with(b"451 4.7.1 Greylisted"));
@@ -55,8 +55,8 @@ use record::{Body, Flag, MessageId, Record};
 ///
 /// # Errors
 /// The header is broken, or the line has a flag and its required parts are broken.
-pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
-    let mut record = Record::default();
+pub fn parse(line: &[u8]) -> Result<EximRecord<'_>, Reject> {
+    let mut record = EximRecord::default();
     Parser::default().parse(line, &mut record)?;
     Ok(record)
 }
@@ -65,19 +65,19 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, Reject> {
 /// has too, and a copy of three hundred bytes a line.
 ///
 /// ```
-/// use mailpulse_parsers::exim::{Parser, record::{Body, Record}};
+/// use mailpulse_parsers::exim::{Parser, record::{EximBody, EximRecord}};
 ///
 /// let log = b"2018-06-06 18:55:01 1fQdLN-0001Ab-Cd <= a@example.org U=www-data P=local S=812\n\
 ///             2018-06-06 18:55:02 1fQdLN-0001Ab-Cd => b@example.net R=dnslookup T=remote_smtp\n\
 ///             2018-06-06 18:55:02 1fQdLN-0001Ab-Cd Completed QT=1s";
-/// let (mut parser, mut record) = (Parser::default(), Record::default());
+/// let (mut parser, mut record) = (Parser::default(), EximRecord::default());
 /// let mut deliveries = 0;
 /// for line in log.split(|byte| *byte == b'\n') {
 ///     parser.parse(line, &mut record)?;
-///     deliveries += usize::from(matches!(record.body, Body::Delivery(_)));
+///     deliveries += usize::from(matches!(record.body, EximBody::Delivery(_)));
 /// }
 /// assert_eq!(deliveries, 1);
-/// assert_eq!(record.body, Body::Completed { queue_ms: Some(1000) });
+/// assert_eq!(record.body, EximBody::Completed { queue_ms: Some(1000) });
 /// # Ok::<(), mailpulse_parsers::Reject>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -91,7 +91,7 @@ impl Parser {
     /// # Errors
     /// As [`parse`].
     #[inline]
-    pub fn parse<'a>(&mut self, line: &'a [u8], record: &mut Record<'a>) -> Result<(), Reject> {
+    pub fn parse<'a>(&mut self, line: &'a [u8], record: &mut EximRecord<'a>) -> Result<(), Reject> {
         record.odd = None;
         match header::header(line, &mut self.last, &mut record.odd) {
             Ok((rest, header)) => with_body(line, rest, &header, record),
@@ -115,9 +115,9 @@ impl Parser {
 ///
 /// # Errors
 /// As [`parse`]; the offset counts from the start of `envelope.rest`.
-pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<Record<'a>, Reject> {
+pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<EximRecord<'a>, Reject> {
     let line = envelope.rest;
-    let mut record = Record::default();
+    let mut record = EximRecord::default();
     if header::has_stamp(line) {
         Parser::default().parse(line, &mut record)?;
     } else {
@@ -175,7 +175,7 @@ fn with_body<'a>(
     line: &[u8],
     rest: &'a [u8],
     header: &header::Header<'a>,
-    record: &mut Record<'a>,
+    record: &mut EximRecord<'a>,
 ) -> Result<(), Reject> {
     record.stamp = header.stamp;
     record.pid = header.pid;
@@ -191,7 +191,7 @@ fn with_body<'a>(
 fn body<'a>(
     input: &'a [u8],
     id: Option<MessageId<'a>>,
-    into: &mut Body<'a>,
+    into: &mut EximBody<'a>,
     odd: &mut Option<Odd<'a>>,
 ) -> Parsed<'a, ()> {
     let fakereject = input.starts_with(b"(=");
@@ -215,7 +215,7 @@ fn body<'a>(
             [] => None,
             _ => completed(rest, odd),
         };
-        *into = Body::Completed { queue_ms };
+        *into = EximBody::Completed { queue_ms };
         return Ok((&[], ()));
     }
     notice::notice(input, into, odd)

@@ -1,28 +1,28 @@
 //! Lines without a flag: rejects, frozen messages, failed connections, the daemon's own doings.
 //!
-//! What cannot be told apart is [`NoticeKind::Chatter`]; but a text that looks like a flag line with a head that this
+//! What cannot be told apart is [`EximNoticeKind::Chatter`]; but a text that looks like a flag line with a head that this
 //! parser does not know is refused, so that a new form of message ID can never make mail vanish in silence.
 
 use super::field::{bracketed, is_bare, key_length, leave_out, skip_token};
 use super::host::host;
 use super::message_id::message_id;
-use super::record::{Body, Host, Notice, NoticeKind};
+use super::record::{EximBody, EximHost, EximNotice, EximNoticeKind};
 use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, angle, colon_space, fail, word};
 use memchr::{memchr, memmem};
 
 /// The text after the header, into `body`.
-pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, ()> {
-    *body = Body::Notice(Notice {
-        kind: NoticeKind::Chatter,
-        host: Host::default(),
+pub(super) fn notice<'a>(text: &'a [u8], body: &mut EximBody<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, ()> {
+    *body = EximBody::Notice(EximNotice {
+        kind: EximNoticeKind::Chatter,
+        host: EximHost::default(),
         sender: None,
         recipient: None,
         text,
         reason: b"",
     });
-    let Body::Notice(notice) = body else {
+    let EximBody::Notice(notice) = body else {
         unreachable!("it was put there")
     };
     let first = text.first().copied().unwrap_or(b' ');
@@ -38,7 +38,7 @@ pub(super) fn notice<'a>(text: &'a [u8], body: &mut Body<'a>, odd: &mut Option<O
         }
         plain(text, notice, odd);
     }
-    if notice.kind == NoticeKind::Chatter {
+    if notice.kind == EximNoticeKind::Chatter {
         // Nothing was lost.
         *odd = None;
     }
@@ -77,7 +77,7 @@ const WORDS_BEFORE_ID: usize = 2;
 const ID_MIN: usize = 12;
 
 /// The leading `H=… I=… U=… X=… F=<…>`; the rest begins with the words.
-fn fields<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
+fn fields<'a>(text: &'a [u8], notice: &mut EximNotice<'a>, odd: &mut Option<Odd<'a>>) -> &'a [u8] {
     let mut rest = text;
     loop {
         let token = rest.strip_prefix(b" ").unwrap_or(rest);
@@ -132,7 +132,7 @@ fn cut_through_recipient(token: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Words after `H=…`: a reject, a failed connection, or talk.
-fn after_fields<'a>(rest: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
+fn after_fields<'a>(rest: &'a [u8], notice: &mut EximNotice<'a>, odd: &mut Option<Odd<'a>>) {
     let words = match rest {
         [b':', b' ', words @ ..] | [b' ', words @ ..] => words,
         _ => rest,
@@ -146,15 +146,15 @@ fn after_fields<'a>(rest: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Od
         .iter()
         .any(|w| words.starts_with(w))
     {
-        notice.kind = NoticeKind::RemoteError;
+        notice.kind = EximNoticeKind::RemoteError;
     } else if words.starts_with(b"TLS ") || words.starts_with(b"a TLS session is required") {
-        notice.kind = NoticeKind::TlsError;
+        notice.kind = EximNoticeKind::TlsError;
     } else if connection_failed(words) {
-        notice.kind = NoticeKind::ConnectionFailed;
+        notice.kind = EximNoticeKind::ConnectionFailed;
         notice.reason = words;
         return;
     } else if words.starts_with(b"refused: ") || words.starts_with(b"dropped: ") {
-        notice.kind = NoticeKind::RejectedConnection;
+        notice.kind = EximNoticeKind::RejectedConnection;
     } else if let Some(kind) = by_prefix(words) {
         notice.kind = kind;
     }
@@ -172,7 +172,7 @@ fn connection_failed(words: &[u8]) -> bool {
         b"Connection reset by peer",
         b"No route to host",
         b"Network is unreachable",
-        b"Host is unreachable",
+        b"EximHost is unreachable",
         b"Network is down",
         b"Operation timed out",
         b"Cannot assign requested address",
@@ -181,17 +181,17 @@ fn connection_failed(words: &[u8]) -> bool {
 }
 
 /// What follows `rejected `: the command or the stage, and `: reason`.
-fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
+fn rejected<'a>(what: &'a [u8], notice: &mut EximNotice<'a>, odd: &mut Option<Odd<'a>>) {
     let mut reason_in = what;
     notice.kind = if let Some(place) = what.strip_prefix(b"RCPT") {
         reason_in = recipient(place, notice);
-        NoticeKind::RejectedRcpt
+        EximNoticeKind::RejectedRcpt
     } else if let Some(from) = what.strip_prefix(b"from ") {
         if let Ok((after, sender)) = angle(from) {
             notice.sender = Some(sender);
             reason_in = fields(after, notice, odd);
         }
-        NoticeKind::RejectedMessage
+        EximNoticeKind::RejectedMessage
     } else if refuses_connection(what) {
         if let Some(at) = memmem::find(what, b" from H=") {
             reason_in = fields(what.past(at + 6), notice, odd);
@@ -202,7 +202,7 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a
             notice.host = host;
             reason_in = after;
         }
-        NoticeKind::RejectedConnection
+        EximNoticeKind::RejectedConnection
     } else {
         if let Some(from) = what.strip_prefix(b"MAIL from ") {
             reason_in = fields(from, notice, odd);
@@ -212,7 +212,7 @@ fn rejected<'a>(what: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a
             notice.sender = notice.sender.or(Some(sender));
             reason_in = fields(after, notice, odd);
         }
-        NoticeKind::RejectedMessage
+        EximNoticeKind::RejectedMessage
     };
     notice.reason = after_colon(reason_in);
 }
@@ -234,7 +234,7 @@ fn refuses_connection(what: &[u8]) -> bool {
 }
 
 /// ` <address>: reason` or, when its syntax was wrong, ` address: reason`.
-fn recipient<'a>(place: &'a [u8], notice: &mut Notice<'a>) -> &'a [u8] {
+fn recipient<'a>(place: &'a [u8], notice: &mut EximNotice<'a>) -> &'a [u8] {
     let Some(place) = place.strip_prefix(b" ") else {
         return place;
     };
@@ -253,7 +253,7 @@ fn after_colon(words: &[u8]) -> &[u8] {
 }
 
 /// Lines that do not begin with fields.
-fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>) {
+fn plain<'a>(text: &'a [u8], notice: &mut EximNotice<'a>, odd: &mut Option<Odd<'a>>) {
     let bare = text.strip_prefix(b"temporarily ").unwrap_or(text);
     if let Some(what) = bare.strip_prefix(b"rejected ") {
         rejected(what, notice, odd);
@@ -270,32 +270,32 @@ fn plain<'a>(text: &'a [u8], notice: &mut Notice<'a>, odd: &mut Option<Odd<'a>>)
     if let Some(kind) = by_prefix(text) {
         notice.kind = kind;
     } else if memmem::find(text, b" daemon started: ").is_some() && text.starts_with(b"exim ") {
-        notice.kind = NoticeKind::DaemonStarted;
+        notice.kind = EximNoticeKind::DaemonStarted;
     } else if memmem::find(text, b"retry timeout exceeded").is_some() {
-        notice.kind = NoticeKind::RetryNotReached;
+        notice.kind = EximNoticeKind::RetryNotReached;
     } else if let Some(at) = memmem::find(text, b" refused: ") {
-        notice.kind = NoticeKind::RejectedConnection;
+        notice.kind = EximNoticeKind::RejectedConnection;
         notice.reason = text.past(at + 10);
     } else if let Some(at) = memmem::find(text, b" rejected by ") {
-        notice.kind = NoticeKind::RejectedMessage;
+        notice.kind = EximNoticeKind::RejectedMessage;
         notice.reason = after_colon(text.past(at));
     }
     if let Some((after, host)) = host_in_words(text) {
         notice.host = host;
-        if notice.kind == NoticeKind::Chatter {
+        if notice.kind == EximNoticeKind::Chatter {
             let words = after.strip_prefix(b":").unwrap_or(after);
             let words = words.strip_prefix(b" ").unwrap_or(words);
             if connection_failed(words) {
-                (notice.kind, notice.reason) = (NoticeKind::ConnectionFailed, words);
+                (notice.kind, notice.reason) = (EximNoticeKind::ConnectionFailed, words);
             }
         }
     }
 }
 
 /// Kinds told by how the text begins.
-fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
-    use NoticeKind as K;
-    const TABLE: [(&[u8], NoticeKind); 38] = [
+fn by_prefix(text: &[u8]) -> Option<EximNoticeKind> {
+    use EximNoticeKind as K;
+    const TABLE: [(&[u8], EximNoticeKind); 38] = [
         (b"Message is frozen", K::Frozen),
         (b"Frozen", K::Frozen),
         (b"frozen by ", K::Frozen),
@@ -348,7 +348,7 @@ fn by_prefix(text: &[u8]) -> Option<NoticeKind> {
 }
 
 /// `… from H=host`, `… from host [ip]`, `… host name [ip]`, ` H=host [ip]` within the words.
-fn host_in_words(text: &[u8]) -> Option<(&[u8], Host<'_>)> {
+fn host_in_words(text: &[u8]) -> Option<(&[u8], EximHost<'_>)> {
     let bracket = memchr(b'[', text)?;
     let before = text.until(bracket);
     for lead in [&b" H="[..], b" from ", b" host ", b" to ", b" on "] {

@@ -1,6 +1,6 @@
 //! What one Exim main-log line says. Everything borrows from the line; nothing is decoded or allocated.
 //!
-//! The field names are those of the Exim specification, chapter "Log files". A `Record` keeps the fields
+//! The field names are those of the Exim specification, chapter "Log files". An `EximRecord` keeps the fields
 //! that mail analytics need and walks over the rest.
 
 use crate::odd::Odd;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 /// One line of an Exim main log.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Record<'a> {
+pub struct EximRecord<'a> {
     /// Wall-clock time as printed; the zone is the caller's unless the line carries one.
     pub stamp: Stamp,
     /// Process ID, with `log_selector = +pid`.
@@ -19,7 +19,7 @@ pub struct Record<'a> {
     /// A field that is not of its form, and was left out; the first, if there are several.
     pub odd: Option<Odd<'a>>,
     /// What the line reports: an arrival, one attempt, the end of a message, or anything else.
-    pub body: Body<'a>,
+    pub body: EximBody<'a>,
 }
 
 /// An Exim message ID as printed: `6-6-2` base-62 characters up to 4.96, `6-11-4` from 4.97 on.
@@ -31,30 +31,30 @@ pub struct MessageId<'a>(pub &'a [u8]);
 /// The large ones are not boxed: a record lives for one line, and an allocation a line costs more than the bytes.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant)]
-pub enum Body<'a> {
+pub enum EximBody<'a> {
     /// `<=`, or `(=` when `fakereject`.
     Arrival(Arrival<'a>),
     /// `=>`, `->`, `>>`, `*>`, `**`, `==`.
-    Delivery(Delivery<'a>),
+    Delivery(EximDelivery<'a>),
     /// `Completed`: every recipient has been delivered to or given up.
     Completed {
         /// `QT=` (`+queue_time_overall`): milliseconds from arrival to this line.
         queue_ms: Option<u64>,
     },
     /// A line without a flag.
-    Notice(Notice<'a>),
+    Notice(EximNotice<'a>),
 }
 
 /// The line that says least.
-impl Default for Body<'_> {
+impl Default for EximBody<'_> {
     fn default() -> Self {
-        Body::Completed { queue_ms: None }
+        EximBody::Completed { queue_ms: None }
     }
 }
 
 /// The other end of an SMTP conversation: `H=name (helo) [ip]:port*`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Host<'a> {
+pub struct EximHost<'a> {
     /// Verified host name, absent in `H=(helo) [ip]` and `H=[ip]`.
     pub name: Option<&'a [u8]>,
     /// HELO/EHLO name in parentheses, without them. The sender's claim.
@@ -75,7 +75,7 @@ pub struct Arrival<'a> {
     /// Envelope sender as printed; empty for `<>`.
     pub sender: &'a [u8],
     /// `H=`: the client that handed the message in; empty for local submission.
-    pub host: Host<'a>,
+    pub host: EximHost<'a>,
     /// `U=`: local user, or the ident of the client.
     pub user: Option<&'a [u8]>,
     /// `P=`: protocol (`esmtps`, `local`, …).
@@ -136,7 +136,7 @@ pub enum Target {
 
 /// One address's delivery, failure or deferral.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Delivery<'a> {
+pub struct EximDelivery<'a> {
     /// How the attempt ended.
     pub flag: Flag,
     /// What kind of place the final address is.
@@ -154,7 +154,7 @@ pub struct Delivery<'a> {
     /// `T=`: the transport that made the attempt.
     pub transport: Option<&'a [u8]>,
     /// `H=`: the remote host of the attempt; empty for a local one.
-    pub host: Host<'a>,
+    pub host: EximHost<'a>,
     /// `S=` (`+delivery_size`): bytes that were delivered.
     pub size: Option<u64>,
     /// `C="…"` (`+smtp_confirmation`): the next hop's reply to the message, without the quotes, still escaped.
@@ -173,11 +173,11 @@ pub struct Delivery<'a> {
 
 /// A line without a flag: what it tells, and its text after the header.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Notice<'a> {
+pub struct EximNotice<'a> {
     /// What it is about, by its words.
-    pub kind: NoticeKind,
+    pub kind: EximNoticeKind,
     /// The remote end, where the line has an `H=`, `host [ip]` or `from … [ip]`.
-    pub host: Host<'a>,
+    pub host: EximHost<'a>,
     /// `F=<…>`: the envelope sender of a reject.
     pub sender: Option<&'a [u8]>,
     /// The recipient of a `rejected RCPT <…>`.
@@ -191,7 +191,7 @@ pub struct Notice<'a> {
 
 /// What a line without a flag tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoticeKind {
+pub enum EximNoticeKind {
     /// `rejected RCPT <…>`, `temporarily rejected RCPT`.
     RejectedRcpt,
     /// `rejected MAIL`, `rejected after DATA`, `rejected from <…>`, `rejected during MIME ACL checks`, `rejected by
@@ -228,14 +228,14 @@ pub enum NoticeKind {
     Chatter,
 }
 
-impl NoticeKind {
+impl EximNoticeKind {
     /// Whether mail, or somebody who might have brought some, was turned away.
     ///
     /// ```
-    /// use mailpulse_parsers::exim::{self, record::Body};
+    /// use mailpulse_parsers::exim::{self, record::EximBody};
     ///
     /// let line = b"2018-06-06 18:55:01 H=(pc) [192.0.2.7] F=<x@example.com> rejected RCPT <ann@example.org>: relay not permitted";
-    /// let Body::Notice(notice) = exim::parse(line)?.body else { panic!() };
+    /// let EximBody::Notice(notice) = exim::parse(line)?.body else { panic!() };
     /// assert!(notice.kind.is_refusal());
     /// assert_eq!((notice.recipient, notice.reason), (Some(&b"ann@example.org"[..]), &b"relay not permitted"[..]));
     /// # Ok::<(), mailpulse_parsers::Reject>(())
@@ -244,7 +244,7 @@ impl NoticeKind {
     pub fn is_refusal(self) -> bool {
         matches!(
             self,
-            NoticeKind::RejectedRcpt | NoticeKind::RejectedMessage | NoticeKind::RejectedConnection
+            EximNoticeKind::RejectedRcpt | EximNoticeKind::RejectedMessage | EximNoticeKind::RejectedConnection
         )
     }
 }

@@ -1,14 +1,14 @@
 //! A message's way into the queue: smtpd's `client=`, pickup's `uid=`, cleanup's `message-id=`, qmgr's `from=`.
 
 use super::field::{any_address, host, key_length, leave_out, next_field, value};
-use super::record::{Body, Cleanup, Client, Expired, Host, Pickup, QueueActive};
+use super::record::{Cleanup, Client, Expired, Pickup, PostfixBody, PostfixHost, QueueActive};
 use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, word};
 use memchr::memmem;
 
 /// After `client=`.
-pub(super) fn client<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+pub(super) fn client<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
     let (mut rest, host) = any_host(input, "client", odd);
     let mut client = Client {
         host,
@@ -40,17 +40,17 @@ pub(super) fn client<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'
             _ => {}
         }
     }
-    Ok((rest, Body::Client(client)))
+    Ok((rest, PostfixBody::Client(client)))
 }
 
 /// A host, or what cannot be read as one, up to the next field.
-fn any_host<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>) -> (&'a [u8], Host<'a>) {
+fn any_host<'a>(input: &'a [u8], field: &'static str, odd: &mut Option<Odd<'a>>) -> (&'a [u8], PostfixHost<'a>) {
     if let Ok((rest @ ([] | [b',', ..]), host)) = host(input) {
         return (rest, host);
     }
     let rest = next_field(input);
     odd::note(odd, field, input.until(input.len() - rest.len()));
-    (rest, Host::default())
+    (rest, PostfixHost::default())
 }
 
 /// A value up to the next `, sasl_…=` or `, orig_…=`: a user name may hold a comma.
@@ -65,7 +65,7 @@ fn client_value(input: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// After `uid=`.
-pub(super) fn pickup<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+pub(super) fn pickup<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
     let (rest, uid) = match decimal(input) {
         Ok((rest @ [b' ', ..], uid)) => (rest, Some(uid)),
         _ => {
@@ -87,20 +87,20 @@ pub(super) fn pickup<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'
             None
         }
     };
-    Ok((&[], Body::Pickup(Pickup { uid, sender, orig_id })))
+    Ok((&[], PostfixBody::Pickup(Pickup { uid, sender, orig_id })))
 }
 
 /// After `message-id=`. A header is the client's text: without angle brackets it stays as it is, and may be empty.
 #[inline]
-pub(super) fn message_id(input: &[u8], resent: bool) -> Parsed<'_, Body<'_>> {
+pub(super) fn message_id(input: &[u8], resent: bool) -> Parsed<'_, PostfixBody<'_>> {
     let bare = input.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
     let message_id = bare.unwrap_or(input);
-    Ok((&[], Body::Cleanup(Cleanup { message_id, resent })))
+    Ok((&[], PostfixBody::Cleanup(Cleanup { message_id, resent })))
 }
 
 /// After `from=`: qmgr's word that a message is active, or has expired.
 #[inline]
-pub(super) fn from<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+pub(super) fn from<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
     let (rest, sender) = any_address(input, "from", odd)?;
     if let Some(status) = rest.strip_prefix(b", status=") {
         return expired(status, sender, odd);
@@ -135,10 +135,10 @@ pub(super) fn from<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a,
     if rest != b" (queue active)" && odd.is_none() {
         odd::note(odd, "other", rest);
     }
-    Ok((&[], Body::QueueActive(active)))
+    Ok((&[], PostfixBody::QueueActive(active)))
 }
 
-fn expired<'a>(input: &'a [u8], sender: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+fn expired<'a>(input: &'a [u8], sender: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
     let (rest, status) = value(input);
     let forced = match status {
         b"expired" => false,
@@ -148,5 +148,5 @@ fn expired<'a>(input: &'a [u8], sender: &'a [u8], odd: &mut Option<Odd<'a>>) -> 
     if !matches!(rest, b"" | b", returned to sender") {
         odd::note(odd, "other", rest);
     }
-    Ok((&[], Body::Expired(Expired { sender, forced })))
+    Ok((&[], PostfixBody::Expired(Expired { sender, forced })))
 }

@@ -3,7 +3,7 @@
 use super::field::{address, any_address, host, key_length, leave_out, next_field, seconds_ms, value};
 use super::program::Program;
 use super::queue_id::leading;
-use super::record::{Body, Delivery, Destination, Host, Status};
+use super::record::{Destination, PostfixBody, PostfixDelivery, PostfixHost, Status};
 use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail};
@@ -12,7 +12,11 @@ use memchr::{memchr, memmem};
 
 /// After `to=`. Recipient and status decide; what is odd among the others is left out.
 #[inline]
-pub(super) fn delivery<'a>(input: &'a [u8], program: Program, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+pub(super) fn delivery<'a>(
+    input: &'a [u8],
+    program: Program,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, PostfixBody<'a>> {
     let (mut rest, recipient) = any_address(input, "to", odd)?;
     let mut delivery = blank(recipient);
     loop {
@@ -28,7 +32,7 @@ pub(super) fn delivery<'a>(input: &'a [u8], program: Program, odd: &mut Option<O
         };
         if let [b's', b't', b'a', b't', b'u', b's', b'=', text @ ..] = token {
             status(text, program, &mut delivery, odd)?;
-            return Ok((&[], Body::Delivery(delivery)));
+            return Ok((&[], PostfixBody::Delivery(delivery)));
         }
         rest = match field(token, &mut delivery) {
             Ok((after @ ([] | [b',', b' ', ..]), ())) => after,
@@ -39,7 +43,7 @@ pub(super) fn delivery<'a>(input: &'a [u8], program: Program, odd: &mut Option<O
 
 /// One field before the status.
 #[inline(always)]
-fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn field<'a>(token: &'a [u8], delivery: &mut PostfixDelivery<'a>) -> Parsed<'a, ()> {
     match token {
         [b'd', b'e', b'l', b'a', b'y', b's', b'=', text @ ..] => delays(text, delivery),
         [b'd', b'e', b'l', b'a', b'y', b'=', text @ ..] => {
@@ -78,11 +82,11 @@ fn field<'a>(token: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
 }
 
 #[inline]
-fn blank(recipient: &[u8]) -> Delivery<'_> {
-    Delivery {
+fn blank(recipient: &[u8]) -> PostfixDelivery<'_> {
+    PostfixDelivery {
         recipient,
         orig_to: None,
-        relay: Host::default(),
+        relay: PostfixHost::default(),
         conn_use: None,
         delay_ms: None,
         delays_ms: None,
@@ -96,7 +100,7 @@ fn blank(recipient: &[u8]) -> Delivery<'_> {
 
 /// `a/b/c/d` in seconds.
 #[inline]
-fn delays<'a>(input: &'a [u8], delivery: &mut Delivery<'a>) -> Parsed<'a, ()> {
+fn delays<'a>(input: &'a [u8], delivery: &mut PostfixDelivery<'a>) -> Parsed<'a, ()> {
     let mut rest = input;
     let mut delays_ms = [0; 4];
     for (at, slot) in delays_ms.iter_mut().enumerate() {
@@ -141,7 +145,7 @@ fn enhanced(input: &[u8]) -> Parsed<'_, Enhanced> {
 fn status<'a>(
     input: &'a [u8],
     program: Program,
-    delivery: &mut Delivery<'a>,
+    delivery: &mut PostfixDelivery<'a>,
     odd: &mut Option<Odd<'a>>,
 ) -> Parsed<'a, ()> {
     let end = memchr(b' ', input).unwrap_or(input.len());

@@ -1,6 +1,6 @@
 //! `key=value` fields between commas: addresses, delays, hosts.
 
-use super::record::Host;
+use super::record::PostfixHost;
 use crate::cut::{Alphabet, Cut};
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, decimal, fail, fraction, ip_addr};
@@ -160,16 +160,16 @@ pub(super) fn value(input: &[u8]) -> (&[u8], &[u8]) {
 /// # Errors
 /// Nothing there, an open bracket, or something in it that is neither an address, a path nor `unknown`.
 #[inline]
-pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
+pub(super) fn host(input: &[u8]) -> Parsed<'_, PostfixHost<'_>> {
     static ENDS: Alphabet = Alphabet::new(b"[ ,;");
     let end = input.iter().position(|byte| ENDS.has(*byte)).unwrap_or(input.len());
     let name = match input.until(end) {
         b"" | b"unknown" => None,
         name => Some(name),
     };
-    let mut host = Host {
+    let mut host = PostfixHost {
         name,
-        ..Host::default()
+        ..PostfixHost::default()
     };
     let Some((b'[', inner)) = input.past(end).split_first() else {
         return match end {
@@ -202,9 +202,9 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (String, Host<'_>) {
+    fn read(text: &str) -> (String, PostfixHost<'_>) {
         let (rest, host) = host(text.as_bytes()).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
-        (crate::reject::safe_text(rest), host)
+        (crate::harmless::safe_text(rest), host)
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!((rest.as_str(), host.name), (", delay=1", Some(&b"mx.example.org"[..])));
         assert_eq!((host.ip, host.port), ("192.0.2.1".parse().ok(), Some(25)));
         assert_eq!(read("[2001:db8::1]:4711: x").1.port, Some(4711));
-        assert_eq!(read("unknown[unknown]").1, Host::default());
+        assert_eq!(read("unknown[unknown]").1, PostfixHost::default());
         assert_eq!(
             read("mail[private/dovecot-lmtp], ").1.socket,
             Some(&b"private/dovecot-lmtp"[..])

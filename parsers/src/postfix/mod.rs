@@ -10,7 +10,7 @@
 //!
 //! The tag of the envelope (`postfix/smtp`) names the program; the text says what happened. The forms are those of a
 //! real Postfix 3.7 (`tests/lab`, `corpus/postfix`) and of older and newer releases as far as their manuals and logs
-//! show them. A text with words that nobody knows is [`NoticeKind::Chatter`](record::NoticeKind::Chatter); one that
+//! show them. A text with words that nobody knows is [`PostfixNoticeKind::Chatter`](record::PostfixNoticeKind::Chatter); one that
 //! begins as a field does and goes on otherwise is a [`Reject`]: a change of Postfix's format must never show as a
 //! count of zero.
 
@@ -32,20 +32,20 @@ use crate::odd::Odd;
 use crate::prim::{Parsed, fail};
 use crate::syslog::{self, Envelope};
 use queue_id::{Head, head};
-use record::{Body, Record};
+use record::{PostfixBody, PostfixRecord};
 
 /// Parses what follows `tag[pid]: `. Leave the tag's process ID away.
 ///
 /// For lines whose envelope comes from elsewhere, as the journal's does.
 ///
 /// ```
-/// use mailpulse_parsers::postfix::{self, Program, record::{Body, Status}};
+/// use mailpulse_parsers::postfix::{self, Program, record::{PostfixBody, Status}};
 ///
 /// let text = b"4F1A23B5C7: to=<ann@example.org>, relay=mx.example.org[192.0.2.1]:25, delay=1.5, \
 ///              delays=0.1/0/0.4/1, dsn=4.7.1, status=deferred (host mx.example.org said: 451 4.7.1 later)";
 /// let record = postfix::parse(b"postfix/smtp", text)?;
 /// assert_eq!((record.program, record.queue_id), (Program::Smtp, Some(&b"4F1A23B5C7"[..])));
-/// let Body::Delivery(delivery) = record.body else { panic!() };
+/// let PostfixBody::Delivery(delivery) = record.body else { panic!() };
 /// assert_eq!((delivery.status, delivery.delay_ms), (Status::Deferred, Some(1500)));
 /// assert_eq!(delivery.relay.port, Some(25));
 /// # Ok::<(), mailpulse_parsers::Reject>(())
@@ -55,19 +55,19 @@ use record::{Body, Record};
 /// The text begins like a line with fields and its required parts are broken; the offset counts from the start of
 /// `text`.
 #[inline]
-pub fn parse<'a>(tag: &'a [u8], text: &'a [u8]) -> Result<Record<'a>, Reject> {
+pub fn parse<'a>(tag: &'a [u8], text: &'a [u8]) -> Result<PostfixRecord<'a>, Reject> {
     finish(text, record(tag, text))
 }
 
 /// Parses a line with its syslog envelope, RFC 3164 or RFC 3339.
 ///
 /// ```
-/// use mailpulse_parsers::postfix::{self, record::Body};
+/// use mailpulse_parsers::postfix::{self, record::PostfixBody};
 ///
 /// let line = b"Jun  6 18:55:01 mx1 postfix/qmgr[812]: 4F1A23B5C7: from=<a@example.org>, size=812, nrcpt=2 (queue active)";
 /// let (envelope, record) = postfix::parse_line(line)?;
 /// assert_eq!((envelope.host, envelope.pid), (&b"mx1"[..], Some(812)));
-/// assert!(matches!(record.body, Body::QueueActive(active) if active.nrcpt == Some(2)));
+/// assert!(matches!(record.body, PostfixBody::QueueActive(active) if active.nrcpt == Some(2)));
 ///
 /// let reject = postfix::parse_line(b"Jun  6 18:55:01 mx1 sshd[9]: Invalid user postfix/qmgr").unwrap_err();
 /// assert_eq!((reject.offset, reject.expected), (20, "a Postfix program's name"));
@@ -78,7 +78,7 @@ pub fn parse<'a>(tag: &'a [u8], text: &'a [u8]) -> Result<Record<'a>, Reject> {
 /// The envelope is broken, the tag is not a Postfix program's, or as [`parse`]; the offset counts from the start of
 /// `line`.
 #[inline]
-pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, Record<'_>), Reject> {
+pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, PostfixRecord<'_>), Reject> {
     let envelope = syslog::envelope(line)?;
     if !is_postfix(envelope.tag) {
         let tag_at = envelope.tag.as_ptr().addr() - line.as_ptr().addr();
@@ -102,7 +102,7 @@ fn finish<'a, T>(line: &[u8], parsed: Parsed<'a, T>) -> Result<T, Reject> {
 }
 
 #[inline]
-fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
+fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, PostfixRecord<'a>> {
     let (syslog_name, name) = program::split(tag);
     let program = Program::named(name);
     let mut odd = None;
@@ -122,7 +122,7 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
     };
     Ok((
         &[],
-        Record {
+        PostfixRecord {
             program,
             syslog_name,
             queue_id,
@@ -134,7 +134,7 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, Record<'a>> {
 
 /// What stands after the queue ID.
 #[inline]
-fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
     if let Some((field, value)) = keyed(text) {
         // smtpd names the client of a proxied connection without an ID; other programs under Postfix's name talk as
         // they like.
@@ -185,7 +185,7 @@ enum Field {
 
 impl Field {
     #[inline]
-    fn parse<'a>(self, value: &'a [u8], program: Program, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+    fn parse<'a>(self, value: &'a [u8], program: Program, odd: &mut Option<Odd<'a>>) -> Parsed<'a, PostfixBody<'a>> {
         match self {
             Field::To => delivery::delivery(value, program, odd),
             Field::From => arrival::from(value, odd),
@@ -194,7 +194,7 @@ impl Field {
             Field::MessageId { resent } => arrival::message_id(value, resent),
             Field::Removed => Ok((
                 &[],
-                Body::Removed {
+                PostfixBody::Removed {
                     by_admin: program == Program::Postsuper,
                 },
             )),

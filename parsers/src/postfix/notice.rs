@@ -4,7 +4,8 @@ use super::field::host;
 use super::program::Program;
 use super::queue_id::leading;
 use super::record::{
-    Body, Daemon, DaemonKind, Host, Notice, NoticeKind, Notification, NotificationKind, Problem, Severity,
+    Daemon, DaemonKind, Notification, NotificationKind, PostfixBody, PostfixHost, PostfixNotice, PostfixNoticeKind,
+    Problem, Severity,
 };
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail};
@@ -23,12 +24,12 @@ pub(super) fn severity(text: &[u8]) -> Option<(Severity, &[u8])> {
 }
 
 /// The body of a problem.
-pub(super) fn problem(severity: Severity, text: &[u8]) -> Parsed<'_, Body<'_>> {
-    Ok((&[], Body::Problem(Problem { severity, text })))
+pub(super) fn problem(severity: Severity, text: &[u8]) -> Parsed<'_, PostfixBody<'_>> {
+    Ok((&[], PostfixBody::Problem(Problem { severity, text })))
 }
 
 /// `sender non-delivery notification: ID`; `None` if it is something else.
-pub(super) fn notification(text: &[u8]) -> Option<Parsed<'_, Body<'_>>> {
+pub(super) fn notification(text: &[u8]) -> Option<Parsed<'_, PostfixBody<'_>>> {
     use NotificationKind as K;
     const MARK: &[u8] = b" notification: ";
     if !text.starts_with(b"sender ") && !text.starts_with(b"postmaster ") {
@@ -45,20 +46,20 @@ pub(super) fn notification(text: &[u8]) -> Option<Parsed<'_, Body<'_>>> {
     };
     let id = text.past(at + MARK.len());
     Some(match leading(id) {
-        Some(notification_id) => Ok((&[], Body::Notification(Notification { kind, notification_id }))),
+        Some(notification_id) => Ok((&[], PostfixBody::Notification(Notification { kind, notification_id }))),
         None => fail(id, "the notification's queue ID"),
     })
 }
 
 /// Anything else.
-pub(super) fn notice(text: &[u8], program: Program, has_id: bool) -> Parsed<'_, Body<'_>> {
+pub(super) fn notice(text: &[u8], program: Program, has_id: bool) -> Parsed<'_, PostfixBody<'_>> {
     if !has_id && let Some(kind) = daemon(text, program) {
-        return Ok((&[], Body::Daemon(Daemon { kind, text })));
+        return Ok((&[], PostfixBody::Daemon(Daemon { kind, text })));
     }
     let (kind, host_at) = kind(text, program, has_id);
-    let mut notice = Notice {
+    let mut notice = PostfixNotice {
         kind,
-        host: Host::default(),
+        host: PostfixHost::default(),
         text,
         reason: b"",
     };
@@ -69,7 +70,7 @@ pub(super) fn notice(text: &[u8], program: Program, has_id: bool) -> Parsed<'_, 
         notice.host = host;
         notice.reason = rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start();
     }
-    Ok((&[], Body::Notice(notice)))
+    Ok((&[], PostfixBody::Notice(notice)))
 }
 
 fn daemon(text: &[u8], program: Program) -> Option<DaemonKind> {
@@ -94,8 +95,8 @@ fn daemon(text: &[u8], program: Program) -> Option<DaemonKind> {
 }
 
 /// The kind, and the place of the host that the line names.
-fn kind(text: &[u8], program: Program, has_id: bool) -> (NoticeKind, Option<usize>) {
-    use NoticeKind as K;
+fn kind(text: &[u8], program: Program, has_id: bool) -> (PostfixNoticeKind, Option<usize>) {
+    use PostfixNoticeKind as K;
     let starts = |words: &str| text.starts_with(words.as_bytes());
     let after = |words: &str| starts(words).then_some(words.len());
     let behind = |words: &str| memmem::find(text, words.as_bytes()).map(|at| at + words.len());
@@ -144,7 +145,7 @@ fn is_tls(text: &[u8]) -> bool {
         "certificate ",
         "Cannot start TLS",
         "initializing the ",
-        "Host offered STARTTLS",
+        "PostfixHost offered STARTTLS",
         "TLS ",
         "server certificate ",
     ];

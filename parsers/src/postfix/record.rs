@@ -1,6 +1,6 @@
 //! What one Postfix line says. Everything borrows from the line; nothing is decoded or allocated.
 //!
-//! The names are Postfix's own: queue ID, relay, delays, status, notification. A `Record` keeps the fields that mail
+//! The names are Postfix's own: queue ID, relay, delays, status, notification. A `PostfixRecord` keeps the fields that mail
 //! analytics need and walks over the rest.
 
 use super::program::Program;
@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// One line of a Postfix program, without its syslog envelope.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record<'a> {
+pub struct PostfixRecord<'a> {
     /// Which program wrote it: the last part of the tag.
     pub program: Program,
     /// The tag before the program: `postfix`, `postfix-out`, `postfix/relay`. Up to its first slash it is the
@@ -21,13 +21,13 @@ pub struct Record<'a> {
     /// A field that is not of its form, and was left out; the first, if there are several.
     pub odd: Option<Odd<'a>>,
     /// What the line reports.
-    pub body: Body<'a>,
+    pub body: PostfixBody<'a>,
 }
 
 /// The kinds of line.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant)]
-pub enum Body<'a> {
+pub enum PostfixBody<'a> {
     /// `client=`: a message begins to arrive by SMTP. Without a queue ID it goes through a before-queue filter.
     Client(Client<'a>),
     /// `uid= from=<>`: a message arrives by sendmail.
@@ -44,7 +44,7 @@ pub enum Body<'a> {
         by_admin: bool,
     },
     /// `to=<>, relay=, …, status=`: one attempt for one recipient.
-    Delivery(Delivery<'a>),
+    Delivery(PostfixDelivery<'a>),
     /// `sender non-delivery notification: ID` and its kin.
     Notification(Notification<'a>),
     /// `reject:`, `milter-reject:`, `discard:`, `hold:`, …: a decision of an access check, a milter or header checks.
@@ -54,12 +54,12 @@ pub enum Body<'a> {
     /// The mail system itself starts, reloads or stops.
     Daemon(Daemon<'a>),
     /// Any other line.
-    Notice(Notice<'a>),
+    Notice(PostfixNotice<'a>),
 }
 
 /// The other end of a connection: `name[ip]:port`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Host<'a> {
+pub struct PostfixHost<'a> {
     /// Host name; absent for `unknown`. Of a relay without brackets the word itself: `local`, `virtual`, the name of a
     /// pipe transport; absent for `none`.
     pub name: Option<&'a [u8]>,
@@ -75,7 +75,7 @@ pub struct Host<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Client<'a> {
     /// Who hands the message in.
-    pub host: Host<'a>,
+    pub host: PostfixHost<'a>,
     /// `sasl_method=`: the mechanism, as in `PLAIN`.
     pub sasl_method: Option<&'a [u8]>,
     /// `sasl_username=`: the name that the client logged in with.
@@ -85,7 +85,7 @@ pub struct Client<'a> {
     /// `orig_queue_id=`: the ID before a content filter handed the message back (XFORWARD).
     pub orig_queue_id: Option<&'a [u8]>,
     /// `orig_client=`: the client before that filter.
-    pub orig_client: Option<Host<'a>>,
+    pub orig_client: Option<PostfixHost<'a>>,
 }
 
 /// pickup's `uid= from=<>`: a message that `sendmail` left.
@@ -174,13 +174,13 @@ pub enum Destination {
 
 /// One attempt for one recipient.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Delivery<'a> {
+pub struct PostfixDelivery<'a> {
     /// `to=`: the recipient after aliases and virtual maps.
     pub recipient: &'a [u8],
     /// `orig_to=`: the recipient before aliases and virtual maps.
     pub orig_to: Option<&'a [u8]>,
     /// `relay=`: the host that was talked to, or the local transport; empty for `relay=none`.
-    pub relay: Host<'a>,
+    pub relay: PostfixHost<'a>,
     /// `conn_use=`: how many messages went down this connection, this one included.
     pub conn_use: Option<u64>,
     /// `delay=`: since arrival, milliseconds.
@@ -257,7 +257,7 @@ pub struct Rejection<'a> {
     /// The header or body line that a check matched.
     pub content: Option<&'a [u8]>,
     /// The client that the decision is about; empty where the line names none.
-    pub host: Host<'a>,
+    pub host: PostfixHost<'a>,
     /// Reply or explanation; empty if there is none.
     pub text: &'a [u8],
     /// `from=`: the envelope sender; empty for `<>`.
@@ -276,11 +276,11 @@ impl Rejection<'_> {
     /// The enhanced code of the reply: `554 5.7.1 …`, or `5.7.1 …` as cleanup and milters have it.
     ///
     /// ```
-    /// use mailpulse_parsers::postfix::{self, record::Body};
+    /// use mailpulse_parsers::postfix::{self, record::PostfixBody};
     ///
     /// let text = b"NOQUEUE: reject: RCPT from pc[192.0.2.7]: 554 5.7.1 <ann@example.com>: Relay access denied; \
     ///              from=<x@example.org> to=<ann@example.com> proto=ESMTP helo=<pc>";
-    /// let Body::Rejection(rejection) = postfix::parse(b"postfix/smtpd", text)?.body else { panic!() };
+    /// let PostfixBody::Rejection(rejection) = postfix::parse(b"postfix/smtpd", text)?.body else { panic!() };
     /// assert_eq!(rejection.enhanced().map(|code| (code.class, code.subject, code.detail)), Some((5, 7, 1)));
     /// assert!(!rejection.temporary());
     /// assert_eq!((rejection.stage, rejection.helo), (&b"RCPT"[..], Some(&b"pc"[..])));
@@ -353,11 +353,11 @@ pub struct Daemon<'a> {
 
 /// A line without one of the forms above.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Notice<'a> {
+pub struct PostfixNotice<'a> {
     /// What it is about, by program and words.
-    pub kind: NoticeKind,
+    pub kind: PostfixNoticeKind,
     /// The other end, where the line names one.
-    pub host: Host<'a>,
+    pub host: PostfixHost<'a>,
     /// The whole text after the queue ID.
     pub text: &'a [u8],
     /// The part that explains, after the host; else empty.
@@ -366,7 +366,7 @@ pub struct Notice<'a> {
 
 /// What a line without a form of its own tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoticeKind {
+pub enum PostfixNoticeKind {
     /// `connect from name[ip]`: a client of smtpd.
     Connected,
     /// `disconnect from name[ip]`, with the count of its commands.

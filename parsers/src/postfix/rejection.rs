@@ -3,7 +3,7 @@
 
 use super::field::{address, host, key_length};
 use super::program::Program;
-use super::record::{Action, Body, Host, Rejection};
+use super::record::{Action, PostfixBody, PostfixHost, Rejection};
 use crate::cut::Cut;
 use crate::odd::{self, Odd};
 use crate::prim::{Parsed, angle, colon_space, fail, word};
@@ -43,7 +43,7 @@ pub(super) fn rejection<'a>(
     text: &'a [u8],
     program: Program,
     odd: &mut Option<Odd<'a>>,
-) -> Option<Parsed<'a, Body<'a>>> {
+) -> Option<Parsed<'a, PostfixBody<'a>>> {
     let colon = memchr(b':', text.until(20))?;
     let [b':', b' ', rest @ ..] = text.past(colon) else {
         return None;
@@ -59,7 +59,7 @@ pub(super) fn rejection<'a>(
         word,
         stage: b"",
         content: None,
-        host: Host::default(),
+        host: PostfixHost::default(),
         text: b"",
         sender: None,
         recipient: None,
@@ -91,7 +91,11 @@ fn is_stage(text: &[u8]) -> bool {
 }
 
 /// smtpd, postscreen, milters: `STAGE from host: text; attributes`. A before-queue filter's has no host.
-fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Body<'a>> {
+fn of_stage<'a>(
+    input: &'a [u8],
+    mut rejection: Rejection<'a>,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, PostfixBody<'a>> {
     let end = input
         .iter()
         .position(|byte| matches!(byte, b' ' | b':'))
@@ -122,7 +126,7 @@ fn of_stage<'a>(input: &'a [u8], mut rejection: Rejection<'a>, odd: &mut Option<
     if attributes(text.past(end), &mut rejection).is_err() {
         odd::note(odd, "attributes", text.past(end));
     }
-    Ok((&[], Body::Rejection(rejection)))
+    Ok((&[], PostfixBody::Rejection(rejection)))
 }
 
 /// cleanup: `header TEXT from host; attributes: reason`. The delivery agents' checks have neither client nor attributes.
@@ -131,7 +135,7 @@ fn of_content<'a>(
     program: Program,
     mut rejection: Rejection<'a>,
     odd: &mut Option<Odd<'a>>,
-) -> Parsed<'a, Body<'a>> {
+) -> Parsed<'a, PostfixBody<'a>> {
     let (rest, class) = word(input)?;
     rejection.stage = class;
     let content = rest.past(1);
@@ -140,7 +144,7 @@ fn of_content<'a>(
             odd::note(odd, "client", content);
         }
         rejection.content = Some(content);
-        return Ok((&[], Body::Rejection(rejection)));
+        return Ok((&[], PostfixBody::Rejection(rejection)));
     };
     rejection.content = Some(content.until(at));
     rejection.host = host;
@@ -148,12 +152,12 @@ fn of_content<'a>(
         Ok((rest, ())) => rejection.text = rest.strip_prefix(b": ").unwrap_or(rest),
         Err(_) => odd::note(odd, "attributes", after),
     }
-    Ok((&[], Body::Rejection(rejection)))
+    Ok((&[], PostfixBody::Rejection(rejection)))
 }
 
 /// The last ` from client;` of the text: the header is a stranger's and may hold the same words; what follows it is
 /// ours, but for addresses. Gives its place, the text from the semicolon on, and the host.
-fn client_behind(content: &[u8]) -> Option<(usize, &[u8], Host<'_>)> {
+fn client_behind(content: &[u8]) -> Option<(usize, &[u8], PostfixHost<'_>)> {
     memmem::rfind_iter(content, b" from ").find_map(|at| {
         let from = content.past(at + b" from ".len());
         let (rest, host) = host(from).ok()?;

@@ -4,8 +4,8 @@
 
 use mailpulse_parsers::app::json::{self, Condition, Test};
 use mailpulse_parsers::app::pattern::{self, Outcome, Template};
-use mailpulse_parsers::app::{Body, Format, Record, Time};
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::app::{AppBody, AppRecord, Format, Time};
+use mailpulse_parsers::harmless::safe_text;
 use mailpulse_parsers::reply::classify;
 use std::fmt::Write;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn shown(format: &Format, log: &[u8]) -> (String, Vec<String>) {
     (text, rejects)
 }
 
-fn show(record: &Record<'_>) -> String {
+fn show(record: &AppRecord<'_>) -> String {
     let mut out = match record.time {
         Time::Full(s) => format!(
             "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}{}",
@@ -90,12 +90,12 @@ fn show(record: &Record<'_>) -> String {
         let _ = write!(out, " matched={matched}");
     }
     match &record.body {
-        Body::Submitted(_) => out.push_str(" SUBMITTED"),
-        Body::SubmitFailed(mail) => {
+        AppBody::Submitted(_) => out.push_str(" SUBMITTED"),
+        AppBody::SubmitFailed(mail) => {
             let class = classify(&mail.reason).reason.as_str();
             let _ = write!(out, " FAILED {class}: {}", safe_text(&mail.reason));
         }
-        Body::Other => out.push_str(" other"),
+        AppBody::Other => out.push_str(" other"),
     }
     out
 }
@@ -120,7 +120,7 @@ pub fn example(sample: &Path) -> Format {
 fn format(source: &Table) -> Format {
     let text = |key: &str| source.get(key).map(|value| value.as_str().unwrap().to_owned());
     match source["kind"].as_str().unwrap() {
-        "pattern" => pattern::Patterns::new(&pattern::Description {
+        "pattern" => pattern::Patterns::new(&pattern::PatternDescription {
             templates: source["template"].as_array().unwrap().iter().map(template).collect(),
             starts: text("starts"),
             undated: source.get("undated").is_some_and(|value| value.as_bool().unwrap()),
@@ -145,7 +145,7 @@ fn template(value: &Value) -> Template {
     }
 }
 
-fn mapping(source: &Table) -> json::Description {
+fn mapping(source: &Table) -> json::JsonDescription {
     let mut fields = source["fields"].as_table().unwrap().clone();
     let mut take = |key: &str| fields.remove(key).map(|value| value.as_str().unwrap().to_owned());
     let conditions = |key: &str| {
@@ -163,7 +163,7 @@ fn mapping(source: &Table) -> json::Description {
             })
             .collect()
     };
-    let description = json::Description {
+    let description = json::JsonDescription {
         time: take("time"),
         time_format: take("time_format"),
         level: take("level"),

@@ -6,7 +6,7 @@ use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::model::time::rfc3339;
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

@@ -13,7 +13,7 @@ use crate::query::history::History;
 use crate::query::rates::{By, RateQuestion};
 use crate::setup::clock::now_ms;
 use anyhow::Result;
-use mailpulse_parsers::reject::safe_text;
+use mailpulse_parsers::harmless::safe_text;
 use std::fmt::Write as _;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\

@@ -8,7 +8,7 @@ use crate::ingest::lines::begins_with_time;
 use crate::normalise::app::channel;
 use crate::normalise::rules::Facts;
 use anyhow::Result;
-use mailpulse_parsers::app::{Body, Format, Mail, Record, Time};
+use mailpulse_parsers::app::{AppBody, AppRecord, Format, Mail, Time};
 use mailpulse_parsers::reply;
 use serde_json::{Map, Value, json};
 
@@ -85,13 +85,13 @@ impl Open {
     }
 }
 
-fn parsed(map: &mut Map<String, Value>, source: &Source, record: &Record<'_>) {
+fn parsed(map: &mut Map<String, Value>, source: &Source, record: &AppRecord<'_>) {
     let (status, what) = match &record.body {
         // Only a record before it tells whether its task was about mail.
-        Body::SubmitFailed(mail) if mail.needs_known_key => ("ignored", "submit_failed"),
-        Body::Submitted(_) => ("event", "submitted"),
-        Body::SubmitFailed(_) => ("event", "submit_failed"),
-        Body::Other => ("ignored", "other"),
+        AppBody::SubmitFailed(mail) if mail.needs_known_key => ("ignored", "submit_failed"),
+        AppBody::Submitted(_) => ("event", "submitted"),
+        AppBody::SubmitFailed(_) => ("event", "submit_failed"),
+        AppBody::Other => ("ignored", "other"),
     };
     map.insert("status".into(), status.into());
     put_odd(map, record.odd.as_ref());
@@ -115,7 +115,7 @@ fn parsed(map: &mut Map<String, Value>, source: &Source, record: &Record<'_>) {
     put(map, "level", record.level.as_deref());
     put(map, "logger", record.logger.as_deref());
     if let Some(mail) = record.mail() {
-        mail_fields(map, mail, matches!(record.body, Body::SubmitFailed(_)));
+        mail_fields(map, mail, matches!(record.body, AppBody::SubmitFailed(_)));
     }
     if source.attribution.is_some() {
         map.insert("explain".into(), explain(source, record));
@@ -144,7 +144,7 @@ fn mail_fields(map: &mut Map<String, Value>, mail: &Mail<'_>, failed: bool) {
 }
 
 /// Which template or condition matched, and where the service comes from.
-fn explain(source: &Source, record: &Record<'_>) -> Value {
+fn explain(source: &Source, record: &AppRecord<'_>) -> Value {
     let Some(attribution) = &source.attribution else {
         return Value::Null;
     };
@@ -183,14 +183,14 @@ fn explain(source: &Source, record: &Record<'_>) -> Value {
 }
 
 /// The template or condition that matched, as the configuration counts them.
-fn matched(source: &Source, record: &Record<'_>) -> Value {
+fn matched(source: &Source, record: &AppRecord<'_>) -> Value {
     let Some(index) = record.matched else {
         return Value::Null;
     };
     match source.spec.kind {
         "pattern" => json!({"template": index + 1}),
         "json" => match &record.body {
-            Body::SubmitFailed(_) => json!({"failed_when": index + 1}),
+            AppBody::SubmitFailed(_) => json!({"failed_when": index + 1}),
             // Counted after the failures' conditions.
             _ => json!({"submitted_when": index + 1 - source.failed_conditions().min(index)}),
         },

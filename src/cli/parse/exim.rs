@@ -11,7 +11,7 @@ use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::exim::{
     self,
-    record::{Arrival, Body, Delivery, Host, Notice, NoticeKind, Record},
+    record::{Arrival, EximBody, EximDelivery, EximHost, EximNotice, EximNoticeKind, EximRecord},
 };
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::reply;
@@ -102,10 +102,10 @@ fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, l
     }
 }
 
-fn is_event(record: &Record<'_>) -> bool {
-    use NoticeKind::{Frozen, RejectedConnection, RejectedMessage, RejectedRcpt, Removed};
+fn is_event(record: &EximRecord<'_>) -> bool {
+    use EximNoticeKind::{Frozen, RejectedConnection, RejectedMessage, RejectedRcpt, Removed};
     match &record.body {
-        Body::Notice(notice) => match notice.kind {
+        EximBody::Notice(notice) => match notice.kind {
             RejectedRcpt | RejectedMessage | RejectedConnection => true,
             Frozen => record.id.is_some(),
             Removed => record.id.is_some() && notice.text.starts_with(b"removed"),
@@ -115,23 +115,23 @@ fn is_event(record: &Record<'_>) -> bool {
     }
 }
 
-fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+fn fields(map: &mut Map<String, Value>, record: &EximRecord<'_>) {
     map_time(map, &record.stamp);
     put_number(map, "pid", record.pid.map(u64::from));
     put(map, "id", record.id.map(|id| id.0));
     put_odd(map, record.odd.as_ref());
     match &record.body {
-        Body::Arrival(arrival) => arrival_fields(map, arrival),
-        Body::Delivery(delivery) => delivery_fields(map, delivery),
-        Body::Completed { queue_ms } => {
+        EximBody::Arrival(arrival) => arrival_fields(map, arrival),
+        EximBody::Delivery(delivery) => delivery_fields(map, delivery),
+        EximBody::Completed { queue_ms } => {
             map.insert("what".into(), "completed".into());
             put_number(map, "queue_ms", *queue_ms);
         }
-        Body::Notice(notice) => notice_fields(map, notice),
+        EximBody::Notice(notice) => notice_fields(map, notice),
     }
 }
 
-fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
+fn host(map: &mut Map<String, Value>, host: &EximHost<'_>) {
     put(map, "host", host.name);
     put(map, "helo", host.helo);
     if let Some(ip) = host.ip {
@@ -164,7 +164,7 @@ fn arrival_fields(map: &mut Map<String, Value>, arrival: &Arrival<'_>) {
     put(map, "recipients", arrival.recipients);
 }
 
-fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
+fn delivery_fields(map: &mut Map<String, Value>, delivery: &EximDelivery<'_>) {
     map.insert("what".into(), snake(&format!("{:?}", delivery.flag)).into());
     map.insert("target".into(), format!("{:?}", delivery.target).to_lowercase().into());
     put(map, "recipient", Some(delivery.address));
@@ -189,7 +189,7 @@ fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
     }
 }
 
-fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
+fn notice_fields(map: &mut Map<String, Value>, notice: &EximNotice<'_>) {
     map.insert("what".into(), snake(&format!("{:?}", notice.kind)).into());
     host(map, &notice.host);
     put(map, "sender", notice.sender);
@@ -201,14 +201,14 @@ fn notice_fields(map: &mut Map<String, Value>, notice: &Notice<'_>) {
 /// No rule asks for router or transport.
 const FOLLOWS: &str = "carries the service of its message: see its arrival";
 
-fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
+fn explain(record: &EximRecord<'_>, attribution: &Attribution) -> Value {
     let auth = match &record.body {
-        Body::Arrival(arrival) => authentication(arrival, &attribution.services),
+        EximBody::Arrival(arrival) => authentication(arrival, &attribution.services),
         _ => None,
     };
     let (host, facts) = match &record.body {
-        Body::Arrival(arrival) => (&arrival.host, arrival_facts(arrival, auth.as_deref())),
-        Body::Delivery(delivery) => (
+        EximBody::Arrival(arrival) => (&arrival.host, arrival_facts(arrival, auth.as_deref())),
+        EximBody::Delivery(delivery) => (
             &delivery.host,
             Facts {
                 sender: delivery.sender,
@@ -217,7 +217,7 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
                 ..Facts::default()
             },
         ),
-        Body::Notice(notice) => (
+        EximBody::Notice(notice) => (
             &notice.host,
             Facts {
                 sender: notice.sender,
@@ -226,9 +226,9 @@ fn explain(record: &Record<'_>, attribution: &Attribution) -> Value {
                 ..Facts::default()
             },
         ),
-        Body::Completed { .. } => return json!(FOLLOWS),
+        EximBody::Completed { .. } => return json!(FOLLOWS),
     };
-    if matches!(record.body, Body::Delivery(_)) && !attribution.services.needs_delivery() {
+    if matches!(record.body, EximBody::Delivery(_)) && !attribution.services.needs_delivery() {
         return json!(FOLLOWS);
     }
     rules(attribution, &facts, host.name, host.ip)
@@ -239,7 +239,7 @@ fn arrival_facts<'a>(arrival: &Arrival<'a>, auth: Option<&'a [u8]>) -> Facts<'a>
         sender: Some(arrival.sender),
         client_name: arrival.host.name,
         client_ip: arrival.host.ip,
-        user: if arrival.host == Host::default() {
+        user: if arrival.host == EximHost::default() {
             arrival.user
         } else {
             None

@@ -10,7 +10,9 @@ use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
 use anyhow::Result;
 use mailpulse_parsers::layers::Mta;
-use mailpulse_parsers::postfix::record::{Action, Body, Client, Delivery, Host, Record, Rejection, Status};
+use mailpulse_parsers::postfix::record::{
+    Action, Client, PostfixBody, PostfixDelivery, PostfixHost, PostfixRecord, Rejection, Status,
+};
 use mailpulse_parsers::syslog::{Envelope, is_level};
 use mailpulse_parsers::{postfix, reply};
 use serde_json::{Map, Value, json};
@@ -51,19 +53,21 @@ fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, l
     }
 }
 
-fn is_event(record: &Record<'_>) -> bool {
+fn is_event(record: &PostfixRecord<'_>) -> bool {
     match &record.body {
-        Body::QueueActive(_) | Body::Expired(_) | Body::Removed { .. } => record.queue_id.is_some(),
-        Body::Delivery(delivery) => {
+        PostfixBody::QueueActive(_) | PostfixBody::Expired(_) | PostfixBody::Removed { .. } => {
+            record.queue_id.is_some()
+        }
+        PostfixBody::Delivery(delivery) => {
             let probe = matches!(delivery.status, Status::Deliverable | Status::Undeliverable);
             record.queue_id.is_some() && !probe
         }
-        Body::Rejection(rejection) => !matches!(rejection.action, Action::Pass | Action::RejectWarning),
+        PostfixBody::Rejection(rejection) => !matches!(rejection.action, Action::Pass | Action::RejectWarning),
         _ => false,
     }
 }
 
-fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
+fn host(map: &mut Map<String, Value>, host: &PostfixHost<'_>) {
     put(map, "host", host.name);
     if let Some(ip) = host.ip {
         map.insert("ip".into(), ip.to_string().into());
@@ -72,59 +76,59 @@ fn host(map: &mut Map<String, Value>, host: &Host<'_>) {
     put(map, "socket", host.socket);
 }
 
-fn fields(map: &mut Map<String, Value>, record: &Record<'_>) {
+fn fields(map: &mut Map<String, Value>, record: &PostfixRecord<'_>) {
     put_odd(map, record.odd.as_ref());
     let what = match &record.body {
-        Body::Client(client) => {
+        PostfixBody::Client(client) => {
             client_fields(map, client);
             "client".to_owned()
         }
-        Body::Pickup(pickup) => {
+        PostfixBody::Pickup(pickup) => {
             put_number(map, "uid", pickup.uid);
             put(map, "sender", Some(pickup.sender));
             put(map, "orig_id", pickup.orig_id);
             "pickup".to_owned()
         }
-        Body::Cleanup(cleanup) => {
+        PostfixBody::Cleanup(cleanup) => {
             put(map, "message_id", Some(cleanup.message_id));
             if cleanup.resent {
                 map.insert("resent".into(), true.into());
             }
             "cleanup".to_owned()
         }
-        Body::QueueActive(active) => {
+        PostfixBody::QueueActive(active) => {
             put(map, "sender", Some(active.sender));
             put_number(map, "bytes", active.size);
             put_number(map, "recipients", active.nrcpt);
             "queue_active".to_owned()
         }
-        Body::Expired(expired) => {
+        PostfixBody::Expired(expired) => {
             put(map, "sender", Some(expired.sender));
             "expired".to_owned()
         }
-        Body::Removed { by_admin: true } => "removed_by_admin".to_owned(),
-        Body::Removed { by_admin: false } => "removed".to_owned(),
-        Body::Delivery(delivery) => {
+        PostfixBody::Removed { by_admin: true } => "removed_by_admin".to_owned(),
+        PostfixBody::Removed { by_admin: false } => "removed".to_owned(),
+        PostfixBody::Delivery(delivery) => {
             delivery_fields(map, delivery);
             snake(&format!("{:?}", delivery.status))
         }
-        Body::Notification(notification) => {
+        PostfixBody::Notification(notification) => {
             put(map, "notification_id", Some(notification.notification_id));
             snake(&format!("{:?}", notification.kind))
         }
-        Body::Rejection(rejection) => {
+        PostfixBody::Rejection(rejection) => {
             rejection_fields(map, rejection);
             snake(&format!("{:?}", rejection.action))
         }
-        Body::Problem(problem) => {
+        PostfixBody::Problem(problem) => {
             put(map, "text", Some(problem.text));
             snake(&format!("{:?}", problem.severity))
         }
-        Body::Daemon(daemon) => {
+        PostfixBody::Daemon(daemon) => {
             put(map, "text", Some(daemon.text));
             snake(&format!("{:?}", daemon.kind))
         }
-        Body::Notice(notice) => {
+        PostfixBody::Notice(notice) => {
             host(map, &notice.host);
             put(map, "text", Some(notice.text));
             put(map, "reason", (!notice.reason.is_empty()).then_some(notice.reason));
@@ -143,7 +147,7 @@ fn client_fields(map: &mut Map<String, Value>, client: &Client<'_>) {
     put(map, "orig_client", client.orig_client.and_then(|client| client.name));
 }
 
-fn delivery_fields(map: &mut Map<String, Value>, delivery: &Delivery<'_>) {
+fn delivery_fields(map: &mut Map<String, Value>, delivery: &PostfixDelivery<'_>) {
     map.insert(
         "destination".into(),
         snake(&format!("{:?}", delivery.destination)).into(),
@@ -175,14 +179,14 @@ fn rejection_fields(map: &mut Map<String, Value>, rejection: &Rejection<'_>) {
 }
 
 /// Postfix tells sender and client in lines of their own: this line's part of what rules ask.
-fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attribution) -> Value {
+fn explain(record: &PostfixRecord<'_>, envelope: &Envelope<'_>, attribution: &Attribution) -> Value {
     let log_host = crate::model::text::text(envelope.host);
     let facts = Facts {
         host: &log_host,
         ..Facts::default()
     };
     let (facts, client, decides) = match &record.body {
-        Body::Client(client) => {
+        PostfixBody::Client(client) => {
             let facts = Facts {
                 client_name: client.host.name,
                 client_ip: client.host.ip,
@@ -192,34 +196,34 @@ fn explain(record: &Record<'_>, envelope: &Envelope<'_>, attribution: &Attributi
             let decides = "client and authenticated id; the sender follows in the queue active line of this ID";
             (facts, client.host, decides)
         }
-        Body::Pickup(pickup) => {
+        PostfixBody::Pickup(pickup) => {
             let facts = Facts {
                 sender: Some(pickup.sender),
                 ..facts
             };
             (
                 facts,
-                Host::default(),
+                PostfixHost::default(),
                 "a local mail: its sender, with the queue active line of this ID",
             )
         }
-        Body::Cleanup(cleanup) => {
+        PostfixBody::Cleanup(cleanup) => {
             let facts = Facts {
                 message_id_host: Some(split_address(cleanup.message_id).1),
                 ..facts
             };
             let decides = "the host of the Message-ID; client and sender are in the lines around it with this ID";
-            (facts, Host::default(), decides)
+            (facts, PostfixHost::default(), decides)
         }
-        Body::QueueActive(active) => {
+        PostfixBody::QueueActive(active) => {
             let facts = Facts {
                 sender: Some(active.sender),
                 ..facts
             };
             let decides = "the sender; the client is in the client line of this ID. The message is attributed here";
-            (facts, Host::default(), decides)
+            (facts, PostfixHost::default(), decides)
         }
-        Body::Rejection(rejection) => {
+        PostfixBody::Rejection(rejection) => {
             let facts = Facts {
                 sender: rejection.sender,
                 client_name: rejection.host.name,

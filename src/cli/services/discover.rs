@@ -196,7 +196,7 @@ impl Rule {
             example,
             ..
         } = self;
-        let example = mailpulse_parsers::reject::safe_text(example.as_bytes());
+        let example = mailpulse_parsers::harmless::safe_text(example.as_bytes());
         let mut text = format!("# {messages} messages, for example {example}\n");
         if self.more > 0 {
             text += &format!(
@@ -301,7 +301,7 @@ impl AppLog {
             "# {} mails of a log of kind {} of {}, {} of them failed{example}: add to {place}\n# service = {}\n",
             self.messages,
             self.kind,
-            mailpulse_parsers::reject::safe_text(self.host.as_bytes()),
+            mailpulse_parsers::harmless::safe_text(self.host.as_bytes()),
             self.failed,
             toml::Value::from(name)
         )

@@ -17,7 +17,7 @@ use crate::source::Chunk;
 use crate::store::commit::LogState;
 use mailpulse_parsers::exim::{
     self,
-    record::{Body, Record},
+    record::{EximBody, EximRecord},
 };
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::syslog::{self, Assembled, Envelope, Pushed};
@@ -59,7 +59,7 @@ impl<'c> EximLines<'c> {
     }
 
     pub(super) fn chunk<R: Recall>(&mut self, bench: &mut Bench<'_, R>, log: &mut OpenLog, chunk: &Chunk) {
-        let mut record = Record::default();
+        let mut record = EximRecord::default();
         for (offset, line) in chunk.lines() {
             match log.format {
                 Format::Plain => {
@@ -87,7 +87,7 @@ impl<'c> EximLines<'c> {
         state: &mut LogState,
         offset: u64,
         line: &[u8],
-        record: &Record<'_>,
+        record: &EximRecord<'_>,
     ) -> Outcome {
         let ts_ms = self.normaliser.utc_ms(record);
         if let Err(why) = bench.desk.at(state, ts_ms, offset) {
@@ -310,7 +310,7 @@ impl<'c> EximLines<'c> {
         match exim::parse_in_syslog(envelope) {
             Ok(mut record) => {
                 with_year(&mut record.stamp, &self.spec, state.mtime_ms);
-                if let (None, Body::Notice(notice)) = (record.id, &record.body)
+                if let (None, EximBody::Notice(notice)) = (record.id, &record.body)
                     && notice.kind.is_refusal()
                     && self.is_repeated(envelope, &record)
                 {
@@ -323,7 +323,7 @@ impl<'c> EximLines<'c> {
     }
 
     /// A refusal names no message: it was written twice if the same process says the same in the same second.
-    fn is_repeated(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) -> bool {
+    fn is_repeated(&mut self, envelope: &Envelope<'_>, record: &EximRecord<'_>) -> bool {
         let refusal = refusal_key(self.normaliser.utc_ms(record), envelope);
         let recent = &mut self.normaliser.messages.join.recent;
         refusal.is_some_and(|refusal| !recent.is_new_refusal(refusal))

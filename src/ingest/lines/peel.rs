@@ -146,7 +146,7 @@ fn of_peeled<'a>(mta: Mta, peeled: Peeled<'a>, text: &'a [u8], trust: Trust<'_>)
 
 /// Why a line under a tag that nobody vouches for is not read, and the cure.
 pub(crate) fn untrusted(mta: Mta, tag: &[u8]) -> String {
-    let tag = mailpulse_parsers::reject::safe_text(&tag[..tag.len().min(100)]);
+    let tag = mailpulse_parsers::harmless::safe_text(&tag[..tag.len().min(100)]);
     format!(
         "a line of {} under the tag `{tag}`, which is not its own; if it is {0}'s, give the source `syslog_tag = \
          [\"{tag}\"]`",

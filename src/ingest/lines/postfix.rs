@@ -13,7 +13,7 @@ use crate::normalise::postfix::PostfixNormaliser;
 use crate::normalise::repeats::refusal_key;
 use crate::source::Chunk;
 use mailpulse_parsers::layers::Mta;
-use mailpulse_parsers::postfix::{self, record::Body};
+use mailpulse_parsers::postfix::{self, record::PostfixBody};
 use mailpulse_parsers::syslog::{self, Envelope};
 use std::sync::Arc;
 
@@ -140,7 +140,7 @@ impl<'c> PostfixLines<'c> {
         // A refusal names no message: it was written twice if the same process says the same in the same second.
         let recent = &mut self.normaliser.messages.join.recent;
         if record.queue_id.is_none()
-            && matches!(record.body, Body::Rejection(_))
+            && matches!(record.body, PostfixBody::Rejection(_))
             && refusal_key(ts_ms, envelope).is_some_and(|refusal| {
                 let lines = (offset, offset + line.len() as u64 + 1);
                 recent.is_copied_refusal(refusal, lines, ts_ms)

@@ -1,13 +1,13 @@
 //! What an Exim delivery line means in the words of events.
 
 use crate::model::event::{Destination, Kind};
-use mailpulse_parsers::exim::record::{Delivery, Flag, Host, Target};
+use mailpulse_parsers::exim::record::{EximDelivery, EximHost, Flag, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::net::IpAddr;
 
 /// The client's name: what Exim verified, or from an address of a private network what the client says. There hosts
 /// often have no PTR record, and a stranger cannot stand there.
-pub(super) fn known_name<'a>(host: &Host<'a>) -> Option<&'a [u8]> {
+pub(super) fn known_name<'a>(host: &EximHost<'a>) -> Option<&'a [u8]> {
     let ours = match host.ip {
         Some(IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback(),
         Some(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_loopback(),
@@ -17,7 +17,7 @@ pub(super) fn known_name<'a>(host: &Host<'a>) -> Option<&'a [u8]> {
 }
 
 /// Kind of a delivery line, and the reply that it quotes.
-pub(super) fn outcome(delivery: &Delivery<'_>) -> (Kind, Option<Reply>) {
+pub(super) fn outcome(delivery: &EximDelivery<'_>) -> (Kind, Option<Reply>) {
     let reply = || reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
     match (delivery.flag, delivery.target) {
         (Flag::Suppressed, _) => (Kind::Suppressed, None),
@@ -32,7 +32,7 @@ pub(super) fn outcome(delivery: &Delivery<'_>) -> (Kind, Option<Reply>) {
     }
 }
 
-pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
+pub(super) fn destination(delivery: &EximDelivery<'_>) -> Option<Destination> {
     match delivery.target {
         Target::Blackhole => Some(Destination::Discard),
         Target::Pipe => Some(Destination::Pipe),
@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn a_helo_name_counts_only_from_a_private_network() {
-        let host = |name, ip: &str| Host {
+        let host = |name, ip: &str| EximHost {
             name,
             helo: Some(b"web1.example.org"),
             ip: ip.parse().ok(),
-            ..Host::default()
+            ..EximHost::default()
         };
         assert_eq!(known_name(&host(None, "10.0.0.7")), Some(&b"web1.example.org"[..]));
         assert_eq!(known_name(&host(None, "fd00::7")), Some(&b"web1.example.org"[..]));

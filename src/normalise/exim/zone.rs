@@ -3,7 +3,7 @@
 use crate::normalise::clock::LogClock;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use mailpulse_parsers::exim::record::{Body, Record};
+use mailpulse_parsers::exim::record::{EximBody, EximRecord};
 use mailpulse_parsers::exim::{parse, parse_in_syslog};
 use mailpulse_parsers::syslog;
 
@@ -141,7 +141,7 @@ pub fn verdict_of<'l>(zone: &TimeZone, lines: impl Iterator<Item = &'l [u8]>) ->
     let mut check = ZoneCheck::default();
     for line in lines {
         let Some(record) = record_of(line) else { continue };
-        let (Body::Arrival(_), Some(id)) = (&record.body, record.id) else {
+        let (EximBody::Arrival(_), Some(id)) = (&record.body, record.id) else {
             continue;
         };
         // A year that is not printed would have to be guessed.
@@ -154,7 +154,7 @@ pub fn verdict_of<'l>(zone: &TimeZone, lines: impl Iterator<Item = &'l [u8]>) ->
 }
 
 /// A line of the main log, or of syslog.
-fn record_of(line: &[u8]) -> Option<Record<'_>> {
+fn record_of(line: &[u8]) -> Option<EximRecord<'_>> {
     parse(line)
         .ok()
         .or_else(|| parse_in_syslog(&syslog::envelope(line).ok()?).ok())

@@ -2,12 +2,12 @@
 
 use crate::model::event::{Destination, Kind};
 use crate::normalise::repeats::event_key;
-use mailpulse_parsers::postfix::record::{Delivery, Destination as To, Status};
+use mailpulse_parsers::postfix::record::{Destination as To, PostfixDelivery, Status};
 use mailpulse_parsers::reply::{self, Reply};
 use std::net::IpAddr;
 
 /// Kind of an attempt; none for the probe of an address.
-pub(super) fn kind(delivery: &Delivery<'_>) -> Option<Kind> {
+pub(super) fn kind(delivery: &PostfixDelivery<'_>) -> Option<Kind> {
     match (delivery.status, delivery.destination) {
         (Status::Sent, To::Discarded) => Some(Kind::Discarded),
         (Status::Sent, _) => Some(Kind::Delivered),
@@ -19,7 +19,7 @@ pub(super) fn kind(delivery: &Delivery<'_>) -> Option<Kind> {
 }
 
 /// Where an attempt went.
-pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
+pub(super) fn destination(delivery: &PostfixDelivery<'_>) -> Option<Destination> {
     let away = || delivery.relay.ip.is_some_and(|ip| !ip.is_loopback());
     match delivery.destination {
         To::Remote => Some(Destination::Remote),
@@ -34,17 +34,17 @@ pub(super) fn destination(delivery: &Delivery<'_>) -> Option<Destination> {
 }
 
 /// Whether the next hop is this host: a content filter, or another message of this queue.
-pub(super) fn stays_here(delivery: &Delivery<'_>) -> bool {
+pub(super) fn stays_here(delivery: &PostfixDelivery<'_>) -> bool {
     delivery.destination == To::Forwarded || delivery.relay.ip.is_some_and(|ip| ip.is_loopback())
 }
 
 /// What the other side said, with the status code that Postfix prints beside it.
-pub(super) fn reply(delivery: &Delivery<'_>) -> Reply {
+pub(super) fn reply(delivery: &PostfixDelivery<'_>) -> Reply {
     reply::classify_with_dsn(delivery.text, delivery.dsn)
 }
 
 /// The host of `connect to mx1001.example.org[10.64.0.5]:25: Connection refused`, where no relay is named.
-pub(super) fn unreached<'a>(delivery: &Delivery<'a>) -> Option<(Option<&'a [u8]>, Option<IpAddr>)> {
+pub(super) fn unreached<'a>(delivery: &PostfixDelivery<'a>) -> Option<(Option<&'a [u8]>, Option<IpAddr>)> {
     if delivery.relay.name.is_some() {
         return None;
     }
@@ -57,7 +57,7 @@ pub(super) fn unreached<'a>(delivery: &Delivery<'a>) -> Option<(Option<&'a [u8]>
 
 /// What tells an attempt's line from the message's others. A host says enough; without one the text does: an alias may
 /// lead to two commands of one recipient.
-pub(super) fn identity(kind: Kind, delivery: &Delivery<'_>, ts_ms: i64) -> u64 {
+pub(super) fn identity(kind: Kind, delivery: &PostfixDelivery<'_>, ts_ms: i64) -> u64 {
     let original = delivery.orig_to.unwrap_or_default();
     match delivery.relay.ip {
         ip @ Some(_) => event_key(kind, ts_ms, ip, [delivery.recipient, original]),

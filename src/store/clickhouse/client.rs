@@ -300,7 +300,7 @@ impl Client {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok()
         });
-        let what = mailpulse_parsers::reject::safe_text(what.trim().as_bytes());
+        let what = mailpulse_parsers::harmless::safe_text(what.trim().as_bytes());
         let (place, code) = (self.place.clone(), code.unwrap_or(0));
         match OF_THE_BATCH.contains(&code) {
             true => Error::Refused { place, what, code },

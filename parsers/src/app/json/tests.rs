@@ -1,7 +1,7 @@
 use super::*;
 
-fn mapping(change: impl FnOnce(&mut Description)) -> Result<Mapping, BuildError> {
-    let mut description = Description {
+fn mapping(change: impl FnOnce(&mut JsonDescription)) -> Result<Mapping, BuildError> {
+    let mut description = JsonDescription {
         time: Some("t".into()),
         level: Some("level".into()),
         recipient: Some("mail.to".into()),
@@ -17,7 +17,7 @@ fn mapping(change: impl FnOnce(&mut Description)) -> Result<Mapping, BuildError>
                 test: Test::Contains("SMTP".into()),
             }],
         ],
-        ..Description::default()
+        ..JsonDescription::default()
     };
     change(&mut description);
     Mapping::new(&description)
@@ -92,7 +92,7 @@ fn recipients() {
 
 #[test]
 fn descriptions_that_cannot_be_used() {
-    let empty = |d: &mut Description| d.failed_when[0].clear();
+    let empty = |d: &mut JsonDescription| d.failed_when[0].clear();
     for (error, words) in [
         (mapping(|d| d.time = Some("a..b".into())), "time: `a..b` is no path"),
         (mapping(empty), "failed_when 1: an empty condition"),
@@ -139,7 +139,7 @@ fn a_mail_whose_time_has_another_name_is_rejected() {
     assert!(dated.parse(br#"{"t":null,"event":"sent"}"#).is_err());
     assert_eq!(undated.parse(mail).unwrap().time, Time::Undated);
     // What is not about mail tells nothing, with or without a time.
-    assert_eq!(dated.parse(br#"{"event":"started"}"#).unwrap().body, Body::Other);
+    assert_eq!(dated.parse(br#"{"event":"started"}"#).unwrap().body, AppBody::Other);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn an_odd_value_does_not_cost_the_mail() {
         let record = mapping
             .parse(line.as_bytes())
             .unwrap_or_else(|reject| panic!("{line}: {reject}"));
-        assert!(matches!(record.body, Body::Submitted(_)), "{line}");
+        assert!(matches!(record.body, AppBody::Submitted(_)), "{line}");
         let odd = record.odd.unwrap();
         assert_eq!((odd.field, odd.value), (field, value.as_bytes()), "{line}");
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn patterns(templates: &[(&str, Outcome)]) -> Result<Patterns, BuildError> {
-    Patterns::new(&Description {
+    Patterns::new(&PatternDescription {
         templates: templates
             .iter()
             .map(|(text, outcome)| Template {
@@ -10,7 +10,7 @@ fn patterns(templates: &[(&str, Outcome)]) -> Result<Patterns, BuildError> {
                 retried: false,
             })
             .collect(),
-        ..Description::default()
+        ..PatternDescription::default()
     })
 }
 
@@ -32,7 +32,7 @@ fn captures_and_continuations() {
         let record = patterns.parse(text.as_bytes()).map_err(|reject| reject.offset)?;
         let mail = record
             .mail()
-            .map(|mail| (mail.recipients, crate::reject::safe_text(&mail.reason)));
+            .map(|mail| (mail.recipients, crate::harmless::safe_text(&mail.reason)));
         Ok((record.matched, mail))
     };
     let failed = |at, count, reason: &str| Ok((Some(at), Some((count, reason.to_owned()))));
@@ -94,7 +94,7 @@ fn templates_that_cannot_be_used() {
 #[test]
 fn beginnings() {
     let with = |starts: Option<&str>, undated| {
-        Patterns::new(&Description {
+        Patterns::new(&PatternDescription {
             templates: vec![Template {
                 text: "mail to {recipient} failed".into(),
                 outcome: Outcome::Failed,
@@ -106,7 +106,7 @@ fn beginnings() {
     };
     let undated = with(None, true).unwrap();
     assert!(undated.starts(b"x") && !undated.starts(b" x") && !undated.starts(b""));
-    assert_eq!(undated.parse(b"x").unwrap(), Record::other(Time::Undated));
+    assert_eq!(undated.parse(b"x").unwrap(), AppRecord::other(Time::Undated));
     assert!(undated.parse(b"mail to a@b failed").unwrap().mail().unwrap().will_retry);
     let marked = with(Some("mail "), true).unwrap();
     assert!(marked.starts(b"mail x") && !marked.starts(b"x"));

@@ -361,6 +361,7 @@ mod tests {
             ("%Y-%m-%d", 0, "no time of day"),
             ("%m %H:%M", 0, "half a date"),
             ("%", 0, "unknown directive"),
+            ("é%H:%M é%Q", 8, "unknown directive"),
         ] {
             let (at, problem) = TimeFormat::new(format).unwrap_err();
             assert!(at == offset && problem.contains(words), "{format}: {at} {problem}");

@@ -117,9 +117,9 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
 
 fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
     let local_parts = match raw.local_parts {
-        None | Some(RawLocalParts::Hash) => LocalParts::Hash,
-        Some(RawLocalParts::Keep) => LocalParts::Keep,
-        Some(RawLocalParts::Drop) => LocalParts::Drop,
+        RawLocalParts::Hash => LocalParts::Hash,
+        RawLocalParts::Keep => LocalParts::Keep,
+        RawLocalParts::Drop => LocalParts::Drop,
     };
     let key_place = raw.key_file.as_ref().map(|path| report.place(&path.at()));
     let key_file = raw.key_file.map(|path| {

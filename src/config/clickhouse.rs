@@ -55,14 +55,13 @@ impl ClickHouse {
     }
 
     fn of(raw: &RawClickHouse, base: &Path) -> Self {
-        let seconds = |value: Option<u32>, default: u64| value.map_or(default, u64::from);
         ClickHouse {
             password_file: raw.password_file.as_ref().map(|path| base.join(path.get())),
             ca_file: raw.ca_file.as_ref().map(|path| base.join(path.get())),
             ca_place: String::new(),
-            read_timeout_s: seconds(raw.read_timeout_s, 60),
-            insert_timeout_s: seconds(raw.insert_timeout_s, 120),
-            ship_every_ms: seconds(raw.ship_every_s, 10) * 1_000,
+            read_timeout_s: u64::from(raw.read_timeout_s),
+            insert_timeout_s: u64::from(raw.insert_timeout_s),
+            ship_every_ms: u64::from(raw.ship_every_s) * 1_000,
         }
     }
 }

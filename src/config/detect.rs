@@ -36,10 +36,16 @@ pub struct Detect {
 
 impl Default for Detect {
     fn default() -> Self {
+        Self::of(&RawDetect::default(), Rhythms::default())
+    }
+}
+
+impl Detect {
+    fn of(raw: &RawDetect, rhythms: Rhythms) -> Self {
         Self {
-            false_alarms_per_service_per_90_days: 1.0,
-            rhythms: Rhythms::default(),
-            send_provisional: false,
+            false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days,
+            rhythms,
+            send_provisional: raw.send_provisional,
         }
     }
 }
@@ -108,11 +114,7 @@ pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, 
         };
         rhythms.own.insert(name.get().clone(), own);
     }
-    Detect {
-        false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days.unwrap_or(1.0),
-        rhythms,
-        send_provisional: raw.send_provisional,
-    }
+    Detect::of(&raw, rhythms)
 }
 
 fn zone(text: &At<String>, report: &mut Report<'_>) -> TimeZone {

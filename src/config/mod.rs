@@ -5,13 +5,15 @@
 //! ```
 //!
 //! Nothing after start-up sees anything but [`Config`]. Every step reports all that it finds and goes on with the rest,
-//! so that one run shows every mistake with its file, line and cure. The one truth on keys, types and ranges are the
-//! structs in `raw`: the JSON schema made of them is what `shape` checks by, and what `mailpulse` prints.
+//! so that one run shows every mistake with its file, line and cure. The structs in `raw`
+//! are the only declaration of keys, types and ranges, and `defaults` is that of default values: `shape` checks by the JSON
+//! schema that is made of them, and `mailpulse schema` and `docs/configuration.md` show it.
 
 mod alerts;
 mod attribution;
 mod checked;
 mod clickhouse;
+mod defaults;
 mod detect;
 mod discover;
 mod errors;

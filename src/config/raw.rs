@@ -1,13 +1,17 @@
 //! The configuration as written: what serde reads, and what the JSON schema is made of.
 //!
-//! Documentation here is the documentation of the schema. Ranges and required keys stand here and nowhere else.
+//! The comments of the fields are the descriptions in the schema and in `docs/configuration.md`. Ranges, required keys and
+//! examples are declared only here. Default values are declared only in `defaults`; a key whose default depends on the
+//! machine or on other keys describes it in `x-default`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::raw_formats::{RawConditions, RawFields, RawTemplate};
+use super::redundancy::RELAYS_MIN;
+use super::zone::DEFAULT_ZONE;
 
 /// A value that knows where it stands.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,142 +49,148 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     }
 }
 
-/// Configuration of mailpulse: mailpulse.toml, and the files of conf.d beside it.
+/// Configuration of mailpulse: `mailpulse.toml`, and the files of `conf.d` beside it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "mailpulse.toml")]
 pub(super) struct RawConfig {
-    /// Where events are kept, and the limits of memory and disk.
+    /// The event store, and the limits on memory and disk space.
     pub store: RawStore,
-    /// What is kept of addresses.
+    /// How addresses are stored.
     pub privacy: RawPrivacy,
-    /// A log to read; may be given many times.
+    /// A log to read. Repeat the table for each log.
     pub source: Vec<At<RawSource>>,
-    /// A service and how its mail is known; the first that matches wins.
+    /// A service, and the rules that attribute mail to it. The first service that matches wins.
     pub service: Vec<At<RawService>>,
-    /// A named set of sending hosts; the first that matches wins.
+    /// A named set of sending hosts. The first group that matches wins.
     pub hostgroup: Vec<At<RawHostGroup>>,
-    /// Detection of outages.
+    /// Outage detection.
     pub detect: RawDetect,
-    /// How many ways out services should have.
+    /// The number of relays that services are expected to use.
     pub routes: RawRoutes,
-    /// Following logs: `mailpulse tail`.
+    /// Following logs with `mailpulse tail`.
     pub tail: RawTail,
-    /// How a ClickHouse is talked to.
+    /// The connection to ClickHouse.
     pub clickhouse: RawClickHouse,
-    /// Where alarms go.
+    /// A channel that alarms are sent to. Repeat the table for each channel.
     pub alert: Vec<At<RawAlert>>,
-    /// Alarms that are not told for a time, or every week.
+    /// Alarms that are not sent for a time, or in a weekly window. Specify at least one of `service`, `relay`, and
+    /// `hostgroup`. Without a time, the silence is permanent.
     pub silence: Vec<At<RawSilence>>,
 }
 
-/// Where events are kept, and the limits of memory and disk.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// The event store, and the limits on memory and disk space.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStore {
-    /// The store: a folder (file:///var/lib/mailpulse, or a path relative to this file), or, for commands that only ask, a
-    /// ClickHouse (clickhouse://user@host:8123/database).
+    /// The store: a folder (a `file://` URL, or a path relative to this file). Commands that only read also accept a
+    /// ClickHouse URL (`clickhouse://USER@HOST:8123/DATABASE`).
+    #[schemars(example = &"file:///var/lib/mailpulse")]
+    #[schemars(extend("x-default" = "`/var/lib/mailpulse` for root or if it exists, otherwise the user's state folder"))]
     pub url: Option<At<String>>,
-    /// A ClickHouse to which all that is committed is sent too: clickhouse://user@host:8123/database, or clickhouses://
-    /// for TLS.
+    /// A ClickHouse server that receives a copy of all committed data. Use `clickhouses://` for TLS.
+    #[schemars(example = &"clickhouse://mailpulse@ch.example.org:8123/mail")]
     pub ship: Option<At<String>>,
-    /// What may wait to be sent, in MiB; default 10240. When it is full, nothing more is read.
-    #[schemars(range(min = 1, max = 100000000))]
-    pub outbox_mib_max: Option<u32>,
-    /// What files that nothing refers to may take up in `lost+found` of the store, in MiB; default 1024. Then the oldest
-    /// are removed.
-    #[schemars(range(min = 64, max = 1000000))]
-    pub lost_found_mib_max: Option<u32>,
-    /// Memory of a `query --sql`, in MiB; default 512. A query that needs more ends with an error.
-    #[schemars(range(min = 64, max = 1000000))]
-    pub query_mib_max: Option<u32>,
-    /// Time of a `query --sql`, in seconds; default 120.
-    #[schemars(range(min = 1, max = 86400))]
-    pub query_s_max: Option<u32>,
-    /// Days to keep events; default 90.
-    #[schemars(range(min = 1, max = 36500))]
-    pub retain_days: Option<u32>,
-    /// Rows of one segment; default 250000. ClickHouse drops duplicates only of blocks below 500000.
-    #[schemars(range(min = 1000, max = 500000))]
-    pub segment_rows_max: Option<u32>,
-    /// Size of one segment before compression, in MiB; default 48.
-    #[schemars(range(min = 1, max = 1024))]
-    pub segment_mib_max: Option<u32>,
-    /// Messages in a host's queue that are held in memory; default 200000. Further ones stay in the store.
-    #[schemars(range(min = 1000, max = 100000000))]
-    pub open_messages_max: Option<u32>,
-    /// Services of a source that are derived; default 1000. Further ones are unattributed, until one is used on more of the
-    /// last 30 days than the least used: it takes that one's place.
-    #[schemars(range(min = 10, max = 100000))]
-    pub services_max: Option<u32>,
-    /// Whether mail that no [[service]] rule names gets a service derived from sender and client. Default: as long as
-    /// there is no rule.
+    /// Maximum size of the data that waits to be sent to ClickHouse. When the limit is reached, reading stops.
+    #[schemars(range(min = 1, max = 100000000), example = 20480)]
+    pub outbox_mib_max: u32,
+    /// Maximum size of the unreferenced files in `lost+found`. When the limit is reached, the oldest files are removed.
+    #[schemars(range(min = 64, max = 1000000), example = 2048)]
+    pub lost_found_mib_max: u32,
+    /// Memory limit of one `query --sql`. A query that needs more memory fails.
+    #[schemars(range(min = 64, max = 1000000), example = 1024)]
+    pub query_mib_max: u32,
+    /// Time limit of one `query --sql`. A query that takes longer fails.
+    #[schemars(range(min = 1, max = 86400), example = 300)]
+    pub query_s_max: u32,
+    /// Retention period of events. `tail` and `store compact` remove older events.
+    #[schemars(range(min = 1, max = 36500), example = 365)]
+    pub retain_days: u32,
+    /// Maximum number of rows in a segment. ClickHouse deduplicates only blocks of fewer than 500,000 rows.
+    #[schemars(range(min = 1000, max = 500000), example = 100000)]
+    pub segment_rows_max: u32,
+    /// Maximum size of a segment before compression.
+    #[schemars(range(min = 1, max = 1024), example = 64)]
+    pub segment_mib_max: u32,
+    /// Maximum number of queued messages per host that are held in memory. Further messages stay in the store.
+    #[schemars(range(min = 1000, max = 100000000), example = 500000)]
+    pub open_messages_max: u32,
+    /// Maximum number of derived services per source. Mail of further senders is `unattributed`. A new name replaces the
+    /// least used service when it was used on more of the last 30 days.
+    #[schemars(range(min = 10, max = 100000), example = 2000)]
+    pub services_max: u32,
+    /// Whether mail that matches no `[[service]]` rule gets a service derived from the sender and the client.
+    #[schemars(example = true, extend("x-default" = "`true` as long as there is no `[[service]]`"))]
     pub derive: Option<bool>,
 }
 
-/// How a ClickHouse is talked to.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// The connection to ClickHouse.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawClickHouse {
-    /// File with the user's password; MAILPULSE_CLICKHOUSE_PASSWORD goes before it.
+    /// File with the user's password. The environment variable `MAILPULSE_CLICKHOUSE_PASSWORD` takes precedence.
+    #[schemars(example = &"clickhouse.password")]
     pub password_file: Option<At<String>>,
-    /// PEM file with the certificates of the authorities that vouch for the server (clickhouses://), instead of the
-    /// machine's.
+    /// PEM file with the certificate authorities to trust for `clickhouses://`.
+    #[schemars(example = &"our-ca.pem", extend("x-default" = "the system's certificate authorities"))]
     pub ca_file: Option<At<String>>,
-    /// Seconds that a question may take; default 60.
-    #[schemars(range(min = 1, max = 3600))]
-    pub read_timeout_s: Option<u32>,
-    /// Seconds that a batch may take; default 120.
-    #[schemars(range(min = 1, max = 3600))]
-    pub insert_timeout_s: Option<u32>,
-    /// Seconds from sending to sending while `tail` runs; default 10. Shorter makes more and smaller parts.
-    #[schemars(range(min = 1, max = 3600))]
-    pub ship_every_s: Option<u32>,
+    /// Time limit of a query to the server.
+    #[schemars(range(min = 1, max = 3600), example = 120)]
+    pub read_timeout_s: u32,
+    /// Time limit of an insert of one batch.
+    #[schemars(range(min = 1, max = 3600), example = 300)]
+    pub insert_timeout_s: u32,
+    /// Interval at which `tail` sends waiting data. A shorter interval creates more and smaller parts on the server.
+    #[schemars(range(min = 1, max = 3600), example = 60)]
+    pub ship_every_s: u32,
 }
 
-/// Following logs: `mailpulse tail`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// Following logs with `mailpulse tail`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawTail {
-    /// Milliseconds from look to look at logs that grow, and so from commit to commit; default 1000.
-    #[schemars(range(min = 50, max = 60000))]
-    pub poll_ms: Option<u32>,
-    /// Seconds from scan to scan of the names of files, whatever the system tells of changes; default 10.
-    #[schemars(range(min = 1, max = 3600))]
-    pub rescan_s: Option<u32>,
-    /// Seconds that a deleted file is kept open for what is still written to it; default 60.
-    #[schemars(range(min = 0, max = 86400))]
-    pub deleted_wait_s: Option<u32>,
-    /// Files kept open; default 512. Further ones are looked at when names are scanned.
-    #[schemars(range(min = 1, max = 100000))]
-    pub open_files_max: Option<u32>,
-    /// Seconds from link to link of one mail's arrivals on several hosts; default 60.
-    #[schemars(range(min = 1, max = 86400))]
-    pub link_s: Option<u32>,
-    /// Whether the system is asked to tell of changes (inotify); default true. It does not tell of changes that other
-    /// hosts make on a network file system.
-    pub watch: Option<bool>,
+    /// Interval at which growing logs are read and committed.
+    #[schemars(range(min = 50, max = 60000), example = 1000)]
+    pub poll_ms: u32,
+    /// Interval at which folders are scanned for new file names, with or without notifications from the system.
+    #[schemars(range(min = 1, max = 3600), example = 30)]
+    pub rescan_s: u32,
+    /// Time for which a deleted file stays open, so that its last lines are read.
+    #[schemars(range(min = 0, max = 86400), example = 300)]
+    pub deleted_wait_s: u32,
+    /// Maximum number of files that are kept open. Further files are read when folders are scanned.
+    #[schemars(range(min = 1, max = 100000), example = 2000)]
+    pub open_files_max: u32,
+    /// Interval at which the arrivals of one mail on several hosts are linked.
+    #[schemars(range(min = 1, max = 86400), example = 300)]
+    pub link_s: u32,
+    /// Whether to use change notifications (inotify). Network file systems send none for changes by other hosts.
+    #[schemars(example = false)]
+    pub watch: bool,
 }
 
-/// What is kept of addresses.
+/// How addresses are stored.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPrivacy {
-    /// What becomes of the part before the @; default hash. Derived services are named by accounts with keep alone.
-    pub local_parts: Option<RawLocalParts>,
-    /// The key of the hash; default: made on first use inside the store.
+    /// How the part of an address before the `@` is stored. Accounts name derived services only with `keep`.
+    #[schemars(example = &"drop")]
+    pub local_parts: RawLocalParts,
+    /// File with the key of the hash.
+    #[schemars(example = &"/etc/mailpulse/key", extend("x-default" = "`key` in the store, created on first use"))]
     pub key_file: Option<At<String>>,
 }
 
-/// What becomes of local parts.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+/// How local parts are stored.
+#[derive(Debug, Default, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawLocalParts {
-    /// Replaced by a keyed hash: equal addresses stay equal.
+    /// Replaced by a keyed hash; equal addresses stay equal.
+    #[default]
     Hash,
-    /// Kept as they are.
+    /// Stored unchanged.
     Keep,
-    /// Left out.
+    /// Not stored.
     Drop,
 }
 
@@ -188,53 +198,68 @@ pub(super) enum RawLocalParts {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSource {
-    /// What writes the log.
-    #[schemars(required)]
+    /// The program that writes the log, or `pattern` or `json` for a format that this table describes.
+    #[schemars(required, example = &"exim")]
     pub kind: Option<At<RawSourceKind>>,
-    /// Globs of files, rotated and compressed ones included; relative to this file. Default: made of host_from.
+    /// Globs of the log files, including rotated and compressed files. Paths are relative to the main configuration file.
+    #[schemars(example = ["/var/log/exim4/mainlog*"], extend("x-default" = "the pattern of `host_from`"))]
     pub paths: Option<Vec<At<String>>>,
-    /// Whose log it is; default: this host.
+    /// The host that wrote the log.
+    #[schemars(example = &"mx1001", extend("x-default" = "this host"))]
     pub host: Option<At<String>>,
-    /// Takes the host from the path: /srv/logs/{host}/mainlog*
+    /// Pattern that takes the host from the path.
+    #[schemars(example = &"/srv/logs/{host}/mainlog*")]
     pub host_from: Option<At<String>>,
-    /// Zone of the timestamps: an IANA name, or a fixed offset such as +02:00; default UTC.
+    /// Time zone of the timestamps: an IANA name or a fixed offset such as `+02:00`.
+    #[schemars(example = &"Europe/Berlin", extend("default" = DEFAULT_ZONE))]
     pub timezone: Option<At<String>>,
-    /// Year of timestamps that have none (RFC 3164); default: told by the file's time. For archives whose files were
-    /// copied without their times.
-    #[schemars(range(min = 1970, max = 9999))]
+    /// Year of timestamps without a year (RFC 3164). Use it for archives whose modification times were lost.
+    #[schemars(range(min = 1970, max = 9999), example = 2018, extend("x-default" = "derived from the file's modification time"))]
     pub year: Option<i16>,
-    /// Service that an application's log is of; default: by the kind, or by the rules.
+    /// The service that an application's log belongs to.
+    #[schemars(example = &"shop", extend("x-default" = "determined by the kind or the rules"))]
     pub service: Option<At<String>>,
-    /// Relay that an application hands its mail to.
+    /// The relay that the application submits its mail to.
+    #[schemars(example = &"mx1001")]
     pub relay: Option<At<String>>,
-    /// Kinds exim and postfix: tags of syslog under which the program logs, beside its own, such as Exim's
-    /// syslog_processname or the ID or name of its container. A tag that stands on every line of a log need not be named.
+    /// `exim` and `postfix`: additional syslog tags of the program, such as Exim's `syslog_processname` or a container's ID
+    /// or name. A tag on every line of a log is recognized without this key.
+    #[schemars(example = ["mailer", "3f2e1d0c9b8a"])]
     pub syslog_tag: Option<At<Vec<At<String>>>>,
-    /// Kind pattern: shapes of records, in the order they are tried; the first that matches wins.
+    /// `pattern`: the templates of records, in order. The first template that matches wins.
     pub template: Option<At<Vec<At<RawTemplate>>>>,
-    /// Kind pattern: how a record begins, as a template; default: as the first template up to its time.
+    /// `pattern`: a template of the beginning of a record.
+    #[schemars(example = &"{time:%Y-%m-%d %H:%M:%S}", extend("x-default" = "the first template up to its time"))]
     pub starts: Option<At<String>>,
-    /// Kind pattern: the log has no times; default false.
+    /// `pattern`: whether the log has no timestamps.
+    #[schemars(example = true, extend("default" = false))]
     pub undated: Option<At<bool>>,
-    /// Kind json: which field has what.
+    /// `json`: the paths of the fields.
     pub fields: Option<At<RawFields>>,
-    /// Kind json: a mail was handed in if all conditions of one entry hold, and no failure's do.
+    /// `json`: conditions for a submitted mail. One entry must hold in full, and no entry of `failed_when`.
+    #[schemars(example = serde_json::json!([{"event": "mail.sent"}]))]
     pub submitted_when: Option<At<Vec<At<RawConditions>>>>,
-    /// Kind json: a mail failed if all conditions of one entry hold.
+    /// `json`: conditions for a failed submission. One entry must hold in full.
+    #[schemars(example = serde_json::json!([{"event": "mail.*", "error.class": {"contains": "SMTP"}}]))]
     pub failed_when: Option<At<Vec<At<RawConditions>>>>,
-    /// Kind json: such a failure is tried again if all conditions of one entry hold.
+    /// `json`: conditions for a failure that the application retries. One entry must hold in full.
+    #[schemars(example = serde_json::json!([{"job_id": {"present": true}}]))]
     pub retried_when: Option<At<Vec<At<RawConditions>>>>,
-    /// Read systemd's journal instead of files; for exim and postfix.
+    /// `exim` and `postfix`: whether to read the systemd journal instead of files.
+    #[schemars(example = true, extend("default" = false))]
     pub journal: Option<At<bool>>,
-    /// Folder of journal files, such as /var/log/journal/remote; default: this machine's journal.
+    /// Folder of journal files.
+    #[schemars(example = &"/var/log/journal/remote", extend("x-default" = "the journal of this machine"))]
     pub directory: Option<At<String>>,
-    /// Units whose entries are read; default: all entries of syslog's facility mail.
+    /// Units whose journal entries are read.
+    #[schemars(example = ["postfix@-.service"], extend("x-default" = "all entries of the syslog facility `mail`"))]
     pub units: Option<Vec<At<String>>>,
-    /// Syslog identifiers whose entries are read, instead of units.
+    /// Syslog identifiers whose journal entries are read. Use it instead of `units`.
+    #[schemars(example = ["exim"])]
     pub identifiers: Option<Vec<At<String>>>,
 }
 
-/// What writes a log.
+/// The program that writes a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawSourceKind {
@@ -251,51 +276,64 @@ pub(super) enum RawSourceKind {
     Pattern,
 }
 
-/// A service and how its mail is known.
+/// A service, and the rules that attribute mail to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawService {
     /// Name of the service.
-    #[schemars(required)]
+    #[schemars(required, example = &"gerrit")]
     pub name: Option<At<String>>,
-    /// Any of these suffices.
+    /// Rules. A mail belongs to the service if any entry matches.
     #[serde(rename = "match")]
-    #[schemars(required)]
+    #[schemars(required, example = serde_json::json!([{"sender": "gerrit@example.org"}, {"client": "gerrit*.example.org"}]))]
     pub matches: Option<Vec<At<RawMatch>>>,
-    /// Relays that its mail should reach the outside through; default: that of [routes]. With 1 it may hang on one.
-    #[schemars(range(min = 1, max = 100))]
+    /// Minimum number of relays through which the service's mail is expected to leave. Set 1 to accept a single relay.
+    #[schemars(range(min = 1, max = 100), example = 1, extend("x-default" = "`relays_min` of `[routes]`"))]
     pub relays_min: Option<At<u32>>,
-    /// Zone whose hours its mail follows: an IANA name, or a fixed offset such as +02:00; default: that of [detect].
+    /// Time zone of the service's daily rhythm: an IANA name or a fixed offset such as `+02:00`.
+    #[schemars(example = &"Europe/Berlin", extend("x-default" = "`timezone` of `[detect]`"))]
     pub timezone: Option<At<String>>,
-    /// Files of declared holidays, instead of those of [detect]: iCalendar, or one date (2026-12-25) a line.
+    /// Holiday files of the service: iCalendar, or one date per line. `[]` means no holidays.
+    #[schemars(example = ["germany.ics"], extend("x-default" = "`holidays` of `[detect]`"))]
     pub holidays: Option<Vec<At<String>>>,
 }
 
-/// All keys of one entry must hold. Texts may be globs, and upper or lower case does not matter.
+/// Conditions of one entry of `match`. All of them must hold. Values can be globs; case is ignored.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMatch {
-    /// The whole envelope sender; <> for bounces.
+    /// The complete envelope sender; `<>` for bounces.
+    #[schemars(example = &"gerrit@example.org")]
     pub sender: Option<At<String>>,
-    /// The sender's domain.
+    /// The domain of the envelope sender.
+    #[schemars(example = &"phabricator.example.org")]
     pub sender_domain: Option<At<String>>,
-    /// Host name of the client.
+    /// The host name of the client.
+    #[schemars(example = &"gerrit*.example.org")]
     pub client: Option<At<String>>,
-    /// Address or network of the client.
+    /// The address or network of the client.
+    #[schemars(example = &"10.64.32.7")]
     pub client_ip: Option<At<String>>,
-    /// Network of the client.
+    /// The network of the client.
+    #[schemars(example = &"10.64.32.0/24")]
     pub network: Option<At<String>>,
-    /// Local user.
+    /// The local user who submitted the mail.
+    #[schemars(example = &"www-data")]
     pub user: Option<At<String>>,
-    /// Authenticated id.
+    /// The authenticated ID, or `AUTHENTICATOR:ID` as Exim logs it.
+    #[schemars(example = &"dovecot_plain*")]
     pub auth: Option<At<String>>,
-    /// Router of the delivery.
+    /// The router of the delivery.
+    #[schemars(example = &"dnslookup")]
     pub router: Option<At<String>>,
-    /// Transport of the delivery.
+    /// The transport of the delivery.
+    #[schemars(example = &"remote_smtp")]
     pub transport: Option<At<String>>,
-    /// Host in the Message-ID.
+    /// The host part of the Message-ID.
+    #[schemars(example = &"otrs*.example.org")]
     pub message_id_host: Option<At<String>>,
-    /// Host whose log it is.
+    /// The host that wrote the log.
+    #[schemars(example = &"mx1001")]
     pub host: Option<At<String>>,
 }
 
@@ -303,78 +341,97 @@ pub(super) struct RawMatch {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHostGroup {
-    /// Name of the group; without a name, every group of the inventory is one.
+    /// Name of the group.
+    #[schemars(example = &"phab", extend("x-default" = "the names of the groups in `inventory`"))]
     pub name: Option<At<String>>,
-    /// Names of hosts, globs or addresses.
+    /// Host names, globs, or addresses.
     #[serde(default)]
+    #[schemars(example = ["phab[0-9]*.example.org"])]
     pub hosts: Vec<At<String>>,
     /// Networks.
     #[serde(default)]
+    #[schemars(example = ["10.64.32.0/24"])]
     pub networks: Vec<At<String>>,
-    /// File of ansible-inventory --list, or CSV of host,group.
+    /// Inventory file: the output of `ansible-inventory --list`, or a CSV of `host,group`.
+    #[schemars(example = &"hosts.json")]
     pub inventory: Option<At<String>>,
 }
 
-/// Detection of outages.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// Outage detection.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawDetect {
-    /// The budget of false alarms by which detection calibrates itself; default 1.
-    #[schemars(range(min = 0.001, max = 1000.0))]
-    pub false_alarms_per_service_per_90_days: Option<f64>,
-    /// Zone whose hours the mail follows: an IANA name, or a fixed offset such as +02:00; default UTC.
+    /// Target number of false alarms per service in 90 days. The detection calibrates its thresholds to it.
+    #[schemars(range(min = 0.001, max = 1000.0), example = 0.5)]
+    pub false_alarms_per_service_per_90_days: f64,
+    /// Time zone of the daily rhythm of mail: an IANA name or a fixed offset such as `+02:00`.
+    #[schemars(example = &"Europe/Berlin", extend("default" = DEFAULT_ZONE))]
     pub timezone: Option<At<String>>,
-    /// Files of declared holidays: iCalendar, or one date (2026-12-25) a line; less mail on them is no alarm.
+    /// Holiday files: iCalendar, or one date per line. Less mail on these days raises no alarm.
+    #[schemars(example = ["holidays.txt"])]
     pub holidays: Vec<At<String>>,
-    /// Whether `watch` sends findings too that are provisional (series under 14 days); default false: they are shown only.
+    /// Whether `watch` also sends provisional findings (series with less than 14 days of history).
+    #[schemars(example = true)]
     pub send_provisional: bool,
 }
 
-/// How many ways out services should have.
+/// The number of relays that services are expected to use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRoutes {
-    /// Relays that each service's mail should reach the outside through; default 2.
-    #[schemars(range(min = 1, max = 100))]
+    /// Minimum number of relays through which each service's mail is expected to leave.
+    #[schemars(range(min = 1, max = 100), example = 3, extend("default" = RELAYS_MIN))]
     pub relays_min: Option<At<u32>>,
 }
 
-/// Where alarms go.
+/// A channel that alarms are sent to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAlert {
-    /// How the alarm goes out.
-    #[schemars(required)]
+    /// The type of the channel.
+    #[schemars(required, example = &"alertmanager")]
     pub kind: Option<At<RawAlertKind>>,
-    /// Address of the Alertmanager or the webhook.
+    /// Address of the Alertmanager or the webhook. Required for both.
+    #[schemars(example = &"http://127.0.0.1:9093")]
     pub url: Option<At<String>>,
-    /// File with the key that signs a webhook's body (HMAC-SHA256).
+    /// `webhook`: file with the key that signs the body (HMAC-SHA256).
+    #[schemars(example = &"hook.key", extend("x-default" = "the body is not signed"))]
     pub key_file: Option<At<String>>,
-    /// PEM file with the certificates of the authorities that vouch for the server, instead of the machine's.
+    /// `alertmanager` and `webhook`: PEM file with the certificate authorities to trust.
+    #[schemars(example = &"our-ca.pem", extend("x-default" = "the system's certificate authorities"))]
     pub ca_file: Option<At<String>>,
-    /// Program and arguments, for exec.
+    /// `exec`: the program and its arguments. Required for `exec`.
+    #[schemars(example = ["/usr/local/bin/page", "--team", "mail"])]
     pub command: Option<Vec<At<String>>>,
 }
 
-/// Alarms that are not told. Without a time it holds always; one of service, relay and hostgroup is needed.
+/// Alarms that are not sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSilence {
-    /// Services, as a glob.
+    /// Glob of services.
+    #[schemars(example = &"gerrit")]
     pub service: Option<At<String>>,
-    /// Relays, as a glob; alarms about their logs too.
+    /// Glob of relays. Alarms about the logs of these relays are silenced too.
+    #[schemars(example = &"mx2*")]
     pub relay: Option<At<String>>,
-    /// Hostgroups, as a glob.
+    /// Glob of hostgroups.
+    #[schemars(example = &"phab*")]
     pub hostgroup: Option<At<String>>,
-    /// First moment: 2018-06-06T18:00Z.
+    /// Start of the silence.
+    #[schemars(example = &"2018-06-06T18:00Z")]
     pub from: Option<At<String>>,
-    /// Moment at which it ends.
+    /// End of the silence.
+    #[schemars(example = &"2018-06-06T22:00Z")]
     pub until: Option<At<String>>,
-    /// Every week on these days: mon, tue, wed, thu, fri, sat, sun. Default, with hours: every day.
+    /// Days of a weekly window.
+    #[schemars(example = ["sat", "sun"], extend("x-default" = "every day"))]
     pub days: Option<Vec<At<RawDay>>>,
-    /// From and to in each of the days: 22:00-02:00. Past midnight it goes on into the next day.
+    /// Hours of a weekly window. A window that passes midnight continues into the next day.
+    #[schemars(example = &"22:00-02:00", extend("x-default" = "the whole day"))]
     pub hours: Option<At<String>>,
-    /// Zone of days and hours; default UTC.
+    /// Time zone of `days` and `hours`.
+    #[schemars(example = &"Europe/Berlin", extend("default" = DEFAULT_ZONE))]
     pub timezone: Option<At<String>>,
 }
 
@@ -391,18 +448,18 @@ pub(super) enum RawDay {
     Sun,
 }
 
-/// How an alarm goes out.
+/// The type of an alert channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawAlertKind {
-    /// Prometheus Alertmanager.
+    /// A Prometheus Alertmanager.
     Alertmanager,
-    /// An HTTP POST.
+    /// An HTTP POST request.
     Webhook,
     /// A program.
     Exec,
     /// Lines on standard output.
     Stdout,
-    /// Refused: mail is what is broken.
+    /// Refused: mail is what fails in an outage.
     Mail,
 }

@@ -7,60 +7,72 @@ use serde::Deserialize;
 
 use super::raw::At;
 
-/// A shape that records have, and what such a record means.
+/// A template of records, and the meaning of a record that matches it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTemplate {
-    /// What a record of this shape means.
-    #[schemars(required)]
+    /// The meaning of a record that matches.
+    #[schemars(required, example = &"failed")]
     pub outcome: Option<At<RawOutcome>>,
-    /// The shape: text, and names in braces for what varies: {time:%Y-%m-%d %H:%M:%S} {level:word} {reason}. `{_}` is
-    /// read over, `{{` and `}}` are braces.
-    #[schemars(required)]
+    /// Text with placeholders in braces for the parts that vary. `{_}` skips a part; `{{` and `}}` are literal braces.
+    #[schemars(required, example = &"{time:%Y-%m-%d %H:%M:%S} ERROR mail to {recipient} failed: {reason}")]
     pub text: Option<At<String>>,
-    /// The application tries such a failure again by itself; default false.
+    /// Whether the application retries such a failure.
+    #[schemars(example = true, extend("default" = false))]
     pub retried: Option<At<bool>>,
 }
 
-/// What a record means.
+/// The meaning of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawOutcome {
-    /// A mail was handed in.
+    /// A mail was submitted.
     Submitted,
-    /// It was not.
+    /// A submission failed.
     Failed,
-    /// Nothing about mail.
+    /// The record is not about mail.
     Other,
 }
 
-/// Where a JSON object has what: paths, names joined by dots.
+/// The paths of the fields of a JSON object. A path is names joined by dots.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawFields {
-    /// The time; without it, records have none.
+    /// The timestamp. Without it, records have no time.
+    #[schemars(example = &"time")]
     pub time: Option<At<String>>,
-    /// Form of the time: rfc3339, epoch, epoch_ms, or directives of strftime; default by the value's type.
+    /// Format of the timestamp: `rfc3339`, `epoch`, `epoch_ms`, or `strftime` directives.
+    #[schemars(example = &"epoch_ms", extend("x-default" = "determined by the type of the value"))]
     pub time_format: Option<At<String>>,
-    /// The level.
+    /// The severity level.
+    #[schemars(example = &"level")]
     pub level: Option<At<String>>,
-    /// The logger, class or channel.
+    /// The logger, class, or channel.
+    #[schemars(example = &"logger")]
     pub logger: Option<At<String>>,
-    /// The host that wrote.
+    /// The host that wrote the record.
+    #[schemars(example = &"host.name")]
     pub host: Option<At<String>>,
-    /// The message: the reason where `reason` says nothing.
+    /// The message. It is the reason of a failure if `reason` is empty.
+    #[schemars(example = &"message")]
     pub message: Option<At<String>>,
-    /// What identifies the mail or its task across retries; default the Message-ID.
+    /// Identifies the mail or its job across retries.
+    #[schemars(example = &"job_id", extend("x-default" = "the Message-ID"))]
     pub key: Option<At<String>>,
     /// The sender.
+    #[schemars(example = &"mail.from")]
     pub sender: Option<At<String>>,
     /// The recipient: an address, a text with addresses, or a list.
+    #[schemars(example = &"mail.to")]
     pub recipient: Option<At<String>>,
     /// The mail server.
+    #[schemars(example = &"smtp.host")]
     pub relay: Option<At<String>>,
     /// The Message-ID.
+    #[schemars(example = &"mail.message_id")]
     pub message_id: Option<At<String>>,
-    /// Why it failed.
+    /// The reason of the failure.
+    #[schemars(example = &"error.message")]
     pub reason: Option<At<String>>,
 }
 
@@ -69,7 +81,7 @@ pub(super) struct RawFields {
 #[serde(transparent)]
 pub(super) struct RawConditions(pub BTreeMap<String, At<RawTest>>);
 
-/// What must hold for a field. A text with `*` or `?` is a glob, any other must be equal.
+/// The condition on a field. A text with `*` or `?` is a glob; any other text must be equal.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum RawTest {
@@ -79,17 +91,21 @@ pub(super) enum RawTest {
     Table(RawTestTable),
 }
 
-/// One of these.
+/// A condition on a field. Specify one of the keys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-unknown" = "a field inside another is written in quotes, `\"exception.class\" = …`"))]
 pub(super) struct RawTestTable {
-    /// The whole text is this.
+    /// The text is equal to this value.
+    #[schemars(example = &"mail.sent")]
     pub equals: Option<String>,
-    /// This stands in it.
+    /// The text contains this value.
+    #[schemars(example = &"SMTP")]
     pub contains: Option<String>,
-    /// The whole text matches: `*` is any text, `?` one character.
+    /// The text matches this glob: `*` is any text, `?` is one character.
+    #[schemars(example = &"mail.*")]
     pub glob: Option<String>,
-    /// Whether the field is there.
+    /// Whether the field exists.
+    #[schemars(example = true)]
     pub present: Option<bool>,
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::errors::Report;
 use super::raw::{At, RawRoutes, RawService};
 
-/// Two relays, so that one may fail.
-const USUAL: u32 = 2;
+/// Default of `relays_min`: two relays, so that one may fail.
+pub(super) const RELAYS_MIN: u32 = 2;
 
 /// What is wanted of a service, and where that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Default for Redundancy {
     fn default() -> Self {
         Self {
             usual: Wanted {
-                relays_min: USUAL,
+                relays_min: RELAYS_MIN,
                 place: None,
             },
             own: BTreeMap::new(),

@@ -46,21 +46,20 @@ impl Default for Store {
 
 impl Store {
     fn checked(raw: &RawStore, folder: PathBuf) -> Self {
-        let mib = |value: Option<u32>, default: u64| value.map_or(default, u64::from) << 20;
-        let count = |value: Option<u32>, default: usize| value.map_or(default, |value| value as usize);
+        let bytes = |mib: u32| u64::from(mib) << 20;
         Self {
             folder,
             remote: None,
             ship: None,
-            outbox_bytes_max: mib(raw.outbox_mib_max, 10_240),
-            lost_found_bytes_max: mib(raw.lost_found_mib_max, 1_024),
-            query_bytes_max: mib(raw.query_mib_max, 512),
-            query_s_max: raw.query_s_max.map_or(120, u64::from),
-            retain_days: raw.retain_days.unwrap_or(90),
-            segment_rows_max: count(raw.segment_rows_max, 150_000),
-            segment_bytes_max: mib(raw.segment_mib_max, 48) as usize,
-            open_messages_max: count(raw.open_messages_max, 200_000),
-            services_max: count(raw.services_max, 1000),
+            outbox_bytes_max: bytes(raw.outbox_mib_max),
+            lost_found_bytes_max: bytes(raw.lost_found_mib_max),
+            query_bytes_max: bytes(raw.query_mib_max),
+            query_s_max: u64::from(raw.query_s_max),
+            retain_days: raw.retain_days,
+            segment_rows_max: raw.segment_rows_max as usize,
+            segment_bytes_max: bytes(raw.segment_mib_max) as usize,
+            open_messages_max: raw.open_messages_max as usize,
+            services_max: raw.services_max as usize,
             derive: raw.derive,
         }
     }

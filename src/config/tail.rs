@@ -27,14 +27,14 @@ impl Default for Tail {
 
 impl Tail {
     pub(super) fn of(raw: &RawTail) -> Self {
-        let ms = |seconds: Option<u32>, default: u64| seconds.map_or(default, u64::from) * 1_000;
+        let ms = |seconds: u32| u64::from(seconds) * 1_000;
         Tail {
-            poll_ms: raw.poll_ms.map_or(1_500, u64::from),
-            rescan_ms: ms(raw.rescan_s, 10),
-            deleted_wait_ms: ms(raw.deleted_wait_s, 60),
-            open_files_max: raw.open_files_max.map_or(512, |max| max as usize),
-            link_ms: ms(raw.link_s, 60),
-            watch: raw.watch.unwrap_or(true),
+            poll_ms: u64::from(raw.poll_ms),
+            rescan_ms: ms(raw.rescan_s),
+            deleted_wait_ms: ms(raw.deleted_wait_s),
+            open_files_max: raw.open_files_max as usize,
+            link_ms: ms(raw.link_s),
+            watch: raw.watch,
         }
     }
 }

@@ -4,6 +4,9 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::errors::nearest;
 
+/// Default of every `timezone`; the code uses `TimeZone::UTC` for it.
+pub(super) const DEFAULT_ZONE: &str = "UTC";
+
 /// A zone by its IANA name, or a fixed offset: `Europe/Berlin`, `+02:00`, `-0330`. The error is the cure.
 pub fn parse_timezone(text: &str) -> Result<TimeZone, String> {
     if let Some(offset) = fixed_offset(text) {

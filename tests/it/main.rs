@@ -41,6 +41,7 @@ mod postfix_queue;
 mod privacy;
 mod query;
 mod readers;
+mod reference;
 mod rotation;
 mod routes;
 mod seeds;

@@ -38,7 +38,7 @@ fn help_names_the_window_that_is_taken() {
     }
 }
 
-/// As in the README: the store's newest event is years old.
+/// The store's newest event is years old.
 #[test]
 fn relative_times_count_from_the_newest_event_of_an_old_store() {
     let (place, _) = &*OUTAGE;

@@ -185,7 +185,7 @@ impl Part<'_> {
         named(logs, &spans)
     }
 
-    /// The events' columns; README.md, "Data", says what each means.
+    /// The events' columns; docs/data-model.md has the meaning of each.
     fn events(&self, all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
         let Batch { rows, logs, slots, .. } = &self.sealed.batch;
         let (slot, kind) = (self.pick(&rows.slot), self.pick(&rows.kind));

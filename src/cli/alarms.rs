@@ -18,13 +18,13 @@ use std::process::ExitCode;
 
 /// Arguments of `alarms`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 1 if one of them lasts at the end of the window.")]
+#[command(after_help = "Exit code 1 if an alarm still fires at the end of the window.")]
 pub struct AlarmsArgs {
     #[command(flatten)]
     window: WindowArgs<7>,
     #[command(flatten)]
     rules: RuleArgs,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

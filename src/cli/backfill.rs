@@ -23,28 +23,28 @@ use std::process::ExitCode;
 /// Arguments of `backfill`.
 #[derive(Debug, clap::Args)]
 pub struct BackfillArgs {
-    /// Files, folders or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
-    /// systemd's journal too]
+    /// Files, folders, or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
+    /// including the systemd journal]
     paths: Vec<PathBuf>,
-    /// Host of logs that no configured source names [default: this host]
+    /// Host of logs that match no configured source [default: this host]
     #[arg(long)]
     host: Option<String>,
-    /// Zone of their clock: UTC, Europe/Berlin, +02:00 [default: UTC]
+    /// Time zone of those logs: UTC, Europe/Berlin, +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
-    /// Kind of those logs [default: by their content]
+    /// Kind of those logs [default: detected from the content]
     #[arg(long, value_parser = KINDS)]
     kind: Option<String>,
-    /// Service that those logs are of, if an application wrote them
+    /// Service that those logs belong to, if an application wrote them
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
-    /// Year of those logs' times, if they have none [default: by the files' times]
+    /// Year of those logs, if their timestamps have none [default: derived from the files' times]
     #[arg(long, value_parser = clap::value_parser!(i16).range(1970..=9999))]
     year: Option<i16>,
-    /// Logs that stand in the store under another host are read all the same: their mail counts twice
+    /// Read logs that are in the store under another host: their mail counts twice
     #[arg(long)]
     anyway: bool,
-    /// Only the totals
+    /// Print only the totals
     #[arg(short, long)]
     quiet: bool,
 }

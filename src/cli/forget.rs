@@ -20,16 +20,16 @@ use std::process::ExitCode;
 /// Arguments of `store forget`.
 #[derive(Debug, clap::Args)]
 pub struct ForgetArgs {
-    /// Which source: KIND@HOST as `status` names it, or the path of one of its logs
+    /// The source: KIND@HOST as in `status`, or the path of one of its logs
     #[arg(long, value_name = "KIND@HOST|PATH")]
     source: String,
-    /// Only rows from this time on: 2018-06-06T18:00Z, -24h (before now, however old the store is)
+    /// Remove only rows from this time on: 2018-06-06T18:00Z, -24h (always before now)
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     since: Option<String>,
-    /// Where its logs are, if neither the configuration nor the store names them: files, folders, globs
+    /// Files, folders, or globs of its logs, if neither the configuration nor the store names them
     #[arg(long, value_name = "PATHS", num_args = 1..)]
     logs: Vec<PathBuf>,
-    /// Also rows whose logs are gone: they do not come back
+    /// Also remove rows whose logs are gone; they are lost
     #[arg(long)]
     force: bool,
 }

@@ -22,13 +22,13 @@ use std::process::ExitCode;
 /// Arguments of `graph`.
 #[derive(Debug, clap::Args)]
 pub struct GraphArgs {
-    /// What the series are named by
+    /// What a series stands for
     #[arg(long, value_enum, default_value = "service")]
     by: ByArg,
-    /// Only these, separated by commas; one that sent nothing is drawn too
+    /// Draw only these series, separated by commas, including those that sent nothing
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
-    /// Only this service's mail: with --by kind, what it tried, what was accepted, what was delivered
+    /// Draw only this service's mail; with --by kind: submitted, accepted, delivered
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// Kind of event to count: accepted, delivered, deferred, bounced, … [default: accepted; all with --by kind]
@@ -39,26 +39,25 @@ pub struct GraphArgs {
     measure: String,
     #[command(flatten)]
     window: WindowArgs,
-    /// Length of a bucket: 1m, 5m, 1h [default: what suits the width]
+    /// Length of a bucket: 1m, 5m, 1h [default: depends on the width]
     #[arg(long, value_name = "DURATION")]
     bucket: Option<String>,
-    /// File to write, .svg or .png; without it, the terminal
+    /// File to write, .svg or .png [default: draw in the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// One panel stacked (kinds are not: they are no parts of a sum), small multiples, or lines; in a file, not in the
-    /// terminal
+    /// Shape of the graph in a file; kinds are not stacked, because they are not parts of a sum
     #[arg(long, value_enum, default_value = "multiples")]
     shape: ShapeArg,
-    /// Light or dark
+    /// Color theme
     #[arg(long, value_enum, default_value = "light")]
     theme: ThemeArg,
-    /// Without the expected range and the alarms, for which the detection is replayed over the stored history
+    /// Omit the expected range and the alarms, which require a replay of the detection
     #[arg(long)]
     plain: bool,
     /// Width in pixels, 320 to 4000
     #[arg(long, default_value_t = 1200, value_parser = clap::value_parser!(u32).range(320..=4000))]
     width: u32,
-    /// Height in pixels, 200 to 4000; multiples that would become illegible make it higher
+    /// Height in pixels, 200 to 4000; more if multiples would otherwise become illegible
     #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(200..=4000))]
     height: u32,
 }

@@ -29,15 +29,12 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             (
                 "/etc/mailpulse/mailpulse.toml",
-                "The configuration, if none is named. `mailpulse init` writes one.",
+                "The default configuration. `mailpulse init` writes one.",
             ),
-            (
-                "/etc/mailpulse/conf.d/*.toml",
-                "Read after it, in the order of the alphabet.",
-            ),
+            ("/etc/mailpulse/conf.d/*.toml", "Read after it, in alphabetical order."),
             (
                 "/var/lib/mailpulse",
-                "The store of the packaged service: catalogue.sqlite, segments, the key of the pseudonyms.",
+                "The store of the packaged service: catalogue.sqlite, segments, and the key of the pseudonyms.",
             ),
         ],
     ),
@@ -46,20 +43,27 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             (
                 "SIGTERM, SIGINT",
-                "tail: commits what was read and stops within 5 seconds. A second one stops at once; nothing is lost by it.",
+                "tail: commits what was read and stops within 5 seconds. A second signal stops at once, without loss.",
             ),
             (
                 "SIGHUP",
-                "tail: takes a changed configuration. One with a mistake is refused and said; the old one stays.",
+                "tail: reloads the configuration. An invalid configuration is refused and reported, and the old one stays in effect.",
             ),
         ],
     ),
     (
         "EXIT STATUS",
         &[
-            ("0", "Fine."),
-            ("1", "It found something: an alarm, a service with a single relay."),
-            ("2", "An error; the message names file, line and cure."),
+            ("0", "Success."),
+            (
+                "1",
+                "The command found something, such as an alarm or a service with a single relay.",
+            ),
+            (
+                "2",
+                "An error. Errors in the configuration name the file, the line, and a hint.",
+            ),
+            ("3", "The answer is incomplete. Standard error names what is missing."),
         ],
     ),
     (
@@ -67,17 +71,20 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         &[
             (
                 "mailpulse demo",
-                "The night of 2018-06-06, from raw logs to the incident page.",
+                "Simulate the outage of 2018-06-06, from raw logs to the incident page.",
             ),
             (
                 "mailpulse init && mailpulse --config mailpulse.toml check",
-                "A configuration for this machine.",
+                "Write and validate a configuration for this machine.",
             ),
             (
                 "mailpulse backfill /var/log/exim4 --host mx1001",
-                "Archives in; a second run adds nothing.",
+                "Read archives. A second run adds nothing.",
             ),
-            ("mailpulse graph --since -24h", "Rates by service, in the terminal."),
+            (
+                "mailpulse graph --since -24h",
+                "Draw rates per service in the terminal.",
+            ),
         ],
     ),
 ];

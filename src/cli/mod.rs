@@ -39,25 +39,25 @@ use std::time::Instant;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format;
 
-/// Who sends mail, through which relay, and when it stopped.
+/// Shows which services send mail through your relays, and detects when one of them stops
 #[derive(Debug, Parser)]
 #[command(
     name = "mailpulse",
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 fine, 1 it found something, 2 an error, 3 an answer that is incomplete.\n\
+Exit codes: 0 success, 1 the command found something, 2 error, 3 incomplete answer.\n\
 Start with: mailpulse demo"
 )]
 pub struct Args {
-    /// Configuration file [default: /etc/mailpulse/mailpulse.toml, if it is there]
+    /// Configuration file [default: /etc/mailpulse/mailpulse.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Store: a path, file:///path, or clickhouse://USER@HOST:PORT/DATABASE for questions [default: from the configuration,
-    /// else ./mailpulse-store]
+    /// Store: a path, file:///path, or clickhouse://USER@HOST:PORT/DATABASE for reading [default: from the configuration,
+    /// otherwise /var/lib/mailpulse or the user's state folder]
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
-    /// Say more on stderr; twice for everything
+    /// Print more details on standard error; repeat for all details
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
@@ -66,37 +66,37 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See it work: writes the logs of the 2018-06-06 outage, reads them, shows what happened
+    /// Simulate the outage of 2018-06-06, read its logs, and show the result
     Demo(demo::DemoArgs),
-    /// Look at this machine and write a commented mailpulse.toml
+    /// Write a commented mailpulse.toml for this machine
     Init(init::InitArgs),
-    /// Validate the configuration: all errors at once, each with file, line and cure
+    /// Validate the configuration: all errors at once, each with file, line, and hint
     Check(check::CheckArgs),
-    /// Parse log lines: one JSON object per line, with all fields or where and why it did not parse
+    /// Parse log lines: one JSON object per line, with all fields, or where and why it does not parse
     Parse(parse::ParseArgs),
     /// Read logs and their archives into the store; a second run adds nothing
     Backfill(backfill::BackfillArgs),
-    /// Follow the configured logs: the daemon on hosts
+    /// Follow the configured logs, as a daemon
     Tail(tail::TailArgs),
-    /// Ask a named query, or SQL of your own
+    /// Run a named query or your own SQL
     Query(query::QueryArgs),
-    /// Draw mail rates over time, to SVG, PNG or the terminal
+    /// Draw mail rates over time, as SVG, PNG, or in the terminal
     Graph(graph::GraphArgs),
-    /// Replay the detection over the stored history: what would have alarmed, and when
+    /// Replay the detection over the stored history
     Detect(detect::DetectArgs),
-    /// The last days' alarms with their ids, for `incident --alarm`
+    /// List recent alarms with their IDs, for `incident --alarm`
     Alarms(alarms::AlarmsArgs),
-    /// What an outage did to each service: lost, delayed, rerouted; as data or as a page
+    /// Show the impact of an outage on each service: lost, delayed, or rerouted mail
     Incident(incident::IncidentArgs),
-    /// Services and hostgroups with their volumes
+    /// List services or hostgroups with their volume
     Services(services::ServicesArgs),
-    /// Detection live: alarms go out as configured
+    /// Run the detection live and send alarms, as a daemon
     Watch(watch::WatchArgs),
-    /// Which services reach the outside through a single relay
+    /// Show which services depend on a single relay
     Routes(routes::RoutesArgs),
-    /// What fires, sources, unparsed lines, size of the store
+    /// Show alarms, sources, unparsed lines, and the size of the store
     Status(status::StatusArgs),
-    /// Look after the store: compact, verify, export
+    /// Maintain the store: compact, verify, repair, export, ship
     Store(store::StoreArgs),
     /// Write simulated logs of any size
     #[command(hide = true)]

@@ -34,10 +34,10 @@ pub struct ParseArgs {
     /// Log or archive; `-` is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Kind of log [default: that of the configured source that FILE belongs to, else by the content]
+    /// Kind of log [default: that of the configured source that FILE belongs to, otherwise detected from the content]
     #[arg(long, value_name = "KIND", value_parser = KINDS)]
     source: Option<String>,
-    /// Show which service rules and hostgroups match; for people, a caret under what did not parse
+    /// Show which service rules and hostgroups match, and mark what does not parse
     #[arg(long)]
     explain: bool,
 }

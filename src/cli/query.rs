@@ -16,17 +16,17 @@ use std::process::ExitCode;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without --since, `freshness` and --sql look at all that is stored.")]
+#[command(after_help = "Without --since, `freshness` and --sql query everything that is stored.")]
 pub struct QueryArgs {
-    /// Name of a query; --list tells them
+    /// Name of a query; see --list
     name: Option<String>,
     /// Describe the named queries, with their parameters and defaults
     #[arg(long)]
     list: bool,
-    /// One SELECT over events, rates and sources: of all that is stored, unless --since or --until is given
+    /// A SELECT over events, rates, and sources: everything that is stored, unless --since or --until is set
     #[arg(long, value_name = "TEXT", conflicts_with = "name")]
     sql: Option<String>,
-    /// A parameter of the query, as name=value
+    /// Parameter of the query
     #[arg(long = "param", value_name = "NAME=VALUE", allow_hyphen_values = true)]
     params: Vec<String>,
     /// This process was started for the query, to be within its limits
@@ -34,7 +34,7 @@ pub struct QueryArgs {
     within_limits: Option<Stage>,
     #[command(flatten)]
     window: WindowArgs,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

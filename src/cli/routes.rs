@@ -25,14 +25,14 @@ pub const WEEK_MS: i64 = 7 * 86_400_000;
 pub struct RoutesArgs {
     #[command(flatten)]
     window: WindowArgs<7>,
-    /// Exit code 1 when a service's mail reaches the outside through fewer relays than it should: `relays_min` in the
-    /// configuration, else two
+    /// Exit with code 1 if a service's mail leaves through fewer relays than `relays_min` in the configuration (two by
+    /// default)
     #[arg(long)]
     check: bool,
-    /// Only the failovers: a line a service and silence of a relay
+    /// Show only the failovers: a line per service and silence of a relay
     #[arg(long)]
     failovers: bool,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
-    /// One Exim main log of about --bytes
+    /// Write one Exim main log of about --bytes
     #[arg(long, value_name = "FILE")]
     exim_log: Option<PathBuf>,
-    /// The logs of the 2018-06-06 outage, with a configuration
+    /// Write the logs of the 2018-06-06 outage, with a configuration
     #[arg(long, value_name = "DIR")]
     outage: Option<PathBuf>,
     /// Size of --exim-log in bytes
@@ -23,7 +23,7 @@ pub struct SimulateArgs {
     /// Days of history before the outage
     #[arg(long, default_value_t = 21)]
     history_days: u32,
-    /// Volume of the outage's mail, 1 is as it was
+    /// Scale of the mail volume of the outage; 1 is the original volume
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
     /// The same seed gives the same bytes

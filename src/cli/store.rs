@@ -29,51 +29,51 @@ pub struct StoreArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Merge small segments; remove days beyond the retention of the configuration
+    /// Merge small segments, and remove days beyond the retention period
     Compact {
-        /// Remove what is held back too: archives older than the retention, and what a step of the clock would remove
+        /// Also remove what is held back: archives older than the retention period, and what a clock step would remove
         #[arg(long)]
         force: bool,
     },
-    /// Make the tables of a ClickHouse, or bring them up to date
+    /// Create or update the tables of ClickHouse
     Migrate {
-        /// Print the statements, and change nothing
+        /// Print the statements without running them
         #[arg(long)]
         dry_run: bool,
-        /// Replicated tables on this cluster, and Distributed ones in front of them
+        /// Create replicated tables on this cluster, and Distributed tables in front of them
         #[arg(long, value_name = "NAME")]
         cluster: Option<String>,
     },
-    /// Send what waits in the outbox to the ClickHouse of the configuration (`ship`); `tail` does it by itself
+    /// Send waiting data to the ClickHouse server of the configuration (`ship`); `tail` does this by itself
     Ship {
-        /// End when nothing waits any more
+        /// Exit when nothing waits
         #[arg(long)]
         once: bool,
-        /// Try again what the server has refused
+        /// Send again what the server refused
         #[arg(long)]
         retry_refused: bool,
-        /// Send everything from the beginning, into a database that is empty
+        /// Send everything from the beginning, into an empty database
         #[arg(long, conflicts_with = "keep_sent")]
         anew: bool,
-        /// After `store repair`: the server keeps what it has. It is compared with the store, and what is missing or
-        /// different there is sent
+        /// After `store repair`: keep the rows of the server, compare them with the store, and send what is missing or
+        /// different
         #[arg(long)]
         keep_sent: bool,
-        /// With --keep-sent: also where logs are gone that should be read again before
+        /// With --keep-sent: continue even if logs that should be read again are gone
         #[arg(long, requires = "keep_sent")]
         force: bool,
     },
-    /// Read everything and compare it with what was committed; exit code 1 if something is wrong
+    /// Read everything and compare it with what was committed; exit code 1 if there is a fault
     Verify,
-    /// Mend the store: make a catalogue anew that is lost or damaged, from its hourly copy and from the segments; set broken
-    /// segments aside, whose rows the next backfill or tail reads again
+    /// Repair the store: rebuild a lost or damaged catalogue from its hourly copy and the segments, and quarantine broken
+    /// segments; the next backfill or tail reads their rows again
     Repair,
-    /// Take a source's rows back, here and on the server; the next backfill or tail reads its logs again, as after a wrong
-    /// zone was set right
+    /// Remove the rows of a source, here and on the server; the next backfill or tail reads its logs again, for example
+    /// after you correct its time zone
     Forget(super::forget::ForgetArgs),
-    /// Copy the segments of a window as Parquet files into a folder; a second export takes the place of the first
+    /// Copy the segments of a window into a folder as Parquet files; a second export replaces the first
     Export {
-        /// Folder: empty, or of an earlier export; made when it is not there
+        /// Folder: empty, or of an earlier export; created if it does not exist
         folder: PathBuf,
         #[command(flatten)]
         window: WindowArgs,

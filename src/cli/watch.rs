@@ -13,13 +13,13 @@ use std::time::Duration;
 /// Arguments of `watch`.
 #[derive(Debug, clap::Args)]
 pub struct WatchArgs {
-    /// One round, then exit: 1 if something fires
+    /// Run one round and exit, with code 1 if something fires
     #[arg(long)]
     once: bool,
-    /// Seconds from look to look for a minute that is over
+    /// Seconds between checks for a completed minute
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
     interval: u64,
-    /// Alarm when the newest event is older than so many minutes; 0: never (for stores that nothing writes to any more)
+    /// Raise an alarm if the newest event is older than this; 0 disables it, for stores that no process writes to
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     stale: u32,
     #[command(flatten)]

@@ -21,8 +21,8 @@ pub struct WindowArgs<const DAYS: u32 = 1> {
     // What is said and what is done are of one constant, so that they cannot disagree.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME", help = since_help(DAYS))]
     pub since: Option<String>,
-    /// First moment that is not counted [default: now; if the newest event is over a day old, just after it; relative
-    /// times count from there]
+    /// End, exclusive; relative times count back from the default [default: now or, if the newest event is more than a day
+    /// old, the minute after it]
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub until: Option<String>,
 }
@@ -33,7 +33,7 @@ fn since_help(days: u32) -> String {
         1 => "24 h before --until".to_owned(),
         days => format!("{days} days before --until"),
     };
-    format!("First moment: 2018-06-06T18:00Z, \"2018-06-06 18:00\" (UTC), -24h [default: {default}]")
+    format!("Start: 2018-06-06T18:00Z, \"2018-06-06 18:00\" (UTC), -24h [default: {default}]")
 }
 
 impl<const DAYS: u32> WindowArgs<DAYS> {

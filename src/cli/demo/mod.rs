@@ -25,13 +25,13 @@ use std::process::ExitCode;
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Folder for logs, store and graphs; what an earlier demo left there is replaced
+    /// Folder for logs, store, and graphs; the output of an earlier demo is replaced
     #[arg(default_value = "mailpulse-demo")]
     dir: PathBuf,
-    /// Another seed tells the same story with other mails
+    /// Seed; another seed simulates the same outage with other mails
     #[arg(long, default_value_t = 20180606)]
     seed: u64,
-    /// Nine days of little mail, for tests without optimisation
+    /// Nine days with little mail, for tests without optimization
     #[arg(long, hide = true)]
     small: bool,
 }

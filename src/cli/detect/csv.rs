@@ -3,7 +3,7 @@
 use super::super::output::{self, Format};
 use super::{RuleArgs, counts, findings};
 use crate::analysis::completeness::Completeness;
-use crate::config::Config as Configuration;
+use crate::config::{Config as Configuration, Detect};
 use crate::detect::detector::Config;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
@@ -21,15 +21,20 @@ use std::sync::Arc;
 /// Arguments for count series.
 #[derive(Debug, clap::Args)]
 pub struct CsvArgs {
-    /// Instead of the store: count series with columns series, ts, count; - for standard input
+    /// Read count series from a file instead of the store, with the columns series, ts, count; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until"])]
     pub csv: Option<PathBuf>,
-    /// With --csv: false alarms allowed per series and 90 days (for the store, [detect] of the configuration says it)
-    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "csv")]
+    /// With --csv: target number of false alarms per series in 90 days (for the store, see [detect] in the configuration)
+    #[arg(long, value_name = "N", default_value_t = default_budget(), requires = "csv")]
     budget: f64,
-    /// Rows that are missing between others are zeros, not missing data: for exports that leave zeros out
+    /// Treat rows that are missing between others as zero, for exports that omit zeros
     #[arg(long, requires = "csv")]
     missing_is_zero: bool,
+}
+
+/// The same as that of a store.
+fn default_budget() -> f64 {
+    Detect::default().false_alarms_per_service_per_90_days
 }
 
 /// Replays.

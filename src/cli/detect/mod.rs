@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 1 if something would have alarmed; what is provisional alone is no alarm.")]
+#[command(after_help = "Exit code 1 if there is an alarm that is not provisional.")]
 pub struct DetectArgs {
     #[command(flatten)]
     window: WindowArgs<EVERYTHING>,
@@ -36,10 +36,10 @@ pub struct DetectArgs {
     csv: csv::CsvArgs,
     #[command(flatten)]
     rules: RuleArgs,
-    /// Say below the table what its words mean, and what speaks for each alarm
+    /// Describe the terms and show the evidence for each alarm below the table
     #[arg(long)]
     explain: bool,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

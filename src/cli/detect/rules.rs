@@ -11,14 +11,14 @@ use std::path::PathBuf;
 /// What is told to the detection.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RuleArgs {
-    /// Declared holidays: one date a line (2018-05-21), or an iCalendar file; less mail on them is no alarm [default: those
-    /// of [detect] in the configuration; services may have their own there]
+    /// Declared holidays: one date per line (2018-05-21), or an iCalendar file; less mail on these days raises no alarm
+    /// [default: those of [detect] and of the services in the configuration]
     #[arg(long, value_name = "FILE")]
     pub holidays: Option<PathBuf>,
-    /// Time zone whose hours the services follow [default: that of [detect] in the configuration, else UTC]
+    /// Time zone of the daily rhythm [default: that of [detect] in the configuration, otherwise UTC]
     #[arg(long, value_name = "NAME")]
     pub zone: Option<String>,
-    /// Days of silence after which a service is taken for retired, and watched again from its next mail on [default: 28]
+    /// Days of silence after which a service counts as retired until its next mail [default: 28]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub retire_days: Option<u32>,
 }

@@ -18,13 +18,13 @@ use std::process::ExitCode;
 pub struct IncidentArgs {
     #[command(flatten)]
     window: WindowArgs,
-    /// Instead of a window: an alarm, by its id in `alarms`, `detect` and notices, as relay/mx1001/2018-06-06T18:55:00Z, or
-    /// its number in `detect --format json`
+    /// An alarm instead of a window: its ID from `alarms`, `detect`, or a notification, such as
+    /// relay/mx1001/2018-06-06T18:55:00Z, or its number in `detect --format json`
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until"])]
     alarm: Option<String>,
     #[command(flatten)]
     rules: RuleArgs,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "markdown")]
     format: Form,
 }
@@ -32,11 +32,11 @@ pub struct IncidentArgs {
 /// Forms of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
-    /// Data.
+    /// Data
     Json,
-    /// An incident page.
+    /// An incident page
     Markdown,
-    /// A page with graphs, in one file.
+    /// A page with graphs, in one file
     Html,
 }
 

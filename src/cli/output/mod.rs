@@ -15,11 +15,11 @@ use tables::Numbers;
 /// Form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Aligned columns.
+    /// Aligned columns
     Table,
-    /// An array of objects.
+    /// An array of objects
     Json,
-    /// Comma-separated values with a header.
+    /// Comma-separated values with a header
     Csv,
 }
 

@@ -18,27 +18,27 @@ use std::process::ExitCode;
 pub struct ServicesArgs {
     #[command(subcommand)]
     what: Option<What>,
-    /// By hostgroup instead of by service
+    /// List hostgroups instead of services
     #[arg(long)]
     hostgroups: bool,
     #[command(flatten)]
     window: WindowArgs<7>,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Propose rules, as TOML to paste, for mail that no rule names
+    /// Propose rules, as TOML to paste, for mail that matches no rule
     Discover {
         #[command(flatten)]
         window: WindowArgs<7>,
-        /// How many rules at the most
+        /// Maximum number of rules
         #[arg(long, default_value_t = 20)]
         max: usize,
     },
-    /// Attribute stored rows anew, by today's rules: what the logs said before them
+    /// Attribute stored rows by the current rules
     #[command(after_help = relabel::HELP)]
     Relabel(relabel::RelabelArgs),
 }

@@ -12,19 +12,19 @@ use std::process::ExitCode;
 
 /// What `--help` ends with.
 pub(super) const HELP: &str = "\
-Rows are judged by what they hold: client, address, sender, host. Who was authenticated, local users, Message-IDs, routers and \
-transports are not stored, nor local parts in clear: where a rule hangs on one of these, rows keep their service and are \
-counted. The store must not be written meanwhile (stop `tail`). Broken off, run it again: what is done is not done twice.";
+Rows are judged by the columns that are stored: client, address, sender, host. Authenticated accounts, local users, Message-IDs, \
+routers, transports, and plain local parts are not stored. If a rule depends on one of these, rows keep their service and are \
+counted. Stop `tail` first: nothing else may write to the store. If the command is interrupted, run it again.";
 
 /// Arguments of `services relabel`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RelabelArgs {
     #[command(flatten)]
     window: WindowArgs<EVERYTHING>,
-    /// Only tell what would change
+    /// Only report what would change
     #[arg(long)]
     dry_run: bool,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

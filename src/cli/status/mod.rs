@@ -23,17 +23,17 @@ use std::process::ExitCode;
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
-    /// One line and exit codes as Nagios wants them: 0 ok, 1 warning, 2 critical (a source is unreadable), 3 unknown
+    /// One line and the exit codes of a Nagios plugin: 0 OK, 1 warning, 2 critical, 3 unknown
     #[arg(long)]
     nagios: bool,
-    /// A source whose last line is older is `stale` [default: 24h]; with --nagios a warning where this is given, and without
-    /// it where no source at all has a line
+    /// Age of the last line from which a source is `stale`; if set, --nagios warns about each stale source, otherwise only
+    /// if all sources are stale [default: 24h]
     #[arg(long, value_name = "TIME")]
     stale_after: Option<String>,
-    /// Instead: the limits of the configuration, and how much of each is in use
+    /// Show the limits of the configuration and their current use instead
     #[arg(long, conflicts_with = "nagios")]
     limits: bool,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

@@ -270,7 +270,7 @@ fn times_of_day_get_their_dates_over_midnights_also_packed() {
             crate::util::KEEP
         ));
         let log = if packed {
-            let bytes = crate::logs::packed("gzip", &place, text.as_bytes());
+            let bytes = crate::logs::packed("gzip", text.as_bytes());
             place.write("log/worker.log.1.gz", bytes)
         } else {
             place.write("log/worker.log", &text)

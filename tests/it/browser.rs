@@ -3,7 +3,6 @@
 use resvg::tiny_skia::Pixmap;
 use std::collections::HashSet;
 use std::path::Path;
-use std::process::Command;
 
 /// What a browser made of a page.
 pub struct Shown {
@@ -31,7 +30,7 @@ pub fn open(path: &Path, dark: bool) -> Shown {
     let folder = tempfile::tempdir().unwrap();
     let run = |what: &str| {
         let scheme = if dark { "0" } else { "1" };
-        let output = Command::new("chromium")
+        let output = crate::lab::program("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
             .args(["--window-size=1200,2000", "--host-resolver-rules=MAP * ~NOTFOUND"])
             .args(["--enable-logging=stderr", "--virtual-time-budget=3000"])
@@ -41,7 +40,7 @@ pub fn open(path: &Path, dark: bool) -> Shown {
             .arg(format!("file://{}", path.display()))
             .current_dir(folder.path())
             .output()
-            .expect("tests/run installs chromium");
+            .expect("chromium starts");
         let words = mailpulse_parsers::harmless::safe_text(&output.stderr).to_string();
         assert!(output.status.success(), "{words}");
         (output.stdout, words)

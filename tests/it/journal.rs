@@ -1,12 +1,13 @@
 //! Real journal files, made by systemd-journal-remote and read by the real journalctl.
 
+use crate::lab;
 use crate::logs::{lines, root, simulated, text};
 use crate::util::{Place, assert_same_answers, assert_same_rows};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
@@ -49,13 +50,8 @@ fn exim(log: &[u8]) -> Vec<String> {
 /// Writes entries into a journal file, which may hold some already.
 #[track_caller]
 fn write_journal(path: &Path, entries: &[String]) {
-    assert!(
-        Path::new(REMOTE).exists(),
-        "{REMOTE} is not there: apt-get install systemd-journal-remote (tests/run does); without it nothing shows that \
-         journals are read"
-    );
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let mut child = Command::new(REMOTE)
+    let mut child = lab::program(REMOTE)
         .args(["-o", text(path), "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::null())
@@ -89,6 +85,7 @@ const WITHOUT_IDENTITY: &str = "SELECT ts_ms, kind, service, destination, queue_
     recipients, remote_host, reason FROM events ORDER BY ts_ms, queue_id, kind, recipient, log_offset";
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn a_journal_gives_the_rows_that_the_file_gives_and_a_second_run_adds_nothing() {
     let (entries, log) = postfix();
     let place = place("postfix", "");
@@ -109,12 +106,13 @@ fn a_journal_gives_the_rows_that_the_file_gives_and_a_second_run_adds_nothing() 
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn an_entry_has_one_identity_by_whatever_way_it_is_read() {
     let (entries, _) = postfix();
     let place = place("postfix", "");
     write_journal(&place.path("journal/a.journal"), &entries);
     place.run(&["backfill"]).ends(0);
-    let json = Command::new("journalctl")
+    let json = lab::program("journalctl")
         .args([
             "-o",
             "json",
@@ -133,6 +131,7 @@ fn an_entry_has_one_identity_by_whatever_way_it_is_read() {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn only_the_identifiers_that_are_named_are_read() {
     let (entries, _) = postfix();
     let place = place("postfix", "identifiers = [\"postfix/qmgr\"]\n");
@@ -143,6 +142,7 @@ fn only_the_identifiers_that_are_named_are_read() {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn what_was_vacuumed_away_is_told_and_the_rest_is_read_once() {
     let log = simulated(400_000, 31);
     let entries = exim(&log);
@@ -174,6 +174,7 @@ fn what_was_vacuumed_away_is_told_and_the_rest_is_read_once() {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn entries_that_arrive_late_are_read() {
     // Two machines' journals in one folder; the second sends its older entries after the first run.
     let log = simulated(200_000, 32);
@@ -195,6 +196,7 @@ fn entries_that_arrive_late_are_read() {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn a_killed_run_goes_on() {
     let log = simulated(6_000_000, 33);
     let entries = exim(&log);
@@ -251,13 +253,18 @@ fn a_killed_run_goes_on() {
 }
 
 #[test]
-fn without_its_tool_or_folder_the_error_names_the_cure() {
-    let place = place("exim", "");
-    place
+#[ignore = "lab: needs journalctl"]
+fn without_its_folder_the_error_names_the_cure() {
+    lab::program("journalctl");
+    place("exim", "")
         .run(&["backfill"])
         .ends(2)
         .says(&["journalctl failed", "Run it by hand"]);
-    let output = place
+}
+
+#[test]
+fn without_its_tool_the_error_names_the_cure() {
+    let output = place("exim", "")
         .command()
         .arg("backfill")
         .env("PATH", "/nowhere")
@@ -272,6 +279,7 @@ fn without_its_tool_or_folder_the_error_names_the_cure() {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-journal-remote"]
 fn fault_31_a_journal_that_rotates_and_is_vacuumed_under_a_tail() {
     let log = simulated(300_000, 41);
     let entries = exim(&log);

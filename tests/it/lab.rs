@@ -1,12 +1,105 @@
-//! Runs the laboratory of tests/lab once for all tests of a process.
+//! The parts of the lab tier: other programs, root, and what they leave behind.
+//!
+//! Nothing else in these tests starts a program that does not come with the project or with every Linux. A part is given
+//! out only where ignored tests were asked for, so that a test that uses one and is not marked `#[ignore = "lab: …"]` fails
+//! also where the part is installed; and a part that is missing is a failure that names its package.
 
 use crate::logs::root;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
+
+/// A program, and the Debian package that has it; `tests/run` reads the same list.
+pub const PARTS: &str = include_str!("../lab/parts.txt");
+
+/// Engines from PyPI, each in a folder of its own: the variable that names it, and its default.
+const ENGINES: [(&str, &str, &str); 2] = [
+    ("chdb", "MAILPULSE_CHDB", "chdb-26.9.0"),
+    ("duckdb", "MAILPULSE_DUCKDB", "duckdb-2.0.1"),
+];
+
+/// Program and package of each part.
+fn parts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = PARTS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once(' ').expect("a program and its package"))
+}
+
+/// A program of the laboratory.
+#[track_caller]
+pub fn program(name: &str) -> Command {
+    is_asked_for(name);
+    let (_, package) = parts()
+        .find(|(program, _)| *program == name)
+        .unwrap_or_else(|| panic!("{name} is missing in tests/lab/parts.txt"));
+    assert!(
+        is_there(name),
+        "{name} is not there: apt-get install {package} (`tests/run --install` does)"
+    );
+    Command::new(name)
+}
+
+/// The Python that has an engine, `chdb` or `duckdb`.
+#[track_caller]
+pub fn engine(name: &str) -> Command {
+    is_asked_for(name);
+    let (_, variable, folder) = ENGINES
+        .iter()
+        .find(|(engine, ..)| *engine == name)
+        .expect("one of ENGINES");
+    let home = std::env::var("HOME").unwrap_or_default();
+    let folder = std::env::var(variable).unwrap_or(format!("{home}/.cache/mailpulse-lab/{folder}"));
+    let python = format!("{folder}/bin/python3");
+    assert!(
+        Path::new(&python).exists(),
+        "{python} is not there: `tests/run --install` installs {name} from PyPI; {variable} names another folder"
+    );
+    Command::new(python)
+}
+
+/// What builds the Debian package.
+#[track_caller]
+pub fn build_deb() -> Command {
+    is_asked_for("cargo-deb");
+    let is_installed = Command::new("cargo").args(["deb", "--version"]).output();
+    assert!(
+        is_installed.is_ok_and(|output| output.status.success()),
+        "cargo-deb is not there: cargo install cargo-deb (`tests/run --install` does)"
+    );
+    Command::new(root().join("dist/build-deb"))
+}
+
+/// Only root may do what this test does.
+#[track_caller]
+pub fn as_root() {
+    is_asked_for("root");
+    assert!(is_root(), "this test needs root");
+}
+
+/// Whether this is root.
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+#[track_caller]
+fn is_asked_for(part: &str) {
+    assert!(
+        std::env::args().any(|argument| argument == "--ignored" || argument == "--include-ignored"),
+        "this test needs {part}, which is a part of the lab tier: mark it #[ignore = \"lab: needs {part}\"], and run it by \
+         `tests/run NAME`, or `cargo test --test it -- --ignored NAME`"
+    );
+}
+
+fn is_there(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).exists();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+}
 
 /// The folder of one run of the laboratory with a selector.
 pub fn lab(selector: &str) -> PathBuf {
@@ -24,23 +117,36 @@ pub fn relay_lab() -> &'static Path {
 /// The folder of a run of the Postfix with this form of queue ID.
 pub fn postfix_lab(ids: &str) -> PathBuf {
     static LAB: OnceLock<TempDir> = OnceLock::new();
-    let dir = LAB.get_or_init(|| run("postfix_lab.py", &["--ids", "short,long"]));
+    let dir = LAB.get_or_init(|| run_postfix(&["--ids", "short,long"]));
     dir.path().join(ids)
 }
 
 /// The folder of a run with a sender's Exim and a Postfix behind it.
 pub fn postfix_relay_lab() -> &'static Path {
     static LAB: OnceLock<TempDir> = OnceLock::new();
-    LAB.get_or_init(|| run("postfix_lab.py", &["--exim"])).path()
+    LAB.get_or_init(|| {
+        program("/usr/sbin/exim4");
+        run_postfix(&["--exim"])
+    })
+    .path()
 }
 
 fn run_lab(args: &[&str]) -> TempDir {
+    program("/usr/sbin/exim4");
     run("exim_lab.py", args)
 }
 
+fn run_postfix(args: &[&str]) -> TempDir {
+    for part in ["dpkg-deb", "useradd", "/usr/sbin/pflogsumm"] {
+        program(part);
+    }
+    run("postfix_lab.py", args)
+}
+
 fn run(script: &str, args: &[&str]) -> TempDir {
+    as_root();
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut command = Command::new("python3");
+    let mut command = program("python3");
     command
         .arg(root().join("tests/lab").join(script))
         .args(args)

@@ -1,33 +1,64 @@
-//! Logs to read: of the simulator, cut and packed; and the programs that pack.
+//! Logs to read: of the simulator, cut and packed.
 
-use crate::util::Place;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs another program, which must succeed; its standard output.
 #[track_caller]
-pub fn tool(name: &str, args: &[&str]) -> Vec<u8> {
-    let output = Command::new(name)
-        .args(args)
-        .output()
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
+pub fn run(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
-        "{name} {args:?}: {}\n{}",
+        "{command:?}: {}\n{}",
         output.status,
         output.stderr.escape_ascii()
     );
     output.stdout
 }
 
-/// Text packed by a packer as people use it: `gzip`, `zstd`, `bzip2`, `xz`.
-#[track_caller]
-pub fn packed(packer: &str, place: &Place, bytes: &[u8]) -> Vec<u8> {
-    let plain = place.write("packer.tmp", bytes);
-    let out = tool(packer, &["-q", "-c", plain.to_str().expect("UTF-8")]);
-    fs::remove_file(plain).expect("the temporary file removed");
-    out
+/// Text in the form of a packer: `gzip`, `zstd`, `bzip2`, `xz`.
+pub fn packed(packer: &str, bytes: &[u8]) -> Vec<u8> {
+    let packed = match packer {
+        "gzip" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        "zstd" => zstd::encode_all(bytes, 3),
+        "bzip2" => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        "xz" => {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        other => panic!("no packer {other}"),
+    };
+    packed.expect("memory takes it")
+}
+
+/// Packs a file as `gzip` does: another beside it with the name, the time and the mode of the plain one, which goes.
+pub fn gzip(path: &Path) {
+    let plain = fs::metadata(path).expect("a file");
+    let name = path.file_name().expect("a name").to_str().expect("UTF-8");
+    let (time, to) = (
+        plain.modified().expect("a time"),
+        path.with_file_name(format!("{name}.gz")),
+    );
+    let seconds = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    let head = flate2::GzBuilder::new().filename(name).mtime(seconds as u32);
+    let file = fs::File::create_new(&to).expect("nothing is there");
+    let mut encoder = head.write(file, flate2::Compression::default());
+    encoder.write_all(&fs::read(path).expect("a file")).expect("written");
+    let file = encoder.finish().expect("written");
+    file.set_permissions(plain.permissions()).expect("its mode");
+    file.set_modified(time).expect("its time");
+    fs::remove_file(path).expect("the plain one goes");
 }
 
 /// The path as text.

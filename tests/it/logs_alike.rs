@@ -115,7 +115,7 @@ fn one_log_under_two_hosts_is_refused_with_the_cure() {
     let grown = place.write("copy/mainlog", text.clone() + &log('B', 12, 5)[FIRST.len()..]);
     place.backfill_as("mx1", &[&grown]).ends(2).says(&words);
     let packed = place.write("packed/mainlog", &text);
-    super::cases::following::gzip(&packed);
+    crate::logs::gzip(&packed);
     place
         .backfill_as("mx1", &[&place.path("packed/mainlog.gz")])
         .ends(2)

@@ -1,6 +1,6 @@
 //! Integration tests: the program as people run it, on logs of a real Exim and of the simulator.
 //!
-//! One crate, a module a subject; a test is named after what would break. `lab`, `logs` and `util` hold no tests.
+//! One crate, a module a subject; a test is named after what would break. `lab`, `logs`, `util` and `webhook` hold no tests.
 
 mod apps;
 mod attribution;
@@ -54,11 +54,13 @@ mod stdin;
 mod store_files;
 mod store_lost;
 mod tail;
+mod tiers;
 mod two_hosts;
 mod unsent;
 mod util;
 mod watch;
 mod watch_live;
 mod watch_tls;
+mod webhook;
 mod wrappers;
 mod young;

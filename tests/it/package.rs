@@ -1,5 +1,6 @@
 //! The Debian package and its units: built from the program under test, and installed in a clean root.
 
+use crate::lab;
 use crate::util::{PROGRAM, Run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +22,7 @@ fn build(to: &Path) {
         .nth(2)
         .expect("a program lies in a target folder");
     must(
-        Command::new(checkout().join("dist/build-deb"))
+        lab::build_deb()
             .arg("dev")
             .env("BUILD_DEB_OUT", to)
             .env("CARGO_TARGET_DIR", target),
@@ -46,6 +47,7 @@ fn clean_root(root: &Path) {
 }
 
 #[test]
+#[ignore = "lab: needs cargo-deb and dpkg"]
 fn the_package_installs_into_a_clean_root_and_goes_again() {
     let folder = tempfile::tempdir().unwrap();
     let package = folder.path().join("mailpulse.deb");
@@ -54,7 +56,7 @@ fn the_package_installs_into_a_clean_root_and_goes_again() {
     clean_root(&root);
     let dpkg = |arguments: &[&str]| {
         must(
-            Command::new("dpkg")
+            lab::program("dpkg")
                 .arg(format!("--root={}", root.display()))
                 .args(["--force-depends", "--force-script-chrootless", "--force-not-root"])
                 .args(arguments),
@@ -130,14 +132,15 @@ fn units(to: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+#[ignore = "lab: needs systemd-analyze"]
 fn systemd_finds_no_fault_with_the_units_and_little_exposure() {
     let folder = tempfile::tempdir().unwrap();
     for unit in units(folder.path()) {
-        let verified = must(Command::new("systemd-analyze").arg("verify").arg(&unit));
+        let verified = must(lab::program("systemd-analyze").arg("verify").arg(&unit));
         assert_eq!(verified.err, "", "{}", unit.display());
         // 1.5 of 10: what is left is that it may reach the network, and that its group may read its store.
         must(
-            Command::new("systemd-analyze")
+            lab::program("systemd-analyze")
                 .args(["security", "--offline=true", "--threshold=20"])
                 .arg(&unit),
         );

@@ -1,6 +1,6 @@
 //! Postfix's queue IDs over time: used again, lost on the way into the queue, known only from an older archive.
 
-use crate::lab::postfix_lab;
+use crate::logs::root;
 use crate::util::{Place, assert_same_rows};
 use std::fmt::Write as _;
 use std::fs;
@@ -137,7 +137,7 @@ fn append(path: &Path, text: &str) {
 #[test]
 fn a_real_log_read_in_pieces_gives_the_same_rows() {
     for ids in ["short", "long"] {
-        let text = fs::read_to_string(postfix_lab(ids).join("mail.rfc3339.log")).unwrap();
+        let text = fs::read_to_string(root().join(format!("parsers/corpus/postfix/real-{ids}.log"))).unwrap();
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let whole = Place::new();
         backfill(&whole, &whole.write("mail.log", &text));

@@ -64,11 +64,7 @@ fn a_log_rotated_while_nobody_looked_loses_and_doubles_nothing() {
     place.write("logs/mainlog", c);
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, lines(b) + lines(c));
     // Rotated once more, and compressed.
-    fs::write(
-        place.path("logs/mainlog.2.gz"),
-        packed("gzip", &place, &[a, b].concat()),
-    )
-    .unwrap();
+    fs::write(place.path("logs/mainlog.2.gz"), packed("gzip", &[a, b].concat())).unwrap();
     fs::rename(place.path("logs/mainlog"), place.path("logs/mainlog.1")).unwrap();
     place.write("logs/mainlog", "");
     assert_eq!(place.backfill(&[&folder]).ends(0).totals().lines, 0);
@@ -127,7 +123,7 @@ fn an_older_archive_read_later_names_the_orphans() {
         place.number(orphans) > 100,
         "deliveries without an arrival are stored all the same"
     );
-    let older = place.write("mainlog.1", packed("gzip", &place, &arrivals));
+    let older = place.write("mainlog.1", packed("gzip", &arrivals));
     place.backfill(&[&older]).ends(0);
     // A refusal belongs to no message: its service is what was known when it was read.
     let sums = SUMS.replace("GROUP BY", "WHERE kind <> 'rejected' GROUP BY");

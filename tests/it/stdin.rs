@@ -35,7 +35,7 @@ fn same_as_the_file(log: &[u8]) {
         .unwrap();
     let totals = file.backfill(&[&path]).ends(0).totals();
     let place = Place::new();
-    let run = piped(&place, &packed("gzip", &place, log)).ends(0);
+    let run = piped(&place, &packed("gzip", log)).ends(0);
     assert_eq!(run.totals(), totals);
     assert_same_rows(&file.rows(), &place.rows());
     // Once more, unpacked: nothing new, nothing left behind.

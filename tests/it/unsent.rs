@@ -1,9 +1,9 @@
 //! Alarms that nobody has been told of show themselves: a channel that comes late or takes nothing, a silence.
 
-use crate::util::Place;
-use crate::watch::{ONCE, begun, configure, hook, posted};
+use crate::util::{Place, Reserved};
+use crate::watch::{ONCE, begun, configure};
+use crate::webhook::{hook, posted};
 use serde_json::Value;
-use std::net::TcpListener;
 
 /// Old logs are meant.
 const NAGIOS: [&str; 4] = ["status", "--nagios", "--stale-after", "99999d"];
@@ -35,8 +35,8 @@ fn a_channel_that_comes_after_the_alarm_is_told_of_it_once() {
 
 #[test]
 fn a_notice_that_is_not_delivered_stands_in_every_status_without_the_channels_secret() {
-    // Nobody listens there.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = Reserved::new();
+    let port = nobody.port();
     let place = begun(&format!(
         "[[alert]]\nkind = \"webhook\"\nurl = \"http://bot:pw@127.0.0.1:{port}/T0/secret\"\n"
     ));

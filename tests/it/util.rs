@@ -4,6 +4,7 @@
 use mailpulse::query::{self, Window};
 use mailpulse::store::Store;
 use mailpulse::store::columnar::Table;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -116,14 +117,41 @@ pub fn stop(child: &mut Child) {
 /// Sends a signal, as `-HUP`.
 #[track_caller]
 pub fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
-    assert!(sent.unwrap().success());
+    let signal = match name {
+        "-TERM" => Signal::TERM,
+        "-INT" => Signal::INT,
+        "-HUP" => Signal::HUP,
+        "-STOP" => Signal::STOP,
+        "-CONT" => Signal::CONT,
+        other => panic!("no signal {other}"),
+    };
+    kill_process(Pid::from_child(child), signal).expect("the process is there");
 }
 
 /// The time on the clock, UTC milliseconds.
 #[expect(clippy::disallowed_methods, reason = "the program reads it too")]
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
+}
+
+/// A port that nobody else is given, where nobody listens: whoever asks is refused, until a server is told to listen there.
+#[derive(Debug)]
+pub struct Reserved(socket2::Socket);
+
+impl Reserved {
+    pub fn new() -> Reserved {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        // A server that sets this as well, as all do, may take a port whose other owner does not listen.
+        socket.set_reuse_address(true).expect("an option");
+        let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).expect("a port");
+        Reserved(socket)
+    }
+
+    pub fn port(&self) -> u16 {
+        let address = self.0.local_addr().expect("an address");
+        address.as_socket().expect("a port").port()
+    }
 }
 
 /// A folder with `mailpulse.toml` and a store in `store`.

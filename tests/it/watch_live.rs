@@ -5,7 +5,7 @@
 
 use crate::logs::stamp;
 use crate::util::{KEEP, Place, number_from, stop};
-use crate::watch::{hook_with, posted};
+use crate::webhook::{hook, posted};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -81,7 +81,7 @@ fn place(port: u16) -> Place {
 fn from_a_line_to_its_alarm_it_is_less_than_fifteen_seconds_beyond_its_minute() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("posted");
-    let (_hook, port) = hook_with(&out, &[]);
+    let (_hook, port) = hook(&out);
     let place = place(port);
     let start = |name: &str| {
         let mut command = place.command();

@@ -3,8 +3,8 @@
 use crate::util::{KEEP, Place, stop};
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// A tail over `l/GLOB`, and the lines that were written so far.
@@ -131,9 +131,4 @@ impl Following {
 
 pub fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
-}
-
-/// Compresses a file beside itself; the plain one is removed.
-pub fn gzip(path: &Path) {
-    assert!(Command::new("gzip").arg(path).status().expect("gzip").success());
 }

@@ -1,6 +1,7 @@
 //! 45: rotation without delaycompress: the plain file vanishes, and a .gz is new.
 
-use super::following::{Following, gzip, pause};
+use super::following::{Following, pause};
+use crate::logs::gzip;
 use std::fs;
 
 #[test]

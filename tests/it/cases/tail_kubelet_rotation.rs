@@ -1,6 +1,7 @@
 //! 42: the log is renamed to a dated name, the one before becomes a .gz, and its inode is used again.
 
-use super::following::{Following, gzip, pause};
+use super::following::{Following, pause};
+use crate::logs::gzip;
 use std::fs;
 
 #[test]

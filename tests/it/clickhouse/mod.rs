@@ -42,14 +42,6 @@ impl Server {
     }
 
     fn with(folder: PathBuf, port: u16, more: &[&str]) -> Server {
-        let home = std::env::var("HOME").unwrap_or_default();
-        let chdb = std::env::var("MAILPULSE_CHDB").unwrap_or(format!("{home}/.cache/mailpulse-lab/chdb-26.9.0"));
-        let python = format!("{chdb}/bin/python3");
-        assert!(
-            PathBuf::from(&python).exists(),
-            "{python} is not there: tests/run installs ClickHouse's engine (chdb-core) beside it; without it nothing shows \
-             that shipping works"
-        );
         let port_file = folder.join("port");
         let _ = fs::remove_file(&port_file);
         fs::create_dir_all(&folder).unwrap();
@@ -58,7 +50,7 @@ impl Server {
             .append(true)
             .open(folder.join("words"))
             .unwrap();
-        let child = Command::new(python)
+        let child = crate::lab::engine("chdb")
             .arg(root().join("tests/lab/clickhouse_front.py"))
             .arg(&folder)
             .arg(&port_file)

@@ -28,6 +28,7 @@ fn ship_twice(lab: &Lab) {
 
 /// <https://clickhouse.com/docs/operations/settings/settings#deduplicate_insert>: the main switch since 26.2.
 #[test]
+#[ignore = "lab: needs chdb"]
 fn a_profile_that_switches_deduplication_off_doubles_nothing() {
     for profile in [
         &["deduplicate_insert=disable"][..],
@@ -45,6 +46,7 @@ fn a_profile_that_switches_deduplication_off_doubles_nothing() {
 }
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn a_profile_that_fixes_what_sending_needs_is_refused_with_the_cure_and_what_waits_stays() {
     let lab = lab(&[
         "--profile",
@@ -69,6 +71,7 @@ fn a_profile_that_fixes_what_sending_needs_is_refused_with_the_cure_and_what_wai
 }
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn a_proxy_that_takes_settings_out_is_found_by_reading_back() {
     let lab = lab(&[
         "--profile",
@@ -86,6 +89,7 @@ fn a_proxy_that_takes_settings_out_is_found_by_reading_back() {
 }
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn what_a_profile_fixes_rightly_and_what_an_older_server_does_not_know_is_not_sent() {
     // Fixed to what is wanted anyway, or to a number that is as good: no reason to refuse.
     ship_twice(&lab(&[

@@ -4,6 +4,7 @@ use super::Lab;
 use crate::logs::simulated;
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn rows_that_are_attributed_anew_are_corrected_there() {
     let lab = Lab::new();
     let log = lab.place.write("mainlog", simulated(600_000, 71));

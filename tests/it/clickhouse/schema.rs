@@ -4,7 +4,6 @@ use super::{Lab, PASSWORD, Server};
 use crate::logs::simulated;
 use crate::util::{Place, Run};
 use std::fs;
-use std::process::Command;
 
 /// What the server answers to a statement.
 fn sql(lab: &Lab, text: &str) -> String {
@@ -19,6 +18,7 @@ fn sql(lab: &Lab, text: &str) -> String {
 }
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
     let place = Place::new();
     let server = Server::start(place.path("server"));
@@ -119,6 +119,7 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
 }
 
 #[test]
+#[ignore = "lab: needs chdb"]
 fn mistakes_of_the_place_are_told_with_their_cure() {
     let lab = Lab::new();
     let url = lab.server.url();
@@ -168,10 +169,11 @@ fn mistakes_of_the_place_are_told_with_their_cure() {
 }
 
 #[test]
+#[ignore = "lab: needs chdb and openssl"]
 fn a_certificate_that_nobody_vouches_for_is_refused_and_a_known_one_is_not() {
     let place = Place::new();
     let (key, cert) = (place.path("key.pem"), place.path("cert.pem"));
-    let made = Command::new("openssl")
+    let made = crate::lab::program("openssl")
         .args([
             "req",
             "-x509",

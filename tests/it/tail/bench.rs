@@ -299,14 +299,3 @@ pub fn told(round: &Round) -> String {
         .map(|problem| format!("{}: {}\n", problem.path.display(), problem.what))
         .collect()
 }
-
-/// gzip as the tool writes it.
-pub fn gzip(path: &Path) {
-    assert!(
-        std::process::Command::new("gzip")
-            .arg(path)
-            .status()
-            .expect("gzip")
-            .success()
-    );
-}

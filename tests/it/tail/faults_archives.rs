@@ -1,6 +1,7 @@
 //! Faults 9 to 13: logs that become archives under a tail, and archives that are not whole.
 
-use super::bench::{Bench, gzip, lines, told};
+use super::bench::{Bench, lines, told};
+use crate::logs::gzip;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;

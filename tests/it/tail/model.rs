@@ -5,7 +5,8 @@
 //! MAILPULSE_MODEL_CASES (default 1500) histories, each of its own seed; a failure names it, and MAILPULSE_MODEL_SEED
 //! runs that one alone.
 
-use super::bench::{Bench, Life, gzip, lines};
+use super::bench::{Bench, Life, lines};
+use crate::logs::gzip;
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -3,13 +3,14 @@
 //! MAILPULSE_KILLS (default 15) says how often it is killed.
 
 use super::bench::{assert_once, lines};
+use crate::logs::gzip;
 use crate::util::{KEEP, Place, number_from, signal, stop};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -195,8 +196,7 @@ fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
             if name(2).exists() {
                 fs::rename(name(2), name(3)).unwrap();
                 let _ = fs::remove_file(place.path("logs/mainlog.3.gz"));
-                let gzip = Command::new("gzip").arg(name(3)).status().unwrap();
-                assert!(gzip.success());
+                gzip(&name(3));
                 fs::rename(
                     place.path("logs/mainlog.3.gz"),
                     place.path(&format!("logs/mainlog.{}.gz", 1_000 - turn / 60)),

@@ -59,7 +59,7 @@ pub(super) fn check(
     let server = |url: String, report: &mut Report<'_>| {
         if let Some(path) = raw.ca_file.as_ref().filter(|_| !url.starts_with("https://")) {
             let cure = "write `https://` in `url`, or remove it";
-            report.add(&path.at(), "`ca_file` is of no use without TLS", cure);
+            report.add(&path.at(), "`ca_file` requires TLS", cure);
         }
         let place = raw.ca_file.as_ref().map(|path| report.place(&path.at()));
         Server {
@@ -99,8 +99,8 @@ pub(super) fn check(
             Some(Alert::Exec(Written { value: command, place }))
         }
         RawAlertKind::Mail => {
-            let what = "an alarm cannot go by mail: mail is what is broken when it is needed";
-            report.add(&kind.at(), what, "take alertmanager, webhook, exec or stdout");
+            let what = "alarms cannot be sent by mail: mail is what fails in an outage";
+            report.add(&kind.at(), what, "use alertmanager, webhook, exec, or stdout");
             None
         }
     }
@@ -127,9 +127,9 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
 /// Whether an address names a scheme, a host and, perhaps, a port; or what is wrong.
 fn authority(url: &str) -> Result<(), &'static str> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let rest = rest.ok_or("is no URL")?;
+    let rest = rest.ok_or("is not a URL")?;
     if rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("is no URL");
+        return Err("is not a URL");
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -139,15 +139,15 @@ fn authority(url: &str) -> Result<(), &'static str> {
         _ => (host, None),
     };
     if name.is_empty() {
-        return Err("is no URL: the host is missing");
+        return Err("is not a URL: the host is missing");
     }
     if name.contains(':') && !(name.starts_with('[') && name.ends_with(']')) {
-        return Err("is no URL: an IPv6 address needs brackets, as `http://[2001:db8::1]:9093`");
+        return Err("is not a URL: an IPv6 address needs brackets, as `http://[2001:db8::1]:9093`");
     }
     match port {
         // `u16` alone would take a sign.
         Some(port) if !port.bytes().all(|b| b.is_ascii_digit()) || port.parse::<u16>().unwrap_or(0) == 0 => {
-            Err("has a port that is no number from 1 to 65535")
+            Err("has a port that is not a number from 1 to 65535")
         }
         _ => Ok(()),
     }
@@ -177,8 +177,8 @@ mod tests {
             ("http://:80", "host"),
             ("https:///x", "host"),
             ("http://2001:db8::1:80", "brackets"),
-            ("ftp://h", "is no URL"),
-            ("http://a b", "is no URL"),
+            ("ftp://h", "is not a URL"),
+            ("http://a b", "is not a URL"),
         ] {
             let told = authority(bad).unwrap_err();
             assert!(told.contains(why), "{bad}: {told}");

@@ -14,8 +14,7 @@ use super::shape::Incomplete;
 use super::text::read_inventory;
 
 /// What a name is made of.
-pub const NAME_CURE: &str =
-    "write letters, digits, `-`, `_` and dots, beginning with a letter or digit, at most 64 of them";
+pub const NAME_CURE: &str = "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
 
 /// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.
 #[derive(Default)]
@@ -27,17 +26,17 @@ impl Names {
         if name.get() == UNATTRIBUTED {
             report.add(
                 &at,
-                format!("`{text}` is reserved for what no {kind} names"),
-                "take another name",
+                format!("`{text}` is reserved for mail that matches no {kind}"),
+                "use another name",
             );
         } else if !is_name(name.get()) {
             report.add(&at, format!("`{text}` cannot be the name of a {kind}"), NAME_CURE);
         } else if let Some(first) = self.0.get(&name.get().to_lowercase()) {
             let cure = match kind {
-                "service" => "put the entries of both into one `match`",
-                _ => "put the hosts of both into one",
+                "service" => "merge the entries of both into one `match`",
+                _ => "merge the hosts of both into one",
             };
-            report.add(&at, format!("{kind} `{text}` stands at {first} already"), cure);
+            report.add(&at, format!("{kind} `{text}` is already defined at {first}"), cure);
         } else {
             self.0.insert(name.get().to_lowercase(), report.place(&at));
         }
@@ -126,11 +125,12 @@ fn shadowed(names: &[String], places: &[Vec<Entry>], report: &mut Report<'_>) {
                 }
                 (true, true) => report.warn(
                     at,
-                    format!("this entry stands at {place} already"),
+                    format!("this entry is already defined at {place}"),
                     "remove one of them",
                 ),
                 (false, true) => {
-                    let what = format!("this entry says nothing new: the one at {place} matches all that it does");
+                    let what =
+                        format!("this entry is redundant: the one at {place} matches everything that it matches");
                     report.warn(at, what, "remove one of them");
                 }
                 (false, false) => {
@@ -272,7 +272,7 @@ impl Asked {
         for asked in self.0 {
             for (group, at) in asked.empty {
                 let what = format!("group `{}` of the inventory has no hosts", shown(&group));
-                report.warn(&at, what, "write the inventory anew, or leave the group out");
+                report.warn(&at, what, "write the inventory again, or remove the group");
             }
             if asked.left.is_empty() {
                 continue;
@@ -287,10 +287,10 @@ impl Asked {
             report.warn(
                 &asked.at,
                 format!(
-                    "no hostgroup takes these groups of the inventory: {}{more}",
+                    "no hostgroup uses these groups of the inventory: {}{more}",
                     names.join(", ")
                 ),
-                "add a [[hostgroup]] for each that sends mail, or one without `name`, which takes them all",
+                "add a [[hostgroup]] for each that sends mail, or one without `name`, which uses all of them",
             );
         }
     }
@@ -371,7 +371,7 @@ fn members(inventory: &Inventory, name: &str, at: &Range<usize>, report: &mut Re
             "did you mean `{}`? Without `name`, every group of the inventory is one",
             shown(near)
         ),
-        None => "name a group of the inventory, or leave out `name` to take them all".to_owned(),
+        None => "name a group of the inventory, or remove `name` to use all of them".to_owned(),
     };
     report.add(at, format!("the inventory has no group `{}`", shown(name)), cure);
     Vec::new()

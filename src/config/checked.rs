@@ -127,7 +127,7 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
             report.add(
                 &path.at(),
                 "`key_file` is empty",
-                "leave it out: a key is made inside the store",
+                "remove it: a key is then created in the store",
             );
         }
         base.join(path.get())

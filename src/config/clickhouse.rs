@@ -41,11 +41,11 @@ impl ClickHouse {
                 .filter_map(|url| Place::parse(url.get()).ok())
                 .peekable();
             if path.get().trim().is_empty() {
-                let cure = "leave it out: the machine's authorities are trusted then";
+                let cure = "remove it: the system's certificate authorities are then trusted";
                 report.add(&path.at(), "`ca_file` is empty", cure);
             } else if places.peek().is_some() && places.all(|place| !place.tls) {
                 let cure = "write `clickhouses://` in `ship` or `url`, or remove it";
-                report.add(&path.at(), "`ca_file` is of no use without TLS", cure);
+                report.add(&path.at(), "`ca_file` requires TLS", cure);
             }
         }
         ClickHouse {

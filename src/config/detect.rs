@@ -21,7 +21,7 @@ const CURE: &str = "correct the path: it is relative to the main configuration f
 
 /// What to do about a repetition that is not understood.
 pub const RRULE_CURE: &str =
-    "write each year's day, or `FREQ=YEARLY` with a date or with `BYMONTH` and `BYDAY` (4TH, -1MO)";
+    "write the date of each year, or `FREQ=YEARLY` with a date or with `BYMONTH` and `BYDAY` (4TH, -1MO)";
 
 /// Detection of outages.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,7 @@ fn named(path: &Path, name: &str, cure: &'static str) -> Result<Holidays, Holida
     })?;
     Holidays::parse(&text).map_err(|why| HolidayFile {
         what: format!("holidays `{name}`, {why}"),
-        cure: "write one date a line, as 2026-12-25, or an iCalendar file with events of whole days",
+        cure: "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events",
     })
 }
 
@@ -154,14 +154,14 @@ impl Calendars<'_> {
         }));
         for line in days.once() {
             let what = format!(
-                "holidays `{}`, line {line}: this RRULE is not understood, and its event counts once",
+                "holidays `{}`, line {line}: this RRULE is not supported, and its event counts once",
                 shown(path.get())
             );
             report.warn(&path.at(), what, RRULE_CURE);
         }
         if days.is_empty() && full.exists() {
             let what = format!("holidays `{}` has no day", shown(path.get()));
-            let cure = "put dates into it, or events of whole days; those with an hour are meetings";
+            let cure = "add dates or all-day events; events with a time of day do not count";
             report.warn(&path.at(), what, cure);
         }
         self.read.push((full, Arc::clone(&days)));

@@ -107,7 +107,7 @@ fn retries_a_failure(template: &RawTemplate, report: &mut Report<'_>) -> bool {
         Some(retried) if *retried.get() && !failed => {
             report.add(
                 &retried.at(),
-                "`retried` at a template that is no failure",
+                "`retried` at a template that is not a failure",
                 "remove it, or write `outcome = \"failed\"`",
             );
             false
@@ -133,7 +133,7 @@ fn json(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: 
         if !incomplete.contains(&at.start) {
             report.add(
                 at,
-                "[[source]] of kind json says nowhere which records are about mail",
+                "[[source]] of kind json does not define which records are about mail",
                 "add `failed_when = [{ field = \"text\" }]`, `submitted_when` or both",
             );
         }
@@ -214,7 +214,7 @@ fn conditions(
                 None if incomplete.contains(&test.at().start) => good = false,
                 None => {
                     let cure = "write one of `equals`, `contains`, `glob` and `present`";
-                    report.add(&test.at(), "a condition with none or several tests", cure);
+                    report.add(&test.at(), "a condition without a test, or with several", cure);
                     good = false;
                 }
             }

@@ -49,7 +49,7 @@ pub fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let mut text = Vec::new();
     file.take(4096).read_to_end(&mut text)?;
     decode(text.trim_ascii()).ok_or_else(|| {
-        let what = "it does not hold 64 hexadecimal digits";
+        let what = "it does not contain 64 hexadecimal digits";
         let cure = "restore it, or move it away to start with a new key (old pseudonyms then match no new ones)";
         because(path, &what, io::ErrorKind::InvalidData, cure)
     })
@@ -149,7 +149,7 @@ mod tests {
         chmod(0o600);
         let error = load_or_create_key(&path).unwrap_err().to_string();
         assert!(
-            error.contains("does not hold 64 hexadecimal digits; restore it"),
+            error.contains("does not contain 64 hexadecimal digits; restore it"),
             "{error}"
         );
         assert_eq!(fs::read(&path).unwrap(), b"junk");

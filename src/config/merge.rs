@@ -18,7 +18,7 @@ pub(super) fn parse<'t>(texts: &'t Texts, report: &mut Report<'_>) -> DeTable<'t
             let cure = "see https://toml.io for how it is written";
             report.add(
                 &shifted(at, text.base),
-                format!("no TOML: {}", error.message().replace('\n', ", ")),
+                format!("invalid TOML: {}", error.message().replace('\n', ", ")),
                 cure,
             );
         }

@@ -25,8 +25,8 @@ impl PathTemplate {
     /// Compiles an absolute template. The error is what is wrong, and the cure.
     pub(super) fn compile(template: &str) -> Result<Self, (String, String)> {
         if template.matches(MARK).count() != 1 {
-            let cure = "write it once where the host's name stands: `/srv/logs/{host}/mainlog*`";
-            return Err(("holds `{host}` not exactly once".to_owned(), cure.to_owned()));
+            let cure = "write it once in place of the host name: `/srv/logs/{host}/mainlog*`";
+            return Err(("does not contain `{host}` exactly once".to_owned(), cure.to_owned()));
         }
         let parts = template
             .trim_start_matches('/')
@@ -39,7 +39,7 @@ impl PathTemplate {
                     if before.ends_with(wild) || after.starts_with(|c: char| "*?[".contains(c)) {
                         let cure = "put a fixed character between them: `{host}.log*`".to_owned();
                         return Err((
-                            "has a wildcard beside `{host}`, which leaves open where the name ends".to_owned(),
+                            "has a wildcard beside `{host}`, so that the end of the name is ambiguous".to_owned(),
                             cure,
                         ));
                     }
@@ -101,7 +101,7 @@ fn host_within<'p>(before: &Pattern, after: &Pattern, name: &'p str) -> Option<&
 fn glob(text: &str) -> Result<Pattern, (String, String)> {
     Pattern::new(text).map_err(|error| {
         (
-            format!("is no glob: {}", error.msg),
+            format!("is not a glob: {}", error.msg),
             super::sources::GLOB_CURE.to_owned(),
         )
     })

@@ -139,11 +139,7 @@ impl Shape<'_, '_> {
                 return self.range(&name, number, &at, schema);
             }
             (_, found) => {
-                let what = format!(
-                    "`{name}` is {}, where {} is needed",
-                    kind_of(found),
-                    kind_named(expected)
-                );
+                let what = format!("`{name}` is {}, but must be {}", kind_of(found), kind_named(expected));
                 let cure = cure_of(&name, schema, found, label);
                 self.report.add(&at, what, cure);
                 return false;
@@ -202,18 +198,18 @@ fn kind_named(expected: &str) -> &'static str {
     match expected {
         "object" => "a table",
         "array" => "a list",
-        "string" => "a text",
+        "string" => "a string",
         "boolean" => "true or false",
-        "integer" => "a whole number",
+        "integer" => "an integer",
         _ => "a number",
     }
 }
 
 fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a fraction",
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
@@ -237,12 +233,12 @@ fn cure_of(name: &str, schema: &Value, found: &DeValue<'_>, label: &str) -> Stri
         ("array", _) => format!("write `{name} = […]`"),
         ("object", DeValue::Array(_)) if !label.contains(' ') => format!("write [{name}], in single brackets"),
         ("object", _) => "write a table: `{ key = \"value\" }`".to_owned(),
-        ("string", DeValue::Array(_)) => format!("write one text: `{name} = \"…\"`"),
+        ("string", DeValue::Array(_)) => format!("write one string: `{name} = \"…\"`"),
         ("string", _) => match useful_words(schema).as_slice() {
             [] => "put it in quotes".to_owned(),
             words => format!("write one of: \"{}\"", words.join("\", \"")),
         },
         ("boolean", _) => "write true or false, without quotes".to_owned(),
-        _ => "write it in digits, without quotes".to_owned(),
+        _ => "write a number without quotes".to_owned(),
     }
 }

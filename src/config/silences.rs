@@ -58,14 +58,14 @@ pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Sile
     let raw = raw.into_inner();
     if raw.service.is_none() && raw.relay.is_none() && raw.hostgroup.is_none() {
         let cure = "add `service`, `relay` or `hostgroup`; `\"*\"` is all of them";
-        report.add(&at, "[[silence]] does not say what is silenced", cure);
+        report.add(&at, "[[silence]] does not define what is silenced", cure);
         return None;
     }
     let (from, until) = (moment(raw.from.as_ref(), report), moment(raw.until.as_ref(), report));
     if let (Some(begin), Some(end), Some(written)) = (from, until, &raw.until)
         && end <= begin
     {
-        report.add(&written.at(), "`until` is not after `from`", "let it end later");
+        report.add(&written.at(), "`until` is not after `from`", "set a later end");
     }
     let zone = raw.timezone.as_ref().map(|text| {
         parse_timezone(text.get()).unwrap_or_else(|why| {
@@ -105,7 +105,7 @@ fn glob(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<GlobMatche
     let text = text?;
     let glob = Glob::new(text.get());
     if glob.is_err() {
-        let what = format!("`{}` is no glob", shown(text.get()));
+        let what = format!("`{}` is not a glob", shown(text.get()));
         report.add(&text.at(), what, "write a name, or a part of it with *");
     }
     glob.ok().map(|glob| glob.compile_matcher())
@@ -115,7 +115,7 @@ fn moment(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<Timestam
     let text = text?;
     let moment = text.get().parse::<Timestamp>();
     if moment.is_err() {
-        let what = format!("`{}` is no time", shown(text.get()));
+        let what = format!("`{}` is not a time", shown(text.get()));
         report.add(&text.at(), what, "write it as \"2018-06-06T18:00Z\"");
     }
     moment.ok()
@@ -128,7 +128,7 @@ fn hours(text: Option<&At<String>>, report: &mut Report<'_>) -> Option<(Time, Ti
     let hours = hours.and_then(|(from, to)| Some((time(from)?, time(to)?)));
     let hours = hours.filter(|(from, to)| from != to);
     if hours.is_none() {
-        let what = format!("`hours = \"{}\"` is no part of a day", shown(text.get()));
+        let what = format!("`hours = \"{}\"` is not a range of hours", shown(text.get()));
         report.add(&text.at(), what, "write it as \"22:00-02:00\"");
     }
     hours

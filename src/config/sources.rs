@@ -99,7 +99,7 @@ pub struct Source {
 /// RFC 5424's longest name of an application is 48 bytes; a container's ID has 64.
 const TAG_BYTES_MAX: usize = 128;
 
-pub(super) const GLOB_CURE: &str = "globs of paths know `*`, `?`, `[0-9]`, and `**` as a whole folder";
+pub(super) const GLOB_CURE: &str = "globs of paths support `*`, `?`, `[0-9]`, and `**` as a whole folder";
 
 impl PathGlob {
     /// The glob as text, for the crate `glob`.
@@ -296,9 +296,9 @@ impl Checker<'_, '_> {
         let quoted = shown(path.get());
         let wrong = match path.get() {
             text if text.trim().is_empty() => Some(("names no file", "write a path or a glob of paths".to_owned())),
-            text if text.contains("{host}") => Some(("holds `{host}`", format!("write `host_from = \"{quoted}\"`"))),
+            text if text.contains("{host}") => Some(("contains `{host}`", format!("write `host_from = \"{quoted}\"`"))),
             text if text.contains(['{', '}']) => Some((
-                "holds braces, which globs of paths do not know",
+                "contains braces, which globs of paths do not support",
                 "write one path for each".to_owned(),
             )),
             _ => None,
@@ -307,8 +307,11 @@ impl Checker<'_, '_> {
         let pattern = match (wrong, Pattern::new(&text)) {
             (None, Ok(pattern)) => pattern,
             (None, Err(error)) => {
-                self.report
-                    .add(&path.at(), format!("`{quoted}` is no glob: {}", error.msg), GLOB_CURE);
+                self.report.add(
+                    &path.at(),
+                    format!("`{quoted}` is not a glob: {}", error.msg),
+                    GLOB_CURE,
+                );
                 return None;
             }
             (Some((what, cure)), _) => {
@@ -318,7 +321,7 @@ impl Checker<'_, '_> {
         };
         let place = self.report.place(&path.at());
         if let Some(first) = self.known.insert(text.clone(), place) {
-            let what = format!("`{quoted}` stands at {first} already");
+            let what = format!("`{quoted}` is already defined at {first}");
             self.report
                 .add(&path.at(), what, "remove one: a file belongs to one source");
         }
@@ -327,7 +330,7 @@ impl Checker<'_, '_> {
 
     fn service(&mut self, name: &At<String>, kind: Option<&SourceKind>) -> Option<String> {
         if let Some(SourceKind::Exim | SourceKind::Postfix) = kind {
-            let what = "`service` at a source of an MTA, which carries the mail of many";
+            let what = "`service` at a source of an MTA, whose log has the mail of many services";
             self.report
                 .add(&name.at(), what, "remove it, and write a [[service]] rule");
             return None;
@@ -352,8 +355,8 @@ impl Checker<'_, '_> {
             let text = tag.get();
             let is_tag = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '[');
             if text.is_empty() || text.len() > TAG_BYTES_MAX || !text.chars().all(is_tag) {
-                let what = format!("`{}` is no tag of syslog", shown(text));
-                let cure = "write what stands before `[123]:` or `:` in the log, without spaces, as in \
+                let what = format!("`{}` is not a syslog tag", shown(text));
+                let cure = "write the text before `[123]:` or `:` in the log, without spaces, as in \
                             `syslog_tag = [\"mailer\"]`";
                 self.report.add(&tag.at(), what, cure);
                 good = None;
@@ -372,12 +375,9 @@ impl Checker<'_, '_> {
         if is_host_name(host.get()) {
             return Some(host.get().clone());
         }
-        let what = format!("`host = \"{}\"` is no host name", shown(host.get()));
-        self.report.add(
-            &host.at(),
-            what,
-            "write letters, digits, `-`, `_` and dots, at most 253 of them",
-        );
+        let what = format!("`host = \"{}\"` is not a host name", shown(host.get()));
+        self.report
+            .add(&host.at(), what, "use at most 253 letters, digits, `-`, `_`, and dots");
         None
     }
 

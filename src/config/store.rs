@@ -72,10 +72,10 @@ impl Store {
         let quoted = shown(url);
         let example = || "write `file:///var/lib/mailpulse`, or a path".to_owned();
         match url.split_once(':') {
-            _ if url.trim().is_empty() => Err(("the store has no place".to_owned(), example())),
+            _ if url.trim().is_empty() => Err(("the URL of the store is empty".to_owned(), example())),
             Some(("file", path)) => match path.strip_prefix("//").unwrap_or(path) {
                 path if path.contains('%') => Err((
-                    format!("`{quoted}` holds `%`"),
+                    format!("`{quoted}` contains `%`"),
                     "write the path alone, without `file://`".to_owned(),
                 )),
                 path if path.starts_with('/') => Ok(PathBuf::from(path)),
@@ -85,7 +85,7 @@ impl Store {
                 )),
             },
             Some((scheme, rest)) if rest.starts_with("//") => {
-                let what = format!("`{}:` is no kind of store", shown(scheme));
+                let what = format!("`{}:` is not a supported kind of store", shown(scheme));
                 Err((what, example()))
             }
             _ => Ok(base.join(url)),

@@ -191,7 +191,7 @@ fn further_files_append_and_do_not_contradict() {
         [
             "conf.d/a.toml:3:1: `store.retain_days` is 30 here, and 90 at mailpulse.toml:2; remove one of the two",
             "conf.d/a.toml:5:1: [[service]] has no `match`; add `match = …`",
-            "conf.d/a.toml:6:8: `name` is a whole number, where a text is needed; put it in quotes",
+            "conf.d/a.toml:6:8: `name` is an integer, but must be a string; put it in quotes",
             "conf.d/b.toml:1:1: `service` is 3 here, and a list at conf.d/a.toml:5; remove one of the two",
         ]
     );
@@ -267,9 +267,9 @@ fn inventories_give_members_to_groups() {
     assert_eq!(
         warnings,
         [
-            "4: no hostgroup takes these groups of the inventory: mw",
+            "4: no hostgroup uses these groups of the inventory: mw",
             "7: group `db` of the inventory has no hosts",
-            "7: no hostgroup takes these groups of the inventory: mx",
+            "7: no hostgroup uses these groups of the inventory: mx",
         ]
     );
     let wrong = named.replace("\"phab\"", "\"phap\"");
@@ -283,7 +283,7 @@ fn inventories_give_members_to_groups() {
     assert_eq!(
         errors_of(&[("mailpulse.toml", all), ("hosts.csv", "a,b c\nd e,f\n")]),
         [
-            "mailpulse.toml:2:13: inventory `hosts.csv`, line 2: `d e` is no host name; write lines of `host,group`, \
+            "mailpulse.toml:2:13: inventory `hosts.csv`, line 2: `d e` is not a host name; write lines of `host,group`, \
           separated by a comma"
         ]
     );
@@ -430,7 +430,7 @@ fn services_have_clocks_holidays_and_ways_of_their_own() {
     assert!(empty.warnings[0].what.contains("holidays `days/de.txt` has no day"));
     let bad = [files[0], ("days/de.txt", "2026-12-25\nChristmas\n"), files[2]];
     // Two places name the file; it is told once.
-    let cure = "write one date a line, as 2026-12-25, or an iCalendar file with events of whole days";
+    let cure = "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events";
     assert_eq!(
         errors_of(&bad),
         [format!(

@@ -27,11 +27,10 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          segment_rows_max = 600_000\n\
          url = 3\n",
         &[
-            "mailpulse.toml:2:15: `retain_days` is a text, where a whole number is needed; write it in digits, \
-             without quotes",
+            "mailpulse.toml:2:15: `retain_days` is a string, but must be an integer; write a number without quotes",
             "mailpulse.toml:3:19: `segment_mib_max` is out of range; write a number from 1 to 1024",
             "mailpulse.toml:4:20: `segment_rows_max` is out of range; write a number from 1000 to 500000",
-            "mailpulse.toml:5:7: `url` is a whole number, where a text is needed; put it in quotes",
+            "mailpulse.toml:5:7: `url` is an integer, but must be a string; put it in quotes",
         ],
     ),
     (
@@ -65,7 +64,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
     (
         "[store]\n\
          url = \"file:///var/mail%20pulse\"\n",
-        &["mailpulse.toml:2:7: `file:///var/mail%20pulse` holds `%`; write the path alone, without `file://`"],
+        &["mailpulse.toml:2:7: `file:///var/mail%20pulse` contains `%`; write the path alone, without `file://`"],
     ),
     (
         "[privacy]\n\
@@ -73,14 +72,14 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          key_file = \"\"\n",
         &[
             "mailpulse.toml:2:15: unknown `local_parts = \"hsh\"`; did you mean `hash`?",
-            "mailpulse.toml:3:12: `key_file` is empty; leave it out: a key is made inside the store",
+            "mailpulse.toml:3:12: `key_file` is empty; remove it: a key is then created in the store",
         ],
     ),
     (
         "[privacy]\n\
          local_parts = true\n",
         &[
-            "mailpulse.toml:2:15: `local_parts` is true or false, where a text is needed; write one of: \"hash\", \
+            "mailpulse.toml:2:15: `local_parts` is true or false, but must be a string; write one of: \"hash\", \
              \"keep\", \"drop\"",
         ],
     ),
@@ -94,10 +93,9 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          service = \"a b\"\n\
          paths = [\"/var/log/hue/error.log*\"]\n",
         &[
-            "mailpulse.toml:3:11: `service` at a source of an MTA, which carries the mail of many; remove it, and \
+            "mailpulse.toml:3:11: `service` at a source of an MTA, whose log has the mail of many services; remove it, and \
              write a [[service]] rule",
-            "mailpulse.toml:7:11: `a b` cannot be the name of a service; write letters, digits, `-`, `_` and dots, \
-             beginning with a letter or digit, at most 64 of them",
+            "mailpulse.toml:7:11: `a b` cannot be the name of a service; use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit",
         ],
     ),
     (
@@ -126,8 +124,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
             "mailpulse.toml:12:10: both `units` and `identifiers` are given; keep one of them: an entry would have to \
              match both",
             "mailpulse.toml:13:16: `` in `identifiers` matches nothing; write it as `journalctl` shows it",
-            "mailpulse.toml:16:11: the same journal is read by the source at mailpulse.toml:11 already; make them one, \
-             with all `units` or all `identifiers`",
+            "mailpulse.toml:16:11: the source at mailpulse.toml:11 already reads this journal; merge them, with all `units` or all `identifiers`",
         ],
     ),
     (
@@ -136,7 +133,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          paths = \"/var/log/exim4/mainlog*\"\n",
         &[
             "mailpulse.toml:2:8: unknown `kind = \"exmi\"`; did you mean `exim`?",
-            "mailpulse.toml:3:9: `paths` is a text, where a list is needed; write `paths = \
+            "mailpulse.toml:3:9: `paths` is a string, but must be a list; write `paths = \
              [\"/var/log/exim4/mainlog*\"]`",
         ],
     ),
@@ -149,14 +146,14 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         &[
             "mailpulse.toml:1:1: [[source]] has no `paths`; add `paths = [\"/var/log/exim4/mainlog*\"]`",
             "mailpulse.toml:4:1: [[source]] has no `kind`; add `kind = …`",
-            "mailpulse.toml:5:10: `a[` is no glob: invalid range pattern; globs of paths know `*`, `?`, `[0-9]`, \
+            "mailpulse.toml:5:10: `a[` is not a glob: invalid range pattern; globs of paths support `*`, `?`, `[0-9]`, \
              and `**` as a whole folder",
-            "mailpulse.toml:5:16: `{a,b}/mainlog` holds braces, which globs of paths do not know; write one path \
+            "mailpulse.toml:5:16: `{a,b}/mainlog` contains braces, which globs of paths do not support; write one path \
              for each",
-            "mailpulse.toml:5:33: `/l/{host}/mainlog` holds `{host}`; write `host_from = \"/l/{host}/mainlog\"`",
+            "mailpulse.toml:5:33: `/l/{host}/mainlog` contains `{host}`; write `host_from = \"/l/{host}/mainlog\"`",
             "mailpulse.toml:5:54: `` names no file; write a path or a glob of paths",
-            "mailpulse.toml:5:58: `paths` is a whole number, where a text is needed; put it in quotes",
-            "mailpulse.toml:5:67: `./x/../ok` stands at mailpulse.toml:5 already; remove one: a file belongs to \
+            "mailpulse.toml:5:58: `paths` is an integer, but must be a string; put it in quotes",
+            "mailpulse.toml:5:67: `./x/../ok` is already defined at mailpulse.toml:5; remove one: a file belongs to \
              one source",
         ],
     ),
@@ -167,8 +164,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          host = \"mx 1\"\n\
          timezone = \"Europe/Berln\"\n",
         &[
-            "mailpulse.toml:4:8: `host = \"mx 1\"` is no host name; write letters, digits, `-`, `_` and dots, at \
-             most 253 of them",
+            "mailpulse.toml:4:8: `host = \"mx 1\"` is not a host name; use at most 253 letters, digits, `-`, `_`, and dots",
             "mailpulse.toml:5:12: unknown `timezone = \"Europe/Berln\"`; did you mean `Europe/Berlin`?",
         ],
     ),
@@ -182,8 +178,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         &[
             "mailpulse.toml:4:8: both `host` and `host_from` are given; keep `host` for one host, `host_from` for \
              many",
-            "mailpulse.toml:5:13: `host_from = \"/srv/{host}*/mainlog\"` has a wildcard beside `{host}`, which \
-             leaves open where the name ends; put a fixed character between them: `{host}.log*`",
+            "mailpulse.toml:5:13: `host_from = \"/srv/{host}*/mainlog\"` has a wildcard beside `{host}`, so that the end of the name is ambiguous; put a fixed character between them: `{host}.log*`",
             "mailpulse.toml:6:12: unknown `timezone = \"+25:00\"`; write a name such as `Europe/Berlin`, or an \
              offset such as `+02:00`",
         ],
@@ -192,14 +187,14 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "[source]\n\
          kind = \"exim\"\n",
         &[
-            "mailpulse.toml:1:1: `source` is a table, where a list is needed; write [[source]], in double \
+            "mailpulse.toml:1:1: `source` is a table, but must be a list; write [[source]], in double \
              brackets",
         ],
     ),
     (
         "[[store]]\n\
          url = \"x\"\n",
-        &["mailpulse.toml:1:1: `store` is a list, where a table is needed; write [store], in single brackets"],
+        &["mailpulse.toml:1:1: `store` is a list, but must be a table; write [store], in single brackets"],
     ),
     (
         "[[service]]\n\
@@ -216,21 +211,18 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          [[service]]\n\
          match = { sender = \"a@b\" }\n",
         &[
-            "mailpulse.toml:5:8: service `gerrit` stands at mailpulse.toml:2 already; put the entries of both \
-             into one `match`",
-            "mailpulse.toml:6:21: `sender = \"gerrit\"` is no whole address; write `sender = \"gerrit@*\"`, or \
+            "mailpulse.toml:5:8: service `gerrit` is already defined at mailpulse.toml:2; merge the entries of both into one `match`",
+            "mailpulse.toml:6:21: `sender = \"gerrit\"` is not a complete address; write `sender = \"gerrit@*\"`, or \
              `sender_domain` for a domain",
             "mailpulse.toml:6:38: `user = \"\"` is empty; leave the key out",
-            "mailpulse.toml:6:44: this entry has no condition; give it at least one key: an empty entry would \
-             match every mail",
-            "mailpulse.toml:8:8: `unattributed` is reserved for what no service names; take another name",
+            "mailpulse.toml:6:44: this entry has no condition; add at least one key: an empty entry would match every mail",
+            "mailpulse.toml:8:8: `unattributed` is reserved for mail that matches no service; use another name",
             "mailpulse.toml:8:8: service `unattributed` has an empty `match`; add an entry: `match = [{ sender = \
              \"…\" }]`",
             "mailpulse.toml:10:1: [[service]] has no `match`; add `match = …`",
-            "mailpulse.toml:11:8: `a b` cannot be the name of a service; write letters, digits, `-`, `_` and \
-             dots, beginning with a letter or digit, at most 64 of them",
+            "mailpulse.toml:11:8: `a b` cannot be the name of a service; use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit",
             "mailpulse.toml:12:1: [[service]] has no `name`; add `name = …`",
-            "mailpulse.toml:13:9: `match` is a table, where a list is needed; write `match = [{ … }]`",
+            "mailpulse.toml:13:9: `match` is a table, but must be a list; write `match = [{ … }]`",
         ],
     ),
     (
@@ -238,11 +230,11 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          name = \"x\"\n\
          match = [{ client = \"10.0.0.1\" }, { network = \"10.0.0.1/8\" }, { client = \"phab[0-9\" }]\n",
         &[
-            "mailpulse.toml:3:21: `client = \"10.0.0.1\"` is no host name; write `client_ip = \"10.0.0.1\"`",
+            "mailpulse.toml:3:21: `client = \"10.0.0.1\"` is not a host name; write `client_ip = \"10.0.0.1\"`",
             "mailpulse.toml:3:47: `10.0.0.1/8` has bits set beyond its prefix length; write `10.0.0.0/8`, or \
              `10.0.0.1` for the one host",
-            "mailpulse.toml:3:74: `client = \"phab[0-9\"` is no glob: unclosed character class; missing ']'; \
-             globs know `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself",
+            "mailpulse.toml:3:74: `client = \"phab[0-9\"` is not a glob: unclosed character class; missing ']'; \
+             globs support `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself",
         ],
     ),
     (
@@ -266,7 +258,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              `2620:0:861::/48` or a single address",
             "mailpulse.toml:9:13: inventory `none.json` cannot be read: No such file or directory (os error 2); \
              correct the path: it is relative to the main configuration file",
-            "mailpulse.toml:11:8: `unattributed` is reserved for what no hostgroup names; take another name",
+            "mailpulse.toml:11:8: `unattributed` is reserved for mail that matches no hostgroup; use another name",
         ],
     ),
     (
@@ -287,9 +279,8 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         &[
             "mailpulse.toml:2:40: `false_alarms_per_service_per_90_days` is out of range; write a number from \
              0.001 to 1000.0",
-            "mailpulse.toml:4:8: an alarm cannot go by mail: mail is what is broken when it is needed; take \
-             alertmanager, webhook, exec or stdout",
-            "mailpulse.toml:8:7: `url = \"ftp://x\"` is no URL; write `http://host:port/path`",
+            "mailpulse.toml:4:8: alarms cannot be sent by mail: mail is what fails in an outage; use alertmanager, webhook, exec, or stdout",
+            "mailpulse.toml:8:7: `url = \"ftp://x\"` is not a URL; write `http://host:port/path`",
             "mailpulse.toml:9:1: [[alert]] of kind exec has no `command`; add `command = [\"/path/to/program\"]`",
             "mailpulse.toml:11:1: [[alert]] has no `url`; add `url = \"http://127.0.0.1:9093\"`",
             "mailpulse.toml:14:8: unknown `kind = \"pager\"`; known: alertmanager, webhook, exec, stdout",
@@ -301,7 +292,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          [privacy]\n\
          local_parts = \"hsh\"\n",
         &[
-            "mailpulse.toml:1:7: no TOML: unclosed table, expected `]`; see https://toml.io for how it is written",
+            "mailpulse.toml:1:7: invalid TOML: unclosed table, expected `]`; see https://toml.io for how it is written",
             "mailpulse.toml:4:15: unknown `local_parts = \"hsh\"`; did you mean `hash`?",
         ],
     ),
@@ -309,7 +300,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "[store]\n\
          url = \"a\"\n\
          url = \"b\"\n",
-        &["mailpulse.toml:3:1: no TOML: duplicate key; see https://toml.io for how it is written"],
+        &["mailpulse.toml:3:1: invalid TOML: duplicate key; see https://toml.io for how it is written"],
     ),
     (
         "\"\\u001b[31m\" = 1\n",
@@ -327,10 +318,10 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          until = \"2018-06-06T17:00Z\"\n\
          hours = \"22\"\n",
         &[
-            "mailpulse.toml:1:1: [[silence]] does not say what is silenced; add `service`, `relay` or `hostgroup`; \
+            "mailpulse.toml:1:1: [[silence]] does not define what is silenced; add `service`, `relay` or `hostgroup`; \
              `\"*\"` is all of them",
-            "mailpulse.toml:6:9: `until` is not after `from`; let it end later",
-            "mailpulse.toml:7:9: `hours = \"22\"` is no part of a day; write it as \"22:00-02:00\"",
+            "mailpulse.toml:6:9: `until` is not after `from`; set a later end",
+            "mailpulse.toml:7:9: `hours = \"22\"` is not a range of hours; write it as \"22:00-02:00\"",
         ],
     ),
     (
@@ -366,7 +357,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
             "mailpulse.toml:14:1: unknown key `txt`; did you mean `text`?",
             "mailpulse.toml:15:1: [[source]] of kind pattern has no `template`; add `[[source.template]]` with \
              `outcome = \"failed\"` and `text = \"{time:%Y-%m-%d %H:%M:%S} …\"`",
-            "mailpulse.toml:23:11: `retried` at a template that is no failure; remove it, or write `outcome = \
+            "mailpulse.toml:23:11: `retried` at a template that is not a failure; remove it, or write `outcome = \
              \"failed\"`",
             "mailpulse.toml:24:9: template 1: no `{time:…}` in it; add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say \
              `undated = true` if the log has none",
@@ -406,17 +397,17 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         &[
             "mailpulse.toml:5:13: unknown key `class`; known are equals, contains, glob, present; a field inside \
              another is written in quotes, `\"exception.class\" = …`",
-            "mailpulse.toml:7:7: `y` is a whole number, where a text is needed; put it in quotes",
+            "mailpulse.toml:7:7: `y` is an integer, but must be a string; put it in quotes",
             "mailpulse.toml:11:1: unknown key `tme_format`; did you mean `time_format`?",
             "mailpulse.toml:15:16: failed_when 1: `` of `x` holds for every text; to ask whether the field is there, \
              use `present`",
-            "mailpulse.toml:19:26: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+            "mailpulse.toml:19:26: a condition without a test, or with several; write one of `equals`, `contains`, `glob` \
              and `present`",
-            "mailpulse.toml:19:38: a condition with none or several tests; write one of `equals`, `contains`, `glob` \
+            "mailpulse.toml:19:38: a condition without a test, or with several; write one of `equals`, `contains`, `glob` \
              and `present`",
             "mailpulse.toml:23:42: time_format: unknown directive; known are %Y %y %m %-m %d %-d %e %b %B %a %A %H \
              %-H %k %I %-I %l %M %S %f %3f %6f %9f %L %p %z %:z %Z %s %T %F %R %D %%",
-            "mailpulse.toml:25:1: [[source]] of kind json says nowhere which records are about mail; add \
+            "mailpulse.toml:25:1: [[source]] of kind json does not define which records are about mail; add \
              `failed_when = [{ field = \"text\" }]`, `submitted_when` or both",
             "mailpulse.toml:28:10: `starts` at a source of kind json, which is read without it; remove it, or write \
              `kind = \"pattern\"`",
@@ -447,7 +438,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              write `kind = \"json\"`",
             "mailpulse.toml:7:1: `template` at a source of kind exim, which is read without it; remove it, or write \
              `kind = \"pattern\"`",
-            "mailpulse.toml:13:1: `template` is a table, where a list is needed; write [[source.template]], in double brackets",
+            "mailpulse.toml:13:1: `template` is a table, but must be a list; write [[source.template]], in double brackets",
         ],
     ),
     (
@@ -471,16 +462,15 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          ca_file = \"ca.pem\"\n",
         &[
             "mailpulse.toml:2:12: unknown `timezone = \"Europe/Berlinn\"`; did you mean `Europe/Berlin`?",
-            "mailpulse.toml:3:12: `holidays` is a text, where a list is needed; write `holidays = [\"de.ics\"]`",
+            "mailpulse.toml:3:12: `holidays` is a string, but must be a list; write `holidays = [\"de.ics\"]`",
             "mailpulse.toml:5:14: `relays_min` is out of range; write a number from 1 to 100",
-            "mailpulse.toml:9:14: `relays_min` is a text, where a whole number is needed; write it in digits, without \
-             quotes",
+            "mailpulse.toml:9:14: `relays_min` is a string, but must be an integer; write a number without quotes",
             "mailpulse.toml:10:12: unknown `timezone = \"+2\"`; write a name such as `Europe/Berlin`, or an offset such \
              as `+02:00`",
             "mailpulse.toml:11:13: holidays `nowhere.txt` cannot be read: No such file or directory (os error 2); \
              correct the path: it is relative to the main configuration file",
             "mailpulse.toml:14:11: `ca_file` is for Alertmanagers and webhooks; remove it",
-            "mailpulse.toml:18:11: `ca_file` is of no use without TLS; write `https://` in `url`, or remove it",
+            "mailpulse.toml:18:11: `ca_file` requires TLS; write `https://` in `url`, or remove it",
         ],
     ),
 ];

@@ -117,7 +117,7 @@ fn further_files(main: &Path) -> (Vec<PathBuf>, Option<ConfigError>) {
 fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
     let cure = match error.kind() {
         io::ErrorKind::NotFound => "write one with `mailpulse init`, or name another with `--config`",
-        io::ErrorKind::PermissionDenied => "run as the user that may read it, or change its mode",
+        io::ErrorKind::PermissionDenied => "run as a user with read permission, or change its mode",
         io::ErrorKind::InvalidData => "save it as UTF-8",
         _ => "mailpulse reads regular files of TOML",
     };

@@ -28,7 +28,10 @@ fn what_a_channel_needs_is_there_or_check_refuses() {
         ),
         (
             "[[alert]]\nkind = \"alertmanager\"\nurl = \"http://am.example.org:99999\"\n",
-            &["mailpulse.toml:12:7: ", "has a port that is no number from 1 to 65535"],
+            &[
+                "mailpulse.toml:12:7: ",
+                "has a port that is not a number from 1 to 65535",
+            ],
         ),
         (
             "[clickhouse]\npassword_file = \"ch.password\"\n",
@@ -113,7 +116,7 @@ fn an_rrule_that_is_not_understood_is_told() {
         "team.ics",
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20180521\nRRULE:FREQ=MONTHLY\nEND:VEVENT\nEND:VCALENDAR\n",
     );
-    let words = "line 4: this RRULE is not understood, and its event counts once; write each year's day";
+    let words = "line 4: this RRULE is not supported, and its event counts once; write the date of each year";
     place.run(&["check"]).ends(0).says(&["holidays `team.ics`, ", words]);
     let counts = place.write("counts.csv", "series,ts,count\na,2018-05-21T00:00:00Z,1\n");
     let (file, counts) = (file.to_str().unwrap(), counts.to_str().unwrap());

@@ -175,7 +175,7 @@ fn the_secret_of_a_webhook_stays_in_the_configuration() {
     let broken = alert.replace("http://", "htp://");
     place.write("mailpulse.toml", format!("{config}\n{broken}"));
     let checked = place.run(&["check"]).ends(2);
-    assert!(checked.err.contains("is no URL"), "{}", checked.err);
+    assert!(checked.err.contains("is not a URL"), "{}", checked.err);
     told.push(checked.err);
     for text in told {
         for secret in ["T024BE7LD", "B03HOOK", "XyZ0123456789", "abc12345", "hunter2"] {

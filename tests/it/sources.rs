@@ -249,7 +249,7 @@ fn a_wrong_description_is_an_error_with_its_place() {
     place.write("hosts.json", "{\"db\": [\"db1\"], \"mx\": [\"mx1\"]}");
     place.run(&["check"]).ends(0).says(&[
         "warning: ",
-        "mailpulse.toml:8:13: no hostgroup takes these groups of the inventory: mx",
+        "mailpulse.toml:8:13: no hostgroup uses these groups of the inventory: mx",
     ]);
 }
 

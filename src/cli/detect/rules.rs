@@ -53,7 +53,7 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
     let holidays = holidays.transpose()?;
     for line in holidays.iter().flat_map(Holidays::once) {
         output::talk(&format!(
-            "warning: --holidays: line {line}: this RRULE is not understood, and its event counts once; {RRULE_CURE}"
+            "warning: --holidays: line {line}: this RRULE is not supported, and its event counts once; {RRULE_CURE}"
         ));
     }
     Ok(holidays)

@@ -43,7 +43,7 @@ pub(super) fn check(
     (raw.paths, raw.host_from) = (None, None);
     let directory = raw.directory.as_ref().map(|directory| {
         if directory.get().trim().is_empty() {
-            let cure = "leave it out for this machine's journal";
+            let cure = "remove it to read this machine's journal";
             report.add(&directory.at(), "`directory` is empty", cure);
         }
         super::plain(&folder.join(directory.get()))
@@ -60,8 +60,8 @@ pub(super) fn check(
     );
     let place = report.place(&at);
     if let (Some(first), Some(_)) = (known.insert(which.clone(), place), which.2) {
-        let what = format!("the same journal is read by the source at {first} already");
-        report.add(&at, what, "make them one, with all `units` or all `identifiers`");
+        let what = format!("the source at {first} already reads this journal");
+        report.add(&at, what, "merge them, with all `units` or all `identifiers`");
     }
     Some(JournalPart {
         directory,

@@ -26,8 +26,9 @@ impl Condition {
             return Err((format!("`{} = \"{quoted}\"` {what}", key.name()), cure));
         }
         let pattern = Pattern::compile(written).map_err(|why| {
-            let cure = "globs know `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself".to_owned();
-            (format!("`{} = \"{quoted}\"` is no glob: {why}", key.name()), cure)
+            let cure =
+                "globs support `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself".to_owned();
+            (format!("`{} = \"{quoted}\"` is not a glob: {why}", key.name()), cure)
         })?;
         Ok(Self::Text(key, pattern))
     }
@@ -93,19 +94,19 @@ fn misuse(key: Key, written: &str) -> Option<(&'static str, String)> {
         return Some(("is empty", cure.to_owned()));
     }
     if written.chars().any(|c| c.is_control()) || written.trim() != written {
-        return Some(("holds blanks or control characters", "remove them".to_owned()));
+        return Some(("contains blanks or control characters", "remove them".to_owned()));
     }
     match key {
         Key::Sender if !glob && written != "<>" && !written.contains('@') => {
             let cure = format!("write `sender = \"{written}@*\"`, or `sender_domain` for a domain");
-            Some(("is no whole address", cure))
+            Some(("is not a complete address", cure))
         }
         Key::SenderDomain | Key::Client | Key::MessageIdHost | Key::Host if written.contains('@') => Some((
             "is an address, where a host name or domain is needed",
             "use `sender` for addresses".to_owned(),
         )),
         Key::Client if written.parse::<IpNet>().is_ok() || written.parse::<std::net::IpAddr>().is_ok() => {
-            Some(("is no host name", format!("write `client_ip = \"{written}\"`")))
+            Some(("is not a host name", format!("write `client_ip = \"{written}\"`")))
         }
         _ => None,
     }

@@ -104,10 +104,10 @@ fn says_everything_that_is_wrong() {
     assert_eq!(
         texts,
         [
-            "1 hosts[0] `` is no host name; write a name, a glob or an address",
-            "1 hosts[1] `x y` is no host name; write a name, a glob or an address",
+            "1 hosts[0] `` is not a host name; write a name, a glob or an address",
+            "1 hosts[1] `x y` is not a host name; write a name, a glob or an address",
             "1 hosts[2] `10.0.0.0/8` is a network; move it to `networks`",
-            "1 hosts[3] `a[` is no glob: unclosed character class; missing ']'; globs know `*`, `?`, `[0-9]` and `{a,b}`",
+            "1 hosts[3] `a[` is not a glob: unclosed character class; missing ']'; globs support `*`, `?`, `[0-9]` and `{a,b}`",
             "1 networks[0] `10.0.0.1/8` has bits set beyond its prefix length; write `10.0.0.0/8`, or `10.0.0.1` for the \
              one host",
             "1 networks[1] `10.0.0.0/33` is neither network nor address; write it as `10.64.32.0/24`, \

@@ -80,7 +80,7 @@ fn from_json(bytes: &[u8]) -> Result<Inventory, InventoryError> {
         wrong(
             error.line() as u64,
             format!("no JSON: {error}"),
-            "write it anew with `ansible-inventory --list`",
+            "write it again with `ansible-inventory --list`",
         )
     })?;
     let mut tree = Tree::default();
@@ -93,7 +93,7 @@ fn from_json(bytes: &[u8]) -> Result<Inventory, InventoryError> {
                 .for_each(|(host, vars)| tree.alias(host, vars));
         } else {
             tree.define(name, body)
-                .map_err(|what| wrong(1, what, "write it anew with `ansible-inventory --list`"))?;
+                .map_err(|what| wrong(1, what, "write it again with `ansible-inventory --list`"))?;
         }
     }
     Ok(tree.finish())
@@ -231,7 +231,7 @@ fn from_csv(bytes: &[u8]) -> Result<Inventory, InventoryError> {
         }
         let host = record.get(host_column).unwrap_or_default();
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            let what = format!("`{}` is no host name", host.escape_debug());
+            let what = format!("`{}` is not a host name", host.escape_debug());
             return Err(wrong(line, what, "write lines of `host,group`, separated by a comma"));
         }
         match record.get(group_column).filter(|group| !group.is_empty()) {

@@ -63,7 +63,7 @@ fn junk_is_refused_with_its_line() {
     for (text, expected) in [
         (
             &b"a,x\nb c,y\n"[..],
-            "line 2: `b c` is no host name; write lines of `host,group`, separated by a comma",
+            "line 2: `b c` is not a host name; write lines of `host,group`, separated by a comma",
         ),
         (
             b"a,x\n\xff\xfe,y\n",
@@ -75,7 +75,7 @@ fn junk_is_refused_with_its_line() {
         ),
         (
             b"{\"a\": 3}",
-            "line 1: group `a` is neither list nor object; write it anew with `ansible-inventory --list`",
+            "line 1: group `a` is neither list nor object; write it again with `ansible-inventory --list`",
         ),
     ] {
         assert_eq!(Inventory::parse(text).unwrap_err().to_string(), expected);

@@ -129,7 +129,7 @@ impl ServiceRules {
             });
         };
         if input.conditions.is_empty() {
-            let cure = "give it at least one key: an empty entry would match every mail".to_owned();
+            let cure = "add at least one key: an empty entry would match every mail".to_owned();
             problem(None, ("this entry has no condition".to_owned(), cure));
         }
         let mut conditions = Vec::with_capacity(input.conditions.len());

@@ -279,15 +279,15 @@ fn says_everything_that_is_wrong() {
     assert_eq!(
         texts,
         [
-            "0.0 this entry has no condition; give it at least one key: an empty entry would match every mail",
-            "1.0 `sender = \"gerrit\"` is no whole address; write `sender = \"gerrit@*\"`, or `sender_domain` for a domain",
+            "0.0 this entry has no condition; add at least one key: an empty entry would match every mail",
+            "1.0 `sender = \"gerrit\"` is not a complete address; write `sender = \"gerrit@*\"`, or `sender_domain` for a domain",
             "2.0 `sender = \"\"` is empty; for bounces write `<>`",
             "3.0 `sender_domain = \"a@b.org\"` is an address, where a host name or domain is needed; use `sender` for \
              addresses",
-            "4.0 `client = \"10.0.0.1\"` is no host name; write `client_ip = \"10.0.0.1\"`",
-            "5.0 `client = \"gerrit[0-9\"` is no glob: unclosed character class; missing ']'; globs know `*`, `?`, \
+            "4.0 `client = \"10.0.0.1\"` is not a host name; write `client_ip = \"10.0.0.1\"`",
+            "5.0 `client = \"gerrit[0-9\"` is not a glob: unclosed character class; missing ']'; globs support `*`, `?`, \
              `[0-9]`, `{a,b}`, and `\\` before a character to mean itself",
-            "6.0 `user = \"www data \"` holds blanks or control characters; remove them",
+            "6.0 `user = \"www data \"` contains blanks or control characters; remove them",
             "7.0 `10.0.0.300` is neither network nor address; write it as `10.64.32.0/24`, `2620:0:861::/48` or a \
              single address",
             "8.0 `10.0.0.1/8` has bits set beyond its prefix length; write `10.0.0.0/8`, or `10.0.0.1` for the one host",

@@ -110,7 +110,7 @@ fn lines_of_others_alone_are_unreadable() {
 #[test]
 fn a_tag_that_cannot_be_one_is_refused() {
     let place = configured("syslog_tag = [\"exim[1]: \"]\n");
-    place.run(&["check"]).ends(2).says(&["is no tag of syslog"]);
+    place.run(&["check"]).ends(2).says(&["is not a syslog tag"]);
     let source = "[[source]]\nkind = \"gerrit\"\npaths = [\"x\"]\nsyslog_tag = [\"a\"]\n";
     Place::with(source)
         .run(&["check"])

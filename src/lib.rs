@@ -12,6 +12,7 @@
 pub mod alert;
 pub mod analysis;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod detect;
 pub mod files;

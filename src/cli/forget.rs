@@ -2,10 +2,10 @@
 //! first, and needs `--force`.
 
 use super::output;
+use crate::clock::now_ms;
 use crate::ingest::logs_there;
 use crate::model::time::{End, rfc3339};
 use crate::setup::Setup;
-use crate::setup::clock::now_ms;
 use crate::setup::plan::{UnnamedArgs, plan};
 use crate::source::Limits;
 use crate::store::Store;

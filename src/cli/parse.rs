@@ -8,13 +8,13 @@ mod postfix;
 mod unwrap;
 
 use super::output;
+use crate::clock::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
 use crate::ingest::kinds::{KINDS, Spec, Way, source_kind};
 use crate::ingest::lines::with_year;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::LocalParts;
 use crate::setup::Setup;
-use crate::setup::clock::now_ms;
 use crate::setup::plan::spec;
 use crate::source::{Chunks, Content, Limits, Pool};
 use anyhow::{Context as _, Result, anyhow, bail};

@@ -180,7 +180,7 @@ fn keep(setup: &Setup, force: bool) -> Result<()> {
 fn repair(setup: &Setup) -> Result<ExitCode> {
     let config = setup.config()?;
     crate::setup::embedded(&config)?;
-    let now = crate::setup::clock::now_ms();
+    let now = crate::clock::now_ms();
     let done = repair::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
     let mut code = ExitCode::SUCCESS;
     match &done.rebuilt {

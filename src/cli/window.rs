@@ -5,10 +5,10 @@
 //! which takes rows away, counts from the clock.
 
 use crate::analysis::present::{end, span};
+use crate::clock::now_ms;
 use crate::model::time::{DAY_MS, End, rfc3339};
 use crate::query::Window;
 use crate::query::history::History;
-use crate::setup::clock::now_ms;
 use anyhow::{Result, anyhow};
 use clap::Args;
 

@@ -1,6 +1,6 @@
 //! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
 
-use crate::setup::clock::now_ms;
+use crate::clock::now_ms;
 use crate::store::{Store, copies};
 use std::path::Path;
 use std::thread::JoinHandle;

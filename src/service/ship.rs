@@ -3,10 +3,10 @@
 //! Whatever becomes of the sender, `tail` goes on: one that cannot begin (another process sends from this store), fails or
 //! panics is reported at once, kept for `status`, and begun again later and later.
 
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::service::log_throttle::LogThrottle;
 use crate::setup::Setup;
-use crate::setup::clock::now_ms;
 use crate::store::Store;
 use crate::store::clickhouse::ship::{Shipper, Step};
 use crate::store::clickhouse::{Error, Options, Place};

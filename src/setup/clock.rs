@@ -1,17 +1,9 @@
-//! What this machine says of time: the clock, which may be wrong, and for how long it has run, which is not.
+//! What this machine says of time beside its clock, which may be wrong: for how long it has run, which is not.
 
+use crate::clock::now_ms;
 use crate::store::retention::{MachineTime, Retention};
 use std::sync::OnceLock;
 use std::time::Instant;
-
-/// The clock, in the one place where the program reads it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "here, and nowhere else in commands and services"
-)]
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
 
 /// The machine's time.
 pub fn machine_time() -> MachineTime {

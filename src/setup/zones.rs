@@ -1,8 +1,8 @@
 //! What message IDs say of the zones of logs, for people.
 
+use crate::clock::now_ms;
 use crate::config::machine_zone;
 use crate::normalise::exim::zone::{WrongZone, ZoneVerdict};
-use crate::setup::clock::now_ms;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::Path;

@@ -3,9 +3,9 @@
 use crate::analysis::incident::{Asked, judge, report};
 use crate::cli::incident::html;
 use crate::cli::output;
+use crate::clock::now_ms;
 use crate::query::Window;
 use crate::setup::Setup;
-use crate::setup::clock::now_ms;
 use crate::setup::detection::{Overrides, options};
 use crate::simulate::Truth;
 use crate::store::Store;

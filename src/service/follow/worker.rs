@@ -1,5 +1,6 @@
 //! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
 
+use crate::clock::now_ms;
 use crate::config::{Config, Tail};
 use crate::ingest::cover;
 use crate::ingest::{self, Job, Progress, RunLimits};
@@ -8,7 +9,6 @@ use crate::normalise::hops::is_mta;
 use crate::service::follow::zones::Zones;
 use crate::service::follow::{Follower, Limits, Round};
 use crate::service::log_throttle::LogThrottle;
-use crate::setup::clock::now_ms;
 use crate::setup::clock::retention;
 use crate::setup::plan::{UnnamedArgs, plan};
 use crate::setup::{Setup, config_words};

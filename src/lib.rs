@@ -6,7 +6,7 @@
 //!             ingest drives the first four; setup joins them with the configuration; service runs them; cli is the face
 //! ```
 //!
-//! One flow, one way: a module uses only what stands to its left or below. `tests/it/flow.rs` fails on an arrow that runs back.
+//! One flow, one way: a module uses only what stands to its left or below. `tests/it/flow/` fails on an arrow that runs back.
 //! ARCHITECTURE.md says which room holds what.
 
 pub mod alert;

@@ -1,6 +1,8 @@
 //! Prometheus Alertmanager, `POST /api/v2/alerts`. Labels are an alert's identity: those of an episode never change.
 
-use super::{Authorities, Channel, Fault, Notice, Results, Target, Undelivered, body, http, label, safe};
+use super::{
+    AlertChannel, AlertTarget, DeliveryFault, Notice, Results, TrustedAuthorities, Undelivered, body, http, label, safe,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,13 +17,13 @@ const ONE_BY_ONE: Duration = Duration::from_secs(30);
 /// An Alertmanager.
 #[derive(Debug)]
 pub struct Alertmanager {
-    target: Target,
+    target: AlertTarget,
     agent: ureq::Agent,
 }
 
 impl Alertmanager {
     /// At the URL below which `/api/v2` lies (a prefix of `--web.route-prefix` or a proxy included); with authorities of its own, if there are some.
-    pub fn new(url: &str, authorities: Option<Authorities>) -> Self {
+    pub fn new(url: &str, authorities: Option<TrustedAuthorities>) -> Self {
         // People paste the address of the page, or that of the API itself.
         let url = url.split('#').next().unwrap_or(url).trim_end_matches('/');
         let url = url
@@ -29,13 +31,13 @@ impl Alertmanager {
             .or(url.strip_suffix("/api/v2"))
             .unwrap_or(url);
         Alertmanager {
-            target: Target::new(format!("{}/api/v2/alerts", url.trim_end_matches('/'))),
+            target: AlertTarget::new(format!("{}/api/v2/alerts", url.trim_end_matches('/'))),
             agent: http::agent(authorities),
         }
     }
 }
 
-impl Channel for Alertmanager {
+impl AlertChannel for Alertmanager {
     fn name(&self) -> String {
         format!("alertmanager {}", self.target.name())
     }
@@ -61,17 +63,17 @@ impl Channel for Alertmanager {
         match self.post(last.values().map(|(alert, _)| alert), now) {
             Ok(()) => settle(&all, &Ok(())),
             // It takes those that are right, and answers with what is wrong of the others: which is which?
-            Err(why) if why.fault != Fault::Channel && last.len() > 1 => {
+            Err(why) if why.fault != DeliveryFault::Channel && last.len() > 1 => {
                 let begin = Instant::now();
                 for (alert, places) in last.values() {
                     let result = self.post([alert].into_iter(), now);
                     settle(places, &result);
-                    if result.is_err_and(|why| why.fault == Fault::Channel) || begin.elapsed() > ONE_BY_ONE {
+                    if result.is_err_and(|why| why.fault == DeliveryFault::Channel) || begin.elapsed() > ONE_BY_ONE {
                         break;
                     }
                 }
             }
-            Err(why) if why.fault != Fault::Channel => settle(&all, &Err(why)),
+            Err(why) if why.fault != DeliveryFault::Channel => settle(&all, &Err(why)),
             Err(why) => settle(&all[..1], &Err(why)),
         }
         results
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn labels_stay_while_what_an_alarm_is_about_becomes_known() {
-        let told = Notice {
+        let reported = Notice {
             id: "service/gerrit/x".to_owned(),
             kind: "service".to_owned(),
             name: "gerrit".to_owned(),
@@ -196,9 +198,9 @@ mod tests {
             relay: Some("mx1001".to_owned()),
             summary: "relay mx1001: dropped".to_owned(),
             starts: 90,
-            ..told.clone()
+            ..reported.clone()
         };
-        let (first, later) = (alert(&told, 1_000), alert(&told.updated(&seen), 2_000));
+        let (first, later) = (alert(&reported, 1_000), alert(&reported.updated(&seen), 2_000));
         assert_eq!(first["labels"], later["labels"]);
         assert_eq!(later["annotations"]["summary"], "relay mx1001: dropped");
         assert_eq!(later["annotations"]["episode"], "service/gerrit/x");

@@ -19,12 +19,12 @@ const STUCK_MAX: u32 = 5;
 pub(super) const WAIT_MAX_S: i64 = 600;
 /// Characters that are kept of a reason.
 const WHY_MAX: usize = 600;
-/// Reasons that are told of one round and channel.
-const TOLD_MAX: usize = 5;
+/// Reasons that are reported of one round and channel.
+const REASONS_MAX: usize = 5;
 
 /// Whose fault it is that a notice was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DeliveryFault {
     /// The channel's: no other notice would be taken either.
     Channel,
     /// The notice's: the receiver says that it will not take it.
@@ -40,7 +40,7 @@ pub struct Undelivered {
     /// Why, and what to do.
     pub why: String,
     /// Whose fault it is.
-    pub fault: Fault,
+    pub fault: DeliveryFault,
     /// The receiver asks for so many seconds.
     pub wait_s: Option<i64>,
 }
@@ -50,13 +50,13 @@ impl Undelivered {
     pub fn channel(why: impl Into<String>) -> Self {
         Undelivered {
             why: why.into(),
-            fault: Fault::Channel,
+            fault: DeliveryFault::Channel,
             wait_s: None,
         }
     }
 
     /// With another fault.
-    pub fn with(self, fault: Fault) -> Self {
+    pub fn with(self, fault: DeliveryFault) -> Self {
         Undelivered { fault, ..self }
     }
 }
@@ -69,7 +69,7 @@ pub(super) fn one_by_one(notices: &[Notice], mut send: impl FnMut(&Notice) -> Re
     let mut results = Vec::with_capacity(notices.len());
     for notice in notices {
         let result = send(notice);
-        let goes_on = !matches!(&result, Err(why) if why.fault != Fault::Notice);
+        let goes_on = !matches!(&result, Err(why) if why.fault != DeliveryFault::Notice);
         results.push(Some(result));
         if !goes_on {
             break;
@@ -155,8 +155,8 @@ impl Backlog {
         self.aside.iter().any(|aside| is_same(&aside.notice, notice))
     }
 
-    /// What is tried in this round: what is aside and due, then the queue, then what fires and is told again.
-    pub fn round<'n>(&self, now: i64, queue: impl Iterator<Item = &'n Notice>, again: &[Notice]) -> Round {
+    /// What is tried in this round: what is aside and due, then the queue, then what fires and is sent again.
+    pub fn round<'n>(&self, now: i64, queue: impl Iterator<Item = &'n Notice>, again: &[Notice]) -> DeliveryRound {
         let due = |aside: &&Aside| aside.next <= now || aside.next > now + AGAIN_S.1;
         let mut notices: Vec<Notice> = self
             .aside
@@ -167,11 +167,11 @@ impl Backlog {
         let from_aside = notices.len();
         notices.extend(queue.cloned());
         let from_queue = notices.len() - from_aside;
-        // What waits is told in this round anyway.
+        // What waits is reported in this round anyway.
         let queued: Vec<Notice> = notices[from_aside..].to_vec();
         let is_new = |notice: &&Notice| !self.holds(notice) && !queued.iter().any(|one| is_same(one, notice));
         notices.extend(again.iter().filter(is_new).cloned());
-        Round {
+        DeliveryRound {
             notices,
             from_aside,
             from_queue,
@@ -181,12 +181,12 @@ impl Backlog {
     /// Takes over what became of a round; what there is to tell.
     pub fn settle(
         &mut self,
-        round: &Round,
+        round: &DeliveryRound,
         results: &Results,
         queue: &mut VecDeque<Notice>,
         now: i64,
     ) -> Vec<Undelivered> {
-        let mut told = Told::default();
+        let mut failures = FailureReasons::default();
         let mut stays = VecDeque::new();
         for (at, (notice, result)) in round.notices.iter().zip(results).enumerate() {
             let is_queued = (round.from_aside..round.from_aside + round.from_queue).contains(&at);
@@ -200,22 +200,22 @@ impl Backlog {
                         self.wait_until = now + wait_s.clamp(1, WAIT_MAX_S);
                     }
                     let goes_aside = match why.fault {
-                        Fault::Channel => false,
-                        Fault::Notice => true,
-                        Fault::Unclear if is_queued => {
+                        DeliveryFault::Channel => false,
+                        DeliveryFault::Notice => true,
+                        DeliveryFault::Unclear if is_queued => {
                             self.stuck += 1;
                             self.stuck >= STUCK_MAX
                         }
-                        Fault::Unclear => at < round.from_aside,
+                        DeliveryFault::Unclear => at < round.from_aside,
                     };
                     match goes_aside {
                         true => {
                             let next_s = self.refuse(notice, now);
                             self.stuck = 0;
-                            told.refused(notice, why, next_s);
+                            failures.refused(notice, why, next_s);
                         }
                         false => {
-                            told.add(why.clone());
+                            failures.add(why.clone());
                             stays.extend(is_queued.then(|| notice.clone()));
                         }
                     }
@@ -224,12 +224,12 @@ impl Backlog {
             }
         }
         *queue = stays;
-        let lost = self.give_up(now, &mut told);
+        let lost = self.give_up(now, &mut failures);
         self.note(results, now);
         if lost > 0 && self.aside.is_empty() && queue.is_empty() {
             self.failing = None;
         }
-        told.all
+        failures.all
     }
 
     /// It is delivered: the same need not be tried again, and an end goes before a beginning that was refused.
@@ -257,7 +257,7 @@ impl Backlog {
     }
 
     /// Gives up what is aside for too long, or is too much; how many.
-    fn give_up(&mut self, now: i64, told: &mut Told) -> usize {
+    fn give_up(&mut self, now: i64, failures: &mut FailureReasons) -> usize {
         let before = self.aside.len();
         self.aside.retain(|aside| now - aside.since <= GIVEN_UP_S);
         let over = self.aside.len().saturating_sub(ASIDE_MAX);
@@ -265,7 +265,7 @@ impl Backlog {
         let lost = before - self.aside.len();
         if lost > 0 {
             let why = format!("{lost} notices that were refused are given up");
-            told.all.push(Undelivered::channel(why));
+            failures.all.push(Undelivered::channel(why));
         }
         lost
     }
@@ -278,8 +278,8 @@ fn is_same(one: &Notice, other: &Notice) -> bool {
 
 /// What is given to a channel.
 #[derive(Debug, Default)]
-pub(super) struct Round {
-    /// Notices, in the order in which they are to be told.
+pub(super) struct DeliveryRound {
+    /// Notices, in the order in which they are to be sent.
     pub notices: Vec<Notice>,
     from_aside: usize,
     from_queue: usize,
@@ -287,13 +287,13 @@ pub(super) struct Round {
 
 /// Reasons, each once, a few.
 #[derive(Default)]
-struct Told {
+struct FailureReasons {
     all: Vec<Undelivered>,
 }
 
-impl Told {
+impl FailureReasons {
     fn add(&mut self, why: Undelivered) {
-        if self.all.len() < TOLD_MAX && self.all.iter().all(|told| told.why != why.why) {
+        if self.all.len() < REASONS_MAX && self.all.iter().all(|failures| failures.why != why.why) {
             self.all.push(why);
         }
     }
@@ -343,25 +343,31 @@ mod tests {
         backlog: &mut Backlog,
         queue: &mut VecDeque<Notice>,
         now: i64,
-        mut answer: impl FnMut(&Notice) -> Result<(), Fault>,
+        mut answer: impl FnMut(&Notice) -> Result<(), DeliveryFault>,
     ) -> Vec<String> {
         let round = backlog.round(now, queue.iter(), &[]);
         let send = |notice: &Notice| answer(notice).map_err(|fault| Undelivered::channel("no").with(fault));
         let results = one_by_one(&round.notices, send);
-        let told = backlog.settle(&round, &results, queue, now);
-        told.into_iter().map(|why| why.why).collect()
+        let failures = backlog.settle(&round, &results, queue, now);
+        failures.into_iter().map(|why| why.why).collect()
     }
 
     #[test]
     fn a_receiver_that_is_away_keeps_the_order_and_one_notice_that_is_refused_goes_aside() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b", "c"]));
-        run(&mut backlog, &mut waiting, 0, |_| Err(Fault::Channel));
+        run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Channel));
         assert_eq!(ids(&waiting), ["a", "b", "c"]);
-        let refuse_b = |notice: &Notice| if notice.id == "b" { Err(Fault::Notice) } else { Ok(()) };
-        let told = run(&mut backlog, &mut waiting, 0, refuse_b);
+        let refuse_b = |notice: &Notice| {
+            if notice.id == "b" {
+                Err(DeliveryFault::Notice)
+            } else {
+                Ok(())
+            }
+        };
+        let failures = run(&mut backlog, &mut waiting, 0, refuse_b);
         assert!(
-            told[0].contains("notice b; the others go on, this one again in 60 s"),
-            "{told:?}"
+            failures[0].contains("notice b; the others go on, this one again in 60 s"),
+            "{failures:?}"
         );
         assert!(waiting.is_empty() && backlog.holds(&notice("b", None)));
         // Later and later, and at last not at all.
@@ -386,7 +392,11 @@ mod tests {
     fn a_refusal_keeps_its_words_while_it_is_aside() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b"]));
         run(&mut backlog, &mut waiting, 5, |notice| {
-            if notice.id == "a" { Err(Fault::Notice) } else { Ok(()) }
+            if notice.id == "a" {
+                Err(DeliveryFault::Notice)
+            } else {
+                Ok(())
+            }
         });
         waiting.push_back(notice("c", None));
         // Another notice that is taken does not say that the first one was.
@@ -400,7 +410,13 @@ mod tests {
     #[test]
     fn an_error_inside_the_receiver_holds_up_five_times() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b"]));
-        let poison = |notice: &Notice| if notice.id == "a" { Err(Fault::Unclear) } else { Ok(()) };
+        let poison = |notice: &Notice| {
+            if notice.id == "a" {
+                Err(DeliveryFault::Unclear)
+            } else {
+                Ok(())
+            }
+        };
         for round in 1..STUCK_MAX {
             run(&mut backlog, &mut waiting, 0, poison);
             assert_eq!(ids(&waiting), ["a", "b"], "{round}");
@@ -414,7 +430,7 @@ mod tests {
     #[test]
     fn an_end_that_was_taken_takes_its_beginning_along() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a"]));
-        run(&mut backlog, &mut waiting, 0, |_| Err(Fault::Notice));
+        run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Notice));
         waiting.push_back(notice("a", Some(9)));
         run(&mut backlog, &mut waiting, 1, |_| Ok(()));
         assert!(backlog.is_empty(), "told after its end, it would fire on: {backlog:?}");
@@ -438,8 +454,8 @@ mod tests {
         let names: Vec<String> = (0..300).map(|n| n.to_string()).collect();
         let mut waiting: VecDeque<Notice> = names.iter().map(|name| notice(name, None)).collect();
         let mut backlog = Backlog::default();
-        let told = run(&mut backlog, &mut waiting, 0, |_| Err(Fault::Notice));
-        assert_eq!((backlog.aside.len(), told.len()), (ASIDE_MAX, TOLD_MAX + 1));
+        let failures = run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Notice));
+        assert_eq!((backlog.aside.len(), failures.len()), (ASIDE_MAX, REASONS_MAX + 1));
         assert_eq!(backlog.aside[0].notice.id, "200");
     }
 }

@@ -2,7 +2,7 @@
 //! ended.
 
 use super::delivery::one_by_one;
-use super::{Channel, Fault, Notice, Results, TIMEOUT, Undelivered, body};
+use super::{AlertChannel, DeliveryFault, Notice, Results, TIMEOUT, Undelivered, body};
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -42,7 +42,7 @@ impl Exec {
             let _ = child.wait();
         }
         // A program that ends with an error may do so for this notice alone.
-        result.map_err(|why| failed(&why).with(Fault::Unclear))
+        result.map_err(|why| failed(&why).with(DeliveryFault::Unclear))
     }
 }
 
@@ -59,7 +59,7 @@ fn wait(child: &mut Child) -> Result<(), String> {
     }
 }
 
-impl Channel for Exec {
+impl AlertChannel for Exec {
     fn name(&self) -> String {
         format!("exec {}", self.command.join(" "))
     }

@@ -2,7 +2,7 @@
 //! that the configuration names.
 
 use super::delivery::WAIT_MAX_S;
-use super::{Fault, TIMEOUT, Target, Undelivered, safe};
+use super::{DeliveryFault, TIMEOUT, AlertTarget, Undelivered, safe};
 use mailpulse_parsers::harmless::safe_text;
 use serde_json::Value;
 use std::io::Read as _;
@@ -11,16 +11,16 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// Authorities that are trusted instead of the machine's.
+/// TrustedAuthorities that are trusted instead of the machine's.
 #[derive(Debug, Clone)]
-pub struct Authorities(Arc<Vec<Certificate<'static>>>);
+pub struct TrustedAuthorities(Arc<Vec<Certificate<'static>>>);
 
-impl Authorities {
+impl TrustedAuthorities {
     /// Those of a PEM file's content; what else stands in it is left alone.
     ///
     /// # Errors
     /// It is no PEM, or has no certificate.
-    pub fn parse(pem: &[u8]) -> Result<Authorities, String> {
+    pub fn parse(pem: &[u8]) -> Result<TrustedAuthorities, String> {
         let mut all = Vec::new();
         for item in parse_pem(pem) {
             if let PemItem::Certificate(certificate) = item.map_err(|why| why.to_string())? {
@@ -30,14 +30,14 @@ impl Authorities {
         if all.is_empty() {
             return Err("there is no certificate in it".to_owned());
         }
-        Ok(Authorities(Arc::new(all)))
+        Ok(TrustedAuthorities(Arc::new(all)))
     }
 }
 
 /// A client.
-pub(super) fn agent(authorities: Option<Authorities>) -> Agent {
+pub(super) fn agent(authorities: Option<TrustedAuthorities>) -> Agent {
     let roots = match authorities {
-        Some(Authorities(all)) => RootCerts::Specific(all),
+        Some(TrustedAuthorities(all)) => RootCerts::Specific(all),
         None => RootCerts::PlatformVerifier,
     };
     let tls = TlsConfig::builder().root_certs(roots).build();
@@ -68,7 +68,7 @@ pub(super) struct Taken {
 /// `now` is in seconds since 1970.
 pub(super) fn post(
     agent: &Agent,
-    target: &Target,
+    target: &AlertTarget,
     headers: &[(&str, String)],
     body: &[u8],
     now: i64,
@@ -84,8 +84,8 @@ pub(super) fn post(
         Ok(answer) => Err(refusal(target, answer, now)),
         Err(why) => {
             let why = target.hidden_in(&why.to_string());
-            Err(Undelivered::channel(match cure(&why) {
-                Some(cure) => format!("{target}: {why}; {cure}"),
+            Err(Undelivered::channel(match hint(&why) {
+                Some(hint) => format!("{target}: {why}; {hint}"),
                 None => format!("{target}: {why}"),
             }))
         }
@@ -97,7 +97,7 @@ fn header<'a>(answer: &'a Response<ureq::Body>, name: &str) -> Option<&'a str> {
 }
 
 /// An answer that is no delivery: its words, whose fault it is, and when to come again.
-fn refusal(target: &Target, answer: Response<ureq::Body>, now: i64) -> Undelivered {
+fn refusal(target: &AlertTarget, answer: Response<ureq::Body>, now: i64) -> Undelivered {
     let status = answer.status();
     let mut why = format!("{target}: answered {status}");
     if status.is_redirection() {
@@ -132,12 +132,12 @@ fn refusal(target: &Target, answer: Response<ureq::Body>, now: i64) -> Undeliver
     }
 }
 
-fn fault(status: StatusCode) -> Fault {
+fn fault(status: StatusCode) -> DeliveryFault {
     match status.as_u16() {
         // Who asks, where, how often: the next notice would fare no better.
-        401..=405 | 407 | 408 | 410 | 421 | 423 | 425 | 426 | 429 | 431 | 502..=504 => Fault::Channel,
-        400..=499 => Fault::Notice,
-        _ => Fault::Unclear,
+        401..=405 | 407 | 408 | 410 | 421 | 423 | 425 | 426 | 429 | 431 | 502..=504 => DeliveryFault::Channel,
+        400..=499 => DeliveryFault::Notice,
+        _ => DeliveryFault::Unclear,
     }
 }
 
@@ -193,8 +193,8 @@ fn untagged(text: &str) -> String {
 }
 
 /// What to do about a certificate that is not trusted. The client tells the reason only in words.
-fn cure(why: &str) -> Option<&'static str> {
-    let cures: [(&[&str], &str); 5] = [
+fn hint(why: &str) -> Option<&'static str> {
+    let hints: [(&[&str], &str); 5] = [
         (
             &["UnknownIssuer"],
             "no trusted authority vouches for the server: name its authority's PEM file with `ca_file`",
@@ -217,7 +217,7 @@ fn cure(why: &str) -> Option<&'static str> {
         ),
     ];
     let is_it = |(words, _): &&(&[&str], &'static str)| words.iter().any(|word| why.contains(word));
-    cures.iter().find(is_it).map(|(_, cure)| *cure)
+    hints.iter().find(is_it).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Alarms on their way out: what is to be told ([`Notice`]), what has been told and what waits ([`state`]), and the
+//! Alarms on their way out: what is to be sent ([`Notice`]), what has been reported and what waits ([`state`]), and the
 //! channels, one file each.
 //!
 //! A notice is delivered at least once: it leaves the queue only after the channel has taken it. Its `id` is the same
@@ -14,11 +14,11 @@ mod target;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
-pub use delivery::{Fault, Results, Undelivered};
+pub use delivery::{DeliveryFault, Results, Undelivered};
 pub use exec::Exec;
-pub use http::Authorities;
+pub use http::TrustedAuthorities;
 pub use stdout::Stdout;
-pub use target::Target;
+pub use target::AlertTarget;
 pub use webhook::Webhook;
 
 use serde::{Deserialize, Serialize};
@@ -42,12 +42,12 @@ pub struct About {
     pub state: String,
 }
 
-/// What is told: an alarm that fires, or that is over.
+/// What is reported: an alarm that fires, or that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     /// The episode: the same from its beginning to its end, in every try, whatever it turns out to be about.
     pub id: String,
-    /// `service`, `relay`, `host`, `hostgroup` or `store`; this, name, state and relay are as they were told first, for
+    /// `service`, `relay`, `host`, `hostgroup` or `store`; this, name, state and relay are as they were reported first, for
     /// whoever knows an alarm by its labels.
     pub kind: String,
     /// Its name.
@@ -66,7 +66,7 @@ pub struct Notice {
     pub ends: Option<i64>,
     /// The alarm as `detect --format json` tells it.
     pub alarm: Value,
-    /// What it is about now, if that is not what was told first.
+    /// What it is about now, if that is not what was reported first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<About>,
 }
@@ -77,7 +77,7 @@ impl Notice {
         self.now.clone().unwrap_or_else(|| self.first())
     }
 
-    /// What it was about when it was told first.
+    /// What it was about when it was reported first.
     fn first(&self) -> About {
         About {
             kind: self.kind.clone(),
@@ -121,7 +121,7 @@ impl Notice {
 }
 
 /// A way out.
-pub trait Channel: Send + Sync {
+pub trait AlertChannel: Send + Sync {
     /// Its name in the state and in messages: kind and target, without secrets.
     fn name(&self) -> String;
 
@@ -133,7 +133,7 @@ pub trait Channel: Send + Sync {
     /// Delivers notices, oldest first; what became of each. Returns within [`TIMEOUT`] a notice.
     fn deliver(&self, notices: &[Notice], now: i64) -> Results;
 
-    /// Whether it has to be told again what fires, while it fires.
+    /// Whether it has to be sent again what fires, while it fires.
     fn wants_repetition(&self) -> bool {
         false
     }

@@ -1,14 +1,14 @@
 //! One line of JSON a notice, on standard output.
 
 use super::delivery::one_by_one;
-use super::{Channel, Notice, Results, Undelivered, body};
+use super::{AlertChannel, Notice, Results, Undelivered, body};
 use std::io::Write as _;
 
 /// Standard output.
 #[derive(Debug)]
 pub struct Stdout;
 
-impl Channel for Stdout {
+impl AlertChannel for Stdout {
     fn name(&self) -> String {
         "stdout".to_owned()
     }

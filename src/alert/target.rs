@@ -10,14 +10,14 @@ const TOKEN_MIN: usize = 8;
 
 /// An address. It is shown as scheme and host.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct AlertTarget {
     url: String,
 }
 
-impl Target {
+impl AlertTarget {
     /// Of a URL as it is configured.
-    pub fn new(url: impl Into<String>) -> Target {
-        Target { url: url.into() }
+    pub fn new(url: impl Into<String>) -> AlertTarget {
+        AlertTarget { url: url.into() }
     }
 
     /// The whole address: for the client alone.
@@ -70,7 +70,7 @@ fn parts(url: &str) -> (&str, &str, &str, &str) {
 }
 
 /// As it may be shown.
-impl fmt::Display for Target {
+impl fmt::Display for AlertTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts() {
             ("", _, host, _) => f.write_str(host),
@@ -79,7 +79,7 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for AlertTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -94,32 +94,32 @@ mod tests {
 
     #[test]
     fn only_scheme_and_host_are_shown() {
-        let target = Target::new(SECRET);
+        let target = AlertTarget::new(SECRET);
         assert_eq!(target.to_string(), "https://hooks.example.org:8443");
         assert_eq!(format!("{target:?}"), "https://hooks.example.org:8443");
         assert!(target.name().starts_with("https://hooks.example.org:8443#"));
         assert_ne!(
             target.name(),
-            Target::new("https://hooks.example.org:8443/other").name()
+            AlertTarget::new("https://hooks.example.org:8443/other").name()
         );
-        assert_eq!(Target::new("http://[::1]:9/x").to_string(), "http://[::1]:9");
+        assert_eq!(AlertTarget::new("http://[::1]:9/x").to_string(), "http://[::1]:9");
     }
 
     #[test]
     fn an_answer_that_repeats_the_address_tells_no_secret() {
-        let target = Target::new(SECRET);
-        for said in [
+        let target = AlertTarget::new(SECRET);
+        for reply in [
             format!("bad uri: {SECRET}"),
             "/login/https%3A%2F%2Fhooks.example.org%2Fservices%2FT024BE7LD%2FB00%2FXyZ0123456789abc".to_owned(),
             "Cannot POST /services/T024BE7LD/B00/XyZ0123456789abc?token=s3cr3t00".to_owned(),
             "no service T024BE7LD with XyZ0123456789abc (s3cr3t00), user hunter2hunter2".to_owned(),
         ] {
-            let hidden = target.hidden_in(&said);
+            let hidden = target.hidden_in(&reply);
             for secret in ["T024BE7LD", "XyZ0123456789abc", "s3cr3t00", "hunter2"] {
                 assert!(!hidden.contains(secret), "{hidden}");
             }
         }
-        let plain = Target::new("http://am:9093/api/v2/alerts");
+        let plain = AlertTarget::new("http://am:9093/api/v2/alerts");
         assert_eq!(plain.hidden_in("no alerts in the api"), "no alerts in the api");
     }
 }

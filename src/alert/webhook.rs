@@ -2,30 +2,30 @@
 //! body.
 
 use super::delivery::one_by_one;
-use super::{Authorities, Channel, Notice, Results, Target, Undelivered, body, http};
+use super::{AlertChannel, AlertTarget, Notice, Results, TrustedAuthorities, Undelivered, body, http};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fmt::Write as _;
 
 /// A webhook.
 pub struct Webhook {
-    target: Target,
+    target: AlertTarget,
     key: Option<Vec<u8>>,
     agent: ureq::Agent,
 }
 
 impl Webhook {
     /// At a URL, signed with a key if there is one; with authorities of its own, if there are some.
-    pub fn new(url: &str, key: Option<Vec<u8>>, authorities: Option<Authorities>) -> Self {
+    pub fn new(url: &str, key: Option<Vec<u8>>, authorities: Option<TrustedAuthorities>) -> Self {
         Webhook {
-            target: Target::new(url),
+            target: AlertTarget::new(url),
             key,
             agent: http::agent(authorities),
         }
     }
 }
 
-impl Channel for Webhook {
+impl AlertChannel for Webhook {
     fn name(&self) -> String {
         format!("webhook {}", self.target.name())
     }

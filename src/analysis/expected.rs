@@ -7,9 +7,9 @@ use crate::detect::fleet::{Fleet, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
-use crate::query::series::{Mark, SeriesSet};
+use crate::query::series::{GraphMark, SeriesSet};
 use anyhow::Result;
 
 /// Rates, and the question that they answer.
@@ -31,11 +31,11 @@ struct Target {
 
 /// Draws ranges and alarms into pictures by one replay of the history; the marks of each picture.
 pub fn draw_in(
-    store: &dyn History,
+    store: &dyn MailHistory,
     options: Options,
     pictures: &mut [Picture<'_>],
     now_ms: i64,
-) -> Result<Vec<Vec<Mark>>> {
+) -> Result<Vec<Vec<GraphMark>>> {
     let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
     let Some(until_ms) = until else { return Ok(Vec::new()) };
     let fleet = fleet_until(store, until_ms, now_ms)?;
@@ -88,10 +88,10 @@ struct Concerned<'a> {
 
 impl Concerned<'_> {
     /// The alarm as a mark on the series that it concerns; `None` if that is none of the picture's.
-    fn mark(&self, alarm: &Alarm) -> Option<Mark> {
+    fn mark(&self, alarm: &Alarm) -> Option<GraphMark> {
         let (_, name) = alarm.scope.named(self.names);
         let series = self.series(alarm)?;
-        Some(Mark {
+        Some(GraphMark {
             from_ms: alarm.onset * MINUTE_MS,
             to_ms: alarm.ended.map(|at| at * MINUTE_MS),
             label: format!("{name} {}", alarm.state.as_str()),

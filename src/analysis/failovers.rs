@@ -11,7 +11,7 @@ use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::time::MINUTE_MS;
 use crate::model::time::rfc3339;
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Failover {
 }
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
-pub fn failovers(store: &dyn History, options: Options, window: Window, now_ms: i64) -> Result<Vec<Failover>> {
+pub fn failovers(store: &dyn MailHistory, options: Options, window: Window, now_ms: i64) -> Result<Vec<Failover>> {
     let fleet = fleet_until(store, window.until_ms, now_ms)?;
     let options = Options {
         // A volume below expectation is no silence, and what it costs to look for it is most of a replay.

@@ -4,8 +4,8 @@
 use crate::analysis::health;
 use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
 use crate::model::service_names::UNATTRIBUTED;
-use crate::query::history::History;
-use crate::query::{Error, Window};
+use crate::query::history::MailHistory;
+use crate::query::{QueryError, Window};
 use crate::store::columnar::{RateBlock, Table, Values};
 use crate::store::commit::Counts;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -109,16 +109,16 @@ impl Books {
 type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
-pub fn fleet(store: &dyn History, window: Window) -> Result<Fleet, Error> {
+pub fn fleet(store: &dyn MailHistory, window: Window) -> Result<Fleet, QueryError> {
     fleet_after(store, window, Names::default())
 }
 
 /// The same with names that are known already: they keep their numbers, new ones come after them.
-pub fn fleet_after(store: &dyn History, window: Window, names: Names) -> Result<Fleet, Error> {
+pub fn fleet_after(store: &dyn MailHistory, window: Window, names: Names) -> Result<Fleet, QueryError> {
     crate::query::steadily(|| fleet_once(store, window, names.clone()))
 }
 
-fn fleet_once(store: &dyn History, window: Window, names: Names) -> Result<Fleet, Error> {
+fn fleet_once(store: &dyn MailHistory, window: Window, names: Names) -> Result<Fleet, QueryError> {
     let none = |names| {
         Ok(Fleet {
             names,
@@ -226,7 +226,7 @@ fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups
 
 /// Events of one host that speak of another: what it handed over, and where it found nobody. And failures that an
 /// application logged again.
-fn witnesses(store: &dyn History, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), Error> {
+fn witnesses(store: &dyn MailHistory, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), QueryError> {
     let mut short: HashMap<String, Id> = HashMap::new();
     for (id, host) in books.hosts.names.iter().enumerate() {
         short.insert(label(host).to_owned(), id as Id);
@@ -321,7 +321,7 @@ impl Hour {
 }
 
 /// Names that end or are others' from a minute on: the one after what was stored before attribution changed.
-fn renamed(store: &dyn History, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
+fn renamed(store: &dyn MailHistory, names: &Names, minutes: &mut [Minute]) -> Result<(), QueryError> {
     let first = minutes.first().map_or(0, |minute| minute.at);
     for change in store.attribution_changes()? {
         let at = usize::try_from(change.minute + 1 - first).ok();
@@ -343,7 +343,7 @@ fn renamed(store: &dyn History, names: &Names, minutes: &mut [Minute]) -> Result
 }
 
 /// Lines per host and minute, and minutes in which a host's log could not be read.
-fn logs(store: &dyn History, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), Error> {
+fn logs(store: &dyn MailHistory, window: Window, names: &Names, minutes: &mut [Minute]) -> Result<(), QueryError> {
     let first = minutes.first().map_or(0, |minute| minute.at);
     let host_id = |name: &str| names.hosts.iter().position(|host| host == name);
     let mut readable: Vec<Vec<bool>> = vec![vec![false; minutes.len()]; names.hosts.len()];

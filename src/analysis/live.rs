@@ -7,7 +7,7 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
-use crate::query::history::{AHEAD_MS, History, present};
+use crate::query::history::{AHEAD_MS, MailHistory, present};
 use crate::store::attributed::Reason;
 use anyhow::Result;
 
@@ -42,7 +42,7 @@ impl Live {
     }
 
     /// Judges what is new; whether anything was.
-    pub fn step(&mut self, store: &dyn History, now_ms: i64) -> Result<bool> {
+    pub fn step(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<bool> {
         // Nothing is judged before it has happened: neither by a row with a wrong date nor by a clock that is ahead.
         let now = present(store, now_ms)?;
         if self
@@ -89,7 +89,7 @@ impl Live {
 }
 
 /// The note of the last time that stored rows were attributed anew.
-fn relabelled(store: &dyn History) -> Result<Option<i64>> {
+fn relabelled(store: &dyn MailHistory) -> Result<Option<i64>> {
     let changes = store.attribution_changes()?.into_iter();
     let numbers = changes.filter(|change| change.note.reason == Reason::Relabelled);
     Ok(numbers.map(|change| change.number).max())
@@ -99,7 +99,7 @@ fn relabelled(store: &dyn History) -> Result<Option<i64>> {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn silent_since(store: &dyn History, minutes: u32, now_ms: i64) -> Result<Option<i64>> {
+pub fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: i64) -> Result<Option<i64>> {
     let present = present(store, now_ms)?;
     let Some((_, newest)) = store.span(present)? else {
         return Ok(None);

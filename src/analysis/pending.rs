@@ -1,8 +1,8 @@
 //! Mail that is neither here nor there: in a queue, or tried again by its application.
 
 use crate::detect::fleet::{Id, Names};
-use crate::query::history::History;
-use crate::query::{Error, Window};
+use crate::query::history::MailHistory;
+use crate::query::{QueryError, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ struct Mail<'t> {
 }
 
 /// What became by `until_ms` of the mails that were in a queue in a window.
-pub fn queued(store: &dyn History, window: Window, until_ms: i64, names: &Names) -> Result<Queued, Error> {
+pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Names) -> Result<Queued, QueryError> {
     let text = "SELECT ts_ms, service, host, queue_id, kind FROM events WHERE kind = 'accepted' OR kind = 'deferred' \
                 OR kind = 'frozen' OR kind = 'delivered' OR kind = 'bounced' OR kind = 'expired' OR kind = 'completed' \
                 OR kind = 'discarded' OR kind = 'suppressed'";
@@ -89,7 +89,7 @@ struct Tries {
 
 /// By service: mails that could not be handed in in a window, and that their application still tries at its end: the last
 /// attempt is no longer ago than another one takes.
-pub fn tried(store: &dyn History, window: Window, names: &Names) -> Result<BTreeMap<Id, u64>, Error> {
+pub fn tried(store: &dyn MailHistory, window: Window, names: &Names) -> Result<BTreeMap<Id, u64>, QueryError> {
     let text =
         "SELECT ts_ms, service, host, queue_id, kind FROM events WHERE kind = 'submit_failed' OR kind = 'submitted'";
     let table = store.select(text, window)?;
@@ -133,7 +133,7 @@ pub fn tried(store: &dyn History, window: Window, names: &Names) -> Result<BTree
 }
 
 /// Hosts by service on which an application's own log tells of its mail.
-pub fn tellers(store: &dyn History, window: Window, names: &Names) -> Result<BTreeMap<Id, Vec<Id>>, Error> {
+pub fn tellers(store: &dyn MailHistory, window: Window, names: &Names) -> Result<BTreeMap<Id, Vec<Id>>, QueryError> {
     let text = "SELECT MIN(ts_ms) AS first, service, host FROM events WHERE kind = 'submit_failed' OR kind = 'submitted' \
                 GROUP BY service, host";
     let table = store.select(text, window)?;

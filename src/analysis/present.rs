@@ -8,11 +8,11 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Fleet;
 use crate::model::time::{DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
-use crate::query::history::{AHEAD_MS, History, present};
+use crate::query::history::{AHEAD_MS, MailHistory, present};
 use anyhow::{Result, anyhow};
 
 /// Everything that has happened: the whole history, up to the present.
-pub fn so_far(store: &dyn History, now_ms: i64) -> Result<Window> {
+pub fn so_far(store: &dyn MailHistory, now_ms: i64) -> Result<Window> {
     Ok(Window {
         until_ms: present(store, now_ms)?.saturating_add(1),
         ..Window::ALL
@@ -20,14 +20,14 @@ pub fn so_far(store: &dyn History, now_ms: i64) -> Result<Window> {
 }
 
 /// The history as the detection sees it, up to a moment.
-pub fn fleet_until(store: &dyn History, until_ms: i64, now_ms: i64) -> Result<Fleet> {
+pub fn fleet_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<Fleet> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
     Ok(fleet(store, Window { until_ms, ..so_far })?)
 }
 
 /// First and last event that have happened; `None` of an empty store.
-pub fn span(store: &dyn History, now_ms: i64) -> Result<Option<(i64, i64)>> {
+pub fn span(store: &dyn MailHistory, now_ms: i64) -> Result<Option<(i64, i64)>> {
     Ok(store.span(present(store, now_ms)?.saturating_add(AHEAD_MS))?)
 }
 
@@ -41,7 +41,7 @@ pub fn end(newest: Option<i64>, now_ms: i64) -> End {
 }
 
 /// Where time ends for this store: what relative times count from.
-pub fn end_of(store: &dyn History, now_ms: i64) -> Result<End> {
+pub fn end_of(store: &dyn MailHistory, now_ms: i64) -> Result<End> {
     Ok(end(span(store, now_ms)?.map(|(_, last)| last), now_ms))
 }
 
@@ -49,7 +49,7 @@ pub fn end_of(store: &dyn History, now_ms: i64) -> Result<End> {
 ///
 /// # Errors
 /// The store is empty, or cannot be read.
-pub fn whole(store: &dyn History) -> Result<Window> {
+pub fn whole(store: &dyn MailHistory) -> Result<Window> {
     let (first, last) = store
         .span(i64::MAX)?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
@@ -60,7 +60,7 @@ pub fn whole(store: &dyn History) -> Result<Window> {
 }
 
 /// Replays the detection over the history up to a moment.
-pub fn replay(store: &dyn History, options: Options, until_ms: i64, now_ms: i64) -> Result<(Engine, Fleet)> {
+pub fn replay(store: &dyn MailHistory, options: Options, until_ms: i64, now_ms: i64) -> Result<(Engine, Fleet)> {
     let fleet = fleet_until(store, until_ms, now_ms)?;
     let engine = Engine::replay(&fleet, options);
     Ok((engine, fleet))

@@ -8,8 +8,8 @@
 
 use crate::normalise::hops::is_mta;
 use crate::normalise::hosts::Hosts;
-use crate::query::history::History;
-use crate::query::{Error, Window};
+use crate::query::history::MailHistory;
+use crate::query::{QueryError, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ impl Route {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn routes(store: &dyn History, window: Window) -> Result<Vec<Route>, Error> {
+pub fn routes(store: &dyn MailHistory, window: Window) -> Result<Vec<Route>, QueryError> {
     let mut hosts = Hosts::default();
     for (host, _) in store.kinds()?.iter().filter(|(_, kind)| is_mta(kind)) {
         hosts.add(host);

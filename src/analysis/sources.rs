@@ -2,13 +2,13 @@
 
 use super::health::{self, Health, Readability, unparsed_share};
 use crate::model::time::DAY_MS;
-use crate::query::Error;
-use crate::query::history::{History, SourceSummary};
+use crate::query::QueryError;
+use crate::query::history::{MailHistory, SourceSummary};
 use crate::store::commit::{Counts, OddField, UnparsedShape};
 use crate::store::retention::HeldSource;
 use crate::store::state::ClockDoubt;
 
-/// History that the newest lines are held against.
+/// MailHistory that the newest lines are held against.
 const HISTORY_MS: i64 = 7 * DAY_MS;
 
 /// What is wrong with a source, worst last.
@@ -93,7 +93,7 @@ impl SourceStatus {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn statuses(store: &dyn History, now_ms: i64, stale_ms: i64) -> Result<Vec<SourceStatus>, Error> {
+pub fn statuses(store: &dyn MailHistory, now_ms: i64, stale_ms: i64) -> Result<Vec<SourceStatus>, QueryError> {
     let row = |source: SourceSummary| {
         let health = health::assess(&source.minutes);
         let damaged = source.local.as_ref().is_some_and(|local| !local.damaged.is_empty());

@@ -5,12 +5,13 @@ use crate::analysis::expected;
 use crate::analysis::expected::Picture;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
-use crate::graph::{self, Kind as Shape, Style, Theme};
+use crate::graph::terminal::Screen;
+use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::event::Kind;
 use crate::model::time::parse_duration_ms;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
-use crate::query::series::{Mark, SeriesSet};
+use crate::query::series::{GraphMark, SeriesSet};
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, options};
 use crate::setup::known_names;
@@ -45,7 +46,7 @@ pub struct GraphArgs {
     /// File to write, .svg or .png [default: draw in the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Shape of the graph in a file; kinds are not stacked, because they are not parts of a sum
+    /// GraphKind of the graph in a file; kinds are not stacked, because they are not parts of a sum
     #[arg(long, value_enum, default_value = "multiples")]
     shape: ShapeArg,
     /// Color theme
@@ -170,16 +171,16 @@ fn style(args: &GraphArgs, by: By) -> Style {
         // One mail is accepted, delivered and completed: three kinds, and no sum of anything.
         ShapeArg::Stacked if matches!(by, By::Kind) => {
             output::talk("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
-            Shape::Lines
+            GraphKind::Lines
         }
         ShapeArg::Stacked => {
             if matches!(by, By::Relay) {
                 output::talk("a mail that passes two relays counts at both, and twice in their sum");
             }
-            Shape::Stacked
+            GraphKind::Stacked
         }
-        ShapeArg::Multiples => Shape::Multiples,
-        ShapeArg::Lines => Shape::Lines,
+        ShapeArg::Multiples => GraphKind::Multiples,
+        ShapeArg::Lines => GraphKind::Lines,
     };
     Style {
         theme: match args.theme {
@@ -193,7 +194,7 @@ fn style(args: &GraphArgs, by: By) -> Style {
 }
 
 /// Writes a picture in the form that the file's name asks for.
-pub fn write(path: &Path, set: &SeriesSet, marks: &[Mark], style: &Style) -> Result<()> {
+pub fn write(path: &Path, set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<()> {
     let bytes = match path.extension().and_then(|end| end.to_str()) {
         Some("svg") => graph::svg::render(set, marks, style).into_bytes(),
         Some("png") => graph::png::render(set, marks, style)?,
@@ -203,7 +204,7 @@ pub fn write(path: &Path, set: &SeriesSet, marks: &[Mark], style: &Style) -> Res
 }
 
 /// Draws in the terminal, or in ASCII 100 columns wide when stdout is none.
-pub fn terminal(set: &SeriesSet, marks: &[Mark]) -> Result<()> {
+pub fn terminal(set: &SeriesSet, marks: &[GraphMark]) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
     let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -211,7 +212,16 @@ pub fn terminal(set: &SeriesSet, marks: &[Mark]) -> Result<()> {
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let unicode = utf8.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = if is_terminal { columns() } else { 100 };
-    let text = graph::terminal::render(set, marks, columns, 0, color, unicode);
+    let text = graph::terminal::render(
+        set,
+        marks,
+        Screen {
+            width_cols: columns,
+            height_rows: 0,
+            color,
+            unicode,
+        },
+    );
     output::verbatim(text.trim_end_matches('\n'))?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::query::named::{self, NamedQuery, ParamKind};
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
@@ -105,7 +105,7 @@ fn answer(setup: &Setup, config: &Config, args: &QueryArgs) -> Result<ExitCode> 
 }
 
 /// Parameters: `--param`, then `--since` and `--until`, then the window that suits the store, then the defaults.
-fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn History) -> Result<Vec<(&'static str, named::Value)>> {
+fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn MailHistory) -> Result<Vec<(&'static str, named::Value)>> {
     let mut given = Vec::new();
     let takes = |name: &str| {
         query

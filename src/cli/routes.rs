@@ -9,7 +9,7 @@ use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Redundancy;
 use crate::model::service_names::UNATTRIBUTED;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, options};
 use crate::store::columnar::{Table, Values};
@@ -90,7 +90,7 @@ pub fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
     })
 }
 
-fn said(store: &dyn History, routes: &[Route], failovers: &[Failover]) -> Result<()> {
+fn said(store: &dyn MailHistory, routes: &[Route], failovers: &[Failover]) -> Result<()> {
     let out = routes.iter().filter(|route| !route.last_hops.is_empty()).count();
     let single = routes.iter().filter(|route| route.is_single()).count();
     output::talk(&format!(

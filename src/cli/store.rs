@@ -236,7 +236,7 @@ fn beside(config: &Config, store: &Store) -> Result<Vec<String>> {
         closed
     };
     if !is_closed(&alerts)
-        && let Err(why) = crate::alert::state::State::load(&alerts)
+        && let Err(why) = crate::alert::state::AlertState::load(&alerts)
     {
         faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
     }

@@ -8,7 +8,7 @@ use crate::analysis::present::{end, span};
 use crate::clock::now_ms;
 use crate::model::time::{DAY_MS, End, rfc3339};
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use anyhow::{Result, anyhow};
 use clap::Args;
 
@@ -46,7 +46,7 @@ impl<const DAYS: u32> WindowArgs<DAYS> {
     ///
     /// # Errors
     /// A text is no time, or the window is empty.
-    pub fn resolve(&self, store: &dyn History) -> Result<Window> {
+    pub fn resolve(&self, store: &dyn MailHistory) -> Result<Window> {
         let now_ms = now_ms();
         let span = span(store, now_ms)?;
         let end = end(span.map(|(_, last)| last), now_ms);

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::errors::{Report, shown};
-use super::raw::{At, RawAlert, RawAlertKind};
-use super::shape::Incomplete;
-use crate::alert::Target;
+use super::at::At;
+use super::errors::shown;
+use super::raw::{RawAlert, RawAlertKind};
+use super::report::Report;
+use super::shape::IncompleteTables;
+use crate::alert::AlertTarget;
 
 /// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,16 +16,16 @@ pub enum Alert {
     /// Prometheus Alertmanager.
     Alertmanager(Server),
     /// An HTTP POST, signed if there is a file with a key.
-    Webhook(Server, Option<Written<PathBuf>>),
+    Webhook(Server, Option<WithPlace<PathBuf>>),
     /// A program with its arguments.
-    Exec(Written<Vec<String>>),
+    Exec(WithPlace<Vec<String>>),
     /// Lines on standard output.
     Stdout,
 }
 
 /// A value, and where it is written: `mailpulse.toml:12`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written<T> {
+pub struct WithPlace<T> {
     /// The value.
     pub value: T,
     /// File and line.
@@ -45,7 +47,7 @@ pub struct Server {
 pub(super) fn check(
     raw: At<RawAlert>,
     folder: &Path,
-    incomplete: &Incomplete,
+    incomplete: &IncompleteTables,
     report: &mut Report<'_>,
 ) -> Option<Alert> {
     let at = raw.at();
@@ -58,8 +60,8 @@ pub(super) fn check(
     }
     let server = |url: String, report: &mut Report<'_>| {
         if let Some(path) = raw.ca_file.as_ref().filter(|_| !url.starts_with("https://")) {
-            let cure = "write `https://` in `url`, or remove it";
-            report.add(&path.at(), "`ca_file` requires TLS", cure);
+            let hint = "write `https://` in `url`, or remove it";
+            report.add(&path.at(), "`ca_file` requires TLS", hint);
         }
         let place = raw.ca_file.as_ref().map(|path| report.place(&path.at()));
         Server {
@@ -73,7 +75,7 @@ pub(super) fn check(
             url(raw.url, &at, complete, report).map(|url| Alert::Alertmanager(server(url, report)))
         }
         RawAlertKind::Webhook => {
-            let key = raw.key_file.as_ref().map(|path| Written {
+            let key = raw.key_file.as_ref().map(|path| WithPlace {
                 place: report.place(&path.at()),
                 value: folder.join(path.get()),
             });
@@ -96,7 +98,7 @@ pub(super) fn check(
                     "add `command = [\"/path/to/program\"]`",
                 );
             }
-            Some(Alert::Exec(Written { value: command, place }))
+            Some(Alert::Exec(WithPlace { value: command, place }))
         }
         RawAlertKind::Mail => {
             let what = "alarms cannot be sent by mail: mail is what fails in an outage";
@@ -117,7 +119,7 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
         report.add(
             &url.at(),
             // Whatever is wrong with it, its path may be a secret.
-            format!("`url = \"{}\"` {why}", shown(&Target::new(url.get()).to_string())),
+            format!("`url = \"{}\"` {why}", shown(&AlertTarget::new(url.get()).to_string())),
             "write `http://host:port/path`",
         );
     }

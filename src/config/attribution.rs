@@ -7,20 +7,19 @@ use std::path::{Path, PathBuf};
 use crate::model::service_names::UNATTRIBUTED;
 use crate::normalise::rules::{EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules};
 
-use super::checked::is_name;
-use super::errors::{Report, nearest, shown};
-use super::raw::{At, RawHostGroup, RawMatch, RawService};
-use super::shape::Incomplete;
+use super::at::At;
+use super::errors::{nearest, shown};
+use super::names::{NAME_HINT, is_name};
+use super::raw::{RawHostGroup, RawMatch, RawService};
+use super::report::Report;
+use super::shape::IncompleteTables;
 use super::text::read_inventory;
 
-/// What a name is made of.
-pub const NAME_CURE: &str = "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
-
-/// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.
+/// TakenNames of one kind, each given once. TakenNames that differ only in case would be one series to some and two to others.
 #[derive(Default)]
-struct Names(HashMap<String, String>);
+struct TakenNames(HashMap<String, String>);
 
-impl Names {
+impl TakenNames {
     fn take(&mut self, name: &At<String>, kind: &str, report: &mut Report<'_>) {
         let (text, at) = (shown(name.get()), name.at());
         if name.get() == UNATTRIBUTED {
@@ -30,13 +29,13 @@ impl Names {
                 "use another name",
             );
         } else if !is_name(name.get()) {
-            report.add(&at, format!("`{text}` cannot be the name of a {kind}"), NAME_CURE);
+            report.add(&at, format!("`{text}` cannot be the name of a {kind}"), NAME_HINT);
         } else if let Some(first) = self.0.get(&name.get().to_lowercase()) {
-            let cure = match kind {
+            let hint = match kind {
                 "service" => "merge the entries of both into one `match`",
                 _ => "merge the hosts of both into one",
             };
-            report.add(&at, format!("{kind} `{text}` is already defined at {first}"), cure);
+            report.add(&at, format!("{kind} `{text}` is already defined at {first}"), hint);
         } else {
             self.0.insert(name.get().to_lowercase(), report.place(&at));
         }
@@ -44,8 +43,8 @@ impl Names {
 }
 
 /// Compiles the services.
-pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report: &mut Report<'_>) -> ServiceRules {
-    let mut names = Names::default();
+pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> ServiceRules {
+    let mut names = TakenNames::default();
     let mut places = Vec::new();
     let mut inputs = Vec::new();
     for service in raw.into_iter().map(At::into_inner) {
@@ -56,8 +55,8 @@ pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report
             let what = format!("service `{}` has an empty `match`", shown(name.get()));
             report.add(&name.at(), what, "add an entry: `match = [{ sender = \"…\" }]`");
         }
-        let entries: Vec<Entry> = matches.into_iter().map(entry).collect();
-        let conditions = |entry: &Entry| entry.1.iter().map(|(key, text)| (*key, text.get().clone())).collect();
+        let entries: Vec<MatchEntry> = matches.into_iter().map(entry).collect();
+        let conditions = |entry: &MatchEntry| entry.1.iter().map(|(key, text)| (*key, text.get().clone())).collect();
         inputs.push(RuleInput {
             service: name.into_inner(),
             entries: entries
@@ -94,8 +93,8 @@ pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &Incomplete, report
 /// Conditions of an entry of which every part is looked for among the entries before it; longer ones only as a whole.
 const PARTS_MAX: usize = 6;
 
-/// Names entries that never match, because one before them matches all that they would.
-fn shadowed(names: &[String], places: &[Vec<Entry>], report: &mut Report<'_>) {
+/// TakenNames entries that never match, because one before them matches all that they would.
+fn shadowed(names: &[String], places: &[Vec<MatchEntry>], report: &mut Report<'_>) {
     let mut before: HashMap<Vec<(Key, String)>, (usize, String)> = HashMap::new();
     for (service, entries) in places.iter().enumerate() {
         for (at, conditions) in entries {
@@ -114,14 +113,14 @@ fn shadowed(names: &[String], places: &[Vec<Entry>], report: &mut Report<'_>) {
                 continue;
             };
             let (name, owner) = (shown(&names[service]), shown(&names[first]));
-            let cure = "remove one of them, make this one narrower, or put the narrower one first";
+            let hint = "remove one of them, make this one narrower, or put the narrower one first";
             match (same, first == service) {
                 (true, false) => {
                     let what = format!(
                         "services `{owner}` ({place}) and `{name}` have one match: the first wins, so that \
                                         this entry never matches"
                     );
-                    report.fault(at, what, cure);
+                    report.fault(at, what, hint);
                 }
                 (true, true) => report.warn(
                     at,
@@ -136,7 +135,7 @@ fn shadowed(names: &[String], places: &[Vec<Entry>], report: &mut Report<'_>) {
                 (false, false) => {
                     let what =
                         format!("this entry never matches: that of service `{owner}` at {place} takes all of its mail");
-                    report.warn(at, what, cure);
+                    report.warn(at, what, hint);
                 }
             }
         }
@@ -150,9 +149,9 @@ fn comparable((key, text): &(Key, At<String>)) -> (Key, String) {
 }
 
 /// Where an entry stands, and its conditions.
-type Entry = (Range<usize>, Vec<(Key, At<String>)>);
+type MatchEntry = (Range<usize>, Vec<(Key, At<String>)>);
 
-fn entry(raw: At<RawMatch>) -> Entry {
+fn entry(raw: At<RawMatch>) -> MatchEntry {
     let at = raw.at();
     let raw = raw.into_inner();
     let keys = [
@@ -178,12 +177,12 @@ fn entry(raw: At<RawMatch>) -> Entry {
 pub(super) fn hostgroups(
     raw: Vec<At<RawHostGroup>>,
     folder: &Path,
-    incomplete: &Incomplete,
+    incomplete: &IncompleteTables,
     report: &mut Report<'_>,
 ) -> HostGroups {
-    let mut names = Names::default();
+    let mut names = TakenNames::default();
     let mut groups = Vec::new();
-    let mut inventories = Asked::default();
+    let mut inventories = InventoryUses::default();
     for group in raw {
         let at = group.at();
         let complete = !incomplete.contains(&at.start);
@@ -204,10 +203,10 @@ pub(super) fn hostgroups(
                     report.add(&at, what, "add `hosts`, `networks` or `inventory`");
                 }
                 let members = inventory.map(|(inventory, at)| members(&inventory, name.get(), &at, report));
-                groups.push(Group {
+                groups.push(GroupDraft {
                     name: name.into_inner(),
                     members: members.unwrap_or_default(),
-                    ..Group::of(group.hosts, group.networks)
+                    ..GroupDraft::of(group.hosts, group.networks)
                 });
             }
             None if group.inventory.is_none() || !group.hosts.is_empty() || !group.networks.is_empty() => {
@@ -228,9 +227,9 @@ pub(super) fn hostgroups(
 
 /// What the configuration takes of each inventory.
 #[derive(Default)]
-struct Asked(Vec<AskedOf>);
+struct InventoryUses(Vec<InventoryUse>);
 
-struct AskedOf {
+struct InventoryUse {
     path: PathBuf,
     /// Where it is named first.
     at: Range<usize>,
@@ -239,13 +238,13 @@ struct AskedOf {
     empty: Vec<(String, Range<usize>)>,
 }
 
-impl Asked {
+impl InventoryUses {
     /// A hostgroup takes one group of an inventory, or all.
     fn note(&mut self, path: &Path, name: Option<&String>, inventory: &Inventory, at: &Range<usize>) {
         let index = match self.0.iter().position(|asked| asked.path == path) {
             Some(index) => index,
             None => {
-                self.0.push(AskedOf {
+                self.0.push(InventoryUse {
                     path: path.to_owned(),
                     at: at.clone(),
                     left: inventory.groups.iter().map(|(name, _)| name.clone()).collect(),
@@ -298,14 +297,14 @@ impl Asked {
 
 /// A group with the places of its items.
 #[derive(Default)]
-struct Group {
+struct GroupDraft {
     name: String,
     hosts: Vec<At<String>>,
     networks: Vec<At<String>>,
     members: Vec<String>,
 }
 
-impl Group {
+impl GroupDraft {
     fn of(hosts: Vec<At<String>>, networks: Vec<At<String>>) -> Self {
         Self {
             hosts,
@@ -315,9 +314,9 @@ impl Group {
     }
 }
 
-fn compile(mut groups: Vec<Group>, report: &mut Report<'_>) -> HostGroups {
+fn compile(mut groups: Vec<GroupDraft>, report: &mut Report<'_>) -> HostGroups {
     let texts = |list: &[At<String>]| list.iter().map(|text| text.get().clone()).collect();
-    let input = |group: &mut Group| GroupInput {
+    let input = |group: &mut GroupDraft| GroupInput {
         name: group.name.clone(),
         hosts: texts(&group.hosts),
         networks: texts(&group.networks),
@@ -342,11 +341,11 @@ fn read(path: &At<String>, folder: &Path, report: &mut Report<'_>) -> Option<(In
     let bytes = match read_inventory(&folder.join(path.get())) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let cure = "correct the path: it is relative to the main configuration file";
+            let hint = "correct the path: it is relative to the main configuration file";
             report.add(
                 &path.at(),
                 format!("inventory `{quoted}` cannot be read: {error}"),
-                cure,
+                hint,
             );
             return None;
         }
@@ -366,19 +365,19 @@ fn members(inventory: &Inventory, name: &str, at: &Range<usize>, report: &mut Re
     if let Some(members) = inventory.members(name) {
         return members.to_vec();
     }
-    let cure = match nearest(name, inventory.groups.iter().map(|(name, _)| name.as_str())) {
+    let hint = match nearest(name, inventory.groups.iter().map(|(name, _)| name.as_str())) {
         Some(near) => format!(
             "did you mean `{}`? Without `name`, every group of the inventory is one",
             shown(near)
         ),
         None => "name a group of the inventory, or remove `name` to use all of them".to_owned(),
     };
-    report.add(at, format!("the inventory has no group `{}`", shown(name)), cure);
+    report.add(at, format!("the inventory has no group `{}`", shown(name)), hint);
     Vec::new()
 }
 
 /// Every group of an inventory; one that is there by name already gets the hosts.
-fn all_groups(inventory: Inventory, at: &Range<usize>, groups: &mut Vec<Group>, report: &mut Report<'_>) {
+fn all_groups(inventory: Inventory, at: &Range<usize>, groups: &mut Vec<GroupDraft>, report: &mut Report<'_>) {
     if inventory.groups.is_empty() {
         report.add(
             at,
@@ -392,14 +391,14 @@ fn all_groups(inventory: Inventory, at: &Range<usize>, groups: &mut Vec<Group>, 
                 "group `{}` of the inventory cannot be the name of a hostgroup",
                 shown(&name)
             );
-            report.add(at, what, NAME_CURE);
+            report.add(at, what, NAME_HINT);
         }
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.members.extend(members),
-            None => groups.push(Group {
+            None => groups.push(GroupDraft {
                 name,
                 members,
-                ..Group::default()
+                ..GroupDraft::default()
             }),
         }
     }

@@ -7,16 +7,17 @@ use crate::normalise::rules::{HostGroups, ServiceRules};
 
 use super::alerts::{self, Alert};
 use super::attribution;
-use super::clickhouse::ClickHouse;
-use super::detect::{self, Detect};
-use super::errors::{ConfigError, Report};
+use super::clickhouse::ClickHouseConfig;
+use super::detect::{self, DetectConfig};
+use super::errors::ConfigError;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
-use super::shape::Incomplete;
-use super::silences::{self, Silence};
+use super::report::Report;
+use super::shape::IncompleteTables;
+use super::silences::{self, AlertSilence};
 use super::sources::{self, Source};
-use super::store::{self, Store};
-use super::tail::Tail;
+use super::store::{self, StoreConfig};
+use super::tail::TailConfig;
 
 /// Everything that can be configured.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub struct Config {
     /// The files that it was read from; empty without a configuration.
     pub files: Vec<PathBuf>,
     /// Where events are kept.
-    pub store: Store,
+    pub store: StoreConfig,
     /// What is kept of addresses.
     pub privacy: Privacy,
     /// Logs, in file order.
@@ -34,17 +35,17 @@ pub struct Config {
     /// Named sets of hosts.
     pub hostgroups: HostGroups,
     /// Detection.
-    pub detect: Detect,
+    pub detect: DetectConfig,
     /// How many relays services should have.
     pub redundancy: Redundancy,
     /// Following logs.
-    pub tail: Tail,
+    pub tail: TailConfig,
     /// How a ClickHouse is talked to.
-    pub clickhouse: ClickHouse,
+    pub clickhouse: ClickHouseConfig,
     /// Where alarms go.
     pub alerts: Vec<Alert>,
     /// What is not told, and when.
-    pub silences: Vec<Silence>,
+    pub silences: Vec<AlertSilence>,
     /// What works, and is probably not meant.
     pub warnings: Vec<ConfigError>,
     /// What cannot be meant: `check` refuses it, and a daemon that runs already goes on with the rest.
@@ -86,7 +87,7 @@ impl Config {
 }
 
 /// Checks what no schema can say.
-pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, report: &mut Report<'_>) -> Config {
+pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Config {
     let detect = detect::check(raw.detect, &raw.service, folder, report);
     let redundancy = Redundancy::of(&raw.routes, &raw.service, report);
     Config {
@@ -98,8 +99,8 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &Incomplete, repo
         sources: sources::check(raw.source, folder, incomplete, report),
         services: attribution::services(raw.service, incomplete, report),
         hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
-        tail: Tail::of(&raw.tail),
-        clickhouse: ClickHouse::check(&raw.clickhouse, &raw.store, folder, report),
+        tail: TailConfig::of(&raw.tail),
+        clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw
             .alert
             .into_iter()
@@ -137,20 +138,4 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
         key_file,
         key_place: key_place.unwrap_or_default(),
     }
-}
-
-/// Names that are safe in a terminal, a page, a query, a file name and a label.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    safe(name) && name.len() <= 64
-}
-
-/// The same for hosts, which may be longer.
-pub(super) fn is_host_name(name: &str) -> bool {
-    safe(name) && name.len() <= 253 && !name.contains("..") && name.ends_with(|c: char| c.is_ascii_alphanumeric())
-}
-
-fn safe(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }

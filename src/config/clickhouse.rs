@@ -1,13 +1,13 @@
 //! `[clickhouse]`: how a server is talked to.
 
-use super::errors::Report;
 use super::raw::{RawClickHouse, RawStore};
+use super::report::Report;
 use crate::store::clickhouse::Place;
 use std::path::{Path, PathBuf};
 
 /// See the schema for what each is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClickHouse {
+pub struct ClickHouseConfig {
     /// File with the password.
     pub password_file: Option<PathBuf>,
     /// PEM file of the authorities that are trusted instead of the machine's.
@@ -22,13 +22,13 @@ pub struct ClickHouse {
     pub ship_every_ms: u64,
 }
 
-impl Default for ClickHouse {
+impl Default for ClickHouseConfig {
     fn default() -> Self {
         Self::of(&RawClickHouse::default(), Path::new("/"))
     }
 }
 
-impl ClickHouse {
+impl ClickHouseConfig {
     /// Checks the section; `base` is what a relative path starts at, `store` what names servers.
     pub(super) fn check(raw: &RawClickHouse, store: &RawStore, base: &Path, report: &mut Report<'_>) -> Self {
         let mut ca_place = String::new();
@@ -41,21 +41,21 @@ impl ClickHouse {
                 .filter_map(|url| Place::parse(url.get()).ok())
                 .peekable();
             if path.get().trim().is_empty() {
-                let cure = "remove it: the system's certificate authorities are then trusted";
-                report.add(&path.at(), "`ca_file` is empty", cure);
+                let hint = "remove it: the system's certificate authorities are then trusted";
+                report.add(&path.at(), "`ca_file` is empty", hint);
             } else if places.peek().is_some() && places.all(|place| !place.tls) {
-                let cure = "write `clickhouses://` in `ship` or `url`, or remove it";
-                report.add(&path.at(), "`ca_file` requires TLS", cure);
+                let hint = "write `clickhouses://` in `ship` or `url`, or remove it";
+                report.add(&path.at(), "`ca_file` requires TLS", hint);
             }
         }
-        ClickHouse {
+        ClickHouseConfig {
             ca_place,
             ..Self::of(raw, base)
         }
     }
 
     fn of(raw: &RawClickHouse, base: &Path) -> Self {
-        ClickHouse {
+        ClickHouseConfig {
             password_file: raw.password_file.as_ref().map(|path| base.join(path.get())),
             ca_file: raw.ca_file.as_ref().map(|path| base.join(path.get())),
             ca_place: String::new(),

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::errors::{Report, shown};
-use super::raw::{At, RawDetect, RawService};
+use super::at::At;
+use super::errors::shown;
+use super::raw::{RawDetect, RawService};
+use super::report::Report;
 use super::text::read_limited;
 use super::zone::parse_timezone;
 use crate::detect::holidays::Holidays;
@@ -17,15 +19,15 @@ use crate::detect::rhythm::{Rhythm, Rhythms};
 const HOLIDAYS_BYTES_MAX: u64 = 16 << 20;
 
 /// What to do about a path that leads nowhere.
-const CURE: &str = "correct the path: it is relative to the main configuration file";
+const HINT: &str = "correct the path: it is relative to the main configuration file";
 
 /// What to do about a repetition that is not understood.
-pub const RRULE_CURE: &str =
+pub const RRULE_HINT: &str =
     "write the date of each year, or `FREQ=YEARLY` with a date or with `BYMONTH` and `BYDAY` (4TH, -1MO)";
 
 /// Detection of outages.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Detect {
+pub struct DetectConfig {
     /// The budget of false alarms.
     pub false_alarms_per_service_per_90_days: f64,
     /// Clocks and holidays, of all and of each service.
@@ -34,13 +36,13 @@ pub struct Detect {
     pub send_provisional: bool,
 }
 
-impl Default for Detect {
+impl Default for DetectConfig {
     fn default() -> Self {
         Self::of(&RawDetect::default(), Rhythms::default())
     }
 }
 
-impl Detect {
+impl DetectConfig {
     fn of(raw: &RawDetect, rhythms: Rhythms) -> Self {
         Self {
             false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days,
@@ -50,14 +52,14 @@ impl Detect {
     }
 }
 
-/// Why a calendar is of no use: what is wrong, and the cure.
+/// Why a calendar is of no use: what is wrong, and the hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {cure}")]
+#[error("{what}; {hint}")]
 pub struct HolidayFile {
     /// What is wrong, with file and line.
     pub what: String,
     /// What to do about it.
-    pub cure: &'static str,
+    pub hint: &'static str,
 }
 
 /// Reads a file of holidays: iCalendar, or one date a line.
@@ -68,23 +70,23 @@ pub fn read_holidays(path: &Path) -> Result<Holidays, HolidayFile> {
     named(path, &path.to_string_lossy(), "correct the path")
 }
 
-fn named(path: &Path, name: &str, cure: &'static str) -> Result<Holidays, HolidayFile> {
+fn named(path: &Path, name: &str, hint: &'static str) -> Result<Holidays, HolidayFile> {
     let name = shown(name);
     let text = read_limited(path, HOLIDAYS_BYTES_MAX).and_then(|bytes| {
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
     });
     let text = text.map_err(|why| HolidayFile {
         what: format!("holidays `{name}` cannot be read: {why}"),
-        cure,
+        hint,
     })?;
     Holidays::parse(&text).map_err(|why| HolidayFile {
         what: format!("holidays `{name}`, {why}"),
-        cure: "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events",
+        hint: "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events",
     })
 }
 
 /// Reads zones and calendars. Each file is read once, however many services name it.
-pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, report: &mut Report<'_>) -> Detect {
+pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, report: &mut Report<'_>) -> DetectConfig {
     let mut calendars = Calendars {
         folder,
         read: Vec::new(),
@@ -114,13 +116,13 @@ pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, 
         };
         rhythms.own.insert(name.get().clone(), own);
     }
-    Detect::of(&raw, rhythms)
+    DetectConfig::of(&raw, rhythms)
 }
 
 fn zone(text: &At<String>, report: &mut Report<'_>) -> TimeZone {
-    parse_timezone(text.get()).unwrap_or_else(|cure| {
+    parse_timezone(text.get()).unwrap_or_else(|hint| {
         let what = format!("unknown `timezone = \"{}\"`", shown(text.get()));
-        report.add(&text.at(), what, cure);
+        report.add(&text.at(), what, hint);
         TimeZone::UTC
     })
 }
@@ -148,8 +150,8 @@ impl Calendars<'_> {
         if let Some((_, known)) = self.read.iter().find(|(read, _)| *read == full) {
             return Arc::clone(known);
         }
-        let days = Arc::new(named(&full, path.get(), CURE).unwrap_or_else(|bad| {
-            report.add(&path.at(), bad.what, bad.cure);
+        let days = Arc::new(named(&full, path.get(), HINT).unwrap_or_else(|bad| {
+            report.add(&path.at(), bad.what, bad.hint);
             Holidays::default()
         }));
         for line in days.once() {
@@ -157,12 +159,12 @@ impl Calendars<'_> {
                 "holidays `{}`, line {line}: this RRULE is not supported, and its event counts once",
                 shown(path.get())
             );
-            report.warn(&path.at(), what, RRULE_CURE);
+            report.warn(&path.at(), what, RRULE_HINT);
         }
         if days.is_empty() && full.exists() {
             let what = format!("holidays `{}` has no day", shown(path.get()));
-            let cure = "add dates or all-day events; events with a time of day do not count";
-            report.warn(&path.at(), what, cure);
+            let hint = "add dates or all-day events; events with a time of day do not count";
+            report.warn(&path.at(), what, hint);
         }
         self.read.push((full, Arc::clone(&days)));
         days

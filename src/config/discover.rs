@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::checked::is_host_name;
 use super::log_zone::{LogZone, log_zone};
 use super::machine_zone::{MachineZone, machine_zone};
+use super::names::is_host_name;
 use super::zone::parse_timezone;
 
 /// Exim's configuration of Debian, RHEL and FreeBSD, what counts first.
@@ -56,7 +56,7 @@ const OTHER_LOGS: &[(&str, &str)] = &[
 
 /// Something that writes about mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct DiscoveredLog {
     /// The `kind` of a `[[source]]`; `mailman` or `gitlab`, which an example describes; or `journald`.
     pub kind: &'static str,
     /// Globs of its files; empty if it is there and its log was not found.
@@ -68,12 +68,12 @@ pub struct Finding {
 }
 
 /// Looks at the machine below a root; `tz` is the zone that the environment names.
-pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Finding> {
+pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<DiscoveredLog> {
     let machine = Machine {
         root,
         zone: machine_zone(root, tz, now),
     };
-    let mut findings: Vec<Finding> = machine.exim().into_iter().collect();
+    let mut findings: Vec<DiscoveredLog> = machine.exim().into_iter().collect();
     let postfix = machine.exists("/etc/postfix/main.cf");
     for &(kind, glob) in OTHER_LOGS {
         // mail.log is whatever syslog's facility `mail` brings: Postfix only where there is one.
@@ -82,7 +82,7 @@ pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Finding
         }
         match findings.iter_mut().find(|finding| finding.kind == kind) {
             Some(finding) => finding.paths.push(glob.to_owned()),
-            None => findings.push(Finding {
+            None => findings.push(DiscoveredLog {
                 kind,
                 paths: vec![glob.to_owned()],
                 timezone: machine.zone.as_ref().map(|zone| zone.name.clone()),
@@ -91,7 +91,7 @@ pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Finding
         }
     }
     if postfix && !findings.iter().any(|finding| finding.kind == "postfix") {
-        findings.push(Finding {
+        findings.push(DiscoveredLog {
             kind: "postfix",
             paths: Vec::new(),
             timezone: None,
@@ -99,7 +99,7 @@ pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Finding
         });
     }
     if machine.exists("/var/log/journal") || machine.exists("/run/log/journal") {
-        findings.push(Finding {
+        findings.push(DiscoveredLog {
             kind: "journald",
             paths: Vec::new(),
             timezone: None,
@@ -134,7 +134,7 @@ impl Machine<'_> {
             .collect()
     }
 
-    fn exim(&self) -> Option<Finding> {
+    fn exim(&self) -> Option<DiscoveredLog> {
         let configurations: Vec<PathBuf> = EXIM_CONFIGURATIONS.iter().flat_map(|glob| self.files(glob)).collect();
         let texts: Vec<String> = configurations.iter().filter_map(|path| read_some(path).ok()).collect();
         let option = |name: &str| texts.iter().find_map(|text| exim_option(text, name));
@@ -176,7 +176,7 @@ impl Machine<'_> {
         let newest = newest(seen.iter());
         let (timezone, note) = self.exim_zone(option("timezone"), newest.and_then(|path| log_zone(path)));
         notes.extend(note);
-        Some(Finding {
+        Some(DiscoveredLog {
             kind: "exim",
             paths: globs,
             timezone,

@@ -9,17 +9,18 @@ use mailpulse_parsers::app::json::{self, Condition, Mapping, Test};
 use mailpulse_parsers::app::pattern::{self, Outcome, Patterns, Template};
 use mailpulse_parsers::app::{BuildError, Format};
 
-use super::errors::Report;
-use super::raw::{At, RawSource, RawSourceKind};
+use super::at::At;
+use super::raw::{RawSource, RawSourceKind};
 use super::raw_formats::{RawConditions, RawFields, RawOutcome, RawTemplate, RawTest};
-use super::shape::Incomplete;
+use super::report::Report;
+use super::shape::IncompleteTables;
 
 /// The format that a source of kind `pattern` or `json` describes; `None` if it is not right, which has been reported.
 pub(super) fn described(
     kind: RawSourceKind,
     source: &RawSource,
     at: &Range<usize>,
-    incomplete: &Incomplete,
+    incomplete: &IncompleteTables,
     report: &mut Report<'_>,
 ) -> Option<Format> {
     match kind {
@@ -63,7 +64,7 @@ fn first_at<T>(list: &At<Vec<At<T>>>) -> Range<usize> {
     list.get().first().map_or_else(|| list.at(), At::at)
 }
 
-fn pattern(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Format> {
+fn pattern(source: &RawSource, at: &Range<usize>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Option<Format> {
     let templates = source.template.as_ref().map_or(&[][..], |list| list.get());
     if templates.is_empty() {
         if !incomplete.contains(&at.start) {
@@ -128,7 +129,7 @@ fn compiled(raw: &RawTemplate) -> Option<Template> {
     })
 }
 
-fn json(source: &RawSource, at: &Range<usize>, incomplete: &Incomplete, report: &mut Report<'_>) -> Option<Format> {
+fn json(source: &RawSource, at: &Range<usize>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Option<Format> {
     if source.submitted_when.is_none() && source.failed_when.is_none() {
         if !incomplete.contains(&at.start) {
             report.add(
@@ -199,7 +200,7 @@ fn field_named<'f>(fields: &'f RawFields, name: &str) -> Option<&'f At<String>> 
 
 fn conditions(
     list: Option<&At<Vec<At<RawConditions>>>>,
-    incomplete: &Incomplete,
+    incomplete: &IncompleteTables,
     report: &mut Report<'_>,
 ) -> Option<Vec<Vec<Condition>>> {
     let mut lists = Vec::new();
@@ -213,8 +214,8 @@ fn conditions(
                 // What was taken out of it has been reported.
                 None if incomplete.contains(&test.at().start) => good = false,
                 None => {
-                    let cure = "write one of `equals`, `contains`, `glob` and `present`";
-                    report.add(&test.at(), "a condition without a test, or with several", cure);
+                    let hint = "write one of `equals`, `contains`, `glob` and `present`";
+                    report.add(&test.at(), "a condition without a test, or with several", hint);
                     good = false;
                 }
             }
@@ -262,16 +263,12 @@ fn add(error: &BuildError, at: Range<usize>, is_text: bool, report: &mut Report<
         Some(column) => report.inside(&at, column),
         None => at,
     };
-    // The parsers name the cure after the fault, in one text.
+    // The parsers name the hint after the fault, in one text.
     let problem: String = error.problem.chars().flat_map(visible).collect();
-    let cut = problem.find("; known ").map(|at| (at, at + 2)).or_else(|| {
-        let at = problem.rfind(": ")?;
-        Some((at, at + 2))
-    });
-    let (what, cure) = cut.map_or((problem.as_str(), "correct it"), |(end, start)| {
-        (&problem[..end], &problem[start..])
-    });
-    report.add(&at, format!("{}: {what}", error.part), cure);
+    let cut = problem.find("; known ").or_else(|| problem.rfind(": "));
+    let parts = cut.and_then(|at| Some((problem.get(..at)?, problem.get(at + 2..)?)));
+    let (what, hint) = parts.unwrap_or((&problem, "correct it"));
+    report.add(&at, format!("{}: {what}", error.part), hint);
 }
 
 /// Text of a user keeps its quotes and backslashes, and cannot act.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::discover::{self, Finding};
+use super::discover::{self, DiscoveredLog};
 
 /// A configuration for this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Proposal {
     /// The text of the file; it loads as it is.
     pub text: String,
     /// What it was made of.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DiscoveredLog>,
 }
 
 const HEAD: &str = r#"# mailpulse.toml, written by `mailpulse init`. `mailpulse check` says whether it is right after a change.
@@ -64,7 +64,7 @@ pub fn propose(root: &Path, tz: Option<&str>, now: Timestamp) -> Proposal {
 }
 
 /// A source; without files, what is there to know of it. `journal` says that this machine keeps one.
-fn source(text: &mut String, finding: &Finding, journal: bool) {
+fn source(text: &mut String, finding: &DiscoveredLog, journal: bool) {
     text.push('\n');
     for note in &finding.notes {
         _ = writeln!(text, "# {note}");
@@ -110,7 +110,7 @@ fn described(kind: &str) -> Option<&'static str> {
         "gitlab" => include_str!("../../examples/gitlab.toml"),
         _ => return None,
     };
-    example.find("[[source]]").map(|at| &example[at..])
+    example.find("[[source]]").and_then(|at| example.get(at..))
 }
 
 #[cfg(test)]

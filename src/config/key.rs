@@ -50,8 +50,8 @@ pub fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     file.take(4096).read_to_end(&mut text)?;
     decode(text.trim_ascii()).ok_or_else(|| {
         let what = "it does not contain 64 hexadecimal digits";
-        let cure = "restore it, or move it away to start with a new key (old pseudonyms then match no new ones)";
-        because(path, &what, io::ErrorKind::InvalidData, cure)
+        let hint = "restore it, or move it away to start with a new key (old pseudonyms then match no new ones)";
+        because(path, &what, io::ErrorKind::InvalidData, hint)
     })
 }
 
@@ -98,10 +98,10 @@ fn decode(text: &[u8]) -> Option<[u8; KEY_BYTES]> {
     Some(key)
 }
 
-fn because(path: &Path, what: &dyn std::fmt::Display, kind: io::ErrorKind, cure: &str) -> io::Error {
+fn because(path: &Path, what: &dyn std::fmt::Display, kind: io::ErrorKind, hint: &str) -> io::Error {
     io::Error::new(
         kind,
-        format!("key file {}: {what}; {cure}", path.to_string_lossy().escape_debug()),
+        format!("key file {}: {what}; {hint}", path.to_string_lossy().escape_debug()),
     )
 }
 

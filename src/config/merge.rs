@@ -5,21 +5,22 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{Report, shown};
-use super::text::Texts;
+use super::errors::shown;
+use super::report::Report;
+use super::text::ConfigTexts;
 
 /// Parses all files and merges them. Spans in the tree are offsets over all texts. What does not parse is left out.
-pub(super) fn parse<'t>(texts: &'t Texts, report: &mut Report<'_>) -> DeTable<'t> {
+pub(super) fn parse<'t>(texts: &'t ConfigTexts, report: &mut Report<'_>) -> DeTable<'t> {
     let mut tree = DeTable::new();
     for text in &texts.files {
         let (table, errors) = DeTable::parse_recoverable(&text.content);
         for error in errors {
             let at = error.span().unwrap_or_default();
-            let cure = "see https://toml.io for how it is written";
+            let hint = "see https://toml.io for how it is written";
             report.add(
                 &shifted(at, text.base),
                 format!("invalid TOML: {}", error.message().replace('\n', ", ")),
-                cure,
+                hint,
             );
         }
         merge(&mut tree, shift_table(table.into_inner(), text.base), "", report);

@@ -5,11 +5,12 @@
 //! ```
 //!
 //! Nothing after start-up sees anything but [`Config`]. Every step reports all that it finds and goes on with the rest,
-//! so that one run shows every mistake with its file, line and cure. The structs in `raw`
+//! so that one run shows every mistake with its file, line and hint. The structs in `raw`
 //! are the only declaration of keys, types and ranges, and `defaults` is that of default values: `shape` checks by the JSON
 //! schema that is made of them, and `mailpulse schema` and `docs/configuration.md` show it.
 
 mod alerts;
+mod at;
 mod attribution;
 mod checked;
 mod clickhouse;
@@ -23,10 +24,13 @@ mod key;
 mod log_zone;
 mod machine_zone;
 mod merge;
+mod names;
+mod path_glob;
 mod path_template;
 mod raw;
 mod raw_formats;
 mod redundancy;
+mod report;
 mod schema;
 mod shape;
 mod silences;
@@ -38,22 +42,23 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 
-pub use alerts::{Alert, Server, Written};
-pub use attribution::NAME_CURE;
-pub use checked::{Config, Privacy, is_name};
-pub use clickhouse::ClickHouse;
-pub use detect::{Detect, HolidayFile, RRULE_CURE, read_holidays};
-pub use discover::{Finding, this_host};
+pub use alerts::{Alert, Server, WithPlace};
+pub use checked::{Config, Privacy};
+pub use clickhouse::ClickHouseConfig;
+pub use detect::{DetectConfig, HolidayFile, RRULE_HINT, read_holidays};
+pub use discover::{DiscoveredLog, this_host};
 pub use errors::ConfigError;
 pub use init::{Proposal, propose};
 pub use key::{load as load_key, load_or_create_key};
 pub use machine_zone::{MachineZone, machine_zone};
-pub use redundancy::{Redundancy, Wanted};
+pub use names::{NAME_HINT, is_name};
+pub use path_glob::PathGlob;
+pub use redundancy::{Redundancy, RelaysWanted};
 pub use schema::json_schema;
-pub use silences::Silence;
-pub use sources::{HostOf, JournalPart, PathGlob, Source, SourceKind};
-pub use store::Store;
-pub use tail::Tail;
+pub use silences::AlertSilence;
+pub use sources::{HostOf, JournalPart, Source, SourceKind};
+pub use store::StoreConfig;
+pub use tail::TailConfig;
 pub use zone::parse_timezone;
 
 /// Where the configuration lies when nothing else is said.
@@ -66,8 +71,8 @@ impl Config {
     /// # Errors
     /// All that is wrong, in the order of files and lines.
     pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
-        let (texts, errors) = text::Texts::read(path);
-        let mut report = errors::Report::new(&texts, errors);
+        let (texts, errors) = text::ConfigTexts::read(path);
+        let mut report = report::Report::new(&texts, errors);
         let tree = merge::parse(&texts, &mut report);
         let (raw, incomplete) = shape::read(tree, &mut report);
         let folder = std::path::absolute(path)

@@ -2,18 +2,19 @@
 
 use glob::Pattern;
 
-use super::checked::is_host_name;
+use super::names::is_host_name;
+use super::path_glob::GLOB_HINT;
 
 const MARK: &str = "{host}";
 
 /// A compiled template.
 #[derive(Debug, Clone)]
 pub(super) struct PathTemplate {
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Debug, Clone)]
-enum Part {
+enum TemplatePart {
     /// `**`: any number of folders.
     Any,
     Glob(Pattern),
@@ -22,28 +23,28 @@ enum Part {
 }
 
 impl PathTemplate {
-    /// Compiles an absolute template. The error is what is wrong, and the cure.
+    /// Compiles an absolute template. The error is what is wrong, and the hint.
     pub(super) fn compile(template: &str) -> Result<Self, (String, String)> {
         if template.matches(MARK).count() != 1 {
-            let cure = "write it once in place of the host name: `/srv/logs/{host}/mainlog*`";
-            return Err(("does not contain `{host}` exactly once".to_owned(), cure.to_owned()));
+            let hint = "write it once in place of the host name: `/srv/logs/{host}/mainlog*`";
+            return Err(("does not contain `{host}` exactly once".to_owned(), hint.to_owned()));
         }
         let parts = template
             .trim_start_matches('/')
             .split('/')
             .map(|part| match part.split_once(MARK) {
-                _ if part == "**" => Ok(Part::Any),
-                None => Ok(Part::Glob(glob(part)?)),
+                _ if part == "**" => Ok(TemplatePart::Any),
+                None => Ok(TemplatePart::Glob(glob(part)?)),
                 Some((before, after)) => {
                     let wild = |c: char| "*?]".contains(c);
                     if before.ends_with(wild) || after.starts_with(|c: char| "*?[".contains(c)) {
-                        let cure = "put a fixed character between them: `{host}.log*`".to_owned();
+                        let hint = "put a fixed character between them: `{host}.log*`".to_owned();
                         return Err((
                             "has a wildcard beside `{host}`, so that the end of the name is ambiguous".to_owned(),
-                            cure,
+                            hint,
                         ));
                     }
-                    Ok(Part::Host(glob(before)?, glob(after)?))
+                    Ok(TemplatePart::Host(glob(before)?, glob(after)?))
                 }
             });
         Ok(Self {
@@ -64,18 +65,18 @@ impl PathTemplate {
 }
 
 /// `Some(host)` if the path fits; the host is known once the part with the mark has been passed.
-fn fits<'p>(template: &[Part], path: &[&'p str]) -> Option<Option<&'p str>> {
+fn fits<'p>(template: &[TemplatePart], path: &[&'p str]) -> Option<Option<&'p str>> {
     let Some((part, template)) = template.split_first() else {
         return path.is_empty().then_some(None);
     };
-    if let Part::Any = part {
+    if let TemplatePart::Any = part {
         return (0..=path.len()).find_map(|folders| fits(template, &path[folders..]));
     }
     let (name, path) = path.split_first()?;
     match part {
-        Part::Any => None,
-        Part::Glob(glob) => glob.matches(name).then(|| fits(template, path))?,
-        Part::Host(before, after) => {
+        TemplatePart::Any => None,
+        TemplatePart::Glob(glob) => glob.matches(name).then(|| fits(template, path))?,
+        TemplatePart::Host(before, after) => {
             let host = host_within(before, after, name)?;
             fits(template, path).map(|_| Some(host))
         }
@@ -84,27 +85,19 @@ fn fits<'p>(template: &[Part], path: &[&'p str]) -> Option<Option<&'p str>> {
 
 /// The shortest name that leaves a beginning and an end that fit: `{host}.log*` on `mx1.log.2.gz` is `mx1`.
 fn host_within<'p>(before: &Pattern, after: &Pattern, name: &'p str) -> Option<&'p str> {
-    let starts = name
-        .char_indices()
-        .map(|(at, _)| at)
-        .filter(|&at| before.matches(&name[..at]));
-    for start in starts {
-        let ends = name[start..].char_indices().map(|(at, c)| start + at + c.len_utf8());
-        let mut fitting = ends.filter(|&end| after.matches(&name[end..]) && is_host_name(&name[start..end]));
-        if let Some(end) = fitting.next() {
-            return Some(&name[start..end]);
+    let starts = name.char_indices().filter_map(|(at, _)| name.split_at_checked(at));
+    for (_, rest) in starts.filter(|(start, _)| before.matches(start)) {
+        let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8());
+        let mut splits = ends.filter_map(|end| rest.split_at_checked(end));
+        if let Some((host, _)) = splits.find(|(host, end)| after.matches(end) && is_host_name(host)) {
+            return Some(host);
         }
     }
     None
 }
 
 fn glob(text: &str) -> Result<Pattern, (String, String)> {
-    Pattern::new(text).map_err(|error| {
-        (
-            format!("is not a glob: {}", error.msg),
-            super::sources::GLOB_CURE.to_owned(),
-        )
-    })
+    Pattern::new(text).map_err(|error| (format!("is not a glob: {}", error.msg), GLOB_HINT.to_owned()))
 }
 
 #[cfg(test)]

@@ -4,50 +4,13 @@
 //! examples are declared only here. Default values are declared only in `defaults`; a key whose default depends on the
 //! machine or on other keys describes it in `x-default`.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::ops::Range;
 
+use super::at::At;
 use super::raw_formats::{RawConditions, RawFields, RawTemplate};
 use super::redundancy::RELAYS_MIN;
 use super::zone::DEFAULT_ZONE;
-
-/// A value that knows where it stands.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-pub(super) struct At<T>(toml::Spanned<T>);
-
-impl<T> At<T> {
-    /// Where the value stands.
-    pub(super) fn at(&self) -> Range<usize> {
-        self.0.span()
-    }
-
-    /// The value.
-    pub(super) fn get(&self) -> &T {
-        self.0.get_ref()
-    }
-
-    /// The value alone.
-    pub(super) fn into_inner(self) -> T {
-        self.0.into_inner()
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
 
 /// Configuration of mailpulse: `mailpulse.toml`, and the files of `conf.d` beside it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

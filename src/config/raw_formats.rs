@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::raw::At;
+use super::at::At;
 
 /// A template of records, and the meaning of a record that matches it.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::errors::Report;
-use super::raw::{At, RawRoutes, RawService};
+use super::at::At;
+use super::raw::{RawRoutes, RawService};
+use super::report::Report;
 
 /// Default of `relays_min`: two relays, so that one may fail.
 pub(super) const RELAYS_MIN: u32 = 2;
 
 /// What is wanted of a service, and where that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RelaysWanted {
     /// Relays.
     pub relays_min: u32,
     /// `file:line`; `None` if nobody wrote it.
@@ -20,14 +21,14 @@ pub struct Wanted {
 /// How many relays services should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redundancy {
-    usual: Wanted,
-    own: BTreeMap<String, Wanted>,
+    usual: RelaysWanted,
+    own: BTreeMap<String, RelaysWanted>,
 }
 
 impl Default for Redundancy {
     fn default() -> Self {
         Self {
-            usual: Wanted {
+            usual: RelaysWanted {
                 relays_min: RELAYS_MIN,
                 place: None,
             },
@@ -38,7 +39,7 @@ impl Default for Redundancy {
 
 impl Redundancy {
     pub(super) fn of(raw: &RawRoutes, services: &[At<RawService>], report: &Report<'_>) -> Self {
-        let wanted = |written: &At<u32>| Wanted {
+        let wanted = |written: &At<u32>| RelaysWanted {
             relays_min: *written.get(),
             place: Some(report.place(&written.at())),
         };
@@ -55,12 +56,12 @@ impl Redundancy {
 
     /// What is wanted of a service.
     #[must_use]
-    pub fn of_service(&self, service: &str) -> &Wanted {
+    pub fn of_service(&self, service: &str) -> &RelaysWanted {
         self.own.get(service).unwrap_or(&self.usual)
     }
 
     /// Services of which something is written, by name.
-    pub fn own(&self) -> impl Iterator<Item = (&str, &Wanted)> {
+    pub fn own(&self) -> impl Iterator<Item = (&str, &RelaysWanted)> {
         self.own.iter().map(|(name, wanted)| (name.as_str(), wanted))
     }
 }

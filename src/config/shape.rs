@@ -9,18 +9,19 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{Report, nearest, shown, suggestion};
+use super::errors::{nearest, shown, suggestion};
 use super::raw::RawConfig;
+use super::report::Report;
 use super::schema::{SCHEMA, item, useful_words, words};
 
 /// Where the tables begin from which something was taken out: that a key is missing there has been said already.
-pub(super) type Incomplete = HashSet<usize>;
+pub(super) type IncompleteTables = HashSet<usize>;
 
 /// Reads the tree; what is wrong is reported and left out.
-pub(super) fn read(tree: DeTable<'_>, report: &mut Report<'_>) -> (RawConfig, Incomplete) {
-    let mut shape = Shape {
+pub(super) fn read(tree: DeTable<'_>, report: &mut Report<'_>) -> (RawConfig, IncompleteTables) {
+    let mut shape = ShapeChecker {
         report,
-        incomplete: Incomplete::new(),
+        incomplete: IncompleteTables::new(),
     };
     let mut root = tree;
     shape.table(&mut root, &(0..0), &SCHEMA, "");
@@ -34,12 +35,12 @@ pub(super) fn read(tree: DeTable<'_>, report: &mut Report<'_>) -> (RawConfig, In
     (raw, incomplete)
 }
 
-struct Shape<'r, 't> {
+struct ShapeChecker<'r, 't> {
     report: &'r mut Report<'t>,
-    incomplete: Incomplete,
+    incomplete: IncompleteTables,
 }
 
-impl Shape<'_, '_> {
+impl ShapeChecker<'_, '_> {
     /// Checks a table; `label` is how messages call it, empty for the root.
     fn table(&mut self, table: &mut DeTable<'_>, at: &Range<usize>, schema: &Value, label: &str) {
         let empty = Map::new();
@@ -89,7 +90,7 @@ impl Shape<'_, '_> {
         let known = properties.keys().map(String::as_str);
         let elsewhere = SCHEMA["properties"].as_object().into_iter().flatten();
         let mut elsewhere = elsewhere.filter(|(_, schema)| item(schema)["properties"].get(name.as_ref()).is_some());
-        let cure = match (nearest(name, known.clone()), elsewhere.next()) {
+        let hint = match (nearest(name, known.clone()), elsewhere.next()) {
             (None, _) if schema["x-unknown"].is_string() => {
                 let mistaken = schema["x-unknown"].as_str().unwrap_or_default();
                 let known: Vec<&str> = known.collect();
@@ -100,7 +101,7 @@ impl Shape<'_, '_> {
             _ => suggestion(name, known, &format!("known keys of {label}")),
         };
         self.report
-            .add(&key.span(), format!("unknown key `{}`", shown(name)), cure);
+            .add(&key.span(), format!("unknown key `{}`", shown(name)), hint);
     }
 
     /// Checks a value; `false` if it has to be taken out.
@@ -140,8 +141,8 @@ impl Shape<'_, '_> {
             }
             (_, found) => {
                 let what = format!("`{name}` is {}, but must be {}", kind_of(found), kind_named(expected));
-                let cure = cure_of(&name, schema, found, label);
-                self.report.add(&at, what, cure);
+                let hint = cure_of(&name, schema, found, label);
+                self.report.add(&at, what, hint);
                 return false;
             }
         }
@@ -152,9 +153,9 @@ impl Shape<'_, '_> {
         let good = words(schema).next().is_none() || words(schema).any(|(word, _)| word == text);
         if !good {
             let useful: Vec<&str> = useful_words(schema);
-            let cure = suggestion(text, useful.iter().copied(), "known");
+            let hint = suggestion(text, useful.iter().copied(), "known");
             self.report
-                .add(at, format!("unknown `{name} = \"{}\"`", shown(text)), cure);
+                .add(at, format!("unknown `{name} = \"{}\"`", shown(text)), hint);
         }
         good
     }

@@ -5,13 +5,15 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::errors::{Report, shown};
-use super::raw::{At, RawDay, RawSilence};
+use super::at::At;
+use super::errors::shown;
+use super::raw::{RawDay, RawSilence};
+use super::report::Report;
 use super::zone::parse_timezone;
 
 /// Alarms that are not told.
 #[derive(Debug, Clone)]
-pub struct Silence {
+pub struct AlertSilence {
     service: Option<GlobMatcher>,
     relay: Option<GlobMatcher>,
     hostgroup: Option<GlobMatcher>,
@@ -23,7 +25,7 @@ pub struct Silence {
     zone: TimeZone,
 }
 
-impl Silence {
+impl AlertSilence {
     /// Whether an alarm about something (`service`, `relay`, `host` or `hostgroup`, and its name) is not told at a time.
     #[must_use]
     pub fn holds(&self, kind: &str, name: &str, at: Timestamp) -> bool {
@@ -53,12 +55,12 @@ impl Silence {
 }
 
 /// Checks one; `None` if it is of no use.
-pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Silence> {
+pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<AlertSilence> {
     let at = raw.at();
     let raw = raw.into_inner();
     if raw.service.is_none() && raw.relay.is_none() && raw.hostgroup.is_none() {
-        let cure = "add `service`, `relay` or `hostgroup`; `\"*\"` is all of them";
-        report.add(&at, "[[silence]] does not define what is silenced", cure);
+        let hint = "add `service`, `relay` or `hostgroup`; `\"*\"` is all of them";
+        report.add(&at, "[[silence]] does not define what is silenced", hint);
         return None;
     }
     let (from, until) = (moment(raw.from.as_ref(), report), moment(raw.until.as_ref(), report));
@@ -73,7 +75,7 @@ pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Sile
             TimeZone::UTC
         })
     });
-    Some(Silence {
+    Some(AlertSilence {
         service: glob(raw.service.as_ref(), report),
         relay: glob(raw.relay.as_ref(), report),
         hostgroup: glob(raw.hostgroup.as_ref(), report),

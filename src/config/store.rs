@@ -3,13 +3,15 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::errors::{Report, shown};
+use super::at::At;
+use super::errors::shown;
 use super::raw::RawStore;
+use super::report::Report;
 use crate::store::clickhouse::Place;
 
 /// Where events are kept, and the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
+pub struct StoreConfig {
     /// Folder of the embedded store.
     pub folder: PathBuf,
     /// The ClickHouse that is asked instead of it.
@@ -38,13 +40,13 @@ pub struct Store {
     pub derive: Option<bool>,
 }
 
-impl Default for Store {
+impl Default for StoreConfig {
     fn default() -> Self {
         Self::checked(&RawStore::default(), default_folder())
     }
 }
 
-impl Store {
+impl StoreConfig {
     fn checked(raw: &RawStore, folder: PathBuf) -> Self {
         let bytes = |mib: u32| u64::from(mib) << 20;
         Self {
@@ -67,7 +69,7 @@ impl Store {
     /// The folder that a URL of `--store` or of the configuration names; a plain path is relative to `base`.
     ///
     /// # Errors
-    /// What is wrong, and the cure.
+    /// What is wrong, and the hint.
     pub fn folder_of(url: &str, base: &Path) -> Result<PathBuf, (String, String)> {
         let quoted = shown(url);
         let example = || "write `file:///var/lib/mailpulse`, or a path".to_owned();
@@ -108,35 +110,35 @@ fn default_folder() -> PathBuf {
 }
 
 /// Checks the section; `base` is what a relative path starts at.
-pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> Store {
-    let mut place = |url: &super::raw::At<String>| match Place::parse(url.get()) {
+pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> StoreConfig {
+    let mut place = |url: &At<String>| match Place::parse(url.get()) {
         Ok(place) => Some(place),
-        Err((what, cure)) => {
-            report.add(&url.at(), what, cure);
+        Err((what, hint)) => {
+            report.add(&url.at(), what, hint);
             None
         }
     };
     let ship = raw.ship.as_ref().and_then(&mut place);
-    let is_remote = |url: &&super::raw::At<String>| Place::is_meant(url.get());
+    let is_remote = |url: &&At<String>| Place::is_meant(url.get());
     let remote = raw.url.as_ref().filter(is_remote).and_then(&mut place);
     if let (Some(_), Some(ship)) = (&remote, &raw.ship) {
-        let cure = "keep the events in a folder (`url`), and send them (`ship`)";
+        let hint = "keep the events in a folder (`url`), and send them (`ship`)";
         report.add(
             &ship.at(),
             "`ship` sends from an embedded store, and `url` is a ClickHouse",
-            cure,
+            hint,
         );
     }
     let url = raw.url.as_ref().filter(|url| !Place::is_meant(url.get()));
     let folder = url.map(|url| {
-        Store::folder_of(url.get(), base).unwrap_or_else(|(what, cure)| {
-            report.add(&url.at(), what, cure);
+        StoreConfig::folder_of(url.get(), base).unwrap_or_else(|(what, hint)| {
+            report.add(&url.at(), what, hint);
             PathBuf::new()
         })
     });
-    Store {
+    StoreConfig {
         ship,
         remote,
-        ..Store::checked(raw, folder.unwrap_or_else(default_folder))
+        ..StoreConfig::checked(raw, folder.unwrap_or_else(default_folder))
     }
 }

@@ -4,7 +4,7 @@ use super::raw::RawTail;
 
 /// Bounds of following. See the schema for what each is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tail {
+pub struct TailConfig {
     /// From look to look.
     pub poll_ms: u64,
     /// From scan to scan.
@@ -19,16 +19,16 @@ pub struct Tail {
     pub watch: bool,
 }
 
-impl Default for Tail {
+impl Default for TailConfig {
     fn default() -> Self {
         Self::of(&RawTail::default())
     }
 }
 
-impl Tail {
+impl TailConfig {
     pub(super) fn of(raw: &RawTail) -> Self {
         let ms = |seconds: u32| u64::from(seconds) * 1_000;
-        Tail {
+        TailConfig {
             poll_ms: u64::from(raw.poll_ms),
             rescan_ms: ms(raw.rescan_s),
             deleted_wait_ms: ms(raw.deleted_wait_s),

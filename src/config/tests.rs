@@ -7,7 +7,7 @@ use super::*;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::Facts;
 
-#[path = "tests_bad.rs"]
+#[path = "bad_input_tests.rs"]
 mod bad;
 
 /// Writes files into a new folder and loads `mailpulse.toml` of it.
@@ -419,7 +419,7 @@ fn services_have_clocks_holidays_and_ways_of_their_own() {
     assert_eq!(config.redundancy.of_service("gerrit").relays_min, 1);
     assert_eq!(
         config.redundancy.of_service("hue"),
-        &Wanted {
+        &RelaysWanted {
             relays_min: 2,
             place: None
         }
@@ -430,11 +430,11 @@ fn services_have_clocks_holidays_and_ways_of_their_own() {
     assert!(empty.warnings[0].what.contains("holidays `days/de.txt` has no day"));
     let bad = [files[0], ("days/de.txt", "2026-12-25\nChristmas\n"), files[2]];
     // Two places name the file; it is told once.
-    let cure = "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events";
+    let hint = "write one date per line, such as 2026-12-25, or an iCalendar file with all-day events";
     assert_eq!(
         errors_of(&bad),
         [format!(
-            "mailpulse.toml:4:21: holidays `days/de.txt`, line 2: expected a date like 2026-12-25; {cure}"
+            "mailpulse.toml:4:21: holidays `days/de.txt`, line 2: expected a date like 2026-12-25; {hint}"
         )]
     );
 }

@@ -17,7 +17,7 @@ const INVENTORY_BYTES_MAX: u64 = 256 << 20;
 const CONF_D: &str = "conf.d";
 
 /// One file.
-pub(super) struct Text {
+pub(super) struct ConfigText {
     path: PathBuf,
     /// What it says.
     pub(super) content: String,
@@ -26,13 +26,13 @@ pub(super) struct Text {
 }
 
 /// All files, the main one first.
-pub(super) struct Texts {
+pub(super) struct ConfigTexts {
     /// The files that could be read.
-    pub(super) files: Vec<Text>,
+    pub(super) files: Vec<ConfigText>,
     main: PathBuf,
 }
 
-impl Texts {
+impl ConfigTexts {
     /// Reads the main file and `conf.d/*.toml`.
     pub(super) fn read(main: &Path) -> (Self, Vec<ConfigError>) {
         let mut texts = Self {
@@ -54,7 +54,7 @@ impl Texts {
             match content {
                 Ok(content) => {
                     let length = content.len() + 1;
-                    texts.files.push(Text { path, content, base });
+                    texts.files.push(ConfigText { path, content, base });
                     base += length;
                 }
                 Err(error) => errors.push(unreadable(&path, &error)),
@@ -115,13 +115,13 @@ fn further_files(main: &Path) -> (Vec<PathBuf>, Option<ConfigError>) {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
-    let cure = match error.kind() {
+    let hint = match error.kind() {
         io::ErrorKind::NotFound => "write one with `mailpulse init`, or name another with `--config`",
         io::ErrorKind::PermissionDenied => "run as a user with read permission, or change its mode",
         io::ErrorKind::InvalidData => "save it as UTF-8",
         _ => "mailpulse reads regular files of TOML",
     };
-    ConfigError::of_file(path, format!("cannot be read: {error}"), cure)
+    ConfigError::of_file(path, format!("cannot be read: {error}"), hint)
 }
 
 /// Reads a whole file within a limit.

@@ -7,7 +7,7 @@ use super::errors::nearest;
 /// Default of every `timezone`; the code uses `TimeZone::UTC` for it.
 pub(super) const DEFAULT_ZONE: &str = "UTC";
 
-/// A zone by its IANA name, or a fixed offset: `Europe/Berlin`, `+02:00`, `-0330`. The error is the cure.
+/// A zone by its IANA name, or a fixed offset: `Europe/Berlin`, `+02:00`, `-0330`. The error is the hint.
 pub fn parse_timezone(text: &str) -> Result<TimeZone, String> {
     if let Some(offset) = fixed_offset(text) {
         return Ok(TimeZone::fixed(offset));
@@ -26,10 +26,9 @@ pub fn parse_timezone(text: &str) -> Result<TimeZone, String> {
 }
 
 fn fixed_offset(text: &str) -> Option<Offset> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'+' => (1, &text[1..]),
-        b'-' => (-1, &text[1..]),
-        _ => return None,
+    let (sign, digits) = match text.strip_prefix('+') {
+        Some(digits) => (1, digits),
+        None => (-1, text.strip_prefix('-')?),
     };
     let (hours, minutes) = match digits.split_once(':') {
         Some(parts) => parts,

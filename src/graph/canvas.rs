@@ -117,7 +117,7 @@ impl Canvas {
     }
 
     /// A straight line; `dash` may be empty.
-    pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str, width: f64, dash: &str) {
+    pub fn line(&mut self, [(x1, y1), (x2, y2)]: [(f64, f64); 2], stroke: &str, width: f64, dash: &str) {
         let (x1, y1, x2, y2, width) = (num(x1), num(y1), num(x2), num(y2), num(width));
         let mut attributes = vec![("x1", x1.as_str()), ("y1", &y1), ("x2", &x2), ("y2", &y2)];
         attributes.extend([("stroke", stroke), ("stroke-width", width.as_str())]);

@@ -3,14 +3,14 @@
 use super::canvas::{Canvas, Font, num};
 use super::plot::hatched;
 use super::scale::{duration_text, span_text};
-use super::svg::{MARGIN, View};
 use super::text::{cut_px, visible, width_px};
+use super::view::{GraphContext, MARGIN};
 
 const SUBTITLE_SIZE: f64 = 12.5;
 
 /// What occurs in the picture and therefore stands in its key.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Key {
+pub struct Legend {
     /// Hatched stretches.
     pub no_data: bool,
     /// Hatched strips on the axis.
@@ -28,7 +28,7 @@ pub struct Key {
 }
 
 /// Title, unit, range and bucket; what finds no room is left out from the end.
-pub fn header(canvas: &mut Canvas, view: &View, step_ms: i64) {
+pub fn header(canvas: &mut Canvas, view: &GraphContext, step_ms: i64) {
     let (set, ink, room) = (view.set, view.ink, view.width - 2.0 * MARGIN);
     let title = cut_px(&visible(&set.title), room, 19.0);
     canvas.text((MARGIN, 29.0), Font::new(19.0, ink.text).bold(), &title);
@@ -49,7 +49,7 @@ pub fn header(canvas: &mut Canvas, view: &View, step_ms: i64) {
 }
 
 /// The key's entries from left to right, as far as there is room.
-pub fn draw_key(canvas: &mut Canvas, view: &View, key: &Key, y: f64) {
+pub fn draw_legend(canvas: &mut Canvas, view: &GraphContext, key: &Legend, y: f64) {
     let ink = view.ink;
     let entries = [
         (key.no_data, "no data: nothing was read", "no data"),
@@ -79,12 +79,12 @@ pub fn draw_key(canvas: &mut Canvas, view: &View, key: &Key, y: f64) {
                 hatched(canvas, ink, (x, top, 16.0, height));
             }
             2 => {
-                canvas.line((x, y + 1.0), (x + 16.0, y + 1.0), ink.axis, 1.0, "");
-                canvas.line((x, y), (x + 16.0, y), ink.accent, 2.4, "");
+                canvas.line([(x, y + 1.0), (x + 16.0, y + 1.0)], ink.axis, 1.0, "");
+                canvas.line([(x, y), (x + 16.0, y)], ink.accent, 2.4, "");
             }
             3 => {
                 canvas.rect(area, ink.mark, 0.2);
-                canvas.line((x, y - 9.0), (x + 16.0, y - 9.0), ink.mark, 2.0, "");
+                canvas.line([(x, y - 9.0), (x + 16.0, y - 9.0)], ink.mark, 2.0, "");
             }
             4 => canvas.rect(area, ink.accent, 0.25),
             _ => {

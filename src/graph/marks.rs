@@ -6,7 +6,7 @@ use super::canvas::{Anchor, Canvas, Font};
 use super::palette::Ink;
 use super::plot::Plot;
 use super::text::{cut_px, visible, width_px};
-use crate::query::series::Mark;
+use crate::query::series::GraphMark;
 
 /// Height of a lane of labels, pixels.
 pub const LANE_PX: f64 = 14.0;
@@ -25,16 +25,16 @@ pub struct Band {
 }
 
 /// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
-pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> Vec<Band> {
-    let end = |m: &Mark| m.to_ms.unwrap_or(i64::MAX).max(m.from_ms);
-    let ours = |m: &&Mark| series.is_none_or(|panel| m.concerns(panel));
-    let mut inside: Vec<&Mark> = marks
+pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64) -> Vec<Band> {
+    let end = |m: &GraphMark| m.to_ms.unwrap_or(i64::MAX).max(m.from_ms);
+    let ours = |m: &&GraphMark| series.is_none_or(|panel| m.concerns(panel));
+    let mut inside: Vec<&GraphMark> = marks
         .iter()
         .filter(ours)
         .filter(|m| m.from_ms < to_ms && end(m) >= from_ms)
         .collect();
     inside.sort_by(|a, b| (a.from_ms, &a.label, a.to_ms).cmp(&(b.from_ms, &b.label, b.to_ms)));
-    let mut merged: Vec<(Mark, Vec<&str>)> = Vec::new();
+    let mut merged: Vec<(GraphMark, Vec<&str>)> = Vec::new();
     for mark in inside {
         let name = || mark.series.iter().flatten().map(String::as_str);
         match merged
@@ -48,7 +48,7 @@ pub fn bands(marks: &[Mark], series: Option<&str>, from_ms: i64, to_ms: i64) -> 
             None => merged.push((mark.clone(), name().collect())),
         }
     }
-    let band = |(mark, mut names): (Mark, Vec<&str>)| {
+    let band = |(mark, mut names): (GraphMark, Vec<&str>)| {
         names.sort_unstable();
         names.dedup();
         let label = match names.as_slice() {
@@ -73,15 +73,14 @@ pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
         let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(i64::MAX)));
         canvas.rect((from, plot.y, to - from, plot.h), ink.mark, 0.13);
         let edge = |canvas: &mut Canvas, x: f64| {
-            canvas.line((x, plot.y - 3.0), (x, plot.bottom()), ink.mark, 1.0, "3 2");
+            canvas.line([(x, plot.y - 3.0), (x, plot.bottom())], ink.mark, 1.0, "3 2");
         };
         edge(canvas, from);
         if band.to_ms.is_some() {
             edge(canvas, to);
         }
         canvas.line(
-            (from, plot.y - 1.0),
-            (to.max(from + 1.0), plot.y - 1.0),
+            [(from, plot.y - 1.0), (to.max(from + 1.0), plot.y - 1.0)],
             ink.mark,
             2.0,
             "",
@@ -125,8 +124,8 @@ pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes
 mod tests {
     use super::*;
 
-    fn mark(from_ms: i64, to_ms: Option<i64>, series: Option<&str>) -> Mark {
-        Mark {
+    fn mark(from_ms: i64, to_ms: Option<i64>, series: Option<&str>) -> GraphMark {
+        GraphMark {
             from_ms,
             to_ms,
             label: "dropped".to_owned(),
@@ -159,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_panel_shows_the_marks_that_concern_it() {
-        let relay = Mark {
+        let relay = GraphMark {
             label: "mx1001 dropped".to_owned(),
             series: Some(vec!["a".to_owned(), "b".to_owned()]),
             ..mark(10, None, None)

@@ -5,7 +5,7 @@ use crate::query::series::{Series, SeriesSet};
 
 /// Stretches of time, milliseconds, by how much of the mail nothing is known about.
 #[derive(Debug, Default, PartialEq)]
-pub struct Missing {
+pub struct MissingData {
     /// No series has data.
     pub all: Vec<(i64, i64)>,
     /// The series without data usually bring at least half of the volume: a low sum means nothing here.
@@ -14,9 +14,9 @@ pub struct Missing {
     pub some: Vec<(i64, i64)>,
 }
 
-impl Missing {
+impl MissingData {
     /// Looks at every bucket of the full resolution.
-    pub fn of(set: &SeriesSet) -> Missing {
+    pub fn of(set: &SeriesSet) -> MissingData {
         let known: Vec<(&Series, f64)> = set
             .series
             .iter()
@@ -25,9 +25,9 @@ impl Missing {
             .collect();
         let usual: f64 = known.iter().map(|(_, mean)| mean).sum();
         let all = set.gaps(&(0..set.series.len()).collect::<Vec<_>>());
-        let mut out = Missing {
+        let mut out = MissingData {
             all,
-            ..Missing::default()
+            ..MissingData::default()
         };
         for bucket in 0..set.buckets() {
             let absent = known.iter().filter(|(series, _)| series.points[bucket].is_none());
@@ -73,7 +73,7 @@ mod tests {
             points: vec![None; 4],
             ..Series::default()
         });
-        let missing = Missing::of(&set);
+        let missing = MissingData::of(&set);
         assert_eq!(missing.all, [(120_000, 180_000)]);
         assert_eq!(missing.most, [(60_000, 120_000)]);
         assert_eq!(missing.some, [(60_000, 120_000), (180_000, 240_000)]);

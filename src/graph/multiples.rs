@@ -2,13 +2,13 @@
 //! two messages an hour shows its outage as clearly as one with a thousand a minute.
 
 use super::canvas::{Anchor, Canvas, Font};
-use super::frame::Key;
+use super::frame::Legend;
 use super::layout::{Grid, PANEL_PX_MIN};
 use super::marks::{self, Band, LANE_PX};
 use super::plot::Plot;
-use super::scale::{largest_usual, si};
-use super::svg::{MARGIN, View, stats_text};
+use super::scale::{largest_usual, si, stats_text};
 use super::text::{cut_px, visible, width_px};
+use super::view::{GraphContext, MARGIN};
 use crate::query::series::{Fold, Series, SeriesSet, Stats};
 
 /// Room for the values at the left of a panel, pixels.
@@ -27,7 +27,7 @@ const VALUE_SPACING_PX: f64 = 32.0;
 const PANELS_MAX: usize = 60;
 
 /// Draws the panels, largest series first; says what the key must explain.
-pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
+pub fn draw(canvas: &mut Canvas, view: &GraphContext) -> Legend {
     let (from_ms, to_ms) = (view.set.start_ms, view.set.end_ms());
     let mut full = view.set.folded(PANELS_MAX - 1);
     let per = full.fit_each();
@@ -43,10 +43,10 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
     let grid = Grid::fit(full.series.len(), view.width - MARGIN, bottom - top - AXIS_PX, least);
     let plot_w = grid.cell_w - LEFT - RIGHT;
     let set = full.rebucketed(full.step_for_columns(plot_w as usize), Fold::Mean);
-    let mut key = Key {
+    let mut key = Legend {
         step_ms: set.step_ms,
         bottom: top + grid.cell_h * grid.rows as f64 + AXIS_PX,
-        ..Key::default()
+        ..Legend::default()
     };
     for (cell, bands) in bands.iter().enumerate() {
         let (x, y) = grid.corner(cell);
@@ -73,14 +73,10 @@ pub fn draw(canvas: &mut Canvas, view: &View) -> Key {
             // What is drawn: a peak of single minutes is in no curve of means.
             stats: set.series[cell].stats(),
             per: per[cell],
+            lowest: grid.is_lowest(cell, full.series.len()),
+            leftmost: cell % grid.columns == 0,
         };
-        key.beyond |= panel.draw(
-            canvas,
-            view,
-            (&set, cell),
-            grid.is_lowest(cell, full.series.len()),
-            grid.columns,
-        );
+        key.beyond |= panel.draw(canvas, view, (&set, cell));
     }
     key
 }
@@ -98,23 +94,19 @@ struct Panel<'a> {
     stats: Stats,
     /// What the values are told by.
     per: &'static str,
+    /// No panel stands below it: it has the times.
+    lowest: bool,
+    leftmost: bool,
 }
 
 impl Panel<'_> {
-    fn draw(
-        &self,
-        canvas: &mut Canvas,
-        view: &View,
-        (set, cell): (&SeriesSet, usize),
-        lowest: bool,
-        columns: usize,
-    ) -> bool {
+    fn draw(&self, canvas: &mut Canvas, view: &GraphContext, (set, cell): (&SeriesSet, usize)) -> bool {
         let (ink, plot, series) = (view.ink, &self.plot, &set.series[cell]);
         canvas.group(&format!("{}: {}", visible(&series.name), stats_text(&self.stats)));
         marks::shades(canvas, ink, plot, self.bands);
         plot.value_axis(canvas, ink, 10.5, VALUE_SPACING_PX);
-        plot.time_axis(canvas, ink, 11.0, lowest);
-        if lowest && cell % columns == 0 {
+        plot.time_axis(canvas, ink, 11.0, self.lowest);
+        if self.lowest && self.leftmost {
             plot.zone_label(canvas, ink);
         }
         plot.gaps(canvas, ink, self.gaps);
@@ -137,7 +129,7 @@ impl Panel<'_> {
     }
 
     /// Name at the left, figures at the right, in one line above the panel.
-    fn title(&self, canvas: &mut Canvas, view: &View, name: &str) {
+    fn title(&self, canvas: &mut Canvas, view: &GraphContext, name: &str) {
         let (ink, plot) = (view.ink, &self.plot);
         let y = plot.y - self.lanes as f64 * LANE_PX - 7.0;
         let name = visible(name);

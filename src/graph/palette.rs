@@ -1,7 +1,7 @@
 //! Colours: the Okabe-Ito palette, which people with any of the common colour blindnesses can tell apart, and inks for
 //! a light and a dark page. Beyond the palette, the dash pattern changes.
 
-use super::Theme;
+use super::style::Theme;
 
 /// Inks of one theme, as SVG colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

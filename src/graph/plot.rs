@@ -16,7 +16,7 @@ const GAP_PX_MIN: f64 = 2.0;
 const HATCHED_PX_MIN: f64 = 7.0;
 
 /// A value for a stretch of pixels; a run is drawn without interruption.
-type Run = Vec<(usize, f64)>;
+type Polyline = Vec<(usize, f64)>;
 
 /// A panel's place and scales.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,7 @@ impl Plot {
         for value in value_ticks(self.top, self.ticks(spacing_px)) {
             let y = self.py(value);
             if value > 0.0 {
-                canvas.line((self.x, y), (self.right(), y), ink.grid, 1.0, "");
+                canvas.line([(self.x, y), (self.right(), y)], ink.grid, 1.0, "");
             }
             canvas.text((self.x - 6.0, y + size * 0.35), font, &si(value));
         }
@@ -131,11 +131,16 @@ impl Plot {
         for tick in time_ticks(self.from_ms, self.to_ms, self.w / TIME_LABEL_PX) {
             let x = self.px(tick.ms);
             let colour = if tick.major { ink.axis } else { ink.grid };
-            canvas.line((x, self.y), (x, bottom), colour, if tick.major { 0.7 } else { 1.0 }, "");
+            canvas.line(
+                [(x, self.y), (x, bottom)],
+                colour,
+                if tick.major { 0.7 } else { 1.0 },
+                "",
+            );
             if !labelled {
                 continue;
             }
-            canvas.line((x, bottom), (x, bottom + 4.0), ink.axis, 1.0, "");
+            canvas.line([(x, bottom), (x, bottom + 4.0)], ink.axis, 1.0, "");
             let font = Font::new(size, if tick.major { ink.text } else { ink.muted }).anchor(Anchor::Middle);
             canvas.text((x, bottom + size + 6.0), font, &tick.label);
         }
@@ -150,8 +155,7 @@ impl Plot {
     /// The line at 0.
     pub fn base_line(&self, canvas: &mut Canvas, ink: &Ink) {
         canvas.line(
-            (self.x, self.bottom()),
-            (self.right(), self.bottom()),
+            [(self.x, self.bottom()), (self.right(), self.bottom())],
             ink.axis,
             1.0,
             "",
@@ -216,7 +220,7 @@ impl Plot {
         d
     }
 
-    fn run_path(&self, set: &SeriesSet, run: &Run, first: char) -> String {
+    fn run_path(&self, set: &SeriesSet, run: &Polyline, first: char) -> String {
         let at = |bucket: usize| set.start_ms + bucket as i64 * set.step_ms;
         let (Some(&(head, from)), Some(&(tail, to))) = (run.first(), run.last()) else {
             return String::new();
@@ -244,13 +248,13 @@ pub fn hatched(canvas: &mut Canvas, ink: &Ink, area: (f64, f64, f64, f64)) {
 }
 
 /// Stretches of neighbouring buckets with data.
-fn runs(points: &[Option<f64>]) -> Vec<Run> {
-    let mut out: Vec<Run> = Vec::new();
+fn runs(points: &[Option<f64>]) -> Vec<Polyline> {
+    let mut out: Vec<Polyline> = Vec::new();
     let mut open = false;
     for (bucket, point) in points.iter().enumerate() {
         if let Some(value) = *point {
             if !open {
-                out.push(Run::new());
+                out.push(Polyline::new());
             }
             out.last_mut().expect("a run was pushed").push((bucket, value));
         }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use resvg::{tiny_skia, usvg};
 
-use super::{Style, svg};
-use crate::query::series::{Mark, SeriesSet};
+use super::style::Style;
+use super::svg;
+use crate::query::series::{GraphMark, SeriesSet};
 
 /// Family name of the font in the binary (Noto Sans, Apache-2.0).
 const FAMILY: &str = "Noto Sans";
 
 /// Why there is no PNG.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum PngError {
     /// The drawing library refused the document.
     #[error("the graph's SVG cannot be drawn as PNG: {0}; write it as .svg instead")]
     Draw(String),
@@ -28,17 +29,17 @@ pub enum Error {
 }
 
 /// A rate graph as the bytes of a PNG file.
-pub fn render(set: &SeriesSet, marks: &[Mark], style: &Style) -> Result<Vec<u8>, Error> {
+pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<Vec<u8>, PngError> {
     from_svg(&svg::render(set, marks, style))
 }
 
-fn from_svg(document: &str) -> Result<Vec<u8>, Error> {
-    let tree = usvg::Tree::from_str(document, &options()).map_err(|e| Error::Draw(e.to_string()))?;
+fn from_svg(document: &str) -> Result<Vec<u8>, PngError> {
+    let tree = usvg::Tree::from_str(document, &options()).map_err(|e| PngError::Draw(e.to_string()))?;
     let size = tree.size().to_int_size();
     let (width, height) = (size.width(), size.height());
-    let mut pixels = tiny_skia::Pixmap::new(width, height).ok_or(Error::Size { width, height })?;
+    let mut pixels = tiny_skia::Pixmap::new(width, height).ok_or(PngError::Size { width, height })?;
     resvg::render(&tree, tiny_skia::Transform::identity(), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|e| Error::Draw(e.to_string()))
+    pixels.encode_png().map_err(|e| PngError::Draw(e.to_string()))
 }
 
 /// Only our fonts, and no way to a file.

@@ -1,6 +1,6 @@
 //! Made-up data for the tests: daily rhythm, an outage of seven hours, a gap; seeded, so always the same.
 
-use crate::query::series::{Mark, Series, SeriesSet};
+use crate::query::series::{GraphMark, Series, SeriesSet};
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -35,7 +35,7 @@ pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
 
 /// `services` services over `days` days; in the last day an outage from 11:00 to 18:00 that every third survives, and
 /// before it a gap of two hours in all series (and one of six in the second).
-pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Mark>) {
+pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<GraphMark>) {
     let start_ms = END_MS - days * DAY_MS;
     let mut seed = 42_u64;
     let mut noise = move || {
@@ -68,7 +68,7 @@ pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Mark>
         }
         if hit {
             let (from_ms, to_ms) = (outage_from + HOUR_MS / 4, Some(outage_to));
-            marks.push(Mark {
+            marks.push(GraphMark {
                 from_ms,
                 to_ms,
                 label: "dropped".to_owned(),

@@ -1,5 +1,6 @@
 //! Axes: nice ticks for values and for UTC time, and how numbers and times are written.
 
+use crate::query::series::Stats;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -220,6 +221,14 @@ pub fn si(value: f64) -> String {
         &text
     };
     format!("{text}{prefix}")
+}
+
+/// `last 3, peak 1.2k, mean 310`, or that there is no data.
+pub(super) fn stats_text(stats: &Stats) -> String {
+    match (stats.last, stats.peak, stats.mean) {
+        (Some(last), Some(peak), Some(mean)) => format!("last {}, peak {}, mean {}", si(last), si(peak), si(mean)),
+        _ => "no data".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! One panel for all series: stacked areas, or lines. Names stand at the right, each led to what it names.
 
-use super::Kind;
 use super::canvas::{Canvas, Font, num};
-use super::frame::Key;
+use super::frame::Legend;
 use super::layout::spread;
 use super::marks::{self, LANE_PX};
-use super::missing::Missing;
+use super::missing::MissingData;
 use super::palette::Ink;
 use super::plot::Plot;
-use super::scale::largest_usual;
-use super::svg::{View, stats_text};
+use super::scale::{largest_usual, stats_text};
+use super::style::GraphKind;
 use super::text::{cut_px, visible, width_px};
+use super::view::GraphContext;
 use crate::query::series::{Fold, Series, SeriesSet};
 
 const LEFT: f64 = 66.0;
@@ -54,14 +54,14 @@ impl Drawn {
 }
 
 /// Draws the panel; says what the key must explain.
-pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
+pub fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend {
     let (ink, (top, bottom)) = (view.ink, view.room);
     let (from_ms, to_ms) = (view.set.start_ms, view.set.end_ms());
     let bands = marks::bands(view.marks, None, from_ms, to_ms);
     let lanes = bands.len().min(LANES_MAX) + usize::from(bands.len() > LANES_MAX);
     let y = top + 8.0 + lanes as f64 * LANE_PX;
     let h = (bottom - AXIS_PX - y).max(3.0 * LABEL_SPACING);
-    let limit = if kind == Kind::Stacked {
+    let limit = if kind == GraphKind::Stacked {
         ink.colours()
     } else {
         LINES_MAX
@@ -83,7 +83,7 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
         top: 1.0,
     };
     let plot = plot.reaching(top_value(&drawn.set, kind), VALUE_SPACING_PX);
-    let missing = Missing::of(view.set);
+    let missing = MissingData::of(view.set);
 
     marks::shades(canvas, ink, &plot, &bands);
     plot.value_axis(canvas, ink, 11.5, VALUE_SPACING_PX);
@@ -94,19 +94,19 @@ pub fn draw(canvas: &mut Canvas, view: &View, kind: Kind) -> Key {
     plot.gaps(canvas, ink, &missing.all);
     plot.base_line(canvas, ink);
     let ends = match kind {
-        Kind::Stacked => areas(canvas, ink, &plot, &drawn),
+        GraphKind::Stacked => areas(canvas, ink, &plot, &drawn),
         _ => lines(canvas, ink, &plot, &drawn),
     };
     let beyond = match kind {
-        Kind::Stacked => plot.beyond(canvas, ink, &drawn.set, &drawn.set.total()),
+        GraphKind::Stacked => plot.beyond(canvas, ink, &drawn.set, &drawn.set.total()),
         _ => plot.beyond(canvas, ink, &drawn.set, &highest(&drawn.set)),
     };
     plot.partial_gaps(canvas, ink, &missing.some);
     marks::labels(canvas, ink, &plot, &bands, lanes);
     name_labels(canvas, ink, &plot, &drawn, (&names, ends));
-    let band = kind == Kind::Lines && has_band(&drawn.set);
+    let band = kind == GraphKind::Lines && has_band(&drawn.set);
     let (no_data, partial, mark) = (!missing.all.is_empty(), !missing.some.is_empty(), !bands.is_empty());
-    Key {
+    Legend {
         no_data,
         partial,
         mark,
@@ -133,8 +133,8 @@ fn has_band(set: &SeriesSet) -> bool {
 }
 
 /// The largest value that the axis should hold.
-fn top_value(set: &SeriesSet, kind: Kind) -> f64 {
-    if kind == Kind::Stacked {
+fn top_value(set: &SeriesSet, kind: GraphKind) -> f64 {
+    if kind == GraphKind::Stacked {
         return largest_usual(set.total().into_iter().flatten());
     }
     let bands = set
@@ -222,7 +222,7 @@ fn name_labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, drawn: &Drawn, (name
             num(y)
         );
         canvas.stroke(&d, colour, 1.2, "");
-        canvas.line((x + 14.0, y), (x + 30.0, y), colour, 4.0, dash);
+        canvas.line([(x + 14.0, y), (x + 30.0, y)], colour, 4.0, dash);
         canvas.text((x + LEADER, y + 4.3), Font::new(LABEL_SIZE, ink.text), &names[rank]);
     }
 }

@@ -6,50 +6,34 @@
 use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Font, num};
-use super::frame::{self, Key};
+use super::frame::{self, Legend};
 use super::palette::Ink;
 use super::plot::HATCH;
-use super::scale::{si, span_text};
+use super::scale::{span_text, stats_text};
+use super::style::{GraphKind, Style};
 use super::text::{escape_xml, visible};
-use super::{Kind, Style, multiples, single};
-use crate::query::series::{Mark, SeriesSet, Stats};
+use super::view::{GraphContext, MARGIN};
+use super::{multiples, single};
+use crate::query::series::{GraphMark, SeriesSet};
 
-/// Left margin of header and key, pixels.
-pub(super) const MARGIN: f64 = 16.0;
 const HEADER_PX: f64 = 62.0;
 const KEY_PX: f64 = 30.0;
 /// Series that the description names; the rest is only counted.
 const DESCRIBED: usize = 40;
 
-/// Everything that a panel needs to know of the picture.
-pub(super) struct View<'a> {
-    /// The cleaned set, at full resolution.
-    pub set: &'a SeriesSet,
-    /// Unit of all values, or, where panels have units of their own, of what is counted.
-    pub unit: &'a str,
-    /// All marks.
-    pub marks: &'a [Mark],
-    /// Colours.
-    pub ink: &'static Ink,
-    /// Width of the document, pixels.
-    pub width: f64,
-    /// Upper and lower edge of the room for panels, pixels.
-    pub room: (f64, f64),
-}
-
 /// A rate graph as an SVG document.
-pub fn render(set: &SeriesSet, marks: &[Mark], style: &Style) -> String {
+pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> String {
     let set = match style.kind {
-        Kind::Multiples => set.cleaned(),
-        Kind::Stacked | Kind::Lines => set.cleaned().in_fitting_unit(),
+        GraphKind::Multiples => set.cleaned(),
+        GraphKind::Stacked | GraphKind::Lines => set.cleaned().in_fitting_unit(),
     };
     let unit = match style.kind {
-        Kind::Multiples => set.unit_of_each(),
-        Kind::Stacked | Kind::Lines => &set.unit,
+        GraphKind::Multiples => set.unit_of_each(),
+        GraphKind::Stacked | GraphKind::Lines => &set.unit,
     };
     let (width, height) = style.size();
     let ink = Ink::of(style.theme);
-    let view = View {
+    let view = GraphContext {
         set: &set,
         unit,
         marks,
@@ -60,18 +44,18 @@ pub fn render(set: &SeriesSet, marks: &[Mark], style: &Style) -> String {
     let mut panels = Canvas::default();
     let key = match style.kind {
         _ if set.buckets() == 0 => nothing(&mut panels, &view),
-        Kind::Multiples => multiples::draw(&mut panels, &view),
-        Kind::Stacked | Kind::Lines => single::draw(&mut panels, &view, style.kind),
+        GraphKind::Multiples => multiples::draw(&mut panels, &view),
+        GraphKind::Stacked | GraphKind::Lines => single::draw(&mut panels, &view, style.kind),
     };
     let height = height.max(key.bottom + KEY_PX);
     let mut page = Canvas::default();
     page.rect((0.0, 0.0, width, height), ink.page, 1.0);
     frame::header(&mut page, &view, key.step_ms);
-    frame::draw_key(&mut page, &view, &key, height - 11.0);
+    frame::draw_legend(&mut page, &view, &key, height - 11.0);
     document(&view, (width, height), &(page.finish() + &panels.finish()))
 }
 
-fn document(view: &View, (width, height): (f64, f64), body: &str) -> String {
+fn document(view: &GraphContext, (width, height): (f64, f64), body: &str) -> String {
     let (w, h, ink) = (num(width), num(height), view.ink);
     let mut out = String::with_capacity(body.len() + 2_000);
     let _ = writeln!(
@@ -92,7 +76,7 @@ fn document(view: &View, (width, height): (f64, f64), body: &str) -> String {
 }
 
 /// The picture in words, for those who do not see it.
-fn description(view: &View) -> String {
+fn description(view: &GraphContext) -> String {
     let set = view.set;
     let range = span_text(set.start_ms, set.end_ms(), "to");
     let mut out = format!("{}, {} series, {range} UTC.", visible(&set.unit), set.series.len());
@@ -112,15 +96,7 @@ fn description(view: &View) -> String {
     out
 }
 
-/// `last 3, peak 1.2k, mean 310`, or that there is no data.
-pub(super) fn stats_text(stats: &Stats) -> String {
-    match (stats.last, stats.peak, stats.mean) {
-        (Some(last), Some(peak), Some(mean)) => format!("last {}, peak {}, mean {}", si(last), si(peak), si(mean)),
-        _ => "no data".to_owned(),
-    }
-}
-
-fn nothing(canvas: &mut Canvas, view: &View) -> Key {
+fn nothing(canvas: &mut Canvas, view: &GraphContext) -> Legend {
     let (top, bottom) = view.room;
     let at = (MARGIN, (top + bottom) / 2.0);
     canvas.text(
@@ -128,9 +104,9 @@ fn nothing(canvas: &mut Canvas, view: &View) -> Key {
         Font::new(15.0, view.ink.muted),
         "Nothing to draw: no series in this range.",
     );
-    Key {
+    Legend {
         step_ms: view.set.step_ms,
-        ..Key::default()
+        ..Legend::default()
     }
 }
 
@@ -139,7 +115,7 @@ mod tests {
     use super::*;
     use crate::graph::sample;
 
-    const KINDS: [Kind; 3] = [Kind::Stacked, Kind::Multiples, Kind::Lines];
+    const KINDS: [GraphKind; 3] = [GraphKind::Stacked, GraphKind::Multiples, GraphKind::Lines];
 
     #[test]
     fn the_same_input_gives_the_same_bytes() {
@@ -204,7 +180,7 @@ mod tests {
             &set,
             &marks,
             &Style {
-                kind: Kind::Stacked,
+                kind: GraphKind::Stacked,
                 ..Style::default()
             },
         );

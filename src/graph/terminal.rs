@@ -6,7 +6,7 @@ use super::blocks::{ASCII, Glyphs, UNICODE, resample};
 use super::marks::{self, Band};
 use super::scale::{TimeTick, duration_text, largest_usual, si, span_text, stamp, time_ticks};
 use super::text::{cells, cut_cells, visible, visible_ascii};
-use crate::query::series::{Mark, Series, SeriesSet, Stats};
+use crate::query::series::{GraphMark, Series, SeriesSet, Stats};
 
 /// Narrower is not drawn, cells.
 const COLS_MIN: usize = 24;
@@ -29,7 +29,7 @@ const RESET: &str = "\x1b[0m";
 /// What every line needs to know.
 struct Page<'a> {
     set: SeriesSet,
-    marks: &'a [Mark],
+    marks: &'a [GraphMark],
     glyphs: &'static Glyphs,
     cols: usize,
     /// Cells before the curves.
@@ -44,17 +44,27 @@ struct Page<'a> {
     unicode: bool,
 }
 
+/// What a graph is drawn for.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// Cells of a line.
+    pub width_cols: usize,
+    /// Kept where it can be (small series are folded into one); 0 means any height.
+    pub height_rows: usize,
+    /// Whether it shows colours.
+    pub color: bool,
+    /// Whether it has more than ASCII.
+    pub unicode: bool,
+}
+
 /// A rate graph as lines of text, each ended by a line feed.
-///
-/// `height_rows` is kept where it can be (small series are folded into one); 0 means any height.
-pub fn render(
-    set: &SeriesSet,
-    marks: &[Mark],
-    width_cols: usize,
-    height_rows: usize,
-    color: bool,
-    unicode: bool,
-) -> String {
+pub fn render(set: &SeriesSet, marks: &[GraphMark], screen: Screen) -> String {
+    let Screen {
+        width_cols,
+        height_rows,
+        color,
+        unicode,
+    } = screen;
     let set = set.cleaned();
     let bands = marks::bands(marks, None, set.start_ms, set.end_ms());
     let mark_lines = bands.len().min(MARK_LINES_MAX + 1);
@@ -374,6 +384,15 @@ mod tests {
     use super::*;
     use crate::graph::sample;
 
+    fn screen(width_cols: usize, height_rows: usize, color: bool, unicode: bool) -> Screen {
+        Screen {
+            width_cols,
+            height_rows,
+            color,
+            unicode,
+        }
+    }
+
     fn plain(text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -391,7 +410,7 @@ mod tests {
             set.series[0].name = "日本語\u{202e}\u{1b}[31mevil-name-that-is-long".to_owned();
             for (cols, rows) in [(24, 10), (40, 24), (80, 24), (120, 0), (200, 60)] {
                 for unicode in [true, false] {
-                    let text = render(&set, &marks, cols, rows, false, unicode);
+                    let text = render(&set, &marks, screen(cols, rows, false, unicode));
                     assert!(text.lines().all(|line| cells(line) <= cols), "{text}");
                     let edge = if unicode { '┤' } else { '|' };
                     assert!(
@@ -400,10 +419,10 @@ mod tests {
                     );
                     assert!(rows < 24 || services == 30 || text.lines().count() <= rows, "{text}");
                     assert!(unicode || text.is_ascii());
-                    assert_eq!(text, render(&set, &marks, cols, rows, false, unicode));
+                    assert_eq!(text, render(&set, &marks, screen(cols, rows, false, unicode)));
                     assert_eq!(
                         text,
-                        plain(&render(&set, &marks, cols, rows, true, unicode)),
+                        plain(&render(&set, &marks, screen(cols, rows, true, unicode))),
                         "colour adds nothing"
                     );
                 }
@@ -414,18 +433,18 @@ mod tests {
     #[test]
     fn the_height_is_kept_by_folding() {
         let (set, marks) = sample::outage(30, 2, 300_000);
-        let text = render(&set, &marks, 80, 24, false, true);
+        let text = render(&set, &marks, screen(80, 24, false, true));
         assert!(text.lines().count() <= 24, "{text}");
         assert!(text.contains("other ("));
-        assert!(render(&set, &marks, 80, 0, false, true).contains("service-29"));
+        assert!(render(&set, &marks, screen(80, 0, false, true)).contains("service-29"));
     }
 
     #[test]
     fn a_gap_is_not_a_zero() {
         let set = sample::flat("a", &[Some(0.0), None, Some(0.0)]);
-        let text = render(&set, &[], 24, 0, false, true);
+        let text = render(&set, &[], screen(24, 0, false, true));
         assert!(text.contains("0┤▁▁▁▁▁▁······▁▁▁▁▁\n"), "{text}");
-        assert!(render(&set, &[], 24, 0, false, false).contains("0|______??????_____\n"));
+        assert!(render(&set, &[], screen(24, 0, false, false)).contains("0|______??????_____\n"));
     }
 
     #[test]
@@ -434,7 +453,7 @@ mod tests {
         let points: Vec<_> = (0..400)
             .map(|minute| Some(if minute % 2 == 0 { 4.0 } else { 0.0 }))
             .collect();
-        let text = render(&sample::flat("a", &points), &[], 57, 0, false, true);
+        let text = render(&sample::flat("a", &points), &[], screen(57, 0, false, true));
         assert!(text.contains("peak 2  mean 2") && text.contains("     2┤"), "{text}");
     }
 
@@ -442,13 +461,13 @@ mod tests {
     fn strangers_cannot_steer_the_terminal() {
         let mut set = sample::flat("a\u{1b}]0;x\u{7}\n\u{202e}", &[Some(1.0)]);
         set.title = "\u{9b}2J".to_owned();
-        let marks = [Mark {
+        let marks = [GraphMark {
             label: "\r\u{1b}c".to_owned(),
-            ..Mark::default()
+            ..GraphMark::default()
         }];
-        let text = render(&set, &marks, 100, 0, false, true);
+        let text = render(&set, &marks, screen(100, 0, false, true));
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\r', '\u{202e}']));
         assert!(text.contains("\\u{1b}"));
-        assert!(render(&SeriesSet::default(), &[], 0, 0, true, true).contains("Nothing to draw"));
+        assert!(render(&SeriesSet::default(), &[], screen(0, 0, true, true)).contains("Nothing to draw"));
     }
 }

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 /// What a harmless query names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct QueryNames {
     /// Tables, lower case.
     pub tables: BTreeSet<String>,
     /// Words that may be columns, lower case.
@@ -22,7 +22,7 @@ pub struct Named {
 }
 
 /// Parses a query and refuses what must not run. `tables` are the names it may use.
-pub fn check(sql: &str, tables: &[&str]) -> Result<Named, String> {
+pub fn check(sql: &str, tables: &[&str]) -> Result<QueryNames, String> {
     let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| format!("not SQL: {error}"))?;
     let [statement] = statements.as_slice() else {
         return Err(format!("{} statements; write exactly one SELECT", statements.len()));
@@ -30,9 +30,9 @@ pub fn check(sql: &str, tables: &[&str]) -> Result<Named, String> {
     let Statement::Query(query) = statement else {
         return Err("only SELECT is allowed here: the store is written by backfill and tail alone".to_owned());
     };
-    let mut walk = Walk {
+    let mut walk = GuardWalk {
         allowed: tables.iter().map(|t| (*t).to_owned()).collect(),
-        ..Walk::default()
+        ..GuardWalk::default()
     };
     collect_ctes(query, &mut walk.allowed);
     match query.visit(&mut walk) {
@@ -45,9 +45,9 @@ pub fn check(sql: &str, tables: &[&str]) -> Result<Named, String> {
 }
 
 #[derive(Default)]
-struct Walk {
+struct GuardWalk {
     allowed: BTreeSet<String>,
-    named: Named,
+    named: QueryNames,
 }
 
 fn collect_ctes(query: &Query, names: &mut BTreeSet<String>) {
@@ -66,7 +66,7 @@ fn last(name: &ObjectName) -> String {
         .to_lowercase()
 }
 
-impl Walk {
+impl GuardWalk {
     fn word(&mut self, ident: &Ident) {
         self.named.words.insert(ident.value.to_lowercase());
     }
@@ -119,7 +119,7 @@ const REFUSED: [(&str, &str); 9] = [
     ("random", "answers must be repeatable"),
 ];
 
-impl Visitor for Walk {
+impl Visitor for GuardWalk {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {

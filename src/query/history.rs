@@ -4,7 +4,9 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
 use crate::model::text::text;
-use crate::query::{Answer, Error, Window, ask, sql};
+use crate::query::answer::{QueryAnswer, QueryError};
+use crate::query::embedded::{ask, select};
+use crate::query::window::Window;
 use crate::store::Store;
 use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::Client;
@@ -57,81 +59,81 @@ pub struct LocalSource {
 const SHAPES: usize = 5;
 
 /// A history of mail.
-pub trait History {
+pub trait MailHistory {
     /// First and last event not later than `until_ms`, UTC milliseconds; on a server, of their minutes.
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error>;
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError>;
 
     /// The newest minute not later than `until_ms` in which a line was written, event or not: its start, UTC milliseconds.
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error>;
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError>;
 
     /// The newest minute not later than `until_ms` in which a tail said that it had read all there was: its start, UTC
     /// milliseconds.
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error>;
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError>;
 
     /// A moment that is past for sure, whatever a clock says, UTC milliseconds; where nobody keeps one, none.
-    fn horizon_ms(&self) -> Result<Option<i64>, Error>;
+    fn horizon_ms(&self) -> Result<Option<i64>, QueryError>;
 
     /// Hosts whose logs were read, by name.
-    fn hosts(&self) -> Result<Vec<String>, Error>;
+    fn hosts(&self) -> Result<Vec<String>, QueryError>;
 
     /// Hosts and kinds of their sources.
-    fn kinds(&self) -> Result<Vec<(String, String)>, Error>;
+    fn kinds(&self) -> Result<Vec<(String, String)>, QueryError>;
 
     /// All sources, with the minutes of their last `length_ms`.
-    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error>;
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, QueryError>;
 
     /// Lines per host, source and minute.
-    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error>;
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError>;
 
     /// From when to when the logs of each host were read.
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error>;
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError>;
 
     /// Changes of attribution, in the order of their commits; a server keeps none.
-    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error>;
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError>;
 
     /// Rates of a window by part: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error>;
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError>;
 
     /// Runs one SELECT of ours over a window.
-    fn select(&self, text: &str, window: Window) -> Result<Table, Error>;
+    fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
 
     /// Runs one SELECT of a user's: parsed and rewritten first, whoever answers.
-    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error>;
+    fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError>;
 
     /// Runs a named query.
-    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error>;
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, QueryError>;
 
     /// Sums per bucket, in the question's measure.
-    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error>;
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError>;
 }
 
-impl History for Store {
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error> {
+impl MailHistory for Store {
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
         Ok(self.span_until(until_ms)?)
     }
 
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
         Ok(Store::line_ms(self, until_ms)?)
     }
 
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
         Ok(Store::heartbeat_ms(self, until_ms)?)
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, Error> {
+    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
         Ok(Store::horizon_ms(self)?)
     }
 
-    fn hosts(&self) -> Result<Vec<String>, Error> {
+    fn hosts(&self) -> Result<Vec<String>, QueryError> {
         Ok(Store::hosts(self)?)
     }
 
-    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
+    fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
         let sources = self.sources()?.into_iter();
         Ok(sources.map(|source| (source.host, source.kind)).collect())
     }
 
-    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, QueryError> {
         let summary = |source: crate::store::state::SourceState| {
             let mut counts = Counts::default();
             source.logs.iter().for_each(|log| counts.add(&log.counts));
@@ -161,19 +163,19 @@ impl History for Store {
         self.sources()?.into_iter().map(summary).collect()
     }
 
-    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
         Ok(Store::source_minutes(self, window.since_ms, window.until_ms)?)
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
         Ok(Store::coverage(self, since_ms)?)
     }
 
-    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error> {
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError> {
         Ok(Store::attribution_changes(self)?)
     }
 
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError> {
         for segment in self.segments_to_read(window.since_ms, window.until_ms)? {
             let flows = self.read_part(&segment, Part::Rates, |path| {
                 Ok([
@@ -189,19 +191,19 @@ impl History for Store {
         Ok(())
     }
 
-    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
-        sql(self, text, window)
+    fn select(&self, text: &str, window: Window) -> Result<Table, QueryError> {
+        select(self, text, window)
     }
 
-    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error> {
+    fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
         ask(self, text, window)
     }
 
-    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, Error> {
-        sql(self, &query.bind(values), window)
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, QueryError> {
+        select(self, &query.bind(values), window)
     }
 
-    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
         rates(self, question)
     }
 }
@@ -212,7 +214,7 @@ pub const AHEAD_MS: i64 = 86_400_000;
 /// The latest moment up to which a history is believed, by a clock that says `now_ms`: one row with a wrong date must not
 /// be the present. Nor may a wrong clock be: it is not before what the store has counted, and where all that is stored
 /// is in its future, the rows are right.
-pub fn present(store: &dyn History, now_ms: i64) -> Result<i64, Error> {
+pub fn present(store: &dyn MailHistory, now_ms: i64) -> Result<i64, QueryError> {
     let now_ms = now_ms.max(store.horizon_ms()?.unwrap_or(i64::MIN));
     Ok(match store.span(i64::MAX)? {
         Some((first, last)) if first > now_ms.saturating_add(AHEAD_MS) => last + 60_000,
@@ -221,19 +223,19 @@ pub fn present(store: &dyn History, now_ms: i64) -> Result<i64, Error> {
 }
 
 /// Whichever the configuration or `--store` names.
-pub enum Engine {
+pub enum Backend {
     /// Segments on this disk.
     Embedded(Box<Store>),
     /// A server.
     ClickHouse(Box<Client>),
 }
 
-impl Engine {
+impl Backend {
     /// What answers.
-    pub fn history(&self) -> &dyn History {
+    pub fn history(&self) -> &dyn MailHistory {
         match self {
-            Engine::Embedded(store) => store.as_ref(),
-            Engine::ClickHouse(client) => client.as_ref(),
+            Backend::Embedded(store) => store.as_ref(),
+            Backend::ClickHouse(client) => client.as_ref(),
         }
     }
 }

@@ -132,7 +132,7 @@ fn parse(name: &'static str, text: &'static str) -> NamedQuery {
             }
             _ => query.description = words,
         }
-        rest = rest[line.len()..].trim_start_matches('\n');
+        rest = rest.strip_prefix(line).unwrap_or_default().trim_start_matches('\n');
     }
     query.sql = rest;
     query

@@ -2,7 +2,8 @@
 //! no log was read is a gap; one in which logs were read and no mail was in them is zero.
 
 use super::series::{Series, SeriesSet};
-use crate::query::{Error, Window};
+use crate::query::answer::QueryError;
+use crate::query::window::Window;
 use crate::store::Store;
 use crate::store::columnar::{RateBlock, read_rates, read_texts};
 use crate::store::incomplete::Part;
@@ -59,11 +60,11 @@ pub struct RateQuestion {
 const BUCKETS_MAX: i64 = 200_000;
 
 /// Sums per bucket: in `measure` per minute, so that the unit does not change with the bucket.
-pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
-    super::steadily(|| rates_once(store, question))
+pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
+    super::embedded::steadily(|| rates_once(store, question))
 }
 
-fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error> {
+fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
     let (start, _) = checked(question)?;
     let mut sums = HashMap::new();
     for segment in store.segments_to_read(start, question.window.until_ms)? {
@@ -82,7 +83,11 @@ fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Error
 }
 
 /// The same of rates that were read elsewhere.
-pub(super) fn collect(blocks: &[RateBlock], coverage: &[Covered], question: &RateQuestion) -> Result<SeriesSet, Error> {
+pub(super) fn collect(
+    blocks: &[RateBlock],
+    coverage: &[Covered],
+    question: &RateQuestion,
+) -> Result<SeriesSet, QueryError> {
     let mut sums = HashMap::new();
     blocks.iter().for_each(|block| add(&mut sums, block, question));
     Ok(series_of(sums, coverage, question))
@@ -97,11 +102,11 @@ fn buckets(question: &RateQuestion) -> (i64, i64) {
 }
 
 /// The same, if there are not too many.
-pub(super) fn checked(question: &RateQuestion) -> Result<(i64, i64), Error> {
+pub(super) fn checked(question: &RateQuestion) -> Result<(i64, i64), QueryError> {
     let (start, buckets) = buckets(question);
     match (1..=BUCKETS_MAX).contains(&buckets) {
         true => Ok((start, buckets)),
-        false => Err(Error::Question(format!(
+        false => Err(QueryError::Question(format!(
             "{buckets} buckets between since and until; choose 1 to {BUCKETS_MAX}"
         ))),
     }

@@ -1,10 +1,12 @@
 //! The history that a ClickHouse holds.
 
-use super::history::{History, SourceSummary};
+use super::history::{MailHistory, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
-use crate::query::{Answer, Error, Window, sql};
+use crate::query::answer::{QueryAnswer, QueryError};
+use crate::query::sql;
+use crate::query::window::Window;
 use crate::store::attributed::AttributionChange;
 use crate::store::clickhouse::{Client, query as clickhouse};
 use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};
@@ -15,8 +17,8 @@ const MINUTE_MS: i64 = 60_000;
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = 86_400_000;
 
-impl History for Client {
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, Error> {
+impl MailHistory for Client {
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
         let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates WHERE ts_ms <= {until:Int64}";
         let table = clickhouse::select(self, text, &[("until", until_ms.to_string())])?;
         let span = numbers(&table, "first")
@@ -27,31 +29,31 @@ impl History for Client {
         Ok(span.filter(|(_, last)| *last > 0))
     }
 
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
         newest_minute(self, "lines > 0", until_ms)
     }
 
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, Error> {
+    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
         newest_minute(self, "heartbeats > 0", until_ms)
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, Error> {
+    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
         Ok(None)
     }
 
-    fn hosts(&self) -> Result<Vec<String>, Error> {
+    fn hosts(&self) -> Result<Vec<String>, QueryError> {
         let mut hosts: Vec<String> = self.kinds()?.into_iter().map(|(host, _)| host).collect();
         hosts.dedup();
         Ok(hosts)
     }
 
-    fn kinds(&self) -> Result<Vec<(String, String)>, Error> {
+    fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
         let text = "SELECT host, source FROM sources GROUP BY host, source ORDER BY host, source";
         let table = clickhouse::select(self, text, &[])?;
         Ok(words(&table, "host").into_iter().zip(words(&table, "source")).collect())
     }
 
-    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, Error> {
+    fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, QueryError> {
         let text = format!(
             "SELECT host, source, {COUNTS}, min(ts_ms) AS first, max(ts_ms) AS last \
              FROM (SELECT * FROM sources WHERE lines > 0) \
@@ -75,7 +77,7 @@ impl History for Client {
         Ok(all)
     }
 
-    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, Error> {
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
         let text = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms, foreign_lines FROM sources";
         let table = self.select(text, window)?;
         let (times, beats) = (numbers(&table, "ts_ms"), numbers(&table, "heartbeats"));
@@ -97,15 +99,15 @@ impl History for Client {
             .collect())
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, Error> {
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
         coverage(self, since_ms)
     }
 
-    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, Error> {
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError> {
         Ok(Vec::new())
     }
 
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), Error> {
+    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError> {
         let Some((first, last)) = self.span(window.until_ms)? else {
             return Ok(());
         };
@@ -140,23 +142,28 @@ impl History for Client {
         Ok(())
     }
 
-    fn select(&self, text: &str, window: Window) -> Result<Table, Error> {
-        let text = sql::trusted_for_server(text, window).map_err(Error::Question)?;
+    fn select(&self, text: &str, window: Window) -> Result<Table, QueryError> {
+        let text = sql::trusted_for_server(text, window).map_err(QueryError::Question)?;
         Ok(clickhouse::select(self, &text, &[])?)
     }
 
-    fn ask(&self, text: &str, window: Window) -> Result<Answer, Error> {
-        let (text, times) = sql::for_server(text, window).map_err(Error::Question)?;
+    fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
+        let (text, times) = sql::for_server(text, window).map_err(QueryError::Question)?;
         let table = clickhouse::ask(self, &text)?;
-        Ok(Answer { table, times })
+        Ok(QueryAnswer { table, times })
     }
 
-    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], _window: Window) -> Result<Table, Error> {
-        let text = sql::trusted_for_server(&query.bind(values), Window::ALL).map_err(Error::Question)?;
+    fn named(
+        &self,
+        query: &NamedQuery,
+        values: &[(&'static str, Value)],
+        _window: Window,
+    ) -> Result<Table, QueryError> {
+        let text = sql::trusted_for_server(&query.bind(values), Window::ALL).map_err(QueryError::Question)?;
         Ok(clickhouse::select(self, &text, &[])?)
     }
 
-    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, Error> {
+    fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
         let (start, _) = checked(question)?;
         let block = block(self, question, start)?;
         collect(&[block], &coverage(self, start)?, question)
@@ -164,7 +171,7 @@ impl History for Client {
 }
 
 /// The newest minute of a source of which this is true: its start.
-fn newest_minute(client: &Client, what: &str, until_ms: i64) -> Result<Option<i64>, Error> {
+fn newest_minute(client: &Client, what: &str, until_ms: i64) -> Result<Option<i64>, QueryError> {
     let text = format!("SELECT max(ts_ms) AS newest FROM sources WHERE {what} AND ts_ms <= {{until:Int64}}");
     let table = clickhouse::select(client, &text, &[("until", until_ms.to_string())])?;
     // Of no rows the server says 0.
@@ -192,7 +199,7 @@ fn counts(table: &Table, row: usize) -> Counts {
 }
 
 /// A source's minutes with lines, oldest first.
-fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<Vec<(i64, Counts)>, Error> {
+fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<Vec<(i64, Counts)>, QueryError> {
     let params = [
         ("host", host.to_owned()),
         ("source", kind.to_owned()),
@@ -206,7 +213,7 @@ fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<
 }
 
 /// The rates of a window in one block.
-fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlock, Error> {
+fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlock, QueryError> {
     let mut params = vec![
         ("since", start.to_string()),
         ("until", question.window.until_ms.to_string()),
@@ -236,7 +243,7 @@ fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlo
 
 /// From each host's first line to its last, and the minutes with heartbeats, those in a row together. A server does not
 /// know where logs begin and end: an archive that is missing in between shows as silence there.
-fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, Error> {
+fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
     let lines =
         "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last FROM sources WHERE lines > 0 GROUP BY host ORDER BY host";
     let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \

@@ -33,7 +33,7 @@ pub struct Series {
 
 /// A stretch of time to be marked in a graph: an alarm, a deployment.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Mark {
+pub struct GraphMark {
     /// First millisecond, since 1970-01-01 UTC.
     pub from_ms: i64,
     /// End, exclusive; `None` while it lasts.
@@ -44,7 +44,7 @@ pub struct Mark {
     pub series: Option<Vec<String>>,
 }
 
-impl Mark {
+impl GraphMark {
     /// Whether it concerns the series of this name.
     pub fn concerns(&self, series: &str) -> bool {
         self.series
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_rate_has_a_unit_that_suits_it() {
-        let told = |value: f64| {
+        let scaled = |value: f64| {
             let set = set(&[("a", &[Some(value), None, Some(0.0)])]);
             let set = SeriesSet {
                 unit: "messages / min".to_owned(),
@@ -466,7 +466,7 @@ mod tests {
             (5.0 / 1_440.0, 5.0, "messages / day"),
             (0.0, 0.0, "messages / min"),
         ] {
-            let (is, of) = told(value);
+            let (is, of) = scaled(value);
             assert!((is - shown).abs() < 1e-9 && of == unit, "{value}: {is} {of}");
         }
         let mut each = SeriesSet {

@@ -1,7 +1,7 @@
 //! Alert channels as configured, and where `watch` keeps what it sent.
 
 use crate::alert::state::FILE;
-use crate::alert::{Alertmanager, Authorities, Channel, Exec, Stdout, Webhook};
+use crate::alert::{AlertChannel, Alertmanager, Exec, Stdout, TrustedAuthorities, Webhook};
 use crate::config::{Alert, Config, Server};
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub fn alerts_path(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// A key or a certificate cannot be read.
-pub fn channels(config: &Config) -> Result<Vec<Box<dyn Channel>>> {
-    let channel = |alert: &Alert| -> Result<Box<dyn Channel>> {
+pub fn channels(config: &Config) -> Result<Vec<Box<dyn AlertChannel>>> {
+    let channel = |alert: &Alert| -> Result<Box<dyn AlertChannel>> {
         Ok(match alert {
             Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
             Alert::Webhook(server, key) => {
@@ -50,11 +50,11 @@ pub(crate) fn key_of(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Who vouches for a server, if it is not the machine's authorities.
-pub(crate) fn authorities(server: &Server) -> Result<Option<Authorities>> {
+pub(crate) fn authorities(server: &Server) -> Result<Option<TrustedAuthorities>> {
     let read = |path: &std::path::PathBuf| {
         let name = path.display().to_string();
         let pem = std::fs::read(path).with_context(|| name.clone())?;
-        Authorities::parse(&pem)
+        TrustedAuthorities::parse(&pem)
             .map_err(|why| anyhow!("{name}: {why}; `ca_file` needs the authority's certificate as PEM"))
     };
     server.ca_file.as_ref().map(read).transpose()

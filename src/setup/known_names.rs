@@ -2,7 +2,7 @@
 
 use crate::config::{Config, HostOf};
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::query::rates::By;
 use crate::store::columnar::Values;
 use anyhow::{Result, bail};
@@ -15,7 +15,7 @@ const LISTED: usize = 20;
 ///
 /// # Errors
 /// A name is unknown: which there are, the likeliest first. The store cannot be read.
-pub fn check(store: &dyn History, config: &Config, by: By, flag: &str, names: &[String]) -> Result<()> {
+pub fn check(store: &dyn MailHistory, config: &Config, by: By, flag: &str, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }

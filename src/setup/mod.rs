@@ -13,7 +13,7 @@ use crate::ingest::kinds::USUAL_SERVICES;
 use crate::model::human;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
-use crate::query::history::Engine;
+use crate::query::history::Backend;
 use crate::store::clickhouse::{Authorities, Client, Options as ClickHouseOptions, Place};
 use crate::store::incomplete::Incomplete;
 use crate::store::{Error as StoreError, Store};
@@ -45,7 +45,7 @@ impl Setup {
         } else if let Some(url) = &self.store {
             config.store.remote = None;
             let base = std::env::current_dir().context("the current folder")?;
-            let folder = crate::config::Store::folder_of(url, &base);
+            let folder = crate::config::StoreConfig::folder_of(url, &base);
             config.store.folder = folder.map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
         }
         Ok(config)
@@ -88,13 +88,13 @@ impl Setup {
     }
 
     /// Who answers questions: the embedded store, or the ClickHouse that is named instead of it.
-    pub fn engine(&self, config: &Config) -> Result<Engine> {
+    pub fn engine(&self, config: &Config) -> Result<Backend> {
         Ok(match &config.store.remote {
-            Some(place) => Engine::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(config)?)?)),
+            Some(place) => Backend::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(config)?)?)),
             None => {
                 let mut store = Store::open(&config.store.folder)?;
                 store.note_incomplete_in(&self.incomplete);
-                Engine::Embedded(Box::new(store))
+                Backend::Embedded(Box::new(store))
             }
         })
     }

@@ -1,6 +1,6 @@
 //! Which logs belong to whom: the configured sources and the paths of a command, as jobs of an ingest run.
 
-use crate::config::{Config, HostOf, NAME_CURE, Source, SourceKind, is_name, parse_timezone, this_host};
+use crate::config::{Config, HostOf, NAME_HINT, Source, SourceKind, is_name, parse_timezone, this_host};
 use crate::ingest::Job;
 use crate::ingest::kinds::{Spec, Way};
 use crate::source::journal::Journal;
@@ -126,7 +126,7 @@ impl<'p> Unnamed<'p> {
         };
         let way = args.kind.map(described).transpose()?;
         if args.service.is_some_and(|name| !is_name(name)) {
-            bail!("--service: this cannot be the name of a service; {NAME_CURE}");
+            bail!("--service: this cannot be the name of a service; {NAME_HINT}");
         }
         if args.service.is_some() && matches!(way, Some(Way::Exim | Way::Postfix)) {
             bail!("--service: a log of an MTA carries the mail of many services; write a [[service]] rule");

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::clock::{MIDNIGHT, MINUTE};
 use super::letter;
-use super::noise::Noise;
-use super::relay::{RELAYS, Relay, Sink};
+use super::noise::RelayNoise;
+use super::relay::{LineSink, RELAYS, Relay};
 use super::traffic::Traffic;
 use super::truth::Truth;
 
@@ -18,7 +18,7 @@ struct Limited<'a, W> {
     left: u64,
 }
 
-impl<W: Write> Sink for Limited<'_, W> {
+impl<W: Write> LineSink for Limited<'_, W> {
     fn line(&mut self, _: i64, line: &[u8]) -> io::Result<()> {
         self.left = self.left.saturating_sub(line.len() as u64);
         self.out.write_all(line)
@@ -42,7 +42,7 @@ pub fn exim_log_counted(out: &mut impl Write, bytes: u64, seed: u64, services: &
     let mut traffic = Traffic::new(seed, SCALE, false, |name| {
         services.is_empty() || services.contains(&name)
     });
-    let mut noise = Noise::new(&relay, seed, 0, 1.3 * SCALE, from);
+    let mut noise = RelayNoise::new(&relay, seed, 0, 1.3 * SCALE, from);
     let mut minute = from;
     while !relay.sink.is_full() {
         noise.minute(&mut relay, minute);
@@ -57,6 +57,6 @@ pub fn exim_log_counted(out: &mut impl Write, bytes: u64, seed: u64, services: &
         until: minute,
         ..Truth::default()
     };
-    relay.counter.merge_into(&mut truth, RELAYS[0].name);
+    truth.add(&relay.counter, RELAYS[0].name);
     Ok(truth)
 }

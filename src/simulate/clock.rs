@@ -48,12 +48,12 @@ pub(super) fn weekday(t: i64) -> i64 {
 }
 
 /// Formats `YYYY-MM-DD HH:MM:SS`, keeping the last answer: most lines share their second with another.
-pub(super) struct Stamp {
+pub(super) struct TimeFormatter {
     of: i64,
     text: [u8; 19],
 }
 
-impl Stamp {
+impl TimeFormatter {
     /// A formatter that has formatted nothing yet.
     pub(super) fn new() -> Self {
         Self {
@@ -91,7 +91,7 @@ fn put(out: &mut [u8], n: i64) {
 /// An instant as RFC 3339 in UTC.
 #[expect(clippy::disallowed_methods, reason = "digits of our own making")]
 pub fn rfc3339(t: i64) -> String {
-    let mut stamp = Stamp::new();
+    let mut stamp = TimeFormatter::new();
     let text = String::from_utf8_lossy(stamp.of(t));
     format!("{}Z", text.replace(' ', "T"))
 }

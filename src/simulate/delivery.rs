@@ -1,25 +1,21 @@
 //! Deliveries: `=>` and `->`, and the relay's own bounce messages.
 
 use super::clock::{DAY, duration};
-use super::letter::Letter;
+use super::form::LineForm;
+use super::message::{Letter, Recipient};
 use super::prng::Rng;
-use super::relay::{Relay, Sink};
-use super::remote::Mx;
-use super::services::{BounceTo, LOCAL_BOUNCE, SERVICES};
-use super::truth::Form;
-
-/// One address that a message goes to.
-pub(super) struct Recipient {
-    /// The final address.
-    pub(super) address: String,
-    /// The same with its parents and the original: `final (parent) <original>`.
-    pub(super) shown: String,
-    pub(super) router: &'static str,
-    pub(super) mx: &'static Mx,
-}
+use super::relay::{LineSink, Relay};
+use super::roster::{LOCAL_BOUNCE, SERVICES};
+use super::services::BounceTo;
 
 /// Delivers to recipients of one mail system from `t` on; returns when it was done.
-pub(super) fn deliver<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[&Recipient], t: i64, rng: &mut Rng) -> i64 {
+pub(super) fn deliver<S: LineSink>(
+    relay: &mut Relay<S>,
+    letter: &Letter,
+    to: &[&Recipient],
+    t: i64,
+    rng: &mut Rng,
+) -> i64 {
     let Some(mx) = to.first().map(|r| r.mx) else { return t };
     let took = (rng.lognormal(0.1, 0.8) as i64).min(200);
     // A delivery that the stop interrupts starts again in the first queue run.
@@ -41,9 +37,9 @@ pub(super) fn deliver<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[&Rec
     for (i, recipient) in to.iter().enumerate() {
         let (shown, router) = (&recipient.shown, recipient.router);
         let (arrow, form) = match (i, continued) {
-            (0, false) => ("=>", Form::Delivery),
-            (0, true) => ("=>", Form::DeliveryContinued),
-            _ => ("->", Form::DeliveryFurther),
+            (0, false) => ("=>", LineForm::Delivery),
+            (0, true) => ("=>", LineForm::DeliveryContinued),
+            _ => ("->", LineForm::DeliveryFurther),
         };
         let line = format!(
             "{id} {arrow} {shown} R={router} T=remote_smtp S={size} H={host} [{ip}]{star}{tls} C=\"{answer}\" DT={took}"
@@ -54,7 +50,7 @@ pub(super) fn deliver<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[&Rec
 }
 
 /// A local bounce for a failed recipient, written at `t`, and what becomes of it.
-pub(super) fn bounce<S: Sink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng: &mut Rng) {
+pub(super) fn bounce<S: LineSink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng: &mut Rng) {
     if failed.sender.is_empty() {
         return;
     }
@@ -66,14 +62,14 @@ pub(super) fn bounce<S: Sink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng
     };
     let (id, size, to) = (letter.id, letter.size, &failed.sender);
     let arrived = format!("{id} <= <> R={} U=Debian-exim P=local S={size}", failed.id);
-    relay.push(t, LOCAL_BOUNCE, Form::ArrivalBounce, arrived);
+    relay.push(t, LOCAL_BOUNCE, LineForm::ArrivalBounce, arrived);
     let soon = relay.when_up(t + 1, rng);
     let done = match SERVICES[failed.service].bounce_to {
         BounceTo::Blackhole => {
             relay.push(
                 soon,
                 LOCAL_BOUNCE,
-                Form::Blackhole,
+                LineForm::Blackhole,
                 format!("{id} => :blackhole: <{to}> R=system_aliases"),
             );
             soon
@@ -83,7 +79,7 @@ pub(super) fn bounce<S: Sink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng
                 "{id} => {to} R=mw_verp_api T=mwverpbounceprocessor S={} DT=0s",
                 size + 60
             );
-            relay.push(soon, LOCAL_BOUNCE, Form::DeliveryPipe, line);
+            relay.push(soon, LOCAL_BOUNCE, LineForm::DeliveryPipe, line);
             soon
         }
         BounceTo::Host(mx) => {
@@ -98,23 +94,23 @@ pub(super) fn bounce<S: Sink>(relay: &mut Relay<S>, failed: &Letter, t: i64, rng
         }
         BounceTo::Nowhere => freeze(relay, &letter, to, soon, rng),
     };
-    relay.push(done, LOCAL_BOUNCE, Form::Completed, format!("{id} Completed"));
+    relay.push(done, LOCAL_BOUNCE, LineForm::Completed, format!("{id} Completed"));
 }
 
 /// A bounce that cannot be delivered is frozen for two days (`ignore_bounce_errors_after`), and says so in every
 /// queue run.
-fn freeze<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &str, t: i64, rng: &mut Rng) -> i64 {
+fn freeze<S: LineSink>(relay: &mut Relay<S>, letter: &Letter, to: &str, t: i64, rng: &mut Rng) -> i64 {
     let id = letter.id;
     relay.push(
         t,
         LOCAL_BOUNCE,
-        Form::Failure,
+        LineForm::Failure,
         format!("{id} ** {to}: Unrouteable address"),
     );
     relay.push(
         t,
         LOCAL_BOUNCE,
-        Form::Frozen,
+        LineForm::Frozen,
         format!("{id} Frozen (delivery error message)"),
     );
     let mut run = relay.queue_run_after(t);
@@ -122,7 +118,7 @@ fn freeze<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &str, t: i64, rng:
         relay.push(
             run + 1 + rng.secs(20),
             LOCAL_BOUNCE,
-            Form::StillFrozen,
+            LineForm::StillFrozen,
             format!("{id} Message is frozen"),
         );
         run = relay.queue_run_after(run);
@@ -131,19 +127,19 @@ fn freeze<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &str, t: i64, rng:
     relay.push(
         thawed,
         LOCAL_BOUNCE,
-        Form::Unfrozen,
+        LineForm::Unfrozen,
         format!("{id} Unfrozen by errmsg timer"),
     );
     relay.push(
         thawed,
         LOCAL_BOUNCE,
-        Form::Failure,
+        LineForm::Failure,
         format!("{id} ** {to}: Unrouteable address"),
     );
     relay.push(
         thawed,
         LOCAL_BOUNCE,
-        Form::ErrorIgnored,
+        LineForm::ErrorIgnored,
         format!("{id} {to}: error ignored"),
     );
     thawed

@@ -1,28 +1,21 @@
 //! One message from its connection to its `Completed`: arrival, and the first attempt for every recipient.
 
 use super::clock::STOPPED;
-use super::delivery::{self, Recipient};
+use super::delivery;
+use super::form::LineForm;
+use super::id::EximId;
+use super::message::{Letter, Recipient};
 use super::prng::Rng;
-use super::relay::{Id, Relay, Sink};
+use super::relay::{LineSink, Relay};
 use super::remote::{self, Mx};
 use super::retry;
-use super::services::{Greeting, Hosts, SERVICES, Service, To};
+use super::roster::SERVICES;
+use super::services::{Greeting, Service, To};
 use super::text::{Scene, fill};
-use super::traffic::Mail;
-use super::truth::Form;
-
-/// A message in the spool.
-pub(super) struct Letter {
-    pub(super) id: Id,
-    /// Index of its service in counts.
-    pub(super) service: usize,
-    /// Envelope sender; empty for a bounce.
-    pub(super) sender: String,
-    pub(super) size: i64,
-}
+use super::traffic::PlannedMail;
 
 /// A client, as Exim shows it.
-struct Client {
+struct SmtpClient {
     name: String,
     ip: String,
     /// `[ip]:port`
@@ -32,8 +25,8 @@ struct Client {
 }
 
 /// A mail as its service makes it and a relay takes it.
-pub(super) struct Draft<I> {
-    client: Client,
+pub(super) struct MailDraft<I> {
+    client: SmtpClient,
     /// When the relay takes it, or when it was tried.
     pub(super) t: i64,
     /// What the relay calls it.
@@ -44,30 +37,14 @@ pub(super) struct Draft<I> {
     pub(super) message_id: String,
 }
 
-impl<I> Draft<I> {
+impl<I> MailDraft<I> {
     /// Name of the sending host.
     pub(super) fn host(&self) -> &str {
         &self.client.name
     }
 }
 
-impl Hosts {
-    /// Number of hosts.
-    pub(super) fn count(&self) -> u64 {
-        self.numbers.map_or(1, |(_, n)| n)
-    }
-
-    /// Name and address of the n-th host.
-    pub(super) fn nth(&self, n: u64) -> (String, String) {
-        let (stem, tail) = self.name;
-        let name = self
-            .numbers
-            .map_or_else(|| stem.to_owned(), |(first, _)| format!("{stem}{}{tail}", first + n));
-        (name, format!("{}{}", self.net.0, self.net.1 + n))
-    }
-}
-
-impl Client {
+impl SmtpClient {
     /// A host of the service.
     fn draw(service: &Service, rng: &mut Rng) -> Self {
         let set = &service.hosts[rng.weighted(service.hosts.iter().map(|set| set.count() as u32))];
@@ -88,7 +65,7 @@ impl Client {
 }
 
 /// A mail that the log of its sender speaks of: the same as `plan` hands to mx1001, or one that no relay took.
-pub(super) fn draft(mail: &Mail, is_taken: bool) -> Draft<()> {
+pub(super) fn draft(mail: &PlannedMail, is_taken: bool) -> MailDraft<()> {
     draw(mail, &mut Rng::new(mail.key), |t, rng| {
         // The relay's share of the draws.
         let (_pid, _fraction) = (rng.below(4), rng.below(2000));
@@ -98,9 +75,9 @@ pub(super) fn draft(mail: &Mail, is_taken: bool) -> Draft<()> {
 }
 
 /// A mail in all its details; `take` gives the time at which the relay takes it, and what it calls it.
-fn draw<I>(mail: &Mail, rng: &mut Rng, take: impl FnOnce(i64, &mut Rng) -> (i64, I)) -> Draft<I> {
+fn draw<I>(mail: &PlannedMail, rng: &mut Rng, take: impl FnOnce(i64, &mut Rng) -> (i64, I)) -> MailDraft<I> {
     let service = &SERVICES[mail.service];
-    let client = Client::draw(service, rng);
+    let client = SmtpClient::draw(service, rng);
     let t = mail.t + rng.secs(3);
     let (t, id) = take(t, rng);
     let scene = Scene { t, host: &client.name };
@@ -108,7 +85,7 @@ fn draw<I>(mail: &Mail, rng: &mut Rng, take: impl FnOnce(i64, &mut Rng) -> (i64,
     let size = (rng.lognormal(service.size.0, service.size.1) as i64).clamp(400, 30_000_000);
     let recipients = recipients(service, t, rng);
     let message_id = fill(rng.pick(service.ids), &scene, rng);
-    Draft {
+    MailDraft {
         client,
         t,
         id,
@@ -120,7 +97,7 @@ fn draw<I>(mail: &Mail, rng: &mut Rng, take: impl FnOnce(i64, &mut Rng) -> (i64,
 }
 
 /// Plans everything that the relay will log about a mail that connects at `mail.t`.
-pub(super) fn plan<S: Sink>(relay: &mut Relay<S>, mail: &Mail) {
+pub(super) fn plan<S: LineSink>(relay: &mut Relay<S>, mail: &PlannedMail) {
     let (index, mut rng) = (mail.service, Rng::new(mail.key));
     let (service, rng) = (&SERVICES[index], &mut rng);
     let draft = draw(mail, rng, |t, rng| {
@@ -137,12 +114,12 @@ pub(super) fn plan<S: Sink>(relay: &mut Relay<S>, mail: &Mail) {
     if !service.inside {
         let (peer, count) = (&client.address, 1 + rng.below(12));
         let connected = format!("SMTP connection from {peer} {interface} (TCP/IP connection count = {count})");
-        relay.push(mail.t, index, Form::Connect, connected);
+        relay.push(mail.t, index, LineForm::Connect, connected);
     }
-    relay.push(t, index, Form::Arrival, arrived);
+    relay.push(t, index, LineForm::Arrival, arrived);
     if !service.inside {
         let quit = format!("SMTP connection from {} {interface} closed by QUIT", client.full);
-        relay.push(t + rng.secs(2), index, Form::Quit, quit);
+        relay.push(t + rng.secs(2), index, LineForm::Quit, quit);
     }
     let letter = Letter {
         id: draft.id,
@@ -151,11 +128,11 @@ pub(super) fn plan<S: Sink>(relay: &mut Relay<S>, mail: &Mail) {
         size: draft.size,
     };
     let done = attempt(relay, &letter, &draft.recipients, t + rng.secs(2), rng);
-    relay.push(done, index, Form::Completed, format!("{} Completed", letter.id));
+    relay.push(done, index, LineForm::Completed, format!("{} Completed", letter.id));
 }
 
 /// The `<=` line.
-fn arrival(service: &Service, draft: &Draft<Id>, interface: &str) -> String {
+fn arrival(service: &Service, draft: &MailDraft<EximId>, interface: &str) -> String {
     let sender = if draft.sender.is_empty() { "<>" } else { &draft.sender };
     let utf8 = if sender.is_ascii() && draft.recipients.iter().all(|r| r.address.is_ascii()) {
         ""
@@ -233,7 +210,7 @@ fn house(template: &str, scene: &Scene<'_>, rng: &mut Rng) -> Recipient {
 }
 
 /// The first attempt at `t`, host by host, and what follows from it. Returns when the message is gone.
-fn attempt<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[Recipient], t: i64, rng: &mut Rng) -> i64 {
+fn attempt<S: LineSink>(relay: &mut Relay<S>, letter: &Letter, to: &[Recipient], t: i64, rng: &mut Rng) -> i64 {
     let bounces = SERVICES[letter.service].bounces;
     let mut done = t;
     let mut rest: Vec<&Recipient> = to.iter().collect();
@@ -245,7 +222,7 @@ fn attempt<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[Recipient], t: 
         let mut accepted: Vec<&Recipient> = Vec::new();
         let mut refused = Vec::new();
         for recipient in group {
-            match retry::Trouble::draw(mx, bounces, rng) {
+            match retry::DeliveryTrouble::draw(mx, bounces, rng) {
                 None => accepted.push(recipient),
                 Some(trouble) => refused.push((recipient, trouble)),
             }
@@ -253,8 +230,8 @@ fn attempt<S: Sink>(relay: &mut Relay<S>, letter: &Letter, to: &[Recipient], t: 
         if !accepted.is_empty() {
             done = done.max(delivery::deliver(relay, letter, &accepted, started, rng));
         }
-        for (recipient, trouble) in refused {
-            done = done.max(retry::plan(relay, letter, recipient, trouble, started, rng));
+        for refusal in refused {
+            done = done.max(retry::plan(relay, letter, refusal, started, rng));
         }
     }
     done

@@ -16,8 +16,13 @@ mod apps;
 mod bulk;
 mod clock;
 mod config;
+mod counter;
 mod delivery;
+mod form;
+mod id;
+mod impact;
 mod letter;
+mod message;
 mod noise;
 mod outage;
 mod prng;
@@ -28,6 +33,7 @@ mod retry;
 mod rhythm;
 mod roster;
 mod rotate;
+mod scenario;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -38,11 +44,15 @@ mod truth;
 pub use apps::{AppTruth, Submissions};
 pub use bulk::{exim_log, exim_log_counted};
 pub use clock::{RESTARTED, STOPPED, UNTIL, rfc3339};
-pub use outage::{Outage2018, outage_2018};
-pub use services::{LOCAL_BOUNCES, UNATTRIBUTED};
-pub use truth::{Fate, Form, Impact, Phase, Tally, Truth};
+pub use form::LineForm;
+pub use impact::{Fate, MailTally, OutageImpact, Phase};
+pub use outage::outage_2018;
+pub use roster::LOCAL_BOUNCES;
+pub use scenario::Outage2018;
+pub use services::UNATTRIBUTED;
+pub use truth::Truth;
 
 /// The names of all services that the simulator knows, in the order of the rules.
 pub fn service_names() -> impl Iterator<Item = &'static str> {
-    services::SERVICES.iter().map(|service| service.name)
+    roster::SERVICES.iter().map(|service| service.name)
 }

@@ -1,10 +1,10 @@
 //! What a relay logs besides mail: spam that it rejects, broken clients, queue runs, the start of the daemon.
 
 use super::clock::{MINUTE, RESTARTED};
+use super::form::LineForm;
 use super::prng::Rng;
-use super::relay::{QUEUE_RUN, Relay, Sink};
-use super::services::NO_SERVICE;
-use super::truth::Form;
+use super::relay::{LineSink, QUEUE_RUN, Relay};
+use super::roster::NO_SERVICE;
 
 /// Whom spammers write to.
 const VICTIMS: [&str; 4] = [
@@ -15,7 +15,7 @@ const VICTIMS: [&str; 4] = [
 ];
 
 /// The noise of one relay.
-pub(super) struct Noise {
+pub(super) struct RelayNoise {
     rng: Rng,
     /// Strangers a minute.
     per_minute: f64,
@@ -33,9 +33,9 @@ struct Stranger {
     sender: String,
 }
 
-impl Noise {
+impl RelayNoise {
     /// The noise of a relay from `from` on.
-    pub(super) fn new<S: Sink>(relay: &Relay<S>, seed: u64, key: u64, per_minute: f64, from: i64) -> Self {
+    pub(super) fn new<S: LineSink>(relay: &Relay<S>, seed: u64, key: u64, per_minute: f64, from: i64) -> Self {
         Self {
             rng: Rng::stream(seed, &[key, 77]),
             per_minute,
@@ -44,7 +44,7 @@ impl Noise {
     }
 
     /// Plans the minute that starts at `t`.
-    pub(super) fn minute<S: Sink>(&mut self, relay: &mut Relay<S>, t: i64) {
+    pub(super) fn minute<S: LineSink>(&mut self, relay: &mut Relay<S>, t: i64) {
         let rng = &mut self.rng;
         while self.next_run < t + MINUTE {
             queue_run(relay, self.next_run, rng);
@@ -62,7 +62,7 @@ impl Noise {
 }
 
 /// A queue run, and before the first one after the outage the start of the daemon.
-fn queue_run<S: Sink>(relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
+fn queue_run<S: LineSink>(relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
     let mut pid = relay.next_pid(rng);
     let ends = if t == RESTARTED {
         QUEUE_RUN / 3
@@ -71,15 +71,20 @@ fn queue_run<S: Sink>(relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
     };
     if t == RESTARTED && relay.queue_run_after(t - 1) == RESTARTED && relay.is_down(t - 1) {
         let start = format!("exim 4.89 daemon started: pid={pid}, -q5m, listening for SMTP on port 25 (IPv6 and IPv4)");
-        relay.push(t, NO_SERVICE, Form::DaemonStart, start);
+        relay.push(t, NO_SERVICE, LineForm::DaemonStart, start);
         pid = relay.next_pid(rng);
     }
-    relay.push(t, NO_SERVICE, Form::QueueStart, format!("Start queue run: pid={pid}"));
+    relay.push(
+        t,
+        NO_SERVICE,
+        LineForm::QueueStart,
+        format!("Start queue run: pid={pid}"),
+    );
     if !relay.is_down(t + ends) {
         relay.push(
             t + ends,
             NO_SERVICE,
-            Form::QueueEnd,
+            LineForm::QueueEnd,
             format!("End queue run: pid={pid}"),
         );
     }
@@ -87,7 +92,7 @@ fn queue_run<S: Sink>(relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
 
 impl Stranger {
     /// Someone from somewhere.
-    fn draw<S: Sink>(relay: &Relay<S>, t: i64, rng: &mut Rng) -> Self {
+    fn draw<S: LineSink>(relay: &Relay<S>, t: i64, rng: &mut Rng) -> Self {
         let mut part = |n| 1 + rng.below(n);
         let (ip, own) = match part(12) {
             1 => (
@@ -117,19 +122,19 @@ impl Stranger {
     }
 
     /// The session. It takes 12 seconds at most.
-    fn visit<S: Sink>(&self, relay: &mut Relay<S>, rng: &mut Rng) {
+    fn visit<S: LineSink>(&self, relay: &mut Relay<S>, rng: &mut Rng) {
         let Self { t, ends, helo, .. } = self;
         let mut log = |at: i64, form, text| relay.push(at, NO_SERVICE, form, text);
         let count = 1 + rng.below(12);
         log(
             *t,
-            Form::Connect,
+            LineForm::Connect,
             format!("SMTP connection from {ends} (TCP/IP connection count = {count})"),
         );
         if rng.chance(0.25) {
             log(
                 *t,
-                Form::NoHostName,
+                LineForm::NoHostName,
                 format!("no host name found for IP address {}", self.ip),
             );
         }
@@ -140,7 +145,7 @@ impl Stranger {
                 let input = r#"input="GET / HTTP/1.1\r\n""#;
                 return log(
                     at,
-                    Form::RejectSync,
+                    LineForm::RejectSync,
                     format!("{error}: rejected connection from H={ends} {input}"),
                 );
             }
@@ -148,7 +153,7 @@ impl Stranger {
                 let error = "(gnutls_handshake): A TLS packet with unexpected length was received.";
                 log(
                     at,
-                    Form::TlsError,
+                    LineForm::TlsError,
                     format!("TLS error on connection from ({helo}) {ends} {error}"),
                 );
             }
@@ -156,7 +161,7 @@ impl Stranger {
                 let error = "syntactically invalid argument(s)";
                 log(
                     at,
-                    Form::RejectHelo,
+                    LineForm::RejectHelo,
                     format!("rejected EHLO from {ends}: {error}: {helo}_x"),
                 );
             }
@@ -164,7 +169,7 @@ impl Stranger {
                 let error = "spam: missing or malformed local part";
                 log(
                     at,
-                    Form::SyntaxError,
+                    LineForm::SyntaxError,
                     format!("SMTP syntax error in \"RCPT TO:spam\" H=({helo}) {ends} {error}"),
                 );
             }
@@ -175,7 +180,7 @@ impl Stranger {
     }
 
     /// A message that is refused once it was read: it has an ID, and no arrival.
-    fn spam<S: Sink>(&self, relay: &mut Relay<S>, at: i64, rng: &mut Rng) {
+    fn spam<S: LineSink>(&self, relay: &mut Relay<S>, at: i64, rng: &mut Rng) {
         let Self { ends, helo, sender, .. } = self;
         let (id, score) = (relay.next_id(at, rng), 50 + rng.below(200));
         let text = format!("Your message scored {}.{} SpamAssassin points", score / 10, score % 10);
@@ -183,13 +188,13 @@ impl Stranger {
         relay.push(
             at,
             NO_SERVICE,
-            Form::RejectData,
+            LineForm::RejectData,
             format!("{head} rejected after DATA: {text}"),
         );
     }
 
     /// RCPT commands that are refused; returns when the last was.
-    fn recipients<S: Sink>(&self, relay: &mut Relay<S>, mut at: i64, rng: &mut Rng) -> i64 {
+    fn recipients<S: LineSink>(&self, relay: &mut Relay<S>, mut at: i64, rng: &mut Rng) -> i64 {
         let Self {
             ip, ends, helo, sender, ..
         } = self;
@@ -198,13 +203,13 @@ impl Stranger {
             let (form, verb, why) = match rng.below(10) {
                 0..6 => {
                     let why = format!("refusing mail from {ip} - address is blocklisted by zen.spamhaus.org");
-                    (Form::RejectRcpt, "rejected", why)
+                    (LineForm::RejectRcpt, "rejected", why)
                 }
-                6..8 => (Form::RejectRcpt, "rejected", "Unrouteable address".to_owned()),
-                8 => (Form::RejectRcpt, "rejected", "relay not permitted".to_owned()),
+                6..8 => (LineForm::RejectRcpt, "rejected", "Unrouteable address".to_owned()),
+                8 => (LineForm::RejectRcpt, "rejected", "relay not permitted".to_owned()),
                 _ => {
                     let why = "Could not complete sender verify callout".to_owned();
-                    (Form::RejectRcptTemporary, "temporarily rejected", why)
+                    (LineForm::RejectRcptTemporary, "temporarily rejected", why)
                 }
             };
             relay.push(
@@ -219,18 +224,18 @@ impl Stranger {
     }
 
     /// How the session ends.
-    fn leave<S: Sink>(&self, relay: &mut Relay<S>, at: i64, rng: &mut Rng) {
+    fn leave<S: LineSink>(&self, relay: &mut Relay<S>, at: i64, rng: &mut Rng) {
         let peer = format!("({}) {}", self.helo, self.ends);
         let (form, text) = match rng.below(4) {
-            0 => (Form::Lost, format!("SMTP connection from {peer} lost")),
+            0 => (LineForm::Lost, format!("SMTP connection from {peer} lost")),
             1 => {
                 let error = "(error: Connection reset by peer)";
                 (
-                    Form::Lost,
+                    LineForm::Lost,
                     format!("unexpected disconnection while reading SMTP command from {peer} {error}"),
                 )
             }
-            _ => (Form::Quit, format!("SMTP connection from {peer} closed by QUIT")),
+            _ => (LineForm::Quit, format!("SMTP connection from {peer} closed by QUIT")),
         };
         relay.push(at, NO_SERVICE, form, text);
     }

@@ -8,50 +8,21 @@ use std::thread;
 use super::apps::{self, AppTruth};
 use super::clock::{DAY, MIDNIGHT, MINUTE, RESTARTED, STOPPED, UNTIL};
 use super::config;
+use super::counter::Counter;
+use super::impact::OutageImpact;
 use super::letter;
-use super::noise::Noise;
+use super::noise::RelayNoise;
 use super::relay::{RELAYS, Relay};
 use super::rotate::Rotated;
+use super::scenario::Outage2018;
 use super::traffic::Traffic;
-use super::truth::{Counter, Impact, Truth};
-
-/// How to tell the story of the outage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outage2018 {
-    /// Equal seeds write equal bytes.
-    pub seed: u64,
-    /// Days of history before the night.
-    pub history_days: u32,
-    /// 1.0: twenty mails a minute from the wikis at their busiest hour, eight from Phabricator, four from Gerrit.
-    /// Services with a few mails a day are not scaled.
-    pub mails_per_day_scale: f64,
-}
-
-impl Outage2018 {
-    /// Three weeks in some 800 thousand lines: what `demo` shows.
-    pub fn demo(seed: u64) -> Self {
-        Self {
-            seed,
-            history_days: 21,
-            mails_per_day_scale: 0.22,
-        }
-    }
-
-    /// Two days and the night in less than sixty thousand lines: the same story, for tests without optimisation.
-    pub fn small(seed: u64) -> Self {
-        Self {
-            seed,
-            history_days: 2,
-            mails_per_day_scale: 0.04,
-        }
-    }
-}
+use super::truth::Truth;
 
 /// What one relay's thread brings home.
-struct Written {
+struct RelayOutput {
     counter: Counter,
     files: Vec<PathBuf>,
-    impact: std::collections::BTreeMap<String, Impact>,
+    impact: std::collections::BTreeMap<String, OutageImpact>,
 }
 
 /// Writes `dir/mx1001/mainlog`, `mainlog.1`, `mainlog.2.gz` …, the same for `mx2001`, the applications'
@@ -66,8 +37,11 @@ pub fn outage_2018(dir: &Path, spec: &Outage2018) -> io::Result<Truth> {
         let threads: Vec<_> = (0..RELAYS.len())
             .map(|n| scope.spawn(move || relay(dir, spec, n, from)))
             .collect();
-        let written = threads.into_iter().map(join).collect::<io::Result<Vec<Written>>>()?;
-        Ok::<(Vec<Written>, AppTruth), io::Error>((written, join(apps)?))
+        let written = threads
+            .into_iter()
+            .map(join)
+            .collect::<io::Result<Vec<RelayOutput>>>()?;
+        Ok::<(Vec<RelayOutput>, AppTruth), io::Error>((written, join(apps)?))
     })?;
     let mut truth = Truth {
         from,
@@ -78,7 +52,7 @@ pub fn outage_2018(dir: &Path, spec: &Outage2018) -> io::Result<Truth> {
         ..Truth::default()
     };
     for (identity, mut relay) in RELAYS.iter().zip(written) {
-        relay.counter.merge_into(&mut truth, identity.name);
+        truth.add(&relay.counter, identity.name);
         relay.files.reverse();
         truth.files.extend(relay.files);
         truth.impact = relay.impact;
@@ -92,14 +66,14 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 /// Writes the log of one relay.
-fn relay(dir: &Path, spec: &Outage2018, n: usize, from: i64) -> io::Result<Written> {
+fn relay(dir: &Path, spec: &Outage2018, n: usize, from: i64) -> io::Result<RelayOutput> {
     let dir = dir.join(RELAYS[n].name);
     remove_old_logs(&dir)?;
     let mut relay = Relay::new(&RELAYS[n], n == 0, Rotated::create(&dir, UNTIL)?);
     let mut traffic = Traffic::new(spec.seed, spec.mails_per_day_scale, true, |_| true);
     // Spam prefers the second MX, as everywhere.
     let strangers = [1.3, 1.8][n] * spec.mails_per_day_scale;
-    let mut noise = Noise::new(&relay, spec.seed, n as u64, strangers, from);
+    let mut noise = RelayNoise::new(&relay, spec.seed, n as u64, strangers, from);
     for minute in (from..UNTIL).step_by(MINUTE as usize) {
         noise.minute(&mut relay, minute);
         for mail in traffic.minute(minute).iter().filter(|mail| mail.relay == n) {
@@ -108,7 +82,7 @@ fn relay(dir: &Path, spec: &Outage2018, n: usize, from: i64) -> io::Result<Writt
         relay.drain(minute + MINUTE)?;
     }
     relay.sink.finish()?;
-    Ok(Written {
+    Ok(RelayOutput {
         counter: relay.counter,
         files: relay.sink.files,
         impact: traffic.into_impact(),

@@ -4,15 +4,18 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::io;
 
-use super::clock::{RESTARTED, STOPPED, Stamp, base62};
+use super::clock::{RESTARTED, STOPPED, TimeFormatter};
+use super::counter::Counter;
+use super::form::LineForm;
+use super::id::EximId;
+use super::impact::Phase;
 use super::prng::Rng;
-use super::truth::{Counter, Form, Phase};
 
 /// Seconds between two queue runs (`-q5m`).
 pub(super) const QUEUE_RUN: i64 = 300;
 
 /// Where finished lines go, in order of time.
-pub(super) trait Sink {
+pub(super) trait LineSink {
     /// One line, its newline included.
     fn line(&mut self, t: i64, line: &[u8]) -> io::Result<()>;
 
@@ -50,53 +53,30 @@ pub(super) const RELAYS: [Identity; 2] = [
     },
 ];
 
-/// A message ID: arrival second, process ID and half-milliseconds in base 62.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Id([u8; 16]);
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).unwrap_or_default())
-    }
-}
-
-impl Id {
-    /// The ID that Exim 4.89 gives to a message received at `t` by process `pid`.
-    pub(super) fn new(t: i64, pid: u32, rng: &mut Rng) -> Self {
-        let mut id = *b"------------\0\0\0\0";
-        base62(t as u64, &mut id[0..6]);
-        id[6] = b'-';
-        base62(u64::from(pid), &mut id[7..13]);
-        id[13] = b'-';
-        base62(rng.below(2000), &mut id[14..16]);
-        Self(id)
-    }
-}
-
 /// A line that waits for its time. Equal times keep the order in which they were planned.
-struct Pending {
+struct PendingLine {
     t: i64,
     order: u64,
     service: usize,
-    form: Form,
+    form: LineForm,
     text: String,
 }
 
-impl PartialEq for Pending {
+impl PartialEq for PendingLine {
     fn eq(&self, other: &Self) -> bool {
         self.order == other.order
     }
 }
 
-impl Eq for Pending {}
+impl Eq for PendingLine {}
 
-impl PartialOrd for Pending {
+impl PartialOrd for PendingLine {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Pending {
+impl Ord for PendingLine {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.t, self.order).cmp(&(other.t, other.order))
     }
@@ -107,16 +87,16 @@ pub(super) struct Relay<S> {
     pub(super) identity: &'static Identity,
     /// Whether the outage hits this relay.
     stops: bool,
-    pending: BinaryHeap<Reverse<Pending>>,
+    pending: BinaryHeap<Reverse<PendingLine>>,
     order: u64,
     pid: u32,
-    stamp: Stamp,
+    stamp: TimeFormatter,
     buffer: Vec<u8>,
     pub(super) sink: S,
     pub(super) counter: Counter,
 }
 
-impl<S: Sink> Relay<S> {
+impl<S: LineSink> Relay<S> {
     /// A relay that has written nothing yet.
     pub(super) fn new(identity: &'static Identity, stops: bool, sink: S) -> Self {
         Self {
@@ -125,7 +105,7 @@ impl<S: Sink> Relay<S> {
             pending: BinaryHeap::new(),
             order: 0,
             pid: identity.first_pid,
-            stamp: Stamp::new(),
+            stamp: TimeFormatter::new(),
             buffer: Vec::with_capacity(1024),
             sink,
             counter: Counter::new(),
@@ -147,9 +127,9 @@ impl<S: Sink> Relay<S> {
     }
 
     /// A fresh message ID.
-    pub(super) fn next_id(&mut self, t: i64, rng: &mut Rng) -> Id {
+    pub(super) fn next_id(&mut self, t: i64, rng: &mut Rng) -> EximId {
         let pid = self.next_pid(rng);
-        Id::new(t, pid, rng)
+        EximId::new(t, pid, rng)
     }
 
     /// Start of the first queue run after `t`; the daemon starts one as soon as it is up.
@@ -177,10 +157,10 @@ impl<S: Sink> Relay<S> {
     }
 
     /// Plans a line. A stopped Exim writes nothing.
-    pub(super) fn push(&mut self, t: i64, service: usize, form: Form, text: String) {
+    pub(super) fn push(&mut self, t: i64, service: usize, form: LineForm, text: String) {
         if !self.is_down(t) {
             self.order += 1;
-            self.pending.push(Reverse(Pending {
+            self.pending.push(Reverse(PendingLine {
                 t,
                 order: self.order,
                 service,
@@ -199,11 +179,7 @@ impl<S: Sink> Relay<S> {
             self.buffer.push(b' ');
             self.buffer.extend_from_slice(line.text.as_bytes());
             self.buffer.push(b'\n');
-            let phase = match line.t {
-                ..STOPPED => Phase::Before,
-                STOPPED..RESTARTED => Phase::Outage,
-                RESTARTED.. => Phase::After,
-            };
+            let phase = Phase::at(line.t);
             self.counter.add(line.service, phase, line.form, self.buffer.len());
             self.sink.line(line.t, &self.buffer)?;
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::id::EximId;
 use super::prng::Rng;
 
 /// A mail system.
@@ -11,13 +12,13 @@ pub(super) struct Mx {
     pub(super) hosts: &'static [(&'static str, &'static str)],
     /// `X=… CV=… DN="…"`; empty without TLS, and only then connections are continued.
     pub(super) tls: &'static str,
-    pub(super) answer: Answer,
+    pub(super) answer: ReplyStyle,
     /// Shares of first attempts that are deferred by 451, by a 4xx to MAIL FROM, by a full mailbox, by silence.
     pub(super) trouble: [f64; 4],
 }
 
 /// How it confirms a message.
-pub(super) enum Answer {
+pub(super) enum ReplyStyle {
     Google,
     Yahoo,
     Outlook,
@@ -32,7 +33,7 @@ const fn mx(weight: u32, domains: &'static [&'static str], hosts: &'static [(&'s
         domains,
         hosts,
         tls: "",
-        answer: Answer::Postfix,
+        answer: ReplyStyle::Postfix,
         trouble: [0.002, 0.0, 0.001, 0.003],
     }
 }
@@ -48,7 +49,7 @@ const GOOGLE_TLS: &str = "X=TLS1.2:ECDHE_RSA_AES_128_GCM_SHA256:128 CV=yes DN=\"
 /// Where the staff has its mailboxes, under the house's own domain.
 pub(super) static STAFF: Mx = Mx {
     tls: GOOGLE_TLS,
-    answer: Answer::Google,
+    answer: ReplyStyle::Google,
     trouble: [0.0, 0.0, 0.0005, 0.0002],
     ..mx(0, &["wikimedia.org"], GOOGLE_HOSTS)
 };
@@ -56,7 +57,7 @@ pub(super) static STAFF: Mx = Mx {
 /// The mailing list host.
 pub(super) static LISTS: Mx = Mx {
     tls: AES256_NO,
-    answer: Answer::Exim,
+    answer: ReplyStyle::Exim,
     trouble: [0.0; 4],
     ..mx(
         0,
@@ -68,7 +69,7 @@ const FERMIUM6: (&str, &str) = ("fermium.wikimedia.org", "2620:0:861:1:208:80:15
 
 /// The ticket system.
 pub(super) static TICKETS: Mx = Mx {
-    answer: Answer::Exim,
+    answer: ReplyStyle::Exim,
     trouble: [0.0; 4],
     ..mx(
         0,
@@ -81,7 +82,7 @@ pub(super) static TICKETS: Mx = Mx {
 pub(super) static WORLD: [Mx; 12] = [
     Mx {
         tls: GOOGLE_TLS,
-        answer: Answer::Google,
+        answer: ReplyStyle::Google,
         trouble: [0.0, 0.001, 0.004, 0.001],
         ..mx(
             420,
@@ -92,7 +93,7 @@ pub(super) static WORLD: [Mx; 12] = [
     Mx {
         tls: "X=TLS1.2:ECDHE_RSA_AES_128_GCM_SHA256:128 CV=yes DN=\"C=US,ST=California,\
               L=Sunnyvale,O=Oath Inc,CN=*.am0.yahoodns.net\"",
-        answer: Answer::Yahoo,
+        answer: ReplyStyle::Yahoo,
         trouble: [0.0, 0.05, 0.003, 0.002],
         ..mx(
             70,
@@ -106,7 +107,7 @@ pub(super) static WORLD: [Mx; 12] = [
     Mx {
         tls: "X=TLS1.2:ECDHE_RSA_AES_256_CBC_SHA384:256 CV=yes DN=\"C=US,ST=WA,L=Redmond,O=Microsoft Corporation,\
               OU=Microsoft Corporation,CN=mail.protection.outlook.com\"",
-        answer: Answer::Outlook,
+        answer: ReplyStyle::Outlook,
         trouble: [0.0, 0.01, 0.003, 0.001],
         ..mx(
             130,
@@ -125,8 +126,8 @@ pub(super) static WORLD: [Mx; 12] = [
     },
     Mx {
         tls: "X=TLS1.2:ECDHE_RSA_AES_256_GCM_SHA384:256 CV=yes DN=\"C=DE,\
-              O=1&1 Mail & Media GmbH,ST=Rhineland-Palatinate,L=Montabaur,CN=mx00.gmx.net\"",
-        answer: Answer::Arrow,
+              O=1&1 PlannedMail & Media GmbH,ST=Rhineland-Palatinate,L=Montabaur,CN=mx00.gmx.net\"",
+        answer: ReplyStyle::Arrow,
         trouble: [0.0, 0.004, 0.003, 0.001],
         ..mx(
             70,
@@ -155,7 +156,7 @@ pub(super) static WORLD: [Mx; 12] = [
     },
     Mx {
         tls: AES128_NO,
-        answer: Answer::Exim,
+        answer: ReplyStyle::Exim,
         trouble: [0.32, 0.0, 0.001, 0.002],
         ..mx(
             60,
@@ -173,7 +174,7 @@ pub(super) static WORLD: [Mx; 12] = [
     },
     Mx {
         tls: "X=TLS1.2:DHE_RSA_AES_256_CBC_SHA256:256 CV=no DN=\"C=XX,ST=,L=Default City,CN=old.example.com\"",
-        answer: Answer::Exim,
+        answer: ReplyStyle::Exim,
         ..mx(20, &["old.example.com"], &[("old.example.com", "2001:db8:25::19")])
     },
     Mx {
@@ -206,7 +207,7 @@ impl Mx {
         let mut text = String::with_capacity(64);
         let n = rng.below(100_000_000);
         let _ = match self.answer {
-            Answer::Google => {
+            ReplyStyle::Google => {
                 write!(
                     text,
                     "250 2.0.0 OK {t} v{}si{n}qt{}.{} - gsmtp",
@@ -215,8 +216,8 @@ impl Mx {
                     n % 530
                 )
             }
-            Answer::Yahoo => write!(text, "250 ok dirdel"),
-            Answer::Outlook => write!(
+            ReplyStyle::Yahoo => write!(text, "250 ok dirdel"),
+            ReplyStyle::Outlook => write!(
                 text,
                 "250 2.6.0 <{n:x}.{t}@mail> [InternalId={}, Hostname=DB5EUR03HT{:03}.eop-EUR03.\
                  prod.protection.outlook.com] \
@@ -228,13 +229,9 @@ impl Mx {
                 n % 300,
                 n % 997,
             ),
-            Answer::Postfix => write!(text, "250 2.0.0 Ok: queued as {:010X}", rng.below(1 << 40)),
-            Answer::Exim => write!(
-                text,
-                "250 OK id={}",
-                super::relay::Id::new(t, 1 + (n % 32_000) as u32, rng)
-            ),
-            Answer::Arrow => {
+            ReplyStyle::Postfix => write!(text, "250 2.0.0 Ok: queued as {:010X}", rng.below(1 << 40)),
+            ReplyStyle::Exim => write!(text, "250 OK id={}", EximId::new(t, 1 + (n % 32_000) as u32, rng)),
+            ReplyStyle::Arrow => {
                 write!(
                     text,
                     "250 Requested mail action okay, completed: id=0M{n:06} -> 1fQ{:03}=ok",

@@ -1,17 +1,18 @@
 //! What goes wrong with a recipient: deferrals with their retries, bounces, timeouts of days.
 
 use super::clock::{HOUR, MINUTE};
-use super::delivery::{self, Recipient};
-use super::letter::Letter;
+use super::delivery;
+use super::form::LineForm;
+use super::id::EximId;
+use super::message::{Letter, Recipient};
 use super::prng::Rng;
-use super::relay::{Id, Relay, Sink};
+use super::relay::{LineSink, Relay};
 use super::remote::Mx;
 use super::replies::{self, Topic};
-use super::truth::Form;
 
 /// What a recipient's host answers at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum DeliveryTrouble {
     /// 451 to RCPT: come back later.
     Greylisted,
     /// 4xx to MAIL FROM: too much from here.
@@ -32,9 +33,9 @@ pub(super) enum Trouble {
     Policy,
 }
 
-use Trouble::*;
+use DeliveryTrouble::*;
 
-impl Trouble {
+impl DeliveryTrouble {
     /// What a mail system does with a recipient; `None`: it takes the message.
     pub(super) fn draw(mx: &Mx, bounces: f64, rng: &mut Rng) -> Option<Self> {
         let x = rng.unit();
@@ -81,23 +82,22 @@ fn pause(age: i64, previous: i64) -> Option<i64> {
 }
 
 /// One recipient of a message, while it waits.
-struct Waiting<'a> {
+struct WaitingRecipient<'a> {
     letter: &'a Letter,
     to: &'a Recipient,
-    trouble: Trouble,
+    trouble: DeliveryTrouble,
     host: (&'static str, &'static str),
 }
 
 /// Plans all attempts for a recipient whose first one, at `t`, meets trouble. Returns when it is settled.
-pub(super) fn plan<S: Sink>(
+pub(super) fn plan<S: LineSink>(
     relay: &mut Relay<S>,
     letter: &Letter,
-    to: &Recipient,
-    trouble: Trouble,
+    (to, trouble): (&Recipient, DeliveryTrouble),
     t: i64,
     rng: &mut Rng,
 ) -> i64 {
-    let waiting = Waiting {
+    let waiting = WaitingRecipient {
         letter,
         to,
         trouble,
@@ -128,20 +128,20 @@ pub(super) fn plan<S: Sink>(
     }
 }
 
-impl Waiting<'_> {
+impl WaitingRecipient<'_> {
     /// `msgid mark address`: how all its lines begin.
     fn head(&self, mark: &str) -> String {
         format!("{} {mark} {}", self.letter.id, self.to.shown)
     }
 
     /// An attempt that is deferred.
-    fn defer<S: Sink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
+    fn defer<S: LineSink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) {
         let (service, router, (host, ip)) = (self.letter.service, self.to.router, self.host);
         let head = self.head("==");
-        let id: Id = self.letter.id;
+        let id: EximId = self.letter.id;
         let (form, tail) = match self.trouble {
             Dns => (
-                Form::DeferDns,
+                LineForm::DeferDns,
                 format!("R={router} defer (-1): host lookup did not complete"),
             ),
             Timeout | Dead | Refused => {
@@ -153,20 +153,25 @@ impl Waiting<'_> {
                 relay.push(
                     t,
                     service,
-                    Form::HostError,
+                    LineForm::HostError,
                     format!("{id} H={host} [{ip}] Connection {text}"),
                 );
                 let tail = format!("R={router} T=remote_smtp defer ({errno}): Connection {text}");
-                (Form::DeferConnect, tail)
+                (LineForm::DeferConnect, tail)
             }
             _ => {
                 let (errno, command, reply) = self.temporary_reply(relay.identity.v4, rng);
                 let error = format!("SMTP error from remote mail server after {command}: {reply}");
                 if self.trouble == RateLimited {
-                    relay.push(t, service, Form::HostError, format!("{id} H={host} [{ip}]: {error}"));
+                    relay.push(
+                        t,
+                        service,
+                        LineForm::HostError,
+                        format!("{id} H={host} [{ip}]: {error}"),
+                    );
                 }
                 (
-                    Form::DeferSmtp,
+                    LineForm::DeferSmtp,
                     format!("R={router} T=remote_smtp defer ({errno}) H={host} [{ip}]: {error}"),
                 )
             }
@@ -190,24 +195,24 @@ impl Waiting<'_> {
     }
 
     /// A queue run before the retry time.
-    fn not_yet<S: Sink>(&self, relay: &mut Relay<S>, t: i64) {
+    fn not_yet<S: LineSink>(&self, relay: &mut Relay<S>, t: i64) {
         let head = self.head("==");
         let router = self.to.router;
         let (form, tail) = match self.trouble {
             Greylisted | MailboxFull | Dns => (
-                Form::DeferRetryRouting,
+                LineForm::DeferRetryRouting,
                 "routing defer (-51): retry time not reached".to_owned(),
             ),
             _ => {
                 let tail = format!("R={router} T=remote_smtp defer (-53): retry time not reached for any host");
-                (Form::DeferRetryHost, tail)
+                (LineForm::DeferRetryHost, tail)
             }
         };
         relay.push(t, self.letter.service, form, format!("{head} {tail}"));
     }
 
     /// A refusal for good, and its bounce.
-    fn fail<S: Sink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) -> i64 {
+    fn fail<S: LineSink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) -> i64 {
         let t = relay.when_up(t, rng);
         let (head, router, (host, ip)) = (self.head("**"), self.to.router, self.host);
         let tls = if self.to.mx.tls.is_empty() {
@@ -223,19 +228,19 @@ impl Waiting<'_> {
         let reply = replies::draw(topic, address, relay.identity.v4, rng);
         let error = format!("SMTP error from remote mail server after {command}: {reply}");
         let line = format!("{head} R={router} T=remote_smtp H={host} [{ip}]{tls}: {error}");
-        relay.push(t, self.letter.service, Form::Failure, line);
+        relay.push(t, self.letter.service, LineForm::Failure, line);
         delivery::bounce(relay, self.letter, t, rng);
         t
     }
 
     /// Given up after four days.
-    fn expire<S: Sink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) -> i64 {
+    fn expire<S: LineSink>(&self, relay: &mut Relay<S>, t: i64, rng: &mut Rng) -> i64 {
         let line = format!(
             "{} R={} T=remote_smtp: retry timeout exceeded",
             self.head("**"),
             self.to.router
         );
-        relay.push(t, self.letter.service, Form::FailureExpired, line);
+        relay.push(t, self.letter.service, LineForm::FailureExpired, line);
         delivery::bounce(relay, self.letter, t, rng);
         t
     }

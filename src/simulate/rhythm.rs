@@ -4,7 +4,7 @@ use super::clock::{DAY, HOUR, weekday};
 use super::prng::Rng;
 
 /// Expected mails per minute over time.
-pub(super) enum Rhythm {
+pub(super) enum SendingRhythm {
     /// People: hours in percent of the busiest, `peak` mails a minute then.
     Wave {
         peak: f64,
@@ -26,16 +26,16 @@ pub(super) enum Rhythm {
     },
 }
 
-impl Rhythm {
+impl SendingRhythm {
     /// Expected mails in the minute that starts at `t`.
     fn expected(&self, t: i64) -> f64 {
         match *self {
-            Rhythm::Wave { peak, hours, weekend } => peak * of_hour(hours, t) * of_week(weekend, t),
-            Rhythm::PerDay { mails, hours, weekend } => {
+            SendingRhythm::Wave { peak, hours, weekend } => peak * of_hour(hours, t) * of_week(weekend, t),
+            SendingRhythm::PerDay { mails, hours, weekend } => {
                 let sum: f64 = hours.iter().map(|&h| f64::from(h) / 100.0).sum();
                 mails / (60.0 * sum) * of_hour(hours, t) * of_week(weekend, t)
             }
-            Rhythm::Beat {
+            SendingRhythm::Beat {
                 every,
                 at,
                 chance,
@@ -52,11 +52,11 @@ impl Rhythm {
     }
 
     /// How many mails the minute that starts at `t` brings.
-    pub(super) fn draw(&self, t: i64, scale: f64, seed: u64, key: u64, rng: &mut Rng) -> u64 {
+    pub(super) fn draw(&self, t: i64, scale: f64, (seed, key): (u64, u64), rng: &mut Rng) -> u64 {
         let expected = scale * self.expected(t);
         match self {
-            Rhythm::Beat { chance, .. } if *chance <= 1.0 => u64::from(rng.chance(expected)),
-            Rhythm::Beat { .. } => rng.poisson(expected),
+            SendingRhythm::Beat { chance, .. } if *chance <= 1.0 => u64::from(rng.chance(expected)),
+            SendingRhythm::Beat { .. } => rng.poisson(expected),
             _ => rng.poisson(expected * mood(seed, key, t)),
         }
     }

@@ -1,13 +1,13 @@
-//! The services themselves: the eight of the incident, and those that survived it.
+//! The services themselves: the eight of the incident, and those that survived it; and by which numbers they are counted.
 
+use super::impact::Fate;
 use super::remote;
-use super::rhythm::Rhythm;
-use super::services::{BounceTo, Greeting, Hosts, Routing, Service, To, UNATTRIBUTED};
-use super::truth::Fate;
+use super::rhythm::SendingRhythm;
+use super::services::{BounceTo, Greeting, Routing, Service, ServiceHosts, To, UNATTRIBUTED};
 
 /// One host without a number.
-const fn host(name: &'static str, net: &'static str, last: u64) -> Hosts {
-    Hosts {
+const fn host(name: &'static str, net: &'static str, last: u64) -> ServiceHosts {
+    ServiceHosts {
         name: (name, ""),
         numbers: None,
         net: (net, last),
@@ -16,8 +16,8 @@ const fn host(name: &'static str, net: &'static str, last: u64) -> Hosts {
 }
 
 /// Numbered hosts.
-const fn hosts(name: (&'static str, &'static str), first: u64, n: u64, net: (&'static str, u64)) -> Hosts {
-    Hosts {
+const fn hosts(name: (&'static str, &'static str), first: u64, n: u64, net: (&'static str, u64)) -> ServiceHosts {
+    ServiceHosts {
         name,
         numbers: Some((first, n)),
         net,
@@ -26,8 +26,8 @@ const fn hosts(name: (&'static str, &'static str), first: u64, n: u64, net: (&'s
 }
 
 /// Hosts of others.
-const fn outside(name: (&'static str, &'static str), n: u64, net: &'static str, greeting: Greeting) -> Hosts {
-    Hosts {
+const fn outside(name: (&'static str, &'static str), n: u64, net: &'static str, greeting: Greeting) -> ServiceHosts {
+    ServiceHosts {
         name,
         numbers: Some((1, n)),
         net: (net, 10),
@@ -36,7 +36,7 @@ const fn outside(name: (&'static str, &'static str), n: u64, net: &'static str, 
 }
 
 /// Most of the services of the incident: one host, people as recipients, mx1001 alone.
-const fn single(name: &'static str, rhythm: Rhythm, hosts: &'static [Hosts]) -> Service {
+const fn single(name: &'static str, rhythm: SendingRhythm, hosts: &'static [ServiceHosts]) -> Service {
     Service {
         name,
         rhythm,
@@ -83,7 +83,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounces: 0.01,
         ..single(
             "phabricator",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 8.0,
                 hours: &DEVELOPERS,
                 weekend: 0.35,
@@ -102,7 +102,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounces: 0.008,
         ..single(
             "gerrit",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 4.0,
                 hours: &DEVELOPERS,
                 weekend: 0.25,
@@ -115,7 +115,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounce_to: BounceTo::Nowhere,
         ..single(
             "hue",
-            Rhythm::PerDay {
+            SendingRhythm::PerDay {
                 mails: 6.0,
                 hours: &OFFICE,
                 weekend: 0.3,
@@ -128,7 +128,7 @@ pub(super) static SERVICES: [Service; 13] = [
         ids: &["{h32}@iegreview.wikimedia.org"],
         ..single(
             "iegreview",
-            Rhythm::PerDay {
+            SendingRhythm::PerDay {
                 mails: 5.0,
                 hours: &WORLD,
                 weekend: 0.5,
@@ -142,7 +142,7 @@ pub(super) static SERVICES: [Service; 13] = [
         to: To::Alias(&["analytics-alerts@wikimedia.org"]),
         ..single(
             "oozie",
-            Rhythm::Beat {
+            SendingRhythm::Beat {
                 every: 10,
                 at: 4,
                 chance: 0.97,
@@ -156,7 +156,7 @@ pub(super) static SERVICES: [Service; 13] = [
         ids: &["{h32}@scholarships.wikimedia.org"],
         ..single(
             "wikimania_scholarships",
-            Rhythm::PerDay {
+            SendingRhythm::PerDay {
                 mails: 4.0,
                 hours: &WORLD,
                 weekend: 0.7,
@@ -171,7 +171,7 @@ pub(super) static SERVICES: [Service; 13] = [
         fan_out: &[70, 20, 10],
         ..single(
             "sentry",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 0.25,
                 hours: &WORLD,
                 weekend: 0.7,
@@ -185,7 +185,7 @@ pub(super) static SERVICES: [Service; 13] = [
         to: To::Alias(&["xmldatadumps-admin@wikimedia.org"]),
         ..single(
             "snapshot",
-            Rhythm::Beat {
+            SendingRhythm::Beat {
                 every: 180,
                 at: 12,
                 chance: 0.96,
@@ -205,7 +205,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounce_to: BounceTo::Handler,
         ..single(
             "wiki",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 20.0,
                 hours: &WORLD,
                 weekend: 0.92,
@@ -235,7 +235,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounce_to: BounceTo::Host(&remote::LISTS),
         ..single(
             "mailman",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 2.0,
                 hours: &WORLD,
                 weekend: 0.75,
@@ -252,7 +252,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounce_to: BounceTo::Host(&remote::TICKETS),
         ..single(
             "otrs",
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 1.0,
                 hours: &WORLD,
                 weekend: 0.6,
@@ -272,7 +272,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounce_to: BounceTo::Nowhere,
         ..single(
             "cron",
-            Rhythm::Beat {
+            SendingRhythm::Beat {
                 every: 10,
                 at: 1,
                 chance: 14.0,
@@ -303,7 +303,7 @@ pub(super) static SERVICES: [Service; 13] = [
         bounces: 0.0,
         ..single(
             UNATTRIBUTED,
-            Rhythm::Wave {
+            SendingRhythm::Wave {
                 peak: 3.0,
                 hours: &WORLD,
                 weekend: 0.7,
@@ -314,10 +314,10 @@ pub(super) static SERVICES: [Service; 13] = [
 ];
 
 /// Two applications share this host; only their senders tell them apart.
-const KRYPTON: &[Hosts] = &[host("krypton.eqiad.wmnet", "10.64.32.", 181)];
+const KRYPTON: &[ServiceHosts] = &[host("krypton.eqiad.wmnet", "10.64.32.", 181)];
 
 /// Who writes to the lists and to the staff.
-const OUTSIDE: &[Hosts] = &[
+const OUTSIDE: &[ServiceHosts] = &[
     outside(("mail-oi0-f", ".google.com"), 200, "209.85.218.", Greeting::Verified),
     outside(
         ("mail-wr0-x", ".google.com"),
@@ -340,3 +340,21 @@ const OUTSIDE: &[Hosts] = &[
     ),
     outside(("smtp", ".mail.example.edu"), 20, "203.0.113.", Greeting::Nameless),
 ];
+
+/// Number of services in counts: those of the table, local bounces, and what belongs to none.
+pub(super) const COUNT: usize = SERVICES.len() + 2;
+/// Index of local bounces (`<= <> R=…`).
+pub(super) const LOCAL_BOUNCE: usize = SERVICES.len();
+/// Index of rejects, queue runs and connections.
+pub(super) const NO_SERVICE: usize = SERVICES.len() + 1;
+/// Name under which `Truth` counts the relay's own bounce messages; no rule of `mailpulse.toml` names them.
+pub const LOCAL_BOUNCES: &str = "(local bounce)";
+
+/// The name under which an index is counted.
+pub(super) fn name(index: usize) -> &'static str {
+    match index {
+        LOCAL_BOUNCE => LOCAL_BOUNCES,
+        NO_SERVICE => UNATTRIBUTED,
+        _ => SERVICES[index].name,
+    }
+}

@@ -11,23 +11,23 @@ use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
 use super::clock::{DAY, ROTATION_OF_DAY};
-use super::relay::Sink;
+use super::relay::LineSink;
 
 /// A file of a log, plain or compressed.
-pub(super) enum Open {
+pub(super) enum LogFile {
     Nothing,
     Plain(BufWriter<File>),
     Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
-impl Open {
+impl LogFile {
     /// A new file; one that was there is overwritten.
     pub(super) fn create(path: &Path, compressed: bool) -> io::Result<Self> {
         let file = BufWriter::with_capacity(1 << 17, File::create(path)?);
         Ok(match compressed {
-            false => Open::Plain(file),
+            false => LogFile::Plain(file),
             // What gzip(1) writes, but for the name and the time: the bytes depend on the seed alone.
-            true => Open::Gzip(Box::new(
+            true => LogFile::Gzip(Box::new(
                 GzBuilder::new()
                     .mtime(0)
                     .operating_system(3)
@@ -39,18 +39,18 @@ impl Open {
     /// Appends.
     pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Open::Nothing => Ok(()),
-            Open::Plain(writer) => writer.write_all(bytes),
-            Open::Gzip(encoder) => encoder.write_all(bytes),
+            LogFile::Nothing => Ok(()),
+            LogFile::Plain(writer) => writer.write_all(bytes),
+            LogFile::Gzip(encoder) => encoder.write_all(bytes),
         }
     }
 
     /// Closes the file and gives it a time of modification, since the epoch.
     pub(super) fn close(&mut self, modified: Duration) -> io::Result<()> {
-        let writer = match std::mem::replace(self, Open::Nothing) {
-            Open::Nothing => return Ok(()),
-            Open::Plain(writer) => writer,
-            Open::Gzip(encoder) => encoder.finish()?,
+        let writer = match std::mem::replace(self, LogFile::Nothing) {
+            LogFile::Nothing => return Ok(()),
+            LogFile::Plain(writer) => writer,
+            LogFile::Gzip(encoder) => encoder.finish()?,
         };
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.set_modified(UNIX_EPOCH + modified)
@@ -64,7 +64,7 @@ pub(super) struct Rotated {
     until: i64,
     /// End of the period of the open file.
     boundary: i64,
-    open: Open,
+    open: LogFile,
     path: PathBuf,
     pub(super) files: Vec<PathBuf>,
 }
@@ -79,7 +79,7 @@ impl Rotated {
     /// A log in `dir` (made if it is missing) that ends at `until`.
     pub(super) fn create(dir: &Path, until: i64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let (boundary, open) = (i64::MIN, Open::Nothing);
+        let (boundary, open) = (i64::MIN, LogFile::Nothing);
         Ok(Self {
             dir: dir.into(),
             until,
@@ -109,7 +109,7 @@ impl Rotated {
             1 => "mainlog.1".to_owned(),
             n => format!("mainlog.{n}.gz"),
         });
-        self.open = Open::create(&self.path, generation > 1)?;
+        self.open = LogFile::create(&self.path, generation > 1)?;
         self.files.push(self.path.clone());
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Rotated {
     }
 }
 
-impl Sink for Rotated {
+impl LineSink for Rotated {
     fn line(&mut self, t: i64, line: &[u8]) -> io::Result<()> {
         if t >= self.boundary {
             self.advance(t)?;

@@ -1,12 +1,11 @@
 //! The services that send mail through the relays: who, how much, when, to whom, and how they take an outage.
 
+use super::impact::Fate;
 use super::remote::Mx;
-use super::rhythm::Rhythm;
-pub(super) use super::roster::SERVICES;
-use super::truth::Fate;
+use super::rhythm::SendingRhythm;
 
 /// A set of numbered hosts, or one host.
-pub(super) struct Hosts {
+pub(super) struct ServiceHosts {
     /// Name before and after the number.
     pub(super) name: (&'static str, &'static str),
     /// First number and how many there are; `None`: one host without a number.
@@ -14,6 +13,22 @@ pub(super) struct Hosts {
     /// First address; the last part counts up with the host.
     pub(super) net: (&'static str, u64),
     pub(super) greeting: Greeting,
+}
+
+impl ServiceHosts {
+    /// Number of hosts.
+    pub(super) fn count(&self) -> u64 {
+        self.numbers.map_or(1, |(_, n)| n)
+    }
+
+    /// Name and address of the n-th host.
+    pub(super) fn nth(&self, n: u64) -> (String, String) {
+        let (stem, tail) = self.name;
+        let name = self
+            .numbers
+            .map_or_else(|| stem.to_owned(), |(first, _)| format!("{stem}{}{tail}", first + n));
+        (name, format!("{}{}", self.net.0, self.net.1 + n))
+    }
 }
 
 /// How a host says its name, and what DNS says of it.
@@ -61,11 +76,11 @@ pub(super) enum BounceTo {
 /// A service. `senders` and `ids` are templates (see `text.rs`).
 pub(super) struct Service {
     pub(super) name: &'static str,
-    pub(super) rhythm: Rhythm,
+    pub(super) rhythm: SendingRhythm,
     /// Whether `mails_per_day_scale` applies: rare mail stays as it is.
     pub(super) scales: bool,
     pub(super) routing: Routing,
-    pub(super) hosts: &'static [Hosts],
+    pub(super) hosts: &'static [ServiceHosts],
     /// Whether these are hosts of the house: `hosts_connection_nolog` names them, so only strangers' connections
     /// are logged.
     pub(super) inside: bool,
@@ -82,22 +97,5 @@ pub(super) struct Service {
     pub(super) bounce_to: BounceTo,
 }
 
-/// Number of services in counts: those of the table, local bounces, and what belongs to none.
-pub(super) const COUNT: usize = SERVICES.len() + 2;
-/// Index of local bounces (`<= <> R=…`).
-pub(super) const LOCAL_BOUNCE: usize = SERVICES.len();
-/// Index of rejects, queue runs and connections.
-pub(super) const NO_SERVICE: usize = SERVICES.len() + 1;
 /// The name that no rule gives.
 pub const UNATTRIBUTED: &str = "unattributed";
-/// Name under which `Truth` counts the relay's own bounce messages; no rule of `mailpulse.toml` names them.
-pub const LOCAL_BOUNCES: &str = "(local bounce)";
-
-/// The name under which an index is counted.
-pub(super) fn name(index: usize) -> &'static str {
-    match index {
-        LOCAL_BOUNCE => LOCAL_BOUNCES,
-        NO_SERVICE => UNATTRIBUTED,
-        _ => SERVICES[index].name,
-    }
-}

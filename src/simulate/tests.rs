@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
-use super::clock::{DAY, ROTATION_OF_DAY, Stamp, base62, duration};
+use super::clock::{DAY, ROTATION_OF_DAY, TimeFormatter, base62, duration};
 use super::prng::Rng;
 use super::*;
 
@@ -252,7 +252,7 @@ fn a_stopped_relay_writes_nothing_and_starts_with_its_daemon() {
             .lines()
             .any(|line| (STOPPED - 300..STOPPED).contains(&epoch(line)))
     );
-    assert_eq!(truth.forms[&Form::DaemonStart], 1);
+    assert_eq!(truth.forms[&LineForm::DaemonStart], 1);
     assert!(
         log(&truth, "mx2001")
             .lines()
@@ -347,12 +347,12 @@ fn one_big_log() {
 
 #[test]
 fn forms_are_numbered_in_order() {
-    assert!(truth::FORMS.iter().enumerate().all(|(n, &form)| form as usize == n));
+    assert!(form::FORMS.iter().enumerate().all(|(n, &form)| form as usize == n));
 }
 
 #[test]
 fn stamps_and_durations() {
-    assert_eq!(Stamp::new().of(STOPPED), b"2018-06-06 18:55:00");
+    assert_eq!(TimeFormatter::new().of(STOPPED), b"2018-06-06 18:55:00");
     assert_eq!(rfc3339(RESTARTED), "2018-06-07T02:00:00Z");
     assert_eq!(rfc3339(951_782_399), "2000-02-28T23:59:59Z");
     assert_eq!(clock::weekday(STOPPED), 2);

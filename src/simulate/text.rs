@@ -6,9 +6,9 @@
 
 use std::fmt::Write;
 
-use super::clock::Stamp;
+use super::clock::TimeFormatter;
+use super::id::EximId;
 use super::prng::Rng;
-use super::relay::Id;
 use super::remote;
 
 const USERS: [&str; 40] = [
@@ -81,11 +81,11 @@ fn put(token: &str, scene: &Scene<'_>, rng: &mut Rng, out: &mut String) {
         "n" => write!(out, "{}", 1 + rng.below(32_767)),
         "eid" => {
             let pid = 300 + rng.below(32_000) as u32;
-            write!(out, "{}", Id::new(t, pid, rng))
+            write!(out, "{}", EximId::new(t, pid, rng))
         }
         "stamp" => {
             out.extend(
-                Stamp::new()
+                TimeFormatter::new()
                     .of(t)
                     .iter()
                     .filter(|b| b.is_ascii_digit())

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::clock::{MINUTE, RESTARTED, STOPPED};
+use super::impact::{Fate, OutageImpact};
 use super::prng::Rng;
-use super::services::{Routing, SERVICES};
-use super::truth::{Fate, Impact};
+use super::roster::SERVICES;
+use super::services::Routing;
 
 /// A mail that is handed in.
 #[derive(Clone)]
-pub(super) struct Mail {
+pub(super) struct PlannedMail {
     /// When the client connects.
     pub(super) t: i64,
     /// Index of the service.
@@ -32,10 +33,10 @@ pub(super) struct Traffic {
     /// Whether mx1001 stops.
     outage: bool,
     /// Mails that wait for the restart, in order.
-    held: VecDeque<Mail>,
+    held: VecDeque<PlannedMail>,
     /// Mails whose first try met the stopped relay, at the time of that try; in no order.
-    pub(super) refused: Vec<Mail>,
-    impact: BTreeMap<usize, Impact>,
+    pub(super) refused: Vec<PlannedMail>,
+    impact: BTreeMap<usize, OutageImpact>,
 }
 
 impl Traffic {
@@ -60,7 +61,7 @@ impl Traffic {
     }
 
     /// The mails of the minute that starts at `start`, in order.
-    pub(super) fn minute(&mut self, start: i64) -> Vec<Mail> {
+    pub(super) fn minute(&mut self, start: i64) -> Vec<PlannedMail> {
         if self.outage && start == RESTARTED {
             self.settle();
         }
@@ -69,13 +70,13 @@ impl Traffic {
         for (index, rng) in &mut all {
             let (index, service) = (*index, &SERVICES[*index]);
             let scale = if service.scales { self.scale } else { 1.0 };
-            for _ in 0..service.rhythm.draw(start, scale, self.seed, index as u64, rng) {
+            for _ in 0..service.rhythm.draw(start, scale, (self.seed, index as u64), rng) {
                 let first = match service.routing {
                     Routing::Single(_) => true,
                     Routing::Balanced(share) => rng.chance(share),
                 };
                 let t = start + rng.secs(MINUTE);
-                let mail = Mail {
+                let mail = PlannedMail {
                     t,
                     service: index,
                     relay: usize::from(!first),
@@ -93,7 +94,7 @@ impl Traffic {
     }
 
     /// What the outage makes of a mail.
-    fn route(&mut self, mut mail: Mail) -> Option<Mail> {
+    fn route(&mut self, mut mail: PlannedMail) -> Option<PlannedMail> {
         if !self.outage || !(STOPPED..RESTARTED + 3).contains(&mail.t) {
             return Some(mail);
         }
@@ -105,7 +106,7 @@ impl Traffic {
             Routing::Single(fate) => fate,
             Routing::Balanced(_) => Fate::Rerouted,
         };
-        let impact = self.impact.entry(mail.service).or_insert(Impact {
+        let impact = self.impact.entry(mail.service).or_insert(OutageImpact {
             fate,
             tried: Vec::new(),
             untouched: 0,
@@ -141,7 +142,7 @@ impl Traffic {
             let Routing::Single(fate) = SERVICES[*index].routing else {
                 continue;
             };
-            let impact = self.impact.entry(*index).or_insert(Impact {
+            let impact = self.impact.entry(*index).or_insert(OutageImpact {
                 fate,
                 tried: Vec::new(),
                 untouched: 0,
@@ -151,14 +152,14 @@ impl Traffic {
                 let (t, service) = (STOPPED + rng.secs(RESTARTED - STOPPED), *index);
                 impact.tried.push(t);
                 let (relay, key) = (0, rng.bits());
-                self.refused.push(Mail { t, service, relay, key });
+                self.refused.push(PlannedMail { t, service, relay, key });
             }
             impact.tried.sort_unstable();
         }
     }
 
     /// What the outage did, by service.
-    pub(super) fn into_impact(self) -> BTreeMap<String, Impact> {
+    pub(super) fn into_impact(self) -> BTreeMap<String, OutageImpact> {
         self.impact
             .into_iter()
             .map(|(index, impact)| (SERVICES[index].name.to_owned(), impact))
@@ -168,7 +169,7 @@ impl Traffic {
 
 /// When Phabricator's daemons get a mail through that they first tried at `mail.t`: after n failures a task waits n × 15 s,
 /// so after hours some minutes pass between two attempts.
-pub(super) fn retried_at(mail: &Mail) -> i64 {
+pub(super) fn retried_at(mail: &PlannedMail) -> i64 {
     let (t, mut rng) = (mail.t, Rng::stream(mail.key, &[1]));
     let failures = ((RESTARTED - t) as f64 * 2.0 / 15.0).sqrt().min(250.0) as i64;
     RESTARTED + 3 + rng.secs(15 * (failures + 1))

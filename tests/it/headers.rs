@@ -81,7 +81,7 @@ fn rows(ids: &str, form: &str) -> (Table, u64) {
     assert_eq!(place.events() as u64, totals.events, "{form}");
     let sql = format!("SELECT ts_ms - ts_ms % 1000 AS second, {COLUMNS} FROM events ORDER BY log_offset");
     (
-        query::sql(&place.store(), &sql, Window::ALL).expect("rows"),
+        query::select(&place.store(), &sql, Window::ALL).expect("rows"),
         totals.lines,
     )
 }

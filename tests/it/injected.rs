@@ -195,7 +195,7 @@ impl Twin {
     fn same(&self, store: &Path, faults: &str) {
         let opened = mailpulse::store::Store::open(store).unwrap_or_else(|error| panic!("{error} after {faults}"));
         let all = |text: &str| {
-            mailpulse::query::sql(&opened, text, mailpulse::query::Window::ALL)
+            mailpulse::query::select(&opened, text, mailpulse::query::Window::ALL)
                 .unwrap_or_else(|error| panic!("{error}"))
         };
         let events = all("SELECT * FROM events ORDER BY event_id");

@@ -385,7 +385,7 @@ fn documented_defaults_are_those_of_an_empty_configuration() {
     }
     assert_eq!(
         format!("{:?}", Config::empty().store),
-        format!("{:?}", mailpulse::config::Store::default())
+        format!("{:?}", mailpulse::config::StoreConfig::default())
     );
 }
 

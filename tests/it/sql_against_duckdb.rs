@@ -4,7 +4,7 @@ mod generated;
 mod written;
 
 use crate::util::Place;
-use mailpulse::query::{Error, Window, ask};
+use mailpulse::query::{QueryError, Window, ask};
 use mailpulse::simulate::{Outage2018, outage_2018};
 use mailpulse::store::Store;
 use mailpulse::store::columnar::{Table, Values};
@@ -115,7 +115,7 @@ fn rows(table: &Table) -> Vec<Vec<Value>> {
 fn here(store: &Store, query: &str) -> Result<Vec<Vec<Value>>, String> {
     match ask(store, query, Window::ALL) {
         Ok(answer) => Ok(rows(&answer.table)),
-        Err(Error::Question(why)) => Err(why),
+        Err(QueryError::Question(why)) => Err(why),
         Err(other) => panic!("{query}: {other}"),
     }
 }

@@ -254,7 +254,7 @@ impl Place {
     /// Every row with every column, in the order of their identity.
     pub fn rows(&self) -> Table {
         let text = "SELECT * FROM events ORDER BY event_id";
-        query::sql(&self.store(), text, Window::ALL).expect("all rows")
+        query::select(&self.store(), text, Window::ALL).expect("all rows")
     }
 
     /// Verifies the store; the number of segments that are good.

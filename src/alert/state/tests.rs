@@ -1,9 +1,9 @@
-//! What is told of alarms, and when.
+//! What is reported of alarms, and when.
 
 use super::*;
 
-fn seen(name: &str, state: &str, starts: i64, ends: Option<i64>) -> Seen {
-    Seen {
+fn seen(name: &str, state: &str, starts: i64, ends: Option<i64>) -> SeenAlarm {
+    SeenAlarm {
         notice: Notice {
             id: format!("{name}/{starts}"),
             kind: "service".to_owned(),
@@ -24,13 +24,13 @@ fn seen(name: &str, state: &str, starts: i64, ends: Option<i64>) -> Seen {
     }
 }
 
-fn waiting(state: &State) -> Vec<(String, &'static str)> {
+fn waiting(state: &AlertState) -> Vec<(String, &'static str)> {
     let all = state.queues["x"].iter();
     all.map(|notice| (notice.id.clone(), notice.status())).collect()
 }
 
-fn empty() -> State {
-    let mut state = State::default();
+fn empty() -> AlertState {
+    let mut state = AlertState::default();
     state.queues.insert("x".to_owned(), VecDeque::new());
     state
 }
@@ -54,7 +54,7 @@ fn an_episode_is_told_once_whatever_its_state_becomes_and_keeps_its_labels() {
     assert_eq!(count(&state), 2);
 }
 
-fn count(state: &State) -> usize {
+fn count(state: &AlertState) -> usize {
     state.queues["x"].len()
 }
 
@@ -63,14 +63,14 @@ fn what_began_and_ended_between_two_rounds_is_told_and_what_was_taken_in_ends() 
     let mut state = empty();
     state.update(&[seen("a", "dropped", 100, None)], 600);
     state.update(&[seen("b", "dropped", 600, Some(900))], 1_200);
-    let told = [("a/100", "firing"), ("a/100", "resolved"), ("b/600", "resolved")];
-    assert_eq!(waiting(&state), told.map(|(id, word)| (id.to_owned(), word)));
+    let reported = [("a/100", "firing"), ("a/100", "resolved"), ("b/600", "resolved")];
+    assert_eq!(waiting(&state), reported.map(|(id, word)| (id.to_owned(), word)));
 }
 
 /// A channel that takes nothing.
 struct Deaf;
 
-impl Channel for Deaf {
+impl AlertChannel for Deaf {
     fn name(&self) -> String {
         "webhook https://bot:pw@hook.example.org/T0/secret".to_owned()
     }
@@ -83,17 +83,17 @@ impl Channel for Deaf {
 
 #[test]
 fn a_channel_that_comes_later_is_told_what_fires_already() {
-    let mut state = State::default();
+    let mut state = AlertState::default();
     state.serve(&[]);
     state.update(
         &[seen("a", "dropped", 100, None), seen("b", "dropped", 1, Some(50))],
         600,
     );
-    let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
+    let channels: [Box<dyn AlertChannel>; 1] = [Box::new(Deaf)];
     state.serve(&channels);
     let all = state.queues.values().next().unwrap();
-    let told: Vec<_> = all.iter().map(|notice| (notice.id.as_str(), notice.status())).collect();
-    assert_eq!(told, [("a/100", "firing")]);
+    let reported: Vec<_> = all.iter().map(|notice| (notice.id.as_str(), notice.status())).collect();
+    assert_eq!(reported, [("a/100", "firing")]);
     // Once, however often the same channels are served.
     state.serve(&channels);
     assert_eq!(state.channels()[0].waiting, 1);
@@ -101,8 +101,8 @@ fn a_channel_that_comes_later_is_told_what_fires_already() {
 
 #[test]
 fn a_channel_that_fails_says_since_when_and_why_and_keeps_its_secret() {
-    let mut state = State::default();
-    let channels: [Box<dyn Channel>; 1] = [Box::new(Deaf)];
+    let mut state = AlertState::default();
+    let channels: [Box<dyn AlertChannel>; 1] = [Box::new(Deaf)];
     state.serve(&channels);
     state.update(&[seen("a", "dropped", 100, None)], 600);
     assert!(!state.channels()[0].is_failing(), "nothing was tried yet");
@@ -111,7 +111,7 @@ fn a_channel_that_fails_says_since_when_and_why_and_keeps_its_secret() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     state.save(&path).unwrap();
-    let one = State::load(&path).unwrap().channels().remove(0);
+    let one = AlertState::load(&path).unwrap().channels().remove(0);
     assert_eq!(one.name, "webhook https://hook.example.org");
     assert_eq!((one.waiting, one.since, one.tried), (1, Some(1_000), Some(1_100)));
     assert_eq!(one.why.unwrap(), "https://hook.example.org: answered 500");
@@ -122,7 +122,7 @@ fn a_channel_that_fails_says_since_when_and_why_and_keeps_its_secret() {
 #[test]
 fn what_is_silenced_is_kept_while_it_lasts_and_told_when_the_silence_ends() {
     let mut state = empty();
-    let quiet = Seen {
+    let quiet = SeenAlarm {
         silenced: true,
         ..seen("a", "dropped", 100, None)
     };
@@ -130,7 +130,7 @@ fn what_is_silenced_is_kept_while_it_lasts_and_told_when_the_silence_ends() {
     assert_eq!((count(&state), state.silenced.len()), (0, 1));
     state.update(&[seen("a", "dropped", 100, None)], 660);
     assert_eq!((count(&state), state.silenced.len(), state.firing.len()), (1, 0, 1));
-    // One that was told fires on: a silence that begins later does not hide it.
+    // One that was reported fires on: a silence that begins later does not hide it.
     state.update(&[quiet], 720);
     assert_eq!((state.silenced.len(), state.firing.len()), (0, 1));
 }
@@ -138,7 +138,7 @@ fn what_is_silenced_is_kept_while_it_lasts_and_told_when_the_silence_ends() {
 #[test]
 fn a_state_of_before_keeps_what_waits_and_loses_the_secret() {
     let url = "https://hooks.example.org/services/T024BE7LD";
-    let mut state = State::default();
+    let mut state = AlertState::default();
     state.queues.insert(format!("webhook {url}"), VecDeque::new());
     state.update(&[seen("a", "dropped", 100, None)], 600);
     state.serve(&[Box::new(crate::alert::Webhook::new(url, None, None))]);
@@ -149,14 +149,14 @@ fn a_state_of_before_keeps_what_waits_and_loses_the_secret() {
 
 #[test]
 fn what_is_provisional_is_kept_to_be_shown_and_told_to_nobody() {
-    let young = |ends| Seen {
+    let young = |ends| SeenAlarm {
         provisional: true,
         ..seen("a", "dropped", 100, ends)
     };
     let mut state = empty();
     state.update(&[young(None)], 600);
     assert_eq!((count(&state), state.firing.len(), state.provisional.len()), (0, 0, 1));
-    // It neither ends nor holds up what is told of the same service.
+    // It neither ends nor holds up what is reported of the same service.
     state.update(&[young(None), seen("a", "dropped", 500, None)], 660);
     assert_eq!(waiting(&state), [("a/500".to_owned(), "firing")]);
     state.update(&[young(None), seen("a", "dropped", 500, Some(700))], 900);
@@ -166,7 +166,7 @@ fn what_is_provisional_is_kept_to_be_shown_and_told_to_nobody() {
 }
 
 /// What a service's alarm is when it turns out to be its relay's.
-fn widened(name: &str, starts: i64, ends: Option<i64>) -> Seen {
+fn widened(name: &str, starts: i64, ends: Option<i64>) -> SeenAlarm {
     let mut one = seen(name, "refused", starts, ends);
     one.notice.kind = "relay".to_owned();
     one.notice.name = "mx1".to_owned();
@@ -196,7 +196,7 @@ fn an_alarm_that_turns_out_to_be_about_more_is_updated_under_its_id_and_its_labe
         (about.kind.as_str(), about.name.as_str(), about.state.as_str()),
         ("relay", "mx1", "dropped")
     );
-    let kept: State = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
+    let kept: AlertState = serde_json::from_slice(&serde_json::to_vec(&state).unwrap()).unwrap();
     assert_eq!(kept, state);
     state.update(&[widened("a", 100, Some(800))], 900);
     let end = &state.queues["x"][2];
@@ -248,7 +248,7 @@ fn what_was_sent_as_provisional_goes_on_under_its_id_when_it_is_certain() {
 #[test]
 fn the_queue_is_bounded() {
     let mut state = empty();
-    let many: Vec<Seen> = (0..1_500).map(|n| seen(&n.to_string(), "dropped", 100, None)).collect();
+    let many: Vec<SeenAlarm> = (0..1_500).map(|n| seen(&n.to_string(), "dropped", 100, None)).collect();
     state.update(&many, 600);
     assert_eq!(count(&state), QUEUE_MAX);
     assert_eq!(state.queues["x"][0].name, "500");

@@ -16,7 +16,7 @@ use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub enum Asked {
 
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
 /// later; where the window ends with it, with the recovery.
-pub fn judge(store: &dyn History, options: Options, asked: Asked, now_ms: i64) -> Result<Incident> {
+pub fn judge(store: &dyn MailHistory, options: Options, asked: Asked, now_ms: i64) -> Result<Incident> {
     let mut fleet = fleet_until(
         store,
         match asked {
@@ -144,7 +144,7 @@ fn cause_of(alarms: &[&Alarm], from: i64, to: i64) -> Option<Cause> {
 
 /// Judges all services in a window of a fleet that was replayed.
 pub fn judge_window(
-    store: &dyn History,
+    store: &dyn MailHistory,
     fleet: &Fleet,
     groups: &Groups,
     rhythms: &Rhythms,
@@ -226,7 +226,7 @@ fn masked<'a>(alarms: impl Iterator<Item = &'a Alarm>, routes: &Routes) -> BTree
 }
 
 /// Services whose applications' logs were read meanwhile: not on hosts whose logs are known not to have come.
-fn heard(store: &dyn History, fleet: &Fleet, alarms: &[Alarm], window: Window) -> Result<Vec<Id>> {
+fn heard(store: &dyn MailHistory, fleet: &Fleet, alarms: &[Alarm], window: Window) -> Result<Vec<Id>> {
     let mut tells = telling(fleet);
     let deaf: Vec<Id> = alarms
         .iter()

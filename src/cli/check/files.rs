@@ -2,7 +2,7 @@
 //!
 //! Without this, a key that is missing shows itself when `watch` starts, and a program when the first alarm is to go out.
 
-use crate::config::{Alert, Config, Written, load_key};
+use crate::config::{Alert, Config, WithPlace, load_key};
 use crate::normalise::redact::LocalParts;
 use crate::setup::alerts::{authorities, key_of};
 use crate::setup::{Setup, clickhouse_authorities};
@@ -64,7 +64,7 @@ pub(super) fn check(setup: &Setup, config: &Config) -> Found {
 }
 
 /// The program of an `exec` channel.
-fn program(command: &Written<Vec<String>>, found: &mut Found) {
+fn program(command: &WithPlace<Vec<String>>, found: &mut Found) {
     let Some(name) = command.value.first() else { return };
     let path = env::var_os("PATH").unwrap_or_default();
     if let Err(why) = runs(name, &path) {

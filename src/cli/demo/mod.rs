@@ -7,7 +7,7 @@ use crate::analysis::expected;
 use crate::analysis::expected::Picture;
 use crate::cli::{backfill, graph, output};
 use crate::clock::now_ms;
-use crate::graph::{Kind as Shape, Style, Theme};
+use crate::graph::{GraphKind, Style, Theme};
 use crate::model::time::rfc3339;
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
@@ -189,7 +189,7 @@ fn verdict(row: &Row) -> &'static str {
 fn accepted(store: &Store, window: Window) -> Result<Vec<(String, i64)>> {
     let sql =
         "SELECT service, SUM(messages) AS messages FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY service";
-    let table: Table = query::sql(store, sql, window)?;
+    let table: Table = query::select(store, sql, window)?;
     let [services, counts] = table.columns.as_slice() else {
         return Ok(Vec::new());
     };
@@ -249,21 +249,21 @@ fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         (
             "services.png",
             question(By::Service, 24, 15),
-            Shape::Multiples,
+            GraphKind::Multiples,
             Theme::Light,
         ),
         (
             "services.svg",
             question(By::Service, 24, 15),
-            Shape::Multiples,
+            GraphKind::Multiples,
             Theme::Light,
         ),
-        ("relays.png", question(By::Relay, 24, 10), Shape::Stacked, Theme::Light),
-        ("phabricator-both-sides.png", both_sides, Shape::Multiples, Theme::Light),
+        ("relays.png", question(By::Relay, 24, 10), GraphKind::Stacked, Theme::Light),
+        ("phabricator-both-sides.png", both_sides, GraphKind::Multiples, Theme::Light),
         (
             "three-weeks-dark.png",
             question(By::Service, 21 * 24, 120),
-            Shape::Multiples,
+            GraphKind::Multiples,
             Theme::Dark,
         ),
     ];

@@ -54,7 +54,7 @@ fn per_minute(store: &Store, window: Window) -> Result<Table> {
     let values = query
         .values(&given, End::clock(window.until_ms))
         .map_err(|why| anyhow!(why))?;
-    Ok(crate::query::sql(store, &query.bind(&values), window)?)
+    Ok(crate::query::select(store, &query.bind(&values), window)?)
 }
 
 fn sums(table: &Table) -> BTreeMap<String, Sides> {

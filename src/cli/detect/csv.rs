@@ -3,7 +3,7 @@
 use super::super::output::{self, Format};
 use super::{RuleArgs, counts, findings};
 use crate::analysis::completeness::Completeness;
-use crate::config::{Config as Configuration, Detect};
+use crate::config::{Config as Configuration, DetectConfig};
 use crate::detect::detector::Config;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
@@ -34,7 +34,7 @@ pub struct CsvArgs {
 
 /// The same as that of a store.
 fn default_budget() -> f64 {
-    Detect::default().false_alarms_per_service_per_90_days
+    DetectConfig::default().false_alarms_per_service_per_90_days
 }
 
 /// Replays.

@@ -1,7 +1,7 @@
 //! What a command line says to the detection instead of the configuration.
 
 use crate::cli::output;
-use crate::config::{RRULE_CURE, parse_timezone, read_holidays};
+use crate::config::{RRULE_HINT, parse_timezone, read_holidays};
 use crate::detect::holidays::Holidays;
 use crate::setup::detection::Overrides;
 use anyhow::{Result, anyhow};
@@ -53,7 +53,7 @@ fn holidays(rules: &RuleArgs) -> Result<Option<Holidays>> {
     let holidays = holidays.transpose()?;
     for line in holidays.iter().flat_map(Holidays::once) {
         output::talk(&format!(
-            "warning: --holidays: line {line}: this RRULE is not supported, and its event counts once; {RRULE_CURE}"
+            "warning: --holidays: line {line}: this RRULE is not supported, and its event counts once; {RRULE_HINT}"
         ));
     }
     Ok(holidays)

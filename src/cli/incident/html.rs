@@ -7,10 +7,10 @@ use crate::analysis::incident::report::{conclusions, rows, summary, timeline, ti
 use crate::cli::graph::bucket_ms;
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
-use crate::graph::{HATCH, Kind as Shape, Style, Theme, svg};
+use crate::graph::{GraphKind, HATCH, Style, Theme, svg};
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use anyhow::Result;
 use mailpulse_parsers::harmless::safe_text;
@@ -23,7 +23,7 @@ td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}sv
 .dark{display:block}.light{display:none}}";
 
 /// The page.
-pub fn html(incident: &Incident, store: &dyn History, options: Options) -> Result<String> {
+pub fn html(incident: &Incident, store: &dyn MailHistory, options: Options) -> Result<String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -53,7 +53,7 @@ pub fn html(incident: &Incident, store: &dyn History, options: Options) -> Resul
 }
 
 /// Rates from six hours before to four hours after, with what was expected and the alarms.
-fn graph(incident: &Incident, store: &dyn History, options: Options) -> Result<String> {
+fn graph(incident: &Incident, store: &dyn MailHistory, options: Options) -> Result<String> {
     const HOUR_MS: i64 = 3_600_000;
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
@@ -77,7 +77,7 @@ fn graph(incident: &Incident, store: &dyn History, options: Options) -> Result<S
     let marks = draw_in(store, options, &mut [picture], now_ms())?.concat();
     let draw = |name: &str, theme| {
         let style = Style {
-            kind: Shape::Multiples,
+            kind: GraphKind::Multiples,
             theme,
             ..Style::default()
         };

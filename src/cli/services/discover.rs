@@ -5,7 +5,7 @@ use crate::config::{Config, HostOf, Source, is_name, this_host};
 use crate::ingest::kinds::usual_service;
 use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
 use crate::query::Window;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ const GROUPS_MAX: usize = 50_000;
 const ENTRIES_MAX: usize = 20;
 
 /// Tells.
-pub(super) fn run(config: &Config, store: &dyn History, window: Window, max: usize) -> Result<ExitCode> {
+pub(super) fn run(config: &Config, store: &dyn MailHistory, window: Window, max: usize) -> Result<ExitCode> {
     let derives = config.derives();
     let mails = relays(store, window, config)?;
     let proposed = Proposals::of(config, &mails, max);
@@ -62,7 +62,7 @@ struct Mail {
     example: String,
 }
 
-fn relays(store: &dyn History, window: Window, config: &Config) -> Result<Vec<Mail>> {
+fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Vec<Mail>> {
     let names: Vec<String> = config.services.names().map(|name| format!("'{name}'")).collect();
     let which = match (config.derives(), names.is_empty()) {
         (true, true) => String::new(),
@@ -254,7 +254,7 @@ struct AppLog {
     example: String,
 }
 
-fn applications(store: &dyn History, window: Window, max: usize) -> Result<Vec<AppLog>> {
+fn applications(store: &dyn MailHistory, window: Window, max: usize) -> Result<Vec<AppLog>> {
     let sql = format!(
         "SELECT source, host, client, SUM(n) AS messages,
                 SUM(CASE WHEN kind = 'submit_failed' THEN n ELSE 0 END) AS failed, MAX(reason) AS example

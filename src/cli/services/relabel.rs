@@ -3,7 +3,7 @@
 use crate::cli::output::{self, Format};
 use crate::cli::window::{EVERYTHING, WindowArgs};
 use crate::model::human;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::setup::{Setup, services_of_logs};
 use crate::store::columnar::{Table, Values};
 use crate::store::relabel::{Relabel, Relabelled};
@@ -53,7 +53,7 @@ pub(super) fn run(setup: &Setup, args: &RelabelArgs) -> Result<ExitCode> {
 }
 
 /// Without ends where none is given: rows that are in the future by mistake have a service too.
-fn window(args: &WindowArgs<EVERYTHING>, store: &dyn History) -> Result<(i64, i64)> {
+fn window(args: &WindowArgs<EVERYTHING>, store: &dyn MailHistory) -> Result<(i64, i64)> {
     if !args.is_given() {
         return Ok((i64::MIN, i64::MAX));
     }

@@ -1,7 +1,7 @@
 //! The lines below the tables of `status`: what is not as it should be, each with what to do.
 
 use super::facts::{Contents, complete};
-use crate::alert::state::State as Alerts;
+use crate::alert::state::AlertState;
 use crate::analysis::health::{Cause, Health};
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::output;
@@ -10,7 +10,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::human;
 use crate::model::time::rfc3339;
-use crate::query::history::Engine;
+use crate::query::history::Backend;
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::outbox::Waiting;
 use crate::store::trouble::Trouble;
@@ -20,13 +20,13 @@ use anyhow::Result;
 /// Odd fields of a source that are named; JSON has all.
 const ODD_FIELDS_SHOWN: usize = 5;
 
-pub(super) fn print(store: &Engine, config: &Config, alerts: &Alerts, rows: &[SourceStatus]) -> Result<()> {
+pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows: &[SourceStatus]) -> Result<()> {
     output::line("")?;
     for line in unsent(alerts) {
         output::line(&line)?;
     }
     match store {
-        Engine::Embedded(store) => {
+        Backend::Embedded(store) => {
             let contents = Contents::of(store)?;
             output::line(&format!(
                 "store {}: {} events in {}, {}",
@@ -36,7 +36,7 @@ pub(super) fn print(store: &Engine, config: &Config, alerts: &Alerts, rows: &[So
                 human::size(contents.bytes)
             ))?;
         }
-        Engine::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
+        Backend::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
     }
     if let Some((first, last)) = store.history().span(i64::MAX)? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
@@ -44,7 +44,7 @@ pub(super) fn print(store: &Engine, config: &Config, alerts: &Alerts, rows: &[So
     if let Some(complete) = complete(alerts, store.history())? {
         output::line(&complete.words())?;
     }
-    if let Engine::Embedded(store) = store {
+    if let Backend::Embedded(store) = store {
         embedded(store, config)?;
     }
     for row in rows {
@@ -132,7 +132,7 @@ fn source(row: &SourceStatus) -> Result<()> {
 }
 
 /// Alarms that nobody has been told of: those that a silence holds back, and those that a channel does not take.
-fn unsent(alerts: &Alerts) -> Vec<String> {
+fn unsent(alerts: &AlertState) -> Vec<String> {
     let silenced = alerts.silenced.iter();
     let mut lines: Vec<String> = silenced.map(|alarm| format!("silenced: {}", alarm.summary)).collect();
     let provisional = alerts.provisional.iter();

@@ -1,11 +1,11 @@
 //! What `status` reads beside the sources: the size of the store, and what `watch` left.
 
-use crate::alert::state::State as Alerts;
+use crate::alert::state::AlertState;
 use crate::cli::output;
 use crate::config::Config;
 use crate::detect::tuning::Tuning;
 use crate::model::time::{DAY_MS, rfc3339};
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::setup::alerts::alerts_path;
 use crate::store::Store;
 use anyhow::{Context as _, Result, anyhow};
@@ -52,7 +52,7 @@ impl Since {
 }
 
 /// As `watch` has found, or by the first event; `None` for a store without mail.
-pub(super) fn complete(alerts: &Alerts, store: &dyn History) -> Result<Option<Since>> {
+pub(super) fn complete(alerts: &AlertState, store: &dyn MailHistory) -> Result<Option<Since>> {
     let first = store.span(i64::MAX)?.map(|(first, _)| first);
     let young_ms = i64::from(Tuning::default().provisional_d) * DAY_MS;
     let guess = first.map(|first| Since {
@@ -67,12 +67,12 @@ pub(super) fn complete(alerts: &Alerts, store: &dyn History) -> Result<Option<Si
 }
 
 /// What `watch` left. A file that is broken is set aside by the next `watch`; nothing else need wait for that.
-pub(super) fn alerts(config: &Config) -> Result<Alerts> {
+pub(super) fn alerts(config: &Config) -> Result<AlertState> {
     let path = alerts_path(config);
-    match Alerts::load(&path) {
+    match AlertState::load(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             output::talk(&format!("{}: {error}; `mailpulse watch` sets it aside", path.display()));
-            Ok(Alerts::default())
+            Ok(AlertState::default())
         }
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             let hint = crate::store::readers(&path).unwrap_or_default();

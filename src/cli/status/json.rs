@@ -8,7 +8,7 @@ use crate::analysis::sources::{SourceStatus, percent};
 use crate::cli::output;
 use crate::config::Config;
 use crate::model::time::rfc3339;
-use crate::query::history::Engine;
+use crate::query::history::Backend;
 use crate::store::Store;
 use crate::store::outbox::Waiting;
 use anyhow::Result;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const CHANGES: usize = 20;
 
 /// All of it: `sources`, `alarms`, `silenced`, `provisional`, `channels`, `store`, `ship`, `troubles`, `limits`.
-pub(super) fn answer(engine: &Engine, config: &Config, rows: &[SourceStatus], now_ms: i64) -> Result<Value> {
+pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], now_ms: i64) -> Result<Value> {
     let alerts = alerts(config)?;
     let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
     Ok(json!({
@@ -64,14 +64,14 @@ fn channel(one: &ChannelState, now_ms: i64) -> Value {
     })
 }
 
-fn store(engine: &Engine) -> Result<Value> {
+fn store(engine: &Backend) -> Result<Value> {
     let span = engine.history().span(i64::MAX)?;
     let (first, last) = (span.map(|span| rfc3339(span.0)), span.map(|span| rfc3339(span.1)));
     let store = match engine {
-        Engine::ClickHouse(client) => {
+        Backend::ClickHouse(client) => {
             return Ok(json!({ "url": client.place().to_string(), "first": first, "last": last }));
         }
-        Engine::Embedded(store) => store,
+        Backend::Embedded(store) => store,
     };
     let contents = Contents::of(store)?;
     let lost = store.lost_found();
@@ -106,8 +106,8 @@ fn changes(store: &Store) -> Result<Vec<Value>> {
     Ok(told.collect())
 }
 
-fn ship(engine: &Engine, now_ms: i64) -> Result<Option<Value>> {
-    let Engine::Embedded(store) = engine else {
+fn ship(engine: &Backend, now_ms: i64) -> Result<Option<Value>> {
+    let Backend::Embedded(store) = engine else {
         return Ok(None);
     };
     let undecided = store.ship_undecided()?;
@@ -125,8 +125,8 @@ fn ship(engine: &Engine, now_ms: i64) -> Result<Option<Value>> {
     Ok(store.waiting()?.map(of))
 }
 
-fn troubles(engine: &Engine) -> Result<Vec<Value>> {
-    let Engine::Embedded(store) = engine else {
+fn troubles(engine: &Backend) -> Result<Vec<Value>> {
+    let Backend::Embedded(store) = engine else {
         return Ok(Vec::new());
     };
     let all = store.troubles()?.into_iter().map(|trouble| {

@@ -2,7 +2,7 @@
 
 use crate::analysis::sources::SourceStatus;
 use crate::config::Config;
-use crate::query::history::Engine;
+use crate::query::history::Backend;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 
@@ -40,16 +40,16 @@ const LIMITS: [Limit; 17] = [
 ];
 
 /// All limits: `limit`, `value`, `used` (nothing where only the process that reads knows), `unit`, `bounds`.
-pub(super) fn table(store: &Engine, config: &Config, rows: &[SourceStatus]) -> Result<Table> {
+pub(super) fn table(store: &Backend, config: &Config, rows: &[SourceStatus]) -> Result<Table> {
     let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
     let open_messages = locals.map(|local| local.open_messages).max();
     let (outbox_mib, services, lost_found_mib) = match store {
-        Engine::Embedded(store) => (
+        Backend::Embedded(store) => (
             store.waiting()?.map(|waiting| waiting.bytes >> 20),
             Some(store.derived_services_max()?),
             Some(store.lost_found().bytes >> 20),
         ),
-        Engine::ClickHouse(_) => (None, None, None),
+        Backend::ClickHouse(_) => (None, None, None),
     };
     let used = |key: &str| match key {
         OPEN_MESSAGES => open_messages,

@@ -13,7 +13,7 @@ use crate::analysis::sources::{SourceStatus, percent, statuses};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::time::{DAY_MS, parse_duration_ms};
-use crate::query::history::{Engine, LocalSource};
+use crate::query::history::{Backend, LocalSource};
 use crate::setup::Setup;
 use crate::setup::clock::retention;
 use crate::store::columnar::{Table, Values};
@@ -78,10 +78,10 @@ pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn held(store: &Engine, config: &Config) -> Result<HeldBack> {
+fn held(store: &Backend, config: &Config) -> Result<HeldBack> {
     Ok(match store {
-        Engine::Embedded(store) => store.held_back(&retention(config.store.retain_days))?,
-        Engine::ClickHouse(_) => HeldBack::default(),
+        Backend::Embedded(store) => store.held_back(&retention(config.store.retain_days))?,
+        Backend::ClickHouse(_) => HeldBack::default(),
     })
 }
 

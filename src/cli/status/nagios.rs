@@ -8,7 +8,7 @@ use crate::analysis::sources::{SourceStatus, SourceVerdict, statuses};
 use crate::cli::output;
 use crate::model::time::DAY_MS;
 use crate::model::time::rfc3339;
-use crate::query::history::{Engine, History};
+use crate::query::history::{Backend, MailHistory};
 use crate::setup::Setup;
 use crate::store::commit::Counts;
 use crate::store::trouble::Trouble;
@@ -34,8 +34,8 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
     let read = setup.config().and_then(|config| {
         let store = setup.engine(&config)?;
         let (waiting, undecided, troubles) = match &store {
-            Engine::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
-            Engine::ClickHouse(_) => (None, false, Vec::new()),
+            Backend::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
+            Backend::ClickHouse(_) => (None, false, Vec::new()),
         };
         let rows = statuses(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;
         Ok((
@@ -166,7 +166,7 @@ fn words(text: &str) -> String {
 }
 
 /// Since when no source has brought a line and no tail has read, if that is too long.
-fn silent_since(rows: &[SourceStatus], store: &dyn History, now: i64, stale_ms: i64) -> Result<Option<i64>> {
+fn silent_since(rows: &[SourceStatus], store: &dyn MailHistory, now: i64, stale_ms: i64) -> Result<Option<i64>> {
     let last = rows.iter().filter_map(|row| Some(row.source.span_ms?.1)).max();
     let heartbeat = store.heartbeat_ms(now)?;
     Ok(last

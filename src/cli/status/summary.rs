@@ -3,7 +3,7 @@
 
 use super::super::output::{self, tables::cut};
 use crate::alert::Notice;
-use crate::alert::state::State as Alerts;
+use crate::alert::state::AlertState;
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::next::{next_command, quoted};
 use crate::model::human;
@@ -15,7 +15,7 @@ use mailpulse_parsers::harmless::safe_lines;
 use serde_json::Value;
 
 /// Prints the three lines.
-pub(super) fn print(setup: &Setup, alerts: &Alerts, rows: &[SourceStatus], now_ms: i64) -> Result<()> {
+pub(super) fn print(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64) -> Result<()> {
     for line in lines(setup, alerts, rows, now_ms) {
         let line = safe_lines(&line);
         output::line(&output::columns().map_or(line.clone(), |width| cut(&line, width)))?;
@@ -24,7 +24,7 @@ pub(super) fn print(setup: &Setup, alerts: &Alerts, rows: &[SourceStatus], now_m
 }
 
 /// What fires; for whom since when; the next command.
-fn lines(setup: &Setup, alerts: &Alerts, rows: &[SourceStatus], now_ms: i64) -> [String; 3] {
+fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64) -> [String; 3] {
     let next = |command: &str| format!("next:   {}", next_command(setup, command));
     // What began first is what the others may come from.
     if let Some(first) = alerts.firing.iter().min_by_key(|notice| (notice.starts, &notice.id)) {
@@ -193,7 +193,7 @@ mod tests {
             store: Some("a store".to_owned()),
             ..Setup::default()
         };
-        let mut alerts = Alerts::default();
+        let mut alerts = AlertState::default();
         alerts.judged = Some(NOW_MS / 1_000);
         alerts.firing = vec![
             notice("service", "wiki", 1_528_300_000, &[]),
@@ -221,7 +221,7 @@ mod tests {
                 "next:   mailpulse backfill",
             ]
         );
-        let unknown = lines(&Setup::default(), &Alerts::default(), &[], NOW_MS);
+        let unknown = lines(&Setup::default(), &AlertState::default(), &[], NOW_MS);
         assert!(unknown[0].starts_with("firing: unknown"), "{unknown:?}");
     }
 }

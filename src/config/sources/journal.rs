@@ -3,9 +3,22 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::super::errors::{Report, shown};
-use super::super::raw::{At, RawSource, RawSourceKind};
-use super::JournalPart;
+use super::super::at::At;
+use super::super::errors::shown;
+use super::super::path_glob::plain;
+use super::super::raw::{RawSource, RawSourceKind};
+use super::super::report::Report;
+
+/// Which entries of a journal are a source's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalPart {
+    /// Folder of journal files; by default this machine's journal.
+    pub directory: Option<PathBuf>,
+    /// Units; empty with `identifiers` empty too: all of syslog's facility mail.
+    pub units: Vec<String>,
+    /// Syslog identifiers.
+    pub identifiers: Vec<String>,
+}
 
 /// What makes a journal one source: two readers of it would hide entries from each other.
 pub(super) type Which = (Option<String>, Option<PathBuf>, Option<&'static str>);
@@ -28,25 +41,25 @@ pub(super) fn check(
         report.add(&at, what, "remove it and name its files: `paths = […]`");
     }
     if let Some(path) = raw.paths.as_ref().and_then(|paths| paths.first()) {
-        let cure = "remove `paths`, or write two [[source]]s";
-        report.add(&path.at(), "`paths` at a source that reads the journal", cure);
+        let hint = "remove `paths`, or write two [[source]]s";
+        report.add(&path.at(), "`paths` at a source that reads the journal", hint);
     }
     if let Some(from) = &raw.host_from {
-        let cure = "name its host: `host = \"…\"`";
-        report.add(&from.at(), "`host_from` at a source that reads the journal", cure);
+        let hint = "name its host: `host = \"…\"`";
+        report.add(&from.at(), "`host_from` at a source that reads the journal", hint);
     }
     if let (Some(units), Some(_)) = (raw.units.as_ref().and_then(|units| units.first()), &raw.identifiers) {
-        let cure = "keep one of them: an entry would have to match both";
-        report.add(&units.at(), "both `units` and `identifiers` are given", cure);
+        let hint = "keep one of them: an entry would have to match both";
+        report.add(&units.at(), "both `units` and `identifiers` are given", hint);
     }
     // Files of these names are not read.
     (raw.paths, raw.host_from) = (None, None);
     let directory = raw.directory.as_ref().map(|directory| {
         if directory.get().trim().is_empty() {
-            let cure = "remove it to read this machine's journal";
-            report.add(&directory.at(), "`directory` is empty", cure);
+            let hint = "remove it to read this machine's journal";
+            report.add(&directory.at(), "`directory` is empty", hint);
         }
-        super::plain(&folder.join(directory.get()))
+        plain(&folder.join(directory.get()))
     });
     let which = (
         raw.host.as_ref().map(|host| host.get().clone()),

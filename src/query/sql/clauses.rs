@@ -1,6 +1,6 @@
 //! Clauses as they are written: conditions taken apart, ORDER BY and LIMIT read, and what is refused.
 
-use super::expr::refused;
+use super::refusal::refused;
 use sqlparser::ast::{
     BinaryOperator, Distinct, Expr, Fetch, LimitClause, OrderBy, OrderByKind, Select, Value, ValueWithSpan,
     WildcardAdditionalOptions,

@@ -1,17 +1,17 @@
 //! FROM clauses: tables, subqueries and how they are joined.
 
 use super::clauses::conjuncts;
-use super::expr::{refused, short};
-use super::node::{Node, Type, parts};
+use super::node::{SqlExpr, SqlPart, Type, parts};
+use super::refusal::{refused, short};
 use super::schema;
-use super::scope::{Rows, Scope, Source};
-use super::select::{Relation, Translator, rename};
+use super::scope::{FromTable, NameScope, TableRows};
+use super::translator::{Relation, Translator};
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, TableAlias, TableFactor, TableWithJoins};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+enum JoinKind {
     /// INNER, CROSS, a comma.
     Inner,
     Left,
@@ -20,8 +20,8 @@ enum How {
 
 /// The tables of a FROM clause, each with how it is joined to those before it.
 pub(super) struct From {
-    pub sources: Vec<Source>,
-    joins: Vec<(How, Vec<Node>)>,
+    pub sources: Vec<FromTable>,
+    joins: Vec<(JoinKind, Vec<SqlExpr>)>,
 }
 
 impl Translator {
@@ -32,7 +32,7 @@ impl Translator {
         };
         for table in tables {
             let first = self.source(&table.relation)?;
-            from.add(first, How::Inner, Vec::new())?;
+            from.add(first, JoinKind::Inner, Vec::new())?;
             for join in &table.joins {
                 self.join(&mut from, join)?;
             }
@@ -43,10 +43,10 @@ impl Translator {
     fn join(&mut self, from: &mut From, join: &Join) -> Result<(), String> {
         let (how, constraint) = match &join.join_operator {
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
-                (How::Inner, constraint)
+                (JoinKind::Inner, constraint)
             }
-            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (How::Left, constraint),
-            JoinOperator::FullOuter(constraint) => (How::Full, constraint),
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (JoinKind::Left, constraint),
+            JoinOperator::FullOuter(constraint) => (JoinKind::Full, constraint),
             JoinOperator::Right(_) | JoinOperator::RightOuter(_) => {
                 return Err("RIGHT JOIN is refused; write it as LEFT JOIN, the other table first".to_owned());
             }
@@ -57,27 +57,43 @@ impl Translator {
         }
         let source = self.source(&join.relation)?;
         let at = from.sources.len();
-        let id = source.id;
         from.add(source, how, Vec::new())?;
+        let tests = self.join_tests(from, join, how, constraint)?;
+        from.joins[at].1 = match how {
+            JoinKind::Inner => tests,
+            _ => from.outer_keys(join, how, tests)?,
+        };
+        Ok(())
+    }
+
+    /// What a row of the table that came last must fulfil to be joined.
+    fn join_tests(
+        &mut self,
+        from: &mut From,
+        join: &Join,
+        how: JoinKind,
+        constraint: &JoinConstraint,
+    ) -> Result<Vec<SqlExpr>, String> {
+        let at = from.sources.len() - 1;
         let mut tests = Vec::new();
         match constraint {
-            JoinConstraint::None if how == How::Inner => {}
+            JoinConstraint::None if how == JoinKind::Inner => {}
             JoinConstraint::None => return Err(refused(join, "it needs ON")),
             JoinConstraint::Natural => return Err(refused(join, "name the columns: USING (…) or ON …")),
             JoinConstraint::Using(names) => {
-                if how == How::Full {
+                if how == JoinKind::Full {
                     return Err(refused(join, "write ON, and COALESCE of both columns"));
                 }
                 for name in names {
                     let name = name.0.last().map(ToString::to_string).unwrap_or_default();
                     let name = Ident::new(name.trim_matches(['"', '`']).to_lowercase());
                     let (before, this) = from.sources.split_at(at);
-                    let left = Scope {
+                    let left = NameScope {
                         sources: before,
                         aliases: &[],
                     }
                     .find(None, &name)?;
-                    let right = Scope {
+                    let right = NameScope {
                         sources: this,
                         aliases: &[],
                     }
@@ -91,7 +107,7 @@ impl Translator {
             }
             JoinConstraint::On(condition) => {
                 for test in conjuncts(condition) {
-                    let scope = Scope {
+                    let scope = NameScope {
                         sources: &from.sources,
                         aliases: &[],
                     };
@@ -103,34 +119,10 @@ impl Translator {
                 }
             }
         }
-        if how != How::Inner {
-            let mut keys = Vec::new();
-            for test in tests {
-                let tables = test.tables();
-                match () {
-                    () if sides(&test, id).is_some() => keys.push(test),
-                    // Rows of the other table that do not fulfil it match nothing.
-                    () if how == How::Left && tables.iter().all(|table| *table == id) => {
-                        from.sources[at].filter.push(test)
-                    }
-                    () => {
-                        return Err(refused(
-                            join,
-                            "an outer JOIN takes equalities between its tables; write the rest into a subquery",
-                        ));
-                    }
-                }
-            }
-            if keys.is_empty() {
-                return Err(refused(join, "an outer JOIN needs an equality between its tables"));
-            }
-            tests = keys;
-        }
-        from.joins[at].1 = tests;
-        Ok(())
+        Ok(tests)
     }
 
-    fn source(&mut self, factor: &TableFactor) -> Result<Source, String> {
+    fn source(&mut self, factor: &TableFactor) -> Result<FromTable, String> {
         match factor {
             TableFactor::Table {
                 name,
@@ -164,7 +156,7 @@ impl Translator {
                 let columns = columns
                     .iter()
                     .map(|column| ((*column).to_owned(), format!("t{id}_{column}"), schema::kind(column)));
-                Ok(source_of(id, alias_name, Rows::Stored(table), columns.collect()))
+                Ok(source_of(id, alias_name, TableRows::Stored(table), columns.collect()))
             }
             TableFactor::Derived {
                 lateral: false,
@@ -187,21 +179,21 @@ impl Translator {
         }
     }
 
-    fn made(&mut self, mut relation: Relation, name: String, alias: Option<&TableAlias>) -> Result<Source, String> {
+    fn made(&mut self, mut relation: Relation, name: String, alias: Option<&TableAlias>) -> Result<FromTable, String> {
         if let Some(alias) = alias {
-            rename(&mut relation, &alias.columns)?;
+            relation.rename(&alias.columns)?;
         }
         let id = self.count_table()?;
         let columns = relation.columns.into_iter().enumerate().map(|(at, (name, kind))| {
             let key = if name == "message_key" { "_message_key" } else { "" };
             (name, format!("t{id}_{at}{key}"), kind)
         });
-        Ok(source_of(id, name, Rows::Made(relation.sql), columns.collect()))
+        Ok(source_of(id, name, TableRows::Made(relation.sql), columns.collect()))
     }
 }
 
-fn source_of(id: usize, alias: String, rows: Rows, columns: Vec<(String, String, Type)>) -> Source {
-    Source {
+fn source_of(id: usize, alias: String, rows: TableRows, columns: Vec<(String, String, Type)>) -> FromTable {
+    FromTable {
         id,
         alias,
         rows,
@@ -213,15 +205,14 @@ fn source_of(id: usize, alias: String, rows: Rows, columns: Vec<(String, String,
 }
 
 /// Both sides of an equality between the table `id` and those before it: theirs and its own.
-fn sides(test: &Node, id: usize) -> Option<(&Node, &Node)> {
-    use super::node::Part;
-    let Node::Parts(parts) = test else { return None };
+fn sides(test: &SqlExpr, id: usize) -> Option<(&SqlExpr, &SqlExpr)> {
+    let SqlExpr::Parts(parts) = test else { return None };
     let [
-        Part::Words("("),
-        Part::Node(left),
-        Part::Words(" = "),
-        Part::Node(right),
-        Part::Words(")"),
+        SqlPart::Words("("),
+        SqlPart::Node(left),
+        SqlPart::Words(" = "),
+        SqlPart::Node(right),
+        SqlPart::Words(")"),
     ] = parts.as_slice()
     else {
         return None;
@@ -237,7 +228,7 @@ fn sides(test: &Node, id: usize) -> Option<(&Node, &Node)> {
 }
 
 impl From {
-    fn add(&mut self, source: Source, how: How, tests: Vec<Node>) -> Result<(), String> {
+    fn add(&mut self, source: FromTable, how: JoinKind, tests: Vec<SqlExpr>) -> Result<(), String> {
         if !source.alias.is_empty() && self.sources.iter().any(|known| known.alias == source.alias) {
             return Err(format!(
                 "two tables are called `{}`; give one another name with AS",
@@ -249,11 +240,38 @@ impl From {
         Ok(())
     }
 
+    /// The equalities by which an outer JOIN goes; what else it says of its own table alone is a filter of that.
+    fn outer_keys(&mut self, join: &Join, how: JoinKind, tests: Vec<SqlExpr>) -> Result<Vec<SqlExpr>, String> {
+        let at = self.sources.len() - 1;
+        let id = self.sources[at].id;
+        let mut keys = Vec::new();
+        for test in tests {
+            let tables = test.tables();
+            match () {
+                () if sides(&test, id).is_some() => keys.push(test),
+                // Rows of the other table that do not fulfil it match nothing.
+                () if how == JoinKind::Left && tables.iter().all(|table| *table == id) => {
+                    self.sources[at].filter.push(test)
+                }
+                () => {
+                    return Err(refused(
+                        join,
+                        "an outer JOIN takes equalities between its tables; write the rest into a subquery",
+                    ));
+                }
+            }
+        }
+        if keys.is_empty() {
+            return Err(refused(join, "an outer JOIN needs an equality between its tables"));
+        }
+        Ok(keys)
+    }
+
     /// The text behind FROM, and what is left of the condition behind WHERE.
-    pub(super) fn level(&self, translator: &mut Translator, condition: Option<Node>) -> (String, Option<Node>) {
-        let can_move = self.joins.iter().all(|(how, _)| *how != How::Full);
-        let mut pending: Vec<Node> = condition.map(split).unwrap_or_default();
-        let mut rest: Vec<Node> = Vec::new();
+    pub(super) fn level(&self, translator: &mut Translator, condition: Option<SqlExpr>) -> (String, Option<SqlExpr>) {
+        let can_move = self.joins.iter().all(|(how, _)| *how != JoinKind::Full);
+        let mut pending: Vec<SqlExpr> = condition.map(split).unwrap_or_default();
+        let mut rest: Vec<SqlExpr> = Vec::new();
         if !can_move {
             rest.append(&mut pending);
         }
@@ -266,10 +284,10 @@ impl From {
                 rest.extend(tests.iter().cloned());
                 continue;
             }
-            let mut keys: Vec<(Node, Node)> = Vec::new();
+            let mut keys: Vec<(SqlExpr, SqlExpr)> = Vec::new();
             let mut later = Vec::new();
-            let candidates: Vec<Node> = match how {
-                How::Inner => tests.iter().cloned().chain(std::mem::take(&mut pending)).collect(),
+            let candidates: Vec<SqlExpr> = match how {
+                JoinKind::Inner => tests.iter().cloned().chain(std::mem::take(&mut pending)).collect(),
                 _ => tests.clone(),
             };
             for test in candidates {
@@ -286,8 +304,8 @@ impl From {
             let mut on = Vec::new();
             for (number, (theirs, ours)) in keys.iter().enumerate() {
                 let id = source.id;
-                let name = |node: &Node, side: &str| match node {
-                    Node::Column(_, name) => (name.clone(), None),
+                let name = |node: &SqlExpr, side: &str| match node {
+                    SqlExpr::Column(_, name) => (name.clone(), None),
                     other => {
                         let name = format!("j{id}{side}{number}");
                         (name.clone(), Some(format!("{} AS {name}", other.sql())))
@@ -303,10 +321,10 @@ impl From {
                 on.push(format!("{left} = {right}"));
             }
             let word = match how {
-                How::Inner if on.is_empty() => " CROSS JOIN ",
-                How::Inner => " INNER JOIN ",
-                How::Left => " LEFT JOIN ",
-                How::Full => " FULL JOIN ",
+                JoinKind::Inner if on.is_empty() => " CROSS JOIN ",
+                JoinKind::Inner => " INNER JOIN ",
+                JoinKind::Left => " LEFT JOIN ",
+                JoinKind::Full => " FULL JOIN ",
             };
             text.push_str(word);
             text.push_str(&own);
@@ -321,15 +339,14 @@ impl From {
 }
 
 /// A condition at its ANDs.
-fn split(node: Node) -> Vec<Node> {
-    use super::node::Part;
-    if let Node::Parts(parts) = &node
+fn split(node: SqlExpr) -> Vec<SqlExpr> {
+    if let SqlExpr::Parts(parts) = &node
         && let [
-            Part::Words("("),
-            Part::Node(left),
-            Part::Words(" AND "),
-            Part::Node(right),
-            Part::Words(")"),
+            SqlPart::Words("("),
+            SqlPart::Node(left),
+            SqlPart::Words(" AND "),
+            SqlPart::Node(right),
+            SqlPart::Words(")"),
         ] = parts.as_slice()
     {
         let mut all = split(left.clone());

@@ -1,14 +1,20 @@
 //! SQL of a user's own. Its tree is rewritten before an engine sees it: names are resolved, types are checked, literals of
 //! time become milliseconds, and what the engine is not known to answer rightly is refused in one line.
 
+mod aggregates;
+mod call;
 mod clauses;
 mod expr;
+mod forms;
 mod from;
 mod functions;
 mod levels;
 mod node;
 mod operators;
 mod parse;
+mod predicates;
+mod refusal;
+mod scalars;
 mod schema;
 mod scope;
 mod select;
@@ -16,6 +22,8 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod times;
+mod translator;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +31,7 @@ pub use server::{for_server, trusted_for_server};
 
 /// A query of a user's for the embedded engine.
 #[derive(Debug)]
-pub struct Question {
+pub struct EmbeddedQuery {
     /// SELECTs whose rows the later ones may name as a table: its name, and the text.
     pub steps: Vec<(String, String)>,
     /// The last one. Its columns are called `c0`, `c1`, …
@@ -37,10 +45,10 @@ pub struct Question {
 /// Makes of a text what the embedded engine is asked.
 ///
 /// # Errors
-/// One short line: what is wrong or not understood here, and the cure where there is one.
-pub fn for_embedded(text: &str) -> Result<Question, String> {
+/// One short line: what is wrong or not understood here, and the hint where there is one.
+pub fn for_embedded(text: &str) -> Result<EmbeddedQuery, String> {
     let query = parse::one_select(text)?;
-    let mut translator = select::Translator::default();
+    let mut translator = translator::Translator::default();
     let relation = translator.query(&query)?;
     let mut names: Vec<String> = Vec::new();
     let mut columns = Vec::with_capacity(relation.columns.len());
@@ -50,7 +58,7 @@ pub fn for_embedded(text: &str) -> Result<Question, String> {
         names.push(name.clone());
         columns.push((name, is_time));
     }
-    Ok(Question {
+    Ok(EmbeddedQuery {
         steps: translator.steps,
         sql: relation.sql,
         columns,

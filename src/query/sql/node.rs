@@ -61,11 +61,11 @@ impl Type {
 
 /// A function over the rows of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Aggregate {
+pub(super) struct AggregateFunction {
     /// Its text, with `{}` where the argument goes.
     pub template: String,
     /// The argument; none for `COUNT(*)`.
-    pub arg: Option<Box<Node>>,
+    pub arg: Option<Box<SqlExpr>>,
     /// Of no values it is NULL where the engine would say 0.
     pub null_if_none: bool,
     /// The engine's counts are unsigned.
@@ -74,15 +74,15 @@ pub(super) struct Aggregate {
 
 /// A function over a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct WindowFunction {
     /// The function; with `{}` where the argument goes.
     pub template: String,
     /// The argument.
-    pub arg: Option<Box<Node>>,
+    pub arg: Option<Box<SqlExpr>>,
     /// PARTITION BY.
-    pub partition: Vec<Node>,
+    pub partition: Vec<SqlExpr>,
     /// ORDER BY, and whether it goes down.
-    pub order: Vec<(Node, bool)>,
+    pub order: Vec<(SqlExpr, bool)>,
     /// Of no values it is NULL where the engine would say 0.
     pub null_if_none: bool,
     /// The engine's counts are unsigned.
@@ -91,7 +91,7 @@ pub(super) struct Window {
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
+pub(super) enum SqlExpr {
     /// A column of a table of the FROM clause: which, and its name there.
     Column(usize, String),
     /// Text in quotes.
@@ -99,22 +99,22 @@ pub(super) enum Node {
     /// A number, TRUE, FALSE or NULL, as it is written.
     Literal(String),
     /// Text and expressions in turn.
-    Parts(Vec<Part>),
+    Parts(Vec<SqlPart>),
     /// Over a group.
-    Aggregate(Aggregate),
+    Aggregate(AggregateFunction),
     /// Over a window.
-    Window(Window),
+    Window(WindowFunction),
     /// A column that an inner SELECT made.
     Made(String),
 }
 
 /// A piece of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum SqlPart {
     /// Words of SQL.
     Words(&'static str),
     /// An expression.
-    Node(Node),
+    Node(SqlExpr),
     /// SQL made here.
     Sql(String),
 }
@@ -122,37 +122,37 @@ pub(super) enum Part {
 /// An expression with its type.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
-    pub node: Node,
+    pub node: SqlExpr,
     pub kind: Type,
 }
 
 /// Puts expressions in between: `parts!["(", a, " + ", b, ")"]`.
 macro_rules! parts {
-    ($($part:expr),* $(,)?) => { $crate::query::sql::node::Node::Parts(vec![$($crate::query::sql::node::Part::from($part)),*]) };
+    ($($part:expr),* $(,)?) => { $crate::query::sql::node::SqlExpr::Parts(vec![$($crate::query::sql::node::SqlPart::from($part)),*]) };
 }
 pub(super) use parts;
 
-impl From<&'static str> for Part {
+impl From<&'static str> for SqlPart {
     fn from(words: &'static str) -> Self {
-        Part::Words(words)
+        SqlPart::Words(words)
     }
 }
 
-impl From<Node> for Part {
-    fn from(node: Node) -> Self {
-        Part::Node(node)
+impl From<SqlExpr> for SqlPart {
+    fn from(node: SqlExpr) -> Self {
+        SqlPart::Node(node)
     }
 }
 
-impl From<&Node> for Part {
-    fn from(node: &Node) -> Self {
-        Part::Node(node.clone())
+impl From<&SqlExpr> for SqlPart {
+    fn from(node: &SqlExpr) -> Self {
+        SqlPart::Node(node.clone())
     }
 }
 
-impl From<String> for Part {
+impl From<String> for SqlPart {
     fn from(sql: String) -> Self {
-        Part::Sql(sql)
+        SqlPart::Sql(sql)
     }
 }
 
@@ -161,29 +161,29 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-impl Node {
+impl SqlExpr {
     /// A whole number.
-    pub(super) fn int(value: i64) -> Node {
-        Node::Literal(value.to_string())
+    pub(super) fn int(value: i64) -> SqlExpr {
+        SqlExpr::Literal(value.to_string())
     }
 
     /// As the engine reads it. Functions over groups and windows are to be taken out first.
     pub(super) fn sql(&self) -> String {
         match self {
-            Node::Column(_, name) | Node::Made(name) => name.clone(),
-            Node::Text(text) => quoted(text),
-            Node::Literal(text) => text.clone(),
-            Node::Parts(_) if binary(self).is_some() => format!("({})", self.chained()),
-            Node::Parts(parts) => parts
+            SqlExpr::Column(_, name) | SqlExpr::Made(name) => name.clone(),
+            SqlExpr::Text(text) => quoted(text),
+            SqlExpr::Literal(text) => text.clone(),
+            SqlExpr::Parts(_) if binary(self).is_some() => format!("({})", self.chained()),
+            SqlExpr::Parts(parts) => parts
                 .iter()
                 .map(|part| match part {
-                    Part::Words(words) => (*words).to_owned(),
-                    Part::Node(node) => node.sql(),
-                    Part::Sql(sql) => sql.clone(),
+                    SqlPart::Words(words) => (*words).to_owned(),
+                    SqlPart::Node(node) => node.sql(),
+                    SqlPart::Sql(sql) => sql.clone(),
                 })
                 .collect(),
-            Node::Aggregate(aggregate) => filled(&aggregate.template, aggregate.arg.as_deref()),
-            Node::Window(window) => filled(&window.template, window.arg.as_deref()),
+            SqlExpr::Aggregate(aggregate) => filled(&aggregate.template, aggregate.arg.as_deref()),
+            SqlExpr::Window(window) => filled(&window.template, window.arg.as_deref()),
         }
     }
 
@@ -216,23 +216,23 @@ impl Node {
 
     /// Whether it is the same for every row.
     pub(super) fn is_literal(&self) -> bool {
-        matches!(self, Node::Literal(_) | Node::Text(_))
+        matches!(self, SqlExpr::Literal(_) | SqlExpr::Text(_))
     }
 
-    fn each(&self, visit: &mut dyn FnMut(&Node)) {
+    fn each(&self, visit: &mut dyn FnMut(&SqlExpr)) {
         visit(self);
         match self {
-            Node::Parts(parts) => parts.iter().for_each(|part| {
-                if let Part::Node(node) = part {
+            SqlExpr::Parts(parts) => parts.iter().for_each(|part| {
+                if let SqlPart::Node(node) = part {
                     node.each(visit);
                 }
             }),
-            Node::Aggregate(aggregate) => {
+            SqlExpr::Aggregate(aggregate) => {
                 if let Some(arg) = &aggregate.arg {
                     arg.each(visit);
                 }
             }
-            Node::Window(window) => {
+            SqlExpr::Window(window) => {
                 let order = window.order.iter().map(|(node, _)| node);
                 let nodes = window
                     .arg
@@ -242,21 +242,21 @@ impl Node {
                     .chain(order);
                 nodes.for_each(|node| node.each(visit));
             }
-            Node::Column(..) | Node::Text(_) | Node::Literal(_) | Node::Made(_) => {}
+            SqlExpr::Column(..) | SqlExpr::Text(_) | SqlExpr::Literal(_) | SqlExpr::Made(_) => {}
         }
     }
 
     /// Whether a function over groups is in it.
     pub(super) fn has_aggregate(&self) -> bool {
         let mut has = false;
-        self.each(&mut |node| has |= matches!(node, Node::Aggregate(_)));
+        self.each(&mut |node| has |= matches!(node, SqlExpr::Aggregate(_)));
         has
     }
 
     /// Whether a function over a window is in it.
     pub(super) fn has_window(&self) -> bool {
         let mut has = false;
-        self.each(&mut |node| has |= matches!(node, Node::Window(_)));
+        self.each(&mut |node| has |= matches!(node, SqlExpr::Window(_)));
         has
     }
 
@@ -264,7 +264,7 @@ impl Node {
     pub(super) fn tables(&self) -> BTreeSet<usize> {
         let mut tables = BTreeSet::new();
         self.each(&mut |node| {
-            if let Node::Column(table, _) = node {
+            if let SqlExpr::Column(table, _) = node {
                 tables.insert(*table);
             }
         });
@@ -274,31 +274,32 @@ impl Node {
     /// The same with some of its parts replaced, from outside in.
     pub(super) fn replaced(
         &self,
-        replace: &mut dyn FnMut(&Node) -> Result<Option<Node>, String>,
-    ) -> Result<Node, String> {
+        replace: &mut dyn FnMut(&SqlExpr) -> Result<Option<SqlExpr>, String>,
+    ) -> Result<SqlExpr, String> {
         if let Some(node) = replace(self)? {
             return Ok(node);
         }
-        let boxed = |arg: &Option<Box<Node>>, replace: &mut dyn FnMut(&Node) -> Result<Option<Node>, String>| {
+        let boxed = |arg: &Option<Box<SqlExpr>>,
+                     replace: &mut dyn FnMut(&SqlExpr) -> Result<Option<SqlExpr>, String>| {
             arg.as_ref().map(|arg| arg.replaced(replace).map(Box::new)).transpose()
         };
         Ok(match self {
-            Node::Parts(parts) => {
+            SqlExpr::Parts(parts) => {
                 let mut made = Vec::with_capacity(parts.len());
                 for part in parts {
                     made.push(match part {
-                        Part::Node(node) => Part::Node(node.replaced(replace)?),
+                        SqlPart::Node(node) => SqlPart::Node(node.replaced(replace)?),
                         other => other.clone(),
                     });
                 }
-                Node::Parts(made)
+                SqlExpr::Parts(made)
             }
-            Node::Aggregate(aggregate) => Node::Aggregate(Aggregate {
+            SqlExpr::Aggregate(aggregate) => SqlExpr::Aggregate(AggregateFunction {
                 arg: boxed(&aggregate.arg, replace)?,
                 ..aggregate.clone()
             }),
-            Node::Window(window) => {
-                let mut made = Window {
+            SqlExpr::Window(window) => {
+                let mut made = WindowFunction {
                     arg: boxed(&window.arg, replace)?,
                     ..window.clone()
                 };
@@ -308,23 +309,39 @@ impl Node {
                 for (node, _) in &mut made.order {
                     *node = node.replaced(replace)?;
                 }
-                Node::Window(made)
+                SqlExpr::Window(made)
             }
             other => other.clone(),
         })
     }
 }
 
+/// NULL, where a condition stands.
+pub(super) fn null_bool() -> SqlExpr {
+    SqlExpr::Literal("CAST(NULL AS BOOLEAN)".to_owned())
+}
+
+/// One word where a condition is true and another where it is false; NULL stays NULL.
+pub(super) fn by_truth(condition: &SqlExpr, yes: &str, no: &str) -> SqlExpr {
+    parts![
+        "(CASE WHEN ",
+        condition,
+        format!(" THEN {yes} WHEN NOT "),
+        condition,
+        format!(" THEN {no} END)")
+    ]
+}
+
 /// Both sides of an operator that may stand in a chain, from the left.
-fn binary(node: &Node) -> Option<(&Node, &'static str, &Node)> {
-    let Node::Parts(parts) = node else { return None };
+fn binary(node: &SqlExpr) -> Option<(&SqlExpr, &'static str, &SqlExpr)> {
+    let SqlExpr::Parts(parts) = node else { return None };
     match parts.as_slice() {
         [
-            Part::Words("("),
-            Part::Node(left),
-            Part::Words(words),
-            Part::Node(right),
-            Part::Words(")"),
+            SqlPart::Words("("),
+            SqlPart::Node(left),
+            SqlPart::Words(words),
+            SqlPart::Node(right),
+            SqlPart::Words(")"),
         ] if [" AND ", " OR ", " + ", " - ", " * ", " || "].contains(words) => Some((left, words, right)),
         _ => None,
     }
@@ -344,7 +361,7 @@ fn balanced(conditions: &[String], words: &str) -> String {
 }
 
 /// A function's text with its argument in it.
-pub(super) fn filled(template: &str, arg: Option<&Node>) -> String {
+pub(super) fn filled(template: &str, arg: Option<&SqlExpr>) -> String {
     match arg {
         Some(arg) => template.replacen("{}", &arg.sql(), 1),
         None => template.to_owned(),

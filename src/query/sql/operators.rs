@@ -1,18 +1,18 @@
 //! Operators over typed values: what may be compared, what comes of arithmetic, and where it could overflow.
 
-use super::expr::{NOT_HERE, null_bool, refused};
-use super::node::{Node, Type, Typed, parts};
+use super::node::{SqlExpr, SqlPart, Type, Typed, null_bool, parts};
+use super::refusal::{NOT_HERE, refused};
 use super::times::literal_ms;
 use sqlparser::ast::{BinaryOperator, Expr};
 
-pub(super) fn typed(node: Node, kind: Type) -> Result<Typed, String> {
+pub(super) fn typed(node: SqlExpr, kind: Type) -> Result<Typed, String> {
     Ok(Typed { node, kind })
 }
 
 /// A literal of text beside a time is a time; everything else stays what it is.
 pub(super) fn as_time_beside(value: Typed, other: Type) -> Result<Typed, String> {
     match (&value.node, value.kind) {
-        (Node::Text(text), Type::Text) if other.is_time() => typed(Node::int(literal_ms(text)?), other),
+        (SqlExpr::Text(text), Type::Text) if other.is_time() => typed(SqlExpr::int(literal_ms(text)?), other),
         _ => Ok(value),
     }
 }
@@ -38,16 +38,16 @@ pub(super) fn comparable(
         return Ok((left_made, right_made));
     }
     let (a, b) = (left.kind.words(), right.kind.words());
-    let cure = match (left.kind, right.kind) {
+    let hint = match (left.kind, right.kind) {
         (kind, Type::Text) | (Type::Text, kind) if kind.is_number() => "; write numbers without quotes, or CAST",
         (kind, Type::Bool) | (Type::Bool, kind) if kind.is_number() => "; write TRUE or FALSE",
         _ => "",
     };
-    Err(refused(whole, &format!("it puts {a} beside {b}{cure}")))
+    Err(refused(whole, &format!("it puts {a} beside {b}{hint}")))
 }
 
 /// Values of one type.
-pub(super) fn unified(whole: &impl std::fmt::Display, values: Vec<Typed>) -> Result<(Vec<Node>, Type), String> {
+pub(super) fn unified(whole: &impl std::fmt::Display, values: Vec<Typed>) -> Result<(Vec<SqlExpr>, Type), String> {
     let time = values.iter().map(|value| value.kind).find(|kind| kind.is_time());
     let mut kind = Type::Null;
     let mut nodes = Vec::with_capacity(values.len());
@@ -127,12 +127,12 @@ fn arithmetic(whole: &Expr, left: Typed, op: &BinaryOperator, right: Typed) -> R
     }
     if !left.kind.is_number() || !right.kind.is_number() {
         let kind = if left.kind.is_number() { right.kind } else { left.kind };
-        let cure = if kind == Type::Text {
+        let hint = if kind == Type::Text {
             "; a time is written TIMESTAMP '2018-06-06 18:00' there"
         } else {
             ""
         };
-        return Err(refused(whole, &format!("it calculates with {}{cure}", kind.words())));
+        return Err(refused(whole, &format!("it calculates with {}{hint}", kind.words())));
     }
     let float = left.kind == Type::Float || right.kind == Type::Float;
     let kind = match (op, left.kind, right.kind) {
@@ -142,45 +142,46 @@ fn arithmetic(whole: &Expr, left: Typed, op: &BinaryOperator, right: Typed) -> R
         (BinaryOperator::Plus, other, time) if time.is_time() && !other.is_time() => time,
         _ => Type::Int,
     };
-    match op {
-        BinaryOperator::Modulo => {
-            if float || !is_not_zero(&right.node) || right.node.sql().starts_with('-') {
-                return Err(refused(
-                    whole,
-                    "% wants a whole number, and a literal above zero behind it",
-                ));
-            }
-            // What is left of a negative number is negative in SQL, and is not in the engine.
-            let plain = parts!["(", &left.node, " % ", &right.node, ")"];
-            match (&left.node, left.kind.is_time()) {
-                (Node::Column(..), true) => typed(plain, Type::Int),
-                _ => typed(
-                    parts![
-                        "(CASE WHEN ",
-                        &left.node,
-                        " < 0 THEN 0 - ((0 - ",
-                        &left.node,
-                        ") % ",
-                        &right.node,
-                        ") ELSE ",
-                        plain,
-                        " END)"
-                    ],
-                    Type::Int,
-                ),
-            }
-        }
-        _ => {
-            if !float && may_overflow(&left, op, &right) {
-                return Err(refused(whole, "it may leave 64 bits; calculate with CAST(… AS DOUBLE)"));
-            }
-            typed(parts!["(", left.node, words, right.node, ")"], kind)
-        }
+    if *op == BinaryOperator::Modulo {
+        return modulo(whole, &left, &right);
+    }
+    if !float && may_overflow(&left, op, &right) {
+        return Err(refused(whole, "it may leave 64 bits; calculate with CAST(… AS DOUBLE)"));
+    }
+    typed(parts!["(", left.node, words, right.node, ")"], kind)
+}
+
+fn modulo(whole: &Expr, left: &Typed, right: &Typed) -> Result<Typed, String> {
+    let float = left.kind == Type::Float || right.kind == Type::Float;
+    if float || !is_not_zero(&right.node) || right.node.sql().starts_with('-') {
+        return Err(refused(
+            whole,
+            "% wants a whole number, and a literal above zero behind it",
+        ));
+    }
+    // What is left of a negative number is negative in SQL, and is not in the engine.
+    let plain = parts!["(", &left.node, " % ", &right.node, ")"];
+    match (&left.node, left.kind.is_time()) {
+        (SqlExpr::Column(..), true) => typed(plain, Type::Int),
+        _ => typed(
+            parts![
+                "(CASE WHEN ",
+                &left.node,
+                " < 0 THEN 0 - ((0 - ",
+                &left.node,
+                ") % ",
+                &right.node,
+                ") ELSE ",
+                plain,
+                " END)"
+            ],
+            Type::Int,
+        ),
     }
 }
 
-fn is_not_zero(node: &Node) -> bool {
-    matches!(node, Node::Literal(number) if number.parse::<f64>().is_ok_and(|number| number != 0.0))
+fn is_not_zero(node: &SqlExpr) -> bool {
+    matches!(node, SqlExpr::Literal(number) if number.parse::<f64>().is_ok_and(|number| number != 0.0))
 }
 
 /// Numbers of mails, bytes and milliseconds are far from 2⁶³; literals and products are not always.
@@ -194,17 +195,17 @@ fn may_overflow(left: &Typed, op: &BinaryOperator, right: &Typed) -> bool {
 }
 
 /// How large a number may be, roughly.
-fn size(node: &Node) -> f64 {
+fn size(node: &SqlExpr) -> f64 {
     match node {
-        Node::Literal(number) => number.parse::<f64>().map_or(0.0, f64::abs),
+        SqlExpr::Literal(number) => number.parse::<f64>().map_or(0.0, f64::abs),
         // A key of 64 bits.
-        Node::Column(_, name) if name.ends_with("message_key") => 9.2e18,
-        Node::Column(..) | Node::Made(_) | Node::Text(_) => 4e12,
-        Node::Aggregate(_) | Node::Window(_) => 1e15,
-        Node::Parts(parts) => {
-            let times = parts.iter().any(|part| matches!(part, super::node::Part::Words(" * ")));
+        SqlExpr::Column(_, name) if name.ends_with("message_key") => 9.2e18,
+        SqlExpr::Column(..) | SqlExpr::Made(_) | SqlExpr::Text(_) => 4e12,
+        SqlExpr::Aggregate(_) | SqlExpr::Window(_) => 1e15,
+        SqlExpr::Parts(parts) => {
+            let times = parts.iter().any(|part| matches!(part, SqlPart::Words(" * ")));
             let sizes = parts.iter().filter_map(|part| match part {
-                super::node::Part::Node(node) => Some(size(node)),
+                SqlPart::Node(node) => Some(size(node)),
                 _ => None,
             });
             if times { sizes.product() } else { sizes.sum() }

@@ -1,7 +1,7 @@
 //! The tables that SQL may name, with the types of their columns.
 
 use super::node::Type;
-use crate::query::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS};
+use crate::query::columns::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS};
 use crate::store::columnar::NUMBERS;
 
 /// A table and its columns, in the order of `SELECT *`.

@@ -1,35 +1,35 @@
 //! What names mean: tables of a FROM clause, their columns, and names of the SELECT list.
 
-use super::node::{Node, Type, Typed};
-use super::select::Translator;
+use super::node::{SqlExpr, Type, Typed};
+use super::translator::Translator;
 use sqlparser::ast::Ident;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// Where the rows of a table of a FROM clause come from.
 #[derive(Debug)]
-pub(super) enum Rows {
+pub(super) enum TableRows {
     Stored(&'static str),
     Made(String),
 }
 
 /// A table of a FROM clause.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct FromTable {
     pub id: usize,
     pub alias: String,
-    pub rows: Rows,
+    pub rows: TableRows,
     /// Name, name for the engine, type.
     pub columns: Vec<(String, String, Type)>,
     /// Columns that the query names.
     pub used: RefCell<BTreeSet<usize>>,
     /// What its rows must fulfil before they are joined.
-    pub filter: Vec<Node>,
+    pub filter: Vec<SqlExpr>,
     /// Columns that USING took together with one of an earlier table.
     pub merged: BTreeSet<String>,
 }
 
-impl Source {
+impl FromTable {
     /// Its rows under names that are unique: what stands behind FROM.
     pub(super) fn level(&self, translator: &mut Translator) -> String {
         let mut wanted = self.used.borrow().clone();
@@ -39,12 +39,12 @@ impl Source {
             wanted.insert(column);
         }
         let (from, is_stored) = match &self.rows {
-            Rows::Stored(table) => {
+            TableRows::Stored(table) => {
                 let names = wanted.iter().map(|at| self.columns[*at].0.clone());
                 translator.used.entry(table).or_default().extend(names);
                 ((*table).to_owned(), true)
             }
-            Rows::Made(sql) => (translator.step(sql.clone()), false),
+            TableRows::Made(sql) => (translator.step(sql.clone()), false),
         };
         let columns: Vec<String> = wanted
             .iter()
@@ -57,7 +57,7 @@ impl Source {
         match self.filter.is_empty() {
             true => made,
             false => {
-                let tests: Vec<String> = self.filter.iter().map(Node::sql).collect();
+                let tests: Vec<String> = self.filter.iter().map(SqlExpr::sql).collect();
                 translator.step(format!("SELECT * FROM {made} WHERE {}", tests.join(" AND ")))
             }
         }
@@ -67,20 +67,20 @@ impl Source {
         self.used.borrow_mut().insert(at);
         let (_, name, kind) = &self.columns[at];
         Typed {
-            node: Node::Column(self.id, name.clone()),
+            node: SqlExpr::Column(self.id, name.clone()),
             kind: *kind,
         }
     }
 }
 
 /// What names mean at a place.
-pub(super) struct Scope<'s> {
-    pub sources: &'s [Source],
+pub(super) struct NameScope<'s> {
+    pub sources: &'s [FromTable],
     /// Names of the SELECT list, where they may be used.
     pub aliases: &'s [(String, Typed)],
 }
 
-impl Scope<'_> {
+impl NameScope<'_> {
     pub(super) fn find(&self, table: Option<&Ident>, name: &Ident) -> Result<Typed, String> {
         let wanted = name.value.to_lowercase();
         let table = table.map(|table| table.value.to_lowercase());
@@ -133,14 +133,14 @@ impl Scope<'_> {
             .clone()
             .map(|column| (strsim::jaro_winkler(column, &lower), column));
         let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(like, _)| *like > 0.75);
-        let cure = match near {
+        let hint = match near {
             Some((_, column)) => format!("did you mean `{column}`?"),
             None => {
                 let all: Vec<&str> = columns.take(40).collect();
                 format!("there are {}", all.join(", "))
             }
         };
-        format!("no column `{}`; {cure}", name.escape_debug())
+        format!("no column `{}`; {hint}", name.escape_debug())
     }
 }
 

@@ -2,52 +2,24 @@
 //! columns whose names are unique. What the engine does with such levels is known; what it makes of the whole is not.
 
 use super::clauses::{limits, order_items, ordinal, plain_select, plain_wildcard};
-use super::expr::{refused, short};
-use super::levels::{Groups, Key, Sorted, Windows, listed, nodes};
-use super::node::{Node, Type, Typed};
-use super::scope::{Scope, Source, same_name};
+use super::levels::{GroupLevel, SortKey, Sorted, WindowLevel, listed, nodes};
+use super::node::{SqlExpr, Type, Typed};
+use super::refusal::{refused, short};
+use super::scope::{FromTable, NameScope, same_name};
+use super::translator::{Relation, Translator};
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, OrderBy, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
     SetOperator, SetQuantifier,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
-/// Tables that one query may name, subqueries included: a WITH that is used twice counts twice.
-const TABLES_MAX: usize = 64;
-
-/// A query for the engine: its columns are called `c0`, `c1`, ….
-#[derive(Debug, Clone)]
-pub(super) struct Relation {
-    pub sql: String,
-    /// Names and types of its columns.
-    pub columns: Vec<(String, Type)>,
-}
-
-/// From the text of a query to what the engine gets.
-#[derive(Default)]
-pub(super) struct Translator {
-    names: usize,
-    tables: usize,
-    ctes: Vec<(String, Relation)>,
-    /// SELECTs in the order in which they are to be run, and the tables that they make.
-    pub steps: Vec<(String, String)>,
-    /// Columns that the query needs, by table.
-    pub used: BTreeMap<&'static str, BTreeSet<String>>,
+/// What a SELECT gives: its columns, in which order its rows come, and whether each comes once.
+struct Output {
+    items: Vec<(String, Typed)>,
+    sorted: Vec<Sorted>,
+    distinct: bool,
 }
 
 impl Translator {
-    pub(super) fn name(&mut self, prefix: &str) -> String {
-        self.names += 1;
-        format!("{prefix}{}", self.names)
-    }
-
-    /// A SELECT as a table for those that follow: the engine bounds how deep a text may be.
-    pub(super) fn step(&mut self, sql: String) -> String {
-        let name = self.name("u");
-        self.steps.push((name.clone(), sql));
-        name
-    }
-
     /// A query with all that stands before and behind its SELECT.
     pub(super) fn query(&mut self, query: &Query) -> Result<Relation, String> {
         let unwanted = !query.locks.is_empty()
@@ -65,7 +37,7 @@ impl Translator {
             }
             for cte in &with.cte_tables {
                 let mut relation = self.query(&cte.query)?;
-                rename(&mut relation, &cte.alias.columns)?;
+                relation.rename(&cte.alias.columns)?;
                 self.ctes.push((cte.alias.name.value.to_lowercase(), relation));
             }
         }
@@ -182,28 +154,6 @@ impl Translator {
         Ok(Relation { sql, columns: made })
     }
 
-    /// Notes that a table is used.
-    pub(super) fn count_table(&mut self) -> Result<usize, String> {
-        self.tables += 1;
-        if self.tables > TABLES_MAX {
-            return Err(format!(
-                "it names more than {TABLES_MAX} tables, those of WITH and of subqueries counted each time"
-            ));
-        }
-        Ok(self.tables)
-    }
-
-    pub(super) fn cte(&self, name: &str) -> Option<Relation> {
-        self.ctes
-            .iter()
-            .rfind(|(known, _)| known == name)
-            .map(|(_, relation)| relation.clone())
-    }
-
-    pub(super) fn cte_names(&self) -> Vec<&str> {
-        self.ctes.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
     fn select(&mut self, select: &Select, order: Option<&OrderBy>, limit: &str) -> Result<Relation, String> {
         // GROUP BY means a column of the table before one of the result; where that cannot be, the other.
         let steps = self.steps.len();
@@ -226,20 +176,11 @@ impl Translator {
         plain_select(select)?;
         let from = self.from(&select.from)?;
         let sources = &from.sources;
-        let scope = Scope { sources, aliases: &[] };
-        let condition = match &select.selection {
-            Some(condition) => {
-                let node = self.condition(condition, &scope, "WHERE")?;
-                if node.has_aggregate() || node.has_window() {
-                    return Err(refused(condition, "WHERE comes before counting; write HAVING"));
-                }
-                Some(node)
-            }
-            None => None,
-        };
+        let scope = NameScope { sources, aliases: &[] };
+        let condition = self.where_condition(select, &scope)?;
         let mut items = self.items(select, &scope)?;
         let aliases: Vec<(String, Typed)> = items.clone();
-        let named = Scope {
+        let named = NameScope {
             sources,
             aliases: &aliases,
         };
@@ -266,7 +207,7 @@ impl Translator {
         let (mut level, rest) = from.level(self, condition);
         let mut filter = rest.map(|rest| rest.sql());
         if grouped {
-            let mut groups = Groups::default();
+            let mut groups = GroupLevel::default();
             for key in keys {
                 if key.has_aggregate() || key.has_window() {
                     return Err("GROUP BY cannot hold what is counted from its groups".to_owned());
@@ -282,21 +223,49 @@ impl Translator {
             level = self.grouped(&groups, &level, filter.take());
             filter = having.map(|having| having.sql());
         }
-        let mut windows = Windows::default();
-        for node in nodes(&mut items, &mut sorted) {
-            *node = windows.lift(node)?;
-        }
-        if !windows.made.is_empty() {
-            let mut inner = self.step(format!("SELECT * FROM {level}{}", where_of(filter.take())));
-            if !windows.args.is_empty() {
-                inner = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.args).join(", ")));
-            }
-            level = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.made).join(", ")));
-        }
-        self.finished(select, items, sorted, &level, filter, limit)
+        let from = self.windowed(&mut items, &mut sorted, level, filter)?;
+        let output = Output {
+            items,
+            sorted,
+            distinct: matches!(select.distinct, Some(Distinct::Distinct)),
+        };
+        self.finished(output, &from, limit)
     }
 
-    fn grouped(&mut self, groups: &Groups, level: &str, filter: Option<String>) -> String {
+    fn where_condition(&mut self, select: &Select, scope: &NameScope<'_>) -> Result<Option<SqlExpr>, String> {
+        let Some(condition) = &select.selection else {
+            return Ok(None);
+        };
+        let node = self.condition(condition, scope, "WHERE")?;
+        if node.has_aggregate() || node.has_window() {
+            return Err(refused(condition, "WHERE comes before counting; write HAVING"));
+        }
+        Ok(Some(node))
+    }
+
+    /// A level for the windows, if there are any: what stands behind FROM, with the filter that is left.
+    fn windowed(
+        &mut self,
+        items: &mut [(String, Typed)],
+        sorted: &mut [Sorted],
+        level: String,
+        filter: Option<String>,
+    ) -> Result<String, String> {
+        let mut windows = WindowLevel::default();
+        for node in nodes(items, sorted) {
+            *node = windows.lift(node)?;
+        }
+        if windows.made.is_empty() {
+            return Ok(format!("{level}{}", where_of(filter)));
+        }
+        let mut inner = self.step(format!("SELECT * FROM {level}{}", where_of(filter)));
+        if !windows.args.is_empty() {
+            inner = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.args).join(", ")));
+        }
+        Ok(self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.made).join(", "))))
+    }
+
+    fn grouped(&mut self, groups: &GroupLevel, level: &str, filter: Option<String>) -> String {
         let mut inner: Vec<String> = groups
             .keys
             .iter()
@@ -321,16 +290,12 @@ impl Translator {
         self.step(format!("SELECT {} FROM {inner}{by}", outer.join(", ")))
     }
 
-    fn finished(
-        &mut self,
-        select: &Select,
-        items: Vec<(String, Typed)>,
-        sorted: Vec<Sorted>,
-        level: &str,
-        filter: Option<String>,
-        limit: &str,
-    ) -> Result<Relation, String> {
-        let distinct = matches!(select.distinct, Some(Distinct::Distinct));
+    fn finished(&mut self, output: Output, from: &str, limit: &str) -> Result<Relation, String> {
+        let Output {
+            items,
+            sorted,
+            distinct,
+        } = output;
         let mut list: Vec<String> = items
             .iter()
             .enumerate()
@@ -339,9 +304,9 @@ impl Translator {
         let mut order = Vec::new();
         for by in sorted {
             let column = match by.key {
-                Key::Column(at) => format!("c{at}"),
-                Key::Node(node) if node.is_literal() => continue,
-                Key::Node(node) => match items.iter().position(|(_, item)| item.node == node) {
+                SortKey::Column(at) => format!("c{at}"),
+                SortKey::Node(node) if node.is_literal() => continue,
+                SortKey::Node(node) => match items.iter().position(|(_, item)| item.node == node) {
                     Some(at) => format!("c{at}"),
                     None if distinct => {
                         return Err("with DISTINCT, ORDER BY must name a column of the result".to_owned());
@@ -356,7 +321,7 @@ impl Translator {
             order.push(format!("{column} {}", by.words));
         }
         let made: Vec<(String, Type)> = items.into_iter().map(|(name, item)| (name, item.kind)).collect();
-        let mut sql = format!("SELECT {} FROM {level}{}", list.join(", "), where_of(filter));
+        let mut sql = format!("SELECT {} FROM {from}", list.join(", "));
         if distinct {
             let all = columns(made.len());
             sql = format!("SELECT DISTINCT {all} FROM {}", self.step(sql));
@@ -365,7 +330,7 @@ impl Translator {
     }
 
     /// The SELECT list with `*` written out.
-    fn items(&mut self, select: &Select, scope: &Scope<'_>) -> Result<Vec<(String, Typed)>, String> {
+    fn items(&mut self, select: &Select, scope: &NameScope<'_>) -> Result<Vec<(String, Typed)>, String> {
         let mut items = Vec::new();
         for item in &select.projection {
             match item {
@@ -414,10 +379,10 @@ impl Translator {
     fn group_keys(
         &mut self,
         select: &Select,
-        scope: &Scope<'_>,
+        scope: &NameScope<'_>,
         items: &[(String, Typed)],
         alias_first: bool,
-    ) -> Result<Vec<Node>, String> {
+    ) -> Result<Vec<SqlExpr>, String> {
         let (exprs, modifiers) = match &select.group_by {
             GroupByExpr::All(modifiers) => (&[][..], modifiers),
             GroupByExpr::Expressions(exprs, modifiers) => (exprs.as_slice(), modifiers),
@@ -446,7 +411,7 @@ impl Translator {
     fn sort_keys(
         &mut self,
         order: Option<&OrderBy>,
-        scope: &Scope<'_>,
+        scope: &NameScope<'_>,
         items: &[(String, Typed)],
     ) -> Result<Vec<Sorted>, String> {
         let mut sorted = Vec::new();
@@ -456,8 +421,8 @@ impl Translator {
                 other => ordinal(other, items.len())?,
             };
             let key = match named {
-                Some(at) => Key::Column(at),
-                None => Key::Node(self.expr(expr, scope)?.node),
+                Some(at) => SortKey::Column(at),
+                None => SortKey::Node(self.expr(expr, scope)?.node),
             };
             sorted.push(Sorted { key, words });
         }
@@ -465,7 +430,7 @@ impl Translator {
     }
 }
 
-fn columns_of(source: &Source, without_merged: bool) -> Vec<(String, Typed)> {
+fn columns_of(source: &FromTable, without_merged: bool) -> Vec<(String, Typed)> {
     let columns = source.columns.iter().enumerate();
     columns
         .filter(|(_, (name, ..))| !without_merged || !source.merged.contains(name))
@@ -480,14 +445,4 @@ fn columns(count: usize) -> String {
 
 fn where_of(filter: Option<String>) -> String {
     filter.map(|filter| format!(" WHERE {filter}")).unwrap_or_default()
-}
-
-pub(super) fn rename(relation: &mut Relation, names: &[sqlparser::ast::TableAliasColumnDef]) -> Result<(), String> {
-    if names.len() > relation.columns.len() {
-        return Err(format!("{} names for {} columns", names.len(), relation.columns.len()));
-    }
-    for ((column, _), name) in relation.columns.iter_mut().zip(names) {
-        *column = name.name.value.clone();
-    }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 
 use super::functions::name_of;
 use super::parse::one_select_of_server;
-use super::times::{CURE, interval_ms, is_time_type, literal_ms};
-use crate::query::{TABLES, Window};
+use super::refusal::{refused, short};
+use super::times::{HINT, interval_ms, is_time_type, literal_ms};
+use crate::query::columns::TABLES;
+use crate::query::window::Window;
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select,
     SelectItem, SetExpr, TableAlias, TableFactor, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
@@ -15,7 +17,7 @@ use std::ops::ControlFlow;
 /// A query of a user's for a server, cut to a window; and which names of its answer are points in time.
 ///
 /// # Errors
-/// One short line: what is wrong or must not run, and the cure.
+/// One short line: what is wrong or must not run, and the hint.
 pub fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), String> {
     let mut query = one_select_of_server(text)?;
     checked(&mut query)?;
@@ -33,7 +35,7 @@ pub fn trusted_for_server(text: &str, window: Window) -> Result<String, String> 
 }
 
 fn finished(mut query: Query, window: Window) -> Result<String, String> {
-    let mut shape = Shape { window };
+    let mut shape = ServerDialect { window };
     match query.visit(&mut shape) {
         ControlFlow::Break(why) => Err(why),
         ControlFlow::Continue(()) => Ok(query.to_string()),
@@ -58,9 +60,9 @@ const FOREIGN: [&str; 12] = [
 
 /// What stands in FROM is one of our tables, or made of them.
 fn checked(query: &mut Query) -> Result<(), String> {
-    let mut names = Names::default();
+    let mut names = CteNames::default();
     let _: ControlFlow<()> = query.visit(&mut names);
-    let mut walk = Walk { allowed: names.ctes };
+    let mut walk = TableCheck { allowed: names.ctes };
     walk.allowed.extend(TABLES.iter().map(|table| (*table).to_owned()));
     match query.visit(&mut walk) {
         ControlFlow::Break(why) => Err(why),
@@ -74,11 +76,11 @@ fn last(name: &ObjectName) -> String {
 }
 
 #[derive(Default)]
-struct Names {
+struct CteNames {
     ctes: BTreeSet<String>,
 }
 
-impl VisitorMut for Names {
+impl VisitorMut for CteNames {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -88,11 +90,11 @@ impl VisitorMut for Names {
     }
 }
 
-struct Walk {
+struct TableCheck {
     allowed: BTreeSet<String>,
 }
 
-impl VisitorMut for Walk {
+impl VisitorMut for TableCheck {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
@@ -127,10 +129,7 @@ impl VisitorMut for Walk {
             TableFactor::Table { args: None, .. } | TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => {
                 ControlFlow::Continue(())
             }
-            other => ControlFlow::Break(format!(
-                "`{}` is refused: table functions can read files",
-                super::expr::short(other)
-            )),
+            other => ControlFlow::Break(format!("`{}` is refused: table functions can read files", short(other))),
         }
     }
 
@@ -322,7 +321,7 @@ impl Literals<'_> {
             }
             Expr::Like { expr: value, .. } | Expr::ILike { expr: value, .. } if time(value) => {
                 let why = "a time is no text; write ts >= '2018-06-06' AND ts < '2018-06-07'";
-                return Err(super::expr::refused(expr, why));
+                return Err(refused(expr, why));
             }
             _ => {}
         }
@@ -332,9 +331,9 @@ impl Literals<'_> {
 
 /// A time of ClickHouse's own beside milliseconds: it would compare seconds with them.
 fn clock(expr: &Expr) -> String {
-    super::expr::refused(
+    refused(
         expr,
-        &format!("ts and ts_ms are milliseconds; {CURE}, or toUnixTimestamp64Milli(…)"),
+        &format!("ts and ts_ms are milliseconds; {HINT}, or toUnixTimestamp64Milli(…)"),
     )
 }
 
@@ -402,11 +401,11 @@ fn names_ms(expr: &Expr) -> bool {
 }
 
 /// The last changes, which mean the same to the server.
-struct Shape {
+struct ServerDialect {
     window: Window,
 }
 
-impl VisitorMut for Shape {
+impl VisitorMut for ServerDialect {
     type Break = String;
 
     /// Behind UNION, EXCEPT and INTERSECT the server takes ORDER BY and LIMIT for the last SELECT's alone.

@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, UnaryOperator, Value, ValueWithSpan};
 
 /// How a time is written, for messages.
-pub(super) const CURE: &str = "write '2018-06-06 18:00', '2018-06-06T18:00:00Z' or milliseconds";
+pub(super) const HINT: &str = "write '2018-06-06 18:00', '2018-06-06T18:00:00Z' or milliseconds";
 
 /// UTC milliseconds of a literal; without a zone it is UTC.
 ///
 /// # Errors
-/// It is no time, or one between two milliseconds, with the cure.
+/// It is no time, or one between two milliseconds, with the hint.
 pub(super) fn literal_ms(text: &str) -> Result<i64, String> {
-    let no_time = || format!("'{}' is no time; {CURE}", text.escape_debug());
+    let no_time = || format!("'{}' is no time; {HINT}", text.escape_debug());
     let trimmed = text.trim();
     if !trimmed.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(no_time());
@@ -44,9 +44,8 @@ fn with_seconds(text: &str) -> String {
     let Some(at) = text.find(':') else {
         return text.to_owned();
     };
-    let minutes = at + 3;
-    match text.as_bytes().get(minutes) {
-        Some(b'Z' | b'z' | b'+' | b'-') => format!("{}:00{}", &text[..minutes], &text[minutes..]),
+    match text.split_at_checked(at + 3) {
+        Some((minutes, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => format!("{minutes}:00{zone}"),
         _ => text.to_owned(),
     }
 }
@@ -67,7 +66,7 @@ pub(super) fn is_time_type(kind: &DataType) -> bool {
 /// The milliseconds of `INTERVAL '1 hour'`, `INTERVAL 90 MINUTE`; months and years have no fixed length.
 ///
 /// # Errors
-/// What it cannot be, and the cure.
+/// What it cannot be, and the hint.
 pub(super) fn interval_ms(interval: &Interval) -> Result<i64, String> {
     let refused = || format!("`{interval}` is refused; write INTERVAL '90 minutes', or milliseconds");
     if interval.last_field.is_some() {

@@ -15,7 +15,7 @@ const GONE_MS: i64 = 14 * 86_400_000;
 
 /// The file that a log was written to when it was looked at last.
 #[derive(Debug, Clone)]
-struct Live {
+struct LiveFile {
     path: PathBuf,
     file: (u64, u64),
     mtime_ms: i64,
@@ -27,7 +27,7 @@ struct Live {
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     /// By stem of the family.
-    live: FxHashMap<PathBuf, Live>,
+    live: FxHashMap<PathBuf, LiveFile>,
     /// Families of which something has been read.
     good: FxHashSet<PathBuf>,
     /// Files that could not be read to their end.
@@ -53,7 +53,7 @@ impl Presence {
             if let Some(live) = self.live.get_mut(&path)
                 && live.mtime_ms < stamp.mtime_ms
             {
-                *live = Live {
+                *live = LiveFile {
                     path,
                     file: (stamp.dev, stamp.ino),
                     mtime_ms: stamp.mtime_ms,
@@ -73,7 +73,7 @@ impl Presence {
                     live.missing_since.get_or_insert(now_ms);
                 }
                 (_, Some(newest)) => {
-                    self.live.insert(family.stem.clone(), Live::of(newest));
+                    self.live.insert(family.stem.clone(), LiveFile::of(newest));
                 }
                 // It was compressed at once, and nothing has been written since.
                 (Some(live), None) => live.missing_since = None,
@@ -133,9 +133,9 @@ impl Presence {
     }
 }
 
-impl Live {
-    fn of(found: &Found) -> Live {
-        Live {
+impl LiveFile {
+    fn of(found: &Found) -> LiveFile {
+        LiveFile {
             path: found.path.clone(),
             file: (found.dev, found.ino),
             mtime_ms: found.mtime_ms,

@@ -1,7 +1,7 @@
 //! The working side of `tail`: rounds of reading, and what keeps the store in order beside them.
 
 use crate::clock::now_ms;
-use crate::config::{Config, Tail};
+use crate::config::{Config, TailConfig};
 use crate::ingest::cover;
 use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
 
 /// What the waiting side needs of a new configuration.
 pub(crate) struct Reloaded {
-    pub(crate) tail: Tail,
+    pub(crate) tail: TailConfig,
     pub(crate) patterns: Vec<PathBuf>,
 }
 
@@ -235,7 +235,7 @@ fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLi
     }
 }
 
-fn tail_limits(tail: &Tail) -> Limits {
+fn tail_limits(tail: &TailConfig) -> Limits {
     Limits {
         deleted_wait_ms: tail.deleted_wait_ms as i64,
         open_files_max: tail.open_files_max,

@@ -2,8 +2,8 @@
 
 mod notices;
 
-use crate::alert::state::{Seen, State};
-use crate::alert::{Channel, Notice};
+use crate::alert::state::{AlertState, SeenAlarm};
+use crate::alert::{AlertChannel, Notice};
 use crate::analysis::completeness::Completeness;
 use crate::analysis::incomplete::lines;
 use crate::analysis::live::{Live, silent_since};
@@ -11,7 +11,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
 use crate::model::text::safe_error;
-use crate::query::history::History;
+use crate::query::history::MailHistory;
 use crate::setup::Setup;
 use crate::setup::alerts::alerts_path;
 use crate::store::incomplete::Incomplete;
@@ -44,7 +44,7 @@ const CARE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Another process watches this store; it, or the state of alarms, cannot be read or written.
-pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn Channel>], watching: Watching) -> Result<bool> {
+pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], watching: Watching) -> Result<bool> {
     let engine = setup.engine(config)?;
     let store = engine.history();
     let path = alerts_path(config);
@@ -52,7 +52,7 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn Channel>], watchi
         crate::files::make_folder(&config.store.folder).with_context(|| config.store.folder.display().to_string())?;
     }
     let _lock = lock(&path)?;
-    let (mut state, broken) = State::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
+    let (mut state, broken) = AlertState::load_or_set_aside(&path).with_context(|| path.display().to_string())?;
     if let Some(what) = broken {
         tracing::warn!("{}", what);
     }
@@ -129,7 +129,7 @@ fn lock(path: &Path) -> Result<File> {
 /// The detection, and what was told of it.
 struct Watch {
     live: Live,
-    state: State,
+    state: AlertState,
     /// When deliveries were last tried.
     cared: Option<Instant>,
     /// It was said from when on volume alarms are complete.
@@ -140,10 +140,10 @@ impl Watch {
     /// Judges, notes, delivers.
     fn round(
         &mut self,
-        store: &dyn History,
+        store: &dyn MailHistory,
         config: &Config,
         watching: &Watching,
-        channels: &[Box<dyn Channel>],
+        channels: &[Box<dyn AlertChannel>],
         path: &Path,
     ) -> Result<()> {
         let now = now_ms();
@@ -166,7 +166,7 @@ impl Watch {
                     .silences
                     .iter()
                     .any(|silence| silence.holds(&notice.kind, &notice.name, at));
-                Seen {
+                SeenAlarm {
                     notice,
                     detected: alarm.detected * 60,
                     silenced,
@@ -174,7 +174,7 @@ impl Watch {
                     is_part: alarm.part_of.is_some(),
                 }
             });
-            let mut seen: Vec<Seen> = seen.collect();
+            let mut seen: Vec<SeenAlarm> = seen.collect();
             seen.extend(silent_since(store, watching.stale, now)?.map(|newest| notices::silent(newest, now)));
             let known = [self.state.silenced.clone(), self.state.provisional.clone()];
             self.state.update(&seen, judged);

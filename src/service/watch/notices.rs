@@ -1,7 +1,7 @@
 //! Alarms as notices to channels.
 
 use crate::alert::Notice;
-use crate::alert::state::Seen;
+use crate::alert::state::SeenAlarm;
 use crate::analysis::alarms::{alarm_json, marked, minute, name_of, notice_id};
 use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
@@ -37,10 +37,10 @@ pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
 }
 
 /// A notice that nothing at all has come in since `newest_ms`.
-pub(super) fn silent(newest_ms: i64, now_ms: i64) -> Seen {
+pub(super) fn silent(newest_ms: i64, now_ms: i64) -> SeenAlarm {
     let since = minute(newest_ms / MINUTE_MS);
     let summary = format!("no event has come into the store since {since}, and no tail reads: no verdict on any mail");
-    Seen {
+    SeenAlarm {
         notice: Notice {
             id: format!("store/events/{since}"),
             kind: "store".to_owned(),

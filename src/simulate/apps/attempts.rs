@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 
 use super::super::clock::{DAY, HOUR, MINUTE, RESTARTED, STOPPED, UNTIL};
+use super::super::impact::Phase;
 use super::super::letter;
-use super::super::outage::Outage2018;
 use super::super::prng::Rng;
-use super::super::services::SERVICES;
-use super::super::traffic::{Mail, Traffic, retried_at};
-use super::super::truth::Phase;
-use super::truth::Submissions;
+use super::super::roster::SERVICES;
+use super::super::scenario::Outage2018;
+use super::super::traffic::{PlannedMail, Traffic, retried_at};
+use super::submissions::Submissions;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// The relay took the mail.
     Accepted,
     /// Nothing listened: the relay was stopped.
@@ -30,14 +30,14 @@ pub(super) enum Outcome {
 pub(super) struct Attempt {
     /// When, in seconds.
     pub(super) t: i64,
-    pub(super) mail: Mail,
-    pub(super) outcome: Outcome,
+    pub(super) mail: PlannedMail,
+    pub(super) outcome: AttemptOutcome,
     /// When the relay took it after all.
     pub(super) accepted: Option<i64>,
 }
 
 /// What there is to log about one service's mails, in no order, and what became of all of them by phase.
-pub(super) struct Plan {
+pub(super) struct AttemptPlan {
     pub(super) attempts: Vec<Attempt>,
     /// `tried` and `accepted` alone; the rest is counted when it is written.
     pub(super) counts: [Submissions; 3],
@@ -68,22 +68,13 @@ impl Everyday {
     }
 }
 
-/// The phase of an instant.
-pub(super) fn phase(t: i64) -> Phase {
-    match t {
-        ..STOPPED => Phase::Before,
-        STOPPED..RESTARTED => Phase::Outage,
-        RESTARTED.. => Phase::After,
-    }
-}
-
 /// Plans the attempts of a service.
-pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> Plan {
+pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> AttemptPlan {
     let mut traffic = Traffic::new(spec.seed, spec.mails_per_day_scale, true, |name| name == service);
     let everyday = Everyday::of(service);
     // Only these say anything about a mail that went well.
     let witness = matches!(service, "sentry" | "oozie");
-    let mut plan = Plan {
+    let mut plan = AttemptPlan {
         attempts: Vec::new(),
         counts: Default::default(),
     };
@@ -94,7 +85,7 @@ pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> Plan {
                 late = traffic.refused.iter().map(|mail| mail.key).collect();
             }
             if mail.t < UNTIL - 3 || letter::draft(&mail, true).t < UNTIL {
-                plan.counts[phase(mail.t) as usize].accepted += 1;
+                plan.counts[Phase::at(mail.t) as usize].accepted += 1;
             }
             if !late.contains(&mail.key) {
                 plan.took(mail, &everyday, witness);
@@ -104,7 +95,7 @@ pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> Plan {
     let refused = std::mem::take(&mut traffic.refused);
     let is_delayed = service == "phabricator";
     for mail in refused {
-        let (t, outcome) = (mail.t, Outcome::Refused);
+        let (t, outcome) = (mail.t, AttemptOutcome::Refused);
         let accepted = is_delayed.then(|| retried_at(&mail));
         plan.first(Attempt {
             t,
@@ -118,20 +109,20 @@ pub(super) fn plan(spec: &Outage2018, service: &str, from: i64) -> Plan {
     plan
 }
 
-impl Plan {
+impl AttemptPlan {
     /// Counts a first attempt and keeps it.
     fn first(&mut self, attempt: Attempt) {
-        self.counts[phase(attempt.t) as usize].tried += 1;
+        self.counts[Phase::at(attempt.t) as usize].tried += 1;
         self.attempts.push(attempt);
     }
 
     /// A mail that the relay took, at once or, rarely, at the second try.
-    fn took(&mut self, mail: Mail, everyday: &Everyday, witness: bool) {
+    fn took(&mut self, mail: PlannedMail, everyday: &Everyday, witness: bool) {
         let mut rng = Rng::stream(mail.key, &[72]);
         let t = mail.t;
         let before = t - 15 - rng.secs(45);
         if rng.chance(everyday.late) && is_calm(before) {
-            let (outcome, accepted) = (Outcome::TimedOut, Some(t));
+            let (outcome, accepted) = (AttemptOutcome::TimedOut, Some(t));
             return self.first(Attempt {
                 t: before,
                 mail,
@@ -140,7 +131,7 @@ impl Plan {
             });
         }
         if witness {
-            let (outcome, accepted) = (Outcome::Accepted, Some(t));
+            let (outcome, accepted) = (AttemptOutcome::Accepted, Some(t));
             return self.first(Attempt {
                 t,
                 mail,
@@ -148,7 +139,7 @@ impl Plan {
                 accepted,
             });
         }
-        self.counts[phase(t) as usize].tried += 1;
+        self.counts[Phase::at(t) as usize].tried += 1;
     }
 
     /// Mails that were lost on ordinary days.
@@ -158,11 +149,11 @@ impl Plan {
             for _ in 0..rng.poisson(everyday.lost) {
                 let (t, key) = (day + 7 * HOUR + rng.secs(16 * HOUR), rng.bits());
                 let outcome = match rng.chance(everyday.rejected) {
-                    true => Outcome::Rejected,
-                    false => Outcome::TimedOut,
+                    true => AttemptOutcome::Rejected,
+                    false => AttemptOutcome::TimedOut,
                 };
                 if is_calm(t) {
-                    let mail = Mail {
+                    let mail = PlannedMail {
                         t,
                         service,
                         relay: 0,

@@ -2,19 +2,20 @@
 //! a date, then the whole mail over many lines. The cause is not said, and the mail is lost.
 
 use super::super::letter;
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{times, wiki, within};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 pub(super) struct Dumps {
     /// One a host.
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
 }
 
 impl Dumps {
-    pub(super) fn new(journals: Vec<Journal>) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>) -> Self {
         Self { journals }
     }
 }
@@ -26,8 +27,7 @@ fn line(ms: i64, text: &str) -> String {
 
 /// Date of the month's run: `20180601`.
 fn run(ms: i64) -> String {
-    let day = Moment::new(ms).day();
-    format!("{}{}01", &day[..4], &day[5..7])
+    Moment::new(ms).year_and_month() + "01"
 }
 
 /// What a run says of itself. Commands are printed without a date.
@@ -91,17 +91,17 @@ impl Application for Dumps {
     fn hour(&mut self, t: i64, rng: &mut Rng) {
         for journal in &mut self.journals {
             for ms in times(t, 1.8, rng) {
-                journal.push(ms, Mark::Everyday, everyday(ms, rng));
+                journal.push(ms, RecordMark::Everyday, everyday(ms, rng));
             }
         }
     }
 
     fn mail(&mut self, attempt: &Attempt, rng: &mut Rng) {
-        if attempt.outcome == Outcome::Accepted {
+        if attempt.outcome == AttemptOutcome::Accepted {
             return;
         }
         let draft = letter::draft(&attempt.mail, false);
-        let own = |journal: &&mut Journal| draft.host().split('.').next() == Some(journal.host);
+        let own = |journal: &&mut LogWriter| draft.host().split('.').next() == Some(journal.host);
         let Some(journal) = self.journals.iter_mut().find(own) else {
             return;
         };
@@ -111,10 +111,10 @@ impl Application for Dumps {
             &format!("{wiki} Rerunning of failed jobs gave up: metahistory7zdump"),
         ) + "MAIL SEND FAILED! GODDAMIT! Was sending this mail:\n"
             + &mail(ms, &wiki, journal.host, "xmldatadumps-admin@wikimedia.org");
-        journal.push(ms, Mark::Failed, text);
+        journal.push(ms, RecordMark::Failed, text);
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

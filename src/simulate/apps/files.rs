@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::clock::{DAY, ROTATION_OF_DAY};
-use super::super::rotate::Open;
+use super::super::rotate::LogFile;
 use super::stamps::Moment;
 
 /// Who rotates a log, and how.
@@ -34,7 +34,7 @@ pub(super) struct Files {
     /// Bytes in the open file.
     size: u64,
     last_ms: i64,
-    open: Open,
+    open: LogFile,
     paths: Vec<PathBuf>,
 }
 
@@ -56,7 +56,7 @@ impl Files {
             boundary: i64::MIN,
             size: 0,
             last_ms: 0,
-            open: Open::Nothing,
+            open: LogFile::Nothing,
             paths: Vec::new(),
         })
     }
@@ -68,7 +68,7 @@ impl Files {
             Rotation::Sized(limit) => self.size > 0 && self.size + text.len() as u64 > limit,
             _ => t >= self.boundary,
         };
-        if is_full || matches!(self.open, Open::Nothing) {
+        if is_full || matches!(self.open, LogFile::Nothing) {
             self.advance(t)?;
         }
         self.size += text.len() as u64;
@@ -103,7 +103,7 @@ impl Files {
             }
         };
         let path = self.dir.join(name);
-        self.open = Open::create(&path, is_gz)?;
+        self.open = LogFile::create(&path, is_gz)?;
         self.size = 0;
         self.paths.push(path);
         Ok(())

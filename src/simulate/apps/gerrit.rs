@@ -4,11 +4,12 @@
 
 use serde_json::json;
 
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{RELAY, java, recipient, times, user, within, words};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 /// One record.
 struct Record {
@@ -58,16 +59,16 @@ const SEND: [&str; 2] = [
 ];
 
 pub(super) struct Gerrit {
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
 }
 
 impl Gerrit {
-    pub(super) fn new(journals: Vec<Journal>) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>) -> Self {
         Self { journals }
     }
 
     /// The first host serves most of the people.
-    fn log(&mut self, ms: i64, mark: Mark, record: &Record, rng: &mut Rng) {
+    fn log(&mut self, ms: i64, mark: RecordMark, record: &Record, rng: &mut Rng) {
         let host = usize::from(rng.chance(0.3));
         let journal = &mut self.journals[host];
         let text = match host {
@@ -204,24 +205,24 @@ impl Application for Gerrit {
     fn hour(&mut self, t: i64, rng: &mut Rng) {
         for ms in times(t, 3.2, rng) {
             let record = everyday(rng);
-            self.log(ms, Mark::Everyday, &record, rng);
+            self.log(ms, RecordMark::Everyday, &record, rng);
         }
     }
 
     fn mail(&mut self, attempt: &Attempt, rng: &mut Rng) {
         let (cause, frames, root) = match attempt.outcome {
-            Outcome::Accepted => return,
-            Outcome::Refused => (
+            AttemptOutcome::Accepted => return,
+            AttemptOutcome::Refused => (
                 "Connection refused (Connection refused)".to_owned(),
                 [OPEN, SEND[0], SEND[1]],
                 Some("java.net.ConnectException"),
             ),
-            Outcome::TimedOut => (
+            AttemptOutcome::TimedOut => (
                 "connect timed out".to_owned(),
                 [OPEN, SEND[0], SEND[1]],
                 Some("java.net.SocketTimeoutException"),
             ),
-            Outcome::Rejected => {
+            AttemptOutcome::Rejected => {
                 let to = recipient(&attempt.mail);
                 let reply = format!("550 Previous (cached) callout verification failure for <{to}>");
                 let frame = "com.google.gerrit.server.mail.send.SmtpEmailSender.send(SmtpEmailSender.java:213)";
@@ -251,10 +252,10 @@ impl Application for Gerrit {
             message,
             exception: Some((EMAIL_EXCEPTION, cause, stack)),
         };
-        self.log(within(attempt.t, rng), Mark::Failed, &record, rng);
+        self.log(within(attempt.t, rng), RecordMark::Failed, &record, rng);
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

@@ -3,14 +3,15 @@
 //! An e-mail action that fails is a WARN with EM007 and a stack trace, whose end names the cause; the mail is lost. One
 //! that succeeds looks like any other action that was started and done.
 
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{RELAY, java, recipient, times, within};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 pub(super) struct Oozie {
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
     /// Number of the last workflow.
     job: u64,
 }
@@ -35,7 +36,7 @@ fn line(ms: i64, level: &str, class: &str, message: &str) -> String {
 }
 
 impl Oozie {
-    pub(super) fn new(journals: Vec<Journal>) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>) -> Self {
         Self { journals, job: 1200 }
     }
 
@@ -51,7 +52,7 @@ impl Oozie {
     }
 
     fn push(&mut self, ms: i64, level: &str, class: &str, message: &str) {
-        self.journals[0].push(ms, Mark::Everyday, line(ms, level, class, message));
+        self.journals[0].push(ms, RecordMark::Everyday, line(ms, level, class, message));
     }
 
     fn start(&mut self, ms: i64, action: &Action) {
@@ -89,7 +90,7 @@ impl Oozie {
         ]);
         let head = line(ms, "WARN", "ActionStartXCommand:523", &message);
         let text = format!("{head}org.apache.oozie.action.ActionExecutorException: {cause}\n{stack}");
-        self.journals[0].push(ms, Mark::Everyday, text);
+        self.journals[0].push(ms, RecordMark::Everyday, text);
     }
 }
 
@@ -106,14 +107,14 @@ fn stack(attempt: &Attempt) -> String {
         )
     };
     let cause = match attempt.outcome {
-        Outcome::Rejected => {
+        AttemptOutcome::Rejected => {
             let to = recipient(&attempt.mail);
             format!(
                 "Caused by: javax.mail.SendFailedException: Invalid Addresses;\n  nested exception is:\n\t\
                  com.sun.mail.smtp.SMTPAddressFailedException: 550 Unrouteable address <{to}>\n{open}"
             )
         }
-        Outcome::TimedOut => connect("java.net.SocketTimeoutException: connect timed out"),
+        AttemptOutcome::TimedOut => connect("java.net.SocketTimeoutException: connect timed out"),
         _ => connect("java.net.ConnectException: Connection refused (Connection refused)"),
     };
     let own = java(&[
@@ -146,7 +147,7 @@ impl Application for Oozie {
         let action = self.action("send_error_email", rng);
         let ms = within(attempt.t, rng);
         self.start(ms, &action);
-        if attempt.outcome == Outcome::Accepted {
+        if attempt.outcome == AttemptOutcome::Accepted {
             return self.done(ms + 30 + rng.secs(500), &action);
         }
         // Both within the attempt's second.
@@ -156,12 +157,12 @@ impl Application for Oozie {
             action.prefix
         );
         let text = line(ms, "WARN", "ActionStartXCommand:523", &message) + &stack(attempt);
-        self.journals[0].push(ms, Mark::Failed, text);
+        self.journals[0].push(ms, RecordMark::Failed, text);
         let message = format!("{} Setting Action Status to [DONE]", action.prefix);
         self.push(ms, "WARN", "ActionStartXCommand:523", &message);
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

@@ -4,14 +4,15 @@
 //! is logged: a mail is a task ID, not a line. Success is not logged.
 
 use super::super::clock::RESTARTED;
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{recipient, times, words};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 pub(super) struct Phabricator {
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
     /// The last task's ID.
     task: i64,
 }
@@ -46,7 +47,7 @@ fn exception(ms: i64, chain: &str, place: &str, frames: &[&str]) -> String {
 }
 
 /// A mail's exception.
-fn failure(ms: i64, task: i64, class: &str, message: &str, place: &str, frames: &[&str]) -> String {
+fn failure(ms: i64, task: i64, (class, message): (&str, &str), place: &str, frames: &[&str]) -> String {
     let chain = format!("(PhutilProxyException) Error while executing Task ID {task}. {{>}} ({class}) {message}");
     exception(ms, &chain, place, frames)
 }
@@ -72,7 +73,7 @@ pub(super) fn failures(first: i64, accepted: i64) -> Vec<i64> {
 }
 
 impl Phabricator {
-    pub(super) fn new(journals: Vec<Journal>) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>) -> Self {
         Self { journals, task: 0 }
     }
 
@@ -130,7 +131,7 @@ impl Application for Phabricator {
         all.sort_unstable();
         for ms in all {
             let text = self.everyday(ms, rng);
-            self.journals[0].push(ms, Mark::Everyday, text);
+            self.journals[0].push(ms, RecordMark::Everyday, text);
         }
     }
 
@@ -138,8 +139,8 @@ impl Application for Phabricator {
         let (task, t) = (self.next_task(attempt.t), attempt.t);
         let journal = &mut self.journals[0];
         let message = match (attempt.outcome, attempt.accepted) {
-            (Outcome::Accepted, _) => return,
-            (Outcome::Rejected, _) | (_, None) => {
+            (AttemptOutcome::Accepted, _) => return,
+            (AttemptOutcome::Rejected, _) | (_, None) => {
                 let message = format!(
                     "SMTP Error: The following recipients failed: {}",
                     recipient(&attempt.mail)
@@ -147,22 +148,22 @@ impl Application for Phabricator {
                 let class = "PhabricatorMetaMTAPermanentFailureException";
                 let place = "<phabricator>/src/applications/metamta/storage/PhabricatorMetaMTAMail.php:812";
                 let end = format!("Task \"{task}\" encountered a permanent failure and was cancelled.");
-                let text = failure(t * 1000, task, class, &message, place, &SEND);
-                return journal.push(t * 1000, Mark::Failed, text + &php(&Moment::new(t * 1000), &end));
+                let text = failure(t * 1000, task, (class, &message), place, &SEND);
+                return journal.push(t * 1000, RecordMark::Failed, text + &php(&Moment::new(t * 1000), &end));
             }
             // PHPMailer does not say why.
-            (Outcome::Refused | Outcome::TimedOut, _) => "SMTP Error: Could not connect to SMTP host.",
+            (AttemptOutcome::Refused | AttemptOutcome::TimedOut, _) => "SMTP Error: Could not connect to SMTP host.",
         };
         let place = "<phabricator>/externals/phpmailer/class.phpmailer.php:804";
-        let mut mark = Mark::Failed;
+        let mut mark = RecordMark::Failed;
         for at in failures(t, attempt.accepted.unwrap_or(t)) {
-            let text = failure(at * 1000, task, "phpmailerException", message, place, &CONNECT);
+            let text = failure(at * 1000, task, ("phpmailerException", message), place, &CONNECT);
             journal.push(at * 1000, mark, text);
-            mark = Mark::FailedAgain;
+            mark = RecordMark::FailedAgain;
         }
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

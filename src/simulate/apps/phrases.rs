@@ -3,7 +3,7 @@
 use super::super::letter;
 use super::super::prng::Rng;
 use super::super::text::{Scene, fill};
-use super::super::traffic::Mail;
+use super::super::traffic::PlannedMail;
 
 /// The relay that all eight services were told to use.
 pub(super) const RELAY: &str = "mx1001.wikimedia.org";
@@ -26,7 +26,7 @@ pub(super) fn python(frames: &[Frame], exception: &str) -> String {
 }
 
 /// Whom a mail that no relay took is for, first of all.
-pub(super) fn recipient(mail: &Mail) -> String {
+pub(super) fn recipient(mail: &PlannedMail) -> String {
     let draft = letter::draft(mail, false);
     draft
         .recipients

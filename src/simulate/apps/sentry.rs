@@ -4,14 +4,15 @@
 //! Celery's ERROR, with a traceback in lines of their own; the mail is lost.
 
 use super::super::letter;
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{Frame, python, times, uuid, within, words};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 pub(super) struct Sentry {
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
 }
 
 fn line(ms: i64, level: &str, logger: &str, event: &str) -> String {
@@ -31,7 +32,7 @@ fn raised(ms: i64, task: &str, (exception, last): (&str, &str), frames: &[Frame]
 }
 
 impl Sentry {
-    pub(super) fn new(journals: Vec<Journal>) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>) -> Self {
         Self { journals }
     }
 
@@ -87,13 +88,13 @@ impl Sentry {
 impl Application for Sentry {
     fn hour(&mut self, t: i64, rng: &mut Rng) {
         for ms in times(t, 4.0, rng) {
-            self.journals[0].push(ms, Mark::Everyday, Self::everyday(ms, rng));
+            self.journals[0].push(ms, RecordMark::Everyday, Self::everyday(ms, rng));
         }
     }
 
     fn mail(&mut self, attempt: &Attempt, rng: &mut Rng) {
         let (draft, journal) = (
-            letter::draft(&attempt.mail, attempt.outcome == Outcome::Accepted),
+            letter::draft(&attempt.mail, attempt.outcome == AttemptOutcome::Accepted),
             &mut self.journals[0],
         );
         let to: Vec<&str> = draft.recipients.iter().map(|to| to.address.as_str()).collect();
@@ -104,25 +105,25 @@ impl Application for Sentry {
         let event = format!("mail.queued (message_type={kind:?} message_id='<{id}>' message_to={addresses:?})");
         journal.push(
             ms,
-            Mark::Everyday,
+            RecordMark::Everyday,
             line(ms, "INFO", "sentry.mail", &event.replace('"', "'")),
         );
         let exception = match attempt.outcome {
-            Outcome::Accepted => {
+            AttemptOutcome::Accepted => {
                 let event = format!("mail.sent (message_id='<{id}>' size={size})");
                 // The relay's answer comes after the mail.
                 let ms = draft.t * 1000 + 999;
-                return journal.push(ms, Mark::Submitted, line(ms, "INFO", "sentry.mail", &event));
+                return journal.push(ms, RecordMark::Submitted, line(ms, "INFO", "sentry.mail", &event));
             }
-            Outcome::Refused => (
+            AttemptOutcome::Refused => (
                 "ConnectionRefusedError(111, 'Connection refused')".to_owned(),
                 "ConnectionRefusedError: [Errno 111] Connection refused".to_owned(),
             ),
-            Outcome::TimedOut => (
+            AttemptOutcome::TimedOut => (
                 "SMTPServerDisconnected('Connection unexpectedly closed: timed out')".to_owned(),
                 "smtplib.SMTPServerDisconnected: Connection unexpectedly closed: timed out".to_owned(),
             ),
-            Outcome::Rejected => {
+            AttemptOutcome::Rejected => {
                 let to = to.first().copied().unwrap_or_default();
                 let refused = format!("{{'{to}': (550, b'Previous (cached) callout verification failure')}}");
                 (
@@ -147,10 +148,10 @@ impl Application for Sentry {
         ];
         let exception = (exception.0.as_str(), exception.1.as_str());
         let text = raised(ms, "sentry.tasks.email.send_email", exception, &frames, rng);
-        journal.push(ms, Mark::Failed, text);
+        journal.push(ms, RecordMark::Failed, text);
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

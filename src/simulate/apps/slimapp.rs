@@ -4,11 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::attempts::{Attempt, Outcome};
-use super::journal::{Journal, Mark};
+use super::super::prng::Rng;
+use super::application::Application;
+use super::attempts::{Attempt, AttemptOutcome};
+use super::log_writer::{LogWriter, RecordMark};
 use super::phrases::{recipient, times, user, within};
 use super::stamps::Moment;
-use super::{Application, Rng};
 
 /// What sets the two applications apart.
 pub(super) struct Site {
@@ -32,16 +33,22 @@ pub(super) static SCHOLARSHIPS: Site = Site {
 };
 
 pub(super) struct Slimapp {
-    journals: Vec<Journal>,
+    journals: Vec<LogWriter>,
     site: &'static Site,
 }
 
 impl Slimapp {
-    pub(super) fn new(journals: Vec<Journal>, site: &'static Site) -> Self {
+    pub(super) fn new(journals: Vec<LogWriter>, site: &'static Site) -> Self {
         Self { journals, site }
     }
 
-    fn push(&mut self, ms: i64, mark: Mark, level: &str, (url, method, message): (&str, &str, &str), rng: &mut Rng) {
+    fn push(
+        &mut self,
+        ms: i64,
+        mark: RecordMark,
+        (level, url, method, message): (&str, &str, &str, &str),
+        rng: &mut Rng,
+    ) {
         let mut object = json!({
             "@timestamp": Moment::new(ms).php_micros(rng.below(1000)),
             "@version": 1,
@@ -71,25 +78,25 @@ impl Application for Slimapp {
                     let message = "SQLSTATE[HY000] [2002] Connection refused";
                     self.push(
                         ms,
-                        Mark::Everyday,
-                        "ERROR",
-                        ("/proposals/search", &method, message),
+                        RecordMark::Everyday,
+                        ("ERROR", "/proposals/search", &method, message),
                         rng,
                     );
                 }
                 1..=3 => {
                     let message = format!("Login failed for {}", user(rng));
                     let record = (
+                        "WARNING",
                         "/login",
                         "Wikimedia\\Slimapp\\Auth\\AuthManager::authenticate",
                         message.as_str(),
                     );
-                    self.push(ms, Mark::Everyday, "WARNING", record, rng);
+                    self.push(ms, RecordMark::Everyday, record, rng);
                 }
                 _ => {
                     let method = format!("{namespace}\\Controllers\\Review::handlePost");
                     let message = format!("Review saved by {}", user(rng));
-                    self.push(ms, Mark::Everyday, "INFO", ("/review", &method, &message), rng);
+                    self.push(ms, RecordMark::Everyday, ("INFO", "/review", &method, &message), rng);
                 }
             }
         }
@@ -97,25 +104,26 @@ impl Application for Slimapp {
 
     fn mail(&mut self, attempt: &Attempt, rng: &mut Rng) {
         let message = match attempt.outcome {
-            Outcome::Accepted => return,
-            Outcome::Refused => {
+            AttemptOutcome::Accepted => return,
+            AttemptOutcome::Refused => {
                 "SMTP connect() failed. https://github.com/PHPMailer/PHPMailer/wiki/Troubleshooting".to_owned()
             }
-            Outcome::TimedOut => "SMTP Error: Could not connect to SMTP host.".to_owned(),
-            Outcome::Rejected => {
+            AttemptOutcome::TimedOut => "SMTP Error: Could not connect to SMTP host.".to_owned(),
+            AttemptOutcome::Rejected => {
                 let to = recipient(&attempt.mail);
                 format!("SMTP Error: The following recipients failed: {to}")
             }
         };
         let record = (
+            "ERROR",
             rng.pick(&self.site.urls),
             "Wikimedia\\Slimapp\\Mailer::mail",
             message.as_str(),
         );
-        self.push(within(attempt.t, rng), Mark::Failed, "ERROR", record, rng);
+        self.push(within(attempt.t, rng), RecordMark::Failed, record, rng);
     }
 
-    fn journals(&mut self) -> &mut [Journal] {
+    fn journals(&mut self) -> &mut [LogWriter] {
         &mut self.journals
     }
 }

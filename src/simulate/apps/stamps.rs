@@ -44,6 +44,12 @@ impl Moment {
         format!("{year}-{month:02}-{day:02}")
     }
 
+    /// `201806`
+    pub(super) fn year_and_month(&self) -> String {
+        let (year, month, _) = self.date;
+        format!("{year}{month:02}")
+    }
+
     /// `19:02:11`
     pub(super) fn time(&self) -> String {
         let (hour, minute, second, _) = self.clock;

@@ -10,8 +10,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::super::clock::{DAY, HOUR, MINUTE, RESTARTED, STOPPED, UNTIL, civil};
-use super::super::truth::{Fate, Phase, Truth};
+use super::super::impact::{Fate, Phase};
+use super::super::truth::Truth;
 use super::super::{Outage2018, outage_2018};
+use super::files::Rotation;
 use super::*;
 
 /// The logs of a small outage.
@@ -106,25 +108,25 @@ fn truth_is_what_the_files_say() {
         *lines.entry((log.kind, log.host)).or_insert(0) += text.matches('\n').count() as u64;
         bytes += text.len() as u64;
     }
-    let mut told = BTreeMap::new();
+    let mut recorded = BTreeMap::new();
     for ((kind, host, _), n) in &truth.lines {
-        *told.entry((kind.as_str(), host.as_str())).or_insert(0) += n;
+        *recorded.entry((kind.as_str(), host.as_str())).or_insert(0) += n;
     }
-    assert_eq!(told, lines);
+    assert_eq!(recorded, lines);
     assert_eq!((truth.bytes, truth.all_lines()), (bytes, lines.values().sum()));
     for service in services() {
-        let (told, found) = (truth.service(service), failures(service));
-        assert_eq!(told.failures, found.len() as u64, "{service}");
+        let (recorded, found) = (truth.service(service), failures(service));
+        assert_eq!(recorded.failures, found.len() as u64, "{service}");
         let mails = match service {
             "phabricator" => found.iter().map(|line| task(line)).collect::<BTreeSet<_>>().len(),
             _ => found.len(),
         };
-        assert_eq!(told.submit_failed, mails as u64, "{service}");
+        assert_eq!(recorded.submit_failed, mails as u64, "{service}");
         assert_eq!(truth.failed[service].len(), mails, "{service}");
         if service != "phabricator" {
             // A mail of the very last second may be taken when the logs have ended.
-            let (tried, ended) = (told.tried, told.accepted + told.submit_failed);
-            assert!((ended..=ended + 1).contains(&tried), "{service}: {told:?}");
+            let (tried, ended) = (recorded.tried, recorded.accepted + recorded.submit_failed);
+            assert!((ended..=ended + 1).contains(&tried), "{service}: {recorded:?}");
         }
     }
     let sent = log_of("sentry1001", "worker.log")
@@ -143,11 +145,11 @@ fn lines_by_phase_are_what_dated_files_say() {
         let (mut phases, mut last) = (BTreeMap::new(), 0);
         for line in log_of(host, name).lines() {
             last = dated(line).unwrap_or(last);
-            *phases.entry(attempts::phase(last)).or_insert(0) += 1;
+            *phases.entry(Phase::at(last)).or_insert(0) += 1;
         }
         for phase in [Phase::Before, Phase::Outage, Phase::After] {
-            let told = SMALL.1.apps.lines[&(kind.to_owned(), host.to_owned(), phase)];
-            assert_eq!(told, phases[&phase], "{kind} {phase:?}");
+            let recorded = SMALL.1.apps.lines[&(kind.to_owned(), host.to_owned(), phase)];
+            assert_eq!(recorded, phases[&phase], "{kind} {phase:?}");
         }
     }
 }
@@ -443,7 +445,7 @@ fn a_log_that_rotates_by_size_counts_its_files_from_the_newest() {
         files.put(t as i64 * 1000, line.as_bytes()).unwrap();
     }
     let paths = files.finish().unwrap();
-    let told: Vec<(&str, String)> = paths
+    let recorded: Vec<(&str, String)> = paths
         .iter()
         .map(|path| (path.file_name().unwrap().to_str().unwrap(), text(path)))
         .collect();
@@ -452,7 +454,7 @@ fn a_log_that_rotates_by_size_counts_its_files_from_the_newest() {
         ("x.log.1", "three\nfour\n"),
         ("x.log.2", "one\ntwo\n"),
     ];
-    assert_eq!(told, expected.map(|(name, text)| (name, text.to_owned())));
+    assert_eq!(recorded, expected.map(|(name, text)| (name, text.to_owned())));
     let modified = fs::metadata(&paths[1]).unwrap().modified().unwrap();
     assert_eq!(modified.duration_since(UNIX_EPOCH).unwrap().as_secs(), 3);
 }

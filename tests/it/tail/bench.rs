@@ -196,7 +196,7 @@ fn create(path: &Path) -> Store {
 
 fn stored(store: &Store) -> BTreeMap<u64, u64> {
     let text = "SELECT sender_local FROM events WHERE kind = 'rejected'";
-    let table = query::sql(store, text, Window::ALL).expect("an answer");
+    let table = query::select(store, text, Window::ALL).expect("an answer");
     let Values::Text(senders) = &table.columns[0].values else {
         panic!("texts")
     };

@@ -15,7 +15,7 @@ fn set_clock(bench: &Bench, clock: i64) {
 }
 
 fn events(life: &Life<'_>) -> i64 {
-    let table = query::sql(life.store(), "SELECT COUNT(*) AS n FROM events", Window::ALL).unwrap();
+    let table = query::select(life.store(), "SELECT COUNT(*) AS n FROM events", Window::ALL).unwrap();
     match &table.columns[0].values {
         Values::Int(counts) => counts[0].unwrap(),
         other => panic!("{other:?}"),

@@ -54,7 +54,7 @@ fn a_reader_that_took_the_list_before_a_merge_reads_on() {
                 let store = Store::open(&store_path).unwrap();
                 let (mut answers, mut last) = (0, 0);
                 while !end.load(Ordering::Relaxed) || answers < 5 {
-                    let table = query::sql(&store, "SELECT COUNT(*) AS n FROM events", Window::ALL).unwrap();
+                    let table = query::select(&store, "SELECT COUNT(*) AS n FROM events", Window::ALL).unwrap();
                     let mailpulse::store::columnar::Values::Int(counts) = &table.columns[0].values else {
                         panic!()
                     };
@@ -88,7 +88,7 @@ fn the_end_of_a_writer_takes_no_answer_away() {
         scope.spawn(|| {
             let store = Store::open(&store_path).unwrap();
             while !end.load(Ordering::Relaxed) {
-                query::sql(&store, "SELECT sender_local FROM events", Window::ALL).unwrap();
+                query::select(&store, "SELECT sender_local FROM events", Window::ALL).unwrap();
             }
         });
         // Each life ends right after it has merged, and removes what it replaced.
@@ -122,7 +122,7 @@ fn busy_rounds_are_joined_as_they_are_and_give_the_rows_of_the_log() {
                 life.look()
             };
         }
-        let ask = |life: &super::bench::Life<'_>, text| query::sql(life.store(), text, Window::ALL).unwrap();
+        let ask = |life: &super::bench::Life<'_>, text| query::select(life.store(), text, Window::ALL).unwrap();
         let before = [all, sums].map(|text| ask(life, text));
         assert_eq!(segments(life.store()).len(), 8);
         assert_eq!(life.store().compact_small().unwrap(), 8);

@@ -144,7 +144,7 @@ fn messages() -> (Bench, String) {
 
 fn senders_of_deliveries(bench: &Bench) -> Vec<Option<String>> {
     let store = mailpulse::store::Store::open(&bench.store_path()).unwrap();
-    let table = query::sql(
+    let table = query::select(
         &store,
         "SELECT sender FROM events WHERE kind = 'delivered'",
         Window::ALL,

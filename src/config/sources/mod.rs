@@ -2,20 +2,25 @@
 
 mod journal;
 
+pub use journal::JournalPart;
+
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 use jiff::tz::TimeZone;
 use mailpulse_parsers::app::Format;
 
-use super::checked::{is_host_name, is_name};
-use super::errors::{Report, shown};
+use super::at::At;
+use super::errors::shown;
 use super::formats;
+use super::names::{NAME_HINT, is_host_name, is_name};
+use super::path_glob::{GLOB_HINT, PathGlob, plain};
 use super::path_template::PathTemplate;
-use super::raw::{At, RawSource, RawSourceKind};
-use super::shape::Incomplete;
+use super::raw::{RawSource, RawSourceKind};
+use super::report::Report;
+use super::shape::IncompleteTables;
 use super::zone::parse_timezone;
 
 /// What writes a log.
@@ -52,24 +57,6 @@ pub enum HostOf {
     Path,
 }
 
-/// A glob over absolute paths.
-#[derive(Debug, Clone)]
-pub struct PathGlob {
-    text: String,
-    pattern: Pattern,
-}
-
-/// Which entries of a journal are a source's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JournalPart {
-    /// Folder of journal files; by default this machine's journal.
-    pub directory: Option<PathBuf>,
-    /// Units; empty with `identifiers` empty too: all of syslog's facility mail.
-    pub units: Vec<String>,
-    /// Syslog identifiers.
-    pub identifiers: Vec<String>,
-}
-
 /// One `[[source]]`.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -99,26 +86,6 @@ pub struct Source {
 /// RFC 5424's longest name of an application is 48 bytes; a container's ID has 64.
 const TAG_BYTES_MAX: usize = 128;
 
-pub(super) const GLOB_CURE: &str = "globs of paths support `*`, `?`, `[0-9]`, and `**` as a whole folder";
-
-impl PathGlob {
-    /// The glob as text, for the crate `glob`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether the path is one of these files. It need not exist; `..` in it is resolved as text.
-    #[must_use]
-    pub fn matches(&self, path: &Path) -> bool {
-        let options = MatchOptions {
-            require_literal_separator: true,
-            ..MatchOptions::default()
-        };
-        self.pattern.matches_path_with(&plain(path), options)
-    }
-}
-
 impl Source {
     /// Whether a file belongs to this source.
     #[must_use]
@@ -139,21 +106,6 @@ impl Source {
         let path = plain(path);
         self.template.as_ref()?.host(path.to_str()?).map(str::to_owned)
     }
-}
-
-/// The path as absolute text without `.` and `..`. Links are not followed: a glob is text too.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in std::path::absolute(path)
-        .unwrap_or_else(|_| path.to_owned())
-        .components()
-    {
-        match component {
-            Component::ParentDir => _ = plain.pop(),
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 /// The kinds that need no description.
@@ -185,7 +137,7 @@ fn kind_name(kind: RawSourceKind) -> &'static str {
 pub(super) fn check(
     raw: Vec<At<RawSource>>,
     folder: &Path,
-    incomplete: &Incomplete,
+    incomplete: &IncompleteTables,
     report: &mut Report<'_>,
 ) -> Vec<Source> {
     let mut checker = Checker {
@@ -255,11 +207,11 @@ impl Checker<'_, '_> {
                     }
                     template = Some(compiled);
                 }
-                Err((what, cure)) => {
+                Err((what, hint)) => {
                     self.report.add(
                         &from.at(),
                         format!("`host_from = \"{}\"` {what}", shown(from.get())),
-                        cure,
+                        hint,
                     );
                 }
             }
@@ -310,12 +262,12 @@ impl Checker<'_, '_> {
                 self.report.add(
                     &path.at(),
                     format!("`{quoted}` is not a glob: {}", error.msg),
-                    GLOB_CURE,
+                    GLOB_HINT,
                 );
                 return None;
             }
-            (Some((what, cure)), _) => {
-                self.report.add(&path.at(), format!("`{quoted}` {what}"), cure);
+            (Some((what, hint)), _) => {
+                self.report.add(&path.at(), format!("`{quoted}` {what}"), hint);
                 return None;
             }
         };
@@ -337,7 +289,7 @@ impl Checker<'_, '_> {
         }
         if !is_name(name.get()) {
             let what = format!("`{}` cannot be the name of a service", shown(name.get()));
-            self.report.add(&name.at(), what, super::attribution::NAME_CURE);
+            self.report.add(&name.at(), what, NAME_HINT);
             return None;
         }
         Some(name.get().clone())
@@ -356,9 +308,9 @@ impl Checker<'_, '_> {
             let is_tag = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '[');
             if text.is_empty() || text.len() > TAG_BYTES_MAX || !text.chars().all(is_tag) {
                 let what = format!("`{}` is not a syslog tag", shown(text));
-                let cure = "write the text before `[123]:` or `:` in the log, without spaces, as in \
+                let hint = "write the text before `[123]:` or `:` in the log, without spaces, as in \
                             `syslog_tag = [\"mailer\"]`";
-                self.report.add(&tag.at(), what, cure);
+                self.report.add(&tag.at(), what, hint);
                 good = None;
             } else if let Some(good) = &mut good {
                 good.push(text.clone());
@@ -383,9 +335,9 @@ impl Checker<'_, '_> {
 
     fn timezone(&mut self, zone: &At<String>) -> Option<TimeZone> {
         parse_timezone(zone.get())
-            .map_err(|cure| {
+            .map_err(|hint| {
                 let what = format!("unknown `timezone = \"{}\"`", shown(zone.get()));
-                self.report.add(&zone.at(), what, cure);
+                self.report.add(&zone.at(), what, hint);
             })
             .ok()
     }

@@ -1,9 +1,9 @@
-//! What fires, what has been told of it, and what waits to be delivered: a small file in the store's folder, written
+//! What fires, what has been reported of it, and what waits to be delivered: a small file in the store's folder, written
 //! whole or not at all, so that a restart neither tells an episode twice nor forgets its end.
 
-use super::delivery::{Backlog, Round};
-use super::target::Target;
-use super::{About, Channel, Notice, Results, Undelivered};
+use super::delivery::{Backlog, DeliveryRound};
+use super::target::AlertTarget;
+use super::{About, AlertChannel, Notice, Results, Undelivered};
 use crate::files;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -12,7 +12,7 @@ use std::{fs, io};
 
 /// Most notices that wait for a channel; beyond it the oldest are given up, and said.
 const QUEUE_MAX: usize = 1_000;
-/// What fires is told again after so many seconds, to channels that want it.
+/// What fires is sent again after so many seconds, to channels that want it.
 const AGAIN_S: i64 = 60;
 
 const DAY_S: i64 = 86_400;
@@ -22,31 +22,31 @@ pub const FILE: &str = "alerts.json";
 
 /// An alarm as the detection sees it now.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    /// What would be told.
+pub struct SeenAlarm {
+    /// What would be reported.
     pub notice: Notice,
     /// When it was found, seconds since 1970.
     pub detected: i64,
-    /// It is not to be told now.
+    /// It is not to be sent now.
     pub silenced: bool,
-    /// It is shown, and told to nobody.
+    /// It is shown, and sent to nobody.
     pub provisional: bool,
-    /// A larger one has taken it in: it is told as over if it was told, and not at all else.
+    /// A larger one has taken it in: it is reported as over if it was reported, and not at all else.
     pub is_part: bool,
 }
 
 /// Everything that is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct AlertState {
     /// Until when mail has been judged, seconds since 1970; `None` before the first round.
     pub judged: Option<i64>,
-    /// Episodes that have been told and fire.
+    /// Episodes that have been reported and fire.
     pub firing: Vec<Notice>,
-    /// Episodes that last and are not told, because a silence holds.
+    /// Episodes that last and are not reported, because a silence holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silenced: Vec<Notice>,
-    /// Findings that last and are provisional: shown, and not told.
+    /// Findings that last and are provisional: shown, and not reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisional: Vec<Notice>,
     /// From when on volume alarms are complete, seconds since 1970.
@@ -57,29 +57,29 @@ pub struct State {
     /// What was refused, and until when a receiver is left alone, by channel.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     backlogs: BTreeMap<String, Backlog>,
-    /// When a channel was last told, by channel.
+    /// When something was last sent, by channel.
     #[serde(skip)]
     repeated: BTreeMap<String, i64>,
 }
 
-impl State {
+impl AlertState {
     /// Reads it; empty if there is none.
-    pub fn load(path: &Path) -> io::Result<State> {
+    pub fn load(path: &Path) -> io::Result<AlertState> {
         match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("it is broken ({why})"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(AlertState::default()),
             Err(error) => Err(error),
         }
     }
 
-    /// Reads it; one that cannot be read is moved aside (one is kept), and what is wrong with it is told: what fires is then
+    /// Reads it; one that cannot be read is moved aside (one is kept), and what is wrong with it is reported: what fires is then
     /// notified again, which is better than not at all.
     ///
     /// # Errors
     /// The file may not be read, or not be moved.
-    pub fn load_or_set_aside(path: &Path) -> io::Result<(State, Option<String>)> {
-        match State::load(path) {
+    pub fn load_or_set_aside(path: &Path) -> io::Result<(AlertState, Option<String>)> {
+        match AlertState::load(path) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let aside = path.with_extension("json.broken");
                 fs::rename(path, &aside)?;
@@ -88,7 +88,7 @@ impl State {
                     path.display(),
                     aside.display()
                 );
-                Ok((State::default(), Some(what)))
+                Ok((AlertState::default(), Some(what)))
             }
             Err(error) => Err(error),
             Ok(state) => Ok((state, None)),
@@ -105,33 +105,33 @@ impl State {
         }
     }
 
-    /// Compares what the detection sees with what has been told, and queues the difference. `judged` is the end of the
+    /// Compares what the detection sees with what has been reported, and queues the difference. `judged` is the end of the
     /// time that was judged. In the first round only what fires is news.
-    pub fn update(&mut self, seen: &[Seen], judged: i64) {
+    pub fn update(&mut self, seen: &[SeenAlarm], judged: i64) {
         let mut news = Vec::new();
         let mut matched = vec![false; seen.len()];
         let firing = std::mem::take(&mut self.firing);
-        for told in &firing {
-            let now = of_it(told, &firing, seen);
+        for reported in &firing {
+            let now = of_it(reported, &firing, seen);
             let lasts = now.iter().copied().find(|at| seen[*at].notice.ends.is_none());
             if let Some(at) = lasts {
                 matched[at] = true;
-                let updated = told.updated(&seen[at].notice);
-                if is_other(&told.about(), &updated.about()) {
+                let updated = reported.updated(&seen[at].notice);
+                if is_other(&reported.about(), &updated.about()) {
                     news.push(updated.clone());
                 }
                 self.firing.push(updated);
                 continue;
             }
             let ended = now.iter().filter_map(|at| Some((seen[*at].notice.ends?, *at))).max();
-            let ended = ended.filter(|(ends, at)| *ends >= told.starts || seen[*at].notice.id == told.id);
+            let ended = ended.filter(|(ends, at)| *ends >= reported.starts || seen[*at].notice.id == reported.id);
             let mut over = match ended {
                 Some((_, at)) => {
                     matched[at] = true;
-                    told.updated(&seen[at].notice)
+                    reported.updated(&seen[at].notice)
                 }
                 // It is not there any more: the history has become another.
-                None => told.clone(),
+                None => reported.clone(),
             };
             let ends = ended.map_or(judged, |(ends, _)| ends);
             over.ends = Some(ends);
@@ -177,7 +177,7 @@ impl State {
     }
 
     /// Takes over the channels: those that are new get a queue with what fires already, what waits for others is dropped.
-    pub fn serve(&mut self, channels: &[Box<dyn Channel>]) {
+    pub fn serve(&mut self, channels: &[Box<dyn AlertChannel>]) {
         for channel in channels {
             let Some(former) = channel.former_name() else { continue };
             if let Some(queue) = self.queues.remove(&former) {
@@ -206,7 +206,7 @@ impl State {
             let shown = public(kind, target);
             let failing = backlog.failing();
             ChannelState {
-                // What is told holds the address as well.
+                // What is reported holds the address as well.
                 why: failing.map(|failing| match target {
                     "" => failing.why.clone(),
                     target => failing.why.replace(target, shown.split(' ').nth(1).unwrap_or_default()),
@@ -222,11 +222,11 @@ impl State {
     }
 
     /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
-    pub fn deliver(&mut self, channels: &[Box<dyn Channel>], now: i64) -> Vec<Undelivered> {
-        let rounds: Vec<Round> = channels.iter().map(|channel| self.due(channel.as_ref(), now)).collect();
+    pub fn deliver(&mut self, channels: &[Box<dyn AlertChannel>], now: i64) -> Vec<Undelivered> {
+        let rounds: Vec<DeliveryRound> = channels.iter().map(|channel| self.due(channel.as_ref(), now)).collect();
         let results: Vec<Results> = std::thread::scope(|scope| {
-            let start = |(channel, round): (_, &'_ Round)| {
-                let channel: &dyn Channel = Box::as_ref(channel);
+            let start = |(channel, round): (_, &'_ DeliveryRound)| {
+                let channel: &dyn AlertChannel = Box::as_ref(channel);
                 let notices = round.notices.clone();
                 scope.spawn(move || match notices.is_empty() {
                     true => Vec::new(),
@@ -258,13 +258,13 @@ impl State {
         failed
     }
 
-    /// What a channel is to be told now.
-    fn due(&self, channel: &dyn Channel, now: i64) -> Round {
+    /// What a channel is to be sent now.
+    fn due(&self, channel: &dyn AlertChannel, now: i64) -> DeliveryRound {
         let name = channel.name();
         let none = Backlog::default();
         let backlog = self.backlogs.get(&name).unwrap_or(&none);
         if backlog.waits(now) {
-            return Round::default();
+            return DeliveryRound::default();
         }
         let queue = self.queues.get(&name);
         let waiting = queue.is_some_and(|queue| !queue.is_empty());
@@ -304,20 +304,20 @@ impl ChannelState {
 /// Kind and target of a channel: of an address scheme and host, of a command its program. The rest may be a secret.
 fn public(kind: &str, target: &str) -> String {
     let shown = match target.contains("://") {
-        true => Target::new(target).to_string(),
+        true => AlertTarget::new(target).to_string(),
         false => target.split(' ').next().unwrap_or_default().to_owned(),
     };
     super::safe(format!("{kind} {shown}").trim_end(), 200)
 }
 
-/// Which of those that are seen are an episode that was told: by its id, else (a longer or shorter history may find another
+/// Which of those that are seen are an episode that was reported: by its id, else (a longer or shorter history may find another
 /// onset) what is about the same and bears no other's.
-fn of_it(told: &Notice, firing: &[Notice], seen: &[Seen]) -> Vec<usize> {
+fn of_it(reported: &Notice, firing: &[Notice], seen: &[SeenAlarm]) -> Vec<usize> {
     let sure = || (0..seen.len()).filter(|at| !seen[*at].provisional);
-    let by_id: Vec<usize> = sure().filter(|at| seen[*at].notice.id == told.id).collect();
+    let by_id: Vec<usize> = sure().filter(|at| seen[*at].notice.id == reported.id).collect();
     let is_free = |at: &usize| firing.iter().all(|other| other.id != seen[*at].notice.id);
     if let [at] = by_id[..] {
-        // What was told while it was provisional goes on as what is certain.
+        // What was reported while it was provisional goes on as what is certain.
         let alarm = &seen[at].notice.alarm;
         let whole = alarm["part_of"].as_str().filter(|_| alarm["provisional"] == true);
         let certain = (0..seen.len()).find(|at| Some(seen[*at].notice.id.as_str()) == whole && is_free(at));
@@ -326,7 +326,7 @@ fn of_it(told: &Notice, firing: &[Notice], seen: &[Seen]) -> Vec<usize> {
     if !by_id.is_empty() {
         return by_id;
     }
-    let about = told.about();
+    let about = reported.about();
     let same = |at: &usize| {
         let now = seen[*at].notice.about();
         !seen[*at].is_part && !is_other(&about, &now) && is_about_mail(&about) == is_about_mail(&now)

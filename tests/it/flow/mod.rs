@@ -1,5 +1,8 @@
 //! One flow, one way: a module uses only what stands to its left or below (ARCHITECTURE.md). Reads the sources as text.
 
+mod circles;
+mod names;
+
 use crate::logs::root;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +81,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 
 /// Finer than modules: of a module, only these parts may be used.
 const ONLY: [(&str, &str, &[&str]); 5] = [
-    ("config", "alert", &["Target"]),
+    ("config", "alert", &["AlertTarget"]),
     ("graph", "query", &["series"]),
     ("config", "normalise", &["rules", "redact"]),
     ("config", "store", &["clickhouse"]),
@@ -226,6 +229,189 @@ fn a_planted_arrow_is_found() {
         foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(),
         0
     );
+}
+
+/// Rooms whose files still stand in circles, or whose types still share names.
+const TO_BE_SORTED: [&str; 6] = ["store", "ingest", "normalise", "detect", "cli", "source"];
+
+/// The files of the crate by their names below `src`, with their code.
+fn sources() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    files.sort();
+    let source = |path: &PathBuf| {
+        let name = path.strip_prefix(root().join("src")).unwrap();
+        let code = without_comments(&fs::read_to_string(path).unwrap());
+        (name.to_str().unwrap().to_owned(), code)
+    };
+    files.iter().map(source).collect()
+}
+
+fn is_sorted(file: &str) -> bool {
+    let room = file.split('/').next().unwrap_or_default();
+    !TO_BE_SORTED.contains(&room.trim_end_matches(".rs"))
+}
+
+#[test]
+fn no_files_stand_in_a_circle() {
+    let files = sources();
+    let files = files.iter().map(|(file, code)| (file.as_str(), code.clone()));
+    let mut circles = circles::Sources::new(files).circles();
+    circles.retain(|circle| circle.iter().all(|file| is_sorted(file)));
+    assert_eq!(circles, Vec::<Vec<&str>>::new());
+}
+
+#[test]
+fn a_planted_circle_is_found() {
+    let cases: [(&str, &[(&str, &str)]); 8] = [
+        (
+            "a group",
+            &[
+                ("a.rs", "use crate::{b::{X, Y}, c};"),
+                ("b.rs", "use crate::a::Z;"),
+                ("c.rs", ""),
+            ],
+        ),
+        (
+            "a path in code",
+            &[("a.rs", "fn f() { crate::b::g(1) }"), ("b.rs", "use super::a::f;")],
+        ),
+        (
+            "a parent and its child",
+            &[("a/mod.rs", "mod b;\nfn f() { b::g() }"), ("a/b.rs", "use super::X;")],
+        ),
+        (
+            "a re-export",
+            &[
+                ("a/mod.rs", "mod b;\nmod c;\npub use b::X;"),
+                ("a/b.rs", "use super::c::Y;"),
+                ("a/c.rs", "pub(super) struct Y(\n    crate::a::X,\n);"),
+            ],
+        ),
+        (
+            "a re-export by another name",
+            &[
+                ("a/mod.rs", "pub(crate) use b::X as Z;"),
+                ("a/b.rs", "use crate::c::Y;"),
+                ("c.rs", "use crate::a::Z;"),
+            ],
+        ),
+        (
+            "a glob",
+            &[("a/mod.rs", "mod b;\nuse b::X;"), ("a/b.rs", "use super::*;")],
+        ),
+        (
+            "three",
+            &[
+                ("a.rs", "use crate::b::X;"),
+                ("b.rs", "use crate::c::X;"),
+                ("c.rs", "use crate::a::X;"),
+            ],
+        ),
+        (
+            "code behind a module of tests in a file of its own",
+            &[
+                ("a.rs", "#[cfg(test)]\nmod tests;\nuse crate::b::X;"),
+                ("b.rs", "use crate::a::X;"),
+            ],
+        ),
+    ];
+    for (what, files) in cases {
+        let files = files.iter().map(|(file, code)| (*file, (*code).to_owned()));
+        assert_eq!(circles::Sources::new(files).circles().len(), 1, "{what}");
+    }
+    let no_circles: [(&str, &[(&str, &str)]); 5] = [
+        ("one way", &[("a.rs", "use crate::b::X;"), ("b.rs", "use std::fmt;")]),
+        (
+            "a parent that only hands on",
+            &[
+                ("a/mod.rs", "mod b;\nmod c;\npub use b::X;"),
+                ("a/b.rs", ""),
+                ("a/c.rs", "use super::X;"),
+            ],
+        ),
+        (
+            "imports of tests",
+            &[
+                ("a.rs", "#[cfg(test)]\nmod tests {\n    use crate::b::X;\n}"),
+                ("b.rs", "use crate::a::X;"),
+            ],
+        ),
+        (
+            "a visibility",
+            &[("a/mod.rs", "use b::X;"), ("a/b.rs", "pub(in crate::a) struct X;")],
+        ),
+        (
+            "a module of another crate",
+            &[("a.rs", "use clap::b::X;"), ("b.rs", "use crate::a::f;")],
+        ),
+    ];
+    for (what, files) in no_circles {
+        let files = files.iter().map(|(file, code)| (*file, (*code).to_owned()));
+        assert_eq!(
+            circles::Sources::new(files).circles(),
+            Vec::<Vec<&str>>::new(),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn no_two_types_have_one_name() {
+    let files = sources();
+    let files: Vec<(&str, String)> = files.iter().map(|(file, code)| (file.as_str(), code.clone())).collect();
+    let mut twins = names::twins(&files);
+    twins.retain(|_, files| files.iter().all(|file| is_sorted(file)));
+    assert!(twins.is_empty(), "{twins:#?}");
+    let names: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
+    assert_eq!(names::worn_out(&names), Vec::<String>::new());
+}
+
+#[test]
+fn planted_twins_are_found() {
+    let found = |files: &[(&str, &str)]| {
+        let files: Vec<(&str, String)> = files.iter().map(|(file, code)| (*file, (*code).to_owned())).collect();
+        names::twins(&files).into_keys().collect::<Vec<_>>()
+    };
+    for code in [
+        "struct X;",
+        "pub struct X<T>(T);",
+        "pub(in crate::a) enum X {",
+        "#[derive(Debug)]\ntrait X: Sized {",
+        "type X = u8;",
+        "fn f() {\n    struct X {",
+    ] {
+        assert_eq!(
+            found(&[("a.rs", code), ("b/mod.rs", "pub(super) struct X {")]),
+            ["X"],
+            "{code}"
+        );
+    }
+    assert_eq!(found(&[("a.rs", "struct X;\nmod y {\n    struct X;\n}")]), ["X"]);
+    let of_tests: [&[(&str, &str)]; 5] = [
+        &[
+            ("a.rs", "struct X;"),
+            ("b.rs", "#[cfg(test)]\nmod tests {\n    struct X;\n}"),
+        ],
+        &[
+            ("a.rs", "struct X;"),
+            ("b.rs", "#[cfg(test)]\n#[derive(Debug)]\nstruct X;"),
+        ],
+        &[("a/mod.rs", "#[cfg(test)]\nmod b;\nstruct X;"), ("a/b.rs", "struct X;")],
+        &[
+            ("a.rs", "#[cfg(test)]\n#[path = \"c.rs\"]\nmod tests;\nstruct X;"),
+            ("c.rs", "struct X;"),
+        ],
+        &[("a.rs", "impl T for A {\n    type X = u8;\n}"), ("b.rs", "struct X;")],
+    ];
+    for files in of_tests {
+        assert_eq!(found(files), Vec::<String>::new(), "{files:?}");
+    }
+    let names = [
+        "a/x.rs", "b/x.rs", "c/x.rs", "d/x.rs", "x.rs", "a/mod.rs", "b/mod.rs", "c/mod.rs", "d/mod.rs",
+    ];
+    assert_eq!(names::worn_out(&names), ["5 files are called x.rs"]);
+    assert_eq!(names::worn_out(&names[1..]), Vec::<String>::new());
 }
 
 /// Tables without a key whose keys are text, but for those of names that the configuration says.

@@ -4,17 +4,17 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::clock::UNTIL;
-use super::Log;
-use super::attempts::phase;
+use super::super::impact::Phase;
 use super::files::Files;
-use super::truth::Written;
+use super::logs::Log;
+use super::submissions::Submissions;
 
 /// What a record says of mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum RecordMark {
     /// Nothing, or nothing that another record does not say.
     Everyday,
     /// A mail failed for the first time.
@@ -26,45 +26,57 @@ pub(super) enum Mark {
 }
 
 /// A record that waits for its time: one line or more. Equal times keep the order in which they were planned.
-struct Pending {
+struct PendingRecord {
     /// When, in milliseconds, and the how manyeth.
     key: (i64, u64),
-    mark: Mark,
+    mark: RecordMark,
     text: String,
 }
 
-impl PartialEq for Pending {
+impl PartialEq for PendingRecord {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key
     }
 }
 
-impl Eq for Pending {}
+impl Eq for PendingRecord {}
 
-impl PartialOrd for Pending {
+impl PartialOrd for PendingRecord {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Pending {
+impl Ord for PendingRecord {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key)
     }
 }
 
+/// What one log holds.
+#[derive(Default)]
+pub(super) struct LogTotals {
+    /// By phase.
+    pub(super) counts: [Submissions; 3],
+    /// By phase.
+    pub(super) lines: [u64; 3],
+    pub(super) failed: Vec<i64>,
+    pub(super) bytes: u64,
+    pub(super) files: Vec<PathBuf>,
+}
+
 /// A log and what it will say.
-pub(super) struct Journal {
+pub(super) struct LogWriter {
     pub(super) host: &'static str,
     /// The instants that the log covers, in milliseconds.
     span: Range<i64>,
-    pending: BinaryHeap<Reverse<Pending>>,
+    pending: BinaryHeap<Reverse<PendingRecord>>,
     order: u64,
     files: Files,
-    written: Written,
+    written: LogTotals,
 }
 
-impl Journal {
+impl LogWriter {
     /// An empty log that begins at `from`; its old files are removed.
     pub(super) fn create(dir: &Path, log: &Log, from: i64) -> io::Result<Self> {
         Ok(Self {
@@ -73,16 +85,16 @@ impl Journal {
             pending: BinaryHeap::new(),
             order: 0,
             files: Files::create(&dir.join(log.host), log.file, log.rotation, UNTIL)?,
-            written: Written::default(),
+            written: LogTotals::default(),
         })
     }
 
     /// Plans a record: `text` is its lines, the last newline included.
-    pub(super) fn push(&mut self, ms: i64, mark: Mark, text: String) {
+    pub(super) fn push(&mut self, ms: i64, mark: RecordMark, text: String) {
         if self.span.contains(&ms) {
             self.order += 1;
             let key = (ms, self.order);
-            self.pending.push(Reverse(Pending { key, mark, text }));
+            self.pending.push(Reverse(PendingRecord { key, mark, text }));
         }
     }
 
@@ -93,17 +105,17 @@ impl Journal {
                 break;
             };
             let (ms, _) = record.key;
-            let phase = phase(ms.div_euclid(1000)) as usize;
+            let phase = Phase::at(ms.div_euclid(1000)) as usize;
             let counts = &mut self.written.counts[phase];
             match record.mark {
-                Mark::Everyday => {}
-                Mark::Failed => {
+                RecordMark::Everyday => {}
+                RecordMark::Failed => {
                     counts.submit_failed += 1;
                     counts.failures += 1;
                     self.written.failed.push(ms.div_euclid(1000));
                 }
-                Mark::FailedAgain => counts.failures += 1,
-                Mark::Submitted => counts.submitted += 1,
+                RecordMark::FailedAgain => counts.failures += 1,
+                RecordMark::Submitted => counts.submitted += 1,
             }
             self.written.lines[phase] += record.text.lines().count() as u64;
             self.written.bytes += record.text.len() as u64;
@@ -113,7 +125,7 @@ impl Journal {
     }
 
     /// Closes the log and says what it holds.
-    pub(super) fn finish(&mut self) -> io::Result<Written> {
+    pub(super) fn finish(&mut self) -> io::Result<LogTotals> {
         self.written.files = self.files.finish()?;
         Ok(std::mem::take(&mut self.written))
     }

@@ -1,62 +1,27 @@
 //! What happens when a decoder fails, or gives more than a log would.
 
 use std::io;
+use std::path::Path;
 
-use super::super::{Limits, Note, SourceError};
-use super::decode::{Decoder, Rest, is_memory_limit};
-use super::{Body, Content};
+use super::super::{Codec, Limits, SourceError};
+use super::decode::{Decoder, is_memory_limit};
 
-impl Content {
-    /// A decoder failed: trailing bytes end the content, a first failure starts the salvage, a second is the answer.
-    pub(super) fn failed(&mut self, error: io::Error) -> Result<(), SourceError> {
-        let Body::Packed(decoder) = &self.body else {
-            self.body = Body::Ended;
-            return Err(self.verdict(error));
-        };
-        let member_at = self.meter.asked_at();
-        if decoder.failed_in_header() && member_at > 0 {
-            let rest = Rest::look(&self.file, member_at).map_err(|e| SourceError::unreadable(&self.path, e))?;
-            if !rest.has_member {
-                self.notes.push(Note::Trailing {
-                    archive_offset: member_at,
-                    bytes: rest.bytes,
-                    zeros: rest.zeros,
-                });
-                self.body = Body::Ended;
-                return Ok(());
-            }
-        }
-        match self.decoder_at(self.produced) {
-            Ok(Some(again)) => self.body = Body::Salvage(again),
-            Ok(None) | Err(_) => {
-                self.body = Body::Ended;
-                return Err(self.verdict(error));
-            }
-        }
-        Ok(())
-    }
+/// How far an archive has been read.
+pub(super) struct Reached<'a> {
+    pub(super) path: &'a Path,
+    pub(super) codec: Codec,
+    pub(super) limits: &'a Limits,
+    /// Bytes that came out of the decoder.
+    pub(super) content_bytes: u64,
+    /// Bytes that went into it.
+    pub(super) archive_bytes: u64,
+}
 
-    /// A fresh decoder that has given out `offset` bytes.
-    fn decoder_at(&self, offset: u64) -> io::Result<Option<Decoder>> {
-        let decoder = Decoder::new(self.stamp.codec, &self.file, &self.meter, &self.limits)?;
-        let Some(mut decoder) = decoder else { return Ok(None) };
-        let mut scratch = vec![0; 64 << 10];
-        let mut left = offset;
-        while left > 0 {
-            let want = scratch.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            // A large read may fail beyond `offset`, and take what it had with it: near the end, step by step.
-            let want = if left <= scratch.len() as u64 { 1 } else { want };
-            match decoder.read(&mut scratch[..want])? {
-                0 => return Ok(None),
-                got => left -= got as u64,
-            }
-        }
-        Ok(Some(decoder))
-    }
-
+impl Reached<'_> {
+    /// What a failure of the decoder means.
     pub(super) fn verdict(&self, error: io::Error) -> SourceError {
-        let (path, codec) = (self.path.clone(), self.stamp.codec);
-        let (content_offset, archive_offset) = (self.produced, self.meter.consumed());
+        let (path, codec) = (self.path.to_owned(), self.codec);
+        let (content_offset, archive_offset) = (self.content_bytes, self.archive_bytes);
         if error.raw_os_error().is_some() {
             SourceError::Unreadable { path, error }
         } else if is_memory_limit(&error) {
@@ -83,14 +48,15 @@ impl Content {
         }
     }
 
+    /// Whether the archive has given more than a log would.
     pub(super) fn bomb(&self) -> Option<SourceError> {
-        let (content_bytes, archive_bytes) = (self.produced, self.meter.consumed());
+        let (content_bytes, archive_bytes) = (self.content_bytes, self.archive_bytes);
         let Limits {
             content_bytes_max,
             ratio_max,
             ratio_from_bytes,
             ..
-        } = self.limits;
+        } = *self.limits;
         let limit = if content_bytes > content_bytes_max {
             format!("the limit is {content_bytes_max} bytes")
         } else if content_bytes > ratio_from_bytes && content_bytes / archive_bytes.max(1) > ratio_max {
@@ -99,12 +65,29 @@ impl Content {
             return None;
         };
         Some(SourceError::Bomb {
-            path: self.path.clone(),
+            path: self.path.to_owned(),
             content_bytes,
             archive_bytes,
             limit,
         })
     }
+}
+
+/// A fresh decoder, moved on to where it has given out `offset` bytes.
+pub(super) fn decoder_at(decoder: Option<Decoder>, offset: u64) -> io::Result<Option<Decoder>> {
+    let Some(mut decoder) = decoder else { return Ok(None) };
+    let mut scratch = vec![0; 64 << 10];
+    let mut left = offset;
+    while left > 0 {
+        let want = scratch.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        // A large read may fail beyond `offset`, and take what it had with it: near the end, step by step.
+        let want = if left <= scratch.len() as u64 { 1 } else { want };
+        match decoder.read(&mut scratch[..want])? {
+            0 => return Ok(None),
+            got => left -= got as u64,
+        }
+    }
+    Ok(Some(decoder))
 }
 
 /// Fills `into` in steps of one byte, so that a failure takes nothing with it.

@@ -5,6 +5,7 @@
 //! regular file is never opened. One bad path does not stop the others: every failure stands in [`Scan::errors`].
 
 mod family;
+mod skipped;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use family::{Age, Name};
 use rustc_hash::FxHashMap;
+pub use skipped::Skipped;
 use walk::Walk;
 
 use super::unpack::open_regular;
@@ -86,25 +88,6 @@ impl Family {
         }
         true
     }
-}
-
-/// Something that was found and left alone, for a reason that is no error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Skipped {
-    /// Another name (hard link, symbolic link) of a file that is taken.
-    SameFile {
-        /// This name.
-        path: PathBuf,
-        /// The one that is taken.
-        taken: PathBuf,
-    },
-    /// A FIFO, socket or device in a folder or glob.
-    NotAFile {
-        /// Which.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
 }
 
 /// What a scan found.

@@ -19,8 +19,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use damage::read_by_byte;
-use decode::{Decoder, Meter, read_at_retrying};
+use damage::{Reached, decoder_at, read_by_byte};
+use decode::{Decoder, Meter, Rest, read_at_retrying};
 pub use open::{MAGIC_BYTES, codec_of};
 pub(super) use open::{kind_of, open_regular};
 
@@ -230,7 +230,7 @@ impl Content {
                     (got, None) => Ok(got),
                     (got, Some(error)) => {
                         self.produced += got as u64;
-                        self.held = Some(self.verdict(error));
+                        self.held = Some(self.reached().verdict(error));
                         return Ok(got);
                     }
                 },
@@ -240,12 +240,53 @@ impl Content {
                 Ok(0) => self.body = Body::Ended,
                 Ok(got) => {
                     self.produced += got as u64;
-                    self.held = self.bomb();
+                    self.held = self.reached().bomb();
                     return Ok(got);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => self.failed(error)?,
             }
+        }
+    }
+
+    /// A decoder failed: trailing bytes end the content, a first failure starts the salvage, a second is the answer.
+    fn failed(&mut self, error: io::Error) -> Result<(), SourceError> {
+        let Body::Packed(decoder) = &self.body else {
+            self.body = Body::Ended;
+            return Err(self.reached().verdict(error));
+        };
+        let member_at = self.meter.asked_at();
+        if decoder.failed_in_header() && member_at > 0 {
+            let rest = Rest::look(&self.file, member_at).map_err(|e| SourceError::unreadable(&self.path, e))?;
+            if !rest.has_member {
+                self.notes.push(Note::Trailing {
+                    archive_offset: member_at,
+                    bytes: rest.bytes,
+                    zeros: rest.zeros,
+                });
+                self.body = Body::Ended;
+                return Ok(());
+            }
+        }
+        let fresh = Decoder::new(self.stamp.codec, &self.file, &self.meter, &self.limits);
+        match fresh.and_then(|decoder| decoder_at(decoder, self.produced)) {
+            Ok(Some(again)) => self.body = Body::Salvage(again),
+            Ok(None) | Err(_) => {
+                self.body = Body::Ended;
+                return Err(self.reached().verdict(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// How far the decoder has come.
+    fn reached(&self) -> Reached<'_> {
+        Reached {
+            path: &self.path,
+            codec: self.stamp.codec,
+            limits: &self.limits,
+            content_bytes: self.produced,
+            archive_bytes: self.meter.consumed(),
         }
     }
 }

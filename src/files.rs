@@ -158,8 +158,8 @@ fn this_user() -> io::Result<u32> {
 }
 
 fn refused(what: &str) -> io::Error {
-    let cure = "it is not written to; look who put it there, and remove it";
-    io::Error::other(format!("{what}: {cure}"))
+    let hint = "it is not written to; look who put it there, and remove it";
+    io::Error::other(format!("{what}: {hint}"))
 }
 
 #[cfg(test)]

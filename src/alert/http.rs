@@ -2,7 +2,7 @@
 //! that the configuration names.
 
 use super::delivery::WAIT_MAX_S;
-use super::{DeliveryFault, TIMEOUT, AlertTarget, Undelivered, safe};
+use super::{AlertTarget, DeliveryFault, TIMEOUT, Undelivered, safe};
 use mailpulse_parsers::harmless::safe_text;
 use serde_json::Value;
 use std::io::Read as _;

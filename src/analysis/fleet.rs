@@ -6,8 +6,8 @@ use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What
 use crate::model::service_names::UNATTRIBUTED;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
+use crate::store::catalogue::Counts;
 use crate::store::columnar::{RateBlock, Table, Values};
-use crate::store::commit::Counts;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const MINUTE_MS: i64 = 60_000;

@@ -8,7 +8,7 @@
 //! A log in which all lines of an hour are other programs' says nothing of this one's mail either: the program may log
 //! elsewhere by now, or under a name that nobody told us.
 
-use crate::store::commit::Counts;
+use crate::store::catalogue::Counts;
 
 /// Lines that are judged: the newest minutes that hold as many together.
 pub const RECENT_LINES: u64 = 500;

@@ -2,7 +2,7 @@
 //! in a part says nothing of the rest.
 
 use crate::model::time::rfc3339;
-use crate::store::incomplete::{Incomplete, Lack};
+use crate::store::segments::{AnswerLack, Incomplete};
 
 /// Lacks that are named one by one.
 const NAMED_MAX: usize = 20;
@@ -30,7 +30,7 @@ pub(crate) fn lines(incomplete: &Incomplete) -> Option<Vec<String>> {
     Some(lines)
 }
 
-fn line(lack: &Lack) -> String {
+fn line(lack: &AnswerLack) -> String {
     let [from, to] = [lack.span_ms.0, lack.span_ms.1].map(rfc3339);
     let what = format!(
         "{} events of {} ({}) from {from} to {to}",

@@ -8,7 +8,7 @@ use crate::detect::fleet::Names;
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
 use crate::query::history::{AHEAD_MS, MailHistory, present};
-use crate::store::attributed::Reason;
+use crate::store::catalogue::Reason;
 use anyhow::Result;
 
 /// A minute is judged when the store holds events so much newer than its end.

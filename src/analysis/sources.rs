@@ -4,9 +4,8 @@ use super::health::{self, Health, Readability, unparsed_share};
 use crate::model::time::DAY_MS;
 use crate::query::QueryError;
 use crate::query::history::{MailHistory, SourceSummary};
-use crate::store::commit::{Counts, OddField, UnparsedShape};
+use crate::store::catalogue::{ClockDoubt, Counts, OddField, UnparsedShape};
 use crate::store::retention::HeldSource;
-use crate::store::state::ClockDoubt;
 
 /// MailHistory that the newest lines are held against.
 const HISTORY_MS: i64 = 7 * DAY_MS;

@@ -14,7 +14,7 @@ use crate::setup::Setup;
 use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::source::stdin::Spool;
 use crate::store::Store;
-use crate::store::commit::Counts;
+use crate::store::catalogue::Counts;
 use anyhow::{Result, bail};
 use mailpulse_parsers::harmless::safe_text;
 use std::path::PathBuf;

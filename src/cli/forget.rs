@@ -9,8 +9,8 @@ use crate::setup::Setup;
 use crate::setup::plan::{UnnamedArgs, plan};
 use crate::source::Limits;
 use crate::store::Store;
-use crate::store::forget::Forgetting;
-use crate::store::state::SourceState;
+use crate::store::catalogue::SourceState;
+use crate::store::maintenance::forget::{self, Forgetting};
 use anyhow::{Result, anyhow, bail};
 use rustc_hash::FxHashSet;
 use std::os::unix::ffi::OsStrExt as _;
@@ -44,12 +44,12 @@ pub fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
     let store = setup.create_store(&config)?;
     let source = find(&store, &args.source)?;
     let there = there(setup, &store, &source, args)?;
-    let what = store.look_forget(source.id, since_ms, there)?;
+    let what = forget::look(&store, source.id, since_ms, there)?;
     tell(&source, &what)?;
     if what.rows == 0 && what.lines_gone == 0 && source.logs.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    if store.ships() && what.missing > 0 {
+    if store.outbox().ships() && what.missing > 0 {
         bail!(
             "{} events of this source are missing here and stand on the server: read them again first (`mailpulse backfill`), so \
              that they can be taken back there",
@@ -64,7 +64,7 @@ pub fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
             what.logs_gone
         );
     }
-    store.forget(&what)?;
+    forget::forget(&store, &what)?;
     output::line("forgotten; the next `mailpulse backfill` or `tail` reads these logs again, from their start")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,7 +89,7 @@ fn tell(source: &SourceState, what: &Forgetting) -> Result<()> {
 /// The source that is meant.
 fn find(store: &Store, name: &str) -> Result<SourceState> {
     let path = std::path::absolute(name).unwrap_or_else(|_| PathBuf::from(name));
-    let sources = store.sources()?;
+    let sources = store.positions().sources()?;
     let known: Vec<String> = sources.iter().map(|one| format!("{}@{}", one.kind, one.host)).collect();
     let is_meant = |source: &SourceState| {
         let logs = source.logs.iter().map(|log| log.path.as_slice());

@@ -29,7 +29,7 @@ mod written_twice;
 
 use crate::analysis::incomplete::lines;
 use crate::setup::Setup;
-use crate::store::incomplete::Incomplete;
+use crate::store::segments::Incomplete;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use mailpulse_parsers::harmless::safe_lines;
 use std::io::IsTerminal as _;

@@ -4,6 +4,7 @@ use super::output;
 use crate::model::time::rfc3339;
 use crate::setup::Setup;
 use crate::setup::clock::retention;
+use crate::store::maintenance;
 use crate::store::retention::{HeldBack, Retention};
 use anyhow::Result;
 
@@ -15,13 +16,13 @@ pub fn compact(setup: &Setup, force: bool) -> Result<()> {
         force,
         ..retention(config.store.retain_days)
     };
-    let done = store.compact(Some(&retention))?;
+    let done = maintenance::compact(&store, Some(&retention))?;
     crate::service::copies::copy_catalogue(&store);
     output::line(&format!(
         "{} segments became {}; {} beyond the retention were removed",
         done.merged, done.into, done.expired
     ))?;
-    if let Some(words) = held_back(&store.held_back(&retention)?, retention.days) {
+    if let Some(words) = held_back(&crate::store::retention::held_back(&store, &retention)?, retention.days) {
         output::talk(&words);
     }
     Ok(())

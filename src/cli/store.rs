@@ -10,10 +10,11 @@ use crate::setup::Setup;
 use crate::setup::alerts::alerts_path;
 use crate::store::Store;
 use crate::store::clickhouse::keep::keep_sent;
-use crate::store::clickhouse::migrate::{self, Fate, Plan};
-use crate::store::clickhouse::ship::{Shipper, Step};
-use crate::store::clickhouse::{Client, Error, Place};
-use crate::store::repair::{self, Mended, Rebuilt};
+use crate::store::clickhouse::migrate::{self, MigrationPlan, MigrationStatus};
+use crate::store::clickhouse::ship::{SendStep, Shipper};
+use crate::store::clickhouse::{ClickHouseClient, ClickHouseError, Endpoint};
+use crate::store::maintenance;
+use crate::store::recovery::{self, Mended, Rebuilt};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use std::path::PathBuf;
@@ -100,7 +101,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
                 crate::setup::embedded(&config)?;
                 place(&config)?;
                 let mut store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
-                store.ship_anew()?;
+                store.outbox().forget_all()?;
                 store.start_shipping(config.store.outbox_bytes_max)?;
             }
             return ship(setup, *once, *retry_refused);
@@ -110,7 +111,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
         What::Verify => {
             let config = setup.config()?;
             let store = setup.open_store(&config)?;
-            let mut found = store.verify()?;
+            let mut found = maintenance::verify(&store)?;
             found.faults.extend(beside(&config, &store)?);
             for fault in &found.faults {
                 output::line(fault)?;
@@ -139,7 +140,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
         What::Export { folder, window } => {
             let store = setup.open_store(&setup.config()?)?;
             let window = window.resolve(&store)?;
-            let done = store.export(folder, window.since_ms, window.until_ms)?;
+            let done = maintenance::export(&store, folder, window.since_ms, window.until_ms)?;
             output::line(&format!("{} segments in {}", done.segments, folder.display()))?;
             for missing in &done.missing {
                 output::talk(&format!("missing: {missing}"));
@@ -158,12 +159,12 @@ fn keep(setup: &Setup, force: bool) -> Result<()> {
     crate::setup::embedded(&config)?;
     let to = place(&config)?;
     let store = Store::create_within(&config.store.folder, config.store.lost_found_bytes_max)?;
-    if !store.ship_undecided()? {
+    if !store.outbox().is_undecided()? {
         output::line("nothing to decide: the catalogue was not rebuilt, and what was sent is known")?;
         return Ok(());
     }
-    let client = Client::new(&to, &setup.clickhouse_options(&config)?)?;
-    let plan = Plan {
+    let client = ClickHouseClient::new(&to, &setup.clickhouse_options(&config)?)?;
+    let plan = MigrationPlan {
         cluster: None,
         retain_days: config.store.retain_days,
     };
@@ -181,7 +182,7 @@ fn repair(setup: &Setup) -> Result<ExitCode> {
     let config = setup.config()?;
     crate::setup::embedded(&config)?;
     let now = crate::clock::now_ms();
-    let done = repair::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
+    let done = recovery::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
     let mut code = ExitCode::SUCCESS;
     match &done.rebuilt {
         None => output::line("the catalogue is good")?,
@@ -241,7 +242,7 @@ fn beside(config: &Config, store: &Store) -> Result<Vec<String>> {
         faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
     }
     let key = config.key_path();
-    let has_rows = store.has_rows()?;
+    let has_rows = store.positions().has_rows()?;
     if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows && !is_closed(&key) {
         match crate::config::load_key(&key) {
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
@@ -302,7 +303,7 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
 }
 
 /// The server of the configuration: what it sends to, or what it asks.
-fn place(config: &Config) -> Result<Place> {
+fn place(config: &Config) -> Result<Endpoint> {
     let place = config.store.ship.as_ref().or(config.store.remote.as_ref());
     place.cloned().ok_or_else(|| {
         anyhow!(
@@ -322,8 +323,8 @@ fn migrate(setup: &Setup, dry_run: bool, cluster: Option<&str>) -> Result<ExitCo
         Some(place) => place.clone(),
         None => place(&config)?,
     };
-    let client = Client::new(&place, &setup.clickhouse_options(&config)?)?;
-    let plan = Plan {
+    let client = ClickHouseClient::new(&place, &setup.clickhouse_options(&config)?)?;
+    let plan = MigrationPlan {
         cluster: cluster.map(str::to_owned),
         retain_days: config.store.retain_days,
     };
@@ -332,14 +333,14 @@ fn migrate(setup: &Setup, dry_run: bool, cluster: Option<&str>) -> Result<ExitCo
         false => migrate::migrate(&client, &plan)?,
     };
     for step in steps {
-        let fate = match &step.fate {
-            Fate::Known => "is there".to_owned(),
-            Fate::Applied => "applied".to_owned(),
-            Fate::Missing => "to be applied:".to_owned(),
-            Fate::Skipped(why) => format!("left out, the server does not allow it ({why})"),
+        let status = match &step.status {
+            MigrationStatus::Known => "is there".to_owned(),
+            MigrationStatus::Applied => "applied".to_owned(),
+            MigrationStatus::Missing => "to be applied:".to_owned(),
+            MigrationStatus::Skipped(why) => format!("left out, the server does not allow it ({why})"),
         };
-        output::line(&format!("{}: {}", step.name, fate))?;
-        if dry_run && step.fate == Fate::Missing {
+        output::line(&format!("{}: {}", step.name, status))?;
+        if dry_run && step.status == MigrationStatus::Missing {
             for statement in &step.statements {
                 output::line(&format!("\n{statement};"))?;
             }
@@ -355,8 +356,10 @@ fn ship(setup: &Setup, once: bool, retry_refused: bool) -> Result<ExitCode> {
     let options = setup.clickhouse_options(&config)?;
     let mut shipper = match Shipper::open(&config.store.folder, &to, &options, config.store.retain_days) {
         // A running `tail` does the rest.
-        Err(Error::Busy { holder, .. }) if retry_refused => {
-            let again = crate::store::Store::open(&config.store.folder)?.retry_refused()?;
+        Err(ClickHouseError::Busy { holder, .. }) if retry_refused => {
+            let again = crate::store::Store::open(&config.store.folder)?
+                .outbox()
+                .retry_quarantined()?;
             output::line(&format!(
                 "{again} payloads are tried again, by the mailpulse that sends already ({holder})"
             ))?;
@@ -365,19 +368,19 @@ fn ship(setup: &Setup, once: bool, retry_refused: bool) -> Result<ExitCode> {
         other => other?,
     };
     if retry_refused {
-        let again = shipper.store().retry_refused()?;
+        let again = shipper.store().outbox().retry_quarantined()?;
         output::line(&format!("{again} payloads are tried again"))?;
     }
     let (mut rows, mut batches, mut aside) = (0, 0, 0);
     loop {
         match shipper.step() {
-            Ok(Step::Sent { rows: more }) => (rows, batches) = (rows + more, batches + 1),
-            Ok(Step::SetAside { why }) => {
+            Ok(SendStep::Sent { rows: more }) => (rows, batches) = (rows + more, batches + 1),
+            Ok(SendStep::Quarantined { why }) => {
                 aside += 1;
                 tracing::error!("set aside: {}", why);
             }
-            Ok(Step::Idle) if once => break,
-            Ok(Step::Idle) => std::thread::sleep(Duration::from_millis(config.clickhouse.ship_every_ms)),
+            Ok(SendStep::Idle) if once => break,
+            Ok(SendStep::Idle) => std::thread::sleep(Duration::from_millis(config.clickhouse.ship_every_ms)),
             Err(error) if once => {
                 return Err(anyhow!(
                     "{error}\n{rows} rows in {batches} batches were sent before; the rest waits"

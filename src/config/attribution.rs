@@ -43,7 +43,11 @@ impl TakenNames {
 }
 
 /// Compiles the services.
-pub(super) fn services(raw: Vec<At<RawService>>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> ServiceRules {
+pub(super) fn services(
+    raw: Vec<At<RawService>>,
+    incomplete: &IncompleteTables,
+    report: &mut Report<'_>,
+) -> ServiceRules {
     let mut names = TakenNames::default();
     let mut places = Vec::new();
     let mut inputs = Vec::new();

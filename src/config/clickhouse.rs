@@ -2,7 +2,7 @@
 
 use super::raw::{RawClickHouse, RawStore};
 use super::report::Report;
-use crate::store::clickhouse::Place;
+use crate::store::clickhouse::Endpoint;
 use std::path::{Path, PathBuf};
 
 /// See the schema for what each is for.
@@ -38,7 +38,7 @@ impl ClickHouseConfig {
             let mut places = urls
                 .into_iter()
                 .flatten()
-                .filter_map(|url| Place::parse(url.get()).ok())
+                .filter_map(|url| Endpoint::parse(url.get()).ok())
                 .peekable();
             if path.get().trim().is_empty() {
                 let hint = "remove it: the system's certificate authorities are then trusted";

@@ -86,7 +86,12 @@ fn named(path: &Path, name: &str, hint: &'static str) -> Result<Holidays, Holida
 }
 
 /// Reads zones and calendars. Each file is read once, however many services name it.
-pub(super) fn check(raw: RawDetect, services: &[At<RawService>], folder: &Path, report: &mut Report<'_>) -> DetectConfig {
+pub(super) fn check(
+    raw: RawDetect,
+    services: &[At<RawService>],
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> DetectConfig {
     let mut calendars = Calendars {
         folder,
         read: Vec::new(),

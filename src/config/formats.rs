@@ -64,7 +64,12 @@ fn first_at<T>(list: &At<Vec<At<T>>>) -> Range<usize> {
     list.get().first().map_or_else(|| list.at(), At::at)
 }
 
-fn pattern(source: &RawSource, at: &Range<usize>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Option<Format> {
+fn pattern(
+    source: &RawSource,
+    at: &Range<usize>,
+    incomplete: &IncompleteTables,
+    report: &mut Report<'_>,
+) -> Option<Format> {
     let templates = source.template.as_ref().map_or(&[][..], |list| list.get());
     if templates.is_empty() {
         if !incomplete.contains(&at.start) {
@@ -129,7 +134,12 @@ fn compiled(raw: &RawTemplate) -> Option<Template> {
     })
 }
 
-fn json(source: &RawSource, at: &Range<usize>, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Option<Format> {
+fn json(
+    source: &RawSource,
+    at: &Range<usize>,
+    incomplete: &IncompleteTables,
+    report: &mut Report<'_>,
+) -> Option<Format> {
     if source.submitted_when.is_none() && source.failed_when.is_none() {
         if !incomplete.contains(&at.start) {
             report.add(

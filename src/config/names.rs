@@ -1,8 +1,7 @@
 //! What names of services, groups and hosts are made of.
 
 /// What a name is made of.
-pub const NAME_HINT: &str =
-    "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
+pub const NAME_HINT: &str = "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
 
 /// Names that are safe in a terminal, a page, a query, a file name and a label.
 #[must_use]

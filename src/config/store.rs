@@ -7,7 +7,7 @@ use super::at::At;
 use super::errors::shown;
 use super::raw::RawStore;
 use super::report::Report;
-use crate::store::clickhouse::Place;
+use crate::store::clickhouse::Endpoint;
 
 /// Where events are kept, and the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub struct StoreConfig {
     /// Folder of the embedded store.
     pub folder: PathBuf,
     /// The ClickHouse that is asked instead of it.
-    pub remote: Option<Place>,
+    pub remote: Option<Endpoint>,
     /// The ClickHouse that all that is committed is sent to.
-    pub ship: Option<Place>,
+    pub ship: Option<Endpoint>,
     /// What may wait to be sent.
     pub outbox_bytes_max: u64,
     /// What files that nothing refers to may take up.
@@ -111,7 +111,7 @@ fn default_folder() -> PathBuf {
 
 /// Checks the section; `base` is what a relative path starts at.
 pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> StoreConfig {
-    let mut place = |url: &At<String>| match Place::parse(url.get()) {
+    let mut place = |url: &At<String>| match Endpoint::parse(url.get()) {
         Ok(place) => Some(place),
         Err((what, hint)) => {
             report.add(&url.at(), what, hint);
@@ -119,7 +119,7 @@ pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> Sto
         }
     };
     let ship = raw.ship.as_ref().and_then(&mut place);
-    let is_remote = |url: &&At<String>| Place::is_meant(url.get());
+    let is_remote = |url: &&At<String>| Endpoint::is_meant(url.get());
     let remote = raw.url.as_ref().filter(is_remote).and_then(&mut place);
     if let (Some(_), Some(ship)) = (&remote, &raw.ship) {
         let hint = "keep the events in a folder (`url`), and send them (`ship`)";
@@ -129,7 +129,7 @@ pub(super) fn check(raw: &RawStore, base: &Path, report: &mut Report<'_>) -> Sto
             hint,
         );
     }
-    let url = raw.url.as_ref().filter(|url| !Place::is_meant(url.get()));
+    let url = raw.url.as_ref().filter(|url| !Endpoint::is_meant(url.get()));
     let folder = url.map(|url| {
         StoreConfig::folder_of(url.get(), base).unwrap_or_else(|(what, hint)| {
             report.add(&url.at(), what, hint);

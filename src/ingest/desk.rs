@@ -9,7 +9,7 @@ use super::shapes::Shapes;
 use crate::model::text::text;
 use crate::normalise::redact::Redactor;
 use crate::store::batch::Batch;
-use crate::store::commit::{Counts, LogState};
+use crate::store::catalogue::{Counts, LogState};
 use mailpulse_parsers::Odd;
 use rustc_hash::FxHashMap;
 

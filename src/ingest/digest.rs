@@ -12,10 +12,9 @@ use crate::normalise::join::{OpenRecord, Recall};
 use crate::normalise::messages::Messages;
 use crate::source::Chunk;
 use crate::source::chunks::GapKind;
-use crate::store::batch::{Batch, SealedBatch};
-use crate::store::commit::{Counts, LogState};
-use crate::store::known::Known;
-use crate::store::reread::Wanted;
+use crate::store::batch::{Batch, Repeats, SealedBatch, WantedRows};
+use crate::store::catalogue::{Counts, LogState};
+use crate::store::segments::StoredEvents;
 use std::sync::Arc;
 
 /// Turns one source's items into drafts of commits.
@@ -47,7 +46,7 @@ impl<'c, R: Recall> Digest<'c, R> {
     }
 
     /// From now on only these rows are added.
-    pub fn only(&mut self, wanted: &Arc<Wanted>) {
+    pub fn only(&mut self, wanted: &Arc<WantedRows>) {
         self.desk.batch.wanted = Some(Arc::clone(wanted));
     }
 
@@ -98,7 +97,7 @@ impl<'c, R: Recall> Digest<'c, R> {
     }
 
     /// Puts back lines of which an earlier life had read some pieces.
-    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::Error> {
+    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::StoreError> {
         Ok(self.reader.reopen_split_lines(stored)?)
     }
 
@@ -118,8 +117,8 @@ impl<'c, R: Recall> Digest<'c, R> {
     }
 
     /// Events of other logs that the log in hand may repeat, until it is closed.
-    pub fn compare(&mut self, known: Option<Known>) {
-        self.desk.batch.known = known.map(Box::new);
+    pub fn compare(&mut self, known: Option<StoredEvents>) {
+        self.desk.batch.known = known.map(|known| Box::new(known) as Box<dyn Repeats>);
     }
 
     /// Whether something waits to be committed.
@@ -328,7 +327,7 @@ pub struct Bench<'b, R: Recall> {
     pub desk: &'b mut Desk,
 }
 
-fn merge_shapes(report: &mut SourceReport, shapes: &[crate::store::commit::UnparsedShape]) {
+fn merge_shapes(report: &mut SourceReport, shapes: &[crate::store::catalogue::UnparsedShape]) {
     for shape in shapes {
         match report.unparsed.iter_mut().find(|known| known.shape == shape.shape) {
             Some(known) => known.count += shape.count,

@@ -14,7 +14,7 @@ use crate::source::identity::{
     Candidate, Known, OldFile, Position, Verdict, decide, first_line, log_id, numbered_id, unchanged,
 };
 use crate::source::{Chunk, Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError, Stamp};
-use crate::store::commit::{Counts, LogState};
+use crate::store::catalogue::{Counts, LogState};
 use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;

@@ -1,8 +1,8 @@
 //! Lines whose time cannot be true. One is an odd line: a newline in somebody's text, a program that was fed a wrong
 //! date. Where they are most of what a log has to say, it is this machine's clock that is in doubt, not the log.
 
-use crate::store::commit::LogState;
-use crate::store::state::ClockDoubt;
+use crate::store::catalogue::ClockDoubt;
+use crate::store::catalogue::LogState;
 use std::collections::VecDeque;
 
 /// What is further ahead than this is in the future, milliseconds: zones and clocks differ by less.

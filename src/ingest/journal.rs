@@ -16,7 +16,7 @@ use crate::normalise::join::Recall;
 use crate::source::identity::{Position, log_id};
 use crate::source::journal::{Cursor, Journal, JournalError, Start, cursor, parse_cursor};
 use crate::source::{Chunk, Codec, Stamp};
-use crate::store::commit::{Counts, LogState};
+use crate::store::catalogue::{Counts, LogState};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::os::unix::ffi::OsStrExt;
@@ -137,7 +137,11 @@ impl Line<'_> {
 
     /// Sequences that the store knows.
     fn sequences(&self) -> Result<FxHashMap<u64, Sequence>, Stop> {
-        let logs = self.store.logs(self.source).map_err(Some)?;
+        let logs = self
+            .store
+            .positions()
+            .logs(self.source)
+            .map_err(|error| Some(error.into()))?;
         let mut sequences = FxHashMap::default();
         // The others are files.
         for state in logs.into_iter().filter(|state| is_position(&state.position)) {

@@ -17,11 +17,12 @@ use crate::normalise::messages::Messages;
 use crate::normalise::origins::OriginTable;
 use crate::source::{Codec, Family, Found, Limits, Pool};
 use crate::store::batch::SealedBatch;
+use crate::store::catalogue::ClockDoubt;
+use crate::store::catalogue::{CatalogueError, RecallError, Recaller};
+use crate::store::catalogue::{Counts, LogState};
 use crate::store::columnar::Encoder;
-use crate::store::commit::{Counts, LogState};
-use crate::store::recall::{Recaller, Trouble};
-use crate::store::state::ClockDoubt;
-use crate::store::{Error, Store, catalogue};
+use crate::store::recovery::reread;
+use crate::store::{Store, StoreError};
 use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::os::unix::ffi::OsStrExt;
@@ -43,7 +44,7 @@ pub struct OpenSource<'s> {
     limits: RunLimits,
     digest: Digest<'s, Recaller>,
     /// Errors of the digest's questions to the store.
-    trouble: Trouble,
+    trouble: RecallError,
     kept: Kept,
 }
 
@@ -87,28 +88,28 @@ impl<'s> OpenSource<'s> {
         host: &str,
         spec: &Arc<Spec>,
         limits: &RunLimits,
-    ) -> Result<Self, Error> {
-        let id = store.source(host, spec.kind)?;
+    ) -> Result<Self, StoreError> {
+        let id = store.positions().source(host, spec.kind)?;
         let mut messages = Messages::new(attribution, host);
-        let (open, all) = store.open_messages(id, limits.open_messages / 2)?;
+        let (open, all) = store.messages().newest(id, limits.open_messages / 2)?;
         messages.join.set_evicted(all - open.len() as u64);
-        messages.attributor.load_derived(store.derived_services(id)?);
-        messages.attributor.load_accounts(store.account_services(id)?);
+        messages.attributor.load_derived(store.services().derived(id)?);
+        messages.attributor.load_accounts(store.services().accounts(id)?);
         for (id, record) in open {
             messages.join.load(id, record, &mut messages.attributor.origins);
         }
-        let recaller = store.recaller(id)?;
-        let trouble = recaller.trouble();
+        let recaller = store.messages().recaller(id)?;
+        let trouble = recaller.error();
         let mut digest = Digest::new(messages, recaller, spec);
-        if let Some(wanted) = store.all_but_adopted(id)? {
+        if let Some(wanted) = reread::all_but_adopted(store, id)? {
             digest.only(&Arc::new(wanted));
         }
-        if let Some(lines) = store.split_lines(id)? {
+        if let Some(lines) = store.positions().split_lines(id)? {
             digest.reopen_split_lines(&lines)?;
         }
-        let logs = store.logs(id)?;
+        let logs = store.positions().logs(id)?;
         let mut spans: Vec<Span> = logs.iter().filter_map(Span::of).collect();
-        Span::widen(&mut spans, store.adopted_logs(id)?);
+        Span::widen(&mut spans, store.positions().adopted_logs(id)?);
         Ok(OpenSource {
             store,
             id,
@@ -119,7 +120,7 @@ impl<'s> OpenSource<'s> {
                 spans,
                 read: FxHashSet::default(),
                 known: known_logs(logs)?,
-                forgotten: store.forgotten_ordinals(id)?,
+                forgotten: store.positions().forgotten_ordinals(id)?,
                 pool: Pool::new(&limits.source, 8),
                 used: None,
                 sequence: 1,
@@ -139,7 +140,12 @@ impl<'s> OpenSource<'s> {
 
     /// Reads what the job's logs have that was not read yet, and commits it. A log that makes this machine's clock
     /// doubtful ends it, with nothing of that log committed: open the source anew, and read up to where that log waits.
-    pub fn read(&mut self, job: &Job, reading: &Reading<'_>, progress: &dyn Progress) -> Result<Option<Doubt>, Error> {
+    pub fn read(
+        &mut self,
+        job: &Job,
+        reading: &Reading<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Option<Doubt>, StoreError> {
         let (store, source) = (self.store, self.id);
         let digest = &mut self.digest;
         digest.set_now(reading.now_ms);
@@ -178,9 +184,9 @@ impl<'s> OpenSource<'s> {
     }
 
     /// Notes which logs wait because of them, and says so.
-    pub fn tell_doubts(&self, doubts: &[Doubt], now_ms: i64, report: &mut SourceReport) -> Result<(), Error> {
+    pub fn tell_doubts(&self, doubts: &[Doubt], now_ms: i64, report: &mut SourceReport) -> Result<(), StoreError> {
         let doubts: Vec<ClockDoubt> = doubts.iter().map(|doubt| doubt.as_of(now_ms)).collect();
-        self.store.put_clock_doubts(self.id, &doubts)?;
+        self.store.positions().put_clock_doubts(self.id, &doubts)?;
         report.problems.extend(doubts.iter().map(|doubt| Problem {
             path: std::path::PathBuf::from(std::ffi::OsStr::from_bytes(&doubt.path)),
             what: doubt.to_string(),
@@ -211,7 +217,7 @@ impl<'s> OpenSource<'s> {
 }
 
 /// Logs of a source in files. One whose position cannot be read would be read again, and its rows doubled.
-fn known_logs(logs: Vec<LogState>) -> Result<Vec<KnownLog>, Error> {
+fn known_logs(logs: Vec<LogState>) -> Result<Vec<KnownLog>, StoreError> {
     let mut known = Vec::new();
     for state in logs {
         match position::known(state.clone()) {
@@ -223,9 +229,9 @@ fn known_logs(logs: Vec<LogState>) -> Result<Vec<KnownLog>, Error> {
     Ok(known)
 }
 
-pub(super) fn unreadable_position(state: &LogState) -> Error {
+pub(super) fn unreadable_position(state: &LogState) -> StoreError {
     let path = position::path_of(state).display().to_string();
-    Error::Catalogue(catalogue::Error::Position { path })
+    StoreError::Catalogue(CatalogueError::Position { path })
 }
 
 /// The middle of one host's line, in one round.
@@ -237,7 +243,7 @@ pub(super) struct Line<'r> {
     pub(super) progress: &'r dyn Progress,
     reading: &'r Reading<'r>,
     writer: Writer,
-    trouble: &'r Trouble,
+    trouble: &'r RecallError,
     /// What lives on.
     kept: &'r mut Kept,
     /// Drafts that are not committed yet.
@@ -262,7 +268,7 @@ enum Writer {
 }
 
 /// Why a line stopped: an error of the store, or None when the writer has hung up (and says why itself).
-pub(super) type Stop = Option<Error>;
+pub(super) type Stop = Option<StoreError>;
 
 impl Line<'_> {
     /// Whether all files together have grown by little since they were read.
@@ -429,7 +435,7 @@ impl Line<'_> {
     pub(super) fn seal<R: Recall>(&mut self, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
         // Rows of a message whose sender could not be asked for would say for ever that nobody knows it.
         if let Some(error) = self.trouble.take() {
-            return Err(Some(error));
+            return Err(Some(error.into()));
         }
         if !digest.has_news() {
             return Ok(());

@@ -20,7 +20,7 @@ use crate::normalise::join::Recall;
 use crate::normalise::messages::Messages;
 use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
-use crate::store::catalogue;
+use crate::store::catalogue::CatalogueError;
 use app::AppLines;
 pub(crate) use app::begins_with_time;
 use exim::EximLines;
@@ -144,7 +144,7 @@ impl<'c> Reader<'c> {
     ///
     /// # Errors
     /// The store's text is not of that form.
-    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), catalogue::Error> {
+    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), CatalogueError> {
         match self {
             Reader::Exim(lines) => lines.split.reopen(stored),
             Reader::Postfix(_) | Reader::App(_) => Ok(()),

@@ -35,8 +35,8 @@ use crate::normalise::attribution::Attribution;
 use crate::normalise::hops::is_mta;
 use crate::source::journal::Journal;
 use crate::source::{Family, Limits};
-use crate::store::commit::Counts;
-use crate::store::{Error, Store};
+use crate::store::catalogue::Counts;
+use crate::store::{Store, StoreError};
 use feed::Reading;
 use kinds::Spec;
 pub use line::OpenSource;
@@ -104,10 +104,10 @@ pub fn run(
     jobs: &[Job],
     limits: &RunLimits,
     progress: &dyn Progress,
-) -> Result<Vec<SourceReport>, Error> {
+) -> Result<Vec<SourceReport>, StoreError> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let reports: Mutex<Vec<(usize, Result<SourceReport, Error>)>> = Mutex::new(Vec::new());
+    let reports: Mutex<Vec<(usize, Result<SourceReport, StoreError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..limits.parallel.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
@@ -138,7 +138,7 @@ fn run_job(
     job: &Job,
     limits: &RunLimits,
     progress: &dyn Progress,
-) -> Result<SourceReport, Error> {
+) -> Result<SourceReport, StoreError> {
     let first = job.families.first().map(|(spec, _)| spec);
     let Some(spec) = first.or(job.journals.first().map(|(spec, _)| spec)) else {
         return Ok(SourceReport::default());
@@ -167,9 +167,9 @@ fn run_job(
 }
 
 /// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.
-pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Result<Vec<String>, Error> {
+pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Result<Vec<String>, StoreError> {
     let now = jobs.iter().filter(|job| is_mta(job.kind)).map(|job| job.host.clone());
-    let known = store.sources()?;
+    let known = store.positions().sources()?;
     let before = known
         .iter()
         .filter(|source| is_mta(&source.kind))

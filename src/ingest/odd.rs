@@ -2,7 +2,7 @@
 
 use crate::model::text::text;
 use crate::normalise::redact::Redactor;
-use crate::store::commit::OddField;
+use crate::store::catalogue::OddField;
 use mailpulse_parsers::Odd;
 use mailpulse_parsers::harmless::safe_text;
 

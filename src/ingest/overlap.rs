@@ -10,8 +10,8 @@ use super::{digest::Digest, kinds::Spec};
 use crate::normalise::hops::is_mta;
 use crate::normalise::join::Recall;
 use crate::source::Chunk;
-use crate::store::commit::LogState;
-use crate::store::known::Compared;
+use crate::store::catalogue::LogState;
+use crate::store::segments::Compared;
 use std::os::unix::ffi::OsStrExt;
 
 /// Around a rotation programs write to the old file and to the new one. What repeats within so little is found by what
@@ -163,7 +163,8 @@ impl Line<'_> {
             self.seal(digest)?;
         }
         self.wait(0)?;
-        digest.compare(Some(self.store.known(compared).map_err(Some)?));
+        let stored = self.store.stored_events(compared);
+        digest.compare(Some(stored.map_err(|error| Some(error.into()))?));
         Ok(())
     }
 }
@@ -174,7 +175,7 @@ mod tests {
     use crate::ingest::kinds::Head;
     use crate::source::identity::Position;
     use crate::source::{Codec, Stamp};
-    use crate::store::commit::Counts;
+    use crate::store::catalogue::Counts;
 
     const MINUTE_MS: i64 = 60_000;
 

@@ -2,7 +2,7 @@
 
 use crate::source::identity::{Head, Known, Mark, Marks, OldFile, Position};
 use crate::source::{Codec, Stamp};
-use crate::store::commit::LogState;
+use crate::store::catalogue::LogState;
 use serde::{Deserialize, Serialize};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What a run has to tell: by source, and what went wrong.
 
 use crate::normalise::exim::zone::ZoneVerdict;
-use crate::store::commit::{Counts, UnparsedShape};
+use crate::store::catalogue::{Counts, UnparsedShape};
 use std::path::PathBuf;
 
 /// Something that went wrong, or was odd, with a file.

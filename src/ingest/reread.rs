@@ -1,4 +1,4 @@
-//! Rows that the store has lost come back from their logs: see [`crate::store::reread`].
+//! Rows that the store has lost come back from their logs: see [`crate::store::recovery::reread`].
 
 use super::digest::Digest;
 use super::feed::{Feed, Hangup, Item, Reading};
@@ -9,11 +9,15 @@ use super::{Job, Progress, RunLimits};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::messages::Messages;
 use crate::source::{Limits, Pool};
+use crate::store::batch::WantedRows;
+use crate::store::catalogue::LogState;
+use crate::store::catalogue::{Again, MissingRows, shadow};
+use crate::store::catalogue::{RecallError, Recaller};
 use crate::store::columnar::Encoder;
-use crate::store::commit::{Commit, LogState};
-use crate::store::recall::{Recaller, Trouble};
-use crate::store::reread::{Again, Missing, Wanted, shadow};
-use crate::store::{Error, Store};
+use crate::store::commit::{self, Commit};
+use crate::store::linker::link_hops;
+use crate::store::recovery::reread;
+use crate::store::{Store, StoreError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -59,14 +63,14 @@ pub fn reread(
     jobs: &[Job],
     limits: &RunLimits,
     progress: &dyn Progress,
-) -> Result<Reread, Error> {
+) -> Result<Reread, StoreError> {
     let mut done = Reread::default();
-    if store.missing(None)?.is_empty() {
+    if store.positions().missing(None)?.is_empty() {
         return Ok(done);
     }
     for fate in FATES {
         for job in jobs {
-            let Some(source) = store.known_source(&job.host, job.kind)? else {
+            let Some(source) = store.positions().known_source(&job.host, job.kind)? else {
                 continue;
             };
             let again = Rereading {
@@ -84,6 +88,7 @@ pub fn reread(
         }
     }
     done.missing = store
+        .positions()
         .missing(None)?
         .iter()
         .filter(|one| !one.lost)
@@ -96,11 +101,11 @@ pub fn reread(
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn logs_there(store: &Store, job: &Job, limits: &RunLimits) -> Result<FxHashSet<u64>, Error> {
-    let Some(source) = store.known_source(&job.host, job.kind)? else {
+pub fn logs_there(store: &Store, job: &Job, limits: &RunLimits) -> Result<FxHashSet<u64>, StoreError> {
+    let Some(source) = store.positions().known_source(&job.host, job.kind)? else {
         return Ok(FxHashSet::default());
     };
-    let logs = store.logs(source)?;
+    let logs = store.positions().logs(source)?;
     let known: Vec<KnownLog> = logs.into_iter().filter_map(position::known).collect();
     let (reading, pool) = (Reading::default(), Pool::new(&limits.source, 2));
     let mut there = FxHashSet::default();
@@ -134,11 +139,11 @@ struct Rereading<'r> {
 }
 
 impl Rereading<'_> {
-    fn run(&self) -> Result<(u64, u64), Error> {
+    fn run(&self) -> Result<(u64, u64), StoreError> {
         let (mut back, mut lost) = (0, 0);
         let mut done: FxHashSet<i64> = FxHashSet::default();
         loop {
-            let mut missing = self.store.missing(Some(self.source))?;
+            let mut missing = self.store.positions().missing(Some(self.source))?;
             missing.retain(|one| one.again == self.fate && !done.contains(&one.day));
             if missing.is_empty() {
                 return Ok((back, lost));
@@ -151,22 +156,22 @@ impl Rereading<'_> {
             let Some(files) = self.files(&known, &missing) else {
                 // Nothing here can give them; what no file has any more is lost.
                 let days = missing.iter().map(|one| one.day).collect();
-                let (_, less) = self.store.end_reread(&missing, &days, &FxHashSet::default(), &gone)?;
+                let (_, less) = reread::end_reread(self.store, &missing, &days, &FxHashSet::default(), &gone)?;
                 return Ok((back, lost + less));
             };
-            let (wanted, days) = self.store.wanted(&missing)?;
+            let (wanted, days) = reread::wanted(self.store, &missing)?;
             let replayed = self.pass(&known, &files, wanted)?;
-            self.store.unlinked_are_loud()?;
-            self.store.link_hops()?;
-            let (more, less) = self.store.end_reread(&missing, &days, &replayed, &gone)?;
+            reread::unlinked_are_loud(self.store)?;
+            link_hops(self.store)?;
+            let (more, less) = reread::end_reread(self.store, &missing, &days, &replayed, &gone)?;
             (back, lost) = (back + more, lost + less);
             done.extend(days);
         }
     }
 
     /// Logs in files, in the order in which they were read first.
-    fn known(&self) -> Result<Vec<KnownLog>, Error> {
-        let logs = self.store.logs(self.source)?;
+    fn known(&self) -> Result<Vec<KnownLog>, StoreError> {
+        let logs = self.store.positions().logs(self.source)?;
         Ok(logs.into_iter().filter_map(position::known).collect())
     }
 
@@ -193,7 +198,7 @@ impl Rereading<'_> {
     }
 
     /// Which known log each file of each family holds; None if none of them can give what is missing.
-    fn files(&self, known: &[KnownLog], missing: &[Missing]) -> Option<Vec<Vec<Option<usize>>>> {
+    fn files(&self, known: &[KnownLog], missing: &[MissingRows]) -> Option<Vec<Vec<Option<usize>>>> {
         let reading = Reading::default();
         let pool = Pool::new(&self.limits.source, 2);
         let families = 0..self.job.families.len();
@@ -212,9 +217,9 @@ impl Rereading<'_> {
         &self,
         known: &[KnownLog],
         files: &[Vec<Option<usize>>],
-        mut wanted: Wanted,
-    ) -> Result<FxHashSet<u64>, Error> {
-        self.store.begin_reread(self.source)?;
+        mut wanted: WantedRows,
+    ) -> Result<FxHashSet<u64>, StoreError> {
+        reread::begin_reread(self.store, self.source)?;
         let read_to = known
             .iter()
             .map(|log| (log.state.log_id, log.known.position.mark.offset));
@@ -226,13 +231,13 @@ impl Rereading<'_> {
         let mut messages = Messages::new(self.attribution, &self.job.host);
         messages
             .attributor
-            .load_derived(self.store.derived_services(self.source)?);
+            .load_derived(self.store.services().derived(self.source)?);
         messages
             .attributor
-            .load_accounts(self.store.account_services(self.source)?);
-        let recall = self.store.recaller(shadow(self.source))?;
+            .load_accounts(self.store.services().accounts(self.source)?);
+        let recall = self.store.messages().recaller(shadow(self.source))?;
         let mut writing = Writing {
-            trouble: recall.trouble(),
+            trouble: recall.error(),
             encoder: Encoder::default(),
             sequence: 0,
         };
@@ -240,7 +245,7 @@ impl Rereading<'_> {
         digest.only(&wanted);
         let reading = Reading::default();
         let pool = Pool::new(&self.limits.source, 4);
-        let logs = self.store.logs(self.source)?;
+        let logs = self.store.positions().logs(self.source)?;
         let mut replayed = FxHashSet::default();
         // In the order in which they were read first: what was the first copy of a line then is it now.
         let mut families: Vec<_> = files.iter().enumerate().collect();
@@ -267,7 +272,7 @@ impl Rereading<'_> {
         logs: &[LogState],
         digest: &mut Digest<'_, Recaller>,
         writing: &mut Writing,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         if let Item::Chunk(chunk) = &item {
             self.progress.content(chunk.bytes().len() as u64);
         }
@@ -281,7 +286,7 @@ impl Rereading<'_> {
         }
         digest.item(item);
         if let Some(compared) = compared {
-            digest.compare(Some(self.store.known(compared)?));
+            digest.compare(Some(self.store.stored_events(compared)?));
         }
         if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
             self.seal(digest, writing)?;
@@ -289,10 +294,10 @@ impl Rereading<'_> {
         Ok(())
     }
 
-    fn seal(&self, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), Error> {
+    fn seal(&self, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), StoreError> {
         // As when they are read first: a sender that could not be asked for is not unknown.
         if let Some(error) = writing.trouble.take() {
-            return Err(error);
+            return Err(error.into());
         }
         if !digest.has_news() {
             return Ok(());
@@ -311,7 +316,7 @@ impl Rereading<'_> {
             odd_fields: Vec::new(),
             split_lines: None,
         };
-        self.store.commit(&commit)?;
+        commit::commit(self.store, &commit)?;
         if digest.wants_trim(self.limits.open_messages) {
             digest.trim(self.limits.open_messages);
         }
@@ -322,7 +327,7 @@ impl Rereading<'_> {
 /// What is kept from batch to batch.
 struct Writing {
     /// Errors of the join's questions to the store.
-    trouble: Trouble,
+    trouble: RecallError,
     encoder: Encoder,
     sequence: u32,
 }

@@ -2,7 +2,7 @@
 
 use crate::normalise::redact::Redactor;
 use crate::normalise::scrub::shapeless;
-use crate::store::commit::UnparsedShape;
+use crate::store::catalogue::UnparsedShape;
 use mailpulse_parsers::Reject;
 use mailpulse_parsers::harmless::safe_text;
 use std::collections::HashMap;

@@ -2,9 +2,10 @@
 
 use crate::normalise::join::Changes;
 use crate::store::batch::SealedBatch;
+use crate::store::catalogue::{Counts, LogState, OddField, UnparsedShape};
 use crate::store::columnar::Encoder;
-use crate::store::commit::{Commit, Counts, LogState, OddField, UnparsedShape};
-use crate::store::{Error, Store};
+use crate::store::commit::{self, Commit};
+use crate::store::{Store, StoreError};
 use crossbeam_channel::{Receiver, Sender};
 
 /// A commit whose rows are not encoded yet.
@@ -28,7 +29,12 @@ pub struct Draft {
 
 /// Commits drafts as they come; says so after each by giving its batch back for another use. Stops at the first error,
 /// with nothing of that draft stored.
-pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sender<SealedBatch>) -> Result<(), Error> {
+pub fn run(
+    store: &Store,
+    source: i64,
+    drafts: &Receiver<Draft>,
+    committed: &Sender<SealedBatch>,
+) -> Result<(), StoreError> {
     let mut encoder = Encoder::default();
     for draft in drafts {
         // Nobody listening means that nobody waits.
@@ -38,7 +44,7 @@ pub fn run(store: &Store, source: i64, drafts: &Receiver<Draft>, committed: &Sen
 }
 
 /// Commits one draft; gives its batch back.
-pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<SealedBatch, Error> {
+pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) -> Result<SealedBatch, StoreError> {
     let Draft {
         sealed,
         logs,
@@ -59,7 +65,7 @@ pub fn write(store: &Store, source: i64, draft: Draft, encoder: &mut Encoder) ->
         odd_fields,
         split_lines,
     };
-    store.commit(&commit)?;
+    commit::commit(store, &commit)?;
     commit
         .segments
         .into_iter()

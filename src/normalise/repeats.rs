@@ -8,7 +8,7 @@
 //!
 //! An open message remembers its own events ([`Seen`]); of those that left the queue lately so many are remembered that
 //! a batch that is written again finds them ([`Recent`]). What is further apart is compared with what is stored
-//! (`store::known`).
+//! (`store::segments::repeats`).
 
 use crate::model::event::Kind;
 use crate::model::queue_id::QueueId;

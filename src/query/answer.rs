@@ -1,7 +1,8 @@
 //! What becomes of a question: rows, or why there are none.
 
-use crate::store::Error as StoreError;
-use crate::store::columnar::{self, Table};
+use crate::store::StoreError;
+use crate::store::catalogue::CatalogueError;
+use crate::store::columnar::{ColumnarError, Table};
 
 /// A table, and which of its columns are points in time, UTC milliseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +24,16 @@ pub enum QueryError {
     Store(#[from] StoreError),
     /// The server failed, or refused.
     #[error(transparent)]
-    ClickHouse(#[from] crate::store::clickhouse::Error),
+    ClickHouse(#[from] crate::store::clickhouse::ClickHouseError),
     /// The engine refused.
     #[error("query: {0}")]
-    Engine(#[from] columnar::Error),
+    Engine(#[from] ColumnarError),
+}
+
+impl From<CatalogueError> for QueryError {
+    fn from(error: CatalogueError) -> Self {
+        QueryError::Store(error.into())
+    }
 }
 
 impl QueryError {
@@ -36,6 +43,6 @@ impl QueryError {
             QueryError::Engine(error) | QueryError::Store(StoreError::Columnar(error)) => error,
             _ => return false,
         };
-        matches!(error, columnar::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+        matches!(error, ColumnarError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }
 }

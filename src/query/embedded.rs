@@ -6,8 +6,8 @@ use super::window::Window;
 use super::{guard, sql};
 use crate::store::Store;
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, Input, LOGICAL, Table, Values};
-use crate::store::incomplete::Part;
+use crate::store::columnar::{self, ColumnarError, Input, LOGICAL, Table, Values};
+use crate::store::segments::SegmentPart;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, Que
     let columns: BTreeMap<&str, Vec<String>> = columns.collect();
     let answer = steadily(|| select_once(store, &question.steps, &question.sql, &columns, window));
     let mut table = answer.map_err(|error| match error {
-        QueryError::Engine(columnar::Error::Engine(error)) => QueryError::Question(in_one_line(&error.to_string())),
+        QueryError::Engine(ColumnarError::Engine(error)) => QueryError::Question(in_one_line(&error.to_string())),
         other => other,
     })?;
     let mut times = Vec::new();
@@ -88,18 +88,18 @@ fn select_once(
     window: Window,
 ) -> Result<Table, QueryError> {
     let mut inputs = Vec::new();
-    let segments = store.segments_to_read(window.since_ms, window.until_ms)?;
-    let mut files: BTreeMap<PathBuf, (&Segment, Part)> = BTreeMap::new();
-    for (table, part) in [("events", Part::Events), ("rates", Part::Rates)] {
+    let segments = store.segments().to_read(window.since_ms, window.until_ms)?;
+    let mut files: BTreeMap<PathBuf, (&Segment, SegmentPart)> = BTreeMap::new();
+    for (table, part) in [("events", SegmentPart::Events), ("rates", SegmentPart::Rates)] {
         let Some(columns) = columns.get(table) else {
             continue;
         };
         let mut paths = Vec::with_capacity(segments.len());
         for segment in &segments {
-            let path = store.path_of(segment.id, part);
-            match store.has_its_size(segment, part) {
+            let path = store.segments().path_of(segment.id, part);
+            match store.segments().has_its_size(segment, part) {
                 Ok(()) => paths.push(path.clone()),
-                Err(error) => store.note_broken(segment, part, error)?,
+                Err(error) => store.segments().note_broken(segment, part, error)?,
             }
             files.insert(path, (segment, part));
         }
@@ -123,10 +123,10 @@ fn select_once(
             return Err(error);
         };
         // An error of the store ends the reading, and is the one that is told.
-        store.note_broken(segment, *part, error).map_err(|error| {
+        store.segments().note_broken(segment, *part, error).map_err(|error| {
             let gone = std::io::ErrorKind::NotFound.into();
             failed = Some(error);
-            columnar::Error::Io {
+            ColumnarError::Io {
                 path: path.to_owned(),
                 source: gone,
             }
@@ -153,11 +153,11 @@ fn wanted(columns: &[&str], named: &guard::QueryNames) -> Vec<String> {
 
 /// Lines per source and minute, as a table.
 fn sources(store: &Store, window: Window) -> Result<Table, QueryError> {
-    let rows = store.source_minutes(window.since_ms, window.until_ms)?;
-    let text = |pick: fn(&crate::store::state::SourceMinute) -> &String| {
+    let rows = store.coverage().minutes(window.since_ms, window.until_ms)?;
+    let text = |pick: fn(&crate::store::catalogue::SourceMinute) -> &String| {
         Values::Text(rows.iter().map(|row| Some(pick(row).clone())).collect())
     };
-    let int = |pick: fn(&crate::store::state::SourceMinute) -> i64| {
+    let int = |pick: fn(&crate::store::catalogue::SourceMinute) -> i64| {
         Values::Int(rows.iter().map(|row| Some(pick(row))).collect())
     };
     let columns = [

@@ -8,12 +8,13 @@ use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::embedded::{ask, select};
 use crate::query::window::Window;
 use crate::store::Store;
-use crate::store::attributed::AttributionChange;
-use crate::store::clickhouse::Client;
+use crate::store::catalogue::AttributionChange;
+use crate::store::catalogue::{ClockDoubt, Covered, SourceMinute};
+use crate::store::catalogue::{Counts, OddField, UnparsedShape};
+use crate::store::clickhouse::ClickHouseClient;
 use crate::store::columnar::{RateBlock, Table, read_rates};
-use crate::store::commit::{Counts, OddField, UnparsedShape};
-use crate::store::incomplete::Part;
-use crate::store::state::{ClockDoubt, Covered, SourceMinute};
+use crate::store::retention::horizon_ms;
+use crate::store::segments::SegmentPart;
 
 /// What is known of a source, wherever it was read.
 #[derive(Debug, Clone)]
@@ -109,32 +110,32 @@ pub trait MailHistory {
 
 impl MailHistory for Store {
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
-        Ok(self.span_until(until_ms)?)
+        Ok(Store::coverage(self).span_until(until_ms)?)
     }
 
     fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        Ok(Store::line_ms(self, until_ms)?)
+        Ok(Store::coverage(self).line_ms(until_ms)?)
     }
 
     fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        Ok(Store::heartbeat_ms(self, until_ms)?)
+        Ok(Store::coverage(self).heartbeat_ms(until_ms)?)
     }
 
     fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
-        Ok(Store::horizon_ms(self)?)
+        Ok(horizon_ms(self)?)
     }
 
     fn hosts(&self) -> Result<Vec<String>, QueryError> {
-        Ok(Store::hosts(self)?)
+        Ok(self.positions().hosts()?)
     }
 
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
-        let sources = self.sources()?.into_iter();
+        let sources = self.positions().sources()?.into_iter();
         Ok(sources.map(|source| (source.host, source.kind)).collect())
     }
 
     fn summaries(&self, length_ms: i64) -> Result<Vec<SourceSummary>, QueryError> {
-        let summary = |source: crate::store::state::SourceState| {
+        let summary = |source: crate::store::catalogue::SourceState| {
             let mut counts = Counts::default();
             source.logs.iter().for_each(|log| counts.add(&log.counts));
             let spans = || source.logs.iter().filter_map(|log| log.span_ms);
@@ -144,7 +145,7 @@ impl MailHistory for Store {
             Ok(SourceSummary {
                 counts,
                 span_ms: spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max()),
-                minutes: self.minutes_of(source.id, length_ms)?,
+                minutes: Store::coverage(self).minutes_of(source.id, length_ms)?,
                 local: Some(LocalSource {
                     logs: source.logs.len() as u64,
                     damaged: damaged.collect(),
@@ -152,32 +153,32 @@ impl MailHistory for Store {
                     twice_in: twice.map(|log| text(&log.path)),
                     open_messages: source.open_messages,
                     read_ms: source.read_ms,
-                    shapes: self.unparsed(source.id, SHAPES)?,
-                    odd_fields: self.odd_fields(source.id)?,
-                    clock_doubts: self.clock_doubts(source.id)?,
+                    shapes: self.samples().unparsed(source.id, SHAPES)?,
+                    odd_fields: self.samples().odd_fields(source.id)?,
+                    clock_doubts: self.positions().clock_doubts(source.id)?,
                 }),
                 host: source.host,
                 kind: source.kind,
             })
         };
-        self.sources()?.into_iter().map(summary).collect()
+        self.positions().sources()?.into_iter().map(summary).collect()
     }
 
     fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
-        Ok(Store::source_minutes(self, window.since_ms, window.until_ms)?)
+        Ok(Store::coverage(self).minutes(window.since_ms, window.until_ms)?)
     }
 
     fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
-        Ok(Store::coverage(self, since_ms)?)
+        Ok(Store::coverage(self).stretches(since_ms)?)
     }
 
     fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError> {
-        Ok(Store::attribution_changes(self)?)
+        Ok(self.attribution().changes()?)
     }
 
     fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError> {
-        for segment in self.segments_to_read(window.since_ms, window.until_ms)? {
-            let flows = self.read_part(&segment, Part::Rates, |path| {
+        for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
+            let flows = self.segments().read_part(&segment, SegmentPart::Rates, |path| {
                 Ok([
                     read_rates(path, "service", "messages")?,
                     read_rates(path, "hostgroup", "attempts")?,
@@ -227,7 +228,7 @@ pub enum Backend {
     /// Segments on this disk.
     Embedded(Box<Store>),
     /// A server.
-    ClickHouse(Box<Client>),
+    ClickHouse(Box<ClickHouseClient>),
 }
 
 impl Backend {

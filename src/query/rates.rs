@@ -5,9 +5,9 @@ use super::series::{Series, SeriesSet};
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
 use crate::store::Store;
+use crate::store::catalogue::Covered;
 use crate::store::columnar::{RateBlock, read_rates, read_texts};
-use crate::store::incomplete::Part;
-use crate::store::state::Covered;
+use crate::store::segments::SegmentPart;
 use std::collections::HashMap;
 
 /// What the series are named by.
@@ -67,8 +67,8 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryE
 fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
     let (start, _) = checked(question)?;
     let mut sums = HashMap::new();
-    for segment in store.segments_to_read(start, question.window.until_ms)? {
-        let block = store.read_part(&segment, Part::Rates, |path| {
+    for segment in store.segments().to_read(start, question.window.until_ms)? {
+        let block = store.segments().read_part(&segment, SegmentPart::Rates, |path| {
             let mut block = read_rates(path, question.by.column(), question.measure)?;
             if let Some(service) = &question.service {
                 block.keep(&read_texts(path, "service")?, service);
@@ -79,7 +79,7 @@ fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Query
             add(&mut sums, &block, question);
         }
     }
-    Ok(series_of(sums, &store.coverage(start)?, question))
+    Ok(series_of(sums, &store.coverage().stretches(start)?, question))
 }
 
 /// The same of rates that were read elsewhere.

@@ -7,20 +7,20 @@ use super::series::SeriesSet;
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::sql;
 use crate::query::window::Window;
-use crate::store::attributed::AttributionChange;
-use crate::store::clickhouse::{Client, query as clickhouse};
-use crate::store::columnar::{Column, RateBlock, Table, Texts, Values};
-use crate::store::commit::Counts;
-use crate::store::state::{Covered, SourceMinute};
+use crate::store::catalogue::AttributionChange;
+use crate::store::catalogue::Counts;
+use crate::store::catalogue::{Covered, SourceMinute};
+use crate::store::clickhouse::{ClickHouseClient, query};
+use crate::store::columnar::{Column, RateBlock, Table, TextColumn, Values};
 
 const MINUTE_MS: i64 = 60_000;
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = 86_400_000;
 
-impl MailHistory for Client {
+impl MailHistory for ClickHouseClient {
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
         let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates WHERE ts_ms <= {until:Int64}";
-        let table = clickhouse::select(self, text, &[("until", until_ms.to_string())])?;
+        let table = query::select(self, text, &[("until", until_ms.to_string())])?;
         let span = numbers(&table, "first")
             .first()
             .copied()
@@ -49,7 +49,7 @@ impl MailHistory for Client {
 
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
         let text = "SELECT host, source FROM sources GROUP BY host, source ORDER BY host, source";
-        let table = clickhouse::select(self, text, &[])?;
+        let table = query::select(self, text, &[])?;
         Ok(words(&table, "host").into_iter().zip(words(&table, "source")).collect())
     }
 
@@ -59,7 +59,7 @@ impl MailHistory for Client {
              FROM (SELECT * FROM sources WHERE lines > 0) \
              GROUP BY host, source ORDER BY host, source"
         );
-        let table = clickhouse::select(self, &text, &[])?;
+        let table = query::select(self, &text, &[])?;
         let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
         let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
         let mut all = Vec::new();
@@ -144,12 +144,12 @@ impl MailHistory for Client {
 
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError> {
         let text = sql::trusted_for_server(text, window).map_err(QueryError::Question)?;
-        Ok(clickhouse::select(self, &text, &[])?)
+        Ok(query::select(self, &text, &[])?)
     }
 
     fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
         let (text, times) = sql::for_server(text, window).map_err(QueryError::Question)?;
-        let table = clickhouse::ask(self, &text)?;
+        let table = query::ask(self, &text)?;
         Ok(QueryAnswer { table, times })
     }
 
@@ -160,7 +160,7 @@ impl MailHistory for Client {
         _window: Window,
     ) -> Result<Table, QueryError> {
         let text = sql::trusted_for_server(&query.bind(values), Window::ALL).map_err(QueryError::Question)?;
-        Ok(clickhouse::select(self, &text, &[])?)
+        Ok(query::select(self, &text, &[])?)
     }
 
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
@@ -171,9 +171,9 @@ impl MailHistory for Client {
 }
 
 /// The newest minute of a source of which this is true: its start.
-fn newest_minute(client: &Client, what: &str, until_ms: i64) -> Result<Option<i64>, QueryError> {
+fn newest_minute(client: &ClickHouseClient, what: &str, until_ms: i64) -> Result<Option<i64>, QueryError> {
     let text = format!("SELECT max(ts_ms) AS newest FROM sources WHERE {what} AND ts_ms <= {{until:Int64}}");
-    let table = clickhouse::select(client, &text, &[("until", until_ms.to_string())])?;
+    let table = query::select(client, &text, &[("until", until_ms.to_string())])?;
     // Of no rows the server says 0.
     Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
 }
@@ -199,7 +199,12 @@ fn counts(table: &Table, row: usize) -> Counts {
 }
 
 /// A source's minutes with lines, oldest first.
-fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<Vec<(i64, Counts)>, QueryError> {
+fn minutes_of(
+    client: &ClickHouseClient,
+    host: &str,
+    kind: &str,
+    since_ms: i64,
+) -> Result<Vec<(i64, Counts)>, QueryError> {
     let params = [
         ("host", host.to_owned()),
         ("source", kind.to_owned()),
@@ -207,13 +212,13 @@ fn minutes_of(client: &Client, host: &str, kind: &str, since_ms: i64) -> Result<
     ];
     let text = "SELECT ts_ms, lines, events, ignored, unparsed, bytes, foreign_lines FROM sources \
                 WHERE host = {host:String} AND source = {source:String} AND ts_ms > {since:Int64} AND lines > 0 ORDER BY ts_ms";
-    let table = clickhouse::select(client, text, &params)?;
+    let table = query::select(client, text, &params)?;
     let times = numbers(&table, "ts_ms").into_iter().enumerate();
     Ok(times.map(|(row, ts_ms)| (ts_ms, counts(&table, row))).collect())
 }
 
 /// The rates of a window in one block.
-fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlock, QueryError> {
+fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Result<RateBlock, QueryError> {
     let mut params = vec![
         ("since", start.to_string()),
         ("until", question.window.until_ms.to_string()),
@@ -230,7 +235,7 @@ fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlo
         by = question.by.column(),
         measure = question.measure
     );
-    let table = clickhouse::select(client, &text, &params)?;
+    let table = query::select(client, &text, &params)?;
     Ok(RateBlock {
         ts_ms: numbers(&table, "ts_ms"),
         by: texts(&table, "name"),
@@ -243,7 +248,7 @@ fn block(client: &Client, question: &RateQuestion, start: i64) -> Result<RateBlo
 
 /// From each host's first line to its last, and the minutes with heartbeats, those in a row together. A server does not
 /// know where logs begin and end: an archive that is missing in between shows as silence there.
-fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+fn coverage(client: &ClickHouseClient, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
     let lines =
         "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last FROM sources WHERE lines > 0 GROUP BY host ORDER BY host";
     let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \
@@ -257,7 +262,7 @@ fn coverage(client: &Client, since_ms: i64) -> Result<Vec<Covered>, QueryError> 
     )];
     let mut all = Vec::new();
     for (text, params) in [(lines, &[][..]), (heard, &since[..])] {
-        let table = clickhouse::select(client, text, params)?;
+        let table = query::select(client, text, params)?;
         let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
         let spans = words(&table, "host").into_iter().zip(first).zip(last);
         all.extend(spans.map(|((host, from_ms), last)| Covered {
@@ -294,8 +299,8 @@ fn words(table: &Table, name: &str) -> Vec<String> {
     }
 }
 
-fn texts(table: &Table, name: &str) -> Texts {
-    let mut texts = Texts::default();
+fn texts(table: &Table, name: &str) -> TextColumn {
+    let mut texts = TextColumn::default();
     if let Some(Values::Text(values)) = column(table, name).map(|column| &column.values) {
         for value in values {
             let code = texts.code(value.as_deref().unwrap_or_default());

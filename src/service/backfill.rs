@@ -40,7 +40,7 @@ pub fn read(
     cover(&mut attribution, &plan.jobs, &store)?;
     let reread = ingest::reread(&store, &attribution, &plan.jobs, &limits, progress)?;
     let reports = ingest::run(&store, &attribution, &plan.jobs, &limits, progress)?;
-    store.link_hops()?;
+    crate::store::linker::link_hops(&store)?;
     copy_catalogue(&store);
     Ok(Backfilled { store, reread, reports })
 }

@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::service::log_throttle::LogThrottle;
 use crate::setup::Setup;
 use crate::store::Store;
-use crate::store::clickhouse::ship::{Shipper, Step};
-use crate::store::clickhouse::{Error, Options, Place};
+use crate::store::clickhouse::ship::{SendStep, Shipper};
+use crate::store::clickhouse::{ClickHouseError, ClientOptions, Endpoint};
 use anyhow::{Context as _, Result};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ fn supervise(
     stop: &AtomicBool,
     again: (Duration, Duration),
     notes: &mut Notes,
-    mut send: impl FnMut(&mut Notes) -> Result<(), Error>,
+    mut send: impl FnMut(&mut Notes) -> Result<(), ClickHouseError>,
 ) {
     let mut failures = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -93,27 +93,27 @@ fn rest(pause: Duration, stop: &AtomicBool) {
 /// What a sender needs.
 struct Sender {
     folder: PathBuf,
-    place: Place,
-    options: Options,
+    place: Endpoint,
+    options: ClientOptions,
     retain_days: u32,
     every: Duration,
 }
 
 impl Sender {
     /// Sends until it is told to stop.
-    fn send(&self, notes: &mut Notes, stop: &AtomicBool) -> Result<(), Error> {
+    fn send(&self, notes: &mut Notes, stop: &AtomicBool) -> Result<(), ClickHouseError> {
         let mut shipper = Shipper::open(&self.folder, &self.place, &self.options, self.retain_days)?;
         while !stop.load(Ordering::Relaxed) {
             let wait = match shipper.step() {
-                Ok(Step::Sent { .. }) => {
+                Ok(SendStep::Sent { .. }) => {
                     notes.good();
                     continue;
                 }
-                Ok(Step::Idle) => {
+                Ok(SendStep::Idle) => {
                     notes.good();
                     self.every
                 }
-                Ok(Step::SetAside { why }) => {
+                Ok(SendStep::Quarantined { why }) => {
                     tracing::error!(
                         "a batch is refused and set aside, `mailpulse store ship --retry-refused` tries it again: {}",
                         why
@@ -177,7 +177,7 @@ impl Notes {
             return;
         }
         // Kept too long is better than a sender that stops over it.
-        let ended = Store::open(&self.folder).and_then(|store| store.end_trouble(TOPIC));
+        let ended = Store::open(&self.folder).and_then(|store| Ok(store.troubles().end(TOPIC)?));
         self.clean = ended.is_ok();
         self.kept = None;
     }
@@ -188,7 +188,7 @@ impl Notes {
         if self.kept.as_ref().is_some_and(is_kept) {
             return;
         }
-        let noted = Store::open(&self.folder).and_then(|store| store.note_trouble(TOPIC, what));
+        let noted = Store::open(&self.folder).and_then(|store| Ok(store.troubles().note(TOPIC, what)?));
         if noted.is_ok() {
             self.kept = Some((what.to_owned(), Instant::now()));
         }
@@ -213,6 +213,7 @@ mod tests {
             seen.push(
                 store
                     .troubles()
+                    .all()
                     .unwrap()
                     .pop()
                     .map(|trouble| (trouble.what, trouble.count)),
@@ -220,7 +221,7 @@ mod tests {
             match lives {
                 1 => panic!("a broken payload"),
                 2 => panic!("number {lives}"),
-                3 => Err(Error::Busy {
+                3 => Err(ClickHouseError::Busy {
                     path: folder.path().join("ship.lock"),
                     holder: "process 1".to_owned(),
                 }),
@@ -243,6 +244,6 @@ mod tests {
             "{:?}",
             begin.elapsed()
         );
-        assert_eq!(store.troubles().unwrap(), [], "what has passed is not shown");
+        assert_eq!(store.troubles().all().unwrap(), [], "what has passed is not shown");
     }
 }

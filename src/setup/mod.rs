@@ -14,9 +14,11 @@ use crate::model::human;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
 use crate::query::history::Backend;
-use crate::store::clickhouse::{Authorities, Client, Options as ClickHouseOptions, Place};
-use crate::store::incomplete::Incomplete;
-use crate::store::{Error as StoreError, Store};
+use crate::store::attribution::settle_attribution;
+use crate::store::clickhouse::{ClickHouseClient, ClientOptions, Endpoint, ServerAuthorities};
+use crate::store::maintenance::settle_privacy;
+use crate::store::segments::Incomplete;
+use crate::store::{Store, StoreError};
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,8 +41,8 @@ impl Setup {
             Some(path) => Config::load(&path).map_err(|errors| anyhow!(listed(&errors)))?,
             None => Config::empty(),
         };
-        if let Some(url) = self.store.as_ref().filter(|url| Place::is_meant(url)) {
-            let place = Place::parse(url).map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
+        if let Some(url) = self.store.as_ref().filter(|url| Endpoint::is_meant(url)) {
+            let place = Endpoint::parse(url).map_err(|(what, cure)| anyhow!("--store: {what}; {cure}"))?;
             config.store.remote = Some(place);
         } else if let Some(url) = &self.store {
             config.store.remote = None;
@@ -90,7 +92,10 @@ impl Setup {
     /// Who answers questions: the embedded store, or the ClickHouse that is named instead of it.
     pub fn engine(&self, config: &Config) -> Result<Backend> {
         Ok(match &config.store.remote {
-            Some(place) => Backend::ClickHouse(Box::new(Client::new(place, &self.clickhouse_options(config)?)?)),
+            Some(place) => Backend::ClickHouse(Box::new(ClickHouseClient::new(
+                place,
+                &self.clickhouse_options(config)?,
+            )?)),
             None => {
                 let mut store = Store::open(&config.store.folder)?;
                 store.note_incomplete_in(&self.incomplete);
@@ -106,7 +111,7 @@ impl Setup {
         store.note_incomplete_in(&self.incomplete);
         if config.store.ship.is_some() {
             store.start_shipping(config.store.outbox_bytes_max)?;
-            if store.ship_undecided()? {
+            if store.outbox().is_undecided()? {
                 let path = config.store.folder.clone();
                 tracing::warn!("{}", StoreError::ShipUndecided { path });
             }
@@ -115,7 +120,7 @@ impl Setup {
     }
 
     /// How a ClickHouse is talked to: timeouts, the password, and who vouches for it.
-    pub fn clickhouse_options(&self, config: &Config) -> Result<ClickHouseOptions> {
+    pub fn clickhouse_options(&self, config: &Config) -> Result<ClientOptions> {
         let password = match (
             std::env::var("MAILPULSE_CLICKHOUSE_PASSWORD"),
             &config.clickhouse.password_file,
@@ -127,7 +132,7 @@ impl Setup {
             }
             (Err(_), None) => String::new(),
         };
-        Ok(ClickHouseOptions {
+        Ok(ClientOptions {
             read_timeout: Duration::from_secs(config.clickhouse.read_timeout_s),
             insert_timeout: Duration::from_secs(config.clickhouse.insert_timeout_s),
             password,
@@ -151,8 +156,8 @@ impl Setup {
         self.refuse_lost_key(config, store)?;
         let of_logs = services_of_logs(config);
         let attribution = self.attribution(config)?;
-        store.settle_privacy(&attribution.redactor)?;
-        store.settle_attribution(&attribution, &of_logs)?;
+        settle_privacy(store, &attribution.redactor)?;
+        settle_attribution(store, &attribution, &of_logs)?;
         Ok(attribution)
     }
 
@@ -160,7 +165,7 @@ impl Setup {
     pub fn refuse_lost_key(&self, config: &Config, store: &Store) -> Result<()> {
         let path = config.key_path();
         let is_hashed = matches!(config.privacy.local_parts, LocalParts::Hash);
-        if is_hashed && !path.exists() && store.has_rows()? {
+        if is_hashed && !path.exists() && store.positions().has_rows()? {
             bail!(
                 "{}: the key is not there, and the store has rows whose pseudonyms were made with it: a new one would \
                  match none of them. Restore it from a backup. If it is lost for good: `openssl rand -hex 32` writes a new \
@@ -217,11 +222,11 @@ pub fn config_words(config: &Config) -> String {
 }
 
 /// Who vouches for a ClickHouse over TLS, if it is not the machine's authorities.
-pub fn clickhouse_authorities(config: &Config) -> Result<Option<Authorities>> {
+pub fn clickhouse_authorities(config: &Config) -> Result<Option<ServerAuthorities>> {
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
         let pem = std::fs::read(path).with_context(|| name.clone())?;
-        Authorities::parse(&pem)
+        ServerAuthorities::parse(&pem)
             .map_err(|why| anyhow!("{name}: {why}; `ca_file` of [clickhouse] needs the authority's certificate as PEM"))
     };
     config.clickhouse.ca_file.as_ref().map(read).transpose()

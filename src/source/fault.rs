@@ -1,4 +1,4 @@
-//! What can go wrong with a source, and what was odd but harmless. Every text names the path and the cure.
+//! What can go wrong with a source, and what was odd but harmless. Every text names the path and what helps.
 //!
 //! Paths are printed in their escaped form: a file name is data from elsewhere, may be no UTF-8, and must not run in
 //! a terminal.
@@ -12,7 +12,7 @@ use super::Codec;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The operating system refused.
-    #[error("{path:?}: cannot be read ({error}). {}", cure_of(error))]
+    #[error("{path:?}: cannot be read ({error}). {}", hint_of(error))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
@@ -167,7 +167,7 @@ impl SourceError {
     }
 }
 
-fn cure_of(error: &io::Error) -> &'static str {
+fn hint_of(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "Run as a user of the group that owns it (often adm), or chmod g+r it",
         io::ErrorKind::NotFound => "It vanished or is a dangling link; run again, or remove the link",

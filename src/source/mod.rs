@@ -32,7 +32,7 @@ pub use chunks::{Chunk, Chunks, Pool};
 pub use codec::Codec;
 pub use fault::{Note, SourceError};
 pub use limits::Limits;
-pub use sample::{Sample, sample};
+pub use sample::{ContentSample, sample};
 pub use scan::{Family, Found};
 pub use stamp::Stamp;
 pub use unpack::Content;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The first bytes of a file's content, for recognising what kind of log it is.
 #[derive(Debug, Clone)]
-pub struct Sample {
+pub struct ContentSample {
     /// How the file is packed.
     pub codec: Codec,
     /// The content.
@@ -16,10 +16,10 @@ pub struct Sample {
 
 /// Reads the first `kib` KiB of a file's content. A damaged archive gives what stands before the damage; only when
 /// that is nothing, the damage is the answer.
-pub fn sample(path: &Path, kib: usize, limits: &Limits) -> Result<Sample, SourceError> {
+pub fn sample(path: &Path, kib: usize, limits: &Limits) -> Result<ContentSample, SourceError> {
     let mut content = Content::open(path, limits)?;
     let bytes = content.peek(kib << 10)?.to_vec();
-    Ok(Sample {
+    Ok(ContentSample {
         codec: content.stamp().codec,
         whole: bytes.len() < kib << 10,
         bytes,

@@ -300,7 +300,7 @@ fn set_rules(place: &Place, rules: &str) {
 }
 
 fn segments(place: &Place) -> Vec<i64> {
-    let segments = place.store().segments(i64::MIN, i64::MAX).unwrap();
+    let segments = place.store().segments().all().unwrap();
     segments.iter().map(|segment| segment.id).collect()
 }
 
@@ -437,7 +437,7 @@ fn a_name_that_got_its_history_is_not_young() {
     assert_eq!(services(&place, "2026-03-02"), ["blog", "commerce", "wiki"]);
     assert_eq!(firing(&place), ["commerce"]);
     // What is read now is no change any more.
-    let changes = |place: &Place| place.store().attribution_changes().unwrap().len();
+    let changes = |place: &Place| place.store().attribution().changes().unwrap().len();
     let before = changes(&place);
     place.write("mainlog", log(0, CHANGE + DAY + 60, &sends));
     place.run(&["backfill"]).ends(0);
@@ -466,7 +466,7 @@ fn part_of_a_store_is_relabelled_and_the_names_end_and_begin_at_its_edges() {
     );
     assert_eq!(of("ts >= '2026-03-02 02:00'"), ["web", "wiki"]);
     place.verify();
-    let changes = place.store().attribution_changes().unwrap();
+    let changes = place.store().attribution().changes().unwrap();
     let edges: Vec<(i64, Vec<String>)> = changes
         .into_iter()
         .map(|change| (change.minute % DAY, change.note.services.ended))

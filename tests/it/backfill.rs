@@ -146,7 +146,7 @@ fn batches_never_cross_midnight_utc() {
     };
     let log = place.write("mainlog", day("2018-06-05", 'A') + &day("2018-06-06", 'B'));
     assert_eq!(place.backfill(&[&log]).ends(0).totals().events, 120);
-    let segments = place.store().segments(i64::MIN, i64::MAX).unwrap();
+    let segments = place.store().segments().all().unwrap();
     let days: Vec<(i64, u64)> = segments.iter().map(|segment| (segment.day, segment.rows)).collect();
     assert_eq!(days, [(17687, 60), (17688, 60)]);
     assert_eq!(place.verify(), 2);
@@ -179,10 +179,10 @@ fn compaction_keeps_exactly_the_same_rows() {
 #[test]
 fn verify_finds_what_is_damaged_missing_or_strange() {
     let place = undisturbed();
-    let segments = place.store().segments(i64::MIN, i64::MAX).unwrap();
+    let segments = place.store().segments().all().unwrap();
     let paths = [
-        place.store().events_path(segments[0].id),
-        place.store().rates_path(segments[1].id),
+        place.store().segments().events_path(segments[0].id),
+        place.store().segments().rates_path(segments[1].id),
     ];
     for path in &paths {
         let good = fs::read(path).unwrap();

@@ -19,10 +19,10 @@ fn filled(place: &Place) -> Vec<PathBuf> {
 /// The files of events, those with most rows first.
 fn largest(place: &Place) -> (i64, PathBuf, u64) {
     let store = place.store();
-    let segments = store.segments(i64::MIN, i64::MAX).unwrap();
+    let segments = store.segments().all().unwrap();
     assert!(segments.len() > 1, "{} segments", segments.len());
     let largest = segments.iter().max_by_key(|segment| segment.rows).unwrap();
-    (largest.id, store.events_path(largest.id), largest.rows)
+    (largest.id, store.segments().events_path(largest.id), largest.rows)
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn every_reader_goes_on_beside_a_broken_segment_and_names_what_is_missing() {
     filled(&place);
     let all = place.events();
     let (id, path, rows) = largest(&place);
-    let rates = place.store().rates_path(id);
+    let rates = place.store().segments().rates_path(id);
     fs::write(&rates, "none of ours").unwrap();
     let good = fs::read(&path).unwrap();
     let mut flipped = good.clone();
@@ -175,8 +175,8 @@ fn rows_whose_log_is_gone_are_lost_until_somebody_finds_it() {
     let logs = filled(&place);
     let events = place.rows();
     let store = place.store();
-    let first = store.segments(i64::MIN, i64::MAX).unwrap().into_iter().next().unwrap();
-    fs::write(store.events_path(first.id), "broken").unwrap();
+    let first = store.segments().all().unwrap().into_iter().next().unwrap();
+    fs::write(store.segments().events_path(first.id), "broken").unwrap();
     drop(store);
     place.run(&["store", "repair"]).ends(0);
     let kept = fs::read(&logs[0]).unwrap();
@@ -213,7 +213,7 @@ fn rates_are_made_again_of_the_events() {
     filled(&place);
     let rates = place.sql(crate::injected::RATES);
     let (id, ..) = largest(&place);
-    fs::write(place.store().rates_path(id), "broken").unwrap();
+    fs::write(place.store().segments().rates_path(id), "broken").unwrap();
     place.run(&["services"]).ends(3);
     let repair = place.run(&["store", "repair"]).ends(0);
     assert!(repair.out.contains("rates of 1 made again"), "{}", repair.out);

@@ -298,6 +298,7 @@ fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_bl
     );
     let store = place.store();
     let source = store
+        .positions()
         .sources()
         .unwrap()
         .into_iter()
@@ -305,10 +306,9 @@ fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_bl
         .unwrap()
         .id;
     for minute in 0..50 {
-        let beat = mailpulse::store::state::Heartbeat { source, lag_ms: None };
-        store
-            .put_heartbeats(&[beat], (STOPPED - 120 + 60 * minute) * 1_000)
-            .unwrap();
+        let beat = mailpulse::store::catalogue::Heartbeat { source, lag_ms: None };
+        let now_ms = (STOPPED - 120 + 60 * minute) * 1_000;
+        mailpulse::store::commit::put_heartbeats(&store, &[beat], now_ms).unwrap();
     }
     let silent = judged();
     assert!(

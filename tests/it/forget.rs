@@ -26,7 +26,7 @@ fn same(place: &Place, twin: &Place) {
     ] {
         assert_same_answers(&place.sql(sql), &twin.sql(sql));
     }
-    let open = |place: &Place| place.store().sources().unwrap()[0].open_messages;
+    let open = |place: &Place| place.store().positions().sources().unwrap()[0].open_messages;
     assert_eq!(open(place), open(twin));
     place.verify();
 }

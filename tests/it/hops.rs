@@ -48,11 +48,11 @@ fn in_every_order(logs: &[HostLog<'_>], more: &str) -> Place {
             one_by_one.run(&["backfill", path.to_str().unwrap()]).ends(0);
         }
         assert_same_answers(&expected, &rows(&one_by_one));
-        let segments = one_by_one.store().segments(i64::MIN, i64::MAX).unwrap();
+        let segments = one_by_one.store().segments().all().unwrap();
         let again = one_by_one.run(&["backfill"]).ends(0);
         assert_eq!(again.totals().lines, 0);
         assert_same_answers(&expected, &rows(&one_by_one));
-        let after = one_by_one.store().segments(i64::MIN, i64::MAX).unwrap();
+        let after = one_by_one.store().segments().all().unwrap();
         let ids = |all: &[mailpulse::store::catalogue::Segment]| all.iter().map(|s| s.id).collect::<Vec<_>>();
         assert_eq!(ids(&segments), ids(&after), "a second run rewrites nothing");
         one_by_one.verify();

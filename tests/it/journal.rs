@@ -170,7 +170,7 @@ fn what_was_vacuumed_away_is_told_and_the_rest_is_read_once() {
     whole.backfill_as("mx1", &[&path]).ends(0);
     assert_same_answers(&whole.sql(WITHOUT_IDENTITY), &place.sql(WITHOUT_IDENTITY));
     // No hole in what was covered: the journal goes on over its files.
-    assert_eq!(place.store().coverage(i64::MIN).unwrap().len(), 1);
+    assert_eq!(place.store().coverage().stretches(i64::MIN).unwrap().len(), 1);
 }
 
 #[test]

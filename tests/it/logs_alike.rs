@@ -1,7 +1,7 @@
 //! Logs that begin alike, and one log under two names.
 
 use crate::util::{KEEP, Place, now_ms, stop};
-use mailpulse::store::retention::{MachineTime, Retention};
+use mailpulse::store::retention::{MachineTime, Retention, forget_old};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -73,7 +73,7 @@ fn a_log_that_was_forgotten_leaves_its_number() {
                 },
                 force: true,
             };
-            let (_, forgotten) = store.forget_old(&retention).unwrap();
+            let (_, forgotten) = forget_old(&store, &retention).unwrap();
             assert_eq!(forgotten, 1, "the log of January");
         }
         assert_eq!(place.events(), 120);

@@ -190,7 +190,10 @@ fn who_may_not_write_can_ask_while_somebody_writes() {
     let place = place();
     let expected = expected(&place);
     let writer = Store::create(&place.path("store")).unwrap();
-    writer.note_trouble("topic", "so that the log holds something").unwrap();
+    writer
+        .troubles()
+        .note("topic", "so that the log holds something")
+        .unwrap();
     close(&place.path("store"));
     let wal = fs::metadata(place.path("store/catalogue.sqlite-wal")).unwrap();
     assert!(wal.len() > 0);
@@ -230,7 +233,7 @@ fn a_snapshot_without_the_index_of_its_log_is_read_whole() {
     // As a snapshot or a copy of files finds it: what was committed last stands in the log alone.
     let expected = expected(&place);
     let writer = Store::create(&place.path("store")).unwrap();
-    writer.note_trouble("topic", "only in the log").unwrap();
+    writer.troubles().note("topic", "only in the log").unwrap();
     let copied = Command::new("cp")
         .args([
             "-a".as_ref(),

@@ -1,7 +1,7 @@
 //! Names of services that logs make: as many as there is room for, and those that are used stay.
 
 use crate::util::{Place, assert_same_rows};
-use mailpulse::store::attributed::Reason;
+use mailpulse::store::catalogue::Reason;
 
 const CONFIG: &str = "[store]\nurl = \"store\"\nservices_max = 10\n[privacy]\nlocal_parts = \"keep\"\n\
                       [[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\nhost = \"mx1\"\n";
@@ -68,7 +68,7 @@ fn a_burst_of_strangers_takes_no_services_name_and_a_new_service_gets_the_least_
         status.contains("services: all 10 of store.services_max are taken"),
         "{status}"
     );
-    let changes = place.store().attribution_changes().unwrap();
+    let changes = place.store().attribution().changes().unwrap();
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!(
         (changes[0].note.reason, &changes[0].note.services.ended[..]),
@@ -108,8 +108,8 @@ fn names_that_every_log_has_take_no_place_read_or_relabelled() {
     assert_eq!(count(&place, "bounces"), 1);
     let names = || {
         let store = place.store();
-        let source = store.source("mx1", "exim").unwrap();
-        let names = store.derived_services(source).unwrap().into_iter();
+        let source = store.positions().source("mx1", "exim").unwrap();
+        let names = store.services().derived(source).unwrap().into_iter();
         names.map(|state| state.name).collect::<Vec<_>>()
     };
     let relabelled = names();

@@ -133,8 +133,9 @@ fn an_export_names_a_segment_that_is_not_what_was_committed() {
     let place = filled();
     let path = place
         .store()
-        .segments(i64::MIN, i64::MAX)
-        .map(|all| place.store().events_path(all[0].id));
+        .segments()
+        .all()
+        .map(|all| place.store().segments().events_path(all[0].id));
     let path = path.unwrap();
     let mut bytes = fs::read(&path).unwrap();
     bytes[100] ^= 1;

@@ -104,7 +104,7 @@ fn pseudonyms(setup: &Setup, config: &Config, found: &mut Found) {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let store: Option<Store> = setup.open_store(config).ok();
-            let has_rows = store.is_some_and(|store| store.has_rows().unwrap_or(false));
+            let has_rows = store.is_some_and(|store| store.positions().has_rows().unwrap_or(false));
             let words = format!("{}: the key file is not there", path.display());
             match has_rows {
                 true => found.error(

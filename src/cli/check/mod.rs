@@ -133,7 +133,7 @@ fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
         return Vec::new();
     };
     let present = present(&store, now_ms()).unwrap_or(i64::MAX);
-    let Ok(Some((_, newest))) = store.span_until(present) else {
+    let Ok(Some((_, newest))) = store.coverage().span_until(present) else {
         return Vec::new();
     };
     let window = Window {

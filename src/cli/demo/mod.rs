@@ -258,8 +258,18 @@ fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
             GraphKind::Multiples,
             Theme::Light,
         ),
-        ("relays.png", question(By::Relay, 24, 10), GraphKind::Stacked, Theme::Light),
-        ("phabricator-both-sides.png", both_sides, GraphKind::Multiples, Theme::Light),
+        (
+            "relays.png",
+            question(By::Relay, 24, 10),
+            GraphKind::Stacked,
+            Theme::Light,
+        ),
+        (
+            "phabricator-both-sides.png",
+            both_sides,
+            GraphKind::Multiples,
+            Theme::Light,
+        ),
         (
             "three-weeks-dark.png",
             question(By::Service, 21 * 24, 120),

@@ -5,8 +5,9 @@ use crate::cli::window::{EVERYTHING, WindowArgs};
 use crate::model::human;
 use crate::query::history::MailHistory;
 use crate::setup::{Setup, services_of_logs};
+use crate::store::attribution::{Relabel, Relabelled, relabel};
 use crate::store::columnar::{Table, Values};
-use crate::store::relabel::{Relabel, Relabelled};
+use crate::store::linker::link_hops;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -39,14 +40,17 @@ pub(super) fn run(setup: &Setup, args: &RelabelArgs) -> Result<ExitCode> {
     };
     setup.refuse_lost_key(&config, &store)?;
     let with = setup.attribution(&mut config)?;
-    let told = store.relabel(&Relabel {
-        with: &with,
-        of_logs: &of_logs,
-        window_ms: window(&args.window, &store)?,
-        is_dry: args.dry_run,
-    })?;
+    let told = relabel(
+        &store,
+        &Relabel {
+            with: &with,
+            of_logs: &of_logs,
+            window_ms: window(&args.window, &store)?,
+            is_dry: args.dry_run,
+        },
+    )?;
     if !args.dry_run {
-        store.link_hops()?;
+        link_hops(&store)?;
     }
     tell(&told, args)?;
     Ok(ExitCode::SUCCESS)

@@ -11,10 +11,9 @@ use crate::config::Config;
 use crate::model::human;
 use crate::model::time::rfc3339;
 use crate::query::history::Backend;
+use crate::store::catalogue::{LastingTrouble, OutboxState};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
-use crate::store::outbox::Waiting;
-use crate::store::trouble::Trouble;
-use crate::store::{Error as StoreError, Store};
+use crate::store::{Store, StoreError};
 use anyhow::Result;
 
 /// Odd fields of a source that are named; JSON has all.
@@ -36,7 +35,7 @@ pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows:
                 human::size(contents.bytes)
             ))?;
         }
-        Backend::ClickHouse(client) => output::line(&format!("store {}", client.place()))?,
+        Backend::ClickHouse(client) => output::line(&format!("store {}", client.endpoint()))?,
     }
     if let Some((first, last)) = store.history().span(i64::MAX)? {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
@@ -55,27 +54,27 @@ pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows:
 
 /// What only an embedded store knows of itself.
 fn embedded(store: &Store, config: &Config) -> Result<()> {
-    for one in store.missing(None)? {
+    for one in store.positions().missing(None)? {
         output::line(&format!("missing: {}", one.words()))?;
     }
-    let (services, services_max) = (store.derived_services_max()?, config.store.services_max as u64);
+    let (services, services_max) = (store.services().derived_max()?, config.store.services_max as u64);
     if services >= services_max {
         output::line(&format!(
             "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed \
              until they are used more than the least used of these; write [[service]] rules (`mailpulse services discover`), or raise it"
         ))?;
     }
-    if store.is_half_relabelled()? {
+    if store.attribution().is_half_relabelled()? {
         output::line(
             "services: `services relabel` runs, or was broken off half-way, so that names end in the middle of the history: \
              run it again",
         )?;
     }
-    if let Some(waiting) = store.waiting()? {
+    if let Some(waiting) = store.outbox().waiting()? {
         output::line(&shipping(&waiting, now_ms()))?;
     }
     aside(store)?;
-    for trouble in store.troubles()? {
+    for trouble in store.troubles().all()? {
         output::line(&trouble_line(&trouble))?;
     }
     Ok(())
@@ -153,7 +152,7 @@ fn unsent(alerts: &AlertState) -> Vec<String> {
 
 /// What waits for a decision of the operator's.
 fn aside(store: &Store) -> Result<()> {
-    if store.ship_undecided()? {
+    if store.outbox().is_undecided()? {
         let path = store.path().to_owned();
         output::line(&format!("ship: {}", StoreError::ShipUndecided { path }))?;
     }
@@ -169,7 +168,7 @@ fn aside(store: &Store) -> Result<()> {
 }
 
 /// How far the sending has come.
-fn shipping(waiting: &Waiting, now_ms: i64) -> String {
+fn shipping(waiting: &OutboxState, now_ms: i64) -> String {
     let lag = human::duration(
         waiting
             .oldest_ms
@@ -192,7 +191,7 @@ fn shipping(waiting: &Waiting, now_ms: i64) -> String {
 }
 
 /// A trouble that lasts.
-fn trouble_line(trouble: &Trouble) -> String {
+fn trouble_line(trouble: &LastingTrouble) -> String {
     format!(
         "{}: {} (since {}, last seen {}, {} times)",
         trouble.topic,

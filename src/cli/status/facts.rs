@@ -19,7 +19,7 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn of(store: &Store) -> Result<Contents> {
-        let segments = store.segments(i64::MIN, i64::MAX)?;
+        let segments = store.segments().all()?;
         Ok(Contents {
             events: segments.iter().map(|segment| segment.rows).sum(),
             segments: segments.len(),

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::model::time::rfc3339;
 use crate::query::history::Backend;
 use crate::store::Store;
-use crate::store::outbox::Waiting;
+use crate::store::catalogue::OutboxState;
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn store(engine: &Backend) -> Result<Value> {
     let (first, last) = (span.map(|span| rfc3339(span.0)), span.map(|span| rfc3339(span.1)));
     let store = match engine {
         Backend::ClickHouse(client) => {
-            return Ok(json!({ "url": client.place().to_string(), "first": first, "last": last }));
+            return Ok(json!({ "url": client.endpoint().to_string(), "first": first, "last": last }));
         }
         Backend::Embedded(store) => store,
     };
@@ -84,15 +84,15 @@ fn store(engine: &Backend) -> Result<Value> {
         "bytes": contents.bytes,
         "lost_found_files": lost.files,
         "lost_found_bytes": lost.bytes,
-        "missing": store.missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),
+        "missing": store.positions().missing(None)?.iter().map(|one| one.words()).collect::<Vec<_>>(),
         "attribution_changes": changes(store)?,
-        "half_relabelled": store.is_half_relabelled()?,
+        "half_relabelled": store.attribution().is_half_relabelled()?,
     }))
 }
 
 /// The newest notes of mail that is given to other services than before; services alone.
 fn changes(store: &Store) -> Result<Vec<Value>> {
-    let all = store.attribution_changes()?;
+    let all = store.attribution().changes()?;
     let newest = all.iter().rev().take(CHANGES).rev();
     let told = newest.map(|change| {
         json!({
@@ -110,8 +110,8 @@ fn ship(engine: &Backend, now_ms: i64) -> Result<Option<Value>> {
     let Backend::Embedded(store) = engine else {
         return Ok(None);
     };
-    let undecided = store.ship_undecided()?;
-    let of = |waiting: Waiting| {
+    let undecided = store.outbox().is_undecided()?;
+    let of = |waiting: OutboxState| {
         json!({
             "payloads": waiting.payloads,
             "bytes": waiting.bytes,
@@ -122,14 +122,14 @@ fn ship(engine: &Backend, now_ms: i64) -> Result<Option<Value>> {
             "undecided": undecided,
         })
     };
-    Ok(store.waiting()?.map(of))
+    Ok(store.outbox().waiting()?.map(of))
 }
 
 fn troubles(engine: &Backend) -> Result<Vec<Value>> {
     let Backend::Embedded(store) = engine else {
         return Ok(Vec::new());
     };
-    let all = store.troubles()?.into_iter().map(|trouble| {
+    let all = store.troubles().all()?.into_iter().map(|trouble| {
         json!({
             "topic": trouble.topic,
             "what": trouble.what,

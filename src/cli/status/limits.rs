@@ -45,8 +45,8 @@ pub(super) fn table(store: &Backend, config: &Config, rows: &[SourceStatus]) -> 
     let open_messages = locals.map(|local| local.open_messages).max();
     let (outbox_mib, services, lost_found_mib) = match store {
         Backend::Embedded(store) => (
-            store.waiting()?.map(|waiting| waiting.bytes >> 20),
-            Some(store.derived_services_max()?),
+            store.outbox().waiting()?.map(|waiting| waiting.bytes >> 20),
+            Some(store.services().derived_max()?),
             Some(store.lost_found().bytes >> 20),
         ),
         Backend::ClickHouse(_) => (None, None, None),

@@ -80,7 +80,7 @@ pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
 
 fn held(store: &Backend, config: &Config) -> Result<HeldBack> {
     Ok(match store {
-        Backend::Embedded(store) => store.held_back(&retention(config.store.retain_days))?,
+        Backend::Embedded(store) => crate::store::retention::held_back(store, &retention(config.store.retain_days))?,
         Backend::ClickHouse(_) => HeldBack::default(),
     })
 }

@@ -10,8 +10,8 @@ use crate::model::time::DAY_MS;
 use crate::model::time::rfc3339;
 use crate::query::history::{Backend, MailHistory};
 use crate::setup::Setup;
-use crate::store::commit::Counts;
-use crate::store::trouble::Trouble;
+use crate::store::catalogue::Counts;
+use crate::store::catalogue::LastingTrouble;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ const UNPARSED_SHARE_MAX: f64 = 0.01;
 const LASTS_MS: i64 = 600_000;
 
 /// The topics of troubles that have lasted for a while, a few.
-fn lasting(troubles: Vec<Trouble>) -> String {
+fn lasting(troubles: Vec<LastingTrouble>) -> String {
     let lasts = troubles
         .iter()
         .filter(|trouble| trouble.last_ms - trouble.since_ms >= LASTS_MS || trouble.is_proved());
@@ -34,7 +34,11 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
     let read = setup.config().and_then(|config| {
         let store = setup.engine(&config)?;
         let (waiting, undecided, troubles) = match &store {
-            Backend::Embedded(store) => (store.waiting()?, store.ship_undecided()?, store.troubles()?),
+            Backend::Embedded(store) => (
+                store.outbox().waiting()?,
+                store.outbox().is_undecided()?,
+                store.troubles().all()?,
+            ),
             Backend::ClickHouse(_) => (None, false, Vec::new()),
         };
         let rows = statuses(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;

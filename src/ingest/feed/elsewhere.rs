@@ -5,7 +5,7 @@ use super::super::position::{self, KnownLog};
 use super::{Feed, HEAD_BYTES, Opened, kinds};
 use crate::source::identity::{Candidate, Position, Verdict, decide, first_line, log_id, numbered_id};
 use crate::source::{Chunks, Content, Found, Limits, Pool, SourceError};
-use crate::store::{Error, Store};
+use crate::store::{Store, StoreError};
 use std::io;
 use std::path::Path;
 
@@ -15,9 +15,9 @@ pub(in crate::ingest) fn logs_of_others(
     host: &str,
     kind: &str,
     first_line: &[u8],
-) -> Result<Vec<(String, KnownLog)>, Error> {
+) -> Result<Vec<(String, KnownLog)>, StoreError> {
     let mut found = Vec::new();
-    for (source, other) in store.hosts_of(kind)? {
+    for (source, other) in store.positions().hosts_of(kind)? {
         if other == host {
             continue;
         }
@@ -25,7 +25,10 @@ pub(in crate::ingest) fn logs_of_others(
         // Numbers are given in turn; those of forgotten logs are few.
         let mut missing = 0;
         for ordinal in 0.. {
-            match store.log(source, numbered_id(&other, kind, base, ordinal))? {
+            match store
+                .positions()
+                .log(source, numbered_id(&other, kind, base, ordinal))?
+            {
                 Some(state) => found.extend(position::known(state).map(|log| (other.clone(), log))),
                 None => missing += 1,
             }

@@ -15,7 +15,7 @@ use crate::normalise::clock::{DayClock, LogClock};
 use crate::normalise::join::Recall;
 use crate::source::Chunk;
 use crate::source::identity::{Mark, Position, TAIL_BYTES, tail_hash};
-use crate::store::commit::LogState;
+use crate::store::catalogue::LogState;
 use mailpulse_parsers::app::{Format, Time};
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
 use crate::normalise::repeats::refusal_key;
 use crate::source::Chunk;
-use crate::store::commit::LogState;
+use crate::store::catalogue::LogState;
 use mailpulse_parsers::exim::{
     self,
     record::{EximBody, EximRecord},

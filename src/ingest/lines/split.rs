@@ -4,7 +4,7 @@
 //! A line is counted when it is whole, or when nobody waits for the rest of it any more: after ten minutes of the log's
 //! time, or when the newest file has been at rest.
 
-use crate::store::catalogue;
+use crate::store::catalogue::CatalogueError;
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::syslog::{Assembled, Envelope, Pending, Reassembler};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ impl SplitLines {
     }
 
     /// Puts back what an earlier life left open.
-    pub fn reopen(&mut self, stored: &str) -> Result<(), catalogue::Error> {
+    pub fn reopen(&mut self, stored: &str) -> Result<(), CatalogueError> {
         let stored: Vec<Stored> = serde_json::from_str(stored)?;
         for line in stored {
             self.lines.reopen(line.pending());

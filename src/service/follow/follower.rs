@@ -11,7 +11,7 @@ use crate::service::follow::presence::Presence;
 use crate::service::follow::waits::Waits;
 use crate::service::follow::{Backoff, Limits};
 use crate::source::{Codec, Family, Found, Stamp};
-use crate::store::{Error, Store};
+use crate::store::{Store, StoreError};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub struct Trouble {
     /// Kind.
     pub kind: &'static str,
     /// Why.
-    pub error: Error,
+    pub error: StoreError,
 }
 
 /// Follows the logs of all sources.
@@ -349,7 +349,7 @@ impl<'s> Followed<'s> {
         work: &Job,
         now_ms: i64,
         stop: &AtomicBool,
-    ) -> Result<Option<SourceReport>, Error> {
+    ) -> Result<Option<SourceReport>, StoreError> {
         let first = work.families.first().map(|(spec, _)| spec);
         let Some(spec) = first.or(work.journals.first().map(|(spec, _)| spec)) else {
             return Ok(None);

@@ -16,7 +16,11 @@ use crate::source::Stamp;
 use crate::source::journal;
 use crate::source::watch::folders_of;
 use crate::store::Store;
-use crate::store::state::Heartbeat;
+use crate::store::catalogue::Heartbeat;
+use crate::store::commit::put_heartbeats;
+use crate::store::linker::link_hops;
+use crate::store::maintenance::compact_small;
+use crate::store::retention::forget_old;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -419,7 +423,7 @@ impl Maintenance {
                     lag_ms: lags.get(&(host.to_owned(), kind)).copied(),
                 })
                 .collect();
-            if let Err(error) = store.put_heartbeats(&heartbeats, now_ms) {
+            if let Err(error) = put_heartbeats(store, &heartbeats, now_ms) {
                 tracing::warn!("no heartbeat: {}", error);
             }
         }
@@ -430,14 +434,14 @@ impl Maintenance {
         }
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
-            if let Err(error) = store.forget_old(&retention(self.retain_days)) {
+            if let Err(error) = forget_old(store, &retention(self.retain_days)) {
                 tracing::warn!("old days are kept: {}", error);
             }
         }
         self.copies.after(store.path(), now_ms);
         if is_due(self.compact_ms, limits.compact_ms) {
             self.compact_ms = now_ms + limits.compact_ms;
-            if let Err(error) = store.compact_small() {
+            if let Err(error) = compact_small(store) {
                 tracing::warn!("no compaction: {}", error);
             }
         }
@@ -445,7 +449,7 @@ impl Maintenance {
 
     fn link(&mut self, store: &Store, follower: &mut Follower<'_>) -> i64 {
         let begin = std::time::Instant::now();
-        match store.link_hops() {
+        match link_hops(store) {
             Ok(linked) => {
                 follower.relink(&linked.open);
                 self.news = false;

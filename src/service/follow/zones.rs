@@ -32,8 +32,8 @@ impl Zones {
             }
             let topic = format!("zone {} {}", report.host, report.kind);
             let noted = match &wrong {
-                Some(words) => store.note_trouble(&topic, words),
-                None => store.end_trouble(&topic),
+                Some(words) => store.troubles().note(&topic, words),
+                None => store.troubles().end(&topic),
             };
             match noted {
                 Ok(()) => _ = self.0.insert(key, wrong.is_some()),

@@ -14,7 +14,7 @@ use crate::model::text::safe_error;
 use crate::query::history::MailHistory;
 use crate::setup::Setup;
 use crate::setup::alerts::alerts_path;
-use crate::store::incomplete::Incomplete;
+use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
 use std::fs::File;

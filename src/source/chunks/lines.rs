@@ -20,7 +20,7 @@ pub enum GapKind {
 
 /// Bytes of the content that were skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
+pub struct SkippedBytes {
     /// They stood before this index of the chunk's bytes.
     pub at: usize,
     /// How many.
@@ -36,7 +36,7 @@ pub struct Chunk {
     pub(super) len: usize,
     pub(super) offset: u64,
     pub(super) end: Mark,
-    pub(super) gaps: Vec<Gap>,
+    pub(super) gaps: Vec<SkippedBytes>,
     pub(super) rungs: Vec<Rung>,
     pub(super) pool: Pool,
 }
@@ -77,7 +77,7 @@ impl Chunk {
     }
 
     /// What was skipped, in order.
-    pub fn gaps(&self) -> &[Gap] {
+    pub fn gaps(&self) -> &[SkippedBytes] {
         &self.gaps
     }
 
@@ -96,7 +96,7 @@ impl Chunk {
     }
 
     /// The lines, each with its content offset.
-    pub fn lines(&self) -> Lines<'_> {
+    pub fn lines(&self) -> ChunkLines<'_> {
         lines(self)
     }
 }
@@ -108,9 +108,9 @@ impl Drop for Chunk {
 }
 
 /// The lines of a chunk as `(content offset, line)`, without newline and without the CR before it.
-pub fn lines(chunk: &Chunk) -> Lines<'_> {
+pub fn lines(chunk: &Chunk) -> ChunkLines<'_> {
     let bytes = chunk.bytes();
-    Lines {
+    ChunkLines {
         bytes,
         newlines: memchr_iter(b'\n', bytes),
         start: 0,
@@ -121,16 +121,16 @@ pub fn lines(chunk: &Chunk) -> Lines<'_> {
 
 /// See [`lines`].
 #[derive(Debug, Clone)]
-pub struct Lines<'c> {
+pub struct ChunkLines<'c> {
     bytes: &'c [u8],
     newlines: Memchr<'c>,
     start: usize,
     /// Content offset minus index, as of `start`.
     shift: u64,
-    gaps: &'c [Gap],
+    gaps: &'c [SkippedBytes],
 }
 
-impl<'c> Iterator for Lines<'c> {
+impl<'c> Iterator for ChunkLines<'c> {
     type Item = (u64, &'c [u8]);
 
     #[inline]

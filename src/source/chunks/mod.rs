@@ -1,7 +1,7 @@
 //! Content, cut into chunks of whole lines.
 //!
 //! A chunk is read straight into a pooled buffer and cut after its last newline; the unfinished line moves to the
-//! front of the next buffer. Two things never reach a parser, and both leave a [`Gap`], so that the offset of every
+//! front of the next buffer. Two things never reach a parser, and both leave a [`SkippedBytes`], so that the offset of every
 //! line in the content stays true:
 //!
 //! * what a line has beyond `line_bytes_max` (its beginning is kept);
@@ -24,10 +24,10 @@ use std::mem;
 
 use memchr::{memchr, memrchr};
 
-pub use lines::{Chunk, Gap, GapKind, Lines, Pool, lines};
-use recent::Recent;
+pub use lines::{Chunk, ChunkLines, GapKind, Pool, SkippedBytes, lines};
+use recent::TailBytes;
 pub use resume::{MarkerMismatch, ResumeError};
-use sieve::{Sieve, State, has_overlong};
+use sieve::{Sieve, SieveState, has_overlong};
 
 use super::identity::{Mark, Rung, next_rung};
 use super::{Content, Limits, SourceError};
@@ -51,13 +51,13 @@ pub struct Chunks {
     /// The unfinished line stands in `buf[..kept]`, as far as it is kept at all.
     buf: Vec<u8>,
     kept: usize,
-    state: State,
-    gaps: Vec<Gap>,
+    state: SieveState,
+    gaps: Vec<SkippedBytes>,
     /// Content offset at which the unfinished line begins, NULs included.
     line_start: u64,
     /// Content offset of the next byte to read.
     at: u64,
-    recent: Recent,
+    recent: TailBytes,
     /// Rungs of the ladder that were read, and not delivered yet.
     rungs: Vec<Rung>,
     end: Mark,
@@ -75,11 +75,11 @@ impl Chunks {
             limits: *limits,
             buf: pool.take(),
             kept: 0,
-            state: State::Start,
+            state: SieveState::Start,
             gaps: Vec::new(),
             line_start: 0,
             at: 0,
-            recent: Recent::default(),
+            recent: TailBytes::default(),
             rungs: Vec::new(),
             end: Mark::default(),
             flush: false,
@@ -177,12 +177,16 @@ impl Chunks {
         self.at += raw.len() as u64;
 
         let max = self.limits.line_bytes_max;
-        let simple = matches!(self.state, State::Start | State::Body)
+        let simple = matches!(self.state, SieveState::Start | SieveState::Body)
             && memchr(0, raw).is_none()
             && !has_overlong(&self.buf[..filled], max);
         let (cut, len) = if simple {
             let cut = newline.map_or(0, |index| self.kept + index + 1);
-            self.state = if cut == filled { State::Start } else { State::Body };
+            self.state = if cut == filled {
+                SieveState::Start
+            } else {
+                SieveState::Body
+            };
             (cut, filled)
         } else {
             let sieve = Sieve::new(
@@ -238,14 +242,14 @@ impl Chunks {
         let archive = self.content.len_known().is_none();
         let wanted = match self.state {
             // NULs may be room that somebody allocated and is going to fill; in an archive they are final.
-            State::Start => archive,
-            State::Body | State::Overlong | State::Flushed => true,
+            SieveState::Start => archive,
+            SieveState::Body | SieveState::Overlong | SieveState::Flushed => true,
         };
         if !self.flush || !wanted || self.at == self.line_start {
             return None;
         }
-        let is_line = matches!(self.state, State::Body | State::Overlong);
-        let partial_flushed = is_line || self.state == State::Flushed;
+        let is_line = matches!(self.state, SieveState::Body | SieveState::Overlong);
+        let partial_flushed = is_line || self.state == SieveState::Flushed;
         let end = Mark {
             offset: self.at,
             tail: self.recent.hash(),
@@ -255,7 +259,11 @@ impl Chunks {
         let gaps = mem::take(&mut self.gaps);
         let mut chunk = self.emit(len, len, end);
         chunk.gaps = gaps;
-        self.state = if partial_flushed { State::Flushed } else { State::Start };
+        self.state = if partial_flushed {
+            SieveState::Flushed
+        } else {
+            SieveState::Start
+        };
         Some(chunk)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::identity::{Mark, Marks, TAIL_BYTES, tail_hash};
 use super::super::{Content, Limits, SourceError};
-use super::sieve::State;
-use super::{Chunks, Pool, Recent};
+use super::sieve::SieveState;
+use super::{Chunks, Pool, TailBytes};
 
 /// The content is not the one that was read up to the stored position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,13 @@ impl Chunks {
         chunks.recent = recent;
         (chunks.line_start, chunks.at, chunks.end) = (from.offset, from.offset, *from);
         if from.partial_flushed {
-            chunks.state = State::Flushed;
+            chunks.state = SieveState::Flushed;
         }
         Ok(chunks)
     }
 }
 
-fn jump(content: &mut Content, from: &Mark) -> Result<Recent, ResumeError> {
+fn jump(content: &mut Content, from: &Mark) -> Result<TailBytes, ResumeError> {
     let len = from.tail_len();
     let before = content.read_before(from.offset, len);
     let before = before.map_err(|error| SourceError::unreadable(content.path(), error))?;
@@ -71,12 +71,12 @@ fn jump(content: &mut Content, from: &Mark) -> Result<Recent, ResumeError> {
         }));
     }
     content.seek_plain(from.offset);
-    Ok(Recent::default().and(&before))
+    Ok(TailBytes::default().and(&before))
 }
 
-fn decode_to(content: &mut Content, from: &Mark, marks: &Marks, limits: &Limits) -> Result<Recent, ResumeError> {
+fn decode_to(content: &mut Content, from: &Mark, marks: &Marks, limits: &Limits) -> Result<TailBytes, ResumeError> {
     let mut scratch = vec![0; limits.chunk_bytes.max(TAIL_BYTES)];
-    let mut recent = Recent::default();
+    let mut recent = TailBytes::default();
     let mut at = 0;
     let mut agreed_to = 0;
     let stops = marks

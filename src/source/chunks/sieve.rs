@@ -2,11 +2,11 @@
 
 use memchr::{memchr, memrchr};
 
-use super::lines::{Gap, GapKind};
+use super::lines::{GapKind, SkippedBytes};
 
 /// Where in a line the raw bytes go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SieveState {
     /// Nothing of the line is kept yet; NULs may have been skipped.
     Start,
     /// Some of it is kept.
@@ -34,8 +34,8 @@ pub(super) struct Sifted {
     pub(super) len: usize,
     /// Index at which the unfinished line begins.
     pub(super) line: usize,
-    pub(super) state: State,
-    pub(super) gaps: Vec<Gap>,
+    pub(super) state: SieveState,
+    pub(super) gaps: Vec<SkippedBytes>,
 }
 
 /// Reads at `read`, writes at `write`, never ahead of it.
@@ -44,8 +44,8 @@ pub(super) struct Sieve<'b> {
     read: usize,
     write: usize,
     line: usize,
-    state: State,
-    gaps: Vec<Gap>,
+    state: SieveState,
+    gaps: Vec<SkippedBytes>,
     max: usize,
 }
 
@@ -55,8 +55,8 @@ impl<'b> Sieve<'b> {
         buf: &'b mut [u8],
         kept: usize,
         filled: usize,
-        state: State,
-        gaps: Vec<Gap>,
+        state: SieveState,
+        gaps: Vec<SkippedBytes>,
         max: usize,
     ) -> Sieve<'b> {
         Sieve {
@@ -73,17 +73,17 @@ impl<'b> Sieve<'b> {
     pub(super) fn run(mut self) -> Sifted {
         while self.read < self.buf.len() {
             match self.state {
-                State::Start => self.start(),
-                State::Body => self.body(),
-                State::Overlong => {
+                SieveState::Start => self.start(),
+                SieveState::Body => self.body(),
+                SieveState::Overlong => {
                     if self.skip_to_newline(GapKind::Overlong) {
                         self.newline();
                     }
                 }
-                State::Flushed => {
+                SieveState::Flushed => {
                     if self.skip_to_newline(GapKind::Flushed) {
                         self.skip(1, GapKind::Flushed);
-                        self.state = State::Start;
+                        self.state = SieveState::Start;
                     }
                 }
             }
@@ -108,7 +108,7 @@ impl<'b> Sieve<'b> {
         let nuls = rest[blocks..].iter().take_while(|byte| **byte == 0).count();
         self.skip(blocks + nuls, GapKind::Nul);
         if self.read < self.buf.len() {
-            self.state = State::Body;
+            self.state = SieveState::Body;
         }
     }
 
@@ -119,7 +119,7 @@ impl<'b> Sieve<'b> {
         let room = self.max - (self.write - self.line);
         if piece > room {
             self.keep(room);
-            self.state = State::Overlong;
+            self.state = SieveState::Overlong;
         } else {
             self.keep(piece);
             if newline.is_some() {
@@ -140,7 +140,7 @@ impl<'b> Sieve<'b> {
     fn newline(&mut self) {
         self.keep(1);
         self.line = self.write;
-        self.state = State::Start;
+        self.state = SieveState::Start;
     }
 
     fn keep(&mut self, amount: usize) {
@@ -157,7 +157,7 @@ impl<'b> Sieve<'b> {
         match self.gaps.last_mut() {
             _ if amount == 0 => {}
             Some(gap) if gap.at == at && gap.kind == kind => gap.skipped += skipped,
-            _ => self.gaps.push(Gap { at, skipped, kind }),
+            _ => self.gaps.push(SkippedBytes { at, skipped, kind }),
         }
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use family::{Age, Name};
 use rustc_hash::FxHashMap;
 pub use skipped::Skipped;
-use walk::Walk;
+use walk::FolderWalk;
 
 use super::unpack::open_regular;
 use super::{Codec, Limits, SourceError, Stamp};
@@ -119,7 +119,7 @@ impl Scan {
 
 /// Expands files, folders and globs.
 pub fn scan(paths: &[PathBuf], limits: &Limits) -> Scan {
-    let mut walk = Walk::new(limits);
+    let mut walk = FolderWalk::new(limits);
     for path in paths {
         walk.argument(path);
     }

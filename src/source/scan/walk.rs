@@ -24,7 +24,7 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-pub(super) struct Walk<'l> {
+pub(super) struct FolderWalk<'l> {
     pub(super) files: Vec<PathBuf>,
     pub(super) errors: Vec<SourceError>,
     pub(super) skipped: Vec<Skipped>,
@@ -33,9 +33,9 @@ pub(super) struct Walk<'l> {
     entries: usize,
 }
 
-impl<'l> Walk<'l> {
-    pub(super) fn new(limits: &'l Limits) -> Walk<'l> {
-        Walk {
+impl<'l> FolderWalk<'l> {
+    pub(super) fn new(limits: &'l Limits) -> FolderWalk<'l> {
+        FolderWalk {
             files: Vec::new(),
             errors: Vec::new(),
             skipped: Vec::new(),

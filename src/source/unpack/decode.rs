@@ -40,7 +40,7 @@ impl Meter {
 }
 
 /// The bytes of an archive, for a decoder.
-pub(super) struct Feed {
+pub(super) struct ArchiveBytes {
     file: Arc<File>,
     buf: Box<[u8]>,
     start: usize,
@@ -49,9 +49,9 @@ pub(super) struct Feed {
     meter: Arc<Meter>,
 }
 
-impl Feed {
-    fn new(file: Arc<File>, meter: Arc<Meter>) -> Feed {
-        Feed {
+impl ArchiveBytes {
+    fn new(file: Arc<File>, meter: Arc<Meter>) -> ArchiveBytes {
+        ArchiveBytes {
             file,
             buf: vec![0; FEED_BYTES].into_boxed_slice(),
             start: 0,
@@ -75,7 +75,7 @@ impl Feed {
     }
 }
 
-impl BufRead for Feed {
+impl BufRead for ArchiveBytes {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.refill()?;
         self.meter.asked_at.store(self.position(), Relaxed);
@@ -89,7 +89,7 @@ impl BufRead for Feed {
 }
 
 /// The gzip decoder reads headers and trailers this way; `asked_at` stays where the member began.
-impl Read for Feed {
+impl Read for ArchiveBytes {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.refill()?;
         let amount = into.len().min(self.end - self.start);
@@ -111,10 +111,10 @@ pub(super) fn read_at_retrying(file: &File, into: &mut [u8], offset: u64) -> io:
 
 /// One of the decoders. All of them go on with the next member, frame or stream.
 pub(super) enum Decoder {
-    Gzip(Box<MultiGzDecoder<Feed>>),
-    Zstd(Box<ZstdDecoder<'static, Feed>>),
-    Bzip2(Box<MultiBzDecoder<Feed>>),
-    Xz(Box<XzDecoder<Feed>>),
+    Gzip(Box<MultiGzDecoder<ArchiveBytes>>),
+    Zstd(Box<ZstdDecoder<'static, ArchiveBytes>>),
+    Bzip2(Box<MultiBzDecoder<ArchiveBytes>>),
+    Xz(Box<XzDecoder<ArchiveBytes>>),
 }
 
 impl Decoder {
@@ -125,7 +125,7 @@ impl Decoder {
         meter: &Arc<Meter>,
         limits: &Limits,
     ) -> io::Result<Option<Decoder>> {
-        let feed = || Feed::new(Arc::clone(file), Arc::clone(meter));
+        let feed = || ArchiveBytes::new(Arc::clone(file), Arc::clone(meter));
         Ok(Some(match codec {
             Codec::Plain => return Ok(None),
             Codec::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(feed()))),

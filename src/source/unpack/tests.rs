@@ -237,7 +237,7 @@ fn a_bomb_is_stopped_by_ratio_and_by_size() {
 }
 
 #[test]
-fn a_dictionary_beyond_the_memory_limit_is_refused_with_its_cure() {
+fn a_dictionary_beyond_the_memory_limit_is_refused_with_a_hint() {
     let limits = Limits {
         decoder_memory_bytes_max: 1 << 20,
         ..Limits::default()

@@ -2,6 +2,9 @@
 
 use crate::model::event::Slot;
 
+/// The missing number.
+pub const NONE: u64 = u64::MAX;
+
 /// Rows that wait before they go into the columns together. A power of two.
 const FRESH: usize = 256;
 
@@ -9,18 +12,18 @@ const FRESH: usize = 256;
 macro_rules! columns {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         /// Rows, column by column: a column of a segment is made of one of these without copying where the batch lies
-        /// within one day. Numbers that may be missing use [`NONE`](super::NONE).
+        /// within one day. Numbers that may be missing use [`NONE`].
         #[derive(Debug, Default)]
-        pub struct Rows {
+        pub struct BatchRows {
             $($(#[$doc])* pub $name: Vec<$type>,)*
         }
 
         /// One of them.
-        pub(super) struct Row {
+        pub(super) struct BatchRow {
             $(pub $name: $type,)*
         }
 
-        /// Rows on their way into [`Rows`]. A push to each of the columns would ask each time whether there is room:
+        /// BatchRows on their way into [`BatchRows`]. A push to each of the columns would ask each time whether there is room:
         /// here it is asked once.
         #[derive(Debug)]
         pub(super) struct Fresh {
@@ -34,7 +37,7 @@ macro_rules! columns {
             }
         }
 
-        impl Rows {
+        impl BatchRows {
             /// Bytes of a row.
             pub(super) const ROW_BYTES: usize = 0 $(+ size_of::<$type>())*;
 
@@ -52,7 +55,7 @@ macro_rules! columns {
         impl Fresh {
             /// Adds a row; true if there is no room for another.
             #[inline]
-            pub(super) fn put(&mut self, row: Row) -> bool {
+            pub(super) fn put(&mut self, row: BatchRow) -> bool {
                 let at = self.len % FRESH;
                 $(self.$name[at] = row.$name;)*
                 self.len = at + 1;
@@ -60,7 +63,7 @@ macro_rules! columns {
             }
 
             /// Moves all rows to the end of the others.
-            pub(super) fn move_to(&mut self, rows: &mut Rows) {
+            pub(super) fn move_to(&mut self, rows: &mut BatchRows) {
                 let len = std::mem::take(&mut self.len);
                 $(rows.$name.extend_from_slice(&self.$name[..len]);)*
             }
@@ -101,7 +104,7 @@ columns! {
     local_len: u32,
 }
 
-impl Rows {
+impl BatchRows {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ts_ms.len()

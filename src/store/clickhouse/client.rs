@@ -1,14 +1,13 @@
 //! Talking to a server, and what its refusals mean.
 
-use super::Place;
-use super::settings::InsertSettings;
-use super::tls::{self, Authorities};
-use std::path::PathBuf;
+use super::insert_settings::InsertSettings;
+use super::tls::{self, ServerAuthorities};
+use super::{ClickHouseError, Endpoint};
 use std::time::Duration;
 
 /// Bounds, and the password.
 #[derive(Clone)]
-pub struct Options {
+pub struct ClientOptions {
     /// For one question.
     pub read_timeout: Duration,
     /// For one batch, from its first byte to the server's answer.
@@ -16,12 +15,12 @@ pub struct Options {
     /// Password of the user; empty for none.
     pub password: String,
     /// Who vouches for the server, instead of the machine's authorities.
-    pub authorities: Option<Authorities>,
+    pub authorities: Option<ServerAuthorities>,
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for ClientOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options {
+        let ClientOptions {
             read_timeout,
             insert_timeout,
             ..
@@ -33,9 +32,9 @@ impl std::fmt::Debug for Options {
     }
 }
 
-impl Default for Options {
+impl Default for ClientOptions {
     fn default() -> Self {
-        Options {
+        ClientOptions {
             read_timeout: Duration::from_secs(60),
             insert_timeout: Duration::from_secs(120),
             password: String::new(),
@@ -44,147 +43,45 @@ impl Default for Options {
     }
 }
 
-/// Why a server did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It cannot be reached, did not answer in time, or says that it cannot now.
-    #[error("{place}: {what}{}", cure(*code, what))]
-    Unavailable {
-        /// Where.
-        place: Place,
-        /// Its words, or the network's.
-        what: String,
-        /// ClickHouse's number of the error; 0 for none.
-        code: u32,
-    },
-    /// It will never take this.
-    #[error("{place}: {what}{}", cure(*code, what))]
-    Refused {
-        /// Where.
-        place: Place,
-        /// Its words.
-        what: String,
-        /// ClickHouse's number of the error.
-        code: u32,
-    },
-    /// The schema is not the one that this program knows.
-    #[error("{place}: {what}")]
-    Schema {
-        /// Where.
-        place: Place,
-        /// What is wrong, and the cure.
-        what: String,
-    },
-    /// The server does not take batches as sending needs it.
-    #[error("{place}: {what}")]
-    Settings {
-        /// Where.
-        place: Place,
-        /// What is wrong, and the cure.
-        what: String,
-    },
-    /// Another process sends from this store.
-    #[error(
-        "{path}: another mailpulse sends from this store already ({holder}); what waits goes out with it, `mailpulse status` \
-         shows how far it is"
-    )]
-    Busy {
-        /// The lock.
-        path: PathBuf,
-        /// Who holds it, as far as it is known.
-        holder: String,
-    },
-    /// A local file.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The embedded store.
-    #[error(transparent)]
-    Store(#[from] Box<crate::store::Error>),
-}
-
-impl From<crate::store::Error> for Error {
-    fn from(error: crate::store::Error) -> Self {
-        Error::Store(Box::new(error))
-    }
-}
-
-impl Error {
-    /// Whether trying again can help.
-    pub fn can_pass(&self) -> bool {
-        !matches!(self, Error::Refused { .. })
-    }
-
-    /// ClickHouse's number of the error, if the server gave one.
-    pub fn code(&self) -> Option<u32> {
-        match self {
-            Error::Unavailable { code, .. } | Error::Refused { code, .. } if *code != 0 => Some(*code),
-            _ => None,
-        }
-    }
-}
-
-/// What an operator does about an error of this number, or of these words where there is no number.
-fn cure(code: u32, what: &str) -> String {
-    let cure = match code {
-        60 | 81 => "; make the tables: `mailpulse store migrate`",
-        516 | 192 | 193 | 194 => {
-            "; give the password as MAILPULSE_CLICKHOUSE_PASSWORD or by `password_file` of [clickhouse], and the user in \
-             the URL"
-        }
-        497 => "; the user may not do this: GRANT it, or name another user in the URL",
-        0 => match tls::cure(what) {
-            Some(cure) => return format!("; {cure}"),
-            None => "; is the server running, and is this the port of its HTTP interface?",
-        },
-        _ => "",
-    };
-    cure.to_owned()
-}
-
 /// Errors of the batch itself: the same bytes will never be taken. All others may be of the moment or of the set-up.
 const OF_THE_BATCH: [u32; 19] = [
     6, 8, 10, 16, 20, 26, 27, 33, 36, 38, 41, 53, 70, 72, 117, 321, 349, 469, 636,
 ];
 
 /// A server.
-pub struct Client {
-    place: Place,
-    options: Options,
+pub struct ClickHouseClient {
+    endpoint: Endpoint,
+    options: ClientOptions,
     driver: clickhouse::Client,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Client {
+impl ClickHouseClient {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
     /// The system gives no runtime; nobody can vouch for a server over TLS.
-    pub fn new(place: &Place, options: &Options) -> Result<Client, Error> {
+    pub fn new(endpoint: &Endpoint, options: &ClientOptions) -> Result<ClickHouseClient, ClickHouseError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::Unavailable {
-            place: place.clone(),
+        let runtime = runtime.map_err(|error| ClickHouseError::Unavailable {
+            endpoint: endpoint.clone(),
             what: error.to_string(),
             code: 0,
         })?;
-        let driver = tls::driver(place, options.authorities.as_ref())
-            .map_err(|what| Error::Unavailable {
-                place: place.clone(),
+        let driver = tls::driver(endpoint, options.authorities.as_ref())
+            .map_err(|what| ClickHouseError::Unavailable {
+                endpoint: endpoint.clone(),
                 what,
                 code: 0,
             })?
-            .with_url(place.http())
-            .with_user(&place.user)
+            .with_url(endpoint.http())
+            .with_user(&endpoint.user)
             .with_password(&options.password)
             // Batches are packed already, and answers are small.
             .with_compression(clickhouse::Compression::None)
             .with_product_info("mailpulse", env!("CARGO_PKG_VERSION"));
-        Ok(Client {
-            place: place.clone(),
+        Ok(ClickHouseClient {
+            endpoint: endpoint.clone(),
             options: options.clone(),
             driver,
             runtime,
@@ -192,15 +89,15 @@ impl Client {
     }
 
     /// Where it is.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// A statement without an answer.
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn execute(&self, sql: &str) -> Result<(), Error> {
+    pub fn execute(&self, sql: &str) -> Result<(), ClickHouseError> {
         let query = self.driver.query_raw(sql);
         self.wait(self.options.read_timeout, query.execute())
     }
@@ -209,7 +106,7 @@ impl Client {
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn clock_ms(&self) -> Result<i64, Error> {
+    pub fn clock_ms(&self) -> Result<i64, ClickHouseError> {
         let answer = self.rows("SELECT toUnixTimestamp64Milli(now64(3))", &[])?;
         Ok(answer["data"][0][0].as_i64().unwrap_or_default())
     }
@@ -218,17 +115,17 @@ impl Client {
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn rows(&self, sql: &str, params: &[(&str, String)]) -> Result<serde_json::Value, Error> {
+    pub fn rows(&self, sql: &str, params: &[(&str, String)]) -> Result<serde_json::Value, ClickHouseError> {
         self.rows_with(sql, params, &[])
     }
 
-    /// [`Client::rows`], with settings of this question.
+    /// [`ClickHouseClient::rows`], with settings of this question.
     pub(super) fn rows_with(
         &self,
         sql: &str,
         params: &[(&str, String)],
         settings: &[(&str, &str)],
-    ) -> Result<serde_json::Value, Error> {
+    ) -> Result<serde_json::Value, ClickHouseError> {
         let mut query = self
             .driver
             .query_raw(sql)
@@ -243,8 +140,8 @@ impl Client {
         let text = self.wait(self.options.read_timeout, async {
             query.fetch_bytes("JSONCompact")?.collect().await
         })?;
-        serde_json::from_slice(&text).map_err(|error| Error::Unavailable {
-            place: self.place.clone(),
+        serde_json::from_slice(&text).map_err(|error| ClickHouseError::Unavailable {
+            endpoint: self.endpoint.clone(),
             what: format!("an answer that is no JSON ({error})"),
             code: 0,
         })
@@ -255,7 +152,13 @@ impl Client {
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn insert(&self, statement: &str, bytes: Vec<u8>, token: &str, settings: &InsertSettings) -> Result<(), Error> {
+    pub fn insert(
+        &self,
+        statement: &str,
+        bytes: Vec<u8>,
+        token: &str,
+        settings: &InsertSettings,
+    ) -> Result<(), ClickHouseError> {
         let mut insert = self
             .driver
             .insert_formatted_with(statement.to_owned())
@@ -273,20 +176,20 @@ impl Client {
         &self,
         limit: Duration,
         work: impl Future<Output = Result<T, clickhouse::error::Error>>,
-    ) -> Result<T, Error> {
+    ) -> Result<T, ClickHouseError> {
         let result = self.runtime.block_on(async { tokio::time::timeout(limit, work).await });
         match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.error(&error)),
-            Err(_) => Err(Error::Unavailable {
-                place: self.place.clone(),
+            Err(_) => Err(ClickHouseError::Unavailable {
+                endpoint: self.endpoint.clone(),
                 what: format!("no answer within {} s", limit.as_secs_f64()),
                 code: 159,
             }),
         }
     }
 
-    fn error(&self, error: &clickhouse::error::Error) -> Error {
+    fn error(&self, error: &clickhouse::error::Error) -> ClickHouseError {
         let mut what = error.to_string();
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
@@ -301,10 +204,10 @@ impl Client {
             digits.parse().ok()
         });
         let what = mailpulse_parsers::harmless::safe_text(what.trim().as_bytes());
-        let (place, code) = (self.place.clone(), code.unwrap_or(0));
+        let (endpoint, code) = (self.endpoint.clone(), code.unwrap_or(0));
         match OF_THE_BATCH.contains(&code) {
-            true => Error::Refused { place, what, code },
-            false => Error::Unavailable { place, what, code },
+            true => ClickHouseError::Refused { endpoint, what, code },
+            false => ClickHouseError::Unavailable { endpoint, what, code },
         }
     }
 }

@@ -5,22 +5,21 @@
 //! anew, one that it lacks is sent. One that only the server has stays there: the server keeps what it has. Lines by minute
 //! are raised to what is counted here, and never lowered. Done again, after a kill or a lost answer, it finds what is left.
 
-use super::{Client, Error, query, settings};
-use crate::store::Store;
+use super::{ClickHouseClient, ClickHouseError, query, settings};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, Input, Table, Values};
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
-const MINUTE_MS: i64 = 60_000;
 /// Rows of one insertion, at most.
 const ROWS_MAX: usize = 50_000;
 
 /// What was found and sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeepReport {
     /// Rows that the server lacked.
     pub sent: u64,
     /// Rows that it had otherwise.
@@ -73,19 +72,19 @@ const ENHANCED: &str = "enhanced_code";
 ///
 /// # Errors
 /// The server, the network; logs that are to be read first.
-pub fn keep_sent(store: &Store, client: &Client, force: bool) -> Result<Kept, Error> {
-    let unread = store.unread_adopted()?;
+pub fn keep_sent(store: &Store, client: &ClickHouseClient, force: bool) -> Result<KeepReport, ClickHouseError> {
+    let unread = store.outbox().unread_adopted()?;
     if unread > 0 && !force {
-        return Err(crate::store::Error::UnreadLogs {
+        return Err(StoreError::UnreadLogs {
             path: store.path().to_owned(),
             segments: unread,
         }
         .into());
     }
-    let now_minute = store.clock_ms()?.div_euclid(MINUTE_MS);
-    let mut kept = Kept::default();
-    let all = store.segments(i64::MIN, i64::MAX)?;
-    for source in store.sources()? {
+    let now_minute = store.outbox().clock_ms()?.div_euclid(MINUTE_MS);
+    let mut kept = KeepReport::default();
+    let all = store.segments().all()?;
+    for source in store.positions().sources()? {
         let own: Vec<&Segment> = all.iter().filter(|segment| segment.source == source.id).collect();
         let days: BTreeSet<i64> = own.iter().map(|segment| segment.day).collect();
         let whose = Whose {
@@ -97,26 +96,26 @@ pub fn keep_sent(store: &Store, client: &Client, force: bool) -> Result<Kept, Er
         for day in days {
             let segments: Vec<&Segment> = own.iter().copied().filter(|segment| segment.day == day).collect();
             let only_there = whose.day(&segments, day, &mut kept)?;
-            store.note_sent(source.id, day, only_there > 0)?;
+            store.outbox().note_sent(source.id, day, only_there > 0)?;
             kept.only_there += only_there;
         }
     }
     minutes(store, client, now_minute, &mut kept)?;
-    store.resume_shipping(now_minute - 1)?;
+    store.outbox().resume(now_minute - 1)?;
     Ok(kept)
 }
 
 /// A source, here and there.
 struct Whose<'w> {
     store: &'w Store,
-    client: &'w Client,
+    client: &'w ClickHouseClient,
     host: &'w str,
     kind: &'w str,
 }
 
 impl Whose<'_> {
     /// Brings a day of the source there to what is here; gives the number of rows that only the server has.
-    fn day(&self, segments: &[&Segment], day: i64, kept: &mut Kept) -> Result<u64, Error> {
+    fn day(&self, segments: &[&Segment], day: i64, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
         let (from, to) = (day * DAY_MS, (day + 1) * DAY_MS);
         let sums = |table: &Table| -> BTreeMap<i64, BTreeSet<String>> {
             let mut hours: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
@@ -136,7 +135,7 @@ impl Whose<'_> {
         Ok(only_there)
     }
 
-    fn hour(&self, segments: &[&Segment], hour: i64, kept: &mut Kept) -> Result<u64, Error> {
+    fn hour(&self, segments: &[&Segment], hour: i64, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
         let columns = format!("SELECT event_id, {}, {ENHANCED} FROM events", COLUMNS.join(", "));
         let (from, to) = (hour, hour + HOUR_MS);
         let mut there = by_event(&self.there(&format!("{columns} {}", self.within()), from, to)?);
@@ -170,7 +169,7 @@ impl Whose<'_> {
         "WHERE host = {host:String} AND source = {source:String} AND ts_ms >= {from:Int64} AND ts_ms < {to:Int64}"
     }
 
-    fn there(&self, sql: &str, from: i64, to: i64) -> Result<Table, Error> {
+    fn there(&self, sql: &str, from: i64, to: i64) -> Result<Table, ClickHouseError> {
         let params = [
             ("host", self.host.to_owned()),
             ("source", self.kind.to_owned()),
@@ -180,35 +179,42 @@ impl Whose<'_> {
         query::select(self.client, sql, &params)
     }
 
-    fn here(&self, segments: &[&Segment], sql: &str, from: i64, to: i64) -> Result<Table, Error> {
+    fn here(&self, segments: &[&Segment], sql: &str, from: i64, to: i64) -> Result<Table, ClickHouseError> {
         let near = segments.iter().filter(|s| s.last_ms >= from && s.first_ms < to);
         let mut columns: Vec<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         columns.extend(["event_id".to_owned(), ENHANCED.to_owned()]);
         let input = Input::Segments {
             name: "events",
-            paths: near.map(|segment| self.store.events_path(segment.id)).collect(),
+            paths: near
+                .map(|segment| self.store.segments().events_path(segment.id))
+                .collect(),
             columns,
             since_ms: from,
             until_ms: to,
         };
         // A segment that is broken is mended first.
         let answer = columnar::select(&[], sql, vec![input], &mut |_, error| Err(error));
-        Ok(answer.map_err(crate::store::Error::from)?)
+        Ok(answer.map_err(StoreError::from)?)
     }
 
-    fn insert(&self, table: &str, lines: &[String]) -> Result<(), Error> {
+    fn insert(&self, table: &str, lines: &[String]) -> Result<(), ClickHouseError> {
         insert(self.store, self.client, table, lines)
     }
 }
 
 /// Inserts JSON lines under a token of theirs: after a lost answer the same lines are dropped.
-fn insert(store: &Store, client: &Client, table: &str, lines: &[String]) -> Result<(), Error> {
+fn insert(store: &Store, client: &ClickHouseClient, table: &str, lines: &[String]) -> Result<(), ClickHouseError> {
     if lines.is_empty() {
         return Ok(());
     }
     let bytes = lines.concat().into_bytes();
-    let token = format!("{}-{}", store.keep_token()?, &blake3::hash(&bytes).to_hex()[..32]);
-    let database = &client.place().database;
+    let hash = blake3::hash(&bytes).to_hex();
+    let token = format!(
+        "{}-{}",
+        store.outbox().keep_token()?,
+        hash.get(..32).unwrap_or_default()
+    );
+    let database = &client.endpoint().database;
     client.insert(
         &format!("INSERT INTO {database}.{table} FORMAT JSONEachRow"),
         bytes,
@@ -218,14 +224,19 @@ fn insert(store: &Store, client: &Client, table: &str, lines: &[String]) -> Resu
 }
 
 /// Raises the lines of each minute to what is counted here.
-fn minutes(store: &Store, client: &Client, now_minute: i64, kept: &mut Kept) -> Result<(), Error> {
+fn minutes(
+    store: &Store,
+    client: &ClickHouseClient,
+    now_minute: i64,
+    kept: &mut KeepReport,
+) -> Result<(), ClickHouseError> {
     const COUNTS: [&str; 6] = ["lines", "events", "ignored", "unparsed", "bytes", "heartbeats"];
-    let Some((first, last)) = store.minutes_span()? else {
+    let Some((first, last)) = store.coverage().minutes_span()? else {
         return Ok(());
     };
     for day in first.div_euclid(DAY_MS)..=last.div_euclid(DAY_MS) {
         let (from, to) = (day * DAY_MS, (day + 1) * DAY_MS);
-        let here = store.source_minutes(from, to)?;
+        let here = store.coverage().minutes(from, to)?;
         if here.is_empty() {
             continue;
         }

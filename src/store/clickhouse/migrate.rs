@@ -5,7 +5,7 @@
 //! its first, and two at once do the same twice. A table that is there already must have the columns that the statement
 //! names.
 
-use super::{Client, Error};
+use super::{ClickHouseClient, ClickHouseError};
 use serde_json::Value;
 
 macro_rules! migrations {
@@ -37,7 +37,7 @@ pub const WINDOW_MIN: u64 = 10_000;
 
 /// How the tables are made.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct MigrationPlan {
     /// Cluster on which they are replicated, if they are.
     pub cluster: Option<String>,
     /// Days to keep.
@@ -46,18 +46,18 @@ pub struct Plan {
 
 /// A migration and what became of it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct MigrationStep {
     /// Its name.
     pub name: &'static str,
     /// Its statements, as they are for this server.
     pub statements: Vec<String>,
     /// What became of it.
-    pub fate: Fate,
+    pub status: MigrationStatus,
 }
 
 /// What became of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum MigrationStatus {
     /// It had been applied before.
     Known,
     /// It was applied now.
@@ -72,15 +72,15 @@ pub enum Fate {
 ///
 /// # Errors
 /// The server; a schema that is foreign, newer, or not what it was when it was applied.
-pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
+pub fn look(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<MigrationStep>, ClickHouseError> {
     let begun = is_begun(client)?;
     let applied = if begun { applied(client)? } else { Vec::new() };
     let mut steps = Vec::new();
     for (name, text) in ALL {
         let hash = hash(text);
-        let fate = match applied.iter().find(|(known, _)| known == name) {
-            Some((_, known)) if *known == hash => Fate::Known,
-            Some((_, known)) if known.starts_with("skipped") => Fate::Skipped(known.clone()),
+        let status = match applied.iter().find(|(known, _)| known == name) {
+            Some((_, known)) if *known == hash => MigrationStatus::Known,
+            Some((_, known)) if known.starts_with("skipped") => MigrationStatus::Skipped(known.clone()),
             Some(_) => {
                 return Err(schema(
                     client,
@@ -90,12 +90,12 @@ pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
                     ),
                 ));
             }
-            None => Fate::Missing,
+            None => MigrationStatus::Missing,
         };
-        steps.push(Step {
+        steps.push(MigrationStep {
             name,
             statements: statements(text, client, plan),
-            fate,
+            status,
         });
     }
     if let Some((newer, _)) = applied
@@ -117,9 +117,9 @@ pub fn look(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
 ///
 /// # Errors
 /// As [`look`]; a statement that failed. What was applied before it stays.
-pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
+pub fn migrate(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<MigrationStep>, ClickHouseError> {
     refuse_old(client)?;
-    let (database, on_cluster) = (client.place().database.clone(), on_cluster(plan));
+    let (database, on_cluster) = (client.endpoint().database.clone(), on_cluster(plan));
     client.execute(&format!("CREATE DATABASE IF NOT EXISTS {database}{on_cluster}"))?;
     let mut steps = look(client, plan)?;
     // Its existence says that nothing foreign was here when the first migration began.
@@ -131,7 +131,11 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
         "CREATE TABLE IF NOT EXISTS {database}.schema_migrations{on_cluster} (name String, hash String, applied DateTime \
          DEFAULT now()) ENGINE = {engine} ORDER BY name"
     ))?;
-    for (step, (_, text)) in steps.iter_mut().zip(ALL).filter(|(step, _)| step.fate == Fate::Missing) {
+    for (step, (_, text)) in steps
+        .iter_mut()
+        .zip(ALL)
+        .filter(|(step, _)| step.status == MigrationStatus::Missing)
+    {
         let result = step.statements.iter().try_for_each(|statement| make(client, statement));
         let hash = match result {
             Ok(()) => hash(text),
@@ -139,7 +143,7 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
             Err(error)
                 if OPTIONAL.contains(&step.name) && error.code().is_some_and(|code| !PASSING.contains(&code)) =>
             {
-                step.fate = Fate::Skipped(error.to_string());
+                step.status = MigrationStatus::Skipped(error.to_string());
                 continue;
             }
             Err(error) => return Err(error),
@@ -148,13 +152,13 @@ pub fn migrate(client: &Client, plan: &Plan) -> Result<Vec<Step>, Error> {
             "INSERT INTO {database}.schema_migrations (name, hash) VALUES ('{}', '{hash}')",
             step.name
         ))?;
-        step.fate = Fate::Applied;
+        step.status = MigrationStatus::Applied;
     }
     Ok(steps)
 }
 
 /// One statement. Another host may be at the same one: what it made meanwhile is as good.
-fn make(client: &Client, statement: &str) -> Result<(), Error> {
+fn make(client: &ClickHouseClient, statement: &str) -> Result<(), ClickHouseError> {
     match client.execute(statement) {
         Err(error) if error.code().is_some_and(|code| EXISTS.contains(&code)) => {}
         other => other?,
@@ -175,14 +179,12 @@ fn table_of(statement: &str) -> Option<(&str, Vec<&str>)> {
         let line = line.trim_start();
         (!line.is_empty() && !line.starts_with("--")).then(|| line.find(' ').unwrap_or(line.len()))
     };
-    let columns = body
-        .lines()
-        .filter_map(|line| Some(&line.trim_start()[..column(line)?]));
+    let columns = body.lines().filter_map(|line| line.trim_start().get(..column(line)?));
     Some((name, columns.collect()))
 }
 
 /// A table that was there must be the one that the statement makes.
-fn compare_columns(client: &Client, table: &str, columns: &[&str]) -> Result<(), Error> {
+fn compare_columns(client: &ClickHouseClient, table: &str, columns: &[&str]) -> Result<(), ClickHouseError> {
     let there = columns_of(client, table)?;
     let missing = columns.iter().find(|name| there.iter().all(|known| known != *name));
     // A replica that has not come to it yet will make it as it is.
@@ -193,15 +195,15 @@ fn compare_columns(client: &Client, table: &str, columns: &[&str]) -> Result<(),
             format!(
                 "there is a table {}.{table} without the column {column}: mailpulse did not make it. Drop it, or name another \
                  database in the URL",
-                client.place().database
+                client.endpoint().database
             ),
         )),
     }
 }
 
 /// The columns of a table; none if it is not there.
-fn columns_of(client: &Client, table: &str) -> Result<Vec<String>, Error> {
-    let database = &client.place().database;
+fn columns_of(client: &ClickHouseClient, table: &str) -> Result<Vec<String>, ClickHouseError> {
+    let database = &client.endpoint().database;
     let sql = format!("SELECT name FROM system.columns WHERE database = '{database}' AND table = '{table}'");
     let answer = client.rows(&sql, &[])?;
     let rows = answer["data"].as_array().cloned().unwrap_or_default();
@@ -214,16 +216,16 @@ fn columns_of(client: &Client, table: &str) -> Result<Vec<String>, Error> {
 /// Whether a server can take batches exactly once: all tables, and the window of deduplication.
 ///
 /// # Errors
-/// What is missing, and the cure.
-pub fn check(client: &Client, plan: &Plan) -> Result<(), Error> {
+/// What is missing, and what helps.
+pub fn check(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<(), ClickHouseError> {
     let missing = look(client, plan)?
         .into_iter()
-        .find(|step| step.fate == Fate::Missing && !OPTIONAL.contains(&step.name));
+        .find(|step| step.status == MigrationStatus::Missing && !OPTIONAL.contains(&step.name));
     if let Some(step) = missing {
         let what = format!("migration {} is not applied; run: mailpulse store migrate", step.name);
         return Err(schema(client, what));
     }
-    let database = &client.place().database;
+    let database = &client.endpoint().database;
     for table in ["events_log", "rates_minute", "sources_minute"] {
         let sql = format!("SELECT engine_full FROM system.tables WHERE database = '{database}' AND name = '{table}'");
         let answer = client.rows(&sql, &[])?;
@@ -248,7 +250,7 @@ pub fn check(client: &Client, plan: &Plan) -> Result<(), Error> {
 }
 
 /// Whether a migration ever began here: the table of migrations is there, and ours.
-fn is_begun(client: &Client) -> Result<bool, Error> {
+fn is_begun(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
     let columns = columns_of(client, "schema_migrations")?;
     let has = |name: &str| columns.iter().any(|column| column == name);
     match (columns.is_empty(), has("name") && has("hash")) {
@@ -258,15 +260,15 @@ fn is_begun(client: &Client) -> Result<bool, Error> {
             client,
             format!(
                 "the table {}.schema_migrations is another tool's; name another database in the URL",
-                client.place().database
+                client.endpoint().database
             ),
         )),
     }
 }
 
 /// Names and hashes of what was applied; by two hosts at once, twice.
-fn applied(client: &Client) -> Result<Vec<(String, String)>, Error> {
-    let database = &client.place().database;
+fn applied(client: &ClickHouseClient) -> Result<Vec<(String, String)>, ClickHouseError> {
+    let database = &client.endpoint().database;
     let rows = client.rows(
         &format!("SELECT name, hash FROM {database}.schema_migrations ORDER BY name"),
         &[],
@@ -279,7 +281,7 @@ fn applied(client: &Client) -> Result<Vec<(String, String)>, Error> {
 /// The schema and the tokens need a server of this year, at least.
 const YEAR_MIN: u32 = 23;
 
-fn refuse_old(client: &Client) -> Result<(), Error> {
+fn refuse_old(client: &ClickHouseClient) -> Result<(), ClickHouseError> {
     let answer = client.rows("SELECT version()", &[])?;
     let version = answer["data"][0][0].as_str().unwrap_or_default();
     let year = version.split('.').next().and_then(|year| year.parse::<u32>().ok());
@@ -295,8 +297,8 @@ fn refuse_old(client: &Client) -> Result<(), Error> {
 }
 
 /// Tables of these names that no migration made are somebody else's.
-fn refuse_foreign(client: &Client) -> Result<(), Error> {
-    let database = &client.place().database;
+fn refuse_foreign(client: &ClickHouseClient) -> Result<(), ClickHouseError> {
+    let database = &client.endpoint().database;
     let sql = format!(
         "SELECT name FROM system.tables WHERE database = '{database}' AND name IN ('events_log', 'events', 'rates', \
          'rates_minute', 'sources', 'sources_minute') LIMIT 1"
@@ -313,7 +315,7 @@ fn refuse_foreign(client: &Client) -> Result<(), Error> {
     }
 }
 
-fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
+fn statements(text: &str, client: &ClickHouseClient, plan: &MigrationPlan) -> Vec<String> {
     let replicated = plan.cluster.is_some();
     let engine = |name: &str| {
         if replicated {
@@ -330,7 +332,7 @@ fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
         }
     };
     let text = text
-        .replace("{database}", &client.place().database)
+        .replace("{database}", &client.endpoint().database)
         .replace("{on_cluster}", &on_cluster(plan))
         .replace("{collapsing}", &engine("CollapsingMergeTree"))
         .replace("{summing}", &engine("SummingMergeTree"))
@@ -344,7 +346,7 @@ fn statements(text: &str, client: &Client, plan: &Plan) -> Vec<String> {
         .map(|statement| if_missing(&statement))
         .collect();
     if let Some(cluster) = &plan.cluster {
-        let database = &client.place().database;
+        let database = &client.endpoint().database;
         // In front of each table one that reads all shards; the views read that one.
         let made = statements
             .iter()
@@ -389,19 +391,19 @@ fn bare(statement: &str) -> String {
     lines.join("\n").trim().trim_end_matches(';').to_owned()
 }
 
-fn on_cluster(plan: &Plan) -> String {
+fn on_cluster(plan: &MigrationPlan) -> String {
     plan.cluster
         .as_ref()
         .map_or(String::new(), |cluster| format!(" ON CLUSTER '{cluster}'"))
 }
 
 fn hash(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
 }
 
-fn schema(client: &Client, what: String) -> Error {
-    Error::Schema {
-        place: client.place().clone(),
+fn schema(client: &ClickHouseClient, what: String) -> ClickHouseError {
+    ClickHouseError::Schema {
+        endpoint: client.endpoint().clone(),
         what,
     }
 }
@@ -409,12 +411,12 @@ fn schema(client: &Client, what: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::clickhouse::{Options, Place};
+    use crate::store::clickhouse::{ClientOptions, Endpoint};
 
     fn all(cluster: Option<&str>) -> Vec<String> {
-        let place = Place::parse("clickhouse://ch/mail").unwrap();
-        let client = Client::new(&place, &Options::default()).unwrap();
-        let plan = Plan {
+        let endpoint = Endpoint::parse("clickhouse://ch/mail").unwrap();
+        let client = ClickHouseClient::new(&endpoint, &ClientOptions::default()).unwrap();
+        let plan = MigrationPlan {
             cluster: cluster.map(str::to_owned),
             retain_days: 90,
         };

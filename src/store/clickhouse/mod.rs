@@ -8,14 +8,18 @@
 //! The driver is asynchronous; everything here waits for it on a small runtime of its own, so that no other room knows.
 
 mod client;
+mod endpoint;
+mod error;
+mod insert_settings;
 pub mod keep;
 pub mod migrate;
-mod place;
 pub mod query;
 pub mod settings;
 pub mod ship;
 mod tls;
 
-pub use client::{Client, Error, Options};
-pub use place::Place;
-pub use tls::Authorities;
+pub use client::{ClickHouseClient, ClientOptions};
+pub use endpoint::Endpoint;
+pub use error::ClickHouseError;
+pub use insert_settings::InsertSettings;
+pub use tls::ServerAuthorities;

@@ -1,6 +1,6 @@
 //! Questions to a server: the same texts as to the embedded store, and answers as the same table.
 
-use super::{Client, Error};
+use super::{ClickHouseClient, ClickHouseError};
 use crate::store::columnar::{Column, Table, Values};
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What the server or the network says.
-pub fn select(client: &Client, sql: &str, params: &[(&str, String)]) -> Result<Table, Error> {
-    let database = [("database", client.place().database.as_str())];
+pub fn select(client: &ClickHouseClient, sql: &str, params: &[(&str, String)]) -> Result<Table, ClickHouseError> {
+    let database = [("database", client.endpoint().database.as_str())];
     let answer = client.rows_with(sql, params, &database)?;
     Ok(table(&answer))
 }
@@ -28,8 +28,8 @@ const AS_SQL: [(&str, &str); 5] = [
 ///
 /// # Errors
 /// What the server or the network says.
-pub fn ask(client: &Client, sql: &str) -> Result<Table, Error> {
-    let mut settings = vec![("database", client.place().database.as_str())];
+pub fn ask(client: &ClickHouseClient, sql: &str) -> Result<Table, ClickHouseError> {
+    let mut settings = vec![("database", client.endpoint().database.as_str())];
     settings.extend(AS_SQL);
     let answer = client.rows_with(sql, &[], &settings)?;
     Ok(table(&answer))

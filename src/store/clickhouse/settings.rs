@@ -4,7 +4,7 @@
 //! fail silently or skip rows that do not parse. So each insert names all of it itself, and before the first one the
 //! server is asked what it makes of that: a profile may forbid a change, and a proxy may take settings out.
 
-use super::{Client, Error};
+use super::{ClickHouseClient, ClickHouseError, InsertSettings};
 use serde_json::Value;
 
 /// What a setting must be.
@@ -65,22 +65,11 @@ impl Need {
     }
 }
 
-/// Settings for inserts, agreed with a server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InsertSettings(Vec<(&'static str, &'static str)>);
-
-impl InsertSettings {
-    /// Names and values.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.0.iter().copied()
-    }
-}
-
 /// The settings that this server knows, once it has said that it takes them as they are meant.
 ///
 /// # Errors
 /// The server; a setting that it fixes to something else.
-pub fn agree(client: &Client) -> Result<InsertSettings, Error> {
+pub fn agree(client: &ClickHouseClient) -> Result<InsertSettings, ClickHouseError> {
     let known = values(client, &[])?;
     let knows = |name: &str| known.iter().any(|(setting, _)| setting == name);
     if let Some(name) = VITAL.into_iter().find(|name| !knows(name)) {
@@ -107,10 +96,10 @@ pub fn agree(client: &Client) -> Result<InsertSettings, Error> {
 
 /// A profile forbids some of them: those that it has right anyway need not be sent.
 fn one_by_one(
-    client: &Client,
+    client: &ClickHouseClient,
     all: &[(&'static str, Need)],
     known: &[(String, String)],
-) -> Result<InsertSettings, Error> {
+) -> Result<InsertSettings, ClickHouseError> {
     let mut sent = Vec::new();
     for (name, need) in all {
         match values(client, &[(name, need.value())]) {
@@ -126,7 +115,7 @@ fn one_by_one(
 }
 
 /// What the server makes of these settings: the value of each that it knows and that matters here.
-fn values(client: &Client, settings: &[(&str, &str)]) -> Result<Vec<(String, String)>, Error> {
+fn values(client: &ClickHouseClient, settings: &[(&str, &str)]) -> Result<Vec<(String, String)>, ClickHouseError> {
     let names: Vec<String> = NEEDED
         .iter()
         .map(|(name, _)| *name)
@@ -144,7 +133,7 @@ fn values(client: &Client, settings: &[(&str, &str)]) -> Result<Vec<(String, Str
 }
 
 /// Refuses to send where a setting is not what it must be.
-fn require(client: &Client, all: &[(&str, Need)], made: &[(String, String)]) -> Result<(), Error> {
+fn require(client: &ClickHouseClient, all: &[(&str, Need)], made: &[(String, String)]) -> Result<(), ClickHouseError> {
     let wrong = all.iter().find_map(|(name, need)| {
         let (_, value) = made.iter().find(|(setting, _)| setting == name)?;
         (!need.is_met(value)).then_some((name, need.value(), value))
@@ -152,7 +141,7 @@ fn require(client: &Client, all: &[(&str, Need)], made: &[(String, String)]) -> 
     let Some((name, wanted, value)) = wrong else {
         return Ok(());
     };
-    let user = &client.place().user;
+    let user = &client.endpoint().user;
     Err(refused(
         client,
         format!(
@@ -163,9 +152,9 @@ fn require(client: &Client, all: &[(&str, Need)], made: &[(String, String)]) -> 
     ))
 }
 
-fn refused(client: &Client, what: String) -> Error {
-    Error::Settings {
-        place: client.place().clone(),
+fn refused(client: &ClickHouseClient, what: String) -> ClickHouseError {
+    ClickHouseError::Settings {
+        endpoint: client.endpoint().clone(),
         what,
     }
 }

@@ -1,22 +1,23 @@
 //! Sends the outbox to a ClickHouse: oldest first, each batch exactly once.
 //!
-//! What can pass is tried again, later and later; what cannot is set aside with its reason, and the rest goes on. The answer
+//! What can pass is tried again, later and later; what cannot is quarantined with its reason, and the rest goes on. The answer
 //! to a batch may be lost: then it is sent again under the same token, and the server drops it. A batch is one block of one
 //! day, because that is what a server compares.
 
-use super::migrate::{self, Plan};
-use super::settings::{self, InsertSettings};
-use super::{Client, Error, Options, Place};
+use super::migrate::{self, MigrationPlan};
+use super::settings;
+use super::{ClickHouseClient, ClickHouseError, ClientOptions, Endpoint, InsertSettings};
 use crate::files;
-use crate::store::Store;
-use crate::store::outbox::{BatchLimits, Kind, random};
+use crate::store::catalogue::{BatchLimits, PayloadKind, numbers};
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 /// What a step did.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SendStep {
     /// Nothing waits.
     Idle,
     /// A batch has been taken.
@@ -24,8 +25,8 @@ pub enum Step {
         /// Rows of it.
         rows: u64,
     },
-    /// A batch will never be taken, and was set aside.
-    SetAside {
+    /// A batch will never be taken, and was quarantined.
+    Quarantined {
         /// Why.
         why: String,
     },
@@ -49,9 +50,9 @@ pub fn clocks_apart(ahead_ms: i64) -> String {
 }
 
 /// Held while a process sends from a store, with its number in it.
-fn lock(folder: &Path) -> Result<File, Error> {
+fn lock(folder: &Path) -> Result<File, ClickHouseError> {
     let path = folder.join("ship.lock");
-    let io = |source| Error::Io {
+    let io = |source| ClickHouseError::Io {
         path: path.clone(),
         source,
     };
@@ -65,7 +66,7 @@ fn lock(folder: &Path) -> Result<File, Error> {
         } else {
             format!("process {number}")
         };
-        return Err(Error::Busy { path, holder });
+        return Err(ClickHouseError::Busy { path, holder });
     }
     let note = lock
         .set_len(0)
@@ -78,8 +79,8 @@ fn lock(folder: &Path) -> Result<File, Error> {
 /// The sender of one store.
 pub struct Shipper {
     store: Store,
-    client: Client,
-    plan: Plan,
+    client: ClickHouseClient,
+    plan: MigrationPlan,
     /// What inserts are sent with, once the server has been looked at.
     agreed: Option<InsertSettings>,
     failures: u32,
@@ -91,14 +92,19 @@ impl Shipper {
     /// Opens the store's outbox for sending. Two senders would send everything twice: the second is refused.
     ///
     /// # Errors
-    /// There is no store; another process sends from it ([`Error::Busy`]).
-    pub fn open(folder: &Path, place: &Place, options: &Options, retain_days: u32) -> Result<Shipper, Error> {
+    /// There is no store; another process sends from it ([`ClickHouseError::Busy`]).
+    pub fn open(
+        folder: &Path,
+        endpoint: &Endpoint,
+        options: &ClientOptions,
+        retain_days: u32,
+    ) -> Result<Shipper, ClickHouseError> {
         let store = Store::open(folder)?;
         let lock = lock(folder)?;
         Ok(Shipper {
             store,
-            client: Client::new(place, options)?,
-            plan: Plan {
+            client: ClickHouseClient::new(endpoint, options)?,
+            plan: MigrationPlan {
                 cluster: None,
                 retain_days,
             },
@@ -115,15 +121,15 @@ impl Shipper {
     }
 
     /// Where to.
-    pub fn place(&self) -> &Place {
-        self.client.place()
+    pub fn endpoint(&self) -> &Endpoint {
+        self.client.endpoint()
     }
 
     /// Sends the next batch.
     ///
     /// # Errors
     /// What may pass: wait for [`Shipper::pause_ms`], and step again.
-    pub fn step(&mut self) -> Result<Step, Error> {
+    pub fn step(&mut self) -> Result<SendStep, ClickHouseError> {
         let result = self.try_step();
         match &result {
             Ok(_) => self.failures = 0,
@@ -136,13 +142,13 @@ impl Shipper {
         result
     }
 
-    fn try_step(&mut self) -> Result<Step, Error> {
-        if self.store.ship_undecided()? {
+    fn try_step(&mut self) -> Result<SendStep, ClickHouseError> {
+        if self.store.outbox().is_undecided()? {
             let path = self.store.path().to_owned();
-            return Err(crate::store::Error::ShipUndecided { path }.into());
+            return Err(StoreError::ShipUndecided { path }.into());
         }
-        let Some(batch) = self.store.next_batch(&self.limits)? else {
-            return Ok(Step::Idle);
+        let Some(batch) = self.store.outbox().next_batch(&self.limits)? else {
+            return Ok(SendStep::Idle);
         };
         let settings = match &self.agreed {
             Some(settings) => settings.clone(),
@@ -153,35 +159,35 @@ impl Shipper {
                 self.agreed.insert(settings).clone()
             }
         };
-        let bytes = self.store.batch_bytes(&batch)?;
-        let token = self.store.token(&batch)?;
-        let database = &self.client.place().database;
+        let bytes = self.store.outbox().batch_bytes(&batch)?;
+        let token = self.store.outbox().token(&batch)?;
+        let database = &self.client.endpoint().database;
         let statement = match batch.kind {
-            Kind::Rows | Kind::Changes => format!("INSERT INTO {database}.events_log FORMAT Parquet"),
-            Kind::Minutes => format!("INSERT INTO {database}.sources_minute FORMAT JSONEachRow"),
+            PayloadKind::Rows | PayloadKind::Changes => format!("INSERT INTO {database}.events_log FORMAT Parquet"),
+            PayloadKind::Minutes => format!("INSERT INTO {database}.sources_minute FORMAT JSONEachRow"),
         };
         match self.client.insert(&statement, bytes, &token, &settings) {
             Ok(()) => {
-                self.store.sent(&batch)?;
-                Ok(Step::Sent { rows: batch.rows })
+                self.store.outbox().sent(&batch)?;
+                Ok(SendStep::Sent { rows: batch.rows })
             }
             Err(error) if error.can_pass() => Err(error),
             Err(error) => {
                 let why = error.to_string();
-                self.store.set_aside(&batch, &why)?;
-                Ok(Step::SetAside { why })
+                self.store.outbox().quarantine(&batch, &why)?;
+                Ok(SendStep::Quarantined { why })
             }
         }
     }
 
     /// A server whose clock is wrong removes days too early, or too late, and is asked for the wrong hours.
-    fn compare_clocks(&self) -> Result<(), Error> {
-        let before = self.store.clock_ms()?;
+    fn compare_clocks(&self) -> Result<(), ClickHouseError> {
+        let before = self.store.outbox().clock_ms()?;
         let there = self.client.clock_ms()?;
-        let ahead_ms = there - (before + self.store.clock_ms()?) / 2;
-        self.store.note_clock(ahead_ms)?;
+        let ahead_ms = there - (before + self.store.outbox().clock_ms()?) / 2;
+        self.store.outbox().note_clock(ahead_ms)?;
         if ahead_ms.abs() > CLOCKS_APART_MS {
-            tracing::warn!(place = %self.place(), "{}", clocks_apart(ahead_ms));
+            tracing::warn!(place = %self.endpoint(), "{}", clocks_apart(ahead_ms));
         }
         Ok(())
     }
@@ -189,7 +195,7 @@ impl Shipper {
     /// How long to wait after a failure, milliseconds.
     pub fn pause_ms(&self) -> u64 {
         let whole = (RETRY_MS.0 << self.failures.saturating_sub(1).min(10)).min(RETRY_MS.1);
-        let chance = random() as u64;
+        let chance = numbers::random() as u64;
         whole / 2 + chance % (whole / 2 + 1)
     }
 }

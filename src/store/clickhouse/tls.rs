@@ -3,7 +3,7 @@
 //! The driver's own connector loads the machine's authorities for plain HTTP too, and panics where there are none. So each
 //! way has a connector of its own here.
 
-use super::Place;
+use super::Endpoint;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -18,16 +18,16 @@ const IDLE: Duration = Duration::from_secs(2);
 /// How long a connection may be silent before the system asks whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Authorities that are trusted instead of the machine's.
+/// ServerAuthorities that are trusted instead of the machine's.
 #[derive(Debug, Clone)]
-pub struct Authorities(Arc<RootCertStore>);
+pub struct ServerAuthorities(Arc<RootCertStore>);
 
-impl Authorities {
+impl ServerAuthorities {
     /// Those of a PEM file's content; what else stands in it is left alone.
     ///
     /// # Errors
     /// It is no PEM, or has no certificate.
-    pub fn parse(pem: &[u8]) -> Result<Authorities, String> {
+    pub fn parse(pem: &[u8]) -> Result<ServerAuthorities, String> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|why| why.to_string())?;
@@ -36,7 +36,7 @@ impl Authorities {
         if roots.is_empty() {
             return Err("there is no certificate in it".to_owned());
         }
-        Ok(Authorities(Arc::new(roots)))
+        Ok(ServerAuthorities(Arc::new(roots)))
     }
 }
 
@@ -44,7 +44,10 @@ impl Authorities {
 ///
 /// # Errors
 /// Nobody can vouch for a server over TLS: the machine has no authorities, and none are named.
-pub(super) fn driver(place: &Place, authorities: Option<&Authorities>) -> Result<clickhouse::Client, String> {
+pub(super) fn driver(
+    endpoint: &Endpoint,
+    authorities: Option<&ServerAuthorities>,
+) -> Result<clickhouse::Client, String> {
     let mut http = HttpConnector::new();
     http.set_keepalive(Some(KEEPALIVE));
     let builder = || {
@@ -52,7 +55,7 @@ pub(super) fn driver(place: &Place, authorities: Option<&Authorities>) -> Result
         builder.pool_idle_timeout(IDLE);
         builder
     };
-    if !place.tls {
+    if !endpoint.tls {
         return Ok(clickhouse::Client::with_http_client(builder().build(http)));
     }
     http.enforce_http(false);
@@ -63,7 +66,7 @@ pub(super) fn driver(place: &Place, authorities: Option<&Authorities>) -> Result
             .map_err(|why| {
                 format!("{why}: install the package ca-certificates, or name a PEM file with `ca_file` of [clickhouse]")
             })?,
-        Some(Authorities(roots)) => {
+        Some(ServerAuthorities(roots)) => {
             let config = ClientConfig::builder_with_provider(Arc::new(provider))
                 .with_safe_default_protocol_versions()
                 .map_err(|why| why.to_string())?
@@ -77,8 +80,8 @@ pub(super) fn driver(place: &Place, authorities: Option<&Authorities>) -> Result
 }
 
 /// What to do about a connection over TLS that fails. The client tells the reason only in words.
-pub(super) fn cure(why: &str) -> Option<&'static str> {
-    let cures: [(&[&str], &str); 7] = [
+pub(super) fn hint(why: &str) -> Option<&'static str> {
+    let hints: [(&[&str], &str); 7] = [
         (
             &["UnknownIssuer"],
             "no trusted authority vouches for the server: name its authority's PEM file with `ca_file` of [clickhouse]",
@@ -109,5 +112,5 @@ pub(super) fn cure(why: &str) -> Option<&'static str> {
         ),
     ];
     let is_it = |(words, _): &&(&[&str], &'static str)| words.iter().any(|word| why.contains(word));
-    cures.iter().find(is_it).map(|(_, cure)| *cure)
+    hints.iter().find(is_it).map(|(_, hint)| *hint)
 }

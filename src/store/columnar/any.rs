@@ -1,12 +1,12 @@
 //! A column whose type only the file knows, as it is rewritten.
 
-use super::Error;
-use super::texts::{Strings, Texts};
-use super::write::{Columns, Numbers, QUEUE_ID};
+use super::ColumnarError;
+use super::texts::{Strings, TextColumn};
+use super::write::{Columns, NumberEncoding, QUEUE_ID};
 
 /// A column as it is rewritten.
 pub(super) enum AnyColumn {
-    Texts(Texts),
+    Texts(TextColumn),
     Plain(Strings),
     Flags(Vec<bool>),
     Numbers(Vec<u64>),
@@ -40,7 +40,7 @@ impl AnyColumn {
     }
 
     /// Writes the column as [`super::segment`] wrote it.
-    pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), Error> {
+    pub(super) fn write(self, out: &mut Columns, name: &str) -> Result<(), ColumnarError> {
         match self {
             AnyColumn::Texts(texts) if name == QUEUE_ID => {
                 let id = |code: &u32| texts.values[*code as usize].as_bytes();
@@ -58,8 +58,8 @@ impl AnyColumn {
             }
             AnyColumn::Optional(values) => {
                 let how = match name {
-                    "message_key" | "bytes" => Numbers::Random,
-                    _ => Numbers::Few,
+                    "message_key" | "bytes" => NumberEncoding::Random,
+                    _ => NumberEncoding::Few,
                 };
                 out.optional(name, &values, how)
             }

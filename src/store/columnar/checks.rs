@@ -15,10 +15,10 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// Takes what is written to a file, and sums up its columns.
 #[derive(Clone, Default)]
-pub(super) struct Checked(Arc<Mutex<Written>>);
+pub(super) struct Checked(Arc<Mutex<WrittenFile>>);
 
 #[derive(Default)]
-struct Written {
+struct WrittenFile {
     file: Vec<u8>,
     /// Of the column in hand.
     sum: Option<crc32fast::Hasher>,
@@ -28,13 +28,13 @@ struct Written {
 impl Checked {
     /// Writes to empty memory.
     pub(super) fn new(file: Vec<u8>) -> Self {
-        Checked(Arc::new(Mutex::new(Written {
+        Checked(Arc::new(Mutex::new(WrittenFile {
             file,
-            ..Written::default()
+            ..WrittenFile::default()
         })))
     }
 
-    fn written(&self) -> MutexGuard<'_, Written> {
+    fn written(&self) -> MutexGuard<'_, WrittenFile> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,6 +1,6 @@
 //! What is wrong with a file stays with that file: a panic of the engine over bytes that are none of ours becomes an error.
 
-use super::Error;
+use super::ColumnarError;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::path::Path;
@@ -14,8 +14,8 @@ thread_local! {
 /// Runs `read`, which decodes what stands in a file.
 ///
 /// # Errors
-/// Those of `read`; [`Error::Damaged`] where it panics.
-pub(super) fn contained<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// Those of `read`; [`ColumnarError::Damaged`] where it panics.
+pub(super) fn contained<T>(path: &Path, read: impl FnOnce() -> Result<T, ColumnarError>) -> Result<T, ColumnarError> {
     if CONTAINED.get() {
         return read();
     }
@@ -25,7 +25,7 @@ pub(super) fn contained<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>)
     CONTAINED.set(false);
     match result {
         Ok(result) => result,
-        Err(panic) if panic.is::<&str>() || panic.is::<String>() => Err(Error::Damaged {
+        Err(panic) if panic.is::<&str>() || panic.is::<String>() => Err(ColumnarError::Damaged {
             path: path.to_owned(),
             what: "its content makes no sense to the decoder".to_owned(),
         }),
@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error_that_names_the_file() {
-        let result: Result<(), Error> = contained(Path::new("7.events.parquet"), || panic!("index out of bounds"));
+        let result: Result<(), ColumnarError> =
+            contained(Path::new("7.events.parquet"), || panic!("index out of bounds"));
         assert_eq!(
             result.unwrap_err().to_string(),
             "7.events.parquet: its content makes no sense to the decoder"

@@ -1,8 +1,8 @@
 //! What a file of events says of itself: whose rows it has, of which day, and which they are. For catalogues that were lost.
 
-use super::Error;
+use super::ColumnarError;
 use super::any::AnyColumn;
-use super::rewrite::Rows;
+use super::rewrite::EventColumns;
 use crate::model::queue_id::QueueId;
 use rustc_hash::FxHashSet;
 use std::path::Path;
@@ -30,16 +30,16 @@ pub struct Described {
 ///
 /// # Errors
 /// It cannot be read, or is no segment: rows of several sources or days, or none.
-pub fn describe(path: &Path) -> Result<Described, Error> {
-    let rows = Rows::read(path)?;
-    let damaged = |what: &str| Error::Damaged {
+pub fn describe(path: &Path) -> Result<Described, ColumnarError> {
+    let rows = EventColumns::read(path)?;
+    let damaged = |what: &str| ColumnarError::Damaged {
         path: path.to_owned(),
         what: what.to_owned(),
     };
     if let Some((name, _)) = rows.columns().iter().find(|(_, column)| column.len() != rows.len()) {
         return Err(damaged(&format!("column {name} has another number of rows")));
     }
-    let only = |name: &str| -> Result<String, Error> {
+    let only = |name: &str| -> Result<String, ColumnarError> {
         let texts = rows.texts(name)?;
         let first = *texts.codes.first().ok_or_else(|| damaged("it has no rows"))?;
         match texts.codes.iter().all(|code| *code == first) {
@@ -52,7 +52,7 @@ pub fn describe(path: &Path) -> Result<Described, Error> {
     let span_ms = times.fold((i64::MAX, i64::MIN), |(first, last), time| {
         (first.min(time), last.max(time))
     });
-    let day_of = |time: i64| time.div_euclid(super::super::batch::DAY_MS);
+    let day_of = |time: i64| time.div_euclid(crate::model::time::DAY_MS);
     if day_of(span_ms.0) != day_of(span_ms.1) {
         return Err(damaged("its rows are of several days"));
     }
@@ -67,13 +67,15 @@ pub fn describe(path: &Path) -> Result<Described, Error> {
     })
 }
 
-fn ids(rows: &Rows, path: &Path) -> Result<Vec<(u64, i64)>, Error> {
+fn ids(rows: &EventColumns, path: &Path) -> Result<Vec<(u64, i64)>, ColumnarError> {
     let logs = rows.texts("log")?;
     let numbers = logs.values.iter().map(|log| u64::from_str_radix(log, 16).ok());
-    let numbers = numbers.collect::<Option<Vec<u64>>>().ok_or_else(|| Error::Damaged {
-        path: path.to_owned(),
-        what: "a log's number is none".to_owned(),
-    })?;
+    let numbers = numbers
+        .collect::<Option<Vec<u64>>>()
+        .ok_or_else(|| ColumnarError::Damaged {
+            path: path.to_owned(),
+            what: "a log's number is none".to_owned(),
+        })?;
     let offsets = rows.numbers("log_offset")?;
     let ids = logs.codes.iter().zip(offsets);
     Ok(ids
@@ -83,7 +85,7 @@ fn ids(rows: &Rows, path: &Path) -> Result<Vec<(u64, i64)>, Error> {
 
 /// Messages of which a row names no sender and no client, and that did not arrive in this file. Some of them have none; to
 /// look one up in vain costs little.
-fn orphans(rows: &Rows) -> Result<Vec<QueueId>, Error> {
+fn orphans(rows: &EventColumns) -> Result<Vec<QueueId>, ColumnarError> {
     let [ids, kinds, domains, locals, clients] =
         ["queue_id", "kind", "sender_domain", "sender_local", "client"].map(|name| rows.texts(name));
     let (ids, kinds) = (ids?, kinds?);
@@ -105,13 +107,13 @@ fn orphans(rows: &Rows) -> Result<Vec<QueueId>, Error> {
 }
 
 /// The segment at `path` without some of its rows; `keep` says of each whether it stays.
-pub fn thinned(path: &Path, keep: &[bool]) -> Result<super::EncodedSegment, Error> {
+pub fn thinned(path: &Path, keep: &[bool]) -> Result<super::EncodedSegment, ColumnarError> {
     let rows: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
-    Rows::read(path)?.only(&rows).encode()
+    EventColumns::read(path)?.only(&rows).encode()
 }
 
-impl Rows {
-    fn only(self, rows: &[usize]) -> Rows {
+impl EventColumns {
+    fn only(self, rows: &[usize]) -> EventColumns {
         let take = |(name, column): &(String, AnyColumn)| (name.clone(), column.take(rows));
         let taken: Vec<(String, AnyColumn)> = self.columns().iter().map(take).collect();
         self.with(rows.len(), taken)

@@ -1,16 +1,16 @@
 //! What a rewritten segment changed: the rows that differ, as they were and as they are.
 
-use super::Error;
+use super::ColumnarError;
 use super::any::AnyColumn;
-use super::rewrite::Rows;
+use super::rewrite::EventColumns;
 use super::write::Columns;
 use std::path::Path;
 
 /// Rows that differ, twice each: as they were with `sign` −1, as they are with +1. Both files hold the same events in the
 /// same order. None if nothing differs; else the number of rows, and Parquet.
-pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Error> {
-    let old = Rows::read(old)?;
-    let new = Rows::read(new)?;
+pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
+    let old = EventColumns::read(old)?;
+    let new = EventColumns::read(new)?;
     let mut differs = vec![old.len() != new.len(); old.len()];
     for ((_, was), (name, is)) in old.columns().iter().zip(new.columns()) {
         if !was.mark_differences(is, &mut differs) {
@@ -35,8 +35,8 @@ pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Erro
 }
 
 /// The rows from a time on (UTC milliseconds), with `sign` −1. None if there are none; else their number, and Parquet.
-pub fn taken_back(path: &Path, from_ms: i64) -> Result<Option<(u64, Vec<u8>)>, Error> {
-    let all = Rows::read(path)?;
+pub fn taken_back(path: &Path, from_ms: i64) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
+    let all = EventColumns::read(path)?;
     let times = all.numbers("ts_ms")?;
     let rows: Vec<usize> = (0..all.len()).filter(|row| times[*row] as i64 >= from_ms).collect();
     if rows.is_empty() {
@@ -64,7 +64,7 @@ impl AnyColumn {
         }
         match (self, other) {
             (AnyColumn::Texts(a), AnyColumn::Texts(b)) => {
-                let text = |texts: &super::Texts, row: usize| texts.codes[row] as usize;
+                let text = |texts: &super::TextColumn, row: usize| texts.codes[row] as usize;
                 let same = a.codes.len() == b.codes.len();
                 for row in 0..if same { differs.len() } else { 0 } {
                     differs[row] |= a.values[text(a, row)] != b.values[text(b, row)];
@@ -84,7 +84,7 @@ impl AnyColumn {
     pub(super) fn take(&self, rows: &[usize]) -> AnyColumn {
         match self {
             AnyColumn::Texts(texts) => {
-                let mut taken = super::Texts::default();
+                let mut taken = super::TextColumn::default();
                 for row in rows {
                     let code = taken.code(&texts.values[texts.codes[*row] as usize]);
                     taken.codes.push(code);

@@ -1,8 +1,8 @@
 //! What tells the rows of a segment apart, for a comparison with the lines of another log.
 
-use super::Error;
-use super::read::Reader;
-use super::texts::Texts;
+use super::ColumnarError;
+use super::read::SegmentReader;
+use super::texts::TextColumn;
 use std::ops::Range;
 use std::path::Path;
 
@@ -33,8 +33,12 @@ pub struct EventRow<'r> {
 ///
 /// # Errors
 /// The file cannot be read or is damaged.
-pub fn events_between(path: &Path, span_ms: Range<i64>, each: &mut dyn FnMut(EventRow<'_>)) -> Result<(), Error> {
-    let mut reader = Reader::open(path)?;
+pub fn events_between(
+    path: &Path,
+    span_ms: Range<i64>,
+    each: &mut dyn FnMut(EventRow<'_>),
+) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let times = reader.numbers("ts_ms")?;
     if !times.iter().any(|ts_ms| span_ms.contains(ts_ms)) {
         return Ok(());
@@ -51,7 +55,7 @@ pub fn events_between(path: &Path, span_ms: Range<i64>, each: &mut dyn FnMut(Eve
     let (logs, kinds, ids, domains, hosts, ips) = (logs?, kinds?, ids?, domains?, hosts?, ips?);
     let offsets = reader.numbers("log_offset")?;
     let locals = reader.strings("recipient_local")?;
-    fn at(texts: &Texts, row: usize) -> &str {
+    fn at(texts: &TextColumn, row: usize) -> &str {
         &texts.values[texts.codes[row] as usize]
     }
     for (row, ts_ms) in times.iter().enumerate().filter(|(_, ts_ms)| span_ms.contains(ts_ms)) {

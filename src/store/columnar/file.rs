@@ -1,6 +1,6 @@
 //! The pages of columns, and the Parquet file that they make.
 
-use super::Error;
+use super::ColumnarError;
 use super::checks::Checked;
 use polars::error::PolarsError;
 use polars_arrow::datatypes::ArrowSchema;
@@ -25,15 +25,15 @@ use zstd::zstd_safe::{CParameter, Strategy, compress_bound};
 pub(super) struct Pages {
     pub type_: PrimitiveType,
     /// A dictionary's page, and how many values it has.
-    pub dictionary: Option<(Squeezed, usize)>,
-    pub data: Squeezed,
+    pub dictionary: Option<(CompressedValues, usize)>,
+    pub data: CompressedValues,
     pub encoding: Encoding,
     pub codec: Compression,
 }
 
 /// Where a page stands among all pages of a file, and its length before it was compressed.
 #[derive(Debug, Clone)]
-pub(super) struct Squeezed {
+pub(super) struct CompressedValues {
     range: Range<usize>,
     plain_len: usize,
 }
@@ -63,7 +63,7 @@ impl Pages {
     }
 }
 
-impl Squeezed {
+impl CompressedValues {
     fn cut(&self, bytes: &CowBuffer) -> CowBuffer {
         match bytes {
             CowBuffer::Borrowed(bytes) => CowBuffer::Borrowed(bytes.clone().sliced(self.range.clone())),
@@ -74,7 +74,7 @@ impl Squeezed {
 
 /// How a page is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effort {
+pub(super) enum CompressionLevel {
     /// Not at all.
     None,
     /// Codes and packed numbers: what comes again in them is long, and a small table finds it in four fifths of the time
@@ -88,28 +88,28 @@ pub(super) enum Effort {
 
 /// Compresses pages; keeps its memory from one to the next.
 #[derive(Default)]
-pub(super) struct Squeezer {
+pub(super) struct PageCompressor {
     packed: Option<Compressor<'static>>,
     text: Option<Compressor<'static>>,
     large_text: Option<Compressor<'static>>,
 }
 
-impl Squeezer {
-    fn with(&mut self, effort: Effort) -> std::io::Result<Option<&mut Compressor<'static>>> {
-        let (compressor, level) = match effort {
-            Effort::None => return Ok(None),
-            Effort::Packed => (&mut self.packed, 1),
-            Effort::Text => (&mut self.text, 1),
-            Effort::LargeText => (&mut self.large_text, 3),
+impl PageCompressor {
+    fn with(&mut self, level: CompressionLevel) -> std::io::Result<Option<&mut Compressor<'static>>> {
+        let (compressor, zstd_level) = match level {
+            CompressionLevel::None => return Ok(None),
+            CompressionLevel::Packed => (&mut self.packed, 1),
+            CompressionLevel::Text => (&mut self.text, 1),
+            CompressionLevel::LargeText => (&mut self.large_text, 3),
         };
         let compressor = match compressor {
             Some(compressor) => compressor,
             none => {
-                let fresh = none.insert(Compressor::new(level)?);
-                if effort != Effort::LargeText {
+                let fresh = none.insert(Compressor::new(zstd_level)?);
+                if level != CompressionLevel::LargeText {
                     fresh.set_parameter(CParameter::HashLog(12))?;
                 }
-                if effort == Effort::Packed {
+                if level == CompressionLevel::Packed {
                     fresh.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
                     fresh.set_parameter(CParameter::MinMatch(7))?;
                 }
@@ -120,9 +120,14 @@ impl Squeezer {
     }
 
     /// Adds a page to `pages`.
-    pub(super) fn squeeze(&mut self, page: &[u8], effort: Effort, pages: &mut Vec<u8>) -> Result<Squeezed, Error> {
+    pub(super) fn compress(
+        &mut self,
+        page: &[u8],
+        level: CompressionLevel,
+        pages: &mut Vec<u8>,
+    ) -> Result<CompressedValues, ColumnarError> {
         let start = pages.len();
-        match self.with(effort).map_err(engine)? {
+        match self.with(level).map_err(engine)? {
             Some(zstd) => {
                 pages.reserve(compress_bound(page.len()));
                 let mut rest = Cursor::new(&mut *pages);
@@ -131,7 +136,7 @@ impl Squeezer {
             }
             None => pages.extend_from_slice(page),
         }
-        Ok(Squeezed {
+        Ok(CompressedValues {
             range: start..pages.len(),
             plain_len: page.len(),
         })
@@ -146,7 +151,7 @@ pub(super) struct GroupWriter {
 
 impl GroupWriter {
     /// Writes to empty memory.
-    pub(super) fn new(schema: ArrowSchema, file: Vec<u8>) -> Result<Self, Error> {
+    pub(super) fn new(schema: ArrowSchema, file: Vec<u8>) -> Result<Self, ColumnarError> {
         let options = WriteOptions {
             statistics: StatisticsOptions::empty(),
             version: Version::V1,
@@ -159,7 +164,7 @@ impl GroupWriter {
     }
 
     /// Adds a group of so many rows: the pages of each column.
-    pub(super) fn group(&mut self, rows: usize, columns: &[Vec<CompressedPage>]) -> Result<(), Error> {
+    pub(super) fn group(&mut self, rows: usize, columns: &[Vec<CompressedPage>]) -> Result<(), ColumnarError> {
         // A page is asked for when the one before has been written; behind the last stands a copy of the footer's part.
         let columns = columns.iter().map(|pages| {
             let file = self.file.clone();
@@ -178,7 +183,7 @@ impl GroupWriter {
     }
 
     /// The file.
-    pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, ColumnarError> {
         let notes = vec![schema_to_metadata_key(self.writer.schema()), self.file.note()];
         self.writer.end(Some(notes))?;
         Ok(self.file.into_file())
@@ -186,6 +191,6 @@ impl GroupWriter {
 }
 
 /// An error of the engine's kind.
-pub(super) fn engine(error: std::io::Error) -> Error {
-    Error::Engine(PolarsError::from(error))
+pub(super) fn engine(error: std::io::Error) -> ColumnarError {
+    ColumnarError::Engine(PolarsError::from(error))
 }

@@ -1,12 +1,13 @@
 //! What one segment shows of the way that mail takes from host to host, and the segment with what was learnt of it.
 
+use super::ColumnarError;
 use super::any::AnyColumn;
-use super::read::Reader;
-use super::rewrite::Rows;
+use super::read::SegmentReader;
+use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
-use super::texts::Texts;
-use super::{Error, NONE_NUMBER};
+use super::texts::TextColumn;
 use crate::model::event::{Destination, Kind};
+use crate::store::batch::NONE;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 use std::path::Path;
@@ -38,20 +39,15 @@ pub struct ArrivalRow {
 }
 
 /// Keys of the arrivals of a segment.
-pub fn keys(path: &Path, into: &mut HashSet<u64>) -> Result<(), Error> {
-    let mut reader = Reader::open(path)?;
-    into.extend(
-        reader
-            .optional("message_key")?
-            .into_iter()
-            .filter(|key| *key != NONE_NUMBER),
-    );
+pub fn keys(path: &Path, into: &mut HashSet<u64>) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
+    into.extend(reader.optional("message_key")?.into_iter().filter(|key| *key != NONE));
     Ok(())
 }
 
 /// Arrivals of a segment whose key is wanted; with all that is stored of their senders, if that is.
-pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Result<Vec<ArrivalRow>, Error> {
-    let mut reader = Reader::open(path)?;
+pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Result<Vec<ArrivalRow>, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let keys = reader.optional("message_key")?;
     let found: Vec<usize> = (0..keys.len()).filter(|row| wanted.contains(&keys[*row])).collect();
     if found.is_empty() {
@@ -69,7 +65,7 @@ pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Resul
             *column = Some(reader.texts(name)?);
         }
     }
-    let text = |texts: &Texts, row: usize| texts.values[texts.codes[row] as usize].clone();
+    let text = |texts: &TextColumn, row: usize| texts.values[texts.codes[row] as usize].clone();
     Ok(found
         .into_iter()
         .filter(|row| kinds.values[kinds.codes[*row] as usize] == Kind::Accepted.as_str())
@@ -112,12 +108,12 @@ pub fn relink(
     path: &Path,
     learnt: &LearntById,
     same_host: &dyn Fn(&str, &str) -> bool,
-) -> Result<Option<EncodedSegment>, Error> {
-    let ids = Reader::open(path)?.texts("queue_id")?;
+) -> Result<Option<EncodedSegment>, ColumnarError> {
+    let ids = SegmentReader::open(path)?.texts("queue_id")?;
     if !ids.values.iter().any(|id| learnt.contains_key(id.as_str())) {
         return Ok(None);
     }
-    let mut rows = Rows::read(path)?;
+    let mut rows = EventColumns::read(path)?;
     let owners = owners(&rows, &ids, learnt)?;
     let mut changed = set_sender(&mut rows, &owners)?;
     changed |= set_handed(&mut rows, &owners, same_host)?;
@@ -125,7 +121,11 @@ pub fn relink(
 }
 
 /// What was learnt of each row's message. An ID can be several messages' in turn.
-pub(super) fn owners<'l>(rows: &Rows, ids: &Texts, learnt: &'l LearntById) -> Result<Vec<Option<&'l Learnt>>, Error> {
+pub(super) fn owners<'l>(
+    rows: &EventColumns,
+    ids: &TextColumn,
+    learnt: &'l LearntById,
+) -> Result<Vec<Option<&'l Learnt>>, ColumnarError> {
     let times = rows.numbers("ts_ms")?;
     let kinds = rows.texts("kind")?;
     let of_code: Vec<Option<&'l Vec<Learnt>>> = ids.values.iter().map(|id| learnt.get(id.as_str())).collect();
@@ -153,10 +153,10 @@ pub(super) fn owners<'l>(rows: &Rows, ids: &Texts, learnt: &'l LearntById) -> Re
     Ok(ids.codes.iter().enumerate().map(owner).collect())
 }
 
-fn set_sender(rows: &mut Rows, owners: &[Option<&Learnt>]) -> Result<bool, Error> {
+fn set_sender(rows: &mut EventColumns, owners: &[Option<&Learnt>]) -> Result<bool, ColumnarError> {
     let mut changed = false;
-    type Field = fn(&Learnt) -> &String;
-    let fields: [(&str, Field); 2] = [("service", |l| &l.service), ("hostgroup", |l| &l.hostgroup)];
+    type LearntField = fn(&Learnt) -> &String;
+    let fields: [(&str, LearntField); 2] = [("service", |l| &l.service), ("hostgroup", |l| &l.hostgroup)];
     for (name, field) in fields {
         let column = rows.texts_mut(name)?;
         for (row, learnt) in owners.iter().enumerate() {
@@ -177,14 +177,14 @@ fn set_sender(rows: &mut Rows, owners: &[Option<&Learnt>]) -> Result<bool, Error
 /// Deliveries that led to another host's log go to `relay`: by the name of the host, or where names differ, the one
 /// that is nearest in time.
 fn set_handed(
-    rows: &mut Rows,
+    rows: &mut EventColumns,
     owners: &[Option<&Learnt>],
     same_host: &dyn Fn(&str, &str) -> bool,
-) -> Result<bool, Error> {
+) -> Result<bool, ColumnarError> {
     let mut deliveries: HashMap<*const Learnt, Vec<usize>, FxBuildHasher> = HashMap::default();
     {
         let (kinds, destinations) = (rows.texts("kind")?, rows.texts("destination")?);
-        let is = |texts: &Texts, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
+        let is = |texts: &TextColumn, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
         for (row, learnt) in owners.iter().enumerate() {
             let Some(learnt) = learnt.filter(|learnt| !learnt.handed.is_empty()) else {
                 continue;
@@ -234,22 +234,22 @@ fn set_handed(
 /// The segment of one host after more hosts' logs have become known: what one of them handed in has entered the mail
 /// system before, and what was handed to one of them is seen again. None if nothing changes. `is_other` says whether
 /// a name in the log is another host whose log is read.
-pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<EncodedSegment>, Error> {
-    let mut reader = Reader::open(path)?;
-    let others = |texts: &Texts| texts.values.iter().map(|name| is_other(name)).collect::<Vec<bool>>();
+pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<EncodedSegment>, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
+    let others = |texts: &TextColumn| texts.values.iter().map(|name| is_other(name)).collect::<Vec<bool>>();
     let (clients, hosts) = (reader.texts("client")?, reader.texts("remote_host")?);
     let (by_client, by_host) = (others(&clients), others(&hosts));
     if !by_client.iter().chain(&by_host).any(|other| *other) {
         return Ok(None);
     }
-    let mut rows = Rows::read(path)?;
+    let mut rows = EventColumns::read(path)?;
     let mut changed = false;
     for (flag, client) in rows.flags_mut("first_hop")?.iter_mut().zip(&clients.codes) {
         changed |= by_client[*client as usize] && std::mem::replace(flag, false);
     }
     let handed: Vec<usize> = {
         let (kinds, destinations) = (rows.texts("kind")?, rows.texts("destination")?);
-        let is = |texts: &Texts, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
+        let is = |texts: &TextColumn, row: usize, word: &str| texts.values[texts.codes[row] as usize] == word;
         let taken = |row: &usize| {
             by_host[hosts.codes[*row] as usize]
                 && is(kinds, *row, Kind::Delivered.as_str())
@@ -264,8 +264,8 @@ pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<Enco
     changed.then(|| rows.encode()).transpose()
 }
 
-impl Rows {
-    fn flags_mut(&mut self, name: &str) -> Result<&mut Vec<bool>, Error> {
+impl EventColumns {
+    fn flags_mut(&mut self, name: &str) -> Result<&mut Vec<bool>, ColumnarError> {
         let error = self.damaged(name);
         match self.column_mut(name) {
             Some(AnyColumn::Flags(flags)) => Ok(flags),

@@ -1,12 +1,12 @@
 //! Which events a segment holds: their logs and offsets.
 
-use super::Error;
-use super::read::Reader;
+use super::ColumnarError;
+use super::read::SegmentReader;
 use std::path::Path;
 
 /// Calls `each` with log and offset of every row.
-pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), Error> {
-    let mut reader = Reader::open(path)?;
+pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let logs = reader.texts("log")?;
     let offsets = reader.numbers("log_offset")?;
     let numbers = logs.values.iter().map(|name| u64::from_str_radix(name, 16).ok());
@@ -19,6 +19,6 @@ pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), Erro
 }
 
 /// When each row's event happened, UTC milliseconds.
-pub fn times(path: &Path) -> Result<Vec<i64>, Error> {
-    Reader::open(path)?.numbers("ts_ms")
+pub fn times(path: &Path) -> Result<Vec<i64>, ColumnarError> {
+    SegmentReader::open(path)?.numbers("ts_ms")
 }

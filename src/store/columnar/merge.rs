@@ -2,23 +2,22 @@
 //! goes from all files into the new one, so that no more than one is in memory unpacked; or the files' groups of rows
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
-use super::Error;
+use super::ColumnarError;
 use super::any::AnyColumn;
 use super::file::GroupWriter;
 use super::rates::Rates;
-use super::read::Reader;
+use super::read::SegmentReader;
 use super::segment::EncodedSegment;
 use super::texts::Strings;
 use super::write::{Columns, QUEUE_ID};
 use crate::model::dictionary::Dictionary;
+use crate::model::time::DAY_MS;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-const DAY_MS: i64 = super::super::batch::DAY_MS;
-
-type Loaded<'p> = Reader<'p, Cursor<Vec<u8>>>;
+type Loaded<'p> = SegmentReader<'p, Cursor<Vec<u8>>>;
 
 /// What becomes one segment.
 pub struct Parts {
@@ -32,19 +31,19 @@ pub struct Parts {
 
 impl Parts {
     /// Columns encoded anew: the smallest file.
-    pub fn merge(&self) -> Result<EncodedSegment, Error> {
+    pub fn merge(&self) -> Result<EncodedSegment, ColumnarError> {
         let (rows, events) = merged(load(&self.events)?)?;
         self.segment(rows, events)
     }
 
     /// Groups of rows as they are: nothing is unpacked. Files that have a column in another form are merged.
-    pub fn join(&self) -> Result<EncodedSegment, Error> {
+    pub fn join(&self) -> Result<EncodedSegment, ColumnarError> {
         let mut files = load(&self.events)?;
         if files.iter().any(|file| file.schema() != files[0].schema()) {
             return self.merge();
         }
-        let rows = files.iter().map(Reader::rows).sum();
-        let schema = files.first().map(Reader::schema).unwrap_or_default();
+        let rows = files.iter().map(SegmentReader::rows).sum();
+        let schema = files.first().map(SegmentReader::schema).unwrap_or_default();
         let mut out = GroupWriter::new(schema, Vec::new())?;
         for file in &mut files {
             let names: Vec<String> = file.names().map(str::to_owned).collect();
@@ -60,7 +59,7 @@ impl Parts {
         self.segment(rows, out.finish()?)
     }
 
-    fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, Error> {
+    fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, ColumnarError> {
         let mut sums = Rates::default();
         self.rates.iter().try_for_each(|path| sums.add_file(path))?;
         Ok(EncodedSegment {
@@ -76,12 +75,12 @@ impl Parts {
 }
 
 /// Several files of equal columns as one, rows in the order of the files.
-pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, Error> {
+pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, ColumnarError> {
     Ok(merged(load(paths)?)?.1)
 }
 
-fn load(paths: &[PathBuf]) -> Result<Vec<Loaded<'_>>, Error> {
-    let files = paths.iter().map(|path| Reader::load(path));
+fn load(paths: &[PathBuf]) -> Result<Vec<Loaded<'_>>, ColumnarError> {
+    let files = paths.iter().map(|path| SegmentReader::load(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     match files.iter().find(|file| !file.names().eq(files[0].names())) {
         Some(other) => Err(other.damaged("has other columns than the files before it")),
@@ -90,11 +89,11 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Loaded<'_>>, Error> {
 }
 
 /// Rows of all files, and the bytes of the one that has them.
-fn merged(mut files: Vec<Loaded<'_>>) -> Result<(usize, Vec<u8>), Error> {
+fn merged(mut files: Vec<Loaded<'_>>) -> Result<(usize, Vec<u8>), ColumnarError> {
     let names: Vec<String> = files
         .first()
         .map_or_else(Vec::new, |first| first.names().map(str::to_owned).collect());
-    let rows: usize = files.iter().map(Reader::rows).sum();
+    let rows: usize = files.iter().map(SegmentReader::rows).sum();
     let mut out = Columns::new(rows)?;
     for name in &names {
         if name == QUEUE_ID {
@@ -109,7 +108,7 @@ fn merged(mut files: Vec<Loaded<'_>>) -> Result<(usize, Vec<u8>), Error> {
 }
 
 /// A column's pages of one group, still compressed.
-fn pages(file: &mut Loaded<'_>, name: &str, group: usize, rows: usize) -> Result<Vec<CompressedPage>, Error> {
+fn pages(file: &mut Loaded<'_>, name: &str, group: usize, rows: usize) -> Result<Vec<CompressedPage>, ColumnarError> {
     let (pages, _) = file.pages(name, group)?;
     let counted = |page| match page {
         CompressedPage::Data(mut page) => {
@@ -123,7 +122,7 @@ fn pages(file: &mut Loaded<'_>, name: &str, group: usize, rows: usize) -> Result
 }
 
 /// Text that hardly repeats, in whichever form a file has it.
-fn merge_strings(files: &mut [Loaded<'_>], name: &str, out: &mut Columns) -> Result<(), Error> {
+fn merge_strings(files: &mut [Loaded<'_>], name: &str, out: &mut Columns) -> Result<(), ColumnarError> {
     let mut all = Strings::default();
     for file in files {
         all.extend(file.strings(name)?.iter());
@@ -132,7 +131,12 @@ fn merge_strings(files: &mut [Loaded<'_>], name: &str, out: &mut Columns) -> Res
 }
 
 /// Only the values of each file are looked up, never those of a row.
-fn merge_dictionaries(files: &mut [Loaded<'_>], name: &str, rows: usize, out: &mut Columns) -> Result<(), Error> {
+fn merge_dictionaries(
+    files: &mut [Loaded<'_>],
+    name: &str,
+    rows: usize,
+    out: &mut Columns,
+) -> Result<(), ColumnarError> {
     let mut all = Dictionary::default();
     let mut codes: Vec<u32> = Vec::with_capacity(rows);
     for file in files {
@@ -143,7 +147,7 @@ fn merge_dictionaries(files: &mut [Loaded<'_>], name: &str, rows: usize, out: &m
     out.dictionary_of(name, all.values().iter(), &codes)
 }
 
-fn merge_values(files: &mut [Loaded<'_>], name: &str) -> Result<AnyColumn, Error> {
+fn merge_values(files: &mut [Loaded<'_>], name: &str) -> Result<AnyColumn, ColumnarError> {
     let (first, others) = files.split_at_mut(1);
     let mut column = first[0].any(name)?;
     for file in others {
@@ -194,7 +198,7 @@ mod tests {
             let joined = parts.join().unwrap();
             let path = folder.path().join("joined");
             std::fs::write(&path, joined.events).unwrap();
-            let mut reader = Reader::load(&path).unwrap();
+            let mut reader = SegmentReader::load(&path).unwrap();
             assert_eq!((reader.rows(), joined.rows, reader.groups()), (6, 6, groups));
             assert_eq!(reader.numbers("ts_ms").unwrap(), [5, 6, 7, 5, 6, 7]);
             let read = reader.strings(QUEUE_ID).unwrap();

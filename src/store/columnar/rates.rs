@@ -1,8 +1,8 @@
 //! Rates: what a segment's events add up to, per minute. Made with the segment, from the segment's own rows.
 
-use super::Error;
-use super::read::Reader;
-use super::texts::Texts;
+use super::ColumnarError;
+use super::read::SegmentReader;
+use super::texts::TextColumn;
 use super::write::Columns;
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Destination, Kind};
@@ -32,7 +32,7 @@ pub(super) struct RateRow {
 }
 
 /// Minute, group, kind and destination, first hop.
-type Key = (u32, u32, u8, bool);
+type RateKey = (u32, u32, u8, bool);
 
 /// Sums of messages, recipients, attempts and bytes per minute, service, hostgroup, kind, destination, first hop.
 #[derive(Default)]
@@ -43,22 +43,22 @@ pub(super) struct Rates {
     by_names: HashMap<[u32; 3], u32, FxBuildHasher>,
     /// The same by the caller's numbers.
     by_codes: HashMap<[u32; 3], u32, FxBuildHasher>,
-    sums: Vec<(Key, [i64; 4])>,
-    by_key: HashMap<Key, u32, FxBuildHasher>,
+    sums: Vec<(RateKey, [i64; 4])>,
+    by_key: HashMap<RateKey, u32, FxBuildHasher>,
     /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
     /// before.
-    recent: Recent,
+    recent: RecentSums,
     /// Start of the minute of the last row, and its number.
     minute: (i64, u32),
 }
 
 const RECENT: usize = 256;
 
-struct Recent([u32; RECENT]);
+struct RecentSums([u32; RECENT]);
 
-impl Default for Recent {
+impl Default for RecentSums {
     fn default() -> Self {
-        Recent([0; RECENT])
+        RecentSums([0; RECENT])
     }
 }
 
@@ -92,7 +92,7 @@ impl Rates {
     }
 
     #[inline(always)]
-    fn add_sums(&mut self, key: Key, more: [i64; 4]) {
+    fn add_sums(&mut self, key: RateKey, more: [i64; 4]) {
         let place = (key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT;
         let mut at = self.recent.0[place];
         if self.sums.get(at as usize).is_none_or(|sum| sum.0 != key) {
@@ -105,7 +105,7 @@ impl Rates {
 
     /// Place of a key's sums.
     #[inline(never)]
-    fn sum_of(&mut self, key: Key) -> u32 {
+    fn sum_of(&mut self, key: RateKey) -> u32 {
         *self.by_key.entry(key).or_insert_with(|| {
             self.sums.push((key, [0; 4]));
             self.sums.len() as u32 - 1
@@ -113,8 +113,8 @@ impl Rates {
     }
 
     /// Adds the rates of another file: what rows add up to adds up too.
-    pub(super) fn add_file(&mut self, path: &Path) -> Result<(), Error> {
-        let mut reader = Reader::load(path)?;
+    pub(super) fn add_file(&mut self, path: &Path) -> Result<(), ColumnarError> {
+        let mut reader = SegmentReader::load(path)?;
         let [service, hostgroup, relay, kind, destination] =
             ["service", "hostgroup", "relay", "kind", "destination"].map(|name| reader.texts(name));
         let parts = [service?, hostgroup?, relay?];
@@ -139,7 +139,7 @@ impl Rates {
     }
 
     /// The rates' file.
-    pub(super) fn encode(self) -> Result<Vec<u8>, Error> {
+    pub(super) fn encode(self) -> Result<Vec<u8>, ColumnarError> {
         let mut sums = self.sums;
         sums.sort_unstable();
         let [services, hostgroups, relays] = &self.names;
@@ -172,7 +172,7 @@ impl Rates {
 }
 
 /// Of each value of a column its code, which is its place in `names`.
-pub(super) fn codes_in(names: &[String], column: &Texts) -> Vec<u8> {
+pub(super) fn codes_in(names: &[String], column: &TextColumn) -> Vec<u8> {
     let code = |value| names.iter().position(|name| name == value).unwrap_or(0);
     column.values.iter().map(|value| code(value) as u8).collect()
 }

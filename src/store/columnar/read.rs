@@ -1,12 +1,13 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
+use super::ColumnarError;
 use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
-use super::texts::{PlainValues, Strings, Texts};
+use super::texts::{PlainValues, Strings, TextColumn};
 use super::write::QUEUE_ID;
-use super::{Error, NONE_NUMBER};
 use crate::model::dictionary::Dictionary;
+use crate::store::batch::NONE;
 use polars::error::PolarsError;
 use polars::prelude::{Column as PlColumn, DataFrame, PlSmallStr, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
@@ -24,7 +25,7 @@ use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// An open Parquet file of ours.
-pub(super) struct Reader<'p, F = File> {
+pub(super) struct SegmentReader<'p, F = File> {
     path: &'p Path,
     file: F,
     metadata: FileMetadata,
@@ -39,37 +40,37 @@ const ROWS_MAX: usize = 4_000_000;
 /// Bytes of a page before it was compressed, at most.
 const PAGE_BYTES_MAX: usize = 1 << 30;
 
-impl<'p> Reader<'p> {
+impl<'p> SegmentReader<'p> {
     /// Opens a file; columns are read from it when they are asked for.
-    pub(super) fn open(path: &'p Path) -> Result<Self, Error> {
-        let io = |source| Error::Io {
+    pub(super) fn open(path: &'p Path) -> Result<Self, ColumnarError> {
+        let io = |source| ColumnarError::Io {
             path: path.into(),
             source,
         };
-        Reader::of(path, File::open(path).map_err(io)?)
+        SegmentReader::of(path, File::open(path).map_err(io)?)
     }
 }
 
-impl<'p> Reader<'p, Cursor<Vec<u8>>> {
+impl<'p> SegmentReader<'p, Cursor<Vec<u8>>> {
     /// Takes a file into memory: no descriptor stays open, however many files there are.
-    pub(super) fn load(path: &'p Path) -> Result<Self, Error> {
-        let io = |source| Error::Io {
+    pub(super) fn load(path: &'p Path) -> Result<Self, ColumnarError> {
+        let io = |source| ColumnarError::Io {
             path: path.into(),
             source,
         };
-        Reader::of(path, Cursor::new(std::fs::read(path).map_err(io)?))
+        SegmentReader::of(path, Cursor::new(std::fs::read(path).map_err(io)?))
     }
 }
 
-impl<'p, F: Read + Seek> Reader<'p, F> {
-    fn of(path: &'p Path, mut file: F) -> Result<Self, Error> {
+impl<'p, F: Read + Seek> SegmentReader<'p, F> {
+    fn of(path: &'p Path, mut file: F) -> Result<Self, ColumnarError> {
         let (metadata, fields) = contained(path, || {
             let metadata = read_metadata(&mut file)?;
             let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
             Ok((metadata, fields))
         })
         .map_err(|error| error.of(path))?;
-        let reader = Reader {
+        let reader = SegmentReader {
             path,
             file,
             fields,
@@ -81,8 +82,8 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// Refuses lengths that cannot be: nothing is made room for because a footer says so.
-    fn plausible(mut self) -> Result<Self, Error> {
-        let len = self.file.seek(SeekFrom::End(0)).map_err(|source| Error::Io {
+    fn plausible(mut self) -> Result<Self, ColumnarError> {
+        let len = self.file.seek(SeekFrom::End(0)).map_err(|source| ColumnarError::Io {
             path: self.path.into(),
             source,
         })?;
@@ -102,15 +103,15 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         Ok(self)
     }
 
-    pub(super) fn damaged(&self, what: impl Into<String>) -> Error {
-        Error::Damaged {
+    pub(super) fn damaged(&self, what: impl Into<String>) -> ColumnarError {
+        ColumnarError::Damaged {
             path: self.path.into(),
             what: what.into(),
         }
     }
 
     /// One column, an array a row group; `as_text` unpacks a dictionary into its values.
-    fn column(&mut self, name: &str, as_text: bool) -> Result<Vec<Box<dyn Array>>, Error> {
+    fn column(&mut self, name: &str, as_text: bool) -> Result<Vec<Box<dyn Array>>, ColumnarError> {
         let Some(field) = self.fields.iter().find(|field| field.name.as_str() == name) else {
             return Err(self.damaged(format!("no column {name}")));
         };
@@ -152,7 +153,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// The compressed pages of a column in a group of rows, and its type.
-    pub(super) fn pages(&mut self, name: &str, group: usize) -> Result<(PageReader, PrimitiveType), Error> {
+    pub(super) fn pages(&mut self, name: &str, group: usize) -> Result<(PageReader, PrimitiveType), ColumnarError> {
         let chunks = self.metadata.row_groups[group].parquet_columns();
         let at = chunks
             .iter()
@@ -163,7 +164,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         let chunk = &chunks[at];
         let range = chunk.byte_range();
         let mut bytes = vec![0; (range.end - range.start) as usize];
-        let io = |source| Error::Io {
+        let io = |source| ColumnarError::Io {
             path: self.path.into(),
             source,
         };
@@ -186,7 +187,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// A dictionary of text, and a code a row.
-    pub(super) fn dictionary(&mut self, name: &str) -> Result<(PlainValues, Vec<u32>), Error> {
+    pub(super) fn dictionary(&mut self, name: &str) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
         if self.groups() == 1 {
             return self.group_dictionary(name, 0);
         }
@@ -201,7 +202,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
 
     /// The dictionary of one group of rows as it stands in its page. The engine's own way to a dictionary hashes every
     /// value; this hashes none.
-    fn group_dictionary(&mut self, name: &str, group: usize) -> Result<(PlainValues, Vec<u32>), Error> {
+    fn group_dictionary(&mut self, name: &str, group: usize) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
         let (pages, _) = self.pages(name, group)?;
         let path = self.path;
         contained(path, || self.decoded_dictionary(name, group, pages)).map_err(|error| error.of(path))
@@ -212,7 +213,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
         name: &str,
         group: usize,
         pages: PageReader,
-    ) -> Result<(PlainValues, Vec<u32>), Error> {
+    ) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
         let rows = self.group_rows(group);
         let (mut values, mut codes) = (PlainValues::default(), Vec::with_capacity(rows));
         let mut buffer = Vec::new();
@@ -252,7 +253,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// Every column, by name, in the file's order.
-    pub(super) fn all(&mut self) -> Result<Vec<(String, AnyColumn)>, Error> {
+    pub(super) fn all(&mut self) -> Result<Vec<(String, AnyColumn)>, ColumnarError> {
         let names: Vec<String> = self.names().map(str::to_owned).collect();
         names
             .into_iter()
@@ -261,12 +262,12 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// A text column.
-    pub(super) fn texts(&mut self, name: &str) -> Result<Texts, Error> {
+    pub(super) fn texts(&mut self, name: &str) -> Result<TextColumn, ColumnarError> {
         texts(self, name)
     }
 
     /// A text column, a value a row, in whichever form the file has it.
-    pub(super) fn strings(&mut self, name: &str) -> Result<Strings, Error> {
+    pub(super) fn strings(&mut self, name: &str) -> Result<Strings, ColumnarError> {
         let mut all = Strings::default();
         if self.is_dictionary(name) {
             let texts = self.texts(name)?;
@@ -281,12 +282,12 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// A column of numbers.
-    pub(super) fn numbers(&mut self, name: &str) -> Result<Vec<i64>, Error> {
+    pub(super) fn numbers(&mut self, name: &str) -> Result<Vec<i64>, ColumnarError> {
         numbers(self, name)
     }
 
     /// A column of numbers that may be missing.
-    pub(super) fn optional(&mut self, name: &str) -> Result<Vec<u64>, Error> {
+    pub(super) fn optional(&mut self, name: &str) -> Result<Vec<u64>, ColumnarError> {
         match self.any(name)? {
             AnyColumn::Optional(values) => Ok(values),
             _ => Err(self.damaged(format!("column {name} is of another type"))),
@@ -294,7 +295,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// A column of flags.
-    pub(super) fn flags(&mut self, name: &str) -> Result<Vec<bool>, Error> {
+    pub(super) fn flags(&mut self, name: &str) -> Result<Vec<bool>, ColumnarError> {
         match self.any(name)? {
             AnyColumn::Flags(values) => Ok(values),
             _ => Err(self.damaged(format!("column {name} is of another type"))),
@@ -302,7 +303,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
     }
 
     /// A column as it is rewritten.
-    pub(super) fn any(&mut self, name: &str) -> Result<AnyColumn, Error> {
+    pub(super) fn any(&mut self, name: &str) -> Result<AnyColumn, ColumnarError> {
         if name == QUEUE_ID || self.is_dictionary(name) {
             return Ok(AnyColumn::Texts(self.texts(name)?));
         }
@@ -318,7 +319,7 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
             } else if let Some(array) = any.downcast_ref::<Utf8ViewArray>() {
                 AnyColumn::Plain(array.values_iter().collect())
             } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() {
-                let values = array.iter().map(|value| value.map_or(NONE_NUMBER, |v| *v as u64));
+                let values = array.iter().map(|value| value.map_or(NONE, |v| *v as u64));
                 match is_optional {
                     true => AnyColumn::Optional(values.collect()),
                     false => AnyColumn::Numbers(values.collect()),
@@ -338,8 +339,8 @@ impl<'p, F: Read + Seek> Reader<'p, F> {
 }
 
 /// Columns of a file as a frame, dictionaries unpacked to text.
-pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, Error> {
-    let mut reader = Reader::open(path)?;
+pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let rows = reader.metadata.num_rows;
     let columns = columns
         .iter()
@@ -350,13 +351,13 @@ pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, 
                 arrays,
             ))?))
         })
-        .collect::<Result<Vec<_>, Error>>()?;
+        .collect::<Result<Vec<_>, ColumnarError>>()?;
     Ok(DataFrame::new(rows, columns)?)
 }
 
 /// Number of rows of a file, after every column has been unpacked.
-pub fn verify(path: &Path) -> Result<u64, Error> {
-    let mut reader = Reader::open(path)?;
+pub fn verify(path: &Path) -> Result<u64, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let rows = reader.rows();
     for (name, column) in reader.all()? {
         if column.len() != rows {
@@ -372,11 +373,11 @@ pub struct RateBlock {
     /// Start of the minute, UTC milliseconds.
     pub ts_ms: Vec<i64>,
     /// The column that was asked for.
-    pub by: Texts,
+    pub by: TextColumn,
     /// Kind of event.
-    pub kind: Texts,
+    pub kind: TextColumn,
     /// Destination.
-    pub destination: Texts,
+    pub destination: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
     /// The measure that was asked for.
@@ -385,7 +386,7 @@ pub struct RateBlock {
 
 impl RateBlock {
     /// Keeps only the rows that have this value in a column of the same file.
-    pub fn keep(&mut self, column: &Texts, value: &str) {
+    pub fn keep(&mut self, column: &TextColumn, value: &str) {
         let wanted: Vec<bool> = column.values.iter().map(|known| known == value).collect();
         let keep: Vec<bool> = column.codes.iter().map(|code| wanted[*code as usize]).collect();
         fn only<T>(values: &mut Vec<T>, keep: &[bool]) {
@@ -402,13 +403,13 @@ impl RateBlock {
 }
 
 /// Reads one text column of a segment's file.
-pub fn read_texts(path: &Path, name: &str) -> Result<Texts, Error> {
-    texts(&mut Reader::open(path)?, name)
+pub fn read_texts(path: &Path, name: &str) -> Result<TextColumn, ColumnarError> {
+    texts(&mut SegmentReader::open(path)?, name)
 }
 
 /// Reads the rates of a segment, one naming column and one measure.
-pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Error> {
-    let mut reader = Reader::open(path)?;
+pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     Ok(RateBlock {
         ts_ms: numbers(&mut reader, "ts_ms")?,
         by: texts(&mut reader, by)?,
@@ -419,7 +420,7 @@ pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Err
     })
 }
 
-fn numbers<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Vec<i64>, Error> {
+fn numbers<F: Read + Seek>(reader: &mut SegmentReader<'_, F>, name: &str) -> Result<Vec<i64>, ColumnarError> {
     let mut numbers = Vec::with_capacity(reader.rows());
     for array in reader.column(name, false)? {
         let array = array.as_any().downcast_ref::<PrimitiveArray<i64>>();
@@ -429,9 +430,9 @@ fn numbers<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Vec
 }
 
 /// Text in either form that segments have it in: as a dictionary, or a value a row.
-fn texts<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Texts, Error> {
+fn texts<F: Read + Seek>(reader: &mut SegmentReader<'_, F>, name: &str) -> Result<TextColumn, ColumnarError> {
     if !reader.is_dictionary(name) {
-        let mut texts = Texts::default();
+        let mut texts = TextColumn::default();
         for value in reader.strings(name)?.iter() {
             let code = match texts.codes.last() {
                 Some(last) if texts.values[*last as usize] == value => *last,
@@ -442,7 +443,7 @@ fn texts<F: Read + Seek>(reader: &mut Reader<'_, F>, name: &str) -> Result<Texts
         return Ok(texts);
     }
     let (values, codes) = reader.dictionary(name)?;
-    Ok(Texts::of(values.iter().map(str::to_owned).collect(), codes))
+    Ok(TextColumn::of(values.iter().map(str::to_owned).collect(), codes))
 }
 
 #[cfg(test)]
@@ -458,7 +459,7 @@ mod tests {
         path
     }
 
-    fn rows(texts: &Texts) -> Vec<&str> {
+    fn rows(texts: &TextColumn) -> Vec<&str> {
         texts
             .codes
             .iter()
@@ -483,7 +484,7 @@ mod tests {
         let new = file_of(folder.path(), "new", 5, |out| {
             out.incremental(QUEUE_ID, ids.iter().map(String::as_bytes)).unwrap();
         });
-        let column = |path: &Path| Reader::open(path).unwrap().any(QUEUE_ID).unwrap();
+        let column = |path: &Path| SegmentReader::open(path).unwrap().any(QUEUE_ID).unwrap();
         let mut both = column(&old);
         assert!(both.append(column(&new)));
         let merged = file_of(folder.path(), "merged", 10, |out| both.write(out, QUEUE_ID).unwrap());
@@ -521,15 +522,15 @@ mod tests {
             let keys: Vec<u64> = (0..500)
                 .map(|n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 4)
                 .collect();
-            out.optional("message_key", &keys, super::super::write::Numbers::Random)
+            out.optional("message_key", &keys, super::super::write::NumberEncoding::Random)
                 .unwrap();
             let kinds = ["accepted", "delivered"].map(str::to_owned);
             out.dictionary("kind", &kinds, (0..500).map(|n| n % 2)).unwrap();
             out.flags("first_hop", (0..500).map(|n| n % 3 == 0)).unwrap();
         });
         let good = std::fs::read(&path).unwrap();
-        let rows = |path: &Path| -> Result<Vec<(String, String)>, Error> {
-            let all = Reader::open(path)?.all()?.into_iter();
+        let rows = |path: &Path| -> Result<Vec<(String, String)>, ColumnarError> {
+            let all = SegmentReader::open(path)?.all()?.into_iter();
             Ok(all.map(|(name, column)| (name, shown(&column))).collect())
         };
         let expected = rows(&path).unwrap();

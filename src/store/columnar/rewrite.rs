@@ -1,26 +1,26 @@
 //! A segment with some columns changed: amendments correct who sent some messages. The other columns pass through as
 //! they are; rates are made anew from the rows.
 
+use super::ColumnarError;
 use super::any::AnyColumn;
 use super::rates::{RateRow, Rates, codes_in, destination_names, kind_names};
-use super::read::Reader;
+use super::read::SegmentReader;
 use super::segment::EncodedSegment;
-use super::texts::Texts;
+use super::texts::TextColumn;
 use super::write::Columns;
-use super::{Error, NONE_NUMBER};
 use crate::model::event::Origin;
+use crate::model::time::DAY_MS;
 use crate::normalise::join::Amendment;
+use crate::store::batch::NONE;
 use hashbrown::HashMap;
 use std::path::{Path, PathBuf};
-
-const DAY_MS: i64 = super::super::batch::DAY_MS;
 
 /// Picks one column's value.
 type OriginField = fn(&Origin) -> &String;
 
 /// The segment at `path` with the senders of some messages corrected.
-pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, Error> {
-    let mut rows = Rows::read(path)?;
+pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, ColumnarError> {
+    let mut rows = EventColumns::read(path)?;
     let by_id: HashMap<String, &Amendment> = amendments
         .iter()
         .map(|amendment| (crate::model::text::text(amendment.queue_id.as_bytes()), *amendment))
@@ -59,21 +59,21 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, E
 }
 
 /// The rates of a file of events.
-pub fn rates_of(path: &Path) -> Result<Vec<u8>, Error> {
-    Rows::read(path)?.rates()
+pub fn rates_of(path: &Path) -> Result<Vec<u8>, ColumnarError> {
+    EventColumns::read(path)?.rates()
 }
 
 /// All columns of a file of events.
-pub(super) struct Rows {
+pub(super) struct EventColumns {
     len: usize,
     path: PathBuf,
     columns: Vec<(String, AnyColumn)>,
 }
 
-impl Rows {
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
-        let mut reader = Reader::open(path)?;
-        Ok(Rows {
+impl EventColumns {
+    pub(super) fn read(path: &Path) -> Result<Self, ColumnarError> {
+        let mut reader = SegmentReader::open(path)?;
+        Ok(EventColumns {
             len: reader.rows(),
             path: path.to_owned(),
             columns: reader.all()?,
@@ -82,7 +82,7 @@ impl Rows {
 
     /// Other columns in the place of these.
     pub(super) fn with(self, len: usize, columns: Vec<(String, AnyColumn)>) -> Self {
-        Rows { len, columns, ..self }
+        EventColumns { len, columns, ..self }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -100,21 +100,21 @@ impl Rows {
             .map(|(_, column)| column)
     }
 
-    pub(super) fn damaged(&self, name: &str) -> Error {
-        Error::Damaged {
+    pub(super) fn damaged(&self, name: &str) -> ColumnarError {
+        ColumnarError::Damaged {
             path: self.path.clone(),
             what: format!("no column {name} of the right type"),
         }
     }
 
-    pub(super) fn texts(&self, name: &str) -> Result<&Texts, Error> {
+    pub(super) fn texts(&self, name: &str) -> Result<&TextColumn, ColumnarError> {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Texts(texts))) => Ok(texts),
             _ => Err(self.damaged(name)),
         }
     }
 
-    pub(super) fn texts_mut(&mut self, name: &str) -> Result<&mut Texts, Error> {
+    pub(super) fn texts_mut(&mut self, name: &str) -> Result<&mut TextColumn, ColumnarError> {
         let error = self.damaged(name);
         match self.column_mut(name) {
             Some(AnyColumn::Texts(texts)) => Ok(texts),
@@ -122,14 +122,14 @@ impl Rows {
         }
     }
 
-    pub(super) fn numbers(&self, name: &str) -> Result<&[u64], Error> {
+    pub(super) fn numbers(&self, name: &str) -> Result<&[u64], ColumnarError> {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Numbers(numbers) | AnyColumn::Optional(numbers))) => Ok(numbers),
             _ => Err(self.damaged(name)),
         }
     }
 
-    pub(super) fn encode(self) -> Result<EncodedSegment, Error> {
+    pub(super) fn encode(self) -> Result<EncodedSegment, ColumnarError> {
         let times = self.numbers("ts_ms")?;
         let span = times
             .iter()
@@ -152,7 +152,7 @@ impl Rows {
         })
     }
 
-    pub(super) fn rates(&self) -> Result<Vec<u8>, Error> {
+    pub(super) fn rates(&self) -> Result<Vec<u8>, ColumnarError> {
         let [service, hostgroup, kind, destination, relay] =
             ["service", "hostgroup", "kind", "destination", "relay"].map(|name| self.texts(name));
         let (service, hostgroup, kind, destination) = (service?, hostgroup?, kind?, destination?);
@@ -176,11 +176,7 @@ impl Rows {
                 first_hop: first_hop[row],
                 messages: messages[row] as i64,
                 recipients: recipients[row] as i64,
-                bytes: if bytes[row] == NONE_NUMBER {
-                    0
-                } else {
-                    bytes[row] as i64
-                },
+                bytes: if bytes[row] == NONE { 0 } else { bytes[row] as i64 },
             });
         }
         rates.encode()

@@ -1,13 +1,14 @@
 //! A sealed batch → the Parquet files of its segments: one of events and one of per-minute rates for each UTC day.
 
-use super::super::batch::{Batch, DAY_MS, NONE, Reply, SealedBatch, split_remote};
-use super::Error;
+use super::super::batch::{Batch, NONE, Reply, SealedBatch, split_remote};
+use super::ColumnarError;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::write::{Columns, Numbers, QUEUE_ID, Scratch};
+use super::write::{Columns, NumberEncoding, QUEUE_ID, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Kind, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::model::time::DAY_MS;
 use crate::normalise::origins::Field;
 use rustc_hash::FxHashSet;
 use std::borrow::{Borrow, Cow};
@@ -58,7 +59,7 @@ impl Encoder {
     }
 
     /// Encodes a batch, a segment a day; more than one where a day has too many rows.
-    pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, Error> {
+    pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, ColumnarError> {
         let day_of = |ts_ms: i64| ts_ms.div_euclid(DAY_MS);
         let times = &sealed.batch.rows.ts_ms;
         debug_assert_eq!(
@@ -70,7 +71,7 @@ impl Encoder {
             return Ok(Vec::new());
         };
         if day_of(span_ms.0) == day_of(span_ms.1) && times.len() <= SEGMENT_ROWS_MAX {
-            let part = Part {
+            let part = DayRows {
                 sealed,
                 rows: None,
                 span_ms,
@@ -84,7 +85,7 @@ impl Encoder {
         let mut segments = Vec::new();
         for rows in days.values().flat_map(|rows| rows.chunks(SEGMENT_ROWS_MAX)) {
             let times = rows.iter().map(|at| times[*at as usize]);
-            let part = Part {
+            let part = DayRows {
                 sealed,
                 rows: Some(rows.to_vec()),
                 span_ms: span_of(times).unwrap_or(span_ms),
@@ -110,7 +111,7 @@ fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
 }
 
 /// The rows of one day.
-struct Part<'b> {
+struct DayRows<'b> {
     sealed: &'b SealedBatch,
     /// Which; none for all.
     rows: Option<Vec<u32>>,
@@ -118,7 +119,7 @@ struct Part<'b> {
     span_ms: (i64, i64),
 }
 
-impl Part<'_> {
+impl DayRows<'_> {
     fn len(&self) -> usize {
         self.rows.as_ref().map_or(self.sealed.batch.rows.len(), Vec::len)
     }
@@ -145,7 +146,7 @@ impl Part<'_> {
         }
     }
 
-    fn encode(&self, with: &mut Encoder) -> Result<EncodedSegment, Error> {
+    fn encode(&self, with: &mut Encoder) -> Result<EncodedSegment, ColumnarError> {
         // All mail of most batches enters the mail system here: then no row need be asked.
         let all_first = self.sealed.batch.slots.iter().all(|slot| slot.first_hop);
         // Nearly always there is none.
@@ -186,14 +187,14 @@ impl Part<'_> {
     }
 
     /// The events' columns; docs/data-model.md has the meaning of each.
-    fn events(&self, all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, Error> {
+    fn events(&self, all_first: bool, with: &mut Encoder) -> Result<Vec<u8>, ColumnarError> {
         let Batch { rows, logs, slots, .. } = &self.sealed.batch;
         let (slot, kind) = (self.pick(&rows.slot), self.pick(&rows.kind));
         let mut out = Columns::within(self.len(), std::mem::take(&mut with.scratch))?;
         with.origins.clear();
         with.origins
             .extend(slot.iter().map(|slot| slots[*slot as usize].origin));
-        let mut origins = Origins {
+        let mut origins = DaySenders {
             used: Used::of(&with.origins, self.sealed.origins.len()),
             rows: &with.origins,
             written: Vec::new(),
@@ -222,14 +223,14 @@ impl Part<'_> {
         };
         with.numbers.clear();
         with.numbers.extend(slot.iter().zip(&*kind).map(key));
-        out.optional("message_key", &with.numbers, Numbers::Random)?;
+        out.optional("message_key", &with.numbers, NumberEncoding::Random)?;
         self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
         self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;
         self.by_origin(&mut out, "sender_local", Field::SenderLocal, &mut origins)?;
         self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &mut origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
-        out.optional("bytes", &self.pick(&rows.bytes), Numbers::Random)?;
+        out.optional("bytes", &self.pick(&rows.bytes), NumberEncoding::Random)?;
         out.few(
             "messages",
             self.pick(&rows.messages).iter().map(|count| i64::from(*count)),
@@ -238,15 +239,21 @@ impl Part<'_> {
             "recipients",
             self.pick(&rows.recipients).iter().map(|count| i64::from(*count)),
         )?;
-        out.optional("queue_ms", &self.pick(&rows.queue_ms), Numbers::Few)?;
-        out.optional("delivery_ms", &self.pick(&rows.delivery_ms), Numbers::Few)?;
+        out.optional("queue_ms", &self.pick(&rows.queue_ms), NumberEncoding::Few)?;
+        out.optional("delivery_ms", &self.pick(&rows.delivery_ms), NumberEncoding::Few)?;
         self.replies(&mut out, &mut with.numbers)?;
         let (bytes, scratch) = out.finish()?;
         with.scratch = scratch;
         Ok(bytes)
     }
 
-    fn by_origin(&self, out: &mut Columns, name: &str, field: Field, origins: &mut Origins) -> Result<(), Error> {
+    fn by_origin(
+        &self,
+        out: &mut Columns,
+        name: &str,
+        field: Field,
+        origins: &mut DaySenders,
+    ) -> Result<(), ColumnarError> {
         let table = &self.sealed.origins;
         let values = table.values(field);
         // Senders are few beside rows.
@@ -264,7 +271,7 @@ impl Part<'_> {
         Ok(())
     }
 
-    fn queue_ids(&self, out: &mut Columns) -> Result<(), Error> {
+    fn queue_ids(&self, out: &mut Columns) -> Result<(), ColumnarError> {
         let slots = &self.sealed.batch.slots;
         // Rows of a message follow one another.
         let mut last = (u32::MAX, &b""[..]);
@@ -278,7 +285,7 @@ impl Part<'_> {
         out.incremental(QUEUE_ID, ids)
     }
 
-    fn recipients(&self, out: &mut Columns) -> Result<(), Error> {
+    fn recipients(&self, out: &mut Columns) -> Result<(), ColumnarError> {
         let Batch {
             rows,
             locals,
@@ -319,7 +326,7 @@ impl Part<'_> {
         out.dictionary("recipient_domain", &values, codes.iter().map(|code| used.code(*code)))
     }
 
-    fn remotes(&self, out: &mut Columns) -> Result<(), Error> {
+    fn remotes(&self, out: &mut Columns) -> Result<(), ColumnarError> {
         let remotes = &self.sealed.batch.remotes;
         let codes = self.pick(&self.sealed.batch.rows.remote);
         let used = Used::of(&*codes, remotes.len());
@@ -332,20 +339,20 @@ impl Part<'_> {
         out.dictionary_like(host, "remote_ip", ips.iter().map(String::as_bytes))
     }
 
-    fn replies(&self, out: &mut Columns, numbers: &mut Vec<u64>) -> Result<(), Error> {
+    fn replies(&self, out: &mut Columns, numbers: &mut Vec<u64>) -> Result<(), ColumnarError> {
         let replies = &self.sealed.batch.replies;
         let codes = self.pick(&self.sealed.batch.rows.reply);
         let smtp = |code: &u32| replies[*code as usize].smtp_code.map_or(NONE, u64::from);
         numbers.clear();
         numbers.extend(codes.iter().map(smtp));
-        out.optional("smtp_code", numbers, Numbers::Few)?;
+        out.optional("smtp_code", numbers, NumberEncoding::Few)?;
         let enhanced = |reply: &Reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default();
         by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
         by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
     }
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.
-    fn rates(&self, origins: &[u32], all_first: bool) -> Result<Vec<u8>, Error> {
+    fn rates(&self, origins: &[u32], all_first: bool) -> Result<Vec<u8>, ColumnarError> {
         let rows = &self.sealed.batch.rows;
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
@@ -395,7 +402,7 @@ fn id_of(slot: &Message) -> &[u8] {
 }
 
 /// Senders of a part.
-struct Origins<'o> {
+struct DaySenders<'o> {
     used: Used,
     /// Number of each row's sender.
     rows: &'o [u32],
@@ -403,7 +410,7 @@ struct Origins<'o> {
     written: Vec<(usize, usize, Vec<u32>)>,
 }
 
-impl Origins<'_> {
+impl DaySenders<'_> {
     /// A column whose codes tell the same senders apart as these, if there is one, and which of these stands for each of
     /// its own: a client has one address, a service one sender.
     fn like(&self, codes: &[u32], values: usize) -> Option<(usize, Vec<u32>)> {
@@ -460,7 +467,7 @@ fn by_reply(
     replies: &[Reply],
     codes: &[u32],
     value: impl Fn(&Reply) -> String,
-) -> Result<(), Error> {
+) -> Result<(), ColumnarError> {
     let mut values = Dictionary::default();
     let map: Vec<u32> = replies
         .iter()
@@ -484,7 +491,7 @@ mod tests {
         let used = Used {
             map: vec![0, 1, u32::MAX, 2],
         };
-        let mut origins = Origins {
+        let mut origins = DaySenders {
             used,
             rows: &[0, 1, 3, 1],
             written: vec![(7, 2, vec![0, 1, 9, 0])],

@@ -1,11 +1,11 @@
 //! Who sent the rows of a segment, by all that is stored of it; and the segment with other services and hostgroups.
 
-use super::Error;
+use super::ColumnarError;
 use super::hops::{Learnt, LearntById, owners};
-use super::read::Reader;
-use super::rewrite::Rows;
+use super::read::SegmentReader;
+use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
-use super::texts::Texts;
+use super::texts::TextColumn;
 use crate::model::event::Kind;
 use crate::normalise::judge::Lack;
 use hashbrown::HashMap;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// What rows say of who sent their mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sender<'a> {
+pub struct StoredSender<'a> {
     /// What the rows are.
     pub kind: &'a str,
     /// Service.
@@ -44,22 +44,22 @@ const COLUMNS: [&str; 7] = [
 /// Where the service stands in them, before the hostgroup.
 const SERVICE: usize = 1;
 
-/// The columns of [`Sender`].
-struct Senders<'t>([&'t Texts; COLUMNS.len()]);
+/// The columns of [`StoredSender`].
+struct Senders<'t>([&'t TextColumn; COLUMNS.len()]);
 
 impl Senders<'_> {
     fn codes(&self, row: usize) -> [u32; COLUMNS.len()] {
         self.0.map(|texts| texts.codes[row])
     }
 
-    fn of(&self, codes: [u32; COLUMNS.len()]) -> Sender<'_> {
+    fn of(&self, codes: [u32; COLUMNS.len()]) -> StoredSender<'_> {
         let mut texts = self.0.iter().zip(codes);
         let mut next = || {
             texts
                 .next()
                 .map_or("", |(texts, code)| texts.values[code as usize].as_str())
         };
-        Sender {
+        StoredSender {
             kind: next(),
             service: next(),
             hostgroup: next(),
@@ -72,8 +72,8 @@ impl Senders<'_> {
 }
 
 /// Tells each combination of a segment's rows that enter the mail system here, with their number.
-pub fn senders(path: &Path, each: &mut dyn FnMut(&Sender<'_>, u64)) -> Result<(), Error> {
-    let mut reader = Reader::open(path)?;
+pub fn senders(path: &Path, each: &mut dyn FnMut(&StoredSender<'_>, u64)) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
     let mut texts = Vec::with_capacity(COLUMNS.len());
     for name in COLUMNS {
         texts.push(reader.texts(name)?);
@@ -104,7 +104,7 @@ pub struct Attributed {
 /// Who decides on rows.
 pub trait Attribute {
     /// What rows with this sender become.
-    fn decide(&mut self, sender: &Sender<'_>) -> Attributed;
+    fn decide(&mut self, sender: &StoredSender<'_>) -> Attributed;
 
     /// Whether nobody has read the arrival of the message with this ID: then its rows stay what they are.
     fn is_orphan(&self, queue_id: &str) -> bool;
@@ -123,9 +123,9 @@ pub fn reattribute(
     (since_ms, until_ms): (i64, i64),
     learnt: Option<&LearntById>,
     by: &mut dyn Attribute,
-) -> Result<Option<EncodedSegment>, Error> {
-    let ids = Reader::open(path)?.texts("queue_id")?;
-    let mut rows = Rows::read(path)?;
+) -> Result<Option<EncodedSegment>, ColumnarError> {
+    let ids = SegmentReader::open(path)?.texts("queue_id")?;
+    let mut rows = EventColumns::read(path)?;
     // For each row, which of these decisions; those outside the window have none.
     let mut of_row: Vec<u32> = vec![u32::MAX; rows.len()];
     let mut decided = Decided::default();
@@ -164,8 +164,8 @@ pub fn reattribute(
         }
     }
     let mut changed = false;
-    type Field = fn(&Attributed) -> &String;
-    let fields: [(&str, Field); 2] = [("service", |is| &is.service), ("hostgroup", |is| &is.hostgroup)];
+    type AttributedField = fn(&Attributed) -> &String;
+    let fields: [(&str, AttributedField); 2] = [("service", |is| &is.service), ("hostgroup", |is| &is.hostgroup)];
     for (name, field) in fields {
         let column = rows.texts_mut(name)?;
         let new: Vec<u32> = decided.all.iter().map(|is| column.code(field(is))).collect();

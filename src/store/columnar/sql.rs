@@ -1,7 +1,7 @@
 //! SQL over the columns that a query names. Checking the text is the caller's: what arrives here is one harmless SELECT.
 
 use super::read::read_events;
-use super::{Column, Error, Table, Values};
+use super::{Column, ColumnarError, Table, Values};
 use polars::prelude::{
     AnyValue, Column as PlColumn, DataFrame, DataType, IntoLazy, LazyFrame, NamedFrom, Series, UnionArgs, col, concat,
     concat_str, lit, when,
@@ -43,11 +43,16 @@ pub const LOGICAL: [(&str, &[&str]); 4] = [
 ];
 
 /// Told of a file that cannot be read; an error ends the reading.
-pub type Broken<'b> = &'b mut dyn FnMut(&Path, Error) -> Result<(), Error>;
+pub type Broken<'b> = &'b mut dyn FnMut(&Path, ColumnarError) -> Result<(), ColumnarError>;
 
 /// Runs one SELECT over `inputs`, and over the rows of `steps` before it: names and SELECTs. Files that cannot be read are
 /// left out, and `broken` is told.
-pub fn select(steps: &[(String, String)], sql: &str, inputs: Vec<Input>, broken: Broken<'_>) -> Result<Table, Error> {
+pub fn select(
+    steps: &[(String, String)],
+    sql: &str,
+    inputs: Vec<Input>,
+    broken: Broken<'_>,
+) -> Result<Table, ColumnarError> {
     let mut context = SQLContext::new();
     for input in inputs {
         match input {
@@ -79,7 +84,7 @@ fn segments(
     since_ms: i64,
     until_ms: i64,
     broken: Broken<'_>,
-) -> Result<LazyFrame, Error> {
+) -> Result<LazyFrame, ColumnarError> {
     let mut stored: Vec<String> = vec!["ts_ms".to_owned()];
     for column in columns {
         let needs = LOGICAL
@@ -172,7 +177,7 @@ fn empty(columns: &[String]) -> DataFrame {
     DataFrame::new(0, columns).unwrap_or_default()
 }
 
-fn frame(table: Table) -> Result<DataFrame, Error> {
+fn frame(table: Table) -> Result<DataFrame, ColumnarError> {
     let rows = table.rows();
     let columns = table
         .columns

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 /// A text column as its distinct values and a code a row.
 #[derive(Debug, Default)]
-pub struct Texts {
+pub struct TextColumn {
     /// Distinct values.
     pub values: Vec<String>,
     /// Index into `values`, one a row.
@@ -13,10 +13,10 @@ pub struct Texts {
     numbers: HashMap<String, u32>,
 }
 
-impl Texts {
+impl TextColumn {
     /// Distinct values, and a code a row.
     pub(super) fn of(values: Vec<String>, codes: Vec<u32>) -> Self {
-        Texts {
+        TextColumn {
             values,
             codes,
             numbers: HashMap::default(),
@@ -58,7 +58,7 @@ impl Strings {
 
     pub(super) fn get(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.bytes[start..self.ends[row]]
+        self.bytes.get(start..self.ends[row]).unwrap_or_default()
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {

@@ -6,8 +6,8 @@
 //! read as a whole; those of a busy tail are joined ([`super::Parts`]).
 
 use super::super::batch::NONE;
-use super::Error;
-use super::file::{Effort, GroupWriter, Pages, Squeezed, Squeezer, engine};
+use super::ColumnarError;
+use super::file::{CompressedValues, CompressionLevel, GroupWriter, PageCompressor, Pages, engine};
 use super::pack::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
 use hashbrown::HashSet;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
@@ -23,12 +23,12 @@ use std::borrow::Borrow;
 /// In more bytes of text that repeats many names are alike, and more effort finds that.
 const LARGE_BYTES: usize = 256 << 10;
 
-/// The effort for so many bytes of text that repeats.
-fn effort_for(text_bytes: usize) -> Effort {
+/// The compression level for so many bytes of text that repeats.
+fn level_for(text_bytes: usize) -> CompressionLevel {
     if text_bytes > LARGE_BYTES {
-        Effort::LargeText
+        CompressionLevel::LargeText
     } else {
-        Effort::Text
+        CompressionLevel::Text
     }
 }
 
@@ -38,9 +38,17 @@ const RECENT: usize = 256;
 /// The column that is written by [`Columns::incremental`]; older segments have a dictionary.
 pub(super) const QUEUE_ID: &str = "queue_id";
 
+/// What a column is, and how its page was made.
+struct ColumnForm {
+    dtype: ArrowDataType,
+    nullable: bool,
+    encoding: Encoding,
+    level: CompressionLevel,
+}
+
 /// How numbers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
+pub(super) enum NumberEncoding {
     /// As good as random: packed deltas, and nothing that Zstandard could make smaller.
     Random,
     /// Few values: dictionary, unless there are many after all.
@@ -50,7 +58,7 @@ pub(super) enum Numbers {
 /// Memory for [`Columns`], kept from file to file: the system charges dearly for fresh pages.
 #[derive(Default)]
 pub(super) struct Scratch {
-    squeezer: Squeezer,
+    compressor: PageCompressor,
     /// Values of the dictionary in hand, as they stand in its page.
     dictionary: Vec<u8>,
     /// The page in hand, not compressed.
@@ -75,12 +83,12 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Columns of so many rows.
-    pub(super) fn new(rows: usize) -> Result<Self, Error> {
+    pub(super) fn new(rows: usize) -> Result<Self, ColumnarError> {
         Columns::within(rows, Scratch::default())
     }
 
     /// Columns of so many rows, made in memory that [`Columns::finish`] gives back.
-    pub(super) fn within(rows: usize, mut scratch: Scratch) -> Result<Self, Error> {
+    pub(super) fn within(rows: usize, mut scratch: Scratch) -> Result<Self, ColumnarError> {
         scratch.pages.clear();
         Ok(Columns {
             rows,
@@ -96,7 +104,7 @@ impl Columns {
         name: &str,
         values: &[String],
         codes: impl IntoIterator<Item: Borrow<u32>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         self.dictionary_of(name, values.iter().map(String::as_bytes), codes)
     }
 
@@ -106,7 +114,7 @@ impl Columns {
         name: &str,
         values: impl Iterator<Item = &'a [u8]>,
         codes: impl IntoIterator<Item: Borrow<u32>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         let count = self.text_values(values);
         let Scratch { page, codes: keys, .. } = &mut self.scratch;
         page.clear();
@@ -121,11 +129,13 @@ impl Columns {
         }
         self.push(
             name,
-            texts(),
-            false,
             Some(count),
-            Encoding::RleDictionary,
-            Effort::Packed,
+            ColumnForm {
+                dtype: texts(),
+                nullable: false,
+                encoding: Encoding::RleDictionary,
+                level: CompressionLevel::Packed,
+            },
         )
     }
 
@@ -140,13 +150,13 @@ impl Columns {
         column: usize,
         name: &str,
         values: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         let count = self.text_values(values);
         let data = match self.columns.get(column) {
             Some(like) if like.dictionary.as_ref().is_some_and(|known| known.1 == count) => like.data.clone(),
             _ => return Err(engine(std::io::Error::other("no dictionary of that size there"))),
         };
-        let dictionary = (self.squeezed_dictionary()?, count);
+        let dictionary = (self.compressed_dictionary()?, count);
         self.add(name, texts(), false, |type_| Pages {
             type_,
             dictionary: Some(dictionary),
@@ -178,7 +188,7 @@ impl Columns {
     }
 
     /// One text for all rows.
-    pub(super) fn constant(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    pub(super) fn constant(&mut self, name: &str, value: &str) -> Result<(), ColumnarError> {
         self.dictionary_of(
             name,
             std::iter::once(value.as_bytes()),
@@ -192,18 +202,27 @@ impl Columns {
         name: &str,
         lengths: impl ExactSizeIterator<Item = usize> + Clone,
         bytes: &[u8],
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         let page = &mut self.scratch.page;
         page.clear();
         deltas(lengths.clone().map(|len| len as i64), page);
         page.extend_from_slice(bytes);
         // Where no name comes again a search finds nothing; what is left to gain is the alphabet.
-        let effort = match effort_for(page.len()) {
-            Effort::LargeText if !comes_again(lengths, bytes) => Effort::Text,
-            effort => effort,
+        let level = match level_for(page.len()) {
+            CompressionLevel::LargeText if !comes_again(lengths, bytes) => CompressionLevel::Text,
+            level => level,
         };
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaLengthByteArray);
-        self.push(name, dtype, false, None, encoding, effort)
+        self.push(
+            name,
+            None,
+            ColumnForm {
+                dtype,
+                nullable: false,
+                encoding,
+                level,
+            },
+        )
     }
 
     /// Text that begins as the one before it does, UTF-8: a value a row, without what both have in common.
@@ -211,7 +230,7 @@ impl Columns {
         &mut self,
         name: &str,
         values: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         let Scratch {
             page,
             increments: scratch,
@@ -220,20 +239,38 @@ impl Columns {
         page.clear();
         increments(values, scratch, page);
         let (dtype, encoding) = (ArrowDataType::Utf8View, Encoding::DeltaByteArray);
-        self.push(name, dtype, false, None, encoding, Effort::Text)
+        self.push(
+            name,
+            None,
+            ColumnForm {
+                dtype,
+                nullable: false,
+                encoding,
+                level: CompressionLevel::Text,
+            },
+        )
     }
 
     /// Numbers that grow, or are close to their neighbours.
-    pub(super) fn growing(&mut self, name: &str, values: &[i64]) -> Result<(), Error> {
+    pub(super) fn growing(&mut self, name: &str, values: &[i64]) -> Result<(), ColumnarError> {
         let page = &mut self.scratch.page;
         page.clear();
         deltas(values.iter().copied(), page);
         let (dtype, encoding) = (ArrowDataType::Int64, Encoding::DeltaBinaryPacked);
-        self.push(name, dtype, false, None, encoding, Effort::Packed)
+        self.push(
+            name,
+            None,
+            ColumnForm {
+                dtype,
+                nullable: false,
+                encoding,
+                level: CompressionLevel::Packed,
+            },
+        )
     }
 
     /// Numbers of which [`NONE`] means null.
-    pub(super) fn optional(&mut self, name: &str, values: &[u64], how: Numbers) -> Result<(), Error> {
+    pub(super) fn optional(&mut self, name: &str, values: &[u64], how: NumberEncoding) -> Result<(), ColumnarError> {
         let Scratch { page, present, .. } = &mut self.scratch;
         page.clear();
         page.extend_from_slice(&[0; 4]);
@@ -247,37 +284,52 @@ impl Columns {
     }
 
     /// Numbers with few values.
-    pub(super) fn few(&mut self, name: &str, values: impl IntoIterator<Item: Borrow<i64>>) -> Result<(), Error> {
+    pub(super) fn few(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item: Borrow<i64>>,
+    ) -> Result<(), ColumnarError> {
         let Scratch { page, present, .. } = &mut self.scratch;
         page.clear();
         present.clear();
         present.extend(values.into_iter().map(|value| *value.borrow()));
-        self.numbers(name, self.rows, Numbers::Few, false)
+        self.numbers(name, self.rows, NumberEncoding::Few, false)
     }
 
     /// Adds the first `count` of the numbers in hand to the page in hand.
-    fn numbers(&mut self, name: &str, count: usize, how: Numbers, nullable: bool) -> Result<(), Error> {
+    fn numbers(&mut self, name: &str, count: usize, how: NumberEncoding, nullable: bool) -> Result<(), ColumnarError> {
         let dtype = ArrowDataType::Int64;
-        if how == Numbers::Few
+        if how == NumberEncoding::Few
             && let Some(values) = self.number_codes(count)
         {
             self.keys(values);
             return self.push(
                 name,
-                dtype,
-                nullable,
                 Some(values),
-                Encoding::RleDictionary,
-                Effort::Packed,
+                ColumnForm {
+                    dtype,
+                    nullable,
+                    encoding: Encoding::RleDictionary,
+                    level: CompressionLevel::Packed,
+                },
             );
         }
         let Scratch { page, present, .. } = &mut self.scratch;
         deltas(present[..count].iter().copied(), page);
-        let effort = match how {
-            Numbers::Random => Effort::None,
-            Numbers::Few => Effort::Packed,
+        let level = match how {
+            NumberEncoding::Random => CompressionLevel::None,
+            NumberEncoding::Few => CompressionLevel::Packed,
         };
-        self.push(name, dtype, nullable, None, Encoding::DeltaBinaryPacked, effort)
+        self.push(
+            name,
+            None,
+            ColumnForm {
+                dtype,
+                nullable,
+                encoding: Encoding::DeltaBinaryPacked,
+                level,
+            },
+        )
     }
 
     /// Puts the codes of the first `count` numbers in hand into `codes`, and their values into the dictionary; gives the
@@ -314,7 +366,7 @@ impl Columns {
     }
 
     /// Truths, a bit each.
-    pub(super) fn flags(&mut self, name: &str, flags: impl Iterator<Item = bool>) -> Result<(), Error> {
+    pub(super) fn flags(&mut self, name: &str, flags: impl Iterator<Item = bool>) -> Result<(), ColumnarError> {
         let page = &mut self.scratch.page;
         page.clear();
         bytes_of(flags, page);
@@ -322,7 +374,7 @@ impl Columns {
     }
 
     /// Truths that are all true.
-    pub(super) fn all_set(&mut self, name: &str) -> Result<(), Error> {
+    pub(super) fn all_set(&mut self, name: &str) -> Result<(), ColumnarError> {
         let page = &mut self.scratch.page;
         page.clear();
         page.resize(self.rows / 8, 0xff);
@@ -332,51 +384,55 @@ impl Columns {
         self.push_flags(name)
     }
 
-    fn push_flags(&mut self, name: &str) -> Result<(), Error> {
+    fn push_flags(&mut self, name: &str) -> Result<(), ColumnarError> {
         let (dtype, encoding) = (ArrowDataType::Boolean, Encoding::Plain);
-        self.push(name, dtype, false, None, encoding, Effort::Packed)
+        self.push(
+            name,
+            None,
+            ColumnForm {
+                dtype,
+                nullable: false,
+                encoding,
+                level: CompressionLevel::Packed,
+            },
+        )
     }
 
     /// Adds a column of the page in hand, and of so many values of the dictionary in hand.
-    fn push(
-        &mut self,
-        name: &str,
-        dtype: ArrowDataType,
-        nullable: bool,
-        values: Option<usize>,
-        encoding: Encoding,
-        effort: Effort,
-    ) -> Result<(), Error> {
+    fn push(&mut self, name: &str, values: Option<usize>, form: ColumnForm) -> Result<(), ColumnarError> {
         let dictionary = match values {
-            Some(count) => Some((self.squeezed_dictionary()?, count)),
+            Some(count) => Some((self.compressed_dictionary()?, count)),
             None => None,
         };
         let Scratch {
-            squeezer, page, pages, ..
+            compressor,
+            page,
+            pages,
+            ..
         } = &mut self.scratch;
-        let data = squeezer.squeeze(page, effort, pages)?;
-        let codec = match effort {
-            Effort::None => Compression::Uncompressed,
+        let data = compressor.compress(page, form.level, pages)?;
+        let codec = match form.level {
+            CompressionLevel::None => Compression::Uncompressed,
             _ => Compression::Zstd,
         };
-        self.add(name, dtype, nullable, |type_| Pages {
+        self.add(name, form.dtype, form.nullable, |type_| Pages {
             type_,
             dictionary,
             data,
-            encoding,
+            encoding: form.encoding,
             codec,
         })
     }
 
-    fn squeezed_dictionary(&mut self) -> Result<Squeezed, Error> {
+    fn compressed_dictionary(&mut self) -> Result<CompressedValues, ColumnarError> {
         let Scratch {
-            squeezer,
+            compressor,
             dictionary,
             pages,
             ..
         } = &mut self.scratch;
-        let effort = effort_for(dictionary.len());
-        squeezer.squeeze(dictionary, effort, pages)
+        let level = level_for(dictionary.len());
+        compressor.compress(dictionary, level, pages)
     }
 
     fn add(
@@ -385,7 +441,7 @@ impl Columns {
         dtype: ArrowDataType,
         nullable: bool,
         pages: impl FnOnce(PrimitiveType) -> Pages,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ColumnarError> {
         let field = Field::new(name.into(), dtype, nullable);
         let ParquetType::PrimitiveType(type_) = to_parquet_type(&field)? else {
             return Err(engine(std::io::Error::other("a nested column")));
@@ -396,12 +452,12 @@ impl Columns {
     }
 
     /// The bytes of a Parquet file.
-    pub(super) fn encode(self) -> Result<Vec<u8>, Error> {
+    pub(super) fn encode(self) -> Result<Vec<u8>, ColumnarError> {
         Ok(self.finish()?.0)
     }
 
     /// The bytes of a Parquet file, in [`Scratch::file`], and the memory that they were made in.
-    pub(super) fn finish(mut self) -> Result<(Vec<u8>, Scratch), Error> {
+    pub(super) fn finish(mut self) -> Result<(Vec<u8>, Scratch), ColumnarError> {
         let schema: ArrowSchema = self
             .fields
             .into_iter()
@@ -426,7 +482,7 @@ impl Columns {
     }
 }
 
-/// Texts that [`comes_again`] looks at.
+/// TextColumn that [`comes_again`] looks at.
 const LOOK: usize = 1 << 16;
 
 /// Whether many of these texts, whose bytes stand end to end, are there more than once. Among the first of them, those

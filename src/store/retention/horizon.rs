@@ -10,10 +10,8 @@
 //! * one that is longer, forward or back, leaves all that is stored behind, as an archive that is held back: a store of
 //!   2018 that now takes the logs of today, or a clock that was ten years ahead and is right again.
 
+use crate::model::time::DAY_MS;
 use std::ops::Range;
-
-/// A day, milliseconds.
-pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// What a machine says of time. A store reads no clock; it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ fn a_program_that_writes_its_whole_log_anew_at_each_change() {
     }
     // The program that waits for the rest of a file that is being written makes no log of each of its states.
     tail.wait();
-    let logs = tail.place.store().sources().unwrap()[0].logs.len();
+    let logs = tail.place.store().positions().sources().unwrap()[0].logs.len();
     assert!(logs <= 3, "{logs} logs");
     tail.ends_with_each_line_once();
 }

@@ -93,9 +93,9 @@ impl Round {
             return;
         }
         let store = self.lab.place.store();
-        let rows = store.segments(i64::MIN, i64::MAX).unwrap().len();
+        let rows = store.segments().all().unwrap().len();
         self.halfway += u64::from(rows > 0);
-        let waiting = store.waiting().unwrap();
+        let waiting = store.outbox().waiting().unwrap();
         self.unsent += u64::from(waiting.is_some_and(|waiting| waiting.payloads > 0));
     }
 }

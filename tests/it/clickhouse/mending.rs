@@ -29,8 +29,8 @@ fn what_was_sent_is_not_sent_again_when_it_is_read_again() {
     lab.ship().ends(0);
     lab.assert_equal();
     let store = lab.place.store();
-    for segment in store.segments(i64::MIN, i64::MAX).unwrap() {
-        fs::write(store.events_path(segment.id), "broken").unwrap();
+    for segment in store.segments().all().unwrap() {
+        fs::write(store.segments().events_path(segment.id), "broken").unwrap();
     }
     drop(store);
     lab.run(&["store", "repair"]).ends(0);
@@ -47,9 +47,9 @@ fn what_was_not_sent_is_sent_when_it_is_read_again_and_copies_serve_each_other()
     let lab = Lab::new();
     let logs = half_sent(&lab);
     let store = lab.place.store();
-    let segments = store.segments(i64::MIN, i64::MAX).unwrap();
+    let segments = store.segments().all().unwrap();
     // The segment and its payload are one file: both are broken at once. Another segment has a payload that is whole.
-    let newest = store.events_path(segments.last().unwrap().id);
+    let newest = store.segments().events_path(segments.last().unwrap().id);
     let mut bytes = fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 40].fill(0x55);
@@ -79,7 +79,9 @@ fn a_segment_that_is_gone_is_taken_from_its_payload() {
     let lab = Lab::new();
     half_sent(&lab);
     let store = lab.place.store();
-    let newest = store.events_path(store.segments(i64::MIN, i64::MAX).unwrap().last().unwrap().id);
+    let newest = store
+        .segments()
+        .events_path(store.segments().all().unwrap().last().unwrap().id);
     drop(store);
     fs::remove_file(&newest).unwrap();
     let repair = lab.run(&["store", "repair"]).ends(0);

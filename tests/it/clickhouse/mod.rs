@@ -171,7 +171,7 @@ impl Lab {
     }
 
     /// What waits to be sent.
-    fn waiting(&self) -> mailpulse::store::outbox::Waiting {
-        self.place.store().waiting().unwrap().expect("an outbox")
+    fn waiting(&self) -> mailpulse::store::catalogue::OutboxState {
+        self.place.store().outbox().waiting().unwrap().expect("an outbox")
     }
 }

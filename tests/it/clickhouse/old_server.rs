@@ -70,18 +70,18 @@ impl Drop for OldServer {
 #[test]
 #[ignore = "lab: needs clickhouse-server"]
 fn a_real_server_process_answers_refuses_dies_and_comes_back() {
-    use mailpulse::store::clickhouse::{Client, Error, Options, Place as Where};
+    use mailpulse::store::clickhouse::{ClickHouseClient, ClickHouseError, ClientOptions, Endpoint};
     let place = Place::new();
     fs::create_dir_all(place.path("old")).unwrap();
     let reserved = Reserved::new();
     let mut server = OldServer::start(place.path("old"), reserved.port());
-    let at = Where::parse(&format!("clickhouse://mailpulse@127.0.0.1:{}/default", server.port)).unwrap();
-    let options = Options {
+    let at = Endpoint::parse(&format!("clickhouse://mailpulse@127.0.0.1:{}/default", server.port)).unwrap();
+    let options = ClientOptions {
         password: PASSWORD.to_owned(),
         read_timeout: Duration::from_secs(10),
-        ..Options::default()
+        ..ClientOptions::default()
     };
-    let client = Client::new(&at, &options).unwrap();
+    let client = ClickHouseClient::new(&at, &options).unwrap();
     client
         .execute("CREATE TABLE t (a Int64, b String) ENGINE = MergeTree ORDER BY a")
         .unwrap();
@@ -91,9 +91,9 @@ fn a_real_server_process_answers_refuses_dies_and_comes_back() {
     // What it says is told with its number, and tells what can pass from what cannot.
     let refused = client.rows("SELECT missing FROM t", &[]).unwrap_err();
     assert!(refused.to_string().contains("missing"), "{refused}");
-    let wrong = Client::new(
+    let wrong = ClickHouseClient::new(
         &at,
-        &Options {
+        &ClientOptions {
             password: "wrong".to_owned(),
             ..options.clone()
         },
@@ -106,7 +106,10 @@ fn a_real_server_process_answers_refuses_dies_and_comes_back() {
     );
     server.kill();
     let away = sums().unwrap_err();
-    assert!(matches!(away, Error::Unavailable { .. }) && away.can_pass(), "{away}");
+    assert!(
+        matches!(away, ClickHouseError::Unavailable { .. }) && away.can_pass(),
+        "{away}"
+    );
     let server = OldServer::start(server.folder.clone(), server.port);
     assert_eq!(
         sums().unwrap()["data"],

@@ -2,7 +2,8 @@
 
 use super::{Lab, PASSWORD, Server};
 use crate::logs::simulated;
-use mailpulse::store::state::Heartbeat;
+use mailpulse::store::catalogue::Heartbeat;
+use mailpulse::store::commit::put_heartbeats;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -225,16 +226,14 @@ fn heartbeats_arrive_each_minute_once() {
         .ends(0);
     let mut store = lab.place.store();
     store.start_shipping(1 << 30).unwrap();
-    let source = store.sources().unwrap()[0].id;
-    let begin_ms = store.span().unwrap().unwrap().1 / 60_000 * 60_000 + 600_000;
+    let source = store.positions().sources().unwrap()[0].id;
+    let begin_ms = store.coverage().span().unwrap().unwrap().1 / 60_000 * 60_000 + 600_000;
     // Three a minute for five minutes, nothing for five, and on.
     let beats = (0..45).filter(|beat| !(15..30).contains(beat));
     for beat in beats {
         let lag_ms = (beat % 2 == 0).then_some(i64::from(beat) * 10);
         let heartbeat = Heartbeat { source, lag_ms };
-        store
-            .put_heartbeats(&[heartbeat], begin_ms + i64::from(beat) * 20_000)
-            .unwrap();
+        put_heartbeats(&store, &[heartbeat], begin_ms + i64::from(beat) * 20_000).unwrap();
         if beat == 10 {
             lab.ship().ends(0);
         }

@@ -86,6 +86,7 @@ fn a_sender_by_hand_beside_a_tail_is_refused_and_what_was_refused_is_tried_again
         lab.place.path("store/catalogue.sqlite").exists() && {
             lab.place
                 .store()
+                .outbox()
                 .waiting()
                 .unwrap()
                 .is_some_and(|waiting| waiting.refused > 0)

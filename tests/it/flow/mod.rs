@@ -88,11 +88,13 @@ const ONLY: [(&str, &str, &[&str]); 5] = [
     ("config", "detect", &["holidays", "rhythm"]),
 ];
 
-/// Words that only one room may name.
-const OWNED: [(&str, &str); 3] = [
+/// Crates that only one room may name.
+const OWNED: [(&str, &str); 5] = [
     ("polars", "src/store/columnar/"),
     ("polars_arrow", "src/store/columnar/"),
     ("polars_parquet", "src/store/columnar/"),
+    ("clickhouse", "src/store/clickhouse/"),
+    ("rusqlite", "src/store/catalogue/"),
 ];
 
 /// Who prints: the program's last error, answers and talk, and alarms on stdout.
@@ -117,7 +119,7 @@ fn no_import_runs_back() {
 }
 
 #[test]
-fn only_the_columnar_room_names_polars() {
+fn a_driver_is_named_by_the_room_that_owns_it_alone() {
     let found = all("src", foreign_words);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -184,7 +186,7 @@ fn every_module_has_its_place_in_the_flow() {
 fn a_planted_arrow_is_found() {
     let planted = |file: &str, code: &str| arrows(Path::new(file), &without_comments(code));
     for (file, code) in [
-        ("src/store/state.rs", "use crate::query::series::Series;"),
+        ("src/store/handle.rs", "use crate::query::series::Series;"),
         (
             "src/source/mod.rs",
             "fn f() { let x = crate::model::event::Kind::ALL; }",
@@ -204,7 +206,7 @@ fn a_planted_arrow_is_found() {
     }
     for (file, code) in [
         (
-            "src/store/state.rs",
+            "src/store/handle.rs",
             "use crate::model::queue_id::QueueId; // not crate::query",
         ),
         ("src/cli/mod.rs", "use crate::{config::Config, graph, store::Store};"),
@@ -227,6 +229,26 @@ fn a_planted_arrow_is_found() {
     );
     assert_eq!(
         foreign_words(Path::new("src/store/columnar/sql.rs"), "use polars::prelude::col;").len(),
+        0
+    );
+    let foreign = |file: &str, code: &str| foreign_words(Path::new(file), code).len();
+    assert_eq!(foreign("src/store/outbox/send.rs", "use rusqlite::params;"), 1);
+    assert_eq!(
+        foreign("src/store/outbox/send.rs", "fn f(c: &rusqlite::Connection) {}"),
+        1
+    );
+    assert_eq!(foreign("src/store/catalogue/logs.rs", "use rusqlite::params;"), 0);
+    assert_eq!(
+        foreign("src/query/remote.rs", "let x = clickhouse::Client::default();"),
+        1
+    );
+    assert_eq!(foreign("src/query/remote.rs", "use clickhouse as server;"), 1);
+    assert_eq!(
+        foreign("src/query/remote.rs", "use crate::store::clickhouse::Endpoint;"),
+        0
+    );
+    assert_eq!(
+        foreign("src/config/mod.rs", "mod clickhouse;\npub use clickhouse::ClickHouse;"),
         0
     );
 }
@@ -561,14 +583,29 @@ fn members(group: &str) -> Vec<String> {
         .collect()
 }
 
-/// Words of others' rooms that a file names.
+/// Crates of others' rooms that a file names.
 fn foreign_words(file: &Path, code: &str) -> Vec<String> {
     let owned = OWNED
         .iter()
-        .filter(|(word, room)| !file.starts_with(room) && has_word(code, word));
+        .filter(|(name, room)| !file.starts_with(room) && names_crate(code, name));
     owned
         .map(|(word, room)| format!("only {room} may name {word}"))
         .collect()
+}
+
+/// Whether a path begins with the crate's name. A module of that name is reached by a path that begins elsewhere, or from
+/// the file that declares it.
+fn names_crate(code: &str, name: &str) -> bool {
+    let declares = code.contains(&format!("mod {name};"));
+    let begins = |at: usize| {
+        let before = code[..at].chars().next_back();
+        let is_root = code[..at].ends_with("::") && code[..at].trim_end_matches("::").ends_with([' ', '(', '<']);
+        let inner = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '.');
+        let after = &code[at + name.len()..];
+        (is_root || !inner) && (after.starts_with("::") || code[..at].ends_with("use ") && after.starts_with(';'))
+    };
+    let renamed = code.contains(&format!("use {name} as ")) || code.contains(&format!(" as {name};"));
+    !declares && (renamed || code.match_indices(name).any(|(at, _)| begins(at)))
 }
 
 /// Ways past `cli::output` that a file takes to stdout, to stderr or to JSON for people.

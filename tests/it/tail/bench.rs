@@ -167,7 +167,13 @@ impl Bench {
     pub fn counts(&self) -> [u64; 4] {
         let store = Store::open(&self.store_path()).expect("a store");
         let mut sums = [0; 4];
-        for log in store.sources().expect("sources").iter().flat_map(|source| &source.logs) {
+        for log in store
+            .positions()
+            .sources()
+            .expect("sources")
+            .iter()
+            .flat_map(|source| &source.logs)
+        {
             let c = &log.counts;
             for (sum, count) in sums.iter_mut().zip([c.lines, c.events, c.ignored, c.unparsed]) {
                 *sum += count;
@@ -187,7 +193,9 @@ impl Bench {
 fn create(path: &Path) -> Store {
     for _ in 0..200 {
         match Store::create(path) {
-            Err(mailpulse::store::Error::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            Err(mailpulse::store::StoreError::Locked { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(10))
+            }
             other => return other.expect("a store"),
         }
     }

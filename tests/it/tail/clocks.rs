@@ -4,7 +4,7 @@ use super::bench::{Bench, Life, lines as numbered};
 use crate::clocks::{CLOCKS, DAY, KEPT, LOGS, NOW, history, line, lines, set_time};
 use mailpulse::query::{self, Window};
 use mailpulse::store::columnar::Values;
-use mailpulse::store::retention::{MachineTime, Retention};
+use mailpulse::store::retention::{MachineTime, Retention, forget_old};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -39,7 +39,7 @@ fn a_matrix_of_clocks_logs_and_retentions_keeps_what_is_written_for_tail() {
                             uptime_ms,
                         };
                         let force = false;
-                        life.store().forget_old(&Retention { days, machine, force }).unwrap();
+                        forget_old(life.store(), &Retention { days, machine, force }).unwrap();
                     };
                     set_clock(&bench, NOW);
                     life.scan();
@@ -88,8 +88,8 @@ fn lines_in_the_future_wait_for_the_clock_and_are_read_once_when_it_is_right() {
             life.look();
             assert_eq!((events(life), life.at_end()), (9, 0), "round {round}");
         }
-        let source = &life.store().sources().unwrap()[0];
-        let doubts = life.store().clock_doubts(source.id).unwrap();
+        let source = &life.store().positions().sources().unwrap()[0];
+        let doubts = life.store().positions().clock_doubts(source.id).unwrap();
         assert_eq!(
             (doubts.len(), doubts[0].ahead, source.logs[0].counts.lines),
             (1, 61, 10)
@@ -106,8 +106,8 @@ fn lines_in_the_future_wait_for_the_clock_and_are_read_once_when_it_is_right() {
         set_clock(&bench, NOW);
         life.scan();
         assert_eq!((events(life), life.at_end()), (72, 1));
-        let source = life.store().sources().unwrap()[0].id;
-        assert!(life.store().clock_doubts(source).unwrap().is_empty());
+        let source = life.store().positions().sources().unwrap()[0].id;
+        assert!(life.store().positions().clock_doubts(source).unwrap().is_empty());
         life.scan();
         assert_eq!(events(life), 72);
     });

@@ -6,7 +6,7 @@ use mailpulse::store::Store;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn segments(store: &Store) -> Vec<(i64, u64)> {
-    let all = store.segments(i64::MIN, i64::MAX).unwrap();
+    let all = store.segments().all().unwrap();
     all.iter().map(|segment| (segment.id, segment.rows)).collect()
 }
 
@@ -24,7 +24,7 @@ fn many_small_segments_become_few_and_each_row_is_rewritten_a_few_times_at_most(
                 life.look()
             };
             let before = segments(life.store());
-            if life.store().compact_small().unwrap() > 0 {
+            if mailpulse::store::maintenance::compact_small(life.store()).unwrap() > 0 {
                 let after = segments(life.store());
                 let gone = before.iter().filter(|segment| !after.contains(segment));
                 merged_rows += gone.map(|(_, rows)| rows).sum::<u64>();
@@ -68,7 +68,7 @@ fn a_reader_that_took_the_list_before_a_merge_reads_on() {
                 bench.append("mainlog", lines(written..written + 5));
                 written += 5;
                 life.look();
-                life.store().compact_small().unwrap();
+                mailpulse::store::maintenance::compact_small(life.store()).unwrap();
             }
             end.store(true, Ordering::Relaxed);
             assert!(reader.join().unwrap() >= 5);
@@ -98,7 +98,7 @@ fn the_end_of_a_writer_takes_no_answer_away() {
             at += 2;
             bench.life(|life| {
                 life.scan();
-                life.store().compact(None).unwrap();
+                mailpulse::store::maintenance::compact(life.store(), None).unwrap();
             });
         }
         end.store(true, Ordering::Relaxed);
@@ -125,7 +125,7 @@ fn busy_rounds_are_joined_as_they_are_and_give_the_rows_of_the_log() {
         let ask = |life: &super::bench::Life<'_>, text| query::select(life.store(), text, Window::ALL).unwrap();
         let before = [all, sums].map(|text| ask(life, text));
         assert_eq!(segments(life.store()).len(), 8);
-        assert_eq!(life.store().compact_small().unwrap(), 8);
+        assert_eq!(mailpulse::store::maintenance::compact_small(life.store()).unwrap(), 8);
         let rows: Vec<u64> = segments(life.store()).iter().map(|segment| segment.1).collect();
         assert_eq!(rows, [8 * EACH]);
         assert_eq!([all, sums].map(|text| ask(life, text)), before);
@@ -133,11 +133,14 @@ fn busy_rounds_are_joined_as_they_are_and_give_the_rows_of_the_log() {
         bench.append("mainlog", lines(8 * EACH..9 * EACH));
         life.look();
         let before = [all, sums].map(|text| ask(life, text));
-        assert_eq!(life.store().compact(None).unwrap().into, 1);
+        assert_eq!(
+            mailpulse::store::maintenance::compact(life.store(), None).unwrap().into,
+            1
+        );
         assert_eq!([all, sums].map(|text| ask(life, text)), before);
         life.assert_once(0..9 * EACH);
     });
     // The next writer has removed what was replaced.
-    let faults = bench.life(|life| life.store().verify().unwrap().faults);
+    let faults = bench.life(|life| mailpulse::store::maintenance::verify(life.store()).unwrap().faults);
     assert_eq!(faults, Vec::<String>::new());
 }

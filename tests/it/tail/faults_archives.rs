@@ -93,7 +93,7 @@ fn stored_lines(store: &std::path::Path) -> u64 {
     let Ok(store) = mailpulse::store::Store::open(store) else {
         return 0;
     };
-    let segments = store.segments(i64::MIN, i64::MAX).unwrap_or_default();
+    let segments = store.segments().all().unwrap_or_default();
     segments.iter().map(|segment| segment.rows).sum()
 }
 

@@ -427,7 +427,7 @@ fn a_log_that_is_being_written_anew_is_waited_for() {
         life.look();
         life.assert_once(0..120);
         // It reads on: none of that is another log.
-        assert_eq!(life.store().sources().unwrap()[0].logs.len(), 1);
+        assert_eq!(life.store().positions().sources().unwrap()[0].logs.len(), 1);
         // It stays as short as it is.
         bench.write("mainlog", lines(0..60) + &lines(200..210));
         life.look();

@@ -85,7 +85,7 @@ fn fault_16_a_line_of_megabytes() {
     bench.assert_once(0..7);
     assert_eq!(bench.counts()[0], 7);
     let store = mailpulse::store::Store::open(&bench.store_path()).unwrap();
-    let skipped: u64 = store.sources().unwrap()[0]
+    let skipped: u64 = store.positions().sources().unwrap()[0]
         .logs
         .iter()
         .map(|log| log.skipped_bytes)

@@ -4,7 +4,7 @@
 use super::bench::{Bench, lines};
 use crate::util::{Place, stop};
 use mailpulse::store::Store;
-use mailpulse::store::retention::{MachineTime, Retention};
+use mailpulse::store::retention::{MachineTime, Retention, forget_old};
 use std::fs;
 
 /// No segment can be written, whoever runs this: its folder is a file.
@@ -131,11 +131,11 @@ fn fault_34_positions_of_files_long_gone() {
     };
     bench.life(|life| {
         life.scan();
-        let logs = |life: &super::bench::Life<'_>| life.store().sources().unwrap()[0].logs.len();
+        let logs = |life: &super::bench::Life<'_>| life.store().positions().sources().unwrap()[0].logs.len();
         assert_eq!(logs(life), 2);
         // Its lines are within the retention: whoever finds a copy of it must know them.
         bench.remove("mainlog.1");
-        life.store().forget_old(&retention(0)).unwrap();
+        forget_old(life.store(), &retention(0)).unwrap();
         assert_eq!(logs(life), 2);
         // Two months of mail later they are not, and the file is gone.
         bench.wait_ms(60 * DAY_MS);
@@ -143,7 +143,7 @@ fn fault_34_positions_of_files_long_gone() {
         let date = now.strftime("%Y-%m-%d").to_string();
         bench.append("mainlog", lines(0..1).replace("2026-11-01", &date));
         life.scan();
-        let (segments, forgotten) = life.store().forget_old(&retention(200 * DAY_MS)).unwrap();
+        let (segments, forgotten) = forget_old(life.store(), &retention(200 * DAY_MS)).unwrap();
         assert_eq!((segments, forgotten), (2, 1));
         assert_eq!(logs(life), 1);
     });

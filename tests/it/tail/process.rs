@@ -185,7 +185,7 @@ fn a_silent_log_that_is_read_to_its_end_is_told_from_one_that_is_not_read() {
     stop(&mut child);
     // Lines that were written weeks ago and read just now say so.
     assert!(place.number("SELECT MAX(lag_ms) AS n FROM sources") > 0);
-    let beats = place.store().coverage(i64::MIN).unwrap();
+    let beats = place.store().coverage().stretches(i64::MIN).unwrap();
     assert!(
         beats.iter().any(|span| span.to_ms > span.from_ms && span.host == "mx1"),
         "{beats:?}"
@@ -252,7 +252,7 @@ fn fault_24_killed_at_any_moment_each_line_is_stored_once() {
             child.wait().unwrap();
             let store = mailpulse::store::Store::open(&place.path("store"));
             committed.push(store.map_or(0, |store| {
-                let segments = store.segments(i64::MIN, i64::MAX).unwrap();
+                let segments = store.segments().all().unwrap();
                 segments.iter().map(|segment| segment.rows).sum::<u64>()
             }));
         }

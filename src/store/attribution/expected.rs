@@ -1,0 +1,97 @@
+//! A change of attribution that no rows have been committed of: the first that come note it.
+
+use crate::store::catalogue::{
+    AttributionNote, CatalogueError, Connection, attribution_version, note_attribution, put_attribution_version,
+};
+use std::sync::{Mutex, PoisonError};
+
+/// What changes, before it is known when.
+#[derive(Debug, Default)]
+pub struct ExpectedAttribution(Mutex<Option<(i64, AttributionNote)>>);
+
+impl ExpectedAttribution {
+    /// The rows of the next commits are of this version (not 0). The first commit that has some notes what changed.
+    pub fn expect(&self, version: i64, note: AttributionNote) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, note));
+    }
+
+    /// Before rows are added: notes what was expected, if it has not been noted yet.
+    pub fn note(&self, transaction: &Connection) -> Result<(), CatalogueError> {
+        let pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((version, note)) = pending.as_ref() else {
+            return Ok(());
+        };
+        if attribution_version(transaction)? == *version {
+            return Ok(());
+        }
+        put_attribution_version(transaction, *version)?;
+        note_attribution(transaction, note)
+    }
+
+    /// A commit with rows is done: what was expected is noted.
+    pub fn is_noted(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::catalogue::{
+        AttributionChange, AttributionChanges, Catalogue, Reason, Segment, insert_segment, next_segment, open, source,
+    };
+
+    fn catalogue() -> (tempfile::TempDir, Catalogue) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("catalogue.sqlite")).unwrap();
+        let catalogue = Catalogue::of(folder.path(), connection);
+        (folder, catalogue)
+    }
+
+    fn with_rows_until(store: &Catalogue, last_ms: i64) {
+        let source = source(&store.connection(), "mx1", "exim").unwrap();
+        let segment = Segment {
+            id: next_segment(&store.connection()).unwrap(),
+            source,
+            day: 0,
+            first_ms: 0,
+            last_ms,
+            rows: 1,
+            events_bytes: 0,
+            rates_bytes: 0,
+            events_hash: String::new(),
+            rates_hash: String::new(),
+        };
+        insert_segment(&store.connection(), &segment).unwrap();
+    }
+
+    fn gone(name: &str) -> AttributionNote {
+        AttributionNote::ended(Reason::Rules, vec![name.to_owned()])
+    }
+
+    #[test]
+    fn the_first_rows_note_what_was_expected_and_no_others_do() {
+        let (_folder, store) = catalogue();
+        let expected = ExpectedAttribution::default();
+        expected.expect(7, gone("shop"));
+        expected.note(&store.connection()).unwrap();
+        assert_eq!(AttributionChanges(&store).version().unwrap(), Some(7));
+        // Nothing was stored before.
+        assert_eq!(AttributionChanges(&store).changes().unwrap(), []);
+        with_rows_until(&store, 125_000);
+        expected.note(&store.connection()).unwrap();
+        assert_eq!(AttributionChanges(&store).changes().unwrap(), []);
+        expected.expect(8, gone("shop"));
+        expected.note(&store.connection()).unwrap();
+        expected.note(&store.connection()).unwrap();
+        expected.is_noted();
+        expected.note(&store.connection()).unwrap();
+        let change = AttributionChange {
+            number: 1,
+            minute: 2,
+            version: "0000000000000008".to_owned(),
+            note: gone("shop"),
+        };
+        assert_eq!(AttributionChanges(&store).changes().unwrap(), [change]);
+    }
+}

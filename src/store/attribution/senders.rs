@@ -1,0 +1,47 @@
+//! A segment's senders, as a judge of them asks.
+
+use crate::model::event::Kind;
+use crate::normalise::hops::is_mta;
+use crate::normalise::judge::{StoredFacts, Told};
+use crate::store::columnar::StoredSender;
+
+/// What a source's rows of a kind tell.
+fn told(source_kind: &str, kind: &str) -> Told {
+    match kind {
+        _ if !is_mta(source_kind) => Told::Application,
+        kind if kind == Kind::Accepted.as_str() => Told::Arrival,
+        kind if kind == Kind::Rejected.as_str() => Told::Refused,
+        _ => Told::Delivery,
+    }
+}
+
+/// A segment's sender, for a judge.
+pub fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) -> StoredFacts<'a> {
+    StoredFacts {
+        told: told(source_kind, sender.kind),
+        service: sender.service,
+        client: sender.client,
+        client_ip: sender.client_ip,
+        sender_local: sender.sender_local,
+        sender_domain: sender.sender_domain,
+        host,
+    }
+}
+
+/// A sender as rows of a source have it: service, client, address, local part, domain.
+pub type SenderKey = (i64, Told, [String; 5]);
+
+/// Senders whose service is remembered.
+pub const JUDGED_MAX: usize = 100_000;
+
+/// The key of a sender.
+pub fn sender_key(source: i64, facts: &StoredFacts<'_>) -> SenderKey {
+    let texts = [
+        facts.service,
+        facts.client,
+        facts.client_ip,
+        facts.sender_local,
+        facts.sender_domain,
+    ];
+    (source, facts.told, texts.map(str::to_owned))
+}

@@ -1,0 +1,127 @@
+//! Of which time there is anything known: minutes with lines and heartbeats, and the stretches in which logs could be read.
+
+use super::minutes::{heard_minutes, last_heartbeat_ms, last_line_ms, minutes_of, minutes_span, source_minutes};
+use super::positions::Positions;
+use super::segments::span_until;
+use super::{Catalogue, CatalogueError, Counts, SourceMinute};
+use crate::model::time::MINUTE_MS;
+
+/// A stretch of time in which a host's log could be read, UTC milliseconds, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// Host.
+    pub host: String,
+    /// First line.
+    pub from_ms: i64,
+    /// Last line.
+    pub to_ms: i64,
+}
+
+/// Of which time there is anything known.
+#[derive(Debug, Clone, Copy)]
+pub struct Coverage<'c>(pub(in crate::store) &'c Catalogue);
+
+impl Coverage<'_> {
+    /// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: start of the
+    /// minute, UTC milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+        last_heartbeat_ms(&self.0.connection(), until_ms)
+    }
+
+    /// The last time not later than `until_ms` of a line, whatever it says, to the minute: start of the minute, UTC
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+        last_line_ms(&self.0.connection(), until_ms)
+    }
+
+    /// Minutes with lines or heartbeats in `[since_ms, until_ms)`.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn minutes(&self, since_ms: i64, until_ms: i64) -> Result<Vec<SourceMinute>, CatalogueError> {
+        source_minutes(&self.0.connection(), since_ms, until_ms)
+    }
+
+    /// Counts of a source by minute (start in UTC milliseconds), oldest first: so many milliseconds back from its newest.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn minutes_of(&self, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, CatalogueError> {
+        minutes_of(&self.0.connection(), source, length_ms)
+    }
+
+    /// First and last minute with lines or heartbeats, UTC milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn minutes_span(&self) -> Result<Option<(i64, i64)>, CatalogueError> {
+        minutes_span(&self.0.connection())
+    }
+
+    /// First and last event of the store, UTC milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn span(&self) -> Result<Option<(i64, i64)>, CatalogueError> {
+        self.span_until(i64::MAX)
+    }
+
+    /// First and last event that are not later than `until_ms`, UTC milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn span_until(&self, until_ms: i64) -> Result<Option<(i64, i64)>, CatalogueError> {
+        span_until(&self.0.connection(), until_ms)
+    }
+
+    /// Stretches of time, UTC milliseconds, in which some log could be read: from its first to its last line, and over
+    /// to the sibling that continues it; and minutes in which a tail found nothing more to read. Silence inside one is no
+    /// mail; silence outside is no data. Of the second kind, those from `since_ms` on.
+    pub fn stretches(&self, since_ms: i64) -> Result<Vec<Covered>, CatalogueError> {
+        let mut all = self.heard(since_ms)?;
+        for source in Positions(self.0).sources()? {
+            let mut covered: Vec<(i64, i64)> = Vec::new();
+            let mut spans: Vec<(i64, i64, bool)> = source
+                .logs
+                .iter()
+                .filter_map(|log| log.span_ms.map(|(a, b)| (a, b, log.follows)))
+                .collect();
+            spans.sort_unstable();
+            for (from, to, follows) in spans {
+                match covered.last_mut() {
+                    Some((_, last)) if follows && *last <= to => *last = to,
+                    _ => covered.push((from, to)),
+                }
+            }
+            let host = source.host;
+            all.extend(covered.into_iter().map(|(from_ms, to_ms)| Covered {
+                host: host.clone(),
+                from_ms,
+                to_ms,
+            }));
+        }
+        Ok(all)
+    }
+
+    /// Minutes with heartbeats, those in a row together.
+    fn heard(&self, since_ms: i64) -> Result<Vec<Covered>, CatalogueError> {
+        let minutes = heard_minutes(&self.0.connection(), since_ms.div_euclid(MINUTE_MS))?;
+        let mut all: Vec<Covered> = Vec::new();
+        let mut before = None;
+        for (source, host, minute) in minutes {
+            let goes_on = before.replace(source) == Some(source);
+            let (from_ms, to_ms) = (minute * MINUTE_MS, minute * MINUTE_MS + MINUTE_MS - 1);
+            match all.last_mut() {
+                Some(last) if goes_on && last.to_ms + 1 == from_ms => last.to_ms = to_ms,
+                _ => all.push(Covered { host, from_ms, to_ms }),
+            }
+        }
+        Ok(all)
+    }
+}

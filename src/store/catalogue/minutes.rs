@@ -1,0 +1,269 @@
+//! Lines of a source by minute, and heartbeats: when a tail had read it to its end.
+
+use super::{CatalogueError, Connection, Counts};
+use crate::model::time::MINUTE_MS;
+use rusqlite::{OptionalExtension as _, Row, params};
+
+/// Lines of a source in one minute.
+#[derive(Debug, Clone)]
+pub struct SourceMinute {
+    /// Start of the minute, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Host.
+    pub host: String,
+    /// Kind of source.
+    pub kind: String,
+    /// Lines and what became of them.
+    pub counts: Counts,
+    /// How often in this minute, of the reading host's clock, a tail said that it had read all there was.
+    pub heartbeats: u64,
+    /// How old the newest line was when it was read, at most, in this minute of the reading host's clock.
+    pub lag_ms: Option<i64>,
+}
+
+/// A source that a tail has read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Number of the source.
+    pub source: i64,
+    /// How old the newest line was when it was read, if one was.
+    pub lag_ms: Option<i64>,
+}
+
+/// Counts in a row from this column on: lines, events, ignored, unparsed, bytes; those of other programs are in a column of
+/// their own.
+fn counts_at(row: &Row<'_>, first: usize, foreign: usize) -> rusqlite::Result<Counts> {
+    let number = |at: usize| row.get::<_, i64>(at).map(|n| n as u64);
+    Ok(Counts {
+        lines: number(first)?,
+        events: number(first + 1)?,
+        ignored: number(first + 2)?,
+        unparsed: number(first + 3)?,
+        duplicates: 0,
+        bytes: number(first + 4)?,
+        foreign: number(foreign)?,
+    })
+}
+
+/// Adds what was counted.
+pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(i64, Counts)]) -> Result<(), CatalogueError> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, foreign_lines)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, events = events + excluded.events,
+             ignored = ignored + excluded.ignored, unparsed = unparsed + excluded.unparsed,
+             bytes = bytes + excluded.bytes, foreign_lines = foreign_lines + excluded.foreign_lines",
+    )?;
+    for (minute, n) in minutes {
+        let [lines, events, ignored, unparsed, bytes, foreign] =
+            [n.lines, n.events, n.ignored, n.unparsed, n.bytes, n.foreign].map(|count| count as i64);
+        add.execute(params![
+            source, minute, lines, events, ignored, unparsed, bytes, foreign
+        ])?;
+    }
+    Ok(())
+}
+
+/// Adds heartbeats of a minute.
+pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute: i64) -> Result<(), CatalogueError> {
+    let mut put = connection.prepare_cached(
+        "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms)
+         VALUES (?1, ?2, 0, 0, 0, 0, 0, 1, ?3)
+         ON CONFLICT DO UPDATE SET heartbeats = heartbeats + 1,
+             lag_ms = coalesce(max(lag_ms, excluded.lag_ms), lag_ms, excluded.lag_ms)",
+    )?;
+    for heartbeat in heartbeats {
+        put.execute(params![heartbeat.source, minute, heartbeat.lag_ms])?;
+    }
+    Ok(())
+}
+
+/// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: start of the
+/// minute, UTC milliseconds.
+pub fn last_heartbeat_ms(connection: &Connection, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+    let last: Option<i64> = connection.query_row(
+        "SELECT max(minute) FROM source_minute WHERE heartbeats > 0 AND minute <= ?1",
+        [until_ms.div_euclid(MINUTE_MS)],
+        |row| row.get(0),
+    )?;
+    Ok(last.map(|minute| minute * MINUTE_MS))
+}
+
+/// The last time not later than `until_ms` of a line, whatever it says, to the minute: start of the minute, UTC
+/// milliseconds.
+pub fn last_line_ms(connection: &Connection, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+    // By source: then it is one look at the end of the index for each.
+    let last: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max((SELECT minute FROM source_minute WHERE source = source.id AND minute <= ?1 AND lines > 0
+                         ORDER BY minute DESC LIMIT 1)) FROM source",
+        )?
+        .query_row([until_ms.div_euclid(MINUTE_MS)], |row| row.get(0))?;
+    Ok(last.map(|minute| minute * MINUTE_MS))
+}
+
+/// Minutes with lines or heartbeats in `[since_ms, until_ms)`.
+pub fn source_minutes(
+    connection: &Connection,
+    since_ms: i64,
+    until_ms: i64,
+) -> Result<Vec<SourceMinute>, CatalogueError> {
+    let mut statement = connection.prepare(
+        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms,
+                foreign_lines
+         FROM source_minute JOIN source ON source.id = source WHERE minute >= ?1 AND minute < ?2
+         ORDER BY minute, host, kind",
+    )?;
+    let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
+    let until = if until_ms == i64::MAX {
+        i64::MAX
+    } else {
+        minute(until_ms.saturating_add(MINUTE_MS - 1))
+    };
+    let rows = statement.query_map(params![minute(since_ms), until], |row| {
+        Ok(SourceMinute {
+            ts_ms: row.get::<_, i64>(0)? * MINUTE_MS,
+            host: row.get(1)?,
+            kind: row.get(2)?,
+            counts: counts_at(row, 3, 10)?,
+            heartbeats: row.get::<_, i64>(8)? as u64,
+            lag_ms: row.get(9)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts of a source by minute (start in UTC milliseconds), oldest first: so many milliseconds back from its newest.
+pub fn minutes_of(connection: &Connection, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, CatalogueError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
+         WHERE source = ?1 AND lines > 0
+         AND minute > (SELECT max(minute) FROM source_minute WHERE source = ?1 AND lines > 0) - ?2 ORDER BY minute",
+    )?;
+    let rows = statement.query_map(params![source, length_ms.div_euclid(MINUTE_MS)], |row| {
+        let counts = counts_at(row, 1, 6)?;
+        Ok((row.get::<_, i64>(0)? * MINUTE_MS, counts))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Minutes with heartbeats, from a minute on, source by source: source, host, minute.
+pub fn heard_minutes(connection: &Connection, from: i64) -> Result<Vec<(i64, String, i64)>, CatalogueError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT source, host, minute FROM source_minute JOIN source ON source.id = source
+         WHERE heartbeats > 0 AND minute >= ?1 ORDER BY source, minute",
+    )?;
+    let rows = statement.query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Heartbeats of a source in a minute.
+#[derive(Debug)]
+pub struct Beats {
+    /// The minute since the epoch.
+    pub minute: i64,
+    /// Host.
+    pub host: String,
+    /// Kind of source.
+    pub kind: String,
+    /// How many.
+    pub heartbeats: i64,
+    /// How old the newest line was, at most.
+    pub lag_ms: Option<i64>,
+}
+
+/// Heartbeats of the minutes between two.
+pub fn heartbeats_between(connection: &Connection, after: i64, before: i64) -> Result<Vec<Beats>, CatalogueError> {
+    let mut over = connection.prepare_cached(
+        "SELECT minute, host, kind, heartbeats, lag_ms FROM source_minute JOIN source ON source.id = source
+         WHERE heartbeats > 0 AND minute > ?1 AND minute < ?2 ORDER BY minute, source",
+    )?;
+    let beats = over.query_map([after, before], |row| {
+        Ok(Beats {
+            minute: row.get(0)?,
+            host: row.get(1)?,
+            kind: row.get(2)?,
+            heartbeats: row.get(3)?,
+            lag_ms: row.get(4)?,
+        })
+    })?;
+    Ok(beats.collect::<Result<_, _>>()?)
+}
+
+/// Lines of a source in a minute since the epoch, and whose they are: host and kind.
+pub type CountedMinute = (i64, String, String, Counts);
+
+/// All that was counted so far, oldest first.
+pub fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, CatalogueError> {
+    let mut all = connection.prepare(
+        "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
+         JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
+    )?;
+    let rows = all.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, counts_at(row, 3, 8)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts of a source from a minute on.
+pub fn minutes_from(connection: &Connection, source: i64, from: i64) -> Result<Vec<(i64, Counts)>, CatalogueError> {
+    let mut counted = connection.prepare(
+        "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
+         WHERE source = ?1 AND minute >= ?2 AND lines > 0",
+    )?;
+    let rows = counted.query_map([source, from], |row| Ok((row.get(0)?, counts_at(row, 1, 6)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The lines of a source are counted no more from a minute on; heartbeats stay.
+pub fn remove_minutes(connection: &Connection, source: i64, from: i64) -> Result<(), CatalogueError> {
+    connection.execute(
+        "DELETE FROM source_minute WHERE source = ?1 AND minute >= ?2 AND heartbeats = 0",
+        [source, from],
+    )?;
+    connection.execute(
+        "UPDATE source_minute SET lines = 0, events = 0, ignored = 0, unparsed = 0, bytes = 0,
+             foreign_lines = 0
+         WHERE source = ?1 AND minute >= ?2",
+        [source, from],
+    )?;
+    Ok(())
+}
+
+/// Removes minutes that are older than the retention, and all heartbeats before its end: a heartbeat alone is no archive.
+pub fn expire_minutes(connection: &Connection, from: i64, to: i64) -> Result<(), CatalogueError> {
+    connection.execute(
+        "DELETE FROM source_minute WHERE minute < ?2 AND (minute >= ?1 OR lines = 0)",
+        [from, to],
+    )?;
+    Ok(())
+}
+
+/// First and last minute with lines or heartbeats, UTC milliseconds.
+pub fn minutes_span(connection: &Connection) -> Result<Option<(i64, i64)>, CatalogueError> {
+    let span: (Option<i64>, Option<i64>) =
+        connection.query_row("SELECT min(minute), max(minute) FROM source_minute", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(span
+        .0
+        .zip(span.1)
+        .map(|(first, last)| (first * MINUTE_MS, last * MINUTE_MS)))
+}
+
+/// The last minute with a line or a heartbeat of any source.
+pub fn last_minute(connection: &Connection) -> Result<Option<i64>, CatalogueError> {
+    let last = "SELECT max((SELECT max(minute) FROM source_minute WHERE source = source.id)) FROM source";
+    let found = connection.query_row(last, [], |row| row.get(0)).optional()?;
+    Ok(found.flatten())
+}
+
+/// Sources with heartbeats since a minute: host and kind.
+pub fn beating_since(connection: &Connection, minute: i64) -> Result<Vec<(String, String)>, CatalogueError> {
+    let mut beating = connection.prepare(
+        "SELECT host, kind FROM source WHERE id IN
+         (SELECT source FROM source_minute WHERE heartbeats > 0 AND minute >= ?1) ORDER BY host, kind",
+    )?;
+    let rows = beating.query_map([minute], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,86 @@
+//! The catalogue: one SQLite database that says which segments count and how far each log has been read.
+//!
+//! A commit is one transaction: segments in, positions forward, open messages up to date. Before it nothing has
+//! happened; after it nothing is read again. Readers take the list of segments from here, never from the folder.
+//!
+//! All SQL for it stands in this room, and no other names its driver: a file a sort of rows, with functions over a
+//! [`Connection`] (a [`Transaction`] is one too), and handles that lend what whoever reads a store asks for
+//! ([`Positions`], [`Coverage`], [`OpenMessages`], [`Services`], [`Samples`], [`Troubles`], [`AttributionChanges`]).
+
+mod attribution;
+mod check;
+mod clock_doubts;
+mod connection;
+mod counts;
+mod coverage;
+mod error;
+mod logs;
+mod messages;
+mod minutes;
+mod missing;
+pub mod numbers;
+mod orphans;
+mod payloads;
+mod positions;
+mod read_only;
+mod samples;
+mod schema;
+mod segment_logs;
+mod segments;
+mod services;
+mod shared;
+mod snapshot;
+mod sources;
+mod troubles;
+
+pub use attribution::{
+    AttributionChange, AttributionChanges, AttributionNote, Moved, Reason, attribution_version, is_relabelling,
+    note_attribution, note_attribution_at, note_attribution_from, put_attribution_version, put_relabelling,
+    settle_attribution_notes,
+};
+pub use check::{check, check_file, faults};
+pub use clock_doubts::ClockDoubt;
+pub use connection::{Connection, Transaction};
+pub use counts::Counts;
+pub use coverage::{Coverage, Covered};
+pub use error::{CatalogueError, REPAIR};
+pub use logs::{
+    LogRow, LogState, forget_log, log_rows, logs_before, offsets_by_log, put_log, remove_log, unbalanced_logs,
+};
+pub use messages::{
+    OpenMessages, RecallError, Recaller, each_open, expire_open_messages, forget_open_messages, open_message,
+    put_message_changes, put_open_message,
+};
+pub use minutes::{
+    Beats, CountedMinute, Heartbeat, SourceMinute, add_heartbeats, add_minutes, beating_since, counted_minutes,
+    expire_minutes, heartbeats_between, minutes_from, remove_minutes,
+};
+pub use missing::{
+    Again, MissingRows, adopt, adopted_segments, expire_missing, forget_missing, is_quiet, none_missing_is_sent,
+    note_missing, note_restored, note_sent, put_missing, remove_missing, restored_segments, settle_adopted, shadow,
+    take_restored, unlinked_are_loud, unread_adopted,
+};
+pub use orphans::{forget_orphans, move_orphans, note_orphans, orphans_of, take_orphan};
+pub use payloads::{
+    BatchLimits, NewPayload, OutboxState, Payload, PayloadBatch, PayloadKind, has_payload, insert_payload, next_batch,
+    next_payload, outbox_state, payload_bytes, payload_hash, payload_of_rows, payloads, quarantine_batch,
+    release_quarantined, remove_batch, remove_payload, remove_payloads,
+};
+pub use positions::{Positions, SourceState};
+pub use read_only::open_to_read;
+pub use samples::{
+    OddField, Redaction, Samples, UnparsedShape, add_odd_fields, add_unparsed, forget_samples, put_split_lines,
+    redact_samples,
+};
+pub use schema::open;
+pub use segment_logs::{OffsetSpan, inherit, logs_of_segment, note_logs, note_logs_of_old, segments_with_logs};
+pub use segments::{
+    OldRows, Segment, count_segments, events_hash, insert_segment, is_named, newest_until, next_segment, put_rates,
+    raise_last_segment, remove_segment, rows_before, segment_with_hash, segments, segments_from, segments_of_days,
+    source_of_segment, span_until,
+};
+pub use services::{Services, ended_services, forget_services, keep_accounts, put_services, take_place};
+pub use shared::{Catalogue, FILE};
+pub use snapshot::snapshot;
+pub use sources::{source, source_name, source_names};
+pub use troubles::{LastingTrouble, Troubles};

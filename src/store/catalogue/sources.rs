@@ -1,0 +1,59 @@
+//! Sources: a host and a kind of log, with a number.
+
+use super::{CatalogueError, Connection};
+use rusqlite::{OptionalExtension as _, params};
+use std::collections::BTreeMap;
+
+/// Number of a source; made when it is new.
+pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, CatalogueError> {
+    connection.execute(
+        "INSERT OR IGNORE INTO source (host, kind) VALUES (?1, ?2)",
+        params![host, kind],
+    )?;
+    Ok(connection.query_row(
+        "SELECT id FROM source WHERE host = ?1 AND kind = ?2",
+        params![host, kind],
+        |r| r.get(0),
+    )?)
+}
+
+/// Number of a source that is known.
+pub fn known_source(connection: &Connection, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
+    let id = connection
+        .query_row(
+            "SELECT id FROM source WHERE host = ?1 AND kind = ?2",
+            params![host, kind],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(id)
+}
+
+/// Host and kind of a source.
+pub fn source_name(connection: &Connection, source: i64) -> Result<(String, String), CatalogueError> {
+    let name = connection.query_row("SELECT host, kind FROM source WHERE id = ?1", [source], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(name)
+}
+
+/// Host and kind of each source, by number.
+pub fn source_names(connection: &Connection) -> Result<BTreeMap<i64, (String, String)>, CatalogueError> {
+    let mut all = connection.prepare("SELECT id, host, kind FROM source")?;
+    let rows = all.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hosts whose logs have been read.
+pub fn hosts(connection: &Connection) -> Result<Vec<String>, CatalogueError> {
+    let mut statement = connection.prepare("SELECT DISTINCT host FROM source ORDER BY host")?;
+    let hosts = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(hosts)
+}
+
+/// Sources of a kind, each with its host.
+pub fn hosts_of(connection: &Connection, kind: &str) -> Result<Vec<(i64, String)>, CatalogueError> {
+    let mut statement = connection.prepare_cached("SELECT id, host FROM source WHERE kind = ?1 ORDER BY host")?;
+    let hosts = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(hosts.collect::<Result<_, _>>()?)
+}

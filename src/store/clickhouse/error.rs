@@ -1,0 +1,117 @@
+//! What a server's refusals mean.
+
+use super::Endpoint;
+use super::tls;
+use crate::store::catalogue::CatalogueError;
+use crate::store::error::StoreError;
+use std::path::PathBuf;
+
+/// Why a server did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClickHouseError {
+    /// It cannot be reached, did not answer in time, or says that it cannot now.
+    #[error("{endpoint}: {what}{}", hint(*code, what))]
+    Unavailable {
+        /// Where.
+        endpoint: Endpoint,
+        /// Its words, or the network's.
+        what: String,
+        /// ClickHouse's number of the error; 0 for none.
+        code: u32,
+    },
+    /// It will never take this.
+    #[error("{endpoint}: {what}{}", hint(*code, what))]
+    Refused {
+        /// Where.
+        endpoint: Endpoint,
+        /// Its words.
+        what: String,
+        /// ClickHouse's number of the error.
+        code: u32,
+    },
+    /// The schema is not the one that this program knows.
+    #[error("{endpoint}: {what}")]
+    Schema {
+        /// Where.
+        endpoint: Endpoint,
+        /// What is wrong, and what helps.
+        what: String,
+    },
+    /// The server does not take batches as sending needs it.
+    #[error("{endpoint}: {what}")]
+    Settings {
+        /// Where.
+        endpoint: Endpoint,
+        /// What is wrong, and what helps.
+        what: String,
+    },
+    /// Another process sends from this store.
+    #[error(
+        "{path}: another mailpulse sends from this store already ({holder}); what waits goes out with it, `mailpulse status` \
+         shows how far it is"
+    )]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+        /// Who holds it, as far as it is known.
+        holder: String,
+    },
+    /// A local file.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The embedded store.
+    #[error(transparent)]
+    Store(#[from] Box<StoreError>),
+}
+
+impl From<StoreError> for ClickHouseError {
+    fn from(error: StoreError) -> Self {
+        ClickHouseError::Store(Box::new(error))
+    }
+}
+
+impl From<CatalogueError> for ClickHouseError {
+    fn from(error: CatalogueError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl ClickHouseError {
+    /// Whether trying again can help.
+    pub fn can_pass(&self) -> bool {
+        !matches!(self, ClickHouseError::Refused { .. })
+    }
+
+    /// ClickHouse's number of the error, if the server gave one.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            ClickHouseError::Unavailable { code, .. } | ClickHouseError::Refused { code, .. } if *code != 0 => {
+                Some(*code)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What an operator does about an error of this number, or of these words where there is no number.
+fn hint(code: u32, what: &str) -> String {
+    let hint = match code {
+        60 | 81 => "; make the tables: `mailpulse store migrate`",
+        516 | 192 | 193 | 194 => {
+            "; give the password as MAILPULSE_CLICKHOUSE_PASSWORD or by `password_file` of [clickhouse], and the user in \
+             the URL"
+        }
+        497 => "; the user may not do this: GRANT it, or name another user in the URL",
+        0 => match tls::hint(what) {
+            Some(hint) => return format!("; {hint}"),
+            None => "; is the server running, and is this the port of its HTTP interface?",
+        },
+        _ => "",
+    };
+    hint.to_owned()
+}

@@ -1,0 +1,107 @@
+//! What one step of reading adds to the store.
+
+use super::amend::amend;
+use super::contents::Commit;
+use crate::model::time::MINUTE_MS;
+use crate::normalise::derived::NameChanges;
+use crate::store::catalogue::{self, AttributionNote, CatalogueError, Reason, Segment, Transaction};
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
+use std::collections::BTreeMap;
+
+/// Commits: one transaction, after which nothing of it is read again, and before which nothing has happened.
+///
+/// # Errors
+/// The store cannot be written; the outbox is full.
+pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
+    let mut connection = store.catalogue().connection();
+    let first = catalogue::next_segment(&connection)?;
+    let mut segments = Vec::with_capacity(commit.segments.len());
+    for (id, encoded) in (first..).zip(&commit.segments) {
+        segments.push(store.files().write(id, commit.source, encoded)?);
+    }
+    if !segments.is_empty() {
+        store.files().sync()?;
+    }
+    let has_new_rows = !segments.is_empty() && commit.again.is_none();
+    let transaction = connection.begin()?;
+    store.outbox().has_room(&transaction)?;
+    if !commit.is_sent() {
+        store.outbox().note_gap(&transaction)?;
+    }
+    // What was stored before is of the old attribution: noted before rows of the new one are added.
+    if has_new_rows {
+        store.expected_attribution().note(&transaction)?;
+    }
+    catalogue::put_services(&transaction, commit.source, &commit.changes.derived)?;
+    if commit.again.is_none() {
+        note_evicted(&transaction, &commit.changes.derived)?;
+    }
+    add_segments(store, &transaction, commit, &segments)?;
+    add_lines(store, &transaction, commit)?;
+    catalogue::put_message_changes(&transaction, commit.join_source(), &commit.changes)?;
+    catalogue::put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
+    let replaced = amend(store, &transaction, commit)?;
+    store.outbox().sync_if_it_ships()?;
+    transaction.commit()?;
+    drop(connection);
+    if has_new_rows {
+        store.expected_attribution().is_noted();
+    }
+    // Nobody names them any more; a crash before this line leaves them to the next writer.
+    store.files().retire(&replaced);
+    Ok(())
+}
+
+/// Names the new segments, and posts them.
+fn add_segments(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    commit: &Commit,
+    segments: &[Segment],
+) -> Result<(), StoreError> {
+    let outbox = store.outbox();
+    for (segment, encoded) in segments.iter().zip(&commit.segments) {
+        catalogue::insert_segment(transaction, segment)?;
+        catalogue::note_logs(transaction, segment.id, &encoded.logs)?;
+        catalogue::note_orphans(transaction, commit.source, segment.id, &encoded.orphans)?;
+        if let Some(again) = &commit.again {
+            catalogue::note_restored(transaction, segment.id, again)?;
+        }
+        if outbox.ships() && !commit.is_sent() {
+            outbox.post_segment(transaction, segment)?;
+        }
+    }
+    Ok(())
+}
+
+/// Positions move forward, and lines are counted.
+fn add_lines(store: &Store, transaction: &Transaction<'_>, commit: &Commit) -> Result<(), StoreError> {
+    if store.outbox().ships() {
+        store
+            .outbox()
+            .post_minutes(transaction, commit.source, &commit.minutes)?;
+    }
+    for log in &commit.logs {
+        catalogue::put_log(transaction, commit.source, log)?;
+    }
+    catalogue::add_minutes(transaction, commit.source, &commit.minutes)?;
+    catalogue::add_unparsed(transaction, commit.source, &commit.unparsed)?;
+    catalogue::add_odd_fields(transaction, commit.source, &commit.odd_fields)?;
+    Ok(())
+}
+
+/// Notes that services ended because others took their places, unless another source goes on with the name. Before rows are
+/// added, and after the names of this source are put.
+fn note_evicted(transaction: &Transaction<'_>, names: &NameChanges) -> Result<(), CatalogueError> {
+    let mut ended: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for (name, ts_ms) in catalogue::ended_services(transaction, names)? {
+        ended.entry(ts_ms.div_euclid(MINUTE_MS)).or_default().push(name);
+    }
+    for (minute, mut names) in ended {
+        names.sort_unstable();
+        let note = AttributionNote::ended(Reason::Eviction, names);
+        catalogue::note_attribution_from(transaction, minute, &note)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What is learnt of messages from the arrivals that share a Message-ID.
+
+use super::mtas::Mtas;
+use crate::model::queue_id::QueueId;
+use crate::model::service_names::UNATTRIBUTED;
+use crate::model::text::text;
+use crate::model::time::DAY_MS;
+use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, link};
+use crate::store::catalogue::Segment;
+use crate::store::columnar::{self, ArrivalRow, Learnt, LearntById};
+use crate::store::error::StoreError;
+use crate::store::handle::Store;
+use crate::store::segments::SegmentPart;
+use hashbrown::{HashMap, HashSet};
+use rustc_hash::FxBuildHasher;
+use std::path::Path;
+
+/// Services and hostgroups by number.
+#[derive(Default)]
+struct SenderNumbers {
+    items: Vec<(String, String)>,
+    numbers: HashMap<(String, String), u32>,
+}
+
+impl SenderNumbers {
+    fn number(&mut self, service: String, hostgroup: String) -> u32 {
+        let items = &mut self.items;
+        *self.numbers.entry((service, hostgroup)).or_insert_with_key(|pair| {
+            items.push(pair.clone());
+            items.len() as u32 - 1
+        })
+    }
+}
+
+/// Changes what an arrival says of its sender.
+pub type ChangeArrival<'a> = &'a mut dyn FnMut(&Segment, &mut ArrivalRow);
+
+/// What was learnt of messages, by source.
+pub type LearntBySource = HashMap<i64, LearntById, FxBuildHasher>;
+
+/// What is learnt of the messages that arrive in some segments of a day, and the segments that may say otherwise. `anew`
+/// changes what arrivals say of their senders; all that is stored of these is read for it.
+pub fn learn(
+    store: &Store,
+    mtas: &Mtas,
+    day: i64,
+    new: &[Segment],
+    mut anew: Option<ChangeArrival<'_>>,
+) -> Result<(Vec<Segment>, LearntBySource), StoreError> {
+    let mut keys = HashSet::new();
+    for segment in new {
+        store
+            .segments()
+            .read_part(segment, SegmentPart::Events, |path| columnar::keys(path, &mut keys))?;
+    }
+    let (from, to) = (day * DAY_MS - QUEUE_MS_MAX, (day + 1) * DAY_MS + QUEUE_MS_MAX);
+    let near: Vec<Segment> = store
+        .segments()
+        .between(from, to)?
+        .into_iter()
+        .filter(|segment| mtas.of_source.contains_key(&segment.source))
+        .collect();
+    let mut senders = SenderNumbers::default();
+    let mut by_key: HashMap<u64, Vec<Arrival>> = HashMap::default();
+    for segment in &near {
+        let read = |path: &Path| columnar::arrivals(path, &keys, anew.is_some());
+        let rows = store.segments().read_part(segment, SegmentPart::Events, read)?;
+        for mut row in rows.into_iter().flatten() {
+            if let Some(anew) = &mut anew {
+                anew(segment, &mut row);
+            }
+            if let Some(arrival) = arrival(mtas, segment.source, row, &mut senders) {
+                by_key.entry(arrival.key).or_default().push(arrival);
+            }
+        }
+    }
+    let learnt = learnt_of(mtas, &by_key, &senders);
+    Ok((near, learnt))
+}
+
+/// What the arrivals of all mails say of their messages.
+fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<Arrival>>, senders: &SenderNumbers) -> LearntBySource {
+    let mut learnt = LearntBySource::default();
+    for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
+        let (service, hostgroup) = senders.items[link.sender as usize].clone();
+        let id = text(link.queue_id.as_bytes());
+        let handed = link
+            .handed
+            .iter()
+            .map(|(host, at)| (mtas.hosts.name(*host).to_owned(), *at));
+        let entry = Learnt {
+            arrival_ms: link.arrival_ms,
+            service,
+            hostgroup,
+            first_hop: link.first_hop,
+            handed: handed.collect(),
+        };
+        learnt
+            .entry(link.source)
+            .or_default()
+            .entry(id)
+            .or_default()
+            .push(entry);
+    }
+    learnt
+}
+
+fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut SenderNumbers) -> Option<Arrival> {
+    let host = *mtas.of_source.get(&source)?;
+    let client = mtas.hosts.find(&row.client);
+    let is_stranger = client.is_none() && !row.client.is_empty();
+    Some(Arrival {
+        key: row.key,
+        host,
+        source,
+        ts_ms: row.ts_ms,
+        queue_id: QueueId::new(row.queue_id.as_bytes())?,
+        client,
+        stranger: is_stranger.then(|| senders.number(row.client.to_ascii_lowercase(), String::new())),
+        continues: !row.first_hop && client.is_none_or(|client| client == host),
+        unattributed: row.service == UNATTRIBUTED,
+        sender: senders.number(row.service, row.hostgroup),
+    })
+}

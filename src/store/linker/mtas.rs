@@ -1,0 +1,32 @@
+//! The hosts whose MTA's logs are in the store.
+
+use crate::normalise::hops::is_mta;
+use crate::normalise::hosts::Hosts;
+use crate::store::catalogue::{CatalogueError, Connection, source_names};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+/// The hosts whose MTA's logs are in the store.
+pub struct Mtas {
+    /// They.
+    pub hosts: Hosts,
+    /// Host of a source.
+    pub of_source: HashMap<i64, u32, FxBuildHasher>,
+}
+
+/// All of them.
+///
+/// # Errors
+/// The catalogue cannot be read.
+pub fn mtas(connection: &Connection) -> Result<Mtas, CatalogueError> {
+    let mut mtas = Mtas {
+        hosts: Hosts::default(),
+        of_source: HashMap::default(),
+    };
+    for (id, (host, kind)) in source_names(connection)? {
+        if is_mta(&kind) {
+            mtas.of_source.insert(id, mtas.hosts.add(&host));
+        }
+    }
+    Ok(mtas)
+}

@@ -1,0 +1,12 @@
+//! Keeping the store small and honest.
+
+mod compact;
+mod export;
+pub mod forget;
+mod privacy;
+mod verify;
+
+pub use compact::{Compacted, compact, compact_small};
+pub use export::{Exported, export};
+pub use privacy::settle_privacy;
+pub use verify::{Verified, has_hash, verify, verify_file};

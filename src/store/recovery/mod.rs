@@ -1,0 +1,15 @@
+//! What was lost, and how it comes back: is this the segments' catalogue (`condition`), its hourly copies (`copies`), a
+//! catalogue that is made anew (`repair`, `rebuild`, `adopt`), segments that are broken (`mend`), and rows that come back from
+//! their logs (`reread`).
+
+mod adopt;
+pub mod condition;
+pub mod copies;
+mod mend;
+mod rebuild;
+mod repair;
+pub mod reread;
+
+pub use mend::Mended;
+pub use rebuild::{MinuteGap, Rebuilt};
+pub use repair::{Repaired, repair};

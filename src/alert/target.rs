@@ -28,11 +28,7 @@ impl AlertTarget {
     /// A name that two addresses do not share and that tells nobody more than scheme and host.
     pub(super) fn name(&self) -> String {
         use sha2::{Digest as _, Sha256};
-        let hash: String = Sha256::digest(&self.url)[..6]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{self}#{hash}")
+        format!("{self}#{}", hex::encode(&Sha256::digest(&self.url)[..6]))
     }
 
     /// What a server or the client says, without the parts of the address that may be secret: many answer with the path

@@ -5,7 +5,6 @@ use super::delivery::one_by_one;
 use super::{AlertChannel, AlertTarget, Notice, Results, TrustedAuthorities, Undelivered, body, http};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use std::fmt::Write as _;
 
 /// A webhook.
 pub struct Webhook {
@@ -49,11 +48,7 @@ impl AlertChannel for Webhook {
 fn signature(key: &[u8], body: &[u8]) -> Result<String, Undelivered> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|why| Undelivered::channel(why.to_string()))?;
     mac.update(body);
-    let mut text = "sha256=".to_owned();
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    Ok(format!("sha256={}", hex::encode(mac.finalize().into_bytes())))
 }
 
 #[cfg(test)]

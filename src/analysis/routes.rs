@@ -6,8 +6,8 @@
 //! hop** of a service, the host that delivers to the outside, is always exact; a service hangs on a single relay when
 //! it has one last hop. The MTA on the sender's own host is no redundancy: it is on the way to all of them.
 
-use crate::normalise::hops::is_mta;
-use crate::normalise::hosts::Hosts;
+use crate::model::log_kinds::is_mta;
+use crate::normalise::hosts::HostNumbers;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::columnar::{Table, Values};
@@ -34,7 +34,7 @@ pub struct Delivered {
 /// One way of a service's mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    /// Hosts, first hop first.
+    /// HostNumbers, first hop first.
     pub hops: Vec<String>,
     /// Whether it reached the outside; else it ended at the last hop: it waits there, or was for there.
     pub outside: bool,
@@ -49,7 +49,7 @@ pub struct Route {
     pub service: String,
     /// Messages that reached the outside.
     pub messages: u64,
-    /// Hosts that delivered them there, with their messages, most first.
+    /// HostNumbers that delivered them there, with their messages, most first.
     pub last_hops: Vec<(String, u64)>,
     /// Paths, most messages first.
     pub paths: Vec<Path>,
@@ -79,7 +79,7 @@ impl Route {
 /// # Errors
 /// The store cannot be read.
 pub fn routes(store: &dyn MailHistory, window: Window) -> Result<Vec<Route>, QueryError> {
-    let mut hosts = Hosts::default();
+    let mut hosts = HostNumbers::default();
     for (host, _) in store.kinds()?.iter().filter(|(_, kind)| is_mta(kind)) {
         hosts.add(host);
     }

@@ -5,9 +5,9 @@ use super::progress::Display;
 use super::written_twice::WRITTEN_TWICE;
 use crate::config::Config;
 use crate::ingest::Reread;
-use crate::ingest::kinds::KINDS;
 use crate::ingest::report::SourceReport;
 use crate::model::human;
+use crate::model::log_kinds::KIND_NAMES;
 use crate::model::time::rfc3339;
 use crate::service::backfill;
 use crate::setup::Setup;
@@ -33,7 +33,7 @@ pub struct BackfillArgs {
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
     /// Kind of those logs [default: detected from the content]
-    #[arg(long, value_parser = KINDS)]
+    #[arg(long, value_parser = KIND_NAMES)]
     kind: Option<String>,
     /// Service that those logs belong to, if an application wrote them
     #[arg(long, value_name = "NAME")]

@@ -4,6 +4,7 @@
 use super::output;
 use crate::clock::now_ms;
 use crate::ingest::logs_there;
+use crate::model::log_kinds::LogKind;
 use crate::model::time::{End, rfc3339};
 use crate::setup::Setup;
 use crate::setup::plan::{UnnamedArgs, plan};
@@ -126,7 +127,7 @@ fn there(setup: &Setup, store: &Store, source: &SourceState, args: &ForgetArgs) 
         }
         let unnamed = UnnamedArgs {
             host: Some(&source.host),
-            kind: Some(source.kind.as_str()).filter(|kind| crate::ingest::kinds::KINDS.contains(kind)),
+            kind: Some(source.kind.as_str()).filter(|kind| LogKind::named(kind).is_some()),
             ..UnnamedArgs::default()
         };
         let limits_of_files: &Limits = &limits.source;

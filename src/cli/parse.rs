@@ -10,8 +10,9 @@ mod unwrap;
 use super::output;
 use crate::clock::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
-use crate::ingest::kinds::{KINDS, Spec, Way, source_kind};
-use crate::ingest::lines::with_year;
+use crate::ingest::spec::{Grammar, Spec};
+use crate::ingest::with_year;
+use crate::model::log_kinds::{KIND_NAMES, LogKind};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::LocalParts;
 use crate::setup::Setup;
@@ -35,7 +36,7 @@ pub struct ParseArgs {
     #[arg(default_value = "-")]
     file: PathBuf,
     /// Kind of log [default: that of the configured source that FILE belongs to, otherwise detected from the content]
-    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    #[arg(long, value_name = "KIND", value_parser = KIND_NAMES)]
     source: Option<String>,
     /// Show which service rules and hostgroups match, and mark what does not parse
     #[arg(long)]
@@ -72,8 +73,8 @@ impl Source {
 
     /// How many conditions of a JSON source tell failures.
     fn failed_conditions(&self) -> usize {
-        match &self.spec.way {
-            Way::App(format) => match format.as_ref() {
+        match &self.spec.grammar {
+            Grammar::App(format) => match format.as_ref() {
                 Format::Json(mapping) => mapping.conditions().0,
                 _ => 0,
             },
@@ -111,14 +112,14 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
     let from_file = args.file != Path::new("-");
     let config = setup.config()?;
     let mut configured = configured(&config, args, from_file)?;
-    let way = match (&configured, &args.source) {
-        (Some(source), _) => spec(source).way,
-        (None, Some(kind)) => Way::named(kind).ok_or_else(|| undescribed(kind, from_file))?,
-        (None, None) if from_file => Way::sniffed(&args.file, &limits),
+    let grammar = match (&configured, &args.source) {
+        (Some(source), _) => spec(source).grammar,
+        (None, Some(kind)) => Grammar::named(kind).ok_or_else(|| undescribed(kind, from_file))?,
+        (None, None) if from_file => Grammar::sniffed(&args.file, &limits),
         (None, None) => {
             let sample = input.fill_buf().context("standard input")?;
-            let kind = sniff::sniff(sample).and_then(source_kind);
-            kind.and_then(Way::named).unwrap_or(Way::Exim)
+            let kind = sniff::sniff(sample).and_then(LogKind::of_look);
+            kind.and_then(|kind| Grammar::named(kind.name)).unwrap_or(Grammar::Exim)
         }
     };
     let host = configured.map_or_else(this_host, |source| match &source.host {
@@ -127,8 +128,11 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         HostOf::Path => source.host_in(&args.file).unwrap_or_else(this_host),
     });
     let spec = match configured.take() {
-        Some(source) => Spec { way, ..spec(source) },
-        None => Spec::of(way, TimeZone::UTC),
+        Some(source) => Spec {
+            grammar,
+            ..spec(source)
+        },
+        None => Spec::of(grammar, TimeZone::UTC),
     };
     let source = Source {
         spec,
@@ -149,17 +153,17 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         input.fill_buf().context("standard input")?.to_vec()
     };
     let mut unwrapped = Unwrapped::of(&source, &sample);
-    let mut each = |line: &[u8]| match &source.spec.way {
-        Way::Exim => exim::line(&source, &mut unwrapped, &mut lines, line),
-        Way::Postfix => postfix::line(&source, &mut unwrapped, &mut lines, line),
-        Way::App(format) => open.line(&source, format, &mut lines, line),
+    let mut each = |line: &[u8]| match &source.spec.grammar {
+        Grammar::Exim => exim::line(&source, &mut unwrapped, &mut lines, line),
+        Grammar::Postfix => postfix::line(&source, &mut unwrapped, &mut lines, line),
+        Grammar::App(format) => open.line(&source, format, &mut lines, line),
     };
     if from_file {
         file(&args.file, &mut each)?;
     } else {
         stdin(&mut input, &mut each)?;
     }
-    if let Way::App(format) = &source.spec.way {
+    if let Grammar::App(format) = &source.spec.grammar {
         open.finish(&source, format, &mut lines)?;
     }
     out.flush()?;

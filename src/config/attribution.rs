@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::model::service_names::UNATTRIBUTED;
-use crate::normalise::rules::{EntryInput, GroupInput, HostGroups, Inventory, Key, RuleInput, ServiceRules};
+use crate::normalise::rules::{EntryInput, FactKey, GroupInput, HostGroups, Inventory, RuleInput, ServiceRules};
 
 use super::at::At;
 use super::errors::{nearest, shown};
@@ -15,7 +15,7 @@ use super::report::Report;
 use super::shape::IncompleteTables;
 use super::text::read_inventory;
 
-/// TakenNames of one kind, each given once. TakenNames that differ only in case would be one series to some and two to others.
+/// Names of one kind, each given once. Names that differ only in case would be one series to some and two to others.
 #[derive(Default)]
 struct TakenNames(HashMap<String, String>);
 
@@ -87,7 +87,7 @@ pub(super) fn services(
             report.add(
                 &condition.map_or(whole.clone(), |(_, text)| text.at()),
                 problem.what,
-                problem.cure,
+                problem.hint,
             );
         }
         ServiceRules::default()
@@ -97,12 +97,12 @@ pub(super) fn services(
 /// Conditions of an entry of which every part is looked for among the entries before it; longer ones only as a whole.
 const PARTS_MAX: usize = 6;
 
-/// TakenNames entries that never match, because one before them matches all that they would.
+/// Names entries that never match, because one before them matches all that they would.
 fn shadowed(names: &[String], places: &[Vec<MatchEntry>], report: &mut Report<'_>) {
-    let mut before: HashMap<Vec<(Key, String)>, (usize, String)> = HashMap::new();
+    let mut before: HashMap<Vec<(FactKey, String)>, (usize, String)> = HashMap::new();
     for (service, entries) in places.iter().enumerate() {
         for (at, conditions) in entries {
-            let mut all: Vec<(Key, String)> = conditions.iter().map(comparable).collect();
+            let mut all: Vec<(FactKey, String)> = conditions.iter().map(comparable).collect();
             all.sort();
             all.dedup();
             let parts = if all.len() <= PARTS_MAX { 1_u32 << all.len() } else { 1 };
@@ -147,29 +147,33 @@ fn shadowed(names: &[String], places: &[Vec<MatchEntry>], report: &mut Report<'_
 }
 
 /// A condition as rules compare it.
-fn comparable((key, text): &(Key, At<String>)) -> (Key, String) {
-    let key = if *key == Key::Network { Key::ClientIp } else { *key };
+fn comparable((key, text): &(FactKey, At<String>)) -> (FactKey, String) {
+    let key = if *key == FactKey::Network {
+        FactKey::ClientIp
+    } else {
+        *key
+    };
     (key, text.get().to_ascii_lowercase())
 }
 
 /// Where an entry stands, and its conditions.
-type MatchEntry = (Range<usize>, Vec<(Key, At<String>)>);
+type MatchEntry = (Range<usize>, Vec<(FactKey, At<String>)>);
 
 fn entry(raw: At<RawMatch>) -> MatchEntry {
     let at = raw.at();
     let raw = raw.into_inner();
     let keys = [
-        (Key::Sender, raw.sender),
-        (Key::SenderDomain, raw.sender_domain),
-        (Key::Client, raw.client),
-        (Key::ClientIp, raw.client_ip),
-        (Key::Network, raw.network),
-        (Key::User, raw.user),
-        (Key::Auth, raw.auth),
-        (Key::Router, raw.router),
-        (Key::Transport, raw.transport),
-        (Key::MessageIdHost, raw.message_id_host),
-        (Key::Host, raw.host),
+        (FactKey::Sender, raw.sender),
+        (FactKey::SenderDomain, raw.sender_domain),
+        (FactKey::Client, raw.client),
+        (FactKey::ClientIp, raw.client_ip),
+        (FactKey::Network, raw.network),
+        (FactKey::User, raw.user),
+        (FactKey::Auth, raw.auth),
+        (FactKey::Router, raw.router),
+        (FactKey::Transport, raw.transport),
+        (FactKey::MessageIdHost, raw.message_id_host),
+        (FactKey::Host, raw.host),
     ];
     (
         at,
@@ -334,7 +338,7 @@ fn compile(mut groups: Vec<GroupDraft>, report: &mut Report<'_>) -> HostGroups {
             } else {
                 &group.networks
             };
-            report.add(&list[problem.item].at(), problem.what, problem.cure);
+            report.add(&list[problem.item].at(), problem.what, problem.hint);
         }
         HostGroups::default()
     })
@@ -359,7 +363,7 @@ fn read(path: &At<String>, folder: &Path, report: &mut Report<'_>) -> Option<(In
         .map(|inventory| (inventory, path.at()))
         .map_err(|error| {
             let what = format!("inventory `{quoted}`, line {}: {}", error.line, error.what);
-            report.add(&path.at(), what, error.cure);
+            report.add(&path.at(), what, error.hint);
         })
         .ok()
 }

@@ -81,20 +81,13 @@ fn create(path: &Path) -> io::Result<()> {
 
 fn write(path: &Path, key: &[u8]) -> io::Result<()> {
     let mut file = files::new_secret(path)?;
-    let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    file.write_all(format!("{text}\n").as_bytes())?;
+    file.write_all(format!("{}\n", hex::encode(key)).as_bytes())?;
     file.sync_all()
 }
 
 fn decode(text: &[u8]) -> Option<[u8; KEY_BYTES]> {
     let mut key = [0; KEY_BYTES];
-    if text.len() != 2 * KEY_BYTES || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in key.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-    }
+    hex::decode_to_slice(text, &mut key).ok()?;
     Some(key)
 }
 

@@ -4,6 +4,7 @@
 //! examples are declared only here. Default values are declared only in `defaults`; a key whose default depends on the
 //! machine or on other keys describes it in `x-default`.
 
+use crate::model::log_kinds::{LOG_KINDS, LogKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -239,6 +240,13 @@ pub(super) enum RawSourceKind {
     Pattern,
 }
 
+impl RawSourceKind {
+    /// What is known of the kind; the table has the kinds in this order, and a test says so.
+    pub(super) fn log_kind(self) -> &'static LogKind {
+        &LOG_KINDS[self as usize]
+    }
+}
+
 /// A service, and the rules that attribute mail to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -425,4 +433,17 @@ pub(super) enum RawAlertKind {
     Stdout,
     /// Refused: mail is what fails in an outage.
     Mail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_log_is_a_kind_of_source() {
+        for kind in &LOG_KINDS {
+            let read: RawSourceKind = serde_json::from_value(kind.name.into()).unwrap();
+            assert_eq!(read.log_kind().name, kind.name);
+        }
+    }
 }

@@ -2,14 +2,9 @@
 //! `mail.log` and `syslog`, a file that was written anew or cut at its front. Logs that follow one another, as rotation
 //! makes them, do not overlap; then nothing is compared, and nothing is asked of the store.
 
-use super::feed::OpenLog;
-use super::kinds::Format;
-use super::line::{Line, Stop};
-use super::lines::peek;
-use super::{digest::Digest, kinds::Spec};
-use crate::normalise::hops::is_mta;
-use crate::normalise::join::Recall;
-use crate::source::Chunk;
+use super::open_log::OpenLog;
+use super::wrapping::Wrapping;
+use crate::model::log_kinds::is_mta;
 use crate::store::catalogue::LogState;
 use crate::store::segments::Compared;
 use std::os::unix::ffi::OsStrExt;
@@ -24,24 +19,24 @@ const SECOND_MS: i64 = 1_000;
 
 /// What is known of the times of a source's logs.
 #[derive(Debug, Clone)]
-pub(super) struct Span {
+pub(super) struct LogSpan {
     log_id: u64,
     path: Vec<u8>,
     last_ms: i64,
 }
 
-impl Span {
+impl LogSpan {
     /// Whether it is that log's.
     pub(super) fn is_of(&self, state: &LogState) -> bool {
         self.log_id == state.log_id
     }
 
     /// Adds what rows say of their logs.
-    pub(super) fn widen(spans: &mut Vec<Span>, logs: Vec<(u64, i64)>) {
+    pub(super) fn widen(spans: &mut Vec<LogSpan>, logs: Vec<(u64, i64)>) {
         for (log_id, last_ms) in logs {
             match spans.iter_mut().find(|span| span.log_id == log_id) {
                 Some(span) => span.last_ms = span.last_ms.max(last_ms),
-                None => spans.push(Span {
+                None => spans.push(LogSpan {
                     log_id,
                     path: Vec::new(),
                     last_ms,
@@ -51,10 +46,10 @@ impl Span {
     }
 
     /// Of a log with times.
-    pub(super) fn of(state: &LogState) -> Option<Span> {
+    pub(super) fn of(state: &LogState) -> Option<LogSpan> {
         let (_, last_ms) = state.span_ms?;
         let path = state.path.clone();
-        Some(Span {
+        Some(LogSpan {
             log_id: state.log_id,
             path,
             last_ms,
@@ -64,23 +59,41 @@ impl Span {
 
 /// What is to be read of a log.
 #[derive(Debug, Clone, Copy)]
-struct Ahead {
+pub(super) struct Ahead {
     /// The first time.
-    from_ms: i64,
+    pub from_ms: i64,
     /// It begins with its first line.
-    begins: bool,
+    pub begins: bool,
     /// It goes on here where an earlier life of the reader has left it.
-    before: Option<u64>,
+    pub before: Option<u64>,
+}
+
+impl Ahead {
+    /// Of a log whose first chunk, or whose first run of a journal's entries, is in hand; `first_ms` looks for the first time
+    /// in it. None if nothing says from when on it is.
+    pub(super) fn of(log: &OpenLog, first_ms: impl FnOnce() -> Option<i64>, is_of_another_life: bool) -> Option<Ahead> {
+        let read_to = log
+            .state
+            .span_ms
+            .filter(|_| log.place.is_none())
+            .map(|(_, last_ms)| last_ms);
+        let before = log.position.mark.offset;
+        Some(Ahead {
+            from_ms: read_to.or_else(first_ms)?,
+            begins: log.state.span_ms.is_none(),
+            before: (read_to.is_some() && is_of_another_life).then_some(before),
+        })
+    }
 }
 
 /// Which rows the log in hand is compared with; none if it does not reach back.
-fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead) -> Option<Compared> {
+pub(super) fn compared(spans: &[LogSpan], log: &OpenLog, kind: &str, source: i64, ahead: Ahead) -> Option<Compared> {
     let own = log.path.as_os_str().as_bytes();
     let Ahead { from_ms, begins, .. } = ahead;
     let since = if begins { from_ms + ROTATION_MS } else { from_ms };
-    let journal = log.format == Format::Journal && log.place.is_some();
+    let journal = log.form.wrapping == Wrapping::Journal && log.place.is_some();
     // A journal's sequences are read side by side, and hold different entries.
-    let is_own = |span: &&Span| span.log_id == log.state.log_id || journal && span.path == own;
+    let is_own = |span: &&LogSpan| span.log_id == log.state.log_id || journal && span.path == own;
     let others = || spans.iter().filter(|span| !is_own(span) && span.last_ms >= since);
     let by_id = is_mta(kind);
     let same_file: Vec<u64> = others()
@@ -98,7 +111,7 @@ fn compared(spans: &[Span], log: &OpenLog, kind: &str, source: i64, ahead: Ahead
         has_copies: log.state.counts.duplicates > 0,
         span_ms: (from_ms - DISORDER_MS, until_ms + SECOND_MS),
         by_id,
-        without_id: by_id && log.format != Format::Plain,
+        without_id: by_id && log.form.wrapping != Wrapping::Plain,
         all_of: same_file,
     })
 }
@@ -110,7 +123,7 @@ pub(super) fn compared_again(logs: &[LogState], log: &OpenLog, kind: &str, sourc
     let by_id = is_mta(kind);
     let own = logs.iter().position(|one| one.log_id == log.state.log_id)?;
     let (first_ms, last_ms) = logs[own].span_ms?;
-    let is_alike = |one: &LogState| one.path == log.state.path || by_id && log.format != Format::Plain;
+    let is_alike = |one: &LogState| one.path == log.state.path || by_id && log.form.wrapping != Wrapping::Plain;
     let overlaps = |one: &&LogState| one.span_ms.is_some_and(|(from, to)| from <= last_ms && to >= first_ms);
     let others = logs.iter().filter(|one| one.log_id != log.state.log_id);
     let until_ms = others
@@ -131,48 +144,10 @@ pub(super) fn compared_again(logs: &[LogState], log: &OpenLog, kind: &str, sourc
     })
 }
 
-impl Line<'_> {
-    /// Which rows a log is compared with whose first chunk, or whose first run of a journal's entries, is in hand.
-    pub(super) fn overlap<R: Recall>(
-        &self,
-        spec: &Spec,
-        log: &OpenLog,
-        chunk: &Chunk,
-        digest: &Digest<'_, R>,
-    ) -> Option<Compared> {
-        let read_to = log
-            .state
-            .span_ms
-            .filter(|_| log.place.is_none())
-            .map(|(_, last_ms)| last_ms);
-        let from_ms = read_to.or_else(|| peek::first_ms(spec, log, chunk))?;
-        let fresh = digest.touched().iter().filter_map(Span::of);
-        let spans: Vec<Span> = self.spans().chain(fresh).collect();
-        let before = log.position.mark.offset;
-        let ahead = Ahead {
-            from_ms,
-            begins: log.state.span_ms.is_none(),
-            before: (read_to.is_some() && self.is_left_by_another_life(log)).then_some(before),
-        };
-        compared(&spans, log, self.job.kind, self.source, ahead)
-    }
-
-    /// From here on the log in hand is compared: what was read of others must be committed.
-    pub(super) fn compare<R: Recall>(&mut self, compared: Compared, digest: &mut Digest<'_, R>) -> Result<(), Stop> {
-        if digest.has_rows() {
-            self.seal(digest)?;
-        }
-        self.wait(0)?;
-        let stored = self.store.stored_events(compared);
-        digest.compare(Some(stored.map_err(|error| Some(error.into()))?));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::kinds::Head;
+    use crate::ingest::wrapping::LineForm;
     use crate::source::identity::Position;
     use crate::source::{Codec, Stamp};
     use crate::store::catalogue::Counts;
@@ -195,7 +170,7 @@ mod tests {
         }
     }
 
-    fn log(log_id: u64, path: &str, format: Format) -> OpenLog {
+    fn log(log_id: u64, path: &str, wrapping: Wrapping) -> OpenLog {
         let stamp = Stamp {
             dev: 1,
             ino: 1,
@@ -205,8 +180,7 @@ mod tests {
         };
         OpenLog {
             path: path.into(),
-            format,
-            head: Head::default(),
+            form: LineForm::plain(wrapping),
             base: None,
             ordinal: 0,
             position: Position::start(stamp, b"", 0),
@@ -226,11 +200,11 @@ mod tests {
 
     #[test]
     fn logs_that_follow_one_another_are_not_compared() {
-        let spans: Vec<Span> = [state(1, "mainlog.1", Some((0, 10 * MINUTE_MS))), state(2, "x", None)]
+        let spans: Vec<LogSpan> = [state(1, "mainlog.1", Some((0, 10 * MINUTE_MS))), state(2, "x", None)]
             .iter()
-            .filter_map(Span::of)
+            .filter_map(LogSpan::of)
             .collect();
-        let next = log(3, "mainlog", Format::Plain);
+        let next = log(3, "mainlog", Wrapping::Plain);
         // The moment of the rotation stands in both.
         for from_ms in [10 * MINUTE_MS - 1_000, 10 * MINUTE_MS, 11 * MINUTE_MS] {
             assert!(
@@ -242,9 +216,9 @@ mod tests {
         assert!(back.by_id && !back.without_id && back.all_of.is_empty());
         assert!(back.span_ms.0 < 5 * MINUTE_MS && back.span_ms.1 > 10 * MINUTE_MS);
         // Refusals are compared where lines have an envelope, or where the file held the others before.
-        let syslog = log(3, "syslog", Format::Syslog);
+        let syslog = log(3, "syslog", Wrapping::Syslog);
         assert!(compared(&spans, &syslog, "postfix", 1, begins(0)).is_some_and(|rows| rows.without_id));
-        let rewritten = log(3, "mainlog.1", Format::Plain);
+        let rewritten = log(3, "mainlog.1", Wrapping::Plain);
         assert!(compared(&spans, &rewritten, "exim", 1, begins(0)).is_some_and(|rows| rows.all_of == [1]));
         // An application's logs are compared only with what their own file held.
         assert!(compared(&spans, &next, "gerrit", 1, begins(0)).is_none());
@@ -253,12 +227,12 @@ mod tests {
 
     #[test]
     fn a_log_that_goes_on_is_compared_with_what_is_as_new() {
-        let spans = [Span {
+        let spans = [LogSpan {
             log_id: 1,
             path: b"mail.log".to_vec(),
             last_ms: 10 * MINUTE_MS,
         }];
-        let syslog = log(2, "syslog", Format::Syslog);
+        let syslog = log(2, "syslog", Wrapping::Syslog);
         let goes_on = |from_ms, before| Ahead {
             from_ms,
             begins: false,

@@ -2,14 +2,15 @@
 
 use crate::source::identity::{Head, Known, Mark, Marks, OldFile, Position};
 use crate::source::{Codec, Stamp};
-use crate::store::catalogue::LogState;
+use crate::store::StoreError;
+use crate::store::catalogue::{CatalogueError, LogState};
 use serde::{Deserialize, Serialize};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// See [`Position`]; hashes in hexadecimal.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct StoredPosition {
     base: Option<String>,
     ordinal: u32,
     head_len: u16,
@@ -51,15 +52,15 @@ impl KnownLog {
 
 /// The JSON of a position.
 pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
-    let stored = Stored {
+    let stored = StoredPosition {
         base: base.map(|base| format!("{base:016x}")),
         ordinal,
         head_len: position.head.len,
-        head: hex(&position.head.hash),
+        head: hex::encode(position.head.hash),
         offset: position.mark.offset,
-        tail: hex(&position.mark.tail),
+        tail: hex::encode(position.mark.tail),
         partial_flushed: position.mark.partial_flushed,
-        marks: hex(&position.marks.to_bytes()),
+        marks: hex::encode(position.marks.to_bytes()),
         dev: position.stamp.dev,
         ino: position.stamp.ino,
         size: position.stamp.size,
@@ -73,7 +74,7 @@ pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
 
 /// The log that a row of the catalogue describes; None if its position cannot be read.
 pub fn known(state: LogState) -> Option<KnownLog> {
-    let stored: Stored = serde_json::from_str(&state.position).ok()?;
+    let stored: StoredPosition = serde_json::from_str(&state.position).ok()?;
     let stamp = Stamp {
         dev: stored.dev,
         ino: stored.ino,
@@ -91,7 +92,7 @@ pub fn known(state: LogState) -> Option<KnownLog> {
             tail: hash(&stored.tail)?,
             partial_flushed: stored.partial_flushed,
         },
-        marks: Marks::from_bytes(&unhex(&stored.marks)?),
+        marks: Marks::from_bytes(&hex::decode(&stored.marks).ok()?),
         stamp,
         epoch: stored.epoch,
         complete: stored.complete,
@@ -110,6 +111,12 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         },
         state,
     })
+}
+
+/// What is wrong with a log of which [`known`] says nothing.
+pub(super) fn unreadable(state: &LogState) -> StoreError {
+    let path = path_of(state).display().to_string();
+    StoreError::Catalogue(CatalogueError::Position { path })
 }
 
 /// The path of a log's file.
@@ -139,15 +146,8 @@ fn begins(path: &Path, head: &Head) -> bool {
     head.len == 0 || read.is_ok() && head.begins(&first)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
-}
-
 fn hash(text: &str) -> Option<[u8; 16]> {
-    unhex(text)?.try_into().ok()
+    let mut hash = [0; 16];
+    hex::decode_to_slice(text, &mut hash).ok()?;
+    Some(hash)
 }

@@ -1,20 +1,17 @@
 //! Rows that the store has lost come back from their logs: see [`crate::store::recovery::reread`].
 
-use super::digest::Digest;
-use super::feed::{Feed, Hangup, Item, Reading};
+use super::commit_stage::write_again;
+use super::job::{Job, Progress, RunLimits};
 use super::overlap::compared_again;
+use super::parse_stage::ParseStage;
 use super::position::{self, KnownLog, path_of};
-use super::writer::Draft;
-use super::{Job, Progress, RunLimits};
+use super::read_stage::{Hangup, ReadItem, ReadStage, Reading};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::messages::Messages;
 use crate::source::{Limits, Pool};
 use crate::store::batch::WantedRows;
-use crate::store::catalogue::LogState;
-use crate::store::catalogue::{Again, MissingRows, shadow};
-use crate::store::catalogue::{RecallError, Recaller};
+use crate::store::catalogue::{Again, LogState, MissingRows, RecallError, Recaller, shadow};
 use crate::store::columnar::Encoder;
-use crate::store::commit::{self, Commit};
 use crate::store::linker::link_hops;
 use crate::store::recovery::reread;
 use crate::store::{Store, StoreError};
@@ -109,22 +106,34 @@ pub fn logs_there(store: &Store, job: &Job, limits: &RunLimits) -> Result<FxHash
     let known: Vec<KnownLog> = logs.into_iter().filter_map(position::known).collect();
     let (reading, pool) = (Reading::default(), Pool::new(&limits.source, 2));
     let mut there = FxHashSet::default();
-    for (spec, family) in &job.families {
-        let feed = Feed {
-            host: &job.host,
-            spec,
-            family,
-            known: known.clone(),
-            forgotten: FxHashMap::default(),
-            of_others: &|_| Vec::new(),
-            limits: limits.source,
-            reading: &reading,
-            pool: pool.clone(),
-        };
-        let found = feed.recognised().into_iter().flatten();
+    for at in 0..job.families.len() {
+        let found = family_again(job, at, &known, &reading, (limits.source, &pool)).recognised();
+        let found = found.into_iter().flatten();
         there.extend(found.map(|at| known[at].state.log_id));
     }
     Ok(there)
+}
+
+/// Reads a family of a job whose logs are known.
+fn family_again<'f>(
+    job: &'f Job,
+    at: usize,
+    known: &[KnownLog],
+    reading: &'f Reading<'f>,
+    (limits, pool): (Limits, &Pool),
+) -> ReadStage<'f> {
+    let (spec, family) = &job.families[at];
+    ReadStage {
+        host: &job.host,
+        spec,
+        family,
+        known: known.to_vec(),
+        forgotten: FxHashMap::default(),
+        of_others: &|_| Vec::new(),
+        limits,
+        reading,
+        pool: pool.clone(),
+    }
 }
 
 /// One source, for rows of one fate.
@@ -175,35 +184,13 @@ impl Rereading<'_> {
         Ok(logs.into_iter().filter_map(position::known).collect())
     }
 
-    fn feed<'f>(
-        &'f self,
-        at: usize,
-        known: &[KnownLog],
-        limits: Limits,
-        reading: &'f Reading<'f>,
-        pool: &Pool,
-    ) -> Feed<'f> {
-        let (spec, family) = &self.job.families[at];
-        Feed {
-            host: &self.job.host,
-            spec,
-            family,
-            known: known.to_vec(),
-            forgotten: FxHashMap::default(),
-            of_others: &|_| Vec::new(),
-            limits,
-            reading,
-            pool: pool.clone(),
-        }
-    }
-
     /// Which known log each file of each family holds; None if none of them can give what is missing.
     fn files(&self, known: &[KnownLog], missing: &[MissingRows]) -> Option<Vec<Vec<Option<usize>>>> {
         let reading = Reading::default();
         let pool = Pool::new(&self.limits.source, 2);
         let families = 0..self.job.families.len();
         let files: Vec<Vec<Option<usize>>> = families
-            .map(|at| self.feed(at, known, self.limits.source, &reading, &pool).recognised())
+            .map(|at| family_again(self.job, at, known, &reading, (self.limits.source, &pool)).recognised())
             .collect();
         let news = |log: u64| missing.iter().any(|one| one.needs(log) && !one.tried.contains(&log));
         let here = files.iter().flatten().flatten();
@@ -241,8 +228,8 @@ impl Rereading<'_> {
             encoder: Encoder::default(),
             sequence: 0,
         };
-        let mut digest = Digest::new(messages, recall, first);
-        digest.only(&wanted);
+        let mut parse = ParseStage::new(messages, recall, first);
+        parse.only(&wanted);
         let reading = Reading::default();
         let pool = Pool::new(&self.limits.source, 4);
         let logs = self.store.positions().logs(self.source)?;
@@ -251,16 +238,16 @@ impl Rereading<'_> {
         let mut families: Vec<_> = files.iter().enumerate().collect();
         families.sort_by_key(|(_, files)| files.iter().flatten().min().copied());
         for (at, files) in families {
-            digest.set_spec(&self.job.families[at].0);
-            let feed = self.feed(at, known, self.limits.source, &reading, &pool);
+            parse.set_spec(&self.job.families[at].0);
+            let stage = family_again(self.job, at, known, &reading, (self.limits.source, &pool));
             let mut taken = Ok(());
-            let whole = feed.run_again(files, |item| {
-                taken = self.item(item, &logs, &mut digest, &mut writing);
+            let whole = stage.run_again(files, |item| {
+                taken = self.item(item, &logs, &mut parse, &mut writing);
                 if taken.is_err() { Err(Hangup) } else { Ok(()) }
             });
             taken?;
-            digest.family_done();
-            self.seal(&mut digest, &mut writing)?;
+            parse.family_done();
+            self.seal(&mut parse, &mut writing)?;
             replayed.extend(whole.into_iter().map(|at| known[at].state.log_id));
         }
         Ok(replayed)
@@ -268,57 +255,45 @@ impl Rereading<'_> {
 
     fn item(
         &self,
-        item: Item,
+        item: ReadItem,
         logs: &[LogState],
-        digest: &mut Digest<'_, Recaller>,
+        parse: &mut ParseStage<'_, Recaller>,
         writing: &mut Writing,
     ) -> Result<(), StoreError> {
-        if let Item::Chunk(chunk) = &item {
+        if let ReadItem::Chunk(chunk, _) = &item {
             self.progress.content(chunk.bytes().len() as u64);
         }
         let compared = match &item {
-            Item::Open(log) => compared_again(logs, log, self.job.kind, self.source),
+            ReadItem::Open(log) => compared_again(logs, log, self.job.kind, self.source),
             _ => None,
         };
         if compared.is_some() {
             // What was read of others must be stored.
-            self.seal(digest, writing)?;
+            self.seal(parse, writing)?;
         }
-        digest.item(item);
+        parse.item(item);
         if let Some(compared) = compared {
-            digest.compare(Some(self.store.stored_events(compared)?));
+            parse.compare(Some(self.store.stored_events(compared)?));
         }
-        if digest.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
-            self.seal(digest, writing)?;
+        if parse.is_full(self.limits.batch_rows, self.limits.batch_bytes) {
+            self.seal(parse, writing)?;
         }
         Ok(())
     }
 
-    fn seal(&self, digest: &mut Digest<'_, Recaller>, writing: &mut Writing) -> Result<(), StoreError> {
+    fn seal(&self, parse: &mut ParseStage<'_, Recaller>, writing: &mut Writing) -> Result<(), StoreError> {
         // As when they are read first: a sender that could not be asked for is not unknown.
         if let Some(error) = writing.trouble.take() {
             return Err(error.into());
         }
-        if !digest.has_news() {
+        if !parse.has_news() {
             return Ok(());
         }
         writing.sequence += 1;
-        let Draft { sealed, changes, .. } = digest.seal(writing.sequence + 1, None);
-        let commit = Commit {
-            source: self.source,
-            segments: writing.encoder.encode(&sealed)?,
-            logs: Vec::new(),
-            minutes: Vec::new(),
-            changes,
-            unparsed: Vec::new(),
-            again: Some(self.fate),
-            // What is read again has been whole before.
-            odd_fields: Vec::new(),
-            split_lines: None,
-        };
-        commit::commit(self.store, &commit)?;
-        if digest.wants_trim(self.limits.open_messages) {
-            digest.trim(self.limits.open_messages);
+        let pending = parse.seal(writing.sequence + 1, None);
+        write_again(self.store, self.source, pending, self.fate, &mut writing.encoder)?;
+        if parse.wants_trim(self.limits.open_messages) {
+            parse.trim(self.limits.open_messages);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 pub mod dictionary;
 pub mod event;
 pub mod human;
+pub mod log_kinds;
 pub mod queue_id;
 pub mod service_names;
 pub mod text;

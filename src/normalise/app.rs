@@ -5,7 +5,7 @@
 //! further ones count attempts. The key's state is kept where an MTA's open messages are.
 
 use super::clock::LogClock;
-use super::messages::{At, Messages};
+use super::messages::{LineAt, Messages};
 use crate::model::event::{Event, EventSink, Kind, Message, Origin};
 use crate::model::queue_id::QueueId;
 use crate::model::service_names::UNATTRIBUTED;
@@ -47,6 +47,13 @@ pub struct Placed<'r> {
     pub ts_ms: i64,
     /// Offset of its first line.
     pub offset: u64,
+}
+
+/// What a record says of a mail, and which mail that is.
+struct KeyedMail<'m> {
+    mail: &'m Mail<'m>,
+    key: Option<QueueId>,
+    kind: Kind,
 }
 
 impl<'c> AppNormaliser<'c> {
@@ -91,11 +98,11 @@ impl<'c> AppNormaliser<'c> {
         if mail.needs_known_key && !known || self.source.copies && known {
             return false;
         }
-        let at = At {
+        let at = LineAt {
             ts_ms: placed.ts_ms,
             offset: placed.offset,
         };
-        let (slot, first) = self.slot(placed, mail, key, kind, recall, sink);
+        let (slot, first) = self.slot(placed, &KeyedMail { mail, key, kind }, recall, sink);
         let messages = &mut self.messages;
         let recipient = mail.recipient.as_deref().unwrap_or_default();
         let domain = messages.attribution.redactor.local_part(recipient, &mut messages.local);
@@ -119,12 +126,11 @@ impl<'c> AppNormaliser<'c> {
     fn slot(
         &mut self,
         placed: &Placed<'_>,
-        mail: &Mail<'_>,
-        key: Option<QueueId>,
-        kind: Kind,
+        keyed: &KeyedMail<'_>,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> (u32, bool) {
+        let KeyedMail { mail, key, kind } = *keyed;
         let batch = sink.batch();
         let Messages { join, attributor, .. } = &mut self.messages;
         if let Some(id) = key
@@ -144,7 +150,7 @@ impl<'c> AppNormaliser<'c> {
         };
         let slot = sink.message(message);
         if let Some(id) = key {
-            let open = join.insert(id, &message, (batch, slot), Some(placed.ts_ms), placed.ts_ms);
+            let open = join.insert(id, &message, (batch, slot), placed.ts_ms);
             open.first(kind);
         }
         (slot, true)

@@ -1,8 +1,8 @@
 //! Who sent a message: from the facts of its arrival line to service, hostgroup and stored addresses.
 
 use super::derived::{DerivedNames, Holds, NameChanges, NameState};
-use super::hosts::Hosts;
-use super::origins::{Client, Codes, Field, Origins, Sender};
+use super::hosts::HostNumbers;
+use super::origins::{Codes, OriginClient, OriginField, OriginInterner, SenderOrigin};
 use crate::model::service_names::{UNATTRIBUTED, is_reserved};
 use crate::model::text::text;
 use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text};
@@ -27,8 +27,8 @@ pub struct Attribution {
     pub redactor: Redactor,
     /// Services derived from senders, at most: a relay that takes mail from the world would make one per spammer.
     pub services_max: usize,
-    /// Hosts whose MTA's log is read: mail that one of them hands on has entered the mail system before.
-    pub covered_hosts: Hosts,
+    /// HostNumbers whose MTA's log is read: mail that one of them hands on has entered the mail system before.
+    pub covered_hosts: HostNumbers,
 }
 
 impl Attribution {
@@ -81,7 +81,7 @@ const RECENT: usize = 64;
 #[derive(Debug)]
 pub struct Attributor {
     /// Senders seen.
-    pub origins: Origins,
+    pub origins: OriginInterner,
     /// Numbers of facts seen lately, each in a place that they name: these are found without putting a key together.
     recent: [u32; RECENT],
     key: Vec<u8>,
@@ -95,7 +95,7 @@ pub struct Attributor {
 impl Default for Attributor {
     fn default() -> Self {
         Attributor {
-            origins: Origins::default(),
+            origins: OriginInterner::default(),
             recent: [u32::MAX; RECENT],
             key: Vec::new(),
             client_key: Vec::new(),
@@ -109,7 +109,7 @@ impl Default for Attributor {
 impl Attributor {
     /// The sender for these facts of a line of `ts_ms`. `may_derive` is false for mail that was refused: strangers make no
     /// services.
-    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, may_derive: bool) -> Sender {
+    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, may_derive: bool) -> SenderOrigin {
         let epoch = self.derived.at(ts_ms);
         let place = place_of(facts);
         let is_key = |key: &[u8]| is_key_of(key, facts, may_derive);
@@ -123,7 +123,7 @@ impl Attributor {
         }
         let client = self.client(with, facts);
         let (codes, holds) = self.decide(with, facts, may_derive, client);
-        let sender = Sender {
+        let sender = SenderOrigin {
             origin: self.origins.intern_codes(codes),
             first_hop: client.first_hop,
         };
@@ -176,7 +176,7 @@ impl Attributor {
     }
 
     /// Name, address and hostgroup of whoever hands the mail in: clients repeat where senders do not.
-    fn client(&mut self, with: &Attribution, facts: &Facts<'_>) -> Client {
+    fn client(&mut self, with: &Attribution, facts: &Facts<'_>) -> OriginClient {
         self.client_key.clear();
         push_ip(&mut self.client_key, facts.client_ip);
         self.client_key.push(0);
@@ -193,10 +193,10 @@ impl Attributor {
         });
         let hostgroup = with.hostgroups.find(Some(name), facts.client_ip).unwrap_or_default();
         let address = facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default();
-        let client = Client {
-            client: self.origins.text(Field::Client, &bounded_text(text(name))),
-            client_ip: self.origins.text(Field::ClientIp, &address),
-            hostgroup: self.origins.text(Field::Hostgroup, hostgroup),
+        let client = OriginClient {
+            client: self.origins.text(OriginField::Client, &bounded_text(text(name))),
+            client_ip: self.origins.text(OriginField::ClientIp, &address),
+            hostgroup: self.origins.text(OriginField::Hostgroup, hostgroup),
             first_hop: facts
                 .client_name
                 .is_none_or(|client| !with.is_covered(client, facts.host)),
@@ -206,7 +206,13 @@ impl Attributor {
     }
 
     /// The origin's fields by number, and how long they hold.
-    fn decide(&mut self, with: &Attribution, facts: &Facts<'_>, may_derive: bool, client: Client) -> (Codes, Holds) {
+    fn decide(
+        &mut self,
+        with: &Attribution,
+        facts: &Facts<'_>,
+        may_derive: bool,
+        client: OriginClient,
+    ) -> (Codes, Holds) {
         let derived;
         let (service, holds) = match with.services.find(facts) {
             Some(found) => (with.services.name(found.service), Holds::Always),
@@ -216,14 +222,17 @@ impl Attributor {
             }
             None => (UNATTRIBUTED, Holds::Always),
         };
-        let service = self.origins.text(Field::Service, service);
+        let service = self.origins.text(OriginField::Service, service);
         let domain = with
             .redactor
             .local_part(facts.sender.unwrap_or_default(), &mut self.local);
-        let local = self.origins.text(Field::SenderLocal, &bounded_text(text(&self.local)));
-        let domain = self
+        let local = self
             .origins
-            .text(Field::SenderDomain, &bounded_text(lower_text(domain).into_owned()));
+            .text(OriginField::SenderLocal, &bounded_text(text(&self.local)));
+        let domain = self.origins.text(
+            OriginField::SenderDomain,
+            &bounded_text(lower_text(domain).into_owned()),
+        );
         let codes = [
             service,
             client.hostgroup,
@@ -361,7 +370,7 @@ mod tests {
     #[test]
     fn a_version_tells_all_that_gives_mail_to_services_and_nothing_else() {
         let rule = |pattern: &str| {
-            let condition = (crate::normalise::rules::Key::Client, pattern.to_owned());
+            let condition = (crate::normalise::rules::FactKey::Client, pattern.to_owned());
             let entry = crate::normalise::rules::EntryInput {
                 conditions: vec![condition],
             };
@@ -387,7 +396,7 @@ mod tests {
                 hostgroups,
                 redactor: Redactor::new(mode, [0; 32]),
                 services_max: 10,
-                covered_hosts: Hosts::default(),
+                covered_hosts: HostNumbers::default(),
             };
             with.version()
         };
@@ -414,7 +423,7 @@ mod tests {
         let rule = crate::normalise::rules::RuleInput {
             service: "Shop".to_owned(),
             entries: vec![crate::normalise::rules::EntryInput {
-                conditions: vec![(crate::normalise::rules::Key::Client, "web*".to_owned())],
+                conditions: vec![(crate::normalise::rules::FactKey::Client, "web*".to_owned())],
             }],
         };
         let with = Attribution {
@@ -423,7 +432,7 @@ mod tests {
             hostgroups: HostGroups::default(),
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
-            covered_hosts: Hosts::default(),
+            covered_hosts: HostNumbers::default(),
         };
         let mut attributor = Attributor::default();
         let facts = Facts {
@@ -444,7 +453,7 @@ mod tests {
             hostgroups: HostGroups::default(),
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
-            covered_hosts: Hosts::default(),
+            covered_hosts: HostNumbers::default(),
         };
         let facts = Facts {
             sender: Some(b"shop@example.org"),
@@ -475,7 +484,7 @@ mod tests {
             hostgroups: HostGroups::default(),
             redactor: Redactor::new(LocalParts::Drop, [0; 32]),
             services_max: 10,
-            covered_hosts: Hosts::default(),
+            covered_hosts: HostNumbers::default(),
         };
         let mut attributor = Attributor::default();
         attributor.load_accounts(vec!["shop".to_owned()]);

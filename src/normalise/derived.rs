@@ -113,7 +113,7 @@ impl Epoch {
 
 /// A name that has a place, or waits for one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Entry {
+struct DerivedName {
     used: Use,
     /// When it was asked for last, as a running number; kept for those that wait.
     asked: u64,
@@ -124,8 +124,8 @@ struct Entry {
 /// The names of one source. They are strangers' text: the tables' hash has a key.
 #[derive(Debug, Default)]
 pub struct DerivedNames {
-    kept: HashMap<String, Entry>,
-    waiting: HashMap<String, Entry>,
+    kept: HashMap<String, DerivedName>,
+    waiting: HashMap<String, DerivedName>,
     /// Time and day of the line in hand.
     ts_ms: i64,
     day: i64,
@@ -142,7 +142,7 @@ impl DerivedNames {
     pub fn load(&mut self, states: impl IntoIterator<Item = NameState>) {
         for NameState { name, used, waits } in states {
             let asked = waits.unwrap_or_default();
-            let entry = Entry {
+            let entry = DerivedName {
                 used,
                 asked,
                 changed: false,
@@ -209,7 +209,7 @@ impl DerivedNames {
             }
             None => {
                 let (used, asked) = (Use::on(day), self.asked);
-                let entry = Entry {
+                let entry = DerivedName {
                     used,
                     asked,
                     changed: true,
@@ -237,7 +237,7 @@ impl DerivedNames {
             let (asked, changed) = (self.asked, true);
             self.waiting.insert(
                 victim.clone(),
-                Entry {
+                DerivedName {
                     asked,
                     changed,
                     ..entry
@@ -253,7 +253,7 @@ impl DerivedNames {
 
     fn keep(&mut self, name: &str, used: Use) {
         self.evicted.retain(|(evicted, _)| evicted != name);
-        let entry = Entry {
+        let entry = DerivedName {
             used,
             asked: 0,
             changed: true,

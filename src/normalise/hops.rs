@@ -12,14 +12,9 @@ const SKEW_MS: i64 = 5 * 60_000;
 /// Arrivals of one Message-ID that are further apart are different mails.
 pub const QUEUE_MS_MAX: i64 = 5 * 86_400_000;
 
-/// Whether a kind's logs tell of messages that pass from host to host.
-pub fn is_mta(kind: &str) -> bool {
-    matches!(kind, "exim" | "postfix")
-}
-
 /// One arrival of a message at one host.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Arrival {
+pub struct HopArrival {
     /// Key of the Message-ID.
     pub key: u64,
     /// Whose log, by number.
@@ -44,7 +39,7 @@ pub struct Arrival {
 
 /// What is learnt of one arrival.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Link {
+pub struct HopLink {
     /// Number of the source.
     pub source: i64,
     /// Its ID there.
@@ -63,26 +58,26 @@ pub struct Link {
 const ARRIVALS_MAX: usize = 1000;
 
 /// Links the arrivals of one Message-ID; nothing if they are all at one host.
-pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
+pub fn link(arrivals: &[HopArrival]) -> Vec<HopLink> {
     let hosts: FxHashSet<u32> = arrivals.iter().map(|arrival| arrival.host).collect();
     if hosts.len() < 2 || arrivals.len() > ARRIVALS_MAX {
         return Vec::new();
     }
-    let within = |arrival: &Arrival| {
+    let within = |arrival: &HopArrival| {
         let client = arrival.client.filter(|client| *client != arrival.host);
         client.is_some_and(|client| hosts.contains(&client))
     };
-    let mut order: Vec<&Arrival> = arrivals.iter().collect();
+    let mut order: Vec<&HopArrival> = arrivals.iter().collect();
     order.sort_by_key(|a| (within(a) || a.continues, a.ts_ms, a.host, a.queue_id));
     let Some(first) = order.first().copied() else {
         return Vec::new();
     };
-    let near = |arrival: &&Arrival| (arrival.ts_ms - first.ts_ms).abs() <= QUEUE_MS_MAX;
+    let near = |arrival: &&HopArrival| (arrival.ts_ms - first.ts_ms).abs() <= QUEUE_MS_MAX;
     order.retain(near);
     // Elsewhere it is a hop in any case.
-    let continues = |arrival: &Arrival| arrival.continues && arrival.host == first.host;
+    let continues = |arrival: &HopArrival| arrival.continues && arrival.host == first.host;
     // Copies may enter at several hosts, if one client hands them in.
-    let enters = |arrival: &Arrival| {
+    let enters = |arrival: &HopArrival| {
         let same_door = arrival.host == first.host || arrival.stranger.is_some() && arrival.stranger == first.stranger;
         same_door && !within(arrival) && !continues(arrival)
     };
@@ -92,9 +87,9 @@ pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
     } else {
         first.sender
     };
-    let mut links: Vec<Link> = order
+    let mut links: Vec<HopLink> = order
         .iter()
-        .map(|arrival| Link {
+        .map(|arrival| HopLink {
             source: arrival.source,
             queue_id: arrival.queue_id,
             arrival_ms: arrival.ts_ms,
@@ -124,7 +119,7 @@ pub fn link(arrivals: &[Arrival]) -> Vec<Link> {
 
 /// The arrival that was handed on as this one: at the host that its client names, the latest before it that has not
 /// been handed on as often. A clock that is ahead is the last explanation.
-fn predecessor(order: &[&Arrival], links: &[Link], at: usize) -> Option<usize> {
+fn predecessor(order: &[&HopArrival], links: &[HopLink], at: usize) -> Option<usize> {
     let arrival = order[at];
     let may_be = |from: &usize| {
         let other = order[*from];
@@ -149,8 +144,8 @@ fn predecessor(order: &[&Arrival], links: &[Link], at: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn arrival(host: u32, ts_s: i64, id: &str, client: Option<u32>) -> Arrival {
-        Arrival {
+    fn arrival(host: u32, ts_s: i64, id: &str, client: Option<u32>) -> HopArrival {
+        HopArrival {
             key: 1,
             host,
             source: i64::from(host) + 10,
@@ -164,7 +159,7 @@ mod tests {
         }
     }
 
-    fn told(links: &[Link]) -> Vec<(i64, bool, u32, Vec<u32>)> {
+    fn told(links: &[HopLink]) -> Vec<(i64, bool, u32, Vec<u32>)> {
         let mut told: Vec<_> = links
             .iter()
             .map(|l| (l.source, l.first_hop, l.sender, l.handed.iter().map(|h| h.0).collect()))
@@ -186,7 +181,7 @@ mod tests {
             (12, false, 100, vec![]),
         ];
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-            let shuffled: Vec<Arrival> = order.iter().map(|at| all[*at].clone()).collect();
+            let shuffled: Vec<HopArrival> = order.iter().map(|at| all[*at].clone()).collect();
             assert_eq!(told(&link(&shuffled)), expected);
         }
     }
@@ -264,7 +259,7 @@ mod tests {
 
     #[test]
     fn copies_that_one_client_gives_to_two_relays_enter_at_both() {
-        let from = |host: u32, id: &str, stranger: u32| Arrival {
+        let from = |host: u32, id: &str, stranger: u32| HopArrival {
             stranger: Some(stranger),
             ..arrival(host, 10 + i64::from(host), id, None)
         };
@@ -277,7 +272,7 @@ mod tests {
 
     #[test]
     fn one_message_id_for_everything_costs_little() {
-        let all: Vec<Arrival> = (0..200_000)
+        let all: Vec<HopArrival> = (0..200_000)
             .map(|n| arrival(n % 2, i64::from(n), &format!("A{n}"), None))
             .collect();
         assert!(link(&all).is_empty());

@@ -4,14 +4,14 @@ use rustc_hash::FxHashMap;
 
 /// A set of hosts, numbered in order of appearance.
 #[derive(Debug, Clone, Default)]
-pub struct Hosts {
+pub struct HostNumbers {
     names: Vec<String>,
     /// Full names, and the first labels of those that have several.
     full: FxHashMap<String, u32>,
     short: FxHashMap<String, u32>,
 }
 
-impl Hosts {
+impl HostNumbers {
     /// Number of a host; a new one is added.
     pub fn add(&mut self, host: &str) -> u32 {
         let host = host.to_ascii_lowercase();
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn with_and_without_domain() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostNumbers::default();
         assert_eq!(
             (hosts.add("mx1001"), hosts.add("web1.example.org"), hosts.add("MX1001")),
             (0, 1, 0)

@@ -7,8 +7,8 @@
 //! rows already stored are amended.
 
 use super::derived::NameChanges;
-use super::origins::Origins;
-use super::repeats::{Recent, Seen};
+use super::origins::OriginInterner;
+use super::repeats::{RecentlyLeft, SeenEvents};
 use crate::model::event::{Message, Origin, OriginId, Slot};
 use crate::model::queue_id::QueueId;
 use hashbrown::hash_map::{Entry, OccupiedEntry};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// A message that is in the queue, as far as the log has been read.
 #[derive(Debug, Clone)]
-pub struct Open {
+pub struct OpenMessage {
     /// Who sent it.
     pub origin: OriginId,
     /// Batch and slot where it was last written.
@@ -43,7 +43,7 @@ pub struct Open {
     /// The host that could not be reached last, where the log tells it before the attempt.
     pub unreached: Option<Box<Unreached>>,
     /// Its events, to know a line that was written twice.
-    pub seen: Seen,
+    pub seen: SeenEvents,
     /// Stands in the store.
     stored: bool,
     /// Differs from what stands in the store.
@@ -89,7 +89,7 @@ pub struct Unreached {
     pub ip: Option<std::net::IpAddr>,
 }
 
-/// An [`Open`] message as the store keeps it.
+/// An [`OpenMessage`] as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenRecord {
     /// Who sent it.
@@ -163,14 +163,14 @@ impl Recall for () {
 
 /// A message whose last line is in hand.
 pub struct Leaving<'j> {
-    entry: OccupiedEntry<'j, QueueId, Open, DefaultHashBuilder>,
+    entry: OccupiedEntry<'j, QueueId, OpenMessage, DefaultHashBuilder>,
     done: &'j mut Vec<QueueId>,
-    recent: &'j mut Recent,
+    recent: &'j mut RecentlyLeft,
 }
 
 impl Leaving<'_> {
     /// The message.
-    pub fn open(&mut self) -> &mut Open {
+    pub fn open(&mut self) -> &mut OpenMessage {
         self.entry.get_mut()
     }
 
@@ -193,11 +193,11 @@ impl Leaving<'_> {
 #[derive(Debug, Default)]
 pub struct MessageJoin {
     /// Applications choose their IDs: the hash has a key.
-    open: HashMap<QueueId, Open>,
+    open: HashMap<QueueId, OpenMessage>,
     done: Vec<QueueId>,
     amendments: Vec<Amendment>,
     /// Messages that are done, to know lines of theirs that were written twice.
-    pub recent: Recent,
+    pub recent: RecentlyLeft,
     /// Messages that stand only in the store.
     evicted: u64,
 }
@@ -219,8 +219,8 @@ impl MessageJoin {
     }
 
     /// Puts a stored message back into memory.
-    pub fn load(&mut self, id: QueueId, record: OpenRecord, origins: &mut Origins) {
-        let open = Open {
+    pub fn load(&mut self, id: QueueId, record: OpenRecord, origins: &mut OriginInterner) {
+        let open = OpenMessage {
             origin: origins.intern(record.origin),
             slot: None,
             arrival_ms: record.arrival_ms,
@@ -233,7 +233,7 @@ impl MessageJoin {
             bytes: record.bytes,
             arriving: record.arriving,
             unreached: record.unreached,
-            seen: Seen::default(),
+            seen: SeenEvents::default(),
             stored: true,
             dirty: false,
         };
@@ -241,7 +241,7 @@ impl MessageJoin {
     }
 
     /// A message in memory gets the sender that the store has got for it.
-    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord, origins: &mut Origins) {
+    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord, origins: &mut OriginInterner) {
         if let Some(open) = self.open.get_mut(id)
             && open.arrival_ms == record.arrival_ms
         {
@@ -251,7 +251,12 @@ impl MessageJoin {
     }
 
     /// The message, for changing.
-    pub fn get(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<&mut Open> {
+    pub fn get(
+        &mut self,
+        id: &QueueId,
+        origins: &mut OriginInterner,
+        recall: &mut dyn Recall,
+    ) -> Option<&mut OpenMessage> {
         self.bring_back(id, origins, recall);
         let open = self.open.get_mut(id)?;
         open.dirty = true;
@@ -260,12 +265,17 @@ impl MessageJoin {
 
     /// The message, if it is in memory.
     #[inline]
-    pub fn in_memory(&mut self, id: &QueueId) -> Option<&mut Open> {
+    pub fn in_memory(&mut self, id: &QueueId) -> Option<&mut OpenMessage> {
         self.open.get_mut(id)
     }
 
     /// The message, for a last change before it is done: found once, for both.
-    pub fn leaving(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) -> Option<Leaving<'_>> {
+    pub fn leaving(
+        &mut self,
+        id: &QueueId,
+        origins: &mut OriginInterner,
+        recall: &mut dyn Recall,
+    ) -> Option<Leaving<'_>> {
         self.bring_back(id, origins, recall);
         let MessageJoin { open, done, recent, .. } = self;
         match open.entry(*id) {
@@ -277,7 +287,7 @@ impl MessageJoin {
         }
     }
 
-    fn bring_back(&mut self, id: &QueueId, origins: &mut Origins, recall: &mut dyn Recall) {
+    fn bring_back(&mut self, id: &QueueId, origins: &mut OriginInterner, recall: &mut dyn Recall) {
         if self.evicted > 0
             && !self.open.contains_key(id)
             && let Some(record) = recall.recall(id)
@@ -287,21 +297,14 @@ impl MessageJoin {
         }
     }
 
-    /// Adds a message whose first line has just been read.
-    pub fn insert(
-        &mut self,
-        id: QueueId,
-        message: &Message,
-        slot: (u32, Slot),
-        arrival_ms: Option<i64>,
-        at_ms: i64,
-    ) -> &mut Open {
+    /// Adds a message whose first line has just been read: an orphan, or else its arrival.
+    pub fn insert(&mut self, id: QueueId, message: &Message, slot: (u32, Slot), at_ms: i64) -> &mut OpenMessage {
         let entry = self.open.entry(id);
         let stored = matches!(&entry, Entry::Occupied(before) if before.get().stored);
-        let open = Open {
+        let open = OpenMessage {
             origin: message.origin,
             slot: Some(slot),
-            arrival_ms,
+            arrival_ms: (!message.orphan).then_some(at_ms),
             last_ms: at_ms,
             message_key: message.message_key,
             first_hop: message.first_hop,
@@ -311,7 +314,7 @@ impl MessageJoin {
             bytes: None,
             arriving: None,
             unreached: None,
-            seen: Seen::default(),
+            seen: SeenEvents::default(),
             stored,
             dirty: true,
         };
@@ -320,7 +323,7 @@ impl MessageJoin {
 
     /// Adds a message that is not in the queue yet; `nobody` stands in for its sender.
     pub fn insert_arriving(&mut self, id: QueueId, arriving: Arriving, nobody: OriginId) {
-        let open = Open {
+        let open = OpenMessage {
             origin: nobody,
             slot: None,
             arrival_ms: None,
@@ -333,7 +336,7 @@ impl MessageJoin {
             bytes: None,
             arriving: Some(Box::new(arriving)),
             unreached: None,
-            seen: Seen::default(),
+            seen: SeenEvents::default(),
             stored: self.open.get(&id).is_some_and(|before| before.stored),
             dirty: true,
         };
@@ -363,7 +366,7 @@ impl MessageJoin {
     }
 
     /// What has changed since the last call; the caller commits it together with the batch.
-    pub fn changes(&mut self, origins: &Origins) -> Changes {
+    pub fn changes(&mut self, origins: &OriginInterner) -> Changes {
         let mut changes = Changes {
             upserts: Vec::new(),
             deletes: std::mem::take(&mut self.done),
@@ -395,7 +398,7 @@ impl MessageJoin {
     }
 
     /// Renumbers origins after the table was compacted; `map` gives the new number of an old one.
-    pub fn compact_origins(&mut self, origins: &mut Origins) {
+    pub fn compact_origins(&mut self, origins: &mut OriginInterner) {
         let used: Vec<OriginId> = self.open.values().map(|open| open.origin).collect();
         let map = origins.compact(&used);
         for open in self.open.values_mut() {
@@ -404,8 +407,8 @@ impl MessageJoin {
     }
 }
 
-impl Open {
-    fn record(&self, origins: &Origins) -> OpenRecord {
+impl OpenMessage {
+    fn record(&self, origins: &OriginInterner) -> OpenRecord {
         OpenRecord {
             origin: origins.get(self.origin),
             arrival_ms: self.arrival_ms,

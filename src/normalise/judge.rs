@@ -4,12 +4,12 @@
 use super::attribution::Attribution;
 use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
 use crate::normalise::redact::{LocalParts, PSEUDONYM_LEN};
-use crate::normalise::rules::{Facts, Key, Known, candidates, derive};
+use crate::normalise::rules::{FactKey, Facts, KnownFacts, candidates, derive};
 use std::net::IpAddr;
 
 /// What a row tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Told {
+pub enum RowEvidence {
     /// A message came in.
     Arrival,
     /// What became of one.
@@ -24,7 +24,7 @@ pub enum Told {
 #[derive(Debug, Clone, Copy)]
 pub struct StoredFacts<'a> {
     /// What the row tells.
-    pub told: Told,
+    pub told: RowEvidence,
     /// The service that it has.
     pub service: &'a str,
     /// Name of whoever handed it in; the log's own host for mail that was handed in by a command.
@@ -49,7 +49,7 @@ pub struct Beside<'a> {
 
 /// Why nobody can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lack {
+pub enum Undecided {
     /// The sender's local part is a pseudonym, or left out.
     LocalPart,
     /// Who was authenticated is not stored.
@@ -68,35 +68,35 @@ pub enum Lack {
     Orphan,
 }
 
-impl Lack {
+impl Undecided {
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {
-            Lack::LocalPart => "the sender's local part is not stored in clear",
-            Lack::Auth => "who was authenticated is not stored",
-            Lack::User => "the local user is not stored",
-            Lack::MessageId => "the Message-ID is not stored",
-            Lack::Route => "router and transport are not stored",
-            Lack::Refused => "it is not stored whether the sender was known when it was refused",
-            Lack::Application => "the application's log may name the service itself",
-            Lack::Orphan => "the arrival has not been read",
+            Undecided::LocalPart => "the sender's local part is not stored in clear",
+            Undecided::Auth => "who was authenticated is not stored",
+            Undecided::User => "the local user is not stored",
+            Undecided::MessageId => "the Message-ID is not stored",
+            Undecided::Route => "router and transport are not stored",
+            Undecided::Refused => "it is not stored whether the sender was known when it was refused",
+            Undecided::Application => "the application's log may name the service itself",
+            Undecided::Orphan => "the arrival has not been read",
         }
     }
 
-    fn of(key: Key) -> Lack {
+    fn of(key: FactKey) -> Undecided {
         match key {
-            Key::Auth => Lack::Auth,
-            Key::User => Lack::User,
-            Key::MessageIdHost => Lack::MessageId,
-            Key::Router | Key::Transport => Lack::Route,
-            _ => Lack::LocalPart,
+            FactKey::Auth => Undecided::Auth,
+            FactKey::User => Undecided::User,
+            FactKey::MessageIdHost => Undecided::MessageId,
+            FactKey::Router | FactKey::Transport => Undecided::Route,
+            _ => Undecided::LocalPart,
         }
     }
 }
 
 /// The service of a stored row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judged {
+pub enum Judgement {
     /// This one.
     Is(String),
     /// One of these, or, if `any`, one that nobody can name.
@@ -106,16 +106,16 @@ pub enum Judged {
         /// Others may be too.
         any: bool,
         /// What would have to be known.
-        lacks: Lack,
+        lacks: Undecided,
     },
 }
 
-impl Judged {
+impl Judgement {
     /// Whether it may be this service.
     pub fn may_be(&self, service: &str) -> bool {
         match self {
-            Judged::Is(is) => is == service,
-            Judged::Unknown { may_be, any, .. } => *any || may_be.iter().any(|name| name == service),
+            Judgement::Is(is) => is == service,
+            Judgement::Unknown { may_be, any, .. } => *any || may_be.iter().any(|name| name == service),
         }
     }
 }
@@ -129,36 +129,29 @@ pub fn hostgroup<'a>(with: &'a Attribution, row: &StoredFacts<'_>) -> &'a str {
 }
 
 /// Attributes a stored row. A name that is derived for the first time is not looked at for its room.
-pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Judged {
-    if row.told == Told::Application && beside.of_logs.iter().any(|name| name == row.service) {
-        return Judged::Is(row.service.to_owned());
+pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Judgement {
+    if row.told == RowEvidence::Application && beside.of_logs.iter().any(|name| name == row.service) {
+        return Judgement::Is(row.service.to_owned());
     }
     let is_named_here =
         row.service == UNATTRIBUTED || (beside.is_derived)(row.service) || with.services.spelt(row.service).is_some();
-    if row.told == Told::Application && !is_named_here {
+    if row.told == RowEvidence::Application && !is_named_here {
         // A rule that there is no more gave it, or whoever read the log said so: that goes before all rules.
-        return Judged::Unknown {
+        return Judgement::Unknown {
             may_be: vec![row.service.to_owned()],
             any: false,
-            lacks: Lack::Application,
+            lacks: Undecided::Application,
         };
     }
     let client_ip: Option<IpAddr> = row.client_ip.parse().ok();
-    let is_own = client_ip.is_none() && row.client == row.host && row.told != Told::Application;
+    let is_own = client_ip.is_none() && row.client == row.host && row.told != RowEvidence::Application;
     let mut facts = Facts {
         client_name: Some(row.client.as_bytes()).filter(|client| !client.is_empty() && !is_own),
         client_ip,
         host: row.host,
         ..Facts::default()
     };
-    let mut unknown = match (row.told, is_own) {
-        (Told::Application, _) => vec![],
-        (_, true) => vec![Key::User, Key::MessageIdHost],
-        (_, false) => vec![Key::Auth, Key::MessageIdHost],
-    };
-    if row.told == Told::Delivery {
-        unknown.extend([Key::Router, Key::Transport]);
-    }
+    let mut unknown = not_stored(row.told, is_own);
     let domain_only = format!("@{}", row.sender_domain);
     let is_pseudonym = row.sender_local.starts_with('~') && row.sender_local.len() == PSEUDONYM_LEN;
     let hash = |address: &[u8]| match (with.redactor.mode(), is_pseudonym) {
@@ -167,24 +160,24 @@ pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> 
     };
     let sender = sender(row, is_pseudonym, &hash, &facts);
     match &sender {
-        Sender::Is(address) => facts.sender = Some(address),
-        Sender::AtDomain => facts.sender = Some(domain_only.as_bytes()),
-        Sender::Unknown => unknown.push(Key::Sender),
+        SenderEvidence::Is(address) => facts.sender = Some(address),
+        SenderEvidence::AtDomain => facts.sender = Some(domain_only.as_bytes()),
+        SenderEvidence::Unknown => unknown.push(FactKey::Sender),
     }
-    let known = Known {
+    let known = KnownFacts {
         facts,
         unknown: &unknown,
-        is_sender: matches!(sender, Sender::AtDomain).then_some(&hash),
+        is_sender: matches!(sender, SenderEvidence::AtDomain).then_some(&hash),
     };
     let possible = with.services.possible(&known);
     let mut may_be: Vec<String> = Vec::new();
     for service in &possible.services {
         may_be.push(with.services.name(*service).to_owned());
     }
-    let mut lacks = possible.lacks.map(Lack::of);
+    let mut lacks = possible.lacks.map(Undecided::of);
     let mut any = false;
     if possible.none {
-        match unnamed(with, row, beside, &facts, &sender, &unknown) {
+        match unnamed(with, row, beside, &known, &sender) {
             Ok(name) if may_be.contains(&name) => {}
             Ok(name) => may_be.push(name),
             Err(lack) => {
@@ -194,17 +187,30 @@ pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> 
         }
     }
     match (may_be.as_slice(), any) {
-        ([only], false) => Judged::Is(only.clone()),
-        _ => Judged::Unknown {
+        ([only], false) => Judgement::Is(only.clone()),
+        _ => Judgement::Unknown {
             may_be,
             any,
-            lacks: lacks.unwrap_or(Lack::LocalPart),
+            lacks: lacks.unwrap_or(Undecided::LocalPart),
         },
     }
 }
 
+/// What a row says nothing of, whatever its sender.
+fn not_stored(told: RowEvidence, is_own: bool) -> Vec<FactKey> {
+    let mut unknown = match (told, is_own) {
+        (RowEvidence::Application, _) => vec![],
+        (_, true) => vec![FactKey::User, FactKey::MessageIdHost],
+        (_, false) => vec![FactKey::Auth, FactKey::MessageIdHost],
+    };
+    if told == RowEvidence::Delivery {
+        unknown.extend([FactKey::Router, FactKey::Transport]);
+    }
+    unknown
+}
+
 /// What is known of the sender.
-enum Sender {
+enum SenderEvidence {
     /// All.
     Is(Vec<u8>),
     /// The domain.
@@ -218,13 +224,15 @@ fn sender(
     is_pseudonym: bool,
     hash: &dyn Fn(&[u8]) -> Option<bool>,
     facts: &Facts<'_>,
-) -> Sender {
+) -> SenderEvidence {
     let (local, domain) = (row.sender_local.as_bytes(), row.sender_domain.as_bytes());
     match (local.is_empty(), domain.is_empty()) {
-        (true, true) if matches!(row.told, Told::Arrival | Told::Delivery) => Sender::Is(Vec::new()),
-        (true, true) => Sender::Unknown,
-        (true, false) => Sender::AtDomain,
-        (false, no_domain) if !is_pseudonym => Sender::Is(match no_domain {
+        (true, true) if matches!(row.told, RowEvidence::Arrival | RowEvidence::Delivery) => {
+            SenderEvidence::Is(Vec::new())
+        }
+        (true, true) => SenderEvidence::Unknown,
+        (true, false) => SenderEvidence::AtDomain,
+        (false, no_domain) if !is_pseudonym => SenderEvidence::Is(match no_domain {
             true => local.to_vec(),
             false => [local, b"@", domain].concat(),
         }),
@@ -233,7 +241,7 @@ fn sender(
             let address = |word: String| [word.as_bytes(), b"@", domain].concat();
             let found = candidates(domain, facts).into_iter().map(address);
             let mut found = found.filter(|address| hash(address) == Some(true));
-            found.next().map_or(Sender::AtDomain, Sender::Is)
+            found.next().map_or(SenderEvidence::AtDomain, SenderEvidence::Is)
         }
     }
 }
@@ -243,17 +251,17 @@ fn unnamed(
     with: &Attribution,
     row: &StoredFacts<'_>,
     beside: &Beside<'_>,
-    facts: &Facts<'_>,
-    sender: &Sender,
-    unknown: &[Key],
-) -> Result<String, Lack> {
+    known: &KnownFacts<'_>,
+    sender: &SenderEvidence,
+) -> Result<String, Undecided> {
+    let KnownFacts { facts, unknown, .. } = known;
     let stored = row.service.to_owned();
     let was_derived = (beside.is_derived)(row.service) && with.services.spelt(row.service).is_none();
     if !with.derive {
         // Its channel names an application's mail, whatever the rules.
         return match row.told {
-            Told::Application if stored != UNATTRIBUTED && derived(with, facts, sender, unknown)? != stored => {
-                Err(Lack::Application)
+            RowEvidence::Application if stored != UNATTRIBUTED && derived(with, facts, sender, unknown)? != stored => {
+                Err(Undecided::Application)
             }
             _ => Ok(UNATTRIBUTED.to_owned()),
         };
@@ -263,30 +271,35 @@ fn unnamed(
     }
     let spelt = |name: String| with.services.spelt(&name).map(str::to_owned).unwrap_or(name);
     match row.told {
-        Told::Refused if stored == UNATTRIBUTED && matches!(sender, Sender::Unknown) => Ok(stored),
-        Told::Refused => Err(Lack::Refused),
+        RowEvidence::Refused if stored == UNATTRIBUTED && matches!(sender, SenderEvidence::Unknown) => Ok(stored),
+        RowEvidence::Refused => Err(Undecided::Refused),
         _ => derived(with, facts, sender, unknown).map(spelt),
     }
 }
 
 /// The derived name, if what is not known does not touch it.
-fn derived(with: &Attribution, facts: &Facts<'_>, sender: &Sender, unknown: &[Key]) -> Result<String, Lack> {
-    if !matches!(sender, Sender::Is(_)) {
-        return Err(Lack::LocalPart);
+fn derived(
+    with: &Attribution,
+    facts: &Facts<'_>,
+    sender: &SenderEvidence,
+    unknown: &[FactKey],
+) -> Result<String, Undecided> {
+    if !matches!(sender, SenderEvidence::Is(_)) {
+        return Err(Undecided::LocalPart);
     }
     let name = derive(facts, with.naming());
     if name == BOUNCES {
         return Ok(name);
     }
     // A user that would show if users were asked for, and an account.
-    let probes: [(Key, &[&[u8]], Lack); 2] = [
-        (Key::Auth, &[b"plain:qqqq"], Lack::Auth),
-        (Key::User, &[b"cron", b"root"], Lack::User),
+    let probes: [(FactKey, &[&[u8]], Undecided); 2] = [
+        (FactKey::Auth, &[b"plain:qqqq"], Undecided::Auth),
+        (FactKey::User, &[b"cron", b"root"], Undecided::User),
     ];
     for (key, values, lack) in probes {
         let shows = |value: &&[u8]| {
             let with_it = match key {
-                Key::Auth => Facts {
+                FactKey::Auth => Facts {
                     auth: Some(value),
                     ..*facts
                 },

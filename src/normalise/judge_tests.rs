@@ -1,12 +1,12 @@
 //! What a row knows is judged as the mail was; what it does not know is told.
 
 use super::super::attribution::{Attribution, Attributor};
-use super::super::hosts::Hosts;
+use super::super::hosts::HostNumbers;
 use super::super::redact::Redactor;
 use super::super::rules::{EntryInput, HostGroups, RuleInput, ServiceRules};
 use super::*;
 
-fn with(rules: &[(&str, Key, &str)], derive: bool, mode: LocalParts) -> Attribution {
+fn with(rules: &[(&str, FactKey, &str)], derive: bool, mode: LocalParts) -> Attribution {
     let rules = rules.iter().map(|(service, key, pattern)| RuleInput {
         service: (*service).to_owned(),
         entries: vec![EntryInput {
@@ -19,7 +19,7 @@ fn with(rules: &[(&str, Key, &str)], derive: bool, mode: LocalParts) -> Attribut
         redactor: Redactor::new(mode, [3; 32]),
         derive,
         services_max: 100,
-        covered_hosts: Hosts::default(),
+        covered_hosts: HostNumbers::default(),
     }
 }
 
@@ -38,7 +38,7 @@ const MAILS: [(&str, &str, &str, &str); 9] = [
 ];
 
 /// What is stored of a mail under one attribution, and what becomes of it under another.
-fn judged(before: &Attribution, after: &Attribution, mail: usize, told: Told) -> (String, Judged, String) {
+fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvidence) -> (String, Judgement, String) {
     let (sender, client, ip, auth) = MAILS[mail];
     let bytes = |text: &'static str| (!text.is_empty()).then_some(text.as_bytes());
     let facts = Facts {
@@ -82,12 +82,12 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: Told) ->
 #[test]
 fn what_is_judged_is_what_the_mail_would_get_and_little_is_not() {
     use LocalParts::{Drop, Hash, Keep};
-    let rules: &[(&str, Key, &str)] = &[
-        ("review", Key::Sender, "gerrit@*"),
-        ("web", Key::Client, "web*"),
-        ("lists", Key::SenderDomain, "lists.*"),
-        ("bounced", Key::Sender, "<>"),
-        ("office", Key::Auth, "plain:*"),
+    let rules: &[(&str, FactKey, &str)] = &[
+        ("review", FactKey::Sender, "gerrit@*"),
+        ("web", FactKey::Client, "web*"),
+        ("lists", FactKey::SenderDomain, "lists.*"),
+        ("bounced", FactKey::Sender, "<>"),
+        ("office", FactKey::Auth, "plain:*"),
     ];
     for (mode, derive, unknown) in [
         (Keep, false, &[1_usize, 2, 6][..]),
@@ -98,9 +98,9 @@ fn what_is_judged_is_what_the_mail_would_get_and_little_is_not() {
     ] {
         let (before, after) = (with(&[], true, mode), with(rules, derive, mode));
         for mail in 0..MAILS.len() {
-            let (_, judged, expected) = judged(&before, &after, mail, Told::Arrival);
+            let (_, judged, expected) = judged(&before, &after, mail, RowEvidence::Arrival);
             match judged {
-                Judged::Is(is) => assert!(
+                Judgement::Is(is) => assert!(
                     is == expected && !unknown.contains(&mail),
                     "{mode:?} {derive} {mail}: {is}"
                 ),
@@ -116,41 +116,47 @@ fn what_is_judged_is_what_the_mail_would_get_and_little_is_not() {
 #[test]
 fn names_that_were_derived_stay_where_names_are_derived_and_else_end() {
     let before = with(&[], true, LocalParts::Hash);
-    let rule = &[("web", Key::Client, "web*")][..];
+    let rule = &[("web", FactKey::Client, "web*")][..];
     let (derives, does_not) = (with(rule, true, LocalParts::Hash), with(rule, false, LocalParts::Hash));
-    let (stored, is, _) = judged(&before, &derives, 1, Told::Arrival);
-    assert_eq!((stored.as_str(), is), ("phab", Judged::Is("phab".to_owned())));
-    let (_, is, _) = judged(&before, &does_not, 1, Told::Arrival);
-    assert_eq!(is, Judged::Is(UNATTRIBUTED.to_owned()));
+    let (stored, is, _) = judged(&before, &derives, 1, RowEvidence::Arrival);
+    assert_eq!((stored.as_str(), is), ("phab", Judgement::Is("phab".to_owned())));
+    let (_, is, _) = judged(&before, &does_not, 1, RowEvidence::Arrival);
+    assert_eq!(is, Judgement::Is(UNATTRIBUTED.to_owned()));
 }
 
 #[test]
 fn a_name_that_is_derived_anew_rests_on_what_is_stored_alone() {
-    let before = with(&[("none", Key::Host, "nosuch")], false, LocalParts::Keep);
+    let before = with(&[("none", FactKey::Host, "nosuch")], false, LocalParts::Keep);
     let after = with(&[], true, LocalParts::Keep);
-    let is = |mail: usize| match judged(&before, &after, mail, Told::Arrival) {
-        (_, Judged::Is(is), expected) => {
+    let is = |mail: usize| match judged(&before, &after, mail, RowEvidence::Arrival) {
+        (_, Judgement::Is(is), expected) => {
             assert_eq!(is, expected);
             Ok(is)
         }
-        (_, Judged::Unknown { lacks, .. }, _) => Err(lacks),
+        (_, Judgement::Unknown { lacks, .. }, _) => Err(lacks),
     };
     assert_eq!(is(0), Ok("gerrit".to_owned()));
-    assert_eq!(is(3), Err(Lack::Auth));
+    assert_eq!(is(3), Err(Undecided::Auth));
     assert_eq!(is(4), Ok("bounces".to_owned()));
-    assert_eq!(is(5), Err(Lack::User));
+    assert_eq!(is(5), Err(Undecided::User));
     assert_eq!(is(6), Ok("cron".to_owned()));
 }
 
 #[test]
 fn a_rule_on_routes_leaves_deliveries_open_and_arrivals_not() {
     let before = with(&[], true, LocalParts::Keep);
-    let after = with(&[("lists", Key::Router, "mailman*")], false, LocalParts::Keep);
-    let (_, arrival, _) = judged(&before, &after, 0, Told::Arrival);
-    assert_eq!(arrival, Judged::Is(UNATTRIBUTED.to_owned()));
-    let (_, delivery, _) = judged(&before, &after, 0, Told::Delivery);
+    let after = with(&[("lists", FactKey::Router, "mailman*")], false, LocalParts::Keep);
+    let (_, arrival, _) = judged(&before, &after, 0, RowEvidence::Arrival);
+    assert_eq!(arrival, Judgement::Is(UNATTRIBUTED.to_owned()));
+    let (_, delivery, _) = judged(&before, &after, 0, RowEvidence::Delivery);
     assert!(
-        matches!(delivery, Judged::Unknown { lacks: Lack::Route, .. }),
+        matches!(
+            delivery,
+            Judgement::Unknown {
+                lacks: Undecided::Route,
+                ..
+            }
+        ),
         "{delivery:?}"
     );
 }
@@ -158,7 +164,7 @@ fn a_rule_on_routes_leaves_deliveries_open_and_arrivals_not() {
 #[test]
 fn what_an_applications_log_names_itself_stays() {
     let row = |service| StoredFacts {
-        told: Told::Application,
+        told: RowEvidence::Application,
         service,
         client: "web1",
         client_ip: "",
@@ -172,24 +178,24 @@ fn what_an_applications_log_names_itself_stays() {
         of_logs: &named,
     };
     for derive in [true, false] {
-        let with = with(&[("all", Key::Host, "web*")], derive, LocalParts::Hash);
+        let with = with(&[("all", FactKey::Host, "web*")], derive, LocalParts::Hash);
         let is = |service| judge(&with, &row(service), &beside);
         // The source names it; somebody said so when the log was read; a rule does.
-        assert_eq!(is("shop"), Judged::Is("shop".to_owned()));
+        assert_eq!(is("shop"), Judgement::Is("shop".to_owned()));
         assert!(
             matches!(
                 is("said"),
-                Judged::Unknown {
-                    lacks: Lack::Application,
+                Judgement::Unknown {
+                    lacks: Undecided::Application,
                     ..
                 }
             ) && is("said").may_be("said")
         );
         for service in ["channel", "all", UNATTRIBUTED] {
-            assert_eq!(is(service), Judged::Is("all".to_owned()));
+            assert_eq!(is(service), Judgement::Is("all".to_owned()));
         }
     }
     // Without a rule for it a channel names its mail, whatever the rules.
-    let none = with(&[("none", Key::Host, "db*")], false, LocalParts::Hash);
+    let none = with(&[("none", FactKey::Host, "db*")], false, LocalParts::Hash);
     assert!(judge(&none, &row("channel"), &beside).may_be("channel"));
 }

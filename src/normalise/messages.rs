@@ -2,11 +2,11 @@
 //! knows what its lines mean; this is where they become events of a message with a sender.
 
 use super::attribution::{Attribution, Attributor};
-use super::origins::Sender;
-use super::repeats::{Seen, event_key, second};
+use super::origins::SenderOrigin;
+use super::repeats::{SeenEvents, event_key, second};
 use crate::model::event::{Event, EventSink, Kind, Message, Slot};
 use crate::model::queue_id::QueueId;
-use crate::normalise::join::{Amendment, Changes, MessageJoin, Open, OpenRecord, Recall};
+use crate::normalise::join::{Amendment, Changes, MessageJoin, OpenMessage, OpenRecord, Recall};
 use crate::normalise::rules::Facts;
 
 /// The messages of one host's log, in order of its lines.
@@ -68,9 +68,8 @@ impl<'c> Messages<'c> {
     /// Opens a message at its arrival; deliveries that stood before it get its sender. None if the line was read before.
     pub(super) fn open_message(
         &mut self,
-        id: QueueId,
+        MessageLine { id, at }: MessageLine,
         message: &Message,
-        at: At,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> Option<Slot> {
@@ -78,7 +77,7 @@ impl<'c> Messages<'c> {
         let mut kinds = 1 << Kind::Accepted as u16;
         let mut slot = None;
         let mut deferred = None;
-        let mut seen = Seen::default();
+        let mut seen = SeenEvents::default();
         let before = self.join.get(&id, &mut self.attributor.origins, recall);
         let (has_arrived, is_orphan) = match before {
             Some(open) => {
@@ -114,7 +113,7 @@ impl<'c> Messages<'c> {
             }
             None => sink.message(*message),
         };
-        let open = self.join.insert(id, message, (batch, slot), Some(at.ts_ms), at.ts_ms);
+        let open = self.join.insert(id, message, (batch, slot), at.ts_ms);
         open.kinds = kinds;
         open.deferred = deferred;
         open.seen = seen;
@@ -122,7 +121,7 @@ impl<'c> Messages<'c> {
     }
 
     /// A line of the arrival was written twice: so will the others be.
-    pub(super) fn arrival_copied(&mut self, id: &QueueId, at: At) {
+    pub(super) fn arrival_copied(&mut self, id: &QueueId, at: LineAt) {
         if let Some(open) = self.join.in_memory(id) {
             open.seen.note_copies();
         }
@@ -131,13 +130,13 @@ impl<'c> Messages<'c> {
 
     /// Opens a message whose arrival has not been seen; its sender, if the line in hand names one: what is not known is
     /// not the null sender.
-    pub(super) fn orphan(&mut self, id: QueueId, sender: Option<&[u8]>, at: At, sink: &mut impl EventSink) -> Slot {
+    pub(super) fn orphan(&mut self, id: QueueId, sender: Option<&[u8]>, at: LineAt, sink: &mut impl EventSink) -> Slot {
         let facts = Facts {
             sender,
             host: &self.host,
             ..Facts::default()
         };
-        let Sender { origin, .. } = self.attributor.origin(self.attribution, &facts, at.ts_ms, false);
+        let SenderOrigin { origin, .. } = self.attributor.origin(self.attribution, &facts, at.ts_ms, false);
         let message = Message {
             queue_id: Some(id),
             origin,
@@ -146,18 +145,18 @@ impl<'c> Messages<'c> {
             orphan: true,
         };
         let slot = sink.message(message);
-        self.join.insert(id, &message, (sink.batch(), slot), None, at.ts_ms);
+        self.join.insert(id, &message, (sink.batch(), slot), at.ts_ms);
         slot
     }
 
     pub(super) fn completed(
         &mut self,
         queue_ms: Option<u64>,
-        id: QueueId,
-        at: At,
+        line: MessageLine,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) {
+        let MessageLine { id, at } = line;
         let batch = sink.batch();
         let Some(mut leaving) = self.join.leaving(&id, &mut self.attributor.origins, recall) else {
             if self.join.recent.has_left(&id, at.ts_ms) {
@@ -165,7 +164,7 @@ impl<'c> Messages<'c> {
                 return sink.repeated();
             }
             self.slot_of(id, at, recall, sink);
-            return self.completed(queue_ms, id, at, recall, sink);
+            return self.completed(queue_ms, line, recall, sink);
         };
         let open = leaving.open();
         // Only what waits for its arrival can be completed twice.
@@ -174,9 +173,7 @@ impl<'c> Messages<'c> {
         }
         open.last_ms = at.ts_ms;
         let slot = open.slot_in(batch, &id, sink);
-        let waited = open
-            .arrival_ms
-            .and_then(|arrival| u64::try_from(at.ts_ms - arrival).ok());
+        let waited = at.since(open.arrival_ms);
         sink.event(&Event {
             messages: 1,
             queue_ms: queue_ms.or(waited),
@@ -186,7 +183,13 @@ impl<'c> Messages<'c> {
     }
 
     /// The slot of a message that a line names; an unknown one becomes an orphan.
-    pub(super) fn slot_of(&mut self, id: QueueId, at: At, recall: &mut dyn Recall, sink: &mut impl EventSink) -> Slot {
+    pub(super) fn slot_of(
+        &mut self,
+        id: QueueId,
+        at: LineAt,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> Slot {
         let batch = sink.batch();
         if let Some(open) = self.join.get(&id, &mut self.attributor.origins, recall) {
             open.last_ms = at.ts_ms;
@@ -198,8 +201,7 @@ impl<'c> Messages<'c> {
     /// The slot of a message that has an event; an unknown one becomes an orphan. None if the event was read before.
     pub(super) fn slot_for(
         &mut self,
-        id: QueueId,
-        at: At,
+        MessageLine { id, at }: MessageLine,
         (kind, event): (Kind, u64),
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
@@ -218,7 +220,7 @@ impl<'c> Messages<'c> {
     pub(super) fn is_repeated(
         &mut self,
         id: &QueueId,
-        at: At,
+        at: LineAt,
         (kind, event): (Kind, u64),
         recall: &mut dyn Recall,
     ) -> bool {
@@ -241,12 +243,27 @@ impl<'c> Messages<'c> {
 
 /// Time and place of the line in hand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At {
-    pub(super) ts_ms: i64,
-    pub(super) offset: u64,
+pub struct LineAt {
+    /// UTC milliseconds.
+    pub ts_ms: i64,
+    /// Where it begins in the log's content.
+    pub offset: u64,
 }
 
-impl At {
+/// A line that names a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MessageLine {
+    pub(super) id: QueueId,
+    pub(super) at: LineAt,
+}
+
+impl LineAt {
+    /// Milliseconds since the arrival, if that is known.
+    #[inline]
+    pub(super) fn since(self, arrival_ms: Option<i64>) -> Option<u64> {
+        u64::try_from(self.ts_ms - arrival_ms?).ok()
+    }
+
     pub(super) fn event<'a>(self, kind: Kind, slot: Slot) -> Event<'a> {
         Event {
             offset: self.offset,
@@ -270,7 +287,7 @@ impl At {
     }
 }
 
-impl Open {
+impl OpenMessage {
     pub(super) fn message(&self, id: &QueueId) -> Message {
         Message {
             queue_id: Some(*id),

@@ -16,7 +16,7 @@ const MEMO_MAX: usize = 50_000;
 
 /// Where facts lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sender {
+pub struct SenderOrigin {
     /// Who sent it.
     pub origin: OriginId,
     /// The message enters the mail system here.
@@ -26,7 +26,7 @@ pub struct Sender {
 /// The fields of an [`Origin`], in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-pub enum Field {
+pub enum OriginField {
     /// See [`Origin::service`].
     Service,
     /// See [`Origin::hostgroup`].
@@ -49,7 +49,7 @@ pub type Codes = [u32; FIELDS];
 
 /// What is known of whoever hands mail in, by name and address.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Client {
+pub(super) struct OriginClient {
     /// Numbers of name, address and hostgroup.
     pub client: u32,
     pub client_ip: u32,
@@ -61,26 +61,26 @@ pub(super) struct Client {
 /// Where facts led.
 #[derive(Debug, Clone, Copy)]
 struct Remembered {
-    sender: Sender,
+    sender: SenderOrigin,
     holds: Holds,
 }
 
 impl Remembered {
-    fn now(&self, epoch: Epoch) -> Option<Sender> {
+    fn now(&self, epoch: Epoch) -> Option<SenderOrigin> {
         epoch.has(self.holds).then_some(self.sender)
     }
 }
 
 /// Numbered [`Origin`]s with a memo from raw facts.
 #[derive(Debug, Default)]
-pub struct Origins {
+pub struct OriginInterner {
     items: Vec<Codes>,
     by_codes: HashMap<Codes, OriginId, FxBuildHasher>,
     texts: [Dictionary; FIELDS],
     memo: Dictionary,
     senders: Vec<Remembered>,
     client_memo: Dictionary,
-    clients: Vec<Client>,
+    clients: Vec<OriginClient>,
 }
 
 /// The origins at one moment, for the thread that encodes them.
@@ -103,28 +103,28 @@ impl OriginTable {
 
     /// Number of the value of a field; an index into [`OriginTable::values`].
     #[inline]
-    pub fn code(&self, origin: OriginId, field: Field) -> u32 {
+    pub fn code(&self, origin: OriginId, field: OriginField) -> u32 {
         self.items[origin as usize][field as usize]
     }
 
     /// All values of a field, by number; UTF-8.
-    pub fn values(&self, field: Field) -> &Values {
+    pub fn values(&self, field: OriginField) -> &Values {
         &self.texts[field as usize]
     }
 }
 
-impl Origins {
+impl OriginInterner {
     /// The origin with this number.
     pub fn get(&self, id: OriginId) -> Origin {
         let codes = self.items[id as usize];
-        let field = |field: Field| text(self.texts[field as usize].get(codes[field as usize]));
+        let field = |field: OriginField| text(self.texts[field as usize].get(codes[field as usize]));
         Origin {
-            service: field(Field::Service),
-            hostgroup: field(Field::Hostgroup),
-            client: field(Field::Client),
-            client_ip: field(Field::ClientIp),
-            sender_local: field(Field::SenderLocal),
-            sender_domain: field(Field::SenderDomain),
+            service: field(OriginField::Service),
+            hostgroup: field(OriginField::Hostgroup),
+            client: field(OriginField::Client),
+            client_ip: field(OriginField::ClientIp),
+            sender_local: field(OriginField::SenderLocal),
+            sender_domain: field(OriginField::SenderDomain),
         }
     }
 
@@ -139,12 +139,12 @@ impl Origins {
     /// Number of an origin.
     pub fn intern(&mut self, origin: Origin) -> OriginId {
         let codes = [
-            self.text(Field::Service, &origin.service),
-            self.text(Field::Hostgroup, &origin.hostgroup),
-            self.text(Field::Client, &origin.client),
-            self.text(Field::ClientIp, &origin.client_ip),
-            self.text(Field::SenderLocal, &origin.sender_local),
-            self.text(Field::SenderDomain, &origin.sender_domain),
+            self.text(OriginField::Service, &origin.service),
+            self.text(OriginField::Hostgroup, &origin.hostgroup),
+            self.text(OriginField::Client, &origin.client),
+            self.text(OriginField::ClientIp, &origin.client_ip),
+            self.text(OriginField::SenderLocal, &origin.sender_local),
+            self.text(OriginField::SenderDomain, &origin.sender_domain),
         ];
         self.intern_codes(codes)
     }
@@ -160,17 +160,17 @@ impl Origins {
 
     /// Number of a field's value.
     #[inline]
-    pub(super) fn text(&mut self, field: Field, value: &str) -> u32 {
+    pub(super) fn text(&mut self, field: OriginField, value: &str) -> u32 {
         self.texts[field as usize].code(value.as_bytes())
     }
 
     /// What is known of a client, by a key of name and address.
-    pub(super) fn client(&mut self, key: &[u8]) -> Option<Client> {
+    pub(super) fn client(&mut self, key: &[u8]) -> Option<OriginClient> {
         self.client_memo.find(key).map(|at| self.clients[at as usize])
     }
 
-    /// Remembers a client that [`Origins::client`] did not know.
-    pub(super) fn remember_client(&mut self, key: &[u8], client: Client) {
+    /// Remembers a client that [`OriginInterner::client`] did not know.
+    pub(super) fn remember_client(&mut self, key: &[u8], client: OriginClient) {
         let at = self.client_memo.code(key) as usize;
         debug_assert_eq!(at, self.clients.len());
         self.clients.push(client);
@@ -182,20 +182,20 @@ impl Origins {
     }
 
     /// What these facts (as one byte key) led to before, if it still holds, and their number.
-    pub fn remembered(&mut self, key: &[u8], epoch: Epoch) -> Option<(u32, Sender)> {
+    pub fn remembered(&mut self, key: &[u8], epoch: Epoch) -> Option<(u32, SenderOrigin)> {
         let at = self.memo.find(key)?;
         Some((at, self.senders[at as usize].now(epoch)?))
     }
 
     /// What the facts with this number led to, if they are still those that are asked for.
     #[inline]
-    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, epoch: Epoch) -> Option<Sender> {
+    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, epoch: Epoch) -> Option<SenderOrigin> {
         let known = self.senders.get(at as usize).filter(|_| is_key(self.memo.get(at)))?;
         known.now(epoch)
     }
 
-    /// Remembers where facts lead that [`Origins::remembered`] did not know, as long as it holds.
-    pub fn remember(&mut self, key: &[u8], sender: Sender, holds: Holds) {
+    /// Remembers where facts lead that [`OriginInterner::remembered`] did not know, as long as it holds.
+    pub fn remember(&mut self, key: &[u8], sender: SenderOrigin, holds: Holds) {
         let at = self.memo.code(key) as usize;
         let known = Remembered { sender, holds };
         match self.senders.get_mut(at) {
@@ -204,7 +204,7 @@ impl Origins {
         }
     }
 
-    /// Whether the table has outgrown its limit and wants `Origins::compact` at the next batch border.
+    /// Whether the table has outgrown its limit and wants `OriginInterner::compact` at the next batch border.
     pub fn is_full(&self) -> bool {
         self.items.len() > MEMO_MAX || self.memo.len() > 2 * MEMO_MAX || self.clients.len() > 2 * MEMO_MAX
     }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn compaction_keeps_what_is_used() {
-        let mut origins = Origins::default();
+        let mut origins = OriginInterner::default();
         let origin = |service: &str| Origin {
             service: service.to_owned(),
             client: format!("{service}.example.org"),
@@ -243,13 +243,13 @@ mod tests {
         assert_eq!(ids, [0, 1, 2, 0]);
         let mut table = OriginTable::default();
         origins.write_table(&mut table);
-        assert_eq!(table.code(2, Field::Client), 2);
+        assert_eq!(table.code(2, OriginField::Client), 2);
         let map = origins.compact(&[2, 2, 1]);
         assert_eq!(
             (map.len(), origins.get(map[&2]), origins.get(map[&1])),
             (2, origin("c"), origin("b"))
         );
         origins.write_table(&mut table);
-        assert_eq!((table.len(), table.values(Field::Client).len()), (2, 2));
+        assert_eq!((table.len(), table.values(OriginField::Client).len()), (2, 2));
     }
 }

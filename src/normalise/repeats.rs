@@ -6,8 +6,8 @@
 //! again within the second, by hand or by the queue runner: it is a copy only where there is evidence that lines are written
 //! twice, in this message's arrival or in what else came lately.
 //!
-//! An open message remembers its own events ([`Seen`]); of those that left the queue lately so many are remembered that
-//! a batch that is written again finds them ([`Recent`]). What is further apart is compared with what is stored
+//! An open message remembers its own events ([`SeenEvents`]); of those that left the queue lately so many are remembered that
+//! a batch that is written again finds them ([`RecentlyLeft`]). What is further apart is compared with what is stored
 //! (`store::segments::repeats`).
 
 use crate::model::event::Kind;
@@ -94,7 +94,7 @@ pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
 
 /// Events of one message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenEvents {
     /// Most messages have one or two that are asked for. 0 is none.
     first: [u64; 2],
     /// The newest of the others, oldest first.
@@ -105,7 +105,7 @@ pub struct Seen {
     more: Option<Box<Vec<u64>>>,
 }
 
-impl Seen {
+impl SeenEvents {
     /// Notes an event; false if it was noted before.
     #[inline]
     pub fn is_new(&mut self, event: u64) -> bool {
@@ -157,12 +157,12 @@ struct Gone {
     id: QueueId,
     /// Its last line, UTC milliseconds.
     done_ms: i64,
-    seen: Seen,
+    seen: SeenEvents,
 }
 
 /// What leads from one message of a chain to the next.
 #[derive(Debug, Clone, Copy)]
-struct Link {
+struct ChainLink {
     /// Some bits of its ID.
     mark: u32,
     /// Number of the one that left before it; where that is remembered no more, the chain ends.
@@ -171,14 +171,14 @@ struct Link {
 
 /// Messages that left the queue lately, and refusals, which belong to none.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub struct RecentlyLeft {
     gone: Vec<Gone>,
     /// How many left, of which the last are remembered.
     count: u32,
     /// The newest message of each chain, by its number: a chain has those whose IDs are alike in a few bits. It is asked at
     /// every arrival, and so kept small and apart.
     newest: Vec<u32>,
-    links: Vec<Link>,
+    links: Vec<ChainLink>,
     /// A bit for each mark among those that are remembered: of the last `GONE_MAX` or fewer, and of as many before them. What
     /// arrives for the first time is nearly always none of them, and a chain would have to be walked to see it.
     marks: [Vec<u64>; 2],
@@ -190,7 +190,7 @@ pub struct Recent {
     copy_ms: Option<i64>,
 }
 
-impl Recent {
+impl RecentlyLeft {
     /// A line was a copy.
     pub(super) fn note_copy(&mut self, ts_ms: i64) {
         self.copy_ms = self.copy_ms.max(Some(ts_ms));
@@ -205,7 +205,7 @@ impl Recent {
 
     /// A message left.
     #[inline]
-    pub(super) fn left(&mut self, id: QueueId, done_ms: i64, seen: Seen) {
+    pub(super) fn left(&mut self, id: QueueId, done_ms: i64, seen: SeenEvents) {
         let mark = mark(&id);
         let gone = Gone { id, done_ms, seen };
         let number = self.count;
@@ -222,7 +222,7 @@ impl Recent {
         let (word, bit) = bit_of(mark);
         self.marks[0][word] |= bit;
         let before = std::mem::replace(&mut self.newest[place(mark)], number);
-        let link = Link { mark, before };
+        let link = ChainLink { mark, before };
         match self.gone.get_mut(at) {
             Some(oldest) => {
                 *oldest = gone;
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn an_event_is_new_once_and_the_oldest_is_forgotten_at_the_limit() {
-        let mut seen = Seen::default();
+        let mut seen = SeenEvents::default();
         let all = 1..=SEEN_MAX as u64 + 2;
         assert!(all.clone().all(|event| seen.is_new(event)));
         assert!(!all.clone().any(|event| seen.is_new(event)));
@@ -366,23 +366,23 @@ mod tests {
 
     #[test]
     fn a_message_that_left_is_known_until_so_many_others_left() {
-        let mut recent = Recent::default();
+        let mut recent = RecentlyLeft::default();
         for number in 0..GONE_MAX {
-            recent.left(id(number), 10_000, Seen::default());
+            recent.left(id(number), 10_000, SeenEvents::default());
         }
         assert!((0..GONE_MAX).all(|number| recent.has_left(&id(number), 10_400)));
         assert!(!recent.has_left(&id(3), 11_000), "an ID may be used again later");
         assert!(!recent.has_event(&id(3), 10_000, 7) && recent.has_event(&id(3), 10_000, 7));
-        recent.left(id(GONE_MAX), 10_000, Seen::default());
+        recent.left(id(GONE_MAX), 10_000, SeenEvents::default());
         assert!(!recent.has_left(&id(0), 10_000) && recent.has_left(&id(1), 10_000));
         for number in GONE_MAX + 1..5 * GONE_MAX {
-            recent.left(id(number), 10_000, Seen::default());
+            recent.left(id(number), 10_000, SeenEvents::default());
         }
         // Also where the numbers begin anew.
         recent.count = u32::MAX - 7;
         recent.newest.fill(0);
         for number in 4 * GONE_MAX..5 * GONE_MAX {
-            recent.left(id(number), 10_000, Seen::default());
+            recent.left(id(number), 10_000, SeenEvents::default());
         }
         let known = (0..5 * GONE_MAX).filter(|number| recent.has_left(&id(*number), 10_000));
         assert!(known.eq(4 * GONE_MAX..5 * GONE_MAX));
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_refusal_that_is_said_again_is_a_copy_in_the_next_line_or_among_copies() {
-        let mut recent = Recent::default();
+        let mut recent = RecentlyLeft::default();
         assert!(!recent.is_copied_refusal(7, (0, 100), 5_000));
         assert!(recent.is_copied_refusal(7, (100, 200), 5_000), "the next line");
         assert!(recent.is_copied_refusal(7, (200, 300), 5_000), "and the third");
@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn refusals_are_remembered_up_to_the_limit() {
-        let mut recent = Recent::default();
+        let mut recent = RecentlyLeft::default();
         assert!((0..=REFUSED_MAX as u64).all(|refusal| recent.is_new_refusal(refusal)));
         assert!(!recent.is_new_refusal(1) && recent.is_new_refusal(0));
         assert_eq!(recent.refused.len(), REFUSED_MAX);

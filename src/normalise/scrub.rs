@@ -78,9 +78,9 @@ fn ends_word(byte: u8) -> bool {
 }
 
 /// What is stored for an address's local part.
-type Stored<'f> = &'f dyn Fn(&[u8]) -> Vec<u8>;
+type StoredLocalPart<'f> = &'f dyn Fn(&[u8]) -> Vec<u8>;
 
-fn without_local_parts(text: &[u8], stored: Stored<'_>) -> Vec<u8> {
+fn without_local_parts(text: &[u8], stored: StoredLocalPart<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     // The next word is an account's name: `A=plain:name`, `user=<name>`.
@@ -148,7 +148,7 @@ fn word_of(word: &[u8]) -> Word {
 }
 
 /// An address, perhaps behind a `key=` that stays.
-fn keyed(word: &[u8], stored: Stored<'_>, out: &mut Vec<u8>) {
+fn keyed(word: &[u8], stored: StoredLocalPart<'_>, out: &mut Vec<u8>) {
     let start = match memchr::memchr(b'=', word) {
         Some(at) if KEYS.contains(&&word[..at]) || ACCOUNTS.contains(&&word[..at]) => at + 1,
         _ => 0,
@@ -164,7 +164,7 @@ fn last_at(word: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Writes an address without its local part. What follows the domain stays.
-fn address(text: &[u8], stored: Stored<'_>, out: &mut Vec<u8>) {
+fn address(text: &[u8], stored: StoredLocalPart<'_>, out: &mut Vec<u8>) {
     let Some((at, len)) = last_at(text) else {
         return out.extend_from_slice(text);
     };

@@ -9,8 +9,8 @@ pub mod zones;
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH, load_or_create_key};
 use crate::ingest::RunLimits;
-use crate::ingest::kinds::USUAL_SERVICES;
 use crate::model::human;
+use crate::model::log_kinds::LOG_KINDS;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::{LocalParts, Redactor};
 use crate::query::history::Backend;
@@ -200,7 +200,9 @@ impl Setup {
 pub fn services_of_logs(config: &Config) -> Vec<String> {
     let configured = config.sources.iter().filter_map(|source| source.service.clone());
     // Logs that no source names have them too.
-    let usual = USUAL_SERVICES.iter().map(|(_, service)| (*service).to_owned());
+    let usual = LOG_KINDS
+        .iter()
+        .filter_map(|kind| kind.usual_service.map(str::to_owned));
     configured.chain(usual).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, HostOf, NAME_HINT, Source, SourceKind, is_name, parse_timezone, this_host};
 use crate::ingest::Job;
-use crate::ingest::kinds::{Spec, Way};
+use crate::ingest::spec::{Grammar, Spec};
 use crate::source::journal::Journal;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
@@ -104,7 +104,7 @@ struct Unnamed<'p> {
     host: String,
     zone: TimeZone,
     /// Grammar, if it is not told by the content.
-    way: Option<Way>,
+    grammar: Option<Grammar>,
     service: Option<String>,
     year: Option<i16>,
     limits: &'p Limits,
@@ -117,24 +117,24 @@ impl<'p> Unnamed<'p> {
             None => TimeZone::UTC,
         };
         let described = |kind| {
-            Way::named(kind).ok_or_else(|| {
+            Grammar::named(kind).ok_or_else(|| {
                 anyhow!(
                     "--kind {kind}: a log of this kind is read as a [[source]] of the configuration describes it; write \
                      one that names the file"
                 )
             })
         };
-        let way = args.kind.map(described).transpose()?;
+        let grammar = args.kind.map(described).transpose()?;
         if args.service.is_some_and(|name| !is_name(name)) {
             bail!("--service: this cannot be the name of a service; {NAME_HINT}");
         }
-        if args.service.is_some() && matches!(way, Some(Way::Exim | Way::Postfix)) {
+        if args.service.is_some() && matches!(grammar, Some(Grammar::Exim | Grammar::Postfix)) {
             bail!("--service: a log of an MTA carries the mail of many services; write a [[service]] rule");
         }
         Ok(Unnamed {
             host: args.host.map_or_else(this_host, str::to_owned),
             zone,
-            way,
+            grammar,
             service: args.service.map(str::to_owned),
             year: args.year,
             limits,
@@ -142,13 +142,16 @@ impl<'p> Unnamed<'p> {
     }
 
     fn spec(&self, path: &Path) -> Spec {
-        let way = self.way.clone().unwrap_or_else(|| Way::sniffed(path, self.limits));
+        let grammar = self
+            .grammar
+            .clone()
+            .unwrap_or_else(|| Grammar::sniffed(path, self.limits));
         // A relay's log among those of an application has no one service.
-        let service = self.service.clone().filter(|_| matches!(way, Way::App(_)));
+        let service = self.service.clone().filter(|_| matches!(grammar, Grammar::App(_)));
         Spec {
             year: self.year,
             service,
-            ..Spec::of(way, self.zone.clone())
+            ..Spec::of(grammar, self.zone.clone())
         }
     }
 }
@@ -190,16 +193,16 @@ fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<S
 
 /// How a source's logs are read.
 pub(crate) fn spec(source: &Source) -> Spec {
-    let way = match &source.kind {
-        SourceKind::Exim => Way::Exim,
-        SourceKind::Postfix => Way::Postfix,
-        SourceKind::App(format) => Way::App(format.clone()),
+    let grammar = match &source.kind {
+        SourceKind::Exim => Grammar::Exim,
+        SourceKind::Postfix => Grammar::Postfix,
+        SourceKind::App(format) => Grammar::App(format.clone()),
     };
     Spec {
         year: source.year,
         service: source.service.clone(),
         relay: source.relay.clone(),
         tags: source.tags(),
-        ..Spec::of(way, source.timezone.clone())
+        ..Spec::of(grammar, source.timezone.clone())
     }
 }

@@ -4,8 +4,7 @@
 //! wrongly, shows itself: without this, its mail would count as zero.
 
 use crate::config::{Source, SourceKind};
-use crate::ingest::kinds::{NOT_STORED, recognise};
-use crate::ingest::survey::{Survey, mta};
+use crate::ingest::wrapping::{NOT_STORED, Survey, recognise};
 use crate::normalise::exim::zone::{ZoneVerdict, verdict_of};
 use crate::setup::plan::spec;
 use crate::source::{Limits, sample};
@@ -44,7 +43,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
         if sample.bytes.is_empty() {
             continue;
         }
-        match (recognise(&spec, &sample.bytes), mta(&spec.way)) {
+        match (recognise(&spec, &sample.bytes), spec.grammar.mta()) {
             (Err(why), _) => warnings.push(format!("{}: {}", path.display(), why.trim_end_matches(NOT_STORED))),
             (Ok(_), Some(mta)) => {
                 let found = Survey::of(&spec, mta, &sample.bytes).warnings(mta);

@@ -3,8 +3,8 @@
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, unparsed};
 use super::{Lines, Source};
-use crate::ingest::kinds::usual_service;
-use crate::ingest::lines::begins_with_time;
+use crate::ingest::readers::begins_with_time;
+use crate::model::log_kinds::usual_service;
 use crate::normalise::app::channel;
 use crate::normalise::rules::Facts;
 use anyhow::Result;

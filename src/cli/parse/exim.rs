@@ -4,7 +4,7 @@ use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
-use crate::ingest::lines::peel::Found;
+use crate::ingest::wrapping::LineContent;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::exim::authentication;
 use crate::normalise::redact::split_address;
@@ -29,8 +29,8 @@ pub(super) fn line(
     let mut processes = std::mem::take(&mut unwrapped.processes);
     let number = lines.next();
     unwrapped.line(Mta::Exim, source, line, |found| match found {
-        Found::Own(envelope) => own(source, &mut map, &envelope, line),
-        Found::Foreground(text, Some(stamp)) => match processes.text(text) {
+        LineContent::Own(envelope) => own(source, &mut map, &envelope, line),
+        LineContent::Foreground(text, Some(stamp)) => match processes.text(text) {
             Some((pid, text)) => {
                 let second = stamp.utc_ms().div_euclid(1000);
                 let id = processes.id(text, pid, second, number);
@@ -51,16 +51,16 @@ pub(super) fn line(
             None => not_own(
                 &mut map,
                 Mta::Exim,
-                &Found::Nothing("debug output of Exim"),
+                &LineContent::Nothing("debug output of Exim"),
                 line,
                 false,
             ),
         },
-        Found::Unknown(text) if exim::is_continuation(text) => {
+        LineContent::Unknown(text) if exim::is_continuation(text) => {
             map.insert("status".into(), "ignored".into());
             map.insert("why".into(), "continues the line before, or is empty".into());
         }
-        Found::Unknown(text) => {
+        LineContent::Unknown(text) => {
             let (text, before) = place(line, text);
             match exim::parse(&text[before..]) {
                 Err(mut reject) => {
@@ -70,7 +70,7 @@ pub(super) fn line(
                 Ok(_) => not_own(
                     &mut map,
                     Mta::Exim,
-                    &Found::Unknown(text),
+                    &LineContent::Unknown(text),
                     text,
                     source.attribution.is_some(),
                 ),

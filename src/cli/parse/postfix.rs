@@ -4,7 +4,7 @@ use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
 use super::unwrap::{Unwrapped, not_own, place};
 use super::{Lines, Source};
-use crate::ingest::lines::peel::Found;
+use crate::ingest::wrapping::LineContent;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::split_address;
 use crate::normalise::rules::Facts;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn line(source: &Source, unwrapped: &mut Unwrapped, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
     let mut map = Map::new();
     unwrapped.line(Mta::Postfix, source, line, |found| match found {
-        Found::Own(envelope) => own(source, &mut map, &envelope, line),
+        LineContent::Own(envelope) => own(source, &mut map, &envelope, line),
         found => not_own(&mut map, Mta::Postfix, &found, line, source.attribution.is_some()),
     });
     lines.tell(map)

@@ -2,10 +2,8 @@
 
 use super::Source;
 use super::fields::{put, unparsed};
-use crate::ingest::kinds::{Head, recognise};
-use crate::ingest::lines::foreground::Processes;
-use crate::ingest::lines::journal;
-use crate::ingest::lines::peel::{Found, Peeler, TIMELESS, Trust, untrusted};
+use crate::ingest::readers::Processes;
+use crate::ingest::wrapping::{JournalEntry, LineContent, LineHead, Peeler, TIMELESS, Trust, recognise, untrusted};
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::syslog::{any_envelope, envelope};
 use serde_json::{Map, Value};
@@ -13,7 +11,7 @@ use serde_json::{Map, Value};
 /// What is kept from line to line.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
-    head: Head,
+    head: LineHead,
     peeler: Peeler,
     pub(super) processes: Processes,
 }
@@ -30,12 +28,12 @@ impl Unwrapped {
     }
 
     /// Takes a line apart.
-    pub(super) fn line(&mut self, mta: Mta, source: &Source, line: &[u8], with: impl FnOnce(Found<'_>)) {
+    pub(super) fn line(&mut self, mta: Mta, source: &Source, line: &[u8], with: impl FnOnce(LineContent<'_>)) {
         let trust = Trust {
             spec: &source.spec,
             head: &self.head,
         };
-        match line.starts_with(b"{").then(|| journal::entry(line).ok()).flatten() {
+        match line.starts_with(b"{").then(|| JournalEntry::parse(line).ok()).flatten() {
             Some(entry) => with(Peeler::envelope(mta, line, &entry.envelope(), trust)),
             None => self.peeler.line(mta, line, trust, with),
         }
@@ -51,17 +49,17 @@ pub(super) fn place<'l>(line: &'l [u8], text: &'l [u8]) -> (&'l [u8], usize) {
 }
 
 /// Tells a line that holds nothing of the program.
-pub(super) fn not_own(map: &mut Map<String, Value>, mta: Mta, found: &Found<'_>, line: &[u8], picture: bool) {
+pub(super) fn not_own(map: &mut Map<String, Value>, mta: Mta, found: &LineContent<'_>, line: &[u8], picture: bool) {
     let (status, why) = match found {
-        Found::Foreign(envelope) => {
+        LineContent::Foreign(envelope) => {
             put(map, "program", Some(envelope.tag));
             ("ignored", "of another program".to_owned())
         }
-        Found::Nothing(why) => ("ignored", if line.is_empty() { "empty" } else { why }.to_owned()),
-        Found::Untrusted(tag) => ("unparsed", untrusted(mta, tag)),
-        Found::Foreground(..) => ("unparsed", TIMELESS.to_owned()),
-        Found::Own(_) => ("unparsed", format!("no line of {}", mta.as_str())),
-        Found::Unknown(text) => {
+        LineContent::Nothing(why) => ("ignored", if line.is_empty() { "empty" } else { why }.to_owned()),
+        LineContent::Untrusted(tag) => ("unparsed", untrusted(mta, tag)),
+        LineContent::Foreground(..) => ("unparsed", TIMELESS.to_owned()),
+        LineContent::Own(_) => ("unparsed", format!("no line of {}", mta.as_str())),
+        LineContent::Unknown(text) => {
             let (whole, before) = place(line, text);
             match any_envelope(text).and_then(|_| envelope(text)) {
                 Err(mut reject) => {

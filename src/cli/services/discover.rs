@@ -2,7 +2,7 @@
 
 use crate::cli::output;
 use crate::config::{Config, HostOf, Source, is_name, this_host};
-use crate::ingest::kinds::usual_service;
+use crate::model::log_kinds::usual_service;
 use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
 use crate::query::Window;
 use crate::query::history::MailHistory;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::at::At;
 use super::super::errors::shown;
 use super::super::path_glob::plain;
-use super::super::raw::{RawSource, RawSourceKind};
+use super::super::raw::RawSource;
 use super::super::report::Report;
 
 /// Which entries of a journal are a source's.
@@ -35,8 +35,8 @@ pub(super) fn check(
         only_of_journals(raw, report);
         return None;
     };
-    let kind = raw.kind.as_ref().map(|kind| *kind.get());
-    if !matches!(kind, None | Some(RawSourceKind::Exim | RawSourceKind::Postfix)) {
+    let kind = raw.kind.as_ref().map(|kind| kind.get().log_kind());
+    if kind.is_some_and(|kind| !kind.is_mta) {
         let what = "`journal` at a source of an application, which writes files";
         report.add(&at, what, "remove it and name its files: `paths = […]`");
     }
@@ -64,12 +64,8 @@ pub(super) fn check(
     let which = (
         raw.host.as_ref().map(|host| host.get().clone()),
         directory.clone(),
-        match kind {
-            Some(RawSourceKind::Exim) => Some("exim"),
-            Some(RawSourceKind::Postfix) => Some("postfix"),
-            // Refused already.
-            _ => None,
-        },
+        // Any other is refused already.
+        kind.filter(|kind| kind.is_mta).map(|kind| kind.name),
     );
     let place = report.place(&at);
     if let (Some(first), Some(_)) = (known.insert(which.clone(), place), which.2) {

@@ -22,6 +22,7 @@ use super::raw::{RawSource, RawSourceKind};
 use super::report::Report;
 use super::shape::IncompleteTables;
 use super::zone::parse_timezone;
+use crate::model::log_kinds::{EXIM, KindReader, POSTFIX};
 
 /// What writes a log.
 #[derive(Debug, Clone)]
@@ -39,8 +40,8 @@ impl SourceKind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            SourceKind::Exim => "exim",
-            SourceKind::Postfix => "postfix",
+            SourceKind::Exim => EXIM,
+            SourceKind::Postfix => POSTFIX,
             SourceKind::App(format) => format.as_str(),
         }
     }
@@ -110,26 +111,12 @@ impl Source {
 
 /// The kinds that need no description.
 fn kind(raw: RawSourceKind) -> Option<SourceKind> {
-    let app = |name: &str| Format::named(name).map(|format| SourceKind::App(Arc::new(format)));
-    match raw {
-        RawSourceKind::Exim => Some(SourceKind::Exim),
-        RawSourceKind::Postfix => Some(SourceKind::Postfix),
-        RawSourceKind::Gerrit => app("gerrit"),
-        RawSourceKind::Phabricator => app("phabricator"),
-        RawSourceKind::Hue => app("hue"),
-        RawSourceKind::Oozie => app("oozie"),
-        RawSourceKind::Sentry => app("sentry"),
-        RawSourceKind::Slimapp => app("slimapp"),
-        RawSourceKind::Dumps => app("dumps"),
-        RawSourceKind::Json | RawSourceKind::Pattern => None,
-    }
-}
-
-/// The name of a kind that a source describes.
-fn kind_name(kind: RawSourceKind) -> &'static str {
-    match kind {
-        RawSourceKind::Json => "json",
-        _ => "pattern",
+    let kind = raw.log_kind();
+    match kind.reader {
+        KindReader::Exim => Some(SourceKind::Exim),
+        KindReader::Postfix => Some(SourceKind::Postfix),
+        KindReader::BuiltIn => Format::named(kind.name).map(|format| SourceKind::App(Arc::new(format))),
+        KindReader::Described => None,
     }
 }
 
@@ -154,7 +141,7 @@ pub(super) fn check(
         let kind = source.kind.as_ref().and_then(|kind| {
             let kind = *kind.get();
             let built_in = self::kind(kind);
-            let name = built_in.as_ref().map_or(kind_name(kind), SourceKind::name);
+            let name = kind.log_kind().name;
             formats::refuse_misfits(kind, name, &source, checker.report);
             built_in.or_else(|| {
                 let format = formats::described(kind, &source, &at, incomplete, checker.report)?;

@@ -28,7 +28,7 @@ pub struct Facts<'a> {
 
 /// What one condition of a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+pub enum FactKey {
     /// The whole envelope sender; `<>` for bounces.
     Sender,
     /// The sender's domain.
@@ -49,11 +49,11 @@ pub enum Key {
     Host,
     /// The client's address: an address or a network.
     ClientIp,
-    /// The same as [`Key::ClientIp`], by the name that reads better for networks.
+    /// The same as [`FactKey::ClientIp`], by the name that reads better for networks.
     Network,
 }
 
-impl Key {
+impl FactKey {
     /// How many keys compare text; the others compare addresses.
     pub(super) const TEXTS: usize = 9;
 
@@ -84,34 +84,34 @@ impl Key {
 
 /// Facts made comparable: lower case, the null sender as `<>`, no final dot on host names, IPv4 out of its IPv6 coat.
 #[derive(Debug)]
-pub(super) struct View<'a> {
-    texts: [Option<Cow<'a, [u8]>>; Key::TEXTS],
+pub(super) struct FactView<'a> {
+    texts: [Option<Cow<'a, [u8]>>; FactKey::TEXTS],
     /// Where the id begins in `authenticator:id`; 0 without an authenticator.
     auth_id: usize,
     /// The client's address.
     pub(super) ip: Option<IpAddr>,
 }
 
-impl<'a> View<'a> {
+impl<'a> FactView<'a> {
     /// Prepares the facts that some rule asks for; `used` has bit `1 << key` set for each of those.
     pub(super) fn new(facts: &Facts<'a>, used: u16) -> Self {
-        let mut texts = [const { None }; Key::TEXTS];
-        let mut set = |key: Key, value: Option<&'a [u8]>| {
+        let mut texts = [const { None }; FactKey::TEXTS];
+        let mut set = |key: FactKey, value: Option<&'a [u8]>| {
             if used & (1 << key as u16) != 0 {
                 texts[key as usize] = value.filter(|v| !v.is_empty()).map(lower);
             }
         };
         let null = |sender: &'a [u8]| if sender.is_empty() { &b"<>"[..] } else { sender };
-        set(Key::Sender, facts.sender.map(null));
-        set(Key::SenderDomain, facts.sender.and_then(domain_of).map(host_name));
-        set(Key::Client, facts.client_name.map(host_name));
-        set(Key::User, facts.user);
-        set(Key::Auth, facts.auth);
-        set(Key::Router, facts.router);
-        set(Key::Transport, facts.transport);
-        set(Key::MessageIdHost, facts.message_id_host.map(host_name));
-        set(Key::Host, Some(host_name(facts.host.as_bytes())));
-        let auth = texts[Key::Auth as usize].as_deref().unwrap_or_default();
+        set(FactKey::Sender, facts.sender.map(null));
+        set(FactKey::SenderDomain, facts.sender.and_then(domain_of).map(host_name));
+        set(FactKey::Client, facts.client_name.map(host_name));
+        set(FactKey::User, facts.user);
+        set(FactKey::Auth, facts.auth);
+        set(FactKey::Router, facts.router);
+        set(FactKey::Transport, facts.transport);
+        set(FactKey::MessageIdHost, facts.message_id_host.map(host_name));
+        set(FactKey::Host, Some(host_name(facts.host.as_bytes())));
+        let auth = texts[FactKey::Auth as usize].as_deref().unwrap_or_default();
         let auth_id = auth.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
         Self {
             texts,
@@ -127,12 +127,12 @@ impl<'a> View<'a> {
 
     /// The authenticated id alone, where the authenticator's name stands before it.
     pub(super) fn auth_id(&self) -> Option<&[u8]> {
-        let auth = self.text(Key::Auth).filter(|_| self.auth_id > 0)?;
+        let auth = self.text(FactKey::Auth).filter(|_| self.auth_id > 0)?;
         Some(&auth[self.auth_id..])
     }
 
     /// The text of a key, if the mail has it.
-    pub(super) fn text(&self, key: Key) -> Option<&[u8]> {
+    pub(super) fn text(&self, key: FactKey) -> Option<&[u8]> {
         self.texts.get(key as usize)?.as_deref()
     }
 }
@@ -168,17 +168,17 @@ mod tests {
             client_ip: "::ffff:10.0.0.1".parse().ok(),
             ..Facts::default()
         };
-        let view = View::new(&facts, u16::MAX);
-        assert_eq!(view.text(Key::SenderDomain), Some(&b"example.org"[..]));
-        assert_eq!(view.text(Key::Client), None);
+        let view = FactView::new(&facts, u16::MAX);
+        assert_eq!(view.text(FactKey::SenderDomain), Some(&b"example.org"[..]));
+        assert_eq!(view.text(FactKey::Client), None);
         assert_eq!(view.ip, "10.0.0.1".parse().ok());
-        assert_eq!(View::new(&facts, 0).text(Key::Sender), None);
+        assert_eq!(FactView::new(&facts, 0).text(FactKey::Sender), None);
         // What is not known is not the null sender.
-        assert_eq!(View::new(&Facts::default(), 1).text(Key::Sender), None);
+        assert_eq!(FactView::new(&Facts::default(), 1).text(FactKey::Sender), None);
         let null = Facts {
             sender: Some(b""),
             ..Facts::default()
         };
-        assert_eq!(View::new(&null, 1).text(Key::Sender), Some(&b"<>"[..]));
+        assert_eq!(FactView::new(&null, 1).text(FactKey::Sender), Some(&b"<>"[..]));
     }
 }

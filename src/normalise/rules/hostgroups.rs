@@ -27,7 +27,7 @@ pub struct GroupInput {
 
 /// A host or network that cannot be compiled, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {cure}")]
+#[error("{what}; {hint}")]
 pub struct GroupProblem {
     /// Number of the group, from 0.
     pub group: usize,
@@ -38,13 +38,13 @@ pub struct GroupProblem {
     /// What is wrong.
     pub what: String,
     /// What to do about it.
-    pub cure: String,
+    pub hint: String,
 }
 
 /// Compiled hostgroups.
 #[derive(Debug)]
 pub struct HostGroups {
-    groups: Vec<Group>,
+    groups: Vec<GroupMembers>,
     names: TextIndex,
     addresses: FxHashMap<IpAddr, u32>,
     networks: JointPrefixMap<IpNet, u32>,
@@ -56,7 +56,7 @@ pub struct HostGroups {
 
 /// What one group was made of; only for explanations.
 #[derive(Debug)]
-struct Group {
+struct GroupMembers {
     name: String,
     hosts: Vec<Pattern>,
     networks: Vec<IpNet>,
@@ -82,17 +82,17 @@ impl HostGroups {
         let mut problems = Vec::new();
         compiled.digest = digest(&inputs);
         for (group, input) in inputs.into_iter().enumerate() {
-            let mut problem = |list, item, (what, cure): (String, String)| {
+            let mut problem = |list, item, (what, hint): (String, String)| {
                 problems.push(GroupProblem {
                     group,
                     list,
                     item,
                     what,
-                    cure,
+                    hint,
                 });
             };
             let number = group as u32;
-            let mut made = Group {
+            let mut made = GroupMembers {
                 name: input.name,
                 hosts: Vec::new(),
                 networks: Vec::new(),
@@ -129,7 +129,7 @@ impl HostGroups {
         let quoted = host.escape_debug();
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@') {
             return Err((
-                format!("`{quoted}` is not a host name"),
+                format!("`{quoted}` is no host name"),
                 "write a name, a glob or an address".to_owned(),
             ));
         }
@@ -137,8 +137,8 @@ impl HostGroups {
             return Err((format!("`{quoted}` is a network"), "move it to `networks`".to_owned()));
         }
         let pattern = Pattern::compile(host).map_err(|why| {
-            let cure = "globs support `*`, `?`, `[0-9]` and `{a,b}`".to_owned();
-            (format!("`{quoted}` is not a glob: {why}"), cure)
+            let hint = "globs know `*`, `?`, `[0-9]` and `{a,b}`".to_owned();
+            (format!("`{quoted}` is no glob: {why}"), hint)
         })?;
         if pattern.literal().is_some() {
             self.add_literal(number, host);
@@ -225,7 +225,7 @@ impl HostGroups {
     }
 }
 
-/// A network, or a single address as a network of one. The error is what is wrong, and the cure.
+/// A network, or a single address as a network of one. The error is what is wrong, and the hint.
 pub(super) fn network(written: &str) -> Result<IpNet, (String, String)> {
     if let Ok(ip) = written.parse::<IpAddr>() {
         return Ok(IpNet::from(ip.to_canonical()));
@@ -234,13 +234,13 @@ pub(super) fn network(written: &str) -> Result<IpNet, (String, String)> {
     match written.parse::<IpNet>() {
         // Either the length or the address is a typing error: guessing which would attribute mail wrongly.
         Ok(net) if net.trunc() != net => {
-            let cure = format!("write `{}`, or `{}` for the one host", net.trunc(), net.addr());
-            Err((format!("`{quoted}` has bits set beyond its prefix length"), cure))
+            let hint = format!("write `{}`, or `{}` for the one host", net.trunc(), net.addr());
+            Err((format!("`{quoted}` has bits set beyond its prefix length"), hint))
         }
         Ok(net) => Ok(net),
         Err(_) => {
-            let cure = "write it as `10.64.32.0/24`, `2620:0:861::/48` or a single address".to_owned();
-            Err((format!("`{quoted}` is neither network nor address"), cure))
+            let hint = "write it as `10.64.32.0/24`, `2620:0:861::/48` or a single address".to_owned();
+            Err((format!("`{quoted}` is neither network nor address"), hint))
         }
     }
 }

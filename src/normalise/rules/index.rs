@@ -111,16 +111,16 @@ impl TextIndex {
 /// A byte trie; nodes hold positions of globs.
 #[derive(Debug, Default)]
 struct Trie {
-    nodes: Vec<Node>,
+    nodes: Vec<TrieNode>,
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct TrieNode {
     children: Vec<(u8, u32)>,
     here: Vec<u32>,
 }
 
-impl Node {
+impl TrieNode {
     fn child(&self, byte: u8) -> Option<usize> {
         self.children
             .iter()
@@ -132,13 +132,13 @@ impl Node {
 impl Trie {
     fn insert(&mut self, key: impl Iterator<Item = u8>, position: u32) {
         if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
+            self.nodes.push(TrieNode::default());
         }
         let mut at = 0;
         for byte in key.take(TRIE_DEPTH) {
             at = self.nodes[at].child(byte).unwrap_or_else(|| {
                 let child = self.nodes.len();
-                self.nodes.push(Node::default());
+                self.nodes.push(TrieNode::default());
                 self.nodes[at].children.push((byte, child as u32));
                 child
             });

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 
 /// Why an inventory cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}; {cure}")]
+#[error("line {line}: {what}; {hint}")]
 pub struct InventoryError {
     /// Line in the inventory, from 1.
     pub line: u64,
     /// What is wrong.
     pub what: String,
     /// What to do about it.
-    pub cure: String,
+    pub hint: String,
 }
 
 /// The groups of an inventory with all of their hosts.
@@ -57,11 +57,11 @@ impl Inventory {
     }
 }
 
-fn wrong(line: u64, what: String, cure: &str) -> InventoryError {
+fn wrong(line: u64, what: String, hint: &str) -> InventoryError {
     InventoryError {
         line,
         what,
-        cure: cure.to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

@@ -20,12 +20,13 @@ mod services;
 use crate::model::service_names::UNATTRIBUTED;
 use std::borrow::Cow;
 
+pub use condition::ConditionTrace;
 pub use derive::{Naming, candidates, derive};
-pub use facts::{Facts, Key};
+pub use facts::{FactKey, Facts};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};
-pub use possible::{Known, Possible};
-pub use services::{ConditionTrace, EntryInput, EntryTrace, Match, PatternProblem, RuleInput, ServiceRules};
+pub use possible::{KnownFacts, Possible};
+pub use services::{EntryInput, EntryTrace, Match, PatternProblem, RuleInput, ServiceRules};
 
 /// The service of a mail: by rule; else derived, if anything may name it so; else [`UNATTRIBUTED`].
 #[must_use]
@@ -50,7 +51,7 @@ mod tests {
         let rule = RuleInput {
             service: "hue".to_owned(),
             entries: vec![EntryInput {
-                conditions: vec![(Key::Client, "hue*".to_owned())],
+                conditions: vec![(FactKey::Client, "hue*".to_owned())],
             }],
         };
         let (none, rules) = (ServiceRules::default(), ServiceRules::compile(vec![rule]).unwrap());

@@ -16,11 +16,11 @@ const SPECIAL: &[char] = &['*', '?', '[', '{', '\\'];
 pub(super) struct Pattern {
     /// As the user wrote it.
     written: Box<str>,
-    shape: Shape,
+    shape: PatternShape,
 }
 
 #[derive(Debug, Clone)]
-enum Shape {
+enum PatternShape {
     Literal(Box<[u8]>),
     Glob {
         prefix: Box<[u8]>,
@@ -34,17 +34,18 @@ impl Pattern {
     /// Compiles a pattern; the error says what is wrong with the glob.
     pub(super) fn compile(written: &str) -> Result<Self, String> {
         let text = written.to_ascii_lowercase();
-        let shape = match text.find(SPECIAL) {
-            None => Shape::Literal(text.into_bytes().into()),
-            Some(first) => {
-                let prefix = &text[..first];
+        let shape = match text.find(SPECIAL).and_then(|first| text.split_at_checked(first)) {
+            None => PatternShape::Literal(text.into_bytes().into()),
+            Some((prefix, rest)) => {
                 // An escape can make any later character literal: no suffix is the safe reading.
                 let escaped = text.contains('\\');
-                let last = text.rfind(['*', '?', ']', '}']).unwrap_or(first);
-                let suffix = if escaped { "" } else { &text[last + 1..] };
-                let plain = !escaped && &text[first..=last] == "*";
+                let (_, suffix) = rest
+                    .rsplit_once(['*', '?', ']', '}'])
+                    .filter(|_| !escaped)
+                    .unwrap_or_default();
+                let plain = !escaped && rest.strip_suffix(suffix) == Some("*");
                 let whole = if plain { None } else { Some(Box::new(matcher(&text)?)) };
-                Shape::Glob {
+                PatternShape::Glob {
                     prefix: prefix.as_bytes().into(),
                     suffix: suffix.as_bytes().into(),
                     whole,
@@ -65,24 +66,24 @@ impl Pattern {
     /// The one text that matches, if the pattern is not a glob.
     pub(super) fn literal(&self) -> Option<&[u8]> {
         match &self.shape {
-            Shape::Literal(text) => Some(text),
-            Shape::Glob { .. } => None,
+            PatternShape::Literal(text) => Some(text),
+            PatternShape::Glob { .. } => None,
         }
     }
 
     /// The text that every match begins and ends with.
     pub(super) fn ends(&self) -> (&[u8], &[u8]) {
         match &self.shape {
-            Shape::Literal(text) => (text, b""),
-            Shape::Glob { prefix, suffix, .. } => (prefix, suffix),
+            PatternShape::Literal(text) => (text, b""),
+            PatternShape::Glob { prefix, suffix, .. } => (prefix, suffix),
         }
     }
 
     /// Whether text in lower case matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         match &self.shape {
-            Shape::Literal(literal) => **literal == *text,
-            Shape::Glob { prefix, suffix, whole } => {
+            PatternShape::Literal(literal) => **literal == *text,
+            PatternShape::Glob { prefix, suffix, whole } => {
                 text.len() >= prefix.len() + suffix.len()
                     && text.starts_with(prefix)
                     && text.ends_with(suffix)

@@ -2,7 +2,7 @@
 //! Message-ID and no router, and of a local part often a pseudonym alone.
 
 use super::condition::Condition;
-use super::facts::{Facts, Key, View, domain_of};
+use super::facts::{FactKey, FactView, Facts, domain_of};
 use super::pattern::Pattern;
 use super::services::ServiceRules;
 
@@ -10,11 +10,11 @@ use super::services::ServiceRules;
 type IsSender<'a> = &'a dyn Fn(&[u8]) -> Option<bool>;
 
 /// A mail as far as it is known.
-pub struct Known<'a> {
+pub struct KnownFacts<'a> {
     /// What is known. A sender whose local part is not known is `@domain`.
     pub facts: Facts<'a>,
     /// Facts that nobody knows.
-    pub unknown: &'a [Key],
+    pub unknown: &'a [FactKey],
     /// Where the sender's local part is not known: who can compare it.
     pub is_sender: Option<IsSender<'a>>,
 }
@@ -27,14 +27,14 @@ pub struct Possible {
     /// Whether it may be that none matches.
     pub none: bool,
     /// The first fact that is not known and decides.
-    pub lacks: Option<Key>,
+    pub lacks: Option<FactKey>,
 }
 
 impl ServiceRules {
     /// The services that may be the mail's. Slower than [`ServiceRules::find`], which is for mail of which all is known.
     #[must_use]
-    pub fn possible(&self, known: &Known<'_>) -> Possible {
-        let view = View::new(&known.facts, u16::MAX);
+    pub fn possible(&self, known: &KnownFacts<'_>) -> Possible {
+        let view = FactView::new(&known.facts, u16::MAX);
         let mut possible = Possible {
             none: true,
             ..Possible::default()
@@ -66,15 +66,15 @@ impl ServiceRules {
     }
 }
 
-impl Known<'_> {
+impl KnownFacts<'_> {
     /// Whether a condition holds; none where nobody can tell.
-    fn holds(&self, condition: &Condition, view: &View<'_>) -> Option<bool> {
+    fn holds(&self, condition: &Condition, view: &FactView<'_>) -> Option<bool> {
         let key = condition.key();
         if self.unknown.contains(&key) {
             return None;
         }
         match (condition, self.is_sender) {
-            (Condition::Text(Key::Sender, pattern), Some(is_sender)) => self.is_sender_of(pattern, is_sender),
+            (Condition::Text(FactKey::Sender, pattern), Some(is_sender)) => self.is_sender_of(pattern, is_sender),
             _ => Some(condition.holds(view)),
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     use super::super::services::{EntryInput, RuleInput};
     use super::*;
 
-    fn rules(all: &[(&str, &[(Key, &str)])]) -> ServiceRules {
+    fn rules(all: &[(&str, &[(FactKey, &str)])]) -> ServiceRules {
         let inputs = all.iter().map(|(service, conditions)| RuleInput {
             service: (*service).to_owned(),
             entries: vec![EntryInput {
@@ -131,16 +131,16 @@ mod tests {
     }
 
     /// What rules say of `gerrit@example.org` from mx2, of which the local part is a pseudonym.
-    fn said(rules: &ServiceRules) -> (Vec<&str>, bool, Option<Key>) {
+    fn said(rules: &ServiceRules) -> (Vec<&str>, bool, Option<FactKey>) {
         let is_sender = |address: &[u8]| Some(address == b"gerrit@example.org");
-        let known = Known {
+        let known = KnownFacts {
             facts: Facts {
                 sender: Some(b"@Example.org"),
                 client_name: Some(b"mx2.example.org"),
                 host: "mx1",
                 ..Facts::default()
             },
-            unknown: &[Key::Auth, Key::Router],
+            unknown: &[FactKey::Auth, FactKey::Router],
             is_sender: Some(&is_sender),
         };
         let possible = rules.possible(&known);
@@ -161,25 +161,29 @@ mod tests {
             ("*@*.net", (vec![], true, None)),
             ("*", (vec!["a"], false, None)),
             ("<>", (vec![], true, None)),
-            ("ger*@example.org", (vec!["a"], true, Some(Key::Sender))),
+            ("ger*@example.org", (vec!["a"], true, Some(FactKey::Sender))),
             ("ger*@example.net", (vec![], true, None)),
-            ("{gerrit,phab}@example.org", (vec!["a"], true, Some(Key::Sender))),
-            ("ger*", (vec!["a"], true, Some(Key::Sender))),
+            ("{gerrit,phab}@example.org", (vec!["a"], true, Some(FactKey::Sender))),
+            ("ger*", (vec!["a"], true, Some(FactKey::Sender))),
         ] {
-            assert_eq!(said(&rules(&[("a", &[(Key::Sender, pattern)])])), expected, "{pattern}");
+            assert_eq!(
+                said(&rules(&[("a", &[(FactKey::Sender, pattern)])])),
+                expected,
+                "{pattern}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_known_leaves_both_ways_open_until_a_rule_holds_for_sure() {
-        let auth = [(Key::Auth, "plain:*")];
-        let sure = [(Key::Client, "mx2.*"), (Key::SenderDomain, "example.org")];
-        let both = rules(&[("a", &auth), ("b", &sure), ("c", &[(Key::Host, "*")])]);
-        assert_eq!(said(&both), (vec!["a", "b"], false, Some(Key::Auth)));
+        let auth = [(FactKey::Auth, "plain:*")];
+        let sure = [(FactKey::Client, "mx2.*"), (FactKey::SenderDomain, "example.org")];
+        let both = rules(&[("a", &auth), ("b", &sure), ("c", &[(FactKey::Host, "*")])]);
+        assert_eq!(said(&both), (vec!["a", "b"], false, Some(FactKey::Auth)));
         let one = rules(&[("b", &sure), ("a", &auth)]);
         assert_eq!(said(&one), (vec!["b"], false, None));
         // A condition that fails decides, whatever the others say.
-        let fails = rules(&[("a", &[(Key::Auth, "x"), (Key::Client, "mx3.*")])]);
+        let fails = rules(&[("a", &[(FactKey::Auth, "x"), (FactKey::Client, "mx3.*")])]);
         assert_eq!(said(&fails), (vec![], true, None));
         assert_eq!(said(&ServiceRules::default()), (vec![], true, None));
     }

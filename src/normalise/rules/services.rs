@@ -7,8 +7,8 @@
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 
-use super::condition::Condition;
-use super::facts::{Facts, Key, View};
+use super::condition::{Condition, ConditionTrace};
+use super::facts::{FactKey, FactView, Facts};
 use super::index::{NONE, TextIndex};
 
 /// A service and its entries, as written.
@@ -24,23 +24,23 @@ pub struct RuleInput {
 #[derive(Debug, Clone, Default)]
 pub struct EntryInput {
     /// Keys with their patterns.
-    pub conditions: Vec<(Key, String)>,
+    pub conditions: Vec<(FactKey, String)>,
 }
 
 /// A condition that cannot be compiled, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {cure}")]
+#[error("{what}; {hint}")]
 pub struct PatternProblem {
     /// Number of the rule, from 0.
     pub rule: usize,
     /// Number of the entry in its rule, from 0.
     pub entry: usize,
     /// The condition; `None` if the entry as a whole is at fault.
-    pub key: Option<Key>,
+    pub key: Option<FactKey>,
     /// What is wrong.
     pub what: String,
     /// What to do about it.
-    pub cure: String,
+    pub hint: String,
 }
 
 /// Which rule named the service.
@@ -50,17 +50,6 @@ pub struct Match {
     pub service: usize,
     /// Number of the entry in its service, from 0.
     pub entry: usize,
-}
-
-/// One condition, and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConditionTrace {
-    /// The key.
-    pub key: Key,
-    /// The pattern as written.
-    pub pattern: String,
-    /// Whether the mail satisfied it.
-    pub held: bool,
 }
 
 /// One entry of which at least one condition held.
@@ -81,7 +70,7 @@ impl EntryTrace {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct RuleEntry {
     at: Match,
     /// The first is the one it is filed under.
     conditions: Vec<Condition>,
@@ -91,8 +80,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct ServiceRules {
     names: Vec<String>,
-    entries: Vec<Entry>,
-    texts: [TextIndex; Key::TEXTS],
+    entries: Vec<RuleEntry>,
+    texts: [TextIndex; FactKey::TEXTS],
     nets: JointPrefixMap<IpNet, Vec<u32>>,
     /// Bit `1 << key` for each key that some condition asks for.
     used: u16,
@@ -119,18 +108,18 @@ impl ServiceRules {
     }
 
     fn add(&mut self, at: Match, input: EntryInput, problems: &mut Vec<PatternProblem>) {
-        let mut problem = |key, (what, cure)| {
+        let mut problem = |key, (what, hint)| {
             problems.push(PatternProblem {
                 rule: at.service,
                 entry: at.entry,
                 key,
                 what,
-                cure,
+                hint,
             });
         };
         if input.conditions.is_empty() {
-            let cure = "add at least one key: an empty entry would match every mail".to_owned();
-            problem(None, ("this entry has no condition".to_owned(), cure));
+            let hint = "give it at least one key: an empty entry would match every mail".to_owned();
+            problem(None, ("this entry has no condition".to_owned(), hint));
         }
         let mut conditions = Vec::with_capacity(input.conditions.len());
         for (key, pattern) in input.conditions {
@@ -152,13 +141,13 @@ impl ServiceRules {
             Some(Condition::Net(_, net)) => self.nets.entry(*net).or_default().push(number),
             None => {}
         }
-        self.entries.push(Entry { at, conditions });
+        self.entries.push(RuleEntry { at, conditions });
     }
 
     /// The first service whose rule matches.
     #[must_use]
     pub fn find(&self, facts: &Facts<'_>) -> Option<Match> {
-        let view = View::new(facts, self.used);
+        let view = FactView::new(facts, self.used);
         let accept = |number: u32| {
             self.entries[number as usize].conditions[1..]
                 .iter()
@@ -172,7 +161,7 @@ impl ServiceRules {
             if let Some(text) = view.slot(slot) {
                 best = self.texts[slot].lowest(text, best, accept);
             }
-            if slot == Key::Auth as usize
+            if slot == FactKey::Auth as usize
                 && let Some(id) = view.auth_id()
             {
                 best = self.texts[slot].lowest(id, best, accept);
@@ -245,19 +234,19 @@ impl ServiceRules {
     /// Whether some rule asks for router or transport, so that the arrival alone cannot decide.
     #[must_use]
     pub fn needs_delivery(&self) -> bool {
-        self.used & (1 << Key::Router as u16 | 1 << Key::Transport as u16) != 0
+        self.used & (1 << FactKey::Router as u16 | 1 << FactKey::Transport as u16) != 0
     }
 
     /// Whether some rule asks who was authenticated.
     #[must_use]
     pub fn needs_auth(&self) -> bool {
-        self.used & (1 << Key::Auth as u16) != 0
+        self.used & (1 << FactKey::Auth as u16) != 0
     }
 
     /// Whether some rule asks for the host in the Message-ID.
     #[must_use]
     pub fn needs_message_id(&self) -> bool {
-        self.used & (1 << Key::MessageIdHost as u16) != 0
+        self.used & (1 << FactKey::MessageIdHost as u16) != 0
     }
 
     /// Whether the entry that matched asks for router or transport.
@@ -268,15 +257,15 @@ impl ServiceRules {
             entry
                 .conditions
                 .iter()
-                .any(|c| matches!(c.key(), Key::Router | Key::Transport))
+                .any(|c| matches!(c.key(), FactKey::Router | FactKey::Transport))
         })
     }
 
     /// The entries that matched, and those that came near, in file order, with every condition. Slow: for people.
     #[must_use]
     pub fn explain(&self, facts: &Facts<'_>) -> Vec<EntryTrace> {
-        let view = View::new(facts, self.used);
-        let trace = |entry: &Entry| EntryTrace {
+        let view = FactView::new(facts, self.used);
+        let trace = |entry: &RuleEntry| EntryTrace {
             at: entry.at,
             conditions: entry
                 .conditions

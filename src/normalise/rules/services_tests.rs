@@ -44,34 +44,34 @@ const PATTERNS: &[&str] = &[
 const WORDS: &[&str] = &["gerrit", "hue", "www-data", "a", "remote_smtp", "smart_route"];
 const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.1.1", "2001:db8::1", "192.0.2.1"];
 const NETS: &[&str] = &["10.0.0.0/8", "10.0.0.0/24", "10.0.0.1", "2001:db8::/32", "0.0.0.0/0"];
-const KEYS: &[Key] = &[
-    Key::Sender,
-    Key::SenderDomain,
-    Key::Client,
-    Key::User,
-    Key::Auth,
-    Key::Router,
-    Key::Transport,
-    Key::MessageIdHost,
-    Key::Host,
-    Key::ClientIp,
-    Key::Network,
+const KEYS: &[FactKey] = &[
+    FactKey::Sender,
+    FactKey::SenderDomain,
+    FactKey::Client,
+    FactKey::User,
+    FactKey::Auth,
+    FactKey::Router,
+    FactKey::Transport,
+    FactKey::MessageIdHost,
+    FactKey::Host,
+    FactKey::ClientIp,
+    FactKey::Network,
 ];
 
-fn random_pattern(random: &mut Random, key: Key) -> String {
+fn random_pattern(random: &mut Random, key: FactKey) -> String {
     let domain = |random: &mut Random| match random.below(2) {
         0 => random.pick(&HOSTS[..6]),
         _ => random.pick(PATTERNS),
     };
     match key {
-        Key::Sender => match random.below(6) {
+        FactKey::Sender => match random.below(6) {
             0 => "<>".to_owned(),
             1 => format!("{}*", random.pick(&LOCALS[..6])),
             2 => random.pick(PATTERNS).to_owned(),
             _ => format!("{}@{}", random.pick(LOCALS), domain(random)),
         },
-        Key::SenderDomain | Key::Client | Key::MessageIdHost | Key::Host => domain(random).to_owned(),
-        Key::ClientIp | Key::Network => random.pick(NETS).to_owned(),
+        FactKey::SenderDomain | FactKey::Client | FactKey::MessageIdHost | FactKey::Host => domain(random).to_owned(),
+        FactKey::ClientIp | FactKey::Network => random.pick(NETS).to_owned(),
         _ if random.below(3) == 0 => random.pick(PATTERNS).to_owned(),
         _ => random.pick(WORDS).to_owned(),
     }
@@ -116,25 +116,25 @@ fn naive_glob(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-fn naive_holds(facts: &Facts<'_>, key: Key, pattern: &str) -> bool {
+fn naive_holds(facts: &Facts<'_>, key: FactKey, pattern: &str) -> bool {
     let sender = facts.sender.unwrap_or_default();
     let sender = if sender.is_empty() { b"<>" } else { sender };
     let text = match key {
-        Key::ClientIp | Key::Network => {
+        FactKey::ClientIp | FactKey::Network => {
             let net = pattern
                 .parse::<IpNet>()
                 .unwrap_or_else(|_| IpNet::from(pattern.parse::<std::net::IpAddr>().unwrap()));
             return facts.client_ip.is_some_and(|ip| net.contains(&ip));
         }
-        Key::Sender => Some(sender),
-        Key::SenderDomain => sender.split(|&b| b == b'@').nth(1),
-        Key::Client => facts.client_name,
-        Key::User => facts.user,
-        Key::Auth => facts.auth,
-        Key::Router => facts.router,
-        Key::Transport => facts.transport,
-        Key::MessageIdHost => facts.message_id_host,
-        Key::Host => Some(facts.host.as_bytes()),
+        FactKey::Sender => Some(sender),
+        FactKey::SenderDomain => sender.split(|&b| b == b'@').nth(1),
+        FactKey::Client => facts.client_name,
+        FactKey::User => facts.user,
+        FactKey::Auth => facts.auth,
+        FactKey::Router => facts.router,
+        FactKey::Transport => facts.transport,
+        FactKey::MessageIdHost => facts.message_id_host,
+        FactKey::Host => Some(facts.host.as_bytes()),
     };
     let text = text.filter(|text| !text.is_empty()).map(<[u8]>::to_ascii_lowercase);
     text.is_some_and(|text| naive_glob(pattern.to_ascii_lowercase().as_bytes(), &text))
@@ -193,7 +193,7 @@ fn finds_what_a_naive_search_finds() {
     );
 }
 
-fn rule(service: &str, conditions: &[(Key, &str)]) -> RuleInput {
+fn rule(service: &str, conditions: &[(FactKey, &str)]) -> RuleInput {
     let conditions = conditions
         .iter()
         .map(|&(key, pattern)| (key, pattern.to_owned()))
@@ -206,9 +206,12 @@ fn rule(service: &str, conditions: &[(Key, &str)]) -> RuleInput {
 
 #[test]
 fn all_conditions_of_an_entry_and_any_entry() {
-    let mut both = rule("phab", &[(Key::Sender, "no-reply@*"), (Key::Network, "10.64.0.0/16")]);
-    both.entries.extend(rule("", &[(Key::User, "phd")]).entries);
-    let rules = ServiceRules::compile(vec![both, rule("rest", &[(Key::Sender, "*")])]).unwrap();
+    let mut both = rule(
+        "phab",
+        &[(FactKey::Sender, "no-reply@*"), (FactKey::Network, "10.64.0.0/16")],
+    );
+    both.entries.extend(rule("", &[(FactKey::User, "phd")]).entries);
+    let rules = ServiceRules::compile(vec![both, rule("rest", &[(FactKey::Sender, "*")])]).unwrap();
     let facts = Facts {
         sender: Some(b"No-Reply@x.org"),
         client_ip: "10.64.1.2".parse().ok(),
@@ -250,7 +253,7 @@ fn all_conditions_of_an_entry_and_any_entry() {
 
 #[test]
 fn a_router_is_unknown_until_the_delivery() {
-    let rules = ServiceRules::compile(vec![rule("lists", &[(Key::Router, "mailman*")])]).unwrap();
+    let rules = ServiceRules::compile(vec![rule("lists", &[(FactKey::Router, "mailman*")])]).unwrap();
     assert!(rules.needs_delivery());
     assert_eq!(rules.find(&Facts::default()), None);
     let facts = Facts {
@@ -263,14 +266,14 @@ fn a_router_is_unknown_until_the_delivery() {
 #[test]
 fn says_everything_that_is_wrong() {
     let bad = [
-        (Key::Sender, "gerrit"),
-        (Key::Sender, ""),
-        (Key::SenderDomain, "a@b.org"),
-        (Key::Client, "10.0.0.1"),
-        (Key::Client, "gerrit[0-9"),
-        (Key::User, "www data "),
-        (Key::ClientIp, "10.0.0.300"),
-        (Key::Network, "10.0.0.1/8"),
+        (FactKey::Sender, "gerrit"),
+        (FactKey::Sender, ""),
+        (FactKey::SenderDomain, "a@b.org"),
+        (FactKey::Client, "10.0.0.1"),
+        (FactKey::Client, "gerrit[0-9"),
+        (FactKey::User, "www data "),
+        (FactKey::ClientIp, "10.0.0.300"),
+        (FactKey::Network, "10.0.0.1/8"),
     ];
     let mut rules = vec![rule("empty", &[])];
     rules.extend(bad.iter().map(|condition| rule("bad", std::slice::from_ref(condition))));
@@ -300,7 +303,7 @@ fn auth_is_the_id_or_the_id_behind_its_authenticator() {
     let rule = |service: &str, pattern: &str| RuleInput {
         service: service.to_owned(),
         entries: vec![EntryInput {
-            conditions: vec![(Key::Auth, pattern.to_owned())],
+            conditions: vec![(FactKey::Auth, pattern.to_owned())],
         }],
     };
     let named = |patterns: &[&str], auth: &str| {

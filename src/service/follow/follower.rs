@@ -1,10 +1,10 @@
 //! All followed sources, round by round.
 
-use crate::ingest::feed::{QUIET_MS, Reading};
-use crate::ingest::future::Doubt;
-use crate::ingest::kinds::Spec;
+use crate::ingest::accounting::Doubt;
+use crate::ingest::read_stage::{QUIET_MS, Reading};
 use crate::ingest::report::SourceReport;
-use crate::ingest::{Job, OpenSource, Progress, RunLimits};
+use crate::ingest::spec::Spec;
+use crate::ingest::{Job, Progress, RunLimits, SourcePipeline};
 use crate::normalise::attribution::Attribution;
 use crate::service::follow::open_file::{OpenFile, Poll};
 use crate::service::follow::presence::Presence;
@@ -75,7 +75,7 @@ struct With<'s> {
 /// One source.
 struct Followed<'s> {
     /// None before its first round, and after an error: what is in memory then says more than was committed.
-    source: Option<OpenSource<'s>>,
+    source: Option<SourcePipeline<'s>>,
     /// As the last scan found it.
     job: Job,
     held: Vec<OpenFile>,
@@ -304,7 +304,7 @@ impl<'s> Followed<'s> {
     /// Whether all of a file stands in the store.
     fn is_read(&self, found: &Found) -> bool {
         let stamp = found.stamp();
-        let known = self.source.as_ref().map(OpenSource::known).unwrap_or_default();
+        let known = self.source.as_ref().map(SourcePipeline::known).unwrap_or_default();
         known
             .iter()
             .any(|log| log.known.position.complete && log.known.position.stamp == stamp)
@@ -375,7 +375,7 @@ impl<'s> Followed<'s> {
         let source = loop {
             let source = match &mut self.source {
                 Some(source) => source,
-                none => none.insert(OpenSource::open(
+                none => none.insert(SourcePipeline::open(
                     with.store,
                     with.attribution,
                     &work.host,
@@ -394,7 +394,7 @@ impl<'s> Followed<'s> {
         self.journals.extend(journals);
         self.store = Backoff::new(STORE_RETRY_MS.0, STORE_RETRY_MS.1);
         let mut report = source.take_report();
-        source.tell_doubts(&doubts, now_ms, &mut report)?;
+        source.report_doubts(&doubts, now_ms, &mut report)?;
         doubts.into_iter().for_each(|doubt| self.waits.add(doubt, work, now_ms));
         if !stop.load(Ordering::Relaxed) {
             let failed = report.problems.iter().filter(|problem| problem.error);

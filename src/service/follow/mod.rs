@@ -1,7 +1,7 @@
 //! Following logs: the same line as `backfill`, over and over, with what is open kept open.
 //!
 //! ```text
-//! every poll:   fstat of the open files ──▶ those that grew ──▶ ingest::OpenSource::read ──▶ commit
+//! every poll:   fstat of the open files ──▶ those that grew ──▶ ingest::SourcePipeline::read ──▶ commit
 //! every scan:   names ──▶ families, oldest first ─────────────▶ the same
 //! ```
 //!

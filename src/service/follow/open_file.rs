@@ -1,6 +1,6 @@
 //! Files that are kept open.
 
-use crate::ingest::kinds::Spec;
+use crate::ingest::spec::Spec;
 use crate::source::{Codec, Found, Stamp};
 use std::fs::File;
 use std::io;

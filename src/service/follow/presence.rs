@@ -164,7 +164,7 @@ impl LiveFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::kinds::{Spec, Way};
+    use crate::ingest::spec::{Grammar, Spec};
     use jiff::tz::TimeZone;
     use std::sync::Arc;
 
@@ -195,7 +195,7 @@ mod tests {
             stem: PathBuf::from("/nowhere/mainlog"),
             files,
         };
-        let spec = Arc::new(Spec::of(Way::Exim, TimeZone::UTC));
+        let spec = Arc::new(Spec::of(Grammar::Exim, TimeZone::UTC));
         Job {
             host: "mx".to_owned(),
             kind: "exim",

@@ -2,7 +2,7 @@
 //! They are looked at again when the clock (or the file's time) has come so far, and when there are more lines to judge by.
 
 use crate::ingest::Job;
-use crate::ingest::future::{AHEAD_MS, Doubt};
+use crate::ingest::accounting::{AHEAD_MS, Doubt};
 use crate::service::follow::Backoff;
 use crate::source::{Found, Stamp};
 use rustc_hash::FxHashMap;

@@ -5,7 +5,7 @@ use super::tally::NameTally;
 use crate::model::event::Kind;
 use crate::model::service_names::{UNATTRIBUTED, is_reserved};
 use crate::normalise::attribution::Attribution;
-use crate::normalise::judge::{Beside, Judged, Lack, Told, hostgroup, judge};
+use crate::normalise::judge::{Beside, Judgement, RowEvidence, Undecided, hostgroup, judge};
 use crate::store::columnar::{ArrivalRow, Attribute, Attributed, StoredSender};
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub struct Relabelled {
     /// Rows whose service is another now, by the one before and the one after.
     pub moved: BTreeMap<(String, String), u64>,
     /// Rows of which nobody can say whose they are, by the service that they keep and what is not stored.
-    pub unjudged: BTreeMap<(String, Lack), u64>,
+    pub unjudged: BTreeMap<(String, Undecided), u64>,
     /// Segments that were written anew.
     pub segments: u64,
 }
@@ -71,7 +71,7 @@ impl Judges<'_> {
     /// What rows with this sender become, and whether those that nobody can judge may keep their name.
     fn judge(&mut self, source: i64, sender: &StoredSender<'_>) -> (Attributed, bool) {
         let Some((host, kind)) = self.sources.get(&source).cloned() else {
-            return (stays(sender, Lack::Application), true);
+            return (stays(sender, Undecided::Application), true);
         };
         let (with, facts) = (self.what.with, facts(sender, &host, &kind));
         let key = sender_key(source, &facts);
@@ -87,14 +87,14 @@ impl Judges<'_> {
         let judged = judge(with, &facts, &beside);
         let hostgroup = hostgroup(with, &facts).to_owned();
         let answer = match judged {
-            Judged::Is(service) => {
+            Judgement::Is(service) => {
                 let is_its = service == sender.service && derived.contains(&service);
                 let is_known = is_its
                     || kept.contains(&service)
                     || service == UNATTRIBUTED
                     || is_reserved(&service)
                     || with.services.spelt(&service).is_some();
-                let is_own = facts.told == Told::Application && self.what.of_logs.contains(&service);
+                let is_own = facts.told == RowEvidence::Application && self.what.of_logs.contains(&service);
                 let service = if is_known || is_own {
                     service
                 } else if kept.len() < with.services_max {
@@ -112,7 +112,7 @@ impl Judges<'_> {
                 };
                 (is, true)
             }
-            ref unsure @ Judged::Unknown { lacks, .. } => {
+            ref unsure @ Judgement::Unknown { lacks, .. } => {
                 let is = Attributed {
                     hostgroup,
                     ..stays(sender, lacks)
@@ -147,7 +147,7 @@ impl Judges<'_> {
     }
 }
 
-fn stays(sender: &StoredSender<'_>, lacks: Lack) -> Attributed {
+fn stays(sender: &StoredSender<'_>, lacks: Undecided) -> Attributed {
     Attributed {
         service: sender.service.to_owned(),
         hostgroup: sender.hostgroup.to_owned(),

@@ -1,17 +1,17 @@
 //! A segment's senders, as a judge of them asks.
 
 use crate::model::event::Kind;
-use crate::normalise::hops::is_mta;
-use crate::normalise::judge::{StoredFacts, Told};
+use crate::model::log_kinds::is_mta;
+use crate::normalise::judge::{RowEvidence, StoredFacts};
 use crate::store::columnar::StoredSender;
 
 /// What a source's rows of a kind tell.
-fn told(source_kind: &str, kind: &str) -> Told {
+fn told(source_kind: &str, kind: &str) -> RowEvidence {
     match kind {
-        _ if !is_mta(source_kind) => Told::Application,
-        kind if kind == Kind::Accepted.as_str() => Told::Arrival,
-        kind if kind == Kind::Rejected.as_str() => Told::Refused,
-        _ => Told::Delivery,
+        _ if !is_mta(source_kind) => RowEvidence::Application,
+        kind if kind == Kind::Accepted.as_str() => RowEvidence::Arrival,
+        kind if kind == Kind::Rejected.as_str() => RowEvidence::Refused,
+        _ => RowEvidence::Delivery,
     }
 }
 
@@ -29,7 +29,7 @@ pub fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) ->
 }
 
 /// A sender as rows of a source have it: service, client, address, local part, domain.
-pub type SenderKey = (i64, Told, [String; 5]);
+pub type SenderKey = (i64, RowEvidence, [String; 5]);
 
 /// Senders whose service is remembered.
 pub const JUDGED_MAX: usize = 100_000;

@@ -2,11 +2,11 @@
 
 use super::senders::{JUDGED_MAX, SenderKey, facts, sender_key};
 use super::tally::NameTally;
+use crate::model::log_kinds::is_mta;
 use crate::model::service_names::is_reserved;
 use crate::model::time::DAY_MS;
 use crate::normalise::attribution::Attribution;
-use crate::normalise::hops::is_mta;
-use crate::normalise::judge::{Beside, Judged, Told, hostgroup, judge};
+use crate::normalise::judge::{Beside, Judgement, RowEvidence, hostgroup, judge};
 use crate::store::catalogue::{AttributionNote, Moved, Reason};
 use crate::store::columnar::{self, StoredSender};
 use crate::store::error::StoreError;
@@ -61,7 +61,7 @@ fn moved_by(store: &Store, with: &Attribution, of_logs: &[String]) -> Result<(Mo
     for source in sources.keys() {
         derived.insert(*source, store.services().borne(*source)?.into_iter().collect());
     }
-    let mut judged: HashMap<SenderKey, Judged, RandomState> = HashMap::default();
+    let mut judged: HashMap<SenderKey, Judgement, RandomState> = HashMap::default();
     let mut rows = 0;
     for segment in &segments {
         let Some((host, kind)) = sources.get(&segment.source) else {
@@ -79,7 +79,7 @@ fn moved_by(store: &Store, with: &Attribution, of_logs: &[String]) -> Result<(Mo
         let mut each = |sender: &StoredSender<'_>, rows: u64| {
             let facts = facts(sender, host, kind);
             // What is sent makes series; deliveries follow their messages.
-            if facts.told == Told::Delivery || facts.told == Told::Refused {
+            if facts.told == RowEvidence::Delivery || facts.told == RowEvidence::Refused {
                 return;
             }
             let [services, hostgroups] = &mut tallies;
@@ -88,7 +88,7 @@ fn moved_by(store: &Store, with: &Attribution, of_logs: &[String]) -> Result<(Mo
                 judged.clear();
             }
             match judged.entry(key).or_insert_with(|| judge(with, &facts, &beside)) {
-                Judged::Is(is) => services.moved(sender.service, is, rows),
+                Judgement::Is(is) => services.moved(sender.service, is, rows),
                 unknown => services.stayed(sender.service, unknown.may_be(sender.service), rows),
             }
             hostgroups.moved(sender.hostgroup, hostgroup(with, &facts), rows);

@@ -9,7 +9,7 @@ use crate::model::event::{Kind, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
 use crate::model::time::DAY_MS;
-use crate::normalise::origins::Field;
+use crate::normalise::origins::OriginField;
 use rustc_hash::FxHashSet;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -205,8 +205,8 @@ impl DayRows<'_> {
         out.constant("host", &self.sealed.host)?;
         out.constant("source", self.sealed.source)?;
         out.dictionary("kind", &kind_names(), kind.iter().map(|kind| u32::from(*kind)))?;
-        self.by_origin(&mut out, "service", Field::Service, &mut origins)?;
-        self.by_origin(&mut out, "hostgroup", Field::Hostgroup, &mut origins)?;
+        self.by_origin(&mut out, "service", OriginField::Service, &mut origins)?;
+        self.by_origin(&mut out, "hostgroup", OriginField::Hostgroup, &mut origins)?;
         out.constant("relay", &self.sealed.relay)?;
         match all_first {
             true => out.all_set("first_hop")?,
@@ -224,10 +224,10 @@ impl DayRows<'_> {
         with.numbers.clear();
         with.numbers.extend(slot.iter().zip(&*kind).map(key));
         out.optional("message_key", &with.numbers, NumberEncoding::Random)?;
-        self.by_origin(&mut out, "client", Field::Client, &mut origins)?;
-        self.by_origin(&mut out, "client_ip", Field::ClientIp, &mut origins)?;
-        self.by_origin(&mut out, "sender_local", Field::SenderLocal, &mut origins)?;
-        self.by_origin(&mut out, "sender_domain", Field::SenderDomain, &mut origins)?;
+        self.by_origin(&mut out, "client", OriginField::Client, &mut origins)?;
+        self.by_origin(&mut out, "client_ip", OriginField::ClientIp, &mut origins)?;
+        self.by_origin(&mut out, "sender_local", OriginField::SenderLocal, &mut origins)?;
+        self.by_origin(&mut out, "sender_domain", OriginField::SenderDomain, &mut origins)?;
         self.recipients(&mut out)?;
         self.remotes(&mut out)?;
         out.optional("bytes", &self.pick(&rows.bytes), NumberEncoding::Random)?;
@@ -251,7 +251,7 @@ impl DayRows<'_> {
         &self,
         out: &mut Columns,
         name: &str,
-        field: Field,
+        field: OriginField,
         origins: &mut DaySenders,
     ) -> Result<(), ColumnarError> {
         let table = &self.sealed.origins;
@@ -378,7 +378,7 @@ impl DayRows<'_> {
                     (code, table.values(field).get(code))
                 };
                 let relay = (0, self.sealed.relay.as_bytes());
-                *group = rates.group([value(Field::Service), value(Field::Hostgroup), relay]);
+                *group = rates.group([value(OriginField::Service), value(OriginField::Hostgroup), relay]);
             }
             rates.add(RateRow {
                 ts_ms: *ts_ms,

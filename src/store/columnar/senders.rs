@@ -7,7 +7,7 @@ use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
 use super::texts::TextColumn;
 use crate::model::event::Kind;
-use crate::normalise::judge::Lack;
+use crate::normalise::judge::Undecided;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use std::path::Path;
@@ -98,7 +98,7 @@ pub struct Attributed {
     /// Hostgroup.
     pub hostgroup: String,
     /// Why nobody can say which service is theirs, if nobody can: then it is the one that they have.
-    pub lacks: Option<Lack>,
+    pub lacks: Option<Undecided>,
 }
 
 /// Who decides on rows.
@@ -219,7 +219,7 @@ impl Decided {
                 all.push(Attributed {
                     service: sender.service.to_owned(),
                     hostgroup: sender.hostgroup.to_owned(),
-                    lacks: Some(Lack::Orphan),
+                    lacks: Some(Undecided::Orphan),
                 });
                 all.len() as u32 - 1
             })

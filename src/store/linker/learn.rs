@@ -5,7 +5,7 @@ use crate::model::queue_id::QueueId;
 use crate::model::service_names::UNATTRIBUTED;
 use crate::model::text::text;
 use crate::model::time::DAY_MS;
-use crate::normalise::hops::{Arrival, QUEUE_MS_MAX, link};
+use crate::normalise::hops::{HopArrival, QUEUE_MS_MAX, link};
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, ArrivalRow, Learnt, LearntById};
 use crate::store::error::StoreError;
@@ -61,7 +61,7 @@ pub fn learn(
         .filter(|segment| mtas.of_source.contains_key(&segment.source))
         .collect();
     let mut senders = SenderNumbers::default();
-    let mut by_key: HashMap<u64, Vec<Arrival>> = HashMap::default();
+    let mut by_key: HashMap<u64, Vec<HopArrival>> = HashMap::default();
     for segment in &near {
         let read = |path: &Path| columnar::arrivals(path, &keys, anew.is_some());
         let rows = store.segments().read_part(segment, SegmentPart::Events, read)?;
@@ -79,7 +79,7 @@ pub fn learn(
 }
 
 /// What the arrivals of all mails say of their messages.
-fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<Arrival>>, senders: &SenderNumbers) -> LearntBySource {
+fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<HopArrival>>, senders: &SenderNumbers) -> LearntBySource {
     let mut learnt = LearntBySource::default();
     for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
         let (service, hostgroup) = senders.items[link.sender as usize].clone();
@@ -105,11 +105,11 @@ fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<Arrival>>, senders: &SenderN
     learnt
 }
 
-fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut SenderNumbers) -> Option<Arrival> {
+fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut SenderNumbers) -> Option<HopArrival> {
     let host = *mtas.of_source.get(&source)?;
     let client = mtas.hosts.find(&row.client);
     let is_stranger = client.is_none() && !row.client.is_empty();
-    Some(Arrival {
+    Some(HopArrival {
         key: row.key,
         host,
         source,

@@ -1,7 +1,7 @@
 //! The hosts whose MTA's logs are in the store.
 
-use crate::normalise::hops::is_mta;
-use crate::normalise::hosts::Hosts;
+use crate::model::log_kinds::is_mta;
+use crate::normalise::hosts::HostNumbers;
 use crate::store::catalogue::{CatalogueError, Connection, source_names};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 /// The hosts whose MTA's logs are in the store.
 pub struct Mtas {
     /// They.
-    pub hosts: Hosts,
+    pub hosts: HostNumbers,
     /// Host of a source.
     pub of_source: HashMap<i64, u32, FxBuildHasher>,
 }
@@ -20,7 +20,7 @@ pub struct Mtas {
 /// The catalogue cannot be read.
 pub fn mtas(connection: &Connection) -> Result<Mtas, CatalogueError> {
     let mut mtas = Mtas {
-        hosts: Hosts::default(),
+        hosts: HostNumbers::default(),
         of_source: HashMap::default(),
     };
     for (id, (host, kind)) in source_names(connection)? {

@@ -154,7 +154,7 @@ impl Outbox<'_> {
     /// After links and files were made, before the transaction that names them.
     pub(in crate::store) fn sync(&self) -> Result<(), StoreError> {
         let folder = outbox_folder(self.store);
-        let sync = fs::File::open(&folder).and_then(|file| file.sync_all());
+        let sync = crate::files::sync_folder(&folder);
         sync.map_err(|source| StoreError::Io { path: folder, source })
     }
 

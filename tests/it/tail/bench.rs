@@ -1,6 +1,6 @@
 //! A folder with logs, a store, and rounds of following at a time that the test says.
 
-use mailpulse::ingest::kinds::{Spec, Way};
+use mailpulse::ingest::spec::{Grammar, Spec};
 use mailpulse::ingest::{Job, Progress, RunLimits};
 use mailpulse::normalise::attribution::Attribution;
 use mailpulse::normalise::redact::{LocalParts, Redactor};
@@ -73,7 +73,7 @@ impl Bench {
                 redactor: Redactor::new(LocalParts::Keep, [0; 32]),
                 covered_hosts: Default::default(),
             },
-            spec: Arc::new(Spec::of(Way::Exim, jiff::tz::TimeZone::UTC)),
+            spec: Arc::new(Spec::of(Grammar::Exim, jiff::tz::TimeZone::UTC)),
             run: RunLimits::default(),
             limits: Limits::default(),
             ahead_ms: std::cell::Cell::new(0),

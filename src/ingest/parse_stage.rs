@@ -1,0 +1,320 @@
+//! The parse stage: lines → records → events → sealed batches, with everything that a commit needs beside them.
+
+use super::accounting::{Doubt, LineAccounting};
+use super::commit_stage::PendingCommit;
+use super::open_log::OpenLog;
+use super::read_stage::ReadItem;
+use super::readers::{LogReader, ParseContext};
+use super::report::{Problem, SourceReport};
+use super::spec::Spec;
+use crate::model::queue_id::QueueId;
+use crate::normalise::join::{OpenRecord, Recall};
+use crate::normalise::messages::Messages;
+use crate::source::Chunk;
+use crate::source::chunks::GapKind;
+use crate::store::batch::{Batch, SealedBatch};
+use crate::store::batch::{Repeats, WantedRows};
+use crate::store::catalogue::{Counts, LogState};
+use crate::store::segments::StoredEvents;
+use std::sync::Arc;
+
+/// Turns what was read of one source into pending commits.
+pub struct ParseStage<'c, R: Recall> {
+    reader: LogReader<'c>,
+    recall: R,
+    accounting: LineAccounting,
+    log: Option<Box<OpenLog>>,
+    /// Rows that a batch has room for.
+    room: usize,
+    /// What the log that was closed last says of the clock.
+    doubt: Option<Doubt>,
+    /// Lines of the report that were sealed.
+    sealed: Counts,
+}
+
+impl<'c, R: Recall> ParseStage<'c, R> {
+    /// Of one host's logs; `spec` says how the first of them is read.
+    pub fn new(messages: Messages<'c>, recall: R, spec: &Arc<Spec>) -> Self {
+        ParseStage {
+            accounting: LineAccounting::new(&messages.host, spec.kind, messages.attribution.redactor.clone()),
+            reader: LogReader::new(messages, spec),
+            recall,
+            log: None,
+            room: 0,
+            doubt: None,
+            sealed: Counts::default(),
+        }
+    }
+
+    /// From now on only these rows are added.
+    pub fn only(&mut self, wanted: &Arc<WantedRows>) {
+        self.accounting.batch.wanted = Some(Arc::clone(wanted));
+    }
+
+    /// How the next logs are read.
+    pub fn set_spec(&mut self, spec: &Arc<Spec>) {
+        self.reader.set_spec(spec);
+    }
+
+    /// Whether the batch should be sealed. Not inside a record of several lines: a kill would lose those that are
+    /// read; and not behind lines that may have to wait for the clock. Twice the size is the end of patience with a
+    /// record that nobody finishes.
+    pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
+        let batch = &self.accounting.batch;
+        let reached = |times: usize| batch.len() >= times * rows_max || batch.memory() >= times * bytes_max;
+        let waits = self.reader.is_inside() || self.accounting.is_undecided();
+        reached(1) && (!waits || reached(2))
+    }
+
+    /// Makes room for so many rows, in this batch and those to come.
+    pub fn make_room(&mut self, rows: usize) {
+        self.room = rows;
+        self.accounting.batch.reserve(rows);
+    }
+
+    /// Whether the end of a record has not been read yet, or lines may have to wait for the clock.
+    pub fn is_inside(&self) -> bool {
+        self.reader.is_inside() || self.accounting.is_undecided()
+    }
+
+    /// A round begins: what time it is.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.accounting.set_now(now_ms);
+    }
+
+    /// Whether the log that was just closed makes the clock doubtful. Then nothing since the last commit may be committed.
+    pub fn take_doubt(&mut self) -> Option<Doubt> {
+        self.doubt.take()
+    }
+
+    /// The same of a journal that was read to its end.
+    pub fn doubt_of_journal(&self, path: &[u8]) -> Option<Doubt> {
+        self.accounting.doubt_of_any(path)
+    }
+
+    /// What other hosts' logs told of an open message; everything must be committed.
+    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
+        self.reader.messages_mut().relink(id, record);
+    }
+
+    /// Puts back lines of which an earlier life had read some pieces.
+    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::StoreError> {
+        Ok(self.reader.reopen_split_lines(stored)?)
+    }
+
+    /// The log in hand.
+    pub fn log(&self) -> Option<&OpenLog> {
+        self.log.as_deref()
+    }
+
+    /// Logs that were read and closed since the last commit.
+    pub fn touched(&self) -> &[LogState] {
+        &self.accounting.touched
+    }
+
+    /// Whether rows wait to be committed, or what was read of other logs than the one in hand.
+    pub fn has_rows(&self) -> bool {
+        !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty()
+    }
+
+    /// Events of other logs that the log in hand may repeat, until it is closed.
+    pub fn compare(&mut self, known: Option<StoredEvents>) {
+        self.accounting.batch.known = known.map(|known| Box::new(known) as Box<dyn Repeats>);
+    }
+
+    /// Whether something waits to be committed.
+    pub fn has_news(&self) -> bool {
+        !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty() || self.log.is_some()
+    }
+
+    /// Whether memory should be trimmed at the next moment when everything is committed.
+    pub fn wants_trim(&self, open_max: usize) -> bool {
+        self.reader.messages().wants_trim(open_max)
+    }
+
+    /// Trims memory; everything must be committed.
+    pub fn trim(&mut self, open_max: usize) {
+        self.reader.messages_mut().trim(open_max);
+    }
+
+    /// Takes what was read.
+    pub fn item(&mut self, item: ReadItem) {
+        match item {
+            ReadItem::Open(log) => {
+                self.accounting.report.files_read += 1;
+                self.accounting.begin(&log.state);
+                self.accounting.batch.set_log(log.state.log_id);
+                self.accounting.batch.known = None;
+                self.reader.open(&log);
+                self.log = Some(log);
+            }
+            ReadItem::Chunk(chunk, position) => {
+                self.chunk(&chunk);
+                if let Some(log) = &mut self.log {
+                    log.position = *position;
+                }
+            }
+            ReadItem::Close {
+                complete,
+                damaged,
+                live,
+            } => self.close(complete, damaged, live),
+            ReadItem::Known(_) => self.accounting.report.files_known += 1,
+            ReadItem::Empty(_) => self.accounting.report.files_empty += 1,
+            ReadItem::Problem(problem) => self.accounting.report.problems.push(problem),
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) {
+        let Some(mut log) = self.log.take() else { return };
+        let mut context = ParseContext::new(&mut self.recall, &mut self.accounting, &mut log.state);
+        self.reader.chunk(&mut context, &log.form, &log.position, chunk);
+        self.accounting.report.overlong_lines += chunk.overlong_lines() as u64;
+        let skipped = chunk.skipped(GapKind::Overlong) + chunk.skipped(GapKind::Nul);
+        self.accounting.report.skipped_bytes += skipped;
+        log.state.skipped_bytes += skipped;
+        self.log = Some(log);
+    }
+
+    /// Something to tell.
+    pub fn problem(&mut self, problem: Problem) {
+        self.accounting.report.problems.push(problem);
+    }
+
+    /// Takes entries of a journal. Gives the log's state after them; it belongs to the next commit.
+    pub fn journal_entries(&mut self, log: OpenLog, chunk: &Chunk) -> LogState {
+        self.accounting.begin(&log.state);
+        self.accounting.batch.set_log(log.state.log_id);
+        self.log = Some(Box::new(log));
+        self.chunk(chunk);
+        let Some(mut log) = self.log.take() else {
+            unreachable!("a chunk leaves the log open")
+        };
+        self.widen(log.state.span_ms);
+        log.state.ahead = self.accounting.ahead();
+        self.accounting.touch(&log);
+        log.state
+    }
+
+    /// The state of a journal's log belongs to the next commit.
+    pub fn journal_state(&mut self, log: &OpenLog) {
+        self.accounting.touch(log);
+    }
+
+    /// The journal has been read to its end.
+    pub fn journal_done(&mut self, last: Option<OpenLog>, new: bool) {
+        if let Some(mut log) = last {
+            self.reader
+                .close(&mut self.recall, &mut self.accounting, &mut log, true);
+        }
+        let report = &mut self.accounting.report;
+        if new {
+            report.files_read += 1;
+        } else {
+            report.files_known += 1;
+        }
+    }
+
+    fn close(&mut self, complete: bool, damaged: Option<String>, live: bool) {
+        let Some(mut log) = self.log.take() else { return };
+        log.position.complete = complete;
+        log.state.damaged = damaged;
+        self.reader
+            .close(&mut self.recall, &mut self.accounting, &mut log, live);
+        self.accounting.batch.known = None;
+        self.widen(log.state.span_ms);
+        self.doubt = self.accounting.doubt(&log.state);
+        self.accounting.touch(&log);
+    }
+
+    /// The end of a family of logs: what no further file continues is finished.
+    pub fn family_done(&mut self) {
+        self.reader.finish(&mut self.recall, &mut self.accounting);
+    }
+
+    fn widen(&mut self, span_ms: Option<(i64, i64)>) {
+        if let Some((first, last)) = span_ms {
+            let report = &mut self.accounting.report;
+            let (from, to) = report.span_ms.unwrap_or((first, last));
+            report.span_ms = Some((from.min(first), to.max(last)));
+        }
+    }
+
+    /// Everything since the last call, as one commit. `sequence` must be new; `used` is a batch whose memory
+    /// is to be used again.
+    pub fn seal(&mut self, sequence: u32, used: Option<SealedBatch>) -> PendingCommit {
+        if let Some(mut log) = self.log.take() {
+            // A record that is still open belongs to this commit: its lines are behind the position.
+            let mut context = ParseContext::new(&mut self.recall, &mut self.accounting, &mut log.state);
+            self.reader.before_seal(&mut context);
+            self.accounting.touch(&log);
+            self.log = Some(log);
+        }
+        let (used, mut origins) = used.map_or_else(Default::default, |used| (Some(used.batch), used.origins));
+        let mut next = Batch::new(sequence, used);
+        next.reserve(self.room.max(self.accounting.batch.len()));
+        next.wanted.clone_from(&self.accounting.batch.wanted);
+        let mut batch = std::mem::replace(&mut self.accounting.batch, next);
+        self.accounting.batch.known = batch.known.take();
+        batch.settle();
+        if let Some(log) = &self.log {
+            self.accounting.batch.set_log(log.state.log_id);
+        }
+        self.accounting.commit_recent();
+        self.sealed = self.accounting.report.counts;
+        let minutes = self.accounting.take_minutes();
+        self.reader.messages().attributor.origins.write_table(&mut origins);
+        let unparsed = self.accounting.shapes.take();
+        merge_shapes(&mut self.accounting.report, &unparsed);
+        PendingCommit {
+            sealed: SealedBatch {
+                batch,
+                origins,
+                host: self.accounting.report.host.clone(),
+                source: self.accounting.report.kind,
+                relay: self.reader.relay(),
+            },
+            logs: std::mem::take(&mut self.accounting.touched),
+            minutes,
+            changes: self.reader.messages_mut().changes(),
+            unparsed,
+            odd_fields: self.accounting.odd.take(),
+            split_lines: self.reader.take_split_lines(),
+        }
+    }
+
+    /// Lines of the report that were sealed.
+    pub fn sealed(&self) -> Counts {
+        self.sealed
+    }
+
+    /// What there is to tell since the last call.
+    pub fn take_report(&mut self) -> SourceReport {
+        self.sealed = Counts::default();
+        let report = &mut self.accounting.report;
+        let next = SourceReport {
+            host: report.host.clone(),
+            kind: report.kind,
+            ..SourceReport::default()
+        };
+        report.zone = self.reader.zone_verdict();
+        std::mem::replace(report, next)
+    }
+
+    /// The report, with what only shows at the end.
+    pub fn finish(mut self) -> SourceReport {
+        self.accounting.report.zone = self.reader.zone_verdict();
+        self.accounting.report
+    }
+}
+
+fn merge_shapes(report: &mut SourceReport, shapes: &[crate::store::catalogue::UnparsedShape]) {
+    for shape in shapes {
+        match report.unparsed.iter_mut().find(|known| known.shape == shape.shape) {
+            Some(known) => known.count += shape.count,
+            None => report.unparsed.push(shape.clone()),
+        }
+    }
+    report.unparsed.sort_by_key(|shape| std::cmp::Reverse(shape.count));
+    report.unparsed.truncate(20);
+}

@@ -1,0 +1,17 @@
+//! One reader a format: lines of a chunk → records → events in the batch. [`LogReader`] picks the one of a source's kind;
+//! `mta` is what Exim's and Postfix' share.
+
+mod app;
+mod context;
+mod exim;
+mod foreground;
+mod line_time;
+mod log_reader;
+mod mta;
+mod postfix;
+mod split_lines;
+
+pub use context::ParseContext;
+pub(crate) use foreground::Processes;
+pub(crate) use line_time::begins_with_time;
+pub use log_reader::LogReader;

@@ -1,0 +1,16 @@
+//! What stands around a log's lines: the envelope of syslog or of the journal, a container runtime's wrapper, heads within
+//! heads. [`recognise()`] looks at the first lines of a log and says what holds for all of them.
+
+mod first_time;
+mod form;
+mod journal_entry;
+mod peel;
+mod recognise;
+mod survey;
+
+pub(crate) use first_time::first_ms;
+pub use form::{LineForm, LineHead, Wrapping};
+pub(crate) use journal_entry::JournalEntry;
+pub(crate) use peel::{LineContent, Peeler, TIMELESS, Trust, untrusted};
+pub use recognise::{NOT_STORED, recognise};
+pub use survey::Survey;

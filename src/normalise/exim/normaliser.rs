@@ -1,0 +1,396 @@
+//! What lines of Exim's main log mean.
+
+use super::line::{count_recipients, destination, known_name, outcome};
+use super::zone::{ZoneCheck, ZoneVerdict};
+use crate::model::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
+use crate::model::queue_id::QueueId;
+use crate::normalise::clock::LogClock;
+use crate::normalise::join::{Recall, Unreached};
+use crate::normalise::memo::Memo;
+use crate::normalise::messages::{LineAt, MessageLine, Messages};
+use crate::normalise::origins::SenderOrigin;
+use crate::normalise::redact::{message_key, split_address};
+use crate::normalise::repeats::event_key;
+use crate::normalise::rules::{Facts, ServiceRules};
+use mailpulse_parsers::Stamp;
+use mailpulse_parsers::exim::record::{
+    Arrival, EximBody, EximDelivery, EximHost, EximNotice, EximNoticeKind, EximRecord, MessageId, Target,
+};
+use mailpulse_parsers::reply::{self, Reason, Reply};
+use std::borrow::Cow;
+
+/// Longer is no host's name.
+const HOST_BYTES_MAX: usize = 255;
+
+/// Turns one host's Exim records, in order, into events.
+#[derive(Debug)]
+pub struct EximNormaliser<'c> {
+    clock: LogClock,
+    /// Messages of the log.
+    pub messages: Messages<'c>,
+    zone: ZoneCheck,
+    /// What texts of refusals say.
+    refusals: Memo<Reply>,
+    /// Addresses that mail was refused for, as stored.
+    refused: Memo<Vec<u8>>,
+}
+
+impl<'c> EximNormaliser<'c> {
+    /// A normaliser for the messages of one host; `clock` is its log's.
+    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
+        EximNormaliser {
+            clock,
+            messages,
+            zone: ZoneCheck::default(),
+            refusals: Memo::default(),
+            refused: Memo::default(),
+        }
+    }
+
+    /// The next lines are in another zone.
+    pub fn set_clock(&mut self, clock: LogClock) {
+        self.clock = clock;
+        self.zone = ZoneCheck::default();
+    }
+
+    /// UTC milliseconds of a record.
+    #[inline]
+    pub fn utc_ms(&mut self, record: &EximRecord<'_>) -> i64 {
+        self.clock.utc_ms(&record.stamp)
+    }
+
+    /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
+    pub fn goes_on_after(&mut self, newest_ms: i64) {
+        self.clock.goes_on_after(newest_ms);
+    }
+
+    /// UTC milliseconds of a stamp.
+    pub fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
+        self.clock.utc_ms(stamp)
+    }
+
+    /// What the times inside the log's own message IDs say of its zone.
+    pub fn zone_verdict(&self) -> ZoneVerdict {
+        self.zone.verdict(&self.clock)
+    }
+
+    /// Takes one record; true if it was an event, false if the line tells nothing about mail.
+    pub fn record(
+        &mut self,
+        record: &EximRecord<'_>,
+        at: LineAt,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let id = record.id.as_ref().and_then(|id| QueueId::new(id.0));
+        match (&record.body, id) {
+            (EximBody::Arrival(arrival), Some(id)) => {
+                self.arrival((arrival, record.id), MessageLine { id, at }, recall, sink)
+            }
+            (EximBody::Delivery(delivery), Some(id)) => self.delivery(delivery, MessageLine { id, at }, recall, sink),
+            (EximBody::Completed { queue_ms }, Some(id)) => {
+                self.messages.completed(*queue_ms, MessageLine { id, at }, recall, sink)
+            }
+            (EximBody::Notice(notice), id) => return self.notice((notice, id), at, recall, sink),
+            _ => return false,
+        }
+        true
+    }
+
+    fn arrival(
+        &mut self,
+        (arrival, printed): (&Arrival<'_>, Option<MessageId<'_>>),
+        line: MessageLine,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) {
+        let MessageLine { id, at } = line;
+        if self.zone.is_next_checked()
+            && let Some(epoch) = printed.and_then(|id| id.arrival_epoch())
+        {
+            self.zone.check(at.ts_ms, epoch, &self.clock);
+        }
+        let auth = authentication(arrival, &self.messages.attribution.services);
+        let facts = Facts {
+            sender: Some(arrival.sender),
+            client_name: known_name(&arrival.host),
+            client_ip: arrival.host.ip,
+            // With H=, U= is what the client's ident daemon claims.
+            user: if arrival.host == EximHost::default() {
+                arrival.user
+            } else {
+                None
+            },
+            auth: auth.as_deref(),
+            message_id_host: if self.messages.attribution.services.needs_message_id() {
+                arrival.message_id.map(|id| split_address(id).1)
+            } else {
+                None
+            },
+            host: &self.messages.host,
+            ..Facts::default()
+        };
+        let sender = self
+            .messages
+            .attributor
+            .origin(self.messages.attribution, &facts, at.ts_ms, !arrival.fakereject);
+        let message = Message {
+            queue_id: Some(id),
+            origin: sender.origin,
+            first_hop: sender.first_hop,
+            message_key: arrival.message_id.map(message_key),
+            orphan: false,
+        };
+        let Some(slot) = self.messages.open_message(line, &message, recall, sink) else {
+            return sink.repeated();
+        };
+        let kind = if arrival.fakereject {
+            Kind::Rejected
+        } else {
+            Kind::Accepted
+        };
+        let recipients = arrival.recipients.map_or(0, count_recipients);
+        let event = Event {
+            messages: 1,
+            recipients,
+            bytes: arrival.size,
+            ..at.event(kind, slot)
+        };
+        sink.event(&event);
+    }
+
+    fn delivery(
+        &mut self,
+        delivery: &EximDelivery<'_>,
+        line: MessageLine,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) {
+        let MessageLine { id, at } = line;
+        let (kind, reply) = outcome(delivery);
+        let event = identity(kind, delivery, at);
+        let batch = sink.batch();
+        let by_route = self.by_route(&id, delivery, recall);
+        let Messages { join, attributor, .. } = &mut self.messages;
+        let lately = join.recent.has_copies(at.ts_ms);
+        let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
+            if self.messages.join.recent.has_event(&id, at.ts_ms, event) {
+                self.messages.join.recent.note_copy(at.ts_ms);
+                return sink.repeated();
+            }
+            let sender = delivery.sender.or(delivery.return_path);
+            self.messages.orphan(id, sender, at, sink);
+            return self.delivery(delivery, line, recall, sink);
+        };
+        if open.seen.is_copy(kind, event, lately) {
+            self.messages.join.recent.note_copy(at.ts_ms);
+            return sink.repeated();
+        }
+        let mut slot = open.slot_in(batch, &id, sink);
+        if let Some(origin) = by_route {
+            slot = sink.message(Message {
+                origin,
+                ..open.message(&id)
+            });
+        }
+        open.last_ms = at.ts_ms;
+        let messages = u8::from(open.first(kind));
+        let recipients = match kind {
+            Kind::Deferred => u32::from(open.first_deferral(delivery.address)),
+            _ => 1,
+        };
+        let waited = at.since(open.arrival_ms);
+        // Where nobody answered, the host stands in a line of its own before this one.
+        let is_silent =
+            kind == Kind::Deferred && delivery.host == EximHost::default() && nobody_answered(reply.as_ref());
+        let unreached = if is_silent { open.unreached.clone() } else { None };
+        let recipient = match delivery.target {
+            Target::Address => delivery.address,
+            _ => delivery.original.unwrap_or_default(),
+        };
+        let redactor = &self.messages.attribution.redactor;
+        let domain = redactor.local_part(recipient, &mut self.messages.local);
+        let ended = kind != Kind::Deferred;
+        let mut remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
+        let mut remote_ip = delivery.host.ip;
+        if let Some(host) = &unreached {
+            (remote, remote_ip) = (host.name.as_bytes(), host.ip);
+        }
+        sink.event(&Event {
+            destination: self.where_to(kind, destination(delivery), remote),
+            messages,
+            recipients,
+            recipient_local: &self.messages.local,
+            recipient_domain: domain,
+            remote_host: remote,
+            remote_ip,
+            bytes: delivery.size,
+            queue_ms: delivery.queue_ms.or(if ended { waited } else { None }),
+            delivery_ms: delivery.delivery_ms,
+            ..at.event(kind, slot).with_reply(reply.as_ref())
+        });
+    }
+
+    /// A copy that was handed to a host whose log is read too is seen again there.
+    fn where_to(&self, kind: Kind, to: Option<Destination>, remote: &[u8]) -> Option<Destination> {
+        let messages = &self.messages;
+        let inside = kind == Kind::Delivered
+            && to == Some(Destination::Remote)
+            && messages.attribution.is_covered(remote, &messages.host);
+        if inside { Some(Destination::Relay) } else { to }
+    }
+
+    /// A rule on router or transport can name another service than the arrival did.
+    fn by_route(&mut self, id: &QueueId, delivery: &EximDelivery<'_>, recall: &mut dyn Recall) -> Option<OriginId> {
+        let rules = &self.messages.attribution.services;
+        if !rules.needs_delivery() {
+            return None;
+        }
+        let open = self
+            .messages
+            .join
+            .get(id, &mut self.messages.attributor.origins, recall)?;
+        let known = self.messages.attributor.origins.get(open.origin);
+        // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
+        let domain = format!("@{}", known.sender_domain);
+        let facts = Facts {
+            sender: delivery.sender.or((domain.len() > 1).then_some(domain.as_bytes())),
+            client_name: (!known.client.is_empty()).then_some(known.client.as_bytes()),
+            client_ip: known.client_ip.parse().ok(),
+            host: &self.messages.host,
+            router: delivery.router,
+            transport: delivery.transport,
+            ..Facts::default()
+        };
+        let found = rules.find(&facts)?;
+        let service = rules.uses_route(found).then(|| rules.name(found.service).to_owned())?;
+        Some(self.messages.attributor.origins.intern(Origin { service, ..known }))
+    }
+
+    fn notice(
+        &mut self,
+        (notice, id): (&EximNotice<'_>, Option<QueueId>),
+        at: LineAt,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        match (notice.kind, id) {
+            (
+                EximNoticeKind::RejectedRcpt | EximNoticeKind::RejectedMessage | EximNoticeKind::RejectedConnection,
+                _,
+            ) => {
+                let recipient = notice.recipient.unwrap_or_default();
+                let refusal = |id: QueueId| event_key(Kind::Rejected, at.ts_ms, None, [id.as_bytes(), recipient]);
+                match id.map(refusal) {
+                    Some(refusal) if !self.messages.join.recent.is_new_refusal(refusal) => sink.repeated(),
+                    _ => self.rejected(notice, at, sink),
+                }
+            }
+            (EximNoticeKind::Frozen, Some(id)) => {
+                let event = (Kind::Frozen, event_key(Kind::Frozen, at.ts_ms, None, []));
+                let Some(slot) = self.messages.slot_for(MessageLine { id, at }, event, recall, sink) else {
+                    sink.repeated();
+                    return true;
+                };
+                let first = self.messages.first(&id, Kind::Frozen, recall);
+                sink.event(&Event {
+                    messages: first,
+                    ..at.event(Kind::Frozen, slot)
+                });
+            }
+            (EximNoticeKind::ConnectionFailed, Some(id)) => {
+                let origins = &mut self.messages.attributor.origins;
+                let name = notice.host.name.filter(|name| name.len() <= HOST_BYTES_MAX);
+                if let (Some(open), Some(name)) = (self.messages.join.get(&id, origins, recall), name) {
+                    open.unreached = Some(Box::new(Unreached {
+                        name: crate::model::text::text(name),
+                        ip: notice.host.ip,
+                    }));
+                }
+                return false;
+            }
+            (EximNoticeKind::Removed, Some(id)) if notice.text.starts_with(b"removed") => {
+                let event = (Kind::Discarded, event_key(Kind::Discarded, at.ts_ms, None, []));
+                let Some(slot) = self.messages.slot_for(MessageLine { id, at }, event, recall, sink) else {
+                    sink.repeated();
+                    return true;
+                };
+                let first = self.messages.first(&id, Kind::Discarded, recall);
+                let event = at.event(Kind::Discarded, slot);
+                sink.event(&Event {
+                    messages: first,
+                    destination: Some(Destination::Discard),
+                    ..event
+                });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn rejected(&mut self, notice: &EximNotice<'_>, at: LineAt, sink: &mut impl EventSink) {
+        let facts = Facts {
+            sender: notice.sender,
+            client_name: known_name(&notice.host),
+            client_ip: notice.host.ip,
+            host: &self.messages.host,
+            ..Facts::default()
+        };
+        let SenderOrigin { origin, first_hop } =
+            self.messages
+                .attributor
+                .origin(self.messages.attribution, &facts, at.ts_ms, false);
+        let slot = sink.message(Message {
+            queue_id: None,
+            origin,
+            first_hop,
+            message_key: None,
+            orphan: false,
+        });
+        let recipient = notice.recipient.unwrap_or_default();
+        let (_, domain) = split_address(recipient);
+        let redactor = &self.messages.attribution.redactor;
+        let local = self.refused.get(recipient, |address| redactor.stored(address));
+        let reply = self.refusals.get(notice.reason, reply::classify);
+        // A refused connection offered no mail: it is an event, and counts no message.
+        let offered = notice.kind != EximNoticeKind::RejectedConnection;
+        sink.event(&Event {
+            messages: u8::from(offered),
+            recipients: u32::from(notice.kind == EximNoticeKind::RejectedRcpt),
+            recipient_local: local,
+            recipient_domain: domain,
+            ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
+        });
+    }
+}
+
+/// Who was authenticated, as rules compare it: the id, behind its authenticator where a rule may ask for that.
+pub fn authentication<'a>(arrival: &Arrival<'a>, rules: &ServiceRules) -> Option<Cow<'a, [u8]>> {
+    match (arrival.authenticator, arrival.authenticated_id) {
+        (Some(name), id) if rules.needs_auth() => Some([name, b":", id.unwrap_or_default()].concat().into()),
+        (_, id) => id.map(Cow::Borrowed),
+    }
+}
+
+/// Whether the host did not answer at all.
+fn nobody_answered(reply: Option<&Reply>) -> bool {
+    matches!(
+        reply.map(|reply| reply.reason),
+        Some(Reason::ConnectionRefused | Reason::Timeout)
+    )
+}
+
+/// What tells a delivery line from the message's others. A host says enough; without one the text does: pipes and files
+/// of one recipient, routing that failed.
+fn identity(kind: Kind, delivery: &EximDelivery<'_>, at: LineAt) -> u64 {
+    let original = delivery.original.unwrap_or_default();
+    match delivery.host.ip {
+        ip @ Some(_) if original.is_empty() => event_key(kind, at.ts_ms, ip, [delivery.address]),
+        ip @ Some(_) => event_key(kind, at.ts_ms, ip, [delivery.address, original]),
+        None => {
+            let name = delivery.host.name.unwrap_or_default();
+            let text = delivery.text.or(delivery.transport).unwrap_or_default();
+            event_key(kind, at.ts_ms, None, [delivery.address, original, name, text])
+        }
+    }
+}

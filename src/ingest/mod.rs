@@ -13,12 +13,13 @@
 //! Hosts run beside each other, as many as there are cores. Queues are short: memory is bounded by the batch and by
 //! the join, whatever the size of the input.
 //!
-//! From top to bottom; a file uses only what stands below it:
+//! From top to bottom, in the order of reading. Stages know each other only by what they hand on (`ReadItem`,
+//! `PendingCommit`); no two files use each other:
 //!
-//! * `run`: all jobs, and [`reread()`]: once more, for rows that the store has lost
-//! * `pipeline`: one source's stages, one after the other; `known_logs` and [`overlap`](self) say what is known of its logs
+//! * `run`: all jobs. Beside it `reread`: once more, for rows that the store has lost
+//! * `pipeline`: one source's stages, one after the other; `known_logs` and `overlap` say what is known of its logs
 //! * [`read_stage`]: files and journals → chunks, with positions
-//! * [`parse_stage`]: chunks → pending commits; [`readers`]: one a format; [`accounting`]: every line is counted
+//! * `parse_stage`: chunks → pending commits; [`readers`]: one a format; [`accounting`]: every line is counted
 //! * `commit_stage`: pending commits → the store
 //! * [`wrapping`]: what stands around a log's lines; [`spec`]: how a log is read
 //! * [`position`], `journal_position`, `open_log`, `stamp_year`, [`report`], `job`: what the stages hand to each other

@@ -25,6 +25,7 @@ use crate::store::recovery::reread;
 use crate::store::segments::Compared;
 use crate::store::{Store, StoreError};
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// What is read at once of a file that is read where it is parsed: as much as stays near the processor.
@@ -125,11 +126,11 @@ impl<'s> SourcePipeline<'s> {
         let committer = pipeline.open.commit.begin_behind();
         std::thread::scope(|scope| {
             let committer = scope.spawn(move || committer.run(store, source));
-            let read = pipeline.read();
+            // Also after a panic: the committer would wait for ever, and the scope for it.
+            let read = catch_unwind(AssertUnwindSafe(|| pipeline.read()));
             pipeline.open.commit.end();
-            let committed = committer
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let read = read.unwrap_or_else(|panic| resume_unwind(panic));
+            let committed = committer.join().unwrap_or_else(|panic| resume_unwind(panic));
             // A writer that gave up is the cause of everything else.
             committed.and(read.or_else(|stop| stop.map_or(Ok(()), Err)))?;
             Ok(pipeline.doubt)
@@ -413,4 +414,60 @@ impl Pipeline<'_, '_> {
 fn near_pool(limits: &Limits) -> Pool {
     let chunk_bytes = limits.chunk_bytes.min(NEAR_BYTES);
     Pool::new(&Limits { chunk_bytes, ..*limits }, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::spec::Grammar;
+    use crate::normalise::redact::{LocalParts, Redactor};
+    use crate::normalise::rules::{HostGroups, ServiceRules};
+    use crate::source::scan::scan;
+    use jiff::tz::TimeZone;
+    use std::time::Duration;
+
+    struct Panics;
+
+    impl Progress for Panics {
+        fn content(&self, _: u64) {
+            panic!("while a log is read");
+        }
+
+        fn file(&self, _: u64) {}
+    }
+
+    fn read_with_a_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("mainlog");
+        let line = "2018-06-06 18:55:01 1fQdLN-0001Ab-Cd Completed\n";
+        std::fs::write(&log, line.repeat(LITTLE_BYTES as usize / line.len() + 1)).unwrap();
+        let store = Store::create(&folder.path().join("store")).unwrap();
+        let attribution = Attribution {
+            services: ServiceRules::default(),
+            derive: true,
+            hostgroups: HostGroups::default(),
+            services_max: 100,
+            redactor: Redactor::new(LocalParts::Keep, [0; 32]),
+            covered_hosts: Default::default(),
+        };
+        let limits = RunLimits::default();
+        let spec = Arc::new(Spec::of(Grammar::Exim, TimeZone::UTC));
+        let families = scan(&[log], &limits.source).families;
+        let job = Job {
+            host: "mx1".to_owned(),
+            kind: spec.kind,
+            families: families.into_iter().map(|family| (spec.clone(), family)).collect(),
+            journals: Vec::new(),
+        };
+        let mut source = SourcePipeline::open(&store, &attribution, "mx1", &spec, &limits).unwrap();
+        let _ = source.read(&job, &Reading::default(), &Panics);
+    }
+
+    /// The thread that commits waits for the next batch: it has to learn that there is none.
+    #[test]
+    fn a_panic_while_reading_does_not_hang() {
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(catch_unwind(read_with_a_panic).is_err()));
+        assert_eq!(end.recv_timeout(Duration::from_secs(60)), Ok(true));
+    }
 }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::at::At;
 use super::raw_formats::{RawConditions, RawFields, RawTemplate};
-use super::redundancy::RELAYS_MIN;
 use super::zone::DEFAULT_ZONE;
+
+/// Default of `relays_min`: two relays, so that one may fail.
+pub(super) const RELAYS_MIN: u32 = 2;
 
 /// Configuration of mailpulse: `mailpulse.toml`, and the files of `conf.d` beside it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

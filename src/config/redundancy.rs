@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::at::At;
-use super::raw::{RawRoutes, RawService};
+use super::raw::{RELAYS_MIN, RawRoutes, RawService};
 use super::report::Report;
-
-/// Default of `relays_min`: two relays, so that one may fail.
-pub(super) const RELAYS_MIN: u32 = 2;
 
 /// What is wanted of a service, and where that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

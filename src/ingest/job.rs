@@ -1,7 +1,7 @@
 //! What a run is given: the logs, the bounds, and who is told how far it is.
 
 use super::spec::Spec;
-use crate::source::journal::Journal;
+use crate::source::journal::JournalSource;
 use crate::source::{Family, Limits};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub struct Job {
     /// Its logs, and how each is read.
     pub families: Vec<(Arc<Spec>, Family)>,
     /// Parts of journals that are its logs too.
-    pub journals: Vec<(Arc<Spec>, Journal)>,
+    pub journals: Vec<(Arc<Spec>, JournalSource)>,
 }
 
 /// Told about progress: called from several threads.

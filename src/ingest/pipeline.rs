@@ -17,7 +17,7 @@ use crate::model::queue_id::QueueId;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::OpenRecord;
 use crate::normalise::messages::Messages;
-use crate::source::journal::Journal;
+use crate::source::journal::JournalSource;
 use crate::source::{Chunk, Codec, Family, Found, Limits, Pool};
 use crate::store::catalogue::{ClockDoubt, RecallError, Recaller};
 use crate::store::catalogue::{Counts, LogState};
@@ -298,7 +298,7 @@ impl Pipeline<'_, '_> {
     }
 
     /// A journal, from where it was left to its end.
-    fn journal(&mut self, spec: &Arc<Spec>, journal: &Journal) -> Result<(), Stop> {
+    fn journal(&mut self, spec: &Arc<Spec>, journal: &JournalSource) -> Result<(), Stop> {
         self.open.parse.set_spec(spec);
         let logs = self
             .open

@@ -1,6 +1,6 @@
 //! A log's position as the catalogue keeps it: JSON, so that an operator can read it.
 
-use crate::source::identity::{Head, Known, Mark, Marks, OldFile, Position};
+use crate::source::identity::{HeadHash, KnownIdentity, Marks, OldFile, Position, ReadMark};
 use crate::source::{Codec, Stamp};
 use crate::store::StoreError;
 use crate::store::catalogue::{CatalogueError, LogState};
@@ -38,7 +38,7 @@ fn is_zero(number: &u32) -> bool {
 #[derive(Debug, Clone)]
 pub struct KnownLog {
     /// Identity and position.
-    pub known: Known,
+    pub known: KnownIdentity,
     /// What the catalogue says.
     pub state: LogState,
 }
@@ -83,11 +83,11 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         codec: Codec::from_name(&stored.codec)?,
     };
     let position = Position {
-        head: Head {
+        head: HeadHash {
             len: stored.head_len,
             hash: hash(&stored.head)?,
         },
-        mark: Mark {
+        mark: ReadMark {
             offset: stored.offset,
             tail: hash(&stored.tail)?,
             partial_flushed: stored.partial_flushed,
@@ -103,7 +103,7 @@ pub fn known(state: LogState) -> Option<KnownLog> {
     };
     let old_file = old_file(&path_of(&state), &position);
     Some(KnownLog {
-        known: Known {
+        known: KnownIdentity {
             base,
             ordinal: stored.ordinal,
             position,
@@ -140,7 +140,7 @@ fn old_file(path: &Path, position: &Position) -> OldFile {
 }
 
 /// Whether a plain file still begins as the log did: one that was written anew is another.
-fn begins(path: &Path, head: &Head) -> bool {
+fn begins(path: &Path, head: &HeadHash) -> bool {
     let mut first = vec![0; usize::from(head.len)];
     let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut first));
     head.len == 0 || read.is_ok() && head.begins(&first)

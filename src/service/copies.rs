@@ -1,8 +1,7 @@
 //! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
 
 use crate::clock::now_ms;
-use crate::store::Store;
-use crate::store::recovery::copies;
+use crate::store::{Store, copies};
 use std::path::Path;
 use std::thread::JoinHandle;
 

@@ -3,7 +3,7 @@
 use crate::config::{Config, HostOf, NAME_HINT, Source, SourceKind, is_name, parse_timezone, this_host};
 use crate::ingest::Job;
 use crate::ingest::spec::{Grammar, Spec};
-use crate::source::journal::Journal;
+use crate::source::journal::JournalSource;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
 use anyhow::{Result, anyhow, bail};
@@ -60,7 +60,7 @@ pub fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: 
             HostOf::This | HostOf::Path => this_host(),
         };
         let spec = Arc::new(spec(source));
-        let journal = Journal {
+        let journal = JournalSource {
             directory: part.directory.clone(),
             units: part.units.clone(),
             identifiers: part.identifiers.clone(),

@@ -22,7 +22,7 @@ const FIELDS: &str = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME";
 
 /// A part of a journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Journal {
+pub struct JournalSource {
     /// Folder of journal files; by default this machine's journal.
     pub directory: Option<PathBuf>,
     /// Units.
@@ -78,7 +78,7 @@ pub fn folders(directory: Option<&Path>) -> Vec<PathBuf> {
     }
 }
 
-impl Journal {
+impl JournalSource {
     /// How messages and the catalogue call it.
     #[must_use]
     pub fn name(&self) -> PathBuf {
@@ -319,14 +319,14 @@ mod tests {
 
     #[test]
     fn how_the_tool_is_called() {
-        let args = |journal: &Journal, start| format!("{:?}", journal.command(start)).replace('"', "");
-        let all = Journal::default();
+        let args = |journal: &JournalSource, start| format!("{:?}", journal.command(start)).replace('"', "");
+        let all = JournalSource::default();
         let shown = args(&all, Start::Since(1_500_000));
         assert!(shown.ends_with("--since=@1.500000 SYSLOG_FACILITY=2"), "{shown}");
-        let some = Journal {
+        let some = JournalSource {
             directory: Some("/j".into()),
             identifiers: vec!["exim".into()],
-            ..Journal::default()
+            ..JournalSource::default()
         };
         let shown = args(&some, Start::At("s=1"));
         assert!(

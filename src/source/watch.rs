@@ -9,19 +9,19 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::path::{Path, PathBuf};
 
 /// Folders that are watched; dropping it ends that.
-pub struct Watch {
+pub struct FolderWatch {
     _watcher: RecommendedWatcher,
     /// Folders that cannot be watched, and why.
     pub unwatched: Vec<(PathBuf, String)>,
 }
 
-impl Watch {
+impl FolderWatch {
     /// Watches folders, without what is below them. `changed` is called from another thread, with whether names may have
     /// changed.
     ///
     /// # Errors
     /// The system's own words: no more watches at all.
-    pub fn new(folders: &[PathBuf], changed: impl Fn(bool) + Send + 'static) -> Result<Watch, String> {
+    pub fn new(folders: &[PathBuf], changed: impl Fn(bool) + Send + 'static) -> Result<FolderWatch, String> {
         let handler = move |event: notify::Result<Event>| {
             let names = match &event {
                 Ok(event) if event.need_rescan() => true,
@@ -42,7 +42,7 @@ impl Watch {
                 unwatched.push((folder.clone(), error.to_string()));
             }
         }
-        Ok(Watch {
+        Ok(FolderWatch {
             _watcher: watcher,
             unwatched,
         })

@@ -1,14 +1,14 @@
 //! An open store: it is locked by who writes, and lends the parts that whoever works on it needs.
 
-use super::attribution::ExpectedAttribution;
 use super::catalogue::{
-    self, AttributionChanges, Catalogue, CatalogueError, Connection, Coverage, OpenMessages, Positions, Samples,
-    Services, Troubles,
+    self, AttributionChanges, Catalogue, CatalogueError, Connection, Coverage, ExpectedAttribution, OpenMessages,
+    Positions, Samples, Services, Troubles,
 };
+use super::condition;
+use super::copies;
 use super::error::{Lost, StoreError};
 use super::outbox::Outbox;
 use super::permissions::{close_to_others, refused};
-use super::recovery::{condition, copies};
 use super::segments::{
     Compared, Incomplete, LOST_FOUND_BYTES_MAX, LostFound, LostFoundContents, SegmentFiles, Segments, StoredEvents,
     segments_folder,

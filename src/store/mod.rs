@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! STORE/catalogue.sqlite        segments, positions, open messages, counters   (catalogue/)
-//! STORE/catalogue.id            which catalogue the segments belong to         (recovery/)
-//! STORE/copies/                 the catalogue as it was, an hour apart         (recovery/)
+//! STORE/catalogue.id            which catalogue the segments belong to         (condition.rs)
+//! STORE/copies/                 the catalogue as it was, an hour apart         (copies.rs)
 //! STORE/segments/N.events.parquet, N.rates.parquet                             (columnar/)
 //! STORE/lost+found/             files that nothing refers to                   (segments/)
 //! STORE/outbox/                 what is to be sent to another store            (outbox/)
@@ -21,6 +21,8 @@ pub mod catalogue;
 pub mod clickhouse;
 pub mod columnar;
 pub mod commit;
+mod condition;
+pub mod copies;
 mod error;
 mod handle;
 pub mod linker;

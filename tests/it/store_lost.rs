@@ -140,10 +140,10 @@ const WAYS: [Way; 6] = [
     (
         PUT_BACK,
         |store| {
-            let copy = mailpulse::store::recovery::copies::list(store).remove(0);
+            let copy = mailpulse::store::copies::list(store).remove(0);
             let old = store.join("old.sqlite");
             copy.unpack(&old).unwrap();
-            mailpulse::store::recovery::copies::take(store, copy.taken_ms + 3_600_000).unwrap();
+            mailpulse::store::copies::take(store, copy.taken_ms + 3_600_000).unwrap();
             remove_catalogue(store);
             fs::rename(old, store.join("catalogue.sqlite")).unwrap();
         },
@@ -233,9 +233,9 @@ fn what_was_merged_since_the_copy_is_not_counted_twice() {
 fn a_copy_that_is_damaged_is_passed_over_for_the_older() {
     let twin = Fleet::new();
     let fleet = Fleet::new();
-    let first = mailpulse::store::recovery::copies::list(&fleet.store()).remove(0);
-    mailpulse::store::recovery::copies::take(&fleet.store(), first.taken_ms + 3_600_000).unwrap();
-    let newest = mailpulse::store::recovery::copies::list(&fleet.store()).remove(0);
+    let first = mailpulse::store::copies::list(&fleet.store()).remove(0);
+    mailpulse::store::copies::take(&fleet.store(), first.taken_ms + 3_600_000).unwrap();
+    let newest = mailpulse::store::copies::list(&fleet.store()).remove(0);
     let mut bytes = fs::read(&newest.path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
@@ -278,12 +278,12 @@ fn a_tail_copies_the_catalogue_beside_its_rounds() {
     place.write("mainlog", simulated(300_000, 310));
     let mut tail = place.command().arg("tail").spawn().unwrap();
     let begin = std::time::Instant::now();
-    while mailpulse::store::recovery::copies::list(&place.path("store")).is_empty() {
+    while mailpulse::store::copies::list(&place.path("store")).is_empty() {
         assert!(begin.elapsed() < std::time::Duration::from_secs(30), "no copy");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     crate::util::stop(&mut tail);
-    let copies = mailpulse::store::recovery::copies::list(&place.path("store"));
+    let copies = mailpulse::store::copies::list(&place.path("store"));
     assert!(copies.len() == 1 && copies[0].is_whole().unwrap());
 }
 
@@ -333,7 +333,7 @@ fn a_segment_of_the_copy_that_is_gone_is_not_taken_for_merged() {
     let before = place.rows();
     let store = place.path("store");
     assert_eq!(
-        mailpulse::store::recovery::copies::list(&store).len(),
+        mailpulse::store::copies::list(&store).len(),
         1,
         "made after the first run"
     );

@@ -2,7 +2,7 @@
 
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, unparsed};
-use super::{Lines, Source};
+use super::lines::{LineOutput, LineSource};
 use crate::ingest::readers::begins_with_time;
 use crate::model::log_kinds::usual_service;
 use crate::normalise::app::channel;
@@ -19,13 +19,19 @@ const RECORD_BYTES_MAX: usize = 64 << 10;
 #[derive(Default)]
 pub(super) struct Open {
     text: Vec<u8>,
-    /// Lines of it; 0 if there is none.
+    /// LineOutput of it; 0 if there is none.
     lines: u64,
 }
 
 impl Open {
     /// Takes a line: it begins a record, which finishes the one in hand, or belongs to it.
-    pub(super) fn line(&mut self, source: &Source, format: &Format, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
+    pub(super) fn line(
+        &mut self,
+        source: &LineSource,
+        format: &Format,
+        lines: &mut LineOutput<'_>,
+        line: &[u8],
+    ) -> Result<()> {
         if format.starts(line) {
             self.finish(source, format, lines)?;
             self.lines = 1;
@@ -56,7 +62,7 @@ impl Open {
     }
 
     /// Tells the record in hand and the lines that belong to it.
-    pub(super) fn finish(&mut self, source: &Source, format: &Format, lines: &mut Lines<'_>) -> Result<()> {
+    pub(super) fn finish(&mut self, source: &LineSource, format: &Format, lines: &mut LineOutput<'_>) -> Result<()> {
         if self.lines == 0 {
             return Ok(());
         }
@@ -85,7 +91,7 @@ impl Open {
     }
 }
 
-fn parsed(map: &mut Map<String, Value>, source: &Source, record: &AppRecord<'_>) {
+fn parsed(map: &mut Map<String, Value>, source: &LineSource, record: &AppRecord<'_>) {
     let (status, what) = match &record.body {
         // Only a record before it tells whether its task was about mail.
         AppBody::SubmitFailed(mail) if mail.needs_known_key => ("ignored", "submit_failed"),
@@ -144,7 +150,7 @@ fn mail_fields(map: &mut Map<String, Value>, mail: &Mail<'_>, failed: bool) {
 }
 
 /// Which template or condition matched, and where the service comes from.
-fn explain(source: &Source, record: &AppRecord<'_>) -> Value {
+fn explain(source: &LineSource, record: &AppRecord<'_>) -> Value {
     let Some(attribution) = &source.attribution else {
         return Value::Null;
     };
@@ -183,7 +189,7 @@ fn explain(source: &Source, record: &AppRecord<'_>) -> Value {
 }
 
 /// The template or condition that matched, as the configuration counts them.
-fn matched(source: &Source, record: &AppRecord<'_>) -> Value {
+fn matched(source: &LineSource, record: &AppRecord<'_>) -> Value {
     let Some(index) = record.matched else {
         return Value::Null;
     };

@@ -2,8 +2,8 @@
 
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
+use super::lines::{LineOutput, LineSource};
 use super::unwrap::{Unwrapped, not_own, place};
-use super::{Lines, Source};
 use crate::ingest::wrapping::LineContent;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::exim::authentication;
@@ -20,9 +20,9 @@ use serde_json::{Map, Value, json};
 
 /// Tells a line.
 pub(super) fn line(
-    source: &Source,
+    source: &LineSource,
     unwrapped: &mut Unwrapped,
-    lines: &mut Lines<'_>,
+    lines: &mut LineOutput<'_>,
     line: &[u8],
 ) -> anyhow::Result<()> {
     let mut map = Map::new();
@@ -83,7 +83,7 @@ pub(super) fn line(
 }
 
 /// A message of Exim's.
-fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
+fn own(source: &LineSource, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
     match exim::parse_in_syslog(&source.dated(envelope)) {
         Ok(mut record) => {
             source.with_year(&mut record.stamp);

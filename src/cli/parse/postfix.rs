@@ -2,8 +2,8 @@
 
 use super::explain::rules;
 use super::fields::{map_time, put, put_number, put_odd, put_reply, snake, unparsed};
+use super::lines::{LineOutput, LineSource};
 use super::unwrap::{Unwrapped, not_own, place};
-use super::{Lines, Source};
 use crate::ingest::wrapping::LineContent;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::split_address;
@@ -18,7 +18,12 @@ use mailpulse_parsers::{postfix, reply};
 use serde_json::{Map, Value, json};
 
 /// Tells a line.
-pub(super) fn line(source: &Source, unwrapped: &mut Unwrapped, lines: &mut Lines<'_>, line: &[u8]) -> Result<()> {
+pub(super) fn line(
+    source: &LineSource,
+    unwrapped: &mut Unwrapped,
+    lines: &mut LineOutput<'_>,
+    line: &[u8],
+) -> Result<()> {
     let mut map = Map::new();
     unwrapped.line(Mta::Postfix, source, line, |found| match found {
         LineContent::Own(envelope) => own(source, &mut map, &envelope, line),
@@ -28,7 +33,7 @@ pub(super) fn line(source: &Source, unwrapped: &mut Unwrapped, lines: &mut Lines
 }
 
 /// A message of Postfix'.
-fn own(source: &Source, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
+fn own(source: &LineSource, map: &mut Map<String, Value>, envelope: &Envelope<'_>, line: &[u8]) {
     let record = match postfix::parse(envelope.tag, envelope.rest) {
         Ok(record) => record,
         Err(mut reject) => {

@@ -1,7 +1,7 @@
 //! What stands around a mail server's line, taken off as ingest does it.
 
-use super::Source;
 use super::fields::{put, unparsed};
+use super::lines::LineSource;
 use crate::ingest::readers::Processes;
 use crate::ingest::wrapping::{JournalEntry, LineContent, LineHead, Peeler, TIMELESS, Trust, recognise, untrusted};
 use mailpulse_parsers::layers::Mta;
@@ -18,7 +18,7 @@ pub(super) struct Unwrapped {
 
 impl Unwrapped {
     /// For a log that begins like this.
-    pub(super) fn of(source: &Source, sample: &[u8]) -> Unwrapped {
+    pub(super) fn of(source: &LineSource, sample: &[u8]) -> Unwrapped {
         Unwrapped {
             head: recognise(&source.spec, sample)
                 .map(|form| form.head)
@@ -28,7 +28,7 @@ impl Unwrapped {
     }
 
     /// Takes a line apart.
-    pub(super) fn line(&mut self, mta: Mta, source: &Source, line: &[u8], with: impl FnOnce(LineContent<'_>)) {
+    pub(super) fn line(&mut self, mta: Mta, source: &LineSource, line: &[u8], with: impl FnOnce(LineContent<'_>)) {
         let trust = Trust {
             spec: &source.spec,
             head: &self.head,

@@ -6,7 +6,9 @@ use super::item::{Hangup, ReadItem, ReadSink, problem};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::wrapping::{LineForm, Wrapping, recognise};
 use crate::source::chunks::ResumeError;
-use crate::source::identity::{Candidate, HEAD_BYTES, Known, Position, Verdict, decide, first_line, log_id, unchanged};
+use crate::source::identity::{
+    Candidate, HEAD_BYTES, KnownIdentity, LogVerdict, Position, decide, first_line, log_id, unchanged,
+};
 use crate::source::{Chunks, Content, Found, SourceError};
 use rustc_hash::FxHashSet;
 
@@ -52,7 +54,7 @@ impl ReadStage<'_> {
         if let Some(known) = unchanged(self.known.iter().map(|log| &log.known), &found.stamp()) {
             return Ok(Some(known));
         }
-        let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
+        let known: Vec<KnownIdentity> = self.known.iter().map(|log| log.known.clone()).collect();
         let mut refuted = Vec::new();
         loop {
             let mut content = Content::open(&found.path, &self.limits)?;
@@ -74,17 +76,18 @@ impl ReadStage<'_> {
             let verdict = decide(&known, &candidate, &mut |offset, len| content.read_before(offset, len))
                 .map_err(|error| SourceError::unreadable(&found.path, error))?;
             let index = match verdict {
-                Verdict::Complete { known } => return Ok(Some(known)),
-                Verdict::Resume { known, unverified, .. } | Verdict::SameLogElsewhere { known, unverified, .. } => {
+                LogVerdict::Complete { known } => return Ok(Some(known)),
+                LogVerdict::Resume { known, unverified, .. }
+                | LogVerdict::SameLogElsewhere { known, unverified, .. } => {
                     if !unverified {
                         return Ok(Some(known));
                     }
                     known
                 }
-                Verdict::ShorterCopy { .. }
-                | Verdict::Unfinished { .. }
-                | Verdict::New { .. }
-                | Verdict::Truncated { .. } => return Ok(None),
+                LogVerdict::ShorterCopy { .. }
+                | LogVerdict::Unfinished { .. }
+                | LogVerdict::New { .. }
+                | LogVerdict::Truncated { .. } => return Ok(None),
             };
             let position = &known[index].position;
             match Chunks::resume(content, &position.mark, &position.marks, &self.limits, &self.pool) {

@@ -12,7 +12,8 @@ use crate::ingest::spec::Spec;
 use crate::ingest::wrapping::{LineForm, Wrapping, recognise};
 use crate::source::chunks::{MarkerMismatch, ResumeError};
 use crate::source::identity::{
-    Candidate, HEAD_BYTES, Known, OldFile, Position, Verdict, decide, first_line, log_id, numbered_id, unchanged,
+    Candidate, HEAD_BYTES, KnownIdentity, LogVerdict, OldFile, Position, decide, first_line, log_id, numbered_id,
+    unchanged,
 };
 use crate::source::{Chunks, Codec, Content, Family, Found, Limits, Pool, SourceError, Stamp};
 use crate::store::catalogue::{Counts, LogState};
@@ -63,7 +64,7 @@ impl ReadStage<'_> {
         if unchanged(self.known.iter().map(|log| &log.known), &found.stamp()).is_some() {
             return to(ReadItem::Known(found.path.clone()));
         }
-        let known: Vec<Known> = self.known.iter().map(|log| log.known.clone()).collect();
+        let known: Vec<KnownIdentity> = self.known.iter().map(|log| log.known.clone()).collect();
         match self.open(found, follows, &known) {
             Ok(Opened::Read(chunks, log, odd)) => {
                 if let Some(odd) = odd {
@@ -80,7 +81,7 @@ impl ReadStage<'_> {
     }
 
     /// Decides what a file is and from where it is read.
-    fn open(&self, found: &Found, follows: bool, known: &[Known]) -> Result<Opened, SourceError> {
+    fn open(&self, found: &Found, follows: bool, known: &[KnownIdentity]) -> Result<Opened, SourceError> {
         let mut refuted = Vec::new();
         loop {
             let file = self.begin(found, follows)?;
@@ -101,10 +102,10 @@ impl ReadStage<'_> {
             let verdict = decide(known, &candidate, &mut read_before)
                 .map_err(|error| SourceError::unreadable(&found.path, error))?;
             match verdict {
-                Verdict::Complete { .. } | Verdict::ShorterCopy { .. } | Verdict::Unfinished { .. } => {
+                LogVerdict::Complete { .. } | LogVerdict::ShorterCopy { .. } | LogVerdict::Unfinished { .. } => {
                     return Ok(Opened::Known);
                 }
-                Verdict::New { ordinal, .. } => {
+                LogVerdict::New { ordinal, .. } => {
                     let with = (&self.limits, &self.pool);
                     let other = other_hosts::held_by(self.of_others, &candidate, &file.content, &found.path, with)?;
                     return match other {
@@ -112,8 +113,8 @@ impl ReadStage<'_> {
                         None => self.open_new(file, ordinal, &verdict),
                     };
                 }
-                Verdict::Truncated { ordinal, .. } => return self.open_new(file, ordinal, &verdict),
-                Verdict::Resume { known: index, .. } | Verdict::SameLogElsewhere { known: index, .. } => {
+                LogVerdict::Truncated { ordinal, .. } => return self.open_new(file, ordinal, &verdict),
+                LogVerdict::Resume { known: index, .. } | LogVerdict::SameLogElsewhere { known: index, .. } => {
                     match self.resume(file, index, &known[index].position)? {
                         Some(opened) => return Ok(opened),
                         None => refuted.push(index),
@@ -142,7 +143,7 @@ impl ReadStage<'_> {
     }
 
     /// A log that is read from its start.
-    fn open_new(&self, mut file: FileStart<'_>, ordinal: u32, verdict: &Verdict) -> Result<Opened, SourceError> {
+    fn open_new(&self, mut file: FileStart<'_>, ordinal: u32, verdict: &LogVerdict) -> Result<Opened, SourceError> {
         let form = match recognise(self.spec, &file.sample) {
             Ok(form) => form,
             Err(what) => return Ok(Opened::Foreign(what)),
@@ -214,10 +215,10 @@ impl ReadStage<'_> {
     }
 
     /// Epoch of a log that is read from its start, and what is odd about that.
-    fn odd(&self, verdict: &Verdict) -> (u32, Option<String>) {
+    fn odd(&self, verdict: &LogVerdict) -> (u32, Option<String>) {
         let path = |index: usize| position::path_of(&self.known[index].state).display().to_string();
         match verdict {
-            Verdict::Truncated {
+            LogVerdict::Truncated {
                 epoch,
                 lost_bytes_possible,
                 ..
@@ -228,7 +229,7 @@ impl ReadStage<'_> {
                      {lost_bytes_possible} bytes that stood there had not been read and are lost"
                 )),
             ),
-            Verdict::New {
+            LogVerdict::New {
                 resembles: Some(index), ..
             } => (
                 0,
@@ -341,7 +342,7 @@ impl ReadStage<'_> {
             mtime_ms: stamp.mtime_ms,
         };
         self.known.push(KnownLog {
-            known: Known {
+            known: KnownIdentity {
                 base,
                 ordinal,
                 position,

@@ -13,7 +13,7 @@ use crate::ingest::position::unreadable;
 use crate::ingest::report::Problem;
 use crate::ingest::wrapping::{LineForm, Wrapping};
 use crate::source::identity::Position;
-use crate::source::journal::{Cursor, Journal, JournalError, Start, cursor, parse_cursor};
+use crate::source::journal::{Cursor, JournalError, JournalSource, Start, cursor, parse_cursor};
 use crate::source::{Chunk, Codec, Limits, Stamp};
 use crate::store::StoreError;
 use crate::store::catalogue::{Counts, LogState};
@@ -41,7 +41,7 @@ struct Sequence {
 pub(in crate::ingest) struct JournalReader<'j> {
     host: &'j str,
     kind: &'static str,
-    journal: &'j Journal,
+    journal: &'j JournalSource,
     limits: &'j Limits,
     /// Where sequences wait for the clock.
     until: &'j FxHashMap<u64, u64>,
@@ -67,7 +67,7 @@ impl<'j> JournalReader<'j> {
     /// The position of one of its sequences cannot be read.
     pub fn new(
         (host, kind): (&'j str, &'static str),
-        journal: &'j Journal,
+        journal: &'j JournalSource,
         logs: Vec<LogState>,
         limits: &'j Limits,
         until: &'j FxHashMap<u64, u64>,
@@ -276,7 +276,7 @@ fn sequences(logs: Vec<LogState>) -> Result<FxHashMap<u64, Sequence>, StoreError
 }
 
 /// The sequence as a log that goes on after its cursor.
-fn open(journal: &Journal, sequence: &Sequence) -> OpenLog {
+fn open(journal: &JournalSource, sequence: &Sequence) -> OpenLog {
     let place = StoredCursor {
         journal_cursor: sequence.cursor.clone(),
         gone: sequence.gone,
@@ -318,7 +318,7 @@ impl EntryRun {
     }
 }
 
-fn new_state(journal: &Journal, log_id: u64, follows: bool) -> LogState {
+fn new_state(journal: &JournalSource, log_id: u64, follows: bool) -> LogState {
     LogState {
         log_id,
         path: journal.name().as_os_str().as_bytes().to_vec(),

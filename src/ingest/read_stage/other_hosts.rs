@@ -2,7 +2,7 @@
 //! known by its content: the first line says which logs may be it, head and marks prove it.
 
 use crate::ingest::position::{self, KnownLog};
-use crate::source::identity::{Candidate, HEAD_BYTES, Verdict, decide, first_line, log_id, numbered_id};
+use crate::source::identity::{Candidate, HEAD_BYTES, LogVerdict, decide, first_line, log_id, numbered_id};
 use crate::source::{Chunks, Content, Limits, Pool, SourceError};
 use crate::store::{Store, StoreError};
 use std::io;
@@ -65,8 +65,8 @@ fn is_the_same(
     let verdict = decide(std::slice::from_ref(&log.known), &candidate, &mut read)
         .map_err(|error| SourceError::unreadable(path, error))?;
     Ok(match verdict {
-        Verdict::Complete { .. } | Verdict::ShorterCopy { .. } | Verdict::Unfinished { .. } => true,
-        Verdict::Resume { unverified, .. } | Verdict::SameLogElsewhere { unverified, .. } => {
+        LogVerdict::Complete { .. } | LogVerdict::ShorterCopy { .. } | LogVerdict::Unfinished { .. } => true,
+        LogVerdict::Resume { unverified, .. } | LogVerdict::SameLogElsewhere { unverified, .. } => {
             let position = &log.known.position;
             // An archive shows it only when it is decoded.
             !unverified
@@ -79,7 +79,7 @@ fn is_the_same(
                 )
                 .is_ok()
         }
-        Verdict::New { .. } | Verdict::Truncated { .. } => false,
+        LogVerdict::New { .. } | LogVerdict::Truncated { .. } => false,
     })
 }
 

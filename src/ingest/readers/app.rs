@@ -15,7 +15,7 @@ use crate::normalise::app::{AppNormaliser, AppSource, Placed};
 use crate::normalise::clock::{DayClock, LogClock};
 use crate::normalise::join::Recall;
 use crate::source::Chunk;
-use crate::source::identity::{Mark, Position, TAIL_BYTES, tail_hash};
+use crate::source::identity::{Position, ReadMark, TAIL_BYTES, tail_hash};
 use crate::store::catalogue::LogState;
 use mailpulse_parsers::app::{Format, Time};
 use std::sync::Arc;
@@ -187,7 +187,7 @@ impl<'c> AppLines<'c> {
             let mut near = self.tail.clone();
             near.extend_from_slice(&bytes[start.saturating_sub(TAIL_BYTES)..start]);
             let mut position = before_chunk.clone();
-            let mark = Mark {
+            let mark = ReadMark {
                 offset: record.offset,
                 tail: tail_hash(&near[near.len().saturating_sub(TAIL_BYTES)..]),
                 partial_flushed: false,

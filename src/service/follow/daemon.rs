@@ -7,7 +7,7 @@
 use super::worker::{Answer, Order, Worker, patterns};
 use crate::config::Config;
 use crate::setup::Setup;
-use crate::source::watch::{Watch, folders_of};
+use crate::source::watch::{FolderWatch, folders_of};
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
 use std::path::PathBuf;
@@ -140,7 +140,7 @@ impl Daemon {
     }
 
     /// After a round: when is the next one?
-    fn next(&mut self, answer: &Answer, pace: &mut Pace, watch: &mut Option<Watch>) {
+    fn next(&mut self, answer: &Answer, pace: &mut Pace, watch: &mut Option<FolderWatch>) {
         let now = Instant::now();
         if let Some(reloaded) = &answer.reloaded {
             (self.watching, self.patterns) = (reloaded.tail.watch, reloaded.patterns.clone());
@@ -174,7 +174,7 @@ impl Daemon {
         pace.next_round = now;
     }
 
-    fn watch(&self) -> Option<Watch> {
+    fn watch(&self) -> Option<FolderWatch> {
         let mut folders: Vec<PathBuf> = self.patterns.iter().flat_map(|pattern| folders_of(pattern)).collect();
         folders.sort();
         folders.dedup();
@@ -183,7 +183,7 @@ impl Daemon {
             hinted.fetch_max(if names { NAMES } else { GROWTH }, Ordering::Relaxed);
             hint.notify_one();
         };
-        match Watch::new(&folders, changed) {
+        match FolderWatch::new(&folders, changed) {
             Ok(watch) => {
                 let Some((folder, why)) = watch.unwatched.first() else {
                     return Some(watch);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use memchr::{Memchr, memchr_iter};
 
 use super::super::Limits;
-use super::super::identity::{Mark, Rung};
+use super::super::identity::{ReadMark, Rung};
 
 /// Why bytes of the content do not stand in a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Chunk {
     pub(super) buf: Vec<u8>,
     pub(super) len: usize,
     pub(super) offset: u64,
-    pub(super) end: Mark,
+    pub(super) end: ReadMark,
     pub(super) gaps: Vec<SkippedBytes>,
     pub(super) rungs: Vec<Rung>,
     pub(super) pool: Pool,
@@ -48,7 +48,7 @@ impl Chunk {
             len: bytes.len(),
             buf: bytes,
             offset: 0,
-            end: Mark::default(),
+            end: ReadMark::default(),
             gaps: Vec::new(),
             rungs: Vec::new(),
             pool: Pool::none(),
@@ -67,7 +67,7 @@ impl Chunk {
     }
 
     /// Where it ends: what to store once its lines are stored.
-    pub fn end(&self) -> Mark {
+    pub fn end(&self) -> ReadMark {
         self.end
     }
 

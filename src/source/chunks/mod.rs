@@ -29,7 +29,7 @@ use recent::TailBytes;
 pub use resume::{MarkerMismatch, ResumeError};
 use sieve::{Sieve, SieveState, has_overlong};
 
-use super::identity::{Mark, Rung, next_rung};
+use super::identity::{ReadMark, Rung, next_rung};
 use super::{Content, Limits, SourceError};
 
 /// What stands after the last newline.
@@ -60,7 +60,7 @@ pub struct Chunks {
     recent: TailBytes,
     /// Rungs of the ladder that were read, and not delivered yet.
     rungs: Vec<Rung>,
-    end: Mark,
+    end: ReadMark,
     flush: bool,
     failed: Option<SourceError>,
     ended: bool,
@@ -81,7 +81,7 @@ impl Chunks {
             at: 0,
             recent: TailBytes::default(),
             rungs: Vec::new(),
-            end: Mark::default(),
+            end: ReadMark::default(),
             flush: false,
             failed: None,
             ended: false,
@@ -117,7 +117,7 @@ impl Chunks {
     }
 
     /// The end of what was delivered: what a commit stores, and where the next run begins.
-    pub fn end(&self) -> Mark {
+    pub fn end(&self) -> ReadMark {
         self.end
     }
 
@@ -161,7 +161,7 @@ impl Chunks {
         let newline = memrchr(b'\n', raw);
         let end = newline.map(|index| {
             let offset = self.at + index as u64 + 1;
-            Mark {
+            ReadMark {
                 offset,
                 tail: self.recent.and(&raw[..=index]).hash(),
                 partial_flushed: false,
@@ -209,7 +209,7 @@ impl Chunks {
     }
 
     /// Hands out `buf[..cut]` and moves the rest to a fresh buffer.
-    fn emit(&mut self, cut: usize, len: usize, end: Mark) -> Chunk {
+    fn emit(&mut self, cut: usize, len: usize, end: ReadMark) -> Chunk {
         let mut fresh = self.pool.take();
         self.kept = len - cut;
         fresh[..self.kept].copy_from_slice(&self.buf[cut..len]);
@@ -250,7 +250,7 @@ impl Chunks {
         }
         let is_line = matches!(self.state, SieveState::Body | SieveState::Overlong);
         let partial_flushed = is_line || self.state == SieveState::Flushed;
-        let end = Mark {
+        let end = ReadMark {
             offset: self.at,
             tail: self.recent.hash(),
             partial_flushed,

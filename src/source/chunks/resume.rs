@@ -1,6 +1,6 @@
 //! Reading on where a log was left, with proof that it is the same log.
 
-use super::super::identity::{Mark, Marks, TAIL_BYTES, tail_hash};
+use super::super::identity::{Marks, ReadMark, TAIL_BYTES, tail_hash};
 use super::super::{Content, Limits, SourceError};
 use super::sieve::SieveState;
 use super::{Chunks, Pool, TailBytes};
@@ -34,7 +34,7 @@ impl Chunks {
     /// and compared at every mark on the way, so that another log is found out early.
     pub fn resume(
         mut content: Content,
-        from: &Mark,
+        from: &ReadMark,
         marks: &Marks,
         limits: &Limits,
         pool: &Pool,
@@ -54,7 +54,7 @@ impl Chunks {
     }
 }
 
-fn jump(content: &mut Content, from: &Mark) -> Result<TailBytes, ResumeError> {
+fn jump(content: &mut Content, from: &ReadMark) -> Result<TailBytes, ResumeError> {
     let len = from.tail_len();
     let before = content.read_before(from.offset, len);
     let before = before.map_err(|error| SourceError::unreadable(content.path(), error))?;
@@ -74,7 +74,7 @@ fn jump(content: &mut Content, from: &Mark) -> Result<TailBytes, ResumeError> {
     Ok(TailBytes::default().and(&before))
 }
 
-fn decode_to(content: &mut Content, from: &Mark, marks: &Marks, limits: &Limits) -> Result<TailBytes, ResumeError> {
+fn decode_to(content: &mut Content, from: &ReadMark, marks: &Marks, limits: &Limits) -> Result<TailBytes, ResumeError> {
     let mut scratch = vec![0; limits.chunk_bytes.max(TAIL_BYTES)];
     let mut recent = TailBytes::default();
     let mut at = 0;

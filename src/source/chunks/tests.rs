@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::super::identity::{Mark, Marks, Position};
+use super::super::identity::{Marks, Position, ReadMark};
 use super::super::unpack::tests::{bz2, gz, log_lines, xz, zst};
 use super::super::{Content, Limits, SourceError};
 use super::{Chunks, GapKind, Partial, Pool, ResumeError};
@@ -256,7 +256,7 @@ fn an_archive_is_compared_while_it_is_skipped() {
     assert!(marks.iter().count() > 30 && Marks::from_bytes(&marks.to_bytes()) == marks);
 
     let limits = Limits::default();
-    let resume = |content: &[u8], from: &Mark| {
+    let resume = |content: &[u8], from: &ReadMark| {
         let (folder, path) = file(&gz(content));
         let (content, pool) = (Content::open(&path, &limits).unwrap(), Pool::new(&limits, 2));
         (folder, Chunks::resume(content, from, &marks, &limits, &pool))

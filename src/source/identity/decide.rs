@@ -8,7 +8,7 @@ use super::{HEAD_BYTES, Position, TAIL_BYTES, tail_hash};
 /// A log of the store, and what has become of the file that was read last under it. After a truncation the old epoch
 /// stays known beside the new one: a copy of its content may turn up.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownIdentity {
     /// `log_id(host, kind, first line, 0)`; `None` while the first line is unfinished.
     pub base: Option<u64>,
     /// Its number among the logs with that base.
@@ -38,7 +38,7 @@ pub enum OldFile {
 pub struct Candidate<'f> {
     /// The file now.
     pub stamp: Stamp,
-    /// As in [`Known`].
+    /// As in [`KnownIdentity`].
     pub base: Option<u64>,
     /// The first bytes of its content: 1 024, or all there are.
     pub head: &'f [u8],
@@ -54,7 +54,7 @@ pub struct Candidate<'f> {
 
 /// What to do with a file. `known` is an index into the slice that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LogVerdict {
     /// A log that is not known. Read it from 0 under `ordinal`.
     New {
         /// Its number among the logs with this base.
@@ -112,7 +112,7 @@ pub enum Verdict {
 }
 
 /// The log whose file has not been touched since all of it was delivered. To be asked before a file is opened.
-pub fn unchanged<'k>(known: impl IntoIterator<Item = &'k Known>, stamp: &Stamp) -> Option<usize> {
+pub fn unchanged<'k>(known: impl IntoIterator<Item = &'k KnownIdentity>, stamp: &Stamp) -> Option<usize> {
     known
         .into_iter()
         .position(|log| log.position.complete && log.position.stamp == *stamp)
@@ -121,12 +121,12 @@ pub fn unchanged<'k>(known: impl IntoIterator<Item = &'k Known>, stamp: &Stamp) 
 /// Decides. `read_before(offset, len)` gives the `len` bytes of the candidate's content that end at `offset`, or
 /// `None` if that needs decoding ([`super::super::Content::read_before`]).
 pub fn decide(
-    known: &[Known],
+    known: &[KnownIdentity],
     candidate: &Candidate<'_>,
     read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
-) -> io::Result<Verdict> {
+) -> io::Result<LogVerdict> {
     if let Some(known) = unchanged(known, &candidate.stamp) {
-        return Ok(Verdict::Complete { known });
+        return Ok(LogVerdict::Complete { known });
     }
     let mut alike: Vec<usize> = (0..known.len())
         .filter(|index| is_alike(&known[*index], candidate))
@@ -148,7 +148,7 @@ pub fn decide(
         }
     }
     if let Some(known) = known.iter().position(|log| is_begun_anew(log, candidate)) {
-        return Ok(Verdict::Unfinished { known });
+        return Ok(LogVerdict::Unfinished { known });
     }
     let own = (0..known.len()).filter(|index| is_own_and_truncated(&known[*index], candidate));
     Ok(match own.max_by_key(|index| known[*index].position.epoch) {
@@ -158,7 +158,7 @@ pub fn decide(
 }
 
 /// Whether a known log may be the candidate's: by its head, or by its file where there is no head.
-fn is_alike(log: &Known, candidate: &Candidate<'_>) -> bool {
+fn is_alike(log: &KnownIdentity, candidate: &Candidate<'_>) -> bool {
     let position = &log.position;
     if position.head.len == 0 {
         return position.stamp.same_file(&candidate.stamp);
@@ -167,14 +167,14 @@ fn is_alike(log: &Known, candidate: &Candidate<'_>) -> bool {
 }
 
 /// Same file, and its content is gone or begins alike: what was read is not there any more.
-fn is_own_and_truncated(log: &Known, candidate: &Candidate<'_>) -> bool {
+fn is_own_and_truncated(log: &KnownIdentity, candidate: &Candidate<'_>) -> bool {
     let position = &log.position;
     let own = position.stamp.same_file(&candidate.stamp);
     own && position.head.len > 0 && (candidate.head.is_empty() || position.head.begins(candidate.head))
 }
 
 /// Same file, with the same first line and no more than begins the head: the rest may be on its way.
-fn is_begun_anew(log: &Known, candidate: &Candidate<'_>) -> bool {
+fn is_begun_anew(log: &KnownIdentity, candidate: &Candidate<'_>) -> bool {
     let position = &log.position;
     let is_part = (1..usize::from(position.head.len)).contains(&candidate.head.len());
     let own = position.stamp.same_file(&candidate.stamp) && candidate.stamp.codec == Codec::Plain;
@@ -184,21 +184,21 @@ fn is_begun_anew(log: &Known, candidate: &Candidate<'_>) -> bool {
 /// One known log with an equal head; `None` if it is not this one.
 fn judge(
     index: usize,
-    log: &Known,
+    log: &KnownIdentity,
     candidate: &Candidate<'_>,
     read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
-) -> io::Result<Option<Verdict>> {
+) -> io::Result<Option<LogVerdict>> {
     let (position, mark) = (&log.position, log.position.mark);
     let own = position.stamp.same_file(&candidate.stamp);
     let go_on = |unverified| {
         let (known, offset) = (index, mark.offset);
         match own {
-            true => Verdict::Resume {
+            true => LogVerdict::Resume {
                 known,
                 offset,
                 unverified,
             },
-            false => Verdict::SameLogElsewhere {
+            false => LogVerdict::SameLogElsewhere {
                 known,
                 offset,
                 unverified,
@@ -227,7 +227,7 @@ fn judge(
 }
 
 /// The old file lives and grows, and all that was read of it lies within the head.
-fn proves_no_more_than_the_head(log: &Known, candidate: &Candidate<'_>) -> bool {
+fn proves_no_more_than_the_head(log: &KnownIdentity, candidate: &Candidate<'_>) -> bool {
     let Position { mark, stamp, .. } = &log.position;
     let grows = match log.old_file {
         OldFile::Gone => false,
@@ -238,24 +238,24 @@ fn proves_no_more_than_the_head(log: &Known, candidate: &Candidate<'_>) -> bool 
 
 fn unfinished(
     known: usize,
-    log: &Known,
+    log: &KnownIdentity,
     len: u64,
     read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
-) -> io::Result<Option<Verdict>> {
+) -> io::Result<Option<LogVerdict>> {
     let agrees = match log.position.marks.highest_within(len) {
         Some((offset, tail)) => read_before(offset, TAIL_BYTES)?.is_some_and(|before| tail_hash(&before) == tail),
         // Below the first rung the head is all there is to say.
         None => true,
     };
-    Ok(agrees.then_some(Verdict::Unfinished { known }))
+    Ok(agrees.then_some(LogVerdict::Unfinished { known }))
 }
 
 fn shorter_copy(
     known: usize,
-    log: &Known,
+    log: &KnownIdentity,
     len: u64,
     read_before: &mut dyn FnMut(u64, usize) -> io::Result<Option<Vec<u8>>>,
-) -> io::Result<Option<Verdict>> {
+) -> io::Result<Option<LogVerdict>> {
     // Within the head a mark proves nothing that the head did not.
     let Some((offset, tail)) = log
         .position
@@ -267,20 +267,20 @@ fn shorter_copy(
     };
     let before = read_before(offset, TAIL_BYTES)?;
     let agrees = before.is_some_and(|before| tail_hash(&before) == tail);
-    Ok(agrees.then_some(Verdict::ShorterCopy {
+    Ok(agrees.then_some(LogVerdict::ShorterCopy {
         known,
         agreed_to: offset,
     }))
 }
 
-fn truncated(index: usize, known: &[Known], candidate: &Candidate<'_>) -> Verdict {
+fn truncated(index: usize, known: &[KnownIdentity], candidate: &Candidate<'_>) -> LogVerdict {
     let Position { mark, stamp, epoch, .. } = &known[index].position;
     let lost_bytes_possible = if stamp.codec == Codec::Plain {
         stamp.size.saturating_sub(mark.offset)
     } else {
         0
     };
-    Verdict::Truncated {
+    LogVerdict::Truncated {
         known: index,
         epoch: epoch + 1,
         ordinal: next_ordinal(known, candidate),
@@ -288,15 +288,15 @@ fn truncated(index: usize, known: &[Known], candidate: &Candidate<'_>) -> Verdic
     }
 }
 
-fn new(known: &[Known], candidate: &Candidate<'_>, resembles: Option<usize>) -> Verdict {
-    Verdict::New {
+fn new(known: &[KnownIdentity], candidate: &Candidate<'_>, resembles: Option<usize>) -> LogVerdict {
+    LogVerdict::New {
         ordinal: next_ordinal(known, candidate),
         resembles,
     }
 }
 
 /// A number that no log with the candidate's base has or had: how many there are says nothing once one was forgotten.
-fn next_ordinal(known: &[Known], candidate: &Candidate<'_>) -> u32 {
+fn next_ordinal(known: &[KnownIdentity], candidate: &Candidate<'_>) -> u32 {
     let twins = known.iter().filter(|log| log.base == candidate.base);
     let taken = twins.map(|log| log.ordinal).chain(candidate.forgotten);
     taken.max().map_or(0, |highest| highest.saturating_add(1))

@@ -25,7 +25,7 @@ mod marks;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Candidate, Known, OldFile, Verdict, decide, unchanged};
+pub use decide::{Candidate, KnownIdentity, LogVerdict, OldFile, decide, unchanged};
 pub use marks::{Marks, Rung, next_rung};
 
 use super::Stamp;
@@ -37,18 +37,18 @@ pub const TAIL_BYTES: usize = 64;
 
 /// The hash of the first bytes of a log's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
+pub struct HeadHash {
     /// How many bytes it covers.
     pub len: u16,
     /// Their hash.
     pub hash: [u8; 16],
 }
 
-impl Head {
+impl HeadHash {
     /// The head of content that begins with `first`; bytes beyond the first 1 024 are not looked at.
-    pub fn of(first: &[u8]) -> Head {
+    pub fn of(first: &[u8]) -> HeadHash {
         let covered = &first[..first.len().min(HEAD_BYTES)];
-        Head {
+        HeadHash {
             len: covered.len() as u16,
             hash: hash16(covered),
         }
@@ -63,7 +63,7 @@ impl Head {
 
 /// Where delivery ended, and what stood before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mark {
+pub struct ReadMark {
     /// Content offset.
     pub offset: u64,
     /// Hash of the 64 bytes before it, or of all there are. Without meaning at offset 0.
@@ -72,7 +72,7 @@ pub struct Mark {
     pub partial_flushed: bool,
 }
 
-impl Mark {
+impl ReadMark {
     /// How many bytes the hash covers.
     pub fn tail_len(&self) -> usize {
         usize::try_from(self.offset).map_or(TAIL_BYTES, |offset| offset.min(TAIL_BYTES))
@@ -83,9 +83,9 @@ impl Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The growing head.
-    pub head: Head,
+    pub head: HeadHash,
     /// Where delivery ended.
-    pub mark: Mark,
+    pub mark: ReadMark,
     /// The ladder of hashes up to there.
     pub marks: Marks,
     /// The file that was read last under this log.
@@ -99,9 +99,9 @@ pub struct Position {
 impl Position {
     /// Of a log that nothing was read of.
     pub fn start(stamp: Stamp, first: &[u8], epoch: u32) -> Position {
-        let (mark, marks) = (Mark::default(), Marks::default());
+        let (mark, marks) = (ReadMark::default(), Marks::default());
         Position {
-            head: Head::of(first),
+            head: HeadHash::of(first),
             mark,
             marks,
             stamp,
@@ -111,7 +111,7 @@ impl Position {
     }
 
     /// Moves to the end of a chunk whose lines are stored: [`super::Chunk::end`] and [`super::Chunk::rungs`].
-    pub fn advance(&mut self, end: Mark, rungs: &[Rung]) {
+    pub fn advance(&mut self, end: ReadMark, rungs: &[Rung]) {
         self.mark = end;
         rungs.iter().for_each(|rung| self.marks.push(*rung));
         self.complete = false;
@@ -155,7 +155,7 @@ pub fn numbered_id(host: &str, kind: &str, base: u64, ordinal: u32) -> u64 {
     }
 }
 
-/// The hash in a [`Mark`].
+/// The hash in a [`ReadMark`].
 pub fn tail_hash(before: &[u8]) -> [u8; 16] {
     hash16(&before[before.len().saturating_sub(TAIL_BYTES)..])
 }

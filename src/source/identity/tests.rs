@@ -4,8 +4,8 @@ use std::io;
 
 use super::super::{Codec, Stamp};
 use super::{
-    Candidate, HEAD_BYTES, Head, Known, Mark, OldFile, Position, TAIL_BYTES, Verdict, decide, first_line, log_id,
-    next_rung, tail_hash,
+    Candidate, HEAD_BYTES, HeadHash, KnownIdentity, LogVerdict, OldFile, Position, ReadMark, TAIL_BYTES, decide,
+    first_line, log_id, next_rung, tail_hash,
 };
 
 const FILE: Stamp = Stamp {
@@ -23,7 +23,7 @@ fn log(tag: &str, lines: usize) -> Vec<u8> {
 }
 
 /// A log of which `content[..offset]` was read from a file with `stamp`.
-fn known(content: &[u8], offset: usize, stamp: Stamp) -> Known {
+fn known(content: &[u8], offset: usize, stamp: Stamp) -> KnownIdentity {
     let stamp = Stamp {
         size: content.len() as u64,
         ..stamp
@@ -32,14 +32,14 @@ fn known(content: &[u8], offset: usize, stamp: Stamp) -> Known {
     let rung = |end: u64| (end, tail_hash(&content[..end as usize]));
     let ladder = std::iter::successors(Some(next_rung(0)), |rung| Some(next_rung(*rung)));
     let rungs: Vec<_> = ladder.take_while(|end| *end <= offset as u64).map(rung).collect();
-    let mark = Mark {
+    let mark = ReadMark {
         offset: offset as u64,
         tail: tail_hash(&content[..offset]),
         partial_flushed: false,
     };
     position.advance(mark, &rungs);
     position.complete = offset == content.len();
-    Known {
+    KnownIdentity {
         base: Some(base(content)),
         ordinal: 0,
         position,
@@ -51,7 +51,7 @@ fn base(content: &[u8]) -> u64 {
     log_id("mx1001", "exim", first_line(content, true).unwrap_or_default(), 0)
 }
 
-fn judged_but(known: &[Known], content: &[u8], stamp: Stamp, refuted: &[usize]) -> Verdict {
+fn judged_but(known: &[KnownIdentity], content: &[u8], stamp: Stamp, refuted: &[usize]) -> LogVerdict {
     let plain = stamp.codec == Codec::Plain;
     let stamp = Stamp {
         size: content.len() as u64,
@@ -79,7 +79,7 @@ fn judged_but(known: &[Known], content: &[u8], stamp: Stamp, refuted: &[usize]) 
     decide(known, &candidate, &mut read).unwrap()
 }
 
-fn judged(known: &[Known], content: &[u8], stamp: Stamp) -> Verdict {
+fn judged(known: &[KnownIdentity], content: &[u8], stamp: Stamp) -> LogVerdict {
     judged_but(known, content, stamp, &[])
 }
 
@@ -94,14 +94,14 @@ const PACKED: Stamp = Stamp {
 fn nothing_is_known() {
     assert_eq!(
         judged(&[], &log("a", 5), FILE),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 0,
             resembles: None
         }
     );
     assert_eq!(
         judged(&[], b"", FILE),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 0,
             resembles: None
         }
@@ -117,7 +117,7 @@ fn same_file_grown_is_resumed() {
         let verdict = judged(&[known(&old, old.len(), FILE)], &grown, LATER);
         assert_eq!(
             verdict,
-            Verdict::Resume {
+            LogVerdict::Resume {
                 known: 0,
                 offset,
                 unverified: false
@@ -132,17 +132,17 @@ fn an_untouched_file_that_was_delivered_is_not_opened() {
     for stamp in [FILE, PACKED] {
         assert_eq!(
             judged(&[known(&content, content.len(), stamp)], &content, stamp),
-            Verdict::Complete { known: 0 }
+            LogVerdict::Complete { known: 0 }
         );
     }
     let half = known(&content, 40, FILE);
-    assert!(matches!(judged(&[half], &content, FILE), Verdict::Resume { .. }));
+    assert!(matches!(judged(&[half], &content, FILE), LogVerdict::Resume { .. }));
 }
 
 #[test]
 fn same_file_shorter_or_other_at_the_mark_was_truncated() {
     let content = log("a", 500);
-    let truncated = Verdict::Truncated {
+    let truncated = LogVerdict::Truncated {
         known: 0,
         epoch: 1,
         ordinal: 1,
@@ -153,7 +153,7 @@ fn same_file_shorter_or_other_at_the_mark_was_truncated() {
     let regrown = [&content[..2000], &log("b", 900)].concat();
     assert_eq!(judged(&known, &regrown, LATER), truncated);
     // What has no first line yet has no twin either.
-    let emptied = Verdict::Truncated {
+    let emptied = LogVerdict::Truncated {
         known: 0,
         epoch: 1,
         ordinal: 0,
@@ -185,10 +185,10 @@ fn a_file_that_is_being_written_anew_is_waited_for() {
     };
     let line = content.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     for len in [line, 600, 1_500, 5_000, content.len() - 1] {
-        assert_eq!(writing(&content[..len]), Verdict::Unfinished { known: 0 }, "{len}");
+        assert_eq!(writing(&content[..len]), LogVerdict::Unfinished { known: 0 }, "{len}");
     }
     let offset = content.len() as u64;
-    let resumed = Verdict::Resume {
+    let resumed = LogVerdict::Resume {
         known: 0,
         offset,
         unverified: false,
@@ -196,8 +196,8 @@ fn a_file_that_is_being_written_anew_is_waited_for() {
     assert_eq!(writing(&[content.clone(), log("b", 3)].concat()), resumed);
     // Other bytes at the last rung, or another first line: it is not waited for.
     let other = [&content[..3_000], &log("b", 150)].concat();
-    assert!(matches!(writing(&other), Verdict::Truncated { .. }));
-    assert!(matches!(writing(&log("b", 10)), Verdict::New { .. }));
+    assert!(matches!(writing(&other), LogVerdict::Truncated { .. }));
+    assert!(matches!(writing(&log("b", 10)), LogVerdict::New { .. }));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_reused_inode_is_a_new_log() {
     let known = [known(&log("a", 500), 2000, FILE)];
     assert_eq!(
         judged(&known, &log("b", 500), LATER),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 0,
             resembles: None
         }
@@ -216,7 +216,7 @@ fn a_reused_inode_is_a_new_log() {
 fn moved_copied_or_compressed_goes_on_where_it_was() {
     let content = log("a", 500);
     let mut known = [known(&content, 3000, FILE)];
-    let elsewhere = |unverified| Verdict::SameLogElsewhere {
+    let elsewhere = |unverified| LogVerdict::SameLogElsewhere {
         known: 0,
         offset: 3000,
         unverified,
@@ -246,7 +246,7 @@ fn equal_heads_are_not_enough() {
     let known = [known(&a, 5000, FILE)];
     assert_eq!(
         judged(&known, &b, OTHER),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 1,
             resembles: Some(0)
         }
@@ -254,11 +254,11 @@ fn equal_heads_are_not_enough() {
     // An archive shows it only when it is decoded; then it is asked again.
     assert!(matches!(
         judged(&known, &b, PACKED),
-        Verdict::SameLogElsewhere { unverified: true, .. }
+        LogVerdict::SameLogElsewhere { unverified: true, .. }
     ));
     assert_eq!(
         judged_but(&known, &b, PACKED, &[0]),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 1,
             resembles: Some(0)
         }
@@ -276,7 +276,7 @@ fn a_first_line_in_common_while_the_first_log_grows() {
     let second = [header.clone(), log("b", 2)].concat();
     assert_eq!(
         judged(&known, &second, OTHER),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 1,
             resembles: Some(0)
         }
@@ -288,7 +288,7 @@ fn a_first_line_in_common_while_the_first_log_grows() {
     };
     assert!(matches!(
         judged(&known, &header, OTHER),
-        Verdict::SameLogElsewhere { offset: 11, .. }
+        LogVerdict::SameLogElsewhere { offset: 11, .. }
     ));
 }
 
@@ -303,7 +303,7 @@ fn a_copy_that_was_made_earlier_adds_nothing() {
     let verdict = judged(&known, &content[..20_000], OTHER);
     assert_eq!(
         verdict,
-        Verdict::ShorterCopy {
+        LogVerdict::ShorterCopy {
             known: 0,
             agreed_to: 16384
         }
@@ -312,7 +312,7 @@ fn a_copy_that_was_made_earlier_adds_nothing() {
     let other = [&content[..2000], &log("b", 800)].concat();
     assert_eq!(
         judged(&known, &other, OTHER),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 1,
             resembles: Some(0)
         }
@@ -324,7 +324,7 @@ fn an_empty_file_is_known_by_its_inode_only() {
     let empty = known(b"", 0, FILE);
     let mut unread = empty.clone();
     unread.position.complete = false;
-    let resume = Verdict::Resume {
+    let resume = LogVerdict::Resume {
         known: 0,
         offset: 0,
         unverified: false,
@@ -333,23 +333,23 @@ fn an_empty_file_is_known_by_its_inode_only() {
     assert_eq!(judged(&[unread.clone()], &log("a", 3), LATER), resume);
     assert_eq!(
         judged(&[unread], &log("a", 3), OTHER),
-        Verdict::New {
+        LogVerdict::New {
             ordinal: 0,
             resembles: None
         }
     );
-    assert_eq!(judged(&[empty], b"", FILE), Verdict::Complete { known: 0 });
+    assert_eq!(judged(&[empty], b"", FILE), LogVerdict::Complete { known: 0 });
 }
 
 #[test]
 fn a_head_grows_with_its_log() {
     let content = log("a", 500);
     for len in [1, 20, 1023] {
-        let head = Head::of(&content[..len]);
+        let head = HeadHash::of(&content[..len]);
         assert!(head.begins(&content[..HEAD_BYTES]) && usize::from(head.len) == len);
         assert!(!head.begins(&content[..len - 1]));
     }
-    assert_eq!(Head::of(&content), Head::of(&content[..HEAD_BYTES]));
+    assert_eq!(HeadHash::of(&content), HeadHash::of(&content[..HEAD_BYTES]));
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn of_two_alike_the_longer_proof_wins() {
     );
     assert!(matches!(
         judged(&[short, long], &content, OTHER),
-        Verdict::SameLogElsewhere { known: 1, .. }
+        LogVerdict::SameLogElsewhere { known: 1, .. }
     ));
 }
 
@@ -373,7 +373,7 @@ fn the_old_epoch_stays_known() {
     epochs[1].position.epoch = 1;
     assert!(matches!(
         judged(&epochs, &new, LATER),
-        Verdict::Resume {
+        LogVerdict::Resume {
             known: 1,
             offset: 4000,
             ..
@@ -381,11 +381,11 @@ fn the_old_epoch_stays_known() {
     ));
     assert!(matches!(
         judged(&epochs, &old, OTHER),
-        Verdict::SameLogElsewhere { known: 0, .. }
+        LogVerdict::SameLogElsewhere { known: 0, .. }
     ));
     assert!(matches!(
         judged(&epochs, &old[..1500], LATER),
-        Verdict::Truncated { known: 1, epoch: 2, .. }
+        LogVerdict::Truncated { known: 1, epoch: 2, .. }
     ));
 }
 

@@ -30,7 +30,7 @@ pub fn settle_attribution(store: &Store, with: &Attribution, of_logs: &[String])
     let version = with.version();
     let known = store.attribution().version()?;
     if known == Some(version) {
-        store.expected_attribution().is_noted();
+        store.expected_attribution().clear();
         return Ok(());
     }
     let is_same_program = known.is_some_and(|known| known & 0xff == version & 0xff);

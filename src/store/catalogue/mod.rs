@@ -14,6 +14,7 @@ mod connection;
 mod counts;
 mod coverage;
 mod error;
+mod expected_attribution;
 mod logs;
 mod messages;
 mod minutes;
@@ -34,9 +35,8 @@ mod sources;
 mod troubles;
 
 pub use attribution::{
-    AttributionChange, AttributionChanges, AttributionNote, Moved, Reason, attribution_version, is_relabelling,
-    note_attribution, note_attribution_at, note_attribution_from, put_attribution_version, put_relabelling,
-    settle_attribution_notes,
+    AttributionChange, AttributionChanges, AttributionNote, Moved, Reason, is_relabelling, note_attribution,
+    note_attribution_at, note_attribution_from, put_attribution_version, put_relabelling, settle_attribution_notes,
 };
 pub use check::{check, check_file, faults};
 pub use clock_doubts::ClockDoubt;
@@ -44,6 +44,7 @@ pub use connection::{Connection, Transaction};
 pub use counts::Counts;
 pub use coverage::{Coverage, Covered};
 pub use error::{CatalogueError, REPAIR};
+pub use expected_attribution::ExpectedAttribution;
 pub use logs::{
     LogRow, LogState, forget_log, log_rows, logs_before, offsets_by_log, put_log, remove_log, unbalanced_logs,
 };

@@ -46,7 +46,7 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
     transaction.commit()?;
     drop(connection);
     if has_new_rows {
-        store.expected_attribution().is_noted();
+        store.expected_attribution().clear();
     }
     // Nobody names them any more; a crash before this line leaves them to the next writer.
     store.files().retire(&replaced);

@@ -8,13 +8,13 @@
 //! Small payloads go out together. Which do is written down before they are sent, so that a repetition has the same rows
 //! under the same token.
 
-mod files;
 mod minutes;
+mod payload_files;
 mod post;
 mod resume;
 mod send;
 mod start;
 
-pub use files::{outbox_folder, payload_path};
+pub use payload_files::{outbox_folder, payload_path};
 pub use post::{Outbox, note_ship_gap};
 pub use start::{leave_undecided, was_shipping};

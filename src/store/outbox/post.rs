@@ -1,6 +1,6 @@
 //! Posting: what becomes true here goes into the outbox, by the same transaction.
 
-use super::files::{outbox_folder, payload_path};
+use super::payload_files::{outbox_folder, payload_path};
 use crate::store::catalogue::{
     Catalogue, CatalogueError, Connection, NewPayload, PayloadKind, Segment, Transaction, events_hash, insert_payload,
     next_payload, numbers, payload_bytes,

@@ -1,6 +1,6 @@
 //! Sending: which payloads go out together, and what becomes of them.
 
-use super::files::payload_path;
+use super::payload_files::payload_path;
 use super::post::{Outbox, names};
 use crate::store::catalogue::{
     self, BatchLimits, Connection, OutboxState, PayloadBatch, PayloadKind, numbers, payload_hash,

@@ -1,7 +1,7 @@
 //! Sending begins: for the first time, or anew.
 
-use super::files::outbox_folder;
 use super::minutes;
+use super::payload_files::outbox_folder;
 use super::post::{Outbox, names};
 use crate::files;
 use crate::store::catalogue::{

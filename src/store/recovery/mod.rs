@@ -1,10 +1,7 @@
-//! What was lost, and how it comes back: is this the segments' catalogue (`condition`), its hourly copies (`copies`), a
-//! catalogue that is made anew (`repair`, `rebuild`, `adopt`), segments that are broken (`mend`), and rows that come back from
-//! their logs (`reread`).
+//! What was lost, and how it comes back: a catalogue that is made anew (`repair`, `rebuild`, `adopt`), segments that are
+//! broken (`mend`), and rows that come back from their logs (`reread`).
 
 mod adopt;
-pub mod condition;
-pub mod copies;
 mod mend;
 mod rebuild;
 mod repair;

@@ -1,12 +1,12 @@
 //! The catalogue, made anew beside the old one and put in its place whole.
 
 use super::adopt::{self, FileVerdict, JudgedFiles, NamedSegment, UnnamedFile};
-use super::condition;
-use super::copies::{self, Copy};
 use crate::files;
 use crate::model::time::{HOUR_MS, MINUTE_MS};
 use crate::store::catalogue::{self, Connection, Segment, numbers};
 use crate::store::columnar::{self, Described};
+use crate::store::condition;
+use crate::store::copies::{self, Copy};
 use crate::store::error::{Lost, StoreError};
 use crate::store::outbox;
 use crate::store::segments::{LostFound, segment_files, segments_folder};

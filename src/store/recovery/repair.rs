@@ -5,11 +5,11 @@
 //! older than the rows of newer segments, so these are *adopted*, and a row of theirs that is read again is not added
 //! again. Lines, open messages and derived services are counted and noted as they were the first time.
 
-use super::condition;
 use super::mend::{Mended, repair_segments};
 use super::rebuild::{Rebuilt, rebuild};
 use crate::files;
 use crate::store::catalogue;
+use crate::store::condition;
 use crate::store::error::{Lost, StoreError};
 use crate::store::handle::{Store, open_catalogue, take_lock};
 use crate::store::segments::{segment_files, segments_folder};

@@ -1,13 +1,13 @@
 //! Segments: their files, how they are read, and what is done about files that are broken or that nobody names.
 
-mod files;
 mod incomplete;
 mod lost_found;
 mod reading;
 mod repeats;
+mod segment_files;
 
-pub use files::{SegmentFiles, SegmentPart, segment_files, segments_folder, write_file};
 pub use incomplete::{AnswerLack, Incomplete};
 pub use lost_found::{LOST_FOUND_BYTES_MAX, LostFound, LostFoundContents};
 pub use reading::Segments;
 pub use repeats::{Compared, StoredEvents};
+pub use segment_files::{SegmentFiles, SegmentPart, segment_files, segments_folder, write_file};

@@ -1,7 +1,7 @@
 //! Reading segments: which there are, and their files, broken ones left out.
 
-use super::files::{SegmentFiles, SegmentPart};
 use super::incomplete::{AnswerLack, Incomplete};
+use super::segment_files::{SegmentFiles, SegmentPart};
 use crate::store::catalogue::{self, Catalogue, CatalogueError, MissingRows, Positions, Segment, source_of_segment};
 use crate::store::columnar::ColumnarError;
 use crate::store::error::StoreError;

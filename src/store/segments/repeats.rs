@@ -6,7 +6,7 @@
 //! the others gave. Events that cannot be told apart (refusals of one second, copies whose local parts are dropped) stay as
 //! many as the fuller log has. An hour of rows is in memory at a time, and a little more.
 
-use super::files::segments_folder;
+use super::segment_files::segments_folder;
 use crate::model::event::{Event, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;

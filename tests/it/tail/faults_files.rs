@@ -1,7 +1,7 @@
 //! Faults 1 to 8, 19 to 22, 32 and 33: what happens to files under a tail.
 
 use super::bench::{Bench, line, lines, told};
-use mailpulse::source::watch::{Watch, folders_of};
+use mailpulse::source::watch::{FolderWatch, folders_of};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -234,7 +234,7 @@ fn fault_19_what_no_event_tells_is_found_by_looking() {
         folders,
         [bench.path("")].map(|path| path.components().collect::<std::path::PathBuf>())
     );
-    let watch = Watch::new(&folders, move |_| _ = count.fetch_add(1, Ordering::Relaxed)).unwrap();
+    let watch = FolderWatch::new(&folders, move |_| _ = count.fetch_add(1, Ordering::Relaxed)).unwrap();
     assert!(watch.unwatched.is_empty(), "{:?}", watch.unwatched);
     bench.write("mainlog", lines(0..5));
     let begin = Instant::now();
@@ -252,7 +252,7 @@ fn fault_19_what_no_event_tells_is_found_by_looking() {
         life.scan();
     });
     bench.assert_once((0..10).chain(100..105));
-    let missing = Watch::new(&[bench.path("not-there")], |_| ()).unwrap();
+    let missing = FolderWatch::new(&[bench.path("not-there")], |_| ()).unwrap();
     assert_eq!(missing.unwatched.len(), 1);
 }
 

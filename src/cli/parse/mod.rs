@@ -4,6 +4,7 @@ mod app;
 mod exim;
 mod explain;
 mod fields;
+mod lines;
 mod postfix;
 mod unwrap;
 
@@ -11,7 +12,6 @@ use super::output;
 use crate::clock::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
 use crate::ingest::spec::{Grammar, Spec};
-use crate::ingest::with_year;
 use crate::model::log_kinds::{KIND_NAMES, LogKind};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::LocalParts;
@@ -20,10 +20,8 @@ use crate::setup::plan::spec;
 use crate::source::{Chunks, Content, Limits, Pool};
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
-use mailpulse_parsers::app::Format;
-use mailpulse_parsers::syslog::Envelope;
-use mailpulse_parsers::{Stamp, sniff};
-use serde_json::{Map, Value};
+use lines::{LineOutput, LineSource};
+use mailpulse_parsers::sniff;
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,62 +46,6 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// What tells the kind of standard input.
 const SAMPLE_BYTES: usize = 64 << 10;
-
-/// What is read, and how.
-struct Source {
-    spec: Spec,
-    host: String,
-    /// When the log was written last; tells the year of stamps without one.
-    mtime_ms: i64,
-    /// With `--explain`.
-    attribution: Option<Attribution>,
-}
-
-impl Source {
-    fn with_year(&self, stamp: &mut Stamp) {
-        with_year(stamp, &self.spec, self.mtime_ms);
-    }
-
-    /// The envelope with a year.
-    fn dated<'e>(&self, envelope: &Envelope<'e>) -> Envelope<'e> {
-        let mut dated = *envelope;
-        self.with_year(&mut dated.stamp);
-        dated
-    }
-
-    /// How many conditions of a JSON source tell failures.
-    fn failed_conditions(&self) -> usize {
-        match &self.spec.grammar {
-            Grammar::App(format) => match format.as_ref() {
-                Format::Json(mapping) => mapping.conditions().0,
-                _ => 0,
-            },
-            _ => 0,
-        }
-    }
-}
-
-/// Where the objects go, one a line of input.
-struct Lines<'w> {
-    out: &'w mut dyn Write,
-    told: u64,
-}
-
-impl Lines<'_> {
-    /// Number of the line that is told next.
-    fn next(&self) -> u64 {
-        self.told + 1
-    }
-
-    fn tell(&mut self, fields: Map<String, Value>) -> Result<()> {
-        self.told += 1;
-        let mut map = Map::new();
-        map.insert("line".into(), self.told.into());
-        map.extend(fields);
-        writeln!(self.out, "{}", output::compact(&Value::Object(map)))?;
-        Ok(())
-    }
-}
 
 /// Parses.
 pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
@@ -134,7 +76,7 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         },
         None => Spec::of(grammar, TimeZone::UTC),
     };
-    let source = Source {
+    let source = LineSource {
         spec,
         host,
         mtime_ms: if from_file { mtime_ms(&args.file) } else { now_ms() },
@@ -144,7 +86,7 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         },
     };
     let mut out = output::writer();
-    let mut lines = Lines { out: &mut out, told: 0 };
+    let mut lines = LineOutput { out: &mut out, told: 0 };
     let mut open = app::Open::default();
     let sample = if from_file {
         crate::source::sample(&args.file, SAMPLE_BYTES >> 10, &limits)

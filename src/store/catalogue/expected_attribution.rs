@@ -1,8 +1,7 @@
 //! A change of attribution that no rows have been committed of: the first that come note it.
 
-use crate::store::catalogue::{
-    AttributionNote, CatalogueError, Connection, attribution_version, note_attribution, put_attribution_version,
-};
+use super::attribution::{attribution_version, note_attribution, put_attribution_version};
+use super::{AttributionNote, CatalogueError, Connection};
 use std::sync::{Mutex, PoisonError};
 
 /// What changes, before it is known when.
@@ -29,7 +28,7 @@ impl ExpectedAttribution {
     }
 
     /// A commit with rows is done: what was expected is noted.
-    pub fn is_noted(&self) {
+    pub fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
@@ -84,7 +83,7 @@ mod tests {
         expected.expect(8, gone("shop"));
         expected.note(&store.connection()).unwrap();
         expected.note(&store.connection()).unwrap();
-        expected.is_noted();
+        expected.clear();
         expected.note(&store.connection()).unwrap();
         let change = AttributionChange {
             number: 1,

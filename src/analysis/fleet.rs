@@ -2,7 +2,7 @@
 //! the few events that speak of another host.
 
 use crate::analysis::health;
-use crate::detect::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
 use crate::model::service_names::UNATTRIBUTED;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
@@ -11,7 +11,7 @@ use crate::store::columnar::{RateBlock, Table, Values};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const MINUTE_MS: i64 = 60_000;
-/// The most minutes that a fleet has: the newest 400 days. What is older teaches nothing about this week.
+/// The most minutes that a fleet has: the newest 400 days. FlowKind is older teaches nothing about this week.
 const MINUTES_MAX: i64 = 400 * 1440;
 
 /// Names and their numbers.
@@ -83,7 +83,7 @@ impl Books {
 
 impl Books {
     /// Sorts the names that are new, and the sums by them.
-    fn settle(&mut self, known: &Names, sums: Sums) -> Sums {
+    fn settle(&mut self, known: &Names, sums: MinuteSums) -> MinuteSums {
         let maps = [
             self.services.sort_behind(known.services.len()),
             self.hostgroups.sort_behind(known.hostgroups.len()),
@@ -105,8 +105,8 @@ impl Books {
     }
 }
 
-/// What is counted under one key: minute, service, hostgroup, host, what.
-type Sums = HashMap<(i64, Id, Id, Id, What), i64>;
+/// FlowKind is counted under one key: minute, service, hostgroup, host, what.
+type MinuteSums = HashMap<(i64, Id, Id, Id, FlowKind), i64>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
 pub fn fleet(store: &dyn MailHistory, window: Window) -> Result<Fleet, QueryError> {
@@ -148,7 +148,7 @@ fn fleet_once(store: &dyn MailHistory, window: Window, names: Names) -> Result<F
     for host in store.hosts()? {
         books.hosts.id(&host);
     }
-    let mut sums = Sums::new();
+    let mut sums = MinuteSums::new();
     store.flows(window, &mut |parts| add(&mut sums, &mut books, window, parts))?;
     witnesses(store, window, &mut books, &mut sums)?;
     let sums = books.settle(&names, sums);
@@ -174,7 +174,7 @@ fn blank(from: i64, to: i64) -> Vec<Minute> {
 }
 
 /// Flows in the order of their keys, so that the same store gives the same fleet.
-fn fill(minutes: &mut [Minute], sums: Sums) {
+fn fill(minutes: &mut [Minute], sums: MinuteSums) {
     let first = minutes.first().map_or(0, |minute| minute.at);
     let mut sums: Vec<_> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
     sums.sort_unstable();
@@ -192,7 +192,7 @@ fn fill(minutes: &mut [Minute], sums: Sums) {
 }
 
 /// Adds a segment's rates: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
-fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups, relays]: [&RateBlock; 3]) {
+fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, [services, hostgroups, relays]: [&RateBlock; 3]) {
     let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
     let by_service = ids(&mut books.services, &services.by.values);
     let by_group = ids(&mut books.hostgroups, &hostgroups.by.values);
@@ -205,15 +205,15 @@ fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups
         let (messages, attempts, recipients) = (services.value[row], hostgroups.value[row], relays.value[row]);
         let kind = services.kind.values[services.kind.codes[row] as usize].as_str();
         let (what, count) = match kind {
-            "accepted" if services.first_hop[row] => (What::Accepted, messages),
-            "accepted" => (What::Passed, messages),
-            "delivered" | "bounced" | "expired" => (What::Delivered, attempts),
-            "discarded" | "suppressed" => (What::Delivered, messages.max(recipients)),
-            "deferred" => (What::Deferred, attempts),
-            "frozen" => (What::Frozen, messages),
-            "rejected" => (What::Rejected, messages.max(recipients)),
-            "submitted" => (What::Submitted, messages),
-            "submit_failed" => (What::SubmitFailed, messages),
+            "accepted" if services.first_hop[row] => (FlowKind::Accepted, messages),
+            "accepted" => (FlowKind::Passed, messages),
+            "delivered" | "bounced" | "expired" => (FlowKind::Delivered, attempts),
+            "discarded" | "suppressed" => (FlowKind::Delivered, messages.max(recipients)),
+            "deferred" => (FlowKind::Deferred, attempts),
+            "frozen" => (FlowKind::Frozen, messages),
+            "rejected" => (FlowKind::Rejected, messages.max(recipients)),
+            "submitted" => (FlowKind::Submitted, messages),
+            "submit_failed" => (FlowKind::SubmitFailed, messages),
             _ => continue,
         };
         let service = by_service[services.by.codes[row] as usize];
@@ -226,23 +226,28 @@ fn add(sums: &mut Sums, books: &mut Books, window: Window, [services, hostgroups
 
 /// Events of one host that speak of another: what it handed over, and where it found nobody. And failures that an
 /// application logged again.
-fn witnesses(store: &dyn MailHistory, window: Window, books: &mut Books, sums: &mut Sums) -> Result<(), QueryError> {
+fn witnesses(
+    store: &dyn MailHistory,
+    window: Window,
+    books: &mut Books,
+    sums: &mut MinuteSums,
+) -> Result<(), QueryError> {
     let mut short: HashMap<String, Id> = HashMap::new();
     for (id, host) in books.hosts.names.iter().enumerate() {
         short.insert(label(host).to_owned(), id as Id);
     }
     let questions = [
         (
-            What::HandedTo,
+            FlowKind::HandedTo,
             "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'delivered' AND destination = 'relay'",
         ),
         (
-            What::RefusedBy,
+            FlowKind::RefusedBy,
             "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'deferred' \
              AND (reason = 'connection_refused' OR reason = 'timeout')",
         ),
         (
-            What::Retried,
+            FlowKind::Retried,
             "SELECT ts_ms, service, host, remote_host FROM events WHERE kind = 'submit_failed' AND messages = 0",
         ),
     ];
@@ -252,7 +257,7 @@ fn witnesses(store: &dyn MailHistory, window: Window, books: &mut Books, sums: &
             let about = short.get(label(remote)).copied();
             let host_is_other = about.is_some_and(|id| books.hosts.names[id as usize] != host);
             let about = match what {
-                What::Retried => NONE,
+                FlowKind::Retried => NONE,
                 _ if host_is_other => about.unwrap_or(NONE),
                 _ => continue,
             };

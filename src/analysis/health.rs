@@ -36,7 +36,7 @@ pub enum Readability {
 
 /// Why a source cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum UnreadableCause {
     /// Its lines do not parse.
     Unparsed,
     /// They are all of other programs.
@@ -59,11 +59,11 @@ pub struct Health {
 impl Health {
     /// Why it is unreadable.
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> UnreadableCause {
         if is_foreign(self.last_hour.lines, self.last_hour.foreign) {
-            Cause::Foreign
+            UnreadableCause::Foreign
         } else {
-            Cause::Unparsed
+            UnreadableCause::Unparsed
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
         let health = hour(2, 2);
         assert_eq!(
             (health.readability, health.cause()),
-            (Readability::Unreadable, Cause::Foreign)
+            (Readability::Unreadable, UnreadableCause::Foreign)
         );
         // The program speaks, if only of itself.
         assert_eq!(hour(1, 2).readability, Readability::Ok);

@@ -1,4 +1,4 @@
-//! Mail that is neither here nor there: in a queue, or tried again by its application.
+//! PendingMail that is neither here nor there: in a queue, or tried again by its application.
 
 use crate::detect::fleet::{Id, Names};
 use crate::query::history::MailHistory;
@@ -13,7 +13,7 @@ const PATIENCE_MS: (i64, i64) = (15 * MINUTE_MS, 1440 * MINUTE_MS);
 
 /// Mails by service, exactly, by their queue IDs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Queued {
+pub struct QueuedMail {
     /// An MTA took them or put them off in the window, and got rid of them only after it.
     pub late: BTreeMap<Id, u64>,
     /// An MTA took them in the window, and still has them.
@@ -21,7 +21,7 @@ pub struct Queued {
 }
 
 /// A mail in its queue.
-struct Mail<'t> {
+struct PendingMail<'t> {
     service: &'t str,
     /// It was taken in the window, not only put off.
     taken: bool,
@@ -30,7 +30,7 @@ struct Mail<'t> {
 }
 
 /// What became by `until_ms` of the mails that were in a queue in a window.
-pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Names) -> Result<Queued, QueryError> {
+pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Names) -> Result<QueuedMail, QueryError> {
     let text = "SELECT ts_ms, service, host, queue_id, kind FROM events WHERE kind = 'accepted' OR kind = 'deferred' \
                 OR kind = 'frozen' OR kind = 'delivered' OR kind = 'bounced' OR kind = 'expired' OR kind = 'completed' \
                 OR kind = 'discarded' OR kind = 'suppressed'";
@@ -42,13 +42,13 @@ pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Na
     let mut all = rows(&table);
     // Of one millisecond the arrival comes first, and the end last.
     all.sort_by_key(|(ts_ms, [_, _, _, kind])| (*ts_ms, *kind == "completed", *kind));
-    let mut waiting: HashMap<(&str, &str), Mail<'_>> = HashMap::new();
+    let mut waiting: HashMap<(&str, &str), PendingMail<'_>> = HashMap::new();
     let (mut late, mut held) = (HashMap::<&str, u64>::new(), HashMap::<&str, u64>::new());
     for (ts_ms, [service, host, queue_id, kind]) in all {
         match kind {
             "accepted" | "deferred" | "frozen" if ts_ms < window.until_ms => {
                 let taken = kind == "accepted";
-                let mail = waiting.entry((host, queue_id)).or_insert(Mail {
+                let mail = waiting.entry((host, queue_id)).or_insert(PendingMail {
                     service,
                     taken,
                     gone: false,
@@ -73,7 +73,7 @@ pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Na
     for mail in waiting.values().filter(|mail| mail.taken && !mail.gone) {
         *held.entry(mail.service).or_default() += 1;
     }
-    Ok(Queued {
+    Ok(QueuedMail {
         late: by_id(&late, names),
         held: by_id(&held, names),
     })

@@ -135,13 +135,13 @@ fn number(table: &Table, column: usize, row: usize) -> u64 {
 
 /// What a service's mail does at one host.
 #[derive(Debug, Default)]
-struct Host<'d> {
+struct RouteHost<'d> {
     taken: u64,
     outside: u64,
     handed: BTreeMap<&'d str, u64>,
 }
 
-impl Host<'_> {
+impl RouteHost<'_> {
     fn left(&self) -> u64 {
         self.outside + self.handed.values().sum::<u64>()
     }
@@ -150,7 +150,7 @@ impl Host<'_> {
 /// The routes that deliveries make.
 #[must_use]
 pub fn trace(delivered: &[Delivered]) -> Vec<Route> {
-    let mut services: BTreeMap<&str, BTreeMap<&str, Host<'_>>> = BTreeMap::new();
+    let mut services: BTreeMap<&str, BTreeMap<&str, RouteHost<'_>>> = BTreeMap::new();
     for Delivered {
         service,
         from,
@@ -175,7 +175,7 @@ pub fn trace(delivered: &[Delivered]) -> Vec<Route> {
     routes
 }
 
-fn route(service: &str, hosts: &BTreeMap<&str, Host<'_>>) -> Route {
+fn route(service: &str, hosts: &BTreeMap<&str, RouteHost<'_>>) -> Route {
     let mut last_hops: Vec<(String, u64)> = hosts
         .iter()
         .filter(|(_, host)| host.outside > 0)
@@ -211,7 +211,7 @@ fn end(hops: &[&str], outside: bool, messages: f64, paths: &mut Vec<Path>) {
 }
 
 /// Follows so many messages on from the last of `hops`.
-fn follow<'d>(hosts: &BTreeMap<&'d str, Host<'d>>, hops: &mut Vec<&'d str>, messages: f64, paths: &mut Vec<Path>) {
+fn follow<'d>(hosts: &BTreeMap<&'d str, RouteHost<'d>>, hops: &mut Vec<&'d str>, messages: f64, paths: &mut Vec<Path>) {
     let here = hops.last().and_then(|name| hosts.get(name));
     let Some(host) = here.filter(|host| host.left() > 0 && hops.len() <= HOPS_MAX) else {
         return end(hops, false, messages, paths);

@@ -25,11 +25,11 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct StoreArgs {
     #[command(subcommand)]
-    what: What,
+    what: StoreCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum StoreCommand {
     /// Merge small segments, and remove days beyond the retention period
     Compact {
         /// Also remove what is held back: archives older than the retention period, and what a clock step would remove
@@ -84,9 +84,9 @@ enum What {
 /// Runs.
 pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
-        What::Compact { force } => retention::compact(setup, *force)?,
-        What::Migrate { dry_run, cluster } => return migrate(setup, *dry_run, cluster.as_deref()),
-        What::Ship {
+        StoreCommand::Compact { force } => retention::compact(setup, *force)?,
+        StoreCommand::Migrate { dry_run, cluster } => return migrate(setup, *dry_run, cluster.as_deref()),
+        StoreCommand::Ship {
             once,
             retry_refused,
             anew,
@@ -106,9 +106,9 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
             }
             return ship(setup, *once, *retry_refused);
         }
-        What::Repair => return repair(setup),
-        What::Forget(args) => return super::forget::run(setup, args),
-        What::Verify => {
+        StoreCommand::Repair => return repair(setup),
+        StoreCommand::Forget(args) => return super::forget::run(setup, args),
+        StoreCommand::Verify => {
             let config = setup.config()?;
             let store = setup.open_store(&config)?;
             let mut found = maintenance::verify(&store)?;
@@ -137,7 +137,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        What::Export { folder, window } => {
+        StoreCommand::Export { folder, window } => {
             let store = setup.open_store(&setup.config()?)?;
             let window = window.resolve(&store)?;
             let done = maintenance::export(&store, folder, window.since_ms, window.until_ms)?;
@@ -224,11 +224,11 @@ fn tell_mended(mended: &Mended) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong beside the segments: the key, and what `watch` left.
+/// StoreCommand is wrong beside the segments: the key, and what `watch` left.
 fn beside(config: &Config, store: &Store) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let alerts = alerts_path(config);
-    // What is for its owner alone is no fault of the store, and says nothing to others.
+    // StoreCommand is for its owner alone is no fault of the store, and says nothing to others.
     let is_closed = |path: &std::path::Path| {
         let closed = std::fs::File::open(path).is_err_and(|why| why.kind() == std::io::ErrorKind::PermissionDenied);
         if closed {

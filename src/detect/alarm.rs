@@ -118,7 +118,7 @@ pub enum Layer {
 
 /// What a layer found, times in minutes since 1970.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Found {
+pub struct LayerFinding {
     /// When it began, estimated.
     pub onset: i64,
     /// What was to be expected since.
@@ -135,7 +135,7 @@ pub struct Found {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Turn {
     /// Something is wrong.
-    Opened(Found),
+    Opened(LayerFinding),
     /// It is over since that minute.
     Closed(i64),
 }

@@ -1,7 +1,7 @@
 //! Failures against a series' own failure rate: one failed mail is a failed mail, a burst of them an alarm.
 
 use super::adaptive_threshold::{AdaptiveThreshold, too_many};
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 use std::collections::VecDeque;
 
 /// Windows, minutes, longest last.
@@ -19,7 +19,7 @@ const INNOCENT: f64 = 2.0 * 1440.0;
 const ACCEPT: i64 = 5 * 1440;
 
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenBurst {
     onset: i64,
     last: i64,
     failures: f64,
@@ -34,7 +34,7 @@ pub struct Burst {
     base: (f64, f64, f64),
     last: Option<i64>,
     threshold: AdaptiveThreshold,
-    open: Option<Open>,
+    open: Option<OpenBurst>,
     /// Failures up to here have had their alarm.
     told: i64,
 }
@@ -66,13 +66,13 @@ impl Burst {
         for entry in self.recent.iter_mut().filter(|entry| entry.0 >= onset) {
             entry.3 = false;
         }
-        self.open = Some(Open {
+        self.open = Some(OpenBurst {
             onset,
             last: at,
             failures: found.observed,
         });
         let score = (value - limit) / std::f64::consts::LN_10;
-        Some(Turn::Opened(Found { score, ..found }))
+        Some(Turn::Opened(LayerFinding { score, ..found }))
     }
 
     /// Whether it fails now.
@@ -110,12 +110,12 @@ impl Burst {
     }
 
     /// The largest evidence of all windows.
-    fn weigh(&self, at: i64) -> (f64, Found) {
+    fn weigh(&self, at: i64) -> (f64, LayerFinding) {
         let rate = (self.base.0 + 0.5) / (self.base.1 + INNOCENT);
         let share = (self.base.0 + 0.5) / (self.base.2 + 50.0);
         let mut best = (
             0.0,
-            Found {
+            LayerFinding {
                 onset: at,
                 expected: 0.0,
                 observed: 0.0,
@@ -133,7 +133,7 @@ impl Burst {
                 let onset = inside().find(|entry| entry.1 > 0.0).map_or(at, |entry| entry.0);
                 best = (
                     value,
-                    Found {
+                    LayerFinding {
                         onset,
                         expected,
                         observed: failures,

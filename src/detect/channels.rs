@@ -3,7 +3,7 @@
 use super::calibrate::{self, Fit, Prior, Tail};
 use super::cusum::{Cusum, Increment, RATIOS};
 use super::evidence::evidence;
-use super::history::{History, Span};
+use super::history::{History, HistorySpan};
 use super::level::FAST;
 use super::noise::Noise;
 use super::tuning::Tuning;
@@ -242,7 +242,7 @@ impl Channels {
         verdict
     }
 
-    fn window(&self, which: usize, step_s: i64, history: &History, tuning: &Tuning) -> Option<(f64, Span)> {
+    fn window(&self, which: usize, step_s: i64, history: &History, tuning: &Tuning) -> Option<(f64, HistorySpan)> {
         let steps = WINDOWS_MIN[which] * 60 / step_s;
         if steps < 1 {
             return None;

@@ -1,10 +1,10 @@
 //! Many series at once: names, clocks, holidays, and the order of time.
 
 use super::civil::{CivilClock, DAY_S};
-use super::episode::{Change, Drop};
+use super::episode::{Drop, EpisodeChange};
 use super::forecast::Forecast;
 use super::holidays::{DayKind, Holidays};
-use super::series::{Series, Step};
+use super::series::{Step, VolumeSeries};
 use super::tuning::Tuning;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl std::error::Error for BadSeries {}
 
 /// What a detector is told once.
 #[derive(Debug, Clone, Default)]
-pub struct Config {
+pub struct DetectorConfig {
     /// Constants of the method, with the budget of false alarms.
     pub tuning: Tuning,
     /// Declared holidays of series that have none of their own.
@@ -92,7 +92,7 @@ pub struct Config {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    series: Series,
+    series: VolumeSeries,
     clock: CivilClock,
     past: CivilClock,
     holidays: Arc<Holidays>,
@@ -108,7 +108,7 @@ struct Entry {
 /// Watches many series. The same samples in the same order give the same changes, live or in replay.
 #[derive(Debug, Clone, Default)]
 pub struct Detector {
-    config: Config,
+    config: DetectorConfig,
     entries: Vec<Entry>,
     /// Numbers of series that were forgotten.
     free: Vec<SeriesId>,
@@ -116,7 +116,7 @@ pub struct Detector {
 
 impl Detector {
     /// A detector without series.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: DetectorConfig) -> Self {
         Self {
             config,
             entries: Vec::new(),
@@ -140,7 +140,7 @@ impl Detector {
             return Err(BadSeries::TooMany);
         }
         let entry = Entry {
-            series: Series::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
+            series: VolumeSeries::new(grain_s.max(FIRST_STEP_S), 1, &self.config.tuning),
             clock: CivilClock::new(zone.clone()),
             past: CivilClock::new(zone),
             holidays,
@@ -206,7 +206,7 @@ impl Detector {
         id: SeriesId,
         ts_s: i64,
         sample: Sample,
-        tell: &mut impl FnMut(SeriesId, Change),
+        tell: &mut impl FnMut(SeriesId, EpisodeChange),
     ) -> Result<(), Refused> {
         let Some(entry) = self.entries.get_mut(id.index()) else {
             return Ok(());
@@ -247,13 +247,13 @@ impl Detector {
     /// Bytes that the series hold.
     pub fn bytes(&self) -> usize {
         let inner: usize = self.entries.iter().map(|entry| entry.series.bytes()).sum();
-        inner + self.entries.len() * (size_of::<Entry>() - size_of::<Series>())
+        inner + self.entries.len() * (size_of::<Entry>() - size_of::<VolumeSeries>())
     }
 }
 
 impl Entry {
     /// Feeds the hole before `ts` as no data, or leaps over it.
-    fn bridge(&mut self, from: i64, ts: i64, config: &Config, tell: &mut impl FnMut(Change)) {
+    fn bridge(&mut self, from: i64, ts: i64, config: &DetectorConfig, tell: &mut impl FnMut(EpisodeChange)) {
         if ts - from > HOLE_MAX_S {
             self.filling = None;
             self.series.leap(ts).into_iter().for_each(tell);
@@ -265,7 +265,7 @@ impl Entry {
     }
 
     /// Adds a grain to the step that is being filled; a step with a grain without data is one without data.
-    fn grain(&mut self, ts: i64, sample: Sample, config: &Config, tell: &mut impl FnMut(Change)) {
+    fn grain(&mut self, ts: i64, sample: Sample, config: &DetectorConfig, tell: &mut impl FnMut(EpisodeChange)) {
         let step_s = self.series.step_s();
         let start = ts - ts.rem_euclid(step_s);
         // A step that was begun in its middle is not whole.
@@ -283,7 +283,7 @@ impl Entry {
         self.step(start, count, config).into_iter().for_each(tell);
     }
 
-    fn step(&mut self, ts: i64, count: Option<u32>, config: &Config) -> Option<Change> {
+    fn step(&mut self, ts: i64, count: Option<u32>, config: &DetectorConfig) -> Option<EpisodeChange> {
         let civil = self.clock.at(ts);
         if civil.day != self.day {
             self.day = civil.day;

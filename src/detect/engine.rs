@@ -1,14 +1,14 @@
 //! The detection itself: one step a minute, all layers in the order of their certainty, findings grouped into alarms.
 //! Strictly causal, and without a clock: the same minutes give the same alarms, replayed or live.
 
-use super::alarm::{Change, Found, Layer, Scope, State, Turn};
+use super::alarm::{Change, Layer, LayerFinding, Scope, State, Turn};
 use super::burst::Burst;
 use super::civil::LocalMinute;
 use super::days::Days;
-use super::detector::Config;
+use super::detector::DetectorConfig;
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
-use super::group::{Finding, Groups};
+use super::group::{GroupFinding, Groups};
 use super::host::HostState;
 use super::leading::Leading;
 use super::membership::EXPLAINS;
@@ -75,7 +75,7 @@ impl Engine {
         // A mail counts in the series of its service, its hostgroup and its relay: each has a third of the budget.
         let mut tuning = options.tuning.clone();
         tuning.budget /= 3.0;
-        let config = Config {
+        let config = DetectorConfig {
             tuning,
             holidays: Arc::clone(&options.rhythms.usual.holidays),
         };
@@ -172,7 +172,7 @@ impl Engine {
         self.routes.forget(id);
     }
 
-    fn apply(&mut self, at: i64, turns: Vec<(Finding, Turn)>, names: &Names) -> Vec<Change> {
+    fn apply(&mut self, at: i64, turns: Vec<(GroupFinding, Turn)>, names: &Names) -> Vec<Change> {
         let mut changes = Vec::new();
         // What ends first makes room, services before what carries their mail; what begins comes surest first, so that the
         // sure ones take the others in.
@@ -185,7 +185,7 @@ impl Engine {
         for (scope, layer, relay, ended) in closed {
             changes.extend(self.groups.close(layer, scope, relay, ended, &self.routes));
         }
-        let mut opened: Vec<Finding> = Vec::new();
+        let mut opened: Vec<GroupFinding> = Vec::new();
         for (mut finding, turn) in turns {
             if let Turn::Opened(found) = turn {
                 finding.found = found;
@@ -200,7 +200,7 @@ impl Engine {
     }
 
     /// Logs, silence, and queues of hosts.
-    fn hosts_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+    fn hosts_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
         for (host, heard) in sums.hosts.iter().enumerate() {
             let id = host as Id;
             let mut state = std::mem::take(&mut self.hosts[host]);
@@ -257,7 +257,7 @@ impl Engine {
         let refusals = &mut self.refusals[host];
         match turn {
             Turn::Opened(found) => {
-                let host = refusals::Host {
+                let host = refusals::RefusingHost {
                     id,
                     since: state.since(),
                     gap: state.gap(),
@@ -287,7 +287,7 @@ impl Engine {
     }
 
     /// Applications that fail to hand mail in.
-    fn witnesses_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+    fn witnesses_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
         for (service, burst) in self.failures.iter_mut().enumerate() {
             let id = service as Id;
             let failed = sums.failed.get(&id).copied().unwrap_or(0);
@@ -311,7 +311,7 @@ impl Engine {
     }
 
     /// Services at hosts: rejects and queues.
-    fn pairs_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+    fn pairs_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
         for key in sums.pairs.keys() {
             self.pairs.entry(*key).or_default();
         }
@@ -346,7 +346,7 @@ impl Engine {
     }
 
     /// Volumes of services, hostgroups and relays.
-    fn volumes_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(Finding, Turn)>) {
+    fn volumes_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
         let relays = sums.hosts.iter().enumerate().filter(|(_, heard)| heard.accepted > 0);
         let relays = relays.map(|(host, _)| Scope::Relay(host as Id));
         for scope in sums.accepted.keys().copied().chain(relays) {
@@ -379,7 +379,7 @@ impl Engine {
                         found.observed, found.expected
                     )
                 });
-                let finding = Finding {
+                let finding = GroupFinding {
                     explained,
                     ..finding(Layer::Volume, scope, State::Dropped, None, told)
                 };
@@ -394,7 +394,7 @@ impl Engine {
     }
 
     /// The service whose own alarm explains what a relay or hostgroup misses.
-    fn explained(&self, at: i64, scope: Scope, found: Found) -> Option<Id> {
+    fn explained(&self, at: i64, scope: Scope, found: LayerFinding) -> Option<Id> {
         let missing = found.expected - found.observed;
         let minutes = at + 1 - found.onset;
         let part = |service: Id| match scope {
@@ -444,22 +444,28 @@ impl Engine {
     }
 }
 
-pub(super) fn told(turn: Turn, say: impl Fn(Found) -> String) -> Vec<String> {
+pub(super) fn told(turn: Turn, say: impl Fn(LayerFinding) -> String) -> Vec<String> {
     match turn {
         Turn::Opened(found) => vec![say(found)],
         Turn::Closed(_) => Vec::new(),
     }
 }
 
-pub(super) fn finding(layer: Layer, scope: Scope, state: State, relay: Option<Id>, evidence: Vec<String>) -> Finding {
-    let found = Found {
+pub(super) fn finding(
+    layer: Layer,
+    scope: Scope,
+    state: State,
+    relay: Option<Id>,
+    evidence: Vec<String>,
+) -> GroupFinding {
+    let found = LayerFinding {
         onset: 0,
         expected: 0.0,
         observed: 0.0,
         score: 0.0,
         provisional: false,
     };
-    Finding {
+    GroupFinding {
         layer,
         scope,
         state,

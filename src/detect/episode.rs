@@ -17,7 +17,7 @@ pub struct Drop {
     /// Start of the step at which it was over.
     pub ended: Option<i64>,
     /// Why it is over.
-    pub end: Option<End>,
+    pub end: Option<DropEnd>,
     /// Mails expected since the onset.
     pub expected: f64,
     /// Mails counted since the onset.
@@ -32,7 +32,7 @@ pub struct Drop {
 
 /// Why a drop is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum DropEnd {
     /// The rate is back.
     Recovered,
     /// It stayed low for so many days, which is the new level from now on.
@@ -45,7 +45,7 @@ pub enum End {
 
 /// What a step may bring.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Change {
+pub enum EpisodeChange {
     /// A drop was found.
     Opened(Drop),
     /// The last drop goes on after a recovery of hours.
@@ -97,7 +97,7 @@ impl Episode {
     }
 
     /// One step; the reason if it is the last.
-    pub fn step(&mut self, ts: i64, counted: Option<f64>, expected: f64, tuning: &Tuning) -> Option<End> {
+    pub fn step(&mut self, ts: i64, counted: Option<f64>, expected: f64, tuning: &Tuning) -> Option<DropEnd> {
         let counted = counted?;
         self.drop.expected += expected;
         self.drop.observed += counted;
@@ -106,13 +106,13 @@ impl Episode {
         let gain = counted * (1.0 / self.share).ln() - (1.0 - self.share) * expected;
         self.recovery = (self.recovery + gain).max(0.0);
         if self.recovery >= tuning.close {
-            return Some(End::Recovered);
+            return Some(DropEnd::Recovered);
         }
         let days = ((ts - self.opened) / 86_400).max(0) as u32;
         if self.observed_share() < 0.02 {
-            (days >= tuning.retire_d).then_some(End::Retired(tuning.retire_d))
+            (days >= tuning.retire_d).then_some(DropEnd::Retired(tuning.retire_d))
         } else {
-            (days >= tuning.accept_d).then_some(End::Accepted(tuning.accept_d))
+            (days >= tuning.accept_d).then_some(DropEnd::Accepted(tuning.accept_d))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
+//! FlowKind the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
 //! read. The same [`Minute`] comes from the store's history and from a live tail, so both are judged by the same code.
 
 /// Number of a name in [`Names`].
@@ -7,9 +7,9 @@ pub type Id = u32;
 /// No hostgroup, no host.
 pub const NONE: Id = u32::MAX;
 
-/// What was counted.
+/// FlowKind was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
+pub enum FlowKind {
     /// Messages that an MTA took, where they enter the mail system.
     Accepted,
     /// Messages that an MTA took from another host whose log is read too.
@@ -43,8 +43,8 @@ pub struct Flow {
     pub hostgroup: Id,
     /// At which host: the MTA; for the two witnesses the host they speak of.
     pub host: Id,
-    /// What.
-    pub what: What,
+    /// FlowKind.
+    pub what: FlowKind,
     /// How many.
     pub count: u32,
 }

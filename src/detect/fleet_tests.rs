@@ -245,7 +245,7 @@ fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
 /// Every mail is handed over by a host whose log is read too: what was handed with the last ones is no sign of life.
 #[test]
 fn a_relay_that_stops_under_mail_from_other_hosts_is_silent_and_not_blind() {
-    use super::fleet::{Flow, What};
+    use super::fleet::{Flow, FlowKind};
     for late in [0, 1] {
         let mut fleet = fleet(24, 18, &NIGHT, &night());
         let mut before = Vec::new();
@@ -253,10 +253,10 @@ fn a_relay_that_stops_under_mail_from_other_hosts_is_silent_and_not_blind() {
             let taken = minute
                 .flows
                 .iter()
-                .filter(|flow| flow.what == What::Accepted && flow.host == ONE);
+                .filter(|flow| flow.what == FlowKind::Accepted && flow.host == ONE);
             let handed: Vec<Flow> = taken
                 .map(|flow| Flow {
-                    what: What::HandedTo,
+                    what: FlowKind::HandedTo,
                     ..*flow
                 })
                 .collect();
@@ -431,14 +431,16 @@ fn with_senders(seed: u64) -> Fleet {
 
 /// The same fleet with MTAs at the first two services' own hosts.
 fn through_senders(mut fleet: Fleet) -> Fleet {
-    use super::fleet::{Flow, What};
+    use super::fleet::{Flow, FlowKind};
     let senders: [u32; 2] = [2, 3];
     fleet.names.hosts.extend(["phab1001", "gerrit1001"].map(str::to_owned));
     for minute in &mut fleet.minutes {
         let mut more = Vec::new();
-        // What is set aside there never comes to the relay.
+        // FlowKind is set aside there never comes to the relay.
         let frozen = |flows: &[Flow], service: u32| {
-            let set_aside = flows.iter().filter(|f| f.service == service && f.what == What::Frozen);
+            let set_aside = flows
+                .iter()
+                .filter(|f| f.service == service && f.what == FlowKind::Frozen);
             set_aside.count()
         };
         let mut kept_back = [0, 1].map(|service| frozen(&minute.flows, service));
@@ -448,30 +450,30 @@ fn through_senders(mut fleet: Fleet) -> Fleet {
             };
             let own = |what| Flow { host, what, ..*flow };
             match flow.what {
-                // What the sample calls refused waits in the sender's queue.
-                What::SubmitFailed => {
-                    more.push(own(What::Accepted));
-                    more.push(own(What::Deferred));
+                // FlowKind the sample calls refused waits in the sender's queue.
+                FlowKind::SubmitFailed => {
+                    more.push(own(FlowKind::Accepted));
+                    more.push(own(FlowKind::Deferred));
                     more.push(Flow {
                         host: ONE,
-                        what: What::RefusedBy,
+                        what: FlowKind::RefusedBy,
                         ..*flow
                     });
                     return false;
                 }
-                What::Frozen => {
-                    more.push(own(What::Frozen));
+                FlowKind::Frozen => {
+                    more.push(own(FlowKind::Frozen));
                     return false;
                 }
-                What::Accepted if kept_back[flow.service as usize] > 0 => {
+                FlowKind::Accepted if kept_back[flow.service as usize] > 0 => {
                     kept_back[flow.service as usize] -= 1;
-                    more.push(own(What::Accepted));
+                    more.push(own(FlowKind::Accepted));
                     return false;
                 }
-                What::Accepted => {
-                    more.push(own(What::Accepted));
-                    more.push(own(What::Delivered));
-                    flow.what = What::Passed;
+                FlowKind::Accepted => {
+                    more.push(own(FlowKind::Accepted));
+                    more.push(own(FlowKind::Delivered));
+                    flow.what = FlowKind::Passed;
                 }
                 _ => {}
             }
@@ -572,7 +574,7 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
     };
     let counted = |from: i64, to: i64, service: u32| -> f64 {
         let flows = whole.between(from, to).iter().flat_map(|minute| &minute.flows);
-        let own = flows.filter(|flow| flow.service == service && flow.what == super::fleet::What::Accepted);
+        let own = flows.filter(|flow| flow.service == service && flow.what == super::fleet::FlowKind::Accepted);
         own.map(|flow| f64::from(flow.count)).sum()
     };
     for (which, service) in [(0, 0), (1, 8)] {

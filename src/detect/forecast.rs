@@ -1,6 +1,6 @@
 //! What a series should bring, as the detection sees it before it comes: for graphs, and to see whose loss explains whose.
 
-use super::series::Series;
+use super::series::VolumeSeries;
 use super::tuning::Tuning;
 
 /// Days without which nothing is expected.
@@ -48,7 +48,7 @@ impl Expected {
     }
 }
 
-impl Series {
+impl VolumeSeries {
     /// What is expected in a minute at a second of the week, by the level that predicts windows of so many minutes.
     pub(super) fn forecast(&self, week_s: i64, window_min: i64, holiday: bool, tuning: &Tuning) -> Option<Forecast> {
         if self.days() < DAYS || !self.is_retired() && !self.is_supported() {

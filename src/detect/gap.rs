@@ -7,7 +7,7 @@
 //! The night of an office is a gap of that first day, so that neither a night nor a weekend of 62 hours (with a night of
 //! 14) is ten times as long. A series without nights that rests at weekends alarms once, at its first.
 
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 
 /// Minutes that must have been seen since the first mail: a day.
 const COVERED: i64 = 1440;
@@ -20,7 +20,7 @@ const BACK: u32 = 3;
 
 /// A silence that was told.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenGap {
     /// First minute with mail again, the last one since, and mails.
     back: Option<(i64, i64, u32)>,
     onset: i64,
@@ -40,7 +40,7 @@ pub struct Gap {
     since: Option<i64>,
     /// It rests between batches, who knows how long.
     rests: bool,
-    told: Option<Open>,
+    told: Option<OpenGap>,
 }
 
 impl Gap {
@@ -93,8 +93,8 @@ impl Gap {
             return None;
         }
         let onset = self.since?;
-        self.told = Some(Open { back: None, onset });
-        Some(Turn::Opened(Found {
+        self.told = Some(OpenGap { back: None, onset });
+        Some(Turn::Opened(LayerFinding {
             onset,
             expected: self.rate() * self.open as f64,
             observed: 0.0,

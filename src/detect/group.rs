@@ -1,7 +1,7 @@
 //! One trouble, one alarm: findings that share a relay, a hostgroup or a service in one window belong together, and the
 //! alarm is told at the smallest set that explains them.
 
-use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
+use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
 use super::fleet::{Id, Names};
 use super::membership::{explains, hang, is_inside, note_member, smallest};
 use super::routes::Routes;
@@ -19,7 +19,7 @@ const SAID_MAX: usize = 24;
 
 /// What a layer found, and about what.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct GroupFinding {
     /// Which layer.
     pub layer: Layer,
     /// About what.
@@ -29,7 +29,7 @@ pub struct Finding {
     /// The relay at which it shows, if it is one.
     pub relay: Option<Id>,
     /// Numbers.
-    pub found: Found,
+    pub found: LayerFinding,
     /// Sentences.
     pub evidence: Vec<String>,
     /// The service whose own loss is most of what is missing.
@@ -65,10 +65,10 @@ fn again(alarm: &Alarm) -> i64 {
 
 impl Groups {
     /// Takes a new finding.
-    pub fn open(&mut self, at: i64, finding: Finding, routes: &Routes, names: &Names) -> Vec<Change> {
+    pub fn open(&mut self, at: i64, finding: GroupFinding, routes: &Routes, names: &Names) -> Vec<Change> {
         let about = smallest(finding.scope, routes);
         let key = (finding.layer, finding.scope, finding.relay);
-        let finding = Finding {
+        let finding = GroupFinding {
             scope: about,
             ..finding
         };
@@ -90,7 +90,7 @@ impl Groups {
         changes
     }
 
-    fn place(&mut self, at: i64, finding: Finding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
+    fn place(&mut self, at: i64, finding: GroupFinding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
         let provisional = finding.found.provisional;
         let home = self.home(at, &finding, false, routes);
         if home.is_some() && provisional && finding.layer == Layer::Volume {
@@ -218,7 +218,7 @@ impl Groups {
         self.held.iter().any(|held| held.scope == scope)
     }
 
-    fn create(&mut self, at: i64, finding: &Finding) -> usize {
+    fn create(&mut self, at: i64, finding: &GroupFinding) -> usize {
         let id = self.alarms.len();
         let found = finding.found;
         let mut named = (finding.scope, found.onset.min(at));
@@ -270,7 +270,7 @@ impl Groups {
     }
 
     /// The alarm that a finding belongs to, among those that are provisional or among the others.
-    fn home(&self, at: i64, finding: &Finding, provisional: bool, routes: &Routes) -> Option<usize> {
+    fn home(&self, at: i64, finding: &GroupFinding, provisional: bool, routes: &Routes) -> Option<usize> {
         let told = self.alarms.iter().rev();
         let told = told.filter(|alarm| alarm.part_of.is_none() && alarm.provisional == provisional);
         let mut fitting = told.filter(|alarm| {
@@ -285,7 +285,7 @@ impl Groups {
         fitting.next().map(|alarm| alarm.id)
     }
 
-    fn fits(&self, finding: &Finding, alarm: &Alarm, routes: &Routes) -> bool {
+    fn fits(&self, finding: &GroupFinding, alarm: &Alarm, routes: &Routes) -> bool {
         if finding.scope == alarm.scope {
             return finding.state.is_about_mail() == alarm.state.is_about_mail();
         }
@@ -301,7 +301,7 @@ impl Groups {
                 .is_some_and(|service| alarm.scope == Scope::Service(service))
     }
 
-    fn join(&mut self, id: usize, at: i64, finding: &Finding, key: Key, routes: &Routes, names: &Names) {
+    fn join(&mut self, id: usize, at: i64, finding: &GroupFinding, key: Key, routes: &Routes, names: &Names) {
         let (layer, scope, relay) = key;
         let own = finding.scope == self.alarms[id].scope;
         self.held.push(Held {

@@ -1,8 +1,8 @@
 //! One alarm for life: its number and its name stay, whatever it turns out to be about and whenever it began.
 
-use super::alarm::{Alarm, Change, Found, Layer, Named, Scope, State};
-use super::fleet::{Flow, Id, Names, What};
-use super::group::{Finding, Groups};
+use super::alarm::{Alarm, Change, Layer, LayerFinding, Named, Scope, State};
+use super::fleet::{Flow, FlowKind, Id, Names};
+use super::group::{GroupFinding, Groups};
 use super::routes::Routes;
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn routes() -> Routes {
         service,
         hostgroup: service / 2,
         host,
-        what: What::Accepted,
+        what: FlowKind::Accepted,
         count,
     };
     let flows = [
@@ -40,7 +40,7 @@ fn names() -> Names {
     }
 }
 
-fn finding(layer: Layer, scope: Scope, onset: i64) -> Finding {
+fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
     let state = match layer {
         Layer::Witness | Layer::Rejects => State::Refused,
         Layer::Queue => State::Stuck,
@@ -48,12 +48,12 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> Finding {
         Layer::Parse => State::Unreadable,
         Layer::Silence | Layer::Gap | Layer::Volume => State::Dropped,
     };
-    Finding {
+    GroupFinding {
         layer,
         scope,
         state,
         relay: None,
-        found: Found {
+        found: LayerFinding {
             onset,
             expected: 20.0,
             observed: 0.0,
@@ -81,7 +81,7 @@ impl Told {
         }
     }
 
-    fn open(&mut self, at: i64, finding: Finding) -> Vec<Change> {
+    fn open(&mut self, at: i64, finding: GroupFinding) -> Vec<Change> {
         self.groups.open(at, finding, &self.routes, &self.names)
     }
 
@@ -200,7 +200,7 @@ fn an_onset_that_becomes_better_known_changes_no_name_and_no_two_alarms_have_one
     assert_eq!(told.groups.alarms[1].named, (RELAY, 881));
 }
 
-/// What may be found of a fleet, and whether it begins or is over.
+/// FlowKind may be found of a fleet, and whether it begins or is over.
 fn step() -> impl Strategy<Value = (bool, Layer, Scope, bool, i64, bool)> {
     let layers = [
         Layer::Silence,

@@ -72,7 +72,7 @@ pub struct History {
 
 /// A window as it was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
+pub struct HistorySpan {
     /// Counted.
     pub counted: f64,
     /// Expected by the profile and the slow level.
@@ -84,8 +84,8 @@ pub struct Span {
 }
 
 impl Mark {
-    fn span(self, start: Self, steps: i64) -> Span {
-        Span {
+    fn span(self, start: Self, steps: i64) -> HistorySpan {
+        HistorySpan {
             counted: f64::from(self.counted - start.counted),
             expected: f64::from(self.expected - start.expected).max(0.0),
             steps,
@@ -172,7 +172,7 @@ impl History {
     }
 
     /// Sums and flags of block number `count` (the first is 1), if it and the one before are still there.
-    pub fn block(&self, count: i64) -> Option<(Span, Flags)> {
+    pub fn block(&self, count: i64) -> Option<(HistorySpan, Flags)> {
         let block = self.find(count)?;
         let start = if count == 1 {
             Mark::default()
@@ -209,7 +209,7 @@ impl History {
     }
 
     /// The last `steps` steps, not before the floor.
-    pub fn window(&self, steps: i64) -> Option<Span> {
+    pub fn window(&self, steps: i64) -> Option<HistorySpan> {
         let from = self.steps - steps;
         if from < 0 {
             return None;

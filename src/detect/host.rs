@@ -1,9 +1,9 @@
 //! One host: whether its log arrives and is understood, whether it takes mail, and whether mail leaves it.
 
-use super::alarm::{Found, Layer, Turn};
+use super::alarm::{Layer, LayerFinding, Turn};
 use super::burst::Burst;
 use super::civil::LocalMinute;
-use super::queue::{Queue, Queued};
+use super::queue::{Queue, QueueMinute};
 use super::silence::{self, Silence};
 use super::visibility::{Arrival, Understanding};
 
@@ -22,7 +22,7 @@ pub struct Heard {
     /// Messages that it took.
     pub accepted: u32,
     /// Its queue.
-    pub queued: Queued,
+    pub queued: QueueMinute,
     /// Copies that others say they gave it.
     pub handed: u32,
     /// Attempts of others that found nobody.
@@ -109,7 +109,7 @@ impl HostState {
             return turns;
         }
         push(Layer::Witness, refused);
-        let heard_silence = silence::Heard {
+        let heard_silence = silence::RelayMinute {
             count: heard.accepted,
             seen: self.seen && self.handed_since < 1.0,
             day,
@@ -124,7 +124,7 @@ impl HostState {
     }
 
     /// What speaks for a finding, in sentences.
-    pub fn evidence(&self, layer: Layer, found: Found, others: f64, name: &str) -> Vec<String> {
+    pub fn evidence(&self, layer: Layer, found: LayerFinding, others: f64, name: &str) -> Vec<String> {
         let number = |n: f64| format!("{n:.0}");
         match layer {
             Layer::Sight if self.hidden => vec![format!(
@@ -152,7 +152,7 @@ impl HostState {
         }
     }
 
-    fn silent(&self, found: Found, others: f64, name: &str) -> Vec<String> {
+    fn silent(&self, found: LayerFinding, others: f64, name: &str) -> Vec<String> {
         let mut said = vec![format!("{name} took no mail where {:.0} were due", found.expected)];
         let refused = self.refused.recent();
         if self.lines_since > 0.0 {

@@ -13,19 +13,19 @@ const SPAN_MAX: i32 = 31;
 const YEARS_MAX: i16 = 60;
 
 /// One event: line, first day, days.
-pub type Span = (usize, i32, i32);
+pub type DaySpan = (usize, i32, i32);
 
 /// What a calendar declares.
 #[derive(Debug, Default)]
 pub struct Calendar {
     /// Its events, repetitions too.
-    pub spans: Vec<Span>,
+    pub spans: Vec<DaySpan>,
     /// Lines of the repetitions that are not understood.
     pub once: Vec<usize>,
 }
 
 #[derive(Default)]
-struct Event {
+struct CalendarEvent {
     line: usize,
     /// Where its repetition stands.
     rule_line: usize,
@@ -37,7 +37,7 @@ struct Event {
 /// First day and length of each all-day event.
 pub fn all_day_events(text: &str) -> Result<Calendar, BadHoliday> {
     let mut calendar = Calendar::default();
-    let mut event: Option<Event> = None;
+    let mut event: Option<CalendarEvent> = None;
     for (line, text) in unfold(text) {
         let Some((name, value)) = text.split_once(':') else {
             continue;
@@ -45,9 +45,9 @@ pub fn all_day_events(text: &str) -> Result<Calendar, BadHoliday> {
         let name = name.split(';').next().unwrap_or_default();
         match name.to_ascii_uppercase().as_str() {
             "BEGIN" if value.eq_ignore_ascii_case("VEVENT") => {
-                event = Some(Event {
+                event = Some(CalendarEvent {
                     line,
-                    ..Event::default()
+                    ..CalendarEvent::default()
                 });
             }
             "END" if value.eq_ignore_ascii_case("VEVENT") => {
@@ -69,10 +69,10 @@ pub fn all_day_events(text: &str) -> Result<Calendar, BadHoliday> {
 }
 
 fn set(
-    event: &mut Option<Event>,
+    event: &mut Option<CalendarEvent>,
     line: usize,
     value: &str,
-    assign: impl Fn(&mut Event, Option<Date>),
+    assign: impl Fn(&mut CalendarEvent, Option<Date>),
 ) -> Result<(), BadHoliday> {
     let Some(event) = event else { return Ok(()) };
     let value = value.trim();
@@ -88,7 +88,7 @@ fn set(
     Ok(())
 }
 
-fn push(event: &Event, calendar: &mut Calendar) -> Result<(), BadHoliday> {
+fn push(event: &CalendarEvent, calendar: &mut Calendar) -> Result<(), BadHoliday> {
     let Some(start) = event.start else { return Ok(()) };
     let first = day_number(start);
     let days = event.end.map_or(1, |end| day_number(end) - first).max(1);

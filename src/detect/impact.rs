@@ -1,6 +1,6 @@
-//! What an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
+//! FlowKind an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
-use super::fleet::{Fleet, Flow, Id, NONE, What};
+use super::fleet::{Fleet, Flow, FlowKind, Id, NONE};
 use super::impact_question::{ImpactQuestion, Masked};
 use super::routes::{ONLY, Routes};
 use super::track::Track;
@@ -17,7 +17,7 @@ const FEW_ODDS: f64 = 3.0;
 /// So many standard deviations are no chance.
 const SURE: f64 = 3.5;
 
-/// What happened to a service's mail.
+/// FlowKind happened to a service's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impact {
     /// It was not sent.
@@ -83,7 +83,7 @@ pub struct ServiceImpact {
     pub instead: Vec<(Id, u64)>,
     /// The part of its mail before that went through the relay, 0 to 1.
     pub share: f64,
-    /// What the verdict rests on.
+    /// FlowKind the verdict rests on.
     pub evidence: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
     for minute in fleet.between(i64::MIN, end) {
         for service in minute.renamed.ended.iter().chain(&minute.renamed.anew) {
             match tracks.get_mut(service) {
-                // What bore the name before is not what is looked at.
+                // FlowKind bore the name before is not what is looked at.
                 _ if minute.at <= question.from => _ = tracks.remove(service),
                 Some(track) => track.rename(minute.at),
                 None => {}
@@ -117,9 +117,9 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
         for flow in &minute.flows {
             let sums = counts.entry(flow.service).or_default();
             match flow.what {
-                What::Accepted => sums[0] += u64::from(flow.count),
-                What::SubmitFailed => sums[1] += u64::from(flow.count),
-                What::Retried => sums[2] += u64::from(flow.count),
+                FlowKind::Accepted => sums[0] += u64::from(flow.count),
+                FlowKind::SubmitFailed => sums[1] += u64::from(flow.count),
+                FlowKind::Retried => sums[2] += u64::from(flow.count),
                 _ => {}
             }
         }
@@ -151,7 +151,7 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
 impl ImpactQuestion {
     fn masked_at(&self, service: Id, at: i64) -> Option<Masked> {
         let own = self.masked.get(&service)?.iter();
-        // What was not seen is less than what was unusual.
+        // FlowKind was not seen is less than what was unusual.
         own.filter(|span| (span.from..span.to).contains(&at))
             .min_by_key(|span| span.seen)
             .copied()
@@ -162,7 +162,7 @@ impl ImpactQuestion {
 fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
     for flow in flows
         .iter()
-        .filter(|flow| matches!(flow.what, What::Accepted | What::Passed))
+        .filter(|flow| matches!(flow.what, FlowKind::Accepted | FlowKind::Passed))
     {
         if let Some(track) = tracks.get_mut(&flow.service) {
             *track.through.entry(flow.host).or_default() += u64::from(flow.count);
@@ -417,7 +417,7 @@ impl Track {
 
 /// Services whose applications' logs have told of mail, failed or not.
 pub fn telling(fleet: &Fleet) -> Vec<Id> {
-    let own = |what: What| matches!(what, What::Submitted | What::SubmitFailed | What::Retried);
+    let own = |what: FlowKind| matches!(what, FlowKind::Submitted | FlowKind::SubmitFailed | FlowKind::Retried);
     let flows = fleet
         .minutes
         .iter()

@@ -1,6 +1,6 @@
 //! Impacts while a trouble lasts, without failures, and of histories that say little.
 
-use super::fleet::{Fleet, Flow, Minute, NONE, Names, What};
+use super::fleet::{Fleet, Flow, FlowKind, Minute, NONE, Names};
 use super::impact::{Impact, assess, telling};
 use super::impact_question::{ImpactQuestion, Masked};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, fleet};
@@ -102,7 +102,7 @@ fn sparse(days: i64, at: &[i64]) -> Fleet {
             service: 0,
             hostgroup: NONE,
             host: ONE,
-            what: What::Accepted,
+            what: FlowKind::Accepted,
             count: 1,
         }],
         ..Minute::default()

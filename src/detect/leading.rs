@@ -6,7 +6,7 @@ use super::civil::LocalMinute;
 use super::fleet::Id;
 use super::membership::EXPLAINS;
 use super::routes::Routes;
-use super::silence::{Heard, Others, Silence};
+use super::silence::{Others, RelayMinute, Silence};
 
 /// A relay that has no other mail worth the name is as silent as its one service.
 pub(super) const ALONE: f64 = 0.995;
@@ -64,7 +64,7 @@ impl Leading {
         }
         let service = self.service?;
         let count = count(service);
-        let heard = Heard {
+        let heard = RelayMinute {
             count,
             seen,
             day: day(service),

@@ -2,7 +2,7 @@
 
 use super::history::Flags;
 use super::level::{self, HALF_LIVES_H};
-use super::series::{LOW, Open, Series, Step};
+use super::series::{LOW, OpenEpisode, Step, VolumeSeries};
 use super::tuning::Tuning;
 
 /// Mails beyond its reach that a block may add to a level.
@@ -18,7 +18,7 @@ const BUSY_PER_DAY: f64 = 1_440.0;
 /// MiniFloat and long step, seconds.
 const STEPS_S: (i64, i64) = (60, 300);
 
-impl Series {
+impl VolumeSeries {
     pub(super) fn end_block(&mut self, step: Step, tuning: &Tuning) {
         let block = std::mem::take(&mut self.block);
         let low = block.counted < LOW * block.expected;
@@ -39,7 +39,7 @@ impl Series {
     }
 
     /// A burst or a gap moves a level by no more than its own noise allows.
-    fn move_levels(&mut self, block: Open, tuning: &Tuning) {
+    fn move_levels(&mut self, block: OpenEpisode, tuning: &Tuning) {
         let block_s = self.step_s * self.history.block_steps();
         let v = self.channels.quarter_v();
         for (ratio, hours) in self.fast.iter_mut().zip(HALF_LIVES_H) {

@@ -1,9 +1,9 @@
 //! An alarm that is out goes on when it turns out to be about more or less: it keeps its number, its name and its first
 //! minute. Others of the same trouble end in it.
 
-use super::alarm::{Alarm, Change, Found, Layer, Scope, State};
+use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
 use super::fleet::{Id, Names};
-use super::group::{Finding, Groups, Held, WINDOW};
+use super::group::{GroupFinding, Groups, Held, WINDOW};
 use super::membership::{explains, hang, is_inside, note_member};
 use super::routes::{ONLY, Routes};
 
@@ -14,7 +14,7 @@ fn is_sure(alarm: &Alarm) -> bool {
 
 impl Groups {
     /// Open alarms that a larger one explains.
-    pub(super) fn parts(&self, finding: &Finding, routes: &Routes) -> Vec<usize> {
+    pub(super) fn parts(&self, finding: &GroupFinding, routes: &Routes) -> Vec<usize> {
         let is_part = |part: &&Alarm| {
             part.part_of.is_none()
                 && part.provisional == finding.found.provisional
@@ -37,7 +37,7 @@ impl Groups {
     }
 
     /// Lets an alarm be about something larger; what it was before.
-    pub(super) fn widen(&mut self, id: usize, at: i64, finding: &Finding) -> Alarm {
+    pub(super) fn widen(&mut self, id: usize, at: i64, finding: &GroupFinding) -> Alarm {
         let of_it = self.held.iter_mut().filter(|held| held.alarm == id);
         of_it.for_each(|held| held.own = false);
         let before = self.alarms[id].clone();
@@ -157,12 +157,12 @@ impl Groups {
         let (Some(surest), Some(id)) = (surest.map(|id| self.alarms[id].clone()), eldest) else {
             return Vec::new();
         };
-        let finding = Finding {
+        let finding = GroupFinding {
             layer: Layer::Witness,
             scope: Scope::Relay(relay),
             state: surest.state,
             relay: None,
-            found: Found {
+            found: LayerFinding {
                 onset: first,
                 expected: surest.expected,
                 observed: surest.observed,

@@ -8,9 +8,9 @@ const RHO_PRIOR: f64 = 0.7;
 /// Most noise: beyond it a count says nothing.
 const V_MAX: f64 = 4.0;
 
-/// Sums of one day, and remembered.
+/// NoiseSums of one day, and remembered.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sums {
+struct NoiseSums {
     lower: f32,
     mean: f32,
     square: f32,
@@ -21,8 +21,8 @@ struct Sums {
 /// Noise of one window with one level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Noise {
-    today: Sums,
-    past: Sums,
+    today: NoiseSums,
+    past: NoiseSums,
     weight: f32,
     v: f32,
     rho: f32,
@@ -67,7 +67,7 @@ impl Noise {
     pub fn end_day(&mut self, tuning: &Tuning) {
         let usual = f64::from(self.today.mean) + self.v() * f64::from(self.today.square);
         if usual <= 0.0 {
-            self.today = Sums::default();
+            self.today = NoiseSums::default();
             return;
         }
         let keep = (-1.0 / tuning.v_memory_d).exp();
@@ -86,12 +86,12 @@ impl Noise {
         let pull = (0.02 * pseudo).max(1e-9);
         let rho = (f64::from(self.past.cross) + pull * RHO_PRIOR) / (f64::from(self.past.moved) + pull);
         self.rho = rho.clamp(0.0, 1.0) as f32;
-        self.today = Sums::default();
+        self.today = NoiseSums::default();
     }
 
     /// Forgets a day that tells nothing.
     pub fn skip_day(&mut self) {
-        self.today = Sums::default();
+        self.today = NoiseSums::default();
     }
 }
 

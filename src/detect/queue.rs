@@ -1,7 +1,7 @@
 //! Arrivals go on and deliveries do not: no season and no history is needed, since the one predicts the other.
 
 use super::adaptive_threshold::{AdaptiveThreshold, too_few};
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 
 /// Windows, minutes, longest last.
 const WINDOWS: [i64; 4] = [10, 30, 120, 480];
@@ -20,7 +20,7 @@ const MEMORY: f64 = 4000.0;
 
 /// What a minute brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Queued {
+pub struct QueueMinute {
     /// Messages taken.
     pub arrived: f64,
     /// Copies got rid of.
@@ -36,8 +36,8 @@ const RING: usize = 512;
 #[derive(Debug, Clone)]
 pub struct Queue {
     /// Running sums by minute; of the minute `at` at `at % RING`.
-    sums: Vec<Queued>,
-    total: Queued,
+    sums: Vec<QueueMinute>,
+    total: QueueMinute,
     first: Option<i64>,
     /// Copies and arrivals of ordinary times.
     usual: (f64, f64),
@@ -50,8 +50,8 @@ pub struct Queue {
 impl Default for Queue {
     fn default() -> Self {
         Queue {
-            sums: vec![Queued::default(); RING],
-            total: Queued::default(),
+            sums: vec![QueueMinute::default(); RING],
+            total: QueueMinute::default(),
             first: None,
             usual: (0.0, 0.0),
             threshold: AdaptiveThreshold::default(),
@@ -64,7 +64,7 @@ impl Default for Queue {
 
 impl Queue {
     /// Takes a minute; minutes come without holes from the first one on.
-    pub fn step(&mut self, at: i64, queued: Queued) -> Option<Turn> {
+    pub fn step(&mut self, at: i64, queued: QueueMinute) -> Option<Turn> {
         self.first.get_or_insert(at);
         self.push(at, queued);
         let (value, found, told) = self.weigh(at);
@@ -78,7 +78,7 @@ impl Queue {
             self.open = true;
             self.threshold.forget_today();
             let score = (value - limit) / std::f64::consts::LN_10;
-            Some(Turn::Opened(Found { score, ..found }))
+            Some(Turn::Opened(LayerFinding { score, ..found }))
         } else {
             self.threshold.note(at, value);
             None
@@ -89,7 +89,7 @@ impl Queue {
         turn
     }
 
-    fn push(&mut self, at: i64, queued: Queued) {
+    fn push(&mut self, at: i64, queued: QueueMinute) {
         self.total.arrived += queued.arrived;
         self.total.left += queued.left;
         self.total.stayed += queued.stayed;
@@ -106,13 +106,13 @@ impl Queue {
     }
 
     /// What the minutes after `from` up to `to` brought.
-    fn sum(&self, from: i64, to: i64) -> Queued {
+    fn sum(&self, from: i64, to: i64) -> QueueMinute {
         let until = |at: i64| match self.first {
             Some(first) if at >= first => self.sums[at.rem_euclid(RING as i64) as usize],
-            _ => Queued::default(),
+            _ => QueueMinute::default(),
         };
         let (a, b) = (until(from), until(to));
-        Queued {
+        QueueMinute {
             arrived: b.arrived - a.arrived,
             left: b.left - a.left,
             stayed: b.stayed - a.stayed,
@@ -130,8 +130,8 @@ impl Queue {
         (self.usual.0 + 20.0) / (self.usual.1 + 20.0)
     }
 
-    fn weigh(&self, at: i64) -> (f64, Found, bool) {
-        let none = Found {
+    fn weigh(&self, at: i64) -> (f64, LayerFinding, bool) {
+        let none = LayerFinding {
             onset: at,
             expected: 0.0,
             observed: 0.0,
@@ -151,7 +151,7 @@ impl Queue {
                 let (onset, observed) = (since.max(from) + 1, whole.left);
                 best = (
                     value,
-                    Found {
+                    LayerFinding {
                         onset,
                         expected,
                         observed,

@@ -22,7 +22,7 @@ pub struct Refusals {
 
 /// What is known of the host itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Host {
+pub struct RefusingHost {
     /// Which.
     pub id: Id,
     /// First minute after its last mail.
@@ -39,7 +39,7 @@ impl Refusals {
     }
 
     /// Whose trouble it is that began at `onset`.
-    pub fn about(&mut self, host: Host, onset: i64, routes: &Routes) -> Scope {
+    pub fn about(&mut self, host: RefusingHost, onset: i64, routes: &Routes) -> Scope {
         let scope = self.judge(host, onset, routes);
         let is_the_hosts = scope == Scope::Relay(host.id);
         (self.scope, self.part) = (
@@ -68,7 +68,7 @@ impl Refusals {
         self.scope.take()
     }
 
-    fn judge(&self, host: Host, onset: i64, routes: &Routes) -> Scope {
+    fn judge(&self, host: RefusingHost, onset: i64, routes: &Routes) -> Scope {
         let relay = Scope::Relay(host.id);
         let Some(sender) = self.sender(host.id, routes) else {
             return relay;
@@ -95,7 +95,7 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fleet::{Flow, NONE, What};
+    use super::super::fleet::{Flow, FlowKind, NONE};
     use super::*;
 
     /// Services 0 and 1 hand in at host 2, service 2 at host 3, and all pass host 0.
@@ -109,7 +109,13 @@ mod tests {
             count: 10,
         };
         for (service, own) in [(0, 2), (1, 2), (2, 3)] {
-            routes.add(0, &[flow(service, own, What::Accepted), flow(service, 0, What::Passed)]);
+            routes.add(
+                0,
+                &[
+                    flow(service, own, FlowKind::Accepted),
+                    flow(service, 0, FlowKind::Passed),
+                ],
+            );
         }
         routes
     }
@@ -117,7 +123,7 @@ mod tests {
     fn about(services: &[Id], since: i64, gap: f64) -> Scope {
         let mut refusals = Refusals::default();
         refusals.note(100, services.iter().copied());
-        let host = Host {
+        let host = RefusingHost {
             id: 0,
             since: Some(since),
             gap,

@@ -1,10 +1,10 @@
 //! The detection over a stored history: the same steps as live, told as the list of what would have alarmed.
 
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 use super::channels::Channel;
 use super::civil::CivilClock;
-use super::detector::{BadSeries, Config, Detector, Sample};
-use super::episode::{Change, Drop, End};
+use super::detector::{BadSeries, Detector, DetectorConfig, Sample};
+use super::episode::{Drop, DropEnd, EpisodeChange};
 use super::gap::Gap;
 use super::holidays::DayKind;
 use jiff::tz::TimeZone;
@@ -26,7 +26,7 @@ pub struct Replayed {
 /// # Errors
 /// The grain is none that a series can have.
 pub fn replay(
-    config: &Config,
+    config: &DetectorConfig,
     zone: TimeZone,
     grain_s: i64,
     samples: impl IntoIterator<Item = (i64, Sample)>,
@@ -45,9 +45,9 @@ pub fn replay(
     let mut sure = None;
     for (ts, sample) in samples {
         let told = detector.observe(id, ts, sample, &mut |_, change| match (change, drops.last_mut()) {
-            (Change::Opened(drop), _) => drops.push(drop),
-            (Change::Reopened { whole: drop, .. } | Change::Closed(drop), Some(last)) => *last = drop,
-            (Change::Reopened { whole: drop, .. } | Change::Closed(drop), None) => drops.push(drop),
+            (EpisodeChange::Opened(drop), _) => drops.push(drop),
+            (EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop), Some(last)) => *last = drop,
+            (EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop), None) => drops.push(drop),
         });
         // A sample that was refused changes nothing; whoever has an order to defend checks it before.
         if told.is_ok() && (sure.is_none() || gaps.gap.is_told()) {
@@ -76,7 +76,7 @@ pub fn replay(
 
 /// Silences of a series that is too young for more than provisional findings.
 struct Gaps<'c> {
-    config: &'c Config,
+    config: &'c DetectorConfig,
     grain_s: i64,
     clock: CivilClock,
     gap: Gap,
@@ -109,14 +109,14 @@ impl Gaps<'_> {
             let is_retired = ts - last.onset >= retire_s;
             last.ended = Some(ended.max(last.detected));
             last.end = Some(match is_retired {
-                true => End::Retired(self.config.tuning.retire_d),
-                false => End::Recovered,
+                true => DropEnd::Retired(self.config.tuning.retire_d),
+                false => DropEnd::Recovered,
             });
         }
     }
 }
 
-fn silence(found: Found, ts: i64) -> Drop {
+fn silence(found: LayerFinding, ts: i64) -> Drop {
     Drop {
         onset: (found.onset * 60).min(ts),
         detected: ts,

@@ -121,7 +121,7 @@ fn what_an_outage_cost_is_reckoned_by_the_clock_of_the_service() {
         let usual = week_ago
             .iter()
             .flat_map(|minute| &minute.flows)
-            .filter(|flow| flow.service == OFFICE && flow.what == super::fleet::What::Accepted)
+            .filter(|flow| flow.service == OFFICE && flow.what == super::fleet::FlowKind::Accepted)
             .count() as f64;
         let own = expected(of_the_office(berlin()));
         assert!((0.6..1.5).contains(&(own / usual)), "{first}: {own} of {usual}");

@@ -1,9 +1,9 @@
 //! Which way each service's mail goes: shares per host over the last weeks.
 
-use super::fleet::{Flow, Id, NONE, What};
+use super::fleet::{Flow, FlowKind, Id, NONE};
 use std::collections::BTreeMap;
 
-/// What a day's mail is worth the day after.
+/// FlowKind a day's mail is worth the day after.
 const KEEP: f64 = 0.9;
 /// A share from which a service has no other way.
 pub const ONLY: f64 = 0.95;
@@ -34,7 +34,7 @@ impl Routes {
         }
         self.day = Some(day);
         for flow in flows {
-            if !matches!(flow.what, What::Accepted | What::Passed) {
+            if !matches!(flow.what, FlowKind::Accepted | FlowKind::Passed) {
                 continue;
             }
             let count = f64::from(flow.count);
@@ -43,7 +43,7 @@ impl Routes {
             if flow.hostgroup != NONE {
                 *self.group_host.entry((flow.hostgroup, flow.host)).or_default() += count;
             }
-            if flow.what == What::Accepted {
+            if flow.what == FlowKind::Accepted {
                 *self.total.entry(flow.service).or_default() += count;
                 if flow.hostgroup != NONE {
                     *self.by_group.entry((flow.service, flow.hostgroup)).or_default() += count;

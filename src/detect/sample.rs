@@ -1,6 +1,6 @@
 //! Fleets for tests: seeded, with a rhythm, and with troubles of one's choice.
 
-use super::fleet::{Fleet, Flow, Id, LogMinute, Minute, NONE, Names, What};
+use super::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
 
 /// 2018-05-07 00:00 UTC, a Monday, in minutes.
 pub const MONDAY: i64 = 25_427_520;
@@ -20,7 +20,7 @@ pub struct Sender {
     pub tells: bool,
 }
 
-/// What becomes of a mail.
+/// FlowKind becomes of a mail.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fate {
     Fine,
@@ -38,7 +38,7 @@ pub enum Fate {
     Held(i64),
 }
 
-/// What differs from an ordinary fleet.
+/// FlowKind differs from an ordinary fleet.
 pub struct Trouble<'t> {
     /// Minute, service, relay → fate.
     pub fate: Box<dyn Fn(i64, Id, Id) -> Fate + 't>,
@@ -165,14 +165,14 @@ pub fn fleet_from(first: i64, seed: u64, days: i64, senders: &[Sender], trouble:
             }
         }
         for (_, id, relay) in held.extract_if(.., |mail| mail.0 == at) {
-            taken(&mut flows, id, relay, senders[id as usize].group, What::Delivered);
+            taken(&mut flows, id, relay, senders[id as usize].group, FlowKind::Delivered);
         }
         minutes.push(logs(at, flows, &mut rng, trouble));
     }
     Fleet { names, minutes }
 }
 
-fn flow(service: Id, hostgroup: Id, host: Id, what: What) -> Flow {
+fn flow(service: Id, hostgroup: Id, host: Id, what: FlowKind) -> Flow {
     Flow {
         service,
         hostgroup,
@@ -182,8 +182,8 @@ fn flow(service: Id, hostgroup: Id, host: Id, what: What) -> Flow {
     }
 }
 
-fn taken(flows: &mut Vec<Flow>, id: Id, relay: Id, group: Id, then: What) {
-    flows.push(flow(id, group, relay, What::Accepted));
+fn taken(flows: &mut Vec<Flow>, id: Id, relay: Id, group: Id, then: FlowKind) {
+    flows.push(flow(id, group, relay, FlowKind::Accepted));
     flows.push(flow(id, group, relay, then));
 }
 
@@ -191,13 +191,13 @@ fn mail(flows: &mut Vec<Flow>, held: &mut Vec<(i64, Id, Id)>, mail: (i64, Id, Id
     let (at, id, relay) = mail;
     let fate = (t.fate)(at, id, relay);
     if sender.tells && matches!(fate, Fate::Refused | Fate::Held(_)) {
-        flows.push(flow(id, NONE, NONE, What::SubmitFailed));
+        flows.push(flow(id, NONE, NONE, FlowKind::SubmitFailed));
     }
     match fate {
-        Fate::Fine => taken(flows, id, relay, sender.group, What::Delivered),
-        Fate::Rerouted => taken(flows, id, 1 - relay, sender.group, What::Delivered),
-        Fate::Frozen => taken(flows, id, relay, sender.group, What::Frozen),
-        Fate::Rejected => flows.push(flow(id, sender.group, relay, What::Rejected)),
+        Fate::Fine => taken(flows, id, relay, sender.group, FlowKind::Delivered),
+        Fate::Rerouted => taken(flows, id, 1 - relay, sender.group, FlowKind::Delivered),
+        Fate::Frozen => taken(flows, id, relay, sender.group, FlowKind::Frozen),
+        Fate::Rejected => flows.push(flow(id, sender.group, relay, FlowKind::Rejected)),
         Fate::Held(until) => held.push((until, id, relay)),
         Fate::Refused | Fate::Unsent => {}
     }
@@ -209,7 +209,7 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
     for host in [ONE, TWO] {
         let mails = flows
             .iter()
-            .filter(|f| f.host == host && f.what == What::Accepted)
+            .filter(|f| f.host == host && f.what == FlowKind::Accepted)
             .count() as u32;
         let (readable, bad) = ((trouble.arrives)(at, host), (trouble.unparsed)(at, host));
         let lines = if mails > 0 { 3 * mails + rng.poisson(1.0) } else { 0 };
@@ -227,7 +227,7 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
         if handed > 0 {
             flows.push(Flow {
                 count: handed,
-                ..flow(0, NONE, host, What::HandedTo)
+                ..flow(0, NONE, host, FlowKind::HandedTo)
             });
         }
     }

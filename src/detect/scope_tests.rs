@@ -2,7 +2,7 @@
 
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
-use super::fleet::{Fleet, Flow, What};
+use super::fleet::{Fleet, Flow, FlowKind};
 use super::sample::{DAY, Fate, MONDAY, ONE, Sender, Trouble, fleet};
 
 /// The sender's own MTA.
@@ -96,7 +96,7 @@ fn a_relay_that_stops_under_one_large_and_some_small_services_is_the_relays_alar
 }
 
 /// The first service hands in at an MTA of its own, which passes on to the first relay.
-/// What has waited there goes out in the half hour after `back`.
+/// FlowKind has waited there goes out in the half hour after `back`.
 fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
     fleet.names.hosts.push("tools".to_owned());
     let mut waiting = 0;
@@ -113,9 +113,9 @@ fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
                 count,
             };
             more.extend([
-                flow(SENDER, What::Delivered),
-                flow(ONE, What::Passed),
-                flow(ONE, What::Delivered),
+                flow(SENDER, FlowKind::Delivered),
+                flow(ONE, FlowKind::Passed),
+                flow(ONE, FlowKind::Delivered),
             ]);
         }
         minute.flows.retain_mut(|flow| {
@@ -127,20 +127,20 @@ fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
             };
             match flow.what {
                 _ if flow.service != 0 => {}
-                // What the sample calls refused waits in the sender's queue.
-                What::SubmitFailed => {
-                    more.extend([own(What::Accepted), own(What::Deferred)]);
+                // FlowKind the sample calls refused waits in the sender's queue.
+                FlowKind::SubmitFailed => {
+                    more.extend([own(FlowKind::Accepted), own(FlowKind::Deferred)]);
                     more.push(Flow {
                         host: ONE,
-                        what: What::RefusedBy,
+                        what: FlowKind::RefusedBy,
                         ..*flow
                     });
                     waiting += flow.count;
                     return false;
                 }
-                What::Accepted => {
-                    more.extend([own(What::Accepted), own(What::Delivered)]);
-                    flow.what = What::Passed;
+                FlowKind::Accepted => {
+                    more.extend([own(FlowKind::Accepted), own(FlowKind::Delivered)]);
+                    flow.what = FlowKind::Passed;
                 }
                 _ => {}
             }

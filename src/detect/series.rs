@@ -1,7 +1,7 @@
 //! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
 
 use super::channels::{Channels, Now, Verdict};
-use super::episode::{Change, Drop, End, Episode};
+use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
 use super::history::{Flags, History};
 use super::level::{FAST, Ratio};
 use super::profile::Profile;
@@ -59,7 +59,7 @@ pub struct Step {
 
 /// The block that is being filled.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Open {
+pub(super) struct OpenEpisode {
     pub counted: f64,
     pub expected: f64,
     pub evident: bool,
@@ -69,14 +69,14 @@ pub(super) struct Open {
 
 /// One series.
 #[derive(Debug, Clone)]
-pub struct Series {
+pub struct VolumeSeries {
     pub(super) step_s: i64,
     pub(super) profile: Profile,
     pub(super) slow: Ratio,
     pub(super) fast: [Ratio; FAST],
     pub(super) history: History,
     pub(super) channels: Channels,
-    pub(super) block: Open,
+    pub(super) block: OpenEpisode,
     pub(super) days: u32,
     pub(super) day: Option<i32>,
     pub(super) day_steps: u32,
@@ -91,7 +91,7 @@ pub struct Series {
     alarms: [i32; ALARMS],
 }
 
-impl Series {
+impl VolumeSeries {
     /// A series of steps of `step_s` seconds (a divisor of an hour) and profile bins of `per_hour` an hour.
     pub fn new(step_s: i64, per_hour: usize, tuning: &Tuning) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Series {
             fast: [Ratio::default(); FAST],
             history: History::new(step_s, block_s(step_s)),
             channels: Channels::new(step_s, tuning),
-            block: Open::default(),
+            block: OpenEpisode::default(),
             days: 0,
             day: None,
             day_steps: 0,
@@ -140,7 +140,7 @@ impl Series {
     }
 
     /// Feeds a step; steps come in order and without holes.
-    pub fn step(&mut self, step: Step, tuning: &Tuning) -> Option<Change> {
+    pub fn step(&mut self, step: Step, tuning: &Tuning) -> Option<EpisodeChange> {
         if self.day != Some(step.day) {
             if self.day.is_some() {
                 self.end_day(tuning);
@@ -197,7 +197,7 @@ impl Series {
         }
     }
 
-    fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<Change> {
+    fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<EpisodeChange> {
         let mut verdict = self.channels.weigh(now, &self.history, tuning);
         verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
         if verdict.score < 0.0 || self.days < 3 || !self.is_supported() {
@@ -214,7 +214,7 @@ impl Series {
         tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
     }
 
-    fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> Change {
+    fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> EpisodeChange {
         let steps = ((now.ts - verdict.since) / self.step_s + 1).clamp(1, 2 * 86_400 / self.step_s);
         let (counted, expected) = self
             .history
@@ -248,12 +248,12 @@ impl Series {
         }
         self.episode = Some(Box::new(Episode::open(drop, now.ts, counted / expected.max(1e-9))));
         if before.is_some() {
-            Change::Reopened {
+            EpisodeChange::Reopened {
                 whole: drop,
                 again: found,
             }
         } else {
-            Change::Opened(drop)
+            EpisodeChange::Opened(drop)
         }
     }
 
@@ -270,7 +270,7 @@ impl Series {
         }
     }
 
-    fn follow(&mut self, mut episode: Box<Episode>, now: Now, expected: f64, tuning: &Tuning) -> Option<Change> {
+    fn follow(&mut self, mut episode: Box<Episode>, now: Now, expected: f64, tuning: &Tuning) -> Option<EpisodeChange> {
         let age_s = now.ts - episode.opened();
         let young = self.days < tuning.provisional_d;
         if age_s < tuning.short_s || young {
@@ -292,9 +292,9 @@ impl Series {
         };
         episode.drop.ended = Some(now.ts);
         episode.drop.end = Some(end);
-        if let End::Retired(_) = end {
+        if let DropEnd::Retired(_) = end {
             self.retired = true;
-        } else if end != End::Recovered {
+        } else if end != DropEnd::Recovered {
             let ratio = episode.observed_share() * self.slow.value(tuning.slow_prior);
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];
@@ -307,24 +307,24 @@ impl Series {
         self.channels.reset(now.ts);
         self.history.set_floor();
         self.last = Some(episode.drop);
-        Some(Change::Closed(episode.drop))
+        Some(EpisodeChange::Closed(episode.drop))
     }
 
     /// Forgets the last two days after a jump of the clock; what was learned stays. Closes a drop that goes on.
-    pub fn leap(&mut self, ts: i64) -> Option<Change> {
+    pub fn leap(&mut self, ts: i64) -> Option<EpisodeChange> {
         self.restart(self.step_s);
         self.channels.reset(ts);
         let mut drop = self.episode.take()?.drop;
         drop.ended = Some(ts);
-        drop.end = Some(End::Unseen);
+        drop.end = Some(DropEnd::Unseen);
         self.last = Some(drop);
-        Some(Change::Closed(drop))
+        Some(EpisodeChange::Closed(drop))
     }
 
     pub(super) fn restart(&mut self, step_s: i64) {
         self.step_s = step_s;
         self.history = History::new(step_s, block_s(step_s));
-        self.block = Open::default();
+        self.block = OpenEpisode::default();
         self.day = None;
         self.day_steps = 0;
         self.day_count = 0;

@@ -1,7 +1,7 @@
 //! A busy series that falls silent: certain within minutes, by the time since its last mail in expected mails.
 
 use super::adaptive_threshold::AdaptiveThreshold;
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 use super::civil::LocalMinute;
 use super::weekly::Weekly;
 
@@ -23,7 +23,7 @@ const FLAP: i64 = 3;
 
 /// What a minute tells.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard {
+pub struct RelayMinute {
     /// Mails.
     pub count: u32,
     /// Whether a mail, had there been one, would have been counted.
@@ -80,7 +80,7 @@ fn least(rate: f64) -> f64 {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenSilence {
     onset: i64,
     /// First minute with mail again, and mails since.
     back: Option<(i64, f64)>,
@@ -95,7 +95,7 @@ pub struct Silence {
     gap: f64,
     /// First minute after the last mail.
     since: Option<i64>,
-    open: Option<Open>,
+    open: Option<OpenSilence>,
 }
 
 impl Silence {
@@ -122,7 +122,7 @@ impl Silence {
 
     /// Takes a minute without judging it: nights and weekends that come before anything is known are learnt too. Whatever is
     /// missing of what is `known` is a habit: at the end of office hours some mail always is.
-    pub fn learn(&mut self, at: i64, heard: Heard, known: bool) {
+    pub fn learn(&mut self, at: i64, heard: RelayMinute, known: bool) {
         if !heard.seen {
             return;
         }
@@ -140,7 +140,7 @@ impl Silence {
     }
 
     /// Takes a minute.
-    pub fn step(&mut self, at: i64, heard: Heard) -> Option<Turn> {
+    pub fn step(&mut self, at: i64, heard: RelayMinute) -> Option<Turn> {
         if !heard.seen {
             return None;
         }
@@ -160,12 +160,12 @@ impl Silence {
         let (limit, since) = (self.limit(rate, heard.witnessed), self.since?);
         let is_others = heard.witnessed || heard.others.are_missing(self.gap, rate);
         if self.gap > limit && is_others && at - since >= RESTART - 1 && self.weekly.is_supported() {
-            self.open = Some(Open {
+            self.open = Some(OpenSilence {
                 onset: since,
                 back: None,
             });
             self.threshold.forget_today();
-            return Some(Turn::Opened(Found {
+            return Some(Turn::Opened(LayerFinding {
                 onset: since,
                 expected: self.gap / CAUTION,
                 observed: 0.0,
@@ -180,7 +180,7 @@ impl Silence {
         None
     }
 
-    fn follow(&mut self, at: i64, heard: Heard, rate: f64) -> Option<Turn> {
+    fn follow(&mut self, at: i64, heard: RelayMinute, rate: f64) -> Option<Turn> {
         let open = self.open.as_mut()?;
         if heard.count == 0 {
             if let Some((back, mails)) = open.back
@@ -219,7 +219,7 @@ mod tests {
         for at in 59..3 * 1440 {
             let turn = silence.step(
                 at,
-                Heard {
+                RelayMinute {
                     count: u32::from(at == 59),
                     seen: true,
                     day: LocalMinute {

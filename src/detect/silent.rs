@@ -3,7 +3,7 @@
 use super::alarm::{Layer, Scope, State, Turn};
 use super::engine::{Engine, finding, told};
 use super::fleet::Names;
-use super::group::Finding;
+use super::group::GroupFinding;
 use super::leading::ALONE;
 use super::membership::EXPLAINS;
 
@@ -15,7 +15,7 @@ impl Engine {
         scope: Scope,
         seen: Option<u32>,
         names: &Names,
-        turns: &mut Vec<(Finding, Turn)>,
+        turns: &mut Vec<(GroupFinding, Turn)>,
     ) {
         if !self.volumes.is_young(scope) {
             return;

@@ -1,9 +1,9 @@
 //! A minute's flows, added up by what the layers ask for.
 
 use super::alarm::Scope;
-use super::fleet::{Flow, Id, Minute, NONE, Names, What};
+use super::fleet::{Flow, FlowKind, Id, Minute, NONE, Names};
 use super::host::Heard;
-use super::queue::Queued;
+use super::queue::QueueMinute;
 use std::collections::BTreeMap;
 
 /// A minute's counts by what they are about.
@@ -18,7 +18,7 @@ pub struct Sums {
     /// Mails that applications say they handed in, by service.
     pub handed_in: BTreeMap<Id, u32>,
     /// Queue and rejects, by service and host.
-    pub pairs: BTreeMap<(Id, Id), (Queued, u32)>,
+    pub pairs: BTreeMap<(Id, Id), (QueueMinute, u32)>,
     /// Who found nobody where: service and host.
     pub refused: Vec<(Id, Id)>,
 }
@@ -47,29 +47,29 @@ impl Sums {
         let copies = f64::from(count);
         let mut heard = self.hosts.get_mut(flow.host as usize);
         match flow.what {
-            What::Accepted | What::Passed => {
+            FlowKind::Accepted | FlowKind::Passed => {
                 if let Some(heard) = &mut heard {
                     heard.accepted += count;
                     heard.queued.arrived += copies;
                 }
                 self.pairs.entry(pair).or_default().0.arrived += copies;
-                if flow.what == What::Accepted {
+                if flow.what == FlowKind::Accepted {
                     *self.accepted.entry(Scope::Service(flow.service)).or_default() += count;
                     if flow.hostgroup != NONE {
                         *self.accepted.entry(Scope::Hostgroup(flow.hostgroup)).or_default() += count;
                     }
                 }
             }
-            What::Delivered | What::Deferred | What::Frozen => {
-                let queued = if flow.what == What::Delivered {
-                    Queued {
+            FlowKind::Delivered | FlowKind::Deferred | FlowKind::Frozen => {
+                let queued = if flow.what == FlowKind::Delivered {
+                    QueueMinute {
                         left: copies,
-                        ..Queued::default()
+                        ..QueueMinute::default()
                     }
                 } else {
-                    Queued {
+                    QueueMinute {
                         stayed: copies,
-                        ..Queued::default()
+                        ..QueueMinute::default()
                     }
                 };
                 if let Some(heard) = heard {
@@ -80,17 +80,17 @@ impl Sums {
                 sum.left += queued.left;
                 sum.stayed += queued.stayed;
             }
-            What::Rejected if names.unattributed == Some(flow.service) => {}
-            What::Rejected => self.pairs.entry(pair).or_default().1 += count,
-            What::Submitted => *self.handed_in.entry(flow.service).or_default() += count,
-            What::SubmitFailed => *self.failed.entry(flow.service).or_default() += count,
-            What::Retried => {}
-            What::HandedTo => {
+            FlowKind::Rejected if names.unattributed == Some(flow.service) => {}
+            FlowKind::Rejected => self.pairs.entry(pair).or_default().1 += count,
+            FlowKind::Submitted => *self.handed_in.entry(flow.service).or_default() += count,
+            FlowKind::SubmitFailed => *self.failed.entry(flow.service).or_default() += count,
+            FlowKind::Retried => {}
+            FlowKind::HandedTo => {
                 if let Some(heard) = heard {
                     heard.handed += count;
                 }
             }
-            What::RefusedBy => {
+            FlowKind::RefusedBy => {
                 if let Some(heard) = heard {
                     heard.refused += count;
                 }

@@ -62,21 +62,21 @@ impl Stretches {
 
 /// A stretch that is being filled.
 #[derive(Debug, Clone, Copy, Default)]
-struct Open {
+struct OpenSupport {
     number: i64,
     count: f64,
     minutes: f64,
 }
 
-impl Open {
+impl OpenSupport {
     fn add(&mut self, number: i64, count: f64, into: &mut Stretches) {
         if number != self.number {
             if self.minutes > 0.0 {
                 into.add(self.count, self.minutes);
             }
-            *self = Open {
+            *self = OpenSupport {
                 number,
-                ..Open::default()
+                ..OpenSupport::default()
             };
         }
         self.count += count;
@@ -97,8 +97,8 @@ impl Open {
 pub struct Support {
     hours: Stretches,
     days: Stretches,
-    hour: Open,
-    day: Open,
+    hour: OpenSupport,
+    day: OpenSupport,
     /// Mails and minutes that were left out for being unusual.
     passed: (f64, f64),
 }

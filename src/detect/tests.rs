@@ -4,8 +4,8 @@ mod budget;
 mod fleet;
 
 use super::channels::Channel;
-use super::detector::{Config, Detector, Refused, Sample};
-use super::episode::{Change, Drop, End};
+use super::detector::{Detector, DetectorConfig, Refused, Sample};
+use super::episode::{Drop, DropEnd, EpisodeChange};
 use super::holidays::Holidays;
 use super::replay::replay;
 use super::tuning::Tuning;
@@ -15,7 +15,12 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn found(grain_s: i64, samples: &[(i64, Sample)]) -> Vec<Drop> {
-    let replayed = replay(&Config::default(), TimeZone::UTC, grain_s, samples.iter().copied());
+    let replayed = replay(
+        &DetectorConfig::default(),
+        TimeZone::UTC,
+        grain_s,
+        samples.iter().copied(),
+    );
     replayed.unwrap().drops
 }
 
@@ -49,7 +54,7 @@ fn a_full_outage_is_found_soon_and_ends_soon() {
         assert!(late <= within_s, "{per_day} a day: found after {late} s");
         let over = drops[0].ended.unwrap() - MONDAY - OUTAGE_S - 7 * 3_600;
         assert!((0..3_600).contains(&over), "{per_day} a day: over after {over} s");
-        assert_eq!(drops[0].end, Some(End::Recovered));
+        assert_eq!(drops[0].end, Some(DropEnd::Recovered));
         assert!((drops[0].onset - MONDAY - OUTAGE_S).abs() <= 3 * 3_600 && !drops[0].provisional);
     }
 }
@@ -64,7 +69,7 @@ fn what_comes_later_changes_nothing_before() {
         *sample = Sample::Count((index as u64 * 7_919) % 40);
     }
     let told = |samples: &[(i64, Sample)]| {
-        let mut detector = Detector::new(Config::default());
+        let mut detector = Detector::new(DetectorConfig::default());
         let id = detector.add(TimeZone::UTC, service.grain_s()).unwrap();
         let mut told = Vec::new();
         for &(ts, sample) in samples {
@@ -86,12 +91,12 @@ fn a_series_does_not_hear_its_neighbours() {
         Service::quiet(2, 90.0).samples(30),
     );
     let alone = found(300, &one);
-    let mut detector = Detector::new(Config::default());
+    let mut detector = Detector::new(DetectorConfig::default());
     let ids = [0, 1].map(|_| detector.add(TimeZone::UTC, 300).unwrap());
     let mut opened = 0;
     for (a, b) in one.iter().zip(&two) {
         detector.observe(ids[1], b.0, b.1, &mut |_, _| {}).unwrap();
-        let mut tell = |_, change| opened += usize::from(matches!(change, Change::Opened(_)));
+        let mut tell = |_, change| opened += usize::from(matches!(change, EpisodeChange::Opened(_)));
         detector.observe(ids[0], a.0, a.1, &mut tell).unwrap();
     }
     assert_eq!(opened, alone.len());
@@ -150,12 +155,12 @@ fn what_comes_back_within_a_day_is_one_drop_and_tells_what_is_missing_now() {
     assert_eq!(drops.len(), 1, "{drops:?}");
     assert!(drops[0].ended.unwrap() - MONDAY >= second_s + 4 * 3_600);
 
-    let mut detector = Detector::new(Config::default());
+    let mut detector = Detector::new(DetectorConfig::default());
     let id = detector.add(TimeZone::UTC, service.grain_s()).unwrap();
     let mut again = Vec::new();
     for (ts, sample) in samples {
         let mut tell = |_, change| {
-            if let Change::Reopened { whole, again: now } = change {
+            if let EpisodeChange::Reopened { whole, again: now } = change {
                 again.push((whole.onset - MONDAY, now.onset - MONDAY, now.detected - MONDAY));
             }
         };
@@ -193,9 +198,9 @@ fn a_holiday_in_half_silence_is_no_drop_and_a_silent_one_is() {
         let time = jiff::Timestamp::from_second(MONDAY + day * DAY_S).unwrap();
         time.strftime("%Y-%m-%d\n").to_string()
     };
-    let config = Config {
+    let config = DetectorConfig {
         holidays: Arc::new(Holidays::parse(&date(44)).unwrap()),
-        ..Config::default()
+        ..DetectorConfig::default()
     };
     for (share, expected) in [(3, 0), (0, 1)] {
         let mut holiday = samples.clone();
@@ -214,20 +219,20 @@ fn a_retired_service_is_silenced_and_said_to_be() {
     at(&mut samples, 50 * DAY_S, 110 * DAY_S, |_| Sample::Count(0));
     let drops = alarms(&found(300, &samples), 50 * DAY_S, 110 * DAY_S);
     assert_eq!(drops.len(), 1);
-    assert_eq!(drops[0].end, Some(End::Retired(28)));
+    assert_eq!(drops[0].end, Some(DropEnd::Retired(28)));
     // Told otherwise, it is taken for retired sooner; and it is watched again from its next mail on.
-    let config = Config {
+    let config = DetectorConfig {
         tuning: Tuning {
             retire_d: 7,
             ..Tuning::default()
         },
-        ..Config::default()
+        ..DetectorConfig::default()
     };
     let mut back = Service::quiet(19, 300.0).samples(110);
     at(&mut back, 50 * DAY_S, 65 * DAY_S, |_| Sample::Count(0));
     at(&mut back, 90 * DAY_S, 94 * DAY_S, |_| Sample::Count(0));
     let drops = replay(&config, TimeZone::UTC, 300, back).unwrap().drops;
-    assert_eq!(alarms(&drops, 50 * DAY_S, 65 * DAY_S)[0].end, Some(End::Retired(7)));
+    assert_eq!(alarms(&drops, 50 * DAY_S, 65 * DAY_S)[0].end, Some(DropEnd::Retired(7)));
     assert_eq!(alarms(&drops, 90 * DAY_S, 94 * DAY_S).len(), 1);
 }
 
@@ -236,7 +241,7 @@ fn a_lower_level_is_accepted_after_five_days() {
     let mut samples = Service::quiet(23, 30_000.0).samples(80);
     at(&mut samples, 50 * DAY_S, 80 * DAY_S, |count| Sample::Count(count / 3));
     let drops = alarms(&found(60, &samples), 50 * DAY_S, 80 * DAY_S);
-    assert_eq!(drops.first().and_then(|drop| drop.end), Some(End::Accepted(5)));
+    assert_eq!(drops.first().and_then(|drop| drop.end), Some(DropEnd::Accepted(5)));
     assert!(drops.len() <= 2, "{drops:?}");
 }
 
@@ -256,7 +261,7 @@ fn a_young_series_finds_provisionally_unless_nothing_comes_at_all() {
     );
     let sure: Vec<Drop> = with(&|_| 0).into_iter().filter(|drop| !drop.provisional).collect();
     let [gap] = sure[..] else { panic!("{sure:?}") };
-    assert_eq!((gap.channel, gap.end), (Channel::Gap, Some(End::Recovered)));
+    assert_eq!((gap.channel, gap.end), (Channel::Gap, Some(DropEnd::Recovered)));
     assert!(
         gap.detected - gap.onset <= 1_800 && gap.onset - (MONDAY + 9 * DAY_S + 36_000) <= 60,
         "{gap:?}"
@@ -313,7 +318,7 @@ fn a_clock_that_jumps_is_no_outage() {
 
 #[test]
 fn the_order_of_time_is_kept() {
-    let mut detector = Detector::new(Config::default());
+    let mut detector = Detector::new(DetectorConfig::default());
     let id = detector.add(TimeZone::UTC, 60).unwrap();
     let mut tell = |ts: i64| detector.observe(id, ts, Sample::Count(1), &mut |_, _| {});
     assert_eq!(tell(MONDAY), Ok(()));
@@ -343,7 +348,9 @@ fn office_hours_stay_office_hours_through_summer_time() {
             }),
         )
     });
-    let drops = replay(&Config::default(), zone.clone(), 300, samples).unwrap().drops;
+    let drops = replay(&DetectorConfig::default(), zone.clone(), 300, samples)
+        .unwrap()
+        .drops;
     assert_eq!(drops.iter().filter(|drop| !drop.provisional).count(), 0, "{drops:?}");
 }
 
@@ -356,7 +363,7 @@ proptest! {
         steps in prop::collection::vec((0..4_i64, prop::option::of(prop_oneof![0..5_u64, 0..u64::MAX])), 1..4_000),
         far in any::<i64>(),
     ) {
-        let mut detector = Detector::new(Config::default());
+        let mut detector = Detector::new(DetectorConfig::default());
         let id = detector.add(TimeZone::UTC, grain).unwrap();
         let mut ts = MONDAY;
         let mut drops = Vec::new();
@@ -367,7 +374,7 @@ proptest! {
         }
         let _ = detector.observe(id, far, Sample::Count(1), &mut |_, change| drops.push(change));
         for change in drops {
-            let (Change::Opened(drop) | Change::Reopened { whole: drop, .. } | Change::Closed(drop)) = change;
+            let (EpisodeChange::Opened(drop) | EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop)) = change;
             prop_assert!(drop.onset <= drop.detected && drop.score.is_finite() && drop.expected.is_finite());
             prop_assert!(drop.ended.is_none_or(|ended| ended >= drop.detected));
         }

@@ -1,7 +1,7 @@
 //! What can be seen at all: a log that does not arrive, and one that arrives and is not understood.
 
 use super::adaptive_threshold::{AdaptiveThreshold, too_few, too_many};
-use super::alarm::{Found, Turn};
+use super::alarm::{LayerFinding, Turn};
 use super::weekly::Weekly;
 use std::collections::VecDeque;
 
@@ -52,7 +52,7 @@ impl Arrival {
         let is_missing = value > if certain { CERTAIN } else { MISSING };
         if is_missing && at - since >= 3 && at - since < ACCEPT && (certain || self.weekly.is_supported()) {
             self.open = true;
-            return Some(Turn::Opened(Found {
+            return Some(Turn::Opened(LayerFinding {
                 onset: since,
                 expected: self.missing,
                 observed: 0.0,
@@ -110,7 +110,7 @@ impl Understanding {
             .find(|entry| entry.1 > SHARE * entry.2)
             .map_or(at, |entry| entry.0);
         let score = (value - limit) / std::f64::consts::LN_10;
-        Some(Turn::Opened(Found {
+        Some(Turn::Opened(LayerFinding {
             onset,
             expected,
             observed: bad,

@@ -2,9 +2,9 @@
 //! a series has no weeks, [`Gap`] stands in for it.
 
 use super::adaptive_threshold::too_few;
-use super::alarm::{Found, Scope, Turn};
-use super::detector::{Config, Detector, Sample, SeriesId};
-use super::episode::{Change, Drop};
+use super::alarm::{LayerFinding, Scope, Turn};
+use super::detector::{Detector, DetectorConfig, Sample, SeriesId};
+use super::episode::{Drop, EpisodeChange};
 use super::forecast::Forecast;
 use super::gap::{BUSY_PER_DAY, Gap};
 use super::rhythm::Rhythm;
@@ -35,7 +35,7 @@ struct Young {
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     at: i64,
-    found: Found,
+    found: LayerFinding,
     then: (f64, f64),
 }
 
@@ -86,7 +86,7 @@ impl Young {
             return None;
         }
         self.pending = None;
-        Some(Turn::Opened(Found {
+        Some(Turn::Opened(LayerFinding {
             expected,
             observed,
             ..found
@@ -134,7 +134,7 @@ pub struct Volumes {
 
 impl Volumes {
     /// Without series.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: DetectorConfig) -> Self {
         Volumes {
             days: (config.tuning.provisional_d, config.tuning.retire_d),
             detector: Detector::new(config),
@@ -256,16 +256,16 @@ impl Volumes {
     }
 }
 
-fn turn(change: Change) -> Turn {
+fn turn(change: EpisodeChange) -> Turn {
     match change {
         // Whoever watches is told of what is missing now, not of what was over hours ago.
-        Change::Opened(drop) | Change::Reopened { again: drop, .. } => Turn::Opened(found(&drop)),
-        Change::Closed(drop) => Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60)),
+        EpisodeChange::Opened(drop) | EpisodeChange::Reopened { again: drop, .. } => Turn::Opened(found(&drop)),
+        EpisodeChange::Closed(drop) => Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60)),
     }
 }
 
-fn found(drop: &Drop) -> Found {
-    Found {
+fn found(drop: &Drop) -> LayerFinding {
+    LayerFinding {
         onset: drop.onset.div_euclid(60),
         expected: drop.expected,
         observed: drop.observed,

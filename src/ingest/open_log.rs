@@ -1,6 +1,6 @@
 //! A log that is being read: what each stage knows of it.
 
-use super::wrapping::LineForm;
+use super::wrapping::WrappingForm;
 use crate::source::identity::Position;
 use crate::store::catalogue::LogState;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ pub struct OpenLog {
     /// Where.
     pub path: PathBuf,
     /// How its lines are wrapped.
-    pub form: LineForm,
+    pub form: WrappingForm,
     /// Identity, without the number.
     pub base: Option<u64>,
     /// Number among logs of equal identity.

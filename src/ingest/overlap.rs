@@ -147,7 +147,7 @@ pub(super) fn compared_again(logs: &[LogState], log: &OpenLog, kind: &str, sourc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::wrapping::LineForm;
+    use crate::ingest::wrapping::WrappingForm;
     use crate::source::identity::Position;
     use crate::source::{Codec, Stamp};
     use crate::store::catalogue::Counts;
@@ -180,7 +180,7 @@ mod tests {
         };
         OpenLog {
             path: path.into(),
-            form: LineForm::plain(wrapping),
+            form: WrappingForm::plain(wrapping),
             base: None,
             ordinal: 0,
             position: Position::start(stamp, b"", 0),

@@ -59,7 +59,8 @@ fn run_job(
         return Ok(SourceReport::default());
     };
     let mut reading = Reading {
-        now_ms: now_ms(),
+        // Whether a file is quiet is a question of now.
+        now_ms: crate::clock::now_ms(),
         ..Reading::default()
     };
     let (mut doubts, mut before) = (Vec::new(), Counts::default());
@@ -78,12 +79,6 @@ fn run_job(
         reading.until.insert(doubt.log_id, doubt.offset);
         doubts.push(doubt);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "whether a file is quiet is a question of now")]
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 /// Tells the attribution whose MTA's logs are read, now or before. Returns these hosts.

@@ -8,12 +8,12 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 /// Byte strings by number, without the way back from value to number.
 #[derive(Debug, Default)]
-pub struct Values {
+pub struct DictionaryValues {
     bytes: Vec<u8>,
     ends: Vec<u32>,
 }
 
-impl Values {
+impl DictionaryValues {
     /// The value with this number.
     #[inline]
     pub fn get(&self, code: u32) -> &[u8] {
@@ -32,7 +32,7 @@ impl Values {
     }
 
     /// Becomes equal to others, in the memory that it has.
-    pub fn copy_from(&mut self, others: &Values) {
+    pub fn copy_from(&mut self, others: &DictionaryValues) {
         self.bytes.clone_from(&others.bytes);
         self.ends.clone_from(&others.ends);
     }
@@ -53,7 +53,7 @@ impl Values {
 pub struct Dictionary {
     table: HashTable<u32>,
     key: DefaultHashBuilder,
-    values: Values,
+    values: DictionaryValues,
     recent: Recent,
 }
 
@@ -118,7 +118,7 @@ impl Dictionary {
     }
 
     /// All values, by number.
-    pub fn values(&self) -> &Values {
+    pub fn values(&self) -> &DictionaryValues {
         &self.values
     }
 

@@ -5,7 +5,7 @@
 //! message make tens of thousands of origins that differ in one field, and no one of them is worth six strings.
 
 use super::derived::{Epoch, Holds};
-use crate::model::dictionary::{Dictionary, Values};
+use crate::model::dictionary::{Dictionary, DictionaryValues};
 use crate::model::event::{Origin, OriginId};
 use crate::model::text::text;
 use hashbrown::HashMap;
@@ -87,7 +87,7 @@ pub struct OriginInterner {
 #[derive(Debug, Default)]
 pub struct OriginTable {
     items: Vec<Codes>,
-    texts: [Values; FIELDS],
+    texts: [DictionaryValues; FIELDS],
 }
 
 impl OriginTable {
@@ -108,7 +108,7 @@ impl OriginTable {
     }
 
     /// All values of a field, by number; UTF-8.
-    pub fn values(&self, field: OriginField) -> &Values {
+    pub fn values(&self, field: OriginField) -> &DictionaryValues {
         &self.texts[field as usize]
     }
 }

@@ -2,7 +2,7 @@
 //! and the replay of 60 days of 200 services. Volumes are mixed as in a fleet: most services send little.
 
 use jiff::tz::TimeZone;
-use mailpulse::detect::detector::{Config, Detector, Sample};
+use mailpulse::detect::detector::{Detector, DetectorConfig, Sample};
 use std::time::Instant;
 
 /// Mails a day of every tenth service.
@@ -20,7 +20,7 @@ fn count(seed: &mut u64, minute: i64, per_day: f64) -> u64 {
 }
 
 fn fleet(services: usize) -> (Detector, Vec<u64>) {
-    let mut detector = Detector::new(Config::default());
+    let mut detector = Detector::new(DetectorConfig::default());
     for _ in 0..services {
         detector.add(TimeZone::UTC, 60).expect("a minute is a grain");
     }

@@ -34,7 +34,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
     let mut warnings = Vec::new();
     let spec = spec(source);
     let mut surveyed = Vec::new();
-    let mut zones = Zones::default();
+    let mut zones = ZoneSurvey::default();
     for path in files.take(FILES_MAX) {
         let Ok(sample) = sample(path, SAMPLE_KIB, limits) else {
             // A file that cannot be read is told with the paths, or by the run that reads it.
@@ -79,12 +79,12 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
 
 /// Files whose message IDs prove the configured zone wrong.
 #[derive(Default)]
-struct Zones {
+struct ZoneSurvey {
     first: Option<(PathBuf, ZoneVerdict)>,
     wrong: usize,
 }
 
-impl Zones {
+impl ZoneSurvey {
     fn look(&mut self, path: &Path, zone: &TimeZone, sample: &[u8]) {
         let verdict = verdict_of(zone, sample.split(|byte| *byte == b'\n'));
         if let ZoneVerdict::Wrong(_) = verdict {

@@ -19,7 +19,7 @@ const STEPS_MAX: i64 = 11_000_000;
 
 /// One series.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts {
+pub struct CsvCounts {
     /// Its name.
     pub name: String,
     /// Length of a step, seconds.
@@ -59,7 +59,7 @@ fn bad(line: u64, why: impl Into<String>) -> BadCounts {
 type Rows = Vec<(i64, Option<u64>, u64)>;
 
 /// Reads all series of a file; `zero_missing` fills rows that are missing with zeros.
-pub fn read(input: impl Read, zero_missing: bool) -> Result<Vec<Counts>, BadCounts> {
+pub fn read(input: impl Read, zero_missing: bool) -> Result<Vec<CsvCounts>, BadCounts> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let header = reader.headers().map_err(|why| bad(1, why.to_string()))?.clone();
     let column = |name: &str| {
@@ -131,7 +131,7 @@ fn time(text: &str) -> Option<i64> {
         .map(|time| time.timestamp().as_second())
 }
 
-fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCounts> {
+fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<CsvCounts, BadCounts> {
     rows.sort_by_key(|row| row.0);
     for pair in rows.windows(2) {
         if pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1 {
@@ -176,7 +176,7 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<Counts, BadCo
         samples = filled(&samples, grain_s);
     }
     let zeros = samples.iter().filter(|(_, sample)| *sample == Sample::Count(0)).count();
-    Ok(Counts {
+    Ok(CsvCounts {
         name,
         grain_s,
         samples,
@@ -233,7 +233,7 @@ fn filled(samples: &[(i64, Sample)], grain_s: i64) -> Vec<(i64, Sample)> {
 mod tests {
     use super::*;
 
-    fn text(rows: &str) -> Result<Vec<Counts>, BadCounts> {
+    fn text(rows: &str) -> Result<Vec<CsvCounts>, BadCounts> {
         read(format!("series,ts,count\n{rows}").as_bytes(), false)
     }
 

@@ -4,14 +4,14 @@ use super::super::output::{self, Format};
 use super::{RuleArgs, counts, findings};
 use crate::analysis::completeness::Completeness;
 use crate::config::{Config as Configuration, DetectConfig};
-use crate::detect::detector::Config;
+use crate::detect::detector::DetectorConfig;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
 use crate::detect::volume::Complete;
 use crate::setup::detection::options;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
-use findings::Finding;
+use findings::CsvFinding;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
             ));
         }
         let rhythm = rhythms.of(&series.name);
-        let config = Config {
+        let config = DetectorConfig {
             tuning: tuning.clone(),
             holidays: Arc::clone(&rhythm.holidays),
         };
@@ -81,7 +81,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
             series: before.series + 1,
             young: before.young + usize::from(replayed.young),
         });
-        found.extend(replayed.drops.into_iter().map(|drop| Finding {
+        found.extend(replayed.drops.into_iter().map(|drop| CsvFinding {
             series: series.name.clone(),
             drop,
         }));
@@ -94,7 +94,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
     Ok(if alarm { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print(found: &[Finding], format: Format) -> Result<()> {
+fn print(found: &[CsvFinding], format: Format) -> Result<()> {
     if format != Format::Json {
         output::table(&table(found), &["onset", "detected", "ended"], format)?;
         return Ok(());
@@ -103,9 +103,9 @@ fn print(found: &[Finding], format: Format) -> Result<()> {
     Ok(())
 }
 
-fn table(found: &[Finding]) -> Table {
-    let text = |of: &dyn Fn(&Finding) -> Option<String>| Values::Text(found.iter().map(of).collect());
-    let time = |of: &dyn Fn(&Finding) -> Option<i64>| {
+fn table(found: &[CsvFinding]) -> Table {
+    let text = |of: &dyn Fn(&CsvFinding) -> Option<String>| Values::Text(found.iter().map(of).collect());
+    let time = |of: &dyn Fn(&CsvFinding) -> Option<i64>| {
         Values::Int(
             found
                 .iter()
@@ -113,7 +113,7 @@ fn table(found: &[Finding]) -> Table {
                 .collect(),
         )
     };
-    let number = |of: &dyn Fn(&Finding) -> f64| Values::Float(found.iter().map(|f| Some(of(f))).collect());
+    let number = |of: &dyn Fn(&CsvFinding) -> f64| Values::Float(found.iter().map(|f| Some(of(f))).collect());
     let columns = [
         ("service", text(&|f| Some(f.series.clone()))),
         ("onset", time(&|f| Some(f.drop.onset))),

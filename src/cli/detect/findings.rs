@@ -1,12 +1,12 @@
 //! Findings as rows: what interface and table have in common.
 
-use crate::detect::episode::{Drop, End};
+use crate::detect::episode::{Drop, DropEnd};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// One finding of one series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct CsvFinding {
     /// Name of the series.
     pub series: String,
     /// The drop.
@@ -24,17 +24,17 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// Why it ended, in words.
-pub fn end(end: End) -> String {
+pub fn end(end: DropEnd) -> String {
     match end {
-        End::Recovered => "recovered".to_owned(),
-        End::Accepted(days) => format!("accepted as the new level after {days} days"),
-        End::Retired(days) => format!("taken for retired after {days} days of silence"),
-        End::Unseen => "unknown: no data".to_owned(),
+        DropEnd::Recovered => "recovered".to_owned(),
+        DropEnd::Accepted(days) => format!("accepted as the new level after {days} days"),
+        DropEnd::Retired(days) => format!("taken for retired after {days} days of silence"),
+        DropEnd::Unseen => "unknown: no data".to_owned(),
     }
 }
 
 /// A finding as the interface has it.
-pub fn json(finding: &Finding) -> Value {
+pub fn json(finding: &CsvFinding) -> Value {
     let drop = &finding.drop;
     json!({
         "series": { "service": finding.series },
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_interface_in_full() {
-        let finding = Finding {
+        let finding = CsvFinding {
             series: "gerrit".to_owned(),
             drop: Drop {
                 onset: 1_528_308_000,

@@ -17,13 +17,13 @@ const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// The record in hand.
 #[derive(Default)]
-pub(super) struct Open {
+pub(super) struct OpenRecordLines {
     text: Vec<u8>,
     /// LineOutput of it; 0 if there is none.
     lines: u64,
 }
 
-impl Open {
+impl OpenRecordLines {
     /// Takes a line: it begins a record, which finishes the one in hand, or belongs to it.
     pub(super) fn line(
         &mut self,

@@ -87,7 +87,7 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
     };
     let mut out = output::writer();
     let mut lines = LineOutput { out: &mut out, told: 0 };
-    let mut open = app::Open::default();
+    let mut open = app::OpenRecordLines::default();
     let sample = if from_file {
         crate::source::sample(&args.file, SAMPLE_BYTES >> 10, &limits)
             .map_or_else(|_| Vec::new(), |sample| sample.bytes)

@@ -47,9 +47,9 @@ pub(super) fn run(config: &Config, store: &dyn MailHistory, window: Window, max:
     Ok(ExitCode::SUCCESS)
 }
 
-/// Mail of one client and domain that came to an MTA and that no rule names.
+/// ClientMail of one client and domain that came to an MTA and that no rule names.
 #[derive(Debug, Default)]
-struct Mail {
+struct ClientMail {
     /// What it is derived as, or `unattributed`.
     service: String,
     /// Whose log it is, for mail that was handed in there by a command.
@@ -62,7 +62,7 @@ struct Mail {
     example: String,
 }
 
-fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Vec<Mail>> {
+fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Vec<ClientMail>> {
     let names: Vec<String> = config.services.names().map(|name| format!("'{name}'")).collect();
     let which = match (config.derives(), names.is_empty()) {
         (true, true) => String::new(),
@@ -80,9 +80,9 @@ fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Ve
     let table = store.select(&sql, window)?;
     let mail = |row| {
         let (host, client, ip) = (text(&table, 1, row), text(&table, 2, row), text(&table, 3, row));
-        // Mail without a client's address was handed in on the host itself.
+        // ClientMail without a client's address was handed in on the host itself.
         let is_own = ip.is_empty() && client == host;
-        Mail {
+        ClientMail {
             service: text(&table, 0, row),
             host: if is_own { host } else { String::new() },
             ip: if is_name_of_host(&client) { String::new() } else { ip },
@@ -124,7 +124,7 @@ struct Rule {
 }
 
 impl Proposals {
-    fn of(config: &Config, mails: &[Mail], max: usize) -> Proposals {
+    fn of(config: &Config, mails: &[ClientMail], max: usize) -> Proposals {
         let known: Vec<String> = config.services.names().map(str::to_lowercase).collect();
         let mut all = Proposals::default();
         let mut taken: HashMap<String, usize> = HashMap::new();
@@ -223,7 +223,7 @@ impl Rule {
     }
 }
 
-impl Mail {
+impl ClientMail {
     /// The service's name: that under which its mail is stored already, if it can be one.
     fn name(&self) -> String {
         if self.service != UNATTRIBUTED && is_name(&self.service) {
@@ -352,7 +352,7 @@ fn service_name(name: &str) -> String {
 
 /// One entry of a `match` as TOML; a host's digits become a glob so that its sisters match as well. A client without a
 /// name is known by its address. `None` if nothing tells it from other mail.
-fn entry(mail: &Mail) -> Option<String> {
+fn entry(mail: &ClientMail) -> Option<String> {
     if mail.domain.is_empty() {
         return (mail.service == BOUNCES).then(|| "sender = \"<>\"".to_owned());
     }
@@ -393,19 +393,19 @@ fn sisters(host: &str) -> String {
 mod tests {
     use super::*;
 
-    fn mail(service: &str, client: &str, ip: &str, domain: &str) -> Mail {
-        Mail {
+    fn mail(service: &str, client: &str, ip: &str, domain: &str) -> ClientMail {
+        ClientMail {
             service: service.to_owned(),
             client: client.to_owned(),
             ip: ip.to_owned(),
             domain: domain.to_owned(),
             messages: 1,
-            ..Mail::default()
+            ..ClientMail::default()
         }
     }
 
     /// The rules as the configuration takes them.
-    fn proposed(mails: &[Mail]) -> (String, Vec<toml::Value>) {
+    fn proposed(mails: &[ClientMail]) -> (String, Vec<toml::Value>) {
         let text = Proposals::of(&Config::empty(), mails, 20).text();
         let table = text
             .parse::<toml::Table>()
@@ -467,7 +467,7 @@ mod tests {
         assert!(text.contains("name = \"shop\""), "{text}");
         let expected = "match = [{ client_ip = \"192.0.2.7\", sender_domain = \"shop.example.org\" }]";
         assert!(text.contains(expected), "{text}");
-        let own = Mail {
+        let own = ClientMail {
             host: "web12.example.org".to_owned(),
             ..mail("cron", "", "", "example.org")
         };

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub struct ServicesArgs {
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<ServicesCommand>,
     /// List hostgroups instead of services
     #[arg(long)]
     hostgroups: bool,
@@ -29,7 +29,7 @@ pub struct ServicesArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ServicesCommand {
     /// Propose rules, as TOML to paste, for mail that matches no rule
     Discover {
         #[command(flatten)]
@@ -45,7 +45,7 @@ enum What {
 
 /// Tells.
 pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
-    if let Some(What::Relabel(relabel)) = &args.what {
+    if let Some(ServicesCommand::Relabel(relabel)) = &args.what {
         if args.window.is_given() || args.hostgroups {
             bail!("options of `services` say nothing to `services relabel`: write them behind `relabel`");
         }
@@ -54,7 +54,7 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();
-    if let Some(What::Discover { window, max }) = &args.what {
+    if let Some(ServicesCommand::Discover { window, max }) = &args.what {
         if args.window.is_given() || args.hostgroups {
             bail!("options of `services` say nothing to `services discover`: write them behind `discover`");
         }

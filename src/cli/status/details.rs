@@ -2,7 +2,7 @@
 
 use super::facts::{Contents, complete};
 use crate::alert::state::AlertState;
-use crate::analysis::health::{Cause, Health};
+use crate::analysis::health::{Health, UnreadableCause};
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::output;
 use crate::cli::written_twice::WRITTEN_TWICE;
@@ -88,7 +88,7 @@ fn source(row: &SourceStatus) -> Result<()> {
             row.source.host, row.source.kind, doubt
         ))?;
     }
-    if row.state == SourceVerdict::Unreadable && row.health.cause() == Cause::Foreign {
+    if row.state == SourceVerdict::Unreadable && row.health.cause() == UnreadableCause::Foreign {
         output::line(&format!(
             "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
              another name, give the source `syslog_tag`: `mailpulse check` proposes it",

@@ -4,7 +4,7 @@ use super::family::{ReadStage, SAMPLE_BYTES, next_chunk};
 use super::first_day::first_day;
 use super::item::{Hangup, ReadItem, ReadSink, problem};
 use crate::ingest::open_log::OpenLog;
-use crate::ingest::wrapping::{LineForm, Wrapping, recognise};
+use crate::ingest::wrapping::{Wrapping, WrappingForm, recognise};
 use crate::source::chunks::ResumeError;
 use crate::source::identity::{
     Candidate, HEAD_BYTES, KnownIdentity, LogVerdict, Position, decide, first_line, log_id, unchanged,
@@ -131,7 +131,7 @@ impl ReadStage<'_> {
         let mut content = Content::open(&found.path, &self.limits)?;
         let sample = content.peek(SAMPLE_BYTES)?.to_vec();
         let log = &self.known[known];
-        let form = recognise(self.spec, &sample).unwrap_or_else(|_| LineForm::plain(Wrapping::Plain));
+        let form = recognise(self.spec, &sample).unwrap_or_else(|_| WrappingForm::plain(Wrapping::Plain));
         let head = &sample[..sample.len().min(HEAD_BYTES)];
         let position = Position::start(*content.stamp(), head, log.known.position.epoch);
         let number = (log.known.base, log.known.ordinal);

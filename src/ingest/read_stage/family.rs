@@ -9,7 +9,7 @@ use super::reading::{QUIET_MS, Reading};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::position::{self, KnownLog};
 use crate::ingest::spec::Spec;
-use crate::ingest::wrapping::{LineForm, Wrapping, recognise};
+use crate::ingest::wrapping::{Wrapping, WrappingForm, recognise};
 use crate::source::chunks::{MarkerMismatch, ResumeError};
 use crate::source::identity::{
     Candidate, HEAD_BYTES, KnownIdentity, LogVerdict, OldFile, Position, decide, first_line, log_id, numbered_id,
@@ -194,7 +194,7 @@ impl ReadStage<'_> {
     ) -> Result<Option<Opened>, SourceError> {
         let log_id = self.known[index].state.log_id;
         file.content.end_at(self.reading.until.get(&log_id).copied());
-        let form = recognise(self.spec, &file.sample).unwrap_or_else(|_| LineForm::plain(Wrapping::Plain));
+        let form = recognise(self.spec, &file.sample).unwrap_or_else(|_| WrappingForm::plain(Wrapping::Plain));
         let log = self.known_log(index, file.found, form, file.head());
         match Chunks::resume(file.content, &position.mark, &position.marks, &self.limits, &self.pool) {
             Ok(chunks) => Ok(Some(Opened::Read(Box::new(chunks), Box::new(log), None))),
@@ -246,7 +246,7 @@ impl ReadStage<'_> {
     pub(super) fn new_log(
         &self,
         found: &Found,
-        form: LineForm,
+        form: WrappingForm,
         (base, ordinal): (Option<u64>, u32),
         position: Position,
     ) -> OpenLog {
@@ -280,7 +280,7 @@ impl ReadStage<'_> {
         }
     }
 
-    fn known_log(&self, index: usize, found: &Found, form: LineForm, head: &[u8]) -> OpenLog {
+    fn known_log(&self, index: usize, found: &Found, form: WrappingForm, head: &[u8]) -> OpenLog {
         let KnownLog { known, state } = &self.known[index];
         let mut position = known.position.clone();
         let grown = Position::start(found.stamp(), head, position.epoch);

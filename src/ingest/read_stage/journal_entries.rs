@@ -11,7 +11,7 @@ use crate::ingest::journal_position::{StoredCursor, is_position, sequence_id};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::position::unreadable;
 use crate::ingest::report::Problem;
-use crate::ingest::wrapping::{LineForm, Wrapping};
+use crate::ingest::wrapping::{Wrapping, WrappingForm};
 use crate::source::identity::Position;
 use crate::source::journal::{Cursor, JournalError, JournalSource, Start, cursor, parse_cursor};
 use crate::source::{Chunk, Codec, Limits, Stamp};
@@ -283,7 +283,7 @@ fn open(journal: &JournalSource, sequence: &Sequence) -> OpenLog {
     };
     OpenLog {
         path: journal.name(),
-        form: LineForm::plain(Wrapping::Journal),
+        form: WrappingForm::plain(Wrapping::Journal),
         base: None,
         ordinal: 0,
         position: Position::start(no_file(), b"", 0),

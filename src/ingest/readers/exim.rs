@@ -8,7 +8,7 @@ use crate::ingest::accounting::{LineAccounting, LineOutcome, why};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::Spec;
 use crate::ingest::stamp_year::with_year;
-use crate::ingest::wrapping::{LineForm, LineHead, Peeler, TIMELESS, Wrapping};
+use crate::ingest::wrapping::{LineHead, Peeler, TIMELESS, Wrapping, WrappingForm};
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
@@ -58,7 +58,7 @@ impl<'c> EximLines<'c> {
         self.at_rest.clear();
     }
 
-    pub(super) fn chunk<R: Recall>(&mut self, context: &mut ParseContext<'_, R>, form: &LineForm, chunk: &Chunk) {
+    pub(super) fn chunk<R: Recall>(&mut self, context: &mut ParseContext<'_, R>, form: &WrappingForm, chunk: &Chunk) {
         let mut record = EximRecord::default();
         for (offset, bytes) in chunk.lines() {
             let line = RawLine { offset, bytes };

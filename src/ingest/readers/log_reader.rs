@@ -7,7 +7,7 @@ use super::postfix::PostfixLines;
 use crate::ingest::accounting::LineAccounting;
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::{Grammar, Spec};
-use crate::ingest::wrapping::LineForm;
+use crate::ingest::wrapping::WrappingForm;
 use crate::normalise::app::AppNormaliser;
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
@@ -111,7 +111,7 @@ impl<'c> LogReader<'c> {
     pub fn chunk<R: Recall>(
         &mut self,
         context: &mut ParseContext<'_, R>,
-        form: &LineForm,
+        form: &WrappingForm,
         before: &Position,
         chunk: &Chunk,
     ) {

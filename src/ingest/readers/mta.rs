@@ -5,7 +5,7 @@ use crate::ingest::accounting::{LineAccounting, LineOutcome};
 use crate::ingest::journal_position::sequence_id;
 use crate::ingest::spec::Spec;
 use crate::ingest::stamp_year::with_year;
-use crate::ingest::wrapping::{JournalEntry, LineContent, LineForm, LineHead, Peeler, Trust, Wrapping, untrusted};
+use crate::ingest::wrapping::{JournalEntry, LineContent, LineHead, Peeler, Trust, Wrapping, WrappingForm, untrusted};
 use crate::normalise::join::Recall;
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::layers::Mta;
@@ -55,7 +55,7 @@ pub(super) trait MtaLines {
     fn wrapped<R: Recall>(
         &mut self,
         context: &mut ParseContext<'_, R>,
-        form: &LineForm,
+        form: &WrappingForm,
         line: RawLine<'_>,
     ) -> Option<LineOutcome> {
         match form.wrapping {

@@ -4,7 +4,7 @@ use super::context::{ParseContext, RawLine};
 use super::mta::MtaLines;
 use crate::ingest::accounting::{LineOutcome, why};
 use crate::ingest::spec::Spec;
-use crate::ingest::wrapping::{LineForm, LineHead, Peeler};
+use crate::ingest::wrapping::{LineHead, Peeler, WrappingForm};
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::Recall;
 use crate::normalise::messages::LineAt;
@@ -41,7 +41,7 @@ impl<'c> PostfixLines<'c> {
         self.spec = spec.clone();
     }
 
-    pub(super) fn chunk<R: Recall>(&mut self, context: &mut ParseContext<'_, R>, form: &LineForm, chunk: &Chunk) {
+    pub(super) fn chunk<R: Recall>(&mut self, context: &mut ParseContext<'_, R>, form: &WrappingForm, chunk: &Chunk) {
         for (offset, bytes) in chunk.lines() {
             if let Some(outcome) = self.wrapped(context, form, RawLine { offset, bytes }) {
                 context.accounting.count(outcome, bytes.len());

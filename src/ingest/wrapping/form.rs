@@ -26,17 +26,17 @@ pub struct LineHead {
 
 /// What was learnt of a log from its first lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineForm {
+pub struct WrappingForm {
     /// How its lines are wrapped.
     pub wrapping: Wrapping,
     /// What stands in front of them.
     pub head: LineHead,
 }
 
-impl LineForm {
+impl WrappingForm {
     /// A log without anything unusual.
-    pub fn plain(wrapping: Wrapping) -> LineForm {
-        LineForm {
+    pub fn plain(wrapping: Wrapping) -> WrappingForm {
+        WrappingForm {
             wrapping,
             head: LineHead::default(),
         }

@@ -9,7 +9,7 @@ mod recognise;
 mod survey;
 
 pub(crate) use first_time::first_ms;
-pub use form::{LineForm, LineHead, Wrapping};
+pub use form::{LineHead, Wrapping, WrappingForm};
 pub(crate) use journal_entry::JournalEntry;
 pub(crate) use peel::{LineContent, Peeler, TIMELESS, Trust, untrusted};
 pub use recognise::{NOT_STORED, recognise};

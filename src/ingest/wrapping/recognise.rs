@@ -1,6 +1,6 @@
 //! What a log is, told by the beginning of its content: how its lines are wrapped, or why it is not read.
 
-use super::form::{LineForm, Wrapping};
+use super::form::{Wrapping, WrappingForm};
 use super::peel::TIMELESS;
 use super::survey::{Survey, is_mark, lines};
 use crate::ingest::spec::{Grammar, Spec};
@@ -20,21 +20,23 @@ fn is_record(format: &AppFormat, line: &[u8]) -> bool {
 }
 
 /// How a sample of a log is read, or what the file looks like instead and what to do.
-pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<LineForm, String> {
+pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<WrappingForm, String> {
     let any = |test: &dyn Fn(&[u8]) -> bool| lines(sample).any(test);
     let mta = match &spec.grammar {
-        Grammar::App(format) if any(&|line| is_record(format, line)) => return Ok(LineForm::plain(Wrapping::Plain)),
+        Grammar::App(format) if any(&|line| is_record(format, line)) => {
+            return Ok(WrappingForm::plain(Wrapping::Plain));
+        }
         Grammar::App(_) => return Err(foreign(spec.kind, sample)),
         Grammar::Exim => Mta::Exim,
         Grammar::Postfix => Mta::Postfix,
     };
     // What nearly every log is, told by its first lines.
     if mta == Mta::Exim && any(&|line| exim::parse(line).is_ok_and(|record| record.id.is_some())) {
-        return Ok(LineForm::plain(Wrapping::Plain));
+        return Ok(WrappingForm::plain(Wrapping::Plain));
     }
     let talks = mta == Mta::Exim && any(&is_mark);
     if !talks && any(&|line| syslog::envelope(line).is_ok_and(|envelope| mta.owns(envelope.tag))) {
-        return Ok(LineForm::plain(Wrapping::Syslog));
+        return Ok(WrappingForm::plain(Wrapping::Syslog));
     }
     let survey = Survey::of(spec, mta, sample);
     if survey.is_timeless() {
@@ -45,10 +47,10 @@ pub fn recognise(spec: &Spec, sample: &[u8]) -> Result<LineForm, String> {
     }
     // A file in which this program has not spoken yet is right all the same.
     if survey.is_journal() {
-        return Ok(LineForm::plain(Wrapping::Journal));
+        return Ok(WrappingForm::plain(Wrapping::Journal));
     }
     if sniff::sniff(sample) == Some(sniff::Kind::Syslog) {
-        return Ok(LineForm::plain(Wrapping::Syslog));
+        return Ok(WrappingForm::plain(Wrapping::Syslog));
     }
     Err(foreign(spec.kind, sample))
 }

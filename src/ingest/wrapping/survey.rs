@@ -1,7 +1,7 @@
 //! A look at the first lines of a mail server's log: how they are wrapped, under which tags its lines stand, and whether
 //! they are its lines at all. What is decided here holds for the whole log.
 
-use super::form::{LineForm, LineHead, Wrapping};
+use super::form::{LineHead, Wrapping, WrappingForm};
 use super::journal_entry::JournalEntry;
 use super::peel::{LineContent, Peeler, Trust};
 use crate::ingest::spec::Spec;
@@ -131,7 +131,7 @@ impl Survey {
     }
 
     /// How the log is read; none if it is none of the program's.
-    pub(super) fn form(&self) -> Option<LineForm> {
+    pub(super) fn form(&self) -> Option<WrappingForm> {
         let head = LineHead {
             tag: self.uniform_tag().map(Arc::from),
             foreground: self.foreground > 0,
@@ -150,7 +150,7 @@ impl Survey {
             }
             () => Wrapping::Syslog,
         };
-        Some(LineForm { wrapping, head })
+        Some(WrappingForm { wrapping, head })
     }
 
     /// Whether this is an Exim's output that nothing dates.

@@ -36,8 +36,9 @@ impl Condition {
             return Err((format!("`{} = \"{quoted}\"` {what}", key.name()), hint));
         }
         let pattern = Pattern::compile(written).map_err(|why| {
-            let hint = "globs know `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself".to_owned();
-            (format!("`{} = \"{quoted}\"` is no glob: {why}", key.name()), hint)
+            let hint =
+                "globs support `*`, `?`, `[0-9]`, `{a,b}`, and `\\` before a character to mean itself".to_owned();
+            (format!("`{} = \"{quoted}\"` is not a glob: {why}", key.name()), hint)
         })?;
         Ok(Self::Text(key, pattern))
     }
@@ -105,12 +106,12 @@ fn misuse(key: FactKey, written: &str) -> Option<(&'static str, String)> {
         return Some(("is empty", hint.to_owned()));
     }
     if written.chars().any(|c| c.is_control()) || written.trim() != written {
-        return Some(("holds blanks or control characters", "remove them".to_owned()));
+        return Some(("contains blanks or control characters", "remove them".to_owned()));
     }
     match key {
         FactKey::Sender if !glob && written != "<>" && !written.contains('@') => {
             let hint = format!("write `sender = \"{written}@*\"`, or `sender_domain` for a domain");
-            Some(("is no whole address", hint))
+            Some(("is not a complete address", hint))
         }
         FactKey::SenderDomain | FactKey::Client | FactKey::MessageIdHost | FactKey::Host if written.contains('@') => {
             Some((
@@ -119,7 +120,7 @@ fn misuse(key: FactKey, written: &str) -> Option<(&'static str, String)> {
             ))
         }
         FactKey::Client if written.parse::<IpNet>().is_ok() || written.parse::<std::net::IpAddr>().is_ok() => {
-            Some(("is no host name", format!("write `client_ip = \"{written}\"`")))
+            Some(("is not a host name", format!("write `client_ip = \"{written}\"`")))
         }
         _ => None,
     }

@@ -129,7 +129,7 @@ impl HostGroups {
         let quoted = host.escape_debug();
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@') {
             return Err((
-                format!("`{quoted}` is no host name"),
+                format!("`{quoted}` is not a host name"),
                 "write a name, a glob or an address".to_owned(),
             ));
         }
@@ -137,8 +137,8 @@ impl HostGroups {
             return Err((format!("`{quoted}` is a network"), "move it to `networks`".to_owned()));
         }
         let pattern = Pattern::compile(host).map_err(|why| {
-            let hint = "globs know `*`, `?`, `[0-9]` and `{a,b}`".to_owned();
-            (format!("`{quoted}` is no glob: {why}"), hint)
+            let hint = "globs support `*`, `?`, `[0-9]` and `{a,b}`".to_owned();
+            (format!("`{quoted}` is not a glob: {why}"), hint)
         })?;
         if pattern.literal().is_some() {
             self.add_literal(number, host);

@@ -118,7 +118,7 @@ impl ServiceRules {
             });
         };
         if input.conditions.is_empty() {
-            let hint = "give it at least one key: an empty entry would match every mail".to_owned();
+            let hint = "add at least one key: an empty entry would match every mail".to_owned();
             problem(None, ("this entry has no condition".to_owned(), hint));
         }
         let mut conditions = Vec::with_capacity(input.conditions.len());

@@ -9,7 +9,7 @@ use crate::normalise::attribution::Attribution;
 use crate::service::follow::open_file::{OpenFile, Poll};
 use crate::service::follow::presence::Presence;
 use crate::service::follow::waits::Waits;
-use crate::service::follow::{Backoff, Limits};
+use crate::service::follow::{Backoff, FollowLimits};
 use crate::source::{Codec, Family, Found, Stamp};
 use crate::store::{Store, StoreError};
 use hashbrown::HashMap;
@@ -32,7 +32,7 @@ pub struct Round {
     /// What was read, by source; sources without news are left out.
     pub reports: Vec<SourceReport>,
     /// Sources that could not be read or committed; they are tried again.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<SourceTrouble>,
     /// A file became shorter: the names must be looked at.
     pub wants_scan: bool,
     /// Files that were given up although a program may still write to them: deleted, and open for long enough.
@@ -48,7 +48,7 @@ impl Round {
 
 /// A source that stands still.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct SourceTrouble {
     /// Host.
     pub host: String,
     /// Kind.
@@ -68,7 +68,7 @@ struct With<'s> {
     store: &'s Store,
     attribution: &'s Attribution,
     run: RunLimits,
-    limits: Limits,
+    limits: FollowLimits,
     progress: &'s dyn Progress,
 }
 
@@ -96,7 +96,7 @@ impl<'s> Follower<'s> {
         store: &'s Store,
         attribution: &'s Attribution,
         run: &RunLimits,
-        limits: &Limits,
+        limits: &FollowLimits,
         progress: &'s dyn Progress,
     ) -> Self {
         Follower {
@@ -143,7 +143,7 @@ impl<'s> Follower<'s> {
                     followed.waits.give_up_round();
                     followed.held.iter_mut().for_each(OpenFile::forget_read);
                     followed.store.failed(now_ms);
-                    round.troubles.push(Trouble {
+                    round.troubles.push(SourceTrouble {
                         host: host.clone(),
                         kind,
                         error,
@@ -240,7 +240,7 @@ impl<'s> Followed<'s> {
     }
 
     /// The work of a round that looks at names: all files of the scan, and open files that have none any more.
-    fn names(&mut self, now_ms: i64, limits: &Limits, round: &mut Round) -> Job {
+    fn names(&mut self, now_ms: i64, limits: &FollowLimits, round: &mut Round) -> Job {
         if let Some(source) = &self.source {
             self.presence.seed(source.known());
         }
@@ -274,7 +274,7 @@ impl<'s> Followed<'s> {
         family: &Family,
         spec: &Arc<Spec>,
         now_ms: i64,
-        limits: &Limits,
+        limits: &FollowLimits,
     ) -> Option<Found> {
         if let Some(held) = self.held.iter_mut().find(|held| held.key() == (found.dev, found.ino)) {
             held.path.clone_from(&found.path);
@@ -312,7 +312,14 @@ impl<'s> Followed<'s> {
 
     /// Open files that the scan did not find: renamed to where no pattern leads, or deleted. They are read before the
     /// files of their family that came after them, and closed when nobody wrote to them for long enough.
-    fn nameless(&mut self, now_ms: i64, limits: &Limits, named: &[(u64, u64)], work: &mut Job, round: &mut Round) {
+    fn nameless(
+        &mut self,
+        now_ms: i64,
+        limits: &FollowLimits,
+        named: &[(u64, u64)],
+        work: &mut Job,
+        round: &mut Round,
+    ) {
         let mut keep = Vec::with_capacity(self.held.len());
         for mut held in std::mem::take(&mut self.held) {
             if named.contains(&held.key()) {

@@ -21,12 +21,12 @@ mod waits;
 mod worker;
 mod zones;
 
-pub use follower::{Follower, Round, Trouble};
+pub use follower::{Follower, Round, SourceTrouble};
 pub use retry::Backoff;
 
 /// Bounds of following; the configuration may state them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct FollowLimits {
     /// How long a deleted file is kept open for what is still written to it.
     pub deleted_wait_ms: i64,
     /// Files kept open; further ones are looked at by scans alone.
@@ -37,9 +37,9 @@ pub struct Limits {
     pub compact_ms: i64,
 }
 
-impl Default for Limits {
+impl Default for FollowLimits {
     fn default() -> Self {
-        Limits {
+        FollowLimits {
             deleted_wait_ms: 60_000,
             open_files_max: 512,
             link_ms: 60_000,

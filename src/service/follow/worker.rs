@@ -6,8 +6,8 @@ use crate::ingest::cover;
 use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::model::log_kinds::is_mta;
 use crate::normalise::attribution::Attribution;
-use crate::service::follow::zones::Zones;
-use crate::service::follow::{Follower, Limits, Round};
+use crate::service::follow::zones::ZoneWarnings;
+use crate::service::follow::{FollowLimits, Follower, Round};
 use crate::service::log_throttle::LogThrottle;
 use crate::setup::clock::retention;
 use crate::setup::plan::{UnnamedArgs, plan};
@@ -81,7 +81,7 @@ impl Progress for Alive<'_> {
 }
 
 /// Why rounds with one set of rules end.
-enum End {
+enum RoundsEnd {
     /// It was told to stop.
     Stop,
     /// There are hosts whose logs were not known to be read.
@@ -130,9 +130,9 @@ impl Worker {
             let covered = cover(&mut attribution, &jobs, &self.store)?;
             reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
             match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
-                End::Stop => break,
-                End::Hosts => {}
-                End::Reloaded => attribution = self.setup.attribution_for(&mut self.config, &self.store)?,
+                RoundsEnd::Stop => break,
+                RoundsEnd::Hosts => {}
+                RoundsEnd::Reloaded => attribution = self.setup.attribution_for(&mut self.config, &self.store)?,
             }
         }
         if let Some(thread) = self.shipping.take()
@@ -151,7 +151,7 @@ impl Worker {
         limits: &RunLimits,
         orders: &mut UnboundedReceiver<Order>,
         answers: &UnboundedSender<Answer>,
-    ) -> Result<End> {
+    ) -> Result<RoundsEnd> {
         let tail = tail_limits(&self.config.tail);
         // The store outlives the follower; the rest of the worker is changed beside it.
         let Worker {
@@ -166,8 +166,8 @@ impl Worker {
         let progress = Alive(alive);
         let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
         let mut maintenance = Maintenance::new(now_ms(), config.store.retain_days);
-        let mut names = Names::of(config);
-        let mut zones = Zones::default();
+        let mut names = FolderTimes::of(config);
+        let mut zones = ZoneWarnings::default();
         // What was just found is what the first round reads.
         let mut found = Some(jobs);
         while let Some(order) = orders.blocking_recv() {
@@ -187,7 +187,7 @@ impl Worker {
                             reloaded,
                             ..Answer::default()
                         });
-                        return Ok(End::Reloaded);
+                        return Ok(RoundsEnd::Reloaded);
                     }
                     continue;
                 }
@@ -204,7 +204,7 @@ impl Worker {
                     wants_scan: true,
                     ..Answer::default()
                 });
-                return Ok(End::Hosts);
+                return Ok(RoundsEnd::Hosts);
             }
             let round = follower.round(now, jobs, stop);
             tell(&round, throttle, now);
@@ -221,7 +221,7 @@ impl Worker {
             }
         }
         maintenance.at_the_end(store, &mut follower);
-        Ok(End::Stop)
+        Ok(RoundsEnd::Stop)
     }
 }
 
@@ -239,12 +239,12 @@ fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLi
     }
 }
 
-fn tail_limits(tail: &TailConfig) -> Limits {
-    Limits {
+fn tail_limits(tail: &TailConfig) -> FollowLimits {
+    FollowLimits {
         deleted_wait_ms: tail.deleted_wait_ms as i64,
         open_files_max: tail.open_files_max,
         link_ms: tail.link_ms as i64,
-        ..Limits::default()
+        ..FollowLimits::default()
     }
 }
 
@@ -351,14 +351,14 @@ pub(super) fn patterns(config: &Config) -> Vec<PathBuf> {
 }
 
 /// Whether names may have changed: the folders' own times say so.
-struct Names {
+struct FolderTimes {
     patterns: Vec<PathBuf>,
     seen: BTreeMap<PathBuf, Option<i64>>,
 }
 
-impl Names {
+impl FolderTimes {
     fn of(config: &Config) -> Self {
-        Names {
+        FolderTimes {
             patterns: patterns(config),
             seen: BTreeMap::new(),
         }
@@ -403,7 +403,7 @@ impl Maintenance {
         }
     }
 
-    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, limits: &Limits, now_ms: i64) {
+    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, limits: &FollowLimits, now_ms: i64) {
         for report in &round.reports {
             self.news |= report.counts.events > 0;
             if let Some((_, last)) = report.span_ms {

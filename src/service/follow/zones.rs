@@ -1,4 +1,4 @@
-//! Zones that message IDs prove wrong: told at once, and kept for `status` until they are right.
+//! ZoneWarnings that message IDs prove wrong: told at once, and kept for `status` until they are right.
 
 use crate::ingest::report::SourceReport;
 use crate::normalise::exim::zone::ZoneVerdict;
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 /// What was noted last, by host and kind.
 #[derive(Debug, Default)]
-pub(crate) struct Zones(BTreeMap<(String, &'static str), bool>);
+pub(crate) struct ZoneWarnings(BTreeMap<(String, &'static str), bool>);
 
-impl Zones {
+impl ZoneWarnings {
     /// Takes what a round says.
     pub(crate) fn take(&mut self, store: &Store, reports: &[SourceReport], throttle: &mut LogThrottle, now_ms: i64) {
         for report in reports {

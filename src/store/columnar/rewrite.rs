@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Picks one column's value.
-type OriginField = fn(&Origin) -> &String;
+type RewrittenField = fn(&Origin) -> &String;
 
 /// The segment at `path` with the senders of some messages corrected.
 pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, ColumnarError> {
@@ -34,7 +34,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, C
         .zip(times)
         .map(|(code, time)| of_code[*code as usize].filter(|amendment| *time as i64 >= amendment.from_ms))
         .collect();
-    let fields: [(&str, OriginField); 6] = [
+    let fields: [(&str, RewrittenField); 6] = [
         ("service", |o| &o.service),
         ("hostgroup", |o| &o.hostgroup),
         ("client", |o| &o.client),

@@ -253,9 +253,6 @@ fn a_planted_arrow_is_found() {
     );
 }
 
-/// Rooms whose files still stand in circles, or whose types still share names.
-const TO_BE_SORTED: [&str; 6] = ["store", "ingest", "normalise", "detect", "cli", "source"];
-
 /// The files of the crate by their names below `src`, with their code.
 fn sources() -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -269,17 +266,11 @@ fn sources() -> Vec<(String, String)> {
     files.iter().map(source).collect()
 }
 
-fn is_sorted(file: &str) -> bool {
-    let room = file.split('/').next().unwrap_or_default();
-    !TO_BE_SORTED.contains(&room.trim_end_matches(".rs"))
-}
-
 #[test]
 fn no_files_stand_in_a_circle() {
     let files = sources();
     let files = files.iter().map(|(file, code)| (file.as_str(), code.clone()));
-    let mut circles = circles::Sources::new(files).circles();
-    circles.retain(|circle| circle.iter().all(|file| is_sorted(file)));
+    let circles = circles::Sources::new(files).circles();
     assert_eq!(circles, Vec::<Vec<&str>>::new());
 }
 
@@ -382,8 +373,7 @@ fn a_planted_circle_is_found() {
 fn no_two_types_have_one_name() {
     let files = sources();
     let files: Vec<(&str, String)> = files.iter().map(|(file, code)| (file.as_str(), code.clone())).collect();
-    let mut twins = names::twins(&files);
-    twins.retain(|_, files| files.iter().all(|file| is_sorted(file)));
+    let twins = names::twins(&files);
     assert!(twins.is_empty(), "{twins:#?}");
     let names: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
     assert_eq!(names::worn_out(&names), Vec::<String>::new());

@@ -6,7 +6,7 @@ use mailpulse::normalise::attribution::Attribution;
 use mailpulse::normalise::redact::{LocalParts, Redactor};
 use mailpulse::normalise::rules::{HostGroups, ServiceRules};
 use mailpulse::query::{self, Window};
-use mailpulse::service::follow::{Follower, Limits, Round};
+use mailpulse::service::follow::{FollowLimits, Follower, Round};
 use mailpulse::source::scan::scan;
 use mailpulse::store::Store;
 use mailpulse::store::columnar::Values;
@@ -25,7 +25,7 @@ pub struct Bench {
     attribution: Attribution,
     spec: Arc<Spec>,
     pub run: RunLimits,
-    pub limits: Limits,
+    pub limits: FollowLimits,
     /// The test's clock is so much ahead of the machine's.
     pub ahead_ms: std::cell::Cell<i64>,
 }
@@ -75,7 +75,7 @@ impl Bench {
             },
             spec: Arc::new(Spec::of(Grammar::Exim, jiff::tz::TimeZone::UTC)),
             run: RunLimits::default(),
-            limits: Limits::default(),
+            limits: FollowLimits::default(),
             ahead_ms: std::cell::Cell::new(0),
         }
     }

@@ -118,3 +118,30 @@ fn troubleshooting_quotes_the_programs_messages() {
     }
     assert!(quoted > 25, "{quoted} parts of messages");
 }
+
+/// Names of tests behind "Tests:" in an entry of ARCHITECTURE.md.
+fn tests_named(entry: &str) -> Vec<&str> {
+    let named = entry.split_once("Tests:").map_or("", |(_, named)| named);
+    named.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, invariants) = text.split_once("## Invariants").unwrap();
+    let invariants = invariants.split("\n## ").next().unwrap();
+    let mut code = String::new();
+    for folder in ["src", "tests", "parsers"] {
+        sources(&root().join(folder), &mut code);
+    }
+    let entries: Vec<&str> = invariants.split("\n* ").skip(1).collect();
+    assert!(entries.len() >= 10, "{entries:?}");
+    for entry in entries {
+        let named = tests_named(entry);
+        assert!(!named.is_empty(), "no test: {entry}");
+        for name in named {
+            assert!(code.contains(&format!("fn {name}()")), "there is no test {name}");
+        }
+    }
+    assert_eq!(tests_named("No x. Tests: `a`,\n  `b`."), ["a", "b"]);
+}

@@ -4,7 +4,7 @@
 //!
 //! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
 //! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), busy series under two weeks that
-//! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`sight`]). [`group`]
+//! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`visibility`]). [`group`]
 //! makes one alarm of one trouble, with the help of [`routes`]. [`impact`] says afterwards what is lost and what is only
 //! late.
 //!

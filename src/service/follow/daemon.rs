@@ -1,7 +1,7 @@
 //! The daemon on hosts.
 //!
 //! Two threads share the work. One waits, in tokio: for signals, for the system's word that a folder changed, for the
-//! clock; the other ([`super::worker`]) reads and commits, one round at a time, and can be told to end a round early. Between
+//! clock; the other (`worker`) reads and commits, one round at a time, and can be told to end a round early. Between
 //! them go an order and its answer, never two at once.
 
 use super::worker::{Answer, Order, Worker, patterns};

@@ -9,6 +9,9 @@
 //! One flow, one way: a module uses only what stands to its left or below. `tests/it/flow/` fails on an arrow that runs back.
 //! ARCHITECTURE.md says which room holds what.
 
+// A text that is cut between the bytes of a character is a panic, and log text is hostile.
+#![cfg_attr(not(test), warn(clippy::string_slice))]
+
 pub mod alert;
 pub mod analysis;
 pub mod cli;

@@ -80,24 +80,24 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
     }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
-        let number: i64 = rest[..digits].parse().map_err(|_| bad())?;
-        let unit = rest[digits..]
-            .find(|c: char| c.is_ascii_digit())
-            .map_or(rest.len(), |len| digits + len);
-        let factor = match &rest[digits..unit] {
+        let (number, behind) = rest.split_at_checked(digits).ok_or_else(bad)?;
+        let number: i64 = number.parse().map_err(|_| bad())?;
+        let length = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at_checked(length).ok_or_else(bad)?;
+        let factor = match unit {
             "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 7 * 86_400_000,
+            "s" => SECOND_MS,
+            "m" | "min" => MINUTE_MS,
+            "h" => HOUR_MS,
+            "d" => DAY_MS,
+            "w" => 7 * DAY_MS,
             _ => return Err(bad()),
         };
         sum = number
             .checked_mul(factor)
             .and_then(|ms| sum.checked_add(ms))
             .ok_or_else(bad)?;
-        rest = &rest[unit..];
+        rest = behind;
     }
     Ok(sum)
 }

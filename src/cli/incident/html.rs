@@ -83,9 +83,11 @@ fn graph(incident: &Incident, store: &dyn MailHistory, options: Options) -> Resu
         };
         let drawn = svg::render(&set, &marks, &style);
         // Inline SVG has no prologue.
-        let start = drawn.find("<svg").unwrap_or(0);
+        let drawn = drawn
+            .split_once("<svg")
+            .map_or(drawn.clone(), |(_, drawn)| format!("<svg{drawn}"));
         // Two pictures on a page: what one of them names must not be found in the other, which is hidden.
-        let drawn = drawn[start..].replace(HATCH, &format!("{HATCH}-{name}"));
+        let drawn = drawn.replace(HATCH, &format!("{HATCH}-{name}"));
         format!("<div class=\"{name}\">{drawn}</div>")
     };
     Ok(draw("light", Theme::Light) + &draw("dark", Theme::Dark))

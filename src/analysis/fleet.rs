@@ -4,13 +4,13 @@
 use crate::analysis::health;
 use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
 use crate::model::service_names::UNATTRIBUTED;
+use crate::model::time::MINUTE_MS;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::Counts;
 use crate::store::columnar::{RateBlock, Table, Values};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-const MINUTE_MS: i64 = 60_000;
 /// The most minutes that a fleet has: the newest 400 days. FlowKind is older teaches nothing about this week.
 const MINUTES_MAX: i64 = 400 * 1440;
 

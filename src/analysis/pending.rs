@@ -1,12 +1,12 @@
 //! PendingMail that is neither here nor there: in a queue, or tried again by its application.
 
 use crate::detect::fleet::{Id, Names};
+use crate::model::time::MINUTE_MS;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::{BTreeMap, HashMap};
 
-const MINUTE_MS: i64 = 60_000;
 /// After this much longer than it took to try the last time, a mail is tried no more; and after this long at least.
 const PATIENCE: i64 = 2;
 const PATIENCE_MS: (i64, i64) = (15 * MINUTE_MS, 1440 * MINUTE_MS);

@@ -10,6 +10,7 @@ mod graph;
 mod incident;
 mod init;
 mod limited;
+mod lost_found;
 mod manual;
 mod next;
 mod output;

@@ -3,7 +3,6 @@
 use crate::cli::window::WindowArgs;
 use crate::cli::{output, retention};
 use crate::config::Config;
-use crate::model::human;
 use crate::model::time::rfc3339;
 use crate::normalise::redact::LocalParts;
 use crate::setup::Setup;
@@ -125,14 +124,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
                 "{} segments, {} events: {verdict}",
                 found.segments, found.rows
             ))?;
-            let lost = store.lost_found();
-            if lost.files > 0 {
-                output::line(&format!(
-                    "lost+found: {} files that nothing refers to, {}",
-                    lost.files,
-                    human::size(lost.bytes)
-                ))?;
-            }
+            super::lost_found::print(&store)?;
             if !found.faults.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }

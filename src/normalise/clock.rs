@@ -1,12 +1,11 @@
 //! From the civil time that a log prints to UTC. The zone is the source's unless the line carries an offset.
 
+use crate::model::time::HOUR_MS;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::app::TimeOfDay;
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// Converts stamps of one log, in order. Offsets are looked up once per civil hour.
 #[derive(Debug, Clone)]

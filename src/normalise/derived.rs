@@ -7,9 +7,9 @@
 //!
 //! All of it is part of the commit: a run that goes on after a kill decides as one that was not killed.
 
+use crate::model::time::DAY_MS;
 use std::collections::HashMap;
 
-const DAY_MS: i64 = 86_400_000;
 /// Days that count; a bit each.
 const DAYS: i64 = 30;
 /// Days with mail before a name that waits may take another's place: a burst has one, or two at midnight's sides, and is

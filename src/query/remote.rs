@@ -4,6 +4,7 @@ use super::history::{MailHistory, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
+use crate::model::time::MINUTE_MS;
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::sql;
 use crate::query::window::Window;
@@ -13,7 +14,6 @@ use crate::store::catalogue::{Covered, SourceMinute};
 use crate::store::clickhouse::{ClickHouseClient, query};
 use crate::store::columnar::{Column, RateBlock, Table, TextColumn, Values};
 
-const MINUTE_MS: i64 = 60_000;
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = 86_400_000;
 

@@ -8,6 +8,7 @@ use crate::analysis::expected::Picture;
 use crate::cli::{backfill, graph, output};
 use crate::clock::now_ms;
 use crate::graph::{GraphKind, Style, Theme};
+use crate::model::time::HOUR_MS;
 use crate::model::time::rfc3339;
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
@@ -38,8 +39,6 @@ pub struct DemoArgs {
 
 /// Says that a folder is a demo's, and may be replaced.
 const MARKER: &str = ".mailpulse-demo";
-const HOUR_MS: i64 = 3_600_000;
-
 /// Runs.
 pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     prepare(&args.dir)?;

@@ -8,7 +8,7 @@ use crate::cli::graph::bucket_ms;
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
 use crate::graph::{GraphKind, HATCH, Style, Theme, svg};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{HOUR_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -54,7 +54,6 @@ pub fn html(incident: &Incident, store: &dyn MailHistory, options: Options) -> R
 
 /// Rates from six hours before to four hours after, with what was expected and the alarms.
 fn graph(incident: &Incident, store: &dyn MailHistory, options: Options) -> Result<String> {
-    const HOUR_MS: i64 = 3_600_000;
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
         until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.fleet.span().1 * MINUTE_MS),

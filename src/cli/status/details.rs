@@ -156,14 +156,7 @@ fn aside(store: &Store) -> Result<()> {
         let path = store.path().to_owned();
         output::line(&format!("ship: {}", StoreError::ShipUndecided { path }))?;
     }
-    let lost = store.lost_found();
-    if lost.files > 0 {
-        output::line(&format!(
-            "lost+found: {} files that nothing refers to, {}",
-            lost.files,
-            human::size(lost.bytes)
-        ))?;
-    }
+    crate::cli::lost_found::print(store)?;
     Ok(())
 }
 

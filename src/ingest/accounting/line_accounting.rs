@@ -8,13 +8,13 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::position;
 use crate::ingest::report::SourceReport;
 use crate::model::text::text;
+use crate::model::time::MINUTE_MS;
 use crate::normalise::redact::Redactor;
 use crate::store::batch::Batch;
 use crate::store::catalogue::{Counts, LogState};
 use mailpulse_parsers::Odd;
 use rustc_hash::FxHashMap;
 
-const MINUTE_MS: i64 = 60_000;
 /// Before the first time of a run.
 const NO_MINUTE: i64 = i64::MIN / MINUTE_MS;
 

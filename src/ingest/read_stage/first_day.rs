@@ -2,11 +2,11 @@
 //! before that was a day earlier. So the file is read once before it is read.
 
 use crate::ingest::spec::{Grammar, Spec};
+use crate::model::time::DAY_MS;
 use crate::normalise::clock::{DayClock, civil_ms, time_of_day_ms};
 use crate::source::{Chunks, Content, Found, Limits, Pool};
 use mailpulse_parsers::app::{Format, Time, TimeOfDay};
 
-const DAY_MS: i64 = 86_400_000;
 /// A file may be written a little before its line says, by clocks that differ.
 const AHEAD_MS: i64 = 10 * 60_000;
 

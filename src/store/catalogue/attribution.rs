@@ -299,39 +299,12 @@ fn has_table(connection: &Connection) -> Result<bool, CatalogueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::catalogue::{Heartbeat, Segment, add_heartbeats, insert_segment, next_segment, open, source};
-
-    fn store() -> (tempfile::TempDir, Catalogue) {
-        let folder = tempfile::tempdir().unwrap();
-        let connection = open(&folder.path().join("catalogue.sqlite")).unwrap();
-        let catalogue = Catalogue::of(folder.path(), connection);
-        (folder, catalogue)
-    }
-
-    fn with_rows_until(store: &Catalogue, last_ms: i64) {
-        let source = source(&store.connection(), "mx1", "exim").unwrap();
-        let segment = Segment {
-            id: next_segment(&store.connection()).unwrap(),
-            source,
-            day: 0,
-            first_ms: 0,
-            last_ms,
-            rows: 1,
-            events_bytes: 0,
-            rates_bytes: 0,
-            events_hash: String::new(),
-            rates_hash: String::new(),
-        };
-        insert_segment(&store.connection(), &segment).unwrap();
-    }
-
-    fn gone(name: &str) -> AttributionNote {
-        AttributionNote::ended(Reason::Rules, vec![name.to_owned()])
-    }
+    use crate::store::catalogue::fixtures::{catalogue, gone, with_rows_until};
+    use crate::store::catalogue::{Heartbeat, add_heartbeats};
 
     #[test]
     fn a_change_is_not_before_what_anybody_may_have_judged() {
-        let (_folder, store) = store();
+        let (_folder, store) = catalogue();
         with_rows_until(&store, 125_000);
         let heartbeat = Heartbeat {
             source: 1,
@@ -344,7 +317,7 @@ mod tests {
 
     #[test]
     fn notes_and_their_names_are_bounded() {
-        let (_folder, store) = store();
+        let (_folder, store) = catalogue();
         let many: Vec<String> = (0..NAMES_MAX + 5).map(|n| n.to_string()).collect();
         let connection = store.connection();
         for minute in 0..NOTES_MAX as i64 + 3 {

@@ -36,37 +36,8 @@ impl ExpectedAttribution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::catalogue::{
-        AttributionChange, AttributionChanges, Catalogue, Reason, Segment, insert_segment, next_segment, open, source,
-    };
-
-    fn catalogue() -> (tempfile::TempDir, Catalogue) {
-        let folder = tempfile::tempdir().unwrap();
-        let connection = open(&folder.path().join("catalogue.sqlite")).unwrap();
-        let catalogue = Catalogue::of(folder.path(), connection);
-        (folder, catalogue)
-    }
-
-    fn with_rows_until(store: &Catalogue, last_ms: i64) {
-        let source = source(&store.connection(), "mx1", "exim").unwrap();
-        let segment = Segment {
-            id: next_segment(&store.connection()).unwrap(),
-            source,
-            day: 0,
-            first_ms: 0,
-            last_ms,
-            rows: 1,
-            events_bytes: 0,
-            rates_bytes: 0,
-            events_hash: String::new(),
-            rates_hash: String::new(),
-        };
-        insert_segment(&store.connection(), &segment).unwrap();
-    }
-
-    fn gone(name: &str) -> AttributionNote {
-        AttributionNote::ended(Reason::Rules, vec![name.to_owned()])
-    }
+    use crate::store::catalogue::fixtures::{catalogue, gone, with_rows_until};
+    use crate::store::catalogue::{AttributionChange, AttributionChanges};
 
     #[test]
     fn the_first_rows_note_what_was_expected_and_no_others_do() {

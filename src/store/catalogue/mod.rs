@@ -15,6 +15,8 @@ mod counts;
 mod coverage;
 mod error;
 mod expected_attribution;
+#[cfg(test)]
+mod fixtures;
 mod logs;
 mod messages;
 mod minutes;

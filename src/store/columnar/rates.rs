@@ -6,11 +6,10 @@ use super::texts::TextColumn;
 use super::write::Columns;
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Destination, Kind};
+use crate::model::time::MINUTE_MS;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use std::path::Path;
-
-const MINUTE_MS: i64 = 60_000;
 
 /// What is summed, in the order of [`Rates`]' sums.
 const MEASURES: [&str; 4] = ["messages", "recipients", "attempts", "bytes"];

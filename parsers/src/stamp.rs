@@ -169,28 +169,39 @@ impl Default for LastMinute {
 }
 
 impl LastMinute {
-    /// [`exim_stamp`] of the next line.
+    /// [`exim_stamp`] of the next line, into one that is there: to hand it on would be to read at once, in larger pieces,
+    /// what was just written, for which a processor waits.
     ///
     /// # Errors
     /// As [`exim_stamp`].
     #[inline]
-    pub(crate) fn exim_stamp<'a>(&mut self, input: &'a [u8]) -> Parsed<'a, Stamp> {
+    pub(crate) fn exim_stamp<'a>(&mut self, input: &'a [u8], stamp: &mut Stamp) -> Parsed<'a, ()> {
         let Some(([minute @ .., tens, units], rest)) = input.split_first_chunk::<19>() else {
-            return exim_stamp(input);
+            return stamp_into(exim_stamp(input), stamp);
         };
         let mut bad = 0;
         let second = pair(*tens, *units, &mut bad);
-        if *minute == self.text && bad <= 9 && second <= 60 {
-            return after_second(rest, Stamp { second, ..self.stamp });
+        if *minute != self.text || bad > 9 || second > 60 {
+            self.stamp = civil(input, b' ')?.1;
+            self.text = *minute;
         }
-        self.stamp = civil(input, b' ')?.1;
-        self.text = *minute;
-        after_second(rest, self.stamp)
+        *stamp = self.stamp;
+        stamp.second = second;
+        match rest {
+            // Most logs print no more.
+            [b' ', next, ..] if !matches!(next, b'+' | b'-') => Ok((rest, ())),
+            _ => stamp_into(after_second(rest, *stamp), stamp),
+        }
     }
 }
 
+fn stamp_into<'a>(parsed: Parsed<'a, Stamp>, stamp: &mut Stamp) -> Parsed<'a, ()> {
+    let (rest, read) = parsed?;
+    *stamp = read;
+    Ok((rest, ()))
+}
+
 /// What Exim may print behind the second.
-#[inline]
 fn after_second(input: &[u8], second: Stamp) -> Parsed<'_, Stamp> {
     let (mut rest, mut stamp) = (input, second);
     if let [b'.', digits @ ..] = rest {
@@ -465,7 +476,11 @@ mod tests {
             "2018-06-06 18:55",
             "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         ] {
-            assert_eq!(last.exim_stamp(text.as_bytes()), exim_stamp(text.as_bytes()), "{text}");
+            let mut stamp = Stamp::default();
+            let read = last
+                .exim_stamp(text.as_bytes(), &mut stamp)
+                .map(|(rest, ())| (rest, stamp));
+            assert_eq!(read, exim_stamp(text.as_bytes()), "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `<=` and `(=`: what `receive.c` prints when a message has arrived.
 
 use super::address::sender;
-use super::field::{bracketed, key_length, leave_out, size, skip_token, text_value};
+use super::field::{bracketed, keep, key_length, leave_out, size, skip_token, skip_word, text_value, usual};
 use super::host::host_into;
 use super::message_id::message_id;
 use super::record::{Arrival, EximBody, EximHost};
@@ -29,6 +29,7 @@ pub(super) fn arrival<'a>(
     let EximBody::Arrival(arrival) = body else {
         unreachable!("it was put there")
     };
+    rest = usual_fields(rest, arrival);
     let mut left_out = |token| {
         let after = leave_out(token, odd);
         after.strip_prefix(b":").unwrap_or(after)
@@ -55,24 +56,29 @@ pub(super) fn arrival<'a>(
     }
 }
 
+/// The fields of most arrivals, in the order of `receive.c`.
+#[inline]
+fn usual_fields<'a>(rest: &'a [u8], arrival: &mut Arrival<'a>) -> &'a [u8] {
+    let rest = usual(rest, b" H=", |text| host_into(text, &mut arrival.host));
+    let rest = usual(rest, b" I=", skip_word);
+    let rest = usual(rest, b" U=", |text| Ok(keep(word(text)?, &mut arrival.user)));
+    let rest = usual(rest, b" P=", |text| Ok(keep(word(text)?, &mut arrival.protocol)));
+    let rest = usual(rest, b" X=", |text| Ok(keep(word(text)?, &mut arrival.tls)));
+    let rest = usual(rest, b" CV=", skip_word);
+    let rest = usual(rest, b" S=", |text| Ok(keep(size(text)?, &mut arrival.size)));
+    usual(rest, b" id=", |text| keep_message_id(text, arrival))
+}
+
 /// One field, bare word or tail; the rest begins with a space or is empty.
 #[inline]
 fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
     match token {
         [b'H', b'=', value @ ..] => host_into(value, &mut arrival.host),
-        [b'P', b'=', value @ ..] => keep(word(value)?, &mut arrival.protocol),
-        [b'X', b'=', value @ ..] => keep(word(value)?, &mut arrival.tls),
-        [b'U', b'=', value @ ..] => keep(word(value)?, &mut arrival.user),
-        [b'S', b'=', value @ ..] => {
-            let (rest, bytes) = size(value)?;
-            arrival.size = Some(bytes);
-            Ok((rest, ()))
-        }
-        [b'i', b'd', b'=', value @ ..] | [b'i', b'd', b'*', b'=', value @ ..] => {
-            let end = long_address_end(value, b' ').unwrap_or(value.len());
-            arrival.message_id = Some(value.until(end));
-            Ok((value.past(end), ()))
-        }
+        [b'P', b'=', value @ ..] => Ok(keep(word(value)?, &mut arrival.protocol)),
+        [b'X', b'=', value @ ..] => Ok(keep(word(value)?, &mut arrival.tls)),
+        [b'U', b'=', value @ ..] => Ok(keep(word(value)?, &mut arrival.user)),
+        [b'S', b'=', value @ ..] => Ok(keep(size(value)?, &mut arrival.size)),
+        [b'i', b'd', b'=', value @ ..] | [b'i', b'd', b'*', b'=', value @ ..] => keep_message_id(value, arrival),
         [b'R', b'=', value @ ..] => match message_id(value) {
             Some((rest, id)) => {
                 arrival.bounced = Some(id);
@@ -80,19 +86,11 @@ fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
             }
             None => fail(value, "the ID of the bounced message"),
         },
-        [b'T', b'=', value @ ..] => {
-            let (rest, subject) = text_value(value)?;
-            arrival.subject = Some(subject);
-            Ok((rest, ()))
-        }
-        [b'R', b'T', b'=', value @ ..] => {
-            let (rest, ms) = duration_ms(value)?;
-            arrival.receive_ms = Some(ms);
-            Ok((rest, ()))
-        }
+        [b'T', b'=', value @ ..] => Ok(keep(text_value(value)?, &mut arrival.subject)),
+        [b'R', b'T', b'=', value @ ..] => Ok(keep(duration_ms(value)?, &mut arrival.receive_ms)),
         [b'A', b'=', value @ ..] => authenticated(value, arrival),
         [b'f', b'r', b'o', b'm', b' ', address @ ..] if address.first() == Some(&b'<') => {
-            keep(bracketed(address)?, &mut arrival.original_sender)
+            Ok(keep(bracketed(address)?, &mut arrival.original_sender))
         }
         [b'f', b'o', b'r', b' ', recipients @ ..] => {
             arrival.recipients = Some(recipients);
@@ -102,10 +100,12 @@ fn field<'a>(token: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
     }
 }
 
+/// `id=` of the header: a quoted part of it may hold a space.
 #[inline]
-fn keep<'a>((rest, value): (&'a [u8], &'a [u8]), into: &mut Option<&'a [u8]>) -> Parsed<'a, ()> {
-    *into = Some(value);
-    Ok((rest, ()))
+fn keep_message_id<'a>(input: &'a [u8], arrival: &mut Arrival<'a>) -> Parsed<'a, ()> {
+    let end = long_address_end(input, b' ').unwrap_or(input.len());
+    arrival.message_id = Some(input.until(end));
+    Ok((input.past(end), ()))
 }
 
 /// `A=authenticator[:id[:sender]]`. The id is the client's and may hold a colon or a space: the part after its last

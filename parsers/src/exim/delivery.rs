@@ -1,7 +1,9 @@
 //! `=>`, `->`, `>>`, `*>`, `**`, `==`: what `delivery_log()`, `failure_log()` and `deferral_log()` of `deliver.c` print.
 
 use super::address::{Address, address, discarded};
-use super::field::{bracketed, is_bare, is_field, leave_out, size, skip_token, text_value, value};
+use super::field::{
+    bracketed, is_bare, is_field, keep, leave_out, size, skip_token, skip_value, skip_word, text_value, usual, value,
+};
 use super::host::{host, host_into};
 use super::record::{EximBody, EximDelivery, EximHost, Flag, Target};
 use crate::cut::Cut;
@@ -56,7 +58,7 @@ pub(super) fn delivery<'a>(
         [b' ', ..] => rest,
         _ => leave_out(rest, odd),
     };
-    let rest = fields(rest, delivery, odd);
+    let rest = fields(usual_fields(rest, delivery), delivery, odd);
     match flag {
         Flag::Deferred => deferral(rest, delivery, odd),
         _ => text(rest, delivery, odd),
@@ -84,6 +86,30 @@ fn blank<'a>(flag: Flag) -> EximDelivery<'a> {
         errno: None,
         text: None,
     }
+}
+
+/// The fields of most deliveries, in the order of `delivery_log()`.
+#[inline]
+fn usual_fields<'a>(rest: &'a [u8], delivery: &mut EximDelivery<'a>) -> &'a [u8] {
+    if matches!(delivery.flag, Flag::Failed | Flag::Deferred) {
+        return rest;
+    }
+    let rest = usual(rest, b" R=", |text| Ok(keep(value(text)?, &mut delivery.router)));
+    let rest = usual(rest, b" T=", |text| Ok(keep(value(text)?, &mut delivery.transport)));
+    let rest = usual(rest, b" S=", |text| Ok(keep(size(text)?, &mut delivery.size)));
+    let rest = usual(rest, b" H=", |text| host_into(text, &mut delivery.host));
+    let rest = usual(rest, b" X=", |text| Ok(keep(value(text)?, &mut delivery.tls)));
+    let rest = usual(rest, b" CV=", skip_word);
+    let rest = usual(rest, b" DN=", skip_value);
+    let rest = usual(rest, b" C=", |text| {
+        Ok(keep(text_value(text)?, &mut delivery.confirmation))
+    });
+    let rest = usual(rest, b" QT=", |text| {
+        Ok(keep(duration_ms(text)?, &mut delivery.queue_ms))
+    });
+    usual(rest, b" DT=", |text| {
+        Ok(keep(duration_ms(text)?, &mut delivery.delivery_ms))
+    })
 }
 
 /// Fields up to the text: stops before `:`, before the words of a failure or deferral, and at the end.
@@ -136,9 +162,9 @@ fn field<'a>(token: &'a [u8], delivery: &mut EximDelivery<'a>) -> Parsed<'a, boo
         [b'F', b'=', text @ ..] if text.first() == Some(&b'<') => keep(bracketed(text)?, &mut delivery.sender),
         [b'P', b'=', text @ ..] if text.first() == Some(&b'<') => keep(bracketed(text)?, &mut delivery.return_path),
         [b'H', b'=', text @ ..] => host_into(text, &mut delivery.host)?,
-        [b'S', b'=', text @ ..] => keep_some(size(text)?, &mut delivery.size),
-        [b'D', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.delivery_ms),
-        [b'Q', b'T', b'=', text @ ..] => keep_some(duration_ms(text)?, &mut delivery.queue_ms),
+        [b'S', b'=', text @ ..] => keep(size(text)?, &mut delivery.size),
+        [b'D', b'T', b'=', text @ ..] => keep(duration_ms(text)?, &mut delivery.delivery_ms),
+        [b'Q', b'T', b'=', text @ ..] => keep(duration_ms(text)?, &mut delivery.queue_ms),
         [b'S', b'T', b'=', text @ ..] => shadow(text),
         _ if delivery.flag == Flag::Failed || delivery.flag == Flag::Deferred => {
             if !is_field(token) && !is_bare(word(token)?.1) {
@@ -149,18 +175,6 @@ fn field<'a>(token: &'a [u8], delivery: &mut EximDelivery<'a>) -> Parsed<'a, boo
         _ => skip_token(token)?,
     };
     Ok((rest, true))
-}
-
-#[inline]
-fn keep<'a>((rest, value): (&'a [u8], &'a [u8]), into: &mut Option<&'a [u8]>) -> (&'a [u8], ()) {
-    *into = Some(value);
-    (rest, ())
-}
-
-#[inline]
-fn keep_some<'a, T>((rest, value): (&'a [u8], T), into: &mut Option<T>) -> (&'a [u8], ()) {
-    *into = Some(value);
-    (rest, ())
 }
 
 /// A field that nobody keeps may still be the last one before `: text`.

@@ -6,28 +6,33 @@ use crate::odd::Odd;
 use crate::prim::{Parsed, decimal, fail, word};
 use crate::stamp::{LastMinute, Stamp, exim_stamp};
 
-/// Timestamp, process ID and message ID.
+/// Process ID and message ID.
+#[derive(Clone, Copy)]
 pub(super) struct Header<'a> {
-    pub stamp: Stamp,
     pub pid: Option<u32>,
     pub id: Option<MessageId<'a>>,
 }
 
-/// The head; the rest is the body, without the space before it.
+/// The head, its timestamp into `stamp`; the rest is the body, without the space before it.
 #[inline]
-pub(super) fn header<'a>(line: &'a [u8], last: &mut LastMinute, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
-    let (rest, stamp) = last.exim_stamp(line)?;
+pub(super) fn header<'a>(
+    line: &'a [u8],
+    last: &mut LastMinute,
+    stamp: &mut Stamp,
+    odd: &mut Option<Odd<'a>>,
+) -> Parsed<'a, Header<'a>> {
+    let (rest, ()) = last.exim_stamp(line, stamp)?;
     match rest {
-        [b' ', rest @ ..] => after_stamp(rest, stamp, odd),
+        [b' ', rest @ ..] => after_stamp(rest, odd),
         _ => fail(rest, "a space and text after the timestamp"),
     }
 }
 
 /// Process ID and message ID, for a line whose time is known.
 #[inline]
-pub(super) fn after_stamp<'a>(input: &'a [u8], stamp: Stamp, odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
+pub(super) fn after_stamp<'a>(input: &'a [u8], odd: &mut Option<Odd<'a>>) -> Parsed<'a, Header<'a>> {
     let (rest, pid) = pid(input);
-    let header = Header { stamp, pid, id: None };
+    let header = Header { pid, id: None };
     Ok(match message_id(rest) {
         Some((rest, id)) => (
             rest.strip_prefix(b" ").unwrap_or(rest),

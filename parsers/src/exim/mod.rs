@@ -93,7 +93,7 @@ impl Parser {
     #[inline]
     pub fn parse<'a>(&mut self, line: &'a [u8], record: &mut EximRecord<'a>) -> Result<(), Reject> {
         record.odd = None;
-        match header::header(line, &mut self.last, &mut record.odd) {
+        match header::header(line, &mut self.last, &mut record.stamp, &mut record.odd) {
             Ok((rest, header)) => with_body(line, rest, &header, record),
             Err(fault) => Err(reject(line, fault)),
         }
@@ -121,8 +121,8 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<EximRecord<'a>, Re
     if header::has_stamp(line) {
         Parser::default().parse(line, &mut record)?;
     } else {
-        let (rest, header) =
-            header::after_stamp(line, envelope.stamp, &mut record.odd).map_err(|fault| reject(line, fault))?;
+        record.stamp = envelope.stamp;
+        let (rest, header) = header::after_stamp(line, &mut record.odd).map_err(|fault| reject(line, fault))?;
         with_body(line, rest, &header, &mut record)?;
     }
     record.pid = record.pid.or(envelope.pid);
@@ -131,7 +131,7 @@ pub fn parse_in_syslog<'a>(envelope: &Envelope<'a>) -> Result<EximRecord<'a>, Re
 
 /// Whether a text without a time is a line with a message ID and a flag, or one that ends a message.
 pub(crate) fn is_flagged(text: &[u8]) -> bool {
-    header::after_stamp(text, crate::Stamp::default(), &mut None)
+    header::after_stamp(text, &mut None)
         .is_ok_and(|(rest, header)| header.id.is_some() && (flag(rest).is_some() || rest.starts_with(b"Completed")))
 }
 
@@ -168,7 +168,7 @@ fn reject(line: &[u8], fault: nom::Err<Fault>) -> Reject {
     }
 }
 
-/// Fills in the record of a line whose header is read. A body is filled in where it stands: each level that handed it on
+/// Fills in the record of a line whose header is read, and its timestamp there. A body is filled in where it stands: each level that handed it on
 /// would copy it.
 #[inline]
 fn with_body<'a>(
@@ -177,7 +177,6 @@ fn with_body<'a>(
     header: &header::Header<'a>,
     record: &mut EximRecord<'a>,
 ) -> Result<(), Reject> {
-    record.stamp = header.stamp;
     record.pid = header.pid;
     record.id = header.id;
     match body(rest, header.id, &mut record.body, &mut record.odd) {

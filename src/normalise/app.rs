@@ -216,10 +216,10 @@ impl<'c> AppNormaliser<'c> {
                 .find(Some(host), None)
                 .unwrap_or_default()
                 .to_owned(),
-            client: bounded_text(text(host)),
+            client: bounded_text(text(host)).into_owned(),
             client_ip: String::new(),
-            sender_local: bounded_text(text(&messages.local)),
-            sender_domain: bounded_text(text(domain).to_lowercase()),
+            sender_local: bounded_text(text(&messages.local)).into_owned(),
+            sender_domain: bounded_text(text(domain).to_lowercase()).into_owned(),
         }
     }
 }

@@ -4,8 +4,7 @@ use super::derived::{DerivedNames, Holds, NameChanges, NameState};
 use super::hosts::HostNumbers;
 use super::origins::{Codes, OriginClient, OriginField, OriginInterner, SenderOrigin};
 use crate::model::service_names::{UNATTRIBUTED, is_reserved};
-use crate::model::text::text;
-use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text};
+use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text, plain_text};
 use crate::normalise::rules::{Facts, HostGroups, Naming, ServiceRules, derive};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -194,7 +193,7 @@ impl Attributor {
         let hostgroup = with.hostgroups.find(Some(name), facts.client_ip).unwrap_or_default();
         let address = facts.client_ip.map(|ip| ip.to_string()).unwrap_or_default();
         let client = OriginClient {
-            client: self.origins.text(OriginField::Client, &bounded_text(text(name))),
+            client: self.origins.text(OriginField::Client, &bounded_text(plain_text(name))),
             client_ip: self.origins.text(OriginField::ClientIp, &address),
             hostgroup: self.origins.text(OriginField::Hostgroup, hostgroup),
             first_hop: facts
@@ -228,11 +227,10 @@ impl Attributor {
             .local_part(facts.sender.unwrap_or_default(), &mut self.local);
         let local = self
             .origins
-            .text(OriginField::SenderLocal, &bounded_text(text(&self.local)));
-        let domain = self.origins.text(
-            OriginField::SenderDomain,
-            &bounded_text(lower_text(domain).into_owned()),
-        );
+            .text(OriginField::SenderLocal, &bounded_text(plain_text(&self.local)));
+        let domain = self
+            .origins
+            .text(OriginField::SenderDomain, &bounded_text(lower_text(domain)));
         let codes = [
             service,
             client.hostgroup,

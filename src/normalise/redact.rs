@@ -160,9 +160,19 @@ pub fn bounded(name: &[u8]) -> &[u8] {
 }
 
 /// The same for text.
-pub fn bounded_text(mut name: String) -> String {
+pub fn bounded_text<'a>(name: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let name = name.into();
+    if name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let mut name = name.into_owned();
     name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
-    name
+    Cow::Owned(name)
+}
+
+/// Text from bytes of a log, which nearly always are text already.
+pub fn plain_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| Cow::Owned(text(bytes)), Cow::Borrowed)
 }
 
 /// Lower-case text from bytes of a log: names of domains nearly always are plain already.

@@ -12,6 +12,7 @@
 
 use super::facts::{Facts, domain_of, host_name};
 use crate::model::service_names::{AUTHENTICATED, BOUNCES, UNATTRIBUTED};
+use std::borrow::Cow;
 
 /// What may name a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -131,7 +132,7 @@ pub fn derive(facts: &Facts<'_>, naming: Naming) -> String {
         Naming::Accounts => true,
         Naming::Impersonal => PROGRAM_USERS.contains(&name.as_str()) || is_word_of(name, domain, facts),
     };
-    let user = || facts.user.and_then(tidy);
+    let user = || facts.user.and_then(tidy).map(Cow::into_owned);
     let is_shown_user = |name: &String| GENERIC_USERS.contains(&name.as_str()) || is_shown(name);
     let auth = |id| match naming {
         Naming::Accounts => from_auth(id),
@@ -144,7 +145,7 @@ pub fn derive(facts: &Facts<'_>, naming: Naming) -> String {
         .or_else(|| user().filter(|name| !SYSTEM_USERS.contains(&name.as_str()) && is_shown_user(name)))
         .or_else(|| facts.client_name.and_then(from_host))
         .or_else(|| own().and_then(|_| from_host(facts.host.as_bytes())))
-        .or_else(|| psl::domain(domain).and_then(|known| tidy(first_label(known.as_bytes()))))
+        .or_else(|| psl::domain(domain).and_then(|known| tidy(first_label(known.as_bytes())).map(Cow::into_owned)))
         .or_else(|| user().filter(is_shown_user))
         .unwrap_or_else(|| UNATTRIBUTED.to_owned())
 }
@@ -154,34 +155,36 @@ pub fn derive(facts: &Facts<'_>, naming: Naming) -> String {
 pub fn candidates(domain: &[u8], facts: &Facts<'_>) -> Vec<String> {
     let fixed = GENERIC_USERS.iter().chain(PROGRAM_USERS).map(|word| (*word).to_owned());
     let mut all: Vec<String> = fixed.chain(["mailer-daemon".to_owned()]).collect();
-    all.extend(words_of(domain, facts));
+    for label in labels_of(domain, facts) {
+        all.extend(words_of(&label).map(str::to_owned));
+    }
     all.sort_unstable();
     all.dedup();
     all
 }
 
-/// Whether a name stands in the name of the sending host or of the sender's domain already.
+/// Whether a name stands in the name of the sending host or of the sender's domain already. Asked of nearly every stranger's
+/// mail: nothing is allocated for names that are plain.
 fn is_word_of(name: &str, domain: &[u8], facts: &Facts<'_>) -> bool {
-    words_of(domain, facts).any(|word| word == name)
+    labels_of(domain, facts).any(|label| words_of(&label).any(|word| word == name))
 }
 
-/// Words of the names of the sender's domain and of the sending host.
-fn words_of<'a>(domain: &'a [u8], facts: &Facts<'a>) -> impl Iterator<Item = String> + use<'a> {
+/// The labels in the names of the sender's domain and of the sending host.
+fn labels_of<'a>(domain: &'a [u8], facts: &Facts<'a>) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
     // The log's own host sends what is handed in by a command, and what an application writes of.
     let host = match facts.client_name {
         Some(client) => client,
         None if facts.client_ip.is_none() => facts.host.as_bytes(),
         None => b"",
     };
-    [domain, host].into_iter().flat_map(|text| {
-        let labels = text.split(|&b| b == b'.').filter_map(tidy);
-        labels.flat_map(|label| {
-            let parts = label.split(['-', '_']).map(|part| without_number(part).to_owned());
-            parts
-                .chain([without_number(&label).to_owned(), label.clone()])
-                .collect::<Vec<_>>()
-        })
-    })
+    let names = [domain, host].into_iter();
+    names.flat_map(|name| name.split(|&b| b == b'.').filter_map(tidy))
+}
+
+/// The words in a label, with and without the numbers behind them.
+fn words_of(label: &str) -> impl Iterator<Item = &str> {
+    let parts = label.split(['-', '_']).map(without_number);
+    parts.chain([without_number(label), label])
 }
 
 fn from_local_part(local: &[u8]) -> Option<String> {
@@ -197,8 +200,8 @@ fn from_local_part(local: &[u8]) -> Option<String> {
         // A list server has thousands of lists, and is one service.
         return None;
     }
-    let name = without_affixes(&tidy(local)?).to_owned();
-    let name = without_number(&name);
+    let tidy = tidy(local)?;
+    let name = without_number(without_affixes(&tidy));
     let person = name
         .split_once('.')
         .is_some_and(|(first, last)| letters(first) && letters(last));
@@ -281,18 +284,21 @@ fn letters(word: &str) -> bool {
 }
 
 /// The bounded character set, in lower case; `None` if nothing is left. What is too long is a code, not a name.
-fn tidy(text: &[u8]) -> Option<String> {
-    let safe = |&byte: &u8| {
-        let byte = byte.to_ascii_lowercase();
-        if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
-            char::from(byte)
-        } else {
-            '-'
+fn tidy(text: &[u8]) -> Option<Cow<'_, str>> {
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(byte);
+    let edges = ['-', '_', '.'];
+    let name = match std::str::from_utf8(text) {
+        Ok(plain) if text.iter().all(is_plain) => Cow::Borrowed(plain.trim_matches(edges)),
+        _ => {
+            let safe = |byte: &u8| match byte.to_ascii_lowercase() {
+                byte if is_plain(&byte) => char::from(byte),
+                _ => '-',
+            };
+            let name: String = text.iter().map(safe).collect();
+            Cow::Owned(name.trim_matches(edges).to_owned())
         }
     };
-    let name: String = text.iter().map(safe).collect();
-    let name = name.trim_matches(['-', '_', '.']);
-    (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then(|| name.to_owned())
+    (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then_some(name)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::model::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
 use crate::normalise::redact::{NAME_BYTES_MAX, PSEUDONYM_LEN, bounded};
 use rustc_hash::FxHashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Events on their way to a segment.
@@ -172,10 +172,15 @@ impl Batch {
         if host.is_empty() && ip.is_none() {
             return 0;
         }
-        let Some(IpAddr::V4(address)) = ip else {
+        let Some(address) = ip else {
             return self.new_remote_code(host, ip);
         };
-        let place = (address.to_bits().wrapping_mul(0x9e37_79b9) >> 27) as usize;
+        let bits = match address {
+            IpAddr::V4(address) => address.to_bits(),
+            // Hosts of one network differ in the last bits, networks in the first.
+            IpAddr::V6(address) => (address.to_bits() >> 80) as u32 ^ address.to_bits() as u32,
+        };
+        let place = (bits.wrapping_mul(0x9e37_79b9) >> 27) as usize;
         let recent = self.recent_remotes[place];
         if recent != 0 && is_remote(self.remotes.get(recent), host, address) {
             return recent;
@@ -199,11 +204,13 @@ impl Batch {
 }
 
 /// Whether a key of [`Batch::remotes`] is of this host.
-fn is_remote(key: &[u8], host: &[u8], address: Ipv4Addr) -> bool {
-    key.split_last_chunk::<5>().is_some_and(|(name, rest)| {
-        let [a, b, c, d] = address.octets();
-        *rest == [0, a, b, c, d] && same(name, host)
-    })
+fn is_remote(key: &[u8], host: &[u8], address: IpAddr) -> bool {
+    let name = match address {
+        IpAddr::V4(address) => key.strip_suffix(&address.octets()),
+        IpAddr::V6(address) => key.strip_suffix(&address.octets()),
+    };
+    name.and_then(|name| name.strip_suffix(b"\0"))
+        .is_some_and(|name| same(name, host))
 }
 
 /// Name and address of a code of [`Batch::remotes`].

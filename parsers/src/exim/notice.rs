@@ -172,7 +172,7 @@ fn connection_failed(words: &[u8]) -> bool {
         b"Connection reset by peer",
         b"No route to host",
         b"Network is unreachable",
-        b"EximHost is unreachable",
+        b"Host is unreachable",
         b"Network is down",
         b"Operation timed out",
         b"Cannot assign requested address",

@@ -145,7 +145,7 @@ fn is_tls(text: &[u8]) -> bool {
         "certificate ",
         "Cannot start TLS",
         "initializing the ",
-        "PostfixHost offered STARTTLS",
+        "Host offered STARTTLS",
         "TLS ",
         "server certificate ",
     ];

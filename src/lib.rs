@@ -17,6 +17,10 @@ pub mod analysis;
 pub mod cli;
 mod clock;
 pub mod config;
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the layers of a minute are still handed over one by one"
+)]
 pub mod detect;
 pub mod files;
 pub mod graph;

@@ -12,4 +12,5 @@ pub mod live;
 pub mod pending;
 pub mod present;
 pub mod routes;
+pub mod severity;
 pub mod sources;

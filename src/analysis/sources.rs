@@ -7,7 +7,7 @@ use crate::query::history::{MailHistory, SourceSummary};
 use crate::store::catalogue::{ClockDoubt, Counts, OddField, UnparsedShape};
 use crate::store::retention::HeldSource;
 
-/// MailHistory that the newest lines are held against.
+/// History that the newest lines are held against.
 const HISTORY_MS: i64 = 7 * DAY_MS;
 
 /// What is wrong with a source, worst last.

@@ -1,17 +1,10 @@
 //! `mailpulse check`: is the configuration right, are the logs there, and do both fit?
 
-mod files;
-mod survey;
-
 use super::output;
-use super::routes::{WEEK_MS, short};
-use crate::analysis::routes::{Route, routes};
-use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::human::counted;
-use crate::query::Window;
-use crate::query::history::present;
-use crate::setup::plan::{UnnamedArgs, plan};
+use crate::setup::check::problems;
+use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::setup::{Setup, listed};
 use crate::source::Limits;
 use anyhow::{Result, bail};
@@ -35,6 +28,22 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     };
     let limits = Limits::default();
     let plan = plan(&config, &[], &UnnamedArgs::default(), &limits)?;
+    describe(&config, &plan)?;
+    let problems = problems(setup, &config, &plan, &limits);
+    for warning in &problems.warnings {
+        output::talk(&format!("warning: {warning}"));
+    }
+    for error in &problems.errors {
+        output::talk(error);
+    }
+    Ok(match problems.errors.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(2),
+    })
+}
+
+/// Prints what is configured, and which files each source has.
+fn describe(config: &Config, plan: &Plan) -> Result<()> {
     for file in &config.files {
         output::line(&format!("{}: good", file.display()))?;
     }
@@ -45,7 +54,7 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
         counted(config.hostgroups.names().len() as u64, "hostgroup"),
         config.store.folder.display()
     ))?;
-    output::line(unnamed(&config))?;
+    output::line(unnamed(config))?;
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
         if files > 0 || job.journals.is_empty() {
@@ -56,55 +65,7 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
             output::line(&format!("{} ({}): {}", job.host, job.kind, journal.name().display()))?;
         }
     }
-    for warning in &config.warnings {
-        warn(&warning.to_string());
-    }
-    if config.sources.is_empty() && config.store.remote.is_none() {
-        warn(
-            "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only what it is given; \
-             `mailpulse init` writes the sources of this machine",
-        );
-    }
-    // What is wrong with a path is told once, with the place where it is written.
-    let mut problems = plan.problems.clone();
-    for source in &config.sources {
-        for glob in &source.paths {
-            if plan.files().any(|file| glob.matches(&file.path)) {
-                continue;
-            }
-            let named = format!("{:?}: ", glob.as_str());
-            let why = problems.iter().position(|problem| problem.starts_with(&named));
-            match why.map(|at| problems.remove(at)) {
-                Some(why) => warn(&format!("{}: {why}", source.place)),
-                None => warn(&format!("{}: no file matches {}", source.place, glob.as_str())),
-            }
-        }
-        let files = plan
-            .files()
-            .map(|file| file.path.as_path())
-            // Of two sources that name a file, the first reads it.
-            .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
-        for warning in survey::of(source, files, &limits) {
-            warn(&warning);
-        }
-    }
-    for problem in &problems {
-        warn(problem);
-    }
-    for service in redundancy(setup, &config) {
-        warn(&service);
-    }
-    let found = files::check(setup, &config);
-    found.warnings.iter().for_each(|warning| warn(warning));
-    let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
-    errors.extend(found.errors);
-    for error in &errors {
-        output::talk(error);
-    }
-    Ok(match errors.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(2),
-    })
+    Ok(())
 }
 
 /// What becomes of mail that no rule names, and how to change it where nobody has said.
@@ -124,31 +85,4 @@ fn unnamed(config: &Config) -> &'static str {
              names is `unattributed`, unless [store] has `derive = true`"
         }
     }
-}
-
-/// Services that have fewer relays than somebody wrote they should, by the last week that is stored.
-fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
-    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
-    let Ok(store) = setup.open_store(config) else {
-        return Vec::new();
-    };
-    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
-    let Ok(Some((_, newest))) = store.coverage().span_until(present) else {
-        return Vec::new();
-    };
-    let window = Window {
-        since_ms: newest - WEEK_MS,
-        until_ms: newest + 1,
-    };
-    let written = |route: &Route| config.redundancy.of_service(&route.service).place.is_some();
-    let routes: Vec<Route> = routes(&store, window)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(written)
-        .collect();
-    short(&routes, &config.redundancy)
-}
-
-fn warn(text: &str) {
-    output::talk(&format!("warning: {text}"));
 }

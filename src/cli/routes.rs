@@ -8,17 +8,14 @@ use crate::analysis::routes::{Route, routes};
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Redundancy;
-use crate::model::service_names::UNATTRIBUTED;
 use crate::query::history::MailHistory;
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, options};
+use crate::setup::redundancy::short;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-
-/// A week, so that rare services are in it.
-pub const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// Arguments of `routes`.
 #[derive(Debug, clap::Args)]
@@ -108,35 +105,6 @@ fn said(store: &dyn MailHistory, routes: &[Route], failovers: &[Failover]) -> Re
         ));
     }
     Ok(())
-}
-
-/// Services with fewer relays than they should have, in words. One whose mail did not reach the outside has no verdict,
-/// and what no rule names is no service.
-pub fn short(routes: &[Route], redundancy: &Redundancy) -> Vec<String> {
-    let mut said = Vec::new();
-    for route in routes
-        .iter()
-        .filter(|route| !route.last_hops.is_empty() && route.service != UNATTRIBUTED)
-    {
-        let wanted = redundancy.of_service(&route.service);
-        if route.last_hops.len() >= wanted.relays_min as usize {
-            continue;
-        }
-        let hops: Vec<&str> = route.last_hops.iter().map(|(relay, _)| relay.as_str()).collect();
-        let place = wanted
-            .place
-            .as_ref()
-            .map(|place| format!(" ({place})"))
-            .unwrap_or_default();
-        said.push(format!(
-            "{} should have {} relays{place} and has {}: {}",
-            route.service,
-            wanted.relays_min,
-            hops.len(),
-            hops.join(", ")
-        ));
-    }
-    said
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

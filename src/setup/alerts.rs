@@ -1,9 +1,10 @@
 //! Alert channels as configured, and where `watch` keeps what it sent.
 
-use crate::alert::state::FILE;
+use crate::alert::state::{AlertState, FILE};
 use crate::alert::{AlertChannel, Alertmanager, Exec, Stdout, TrustedAuthorities, Webhook};
 use crate::config::{Alert, Config, Server};
 use anyhow::{Context as _, Result, anyhow, bail};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where `watch` keeps what it told, for every store that it may watch.
@@ -17,6 +18,26 @@ pub fn alerts_path(config: &Config) -> PathBuf {
         }
     };
     config.store.folder.join(name)
+}
+
+/// What `watch` left, and what is wrong with its file: one that is broken is set aside by the next `watch`, and nothing
+/// else need wait for that.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
+    let path = alerts_path(config);
+    match AlertState::load(&path) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            let what = format!("{}: {error}; `mailpulse watch` sets it aside", path.display());
+            Ok((AlertState::default(), Some(what)))
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let hint = crate::store::readers(&path).unwrap_or_default();
+            Err(anyhow!("{}: {error}; {hint}", path.display()))
+        }
+        loaded => Ok((loaded.with_context(|| path.display().to_string())?, None)),
+    }
 }
 
 /// The channels of the configuration.

@@ -3,7 +3,6 @@
 use crate::analysis::sources::SourceStatus;
 use crate::config::Config;
 use crate::query::history::Backend;
-use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 
 /// One limit: its key in the configuration, what it is set to, in which unit, and what it bounds.
@@ -39,8 +38,26 @@ const LIMITS: [Limit; 17] = [
     ("clickhouse.ship_every_s", |c| c.clickhouse.ship_every_ms / 1_000, "s", "what waits is sent so often"),
 ];
 
-/// All limits: `limit`, `value`, `used` (nothing where only the process that reads knows), `unit`, `bounds`.
-pub(super) fn table(store: &Backend, config: &Config, rows: &[SourceStatus]) -> Result<Table> {
+/// One limit, and how much of it is in use.
+#[derive(Debug)]
+pub struct LimitUse {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// What it is set to.
+    pub value: u64,
+    /// How much of it is in use; nothing where only the process that reads knows.
+    pub used: Option<u64>,
+    /// The unit of both.
+    pub unit: &'static str,
+    /// What it bounds.
+    pub bounds: &'static str,
+}
+
+/// All limits.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn limits_in_use(store: &Backend, config: &Config, rows: &[SourceStatus]) -> Result<Vec<LimitUse>> {
     let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
     let open_messages = locals.map(|local| local.open_messages).max();
     let (outbox_mib, services, lost_found_mib) = match store {
@@ -58,19 +75,12 @@ pub(super) fn table(store: &Backend, config: &Config, rows: &[SourceStatus]) -> 
         LOST_FOUND => lost_found_mib,
         _ => None,
     };
-    let text = |pick: fn(&Limit) -> &'static str| {
-        let texts = LIMITS.iter().map(|limit| Some(pick(limit).to_owned()));
-        Values::Text(texts.collect())
-    };
-    let number = |pick: &dyn Fn(&Limit) -> Option<u64>| {
-        let numbers = LIMITS.iter().map(|limit| pick(limit).map(|number| number as i64));
-        Values::Int(numbers.collect())
-    };
-    Ok(Table::of([
-        ("limit", text(|limit| limit.0)),
-        ("value", number(&|limit| Some(limit.1(config)))),
-        ("used", number(&|limit| used(limit.0))),
-        ("unit", text(|limit| limit.2)),
-        ("bounds", text(|limit| limit.3)),
-    ]))
+    let all = LIMITS.iter().map(|(key, value, unit, bounds)| LimitUse {
+        key,
+        value: value(config),
+        used: used(key),
+        unit,
+        bounds,
+    });
+    Ok(all.collect())
 }

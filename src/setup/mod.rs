@@ -1,10 +1,13 @@
 //! Configuration, store and rules joined, for whatever runs on them.
 
 pub mod alerts;
+pub mod check;
 pub mod clock;
 pub mod detection;
 pub mod known_names;
+pub mod limits;
 pub mod plan;
+pub mod redundancy;
 pub mod zones;
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH, load_or_create_key};

@@ -20,7 +20,7 @@ const HOSTS: [&str; 4] = ["app1", "app2", "mx1001", "mx2001"];
 
 impl Logs {
     /// So many mails of a sender at host `app`, by relay `relay`; the relay delivers them unless it is `stuck`.
-    fn mails(&mut self, count: u32, sender: &str, app: usize, relay: usize, stuck: bool) {
+    fn mails(&mut self, count: u32, sender: &str, [app, relay]: [usize; 2], stuck: bool) {
         for _ in 0..count {
             self.count += 1;
             let n = self.count;
@@ -105,12 +105,12 @@ fn paths(route: &Value) -> Vec<(String, bool, u64)> {
 #[test]
 fn the_way_of_each_service_and_who_hangs_on_one_relay() {
     let mut logs = Logs::default();
-    logs.mails(60, "phab", 0, 2, false);
-    logs.mails(40, "phab", 0, 3, false);
+    logs.mails(60, "phab", [0, 2], false);
+    logs.mails(40, "phab", [0, 3], false);
     // Two senders, one relay: their own MTAs are no redundancy.
-    logs.mails(30, "web", 0, 2, false);
-    logs.mails(20, "web", 1, 2, false);
-    logs.mails(10, "cron", 1, 3, false);
+    logs.mails(30, "web", [0, 2], false);
+    logs.mails(20, "web", [1, 2], false);
+    logs.mails(10, "cron", [1, 3], false);
     let place = logs.place();
     let all = json(&place);
     assert_eq!(all.len(), 3, "{all:?}");
@@ -166,12 +166,12 @@ fn the_way_of_each_service_and_who_hangs_on_one_relay() {
 #[test]
 fn two_relays_for_everyone_pass_the_check_and_a_queue_is_no_way_out() {
     let mut logs = Logs::default();
-    logs.mails(5, "phab", 0, 2, false);
-    logs.mails(5, "phab", 0, 3, false);
+    logs.mails(5, "phab", [0, 2], false);
+    logs.mails(5, "phab", [0, 3], false);
     let place = logs.place();
     routes(&place, &["--check"]).ends(0);
-    logs.mails(7, "web", 1, 2, true);
-    logs.mails(3, "web", 1, 3, false);
+    logs.mails(7, "web", [1, 2], true);
+    logs.mails(3, "web", [1, 3], false);
     let place = logs.place();
     let all = json(&place);
     let web = all.iter().find(|route| route["service"] == "web").unwrap();
@@ -190,9 +190,9 @@ fn two_relays_for_everyone_pass_the_check_and_a_queue_is_no_way_out() {
 #[test]
 fn the_check_asks_for_as_many_relays_as_are_configured_and_names_who_has_too_few() {
     let mut logs = Logs::default();
-    logs.mails(6, "phab", 0, 2, false);
-    logs.mails(4, "phab", 0, 3, false);
-    logs.mails(5, "web", 0, 2, false);
+    logs.mails(6, "phab", [0, 2], false);
+    logs.mails(4, "phab", [0, 3], false);
+    logs.mails(5, "web", [0, 2], false);
     let place = logs.place();
     let config = std::fs::read_to_string(place.path("mailpulse.toml")).unwrap();
     routes(&place, &["--check"])
@@ -308,7 +308,7 @@ const GONE: std::ops::Range<i64> = BEGIN + (2 * 24 + 10) * 3600..BEGIN + (2 * 24
 
 impl Logs {
     /// One mail at a time that goes over the sender's own MTA; the relay has it `waits` seconds later.
-    fn mail_at(&mut self, at: i64, sender: &str, app: usize, relay: usize, waits: i64) {
+    fn mail_at(&mut self, at: i64, sender: &str, [app, relay]: [usize; 2], waits: i64) {
         self.count += 1;
         let n = self.count;
         let stamp = |at: i64| {
@@ -365,11 +365,12 @@ fn mail_that_waits_at_the_sender_did_not_move_and_mail_that_the_other_relay_took
     for minute in 0..(2 * 24 + 16) * 60 {
         let at = BEGIN + 60 * minute;
         let gone = GONE.contains(&at);
-        logs.mail_at(at, "phab", 0, if gone || minute % 2 == 0 { 3 } else { 2 }, 0);
+        let relay = if gone || minute % 2 == 0 { 3 } else { 2 };
+        logs.mail_at(at, "phab", [0, relay], 0);
         // It hangs on the first relay, and is handed over when that is back.
         let waits = if gone { GONE.end + 30 - at } else { 0 };
         if waits == 0 || minute % 2 == 0 {
-            logs.mail_at(at + 10, "web", 1, 2, waits);
+            logs.mail_at(at + 10, "web", [1, 2], waits);
         }
         logs.catch_up(at + 10);
     }

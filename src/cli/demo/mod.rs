@@ -8,8 +8,7 @@ use crate::analysis::expected::Picture;
 use crate::cli::{backfill, graph, output};
 use crate::clock::now_ms;
 use crate::graph::{GraphKind, Style, Theme};
-use crate::model::time::HOUR_MS;
-use crate::model::time::rfc3339;
+use crate::model::time::{HOUR_MS, MINUTE_MS, rfc3339};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
 use crate::setup::Setup;
@@ -224,13 +223,17 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
     Ok(())
 }
 
-fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+/// A picture: its file, what it asks, and how it looks.
+type DemoPicture = (&'static str, RateQuestion, GraphKind, Theme);
+
+/// What is drawn of the outage.
+fn pictures(truth: &Truth) -> [DemoPicture; 5] {
     let question = |by, hours: i64, step_min: i64| RateQuestion {
         window: Window {
             since_ms: truth.stopped * 1000 - hours * HOUR_MS,
             until_ms: truth.until * 1000,
         },
-        step_ms: step_min * 60_000,
+        step_ms: step_min * MINUTE_MS,
         by,
         kind: Some("accepted".to_owned()),
         destination: None,
@@ -244,38 +247,20 @@ fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
         service: Some("phabricator".to_owned()),
         ..question(By::Kind, 24, 15)
     };
-    let pictures = [
-        (
-            "services.png",
-            question(By::Service, 24, 15),
-            GraphKind::Multiples,
-            Theme::Light,
-        ),
-        (
-            "services.svg",
-            question(By::Service, 24, 15),
-            GraphKind::Multiples,
-            Theme::Light,
-        ),
-        (
-            "relays.png",
-            question(By::Relay, 24, 10),
-            GraphKind::Stacked,
-            Theme::Light,
-        ),
-        (
-            "phabricator-both-sides.png",
-            both_sides,
-            GraphKind::Multiples,
-            Theme::Light,
-        ),
-        (
-            "three-weeks-dark.png",
-            question(By::Service, 21 * 24, 120),
-            GraphKind::Multiples,
-            Theme::Dark,
-        ),
-    ];
+    let day = || question(By::Service, 24, 15);
+    let weeks = question(By::Service, 21 * 24, 120);
+    let (multiples, stacked) = (GraphKind::Multiples, GraphKind::Stacked);
+    [
+        ("services.png", day(), multiples, Theme::Light),
+        ("services.svg", day(), multiples, Theme::Light),
+        ("relays.png", question(By::Relay, 24, 10), stacked, Theme::Light),
+        ("phabricator-both-sides.png", both_sides, multiples, Theme::Light),
+        ("three-weeks-dark.png", weeks, multiples, Theme::Dark),
+    ]
+}
+
+fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
+    let pictures = pictures(truth);
     let sets: Result<Vec<_>, _> = pictures
         .iter()
         .map(|(_, question, ..)| rates(store, question))

@@ -1,7 +1,7 @@
 //! The lines below the tables of `status`: what is not as it should be, each with what to do.
 
-use super::facts::{Contents, complete};
 use crate::alert::state::AlertState;
+use crate::analysis::completeness::CompleteFrom;
 use crate::analysis::health::{Health, UnreadableCause};
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::output;
@@ -26,7 +26,7 @@ pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows:
     }
     match store {
         Backend::Embedded(store) => {
-            let contents = Contents::of(store)?;
+            let contents = store.segments().totals()?;
             output::line(&format!(
                 "store {}: {} events in {}, {}",
                 store.path().display(),
@@ -37,10 +37,11 @@ pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows:
         }
         Backend::ClickHouse(client) => output::line(&format!("store {}", client.endpoint()))?,
     }
-    if let Some((first, last)) = store.history().span(i64::MAX)? {
+    let span = store.history().span(i64::MAX)?;
+    if let Some((first, last)) = span {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
-    if let Some(complete) = complete(alerts, store.history())? {
+    if let Some(complete) = CompleteFrom::of(alerts.complete, span.map(|(first, _)| first)) {
         output::line(&complete.words())?;
     }
     if let Backend::Embedded(store) = store {

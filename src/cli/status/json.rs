@@ -1,14 +1,15 @@
 //! `status --format json`: all that `status` knows, raw; units stand in the keys.
 
-use super::facts::{Contents, alerts, complete};
-use super::limits;
+use super::{alerts_said, limits};
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
+use crate::analysis::completeness::CompleteFrom;
 use crate::analysis::sources::{SourceStatus, percent};
 use crate::cli::output;
 use crate::config::Config;
 use crate::model::time::rfc3339;
 use crate::query::history::Backend;
+use crate::setup::limits::limits_in_use;
 use crate::store::Store;
 use crate::store::catalogue::OutboxState;
 use anyhow::Result;
@@ -19,7 +20,8 @@ const CHANGES: usize = 20;
 
 /// All of it: `sources`, `alarms`, `silenced`, `provisional`, `channels`, `store`, `ship`, `troubles`, `limits`.
 pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], now_ms: i64) -> Result<Value> {
-    let alerts = alerts(config)?;
+    let alerts = alerts_said(config)?;
+    let first_ms = engine.history().span(i64::MAX)?.map(|(first, _)| first);
     let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
     Ok(json!({
         "sources": sources(rows),
@@ -28,11 +30,11 @@ pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], n
         "provisional": alarms(&alerts.provisional),
         "channels": alerts.channels().iter().map(|one| channel(one, now_ms)).collect::<Vec<_>>(),
         "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
-        "volume_complete_from": complete(&alerts, engine.history())?.map(|at| rfc3339(at.seconds.saturating_mul(1_000))),
+        "volume_complete_from": CompleteFrom::of(alerts.complete, first_ms).map(CompleteFrom::time),
         "store": store(engine)?,
         "ship": ship(engine, now_ms)?,
         "troubles": troubles(engine)?,
-        "limits": output::json_rows(&limits::table(engine, config, rows)?, &[]),
+        "limits": output::json_rows(&limits::table(&limits_in_use(engine, config, rows)?), &[]),
     }))
 }
 
@@ -73,7 +75,7 @@ fn store(engine: &Backend) -> Result<Value> {
         }
         Backend::Embedded(store) => store,
     };
-    let contents = Contents::of(store)?;
+    let contents = store.segments().totals()?;
     let lost = store.lost_found();
     Ok(json!({
         "path": store.path(),

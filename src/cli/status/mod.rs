@@ -1,7 +1,6 @@
 //! `mailpulse status`: what has been read, how old it is, what did not parse, how large the store is.
 
 mod details;
-mod facts;
 mod json;
 mod limits;
 mod nagios;
@@ -9,13 +8,16 @@ mod summary;
 
 use super::output::{self, Format};
 use super::retention::held_back;
+use crate::alert::state::AlertState;
 use crate::analysis::sources::{SourceStatus, percent, statuses};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::time::{DAY_MS, parse_duration_ms};
 use crate::query::history::{Backend, LocalSource};
 use crate::setup::Setup;
+use crate::setup::alerts::alert_state;
 use crate::setup::clock::retention;
+use crate::setup::limits::limits_in_use;
 use crate::store::columnar::{Table, Values};
 use crate::store::retention::{HeldBack, HeldSource};
 use anyhow::{Result, anyhow};
@@ -58,14 +60,18 @@ pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
         row.held = held.sources.iter().find(of_it).cloned();
     }
     if args.limits {
-        output::table(&limits::table(&store, &config, &rows)?, &[], args.format)?;
+        output::table(
+            &limits::table(&limits_in_use(&store, &config, &rows)?),
+            &[],
+            args.format,
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     match args.format {
         Format::Json => output::json(&json::answer(&store, &config, &rows, now)?)?,
         Format::Csv => output::table(&table(&rows), &["first", "last", "read"], args.format)?,
         Format::Table => {
-            let alerts = facts::alerts(&config)?;
+            let alerts = alerts_said(&config)?;
             summary::print(setup, &alerts, &rows, now)?;
             output::line("")?;
             output::table(&summary::table(&rows), &[], args.format)?;
@@ -76,6 +82,15 @@ pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `watch` left; what is wrong with its file is said.
+fn alerts_said(config: &Config) -> Result<AlertState> {
+    let (alerts, broken) = alert_state(config)?;
+    if let Some(what) = broken {
+        output::talk(&what);
+    }
+    Ok(alerts)
 }
 
 fn held(store: &Backend, config: &Config) -> Result<HeldBack> {

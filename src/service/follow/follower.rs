@@ -72,6 +72,13 @@ struct With<'s> {
     progress: &'s dyn Progress,
 }
 
+/// A round that looks at names: when, within which limits, and where it notes what it gave up.
+struct NameScan<'r> {
+    now_ms: i64,
+    limits: &'r FollowLimits,
+    round: &'r mut Round,
+}
+
 /// One source.
 struct Followed<'s> {
     /// None before its first round, and after an error: what is in memory then says more than was committed.
@@ -128,7 +135,11 @@ impl<'s> Follower<'s> {
             }
             followed.presence.is_unreachable = false;
             let mut work = if is_scan {
-                followed.names(now_ms, &self.with.limits, &mut round)
+                followed.names(&mut NameScan {
+                    now_ms,
+                    limits: &self.with.limits,
+                    round: &mut round,
+                })
             } else {
                 followed.growth(now_ms, &mut round)
             };
@@ -240,11 +251,11 @@ impl<'s> Followed<'s> {
     }
 
     /// The work of a round that looks at names: all files of the scan, and open files that have none any more.
-    fn names(&mut self, now_ms: i64, limits: &FollowLimits, round: &mut Round) -> Job {
+    fn names(&mut self, scan: &mut NameScan<'_>) -> Job {
         if let Some(source) = &self.source {
             self.presence.seed(source.known());
         }
-        self.presence.scanned(&self.job, now_ms);
+        self.presence.scanned(&self.job, scan.now_ms);
         let mut work = self.no_work();
         work.journals.clone_from(&self.job.journals);
         let scanned = std::mem::take(&mut self.job.families);
@@ -252,7 +263,7 @@ impl<'s> Followed<'s> {
         for (spec, family) in &scanned {
             let mut files = Vec::with_capacity(family.files.len());
             for found in &family.files {
-                if let Some(found) = self.look_at(found, family, spec, now_ms, limits) {
+                if let Some(found) = self.look_at(found, family, spec, scan) {
                     named.push((found.dev, found.ino));
                     files.push(found);
                 }
@@ -263,19 +274,12 @@ impl<'s> Followed<'s> {
             }
         }
         self.job.families = scanned;
-        self.nameless(now_ms, limits, &named, &mut work, round);
+        self.nameless(&named, &mut work, scan);
         work
     }
 
     /// A file of the scan: opened if it is a live log. None if there is nothing to read in it now.
-    fn look_at(
-        &mut self,
-        found: &Found,
-        family: &Family,
-        spec: &Arc<Spec>,
-        now_ms: i64,
-        limits: &FollowLimits,
-    ) -> Option<Found> {
+    fn look_at(&mut self, found: &Found, family: &Family, spec: &Arc<Spec>, scan: &NameScan<'_>) -> Option<Found> {
         if let Some(held) = self.held.iter_mut().find(|held| held.key() == (found.dev, found.ino)) {
             held.path.clone_from(&found.path);
             held.nameless_since = None;
@@ -286,9 +290,11 @@ impl<'s> Followed<'s> {
         }
         if found.codec != Codec::Plain {
             let retry = self.archives.get(&found.path);
-            return retry.is_none_or(|retry| retry.is_due(now_ms)).then(|| found.clone());
+            return retry
+                .is_none_or(|retry| retry.is_due(scan.now_ms))
+                .then(|| found.clone());
         }
-        if self.held.len() >= limits.open_files_max {
+        if self.held.len() >= scan.limits.open_files_max {
             return Some(found.clone());
         }
         // What cannot be opened is told by the reading side.
@@ -312,14 +318,8 @@ impl<'s> Followed<'s> {
 
     /// Open files that the scan did not find: renamed to where no pattern leads, or deleted. They are read before the
     /// files of their family that came after them, and closed when nobody wrote to them for long enough.
-    fn nameless(
-        &mut self,
-        now_ms: i64,
-        limits: &FollowLimits,
-        named: &[(u64, u64)],
-        work: &mut Job,
-        round: &mut Round,
-    ) {
+    fn nameless(&mut self, named: &[(u64, u64)], work: &mut Job, scan: &mut NameScan<'_>) {
+        let (now_ms, limits) = (scan.now_ms, scan.limits);
         let mut keep = Vec::with_capacity(self.held.len());
         for mut held in std::mem::take(&mut self.held) {
             if named.contains(&held.key()) {
@@ -337,7 +337,7 @@ impl<'s> Followed<'s> {
                 before_newest(work, &held, found);
                 if now_ms - since > 10 * limits.deleted_wait_ms {
                     held.given_up = true;
-                    round.given_up.push(held.path.clone());
+                    scan.round.given_up.push(held.path.clone());
                 }
                 keep.push(held);
                 continue;

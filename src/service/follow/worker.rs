@@ -122,6 +122,10 @@ impl Worker {
         let words = config_words(&self.config);
         let mut attribution = self.setup.attribution_for(&mut self.config, &self.store)?;
         announce(&words, &self.config, &self.store);
+        let mut waiting_side = WaitingSide {
+            orders: &mut orders,
+            answers,
+        };
         loop {
             let mut limits = self.setup.limits(&self.config);
             // A second of a busy log is a megabyte: buffers of that size would be what a tail holds most of.
@@ -129,7 +133,12 @@ impl Worker {
             let jobs = scan_jobs(&self.config, &limits, &mut self.throttle)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
             reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
-            match self.follow(&attribution, &covered, jobs, &limits, &mut orders, answers)? {
+            let rules = RoundRules {
+                attribution: &attribution,
+                covered: &covered,
+                limits: &limits,
+            };
+            match self.follow(&rules, jobs, &mut waiting_side)? {
                 RoundsEnd::Stop => break,
                 RoundsEnd::Hosts => {}
                 RoundsEnd::Reloaded => attribution = self.setup.attribution_for(&mut self.config, &self.store)?,
@@ -143,14 +152,12 @@ impl Worker {
         Ok(())
     }
 
+    /// Reads by one set of rules, until it ends.
     fn follow(
         &mut self,
-        attribution: &Attribution,
-        covered: &[String],
+        rules: &RoundRules<'_>,
         jobs: Vec<Job>,
-        limits: &RunLimits,
-        orders: &mut UnboundedReceiver<Order>,
-        answers: &UnboundedSender<Answer>,
+        waiting_side: &mut WaitingSide<'_>,
     ) -> Result<RoundsEnd> {
         let tail = tail_limits(&self.config.tail);
         // The store outlives the follower; the rest of the worker is changed beside it.
@@ -164,64 +171,99 @@ impl Worker {
             ..
         } = self;
         let progress = Alive(alive);
-        let mut follower = Follower::new(store, attribution, limits, &tail, &progress);
-        let mut maintenance = Maintenance::new(now_ms(), config.store.retain_days);
+        let mut follower = Follower::new(store, rules.attribution, rules.limits, &tail, &progress);
+        let mut maintenance = Maintenance::new(now_ms(), config.store.retain_days, tail);
         let mut names = FolderTimes::of(config);
         let mut zones = ZoneWarnings::default();
         // What was just found is what the first round reads.
         let mut found = Some(jobs);
-        while let Some(order) = orders.blocking_recv() {
+        while let Some(order) = waiting_side.orders.blocking_recv() {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             let scan = match order {
                 Order::Round { scan } => names.changed() || scan || found.is_some(),
-                Order::Reload => {
-                    if let Some(new) = reload(setup, config) {
+                Order::Reload => match reload(setup, config) {
+                    Some(new) => {
                         *config = new;
-                        let reloaded = Some(Reloaded {
-                            tail: config.tail,
-                            patterns: patterns(config),
-                        });
-                        let _ = answers.send(Answer {
-                            reloaded,
-                            ..Answer::default()
-                        });
+                        waiting_side.reloaded(config);
                         return Ok(RoundsEnd::Reloaded);
                     }
-                    continue;
-                }
+                    None => continue,
+                },
             };
             let now = now_ms();
             let jobs = match found.take() {
                 Some(jobs) => Some(jobs),
-                None => scan.then(|| scan_jobs(config, limits, throttle)).transpose()?,
+                None => scan.then(|| scan_jobs(config, rules.limits, throttle)).transpose()?,
             };
-            if let Some(jobs) = &jobs
-                && jobs.iter().any(|job| is_mta(job.kind) && !covered.contains(&job.host))
-            {
-                let _ = answers.send(Answer {
-                    wants_scan: true,
-                    ..Answer::default()
-                });
+            if jobs.as_ref().is_some_and(|jobs| rules.lack_a_host(jobs)) {
+                waiting_side.wants_scan();
                 return Ok(RoundsEnd::Hosts);
             }
             let round = follower.round(now, jobs, stop);
             tell(&round, throttle, now);
             zones.take(store, &round.reports, throttle, now);
-            maintenance.after(store, &mut follower, &round, &tail, now);
-            let answer = Answer {
-                grew: round.lines() > 0,
-                wants_scan: round.wants_scan,
-                trouble: !round.troubles.is_empty(),
-                reloaded: None,
-            };
-            if answers.send(answer).is_err() {
+            maintenance.after(store, &mut follower, &round, now);
+            if !waiting_side.has_read(&round) {
                 break;
             }
         }
         maintenance.at_the_end(store, &mut follower);
         Ok(RoundsEnd::Stop)
+    }
+}
+
+/// One set of rules that rounds read by.
+struct RoundRules<'r> {
+    attribution: &'r Attribution,
+    /// Hosts whose logs are known to be read.
+    covered: &'r [String],
+    limits: &'r RunLimits,
+}
+
+impl RoundRules<'_> {
+    /// Whether there is a relay whose logs were not known to be read: then the rules change.
+    fn lack_a_host(&self, jobs: &[Job]) -> bool {
+        jobs.iter()
+            .any(|job| is_mta(job.kind) && !self.covered.contains(&job.host))
+    }
+}
+
+/// The channels from and to the side that waits.
+struct WaitingSide<'c> {
+    orders: &'c mut UnboundedReceiver<Order>,
+    answers: &'c UnboundedSender<Answer>,
+}
+
+impl WaitingSide<'_> {
+    fn reloaded(&self, config: &Config) {
+        let reloaded = Some(Reloaded {
+            tail: config.tail,
+            patterns: patterns(config),
+        });
+        let _ = self.answers.send(Answer {
+            reloaded,
+            ..Answer::default()
+        });
+    }
+
+    fn wants_scan(&self) {
+        let _ = self.answers.send(Answer {
+            wants_scan: true,
+            ..Answer::default()
+        });
+    }
+
+    /// Answers with what a round did. False if nobody waits for it any more.
+    fn has_read(&self, round: &Round) -> bool {
+        let answer = Answer {
+            grew: round.lines() > 0,
+            wants_scan: round.wants_scan,
+            trouble: !round.troubles.is_empty(),
+            reloaded: None,
+        };
+        self.answers.send(answer).is_ok()
     }
 }
 
@@ -382,6 +424,7 @@ struct Maintenance {
     compact_ms: i64,
     forget_ms: i64,
     retain_days: u32,
+    limits: FollowLimits,
     copies: crate::service::copies::Copies,
     /// Something was committed since the last link.
     news: bool,
@@ -390,10 +433,11 @@ struct Maintenance {
 }
 
 impl Maintenance {
-    fn new(now_ms: i64, retain_days: u32) -> Self {
+    fn new(now_ms: i64, retain_days: u32, limits: FollowLimits) -> Self {
         Maintenance {
             forget_ms: now_ms,
             retain_days,
+            limits,
             heartbeat_ms: now_ms,
             link_ms: now_ms,
             compact_ms: now_ms,
@@ -403,7 +447,7 @@ impl Maintenance {
         }
     }
 
-    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, limits: &FollowLimits, now_ms: i64) {
+    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, now_ms: i64) {
         for report in &round.reports {
             self.news |= report.counts.events > 0;
             if let Some((_, last)) = report.span_ms {
@@ -427,10 +471,10 @@ impl Maintenance {
                 tracing::warn!("no heartbeat: {}", error);
             }
         }
-        if self.news && is_due(self.link_ms, limits.link_ms) {
+        if self.news && is_due(self.link_ms, self.limits.link_ms) {
             let took_ms = self.link(store, follower);
             // However much there is to look through, it takes a twentieth of the time at most.
-            self.link_ms = now_ms + limits.link_ms.max(20 * took_ms);
+            self.link_ms = now_ms + self.limits.link_ms.max(20 * took_ms);
         }
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
@@ -439,8 +483,8 @@ impl Maintenance {
             }
         }
         self.copies.after(store.path(), now_ms);
-        if is_due(self.compact_ms, limits.compact_ms) {
-            self.compact_ms = now_ms + limits.compact_ms;
+        if is_due(self.compact_ms, self.limits.compact_ms) {
+            self.compact_ms = now_ms + self.limits.compact_ms;
             if let Err(error) = compact_small(store) {
                 tracing::warn!("no compaction: {}", error);
             }

@@ -64,6 +64,10 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
     }
     let mut watch = Watch {
+        config,
+        watching: &watching,
+        channels,
+        path: &path,
         live: Live::new(watching.detection.clone()),
         state,
         cared: None,
@@ -71,7 +75,7 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
     };
     let mut lacking = Lacking::default();
     loop {
-        let round = watch.round(store, config, &watching, channels, &path);
+        let round = watch.round(store);
         if watching.once {
             round?;
             return Ok(!watch.state.firing.is_empty());
@@ -127,7 +131,12 @@ fn lock(path: &Path) -> Result<File> {
 }
 
 /// The detection, and what was told of it.
-struct Watch {
+struct Watch<'w> {
+    config: &'w Config,
+    watching: &'w Watching,
+    channels: &'w [Box<dyn AlertChannel>],
+    /// Where the state of alarms is kept.
+    path: &'w Path,
     live: Live,
     state: AlertState,
     /// When deliveries were last tried.
@@ -136,17 +145,11 @@ struct Watch {
     said: bool,
 }
 
-impl Watch {
+impl Watch<'_> {
     /// Judges, notes, delivers.
-    fn round(
-        &mut self,
-        store: &dyn MailHistory,
-        config: &Config,
-        watching: &Watching,
-        channels: &[Box<dyn AlertChannel>],
-        path: &Path,
-    ) -> Result<()> {
+    fn round(&mut self, store: &dyn MailHistory) -> Result<()> {
         let now = now_ms();
+        let (config, path) = (self.config, self.path);
         let judged = self.live.step(store, now)?;
         if !self.cares() && !judged {
             return Ok(());
@@ -175,7 +178,7 @@ impl Watch {
                 }
             });
             let mut seen: Vec<SeenAlarm> = seen.collect();
-            seen.extend(silent_since(store, watching.stale, now)?.map(|newest| notices::silent(newest, now)));
+            seen.extend(silent_since(store, self.watching.stale, now)?.map(|newest| notices::silent(newest, now)));
             let known = [self.state.silenced.clone(), self.state.provisional.clone()];
             self.state.update(&seen, judged);
             for (word, now, known) in [
@@ -196,7 +199,7 @@ impl Watch {
             // Kept before it is told: a crash in between tells later, not never.
             self.state.save(path).with_context(|| path.display().to_string())?;
         }
-        for why in self.state.deliver(channels, now / 1_000) {
+        for why in self.state.deliver(self.channels, now / 1_000) {
             tracing::warn!("not delivered, tried again later: {}", why);
         }
         self.state.save(path).with_context(|| path.display().to_string())

@@ -16,22 +16,22 @@ use std::path::Path;
 
 /// What is wrong with them.
 #[derive(Debug, Default)]
-pub(super) struct FileChecks {
+pub(super) struct FileProblems {
     /// What will not work.
-    pub errors: Vec<String>,
+    pub(super) errors: Vec<String>,
     /// What may be meant.
-    pub warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
-impl FileChecks {
+impl FileProblems {
     fn error(&mut self, place: &str, what: impl std::fmt::Display) {
         self.errors.push(format!("{place}: {what}"));
     }
 }
 
 /// Looks at all of them.
-pub(super) fn check(setup: &Setup, config: &Config) -> FileChecks {
-    let mut found = FileChecks::default();
+pub(super) fn check(setup: &Setup, config: &Config) -> FileProblems {
+    let mut found = FileProblems::default();
     if let Err(error) = clickhouse_authorities(config) {
         found.error(&config.clickhouse.ca_place, format!("{error:#}"));
     }
@@ -64,7 +64,7 @@ pub(super) fn check(setup: &Setup, config: &Config) -> FileChecks {
 }
 
 /// The program of an `exec` channel.
-fn program(command: &WithPlace<Vec<String>>, found: &mut FileChecks) {
+fn program(command: &WithPlace<Vec<String>>, found: &mut FileProblems) {
     let Some(name) = command.value.first() else { return };
     let path = env::var_os("PATH").unwrap_or_default();
     if let Err(why) = runs(name, &path) {
@@ -90,7 +90,7 @@ fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
 }
 
 /// The key of the pseudonyms. One that is not there is made by the first run, unless rows were made with it.
-fn pseudonyms(setup: &Setup, config: &Config, found: &mut FileChecks) {
+fn pseudonyms(setup: &Setup, config: &Config, found: &mut FileProblems) {
     let Some(path) = &config.privacy.key_file else { return };
     if config.privacy.local_parts != LocalParts::Hash {
         return;

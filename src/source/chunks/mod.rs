@@ -190,9 +190,8 @@ impl Chunks {
             (cut, filled)
         } else {
             let sieve = Sieve::new(
-                &mut self.buf,
+                &mut self.buf[..filled],
                 self.kept,
-                filled,
                 self.state,
                 mem::take(&mut self.gaps),
                 max,

@@ -50,17 +50,16 @@ pub(super) struct Sieve<'b> {
 }
 
 impl<'b> Sieve<'b> {
-    /// `buf[..kept]` is the unfinished line in `state`, `buf[kept..filled]` is new.
+    /// `buf[..kept]` is the unfinished line in `state`, the rest is new.
     pub(super) fn new(
         buf: &'b mut [u8],
         kept: usize,
-        filled: usize,
         state: SieveState,
         gaps: Vec<SkippedBytes>,
         max: usize,
     ) -> Sieve<'b> {
         Sieve {
-            buf: &mut buf[..filled],
+            buf,
             read: kept,
             write: kept,
             line: 0,

@@ -8,6 +8,6 @@ mod segment_files;
 
 pub use incomplete::{AnswerLack, Incomplete};
 pub use lost_found::{LOST_FOUND_BYTES_MAX, LostFound, LostFoundContents};
-pub use reading::Segments;
+pub use reading::{SegmentTotals, Segments};
 pub use repeats::{Compared, StoredEvents};
 pub use segment_files::{SegmentFiles, SegmentPart, segment_files, segments_folder, write_file};

@@ -17,6 +17,17 @@ pub struct Segments<'s> {
     pub(in crate::store) incomplete: &'s Incomplete,
 }
 
+/// What the segments of a store hold.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentTotals {
+    /// Events.
+    pub events: u64,
+    /// Segments.
+    pub segments: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
+}
+
 impl Segments<'_> {
     /// The events' file of a segment.
     pub fn events_path(&self, segment: i64) -> PathBuf {
@@ -47,6 +58,22 @@ impl Segments<'_> {
     /// The catalogue cannot be read.
     pub fn all(&self) -> Result<Vec<Segment>, CatalogueError> {
         self.between(i64::MIN, i64::MAX)
+    }
+
+    /// What they hold together.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn totals(&self) -> Result<SegmentTotals, CatalogueError> {
+        let all = self.all()?;
+        Ok(SegmentTotals {
+            events: all.iter().map(|segment| segment.rows).sum(),
+            segments: all.len(),
+            bytes: all
+                .iter()
+                .map(|segment| segment.events_bytes + segment.rates_bytes)
+                .sum(),
+        })
     }
 
     /// Files in the segments' folder that the catalogue does not name.

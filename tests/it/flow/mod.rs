@@ -35,6 +35,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "detect",
             "alert",
             "query",
+            "analysis",
             "config",
         ],
     ),

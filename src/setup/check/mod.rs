@@ -1,0 +1,93 @@
+//! What is wrong with a configuration beyond its text: do its paths, its logs, its files and its store fit?
+
+mod named_files;
+mod survey;
+
+use super::Setup;
+use super::plan::Plan;
+use super::redundancy::{WEEK_MS, short};
+use crate::analysis::routes::{Route, routes};
+use crate::clock::now_ms;
+use crate::config::{Config, Source};
+use crate::query::Window;
+use crate::query::history::present;
+use crate::source::Limits;
+
+/// What is wrong.
+#[derive(Debug, Default)]
+pub struct ConfigProblems {
+    /// What may be meant.
+    pub warnings: Vec<String>,
+    /// What will not work.
+    pub errors: Vec<String>,
+}
+
+/// All that is wrong with a configuration and with what it names.
+pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -> ConfigProblems {
+    let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    if config.sources.is_empty() && config.store.remote.is_none() {
+        warnings.push(
+            "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only what it is given; \
+             `mailpulse init` writes the sources of this machine"
+                .to_owned(),
+        );
+    }
+    // What is wrong with a path is told once, with the place where it is written.
+    let mut of_paths = plan.problems.clone();
+    for source in &config.sources {
+        warnings.extend(unmatched(source, plan, &mut of_paths));
+        let files = plan
+            .files()
+            .map(|file| file.path.as_path())
+            // Of two sources that name a file, the first reads it.
+            .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
+        warnings.extend(survey::of(source, files, limits));
+    }
+    warnings.extend(of_paths);
+    warnings.extend(redundancy(setup, config));
+    let of_files = named_files::check(setup, config);
+    warnings.extend(of_files.warnings);
+    let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
+    errors.extend(of_files.errors);
+    ConfigProblems { warnings, errors }
+}
+
+/// Paths of a source that no file matches, each with the reason if it is among the problems, which then loses it.
+fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for glob in &source.paths {
+        if plan.files().any(|file| glob.matches(&file.path)) {
+            continue;
+        }
+        let named = format!("{:?}: ", glob.as_str());
+        let why = problems.iter().position(|problem| problem.starts_with(&named));
+        warnings.push(match why.map(|at| problems.remove(at)) {
+            Some(why) => format!("{}: {why}", source.place),
+            None => format!("{}: no file matches {}", source.place, glob.as_str()),
+        });
+    }
+    warnings
+}
+
+/// Services that have fewer relays than somebody wrote they should, by the last week that is stored.
+fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
+    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
+    let Ok(store) = setup.open_store(config) else {
+        return Vec::new();
+    };
+    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
+    let Ok(Some((_, newest))) = store.coverage().span_until(present) else {
+        return Vec::new();
+    };
+    let window = Window {
+        since_ms: newest - WEEK_MS,
+        until_ms: newest + 1,
+    };
+    let written = |route: &Route| config.redundancy.of_service(&route.service).place.is_some();
+    let routes: Vec<Route> = routes(&store, window)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(written)
+        .collect();
+    short(&routes, &config.redundancy)
+}

@@ -1,6 +1,7 @@
 //! `status --format json`: all that `status` knows, raw; units stand in the keys.
 
-use super::{alerts_said, limits};
+use super::kept_alerts::alerts_said;
+use super::limits;
 use crate::alert::Notice;
 use crate::alert::state::ChannelState;
 use crate::analysis::completeness::CompleteFrom;

@@ -2,20 +2,21 @@
 
 mod details;
 mod json;
+mod kept_alerts;
 mod limits;
 mod nagios;
 mod summary;
 
+use kept_alerts::alerts_said;
+
 use super::output::{self, Format};
 use super::retention::held_back;
-use crate::alert::state::AlertState;
 use crate::analysis::sources::{SourceStatus, percent, statuses};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::time::{DAY_MS, parse_duration_ms};
 use crate::query::history::{Backend, LocalSource};
 use crate::setup::Setup;
-use crate::setup::alerts::alert_state;
 use crate::setup::clock::retention;
 use crate::setup::limits::limits_in_use;
 use crate::store::columnar::{Table, Values};
@@ -82,15 +83,6 @@ pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What `watch` left; what is wrong with its file is said.
-fn alerts_said(config: &Config) -> Result<AlertState> {
-    let (alerts, broken) = alert_state(config)?;
-    if let Some(what) = broken {
-        output::talk(&what);
-    }
-    Ok(alerts)
 }
 
 fn held(store: &Backend, config: &Config) -> Result<HeldBack> {

@@ -1,6 +1,6 @@
 //! `status --nagios`: one line and an exit code.
 
-use super::alerts_said;
+use super::kept_alerts::alerts_said;
 use crate::alert::Notice;
 use crate::alert::state::{AlertState, ChannelState};
 use crate::analysis::severity::{Concern, Severity, Surroundings, concerns, quiet_since, severity};
@@ -19,7 +19,7 @@ const SOURCES_SHOWN: usize = 5;
 
 /// Says it in one line.
 pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
-    let facts = match Facts::read(setup, now, stale_ms) {
+    let facts = match NagiosFacts::read(setup, now, stale_ms) {
         Ok(facts) => facts,
         Err(error) => {
             output::line(&format!("MAILPULSE UNKNOWN - {}", safe_error(&error)))?;
@@ -38,7 +38,7 @@ pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Exit
 }
 
 /// What the line is made of.
-struct Facts {
+struct NagiosFacts {
     rows: Vec<SourceStatus>,
     alerts: AlertState,
     /// Channels that do not take alarms.
@@ -46,8 +46,8 @@ struct Facts {
     around: Surroundings,
 }
 
-impl Facts {
-    fn read(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<Facts> {
+impl NagiosFacts {
+    fn read(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<NagiosFacts> {
         let config = setup.config()?;
         let store = setup.engine(&config)?;
         let mut around = Surroundings::default();
@@ -63,7 +63,7 @@ impl Facts {
         let failing: Vec<ChannelState> = alerts.channels().into_iter().filter(ChannelState::is_failing).collect();
         around.alarms = alerts.firing.len();
         around.undelivered = failing.len();
-        Ok(Facts {
+        Ok(NagiosFacts {
             rows,
             alerts,
             failing,

@@ -82,7 +82,7 @@ pub fn open_own(path: &Path) -> io::Result<File> {
         })?;
     let found = file.metadata()?;
     if !found.is_file() {
-        return Err(refused("it is no regular file"));
+        return Err(refused("it is not a regular file"));
     }
     if found.nlink() > 1 {
         return Err(refused("it has another name elsewhere (a hard link)"));
@@ -158,7 +158,7 @@ fn this_user() -> io::Result<u32> {
 }
 
 fn refused(what: &str) -> io::Error {
-    let hint = "it is not written to; look who put it there, and remove it";
+    let hint = "mailpulse does not write to it; find out who created it, and remove it";
     io::Error::other(format!("{what}: {hint}"))
 }
 

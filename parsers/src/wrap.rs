@@ -24,7 +24,7 @@ const DOCKER_BYTES_MAX: usize = 16 << 10;
 /// A runtime, or a command that shows its logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
-    /// Docker's driver `json-file`: one JSON object a line.
+    /// Docker's driver `json-file`: one JSON object per line.
     DockerJson,
     /// Kubernetes (containerd, CRI-O): time, stream, and `F` or `P`.
     Cri,

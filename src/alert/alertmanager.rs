@@ -91,7 +91,7 @@ impl Alertmanager {
         match taken.is_page {
             false => Ok(()),
             true => Err(Undelivered::channel(format!(
-                "{}: answered with a web page, as a login does: write in `url` the address of the Alertmanager itself",
+                "{}: answered with a web page, perhaps a login: set `url` to the address of the Alertmanager itself",
                 self.target
             ))),
         }

@@ -264,7 +264,7 @@ impl Backlog {
         self.aside.drain(..over);
         let lost = before - self.aside.len();
         if lost > 0 {
-            let why = format!("{lost} notices that were refused are given up");
+            let why = format!("gave up {lost} refused notices");
             failures.all.push(Undelivered::channel(why));
         }
         lost
@@ -302,7 +302,7 @@ impl FailureReasons {
         let id = super::safe(&notice.id, 200);
         self.add(Undelivered {
             why: format!(
-                "{} (notice {id}; the others go on, this one again in {next_s} s)",
+                "{} (notice {id}; the others are sent, and this one is tried again in {next_s} s)",
                 why.why
             ),
             ..why.clone()
@@ -366,7 +366,7 @@ mod tests {
         };
         let failures = run(&mut backlog, &mut waiting, 0, refuse_b);
         assert!(
-            failures[0].contains("notice b; the others go on, this one again in 60 s"),
+            failures[0].contains("notice b; the others are sent, and this one is tried again in 60 s"),
             "{failures:?}"
         );
         assert!(waiting.is_empty() && backlog.holds(&notice("b", None)));

@@ -22,7 +22,7 @@ impl Exec {
 
     fn one(&self, notice: &Notice) -> Result<(), Undelivered> {
         let [program, args @ ..] = self.command.as_slice() else {
-            return Err(Undelivered::channel("exec: no program"));
+            return Err(Undelivered::channel("exec: `command` names no program"));
         };
         let failed = |why: &dyn std::fmt::Display| Undelivered::channel(format!("{program}: {why}"));
         // Its output would mix with what this program prints.
@@ -53,7 +53,7 @@ fn wait(child: &mut Child) -> Result<(), String> {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(status)) => return Err(format!("ended with {status}")),
             Ok(None) if begin.elapsed() < TIMEOUT => thread::sleep(Duration::from_millis(20)),
-            Ok(None) => return Err(format!("not done after {} s", TIMEOUT.as_secs())),
+            Ok(None) => return Err(format!("not finished after {} s", TIMEOUT.as_secs())),
             Err(why) => return Err(why.to_string()),
         }
     }

@@ -28,7 +28,7 @@ impl TrustedAuthorities {
             }
         }
         if all.is_empty() {
-            return Err("there is no certificate in it".to_owned());
+            return Err("it contains no certificate".to_owned());
         }
         Ok(TrustedAuthorities(Arc::new(all)))
     }
@@ -107,7 +107,7 @@ fn refusal(target: &AlertTarget, answer: Response<ureq::Body>, now: i64) -> Unde
             why += &format!(" to {}", safe(&to, WORDS_MAX));
         }
         return Undelivered::channel(
-            why + "; redirects are not followed: write in `url` the address that takes the POST",
+            why + "; redirects are not followed: set `url` to the address that accepts the POST",
         );
     }
     let wait_s = header(&answer, "retry-after").and_then(|text| retry_after_s(text, now));
@@ -197,15 +197,15 @@ fn hint(why: &str) -> Option<&'static str> {
     let hints: [(&[&str], &str); 5] = [
         (
             &["UnknownIssuer"],
-            "no trusted authority vouches for the server: name its authority's PEM file with `ca_file`",
+            "no trusted authority has signed the server's certificate: name its authority's PEM file with `ca_file`",
         ),
         (
             &["NotValidForName", "not valid for name"],
-            "the certificate is for another name: write in `url` the name that the certificate has",
+            "the certificate is for another name: use the name in the certificate in `url`",
         ),
         (
             &["certificate: Expired", "certificate expired"],
-            "the server's certificate has expired: renew it there",
+            "the server's certificate has expired: renew it",
         ),
         (
             &["NotValidYet", "not valid yet"],
@@ -213,7 +213,8 @@ fn hint(why: &str) -> Option<&'static str> {
         ),
         (
             &["CaUsedAsEndEntity"],
-            "the server shows the authority's certificate as its own: let the authority sign one for the server",
+            "the server presents the authority's certificate as its own: have the authority sign a certificate for \
+             the server",
         ),
     ];
     let is_it = |(words, _): &&(&[&str], &'static str)| words.iter().any(|word| why.contains(word));

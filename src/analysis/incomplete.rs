@@ -21,8 +21,9 @@ pub(crate) fn lines(incomplete: &Incomplete) -> Option<Vec<String>> {
     }
     let cure = match lacks.iter().any(|lack| lack.path.is_some()) {
         true => {
-            "`mailpulse store verify` reads everything, `mailpulse store repair` mends it; then `mailpulse backfill` or `tail` \
-                 reads what is missing again"
+            "`mailpulse store verify` reads everything, `mailpulse store repair` repairs it; then `mailpulse \
+             backfill` or `tail` \
+             reads what is missing again"
         }
         false => "`mailpulse backfill` or `tail` reads it again from the logs",
     };

@@ -79,7 +79,7 @@ pub fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
     }
     if plan.jobs.is_empty() {
         if plan.problems.is_empty() {
-            bail!("no logs there; name files, folders or globs, or [[source]]s in the configuration");
+            bail!("no logs found; name files, folders or globs, or add [[source]]s to the configuration");
         }
         return Ok(ExitCode::from(2));
     }
@@ -109,7 +109,7 @@ pub fn read(
 fn told_again(reread: &Reread) -> Result<()> {
     if *reread != Reread::default() {
         output::line(&format!(
-            "read again: {} rows that were missing are back; {} are missing still, {} are lost: their logs are gone",
+            "read again: {} missing rows are back; {} are still missing, and {} are lost because their logs are gone",
             reread.rows, reread.missing, reread.lost
         ))?;
     }

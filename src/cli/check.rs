@@ -17,7 +17,7 @@ pub struct CheckArgs {}
 /// Checks.
 pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     let Some(path) = setup.config_path() else {
-        bail!("no configuration: name one with --config, or let `mailpulse init` write one");
+        bail!("no configuration: name one with --config, or write one with `mailpulse init`");
     };
     let config = match Config::load(&path) {
         Ok(config) => config,
@@ -77,8 +77,8 @@ fn unnamed(config: &Config) -> &'static str {
         (Some(false), _) => "mail that no [[service]] names: `unattributed` (`derive = false`)",
         (None, false) => {
             "mail that no [[service]] names: `unattributed`, because there are rules and [store] does not set `derive`. With \
-             `derive = true` it gets a service derived from its sender or client, as without rules; `derive = false` says that \
-             this is meant"
+             `derive = true` it gets a service derived from its sender or client, as without rules; `derive = \
+             false` states that this is intended"
         }
         (None, true) => {
             "mail: services derived from senders and clients, because there is no [[service]]. From the first one on what none \

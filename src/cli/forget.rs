@@ -52,15 +52,15 @@ pub fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
     }
     if store.outbox().ships() && what.missing > 0 {
         bail!(
-            "{} events of this source are missing here and stand on the server: read them again first (`mailpulse backfill`), so \
-             that they can be taken back there",
+            "{} events of this source are missing here, but the server has them. Read them again first (`mailpulse \
+             backfill`), so that they can be removed there",
             what.missing
         );
     }
     if what.lines_gone > 0 && !args.force {
         bail!(
-            "{} lines cannot be read again, because {} logs are gone: nothing was forgotten. Name where these logs are now \
-             (--logs), or say --force to lose what they told",
+            "{} lines cannot be read again, because {} logs are gone: nothing was forgotten. Name the folder of these \
+             logs (--logs), or use --force to lose their contents",
             what.lines_gone,
             what.logs_gone
         );
@@ -102,7 +102,7 @@ fn find(store: &Store, name: &str) -> Result<SourceState> {
     let mut meant = sources.into_iter().filter(is_meant);
     match (meant.next(), meant.next()) {
         (Some(source), None) => Ok(source),
-        (Some(_), Some(_)) => bail!("--source: logs of several sources lay there; name one as KIND@HOST"),
+        (Some(_), Some(_)) => bail!("--source: several sources had logs there; name one as KIND@HOST"),
         (None, _) => bail!("--source: no such source; there are {}", known.join(", ")),
     }
 }

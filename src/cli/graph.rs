@@ -95,7 +95,7 @@ pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
     known_names::check(store, &config, By::Service, "--service", args.service.as_slice())?;
     let mut set = store.rates(&question)?;
     if set.series.iter().all(|series| series.volume() <= 0.0) {
-        output::talk("no mail in this window; `mailpulse status` tells what has been read");
+        output::talk("no mail in this window; `mailpulse status` shows what has been read");
     }
     let marks = if args.plain {
         Vec::new()
@@ -170,7 +170,7 @@ fn style(args: &GraphArgs, by: By) -> Style {
     let kind = match args.shape {
         // One mail is accepted, delivered and completed: three kinds, and no sum of anything.
         ShapeArg::Stacked if matches!(by, By::Kind) => {
-            output::talk("--shape stacked adds up, and one mail has events of several kinds: lines are drawn");
+            output::talk("--shape stacked adds values up, but one mail has events of several kinds: lines are drawn");
             GraphKind::Lines
         }
         ShapeArg::Stacked => {

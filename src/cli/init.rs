@@ -42,7 +42,7 @@ pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
     let mut file = match options.open(&args.file) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             bail!(
-                "{}: is there already; --force overwrites it, `mailpulse init -` prints",
+                "{}: exists already; --force overwrites it, and `mailpulse init -` prints the configuration",
                 args.file.display()
             )
         }

@@ -80,7 +80,7 @@ pub(super) fn enter(config: &Config) -> Result<ExitCode> {
     };
     // Where a system knows no such limit, the one of time is left.
     if let Err(error) = setrlimit(Resource::Data, limit) {
-        tracing::warn!("memory of the query is not limited: {error}");
+        tracing::warn!("cannot limit the memory of the query: {error}");
     }
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let own = args.len().saturating_sub(2);
@@ -93,17 +93,17 @@ fn death(status: ExitStatus, words: &[u8], mib: u64) -> String {
     let is_memory = said("memory allocation of") || said("unable to allocate") || said("Cannot allocate memory");
     match status.signal() {
         Some(libc::SIGSEGV | libc::SIGBUS) if !is_memory => {
-            "the query is too deep: write it with fewer levels".to_owned()
+            "the query is nested too deeply: use fewer levels".to_owned()
         }
         Some(libc::SIGABRT) if !is_memory && said("overflowed its stack") => {
-            "the query is too deep: write it with fewer levels".to_owned()
+            "the query is nested too deeply: use fewer levels".to_owned()
         }
         Some(_) => format!(
             "the query needs more than {mib} MiB of memory; ask for less (a shorter --since, fewer columns, a JOIN on more \
              columns), or raise query_mib_max in [store]"
         ),
         None if is_memory => format!("the query needs more than {mib} MiB of memory (query_mib_max in [store])"),
-        None => "the engine failed on this query; write it in another way".to_owned(),
+        None => "the engine failed on this query; rewrite it".to_owned(),
     }
 }
 

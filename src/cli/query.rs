@@ -98,7 +98,7 @@ fn answer(setup: &Setup, config: &Config, args: &QueryArgs) -> Result<ExitCode> 
             };
             (store.named(&query, &values, window)?, times)
         }
-        (None, None) => bail!("name a query (--list tells them), or give --sql"),
+        (None, None) => bail!("name a query (--list shows them), or use --sql"),
     };
     output::table(&table, &times, args.format)?;
     Ok(ExitCode::SUCCESS)

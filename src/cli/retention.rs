@@ -38,15 +38,15 @@ pub fn held_back(held: &HeldBack, days: u32) -> Option<String> {
     let last = held.sources.iter().map(|source| source.span_ms.1).max();
     let (first, last) = (rfc3339(first.unwrap_or(0)), rfc3339(last.unwrap_or(0)));
     let why = match held.step_ms {
-        0 => "they were as old when they were stored, or the clock has made a leap".to_owned(),
+        0 => "they were that old when they were stored, or the clock has jumped".to_owned(),
         step => format!(
-            "the clock and the newest event are {:.1} days ahead of the store's time, and this machine has not run for so \
-             long",
+            "the clock and the newest event are {:.1} days ahead of the store's time, but this machine has not run \
+             that long",
             step as f64 / 86_400_000.0
         ),
     };
     Some(format!(
-        "held back: {events} events from {first} to {last} are older than {days} days (retain_days) and stay: {why}. If \
-         the clock is right and they can go: mailpulse store compact --force"
+        "held back: {events} events from {first} to {last} are older than {days} days (retain_days) and are kept: \
+         {why}. If the clock is right and you want to remove them: mailpulse store compact --force"
     ))
 }

@@ -91,8 +91,8 @@ fn said(store: &dyn MailHistory, routes: &[Route], failovers: &[Failover]) -> Re
     let out = routes.iter().filter(|route| !route.last_hops.is_empty()).count();
     let single = routes.iter().filter(|route| route.is_single()).count();
     output::talk(&format!(
-        "{single} of {out} services hang on a single relay (logs of {} hosts read; relays whose logs are not read are not \
-         seen)",
+        "{single} of {out} services depend on a single relay (logs of {} hosts read; relays whose logs are not read \
+         do not appear)",
         store.hosts()?.len()
     ));
     let count = |moved: Option<bool>| failovers.iter().filter(|one| one.moved == moved).count();

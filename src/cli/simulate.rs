@@ -34,7 +34,7 @@ pub struct SimulateArgs {
 /// Writes.
 pub fn run(args: &SimulateArgs) -> Result<ExitCode> {
     if args.exim_log.is_none() && args.outage.is_none() {
-        bail!("say what to write: --exim-log FILE or --outage DIR");
+        bail!("choose what to write: --exim-log FILE or --outage DIR");
     }
     if let Some(path) = &args.exim_log {
         let mut out = BufWriter::new(File::create(path).with_context(|| path.display().to_string())?);

@@ -163,7 +163,8 @@ fn keep(setup: &Setup, force: bool) -> Result<()> {
     migrate::check(&client, &plan)?;
     let kept = keep_sent(&store, &client, force)?;
     output::line(&format!(
-        "compared: {} rows were missing there, {} were different, {} are only there and stay; lines of {} minutes were missing",
+        "compared: {} rows were missing on the server, {} differed, {} exist only there and stay; lines of {} minutes \
+         were missing",
         kept.sent, kept.corrected, kept.only_there, kept.minutes
     ))?;
     Ok(())
@@ -200,16 +201,16 @@ fn tell_mended(mended: &Mended) -> Result<()> {
         ..
     } = mended;
     output::line(&format!(
-        "{segments} segments looked at: rates of {rates} made again, {copied} files put back from their copies, \
-         {quarantined} with {rows} events are broken and in lost+found"
+        "{segments} segments checked: rates of {rates} rebuilt, {copied} files restored from their copies, \
+         {quarantined} with {rows} events are damaged and in lost+found"
     ))?;
     if *rows > 0 {
         output::line("the next `mailpulse backfill` or `tail` reads these events again from their logs")?;
     }
     if mended.payloads_lost > 0 {
         output::line(&format!(
-            "{} payloads of the outbox cannot be made again: the ClickHouse lacks what they said. Send everything anew, into \
-             an empty database: mailpulse store ship --anew",
+            "{} payloads of the outbox cannot be rebuilt, and the ClickHouse lacks their rows. Send everything again \
+             into an empty database: mailpulse store ship --anew",
             mended.payloads_lost
         ))?;
     }
@@ -224,21 +225,21 @@ fn beside(config: &Config, store: &Store) -> Result<Vec<String>> {
     let is_closed = |path: &std::path::Path| {
         let closed = std::fs::File::open(path).is_err_and(|why| why.kind() == std::io::ErrorKind::PermissionDenied);
         if closed {
-            output::talk(&format!("{}: not looked at: this user may not read it", path.display()));
+            output::talk(&format!("{}: not checked: this user may not read it", path.display()));
         }
         closed
     };
     if !is_closed(&alerts)
         && let Err(why) = crate::alert::state::AlertState::load(&alerts)
     {
-        faults.push(format!("{}: {why}; `mailpulse watch` sets it aside", alerts.display()));
+        faults.push(format!("{}: {why}; `mailpulse watch` moves it aside", alerts.display()));
     }
     let key = config.key_path();
     let has_rows = store.positions().has_rows()?;
     if matches!(config.privacy.local_parts, LocalParts::Hash) && has_rows && !is_closed(&key) {
         match crate::config::load_key(&key) {
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => faults.push(format!(
-                "{}: the key of the pseudonyms is not there; restore it from a backup",
+                "{}: the key of the pseudonyms does not exist; restore it from a backup",
                 key.display()
             )),
             Err(why) => faults.push(why.to_string()),
@@ -253,18 +254,18 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
     let line = |text: &str| output::line(text);
     match rebuilt.copy_ms {
         Some(copy_ms) => line(&format!(
-            "{lost}: made anew from the copy of {} and from the segments",
+            "{lost}: rebuilt from the copy of {} and from the segments",
             rfc3339(copy_ms)
         ))?,
         None => line(&format!(
-            "{lost}: made anew from the segments alone, there is no good copy"
+            "{lost}: rebuilt from the segments alone, because there is no good copy"
         ))?,
     }
     for (path, why) in &rebuilt.bad_copies {
         line(&format!("not used, now in lost+found: {}: {why}", path.display()))?;
     }
     line(&format!(
-        "segments: {} stay, {} with {} events were taken over, {} are replaced by newer ones",
+        "segments: {} stay, {} with {} events were recovered, {} are replaced by newer ones",
         rebuilt.kept, rebuilt.adopted, rebuilt.adopted_rows, rebuilt.replaced
     ))?;
     for (path, why) in &rebuilt.unreadable {
@@ -281,14 +282,14 @@ fn tell_rebuilt(rebuilt: &Rebuilt) -> Result<()> {
     }
     if !rebuilt.gaps.is_empty() {
         line(
-            "these minutes have events, and no count of lines and no heartbeats. Read the logs again (`backfill`, or start \
-             `tail`): the lines that are still there are counted, and no event is added twice",
+            "these minutes have events, but no line counts and no heartbeats. Read the logs again (`backfill`, or \
+             start `tail`): lines that still exist are counted, and no event is stored twice",
         )?;
     }
     if rebuilt.ship_undecided {
         line(
-            "nothing is sent before it is said what the server keeps: `mailpulse store ship --keep-sent`, after the logs have \
-             been read again, or `--anew` into an empty database",
+            "nothing is sent until you decide about the rows on the server: `mailpulse store ship --keep-sent` after \
+             the logs have been read again, or `--anew` into an empty database",
         )?;
     }
     Ok(())
@@ -307,7 +308,7 @@ fn place(config: &Config) -> Result<Endpoint> {
 
 fn migrate(setup: &Setup, dry_run: bool, cluster: Option<&str>) -> Result<ExitCode> {
     if cluster.is_some_and(|name| !crate::config::is_name(name)) {
-        bail!("--cluster: this cannot be the name of a cluster");
+        bail!("--cluster: this is not a valid name of a cluster");
     }
     let config = setup.config()?;
     // `--store` goes before the configuration here.
@@ -353,7 +354,7 @@ fn ship(setup: &Setup, once: bool, retry_refused: bool) -> Result<ExitCode> {
                 .outbox()
                 .retry_quarantined()?;
             output::line(&format!(
-                "{again} payloads are tried again, by the mailpulse that sends already ({holder})"
+                "{again} payloads are tried again, by the mailpulse that already sends ({holder})"
             ))?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -31,7 +31,7 @@ fn seconds(text: &str) -> Result<u64, String> {
     number
         .ok()
         .filter(|number| (1..=300).contains(number))
-        .ok_or_else(|| "expected seconds from 1 to 300, as 15s".to_owned())
+        .ok_or_else(|| "expected seconds from 1 to 300, such as 15s".to_owned())
 }
 
 /// Watches.

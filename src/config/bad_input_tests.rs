@@ -47,10 +47,11 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          url = \"clickhouses://ch:0/mail\"\n\
          ship = \"clickhouse://u:secret@ch/mail\"\n",
         &[
-            "mailpulse.toml:2:7: the port is no number from 1 to 65535; write `clickhouse://user@host:8123/database`, or `clickhouses://…` \
+            "mailpulse.toml:2:7: the port is not a number from 1 to 65535; write \
+             `clickhouse://user@host:8123/database`, or `clickhouses://…` \
              for TLS",
-            "mailpulse.toml:3:8: a password in the URL ends up in process lists and logs; take it out; give it as \
-             MAILPULSE_CLICKHOUSE_PASSWORD, or as `password_file` of [clickhouse]",
+            "mailpulse.toml:3:8: a password in the URL ends up in process lists and logs; remove it, and set \
+             MAILPULSE_CLICKHOUSE_PASSWORD or `password_file` of [clickhouse]",
         ],
     ),
     (
@@ -350,17 +351,15 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          retried = true\n\
          text = \"no time\"\n",
         &[
-            "mailpulse.toml:7:30: template 1: `reson` is no name (did you mean `reason`?); known are time, level, \
-             logger, host, message, key, sender, recipient, recipients, relay, message_id, reason, and `_` for what \
-             is read over",
+            "mailpulse.toml:7:30: template 1: `reson` is not a name (did you mean `reason`?); known are time, level, \
+             logger, host, message, key, sender, recipient, recipients, relay, message_id, reason, and `_` for text to skip",
             "mailpulse.toml:12:11: unknown `outcome = \"faild\"`; did you mean `failed`?",
             "mailpulse.toml:14:1: unknown key `txt`; did you mean `text`?",
             "mailpulse.toml:15:1: [[source]] of kind pattern has no `template`; add `[[source.template]]` with \
              `outcome = \"failed\"` and `text = \"{time:%Y-%m-%d %H:%M:%S} …\"`",
             "mailpulse.toml:23:11: `retried` at a template that is not a failure; remove it, or write `outcome = \
              \"failed\"`",
-            "mailpulse.toml:24:9: template 1: no `{time:…}` in it; add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say \
-             `undated = true` if the log has none",
+            "mailpulse.toml:24:9: template 1: no `{time:…}` in it; add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or set `undated = true` if the log has no times",
         ],
     ),
     (
@@ -399,7 +398,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              another is written in quotes, `\"exception.class\" = …`",
             "mailpulse.toml:7:7: `y` is an integer, but must be a string; put it in quotes",
             "mailpulse.toml:11:1: unknown key `tme_format`; did you mean `time_format`?",
-            "mailpulse.toml:15:16: failed_when 1: `` of `x` holds for every text; to ask whether the field is there, \
+            "mailpulse.toml:15:16: failed_when 1: `` of `x` matches every text; to test whether the field exists, \
              use `present`",
             "mailpulse.toml:19:26: a condition without a test, or with several; write one of `equals`, `contains`, `glob` \
              and `present`",

@@ -74,7 +74,7 @@ fn in_one_line(words: &str) -> String {
         .find(|line| !line.is_empty())
         .unwrap_or_default();
     if line.contains("recursion limit") {
-        return "the query is too deep: write it with fewer levels".to_owned();
+        return "the query is nested too deeply: use fewer levels".to_owned();
     }
     let short: String = line.chars().take(200).collect();
     format!("the engine cannot answer this: {}", short.escape_debug())

@@ -26,7 +26,7 @@ impl Copies {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the copy of the catalogue ended by a fault; it is tried again");
+            tracing::error!("copying the catalogue failed; mailpulse tries again");
         }
         if !copies::is_due(store, now_ms) {
             return;
@@ -34,12 +34,12 @@ impl Copies {
         let store = store.to_owned();
         let copy = move || {
             if let Err(error) = copies::take(&store, now_ms) {
-                tracing::warn!("no copy of the catalogue: {}", error);
+                tracing::warn!("cannot copy the catalogue: {}", error);
             }
         };
         match std::thread::Builder::new().name("copy".to_owned()).spawn(copy) {
             Ok(thread) => self.thread = Some(thread),
-            Err(error) => tracing::warn!("no copy of the catalogue: {error}"),
+            Err(error) => tracing::warn!("cannot copy the catalogue: {error}"),
         }
     }
 }
@@ -47,6 +47,6 @@ impl Copies {
 /// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
 pub fn copy_catalogue(store: &Store) {
     if let Err(error) = store.copy_catalogue(now_ms()) {
-        tracing::warn!("no copy of the catalogue: {}", error);
+        tracing::warn!("cannot copy the catalogue: {}", error);
     }
 }

@@ -80,7 +80,7 @@ fn supervise(
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without words").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 fn rest(pause: Duration, stop: &AtomicBool) {
@@ -115,7 +115,8 @@ impl Sender {
                 }
                 Ok(SendStep::Quarantined { why }) => {
                     tracing::error!(
-                        "a batch is refused and set aside, `mailpulse store ship --retry-refused` tries it again: {}",
+                        "the server refused a batch, which is set aside; `mailpulse store ship --retry-refused` tries \
+                         it again: {}",
                         why
                     );
                     continue;
@@ -154,7 +155,7 @@ impl Notes {
     /// Something that may pass.
     fn trouble(&mut self, why: &str) {
         if self.told.is_news(why, now_ms()) {
-            tracing::warn!("not sent, tried again until it is: {}", why);
+            tracing::warn!("not sent; mailpulse keeps trying: {}", why);
         }
         self.keep(why);
     }
@@ -162,8 +163,8 @@ impl Notes {
     /// A fault of this program.
     fn fault(&mut self, why: &str, pause: Duration) {
         let what = format!(
-            "the sender ended by a fault of this program ({why}) and is started again; nothing is lost, what waits stays in \
-             the outbox. Please report it"
+            "the sender crashed ({why}) and is restarted. Nothing is lost: what waits stays in the outbox. Please \
+             report this bug"
         );
         // At once, whatever was told before: whoever waits for rows must know.
         tracing::error!("{}; next try in {} s", what, pause.as_secs_f32());

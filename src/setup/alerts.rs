@@ -29,7 +29,7 @@ pub fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
     let path = alerts_path(config);
     match AlertState::load(&path) {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            let what = format!("{}: {error}; `mailpulse watch` sets it aside", path.display());
+            let what = format!("{}: {error}; `mailpulse watch` moves it aside", path.display());
             Ok((AlertState::default(), Some(what)))
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {

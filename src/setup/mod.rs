@@ -170,9 +170,10 @@ impl Setup {
         let is_hashed = matches!(config.privacy.local_parts, LocalParts::Hash);
         if is_hashed && !path.exists() && store.positions().has_rows()? {
             bail!(
-                "{}: the key is not there, and the store has rows whose pseudonyms were made with it: a new one would \
-                 match none of them. Restore it from a backup. If it is lost for good: `openssl rand -hex 32` writes a new \
-                 one (chmod 600); senders and recipients are then others than before",
+                "{}: the key does not exist, and the store has rows whose pseudonyms were made with it. A new key \
+                 would match none of them: restore the old one from a backup. If it is lost for good, write a new one \
+                 with `openssl rand -hex 32` (chmod 600); the pseudonyms of senders and recipients then differ from \
+                 the stored ones",
                 path.display()
             );
         }
@@ -242,8 +243,8 @@ pub fn embedded(config: &Config) -> Result<()> {
     match &config.store.remote {
         None => Ok(()),
         Some(place) => bail!(
-            "{place}: this command works on an embedded store; a ClickHouse answers questions, and is written by `store ship` alone. \
-             Name a folder with --store"
+            "{place}: this command needs an embedded store: a ClickHouse answers queries, and only `store ship` \
+             writes to it. Name a folder with --store"
         ),
     }
 }

@@ -119,17 +119,17 @@ impl<'p> Unnamed<'p> {
         let described = |kind| {
             Grammar::named(kind).ok_or_else(|| {
                 anyhow!(
-                    "--kind {kind}: a log of this kind is read as a [[source]] of the configuration describes it; write \
-                     one that names the file"
+                    "--kind {kind}: only a [[source]] in the configuration can describe a log of this kind; add one \
+                     that names the file"
                 )
             })
         };
         let grammar = args.kind.map(described).transpose()?;
         if args.service.is_some_and(|name| !is_name(name)) {
-            bail!("--service: this cannot be the name of a service; {NAME_HINT}");
+            bail!("--service: this is not a valid name of a service; {NAME_HINT}");
         }
         if args.service.is_some() && matches!(grammar, Some(Grammar::Exim | Grammar::Postfix)) {
-            bail!("--service: a log of an MTA carries the mail of many services; write a [[service]] rule");
+            bail!("--service: the log of an MTA contains the mail of many services; write a [[service]] rule");
         }
         Ok(Unnamed {
             host: args.host.map_or_else(this_host, str::to_owned),

@@ -21,19 +21,25 @@ pub enum SourceError {
         error: io::Error,
     },
     /// No such file, and no glob either.
-    #[error("{path:?}: no such file or folder. Check the spelling; quote a glob, so that the shell leaves it alone")]
+    #[error(
+        "{path:?}: no such file or folder. Check the spelling, and quote a glob so that the shell does not expand \
+         it"
+    )]
     Missing {
         /// As given.
         path: PathBuf,
     },
     /// A glob that matches nothing.
-    #[error("{pattern:?}: no file matches. `ls` the folder; a name with a leading dot needs a pattern with one")]
+    #[error(
+        "{pattern:?}: no file matches. List the folder with `ls`; a name that starts with a dot needs a pattern \
+         that does too"
+    )]
     NoMatch {
         /// As given.
         pattern: PathBuf,
     },
     /// A glob that is none.
-    #[error("{pattern:?}: not a valid glob ({detail}). Write `[[]` for a bracket that stands for itself")]
+    #[error("{pattern:?}: not a valid glob ({detail}). Write `[[]` for a literal bracket")]
     BadGlob {
         /// As given.
         pattern: PathBuf,
@@ -42,14 +48,15 @@ pub enum SourceError {
     },
     /// A folder in which no name looks like a log.
     #[error(
-        "{path:?}: no logs in this folder. Only names like mainlog, *.log or mail.1.gz are taken; name others one by one"
+        "{path:?}: no logs in this folder. Only names like mainlog, *.log or mail.1.gz count as logs; name other \
+         files one by one"
     )]
     NoLogs {
         /// The folder.
         path: PathBuf,
     },
     /// FIFO, socket or device: never opened.
-    #[error("{path:?}: is a {what}, not a file. Give the log file itself; `-` reads standard input")]
+    #[error("{path:?}: is a {what}, not a file. Name the log file itself, or `-` for standard input")]
     NotAFile {
         /// As given.
         path: PathBuf,
@@ -57,7 +64,7 @@ pub enum SourceError {
         what: &'static str,
     },
     /// A folder too deep, or too many entries.
-    #[error("{path:?}: {what} than the limit of {limit}. Give a narrower folder or glob")]
+    #[error("{path:?}: {what} than the limit of {limit}. Name a narrower folder or glob")]
     TooMuch {
         /// Where the scan stopped.
         path: PathBuf,
@@ -67,7 +74,10 @@ pub enum SourceError {
         limit: usize,
     },
     /// An archive that this program cannot unpack.
-    #[error("{path:?}: packed by {format}, which is not supported. Unpack it, or pack it as gz, zst, bz2 or xz")]
+    #[error(
+        "{path:?}: compressed with {format}, which is not supported. Decompress it, or compress it as gz, zst, \
+         bz2 or xz"
+    )]
     UnknownArchive {
         /// The archive.
         path: PathBuf,
@@ -76,7 +86,8 @@ pub enum SourceError {
     },
     /// An archive that ends too early. What came before was delivered.
     #[error(
-        "{path:?}: the {codec} archive is cut off at byte {archive_offset}; {content_offset} bytes of content were read. If it is still being written, run again later; else copy it again"
+        "{path:?}: the {codec} archive is cut off at byte {archive_offset}; {content_offset} bytes of content were \
+         read. If it is still being written, run again later. Otherwise, copy it again"
     )]
     CutOff {
         /// The archive.
@@ -90,7 +101,8 @@ pub enum SourceError {
     },
     /// An archive with wrong bytes. What came before was delivered.
     #[error(
-        "{path:?}: the {codec} archive is damaged near byte {archive_offset} ({detail}); {content_offset} bytes of content were read. Copy it again from where it came"
+        "{path:?}: the {codec} archive is damaged near byte {archive_offset} ({detail}); {content_offset} bytes of \
+         content were read. Copy it again from its source"
     )]
     Corrupt {
         /// The archive.
@@ -106,7 +118,8 @@ pub enum SourceError {
     },
     /// An archive that unpacks to more than a log would.
     #[error(
-        "{path:?}: stopped after {content_bytes} bytes of content out of {archive_bytes} of archive ({limit}). If it is a real log, raise the limit, or unpack it first"
+        "{path:?}: stopped after {content_bytes} bytes of content from {archive_bytes} bytes of archive ({limit}). If \
+         it is a real log, decompress it first"
     )]
     Bomb {
         /// The archive.
@@ -120,8 +133,8 @@ pub enum SourceError {
     },
     /// Standard input that does not end.
     #[error(
-        "standard input: longer than {limit_bytes} bytes. Write it to files, and name these: they are read piece by \
-         piece"
+        "standard input: longer than {limit_bytes} bytes. Write it to files and name the files: files of any size are \
+         read"
     )]
     TooLong {
         /// The limit.
@@ -129,7 +142,8 @@ pub enum SourceError {
     },
     /// An archive whose dictionary or window is too large.
     #[error(
-        "{path:?}: the {codec} archive needs more than {limit_bytes} bytes of memory. Pack it again without --long or --ultra, or unpack it first"
+        "{path:?}: the {codec} archive needs more than {limit_bytes} bytes of memory. Compress it again without \
+         --long or --ultra, or decompress it first"
     )]
     Memory {
         /// The archive.
@@ -169,8 +183,11 @@ impl SourceError {
 
 fn hint_of(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "Run as a user of the group that owns it (often adm), or chmod g+r it",
-        io::ErrorKind::NotFound => "It vanished or is a dangling link; run again, or remove the link",
+        io::ErrorKind::PermissionDenied => {
+            "Run as a user in the group that owns it (often adm), or run `chmod g+r` \
+             on it"
+        }
+        io::ErrorKind::NotFound => "It was removed, or it is a dangling link. Run again, or remove the link",
         _ => "Check the disk, the mount, and whether a symbolic link points to itself",
     }
 }
@@ -199,7 +216,7 @@ impl std::fmt::Display for Note {
         let what = if *zeros {
             "bytes of zero padding"
         } else {
-            "bytes that are no gzip"
+            "bytes that are not gzip"
         };
         write!(
             f,

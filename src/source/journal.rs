@@ -47,14 +47,14 @@ pub enum Start<'c> {
 pub enum JournalError {
     /// The tool cannot be started.
     #[error(
-        "journalctl cannot be started ({0}). It is part of systemd: install it, or read the log files instead of \
-         the journal (`paths` instead of `journal = true`)"
+        "cannot start journalctl ({0}). It is part of systemd: install it, or read log files instead of the journal \
+         (`paths` instead of `journal = true`)"
     )]
     NoTool(#[source] io::Error),
     /// The tool failed.
     #[error(
-        "journalctl failed ({status}): {words}. Run it by hand (`{command}`); reading needs the group \
-         systemd-journal or adm, and an existing `directory`. What was read before is stored"
+        "journalctl failed ({status}): {words}. Run it by hand (`{command}`). The user must be in the group \
+         systemd-journal or adm, and `directory` must exist. What was read before is stored"
     )]
     Failed {
         /// How it ended.
@@ -65,7 +65,7 @@ pub enum JournalError {
         command: String,
     },
     /// The pipe broke.
-    #[error("reading from journalctl: {0}. Run again, it goes on where it stopped")]
+    #[error("cannot read from journalctl: {0}. Run again: it continues where it stopped")]
     Pipe(#[from] io::Error),
 }
 

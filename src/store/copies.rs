@@ -68,14 +68,14 @@ impl Copy {
     pub fn unpack(&self, to: &Path) -> Result<(), String> {
         let text = |error: io::Error| error.to_string();
         if !self.is_whole().map_err(text)? {
-            return Err("its content is not what was written (hash differs)".to_owned());
+            return Err("its content differs from what was written (hash mismatch)".to_owned());
         }
         let packed = File::open(&self.path).map_err(text)?;
         let unpacked = zstd::stream::read::Decoder::new(packed).map_err(text)?;
         let mut file = files::new_file(to).map_err(text)?;
         let copied = io::copy(&mut unpacked.take(UNPACKED_BYTES_MAX), &mut file).map_err(text)?;
         if copied == UNPACKED_BYTES_MAX {
-            return Err(format!("it unpacks to more than {UNPACKED_BYTES_MAX} bytes"));
+            return Err(format!("it decompresses to more than {UNPACKED_BYTES_MAX} bytes"));
         }
         file.sync_all().map_err(text)?;
         catalogue::check_file(to)

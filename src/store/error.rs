@@ -27,9 +27,7 @@ pub enum StoreError {
         hint: String,
     },
     /// The catalogue changes faster than it can be copied for a user who may not write beside it.
-    #[error(
-        "{path}: it changed again and again while it was copied, and this user may not read it in place: ask again"
-    )]
+    #[error("{path}: it kept changing while it was copied, and this user may not read it in place. Try again")]
     Changing {
         /// The catalogue.
         path: PathBuf,
@@ -41,7 +39,7 @@ pub enum StoreError {
     #[error(transparent)]
     Columnar(#[from] ColumnarError),
     /// Another process writes.
-    #[error("{path}: another mailpulse (pid {pid}) writes to this store; stop it, or wait until it is done")]
+    #[error("{path}: another mailpulse (pid {pid}) writes to this store; stop it, or wait until it has finished")]
     Locked {
         /// The store.
         path: PathBuf,
@@ -50,8 +48,8 @@ pub enum StoreError {
     },
     /// What cannot be sent fills the outbox.
     #[error(
-        "{path}: {bytes} bytes wait to be sent, and {max} may (outbox_mib_max): nothing is read until the ClickHouse takes \
-         them again; `mailpulse status` says why it does not"
+        "{path}: {bytes} bytes wait to be sent, and the limit is {max} (outbox_mib_max). Nothing is read until the \
+         ClickHouse accepts data again; `mailpulse status` shows why it does not"
     )]
     OutboxFull {
         /// The outbox.
@@ -63,7 +61,7 @@ pub enum StoreError {
     },
     /// `ship` was taken away and came back.
     #[error(
-        "{path}: something was committed here while `ship` was not set, and the ClickHouse lacks it. Send everything anew, \
+        "{path}: data was committed here while `ship` was not set, and the ClickHouse lacks it. Send everything again \
          into an empty database: mailpulse store ship --anew"
     )]
     ShipGap {
@@ -71,7 +69,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The catalogue is not the one of the segments.
-    #[error("{path}: {lost}: nothing is started afresh, and nothing is removed; {}", REPAIR)]
+    #[error("{path}: {lost}. Nothing was created or removed; {}", REPAIR)]
     Lost {
         /// The store.
         path: PathBuf,
@@ -80,9 +78,9 @@ pub enum StoreError {
     },
     /// The catalogue was rebuilt, and nobody has said what becomes of what was sent.
     #[error(
-        "{path}: the catalogue was rebuilt (`store repair`), and nothing is sent before it is said what the server keeps. If \
-         it keeps its rows: `mailpulse store ship --keep-sent`, after the logs have been read again; it sends what is missing \
-         there. If its database is empty: `mailpulse store ship --anew`"
+        "{path}: the catalogue was rebuilt (`store repair`), and nothing is sent until you decide about the rows on \
+         the server. To keep them: read the logs again, then run `mailpulse store ship --keep-sent`, which sends what \
+         is missing there. If the database is empty: `mailpulse store ship --anew`"
     )]
     ShipUndecided {
         /// The store.
@@ -90,8 +88,9 @@ pub enum StoreError {
     },
     /// What is stored and not counted is not compared with a server's.
     #[error(
-        "{path}: {segments} segments were taken over, and their logs have not been read again: run `mailpulse backfill` first, \
-         so that nothing is sent twice. If these logs are gone: mailpulse store ship --keep-sent --force"
+        "{path}: {segments} segments were recovered, and their logs have not been read again. Run `mailpulse \
+         backfill` first, so that nothing is sent twice. If these logs are gone: mailpulse store ship --keep-sent \
+         --force"
     )]
     UnreadLogs {
         /// The store.
@@ -101,7 +100,7 @@ pub enum StoreError {
     },
     /// A folder for an export holds something else.
     #[error(
-        "{path}: {what}: nothing is written there; name an empty folder, or one of an earlier export of this store"
+        "{path}: {what}. Nothing was written; name an empty folder, or the folder of an earlier export of this store"
     )]
     NotOurs {
         /// The folder.
@@ -110,7 +109,7 @@ pub enum StoreError {
         what: String,
     },
     /// There is no store.
-    #[error("{0}: no store here; `mailpulse backfill` makes one, or name another with --store")]
+    #[error("{0}: no store here; `mailpulse backfill` creates one, or name another with --store")]
     Missing(PathBuf),
 }
 
@@ -127,10 +126,10 @@ impl From<CatalogueError> for StoreError {
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; nothing of this batch is committed: make room and run again, it goes on where it stopped"
+            "; this batch is not committed: free space and run again, it continues where it stopped"
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            "; the file system is mounted read-only: questions are answered, nothing is stored"
+            "; the file system is mounted read-only: queries work, but nothing is stored"
         }
         io::ErrorKind::PermissionDenied => "; run as a user who may write there, or name another store with --store",
         _ => "",
@@ -141,24 +140,24 @@ fn hint(source: &io::Error) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
     /// There is no file.
-    #[error("its catalogue is gone, and there are segments")]
+    #[error("its catalogue is gone, but there are segments")]
     Missing,
     /// There are no bytes.
-    #[error("its catalogue is empty, and there are segments")]
+    #[error("its catalogue is empty, but there are segments")]
     Empty,
     /// Another file has its name.
-    #[error("its catalogue is no SQLite database")]
+    #[error("its catalogue is not an SQLite database")]
     NoDatabase,
     /// SQLite cannot read it.
     #[error("its catalogue is damaged ({0})")]
     Damaged(String),
     /// It never had a segment.
-    #[error("its catalogue was started afresh, and knows none of the segments that are there")]
+    #[error("its catalogue is new, and lists none of the segments that are there")]
     Fresh,
     /// It is another store's.
     #[error("its catalogue belongs to other segments than those that are there")]
     Foreign,
     /// A copy knows more than it.
-    #[error("its catalogue is older than the copy of it: it was put back from elsewhere")]
+    #[error("its catalogue is older than its own copy: an old one was restored")]
     Older,
 }

@@ -192,7 +192,7 @@ fn verify_finds_what_is_damaged_missing_or_strange() {
         fs::write(path, &bad).unwrap();
         let run = place.run(&["store", "verify"]).ends(1);
         assert!(
-            run.out.contains("hash differs") && run.out.contains("1 faults"),
+            run.out.contains("hash mismatch") && run.out.contains("1 faults"),
             "{}",
             run.out
         );
@@ -227,7 +227,7 @@ fn a_second_writer_is_told_who_writes() {
     place
         .backfill(&[&log])
         .ends(2)
-        .says(&["4711", "another mailpulse", "wait until it is done"]);
+        .says(&["4711", "another mailpulse", "wait until it has finished"]);
     drop(lock);
     place.backfill(&[&log]).ends(0);
 }

@@ -271,7 +271,7 @@ fn odd_fields_are_left_out_counted_and_shown() {
     assert!(samples[0]["path"].as_str().unwrap().ends_with("mainlog"));
     let shown = place.run(&["status"]).ends(0).out;
     assert!(
-        shown.contains("2 x S is not of its form and was left out, as in `12x`"),
+        shown.contains("2 x S is malformed and was left out, as in `12x`"),
         "{shown}"
     );
     assert!(!shown.contains('\x1b'), "{shown}");

@@ -124,7 +124,7 @@ fn a_flipped_bit_in_a_column_is_noticed_by_the_query_that_reads_it() {
             }
         }
         let verify = place.run(&["store", "verify"]).ends(1);
-        assert!(verify.out.contains("hash differs"), "{}", verify.out);
+        assert!(verify.out.contains("hash mismatch"), "{}", verify.out);
     }
     assert!(noticed > 8, "{noticed} of 24 flips noticed, of {rows} of {all} rows");
 }
@@ -138,7 +138,7 @@ fn what_is_missing_is_read_again_and_nothing_else() {
     fs::remove_file(&path).unwrap();
     let repair = place.run(&["store", "repair"]).ends(0);
     assert!(
-        repair.out.contains(&format!("1 with {rows} events are broken")),
+        repair.out.contains(&format!("1 with {rows} events are damaged")),
         "{}",
         repair.out
     );
@@ -152,7 +152,7 @@ fn what_is_missing_is_read_again_and_nothing_else() {
     let read = place.backfill(&[&logs[0], &logs[1]]).ends(0);
     assert!(
         read.out.contains(&format!(
-            "read again: {rows} rows that were missing are back; 0 are missing still, 0 are lost"
+            "read again: {rows} missing rows are back; 0 are still missing, and 0 are lost"
         )),
         "{}",
         read.out
@@ -184,7 +184,7 @@ fn rows_whose_log_is_gone_are_lost_until_somebody_finds_it() {
     // Nothing can come of it, and it is not tried.
     let read = place.backfill(&[&logs[1]]);
     assert!(
-        read.out.contains("0 rows that were missing are back") || !read.out.contains("back;"),
+        read.out.contains("0 missing rows are back") || !read.out.contains("back;"),
         "{}",
         read.out
     );
@@ -198,8 +198,7 @@ fn rows_whose_log_is_gone_are_lost_until_somebody_finds_it() {
     let found = place.write("archive/mainlog.7", kept);
     let read = place.backfill(&[&found, &logs[1]]).ends(0);
     assert!(
-        read.out
-            .contains(&format!("{} rows that were missing are back", first.rows)),
+        read.out.contains(&format!("{} missing rows are back", first.rows)),
         "{}",
         read.out
     );
@@ -216,7 +215,7 @@ fn rates_are_made_again_of_the_events() {
     fs::write(place.store().segments().rates_path(id), "broken").unwrap();
     place.run(&["services"]).ends(3);
     let repair = place.run(&["store", "repair"]).ends(0);
-    assert!(repair.out.contains("rates of 1 made again"), "{}", repair.out);
+    assert!(repair.out.contains("rates of 1 rebuilt"), "{}", repair.out);
     assert_same_answers(&place.sql(crate::injected::RATES), &rates);
     place.verify();
 }
@@ -229,11 +228,11 @@ fn a_key_that_is_gone_is_not_replaced() {
     let kept = fs::read(&key).unwrap();
     fs::remove_file(&key).unwrap();
     let run = place.backfill(&[&logs]).ends(2);
-    assert!(run.err.contains("Restore it from a backup"), "{}", run.err);
+    assert!(run.err.contains("restore the old one from a backup"), "{}", run.err);
     assert!(!key.exists(), "a key was made");
     let verify = place.run(&["store", "verify"]).ends(1);
     assert!(
-        verify.out.contains("the key of the pseudonyms is not there"),
+        verify.out.contains("the key of the pseudonyms does not exist"),
         "{}",
         verify.out
     );

@@ -20,11 +20,11 @@ fn what_a_channel_needs_is_there_or_check_refuses() {
         ),
         (
             "[[alert]]\nkind = \"exec\"\ncommand = [\"mailpulse-nosuch-pager\", \"-x\"]\n",
-            &["mailpulse.toml:12: `mailpulse-nosuch-pager` is no program in PATH"],
+            &["mailpulse.toml:12: `mailpulse-nosuch-pager` is not a program in PATH"],
         ),
         (
             "[[alert]]\nkind = \"exec\"\ncommand = [\"/nowhere/page\"]\n",
-            &["mailpulse.toml:12: `/nowhere/page` is not there"],
+            &["mailpulse.toml:12: `/nowhere/page` does not exist"],
         ),
         (
             "[[alert]]\nkind = \"alertmanager\"\nurl = \"http://am.example.org:99999\"\n",
@@ -55,7 +55,7 @@ fn a_key_of_pseudonyms_that_is_missing_is_told_and_refused_once_rows_were_made_w
     );
     place.run(&["check"]).ends(0).says(&[
         "warning: ",
-        "our.key: the key file is not there; the first run makes one",
+        "our.key: the key file does not exist; the first run creates one",
     ]);
     place.run(&["backfill"]).ends(0);
     assert_eq!(place.run(&["check"]).ends(0).err, "");
@@ -215,7 +215,7 @@ fn services_that_an_applications_log_names_keep_to_the_bound_and_status_says_tha
     );
     let status = place.run(&["status"]).ends(0).out;
     assert!(
-        status.contains("services: all 10 of store.services_max are taken"),
+        status.contains("services: all 10 of store.services_max are in use"),
         "{status}"
     );
     // Names that are known already stay, also in a run of their own.

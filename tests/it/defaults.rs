@@ -175,7 +175,7 @@ fn zone_and_holidays_of_the_configuration_hold_for_counts_too() {
 fn an_option_that_would_say_nothing_is_refused() {
     let (place, _) = &*OUTAGE;
     let args = ["services", "--since", "-30d", "discover"];
-    place.run(&args).ends(2).says(&["behind `discover`"]);
+    place.run(&args).ends(2).says(&["after `discover`"]);
     place
         .run(&["graph", "--width", "100000", "--out", "x.svg"])
         .ends(2)

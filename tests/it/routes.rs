@@ -135,7 +135,7 @@ fn the_way_of_each_service_and_who_hangs_on_one_relay() {
     assert_eq!(of("cron")["single_point_of_failure"], "mx2001.example.org");
     routes(&place, &["--check"])
         .ends(1)
-        .says(&["2 of 3 services hang on a single relay"]);
+        .says(&["2 of 3 services depend on a single relay"]);
     let table = routes(&place, &[]).ends(0).out;
     assert_eq!(table.lines().count(), 6, "{table}");
     assert!(

@@ -126,7 +126,7 @@ const WAYS: [Way; 6] = [
             remove_catalogue(store);
             fs::write(store.join("catalogue.sqlite"), "a note to myself\n".repeat(100)).unwrap();
         },
-        "no SQLite database",
+        "not an SQLite database",
     ),
     (
         "cut off",
@@ -147,7 +147,7 @@ const WAYS: [Way; 6] = [
             remove_catalogue(store);
             fs::rename(old, store.join("catalogue.sqlite")).unwrap();
         },
-        "older than the copy",
+        "older than its own copy",
     ),
 ];
 
@@ -242,7 +242,7 @@ fn a_copy_that_is_damaged_is_passed_over_for_the_older() {
     fs::write(&newest.path, bytes).unwrap();
     remove_catalogue(&fleet.store());
     let run = fleet.place.run(&["store", "repair"]).ends(0);
-    assert!(run.out.contains("hash differs"), "{}", run.out);
+    assert!(run.out.contains("hash mismatch"), "{}", run.out);
     fleet.read();
     fleet.assert_like(&twin);
 }

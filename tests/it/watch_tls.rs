@@ -96,7 +96,7 @@ fn an_authority_of_ones_own_vouches_for_webhook_and_alertmanager() {
         configure(&place, &alerts(port, ca));
         place.run(&ONCE).ends(1).says(&[
             "not delivered",
-            "no trusted authority vouches for the server: name its authority's PEM file with `ca_file`",
+            "no trusted authority has signed the server's certificate: name its authority's PEM file with `ca_file`",
         ]);
         assert!(posted(&out).is_empty());
     }
@@ -122,7 +122,7 @@ fn a_wrong_certificate_is_told_with_its_cure() {
     place
         .run(&ONCE)
         .ends(1)
-        .says(&["the certificate is for another name: write in `url` the name that the certificate has"]);
+        .says(&["the certificate is for another name: use the name in the certificate in `url`"]);
     assert!(posted(&place.path("posted")).is_empty());
 
     let old = signed(&place, &ours, "localhost", "-1");
@@ -131,12 +131,12 @@ fn a_wrong_certificate_is_told_with_its_cure() {
     place
         .run(&ONCE)
         .ends(1)
-        .says(&["the server's certificate has expired: renew it there"]);
+        .says(&["the server's certificate has expired: renew it"]);
 
     // A file that is none is told before anything is watched.
     for (content, why) in [
-        ("no PEM", "there is no certificate in it"),
-        ("", "there is no certificate in it"),
+        ("no PEM", "it contains no certificate"),
+        ("", "it contains no certificate"),
     ] {
         place.write("ours.pem", content);
         place

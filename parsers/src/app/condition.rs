@@ -78,7 +78,7 @@ pub(super) fn checks(part: &str, lists: &[Vec<Condition>], paths: &mut Paths) ->
             return Err(BuildError::new(
                 part,
                 None,
-                "an empty condition would hold for every record: name a field",
+                "an empty condition matches every record: name a field",
             ));
         }
         list.iter().map(|condition| check(&part, condition, paths)).collect()
@@ -95,7 +95,7 @@ fn check(part: &str, condition: &Condition, paths: &mut Paths) -> Result<Check, 
         Test::Equals(text) => Matcher::Equals(text.as_bytes().to_vec()),
         Test::Contains(text) | Test::Glob(text) if empty(text) => {
             let problem = format!(
-                "`{text}` of `{}` holds for every text: to ask whether the field is there, use `present`",
+                "`{text}` of `{}` matches every text: to test whether the field exists, use `present`",
                 condition.field
             );
             return Err(BuildError::new(part, None, problem));

@@ -77,7 +77,7 @@ impl Paths {
     pub(super) fn add(&mut self, path: &str) -> Result<usize, String> {
         self.slot_of(path).ok_or_else(|| {
             format!(
-                "`{path}` is no path: names joined by single dots, at most {DEPTH_MAX} of them, as in `context.mail.to`"
+                "`{path}` is not a path: write at most {DEPTH_MAX} names joined by single dots, as in `context.mail.to`"
             )
         })
     }
@@ -198,7 +198,7 @@ fn reject(line: &[u8], error: &serde_json::Error) -> Reject {
         },
         Category::Data => Reject {
             offset: 0,
-            expected: "one JSON object a line",
+            expected: "one JSON object per line",
             found: line.first().map_or(Found::End, |byte| Found::Byte(*byte)),
         },
         Category::Syntax | Category::Io => Reject {
@@ -250,7 +250,7 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("one JSON object a line")
+        f.write_str("one JSON object per line")
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {

@@ -130,7 +130,7 @@ impl Mapping {
             return Err(BuildError::new(
                 "failed_when",
                 None,
-                "no condition says which records are about mail: give `failed_when`, `submitted_when` or both",
+                "no condition selects the records about mail: set `failed_when`, `submitted_when` or both",
             ));
         }
         if slots.time.is_none() && description.time_format.is_some() {
@@ -280,7 +280,7 @@ fn not_a_time(line: &[u8], value: &Value<'_>) -> Reject {
     let offset = if offset < line.len() { offset } else { 0 };
     Reject {
         offset,
-        expected: "a time of the expected form in the time's field",
+        expected: "a time of the expected form in the time field",
         found: line.get(offset).map_or(Found::End, |byte| Found::Byte(*byte)),
     }
 }
@@ -319,7 +319,7 @@ fn time_form(text: Option<&str>) -> Result<TimeForm, BuildError> {
         Some("epoch_ms") => TimeForm::EpochMs,
         Some(text) if !text.contains('%') => {
             let problem = format!(
-                "`{text}` is no form of time: rfc3339, epoch, epoch_ms, or directives as in `%Y-%m-%d %H:%M:%S`"
+                "`{text}` is not a time format: use rfc3339, epoch, epoch_ms, or directives as in `%Y-%m-%d %H:%M:%S`"
             );
             return Err(BuildError::new("time_format", None, problem));
         }

@@ -132,8 +132,8 @@ impl Patterns {
         for (at, template) in description.templates.iter().enumerate() {
             let compiled = compile(&parts(at), &template.text)?;
             if compiled.time.is_none() && !description.undated {
-                let problem = "no `{time:…}` in it: add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or say `undated = true` \
-                               if the log has none";
+                let problem = "no `{time:…}` in it: add one, as in `{time:%Y-%m-%d %H:%M:%S}`, or set `undated = \
+                true` if the log has no times";
                 return Err(BuildError::new(parts(at), Some(1), problem));
             }
             parsed.push(compiled);
@@ -147,7 +147,7 @@ impl Patterns {
             .size_limit(COMPILED_MAX)
             .dfa_size_limit(COMPILED_MAX)
             .build()
-            .map_err(|_| BuildError::new("template", None, "the templates are too long together: describe less"))?;
+            .map_err(|_| BuildError::new("template", None, "the templates are too long together: shorten them"))?;
         let mut templates = Vec::with_capacity(count);
         let described = parsed.into_iter().zip(&whole).zip(&description.templates);
         for (at, ((compiled, whole), template)) in described.enumerate() {
@@ -264,7 +264,7 @@ fn start(description: &PatternDescription, first: Option<&template::Template>) -
             return Err(BuildError::new(
                 "starts",
                 None,
-                "empty, so every line would begin a record: leave it out",
+                "empty, so every line would start a record: remove it",
             ));
         }
         (Some(text), _) => {
@@ -282,7 +282,7 @@ fn regex(part: &str, text: &str) -> Result<Regex, BuildError> {
         .size_limit(COMPILED_MAX)
         .dfa_size_limit(COMPILED_MAX)
         .build()
-        .map_err(|_| BuildError::new(part, None, "too long when compiled: describe less"))
+        .map_err(|_| BuildError::new(part, None, "too long when compiled: shorten it"))
 }
 
 #[cold]

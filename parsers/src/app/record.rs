@@ -64,7 +64,7 @@ pub struct Mail<'a> {
 }
 
 /// What a record about mail lacks that has no time where all have one.
-pub const UNDATED: &str = "a record with its time's field";
+pub const UNDATED: &str = "a record with its time field";
 
 impl<'a> AppRecord<'a> {
     /// A record that says nothing about mail yet.

@@ -55,8 +55,7 @@ struct Hole<'t> {
 /// Compiles a template; `part` is what errors call it.
 pub(super) fn compile(part: &str, text: &str) -> Result<Template, BuildError> {
     if text.chars().count() > LENGTH_MAX {
-        let problem =
-            format!("longer than {LENGTH_MAX} characters: describe less, `{{_}}` and `{{_:rest}}` read over text");
+        let problem = format!("longer than {LENGTH_MAX} characters: shorten it, `{{_}}` and `{{_:rest}}` skip text");
         return Err(BuildError::new(part, None, problem));
     }
     let mut template = Template {
@@ -81,27 +80,28 @@ pub(super) fn compile(part: &str, text: &str) -> Result<Template, BuildError> {
             return Err(BuildError::new(
                 part,
                 Some(column),
-                "`}` without its `{`: write `}}` for the character",
+                "`}` without `{`: write `}}` for a literal brace",
             ));
         };
         let Some((inside, after)) = inside.split_once('}') else {
             return Err(BuildError::new(
                 part,
                 Some(column),
-                "`{` is never closed: add `}`, or write `{{` for the character",
+                "`{` is never closed: add `}`, or write `{{` for a literal brace",
             ));
         };
         let hole = hole(inside, column);
         if let (Some(before), false) = (after_hole, literal_ended) {
             let problem = format!(
-                "`{{{before}}}` and `{{{}}}` touch, so nobody can tell where the one ends: put text between them, or make them one",
+                "`{{{before}}}` and `{{{}}}` touch, so the end of the first is ambiguous: put text between them, or \
+                 merge them",
                 hole.name
             );
             return Err(BuildError::new(part, Some(column), problem));
         }
         if hole.name != "_" && seen.contains(&hole.name) {
             let problem = format!(
-                "`{{{}}}` stands twice: keep one, and write `{{_}}` for the other",
+                "`{{{}}}` occurs twice: keep one, and write `{{_}}` for the other",
                 hole.name
             );
             return Err(BuildError::new(part, Some(column), problem));
@@ -141,7 +141,7 @@ fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), Buil
         let Some(form) = hole.form else {
             return error(
                 hole.column,
-                "`{time}` without a form: give one, as in `{time:%Y-%m-%d %H:%M:%S}`".to_owned(),
+                "`{time}` without a format: add one, as in `{time:%Y-%m-%d %H:%M:%S}`".to_owned(),
             );
         };
         let format = match TimeFormat::new(form) {
@@ -159,7 +159,7 @@ fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), Buil
         return error(
             hole.column + 1,
             format!(
-                "`{}` is no name{near}; known are {known}, and `_` for what is read over",
+                "`{}` is not a name{near}; known are {known}, and `_` for text to skip",
                 hole.name
             ),
         );
@@ -176,7 +176,7 @@ fn fill(part: &str, hole: &Hole<'_>, template: &mut Template) -> Result<(), Buil
             let near = suggestion(other, &["word", "int", "rest", "lines"]);
             return error(
                 hole.form_column,
-                format!("`{other}` is no form{near}; known are word, int, rest, lines"),
+                format!("`{other}` is not a form{near}; known are word, int, rest, lines"),
             );
         }
     };

@@ -67,7 +67,7 @@ impl AlertState {
     pub fn load(path: &Path) -> io::Result<AlertState> {
         match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("it is broken ({why})"))),
+                .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged ({why})"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(AlertState::default()),
             Err(error) => Err(error),
         }
@@ -167,7 +167,7 @@ impl AlertState {
         for queue in self.queues.values_mut() {
             queue.extend(news.iter().cloned());
             if queue.len() > QUEUE_MAX {
-                tracing::warn!("{} undelivered notices are given up", queue.len() - QUEUE_MAX);
+                tracing::warn!("gave up {} undelivered notices", queue.len() - QUEUE_MAX);
                 queue.drain(..queue.len() - QUEUE_MAX);
             }
         }

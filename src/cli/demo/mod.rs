@@ -93,7 +93,7 @@ fn prepare(dir: &Path) -> Result<()> {
         .unwrap_or(true);
     if !is_empty && !marker.exists() {
         bail!(
-            "{}: not empty, and not an earlier demo's; name another folder: mailpulse demo DIR",
+            "{}: not empty, and not the folder of an earlier demo; name another one: mailpulse demo DIR",
             dir.display()
         );
     }

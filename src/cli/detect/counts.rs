@@ -138,10 +138,7 @@ fn one(name: String, mut rows: Rows, zero_missing: bool) -> Result<CsvCounts, Ba
             let line = pair[1].2.max(pair[0].2);
             return Err(bad(
                 line,
-                format!(
-                    "another count for this moment stands in line {}",
-                    pair[0].2.min(pair[1].2)
-                ),
+                format!("line {} has another count for this time", pair[0].2.min(pair[1].2)),
             ));
         }
     }
@@ -194,8 +191,8 @@ fn grid(rows: &Rows) -> Result<(i64, i64), BadCounts> {
         None => Err(bad(
             row_line,
             format!(
-                "rows are {row_s} s apart; detection takes divisors of an hour, from 1 s to 60 min. If rows of zero are left \
-                 out, say --missing-is-zero"
+                "rows are {row_s} s apart; the interval must divide an hour, from 1 s to 60 min. If rows of zero are \
+                 left out, use --missing-is-zero"
             ),
         )),
     }
@@ -268,12 +265,12 @@ mod tests {
             ),
             (
                 "a,0,1\na,60,1\na,0,2\n",
-                "line 4: another count for this moment stands in line 2",
+                "line 4: line 2 has another count for this time",
             ),
             (
                 "a,0,1\na,86400,1\n",
-                "line 3: rows are 86400 s apart; detection takes divisors of an hour, from 1 s to 60 min. If rows of zero are \
-                 left out, say --missing-is-zero",
+                "line 3: rows are 86400 s apart; the interval must divide an hour, from 1 s to 60 min. If rows of zero are \
+                 left out, use --missing-is-zero",
             ),
         ] {
             assert_eq!(text(rows).unwrap_err().to_string(), why);

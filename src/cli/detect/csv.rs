@@ -61,7 +61,7 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
     for series in all {
         if series.zeros == 0 && series.missing > series.samples.len() as i64 {
             output::talk(&format!(
-                "{:?} has no row that says zero, and {} missing: if those are zeros, say --missing-is-zero",
+                "{:?} has no row with a count of zero, and {} missing: if those are zeros, use --missing-is-zero",
                 series.name, series.missing
             ));
         }

@@ -134,8 +134,8 @@ fn undescribed(kind: &str, from_file: bool) -> anyhow::Error {
         "standard input belongs to no [[source]]"
     };
     anyhow!(
-        "a log of kind {kind} is read as a [[source]] of the configuration describes it, and {which}; name a file \
-         that matches the `paths` of one, and its configuration with --config"
+        "only a [[source]] in the configuration can describe a log of kind {kind}, and {which}; name a file that \
+         matches the `paths` of one, and its configuration with --config"
     )
 }
 

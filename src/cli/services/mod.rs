@@ -47,7 +47,7 @@ enum ServicesCommand {
 pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
     if let Some(ServicesCommand::Relabel(relabel)) = &args.what {
         if args.window.is_given() || args.hostgroups {
-            bail!("options of `services` say nothing to `services relabel`: write them behind `relabel`");
+            bail!("options of `services` do not apply to `services relabel`: write them after `relabel`");
         }
         return relabel::run(setup, relabel);
     }
@@ -56,7 +56,7 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
     let store = engine.history();
     if let Some(ServicesCommand::Discover { window, max }) = &args.what {
         if args.window.is_given() || args.hostgroups {
-            bail!("options of `services` say nothing to `services discover`: write them behind `discover`");
+            bail!("options of `services` do not apply to `services discover`: write them after `discover`");
         }
         let window = window.resolve(store)?;
         return discover::run(&config, store, window, *max);

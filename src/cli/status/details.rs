@@ -61,14 +61,15 @@ fn embedded(store: &Store, config: &Config) -> Result<()> {
     let (services, services_max) = (store.services().derived_max()?, config.store.services_max as u64);
     if services >= services_max {
         output::line(&format!(
-            "services: all {services_max} of store.services_max are taken: mail of further senders is unattributed \
-             until they are used more than the least used of these; write [[service]] rules (`mailpulse services discover`), or raise it"
+            "services: all {services_max} of store.services_max are in use. Mail of further senders is unattributed \
+             until they send more than the least active of these; write [[service]] rules (`mailpulse services \
+             discover`), or raise it"
         ))?;
     }
     if store.attribution().is_half_relabelled()? {
         output::line(
-            "services: `services relabel` runs, or was broken off half-way, so that names end in the middle of the history: \
-             run it again",
+            "services: `services relabel` is running or was interrupted, so names change in the middle of the \
+             history. Run it again",
         )?;
     }
     if let Some(waiting) = store.outbox().waiting()? {
@@ -99,7 +100,7 @@ fn source(row: &SourceStatus) -> Result<()> {
         let Health { recent, history, .. } = &row.health;
         output::line(&format!(
             "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
-             has changed, or it is no log of this kind: `mailpulse parse --explain` shows where a line stops to parse",
+             has changed, or it is not a log of this kind: `mailpulse parse --explain` shows where parsing stops",
             row.source.host,
             row.source.kind,
             percent(recent),
@@ -118,7 +119,7 @@ fn source(row: &SourceStatus) -> Result<()> {
     }
     for odd in row.odd_fields().iter().take(ODD_FIELDS_SHOWN) {
         output::line(&format!(
-            "odd field on {}: {} x {} is not of its form and was left out, as in `{}` ({})",
+            "odd field on {}: {} x {} is malformed and was left out, as in `{}` ({})",
             row.source.host, odd.count, odd.field, odd.sample, odd.path
         ))?;
     }
@@ -179,7 +180,7 @@ fn shipping(waiting: &OutboxState, now_ms: i64) -> String {
     }
     if waiting.refused > 0 {
         let why = waiting.why.as_deref().unwrap_or_default();
-        text += &format!("\nship: {} payloads were refused and are aside: {why}", waiting.refused);
+        text += &format!("\nship: {} payloads were refused and set aside: {why}", waiting.refused);
     }
     text
 }

@@ -193,7 +193,7 @@ impl Daemon {
                     return Some(watch);
                 }
                 tracing::warn!(
-                    "{}: cannot be watched ({why}); looking every {} ms instead (raise fs.inotify.max_user_watches, \
+                    "{}: cannot be watched ({why}); polling every {} ms instead (raise fs.inotify.max_user_watches, \
                      or set [tail] watch = false)",
                     folder.display(),
                     self.poll.as_millis()
@@ -202,7 +202,7 @@ impl Daemon {
             }
             Err(why) => {
                 tracing::warn!(
-                    "changes cannot be watched ({why}); looking every {} ms instead (raise \
+                    "changes cannot be watched ({why}); polling every {} ms instead (raise \
                      fs.inotify.max_user_instances, or set [tail] watch = false)",
                     self.poll.as_millis()
                 );
@@ -222,8 +222,8 @@ impl Daemon {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = tokio::time::sleep(STOP) => {
-                tracing::warn!("the round under way did not end within {} s; what it read is read again at the next \
-                                start", STOP.as_secs());
+                tracing::warn!("the current round did not end within {} s; its lines are read again at the next \
+                start", STOP.as_secs());
                 return Ok(());
             }
         }
@@ -238,7 +238,7 @@ impl Daemon {
             .worker
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        ended.and_then(|()| bail!("the work ended without a reason"))
+        ended.and_then(|()| bail!("the worker ended without an error"))
     }
 }
 

@@ -147,7 +147,7 @@ impl Worker {
         if let Some(thread) = self.shipping.take()
             && thread.join().is_err()
         {
-            tracing::error!("the sending ended by a fault; what waits is sent after the next start");
+            tracing::error!("the sender failed; what waits is sent after the next start");
         }
         Ok(())
     }
@@ -272,12 +272,12 @@ fn reread(store: &Store, attribution: &Attribution, jobs: &[Job], limits: &RunLi
     match ingest::reread(store, attribution, jobs, limits, progress) {
         Ok(done) if done == ingest::Reread::default() => {}
         Ok(done) => tracing::warn!(
-            "{} rows that were missing were read again; {} are missing still, {} are lost: their logs are gone",
+            "{} missing rows were read again; {} are still missing, and {} are lost because their logs are gone",
             done.rows,
             done.missing,
             done.lost
         ),
-        Err(error) => tracing::error!("rows that are missing are not read again: {}", error),
+        Err(error) => tracing::error!("cannot read missing rows again: {}", error),
     }
 }
 
@@ -311,26 +311,33 @@ fn reload(setup: &Setup, old: &Config) -> Option<Config> {
     match setup.config() {
         Ok(new) if new.store.folder != old.store.folder => {
             tracing::error!(
-                "configuration not taken: the store is another one ({}); restart for that. The old one stays",
+                "configuration not reloaded: it names another store ({}). Restart to change the store; the old \
+                 configuration stays in effect",
                 new.store.folder.display()
             );
             None
         }
         Ok(new) if new.store.ship != old.store.ship => {
-            tracing::error!("configuration not taken: it sends elsewhere; restart for that. The old one stays");
+            tracing::error!(
+                "configuration not reloaded: `ship` has changed. Restart to change it; the old \
+                 configuration stays in effect"
+            );
             None
         }
         Ok(new) if new.sources.is_empty() => {
-            tracing::error!("configuration not taken: it names no [[source]]. The old one stays");
+            tracing::error!(
+                "configuration not reloaded: it names no [[source]]. The old configuration stays in \
+                 effect"
+            );
             None
         }
         Ok(new) => {
-            tracing::info!(target: "mailpulse::announce", "configuration taken anew: {}", config_words(&new));
+            tracing::info!(target: "mailpulse::announce", "configuration reloaded: {}", config_words(&new));
             Some(new)
         }
         Err(error) => {
             tracing::error!(
-                "configuration not taken, the old one stays: {}",
+                "configuration not reloaded, the old one stays in effect: {}",
                 crate::model::text::safe_error(&error)
             );
             None
@@ -369,12 +376,13 @@ fn tell(round: &Round, throttle: &mut LogThrottle, now_ms: i64) {
     for trouble in &round.troubles {
         let words = format!("{} ({}): {}", trouble.host, trouble.kind, trouble.error);
         if throttle.is_news(&words, now_ms) {
-            tracing::error!("{}; tried again, nothing is passed over", words);
+            tracing::error!("{}; mailpulse tries again, and skips nothing", words);
         }
     }
     for path in &round.given_up {
         tracing::warn!(
-            "{}: deleted or moved away, and still written to; let go. Whoever writes must open its log anew",
+            "{}: deleted or moved away, but a program still writes to it. It is not read any more; make the program \
+             reopen its log",
             path.display()
         );
     }
@@ -468,7 +476,7 @@ impl Maintenance {
                 })
                 .collect();
             if let Err(error) = put_heartbeats(store, &heartbeats, now_ms) {
-                tracing::warn!("no heartbeat: {}", error);
+                tracing::warn!("cannot store a heartbeat: {}", error);
             }
         }
         if self.news && is_due(self.link_ms, self.limits.link_ms) {
@@ -479,14 +487,14 @@ impl Maintenance {
         if is_due(self.forget_ms, FORGET_MS) {
             self.forget_ms = now_ms + FORGET_MS;
             if let Err(error) = forget_old(store, &retention(self.retain_days)) {
-                tracing::warn!("old days are kept: {}", error);
+                tracing::warn!("cannot remove old days: {}", error);
             }
         }
         self.copies.after(store.path(), now_ms);
         if is_due(self.compact_ms, self.limits.compact_ms) {
             self.compact_ms = now_ms + self.limits.compact_ms;
             if let Err(error) = compact_small(store) {
-                tracing::warn!("no compaction: {}", error);
+                tracing::warn!("cannot compact: {}", error);
             }
         }
     }
@@ -498,7 +506,7 @@ impl Maintenance {
                 follower.relink(&linked.open);
                 self.news = false;
             }
-            Err(error) => tracing::warn!("arrivals are not linked: {}", error),
+            Err(error) => tracing::warn!("cannot link arrivals: {}", error),
         }
         begin.elapsed().as_millis() as i64
     }

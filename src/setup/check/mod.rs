@@ -27,8 +27,8 @@ pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) ->
     let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     if config.sources.is_empty() && config.store.remote.is_none() {
         warnings.push(
-            "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only what it is given; \
-             `mailpulse init` writes the sources of this machine"
+            "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only the files that you \
+             name; `mailpulse init` writes the sources of this machine"
                 .to_owned(),
         );
     }

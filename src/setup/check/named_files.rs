@@ -50,8 +50,8 @@ pub(super) fn check(setup: &Setup, config: &Config) -> FileProblems {
         match alert {
             Alert::Webhook(_, Some(key)) => {
                 if let Err(error) = key_of(&key.value) {
-                    let cure = "write a secret that the receiver knows into it (`openssl rand -hex 32`), readable by the user \
-                                of `watch`";
+                    let cure = "write the secret that the receiver uses into it (`openssl rand -hex 32`), and let the \
+                    user of `watch` read it";
                     found.error(&key.place, format!("{error:#}; {cure}"));
                 }
             }
@@ -79,13 +79,13 @@ fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
     if name.contains('/') {
         return match (is_file(Path::new(name)).is_some(), is_program(Path::new(name))) {
             (_, true) => Ok(()),
-            (true, false) => Err("cannot be run: it is not executable; `chmod +x` it"),
-            (false, false) => Err("is not there; correct the path in `command`, or install it"),
+            (true, false) => Err("is not executable; run `chmod +x` on it"),
+            (false, false) => Err("does not exist; correct the path in `command`, or install it"),
         };
     }
     match env::split_paths(path).any(|folder| is_program(&folder.join(name))) {
         true => Ok(()),
-        false => Err("is no program in PATH; write its whole path in `command`, or install it"),
+        false => Err("is not a program in PATH; write its full path in `command`, or install it"),
     }
 }
 
@@ -105,15 +105,15 @@ fn pseudonyms(setup: &Setup, config: &Config, found: &mut FileProblems) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let store: Option<Store> = setup.open_store(config).ok();
             let has_rows = store.is_some_and(|store| store.positions().has_rows().unwrap_or(false));
-            let words = format!("{}: the key file is not there", path.display());
+            let words = format!("{}: the key file does not exist", path.display());
             match has_rows {
                 true => found.error(
                     place,
                     format!("{words}, and the store has rows whose pseudonyms were made with it; restore it"),
                 ),
                 false => found.warnings.push(format!(
-                    "{place}: {words}; the first run makes one: keep a copy of it, because pseudonyms cannot be made \
-                     again without it"
+                    "{place}: {words}; the first run creates one. Keep a copy of it: pseudonyms cannot be made again \
+                     without it"
                 )),
             }
         }

@@ -146,8 +146,8 @@ fn templates(patterns: &Patterns, files: &[Records]) -> Vec<String> {
             .for_each(|(sum, count)| *sum += count);
         for (record, first, other) in survey.ambiguous {
             ambiguous.push(format!(
-                "ambiguous: {}:{} matches template {} and template {}, whose outcomes differ; the first wins: put the \
-                 narrower one first, or make them differ",
+                "ambiguous: {}:{} matches template {} and template {}, whose outcomes differ, and the first one wins. \
+                 Put the narrower one first, or make both more specific",
                 file.path.display(),
                 file.records[record].0,
                 first + 1,
@@ -156,8 +156,8 @@ fn templates(patterns: &Patterns, files: &[Records]) -> Vec<String> {
         }
         if survey.rejected > 0 {
             warnings.push(format!(
-                "{} of {} records in {} do not begin as `starts` or the first template says, or have no valid time; \
-                 `mailpulse parse` shows where",
+                "{} of {} records in {} do not begin as `starts` or the first template describes, or have no valid \
+                 time; `mailpulse parse` shows where",
                 survey.rejected,
                 survey.records,
                 file.path.display()

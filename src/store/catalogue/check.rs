@@ -59,7 +59,7 @@ pub fn faults(connection: &Connection) -> Vec<String> {
 fn check_texts(connection: &Connection) -> Result<(), String> {
     match table_with_damaged_text(connection) {
         Ok(None) => Ok(()),
-        Ok(Some(table)) => Err(format!("a text of the table {table} is damaged")),
+        Ok(Some(table)) => Err(format!("text in the table {table} is damaged")),
         Err(error) => Err(error.to_string()),
     }
 }

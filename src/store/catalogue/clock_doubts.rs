@@ -26,8 +26,8 @@ impl fmt::Display for ClockDoubt {
         let time = |ms| jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
         write!(
             f,
-            "{} of the newest {} lines of {} are in the future (from {} on), and this machine's clock says {}: the clock is \
-             in doubt. Nothing of these lines was stored; they are read when the clock is right",
+            "{} of the newest {} lines of {} are in the future (from {} on), and this machine's clock says {}: the \
+             clock is in doubt. These lines were not stored; they are read when the clock is right",
             self.ahead,
             self.newest,
             crate::model::text::text(&self.path),

@@ -13,7 +13,10 @@ pub enum CatalogueError {
     #[error("catalogue: {0}; {REPAIR}")]
     Damaged(String),
     /// Made by a newer program.
-    #[error("catalogue: version {found} is newer than this program knows ({known}); use the program that made it")]
+    #[error(
+        "catalogue: version {found} is newer than this program supports ({known}); use the mailpulse that created \
+         it"
+    )]
     Newer {
         /// Its version.
         found: i64,
@@ -22,8 +25,8 @@ pub enum CatalogueError {
     },
     /// How far a log was read cannot be told.
     #[error(
-        "catalogue: the position of the log {path} is damaged; to read it from its start would store its lines twice. \
-         Restore the catalogue with `mailpulse store repair`"
+        "catalogue: the position of the log {path} is damaged, and reading it from its start would store its lines \
+         twice. Restore the catalogue with `mailpulse store repair`"
     )]
     Position {
         /// The log's file.
@@ -41,7 +44,7 @@ pub enum CatalogueError {
         source: io::Error,
     },
     /// It changes faster than it can be copied for a user who may not write beside it.
-    #[error("{path}: it changed again and again while it was copied")]
+    #[error("{path}: it kept changing while it was copied")]
     Changing {
         /// The catalogue.
         path: PathBuf,
@@ -60,13 +63,15 @@ impl CatalogueError {
 
 /// What helps where the catalogue is lost or damaged.
 pub const REPAIR: &str =
-    "`mailpulse store repair` mends the store from the hourly copy of its catalogue and from its segments";
+    "`mailpulse store repair` repairs the store from the hourly copy of its catalogue and from its segments";
 
 fn hint(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         _ if is_damage(error) => format!("; {REPAIR}"),
         Some(rusqlite::ErrorCode::ReadOnly) => {
-            "; this user may read the store, and this needs to write: run as the user that owns it".to_owned()
+            "; this user may only read the store, and this command writes to it: run as the user that owns \
+             it"
+            .to_owned()
         }
         _ => String::new(),
     }

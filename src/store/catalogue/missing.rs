@@ -56,7 +56,7 @@ impl MissingRows {
         let MissingRows { host, kind, rows, .. } = self;
         match self.lost {
             true => format!(
-                "{host} ({kind}): {rows} events from {from} to {to} are lost for good: no log has them any more"
+                "{host} ({kind}): {rows} events from {from} to {to} are lost for good: no log contains them any more"
             ),
             false => format!(
                 "{host} ({kind}): {rows} events from {from} to {to} are missing; the next `mailpulse backfill` or `tail` \

@@ -142,7 +142,7 @@ impl ClickHouseClient {
         })?;
         serde_json::from_slice(&text).map_err(|error| ClickHouseError::Unavailable {
             endpoint: self.endpoint.clone(),
-            what: format!("an answer that is no JSON ({error})"),
+            what: format!("the answer is not JSON ({error})"),
             code: 0,
         })
     }

@@ -30,11 +30,11 @@ impl Endpoint {
         let wrong = |what: &str| (what.to_owned(), hint());
         let (scheme, rest) = url
             .split_once("://")
-            .ok_or_else(|| wrong("this is no URL of a ClickHouse"))?;
+            .ok_or_else(|| wrong("this is not the URL of a ClickHouse server"))?;
         let tls = match scheme {
             "clickhouse" => false,
             "clickhouses" => true,
-            _ => return Err(wrong("this is no URL of a ClickHouse")),
+            _ => return Err(wrong("this is not the URL of a ClickHouse server")),
         };
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         let database = if database.is_empty() { "mailpulse" } else { database };
@@ -42,15 +42,14 @@ impl Endpoint {
         if user.contains(':') {
             return Err((
                 "a password in the URL ends up in process lists and logs".to_owned(),
-                "take it out; give it as MAILPULSE_CLICKHOUSE_PASSWORD, or as `password_file` of [clickhouse]"
-                    .to_owned(),
+                "remove it, and set MAILPULSE_CLICKHOUSE_PASSWORD or `password_file` of [clickhouse]".to_owned(),
             ));
         }
         let (host, port) = match host.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (
                 host,
                 port.parse()
-                    .map_err(|_| wrong("the port is no number from 1 to 65535"))?,
+                    .map_err(|_| wrong("the port is not a number from 1 to 65535"))?,
             ),
             _ => (host, if tls { 8443 } else { 8123 }),
         };
@@ -59,10 +58,10 @@ impl Endpoint {
             return Err(wrong("the host is missing"));
         }
         if port == 0 {
-            return Err(wrong("the port is no number from 1 to 65535"));
+            return Err(wrong("the port is not a number from 1 to 65535"));
         }
         if !is_name(database) || !is_name(&user.replace(['-', '.'], "_")) {
-            return Err(wrong("user and database are made of letters, digits and `_`"));
+            return Err(wrong("user and database may contain only letters, digits and `_`"));
         }
         Ok(Endpoint {
             tls,

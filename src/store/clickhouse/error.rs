@@ -47,8 +47,8 @@ pub enum ClickHouseError {
     },
     /// Another process sends from this store.
     #[error(
-        "{path}: another mailpulse sends from this store already ({holder}); what waits goes out with it, `mailpulse status` \
-         shows how far it is"
+        "{path}: another mailpulse already sends from this store ({holder}), and sends all that waits; `mailpulse \
+         status` shows its progress"
     )]
     Busy {
         /// The lock.
@@ -101,15 +101,15 @@ impl ClickHouseError {
 /// What an operator does about an error of this number, or of these words where there is no number.
 fn hint(code: u32, what: &str) -> String {
     let hint = match code {
-        60 | 81 => "; make the tables: `mailpulse store migrate`",
+        60 | 81 => "; create the tables with `mailpulse store migrate`",
         516 | 192 | 193 | 194 => {
-            "; give the password as MAILPULSE_CLICKHOUSE_PASSWORD or by `password_file` of [clickhouse], and the user in \
-             the URL"
+            "; set the password in MAILPULSE_CLICKHOUSE_PASSWORD or `password_file` of [clickhouse], and name the \
+             user in the URL"
         }
-        497 => "; the user may not do this: GRANT it, or name another user in the URL",
+        497 => "; the user lacks the privilege: GRANT it, or name another user in the URL",
         0 => match tls::hint(what) {
             Some(hint) => return format!("; {hint}"),
-            None => "; is the server running, and is this the port of its HTTP interface?",
+            None => "; check that the server is running, and that this is the port of its HTTP interface",
         },
         _ => "",
     };

@@ -85,8 +85,8 @@ pub fn look(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<Migra
                 return Err(schema(
                     client,
                     format!(
-                        "migration {name} was applied with another text than this program's; its tables may differ. Use \
-                         the program that made them, or another database"
+                        "migration {name} was applied with a text that differs from this program's, so the tables may \
+                         differ. Use the mailpulse that created them, or another database"
                     ),
                 ));
             }
@@ -104,7 +104,7 @@ pub fn look(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<Migra
     {
         return Err(schema(
             client,
-            format!("migration {newer} is newer than this program: use the program that applied it"),
+            format!("migration {newer} is newer than this program: use the mailpulse that applied it"),
         ));
     }
     if !begun {
@@ -193,7 +193,7 @@ fn compare_columns(client: &ClickHouseClient, table: &str, columns: &[&str]) -> 
         Some(column) => Err(schema(
             client,
             format!(
-                "there is a table {}.{table} without the column {column}: mailpulse did not make it. Drop it, or name another \
+                "the table {}.{table} has no column {column}: mailpulse did not create it. Drop it, or name another \
                  database in the URL",
                 client.endpoint().database
             ),
@@ -259,7 +259,7 @@ fn is_begun(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
         (false, false) => Err(schema(
             client,
             format!(
-                "the table {}.schema_migrations is another tool's; name another database in the URL",
+                "the table {}.schema_migrations belongs to another tool; name another database in the URL",
                 client.endpoint().database
             ),
         )),
@@ -290,7 +290,7 @@ fn refuse_old(client: &ClickHouseClient) -> Result<(), ClickHouseError> {
         false => Err(schema(
             client,
             format!(
-                "ClickHouse {version} is too old for the schema and for sending exactly once: {YEAR_MIN}.3 or newer"
+                "ClickHouse {version} is too old for the schema and for sending exactly once: use {YEAR_MIN}.3 or newer"
             ),
         )),
     }
@@ -308,9 +308,7 @@ fn refuse_foreign(client: &ClickHouseClient) -> Result<(), ClickHouseError> {
         None => Ok(()),
         Some(table) => Err(schema(
             client,
-            format!(
-                "there is a table {database}.{table} that mailpulse did not make; name another database in the URL"
-            ),
+            format!("mailpulse did not create the table {database}.{table}; name another database in the URL"),
         )),
     }
 }

@@ -76,7 +76,7 @@ pub fn agree(client: &ClickHouseClient) -> Result<InsertSettings, ClickHouseErro
         return Err(refused(
             client,
             format!(
-                "the server does not know the setting `{name}`, and so cannot drop a repeated batch; use a newer one"
+                "the server does not know the setting `{name}`, so it cannot drop repeated batches; use a newer server"
             ),
         ));
     }
@@ -145,9 +145,10 @@ fn require(client: &ClickHouseClient, all: &[(&str, Need)], made: &[(String, Str
     Err(refused(
         client,
         format!(
-            "the server fixes `{name}` to `{value}` for user {user}, and sending needs `{wanted}`: a batch would be counted \
-             twice or in part. Take the constraint out of the user's profile, or set the value there: ALTER USER {user} \
-             SETTINGS {name} = '{wanted}' (a proxy in between must let settings through)"
+            "the server fixes `{name}` to `{value}` for user {user}, but sending needs `{wanted}`: otherwise a batch \
+             counts twice or in part. Remove the constraint from the user's profile, or set the value there: ALTER \
+             USER {user} \
+             SETTINGS {name} = '{wanted}' (a proxy in between must pass settings on)"
         ),
     ))
 }

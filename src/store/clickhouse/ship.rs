@@ -43,8 +43,8 @@ pub const CLOCKS_APART_MS: i64 = 60_000;
 pub fn clocks_apart(ahead_ms: i64) -> String {
     let which = if ahead_ms > 0 { "ahead of" } else { "behind" };
     format!(
-        "the server's clock is {} s {which} this host's: retention there and windows that end now are off by that; let \
-         both follow an NTP server",
+        "the server's clock is {} s {which} this host's: retention on the server and windows that end now are wrong \
+         by as much. Synchronise both clocks with NTP",
         ahead_ms.abs() / 1_000
     )
 }

@@ -34,7 +34,7 @@ impl ServerAuthorities {
             roots.add(certificate).map_err(|why| why.to_string())?;
         }
         if roots.is_empty() {
-            return Err("there is no certificate in it".to_owned());
+            return Err("it contains no certificate".to_owned());
         }
         Ok(ServerAuthorities(Arc::new(roots)))
     }
@@ -84,15 +84,16 @@ pub(super) fn hint(why: &str) -> Option<&'static str> {
     let hints: [(&[&str], &str); 7] = [
         (
             &["UnknownIssuer"],
-            "no trusted authority vouches for the server: name its authority's PEM file with `ca_file` of [clickhouse]",
+            "no trusted authority has signed the server's certificate: name its authority's PEM file with `ca_file` \
+             of [clickhouse]",
         ),
         (
             &["NotValidForName", "not valid for name"],
-            "the certificate is for another name: write in the URL the name that the certificate has",
+            "the certificate is for another name: use the name in the certificate in the URL",
         ),
         (
             &["certificate: Expired", "certificate expired"],
-            "the server's certificate has expired: renew it there",
+            "the server's certificate has expired: renew it",
         ),
         (
             &["NotValidYet", "not valid yet"],
@@ -100,11 +101,12 @@ pub(super) fn hint(why: &str) -> Option<&'static str> {
         ),
         (
             &["CaUsedAsEndEntity"],
-            "the server shows the authority's certificate as its own: let the authority sign one for the server",
+            "the server presents the authority's certificate as its own: have the authority sign a certificate for \
+             the server",
         ),
         (
             &["InvalidContentType", "corrupt message"],
-            "this port speaks no TLS: write clickhouse:// instead of clickhouses://, or name the port that does (8443)",
+            "this port does not use TLS: write clickhouse:// instead of clickhouses://, or name the TLS port (8443)",
         ),
         (
             &["ca-certificates"],

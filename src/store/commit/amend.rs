@@ -43,7 +43,7 @@ pub(super) fn amend(store: &Store, transaction: &Transaction<'_>, commit: &Commi
 /// A segment that is broken gets its senders when it is read again. What was sent of it stays as it is until then, and that is
 /// noted.
 fn amend_later(store: &Store, transaction: &Transaction<'_>, why: &ColumnarError) -> Result<(), StoreError> {
-    tracing::warn!("{why}; `mailpulse store repair` mends it");
+    tracing::warn!("{why}; `mailpulse store repair` repairs it");
     if store.outbox().ships() {
         numbers::add(transaction, "ship_stale", 1)?;
     }

@@ -131,7 +131,7 @@ fn copy_segment(store: &Store, segment: &Segment, folder: &Path) -> Result<Vec<C
     for ((path, hash), name) in paths.iter().zip(hashes).zip(names(store, segment)) {
         let bytes = fs::read(path).map_err(|error| CopyFault::Segment(format!("{}: {error}", path.display())))?;
         if blake3::hash(&bytes).to_hex().as_str() != hash {
-            let what = "its content is not what was committed; `mailpulse store verify` says more";
+            let what = "its content differs from what was committed; `mailpulse store verify` says more";
             return Err(CopyFault::Segment(format!("{}: {what}", path.display())));
         }
         let temporary = folder.join(format!("{name}.tmp"));
@@ -172,7 +172,7 @@ fn earlier(folder: &Path, store: &str) -> Result<BTreeSet<String>, StoreError> {
             let mut entries = fs::read_dir(folder).map_err(io(folder.to_owned()))?;
             return match entries.next() {
                 None => Ok(BTreeSet::new()),
-                Some(_) => Err(refused(&format!("it is not empty, and holds no export (no {LIST})"))),
+                Some(_) => Err(refused(&format!("it is not empty, and contains no export (no {LIST})"))),
             };
         }
         Err(error) => return Err(io(path)(error)),
@@ -180,10 +180,10 @@ fn earlier(folder: &Path, store: &str) -> Result<BTreeSet<String>, StoreError> {
     let list: ExportList =
         serde_json::from_slice(&text).map_err(|why| refused(&format!("its {LIST} is damaged ({why})")))?;
     if list.mailpulse_export != 1 {
-        return Err(refused("it holds an export of a newer version"));
+        return Err(refused("it contains an export of a newer version"));
     }
     if list.store != store {
-        return Err(refused("it holds an export of another store"));
+        return Err(refused("it contains an export of another store"));
     }
     // Names are ours, whatever stands in the list.
     let is_ours = |name: &String| {

@@ -59,7 +59,7 @@ pub fn verify(store: &Store) -> Result<Verified, StoreError> {
     };
     for path in orphans {
         found.faults.push(format!(
-            "{}: no segment of the catalogue; the next writer moves it to lost+found",
+            "{}: the catalogue does not list it; the next writer moves it to lost+found",
             path.display()
         ));
     }
@@ -91,7 +91,7 @@ fn verify_segment(store: &Store, segment: &Segment) -> Vec<String> {
 /// What SQLite finds wrong with the catalogue, one line each.
 fn catalogue_faults(store: &Store) -> Vec<String> {
     let path = store.path().join(catalogue::FILE);
-    let fault = |words: &String| format!("{}: {words}; `mailpulse store repair` mends it", path.display());
+    let fault = |words: &String| format!("{}: {words}; `mailpulse store repair` repairs it", path.display());
     catalogue::faults(&store.catalogue().connection())
         .iter()
         .map(fault)
@@ -106,7 +106,7 @@ fn payload_faults(store: &Store) -> Result<Vec<String>, StoreError> {
         let path = payload_path(store.path(), payload.id, payload.kind);
         if !has_hash(&path, &payload.hash) {
             faults.push(format!(
-                "{}: its content is not what is to be sent (hash differs); `mailpulse store repair` mends it",
+                "{}: its content differs from what is to be sent (hash mismatch); `mailpulse store repair` repairs it",
                 path.display()
             ));
         }
@@ -126,11 +126,15 @@ pub fn has_hash(path: &Path, hash: &str) -> bool {
 pub fn verify_file(path: &Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
-        return Err("its content is not what was committed (hash differs); `mailpulse store repair` mends it".into());
+        return Err(
+            "its content differs from what was committed (hash mismatch); `mailpulse store repair` repairs \
+             it"
+            .into(),
+        );
     }
     let found = columnar::verify(path).map_err(|error| error.to_string())?;
     match rows {
-        Some(rows) if rows != found => Err(format!("has {found} rows, committed were {rows}")),
+        Some(rows) if rows != found => Err(format!("has {found} rows, but {rows} were committed")),
         _ => Ok(()),
     }
 }

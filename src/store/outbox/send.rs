@@ -57,11 +57,11 @@ impl Outbox<'_> {
             let hash = payload_hash(connection, *id)?;
             let damaged = |what: String| ColumnarError::Damaged {
                 path: path.clone(),
-                what: format!("{what}; nothing is sent: `mailpulse store repair` mends it"),
+                what: format!("{what}; nothing is sent: `mailpulse store repair` repairs it"),
             };
             let bytes = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
             if blake3::hash(&bytes).to_hex().as_str() != hash {
-                return Err(damaged("it is not what was posted (hash differs)".to_owned()).into());
+                return Err(damaged("its content differs from what was posted (hash mismatch)".to_owned()).into());
             }
         }
         Ok(())

@@ -97,7 +97,7 @@ impl LostFound {
             match removed {
                 Ok(()) => tracing::warn!(
                     path = %file.path.display(),
-                    "removed: lost+found holds more than lost_found_mib_max"
+                    "removed: lost+found is larger than lost_found_mib_max"
                 ),
                 Err(error) => tracing::warn!(path = %file.path.display(), %error, "cannot remove"),
             }

@@ -157,7 +157,7 @@ impl SegmentFiles {
             Ok(found) if found.is_file() && found.len() == committed => Ok(()),
             Ok(found) => Err(ColumnarError::Damaged {
                 path,
-                what: format!("it has {} bytes, and {committed} were committed", found.len()),
+                what: format!("it has {} bytes, but {committed} were committed", found.len()),
             }),
             Err(source) => Err(ColumnarError::Io { path, source }),
         }

@@ -86,7 +86,7 @@ fn a_segment_that_is_gone_is_taken_from_its_payload() {
     fs::remove_file(&newest).unwrap();
     let repair = lab.run(&["store", "repair"]).ends(0);
     assert!(
-        repair.out.contains("1 files put back from their copies"),
+        repair.out.contains("1 files restored from their copies"),
         "{}",
         repair.out
     );

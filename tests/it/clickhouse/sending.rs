@@ -140,7 +140,7 @@ fn fault_28_a_batch_that_is_refused_for_ever() {
     assert!(run.err.contains("Type mismatch"), "{}", run.err);
     assert!(run.out.contains("1 batches set aside"), "{}", run.out);
     let status = lab.run(&["status", "--stale-after", "9999d"]).ends(0);
-    assert!(status.out.contains("refused and are aside"), "{}", status.out);
+    assert!(status.out.contains("refused and set aside"), "{}", status.out);
     let nagios = lab.run(&["status", "--nagios"]).ends(1);
     assert!(nagios.out.contains("refused by the ClickHouse"), "{}", nagios.out);
     let run = lab.run(&["store", "ship", "--once", "--retry-refused"]).ends(0);

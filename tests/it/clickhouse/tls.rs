@@ -47,12 +47,13 @@ fn an_authority_of_ones_own_vouches_for_every_command_that_speaks_to_a_clickhous
     lab.place.write("logs/mainlog", simulated(200_000, 73));
     lab.secure("");
     lab.plainly(&["store", "migrate"]).ends(2).says(&[
-        "no trusted authority vouches for the server: name its authority's PEM file with `ca_file` of [clickhouse]",
+        "no trusted authority has signed the server's certificate: name its authority's PEM file with `ca_file` of \
+         [clickhouse]",
     ]);
     lab.secure("ca_file = \"theirs.pem\"");
     lab.plainly(&["store", "migrate"])
         .ends(2)
-        .says(&["no trusted authority vouches"]);
+        .says(&["no trusted authority has signed"]);
     lab.secure("ca_file = \"ours.pem\"");
     assert_eq!(lab.plainly(&["check"]).ends(0).err, "");
     lab.plainly(&["store", "migrate"]).ends(0);
@@ -101,8 +102,8 @@ fn a_file_that_is_none_is_told_by_check_with_its_place() {
     let lab = lab();
     lab.secure("ca_file = \"ours.pem\"");
     for (content, why) in [
-        ("no PEM", "there is no certificate in it"),
-        ("", "there is no certificate in it"),
+        ("no PEM", "it contains no certificate"),
+        ("", "it contains no certificate"),
     ] {
         lab.place.write("ours.pem", content);
         lab.plainly(&["check"])
@@ -129,7 +130,7 @@ fn a_file_that_is_none_is_told_by_check_with_its_place() {
     );
     lab.plainly(&["check"])
         .ends(2)
-        .says(&["mailpulse.toml:6", "hook.pem", "there is no certificate in it"]);
+        .says(&["mailpulse.toml:6", "hook.pem", "it contains no certificate"]);
 }
 
 /// The driver's own connector loads the machine's authorities even for plain HTTP, and panics where there are none.

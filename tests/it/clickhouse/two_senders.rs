@@ -55,7 +55,7 @@ fn a_tail_that_starts_beside_a_sender_by_hand_reads_and_sends_when_that_ends() {
     let here = || lab.here(&["--sql", "SELECT SUM(lines) AS n FROM sources"])[0]["n"].as_u64();
     until("tail reads on", || here() == Some(lines));
     let told = format!(
-        "another mailpulse sends from this store already (process {})",
+        "another mailpulse already sends from this store (process {})",
         manual.id()
     );
     until("it is told once", || lab.words("tail.words").contains(&told));
@@ -94,7 +94,7 @@ fn a_sender_by_hand_beside_a_tail_is_refused_and_what_was_refused_is_tried_again
     });
     let run = lab.ship().ends(2);
     let told = format!(
-        "another mailpulse sends from this store already (process {})",
+        "another mailpulse already sends from this store (process {})",
         tail.id()
     );
     assert!(run.err.contains(&told), "{}", run.err);
@@ -102,7 +102,7 @@ fn a_sender_by_hand_beside_a_tail_is_refused_and_what_was_refused_is_tried_again
     assert!(
         again
             .out
-            .contains("payloads are tried again, by the mailpulse that sends already"),
+            .contains("payloads are tried again, by the mailpulse that already sends"),
         "{}",
         again.out
     );
@@ -125,7 +125,7 @@ fn why_nothing_is_sent_is_shown_by_status_until_it_is() {
         true => lab.run(&["status"]).out,
         false => String::new(),
     };
-    until("it is shown", || shown().contains("is the server running"));
+    until("it is shown", || shown().contains("that the server is running"));
     assert!(shown().contains("sender: clickhouse://"), "{}", shown());
     let (folder, port) = (lab.server.folder.clone(), lab.server.port);
     let mut again = Server::on(folder, port);

@@ -151,7 +151,7 @@ fn a_configuration_with_a_mistake_is_not_taken_and_a_right_one_is() {
     let more = "[[source]]\nkind = \"exim\"\npaths = [\"other/mainlog\"]\nhost = \"mx2\"\n";
     place.write("mailpulse.toml", old + more);
     signal(&child, "-HUP");
-    words("configuration taken anew: 2 sources, ");
+    words("configuration reloaded: 2 sources, ");
     wait_for(&place, 30);
     append(&place.path("other/mainlog"), &lines(110..115));
     append(&place.path("logs/mainlog"), &lines(20..25));

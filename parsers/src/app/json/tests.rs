@@ -94,23 +94,23 @@ fn recipients() {
 fn descriptions_that_cannot_be_used() {
     let empty = |d: &mut JsonDescription| d.failed_when[0].clear();
     for (error, words) in [
-        (mapping(|d| d.time = Some("a..b".into())), "time: `a..b` is no path"),
+        (mapping(|d| d.time = Some("a..b".into())), "time: `a..b` is not a path"),
         (mapping(empty), "failed_when 1: an empty condition"),
         (
             mapping(|d| (d.failed_when, d.submitted_when) = (vec![], vec![])),
-            "no condition says",
+            "no condition selects",
         ),
         (
             mapping(|d| d.failed_when[0][0] = Condition::pattern("a", "*")),
-            "holds for every text",
+            "matches every text",
         ),
         (
             mapping(|d| d.failed_when[0][0] = Condition::pattern("", "x")),
-            "failed_when 1: `` is no path",
+            "failed_when 1: `` is not a path",
         ),
         (
             mapping(|d| d.time_format = Some("iso".into())),
-            "`iso` is no form of time",
+            "`iso` is not a time format",
         ),
         (
             mapping(|d| d.time_format = Some("%Y %Q".into())),
@@ -134,7 +134,7 @@ fn a_mail_whose_time_has_another_name_is_rejected() {
     let reject = dated.parse(mail).unwrap_err();
     assert_eq!(
         reject.to_string(),
-        "at byte 0: expected a record with its time's field, found `{`"
+        "at byte 0: expected a record with its time field, found `{`"
     );
     assert!(dated.parse(br#"{"t":null,"event":"sent"}"#).is_err());
     assert_eq!(undated.parse(mail).unwrap().time, Time::Undated);

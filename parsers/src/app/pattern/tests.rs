@@ -62,20 +62,20 @@ fn captures_and_continuations() {
 fn templates_that_cannot_be_used() {
     for (text, words) in [
         ("{time:%T} {foo", "template 1, column 11: `{` is never closed"),
-        ("{time:%T} foo}", "column 14: `}` without its `{`"),
+        ("{time:%T} foo}", "column 14: `}` without `{`"),
         (
             "{time:%T} {recpient}",
-            "column 12: `recpient` is no name (did you mean `recipient`?)",
+            "column 12: `recpient` is not a name (did you mean `recipient`?)",
         ),
         ("{time:%T} {level}{logger}", "column 18: `{level}` and `{logger}` touch"),
         ("{time:%T} {_}{_}", "touch"),
-        ("{time:%T} {level} {level}", "column 19: `{level}` stands twice"),
+        ("{time:%T} {level} {level}", "column 19: `{level}` occurs twice"),
         ("{level} é {time:%H:%Q}", "column 20: unknown directive"),
-        ("{time} x", "column 1: `{time}` without a form"),
+        ("{time} x", "column 1: `{time}` without a format"),
         ("{level} x", "column 1: no `{time:…}` in it"),
         (
             "{time:%T} {level:wrod}",
-            "column 18: `wrod` is no form (did you mean `word`?)",
+            "column 18: `wrod` is not a form (did you mean `word`?)",
         ),
     ] {
         let error = patterns(&[(text, Outcome::Failed)]).unwrap_err().to_string();

@@ -125,66 +125,74 @@ fn services(place: &Place, since: &str) -> Vec<String> {
 
 #[test]
 fn the_first_rule_ends_derived_names_without_an_alarm() {
-    for derive in [None, Some(false)] {
-        let start = if derive.is_some() { "no" } else { "unset" };
-        // Names are derived before the rule comes, whatever holds afterwards.
-        let place = Place::with(&config(None, ""));
-        let sends = |name: &str, minute: i64| name != "blog" || minute < CHANGE - 360;
-        place.write("mainlog", log(0, CHANGE, &sends));
-        place.run(&["backfill"]).ends(0);
-        assert_eq!(firing(&place), ["blog"], "{start}");
-        let mut live = Live::new();
-        live.go_on(&place);
-        place.run(&["watch", "--once", "--stale", "0"]).ends(1);
-        place.write("mailpulse.toml", config(derive, RULE));
-        place.write("mainlog", log(0, CHANGE + DAY, &sends));
-        place.run(&["backfill"]).ends(0);
-        assert_eq!(
-            services(&place, "2026-03-19 16:00"),
-            ["commerce", "unattributed"],
-            "{start}"
-        );
-        let alarms = detected(&place);
-        let [blog] = &alarms[..] else {
-            panic!("{start}: {alarms:#?}")
-        };
-        assert_eq!(blog["ended"], "2026-03-19T16:00:00Z", "{start}: {blog:#?}");
-        let why = blog["end"].as_str().unwrap();
-        assert!(
-            why.starts_with("attribution changed: no mail is given to service blog"),
-            "{why}"
-        );
-        let status = place
-            .run(&["status", "--format", "json", "--stale-after", "9999d"])
-            .ends(0)
-            .out;
-        let status: Value = serde_json::from_str(&status).unwrap();
-        let change = &status["store"]["attribution_changes"][0];
-        assert_eq!(
-            (&change["last_minute_before"], &change["reason"], &change["ended"]),
-            (
-                &json!("2026-03-19T15:59:00Z"),
-                &json!("rules"),
-                &json!(["blog", "shop", "wiki"])
-            ),
-            "{start}"
-        );
-        // What has watched from the beginning agrees with a replay, and so does the page.
-        live.go_on(&place);
-        let mut replayed = Live::new();
-        replayed.go_on(&place);
-        assert_eq!(live.told(), replayed.told(), "{start}");
-        place.run(&["watch", "--once", "--stale", "0"]).ends(0);
-        let told = place
-            .run(&["alarms", "--since", "2026-03-19", "--until", "2026-03-20 16:00"])
-            .ends(0);
-        assert!(told.out.contains("then renamed"), "{}", told.out);
-        let window = ["--since", "2026-03-19 18:00", "--until", "2026-03-20 02:00"];
-        let page = place
-            .run(&[&["incident"][..], &window, &["--format", "json"]].concat())
-            .ends(0);
-        assert!(!page.out.contains("\"lost\""), "{}", page.out);
-    }
+    add_the_first_rule(None);
+}
+
+#[test]
+#[ignore = "minutes: the same where `derive` says so; tests/run runs it"]
+fn the_first_rule_ends_derived_names_without_an_alarm_with_derive_off() {
+    add_the_first_rule(Some(false));
+}
+
+fn add_the_first_rule(derive: Option<bool>) {
+    let start = if derive.is_some() { "no" } else { "unset" };
+    // Names are derived before the rule comes, whatever holds afterwards.
+    let place = Place::with(&config(None, ""));
+    let sends = |name: &str, minute: i64| name != "blog" || minute < CHANGE - 360;
+    place.write("mainlog", log(0, CHANGE, &sends));
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(firing(&place), ["blog"], "{start}");
+    let mut live = Live::new();
+    live.go_on(&place);
+    place.run(&["watch", "--once", "--stale", "0"]).ends(1);
+    place.write("mailpulse.toml", config(derive, RULE));
+    place.write("mainlog", log(0, CHANGE + DAY, &sends));
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(
+        services(&place, "2026-03-19 16:00"),
+        ["commerce", "unattributed"],
+        "{start}"
+    );
+    let alarms = detected(&place);
+    let [blog] = &alarms[..] else {
+        panic!("{start}: {alarms:#?}")
+    };
+    assert_eq!(blog["ended"], "2026-03-19T16:00:00Z", "{start}: {blog:#?}");
+    let why = blog["end"].as_str().unwrap();
+    assert!(
+        why.starts_with("attribution changed: no mail is given to service blog"),
+        "{why}"
+    );
+    let status = place
+        .run(&["status", "--format", "json", "--stale-after", "9999d"])
+        .ends(0)
+        .out;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let change = &status["store"]["attribution_changes"][0];
+    assert_eq!(
+        (&change["last_minute_before"], &change["reason"], &change["ended"]),
+        (
+            &json!("2026-03-19T15:59:00Z"),
+            &json!("rules"),
+            &json!(["blog", "shop", "wiki"])
+        ),
+        "{start}"
+    );
+    // What has watched from the beginning agrees with a replay, and so does the page.
+    live.go_on(&place);
+    let mut replayed = Live::new();
+    replayed.go_on(&place);
+    assert_eq!(live.told(), replayed.told(), "{start}");
+    place.run(&["watch", "--once", "--stale", "0"]).ends(0);
+    let told = place
+        .run(&["alarms", "--since", "2026-03-19", "--until", "2026-03-20 16:00"])
+        .ends(0);
+    assert!(told.out.contains("then renamed"), "{}", told.out);
+    let window = ["--since", "2026-03-19 18:00", "--until", "2026-03-20 02:00"];
+    let page = place
+        .run(&[&["incident"][..], &window, &["--format", "json"]].concat())
+        .ends(0);
+    assert!(!page.out.contains("\"lost\""), "{}", page.out);
 }
 
 #[test]

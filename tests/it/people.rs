@@ -3,20 +3,11 @@
 use crate::query::OUTAGE;
 use crate::util::{Place, Run, now_ms};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
-
-/// Nine days, so that the detection knows the relay.
-static NIGHT: LazyLock<Place> = LazyLock::new(|| {
-    let place = Place::new();
-    let run = place.run(&["demo", "--small", "demo"]);
-    run.ends(0);
-    place
-});
 
 fn asked(args: &[&str], columns: Option<&str>) -> Run {
-    let place = &*NIGHT;
+    let (place, _) = &*OUTAGE;
     let mut command = place.command();
-    command.args(["--store", "demo/store"]).args(args).env_remove("COLUMNS");
+    command.args(args).env_remove("COLUMNS");
     if let Some(columns) = columns {
         command.env("COLUMNS", columns);
     }

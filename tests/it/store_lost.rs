@@ -5,6 +5,7 @@ use crate::logs::simulated;
 use crate::util::{KEEP, Place, assert_same_answers, assert_same_rows};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 const HOSTS: [&str; 4] = ["mx1001", "mx1002", "mx2001", "mx2002"];
 const SUMS: &str = "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, SUM(messages) AS m, \
@@ -20,9 +21,15 @@ struct Fleet {
     logs: Vec<PathBuf>,
 }
 
+/// Made once: tests change copies of it.
+static UNINJURED: LazyLock<Fleet> = LazyLock::new(|| Fleet::with(KEEP));
+
 impl Fleet {
+    /// A copy of [`UNINJURED`].
     fn new() -> Fleet {
-        Fleet::with(KEEP)
+        let place = Place::copy_of(&UNINJURED.place);
+        let logs = HOSTS.map(|host| place.path(&format!("logs/{host}"))).to_vec();
+        Fleet { place, logs }
     }
 
     fn with(config: &str) -> Fleet {
@@ -153,7 +160,7 @@ const WAYS: [Way; 6] = [
 
 #[test]
 fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_twin() {
-    let twin = Fleet::new();
+    let twin = &*UNINJURED;
     for (name, lose, word) in WAYS {
         let fleet = Fleet::new();
         let before = fleet.files();
@@ -176,7 +183,7 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
         // No event is lost meanwhile, whatever else is to come.
         assert_eq!(fleet.place.events(), twin.place.events(), "{name}");
         fleet.read();
-        fleet.assert_like(&twin);
+        fleet.assert_like(twin);
         let again = fleet.place.run(&["store", "repair"]).ends(0);
         assert!(again.out.contains("the catalogue is good"), "{name}: {}", again.out);
     }
@@ -184,7 +191,7 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
 
 #[test]
 fn without_any_copy_the_segments_alone_make_a_catalogue() {
-    let twin = Fleet::new();
+    let twin = &*UNINJURED;
     let fleet = Fleet::new();
     fs::remove_dir_all(fleet.store().join("copies")).unwrap();
     remove_catalogue(&fleet.store());
@@ -200,7 +207,7 @@ fn without_any_copy_the_segments_alone_make_a_catalogue() {
     }
     assert_eq!(fleet.place.events(), twin.place.events());
     fleet.read();
-    fleet.assert_like(&twin);
+    fleet.assert_like(twin);
 }
 
 #[test]
@@ -231,7 +238,7 @@ fn what_was_merged_since_the_copy_is_not_counted_twice() {
 
 #[test]
 fn a_copy_that_is_damaged_is_passed_over_for_the_older() {
-    let twin = Fleet::new();
+    let twin = &*UNINJURED;
     let fleet = Fleet::new();
     let first = mailpulse::store::copies::list(&fleet.store()).remove(0);
     mailpulse::store::copies::take(&fleet.store(), first.taken_ms + 3_600_000).unwrap();
@@ -244,7 +251,7 @@ fn a_copy_that_is_damaged_is_passed_over_for_the_older() {
     let run = fleet.place.run(&["store", "repair"]).ends(0);
     assert!(run.out.contains("hash mismatch"), "{}", run.out);
     fleet.read();
-    fleet.assert_like(&twin);
+    fleet.assert_like(twin);
 }
 
 #[test]

@@ -163,6 +163,24 @@ pub struct Place {
 /// Addresses are kept, so that tests can compare senders; batches are small, so that there are many commits.
 pub const KEEP: &str = "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
 
+/// Copies the files of a folder into another, with their times.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let metadata = entry.metadata().expect("its metadata");
+        if metadata.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+            let file = fs::File::options().append(true).open(&target).expect("the copy");
+            file.set_modified(metadata.modified().expect("its time"))
+                .expect("its time");
+        }
+    }
+}
+
 impl Place {
     /// A place with [`KEEP`].
     pub fn new() -> Place {
@@ -175,6 +193,15 @@ impl Place {
             dir: tempfile::tempdir().expect("a temporary folder"),
         };
         place.write("mailpulse.toml", config);
+        place
+    }
+
+    /// Another place with the same files, which are as old.
+    pub fn copy_of(other: &Place) -> Place {
+        let place = Place {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        };
+        copy_folder(other.dir.path(), place.dir.path());
         place
     }
 

@@ -13,6 +13,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 pub const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
@@ -20,8 +21,8 @@ const RELAYS: [&str; 2] = ["mx1001", "mx2001"];
 /// The first part of the logs ends here, in the middle of the outage.
 const CUT: &str = "2018-06-06 20:00";
 
-/// The outage's relay logs up to [`CUT`] in a store.
-pub fn begun(alerts: &str) -> Place {
+/// The outage's relay logs up to [`CUT`] in a store: made once, and copied for each test.
+static BEGUN: LazyLock<Place> = LazyLock::new(|| {
     let place = Place::new();
     let spec = Outage2018 {
         seed: 12,
@@ -29,13 +30,19 @@ pub fn begun(alerts: &str) -> Place {
         mails_per_day_scale: 0.08,
     };
     outage_2018(&place.path("logs"), &spec).expect("logs");
-    configure(&place, alerts);
     for relay in RELAYS {
         let (name, rest) = (place.path(&format!("logs/{relay}/mainlog")), format!("{relay}.rest"));
         fs::rename(&name, place.path(&rest)).unwrap();
         fs::write(&name, "").unwrap();
     }
     go_on(&place, CUT);
+    place
+});
+
+/// The outage's relay logs up to [`CUT`] in a store, with channels for alarms.
+pub fn begun(alerts: &str) -> Place {
+    let place = Place::copy_of(&BEGUN);
+    configure(&place, alerts);
     place
 }
 

@@ -386,7 +386,7 @@ fn a_message_in_the_queue_goes_on_under_its_new_name() {
 /// Whether `status` says that relabelling was broken off.
 fn is_half(place: &Place) -> bool {
     let status = place.run(&["status", "--stale-after", "9999d"]).ends(0);
-    status.out.contains("was broken off half-way")
+    status.out.contains("was interrupted")
 }
 
 #[test]

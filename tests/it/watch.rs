@@ -30,6 +30,7 @@ static BEGUN: LazyLock<Place> = LazyLock::new(|| {
         mails_per_day_scale: 0.08,
     };
     outage_2018(&place.path("logs"), &spec).expect("logs");
+    configure(&place, "");
     for relay in RELAYS {
         let (name, rest) = (place.path(&format!("logs/{relay}/mainlog")), format!("{relay}.rest"));
         fs::rename(&name, place.path(&rest)).unwrap();

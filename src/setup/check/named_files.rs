@@ -138,10 +138,10 @@ mod tests {
         assert!(runs("page", search).unwrap_err().contains("PATH"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!((runs(whole, search), runs("page", search)), (Ok(()), Ok(())));
-        assert!(runs("/nowhere/page", search).unwrap_err().contains("not there"));
+        assert!(runs("/nowhere/page", search).unwrap_err().contains("does not exist"));
         assert!(
             runs(folder.path().to_str().unwrap(), search).is_err(),
-            "a folder is no program"
+            "a folder is not a program"
         );
         assert!(runs("nosuch", search).is_err());
     }

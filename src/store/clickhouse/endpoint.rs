@@ -123,7 +123,7 @@ mod tests {
             ("clickhouse:///mail", "host"),
             ("clickhouse://ch:x/mail", "port"),
             ("clickhouse://ch/mail; DROP", "letters"),
-            ("http://ch/mail", "no URL"),
+            ("http://ch/mail", "not the URL"),
         ] {
             let (what, _) = Endpoint::parse(url).unwrap_err();
             assert!(what.contains(word), "{url}: {what}");

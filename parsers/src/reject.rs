@@ -2,7 +2,7 @@
 
 use crate::cut::Cut;
 use crate::harmless::safe_text;
-use crate::prim::Fault;
+use crate::prim::{Fault, Parsed};
 use std::fmt;
 
 /// A line that is not what its format promises. Three words: cheap enough to build for every line of a foreign file.
@@ -70,6 +70,20 @@ impl Reject {
             shown.push('…');
         }
         format!("{shown}\n{:column$}^\n{self}", "")
+    }
+}
+
+/// The value of a grammar function, or its fault as a place in `line`.
+#[inline]
+pub(crate) fn finish<T>(line: &[u8], parsed: Parsed<'_, T>) -> Result<T, Reject> {
+    match parsed {
+        Ok((_, value)) => Ok(value),
+        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
+        Err(nom::Err::Incomplete(_)) => Err(Reject {
+            offset: 0,
+            expected: "a whole line",
+            found: Found::End,
+        }),
     }
 }
 

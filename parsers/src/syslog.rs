@@ -11,36 +11,24 @@
 //! `write_syslog()` of Exim 4.96 cuts a line of over 870 bytes, and one with newlines in it, into `m` pieces. Only the
 //! first piece has Exim's own timestamp. `\` says that a newline stood after this piece, `/` that the text goes on.
 
+mod envelope;
 mod heads;
+mod priority;
 
-pub use heads::is_level;
+pub use envelope::Envelope;
+pub use priority::is_level;
 
 use crate::Reject;
-use crate::cut::{Alphabet, Cut};
+use crate::cut::Cut;
 use crate::prim::{Parsed, decimal, fail, word};
+use crate::reject::finish;
 use crate::stamp::{Stamp, rfc3164, rfc3339};
+use envelope::{after_message_id, tag};
 use memchr::memchr;
 use nom::bytes::complete::take_while;
 use nom::combinator::opt;
 use nom::sequence::delimited;
 use nom::{Parser, character::complete::char as byte_char};
-
-/// What syslog put around a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Envelope<'a> {
-    /// When syslog took the line; the year is 0 unless `year_known`.
-    pub stamp: Stamp,
-    /// False for RFC 3164, whose timestamps have no year.
-    pub year_known: bool,
-    /// The host that wrote; empty where the head has none.
-    pub host: &'a [u8],
-    /// The program, without process ID.
-    pub tag: &'a [u8],
-    /// Its process ID.
-    pub pid: Option<u32>,
-    /// The message: what the program logged.
-    pub rest: &'a [u8],
-}
 
 /// Reads the envelope of one line. NUL bytes before it, which a crash leaves behind, are read over.
 ///
@@ -59,15 +47,7 @@ pub struct Envelope<'a> {
 /// # Errors
 /// No timestamp, host or tag of that shape.
 pub fn envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
-    match parsed(line) {
-        Ok((_, envelope)) => Ok(envelope),
-        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
-        Err(nom::Err::Incomplete(_)) => Err(Reject {
-            offset: 0,
-            expected: "a whole line",
-            found: crate::Found::End,
-        }),
-    }
+    finish(line, parsed(line))
 }
 
 /// [`envelope`], or a head of any other form that is known.
@@ -108,7 +88,7 @@ pub fn any_envelope(line: &[u8]) -> Result<Envelope<'_>, Reject> {
 /// ```
 #[must_use]
 pub fn is_split_priority(envelope: &Envelope<'_>) -> bool {
-    envelope.pid.is_none() && heads::is_facility(envelope.tag)
+    envelope.pid.is_none() && priority::is_facility(envelope.tag)
 }
 
 /// Whether a line is a remark of `journalctl`'s between entries: `-- Boot 8af3… --`, `-- Journal begins at … --`.
@@ -164,48 +144,6 @@ fn parsed(line: &[u8]) -> Parsed<'_, Envelope<'_>> {
             rest,
         },
     ))
-}
-
-/// `exim[123]:` or `exim:`.
-fn tag(input: &[u8]) -> Parsed<'_, (&[u8], Option<u32>)> {
-    static ENDS: Alphabet = Alphabet::new(b"[: ");
-    let end = input.iter().position(|byte| ENDS.has(*byte)).unwrap_or(input.len());
-    let (tag, rest) = input.cut(end);
-    if tag.is_empty() {
-        return fail(input, "a program's name");
-    }
-    if let [b'[', digits @ ..] = rest {
-        let (after, pid) = decimal(digits)?;
-        let Ok(pid) = u32::try_from(pid) else {
-            return fail(digits, "a process ID");
-        };
-        let [b']', b':', rest @ ..] = after else {
-            return fail(after, "`]:` after the process ID");
-        };
-        return Ok((rest, (tag, Some(pid))));
-    }
-    let [b':', rest @ ..] = rest else {
-        return fail(rest, "`:` after the program's name");
-    };
-    Ok((rest, (tag, None)))
-}
-
-/// What follows Solaris' `[ID 197553 mail.info] `, if that is there.
-fn after_message_id(text: &[u8]) -> &[u8] {
-    let after = || {
-        let (rest, _) = decimal(text.strip_prefix(b"[ID ")?).ok()?;
-        let rest = rest.strip_prefix(b" ")?;
-        let close = memchr(b']', rest.until(32))?;
-        let rest_after = rest.past(close + 1).strip_prefix(b" ")?;
-        heads::is_priority(rest.until(close)).then_some(rest_after)
-    };
-    after().unwrap_or(text)
-}
-
-/// A process ID in decimal, if it is one.
-fn pid_of(text: &[u8]) -> Option<u32> {
-    let (rest, pid) = decimal(text).ok()?;
-    u32::try_from(pid).ok().filter(|_| rest.is_empty())
 }
 
 /// The mark of a split line: piece, number of pieces, whether a newline stood after this piece, and the text.

@@ -15,6 +15,7 @@ use super::time::{Time, iso};
 use crate::Reject;
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
+use crate::reject::finish;
 use memchr::memmem;
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -30,7 +31,7 @@ pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     if line.starts_with(b"{\"") {
         return json(line);
     }
-    let header = super::finish(line, header(line))?;
+    let header = finish(line, header(line))?;
     let mut parsed = AppRecord {
         level: Some(Cow::Borrowed(header.level)),
         logger: Some(Cow::Borrowed(header.logger)),

@@ -13,6 +13,7 @@ use super::time::{Time, day_first, spaced_offset};
 use crate::Reject;
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
+use crate::reject::finish;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -24,7 +25,7 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
-    let (time, module, level, message) = super::finish(line, header(line))?;
+    let (time, module, level, message) = finish(line, header(line))?;
     let mut parsed = AppRecord {
         level: Some(Cow::Borrowed(level)),
         logger: Some(Cow::Borrowed(module)),

@@ -43,9 +43,8 @@ mod template;
 mod time;
 mod time_format;
 
+use crate::Reject;
 use crate::cut::Cut;
-use crate::prim::Parsed;
-use crate::{Found, Reject};
 pub use description::BuildError;
 pub use record::{AppBody, AppRecord, Mail, Text, UNDATED};
 pub use time::{Time, TimeOfDay};
@@ -262,19 +261,5 @@ impl From<json::Mapping> for Format {
 impl From<pattern::Patterns> for Format {
     fn from(patterns: pattern::Patterns) -> Self {
         Format::Pattern(Box::new(patterns))
-    }
-}
-
-/// The value of a grammar function, or its fault as a place in `line`.
-#[inline]
-fn finish<T>(line: &[u8], parsed: Parsed<'_, T>) -> Result<T, Reject> {
-    match parsed {
-        Ok((_, value)) => Ok(value),
-        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
-        Err(nom::Err::Incomplete(_)) => Err(Reject {
-            offset: 0,
-            expected: "a whole line",
-            found: Found::End,
-        }),
     }
 }

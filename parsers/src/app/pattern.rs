@@ -24,7 +24,7 @@
 
 use super::cause::{self, address, bare_id, count_addresses, first_line};
 use super::description::BuildError;
-use super::record::{AppBody, AppRecord, Mail};
+use super::record::{AppBody, AppRecord, Mail, Text};
 use super::template::{self, compile};
 use super::time::Time;
 use super::time_format::TimeFormat;
@@ -325,7 +325,7 @@ fn odd_count<'a>(found: &Captures<'a>) -> Option<Odd<'a>> {
 }
 
 /// `{reason}`, else the exception under the first line, else `{message}`, else the first line itself.
-fn why<'a>(found: &Captures<'a>, record: &'a [u8]) -> super::Text<'a> {
+fn why<'a>(found: &Captures<'a>, record: &'a [u8]) -> Text<'a> {
     let (line, trace) = first_line(record);
     match capture(found, "reason") {
         Some(text) => cause::reason(text),

@@ -18,6 +18,7 @@ use super::time::{Time, day_first, iso, twelve_hours};
 use crate::Reject;
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail};
+use crate::reject::finish;
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
@@ -41,7 +42,7 @@ fn is_versions(text: &[u8]) -> bool {
 /// Parses a record.
 pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     let (line, trace) = first_line(record);
-    let header = super::finish(line, header(line))?;
+    let header = finish(line, header(line))?;
     let mut parsed = AppRecord {
         level: header.kind.map(Cow::Borrowed),
         ..AppRecord::other(header.time)

@@ -17,6 +17,7 @@ use super::time::{Time, iso, time_of_day};
 use crate::Reject;
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail, word};
+use crate::reject::finish;
 use memchr::{memchr, memchr2, memmem};
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -40,7 +41,7 @@ pub(super) fn parse(record: &[u8]) -> Result<AppRecord<'_>, Reject> {
     if line.starts_with(b"{\"") {
         return json(line);
     }
-    let header = super::finish(line, header(line))?;
+    let header = finish(line, header(line))?;
     Ok(AppRecord {
         level: Some(Cow::Borrowed(header.level)),
         logger: header.logger.map(Cow::Borrowed),

@@ -30,6 +30,7 @@ use crate::Reject;
 use crate::cut::Cut;
 use crate::odd::Odd;
 use crate::prim::{Parsed, fail};
+use crate::reject::finish;
 use crate::syslog::{self, Envelope};
 use queue_id::{Head, head};
 use record::{PostfixBody, PostfixRecord};
@@ -86,19 +87,6 @@ pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, PostfixRecord<'_>), Reje
     }
     let record = finish(line, record(envelope.tag, envelope.rest))?;
     Ok((envelope, record))
-}
-
-#[inline]
-fn finish<'a, T>(line: &[u8], parsed: Parsed<'a, T>) -> Result<T, Reject> {
-    match parsed {
-        Ok((_, value)) => Ok(value),
-        Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(Reject::new(line, fault)),
-        Err(nom::Err::Incomplete(_)) => Err(Reject {
-            offset: 0,
-            expected: "a whole line",
-            found: crate::Found::End,
-        }),
-    }
 }
 
 #[inline]

@@ -1,6 +1,6 @@
 //! The words of mail servers, by first letter.
 
-use super::Reason::{self, *};
+use super::reason::Reason::{self, *};
 use crate::cut::{Alphabet, Cut};
 
 /// Bytes of a text that are looked at.

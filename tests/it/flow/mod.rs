@@ -254,13 +254,16 @@ fn a_planted_arrow_is_found() {
     );
 }
 
-/// The files of the crate by their names below `src`, with their code.
-fn sources() -> Vec<(String, String)> {
+/// Where the sources of the two crates are.
+const CRATES: [&str; 2] = ["src", "parsers/src"];
+
+/// The files of a crate by their names below its folder of sources, with their code.
+fn sources(folder: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    collect(&root().join("src"), &mut files);
+    collect(&root().join(folder), &mut files);
     files.sort();
     let source = |path: &PathBuf| {
-        let name = path.strip_prefix(root().join("src")).unwrap();
+        let name = path.strip_prefix(root().join(folder)).unwrap();
         let code = without_comments(&fs::read_to_string(path).unwrap());
         (name.to_str().unwrap().to_owned(), code)
     };
@@ -269,10 +272,12 @@ fn sources() -> Vec<(String, String)> {
 
 #[test]
 fn no_files_stand_in_a_circle() {
-    let files = sources();
-    let files = files.iter().map(|(file, code)| (file.as_str(), code.clone()));
-    let circles = circles::Sources::new(files).circles();
-    assert_eq!(circles, Vec::<Vec<&str>>::new());
+    for folder in CRATES {
+        let files = sources(folder);
+        let files = files.iter().map(|(file, code)| (file.as_str(), code.clone()));
+        let circles = circles::Sources::new(files).circles();
+        assert_eq!(circles, Vec::<Vec<&str>>::new(), "{folder}");
+    }
 }
 
 #[test]
@@ -372,12 +377,14 @@ fn a_planted_circle_is_found() {
 
 #[test]
 fn no_two_types_have_one_name() {
-    let files = sources();
-    let files: Vec<(&str, String)> = files.iter().map(|(file, code)| (file.as_str(), code.clone())).collect();
-    let twins = names::twins(&files);
-    assert!(twins.is_empty(), "{twins:#?}");
-    let names: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
-    assert_eq!(names::worn_out(&names), Vec::<String>::new());
+    for folder in CRATES {
+        let files = sources(folder);
+        let files: Vec<(&str, String)> = files.iter().map(|(file, code)| (file.as_str(), code.clone())).collect();
+        let twins = names::twins(&files);
+        assert!(twins.is_empty(), "{folder}: {twins:#?}");
+        let names: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
+        assert_eq!(names::worn_out(&names), Vec::<String>::new(), "{folder}");
+    }
 }
 
 #[test]

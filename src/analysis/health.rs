@@ -8,12 +8,13 @@
 //! A log in which all lines of an hour are other programs' says nothing of this one's mail either: the program may log
 //! elsewhere by now, or under a name that nobody told us.
 
+use crate::model::time::HOUR_MS;
 use crate::store::catalogue::Counts;
 
 /// Lines that are judged: the newest minutes that hold as many together.
 pub const RECENT_LINES: u64 = 500;
 /// They reach back no further than this, milliseconds of the log's own time.
-pub const RECENT_MS: i64 = 3_600_000;
+pub const RECENT_MS: i64 = HOUR_MS;
 /// Of fewer lines nobody can say anything.
 pub const LINES_MIN: u64 = 20;
 /// Unparsed lines below this share are the odd lines that every log has.
@@ -126,7 +127,7 @@ fn verdict(recent: &Counts, history: &Counts) -> Readability {
 mod tests {
     use super::*;
 
-    const MINUTE_MS: i64 = 60_000;
+    use crate::model::time::MINUTE_MS;
 
     fn minutes(parts: &[(usize, u64, u64)]) -> Vec<(i64, Counts)> {
         let each = parts.iter().flat_map(|(times, lines, unparsed)| {

@@ -5,9 +5,9 @@
 use super::fleet::fleet_after;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::Window;
-use crate::query::history::{AHEAD_MS, MailHistory, present};
+use crate::query::history::{MailHistory, present};
 use crate::store::catalogue::Reason;
 use anyhow::Result;
 

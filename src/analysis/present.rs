@@ -6,9 +6,9 @@
 use super::fleet::fleet;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Fleet;
-use crate::model::time::{DAY_MS, End, MINUTE_MS};
+use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
-use crate::query::history::{AHEAD_MS, MailHistory, present};
+use crate::query::history::{MailHistory, present};
 use anyhow::{Result, anyhow};
 
 /// Everything that has happened: the whole history, up to the present.

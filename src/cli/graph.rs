@@ -8,7 +8,7 @@ use crate::clock::now_ms;
 use crate::graph::terminal::Screen;
 use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::event::Kind;
-use crate::model::time::parse_duration_ms;
+use crate::model::time::{MINUTE_MS, parse_duration_ms};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, SeriesSet};
@@ -137,7 +137,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         Some(text) => parse_duration_ms(text).map_err(|why| anyhow!("--bucket: {why}"))?,
         None => bucket_ms(window),
     };
-    if step_ms < 60_000 || step_ms % 60_000 != 0 {
+    if step_ms < MINUTE_MS || step_ms % MINUTE_MS != 0 {
         bail!("--bucket: rates are kept per minute; write a whole number of minutes");
     }
     let measure = match args.measure.as_str() {
@@ -162,8 +162,8 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
 pub fn bucket_ms(window: Window) -> i64 {
     const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
     let length = window.until_ms - window.since_ms;
-    let fits = |minutes: &&i64| length / (**minutes * 60_000) <= 320;
-    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * 60_000
+    let fits = |minutes: &&i64| length / (**minutes * MINUTE_MS) <= 320;
+    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * MINUTE_MS
 }
 
 fn style(args: &GraphArgs, by: By) -> Style {

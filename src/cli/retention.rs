@@ -1,7 +1,7 @@
 //! `store compact`, and what is said of events that the retention holds back.
 
 use super::output;
-use crate::model::time::rfc3339;
+use crate::model::time::{DAY_MS, rfc3339};
 use crate::setup::Setup;
 use crate::setup::clock::retention;
 use crate::store::maintenance;
@@ -42,7 +42,7 @@ pub fn held_back(held: &HeldBack, days: u32) -> Option<String> {
         step => format!(
             "the clock and the newest event are {:.1} days ahead of the store's time, but this machine has not run \
              that long",
-            step as f64 / 86_400_000.0
+            step as f64 / DAY_MS as f64
         ),
     };
     Some(format!(

@@ -93,7 +93,7 @@ mod tests {
 
     const NEWEST: i64 = 1_528_308_030_000; // 2018-06-06 18:00:30
     const SPAN: Option<(i64, i64)> = Some((NEWEST - 30 * DAY_MS, NEWEST));
-    const HOUR_MS: i64 = 3_600_000;
+    use crate::model::time::HOUR_MS;
 
     fn args<const DAYS: u32>(since: Option<&str>, until: Option<&str>) -> WindowArgs<DAYS> {
         WindowArgs {

@@ -1,9 +1,8 @@
 //! Made-up data for the tests: daily rhythm, an outage of seven hours, a gap; seeded, so always the same.
 
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::series::{GraphMark, Series, SeriesSet};
 
-const DAY_MS: i64 = 86_400_000;
-const HOUR_MS: i64 = 3_600_000;
 /// 2018-06-07 00:00 UTC: the end of every sample.
 const END_MS: i64 = 1_528_329_600_000;
 const NAMES: [&str; 8] = [
@@ -28,7 +27,7 @@ pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
         title: "t".to_owned(),
         unit: "u".to_owned(),
         start_ms: 0,
-        step_ms: 60_000,
+        step_ms: MINUTE_MS,
         series,
     }
 }

@@ -1,13 +1,11 @@
 //! Axes: nice ticks for values and for UTC time, and how numbers and times are written.
 
+use crate::model::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use crate::query::series::Stats;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-const SECOND_MS: i64 = 1_000;
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 86_400_000;
 /// 1970-01-05 was a Monday: steps of weeks begin there.
 const MONDAY_MS: i64 = 4 * DAY_MS;
 

@@ -6,6 +6,7 @@ use super::blocks::{ASCII, Glyphs, UNICODE, resample};
 use super::marks::{self, Band};
 use super::scale::{TimeTick, duration_text, largest_usual, si, span_text, stamp, time_ticks};
 use super::text::{cells, cut_cells, visible, visible_ascii};
+use crate::model::time::{DAY_MS, HOUR_MS};
 use crate::query::series::{GraphMark, Series, SeriesSet, Stats};
 
 /// Narrower is not drawn, cells.
@@ -373,8 +374,8 @@ fn drawn_stats(series: &Series, columns: &[Option<f64>]) -> Stats {
 /// A length of time in one unit and one decimal at most.
 fn rough(ms: i64) -> String {
     match ms {
-        172_800_000.. => format!("{:.1} d", ms as f64 / 86_400_000.0),
-        3_600_000.. => format!("{:.1} h", ms as f64 / 3_600_000.0),
+        172_800_000.. => format!("{:.1} d", ms as f64 / DAY_MS as f64),
+        HOUR_MS.. => format!("{:.1} h", ms as f64 / HOUR_MS as f64),
         _ => duration_text(ms),
     }
 }

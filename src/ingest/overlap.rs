@@ -5,6 +5,7 @@
 use super::open_log::OpenLog;
 use super::wrapping::Wrapping;
 use crate::model::log_kinds::is_mta;
+use crate::model::time::{HOUR_MS, SECOND_MS};
 use crate::store::catalogue::LogState;
 use crate::store::segments::Compared;
 use std::os::unix::ffi::OsStrExt;
@@ -13,10 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 /// the messages remember.
 const ROTATION_MS: i64 = 2_000;
 /// Lines are out of order by less.
-const DISORDER_MS: i64 = 3_600_000;
-/// Copies of a line may lack the digits behind the second.
-const SECOND_MS: i64 = 1_000;
-
+const DISORDER_MS: i64 = HOUR_MS;
 /// What is known of the times of a source's logs.
 #[derive(Debug, Clone)]
 pub(super) struct LogSpan {
@@ -152,7 +150,7 @@ mod tests {
     use crate::source::{Codec, Stamp};
     use crate::store::catalogue::Counts;
 
-    const MINUTE_MS: i64 = 60_000;
+    use crate::model::time::MINUTE_MS;
 
     fn state(log_id: u64, path: &str, span_ms: Option<(i64, i64)>) -> LogState {
         LogState {

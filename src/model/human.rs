@@ -1,10 +1,8 @@
 //! Numbers for people: ages, sizes, rates and counts as tables, pages, alarms and graphs print them. JSON and CSV have the
 //! raw numbers, with the unit in their key.
 
-const SECOND_MS: i64 = 1_000;
-const MINUTE_MS: i64 = 60 * SECOND_MS;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
+use super::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+
 /// From here on, hours beside days say nothing.
 const DAYS_ALONE: i64 = 30;
 const DAYS_OF_YEARS: i64 = 730;

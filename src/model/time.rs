@@ -12,6 +12,8 @@ pub const MINUTE_MS: i64 = 60 * SECOND_MS;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// A day, milliseconds.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
+/// What is further ahead of the clock than this has not happened, milliseconds: zones and clocks differ by less.
+pub const AHEAD_MS: i64 = DAY_MS;
 
 /// What words for times refer to, UTC milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

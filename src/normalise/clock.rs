@@ -1,6 +1,6 @@
 //! From the civil time that a log prints to UTC. The zone is the source's unless the line carries an offset.
 
-use crate::model::time::HOUR_MS;
+use crate::model::time::{DAY_MS, HOUR_MS};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -143,8 +143,6 @@ pub struct DayClock {
     /// That time, milliseconds of the day; none before the first.
     newest_ms: Option<i64>,
 }
-
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 impl DayClock {
     /// The first time is on this day (days since 1970).

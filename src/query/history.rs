@@ -4,6 +4,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
 use crate::model::text::text;
+use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::embedded::{ask, select};
 use crate::query::window::Window;
@@ -209,16 +210,13 @@ impl MailHistory for Store {
     }
 }
 
-/// What is further ahead of the clock than this is no event that has happened, milliseconds.
-pub const AHEAD_MS: i64 = 86_400_000;
-
 /// The latest moment up to which a history is believed, by a clock that says `now_ms`: one row with a wrong date must not
 /// be the present. Nor may a wrong clock be: it is not before what the store has counted, and where all that is stored
 /// is in its future, the rows are right.
 pub fn present(store: &dyn MailHistory, now_ms: i64) -> Result<i64, QueryError> {
     let now_ms = now_ms.max(store.horizon_ms()?.unwrap_or(i64::MIN));
     Ok(match store.span(i64::MAX)? {
-        Some((first, last)) if first > now_ms.saturating_add(AHEAD_MS) => last + 60_000,
+        Some((first, last)) if first > now_ms.saturating_add(AHEAD_MS) => last + MINUTE_MS,
         _ => now_ms,
     })
 }

@@ -4,7 +4,7 @@ use super::history::{MailHistory, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::sql;
 use crate::query::window::Window;
@@ -15,7 +15,7 @@ use crate::store::clickhouse::{ClickHouseClient, query};
 use crate::store::columnar::{Column, RateBlock, Table, TextColumn, Values};
 
 /// Rates are asked for by the day: an answer is held in memory as a whole.
-const SLICE_MS: i64 = 86_400_000;
+const SLICE_MS: i64 = DAY_MS;
 
 impl MailHistory for ClickHouseClient {
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {

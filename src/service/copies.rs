@@ -1,12 +1,13 @@
 //! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
 
 use crate::clock::now_ms;
+use crate::model::time::MINUTE_MS;
 use crate::store::{Store, copies};
 use std::path::Path;
 use std::thread::JoinHandle;
 
 /// From look to look whether a copy is due.
-const LOOK_MS: i64 = 60_000;
+const LOOK_MS: i64 = MINUTE_MS;
 
 /// Makes copies while `tail` works.
 #[derive(Debug, Default)]

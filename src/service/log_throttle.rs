@@ -1,8 +1,9 @@
 //! What was told already: a trouble that lasts is told once an hour, not once a second.
 
+use crate::model::time::HOUR_MS;
 use std::collections::HashMap;
 
-const AGAIN_MS: i64 = 3_600_000;
+const AGAIN_MS: i64 = HOUR_MS;
 /// Different troubles that are remembered.
 const MAX: usize = 1_000;
 

@@ -6,6 +6,7 @@
 //! whole, or it is none.
 
 use crate::files;
+use crate::model::time::HOUR_MS;
 use crate::store::catalogue::{self, snapshot};
 use crate::store::error::StoreError;
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The folder's name.
 pub const FOLDER: &str = "copies";
 /// From copy to copy.
-pub const EVERY_MS: i64 = 3_600_000;
+pub const EVERY_MS: i64 = HOUR_MS;
 /// Copies kept.
 const KEPT: usize = 2;
 /// What a copy unpacks to, at most.

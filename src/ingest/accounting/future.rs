@@ -1,12 +1,11 @@
 //! Lines whose time cannot be true. One is an odd line: a newline in somebody's text, a program that was fed a wrong
 //! date. Where they are most of what a log has to say, it is this machine's clock that is in doubt, not the log.
 
+use crate::model::time::AHEAD_MS;
 use crate::store::catalogue::ClockDoubt;
 use crate::store::catalogue::LogState;
 use std::collections::VecDeque;
 
-/// What is further ahead than this is in the future, milliseconds: zones and clocks differ by less.
-pub const AHEAD_MS: i64 = 86_400_000;
 /// 1990-01-01: before it nobody logged mail as we read it; a clock without a battery says 1970 or 1980.
 const FIRST_MS: i64 = 631_152_000_000;
 /// So many of a log's newest lines are judged together, of those that have a time.

@@ -6,6 +6,6 @@ mod line_accounting;
 mod odd_fields;
 mod unparsed_shapes;
 
-pub use future::{AHEAD_MS, Doubt};
+pub use future::Doubt;
 pub use line_accounting::{LineAccounting, LineOutcome};
 pub use unparsed_shapes::why;

@@ -2,13 +2,13 @@
 //! before that was a day earlier. So the file is read once before it is read.
 
 use crate::ingest::spec::{Grammar, Spec};
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::normalise::clock::{DayClock, civil_ms, time_of_day_ms};
 use crate::source::{Chunks, Content, Found, Limits, Pool};
 use mailpulse_parsers::app::{Format, Time, TimeOfDay};
 
 /// A file may be written a little before its line says, by clocks that differ.
-const AHEAD_MS: i64 = 10 * 60_000;
+const AHEAD_OF_FILE_MS: i64 = 10 * MINUTE_MS;
 
 /// Day (since 1970) of the first time in a new log; None for logs that print dates.
 pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limits) -> Option<i64> {
@@ -33,7 +33,7 @@ pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limi
     }
     let (day, ms) = last?;
     let written = civil_ms(found.mtime_ms, &spec.zone);
-    let late = ms > written.rem_euclid(DAY_MS) + AHEAD_MS;
+    let late = ms > written.rem_euclid(DAY_MS) + AHEAD_OF_FILE_MS;
     Some(written.div_euclid(DAY_MS) - i64::from(late) - day)
 }
 

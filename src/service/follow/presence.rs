@@ -4,14 +4,15 @@
 
 use crate::ingest::Job;
 use crate::ingest::position::{KnownLog, path_of};
+use crate::model::time::DAY_MS;
 use crate::source::{Codec, Family, Found};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::{Path, PathBuf};
 
 /// A log that was written to so recently was alive, milliseconds.
-const ALIVE_MS: i64 = 86_400_000;
+const ALIVE_MS: i64 = DAY_MS;
 /// A log that has been gone for so long will not come back, milliseconds.
-const GONE_MS: i64 = 14 * 86_400_000;
+const GONE_MS: i64 = 14 * DAY_MS;
 
 /// The file that a log was written to when it was looked at last.
 #[derive(Debug, Clone)]

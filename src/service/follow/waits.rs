@@ -2,7 +2,8 @@
 //! They are looked at again when the clock (or the file's time) has come so far, and when there are more lines to judge by.
 
 use crate::ingest::Job;
-use crate::ingest::accounting::{AHEAD_MS, Doubt};
+use crate::ingest::accounting::Doubt;
+use crate::model::time::AHEAD_MS;
 use crate::service::follow::Backoff;
 use crate::source::{Found, Stamp};
 use rustc_hash::FxHashMap;

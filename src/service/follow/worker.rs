@@ -5,6 +5,7 @@ use crate::config::{Config, TailConfig};
 use crate::ingest::cover;
 use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::model::log_kinds::is_mta;
+use crate::model::time::HOUR_MS;
 use crate::normalise::attribution::Attribution;
 use crate::service::follow::zones::ZoneWarnings;
 use crate::service::follow::{FollowLimits, Follower, Round};
@@ -32,7 +33,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 const HEARTBEAT_MS: i64 = 10_000;
 
 /// From look to look at what is too old to keep.
-const FORGET_MS: i64 = 3_600_000;
+const FORGET_MS: i64 = HOUR_MS;
 
 /// Bytes of a log that are read at once.
 const CHUNK_BYTES: usize = 256 << 10;

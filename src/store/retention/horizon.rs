@@ -124,7 +124,7 @@ pub(super) fn force(old: Option<Horizon>, target_ms: i64, retain_days: u32, mach
 mod tests {
     use super::*;
 
-    const HOUR_MS: i64 = DAY_MS / 24;
+    use crate::model::time::HOUR_MS;
 
     fn machine(boot: i64, uptime_ms: i64) -> MachineTime {
         MachineTime {

@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("alert", &["files"]),
     ("query", &["model", "store"]),
     ("analysis", &["model", "normalise", "store", "query", "detect"]),
-    ("graph", &["query"]),
+    ("graph", &["model", "query"]),
     ("simulate", &[]),
     ("config", &["model", "files", "normalise", "store", "detect", "alert"]),
     (
@@ -81,8 +81,9 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Finer than modules: of a module, only these parts may be used.
-const ONLY: [(&str, &str, &[&str]); 5] = [
+const ONLY: [(&str, &str, &[&str]); 6] = [
     ("config", "alert", &["AlertTarget"]),
+    ("graph", "model", &["time"]),
     ("graph", "query", &["series"]),
     ("config", "normalise", &["rules", "redact"]),
     ("config", "store", &["clickhouse"]),
@@ -432,6 +433,31 @@ fn planted_twins_are_found() {
     ];
     assert_eq!(names::worn_out(&names), ["5 files are called x.rs"]);
     assert_eq!(names::worn_out(&names[1..]), Vec::<String>::new());
+}
+
+/// The constants of time that stand in `model::time`, and nowhere else.
+const OF_TIME: [&str; 5] = ["SECOND_MS", "MINUTE_MS", "HOUR_MS", "DAY_MS", "AHEAD_MS"];
+
+#[test]
+fn the_constants_of_time_are_defined_once() {
+    let found = all("src", defined_again);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let planted = |file: &str, code: &str| defined_again(Path::new(file), code).len();
+    assert_eq!(planted("src/graph/scale.rs", "const DAY_MS: i64 = 86_400_000;"), 1);
+    assert_eq!(
+        planted("src/graph/scale.rs", "mod tests {\n    pub const HOUR_MS: i64 = 1;"),
+        1
+    );
+    assert_eq!(planted("src/model/time.rs", "pub const DAY_MS: i64 = 24 * HOUR_MS;"), 0);
+    assert_eq!(planted("src/graph/scale.rs", "const MONDAY_MS: i64 = 4 * DAY_MS;"), 0);
+}
+
+fn defined_again(file: &Path, code: &str) -> Vec<String> {
+    if file == Path::new("src/model/time.rs") {
+        return Vec::new();
+    }
+    let again = OF_TIME.iter().filter(|name| code.contains(&format!("const {name}:")));
+    again.map(|name| format!("{name} is defined again")).collect()
 }
 
 /// Tables without a key whose keys are text, but for those of names that the configuration says.

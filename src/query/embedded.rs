@@ -1,14 +1,17 @@
 //! SQL over the segments of this disk.
 
 use super::answer::{QueryAnswer, QueryError};
-use super::columns::{EVENT_COLUMNS, RATE_COLUMNS, TABLES};
+use super::columns::TABLES;
+use super::plan::{QueryPlan, plan};
 use super::window::Window;
 use super::{guard, sql};
+use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::store::Store;
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, ColumnarError, Input, LOGICAL, Table, Values};
+use crate::store::columnar::{self, ColumnarError, Input, ScanFile, ScanFiles, Table, Values};
 use crate::store::segments::SegmentPart;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Reads; once more with a fresh list when a segment of the list has been merged away meanwhile.
@@ -27,17 +30,8 @@ const TRIES: usize = 4;
 
 /// Runs one SELECT of ours over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
 pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryError> {
-    let named = guard::check(text, &TABLES).map_err(QueryError::Question)?;
-    let mut columns = BTreeMap::new();
-    for (table, all) in [("events", EVENT_COLUMNS.as_slice()), ("rates", RATE_COLUMNS.as_slice())] {
-        if named.tables.contains(table) {
-            columns.insert(table, wanted(all, &named));
-        }
-    }
-    if named.tables.contains("sources") {
-        columns.insert("sources", Vec::new());
-    }
-    steadily(|| select_once(store, &[], text, &columns, window))
+    guard::check(text, &TABLES).map_err(QueryError::Question)?;
+    Ok(answer(store, text, window)?.0)
 }
 
 /// Runs one SELECT of a user's over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
@@ -45,17 +39,18 @@ pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryE
 /// # Errors
 /// What is wrong with the text, or what the engine cannot do, in one line; the store.
 pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
-    let question = sql::for_embedded(text).map_err(QueryError::Question)?;
-    let columns = question
-        .used
-        .iter()
-        .map(|(table, columns)| (*table, columns.iter().cloned().collect()));
-    let columns: BTreeMap<&str, Vec<String>> = columns.collect();
-    let answer = steadily(|| select_once(store, &question.steps, &question.sql, &columns, window));
-    let mut table = answer.map_err(|error| match error {
+    let (table, times) = answer(store, text, window).map_err(|error| match error {
         QueryError::Engine(ColumnarError::Engine(error)) => QueryError::Question(in_one_line(&error.to_string())),
         other => other,
     })?;
+    Ok(QueryAnswer { table, times })
+}
+
+/// Rows, and which of their columns are times.
+fn answer(store: &Store, text: &str, window: Window) -> Result<(Table, Vec<String>), QueryError> {
+    let question = sql::for_embedded(text).map_err(QueryError::Question)?;
+    let plan = plan(&question);
+    let mut table = steadily(|| select_once(store, &plan, window))?;
     let mut times = Vec::new();
     for (column, (name, is_time)) in table.columns.iter_mut().zip(question.columns) {
         if is_time {
@@ -63,7 +58,7 @@ pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, Que
         }
         column.name = name;
     }
-    Ok(QueryAnswer { table, times })
+    Ok((table, times))
 }
 
 /// The engine's words without the plan of the query, which may be thousands of lines.
@@ -80,75 +75,102 @@ fn in_one_line(words: &str) -> String {
     format!("the engine cannot answer this: {}", short.escape_debug())
 }
 
-fn select_once(
-    store: &Store,
-    steps: &[(String, String)],
-    text: &str,
-    columns: &BTreeMap<&str, Vec<String>>,
-    window: Window,
-) -> Result<Table, QueryError> {
+fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table, QueryError> {
+    let failed = RefCell::new(None);
     let mut inputs = Vec::new();
-    let segments = store.segments().to_read(window.since_ms, window.until_ms)?;
-    let mut files: BTreeMap<PathBuf, (&Segment, SegmentPart)> = BTreeMap::new();
-    for (table, part) in [("events", SegmentPart::Events), ("rates", SegmentPart::Rates)] {
-        let Some(columns) = columns.get(table) else {
+    let mut files: BTreeMap<PathBuf, (Segment, SegmentPart)> = BTreeMap::new();
+    for (table, scan) in &plan.scans {
+        if *table == "sources" {
+            let mut parts = SourceParts::of(store, window)?;
+            let failed = &failed;
+            let next = move || parts.next().map_err(|error| failed.replace(Some(error))).ok().flatten();
+            inputs.push(Input::Given {
+                scan: scan.clone(),
+                next: Box::new(next),
+            });
             continue;
+        }
+        let part = if *table == "rates" {
+            SegmentPart::Rates
+        } else {
+            SegmentPart::Events
         };
-        let mut paths = Vec::with_capacity(segments.len());
-        for segment in &segments {
+        let mut found = Vec::new();
+        for segment in store.segments().to_read(window.since_ms, window.until_ms)? {
             let path = store.segments().path_of(segment.id, part);
-            match store.segments().has_its_size(segment, part) {
-                Ok(()) => paths.push(path.clone()),
-                Err(error) => store.segments().note_broken(segment, part, error)?,
+            match store.segments().has_its_size(&segment, part) {
+                Ok(()) => found.push(ScanFile {
+                    path: path.clone(),
+                    // Rates are of whole minutes.
+                    span_ms: (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms),
+                }),
+                Err(error) => store.segments().note_broken(&segment, part, error)?,
             }
             files.insert(path, (segment, part));
         }
-        inputs.push(Input::Segments {
-            name: table,
-            paths,
-            columns: columns.clone(),
-            since_ms: window.since_ms,
-            until_ms: window.until_ms,
+        inputs.push(Input::Scanned {
+            scan: scan.clone(),
+            files: ScanFiles {
+                files: found,
+                since_ms: window.since_ms,
+                until_ms: window.until_ms,
+            },
         });
     }
-    if columns.contains_key("sources") {
-        inputs.push(Input::Rows {
-            name: "sources",
-            table: sources(store, window)?,
-        });
-    }
-    let mut failed = None;
-    let answer = columnar::select(steps, text, inputs, &mut |path, error| {
+    let answer = columnar::select(&plan.steps, &plan.sql, inputs, &mut |path, error| {
         let Some((segment, part)) = files.get(path) else {
             return Err(error);
         };
         // An error of the store ends the reading, and is the one that is told.
         store.segments().note_broken(segment, *part, error).map_err(|error| {
             let gone = std::io::ErrorKind::NotFound.into();
-            failed = Some(error);
+            failed.replace(Some(error.into()));
             ColumnarError::Io {
                 path: path.to_owned(),
                 source: gone,
             }
         })
     });
-    match failed {
-        Some(error) => Err(error.into()),
+    match failed.take() {
+        Some(error) => Err(error),
         None => Ok(answer?),
     }
 }
 
-/// The columns of a table that a query may mean.
-fn wanted(columns: &[&str], named: &guard::QueryNames) -> Vec<String> {
-    let logical: BTreeSet<&str> = LOGICAL.iter().map(|(name, _)| *name).collect();
-    let all = |name: &&&str| named.wildcard || named.words.contains(**name);
-    let mut wanted: Vec<String> = columns.iter().filter(all).map(|name| (*name).to_owned()).collect();
-    // `SELECT COUNT(*)` names no column, and needs one to count.
-    if wanted.is_empty() || wanted.iter().all(|name| logical.contains(name.as_str())) {
-        wanted.push("ts_ms".to_owned());
-        wanted.dedup();
+/// Lines per source and minute, a day at a time.
+struct SourceParts<'s> {
+    store: &'s Store,
+    window: Window,
+    /// From when on there may be more; none when all was given.
+    next_ms: Option<i64>,
+}
+
+/// So much of `sources` is in memory at once.
+const SOURCES_MS: i64 = DAY_MS;
+
+impl<'s> SourceParts<'s> {
+    fn of(store: &'s Store, window: Window) -> Result<Self, QueryError> {
+        let known = store.coverage().minutes_span()?;
+        let (first, last) = known.unwrap_or((0, 0));
+        let window = Window {
+            since_ms: window.since_ms.max(first),
+            until_ms: window.until_ms.min(last.saturating_add(MINUTE_MS)),
+        };
+        Ok(SourceParts {
+            store,
+            window,
+            next_ms: Some(window.since_ms),
+        })
     }
-    wanted
+
+    /// The first one comes also where there is nothing: it has the columns.
+    fn next(&mut self) -> Result<Option<Table>, QueryError> {
+        let Some(since_ms) = self.next_ms else { return Ok(None) };
+        let end_ms = since_ms.saturating_add(SOURCES_MS).div_euclid(MINUTE_MS) * MINUTE_MS;
+        let until_ms = end_ms.min(self.window.until_ms);
+        self.next_ms = (until_ms < self.window.until_ms).then_some(until_ms);
+        Ok(Some(sources(self.store, Window { since_ms, until_ms })?))
+    }
 }
 
 /// Lines per source and minute, as a table.

@@ -6,6 +6,7 @@ mod embedded;
 pub mod guard;
 pub mod history;
 pub mod named;
+mod plan;
 pub mod rates;
 mod remote;
 pub mod series;

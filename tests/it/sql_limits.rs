@@ -29,7 +29,7 @@ fn a_query_that_needs_too_much_memory_or_time_ends_with_a_line() {
     ends_in_a_line(ask(place, all), "query_mib_max");
     let k = "k || k || k || k || k || k || k || k";
     let text = format!(
-        "WITH a AS (SELECT kind AS k FROM events), b AS (SELECT {k} AS k FROM a), c AS (SELECT {k} AS k FROM b), \
+        "WITH a AS (SELECT event_id AS k FROM events), b AS (SELECT {k} AS k FROM a), c AS (SELECT {k} AS k FROM b), \
          d AS (SELECT {k} AS k FROM c) SELECT MAX(LENGTH(k)) FROM (SELECT {k} AS k FROM d)"
     );
     ends_in_a_line(ask(place, &text), "more than 512 MiB of memory");

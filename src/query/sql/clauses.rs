@@ -84,8 +84,23 @@ pub(super) fn ordinal(expr: &Expr, columns: usize) -> Result<Option<usize>, Stri
     }
 }
 
+/// Which way rows are sorted by a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SortOrder {
+    pub down: bool,
+    pub nulls_first: bool,
+}
+
+impl std::fmt::Display for SortOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let down = if self.down { "DESC" } else { "ASC" };
+        let nulls = if self.nulls_first { "FIRST" } else { "LAST" };
+        write!(f, "{down} NULLS {nulls}")
+    }
+}
+
 /// Expressions of an ORDER BY, and in which order they go; NULL is last unless the text says otherwise.
-pub(super) fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, String)>, String> {
+pub(super) fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, SortOrder)>, String> {
     let Some(order) = order else { return Ok(Vec::new()) };
     let OrderByKind::Expressions(items) = &order.kind else {
         return Err("ORDER BY ALL is refused; name the columns".to_owned());
@@ -93,20 +108,42 @@ pub(super) fn order_items(order: Option<&OrderBy>) -> Result<Vec<(&Expr, String)
     if order.interpolate.is_some() || items.iter().any(|item| item.with_fill.is_some()) {
         return Err("WITH FILL is refused: the embedded engine does not know it".to_owned());
     }
-    let words = |item: &sqlparser::ast::OrderByExpr| {
-        let down = if item.options.asc == Some(false) { "DESC" } else { "ASC" };
-        let nulls = if item.options.nulls_first == Some(true) {
-            "FIRST"
-        } else {
-            "LAST"
-        };
-        format!("{down} NULLS {nulls}")
+    let words = |item: &sqlparser::ast::OrderByExpr| SortOrder {
+        down: item.options.asc == Some(false),
+        nulls_first: item.options.nulls_first == Some(true),
     };
     Ok(items.iter().map(|item| (&item.expr, words(item))).collect())
 }
 
 /// LIMIT and OFFSET for the engine, which counts rows in 32 bits.
-pub(super) fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Result<String, String> {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RowLimit {
+    limit: Option<u64>,
+    offset: Option<u64>,
+}
+
+impl RowLimit {
+    /// Rows that are read for it; none for all.
+    pub(super) fn rows(self) -> Option<usize> {
+        let limit = self.limit?;
+        usize::try_from(limit.saturating_add(self.offset.unwrap_or(0))).ok()
+    }
+}
+
+impl std::fmt::Display for RowLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(limit) = self.limit {
+            write!(f, " LIMIT {limit}")?;
+        }
+        match self.offset {
+            Some(offset) => write!(f, " OFFSET {offset}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What LIMIT, OFFSET and FETCH say.
+pub(super) fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Result<RowLimit, String> {
     let number = |expr: &Expr| -> Result<u64, String> {
         let number = digits(expr).and_then(|digits| digits.parse().ok());
         number.ok_or_else(|| refused(expr, "LIMIT and OFFSET are whole numbers"))
@@ -132,12 +169,8 @@ pub(super) fn limits(clause: Option<&LimitClause>, fetch: Option<&Fetch>) -> Res
         Some(fetch) => Some(fetch.quantity.as_ref().map_or(Ok(1), number)?),
     };
     let most = u64::from(u32::MAX) - 1;
-    let mut text = String::new();
-    if let Some(limit) = limit.filter(|limit| *limit <= most) {
-        text.push_str(&format!(" LIMIT {limit}"));
-    }
-    if let Some(offset) = offset {
-        text.push_str(&format!(" OFFSET {}", offset.min(most)));
-    }
-    Ok(text)
+    Ok(RowLimit {
+        limit: limit.filter(|limit| *limit <= most),
+        offset: offset.map(|offset| offset.min(most)),
+    })
 }

@@ -1,6 +1,7 @@
 //! FROM clauses: tables, subqueries and how they are joined.
 
 use super::clauses::conjuncts;
+use super::level::{Level, has_query};
 use super::node::{SqlExpr, SqlPart, Type, parts};
 use super::refusal::{refused, short};
 use super::schema;
@@ -188,7 +189,7 @@ impl Translator {
             let key = if name == "message_key" { "_message_key" } else { "" };
             (name, format!("t{id}_{at}{key}"), kind)
         });
-        Ok(source_of(id, name, TableRows::Made(relation.sql), columns.collect()))
+        Ok(source_of(id, name, TableRows::Made(relation.level), columns.collect()))
     }
 }
 
@@ -275,10 +276,16 @@ impl From {
         if !can_move {
             rest.append(&mut pending);
         }
+        let is_inner = self.joins.iter().all(|(how, _)| *how == JoinKind::Inner);
         let mut text = String::new();
         for (at, source) in self.sources.iter().enumerate() {
             let (how, tests) = &self.joins[at];
-            let mut own = source.level(translator);
+            // What is left out before a join need not be in memory for it.
+            let alone = match self.sources.len() > 1 && (is_inner || at == 0) {
+                true => pending.extract_if(.., |test| is_alone(test, source.id)).collect(),
+                false => Vec::new(),
+            };
+            let mut own = source.level(translator, alone);
             if at == 0 {
                 text = own;
                 rest.extend(tests.iter().cloned());
@@ -313,10 +320,10 @@ impl From {
                 };
                 let ((left, left_made), (right, right_made)) = (name(theirs, "l"), name(ours, "r"));
                 if let Some(made) = left_made {
-                    text = translator.step(format!("SELECT *, {made} FROM {text}"));
+                    text = translator.step(Level::rows(format!("*, {made}"), &text, None));
                 }
                 if let Some(made) = right_made {
-                    own = translator.step(format!("SELECT *, {made} FROM {own}"));
+                    own = translator.step(Level::rows(format!("*, {made}"), &own, None));
                 }
                 on.push(format!("{left} = {right}"));
             }
@@ -336,6 +343,12 @@ impl From {
         let rest = rest.into_iter().reduce(|all, one| parts!["(", all, " AND ", one, ")"]);
         (text, rest)
     }
+}
+
+/// Whether a condition is about one table and nothing else.
+fn is_alone(test: &SqlExpr, table: usize) -> bool {
+    let tables = test.tables();
+    tables.len() == 1 && tables.contains(&table) && !has_query(&test.sql())
 }
 
 /// A condition at its ANDs.

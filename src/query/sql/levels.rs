@@ -1,6 +1,7 @@
 //! Levels below a SELECT list: what groups make and what windows make gets a column of its own, which the expressions above
 //! name.
 
+use super::clauses::SortOrder;
 use super::node::{SqlExpr, Typed, filled};
 
 /// A level that groups.
@@ -122,7 +123,7 @@ pub(super) enum SortKey {
 
 pub(super) struct Sorted {
     pub key: SortKey,
-    pub words: String,
+    pub order: SortOrder,
 }
 
 /// What the columns of the result and its order are made of.

@@ -8,6 +8,7 @@ mod expr;
 mod forms;
 mod from;
 mod functions;
+mod level;
 mod levels;
 mod node;
 mod operators;
@@ -27,15 +28,16 @@ mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use level::{Level, LevelForm, Test};
 pub use server::{for_server, trusted_for_server};
 
 /// A query of a user's for the embedded engine.
 #[derive(Debug)]
 pub struct EmbeddedQuery {
     /// SELECTs whose rows the later ones may name as a table: its name, and the text.
-    pub steps: Vec<(String, String)>,
+    pub steps: Vec<(String, Level)>,
     /// The last one. Its columns are called `c0`, `c1`, …
-    pub sql: String,
+    pub last: Level,
     /// Their names in the answer, and whether they are points in time (UTC milliseconds).
     pub columns: Vec<(String, bool)>,
     /// Columns that it needs, by table.
@@ -60,7 +62,7 @@ pub fn for_embedded(text: &str) -> Result<EmbeddedQuery, String> {
     }
     Ok(EmbeddedQuery {
         steps: translator.steps,
-        sql: relation.sql,
+        last: relation.level,
         columns,
         used: translator.used,
     })

@@ -246,6 +246,30 @@ impl SqlExpr {
         }
     }
 
+    /// The conditions that must all be true for it to be.
+    pub(super) fn conjuncts(&self) -> Vec<&SqlExpr> {
+        let mut all = Vec::new();
+        let mut pending = vec![self];
+        while let Some(node) = pending.pop() {
+            match binary(node) {
+                Some((left, " AND ", right)) => pending.extend([right, left]),
+                _ => all.push(node),
+            }
+        }
+        all
+    }
+
+    /// The columns that it names.
+    pub(super) fn columns(&self) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        self.each(&mut |node| {
+            if let SqlExpr::Column(_, name) | SqlExpr::Made(name) = node {
+                columns.insert(name.clone());
+            }
+        });
+        columns
+    }
+
     /// Whether a function over groups is in it.
     pub(super) fn has_aggregate(&self) -> bool {
         let mut has = false;

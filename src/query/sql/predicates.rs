@@ -151,7 +151,7 @@ impl Translator {
         if value.kind == Type::Null {
             return typed(null_bool(), Type::Bool);
         }
-        let sql = format!("(SELECT c0 FROM {})", self.step(inner.sql));
+        let sql = format!("(SELECT c0 FROM {})", self.step(inner.level));
         let word = if negated { " NOT IN " } else { " IN " };
         typed(parts!["(", value.node, word, sql, ")"], Type::Bool)
     }

@@ -1,6 +1,7 @@
 //! What names mean: tables of a FROM clause, their columns, and names of the SELECT list.
 
-use super::node::{SqlExpr, Type, Typed};
+use super::level::{Level, LevelForm};
+use super::node::{SqlExpr, Type, Typed, parts};
 use super::translator::Translator;
 use sqlparser::ast::Ident;
 use std::cell::RefCell;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(super) enum TableRows {
     Stored(&'static str),
-    Made(String),
+    Made(Level),
 }
 
 /// A table of a FROM clause.
@@ -30,36 +31,46 @@ pub(super) struct FromTable {
 }
 
 impl FromTable {
-    /// Its rows under names that are unique: what stands behind FROM.
-    pub(super) fn level(&self, translator: &mut Translator) -> String {
+    /// Its rows under names that are unique, those that fulfil `tests`: what stands behind FROM.
+    pub(super) fn level(&self, translator: &mut Translator, tests: Vec<SqlExpr>) -> String {
         let mut wanted = self.used.borrow().clone();
         if wanted.is_empty() {
             // COUNT(*) names no column, and needs one to count.
             let column = self.columns.iter().position(|(name, ..)| name == "ts_ms").unwrap_or(0);
             wanted.insert(column);
         }
-        let (from, is_stored) = match &self.rows {
+        let own_name = |at: &usize| self.columns[*at].1.clone();
+        let level = match &self.rows {
             TableRows::Stored(table) => {
-                let names = wanted.iter().map(|at| self.columns[*at].0.clone());
+                let columns: Vec<(String, String)> = wanted
+                    .iter()
+                    .map(|at| (self.columns[*at].0.clone(), own_name(at)))
+                    .collect();
+                let names = columns.iter().map(|(name, _)| name.clone());
                 translator.used.entry(table).or_default().extend(names);
-                ((*table).to_owned(), true)
+                let list: Vec<String> = columns.iter().map(|(name, own)| format!("{name} AS {own}")).collect();
+                Level {
+                    list: list.join(", "),
+                    rest: (*table).to_owned(),
+                    form: LevelForm::Stored { table, columns },
+                }
             }
-            TableRows::Made(sql) => (translator.step(sql.clone()), false),
+            TableRows::Made(level) => {
+                let from = translator.step(level.clone());
+                let list: Vec<String> = wanted.iter().map(|at| format!("c{at} AS {}", own_name(at))).collect();
+                Level::rows(list.join(", "), &from, None)
+            }
         };
-        let columns: Vec<String> = wanted
+        let made = translator.step(level);
+        match self
+            .filter
             .iter()
-            .map(|at| match is_stored {
-                true => format!("{} AS {}", self.columns[*at].0, self.columns[*at].1),
-                false => format!("c{at} AS {}", self.columns[*at].1),
-            })
-            .collect();
-        let made = translator.step(format!("SELECT {} FROM {from}", columns.join(", ")));
-        match self.filter.is_empty() {
-            true => made,
-            false => {
-                let tests: Vec<String> = self.filter.iter().map(SqlExpr::sql).collect();
-                translator.step(format!("SELECT * FROM {made} WHERE {}", tests.join(" AND ")))
-            }
+            .cloned()
+            .chain(tests)
+            .reduce(|all, one| parts!["(", all, " AND ", one, ")"])
+        {
+            None => made,
+            Some(tests) => translator.step(Level::rows("*", &made, Some(&tests))),
         }
     }
 

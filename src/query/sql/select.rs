@@ -1,7 +1,8 @@
 //! SELECTs, taken apart into simple ones: each level does one thing (join and filter, group, windows, names, order), over
 //! columns whose names are unique. What the engine does with such levels is known; what it makes of the whole is not.
 
-use super::clauses::{limits, order_items, ordinal, plain_select, plain_wildcard};
+use super::clauses::{RowLimit, SortOrder, limits, order_items, ordinal, plain_select, plain_wildcard};
+use super::level::{Level, LevelForm};
 use super::levels::{GroupLevel, SortKey, Sorted, WindowLevel, listed, nodes};
 use super::node::{SqlExpr, Type, Typed};
 use super::refusal::{refused, short};
@@ -42,12 +43,12 @@ impl Translator {
             }
         }
         let limit = limits(query.limit_clause.as_ref(), query.fetch.as_ref())?;
-        let relation = self.body(&query.body, query.order_by.as_ref(), &limit);
+        let relation = self.body(&query.body, query.order_by.as_ref(), limit);
         self.ctes.truncate(outer);
         relation
     }
 
-    fn body(&mut self, body: &SetExpr, order: Option<&OrderBy>, limit: &str) -> Result<Relation, String> {
+    fn body(&mut self, body: &SetExpr, order: Option<&OrderBy>, limit: RowLimit) -> Result<Relation, String> {
         let relation = match body {
             SetExpr::Select(select) => return self.select(select, order, limit),
             SetExpr::Query(query) => self.query(query)?,
@@ -57,8 +58,8 @@ impl Translator {
                 left,
                 right,
             } => {
-                let left = self.body(left, None, "")?;
-                let right = self.body(right, None, "")?;
+                let left = self.body(left, None, RowLimit::default())?;
+                let right = self.body(right, None, RowLimit::default())?;
                 self.combined(*op, *set_quantifier, left, right)?
             }
             SetExpr::Values(_) => {
@@ -76,23 +77,39 @@ impl Translator {
                 other => ordinal(other, relation.columns.len())?,
             };
             let at = at.ok_or_else(|| refused(expr, "name a column of the result, or its number"))?;
-            sorted.push(format!("c{at} {words}"));
+            sorted.push((format!("c{at}"), words));
         }
-        Ok(self.sorted(relation, &sorted, limit))
+        Ok(self.sorted(relation, sorted, limit))
     }
 
-    fn sorted(&mut self, relation: Relation, sorted: &[String], limit: &str) -> Relation {
-        if sorted.is_empty() && limit.is_empty() {
+    fn sorted(&mut self, relation: Relation, sorted: Vec<(String, SortOrder)>, limit: RowLimit) -> Relation {
+        if sorted.is_empty() && limit == RowLimit::default() {
             return relation;
         }
+        let words: Vec<String> = sorted
+            .iter()
+            .map(|(column, order)| format!("{column} {order}"))
+            .collect();
         let order = match sorted.is_empty() {
             true => String::new(),
-            false => format!(" ORDER BY {}", sorted.join(", ")),
+            false => format!(" ORDER BY {}", words.join(", ")),
         };
-        let columns = columns(relation.columns.len());
-        let from = self.step(relation.sql);
+        let list = columns(relation.columns.len());
+        let from = self.step(relation.level);
+        let by = sorted
+            .into_iter()
+            .map(|(column, order)| (column, order.down, order.nulls_first));
+        let level = Level {
+            list,
+            rest: format!("{from}{order}{limit}"),
+            form: LevelForm::Sorted {
+                by: by.collect(),
+                rows: limit.rows(),
+                from,
+            },
+        };
         Relation {
-            sql: format!("SELECT {columns} FROM {from}{order}{limit}"),
+            level,
             columns: relation.columns,
         }
     }
@@ -122,15 +139,18 @@ impl Translator {
         }
         let all = columns(a);
         let mut both = |marks: [&str; 2]| {
-            let (left, right) = (self.step(left.sql.clone()), self.step(right.sql.clone()));
+            let (left, right) = (self.step(left.level.clone()), self.step(right.level.clone()));
             let [a, b] = marks;
-            format!("SELECT {all}{a} FROM {left} UNION ALL SELECT {all}{b} FROM {right}")
+            Level::whole(
+                format!("{all}{a}"),
+                format!("{left} UNION ALL SELECT {all}{b} FROM {right}"),
+            )
         };
-        let sql = match (op, quantifier) {
+        let level = match (op, quantifier) {
             (SetOperator::Union, SetQuantifier::All) => both(["", ""]),
             (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => {
                 let both = both(["", ""]);
-                format!("SELECT DISTINCT {all} FROM {}", self.step(both))
+                distinct(&all, self.step(both))
             }
             (
                 SetOperator::Except | SetOperator::Minus | SetOperator::Intersect,
@@ -138,12 +158,15 @@ impl Translator {
             ) => {
                 let both = both([", 0 AS side", ", 1 AS side"]);
                 let both = self.step(both);
-                let grouped = format!("SELECT {all}, MIN(side) AS least, MAX(side) AS most FROM {both} GROUP BY {all}");
+                let grouped = Level::whole(
+                    format!("{all}, MIN(side) AS least, MAX(side) AS most"),
+                    format!("{both} GROUP BY {all}"),
+                );
                 let test = match op {
                     SetOperator::Intersect => "least = 0 AND most = 1",
                     _ => "most = 0",
                 };
-                format!("SELECT {all} FROM {} WHERE {test}", self.step(grouped))
+                Level::whole(all.as_str(), format!("{} WHERE {test}", self.step(grouped)))
             }
             _ => {
                 return Err(format!(
@@ -151,10 +174,10 @@ impl Translator {
                 ));
             }
         };
-        Ok(Relation { sql, columns: made })
+        Ok(Relation { level, columns: made })
     }
 
-    fn select(&mut self, select: &Select, order: Option<&OrderBy>, limit: &str) -> Result<Relation, String> {
+    fn select(&mut self, select: &Select, order: Option<&OrderBy>, limit: RowLimit) -> Result<Relation, String> {
         // GROUP BY means a column of the table before one of the result; where that cannot be, the other.
         let steps = self.steps.len();
         match self.select_by(select, order, limit, false) {
@@ -170,7 +193,7 @@ impl Translator {
         &mut self,
         select: &Select,
         order: Option<&OrderBy>,
-        limit: &str,
+        limit: RowLimit,
         alias_first: bool,
     ) -> Result<Relation, String> {
         plain_select(select)?;
@@ -205,7 +228,7 @@ impl Translator {
             || nodes(&mut items, &mut sorted).any(|node| node.has_aggregate());
 
         let (mut level, rest) = from.level(self, condition);
-        let mut filter = rest.map(|rest| rest.sql());
+        let mut filter = rest;
         if grouped {
             let mut groups = GroupLevel::default();
             for key in keys {
@@ -220,16 +243,16 @@ impl Translator {
                 *node = groups.lift(node)?;
             }
             let having = having.map(|having| groups.lift(&having)).transpose()?;
-            level = self.grouped(&groups, &level, filter.take());
-            filter = having.map(|having| having.sql());
+            level = self.grouped(groups, &level, filter.take());
+            filter = having;
         }
-        let from = self.windowed(&mut items, &mut sorted, level, filter)?;
+        let (from, filter) = self.windowed(&mut items, &mut sorted, level, filter)?;
         let output = Output {
             items,
             sorted,
             distinct: matches!(select.distinct, Some(Distinct::Distinct)),
         };
-        self.finished(output, &from, limit)
+        self.finished(output, (&from, filter.as_ref()), limit)
     }
 
     fn where_condition(&mut self, select: &Select, scope: &NameScope<'_>) -> Result<Option<SqlExpr>, String> {
@@ -249,23 +272,25 @@ impl Translator {
         items: &mut [(String, Typed)],
         sorted: &mut [Sorted],
         level: String,
-        filter: Option<String>,
-    ) -> Result<String, String> {
+        filter: Option<SqlExpr>,
+    ) -> Result<(String, Option<SqlExpr>), String> {
         let mut windows = WindowLevel::default();
         for node in nodes(items, sorted) {
             *node = windows.lift(node)?;
         }
         if windows.made.is_empty() {
-            return Ok(format!("{level}{}", where_of(filter)));
+            return Ok((level, filter));
         }
-        let mut inner = self.step(format!("SELECT * FROM {level}{}", where_of(filter)));
+        let mut inner = self.step(Level::rows("*", &level, filter.as_ref()));
         if !windows.args.is_empty() {
-            inner = self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.args).join(", ")));
+            let list = format!("*, {}", listed(&windows.args).join(", "));
+            inner = self.step(Level::rows(list, &inner, None));
         }
-        Ok(self.step(format!("SELECT *, {} FROM {inner}", listed(&windows.made).join(", "))))
+        let list = format!("*, {}", listed(&windows.made).join(", "));
+        Ok((self.step(Level::whole(list, inner)), None))
     }
 
-    fn grouped(&mut self, groups: &GroupLevel, level: &str, filter: Option<String>) -> String {
+    fn grouped(&mut self, groups: GroupLevel, level: &str, filter: Option<SqlExpr>) -> String {
         let mut inner: Vec<String> = groups
             .keys
             .iter()
@@ -278,19 +303,32 @@ impl Translator {
         } else {
             inner.join(", ")
         };
-        let keys: Vec<&str> = groups.keys.iter().map(|(name, _)| name.as_str()).collect();
-        let mut outer: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let keys: Vec<String> = groups.keys.iter().map(|(name, _)| name.clone()).collect();
+        let mut outer = keys.clone();
         outer.extend(listed(&groups.made));
         let by = if keys.is_empty() {
             String::new()
         } else {
             format!(" GROUP BY {}", keys.join(", "))
         };
-        let inner = self.step(format!("SELECT {inner} FROM {level}{}", where_of(filter)));
-        self.step(format!("SELECT {} FROM {inner}{by}", outer.join(", ")))
+        let from = self.step(Level::rows(inner, level, filter.as_ref()));
+        self.step(Level {
+            list: outer.join(", "),
+            rest: format!("{from}{by}"),
+            form: LevelForm::Groups {
+                from,
+                keys,
+                made: groups.made,
+            },
+        })
     }
 
-    fn finished(&mut self, output: Output, from: &str, limit: &str) -> Result<Relation, String> {
+    fn finished(
+        &mut self,
+        output: Output,
+        (from, filter): (&str, Option<&SqlExpr>),
+        limit: RowLimit,
+    ) -> Result<Relation, String> {
         let Output {
             items,
             sorted,
@@ -318,15 +356,14 @@ impl Translator {
                     }
                 },
             };
-            order.push(format!("{column} {}", by.words));
+            order.push((column, by.order));
         }
         let made: Vec<(String, Type)> = items.into_iter().map(|(name, item)| (name, item.kind)).collect();
-        let mut sql = format!("SELECT {} FROM {from}", list.join(", "));
+        let mut level = Level::rows(list.join(", "), from, filter);
         if distinct {
-            let all = columns(made.len());
-            sql = format!("SELECT DISTINCT {all} FROM {}", self.step(sql));
+            level = self::distinct(&columns(made.len()), self.step(level));
         }
-        Ok(self.sorted(Relation { sql, columns: made }, &order, limit))
+        Ok(self.sorted(Relation { level, columns: made }, order, limit))
     }
 
     /// The SELECT list with `*` written out.
@@ -424,7 +461,7 @@ impl Translator {
                 Some(at) => SortKey::Column(at),
                 None => SortKey::Node(self.expr(expr, scope)?.node),
             };
-            sorted.push(Sorted { key, words });
+            sorted.push(Sorted { key, order: words });
         }
         Ok(sorted)
     }
@@ -443,6 +480,11 @@ fn columns(count: usize) -> String {
     all.join(", ")
 }
 
-fn where_of(filter: Option<String>) -> String {
-    filter.map(|filter| format!(" WHERE {filter}")).unwrap_or_default()
+/// Each row of a table once.
+fn distinct(columns: &str, from: String) -> Level {
+    Level {
+        list: format!("DISTINCT {columns}"),
+        rest: from.clone(),
+        form: LevelForm::Distinct { from },
+    }
 }

@@ -4,8 +4,8 @@ use crate::query::Window;
 /// All that the embedded engine gets.
 fn texts(text: &str) -> String {
     let made = for_embedded(text).expect(text);
-    let steps: Vec<String> = made.steps.into_iter().map(|(_, sql)| sql).collect();
-    format!("{}; {}", steps.join("; "), made.sql)
+    let steps: Vec<String> = made.steps.iter().map(|(_, level)| level.sql()).collect();
+    format!("{}; {}", steps.join("; "), made.last.sql())
 }
 
 fn refusal(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What a translation has made so far, and what it has read: the methods in `select`, `from`, `expr` and `functions` go down
 //! the tree of a query and note it here.
 
+use super::level::Level;
 use super::node::Type;
 use sqlparser::ast::TableAliasColumnDef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ const TABLES_MAX: usize = 64;
 /// A query for the engine: its columns are called `c0`, `c1`, ….
 #[derive(Debug, Clone)]
 pub(super) struct Relation {
-    pub sql: String,
+    pub level: Level,
     /// Names and types of its columns.
     pub columns: Vec<(String, Type)>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Translator {
     /// Tables of WITH that are known where the translation is.
     pub ctes: Vec<(String, Relation)>,
     /// SELECTs in the order in which they are to be run, and the tables that they make.
-    pub steps: Vec<(String, String)>,
+    pub steps: Vec<(String, Level)>,
     /// Columns that the query needs, by table.
     pub used: BTreeMap<&'static str, BTreeSet<String>>,
 }
@@ -37,9 +38,9 @@ impl Translator {
     }
 
     /// A SELECT as a table for those that follow: the engine bounds how deep a text may be.
-    pub(super) fn step(&mut self, sql: String) -> String {
+    pub(super) fn step(&mut self, level: Level) -> String {
         let name = self.name("u");
-        self.steps.push((name.clone(), sql));
+        self.steps.push((name.clone(), level));
         name
     }
 

@@ -8,7 +8,7 @@
 use super::{ClickHouseClient, ClickHouseError, query, settings};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, Input, Table, Values};
+use crate::store::columnar::{self, Input, ScanFile, ScanFiles, Table, TableScan, Values};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use serde_json::{Map, Value, json};
@@ -183,14 +183,17 @@ impl Whose<'_> {
         let near = segments.iter().filter(|s| s.last_ms >= from && s.first_ms < to);
         let mut columns: Vec<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         columns.extend(["event_id".to_owned(), ENHANCED.to_owned()]);
-        let input = Input::Segments {
-            name: "events",
-            paths: near
-                .map(|segment| self.store.segments().events_path(segment.id))
-                .collect(),
-            columns,
-            since_ms: from,
-            until_ms: to,
+        let file = |segment: &&Segment| ScanFile {
+            path: self.store.segments().events_path(segment.id),
+            span_ms: (segment.first_ms, segment.last_ms),
+        };
+        let input = Input::Scanned {
+            scan: TableScan::of_rows("events", columns),
+            files: ScanFiles {
+                files: near.copied().map(|segment| file(&segment)).collect(),
+                since_ms: from,
+                until_ms: to,
+            },
         };
         // A segment that is broken is mended first.
         let answer = columnar::select(&[], sql, vec![input], &mut |_, error| Err(error));

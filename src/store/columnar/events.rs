@@ -1,4 +1,5 @@
-//! What tells the rows of a segment apart, for a comparison with the lines of another log.
+//! Rows of a segment, one by one: what tells them apart, for a comparison with the lines of another log, and what became of
+//! a mail.
 
 use super::ColumnarError;
 use super::read::SegmentReader;
@@ -69,6 +70,62 @@ pub fn events_between(
             recipient_domain: at(&domains, row),
             remote_host: at(&hosts, row),
             remote_ip: at(&ips, row),
+        });
+    }
+    Ok(())
+}
+
+/// A row, as far as it says what became of a mail.
+#[derive(Debug, Clone, Copy)]
+pub struct MailRow<'r> {
+    /// When, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Whose mail.
+    pub service: &'r str,
+    /// The host that says so.
+    pub host: &'r str,
+    /// The mail's ID there.
+    pub queue_id: &'r str,
+    /// Kind.
+    pub kind: &'r str,
+}
+
+/// Shows the rows of some kinds within a span of time.
+///
+/// # Errors
+/// The file cannot be read or is damaged.
+pub fn mails_between(
+    path: &Path,
+    kinds: &[&str],
+    span_ms: Range<i64>,
+    each: &mut dyn FnMut(MailRow<'_>),
+) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
+    let texts = reader.texts("kind")?;
+    let wanted: Vec<bool> = texts.values.iter().map(|kind| kinds.contains(&kind.as_str())).collect();
+    let mut rows: Vec<usize> = (0..texts.codes.len())
+        .filter(|row| wanted[texts.codes[*row] as usize])
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let times = reader.numbers("ts_ms")?;
+    rows.retain(|row| span_ms.contains(&times[*row]));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (services, hosts) = (reader.texts("service")?, reader.texts("host")?);
+    let ids = reader.strings("queue_id")?;
+    fn at(texts: &TextColumn, row: usize) -> &str {
+        &texts.values[texts.codes[row] as usize]
+    }
+    for row in rows {
+        each(MailRow {
+            ts_ms: times[row],
+            service: at(&services, row),
+            host: at(&hosts, row),
+            queue_id: ids.get(row),
+            kind: at(&texts, row),
         });
     }
     Ok(())

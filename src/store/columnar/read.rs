@@ -9,7 +9,6 @@ use super::write::QUEUE_ID;
 use crate::model::dictionary::Dictionary;
 use crate::store::batch::NONE;
 use polars::error::PolarsError;
-use polars::prelude::{Column as PlColumn, DataFrame, PlSmallStr, Series};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
 use polars_parquet::parquet::compression::DecompressionContext;
@@ -110,30 +109,32 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         }
     }
 
-    /// One column, an array a row group; `as_text` unpacks a dictionary into its values.
-    fn column(&mut self, name: &str, as_text: bool) -> Result<Vec<Box<dyn Array>>, ColumnarError> {
+    /// One column, an array a row group.
+    fn column(&mut self, name: &str) -> Result<Vec<Box<dyn Array>>, ColumnarError> {
+        let mut arrays = Vec::with_capacity(self.groups());
+        for group in 0..self.groups() {
+            arrays.extend(self.group_column(name, group)?);
+        }
+        Ok(arrays)
+    }
+
+    /// One column of one group of rows.
+    fn group_column(&mut self, name: &str, group: usize) -> Result<Vec<Box<dyn Array>>, ColumnarError> {
         let Some(field) = self.fields.iter().find(|field| field.name.as_str() == name) else {
             return Err(self.damaged(format!("no column {name}")));
         };
-        let mut field = field.clone();
-        if as_text && matches!(field.dtype, ArrowDataType::Dictionary(..)) {
-            field.dtype = ArrowDataType::Utf8View;
+        let field = field.clone();
+        let (pages, type_) = self.pages(name, group)?;
+        let rows = self.group_rows(group);
+        let decoded = contained(self.path, || {
+            let pages = BasicDecompressor::new(pages, vec![]);
+            Ok(column_iter_to_arrays(vec![pages], vec![&type_], field, None)?.0)
+        });
+        let decoded = decoded.map_err(|error| error.of(self.path))?;
+        if decoded.iter().map(|array| array.len()).sum::<usize>() != rows {
+            return Err(self.damaged(format!("column {name} has another number of rows")));
         }
-        let mut arrays = Vec::with_capacity(self.groups());
-        for group in 0..self.groups() {
-            let (pages, type_) = self.pages(name, group)?;
-            let rows = self.group_rows(group);
-            let decoded = contained(self.path, || {
-                let pages = BasicDecompressor::new(pages, vec![]);
-                Ok(column_iter_to_arrays(vec![pages], vec![&type_], field.clone(), None)?.0)
-            });
-            let decoded = decoded.map_err(|error| error.of(self.path))?;
-            if decoded.iter().map(|array| array.len()).sum::<usize>() != rows {
-                return Err(self.damaged(format!("column {name} has another number of rows")));
-            }
-            arrays.extend(decoded);
-        }
-        Ok(arrays)
+        Ok(decoded)
     }
 
     /// How many groups of rows the file has: one, or those of the segments that were joined to this one.
@@ -202,7 +203,11 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
 
     /// The dictionary of one group of rows as it stands in its page. The engine's own way to a dictionary hashes every
     /// value; this hashes none.
-    fn group_dictionary(&mut self, name: &str, group: usize) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
+    pub(super) fn group_dictionary(
+        &mut self,
+        name: &str,
+        group: usize,
+    ) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
         let (pages, _) = self.pages(name, group)?;
         let path = self.path;
         contained(path, || self.decoded_dictionary(name, group, pages)).map_err(|error| error.of(path))
@@ -274,7 +279,7 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
             all.extend(texts.codes.iter().map(|code| texts.values[*code as usize].as_str()));
             return Ok(all);
         }
-        for array in self.column(name, false)? {
+        for array in self.column(name)? {
             let array = array.as_any().downcast_ref::<Utf8ViewArray>();
             all.extend(array.ok_or_else(|| self.damaged(name))?.values_iter());
         }
@@ -307,12 +312,28 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         if name == QUEUE_ID || self.is_dictionary(name) {
             return Ok(AnyColumn::Texts(self.texts(name)?));
         }
+        let arrays = self.column(name)?;
+        self.any_of(name, &arrays)
+    }
+
+    /// A column of a group of rows: a value a row, unless it is a dictionary.
+    pub(super) fn group_any(&mut self, name: &str, group: usize) -> Result<AnyColumn, ColumnarError> {
+        if self.is_dictionary(name) {
+            let (values, codes) = self.group_dictionary(name, group)?;
+            let values = values.iter().map(str::to_owned).collect();
+            return Ok(AnyColumn::Texts(TextColumn::of(values, codes)));
+        }
+        let arrays = self.group_column(name, group)?;
+        self.any_of(name, &arrays)
+    }
+
+    fn any_of(&self, name: &str, arrays: &[Box<dyn Array>]) -> Result<AnyColumn, ColumnarError> {
         let is_optional = self
             .fields
             .iter()
             .any(|field| field.name.as_str() == name && field.is_nullable);
         let mut column: Option<AnyColumn> = None;
-        for array in self.column(name, false)? {
+        for array in arrays {
             let any = array.as_any();
             let more = if let Some(array) = any.downcast_ref::<BooleanArray>() {
                 AnyColumn::Flags(array.values_iter().collect())
@@ -336,23 +357,6 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         }
         column.ok_or_else(|| self.damaged(format!("column {name} has no rows")))
     }
-}
-
-/// Columns of a file as a frame, dictionaries unpacked to text.
-pub(super) fn read_events(path: &Path, columns: &[String]) -> Result<DataFrame, ColumnarError> {
-    let mut reader = SegmentReader::open(path)?;
-    let rows = reader.metadata.num_rows;
-    let columns = columns
-        .iter()
-        .map(|name| {
-            let arrays = reader.column(name, true)?;
-            Ok(PlColumn::from(Series::try_from((
-                PlSmallStr::from(name.as_str()),
-                arrays,
-            ))?))
-        })
-        .collect::<Result<Vec<_>, ColumnarError>>()?;
-    Ok(DataFrame::new(rows, columns)?)
 }
 
 /// Number of rows of a file, after every column has been unpacked.
@@ -402,6 +406,50 @@ impl RateBlock {
     }
 }
 
+/// The rates of one segment as the detection reads them, columns of equal length.
+#[derive(Debug, Default)]
+pub struct FlowBlock {
+    /// Start of the minute, UTC milliseconds.
+    pub ts_ms: Vec<i64>,
+    /// Service.
+    pub service: TextColumn,
+    /// Hostgroup.
+    pub hostgroup: TextColumn,
+    /// Relay.
+    pub relay: TextColumn,
+    /// Kind of event.
+    pub kind: TextColumn,
+    /// First hop only?
+    pub first_hop: Vec<bool>,
+    /// Messages.
+    pub messages: Vec<i64>,
+    /// Attempts.
+    pub attempts: Vec<i64>,
+    /// Recipients.
+    pub recipients: Vec<i64>,
+}
+
+/// Reads the rates of a segment for the detection.
+pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
+    Ok(FlowBlock {
+        ts_ms: reader.numbers("ts_ms")?,
+        service: reader.texts("service")?,
+        hostgroup: reader.texts("hostgroup")?,
+        relay: reader.texts("relay")?,
+        kind: reader.texts("kind")?,
+        first_hop: reader.flags("first_hop")?,
+        messages: reader.numbers("messages")?,
+        attempts: reader.numbers("attempts")?,
+        recipients: reader.numbers("recipients")?,
+    })
+}
+
+/// The different values of a text column of a segment's file.
+pub fn read_names(path: &Path, name: &str) -> Result<Vec<String>, ColumnarError> {
+    Ok(texts(&mut SegmentReader::open(path)?, name)?.values)
+}
+
 /// Reads one text column of a segment's file.
 pub fn read_texts(path: &Path, name: &str) -> Result<TextColumn, ColumnarError> {
     texts(&mut SegmentReader::open(path)?, name)
@@ -422,7 +470,7 @@ pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, Col
 
 fn numbers<F: Read + Seek>(reader: &mut SegmentReader<'_, F>, name: &str) -> Result<Vec<i64>, ColumnarError> {
     let mut numbers = Vec::with_capacity(reader.rows());
-    for array in reader.column(name, false)? {
+    for array in reader.column(name)? {
         let array = array.as_any().downcast_ref::<PrimitiveArray<i64>>();
         numbers.extend_from_slice(array.ok_or_else(|| reader.damaged(name))?.values().as_slice());
     }
@@ -491,7 +539,6 @@ mod tests {
         let expected: Vec<&str> = ids.iter().chain(&ids).map(String::as_str).collect();
         let read = read_texts(&merged, QUEUE_ID).unwrap();
         assert_eq!((rows(&read), read.values.len()), (expected, 3));
-        assert_eq!(read_events(&merged, &[QUEUE_ID.to_owned()]).unwrap().shape(), (10, 1));
         assert_eq!(verify(&merged).unwrap(), 10);
     }
 

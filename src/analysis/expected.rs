@@ -1,9 +1,9 @@
 //! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
 
-use crate::analysis::present::fleet_until;
+use crate::analysis::present::timeline_until;
 use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::{Fleet, Id, Names};
+use crate::detect::fleet::{Id, Minute, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
@@ -38,10 +38,13 @@ pub fn draw_in(
 ) -> Result<Vec<Vec<GraphMark>>> {
     let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
     let Some(until_ms) = until else { return Ok(Vec::new()) };
-    let fleet = fleet_until(store, until_ms, now_ms)?;
+    let mut timeline = timeline_until(store, until_ms, now_ms)?;
     let mut engine = Engine::new(options);
-    let mut targets = targets(pictures, &fleet.names);
-    replay(&mut engine, &fleet, pictures, &mut targets);
+    let mut targets = targets(pictures, &timeline.names);
+    while let Some(minutes) = timeline.next_part()? {
+        replay(&mut engine, (&timeline.names, &minutes), pictures, &mut targets);
+    }
+    let names = timeline.names;
     for target in targets {
         let set = &mut *pictures[target.picture].set;
         let per_minute = MINUTE_MS as f64 / set.step_ms as f64;
@@ -65,7 +68,7 @@ pub fn draw_in(
         let concerned = Concerned {
             question: picture.question,
             drawn: picture.set.series.iter().map(|series| series.name.as_str()).collect(),
-            names: &fleet.names,
+            names: &names,
             routes: &engine.routes,
         };
         told.filter_map(|alarm| concerned.mark(alarm)).collect()
@@ -150,8 +153,13 @@ fn id_of(all: &[String], name: &str) -> Option<Id> {
     all.iter().position(|one| one == name).map(|id| id as Id)
 }
 
-fn replay(engine: &mut Engine, fleet: &Fleet, pictures: &[Picture<'_>], targets: &mut [Target]) {
-    for minute in &fleet.minutes {
+fn replay(
+    engine: &mut Engine,
+    (names, minutes): (&Names, &[Minute]),
+    pictures: &[Picture<'_>],
+    targets: &mut [Target],
+) {
+    for minute in minutes {
         let ms = minute.at * MINUTE_MS;
         for target in targets.iter_mut() {
             let Picture { question, set } = &pictures[target.picture];
@@ -165,7 +173,7 @@ fn replay(engine: &mut Engine, fleet: &Fleet, pictures: &[Picture<'_>], targets:
                 bucket.get_or_insert_default().add(forecast);
             }
         }
-        engine.step(&fleet.names, minute);
+        engine.step(names, minute);
     }
 }
 

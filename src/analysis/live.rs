@@ -2,7 +2,7 @@
 //!
 //! The first step replays what is stored. Rows that arrive for minutes which have been judged count only after a restart.
 
-use super::fleet::fleet_after;
+use super::fleet::Timeline;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::model::time::{AHEAD_MS, MINUTE_MS};
@@ -73,13 +73,17 @@ impl Live {
             return Ok(false);
         }
         // The names stay as they are when reading fails.
-        let fleet = fleet_after(store, window, self.names.clone())?;
-        for minute in &fleet.minutes {
-            self.engine.step(&fleet.names, minute);
-            self.next = Some(minute.at + 1);
+        let mut timeline = Timeline::open(store, window, &self.names)?;
+        let mut is_any = false;
+        while let Some(minutes) = timeline.next_part()? {
+            self.names.clone_from(&timeline.names);
+            for minute in &minutes {
+                self.engine.step(&self.names, minute);
+                self.next = Some(minute.at + 1);
+            }
+            is_any = true;
         }
-        self.names = fleet.names;
-        Ok(!fleet.minutes.is_empty())
+        Ok(is_any)
     }
 
     /// The history is replayed in the next step.

@@ -3,9 +3,9 @@
 //! Time has one *end*: the clock, or the minute after the newest event where that is over a day old. A row with a date that is
 //! yet to come is not part of any answer.
 
-use super::fleet::fleet;
+use super::fleet::{Timeline, fleet};
 use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::Fleet;
+use crate::detect::fleet::{Fleet, Names};
 use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
@@ -59,9 +59,36 @@ pub fn whole(store: &dyn MailHistory) -> Result<Window> {
     })
 }
 
+/// The history as the detection sees it, up to a moment, a part at a time.
+pub fn timeline_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<Timeline<'_>> {
+    let so_far = so_far(store, now_ms)?;
+    let until_ms = until_ms.min(so_far.until_ms);
+    Ok(Timeline::open(store, Window { until_ms, ..so_far }, &Names::default())?)
+}
+
+/// The detection after a replay.
+#[derive(Debug)]
+pub struct ReplayedHistory {
+    /// What it knows.
+    pub engine: Engine,
+    /// Names of what it judged.
+    pub names: Names,
+    /// The first minute, and the one after the last.
+    pub span: (i64, i64),
+}
+
 /// Replays the detection over the history up to a moment.
-pub fn replay(store: &dyn MailHistory, options: Options, until_ms: i64, now_ms: i64) -> Result<(Engine, Fleet)> {
-    let fleet = fleet_until(store, until_ms, now_ms)?;
-    let engine = Engine::replay(&fleet, options);
-    Ok((engine, fleet))
+pub fn replay(store: &dyn MailHistory, options: Options, until_ms: i64, now_ms: i64) -> Result<ReplayedHistory> {
+    let mut timeline = timeline_until(store, until_ms, now_ms)?;
+    let mut engine = Engine::new(options);
+    while let Some(minutes) = timeline.next_part()? {
+        for minute in &minutes {
+            engine.step(&timeline.names, minute);
+        }
+    }
+    Ok(ReplayedHistory {
+        engine,
+        span: timeline.span(),
+        names: timeline.names,
+    })
 }

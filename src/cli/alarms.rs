@@ -3,7 +3,7 @@
 use super::output::{self, Format};
 use crate::analysis::alarms::{counted, ordered};
 use crate::analysis::completeness::Completeness;
-use crate::analysis::present::{replay, whole};
+use crate::analysis::present::{ReplayedHistory, replay, whole};
 use crate::cli::detect::{self, RuleArgs};
 use crate::cli::next::next_command;
 use crate::cli::window::WindowArgs;
@@ -37,12 +37,12 @@ pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     whole(store)?;
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
-    let (engine, fleet) = replay(store, options, window.until_ms, now_ms())?;
+    let ReplayedHistory { engine, names, .. } = replay(store, options, window.until_ms, now_ms())?;
     // One that began before and went on is one of these days too.
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
     let alarms = ordered(engine.groups.shown().filter(fired).collect());
-    detect::print(&alarms, &fleet.names, args.format)?;
+    detect::print(&alarms, &names, args.format)?;
     let lasting = alarms
         .iter()
         .filter(|alarm| alarm.ended.is_none() && !alarm.provisional);

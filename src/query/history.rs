@@ -13,9 +13,10 @@ use crate::store::catalogue::AttributionChange;
 use crate::store::catalogue::{ClockDoubt, Covered, SourceMinute};
 use crate::store::catalogue::{Counts, OddField, UnparsedShape};
 use crate::store::clickhouse::ClickHouseClient;
-use crate::store::columnar::{RateBlock, Table, read_rates};
+use crate::store::columnar::{FlowBlock, MailRow, Table, mails_between, read_flows, read_names};
 use crate::store::retention::horizon_ms;
 use crate::store::segments::SegmentPart;
+use std::collections::BTreeSet;
 
 /// What is known of a source, wherever it was read.
 #[derive(Debug, Clone)]
@@ -93,8 +94,14 @@ pub trait MailHistory {
     /// Changes of attribution, in the order of their commits; a server keeps none.
     fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError>;
 
-    /// Rates of a window by part: messages by service, attempts by hostgroup and recipients by relay, row by row the same.
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError>;
+    /// Names of services, hostgroups and relays in the rates of a window, each once.
+    fn flow_names(&self, window: Window) -> Result<[Vec<String>; 3], QueryError>;
+
+    /// Rates of a window, a part at a time.
+    fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError>;
+
+    /// Shows the events of some kinds in a window, in no order.
+    fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError>;
 
     /// Runs one SELECT of ours over a window.
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
@@ -177,18 +184,34 @@ impl MailHistory for Store {
         Ok(self.attribution().changes()?)
     }
 
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError> {
+    fn flow_names(&self, window: Window) -> Result<[Vec<String>; 3], QueryError> {
+        let mut all: [BTreeSet<String>; 3] = Default::default();
         for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
-            let flows = self.segments().read_part(&segment, SegmentPart::Rates, |path| {
-                Ok([
-                    read_rates(path, "service", "messages")?,
-                    read_rates(path, "hostgroup", "attempts")?,
-                    read_rates(path, "relay", "recipients")?,
-                ])
-            })?;
-            if let Some([services, hostgroups, relays]) = &flows {
-                each([services, hostgroups, relays]);
+            for (all, column) in all.iter_mut().zip(["service", "hostgroup", "relay"]) {
+                let names = self
+                    .segments()
+                    .read_part(&segment, SegmentPart::Rates, |path| read_names(path, column));
+                all.extend(names?.unwrap_or_default());
             }
+        }
+        Ok(all.map(|names| names.into_iter().collect()))
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
+        for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
+            if let Some(block) = self.segments().read_part(&segment, SegmentPart::Rates, read_flows)? {
+                each(&block);
+            }
+        }
+        Ok(())
+    }
+
+    fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
+        let span_ms = window.since_ms..window.until_ms;
+        for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
+            self.segments().read_part(&segment, SegmentPart::Events, |path| {
+                mails_between(path, kinds, span_ms.clone(), each)
+            })?;
         }
         Ok(())
     }

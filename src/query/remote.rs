@@ -4,7 +4,7 @@ use super::history::{MailHistory, SourceSummary};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::sql;
 use crate::query::window::Window;
@@ -12,7 +12,7 @@ use crate::store::catalogue::AttributionChange;
 use crate::store::catalogue::Counts;
 use crate::store::catalogue::{Covered, SourceMinute};
 use crate::store::clickhouse::{ClickHouseClient, query};
-use crate::store::columnar::{Column, RateBlock, Table, TextColumn, Values};
+use crate::store::columnar::{Column, FlowBlock, MailRow, RateBlock, Table, TextColumn, Values};
 
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = DAY_MS;
@@ -107,12 +107,16 @@ impl MailHistory for ClickHouseClient {
         Ok(Vec::new())
     }
 
-    fn flows(&self, window: Window, each: &mut dyn FnMut([&RateBlock; 3])) -> Result<(), QueryError> {
-        let Some((first, last)) = self.span(window.until_ms)? else {
-            return Ok(());
+    fn flow_names(&self, window: Window) -> Result<[Vec<String>; 3], QueryError> {
+        let names = |column: &str| {
+            let text = format!("SELECT {column} FROM rates GROUP BY {column}");
+            Ok::<_, QueryError>(words(&self.select(&text, window)?, column))
         };
-        let until_ms = window.until_ms.min(last + MINUTE_MS);
-        let mut since_ms = window.since_ms.max(first);
+        Ok([names("service")?, names("hostgroup")?, names("relay")?])
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
+        let (mut since_ms, until_ms) = (window.since_ms, window.until_ms);
         while since_ms < until_ms {
             let end_ms = (since_ms.div_euclid(SLICE_MS) * SLICE_MS + SLICE_MS).min(until_ms);
             let slice = Window {
@@ -120,23 +124,51 @@ impl MailHistory for ClickHouseClient {
                 until_ms: end_ms,
             };
             let table = self.select(
-                "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, messages, attempts, recipients \
-                 FROM rates",
+                "SELECT ts_ms, service, hostgroup, relay, kind, first_hop, messages, attempts, recipients FROM rates",
                 slice,
             )?;
-            let part = |by: &str, value: &str| RateBlock {
+            each(&FlowBlock {
                 ts_ms: numbers(&table, "ts_ms"),
-                by: texts(&table, by),
+                service: texts(&table, "service"),
+                hostgroup: texts(&table, "hostgroup"),
+                relay: texts(&table, "relay"),
                 kind: texts(&table, "kind"),
-                destination: texts(&table, "destination"),
                 first_hop: flags(&table, "first_hop"),
-                value: numbers(&table, value),
-            };
-            each([
-                &part("service", "messages"),
-                &part("hostgroup", "attempts"),
-                &part("relay", "recipients"),
-            ]);
+                messages: numbers(&table, "messages"),
+                attempts: numbers(&table, "attempts"),
+                recipients: numbers(&table, "recipients"),
+            });
+            since_ms = end_ms;
+        }
+        Ok(())
+    }
+
+    fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
+        let wanted: Vec<String> = kinds.iter().map(|kind| format!("kind = '{kind}'")).collect();
+        let text = format!(
+            "SELECT ts_ms, service, host, queue_id, kind FROM events WHERE {}",
+            wanted.join(" OR ")
+        );
+        let (mut since_ms, until_ms) = (window.since_ms, window.until_ms);
+        while since_ms < until_ms {
+            let end_ms = ((since_ms.div_euclid(HOUR_MS) + 1) * HOUR_MS).min(until_ms);
+            let table = self.select(
+                &text,
+                Window {
+                    since_ms,
+                    until_ms: end_ms,
+                },
+            )?;
+            let [services, hosts, ids, kinds] = ["service", "host", "queue_id", "kind"].map(|name| words(&table, name));
+            for (row, ts_ms) in numbers(&table, "ts_ms").into_iter().enumerate() {
+                each(MailRow {
+                    ts_ms,
+                    service: &services[row],
+                    host: &hosts[row],
+                    queue_id: &ids[row],
+                    kind: &kinds[row],
+                });
+            }
             since_ms = end_ms;
         }
         Ok(())

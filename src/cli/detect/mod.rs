@@ -13,10 +13,10 @@ use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs};
 use crate::analysis::alarms::{alarm_json, counted, notice_id, ordered, rounded};
 use crate::analysis::completeness::Completeness;
-use crate::analysis::present::{replay, whole};
+use crate::analysis::present::{ReplayedHistory, replay, whole};
 use crate::clock::now_ms;
 use crate::detect::alarm::Alarm;
-use crate::detect::fleet::{Fleet, Names};
+use crate::detect::fleet::Names;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::setup::Setup;
@@ -59,17 +59,17 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     whole(store)?;
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
-    let (engine, fleet) = replay(store, options, window.until_ms, now_ms())?;
+    let ReplayedHistory { engine, names, span } = replay(store, options, window.until_ms, now_ms())?;
     let inside = |alarm: &&Alarm| {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
     let alarms = ordered(engine.groups.shown().filter(inside).collect());
-    print(&alarms, &fleet.names, args.format)?;
-    said(&alarms, &fleet);
+    print(&alarms, &names, args.format)?;
+    said(&alarms, &names, span);
     output::talk(&Completeness::of(&engine).words());
     match args.explain {
-        true => explain::print(&alarms, &fleet.names),
+        true => explain::print(&alarms, &names),
         false if !alarms.is_empty() => output::talk("what the words mean: mailpulse detect --explain"),
         false => {}
     }
@@ -99,13 +99,12 @@ pub fn print(alarms: &[&Alarm], names: &Names, format: Format) -> Result<()> {
     Ok(())
 }
 
-fn said(alarms: &[&Alarm], fleet: &Fleet) {
-    let (from, to) = fleet.span();
+fn said(alarms: &[&Alarm], names: &Names, (from, to): (i64, i64)) {
     let (sure, beside) = counted(alarms);
     output::talk(&format!(
         "{sure}; {} of history replayed, {}{beside}",
         human::counted(((to - from) / 1440) as u64, "day"),
-        human::counted(fleet.names.services.len() as u64, "service")
+        human::counted(names.services.len() as u64, "service")
     ));
 }
 

@@ -120,7 +120,7 @@ impl Twin {
     /// Of two hosts' logs of so many bytes.
     fn new(log_bytes: u64) -> Twin {
         // Pseudonyms, so that there is a key; batches are small, so that there are many segments.
-        let rows_max = log_bytes / 1_600;
+        let rows_max = (log_bytes / 1_600).max(1_000);
         let place = Place::with(&format!(
             "[store]\nurl = \"store\"\nsegment_rows_max = {rows_max}\nretain_days = 36500\n"
         ));

@@ -273,7 +273,7 @@ fn without_its_tool_the_error_names_the_cure() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("cannot be started") && said.contains("install it"),
+        said.contains("cannot start journalctl") && said.contains("install it"),
         "{said}"
     );
 }

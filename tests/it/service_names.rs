@@ -65,7 +65,7 @@ fn a_burst_of_strangers_takes_no_services_name_and_a_new_service_gets_the_least_
     assert_eq!(count(&place, "unattributed"), 52);
     let status = place.run(&["status"]).ends(0).out;
     assert!(
-        status.contains("services: all 10 of store.services_max are taken"),
+        status.contains("services: all 10 of store.services_max are in use"),
         "{status}"
     );
     let changes = place.store().attribution().changes().unwrap();

@@ -236,7 +236,7 @@ fn a_wrong_description_is_an_error_with_its_place() {
         place
             .run(&args)
             .ends(2)
-            .says(&["mailpulse.toml:22:42: template 3: `reson` is no name", "`reason`"]);
+            .says(&["mailpulse.toml:22:42: template 3: `reson` is not a name", "`reason`"]);
     }
     let place = Place::with(&format!(
         "{KEEP}[[hostgroup]]\nname = \"db\"\ninventory = \"hosts.json\"\n"

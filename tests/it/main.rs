@@ -33,6 +33,7 @@ mod kill;
 mod lab;
 mod logs;
 mod logs_alike;
+mod memory;
 mod mistakes;
 mod one_alarm;
 mod package;

@@ -2,7 +2,7 @@
 
 use super::answer::{QueryAnswer, QueryError};
 use super::columns::TABLES;
-use super::plan::{QueryPlan, plan};
+use super::plan::{QueryPlan, plan, times};
 use super::window::Window;
 use super::{guard, sql};
 use crate::model::time::{DAY_MS, MINUTE_MS};
@@ -95,14 +95,19 @@ fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table,
         } else {
             SegmentPart::Events
         };
+        let times = times(scan);
         let mut found = Vec::new();
         for segment in store.segments().to_read(window.since_ms, window.until_ms)? {
+            // Rates are of whole minutes.
+            let span_ms = (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms);
+            if span_ms.1 < times.start || span_ms.0 >= times.end {
+                continue;
+            }
             let path = store.segments().path_of(segment.id, part);
             match store.segments().has_its_size(&segment, part) {
                 Ok(()) => found.push(ScanFile {
                     path: path.clone(),
-                    // Rates are of whole minutes.
-                    span_ms: (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms),
+                    span_ms,
                 }),
                 Err(error) => store.segments().note_broken(&segment, part, error)?,
             }
@@ -112,8 +117,8 @@ fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table,
             scan: scan.clone(),
             files: ScanFiles {
                 files: found,
-                since_ms: window.since_ms,
-                until_ms: window.until_ms,
+                since_ms: window.since_ms.max(times.start),
+                until_ms: window.until_ms.min(times.end),
             },
         });
     }

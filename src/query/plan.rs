@@ -5,6 +5,7 @@
 use super::sql::{EmbeddedQuery, Level, LevelForm};
 use crate::store::columnar::{Reduction, RowStep, ScanTest, Summary, TableScan, WEIGHT};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A query for the embedded engine.
 #[derive(Debug)]
@@ -70,6 +71,39 @@ pub(super) fn plan(query: &EmbeddedQuery) -> QueryPlan {
         _ => steps.pop().map(|(_, sql)| sql).unwrap_or_default(),
     };
     QueryPlan { scans, steps, sql }
+}
+
+/// The times that rows of a scan may have, as its conditions say: UTC milliseconds, the second one not included.
+pub(super) fn times(scan: &TableScan) -> Range<i64> {
+    let mut times = i64::MIN..i64::MAX;
+    for test in &scan.tests {
+        let Some((operator, ms)) = comparison(scan, test) else {
+            continue;
+        };
+        match operator {
+            ">=" => times.start = times.start.max(ms),
+            ">" => times.start = times.start.max(ms.saturating_add(1)),
+            "<" => times.end = times.end.min(ms),
+            "<=" => times.end = times.end.min(ms.saturating_add(1)),
+            "=" => {
+                times.start = times.start.max(ms);
+                times.end = times.end.min(ms.saturating_add(1));
+            }
+            _ => {}
+        }
+    }
+    times
+}
+
+/// A condition that compares the time of a row with a number: how, and with which.
+fn comparison<'t>(scan: &TableScan, test: &'t ScanTest) -> Option<(&'t str, i64)> {
+    let inside = test.sql.strip_prefix('(')?.strip_suffix(')')?;
+    let [name, operator, ms] = inside.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let is_time = |(column, own): &(String, String)| own == name && (column == "ts" || column == "ts_ms");
+    let ms = scan.columns.iter().any(is_time).then(|| ms.parse().ok())??;
+    Some((operator, ms))
 }
 
 /// Which SELECTs read the rows of each.
@@ -223,6 +257,31 @@ mod tests {
         let twice = "WITH a AS (SELECT service, COUNT(*) AS n FROM events GROUP BY service) \
                      SELECT x.service, y.n FROM a AS x JOIN a AS y ON x.service = y.service";
         assert!(folds(twice).iter().all(|fold| matches!(fold, Reduction::Groups { .. })));
+    }
+
+    #[test]
+    fn a_condition_on_the_time_says_which_segments_are_read() {
+        let of = |text: &str| times(&plan(&for_embedded(text).expect(text)).scans[0].1);
+        let day = 1_528_243_200_000_i64;
+        let count = "SELECT COUNT(*) FROM events WHERE";
+        assert_eq!(
+            of(&format!("{count} ts >= '2018-06-06' AND ts < '2018-06-07'")),
+            day..day + 86_400_000
+        );
+        assert_eq!(
+            of(&format!("{count} ts_ms > {day} AND kind = 'accepted'")),
+            day + 1..i64::MAX
+        );
+        assert_eq!(of(&format!("{count} ts_ms BETWEEN {day} AND {day}")), day..day + 1);
+        let other = [
+            "ts_ms >= 5 OR kind = 'accepted'",
+            "bytes >= 5",
+            "ts_ms + 1 > 5",
+            "NOT (ts_ms > 5)",
+        ];
+        for condition in other {
+            assert_eq!(of(&format!("{count} {condition}")), i64::MIN..i64::MAX, "{condition}");
+        }
     }
 
     #[test]

@@ -110,6 +110,13 @@ impl History {
         }
     }
 
+    /// Begins at a moment, seconds since the epoch, so that blocks end at whole multiples of their length whenever the first
+    /// step comes: bins of the week are made of whole blocks.
+    pub fn begin(&mut self, ts: i64, step_s: i64) {
+        self.steps = ts.div_euclid(step_s).rem_euclid(self.block_steps);
+        self.floor = self.steps;
+    }
+
     /// Adds a step; `None` does not count as evidence.
     pub fn push(&mut self, step: Option<(f64, f64)>) {
         if let Some((counted, expected)) = step {

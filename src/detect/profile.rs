@@ -9,6 +9,8 @@ use super::minifloat::MiniFloat;
 const DAYS: usize = 7;
 /// Day types: first day and number of days.
 const TYPES: [(usize, usize); 3] = [(0, 5), (5, 1), (6, 1)];
+/// Relative variance by which two days of the same weekday are taken to differ.
+const DAY_V: f64 = 0.05;
 
 /// The weekly profile of one series.
 #[derive(Debug, Clone)]
@@ -133,15 +135,42 @@ impl Profile {
                 })
                 .collect();
             let prior = smooth(&raw, per_day as f64 / 24.0);
-            for day in first..first + days {
+            let levels = self.weekday_levels(first, days, &prior);
+            for (day, level) in (first..first + days).zip(levels) {
                 for (slot, prior) in prior.iter().enumerate() {
                     let bin = day * per_day + slot;
+                    let prior = prior * level;
                     let kappa = 1.0 + 6.0 / (1.0 + prior);
                     let (n, e) = (self.n[bin].get(), self.e[bin].get());
                     self.shape[bin] = MiniFloat::new((n + kappa * prior) / (e + kappa));
                 }
             }
         }
+    }
+
+    /// What each weekday of a type brings as a share of the type: drawn towards one by how much less the weekdays differ than
+    /// chance and the noise of days account for.
+    fn weekday_levels(&self, first: usize, days: usize, prior: &[f64]) -> Vec<f64> {
+        let ratios: Vec<(f64, f64)> = (first..first + days)
+            .map(|day| {
+                let bins = day * self.per_day..(day + 1) * self.per_day;
+                let n: f64 = self.n[bins.clone()].iter().map(|n| n.get()).sum();
+                let e = || self.e[bins.clone()].iter().map(|e| e.get());
+                let expected: f64 = e().zip(prior).map(|(e, prior)| e * prior).sum();
+                let weeks = e().sum::<f64>() / self.per_day as f64;
+                if expected <= 0.0 || weeks <= 0.0 {
+                    return (1.0, f64::INFINITY);
+                }
+                let ratio = n / expected;
+                let error = (ratio + 1.0 / expected) / expected + DAY_V * ratio * ratio / weeks;
+                (ratio, error)
+            })
+            .collect();
+        let known = ratios.iter().filter(|(_, error)| error.is_finite());
+        let beyond: f64 = known.clone().map(|(ratio, error)| (ratio - 1.0).powi(2) - error).sum();
+        let spread = (beyond / known.count().max(1) as f64).max(0.0);
+        let drawn = |(ratio, error): &(f64, f64)| 1.0 + (ratio - 1.0) * spread / (spread + error).max(1e-12);
+        ratios.iter().map(drawn).collect()
     }
 
     /// Sums of n and e over some days, by slot of the day.

@@ -142,8 +142,9 @@ impl VolumeSeries {
     /// Feeds a step; steps come in order and without holes.
     pub fn step(&mut self, step: Step, tuning: &Tuning) -> Option<EpisodeChange> {
         if self.day != Some(step.day) {
-            if self.day.is_some() {
-                self.end_day(tuning);
+            match self.day {
+                Some(_) => self.end_day(tuning),
+                None => self.history.begin(step.ts, self.step_s),
             }
             self.day = Some(step.day);
         }

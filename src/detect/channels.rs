@@ -119,6 +119,8 @@ pub struct Channels {
     gap: f64,
     gap_since: i64,
     gap_level: f64,
+    /// A drop that is none of chance fell on today: it is no measure of usual days.
+    left_out: bool,
 }
 
 fn channel(which: usize) -> Channel {
@@ -170,6 +172,7 @@ impl Channels {
             gap: 0.0,
             gap_since: i64::MIN,
             gap_level: 1.0,
+            left_out: false,
         };
         this.suit(step_s, tuning);
         this.recalibrate(tuning);
@@ -310,6 +313,11 @@ impl Channels {
         self.peaks = [0.0; CHANNELS];
     }
 
+    /// Leaves today out of what is learned.
+    pub fn leave_out_today(&mut self) {
+        self.left_out = true;
+    }
+
     /// Forgets what is pending, after an episode.
     pub fn reset(&mut self, ts: i64) {
         self.cusums.iter_mut().for_each(Cusum::reset);
@@ -356,6 +364,8 @@ impl Channels {
 
     /// Ends a day: noise where `noisy` allows it, maxima where `counts` does.
     pub fn end_day(&mut self, noisy: bool, counts: bool, tuning: &Tuning) {
+        let usual = !std::mem::take(&mut self.left_out);
+        let (noisy, counts) = (noisy && usual, counts && usual);
         for noise in self.noise.iter_mut().flatten() {
             if noisy {
                 noise.end_day(tuning);

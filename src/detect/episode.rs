@@ -64,6 +64,8 @@ pub enum EpisodeChange {
 pub struct Episode {
     /// What is told of it.
     pub drop: Drop,
+    /// The largest score so far.
+    pub peak: f64,
     /// When it opened (the last time).
     opened: i64,
     /// Evidence that the rate is back: a CUSUM from the drop's own share of the rate to the whole.
@@ -77,6 +79,7 @@ impl Episode {
     /// Opens; `share` of the expected mail still came.
     pub fn open(drop: Drop, opened: i64, share: f64) -> Self {
         Self {
+            peak: drop.score,
             drop,
             opened,
             recovery: 0.0,

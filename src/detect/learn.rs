@@ -125,6 +125,13 @@ impl VolumeSeries {
         if seen {
             self.days += 1;
         }
+        self.end_aftermath();
+        let end = |day: i32| (i64::from(day) + 1) * 86_400;
+        if let (Some(episode), Some(day)) = (&self.episode, self.day)
+            && self.is_strong(episode, end(day), tuning)
+        {
+            self.channels.leave_out_today();
+        }
         self.channels.end_day(noisy, seen && self.days > tuning.learn_d, tuning);
         self.day_steps = 0;
         self.day_count = 0;

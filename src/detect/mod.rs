@@ -42,6 +42,7 @@
 //! replaying its last weeks gives its state back.
 
 pub mod adaptive_threshold;
+mod aftermath;
 pub mod alarm;
 pub mod burst;
 pub mod calibrate;

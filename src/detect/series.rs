@@ -1,6 +1,7 @@
 //! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
 
 use super::channels::{Channels, Now, Verdict};
+use super::aftermath::Aftermath;
 use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
 use super::history::{Flags, History};
 use super::level::{FAST, Ratio};
@@ -84,6 +85,8 @@ pub struct VolumeSeries {
     /// Its days, for how well its rate is known.
     pub(super) support: Stretches,
     pub(super) episode: Option<Box<Episode>>,
+    /// What comes after a drop that was none of chance.
+    aftermath: Option<Box<Aftermath>>,
     /// Taken for retired: silent until it sends again.
     retired: bool,
     last: Option<Drop>,
@@ -108,6 +111,7 @@ impl VolumeSeries {
             day_count: 0,
             support: Stretches::default(),
             episode: None,
+            aftermath: None,
             retired: false,
             last: None,
             alarms: [i32::MIN; ALARMS],
@@ -175,6 +179,11 @@ impl VolumeSeries {
             expected: sure,
             holiday: step.holiday,
         };
+        if let Some(aftermath) = &mut self.aftermath
+            && aftermath.step(step.ts, counted, sure)
+        {
+            self.end_aftermath();
+        }
         let change = match self.episode.take() {
             Some(episode) => self.follow(episode, now, expected, tuning),
             None => self.judge(now, tuning),
@@ -274,11 +283,8 @@ impl VolumeSeries {
     fn follow(&mut self, mut episode: Box<Episode>, now: Now, expected: f64, tuning: &Tuning) -> Option<EpisodeChange> {
         let age_s = now.ts - episode.opened();
         let young = self.days < tuning.provisional_d;
-        if age_s < tuning.short_s || young {
-            // Should it be over soon, it was a deploy, and what its whole length weighs is to be learned; and so it is
-            // while the usual nights and weekends of a series are not known.
-            self.channels.weigh(now, &self.history, tuning);
-        }
+        let verdict = self.channels.weigh(now, &self.history, tuning);
+        episode.peak = episode.peak.max(verdict.score - tuning.margin - self.weariness(now.ts, tuning));
         if young {
             self.channels.settle(tuning.clip_young);
         }
@@ -305,10 +311,26 @@ impl VolumeSeries {
         } else {
             tuning.clip_long
         });
+        if end == DropEnd::Recovered && self.is_strong(&episode, now.ts, tuning) {
+            self.aftermath = Some(Box::new(Aftermath::new(&episode, now.ts)));
+        }
         self.channels.reset(now.ts);
         self.history.set_floor();
         self.last = Some(episode.drop);
         Some(EpisodeChange::Closed(episode.drop))
+    }
+
+    /// Ends the look at what came after a drop: mail that was lost makes its day no measure of usual ones. Mail that was
+    /// late may be late again.
+    pub(super) fn end_aftermath(&mut self) {
+        if self.aftermath.take().is_some_and(|aftermath| aftermath.is_lost()) {
+            self.channels.leave_out_today();
+        }
+    }
+
+    /// Whether a drop is too large for chance: the series knows its tail, and the drop lasted longer than a deploy.
+    pub(super) fn is_strong(&self, episode: &Episode, ts: i64, tuning: &Tuning) -> bool {
+        self.days >= tuning.mask_d && ts - episode.opened() >= tuning.short_s && episode.peak >= tuning.strong
     }
 
     /// Forgets the last two days after a jump of the clock; what was learned stays. Closes a drop that goes on.

@@ -51,6 +51,8 @@ pub struct Tuning {
     pub short_s: i64,
     /// A longer one teaches at most these decades beyond the budget: at none it is a day that just keeps it.
     pub clip_long: f64,
+    /// Decades beyond the budget from which a drop is none of chance: its days teach nothing.
+    pub strong: f64,
     /// In the first days, while the usual nights are not known, any teaches up to these decades beyond it.
     pub clip_young: f64,
     /// A drop that comes back this soon is the same one, seconds.
@@ -100,6 +102,7 @@ impl Default for Tuning {
             joint_prior_d: 60.0,
             short_s: 1_800,
             clip_long: 0.0,
+            strong: 1.0,
             clip_young: 1.5,
             flap_s: 86_400,
             close: 3.0,

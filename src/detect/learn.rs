@@ -126,6 +126,7 @@ impl VolumeSeries {
             self.days += 1;
         }
         self.end_aftermath();
+        self.bridge.end_day(self.episode.is_none() && self.days >= tuning.learn_d);
         let end = |day: i32| (i64::from(day) + 1) * 86_400;
         if let (Some(episode), Some(day)) = (&self.episode, self.day)
             && self.is_strong(episode, end(day), tuning)

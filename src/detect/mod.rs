@@ -44,6 +44,7 @@
 pub mod adaptive_threshold;
 mod aftermath;
 pub mod alarm;
+pub mod bridge_days;
 pub mod burst;
 pub mod calibrate;
 pub mod channels;

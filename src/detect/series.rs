@@ -1,5 +1,6 @@
 //! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
 
+use super::bridge_days::BridgeDays;
 use super::channels::{Channels, Now, Verdict};
 use super::aftermath::Aftermath;
 use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
@@ -85,6 +86,8 @@ pub struct VolumeSeries {
     /// Its days, for how well its rate is known.
     pub(super) support: Stretches,
     pub(super) episode: Option<Box<Episode>>,
+    /// What it sends next to holidays.
+    pub(super) bridge: BridgeDays,
     /// What comes after a drop that was none of chance.
     aftermath: Option<Box<Aftermath>>,
     /// Taken for retired: silent until it sends again.
@@ -111,6 +114,7 @@ impl VolumeSeries {
             day_count: 0,
             support: Stretches::default(),
             episode: None,
+            bridge: BridgeDays::default(),
             aftermath: None,
             retired: false,
             last: None,
@@ -165,12 +169,15 @@ impl VolumeSeries {
         };
         // Next to a holiday only part of the usual is sure.
         let sure = if step.near {
-            expected * tuning.near_share
+            expected * self.bridge.share(tuning)
         } else {
             expected
         };
         let evident = counted.filter(|_| !step.holiday);
         self.history.push(evident.map(|counted| (counted, sure)));
+        if step.near && !step.holiday {
+            self.bridge.add(counted, expected);
+        }
         self.fill_block(step, expected);
         let now = Now {
             ts: step.ts,

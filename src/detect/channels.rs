@@ -48,6 +48,8 @@ const GROWTH: f64 = 0.3;
 const GAP_GROWTH: f64 = 0.1;
 /// Days until which the gap is trusted no more than the others; from then on the share falls with the days.
 const GAP_DAYS: f64 = 14.0;
+/// Days after which a tail has seen the deploys of a series.
+const DEPLOYS_D: f64 = 42.0;
 /// Rank, from 0, of the highest maximum that may not alarm.
 const AGAIN: usize = 2;
 /// The same of the gap: minutes of a deploy are rare, each is worth whatever the hour sends, and it alone counts them in full.
@@ -231,7 +233,8 @@ impl Channels {
                 continue;
             }
             self.peaks[which] = self.peaks[which].max(values[which] as f32);
-            let score = self.fits[which].score(values[which]);
+            let value = values[which] * if which == GAP { self.beyond_deploys(now, tuning) } else { 1.0 };
+            let score = self.fits[which].score(value);
             if score > verdict.score {
                 verdict = Verdict {
                     score,
@@ -300,6 +303,17 @@ impl Channels {
         let share = if now.holiday { tuning.holiday_share } else { 1.0 };
         self.gap += now.expected * self.gap_level * share;
         GAP_BEND * (self.gap / GAP_BEND).ln_1p()
+    }
+
+    /// Share of the gap's evidence that counts. Deploys come every week or so: until the tail has seen some of them, their
+    /// minutes are no news.
+    fn beyond_deploys(&self, now: Now, tuning: &Tuning) -> f64 {
+        let unseen = 1.0 - self.tails[GAP].days() as f64 / DEPLOYS_D;
+        if unseen <= 0.0 {
+            return 1.0;
+        }
+        let run_min = ((now.ts + now.step_s - self.gap_since) as f64 / 60.0).max(1.0);
+        run_min / (run_min + unseen * tuning.jitter_min * tuning.jitter_min * self.gap / run_min)
     }
 
     /// Takes the peaks since the last call into the day's maxima, clipped `clip` decades beyond the budget.

@@ -38,6 +38,8 @@ const GAP_LEVEL: usize = 3;
 const GAP_BEND: f64 = 200.0;
 /// Windows whose noise and level the CUSUM channels take.
 const CUSUM_WINDOW: [usize; 4] = [3, 5, 7, 8];
+/// CUSUMs that say whether a drop gets worse: the first ones.
+const FURTHER: usize = 2;
 /// Window whose noise says what a quarter hour may do to a level.
 const QUARTER: usize = 3;
 /// Window whose noise says how unusual an hour is.
@@ -118,6 +120,8 @@ pub struct Channels {
     maxima: [f32; CHANNELS],
     joint: Fit,
     cusums: [Cusum; RATIOS.len()],
+    /// The same for a rate that falls further while a drop goes on.
+    further: [Cusum; FURTHER],
     gap: f64,
     gap_since: i64,
     gap_level: f64,
@@ -171,6 +175,7 @@ impl Channels {
             maxima: [0.0; CHANNELS],
             joint: Fit::default(),
             cusums: [Cusum::default(); RATIOS.len()],
+            further: [Cusum::default(); FURTHER],
             gap: 0.0,
             gap_since: i64::MIN,
             gap_level: 1.0,
@@ -272,12 +277,18 @@ impl Channels {
     }
 
     fn cusum(&mut self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> f64 {
+        let (increment, level) = self.increment(which, now, counted, history, tuning);
+        let cap = 2.0 * self.fits[CUSUM + which].value_at(1.5) + 100.0;
+        let value = self.cusums[which].step(RATIOS[which], increment, cap);
+        after_jitter(value, now, self.cusums[which].since(), level, tuning)
+    }
+
+    /// What a step tells a CUSUM channel, with the level before what it may have to judge, as a window would have it.
+    fn increment(&self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> (Increment, f64) {
         let window = CUSUM_WINDOW[which];
         let (level, noise) = self.compare(window);
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
-        // As a window would, from before what it may have to judge.
-        let before = level_of(history, steps as i64, level);
-        let level = noise.factor(before);
+        let level = noise.factor(level_of(history, steps as i64, level));
         let increment = Increment {
             ts: now.ts,
             counted,
@@ -286,9 +297,27 @@ impl Channels {
             spread: noise.v() * steps.max(1.0),
             keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
         };
-        let cap = 2.0 * self.fits[CUSUM + which].value_at(1.5) + 100.0;
-        let value = self.cusums[which].step(RATIOS[which], increment, cap);
-        after_jitter(value, now, self.cusums[which].since(), level, tuning)
+        (increment, level)
+    }
+
+    /// Decades beyond the budget by which the rate fell further, to a part of the `share` that a drop had left; and since when.
+    pub fn further(&mut self, now: Now, share: f64, history: &History, tuning: &Tuning) -> (f64, i64) {
+        let Some(counted) = now.counted.filter(|_| !now.holiday) else {
+            return (LEAST, now.ts);
+        };
+        let mut furthest = (LEAST, now.ts);
+        for which in 0..FURTHER {
+            let (mut increment, level) = self.increment(which, now, counted, history, tuning);
+            increment.level = level * share;
+            let fit = self.fits[CUSUM + which];
+            let value = self.further[which].step(RATIOS[which], increment, fit.value_at(3.0));
+            let since = self.further[which].since();
+            let score = fit.score(after_jitter(value, now, since, level * share, tuning));
+            if score > furthest.0 {
+                furthest = (score, since);
+            }
+        }
+        (self.joint.score(furthest.0 + SHIFT), furthest.1)
     }
 
     /// Σ λ since the last mail, the exact statistic of silence.
@@ -335,6 +364,7 @@ impl Channels {
     /// Forgets what is pending, after an episode.
     pub fn reset(&mut self, ts: i64) {
         self.cusums.iter_mut().for_each(Cusum::reset);
+        self.further.iter_mut().for_each(Cusum::reset);
         self.gap = 0.0;
         self.gap_since = ts;
     }

@@ -6,6 +6,8 @@ use super::tuning::Tuning;
 /// Bounds of the share of the expected mail that a drop is taken to leave.
 const SHARE_MIN: f64 = 0.05;
 const SHARE_MAX: f64 = 0.7;
+/// Mails from which on a share is known.
+const KNOWN: f64 = 20.0;
 
 /// A drop.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Drop {
     pub channel: Channel,
     /// The series is too young for its finding to page anybody alone.
     pub provisional: bool,
+    /// It is told of a drop that goes on: the rate fell further.
+    pub worse: bool,
 }
 
 /// Why a drop is over.
@@ -55,6 +59,8 @@ pub enum EpisodeChange {
         /// What was found now.
         again: Drop,
     },
+    /// The rate fell further while a drop went on; told once.
+    Worse(Drop),
     /// It is over.
     Closed(Drop),
 }
@@ -66,6 +72,8 @@ pub struct Episode {
     pub drop: Drop,
     /// The largest score so far.
     pub peak: f64,
+    /// That it got worse was told.
+    pub told_worse: bool,
     /// When it opened (the last time).
     opened: i64,
     /// Evidence that the rate is back: a CUSUM from the drop's own share of the rate to the whole.
@@ -80,6 +88,7 @@ impl Episode {
     pub fn open(drop: Drop, opened: i64, share: f64) -> Self {
         Self {
             peak: drop.score,
+            told_worse: false,
             drop,
             opened,
             recovery: 0.0,
@@ -97,6 +106,11 @@ impl Episode {
     /// Share of the expected mail that came since it opened.
     pub fn observed_share(&self) -> f64 {
         self.observed / self.expected.max(1e-9)
+    }
+
+    /// Share of the expected mail that came since it opened, once enough was expected to know it.
+    pub fn known_share(&self) -> Option<f64> {
+        (self.expected * self.observed_share() >= KNOWN).then(|| self.observed_share().min(1.0))
     }
 
     /// One step; the reason if it is the last.

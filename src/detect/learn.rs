@@ -11,6 +11,8 @@ const CLIP_ADD: f64 = 2.0;
 const UNUSUAL: f64 = 2.58;
 /// Days from which a burst is told from a profile that does not know its hour yet.
 const CLIP_D: u32 = 3;
+/// What is left of an hour's past when it is low for the second week running.
+const AGAIN_DECAY: f64 = 0.3;
 /// A day with so many times the mails of the days before, and so many more, is a burst.
 const BURST_DAY: f64 = 5.0;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
@@ -73,13 +75,16 @@ impl VolumeSeries {
         };
         let start = step.past_week_s;
         let (mut sum, mut weight) = (bin.sum, bin.weight);
-        if !bin.holiday && bin.masked && weight == 0.0 {
-            if self.profile.repeated(start, true) {
-                // Missing at the same hour of two weeks running: that is how this series is.
-                (sum, weight) = (bin.masked_sum, bin.masked_weight);
+        let low = bin.sum + bin.masked_sum < below(bin.expected + bin.expected_masked, self.channels.hour_v(), tuning);
+        let missing = bin.masked && weight == 0.0;
+        // Missing or low at the same hour of two weeks running: that is how this series is, whatever came before.
+        let mut again = false;
+        if !bin.holiday && (missing || weight > 0.0) {
+            again = self.profile.repeated(start, missing || low);
+            again &= missing || low;
+            if again {
+                (sum, weight) = (bin.sum + bin.masked_sum, bin.weight + bin.masked_weight);
             }
-        } else if weight > 0.0 {
-            self.profile.repeated(start, false);
         }
         if weight > 0.0 && self.days >= CLIP_D {
             let most = beyond(bin.expected, self.channels.hour_v(), tuning);
@@ -87,14 +92,16 @@ impl VolumeSeries {
                 sum = sum.min(most);
             }
         }
-        let quality = if self.days < tuning.mask_d {
+        let quality = if self.days < tuning.mask_d || again {
             1.0
         } else {
             quality(bin.sum, bin.expected, self.channels.hour_v())
         };
+        // One week against another: bursts are not usual, and the lower one of two is.
+        again |= low && !missing && self.profile.weeks(start) <= 1.0;
         let weight = weight / per_bin as f64;
         self.profile
-            .fold(start, quality * sum, quality * weight, tuning.week_decay);
+            .fold(start, quality * sum, quality * weight, if again { AGAIN_DECAY } else { tuning.week_decay });
     }
 
     fn bin(&self, first: i64, last: i64) -> Option<Bin> {
@@ -107,6 +114,7 @@ impl VolumeSeries {
                 bin.masked = true;
                 bin.masked_sum += block.counted;
                 bin.masked_weight += seen;
+                bin.expected_masked += block.expected;
             } else {
                 bin.sum += block.counted;
                 bin.weight += seen;
@@ -187,6 +195,11 @@ fn beyond(expected: f64, v: f64, tuning: &Tuning) -> f64 {
     expected + tuning.huber * (expected + v * expected * expected).sqrt() + CLIP_ADD
 }
 
+/// What a count is usually not below.
+fn below(expected: f64, v: f64, tuning: &Tuning) -> f64 {
+    expected - tuning.huber * (expected + v * expected * expected).sqrt()
+}
+
 #[derive(Debug, Default)]
 struct Bin {
     sum: f64,
@@ -195,6 +208,7 @@ struct Bin {
     masked: bool,
     masked_sum: f64,
     masked_weight: f64,
+    expected_masked: f64,
     holiday: bool,
 }
 

@@ -85,6 +85,11 @@ impl Profile {
         self.e[bin] = MiniFloat::new(self.e[bin].get() * decay + weight);
     }
 
+    /// Weeks that a bin knows.
+    pub fn weeks(&self, week_s: i64) -> f64 {
+        self.e[(week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize].get()
+    }
+
     /// Notes whether a bin is masked; returns whether it was so a week ago.
     pub fn repeated(&mut self, week_s: i64, masked: bool) -> bool {
         let bin = week_s.rem_euclid(WEEK_S) / self.bin_s();
@@ -151,6 +156,9 @@ impl Profile {
     /// What each weekday of a type brings as a share of the type: drawn towards one by how much less the weekdays differ than
     /// chance and the noise of days account for.
     fn weekday_levels(&self, first: usize, days: usize, prior: &[f64]) -> Vec<f64> {
+        if days == 1 {
+            return vec![1.0];
+        }
         let ratios: Vec<(f64, f64)> = (first..first + days)
             .map(|day| {
                 let bins = day * self.per_day..(day + 1) * self.per_day;

@@ -44,10 +44,10 @@ pub fn replay(
     };
     let mut sure = None;
     for (ts, sample) in samples {
-        let told = detector.observe(id, ts, sample, &mut |_, change| match (change, drops.last_mut()) {
-            (EpisodeChange::Opened(drop), _) => drops.push(drop),
-            (EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop), Some(last)) => *last = drop,
-            (EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop), None) => drops.push(drop),
+        let told = detector.observe(id, ts, sample, &mut |_, change| match change {
+            EpisodeChange::Opened(drop) => drops.push(drop),
+            EpisodeChange::Worse(drop) => drops.push(drop),
+            EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop) => replace_last(&mut drops, drop),
         });
         // A sample that was refused changes nothing; whoever has an order to defend checks it before.
         if told.is_ok() && (sure.is_none() || gaps.gap.is_told()) {
@@ -58,8 +58,8 @@ pub fn replay(
         }
     }
     // What goes on is told as it stands now.
-    if let (Some(ongoing), Some(last)) = (detector.ongoing(id), drops.last_mut()) {
-        *last = *ongoing;
+    if let Some(ongoing) = detector.ongoing(id) {
+        replace_last(&mut drops, *ongoing);
     }
     // What was provisional is certain where nothing came at all.
     let ends = |drop: &Drop| drop.ended.unwrap_or(i64::MAX);
@@ -72,6 +72,18 @@ pub fn replay(
         sure_from: sure.unwrap_or_else(|| detector.reaches(id, young_d)),
         young: sure.is_none(),
     })
+}
+
+/// Tells the last drop as it stands now; what got worse of it ends with it.
+fn replace_last(drops: &mut Vec<Drop>, drop: Drop) {
+    let Some(at) = drops.iter().rposition(|drop| !drop.worse) else {
+        drops.push(drop);
+        return;
+    };
+    drops[at] = drop;
+    for worse in &mut drops[at + 1..] {
+        (worse.ended, worse.end) = (drop.ended, drop.end);
+    }
 }
 
 /// Silences of a series that is too young for more than provisional findings.
@@ -127,5 +139,6 @@ fn silence(found: LayerFinding, ts: i64) -> Drop {
         score: found.score,
         channel: Channel::Gap,
         provisional: found.provisional,
+        worse: false,
     }
 }

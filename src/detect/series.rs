@@ -1,7 +1,7 @@
 //! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
 
 use super::bridge_days::BridgeDays;
-use super::channels::{Channels, Now, Verdict};
+use super::channels::{Channel, Channels, Now, Verdict};
 use super::aftermath::Aftermath;
 use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
 use super::history::{Flags, History};
@@ -247,6 +247,7 @@ impl VolumeSeries {
             score: verdict.score,
             channel: verdict.channel,
             provisional: self.days < tuning.provisional_d,
+            worse: false,
         };
         let before = self
             .last
@@ -300,9 +301,11 @@ impl VolumeSeries {
         } else {
             expected
         };
+        let share = episode.known_share().filter(|_| !episode.told_worse && !young);
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
+            let worse = share.and_then(|share| self.worsen(&mut episode, share, now, tuning));
             self.episode = Some(episode);
-            return None;
+            return worse;
         };
         episode.drop.ended = Some(now.ts);
         episode.drop.end = Some(end);
@@ -338,6 +341,25 @@ impl VolumeSeries {
     /// Whether a drop is too large for chance: the series knows its tail, and the drop lasted longer than a deploy.
     pub(super) fn is_strong(&self, episode: &Episode, ts: i64, tuning: &Tuning) -> bool {
         self.days >= tuning.mask_d && ts - episode.opened() >= tuning.short_s && episode.peak >= tuning.strong
+    }
+
+    /// A drop that gets worse: the rate is held against the share that the drop had left.
+    fn worsen(&mut self, episode: &mut Episode, share: f64, now: Now, tuning: &Tuning) -> Option<EpisodeChange> {
+        let (score, since) = self.channels.further(now, share, &self.history, tuning);
+        let score = score - tuning.margin;
+        let steps = (now.ts - since) / self.step_s + 1;
+        let span = self.history.window(steps).filter(|_| score >= 0.0)?;
+        episode.told_worse = true;
+        Some(EpisodeChange::Worse(Drop {
+            onset: since,
+            detected: now.ts,
+            expected: share * span.expected,
+            observed: span.counted,
+            score,
+            channel: Channel::Cusum(20),
+            worse: true,
+            ..episode.drop
+        }))
     }
 
     /// Forgets the last two days after a jump of the clock; what was learned stays. Closes a drop that goes on.

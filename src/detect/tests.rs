@@ -2,6 +2,7 @@
 
 mod budget;
 mod fleet;
+mod habits;
 
 use super::channels::Channel;
 use super::detector::{Detector, DetectorConfig, Refused, Sample};
@@ -374,7 +375,10 @@ proptest! {
         }
         let _ = detector.observe(id, far, Sample::Count(1), &mut |_, change| drops.push(change));
         for change in drops {
-            let (EpisodeChange::Opened(drop) | EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop)) = change;
+            let (EpisodeChange::Opened(drop)
+            | EpisodeChange::Reopened { whole: drop, .. }
+            | EpisodeChange::Worse(drop)
+            | EpisodeChange::Closed(drop)) = change;
             prop_assert!(drop.onset <= drop.detected && drop.score.is_finite() && drop.expected.is_finite());
             prop_assert!(drop.ended.is_none_or(|ended| ended >= drop.detected));
         }

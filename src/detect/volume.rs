@@ -130,6 +130,8 @@ pub struct Volumes {
     all: BTreeMap<Scope, One>,
     /// Days before a finding is more than provisional, and before a silent series is retired.
     days: (u32, u32),
+    /// What got worse since it was asked for.
+    worse: Vec<(Scope, LayerFinding)>,
 }
 
 impl Volumes {
@@ -139,7 +141,13 @@ impl Volumes {
             days: (config.tuning.provisional_d, config.tuning.retire_d),
             detector: Detector::new(config),
             all: BTreeMap::new(),
+            worse: Vec::new(),
         }
+    }
+
+    /// Drops that got worse since the last call.
+    pub fn take_worse(&mut self) -> Vec<(Scope, LayerFinding)> {
+        std::mem::take(&mut self.worse)
     }
 
     /// Whether a series has begun.
@@ -195,12 +203,13 @@ impl Volumes {
             return Vec::new();
         };
         let sample = count.map_or(Sample::NoData, |count| Sample::Count(u64::from(count)));
-        let mut turns = Vec::new();
+        let (mut turns, worse) = (Vec::new(), &mut self.worse);
         // Minutes come in order: a refused one would be a fault of the caller's, and brings no verdict.
         let _ = self
             .detector
-            .observe(one.id, at.saturating_mul(60), sample, &mut |_, change| {
-                turns.push(turn(change))
+            .observe(one.id, at.saturating_mul(60), sample, &mut |_, change| match turn(change) {
+                Ok(turn) => turns.push(turn),
+                Err(found) => worse.push((scope, found)),
             });
         if let Some(count) = count {
             one.seen = (one.seen.0 + f64::from(count), one.seen.1 + 1.0);
@@ -256,12 +265,14 @@ impl Volumes {
     }
 }
 
-fn turn(change: EpisodeChange) -> Turn {
-    match change {
+/// A turn, or what got worse.
+fn turn(change: EpisodeChange) -> Result<Turn, LayerFinding> {
+    Ok(match change {
+        EpisodeChange::Worse(drop) => return Err(found(&drop)),
         // Whoever watches is told of what is missing now, not of what was over hours ago.
         EpisodeChange::Opened(drop) | EpisodeChange::Reopened { again: drop, .. } => Turn::Opened(found(&drop)),
         EpisodeChange::Closed(drop) => Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60)),
-    }
+    })
 }
 
 fn found(drop: &Drop) -> LayerFinding {

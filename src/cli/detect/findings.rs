@@ -36,7 +36,7 @@ pub fn end(end: DropEnd) -> String {
 /// A finding as the interface has it.
 pub fn json(finding: &CsvFinding) -> Value {
     let drop = &finding.drop;
-    json!({
+    let mut json = json!({
         "series": { "service": finding.series },
         "state": "dropped",
         "onset": time(drop.onset),
@@ -49,7 +49,11 @@ pub fn json(finding: &CsvFinding) -> Value {
         "provisional": drop.provisional,
         "channel": drop.channel.to_string(),
         "end": drop.end.map(end),
-    })
+    });
+    if drop.worse {
+        json["worse"] = json!(true);
+    }
+    json
 }
 
 #[cfg(test)]
@@ -71,6 +75,7 @@ mod tests {
                 score: 0.5,
                 channel: Channel::Gap,
                 provisional: false,
+                worse: false,
             },
         };
         assert_eq!(

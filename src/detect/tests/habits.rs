@@ -1,0 +1,161 @@
+//! What a series does by habit is no drop, and what happened to it once does not blind it: synthetic series of several seeds.
+
+use super::super::holidays::Holidays;
+use super::fleet::{DAY_S, MONDAY, Random, Service};
+use super::{Sample, alarms, at, found};
+use crate::detect::detector::{Detector, DetectorConfig};
+use crate::detect::episode::Drop;
+use crate::detect::replay::replay;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+/// Office hours on some weekdays; `share` is what the other days have of a usual one.
+fn office(seed: u64, per_day: f64, days: i64, share: impl Fn(i64) -> f64) -> Vec<(i64, Sample)> {
+    let mut random = Random::new(seed);
+    let grain_s = if per_day >= 1_440.0 { 60 } else { 300 };
+    let per_step = per_day * grain_s as f64 / DAY_S as f64;
+    (0..days * DAY_S / grain_s)
+        .map(|step| {
+            let (day, hour) = (step * grain_s / DAY_S, (step * grain_s % DAY_S) as f64 / 3_600.0);
+            let shape = 0.3 + 1.7 * (-((hour - 13.0) / 5.0).powi(2)).exp();
+            let count = random.poisson(per_step * shape * share(day % 7));
+            (MONDAY + step * grain_s, Sample::Count(count))
+        })
+        .collect()
+}
+
+fn expected_at(detector: &mut Detector, samples: &[(i64, Sample)], grain_s: i64, moments: [i64; 2]) -> [f64; 2] {
+    let id = detector.add(TimeZone::UTC, grain_s).unwrap();
+    for &(ts, sample) in samples {
+        detector.observe(id, ts, sample, &mut |_, _| {}).unwrap();
+    }
+    moments.map(|ts| detector.forecast(id, ts, 60).map_or(0.0, |forecast| forecast.rate))
+}
+
+#[test]
+fn a_series_learns_its_week_whatever_minute_it_begins_at() {
+    for (seed, per_day, first_s) in [(1, 300.0, 300), (2, 300.0, 40_200), (3, 3_000.0, 60), (4, 3_000.0, 7_020)] {
+        let mut samples = office(seed, per_day, 35, |day| if day >= 5 { 0.25 } else { 1.0 });
+        samples.retain(|(ts, _)| *ts >= MONDAY + first_s);
+        let noon = |day: i64| MONDAY + day * DAY_S + 12 * 3_600;
+        let grain_s = samples[1].0 - samples[0].0;
+        let rates = expected_at(&mut Detector::default(), &samples, grain_s, [noon(37), noon(41)]);
+        assert!(rates[1] < 0.5 * rates[0], "begun at {first_s} s: {rates:?}");
+    }
+}
+
+#[test]
+fn a_quiet_day_of_the_week_is_no_drop_from_the_third_week_on() {
+    for seed in 0..3 {
+        for per_day in [300.0, 3_000.0] {
+            let samples = office(seed, per_day, 90, |day| if day == 2 { 0.05 } else { 1.0 });
+            let grain_s = samples[1].0 - samples[0].0;
+            let drops = alarms(&found(grain_s, &samples), 14 * DAY_S, 90 * DAY_S);
+            let quiet = drops.iter().filter(|drop| (drop.detected - MONDAY) / DAY_S % 7 == 2);
+            assert!(quiet.count() <= 1, "{per_day} a day, seed {seed}: {drops:?}");
+        }
+    }
+}
+
+#[test]
+fn bursts_of_the_first_days_are_not_expected_every_week() {
+    for seed in 0..3 {
+        let mut samples = Service::quiet(seed, 8_000.0).samples(70);
+        for start in [9 * 3_600, DAY_S + 15 * 3_600, 2 * DAY_S + 11 * 3_600] {
+            at(&mut samples, start, start + 2 * 3_600, |count| Sample::Count(12 * count));
+        }
+        let drops = alarms(&found(60, &samples), 21 * DAY_S, 70 * DAY_S);
+        assert!(drops.len() <= 1, "seed {seed}: {drops:?}");
+    }
+}
+
+/// Minutes until a drop to half on a Thursday is found; `None` for never.
+fn delay(mut samples: Vec<(i64, Sample)>, onset_s: i64) -> Option<i64> {
+    at(&mut samples, onset_s, onset_s + DAY_S, |count| Sample::Count(count / 2));
+    let grain_s = samples[1].0 - samples[0].0;
+    let drops = alarms(&found(grain_s, &samples), onset_s, onset_s + DAY_S);
+    drops.first().map(|drop| (drop.detected - MONDAY - onset_s) / 60)
+}
+
+#[test]
+fn earlier_drops_do_not_blind_a_series_for_later_ones() {
+    let onset_s = 115 * DAY_S + 10 * 3_600;
+    let (mut alone, mut after) = (0, 0);
+    for seed in 50..56 {
+        let samples = Service::quiet(seed, 3_000.0).samples(117);
+        let mut with = samples.clone();
+        for day in (45..110).step_by(8) {
+            let start = day * DAY_S + 10 * 3_600;
+            at(&mut with, start, start + 7 * 3_600, |count| Sample::Count(count / 5));
+        }
+        alone += delay(samples, onset_s).unwrap_or(DAY_S / 60);
+        after += delay(with, onset_s).unwrap_or(DAY_S / 60);
+    }
+    assert!(4 * after <= 5 * alone, "found after {alone} min alone, and {after} min with earlier drops");
+}
+
+#[test]
+fn the_first_deploys_of_a_busy_series_are_no_drops() {
+    for seed in 0..3 {
+        let mut samples = Service::quiet(seed, 200_000.0).samples(40);
+        for day in [15, 18, 25, 33] {
+            let start = day * DAY_S + 14 * 3_600;
+            at(&mut samples, start, start + 180, |_| Sample::Count(0));
+            at(&mut samples, start + 180, start + 240, |count| Sample::Count(4 * count));
+        }
+        let drops = alarms(&found(60, &samples), 14 * DAY_S, 40 * DAY_S);
+        assert_eq!(drops, [], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_gets_worse_is_told_once_and_ends_with_its_drop() {
+    for (seed, per_day) in [(1, 3_000.0), (2, 20_000.0), (3, 100_000.0)] {
+        let (onset_s, worse_s) = (60 * DAY_S + 9 * 3_600, 60 * DAY_S + 14 * 3_600);
+        let mut samples = Service::quiet(seed, per_day).samples(65);
+        at(&mut samples, onset_s, worse_s, |count| Sample::Count(count / 2));
+        at(&mut samples, worse_s, worse_s + 4 * 3_600, |_| Sample::Count(0));
+        let drops: Vec<Drop> = alarms(&found(60, &samples), onset_s, worse_s + DAY_S);
+        let [drop, worse] = drops[..] else { panic!("{per_day} a day: {drops:?}") };
+        assert!(!drop.worse && worse.worse && drop.detected < MONDAY + worse_s, "{drops:?}");
+        let late = worse.detected - MONDAY - worse_s;
+        assert!((0..=2_400).contains(&late), "{per_day} a day: told after {late} s");
+        assert!((worse.onset - MONDAY - worse_s).abs() <= 1_800 && worse.observed < 0.5 * worse.expected, "{worse:?}");
+        assert_eq!((worse.ended, worse.end), (drop.ended, drop.end));
+    }
+}
+
+#[test]
+fn a_drop_that_stays_as_it_is_does_not_get_worse() {
+    for seed in 0..4 {
+        let onset_s = 60 * DAY_S + 9 * 3_600;
+        let mut samples = Service::quiet(seed, 20_000.0).samples(64);
+        at(&mut samples, onset_s, onset_s + 2 * DAY_S, |count| Sample::Count(count / 2));
+        let drops = found(60, &samples);
+        assert!(drops.iter().all(|drop| !drop.worse), "seed {seed}: {drops:?}");
+    }
+}
+
+#[test]
+fn machines_are_watched_on_bridge_days_once_they_have_shown_what_they_do() {
+    // A holiday every other Thursday; the machine works on all of them.
+    let text: String = (0..8)
+        .map(|holiday| {
+            let time = jiff::Timestamp::from_second(MONDAY + (3 + 14 * holiday) * DAY_S).unwrap();
+            time.strftime("%Y-%m-%d\n").to_string()
+        })
+        .collect();
+    let config = DetectorConfig {
+        holidays: Arc::new(Holidays::parse(&text).unwrap()),
+        ..DetectorConfig::default()
+    };
+    for seed in 0..3 {
+        // The Friday after the last holiday, at half.
+        let onset_s = (4 + 14 * 7) * DAY_S + 8 * 3_600;
+        let mut samples = office(seed, 20_000.0, 104, |_| 1.0);
+        at(&mut samples, onset_s, onset_s + 10 * 3_600, |count| Sample::Count(count / 2));
+        let drops = replay(&config, TimeZone::UTC, 60, samples).unwrap().drops;
+        let told = alarms(&drops, onset_s, onset_s + 10 * 3_600);
+        assert_eq!(told.len(), 1, "seed {seed}: {drops:?}");
+    }
+}

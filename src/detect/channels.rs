@@ -120,6 +120,8 @@ pub struct Channels {
     maxima: [f32; CHANNELS],
     joint: Fit,
     cusums: [Cusum; RATIOS.len()],
+    /// What a step leaves of a CUSUM.
+    keep: f64,
     /// The same for a rate that falls further while a drop goes on.
     further: [Cusum; FURTHER],
     gap: f64,
@@ -155,6 +157,11 @@ fn level_of(history: &History, steps: i64, level: usize) -> f64 {
     }
 }
 
+/// Where a CUSUM stops: far beyond what alarms.
+fn cap(fit: Fit) -> f64 {
+    2.0 * fit.value_at(1.5) + 100.0
+}
+
 /// What is left of the evidence of a run that began `since`, where mail may be late by the minutes of a deploy: those
 /// add `jitter²·μ/D` to the dispersion of the D minutes since then.
 fn after_jitter(value: f64, now: Now, since: i64, level: f64, tuning: &Tuning) -> f64 {
@@ -175,6 +182,7 @@ impl Channels {
             maxima: [0.0; CHANNELS],
             joint: Fit::default(),
             cusums: [Cusum::default(); RATIOS.len()],
+            keep: 1.0,
             further: [Cusum::default(); FURTHER],
             gap: 0.0,
             gap_since: i64::MIN,
@@ -188,6 +196,7 @@ impl Channels {
 
     /// Makes room for the windows that a step can fill. What was learned of others is kept.
     pub fn suit(&mut self, step_s: i64, tuning: &Tuning) {
+        self.keep = (-(step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp();
         let fills = WINDOWS_MIN.iter().filter(|minutes| **minutes * 60 >= step_s).count();
         let rows = fills.max(WINDOWS - QUARTER);
         if rows > self.noise.len() {
@@ -238,7 +247,12 @@ impl Channels {
                 continue;
             }
             self.peaks[which] = self.peaks[which].max(values[which] as f32);
-            let value = values[which] * if which == GAP { self.beyond_deploys(now, tuning) } else { 1.0 };
+            let value = values[which]
+                * if which == GAP {
+                    self.beyond_deploys(now, tuning)
+                } else {
+                    1.0
+                };
             let score = self.fits[which].score(value);
             if score > verdict.score {
                 verdict = Verdict {
@@ -277,14 +291,15 @@ impl Channels {
     }
 
     fn cusum(&mut self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> f64 {
-        let (increment, level) = self.increment(which, now, counted, history, tuning);
-        let cap = 2.0 * self.fits[CUSUM + which].value_at(1.5) + 100.0;
+        let (increment, level) = self.increment(which, now, counted, history);
+        let cap = cap(self.fits[CUSUM + which]);
         let value = self.cusums[which].step(RATIOS[which], increment, cap);
         after_jitter(value, now, self.cusums[which].since(), level, tuning)
     }
 
     /// What a step tells a CUSUM channel, with the level before what it may have to judge, as a window would have it.
-    fn increment(&self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> (Increment, f64) {
+    #[inline]
+    fn increment(&self, which: usize, now: Now, counted: f64, history: &History) -> (Increment, f64) {
         let window = CUSUM_WINDOW[which];
         let (level, noise) = self.compare(window);
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
@@ -295,7 +310,7 @@ impl Channels {
             expected: now.expected,
             level,
             spread: noise.v() * steps.max(1.0),
-            keep: (-(now.step_s as f64) / (86_400.0 * tuning.cusum_memory_d)).exp(),
+            keep: self.keep,
         };
         (increment, level)
     }
@@ -306,11 +321,11 @@ impl Channels {
             return (LEAST, now.ts);
         };
         let mut furthest = (LEAST, now.ts);
-        for which in 0..FURTHER {
-            let (mut increment, level) = self.increment(which, now, counted, history, tuning);
+        for (which, &ratio) in RATIOS.iter().enumerate().take(FURTHER) {
+            let (mut increment, level) = self.increment(which, now, counted, history);
             increment.level = level * share;
             let fit = self.fits[CUSUM + which];
-            let value = self.further[which].step(RATIOS[which], increment, fit.value_at(3.0));
+            let value = self.further[which].step(ratio, increment, cap(fit));
             let since = self.further[which].since();
             let score = fit.score(after_jitter(value, now, since, level * share, tuning));
             if score > furthest.0 {

@@ -124,6 +124,9 @@ impl Engine {
         }
         self.routes.add(at, &minute.flows);
         changes.extend(self.apply(at, turns, names));
+        for (scope, found) in self.volumes.take_worse() {
+            changes.extend(self.groups.worsen(scope, found, names));
+        }
         changes
     }
 

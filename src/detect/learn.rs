@@ -9,12 +9,14 @@ use super::tuning::Tuning;
 const CLIP_ADD: f64 = 2.0;
 /// Standard deviations beyond which a bin teaches the profile less.
 const UNUSUAL: f64 = 2.58;
-/// Days from which a burst is told from a profile that does not know its hour yet.
-const CLIP_D: u32 = 3;
-/// What is left of an hour's past when it is low for the second week running.
+/// Days from which a burst is told: what is folded is two days old, and was expected by no profile before.
+const CLIP_D: u32 = 5;
+/// What is left of an hour's past when it is missing for the second week running.
 const AGAIN_DECAY: f64 = 0.3;
 /// A day with so many times the mails of the days before, and so many more, is a burst.
 const BURST_DAY: f64 = 5.0;
+/// Mails a day up to which chance is most of the noise; at a hundred times as many it is next to nothing.
+const CHANCE_PER_DAY: f64 = 30.0;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
 const BUSY_PER_DAY: f64 = 1_440.0;
 /// MiniFloat and long step, seconds.
@@ -75,15 +77,13 @@ impl VolumeSeries {
         };
         let start = step.past_week_s;
         let (mut sum, mut weight) = (bin.sum, bin.weight);
-        let low = bin.sum + bin.masked_sum < below(bin.expected + bin.expected_masked, self.channels.hour_v(), tuning);
         let missing = bin.masked && weight == 0.0;
-        // Missing or low at the same hour of two weeks running: that is how this series is, whatever came before.
+        // Missing at the same hour of two weeks running: that is how this series is, whatever came before.
         let mut again = false;
         if !bin.holiday && (missing || weight > 0.0) {
-            again = self.profile.repeated(start, missing || low);
-            again &= missing || low;
+            again = self.profile.repeated(start, missing) && missing;
             if again {
-                (sum, weight) = (bin.sum + bin.masked_sum, bin.weight + bin.masked_weight);
+                (sum, weight) = (bin.masked_sum, bin.masked_weight);
             }
         }
         if weight > 0.0 && self.days >= CLIP_D {
@@ -97,11 +97,13 @@ impl VolumeSeries {
         } else {
             quality(bin.sum, bin.expected, self.channels.hour_v())
         };
-        // One week against another: bursts are not usual, and the lower one of two is.
-        again |= low && !missing && self.profile.weeks(start) <= 1.0;
         let weight = weight / per_bin as f64;
-        self.profile
-            .fold(start, quality * sum, quality * weight, if again { AGAIN_DECAY } else { tuning.week_decay });
+        self.profile.fold(
+            start,
+            quality * sum,
+            quality * weight,
+            if again { AGAIN_DECAY } else { tuning.week_decay },
+        );
     }
 
     fn bin(&self, first: i64, last: i64) -> Option<Bin> {
@@ -114,7 +116,6 @@ impl VolumeSeries {
                 bin.masked = true;
                 bin.masked_sum += block.counted;
                 bin.masked_weight += seen;
-                bin.expected_masked += block.expected;
             } else {
                 bin.sum += block.counted;
                 bin.weight += seen;
@@ -130,11 +131,13 @@ impl VolumeSeries {
         self.profile.rebuild();
         self.history.rebase();
         self.support_day(tuning);
+        self.busy = ((self.support.expected(1_440.0).max(1.0) / CHANCE_PER_DAY).log10() / 2.0).clamp(0.0, 1.0);
         if seen {
             self.days += 1;
         }
         self.end_aftermath();
-        self.bridge.end_day(self.episode.is_none() && self.days >= tuning.learn_d);
+        self.bridge
+            .end_day(self.episode.is_none() && self.days >= tuning.learn_d);
         let end = |day: i32| (i64::from(day) + 1) * 86_400;
         if let (Some(episode), Some(day)) = (&self.episode, self.day)
             && self.is_strong(episode, end(day), tuning)
@@ -195,11 +198,6 @@ fn beyond(expected: f64, v: f64, tuning: &Tuning) -> f64 {
     expected + tuning.huber * (expected + v * expected * expected).sqrt() + CLIP_ADD
 }
 
-/// What a count is usually not below.
-fn below(expected: f64, v: f64, tuning: &Tuning) -> f64 {
-    expected - tuning.huber * (expected + v * expected * expected).sqrt()
-}
-
 #[derive(Debug, Default)]
 struct Bin {
     sum: f64,
@@ -208,7 +206,6 @@ struct Bin {
     masked: bool,
     masked_sum: f64,
     masked_weight: f64,
-    expected_masked: f64,
     holiday: bool,
 }
 

@@ -15,7 +15,9 @@
 //! * **Profile** ([`profile`]). Per bin b of the week (an hour; a quarter from a mail a minute on) `n_b = Σ 0.85^k·Q·B`
 //!   and `e_b = Σ 0.85^k·Q` over the weeks k, each bin drawn towards its day type and that towards all days. A bin is
 //!   folded two days late, so that a drop that is found by then is left out (Q = 0); an unusual bin teaches less, and what
-//!   lies more than two standard deviations above its expectation only from its second week on.
+//!   lies more than two standard deviations above its expectation only from its second week on. What is missing at the
+//!   same hour of two weeks running is the rhythm: then 0.3 of the past is left. A weekday has its own share of its day
+//!   type, as far as the weekdays differ by more than chance and the noise of days.
 //! * **Levels** ([`level`]). λ = profile × slow level L₀ (half-life 20 days). Fast levels L_H, H = 1, 4, 12, 48, 192
 //!   hours, are weighted ratios of counted to expected, and no block moves one by more than two of its standard
 //!   deviations up (L₀) or either way (L_H). A window reads them at its **start**, so that a drop cannot pull its own
@@ -28,15 +30,20 @@
 //!   minutes of a deploy.
 //! * **CUSUM** ([`cusum`]). `C ← C·keep + ((1 − r)·μ + y·ln r)/(1 + v·μ_W)`, r in 0.02, 0.2, 0.5, 0.7, memory 3 days.
 //!   The minutes of a deploy divide it by `1 + 1.5²·μ/D`, μ a minute over the D minutes of the run.
-//! * **Gap**. Σ λ since the last mail: the exact statistic of silence, and the natural one for three mails a day.
+//! * **Gap**. Σ λ since the last mail: the exact statistic of silence, and the natural one for three mails a day. In the first
+//!   42 days of its tail, the minutes of a deploy divide it as well.
 //! * **Calibration** ([`calibrate`]). Each channel keeps its daily maxima over 112 days and scores S in decades beyond the
 //!   level that it passes once in 90 days. The largest score of all channels is calibrated the same way, from the same
 //!   days, so that the budget holds for all channels together.
+//! * **Margin** ([`tuning`]). A drop opens 0.05 decades beyond that, and up to 0.35 more from 30 to 3 000 mails a day: the more
+//!   mails, the more of the noise is that of days and people, whose tail is heavier than an exponential one.
 //! * **Episodes** ([`episode`]). A drop opens at a score of 0 and closes when a CUSUM from its own share of the rate to
 //!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
-//!   teaches its threshold at most. What comes back within a day is the same drop. After 5 days a lower rate is the new
-//!   level; after 28 of silence the series is retired.
-//! * **Holidays** ([`holidays`]). On a declared day only full silence speaks; next to one, half of the usual is sure.
+//!   teaches its threshold at most. The days of a drop that reached a decade beyond the budget, and whose mail did not come
+//!   in the hours after it (`aftermath`), teach neither noise nor thresholds. What comes back within a day is the same drop.
+//!   After 5 days a lower rate is the new level; after 28 of silence the series is retired. A rate that falls further, by two CUSUMs against the share that a drop has left, is told once.
+//! * **Holidays** ([`holidays`]). On a declared day only full silence speaks. Next to one, two standard deviations less than
+//!   what this series sent on such days is sure ([`bridge_days`]); 0.4 of the usual at first.
 //!
 //! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:
 //! replaying its last weeks gives its state back.
@@ -90,6 +97,7 @@ pub mod verdict;
 pub mod visibility;
 pub mod volume;
 pub mod weekly;
+mod worse;
 
 #[cfg(test)]
 mod fleet_tests;

@@ -85,11 +85,6 @@ impl Profile {
         self.e[bin] = MiniFloat::new(self.e[bin].get() * decay + weight);
     }
 
-    /// Weeks that a bin knows.
-    pub fn weeks(&self, week_s: i64) -> f64 {
-        self.e[(week_s.rem_euclid(WEEK_S) / self.bin_s()) as usize].get()
-    }
-
     /// Notes whether a bin is masked; returns whether it was so a week ago.
     pub fn repeated(&mut self, week_s: i64, masked: bool) -> bool {
         let bin = week_s.rem_euclid(WEEK_S) / self.bin_s();
@@ -159,21 +154,29 @@ impl Profile {
         if days == 1 {
             return vec![1.0];
         }
-        let ratios: Vec<(f64, f64)> = (first..first + days)
+        let sums: Vec<[f64; 3]> = (first..first + days)
             .map(|day| {
                 let bins = day * self.per_day..(day + 1) * self.per_day;
                 let n: f64 = self.n[bins.clone()].iter().map(|n| n.get()).sum();
                 let e = || self.e[bins.clone()].iter().map(|e| e.get());
                 let expected: f64 = e().zip(prior).map(|(e, prior)| e * prior).sum();
-                let weeks = e().sum::<f64>() / self.per_day as f64;
-                if expected <= 0.0 || weeks <= 0.0 {
-                    return (1.0, f64::INFINITY);
-                }
-                let ratio = n / expected;
-                let error = (ratio + 1.0 / expected) / expected + DAY_V * ratio * ratio / weeks;
-                (ratio, error)
+                [n, expected, e().sum::<f64>() / self.per_day as f64]
             })
             .collect();
+        let total = |which: usize| sums.iter().map(|sum| sum[which]).sum::<f64>();
+        let common = total(0).max(1e-9) / total(1).max(1e-9);
+        let ratio = |[n, expected, weeks]: &[f64; 3]| {
+            let expected = expected * common;
+            if expected <= 0.0 || *weeks <= 0.0 {
+                return (1.0, f64::INFINITY);
+            }
+            let ratio = n / expected;
+            (
+                ratio,
+                (ratio + 1.0 / expected) / expected + DAY_V * ratio * ratio / weeks,
+            )
+        };
+        let ratios: Vec<(f64, f64)> = sums.iter().map(ratio).collect();
         let known = ratios.iter().filter(|(_, error)| error.is_finite());
         let beyond: f64 = known.clone().map(|(ratio, error)| (ratio - 1.0).powi(2) - error).sum();
         let spread = (beyond / known.count().max(1) as f64).max(0.0);

@@ -1,8 +1,8 @@
 //! One series, step by step: expectation, evidence, episode. What it learns on the way is in `learn`.
 
+use super::aftermath::Aftermath;
 use super::bridge_days::BridgeDays;
 use super::channels::{Channel, Channels, Now, Verdict};
-use super::aftermath::Aftermath;
 use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
 use super::history::{Flags, History};
 use super::level::{FAST, Ratio};
@@ -83,6 +83,8 @@ pub struct VolumeSeries {
     pub(super) day: Option<i32>,
     pub(super) day_steps: u32,
     pub(super) day_count: u64,
+    /// How much of its noise is that of days and people rather than chance, by its volume, from 0 to 1.
+    pub(super) busy: f64,
     /// Its days, for how well its rate is known.
     pub(super) support: Stretches,
     pub(super) episode: Option<Box<Episode>>,
@@ -112,6 +114,7 @@ impl VolumeSeries {
             day: None,
             day_steps: 0,
             day_count: 0,
+            busy: 0.0,
             support: Stretches::default(),
             episode: None,
             bridge: BridgeDays::default(),
@@ -216,12 +219,17 @@ impl VolumeSeries {
 
     fn judge(&mut self, now: Now, tuning: &Tuning) -> Option<EpisodeChange> {
         let mut verdict = self.channels.weigh(now, &self.history, tuning);
-        verdict.score -= tuning.margin + self.weariness(now.ts, tuning);
+        verdict.score -= self.margin(now.ts, tuning);
         if verdict.score < 0.0 || self.days < 3 || !self.is_supported() {
             self.channels.settle(CLIP_NEVER);
             return None;
         }
         Some(self.open(now, verdict, tuning))
+    }
+
+    /// Decades by which the joint score must pass its threshold.
+    fn margin(&self, ts: i64, tuning: &Tuning) -> f64 {
+        tuning.margin + tuning.margin_busy * self.busy + self.weariness(ts, tuning)
     }
 
     /// A series that alarms every few days has a noise that nobody has measured: the bar rises with each alarm. One that
@@ -292,7 +300,7 @@ impl VolumeSeries {
         let age_s = now.ts - episode.opened();
         let young = self.days < tuning.provisional_d;
         let verdict = self.channels.weigh(now, &self.history, tuning);
-        episode.peak = episode.peak.max(verdict.score - tuning.margin - self.weariness(now.ts, tuning));
+        episode.peak = episode.peak.max(verdict.score - self.margin(now.ts, tuning));
         if young {
             self.channels.settle(tuning.clip_young);
         }
@@ -346,7 +354,7 @@ impl VolumeSeries {
     /// A drop that gets worse: the rate is held against the share that the drop had left.
     fn worsen(&mut self, episode: &mut Episode, share: f64, now: Now, tuning: &Tuning) -> Option<EpisodeChange> {
         let (score, since) = self.channels.further(now, share, &self.history, tuning);
-        let score = score - tuning.margin;
+        let score = score - self.margin(now.ts, tuning);
         let steps = (now.ts - since) / self.step_s + 1;
         let span = self.history.window(steps).filter(|_| score >= 0.0)?;
         episode.told_worse = true;

@@ -7,6 +7,8 @@ pub struct Tuning {
     pub budget: f64,
     /// Decades by which the joint score must pass its threshold: what calibration on the past costs on the future.
     pub margin: f64,
+    /// Decades more where many mails leave nothing to chance: the noise of days and people is no exponential law's.
+    pub margin_busy: f64,
     /// Decades more while a tail holds twenty days or less; it falls with the square of the days.
     pub margin_young: f64,
     /// Decades more for each alarm of the last 30 days beyond `weary_free`.
@@ -80,6 +82,7 @@ impl Default for Tuning {
         Self {
             budget: 1.0,
             margin: 0.05,
+            margin_busy: 0.35,
             margin_young: 0.6,
             weary: 0.3,
             weary_free: 8,
@@ -112,7 +115,7 @@ impl Default for Tuning {
             accept_d: 5,
             retire_d: 28,
             holiday_share: 0.25,
-            near_share: 0.5,
+            near_share: 0.4,
         }
     }
 }

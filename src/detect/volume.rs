@@ -205,12 +205,15 @@ impl Volumes {
         let sample = count.map_or(Sample::NoData, |count| Sample::Count(u64::from(count)));
         let (mut turns, worse) = (Vec::new(), &mut self.worse);
         // Minutes come in order: a refused one would be a fault of the caller's, and brings no verdict.
-        let _ = self
-            .detector
-            .observe(one.id, at.saturating_mul(60), sample, &mut |_, change| match turn(change) {
+        let _ = self.detector.observe(
+            one.id,
+            at.saturating_mul(60),
+            sample,
+            &mut |_, change| match turn(change) {
                 Ok(turn) => turns.push(turn),
                 Err(found) => worse.push((scope, found)),
-            });
+            },
+        );
         if let Some(count) = count {
             one.seen = (one.seen.0 + f64::from(count), one.seen.1 + 1.0);
         }

@@ -356,7 +356,7 @@ impl Channels {
         if unseen <= 0.0 {
             return 1.0;
         }
-        let run_min = ((now.ts + now.step_s - self.gap_since) as f64 / 60.0).max(1.0);
+        let run_min = ((now.ts + now.step_s).saturating_sub(self.gap_since) as f64 / 60.0).max(1.0);
         run_min / (run_min + unseen * tuning.jitter_min * tuning.jitter_min * self.gap / run_min)
     }
 

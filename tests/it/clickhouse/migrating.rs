@@ -120,7 +120,7 @@ fn a_foreign_table_in_its_way_is_named_and_left_alone() {
     sql("CREATE TABLE golang.schema_migrations (version Int64, dirty UInt8, sequence UInt64) ENGINE = TinyLog");
     let run = lab.migrate("golang").ends(2);
     assert!(
-        run.err.contains("golang.schema_migrations is another tool's"),
+        run.err.contains("golang.schema_migrations belongs to another tool"),
         "{}",
         run.err
     );

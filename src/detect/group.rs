@@ -15,7 +15,7 @@ const AGAIN_YOUNG: i64 = 1440;
 /// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
 const TAIL: i64 = 3 * 1440;
 /// An alarm that lasts would say the same for ever.
-const SAID_MAX: usize = 24;
+pub(super) const SAID_MAX: usize = 24;
 
 /// What a layer found, and about what.
 #[derive(Debug, Clone)]

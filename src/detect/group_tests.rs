@@ -2,7 +2,7 @@
 
 use super::alarm::{Alarm, Change, Layer, LayerFinding, Named, Scope, State};
 use super::fleet::{Flow, FlowKind, Id, Names};
-use super::group::{GroupFinding, Groups};
+use super::group::{GroupFinding, Groups, SAID_MAX};
 use super::routes::Routes;
 use proptest::prelude::*;
 
@@ -63,6 +63,39 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
         evidence: vec![format!("{layer:?} of {scope:?}")],
         explained: None,
     }
+}
+
+#[test]
+fn a_volume_that_falls_further_is_told_in_its_own_alarm_and_not_for_ever() {
+    let (routes, names) = (routes(), names());
+    let mut groups = Groups::default();
+    let wiki = Scope::Service(1);
+    let opened = groups.open(100, finding(Layer::Volume, wiki, 90), &routes, &names);
+    assert_eq!(opened, [Change::Opened(0)]);
+    let further = LayerFinding {
+        onset: 200,
+        expected: 10.0,
+        observed: 1.0,
+        score: 1.0,
+        provisional: false,
+    };
+    assert_eq!(groups.worsen(wiki, further, &names), Some(Change::Changed(0)));
+    let evidence = &groups.alarms[0].evidence;
+    assert_eq!(
+        evidence.last().map(String::as_str),
+        Some("worse: service wiki brought 1 of the 10 mails that it still had left")
+    );
+    assert_eq!(
+        groups.worsen(Scope::Service(2), further, &names),
+        None,
+        "another's fall"
+    );
+    for _ in 0..100 {
+        groups.worsen(wiki, further, &names);
+    }
+    assert_eq!(groups.alarms[0].evidence.len(), SAID_MAX);
+    groups.close(Layer::Volume, wiki, None, 290, &routes);
+    assert_eq!(groups.worsen(wiki, further, &names), None, "it is over");
 }
 
 /// A fleet's alarms, and what opens and closes them.

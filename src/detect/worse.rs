@@ -2,7 +2,7 @@
 
 use super::alarm::{Change, Layer, LayerFinding, Scope};
 use super::fleet::Names;
-use super::group::{Groups, Held};
+use super::group::{Groups, Held, SAID_MAX};
 
 impl Groups {
     /// Adds what got worse to the open alarm of a volume, if the volume is what the alarm is about.
@@ -10,7 +10,7 @@ impl Groups {
         let is_it = |held: &&Held| held.layer == Layer::Volume && held.scope == scope && held.own;
         let id = self.held.iter().find(is_it)?.alarm;
         let alarm = &mut self.alarms[id];
-        if alarm.ended.is_some() || alarm.provisional {
+        if alarm.ended.is_some() || alarm.provisional || alarm.evidence.len() >= SAID_MAX {
             return None;
         }
         let (kind, name) = scope.named(names);

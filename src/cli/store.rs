@@ -3,6 +3,7 @@
 use crate::cli::window::WindowArgs;
 use crate::cli::{output, retention};
 use crate::config::Config;
+use crate::ingest;
 use crate::model::time::rfc3339;
 use crate::normalise::redact::LocalParts;
 use crate::setup::Setup;
@@ -175,7 +176,13 @@ fn repair(setup: &Setup) -> Result<ExitCode> {
     let config = setup.config()?;
     crate::setup::embedded(&config)?;
     let now = crate::clock::now_ms();
-    let done = recovery::repair(&config.store.folder, config.store.lost_found_bytes_max, now)?;
+    let lost_found_bytes_max = config.store.lost_found_bytes_max;
+    let done = recovery::repair(
+        &config.store.folder,
+        lost_found_bytes_max,
+        now,
+        &ingest::position::is_readable,
+    )?;
     let mut code = ExitCode::SUCCESS;
     match &done.rebuilt {
         None => output::line("the catalogue is good")?,

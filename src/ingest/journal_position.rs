@@ -18,6 +18,11 @@ pub(super) fn is_position(position: &str) -> bool {
     position.contains("\"journal_cursor\"")
 }
 
+/// Whether it is one that can be read.
+pub(super) fn is_readable(position: &str) -> bool {
+    serde_json::from_str::<StoredCursor>(position).is_ok()
+}
+
 /// Identity of a sequence as a log.
 pub(super) fn sequence_id(host: &str, kind: &str, sequence: &str) -> u64 {
     log_id(host, kind, format!("journal s={sequence}").as_bytes(), 0)

@@ -1,5 +1,6 @@
 //! A log's position as the catalogue keeps it: JSON, so that an operator can read it.
 
+use super::journal_position;
 use crate::source::identity::{HeadHash, KnownIdentity, Marks, OldFile, Position, ReadMark};
 use crate::source::{Codec, Stamp};
 use crate::store::StoreError;
@@ -111,6 +112,11 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         },
         state,
     })
+}
+
+/// Whether the position of a log can be read, in a file or in a journal.
+pub fn is_readable(state: &LogState) -> bool {
+    journal_position::is_readable(&state.position) || known(state.clone()).is_some()
 }
 
 /// What is wrong with a log of which [`known`] says nothing.

@@ -74,6 +74,21 @@ pub fn logs(connection: &Connection, source: i64) -> Result<Vec<LogState>, Catal
     Ok(logs.collect::<Result<_, _>>()?)
 }
 
+/// The first of all logs, of every source, that is sought.
+pub fn find_log(
+    connection: &Connection,
+    mut is_sought: impl FnMut(&LogState) -> bool,
+) -> Result<Option<LogState>, CatalogueError> {
+    let mut statement = connection.prepare(LOGS)?;
+    for log in statement.query_map([], log_of)? {
+        let log = log?;
+        if is_sought(&log) {
+            return Ok(Some(log));
+        }
+    }
+    Ok(None)
+}
+
 /// One log of a source.
 pub fn log(connection: &Connection, source: i64, log_id: u64) -> Result<Option<LogState>, CatalogueError> {
     let mut statement = connection.prepare_cached(&format!("{LOGS} WHERE source = ?1 AND log_id = ?2"))?;

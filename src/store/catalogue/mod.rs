@@ -48,7 +48,7 @@ pub use coverage::{Coverage, Covered};
 pub use error::{CatalogueError, REPAIR};
 pub use expected_attribution::ExpectedAttribution;
 pub use logs::{
-    LogRow, LogState, forget_log, log_rows, logs_before, offsets_by_log, put_log, remove_log, unbalanced_logs,
+    LogRow, LogState, find_log, forget_log, log_rows, logs_before, offsets_by_log, put_log, remove_log, unbalanced_logs,
 };
 pub use messages::{
     OpenMessages, RecallError, Recaller, each_open, expire_open_messages, forget_open_messages, open_message,

@@ -8,7 +8,7 @@
 use super::mend::{Mended, repair_segments};
 use super::rebuild::{Rebuilt, rebuild};
 use crate::files;
-use crate::store::catalogue;
+use crate::store::catalogue::{self, LogState};
 use crate::store::condition;
 use crate::store::error::{Lost, StoreError};
 use crate::store::handle::{Store, open_catalogue, take_lock};
@@ -27,11 +27,17 @@ pub struct Repaired {
 }
 
 /// Mends a store that nobody else writes to. What is in the way goes to `lost+found`, of at most so many bytes.
-/// `now_ms` is the clock, UTC milliseconds: heartbeats are lost up to now.
+/// `now_ms` is the clock, UTC milliseconds: heartbeats are lost up to now. `is_readable` says whether a log's position can be
+/// read: whoever wrote it knows its form, and SQLite finds nothing wrong with a text of which a bit was flipped.
 ///
 /// # Errors
 /// There is no store; another process writes; the disk. A kill in between costs nothing: call it again.
-pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Repaired, StoreError> {
+pub fn repair(
+    path: &Path,
+    lost_found_bytes_max: u64,
+    now_ms: i64,
+    is_readable: &dyn Fn(&LogState) -> bool,
+) -> Result<Repaired, StoreError> {
     if !path.join(catalogue::FILE).exists() && segment_files(path)?.is_empty() {
         return Err(StoreError::Missing(path.to_owned()));
     }
@@ -41,7 +47,7 @@ pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Rep
     };
     files::make_folder(&segments_folder(path)).map_err(io)?;
     let lock = take_lock(path)?;
-    let rebuilt = match find_fault(path)? {
+    let rebuilt = match find_fault(path, is_readable)? {
         None => None,
         Some(lost) => Some(rebuild(path, lost, lost_found_bytes_max, now_ms)?),
     };
@@ -54,7 +60,7 @@ pub fn repair(path: &Path, lost_found_bytes_max: u64, now_ms: i64) -> Result<Rep
 }
 
 /// What is wrong with the catalogue, looked through to its last page.
-fn find_fault(path: &Path) -> Result<Option<Lost>, StoreError> {
+fn find_fault(path: &Path, is_readable: &dyn Fn(&LogState) -> bool) -> Result<Option<Lost>, StoreError> {
     if let Some(lost) = condition::look_at_file(path)? {
         return Ok(Some(lost));
     }
@@ -65,6 +71,12 @@ fn find_fault(path: &Path) -> Result<Option<Lost>, StoreError> {
     };
     if let Err(why) = catalogue::check(&connection) {
         return Ok(Some(Lost::Damaged(why)));
+    }
+    if let Some(log) = catalogue::find_log(&connection, |log| !is_readable(log))? {
+        let path = crate::model::text::text(&log.path);
+        return Ok(Some(Lost::Damaged(format!(
+            "the position of the log {path} is damaged"
+        ))));
     }
     condition::look_inside(path, &connection)
 }

@@ -190,6 +190,23 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
 }
 
 #[test]
+fn a_position_that_nobody_can_read_comes_back_from_the_copy() {
+    let fleet = Fleet::new();
+    let catalogue = rusqlite::Connection::open(fleet.store().join("catalogue.sqlite")).unwrap();
+    // As one flipped bit leaves it: a text, and JSON, and nothing that SQLite would find.
+    let flip = "UPDATE log SET position = replace(position, '\"offset\"', '\"offsdt\"')";
+    assert!(catalogue.execute(flip, []).unwrap() > 0);
+    drop(catalogue);
+    fleet.read_one(0).ends(2).says(&["position", "mailpulse store repair"]);
+    let run = fleet.place.run(&["store", "repair"]).ends(0);
+    assert!(!run.out.contains("the catalogue is good"), "{}", run.out);
+    fleet.read();
+    fleet.assert_like(&UNINJURED);
+    let again = fleet.place.run(&["store", "repair"]).ends(0);
+    assert!(again.out.contains("the catalogue is good"), "{}", again.out);
+}
+
+#[test]
 fn without_any_copy_the_segments_alone_make_a_catalogue() {
     let twin = &*UNINJURED;
     let fleet = Fleet::new();

@@ -75,7 +75,22 @@ pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
 
 /// The log that a row of the catalogue describes; None if its position cannot be read.
 pub fn known(state: LogState) -> Option<KnownLog> {
-    let stored: StoredPosition = serde_json::from_str(&state.position).ok()?;
+    let (base, ordinal, position) = from_json(&state.position)?;
+    let old_file = old_file(&path_of(&state), &position);
+    Some(KnownLog {
+        known: KnownIdentity {
+            base,
+            ordinal,
+            position,
+            old_file,
+        },
+        state,
+    })
+}
+
+/// What [`to_json`] was given.
+fn from_json(json: &str) -> Option<(Option<u64>, u32, Position)> {
+    let stored: StoredPosition = serde_json::from_str(json).ok()?;
     let stamp = Stamp {
         dev: stored.dev,
         ino: stored.ino,
@@ -102,21 +117,12 @@ pub fn known(state: LogState) -> Option<KnownLog> {
         Some(base) => Some(u64::from_str_radix(&base, 16).ok()?),
         None => None,
     };
-    let old_file = old_file(&path_of(&state), &position);
-    Some(KnownLog {
-        known: KnownIdentity {
-            base,
-            ordinal: stored.ordinal,
-            position,
-            old_file,
-        },
-        state,
-    })
+    Some((base, stored.ordinal, position))
 }
 
 /// Whether the position of a log can be read, in a file or in a journal.
 pub fn is_readable(state: &LogState) -> bool {
-    journal_position::is_readable(&state.position) || known(state.clone()).is_some()
+    journal_position::is_readable(&state.position) || from_json(&state.position).is_some()
 }
 
 /// What is wrong with a log of which [`known`] says nothing.

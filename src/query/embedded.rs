@@ -78,7 +78,9 @@ fn in_one_line(words: &str) -> String {
 fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table, QueryError> {
     let failed = RefCell::new(None);
     let mut inputs = Vec::new();
-    let mut files: BTreeMap<PathBuf, (Segment, SegmentPart)> = BTreeMap::new();
+    // One list for all tables of a query: they are of one moment.
+    let segments = store.segments().to_read(window.since_ms, window.until_ms)?;
+    let mut files: BTreeMap<PathBuf, (&Segment, SegmentPart)> = BTreeMap::new();
     for (table, scan) in &plan.scans {
         if *table == "sources" {
             let mut parts = SourceParts::of(store, window)?;
@@ -97,19 +99,19 @@ fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table,
         };
         let times = times(scan);
         let mut found = Vec::new();
-        for segment in store.segments().to_read(window.since_ms, window.until_ms)? {
+        for segment in &segments {
             // Rates are of whole minutes.
             let span_ms = (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms);
             if span_ms.1 < times.start || span_ms.0 >= times.end {
                 continue;
             }
             let path = store.segments().path_of(segment.id, part);
-            match store.segments().has_its_size(&segment, part) {
+            match store.segments().has_its_size(segment, part) {
                 Ok(()) => found.push(ScanFile {
                     path: path.clone(),
                     span_ms,
                 }),
-                Err(error) => store.segments().note_broken(&segment, part, error)?,
+                Err(error) => store.segments().note_broken(segment, part, error)?,
             }
             files.insert(path, (segment, part));
         }

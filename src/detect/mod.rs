@@ -48,6 +48,13 @@
 //! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:
 //! replaying its last weeks gives its state back.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "the layers of a minute are still handed over one by one"
+)]
+// A text that is cut between the bytes of a character is a panic, and log text is hostile.
+#![cfg_attr(not(test), warn(clippy::string_slice))]
+
 pub mod adaptive_threshold;
 mod aftermath;
 pub mod alarm;

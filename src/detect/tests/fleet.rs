@@ -1,6 +1,6 @@
 //! Services that were never there: seeded counts with office hours, weekends, noise that lasts, bursts and deploys.
 
-use crate::detect::detector::Sample;
+use super::super::detector::Sample;
 
 /// Seconds of a day.
 pub const DAY_S: i64 = 86_400;

@@ -1,11 +1,11 @@
 //! What a series does by habit is no drop, and what happened to it once does not blind it: synthetic series of several seeds.
 
+use super::super::detector::{Detector, DetectorConfig};
+use super::super::episode::Drop;
 use super::super::holidays::Holidays;
+use super::super::replay::replay;
 use super::fleet::{DAY_S, MONDAY, Random, Service};
 use super::{Sample, alarms, at, found};
-use crate::detect::detector::{Detector, DetectorConfig};
-use crate::detect::episode::Drop;
-use crate::detect::replay::replay;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 

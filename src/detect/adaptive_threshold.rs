@@ -1,7 +1,9 @@
 //! Evidence, and how much of it this series shows on ordinary days.
 
+use serde::{Deserialize, Serialize};
+
 /// Days that a threshold remembers.
-const DAYS: usize = 56;
+pub(super) const DAYS: usize = 56;
 
 /// Log-likelihood that `seen` is too few where `expected` ± √(expected + v·expected²) is usual; 0 if it is not too few.
 pub fn too_few(seen: f64, expected: f64, v: f64) -> f64 {
@@ -24,10 +26,11 @@ pub fn too_many(seen: f64, expected: f64) -> f64 {
 }
 
 /// The largest evidence of each of the last days: an alarm must be larger than what ordinary days bring.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AdaptiveThreshold {
     day: i64,
     today: f64,
+    #[serde(with = "super::kept::days")]
     days: [f32; DAYS],
     filled: usize,
 }

@@ -1,6 +1,7 @@
 //! What comes after a drop: mail that was only late comes then, on top of the usual.
 
 use super::episode::Episode;
+use serde::{Deserialize, Serialize};
 
 /// How long is looked, as a share of the drop's length, and its bounds, seconds.
 const SHARE: i64 = 2;
@@ -9,7 +10,7 @@ const BOUNDS_S: (i64, i64) = (3_600, 4 * 3_600);
 const LATE: f64 = 0.5;
 
 /// The first hours after a drop.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Aftermath {
     missing: f64,
     excess: f64,

@@ -1,9 +1,10 @@
 //! What the detection says.
 
 use super::fleet::{Id, Names};
+use serde::{Deserialize, Serialize};
 
 /// Why there is an alarm: zero has several causes, and each needs another person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum State {
     /// Volume far below what this hour of this week brings.
     Dropped,
@@ -71,7 +72,7 @@ impl State {
 }
 
 /// What an alarm is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
     /// A host whose MTA passes mail on.
     Relay(Id),
@@ -96,7 +97,7 @@ impl Scope {
 }
 
 /// Which layer speaks, surest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Layer {
     /// A busy relay is silent.
     Silence,
@@ -117,7 +118,7 @@ pub enum Layer {
 }
 
 /// What a layer found, times in minutes since 1970.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LayerFinding {
     /// When it began, estimated.
     pub onset: i64,
@@ -141,7 +142,7 @@ pub enum Turn {
 }
 
 /// What several alarms have in common.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// The relay.
     pub relay: Id,
@@ -154,7 +155,7 @@ pub struct Cause {
 }
 
 /// A service in an alarm of something larger.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// Which.
     pub service: Id,
@@ -168,7 +169,7 @@ pub struct Member {
 pub type Named = (Scope, i64);
 
 /// One alarm, times in minutes since 1970.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Its number within the replay.
     pub id: usize,

@@ -4,6 +4,7 @@
 //! is what the prior says.
 
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Mean share that is believed at first. With the sure share it gives the deviation that is.
 const MEAN: f64 = 0.8;
@@ -17,7 +18,7 @@ const LEAST: f64 = 10.0;
 const MOST: f64 = 1.0;
 
 /// The bridge days of one series.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct BridgeDays {
     counted: f32,
     expected: f32,

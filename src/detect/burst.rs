@@ -2,6 +2,7 @@
 
 use super::adaptive_threshold::{AdaptiveThreshold, too_many};
 use super::alarm::{LayerFinding, Turn};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Windows, minutes, longest last.
@@ -18,7 +19,7 @@ const INNOCENT: f64 = 2.0 * 1440.0;
 /// After so many minutes a failing series is the new normal.
 const ACCEPT: i64 = 5 * 1440;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct OpenBurst {
     onset: i64,
     last: i64,
@@ -26,7 +27,7 @@ struct OpenBurst {
 }
 
 /// One series of failures.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Burst {
     /// Minutes with failures or tries: minute, failures, tries, and whether they are usual.
     recent: VecDeque<(i64, f64, f64, bool)>,

@@ -5,6 +5,8 @@
 //! `u + β·ln(0.25·90/budget)`. What happened on three of the days may not alarm whatever the tail's shape is: the minutes of a
 //! deploy are not exponential, they come once a week and are worth five hundred nats each time.
 
+use serde::{Deserialize, Serialize};
+
 /// Days that a tail remembers.
 pub const DAYS: usize = 112;
 /// Days of the budget.
@@ -15,14 +17,14 @@ const UPPER: f64 = 0.25;
 const CODE: f64 = 20.0;
 
 /// Daily maxima of one statistic, in a byte each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Tail {
     maxima: Box<[u8]>,
     next: u8,
 }
 
 /// What a tail says.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     threshold: f32,
     decade: f32,

@@ -7,6 +7,7 @@ use super::history::{History, HistorySpan};
 use super::level::FAST;
 use super::noise::Noise;
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Windows, minutes.
 pub const WINDOWS_MIN: [i64; WINDOWS] = [1, 2, 5, 15, 30, 60, 120, 240, 480, 960, 1440, 2880];
@@ -62,7 +63,7 @@ const SHIFT: f64 = 2.0;
 const LEAST: f64 = -9.0;
 
 /// What spoke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
     /// Too few mails in a window of so many minutes.
     Window(u16),
@@ -109,7 +110,7 @@ pub struct Verdict {
 }
 
 /// The channels and what they learned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Channels {
     /// Of the windows that the step can fill: the last so many.
     noise: Box<[[Noise; CANDIDATES]]>,

@@ -37,6 +37,12 @@ pub struct LocalMinute {
     pub holiday: bool,
 }
 
+impl Default for CivilClock {
+    fn default() -> Self {
+        CivilClock::new(TimeZone::UTC)
+    }
+}
+
 impl CivilClock {
     /// A clock of a zone.
     pub fn new(zone: TimeZone) -> Self {
@@ -46,6 +52,11 @@ impl CivilClock {
             from_s: i64::MAX,
             until_s: i64::MIN,
         }
+    }
+
+    /// Its zone.
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     /// Civil time at a moment, seconds since the epoch.

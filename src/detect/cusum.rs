@@ -3,11 +3,13 @@
 //! `C ← clamp(C·keep + ((1 − r)·λ + y·ln r)/(1 + v·μ), 0, cap)`. The divisor is the dispersion of the counts over the
 //! window whose noise the channel takes: without it a busy series' hourly noise would be taken for news.
 
+use serde::{Deserialize, Serialize};
+
 /// Ratios to which the rate may fall.
 pub const RATIOS: [f64; 4] = [0.02, 0.2, 0.5, 0.7];
 
 /// One channel.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Cusum {
     sum: f32,
     level: f32,

@@ -8,6 +8,8 @@ use super::fleet::{Id, Names};
 use super::holidays::{DayKind, Holidays};
 use super::rhythm::{Rhythm, Rhythms};
 use super::routes::Routes;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,13 +22,17 @@ const PART: f64 = 0.1;
 const MOST: f64 = 0.5;
 
 /// Clocks and holidays of a fleet.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Days {
+    #[serde(skip)]
     rhythms: Rhythms,
     /// Whether services differ in their zones.
+    #[serde(skip)]
     differ: bool,
+    #[serde(skip)]
     usual: CivilClock,
     /// Services with holidays of their own.
+    #[serde(skip)]
     own: Vec<(String, CivilClock, Arc<Holidays>)>,
     is_usual: bool,
     /// What carries mail of services that have a holiday of their own, with the part that it usually is.
@@ -34,8 +40,10 @@ pub(super) struct Days {
     /// When a relay or hostgroup was first seen.
     first: BTreeMap<Scope, i64>,
     /// Relays that do not live by the usual clock.
+    #[serde(skip)]
     clocks: BTreeMap<Id, Option<CivilClock>>,
     /// Services that were asked for by themselves.
+    #[serde(skip)]
     services: BTreeMap<Id, (CivilClock, Arc<Holidays>)>,
 }
 
@@ -56,6 +64,26 @@ impl Days {
             first: BTreeMap::new(),
             clocks: BTreeMap::new(),
             services: BTreeMap::new(),
+        }
+    }
+
+    /// Relays whose clock is known, with their zones; none for the usual one.
+    pub(super) fn zones(&self) -> impl Iterator<Item = (Id, Option<&TimeZone>)> {
+        let all = self.clocks.iter();
+        all.map(|(relay, clock)| (*relay, clock.as_ref().map(CivilClock::zone)))
+    }
+
+    /// What was kept of another, with the clocks and holidays of the configuration.
+    pub(super) fn wake(self, rhythms: Rhythms, zones: BTreeMap<Id, Option<TimeZone>>) -> Days {
+        let clocks = zones
+            .into_iter()
+            .map(|(relay, zone)| (relay, zone.map(CivilClock::new)));
+        Days {
+            is_usual: self.is_usual,
+            others: self.others,
+            first: self.first,
+            clocks: clocks.collect(),
+            ..Days::new(rhythms)
         }
     }
 

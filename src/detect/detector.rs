@@ -4,9 +4,11 @@ use super::civil::{CivilClock, DAY_S};
 use super::episode::{Drop, EpisodeChange};
 use super::forecast::Forecast;
 use super::holidays::{DayKind, Holidays};
+use super::rhythm::Rhythm;
 use super::series::{Step, VolumeSeries};
 use super::tuning::Tuning;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Largest count of one step; more is taken for this.
@@ -19,7 +21,7 @@ const HOLE_MAX_S: i64 = 3 * 86_400;
 const FIRST_STEP_S: i64 = 300;
 
 /// One series of the detector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeriesId(u32);
 
 impl SeriesId {
@@ -90,11 +92,14 @@ pub struct DetectorConfig {
     pub holidays: Arc<Holidays>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     series: VolumeSeries,
+    #[serde(skip)]
     clock: CivilClock,
+    #[serde(skip)]
     past: CivilClock,
+    #[serde(skip)]
     holidays: Arc<Holidays>,
     grain_s: i64,
     /// Start of the grain that is expected next.
@@ -106,8 +111,9 @@ struct Entry {
 }
 
 /// Watches many series. The same samples in the same order give the same changes, live or in replay.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Detector {
+    #[serde(skip)]
     config: DetectorConfig,
     entries: Vec<Entry>,
     /// Numbers of series that were forgotten.
@@ -242,6 +248,24 @@ impl Detector {
     pub fn missing(&self, id: SeriesId, seconds: i64) -> f64 {
         let entry = self.entries.get(id.index());
         entry.map_or(0.0, |entry| entry.series.missing(seconds))
+    }
+
+    /// Clock and holidays of each series, in order of `add`: they are those of the configuration, and not part of what is kept.
+    pub(super) fn rhythms(&self) -> impl Iterator<Item = Rhythm> {
+        self.entries.iter().map(|entry| Rhythm {
+            zone: entry.clock.zone().clone(),
+            holidays: Arc::clone(&entry.holidays),
+        })
+    }
+
+    /// Gives a detector that was kept its configuration, and the clock and holidays of each series.
+    pub(super) fn wake(&mut self, config: DetectorConfig, rhythms: Vec<Rhythm>) {
+        self.config = config;
+        for (entry, rhythm) in self.entries.iter_mut().zip(rhythms) {
+            entry.clock = CivilClock::new(rhythm.zone.clone());
+            entry.past = CivilClock::new(rhythm.zone);
+            entry.holidays = rhythm.holidays;
+        }
     }
 
     /// Bytes that the series hold.

@@ -5,7 +5,6 @@ use super::alarm::{Change, Layer, LayerFinding, Scope, State, Turn};
 use super::burst::Burst;
 use super::civil::LocalMinute;
 use super::days::Days;
-use super::detector::DetectorConfig;
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{GroupFinding, Groups};
@@ -19,8 +18,8 @@ use super::routes::Routes;
 use super::sums::Sums;
 use super::tuning::Tuning;
 use super::volume::{Complete, Volumes};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What the operator may say.
 #[derive(Debug, Clone)]
@@ -44,16 +43,17 @@ impl Default for Options {
 }
 
 /// A service at a host.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Pair {
     queue: Queue,
     rejects: Burst,
 }
 
 /// Everything that is remembered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Engine {
-    options: Options,
+    #[serde(skip)]
+    pub(super) options: Options,
     pub(super) days: Days,
     /// Ways of the mail.
     pub routes: Routes,
@@ -72,14 +72,7 @@ impl Engine {
     /// Knows nothing yet.
     pub fn new(options: Options) -> Self {
         let days = Days::new(options.rhythms.clone());
-        // A mail counts in the series of its service, its hostgroup and its relay: each has a third of the budget.
-        let mut tuning = options.tuning.clone();
-        tuning.budget /= 3.0;
-        let config = DetectorConfig {
-            tuning,
-            holidays: Arc::clone(&options.rhythms.usual.holidays),
-        };
-        let volumes = Volumes::new(config);
+        let volumes = Volumes::new(Engine::config(&options));
         Engine {
             options,
             days,

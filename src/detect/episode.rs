@@ -2,6 +2,7 @@
 
 use super::channels::Channel;
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Bounds of the share of the expected mail that a drop is taken to leave.
 const SHARE_MIN: f64 = 0.05;
@@ -10,7 +11,7 @@ const SHARE_MAX: f64 = 0.7;
 const KNOWN: f64 = 20.0;
 
 /// A drop.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Drop {
     /// Estimated start: that of the window or sum that found it, seconds since the epoch.
     pub onset: i64,
@@ -35,7 +36,7 @@ pub struct Drop {
 }
 
 /// Why a drop is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DropEnd {
     /// The rate is back.
     Recovered,
@@ -66,7 +67,7 @@ pub enum EpisodeChange {
 }
 
 /// A drop that goes on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Episode {
     /// What is told of it.
     pub drop: Drop,

@@ -1,6 +1,8 @@
 //! FlowKind the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
 //! read. The same [`Minute`] comes from the store's history and from a live tail, so both are judged by the same code.
 
+use serde::{Deserialize, Serialize};
+
 /// Number of a name in [`Names`].
 pub type Id = u32;
 
@@ -89,7 +91,7 @@ pub struct Minute {
 }
 
 /// The names behind the numbers; grows while the fleet is watched.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// Services.
     pub services: Vec<String>,

@@ -8,6 +8,7 @@
 //! 14) is ten times as long. A series without nights that rests at weekends alarms once, at its first.
 
 use super::alarm::{LayerFinding, Turn};
+use serde::{Deserialize, Serialize};
 
 /// Minutes that must have been seen since the first mail: a day.
 const COVERED: i64 = 1440;
@@ -19,7 +20,7 @@ pub const BUSY_PER_DAY: f64 = 100.0;
 const BACK: u32 = 3;
 
 /// A silence that was told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct OpenGap {
     /// First minute with mail again, the last one since, and mails.
     back: Option<(i64, i64, u32)>,
@@ -27,7 +28,7 @@ struct OpenGap {
 }
 
 /// One series.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Gap {
     /// Minutes that were seen since the first mail.
     covered: i64,

@@ -5,6 +5,7 @@ use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
 use super::fleet::{Id, Names};
 use super::membership::{explains, hang, is_inside, note_member, smallest};
 use super::routes::Routes;
+use serde::{Deserialize, Serialize};
 
 /// Onsets of one trouble differ by so many minutes at most, where they are known well.
 pub(super) const WINDOW: i64 = 30;
@@ -40,7 +41,7 @@ pub struct GroupFinding {
 type Key = (Layer, Scope, Option<Id>);
 
 /// A finding that lasts.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub layer: Layer,
     pub scope: Scope,
@@ -51,7 +52,7 @@ pub(super) struct Held {
 }
 
 /// All alarms so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Groups {
     /// Alarms, by number.
     pub alarms: Vec<Alarm>,

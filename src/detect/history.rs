@@ -4,6 +4,7 @@
 //! of any volume keeps seven digits: far below the noise of what is counted.
 
 use super::level::FAST;
+use serde::{Deserialize, Serialize};
 
 /// Seconds that the blocks reach back: the longest window.
 const REACH_S: i64 = 2 * 86_400;
@@ -19,7 +20,7 @@ const FINE_S: i64 = 3_600;
 const LEVEL_UNIT: f64 = 1.0 / 4_096.0;
 
 /// Cumulative sums at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Mark {
     counted: f32,
     expected: f32,
@@ -27,7 +28,7 @@ pub struct Mark {
 }
 
 /// What is kept of a block beside its sums.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flags {
     /// It is taken for part of a drop and teaches nothing.
     pub masked: bool,
@@ -36,7 +37,7 @@ pub struct Flags {
 }
 
 /// Sixteen bytes: there are two hundred of them a series.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Block {
     counted: f32,
     expected: f32,
@@ -56,7 +57,7 @@ impl Block {
 }
 
 /// The rings.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
     fine: Box<[Mark]>,
     blocks: Box<[Block]>,

@@ -3,6 +3,7 @@
 use super::declared_day::{BadHoliday, day_number};
 use super::ics;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Most days that a list may hold.
@@ -20,7 +21,7 @@ pub struct Holidays {
 const ONCE_MAX: usize = 20;
 
 /// How a day stands to the holidays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DayKind {
     /// A usual day.
     Usual,

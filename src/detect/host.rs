@@ -6,6 +6,7 @@ use super::civil::LocalMinute;
 use super::queue::{Queue, QueueMinute};
 use super::silence::{self, Silence};
 use super::visibility::{Arrival, Understanding};
+use serde::{Deserialize, Serialize};
 
 /// A host that others hand mail to, and that writes nothing for so many minutes, writes somewhere else.
 const HIDDEN: i64 = 3;
@@ -30,7 +31,7 @@ pub struct Heard {
 }
 
 /// What is remembered of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HostState {
     arrival: Arrival,
     understanding: Understanding,

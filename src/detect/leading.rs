@@ -7,6 +7,7 @@ use super::fleet::Id;
 use super::membership::EXPLAINS;
 use super::routes::Routes;
 use super::silence::{Others, RelayMinute, Silence};
+use serde::{Deserialize, Serialize};
 
 /// A relay that has no other mail worth the name is as silent as its one service.
 pub(super) const ALONE: f64 = 0.995;
@@ -16,7 +17,7 @@ const LEARN: i64 = 14 * 1440;
 const LOOK: i64 = 60;
 
 /// A relay's leading service, if it has one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Leading {
     service: Option<Id>,
     /// The minute since which it leads.

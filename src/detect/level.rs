@@ -1,12 +1,14 @@
 //! How much more or less than its profile a series sends now: exponentially weighted ratios of counted to expected.
 
+use serde::{Deserialize, Serialize};
+
 /// Half-lives of the fast levels, hours.
 pub const HALF_LIVES_H: [f64; FAST] = [1.0, 4.0, 12.0, 48.0, 192.0];
 /// Number of fast levels.
 pub const FAST: usize = 5;
 
 /// One exponentially weighted ratio.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Ratio {
     counted: f32,
     expected: f32,

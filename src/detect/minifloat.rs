@@ -2,13 +2,15 @@
 //!
 //! A profile has up to 2 016 sums a series. To keep them within 0.05 % is far below what chance does to a count.
 
+use serde::{Deserialize, Serialize};
+
 /// Bits of an `f32` mantissa that are dropped.
 const DROPPED: u32 = 13;
 /// Code of 2^−24, less one: what is smaller is zero.
 const LEAST: u32 = (127 - 24) << (23 - DROPPED);
 
 /// A sum that is not negative.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MiniFloat(u16);
 
 impl MiniFloat {

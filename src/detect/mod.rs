@@ -80,6 +80,7 @@ pub mod host;
 pub mod ics;
 pub mod impact;
 pub mod impact_question;
+pub mod kept;
 mod leading;
 mod learn;
 pub mod level;
@@ -112,6 +113,8 @@ mod fleet_tests;
 mod group_tests;
 #[cfg(test)]
 mod impact_tests;
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod rename_tests;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! level's deviation lasts into the window: the share ρ.
 
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Share of a level's deviation that is taken to last before it was measured.
 const RHO_PRIOR: f64 = 0.7;
@@ -9,7 +10,7 @@ const RHO_PRIOR: f64 = 0.7;
 const V_MAX: f64 = 4.0;
 
 /// NoiseSums of one day, and remembered.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct NoiseSums {
     lower: f32,
     mean: f32,
@@ -19,7 +20,7 @@ struct NoiseSums {
 }
 
 /// Noise of one window with one level.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Noise {
     today: NoiseSums,
     past: NoiseSums,

@@ -5,6 +5,7 @@
 
 use super::civil::WEEK_S;
 use super::minifloat::MiniFloat;
+use serde::{Deserialize, Serialize};
 
 const DAYS: usize = 7;
 /// Day types: first day and number of days.
@@ -13,7 +14,7 @@ const TYPES: [(usize, usize); 3] = [(0, 5), (5, 1), (6, 1)];
 const DAY_V: f64 = 0.05;
 
 /// The weekly profile of one series.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Profile {
     per_day: usize,
     n: Box<[MiniFloat]>,

@@ -2,6 +2,7 @@
 
 use super::adaptive_threshold::{AdaptiveThreshold, too_few};
 use super::alarm::{LayerFinding, Turn};
+use serde::{Deserialize, Serialize};
 
 /// Windows, minutes, longest last.
 const WINDOWS: [i64; 4] = [10, 30, 120, 480];
@@ -19,7 +20,7 @@ const DEADBAND: f64 = 0.7;
 const MEMORY: f64 = 4000.0;
 
 /// What a minute brought.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueMinute {
     /// Messages taken.
     pub arrived: f64,
@@ -33,7 +34,7 @@ pub struct QueueMinute {
 const RING: usize = 512;
 
 /// One series: a service at a host, or a host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Queue {
     /// Running sums by minute; of the minute `at` at `at % RING`.
     sums: Vec<QueueMinute>,

@@ -3,6 +3,7 @@
 use super::alarm::Scope;
 use super::fleet::Id;
 use super::routes::{ONLY, Routes};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Attempts so many minutes ago speak of the same trouble.
@@ -11,7 +12,7 @@ const RECENT: i64 = 15;
 const OTHERS: f64 = 3.0;
 
 /// Who found nobody, and what it was taken for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Refusals {
     /// By service, the last minute.
     last: BTreeMap<Id, i64>,

@@ -1,6 +1,7 @@
 //! Which way each service's mail goes: shares per host over the last weeks.
 
 use super::fleet::{Flow, FlowKind, Id, NONE};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// FlowKind a day's mail is worth the day after.
@@ -9,7 +10,7 @@ const KEEP: f64 = 0.9;
 pub const ONLY: f64 = 0.95;
 
 /// Mail by service, host and hostgroup; old mail fades.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Routes {
     day: Option<i64>,
     by_host: BTreeMap<(Id, Id), f64>,

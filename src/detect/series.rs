@@ -9,6 +9,7 @@ use super::level::{FAST, Ratio};
 use super::profile::Profile;
 use super::support::Stretches;
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Least seconds of a block.
 const BLOCK_S: i64 = 900;
@@ -60,7 +61,7 @@ pub struct Step {
 }
 
 /// The block that is being filled.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct OpenEpisode {
     pub counted: f64,
     pub expected: f64,
@@ -70,7 +71,7 @@ pub(super) struct OpenEpisode {
 }
 
 /// One series.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VolumeSeries {
     pub(super) step_s: i64,
     pub(super) profile: Profile,

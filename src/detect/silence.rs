@@ -4,6 +4,7 @@ use super::adaptive_threshold::AdaptiveThreshold;
 use super::alarm::{LayerFinding, Turn};
 use super::civil::LocalMinute;
 use super::weekly::Weekly;
+use serde::{Deserialize, Serialize};
 
 /// Expectation is taken this much lower, so that a slow day is no silence.
 const CAUTION: f64 = 0.7;
@@ -79,7 +80,7 @@ fn least(rate: f64) -> f64 {
     (90.0 * 1440.0 * rate.clamp(0.001, 1000.0)).ln().max(8.0)
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct OpenSilence {
     onset: i64,
     /// First minute with mail again, and mails since.
@@ -87,7 +88,7 @@ struct OpenSilence {
 }
 
 /// One series.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Silence {
     /// What is usual.
     pub weekly: Weekly,

@@ -5,6 +5,8 @@
 //! `SE² = (Σ(c − r·m)²·n/(n − 1) + 1) / (Σm)²`, with n stretches' worth of seen minutes. The one mail more is what no
 //! stretch has shown yet. Under two stretches nothing is known.
 
+use serde::{Deserialize, Serialize};
+
 /// Lengths of the stretches, minutes.
 const HOUR: f64 = 60.0;
 const DAY: f64 = 1440.0;
@@ -12,7 +14,7 @@ const DAY: f64 = 1440.0;
 const DAYS: f64 = 3.0;
 
 /// Sums over stretches of one length.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Stretches {
     count: f64,
     minutes: f64,
@@ -61,7 +63,7 @@ impl Stretches {
 }
 
 /// A stretch that is being filled.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct OpenSupport {
     number: i64,
     count: f64,
@@ -93,7 +95,7 @@ impl OpenSupport {
 }
 
 /// What supports a rate that is learned minute by minute.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Support {
     hours: Stretches,
     days: Stretches,

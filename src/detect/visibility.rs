@@ -3,6 +3,7 @@
 use super::adaptive_threshold::{AdaptiveThreshold, too_few, too_many};
 use super::alarm::{LayerFinding, Turn};
 use super::weekly::Weekly;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Minutes with lines that must be missing before a log counts as not arriving; the same with a witness.
@@ -18,7 +19,7 @@ const SHARE: f64 = 0.1;
 const ACCEPT: i64 = 14 * 1440;
 
 /// Whether a host's log arrives.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Arrival {
     weekly: Weekly,
     missing: f64,
@@ -65,7 +66,7 @@ impl Arrival {
 }
 
 /// Whether a host's log is understood.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Understanding {
     recent: VecDeque<(i64, f64, f64)>,
     base: (f64, f64),

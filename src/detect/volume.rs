@@ -8,6 +8,7 @@ use super::episode::{Drop, EpisodeChange};
 use super::forecast::Forecast;
 use super::gap::{BUSY_PER_DAY, Gap};
 use super::rhythm::Rhythm;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ const SETTLES: i64 = 30;
 const LOOK: i64 = 5;
 
 /// What stands in for the method while a series is young.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Young {
     gap: Gap,
     /// Mails and seen minutes by the hour of the day.
@@ -32,7 +33,7 @@ struct Young {
 }
 
 /// A finding and its minute, with what its drop had been expected to bring and had brought by then.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Pending {
     at: i64,
     found: LayerFinding,
@@ -95,7 +96,7 @@ impl Young {
 }
 
 /// One series.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct One {
     id: SeriesId,
     /// Mails and minutes that were seen.
@@ -124,7 +125,7 @@ pub struct Complete {
 }
 
 /// The series of a fleet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Volumes {
     detector: Detector,
     all: BTreeMap<Scope, One>,
@@ -143,6 +144,21 @@ impl Volumes {
             all: BTreeMap::new(),
             worse: Vec::new(),
         }
+    }
+
+    /// Clock and holidays of each series, by number.
+    pub(super) fn rhythms(&self) -> impl Iterator<Item = Rhythm> {
+        self.detector.rhythms()
+    }
+
+    /// Gives series that were kept their configuration, clocks and holidays.
+    pub(super) fn wake(&mut self, config: DetectorConfig, rhythms: Vec<Rhythm>) -> Result<(), String> {
+        let (known, last) = (self.detector.len(), self.all.values().map(|one| one.id.index()).max());
+        if rhythms.len() != known || last.is_some_and(|last| last >= known) {
+            return Err(format!("{known} series with {} clocks", rhythms.len()));
+        }
+        self.detector.wake(config, rhythms);
+        Ok(())
     }
 
     /// Drops that got worse since the last call.

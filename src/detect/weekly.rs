@@ -4,6 +4,7 @@
 //! mean. A level over two days follows growth. Weeks count 0.85 of the next.
 
 use super::support::Support;
+use serde::{Deserialize, Serialize};
 
 const HOUR: i64 = 60;
 const WEEK: i64 = 168 * HOUR;
@@ -16,7 +17,7 @@ const LEAN_MAILS: f64 = 3.0;
 const LEVEL: f64 = 2880.0;
 
 /// Counts and seen minutes by hour of the week (of whatever wall the minutes are told by, Monday first).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Weekly {
     counts: Vec<f64>,
     minutes: Vec<f64>,

@@ -30,7 +30,7 @@ pub fn too_many(seen: f64, expected: f64) -> f64 {
 pub struct AdaptiveThreshold {
     day: i64,
     today: f64,
-    #[serde(with = "super::kept::days")]
+    #[serde(with = "days")]
     days: [f32; DAYS],
     filled: usize,
 }
@@ -74,6 +74,22 @@ impl AdaptiveThreshold {
     pub fn limit(&self, floor: f64) -> f64 {
         let largest = self.days.iter().fold(0.0_f32, |max, day| max.max(*day));
         floor.max(1.25 * f64::from(largest).max(self.today))
+    }
+}
+
+/// Days of a threshold: more than serde knows of arrays.
+mod days {
+    use super::DAYS;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(days: &[f32; DAYS], to: S) -> Result<S::Ok, S::Error> {
+        days.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[f32; DAYS], D::Error> {
+        let days = Vec::<f32>::deserialize(from)?;
+        days.try_into().map_err(|_| D::Error::custom("days of a threshold"))
     }
 }
 

@@ -139,19 +139,3 @@ impl Engine {
 pub fn options_text(options: &Options) -> String {
     format!("{options:?}")
 }
-
-/// Days of a threshold: more than serde knows of arrays.
-pub(super) mod days {
-    use super::super::adaptive_threshold::DAYS;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub fn serialize<S: Serializer>(days: &[f32; DAYS], to: S) -> Result<S::Ok, S::Error> {
-        days.as_slice().serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[f32; DAYS], D::Error> {
-        let days = Vec::<f32>::deserialize(from)?;
-        days.try_into().map_err(|_| D::Error::custom("days of a threshold"))
-    }
-}

@@ -14,3 +14,4 @@ pub mod present;
 pub mod routes;
 pub mod severity;
 pub mod sources;
+pub mod trace;

@@ -24,6 +24,7 @@ mod simulate;
 mod status;
 mod store;
 mod tail;
+mod trace;
 mod watch;
 mod window;
 mod written_twice;
@@ -93,6 +94,8 @@ enum Command {
     Services(services::ServicesArgs),
     /// Run the detection live and send alarms, as a daemon
     Watch(watch::WatchArgs),
+    /// Follow one mail over all hosts and hops, by its queue ID, Message-ID, or an address
+    Trace(trace::TraceArgs),
     /// Show which services depend on a single relay
     Routes(routes::RoutesArgs),
     /// Show alarms, sources, unparsed lines, and the size of the store
@@ -182,6 +185,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Services(command) => services::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),
+        Command::Trace(command) => trace::run(setup, command),
         Command::Status(command) => status::run(setup, command),
         Command::Store(command) => store::run(setup, command),
         Command::Simulate(command) => simulate::run(command),

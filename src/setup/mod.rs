@@ -10,7 +10,7 @@ pub mod plan;
 pub mod redundancy;
 pub mod zones;
 
-use crate::config::{Config, ConfigError, DEFAULT_PATH, load_or_create_key};
+use crate::config::{Config, ConfigError, DEFAULT_PATH, load_key, load_or_create_key};
 use crate::ingest::RunLimits;
 use crate::model::human;
 use crate::model::log_kinds::LOG_KINDS;
@@ -178,6 +178,17 @@ impl Setup {
             );
         }
         Ok(())
+    }
+
+    /// What the store's addresses were made with, for looking them up; none where there is no key yet.
+    pub fn redactor(&self, config: &Config) -> Result<Option<Redactor>> {
+        let (mode, path) = (config.privacy.local_parts, config.key_path());
+        let key = match mode {
+            LocalParts::Hash if !path.exists() => return Ok(None),
+            LocalParts::Hash => load_key(&path).with_context(|| path.display().to_string())?,
+            _ => [0; 32],
+        };
+        Ok(Some(Redactor::new(mode, key)))
     }
 
     /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.

@@ -32,6 +32,7 @@ fn help_names_the_window_that_is_taken() {
         (&["routes"], "[default: 7 days before --until]"),
         (&["alarms"], "[default: 7 days before --until]"),
         (&["detect"], "[default: the first event]"),
+        (&["trace"], "[default: the first event]"),
     ] {
         let help = since(&place, command);
         assert!(help.contains(default), "{command:?}: {help}");

@@ -69,6 +69,7 @@ fn no_answer_in_any_form_has_what_steers_a_terminal() {
             &["services"],
             &["status"],
             &["status", "--limits"],
+            &["trace", "1fQX10-0001Ab-07"],
         ] {
             asked.push([question, &["--format", form]].concat());
         }

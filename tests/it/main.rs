@@ -56,6 +56,7 @@ mod store_files;
 mod store_lost;
 mod tail;
 mod tiers;
+mod trace;
 mod two_hosts;
 mod unsent;
 mod util;

@@ -50,6 +50,14 @@ impl Lab {
             assert!(here.out.len() > 100, "{question:?} answers {}", here.out);
             assert_eq!(here.out, there.out, "{question:?}");
         }
+        let asked =
+            "SELECT queue_id FROM events WHERE kind = 'delivered' AND destination = 'remote' ORDER BY ts_ms LIMIT 1";
+        let rows = self.run(&["query", "--sql", asked, "--format", "json"]).ends(0).out;
+        let rows: Vec<Value> = serde_json::from_str(&rows).unwrap();
+        let args = ["trace", rows[0]["queue_id"].as_str().unwrap(), "--format", "json"];
+        let here = self.run(&args).ends(0).out;
+        assert!(here.contains("\"delivered\""), "{here}");
+        assert_eq!(here, self.run(&[&args[..], &["--store", &url]].concat()).ends(0).out);
         let status = |more: &[&str]| -> Vec<Value> {
             let asked = self.run(&[&["status", "--format", "json"][..], more].concat()).ends(0);
             let answer: Value = serde_json::from_str(&asked.out).unwrap();

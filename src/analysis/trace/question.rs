@@ -1,0 +1,155 @@
+//! What a mail is looked up by.
+
+use crate::normalise::redact::{LocalParts, Redactor, message_key};
+
+/// Shortest and longest queue ID of the MTAs that are read: Postfix' short ones, Exim's of 4.97.
+const QUEUE_ID_BYTES: std::ops::RangeInclusive<usize> = 5..=23;
+
+/// What a text may mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceQuestion {
+    /// A queue ID.
+    pub queue_id: Option<String>,
+    /// When a mail of this queue ID arrived, UTC milliseconds, where an ID holds it.
+    pub arrived_ms: Option<i64>,
+    /// The key of a Message-ID.
+    pub message_key: Option<u64>,
+    /// An address as it is stored: local part and domain.
+    pub address: Option<(String, String)>,
+}
+
+impl TraceQuestion {
+    /// What a text may mean; addresses are looked up by what a redactor makes of them. Without one, no address is known.
+    ///
+    /// # Errors
+    /// It is neither a queue ID nor a Message-ID nor an address that the store can know.
+    pub fn of(text: &str, redactor: Option<&Redactor>) -> Result<TraceQuestion, String> {
+        let text = text.trim();
+        let text = text
+            .strip_prefix('<')
+            .and_then(|text| text.strip_suffix('>'))
+            .unwrap_or(text);
+        let is_id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if QUEUE_ID_BYTES.contains(&text.len()) && is_id(text) {
+            return Ok(TraceQuestion {
+                queue_id: Some(text.to_owned()),
+                arrived_ms: exim_time_ms(text),
+                ..TraceQuestion::default()
+            });
+        }
+        let parts = text.rsplit_once('@');
+        if text.is_empty() || text.chars().any(char::is_whitespace) || parts.is_none_or(|(_, right)| right.is_empty()) {
+            return Err(format!(
+                "`{}` is neither a queue ID (1rTQGH-00000005x3P-2b9N, 4XyZ1234) nor a Message-ID (<x@example.org>) nor an address \
+                 (user@example.org)",
+                text.escape_debug()
+            ));
+        }
+        let mode = redactor.map(Redactor::mode);
+        let stored = |(_, domain): (&str, &str)| {
+            let local = redactor?.stored(text.as_bytes());
+            Some((String::from_utf8(local).ok()?, domain.to_ascii_lowercase()))
+        };
+        Ok(TraceQuestion {
+            message_key: Some(message_key(text.as_bytes())),
+            address: parts.filter(|_| mode != Some(LocalParts::Drop)).and_then(stored),
+            ..TraceQuestion::default()
+        })
+    }
+
+    /// The condition on rows of `events`.
+    pub(super) fn condition(&self) -> String {
+        let mut any = Vec::new();
+        if let Some(id) = &self.queue_id {
+            any.push(format!("queue_id = {}", quoted(id)));
+        }
+        if let Some(key) = self.message_key {
+            any.push(format!("message_key = {key}"));
+        }
+        if let Some((local, domain)) = &self.address {
+            let (local, domain) = (quoted(local), quoted(domain));
+            for who in ["recipient", "sender"] {
+                // Domains are stored as a log spells them.
+                any.push(format!("({who}_local = {local} AND LOWER({who}_domain) = {domain})"));
+            }
+        }
+        any.join(" OR ")
+    }
+
+    /// As what a text was looked up, for people.
+    pub fn words(&self) -> String {
+        let kinds = [
+            (self.queue_id.is_some(), "queue ID"),
+            (self.message_key.is_some(), "Message-ID"),
+            (self.address.is_some(), "address of a sender or recipient"),
+        ];
+        let meant: Vec<&str> = kinds
+            .iter()
+            .filter(|(is_it, _)| *is_it)
+            .map(|(_, word)| *word)
+            .collect();
+        meant.join(" and ")
+    }
+}
+
+/// A text in SQL.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
+fn exim_time_ms(id: &str) -> Option<i64> {
+    let (second, rest) = id.split_once('-')?;
+    if second.len() != 6 || !rest.contains('-') {
+        return None;
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(i64::from(byte - b'0')),
+        b'A'..=b'Z' => Some(i64::from(byte - b'A') + 10),
+        b'a'..=b'z' => Some(i64::from(byte - b'a') + 36),
+        _ => None,
+    };
+    let seconds = second.bytes().try_fold(0, |sum, byte| Some(sum * 62 + digit(byte)?))?;
+    Some(seconds * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(mode: LocalParts) -> Redactor {
+        Redactor::new(mode, [7; 32])
+    }
+
+    #[test]
+    fn a_text_is_a_queue_id_or_a_message_id_and_an_address() {
+        let keep = redactor(LocalParts::Keep);
+        let of = |text| TraceQuestion::of(text, Some(&keep)).unwrap();
+        // 2018-06-06 18:55:00 UTC, by Exim's own arithmetic.
+        let id = of("1fQdSG-0001Ab-Cd");
+        assert_eq!(id.condition(), "queue_id = '1fQdSG-0001Ab-Cd'");
+        assert_eq!(id.arrived_ms.map(|ms| ms / 86_400_000), Some(17_688));
+        assert_eq!(of("4XyZ1234").arrived_ms, None);
+        let both = of("<It's@Example.org>");
+        assert_eq!(both.address, Some(("It's".to_owned(), "example.org".to_owned())));
+        assert!(
+            both.condition().contains("recipient_local = 'It''s'"),
+            "{}",
+            both.condition()
+        );
+        assert_eq!(both.words(), "Message-ID and address of a sender or recipient");
+        for wrong in ["", "<>", "a b@example.org", "x@", "no.address", "1fQ"] {
+            assert!(TraceQuestion::of(wrong, Some(&keep)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_looked_up_as_it_is_stored() {
+        let address = "root@example.org";
+        let of = |mode| TraceQuestion::of(address, Some(&redactor(mode))).unwrap().address;
+        let hash = String::from_utf8(redactor(LocalParts::Hash).stored(address.as_bytes())).unwrap();
+        assert_eq!(of(LocalParts::Hash), Some((hash, "example.org".to_owned())));
+        assert_eq!(of(LocalParts::Drop), None);
+        assert_eq!(TraceQuestion::of(address, None).unwrap().address, None);
+    }
+}

@@ -1,0 +1,128 @@
+//! One mail over all hosts, found by whatever a user has of it.
+
+use crate::util::{KEEP, Place};
+use serde_json::{Value, json};
+
+/// A mail of app1 over the relay mx1001, that waits there for an hour; one that stays in the relay's queue; one that a second
+/// relay took, whose log is not read; and one whose queue ID somebody has again.
+const APP: &str = "\
+2018-06-06 10:00:00 1fQXAB-000001-Aa <= shop@example.org U=shop P=local S=500 id=m1@app1.example.org
+2018-06-06 10:00:01 1fQXAB-000001-Aa => Jane@Example.com R=smart_route T=remote_smtp H=mx1001.example.org [10.0.1.1] C=\"250 OK\"
+2018-06-06 10:00:01 1fQXAB-000001-Aa Completed
+2018-06-06 10:05:00 1fQXAG-000002-Bb <= shop@example.org U=shop P=local S=500 id=m2@app1.example.org
+2018-06-06 10:05:01 1fQXAG-000002-Bb => joe@example.net R=smart_route T=remote_smtp H=mx1001.example.org [10.0.1.1] C=\"250 OK\"
+2018-06-06 10:05:01 1fQXAG-000002-Bb Completed
+";
+
+const RELAY: &str = "\
+2018-06-06 10:00:01 1fQXAC-000011-Cc <= shop@example.org H=app1.example.org [10.0.0.1] P=esmtp S=600 id=m1@app1.example.org
+2018-06-06 10:00:03 1fQXAC-000011-Cc == Jane@Example.com R=dnslookup T=remote_smtp defer (-44) H=mx.example.com [203.0.113.1]: \
+SMTP error from remote mail server after RCPT TO:<Jane@Example.com>: 451 4.7.1 Greylisted, try again later
+2018-06-06 11:00:03 1fQXAC-000011-Cc => Jane@Example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"
+2018-06-06 11:00:03 1fQXAC-000011-Cc Completed
+2018-06-06 10:05:01 1fQXAH-000012-Dd <= shop@example.org H=app1.example.org [10.0.0.1] P=esmtp S=600 id=m2@app1.example.org
+2018-06-06 10:05:03 1fQXAH-000012-Dd == joe@example.net R=dnslookup T=remote_smtp defer (111): Connection refused
+";
+
+fn place(privacy: &str) -> Place {
+    let place = Place::with(&KEEP.replace("local_parts = \"keep\"", privacy));
+    for (host, log) in [("app1", APP), ("mx1001", RELAY)] {
+        let path = place.write(&format!("{host}.log"), log);
+        place.backfill_as(host, &[&path]).ends(0);
+    }
+    place
+}
+
+fn traced(place: &Place, what: &str) -> Vec<Value> {
+    let run = place.run(&["trace", what, "--format", "json"]).ends(0);
+    serde_json::from_str(&run.out).expect("JSON")
+}
+
+fn story(mail: &Value) -> Vec<(&str, &str)> {
+    let events = mail["events"].as_array().expect("events").iter();
+    let word = |event: &'_ Value, key: &str| -> &'static str {
+        Box::leak(event[key].as_str().expect("a text").to_owned().into_boxed_str())
+    };
+    events.map(|event| (word(event, "host"), word(event, "kind"))).collect()
+}
+
+#[test]
+fn a_mail_is_followed_over_its_hops_by_either_queue_id_its_message_id_and_its_addresses() {
+    for privacy in ["local_parts = \"keep\"", ""] {
+        let place = place(privacy);
+        let whole = [
+            ("app1", "accepted"),
+            ("app1", "delivered"),
+            ("app1", "completed"),
+            ("mx1001", "accepted"),
+            ("mx1001", "deferred"),
+            ("mx1001", "delivered"),
+            ("mx1001", "completed"),
+        ];
+        let mut stories = Vec::new();
+        for what in [
+            "1fQXAB-000001-Aa",
+            "1fQXAC-000011-Cc",
+            "<m1@app1.example.org>",
+            "Jane@Example.com",
+        ] {
+            let mails = traced(&place, what);
+            let [mail] = &mails[..] else {
+                panic!("{what}: {mails:#?}")
+            };
+            let mut kinds = story(mail);
+            kinds.sort();
+            let mut wanted = whole;
+            wanted.sort();
+            assert_eq!(kinds, wanted, "{what}");
+            assert_eq!(
+                (&mail["state"], &mail["next"]),
+                (&json!("delivered"), &json!([])),
+                "{what}"
+            );
+            assert_eq!(mail["recipients"], json!({"delivered": 1}), "{what}");
+            stories.push(mail.clone());
+        }
+        assert!(stories.windows(2).all(|pair| pair[0] == pair[1]));
+        // The sender has two.
+        assert_eq!(traced(&place, "shop@example.org").len(), 2);
+        let newest = place.run(&["trace", "shop@example.org", "--limit", "1"]).ends(0);
+        let newest = newest.says(&["there are older ones"]);
+        for words in [
+            ": waiting (recipients: 1 deferred)",
+            "next: mx1001 tries again (1fQXAH-000012-Dd)",
+        ] {
+            assert!(newest.out.contains(words), "{}", newest.out);
+        }
+    }
+}
+
+#[test]
+fn what_waits_says_what_comes_next_and_what_is_unknown_what_was_searched() {
+    let place = place("");
+    let mails = traced(&place, "1fQXAG-000002-Bb");
+    assert_eq!(mails[0]["state"], "waiting");
+    let next = mails[0]["next"][0].as_str().unwrap();
+    assert!(next.contains("at last for connection_refused"), "{next}");
+    let run = place.run(&["trace", "1fQXAZ-000099-Zz"]).ends(2);
+    run.says(&[
+        "searched as queue ID",
+        "from 2018-06-06T10:00:00Z to 2018-06-06T11:00:03Z",
+    ]);
+    let run = place.run(&["trace", "nobody@example.com"]).ends(2);
+    run.says(&["Message-ID and address of a sender or recipient"]);
+    place
+        .run(&["trace", "what is this"])
+        .ends(2)
+        .says(&["is neither a queue ID"]);
+    // A hostile text is a value, never SQL.
+    place.run(&["trace", "x'--@example.org"]).ends(2).says(&["is unknown"]);
+}
+
+#[test]
+fn where_no_local_parts_are_stored_an_address_is_known_to_be_unknowable() {
+    let place = place("local_parts = \"drop\"");
+    let run = place.run(&["trace", "Jane@Example.com"]).ends(2);
+    run.says(&["local_parts = \"drop\" stores none"]);
+    assert_eq!(traced(&place, "m1@app1.example.org").len(), 1);
+}

@@ -57,7 +57,7 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut json = json!({
         "id": alarm.id,
         "notice_id": notice_id(alarm, names),
         "series": { kind: name },
@@ -75,7 +75,11 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
         "evidence": alarm.evidence,
         "took_in": alarm.took_in.iter().map(|part| name_of(*part, names)).collect::<Vec<_>>(),
         "part_of": alarm.whole.map(|whole| name_of(whole, names)),
-    })
+    });
+    if alarm.everyone {
+        json["everyone"] = json!(true);
+    }
+    json
 }
 
 /// A cause as JSON.
@@ -96,8 +100,9 @@ pub fn rounded(value: f64) -> f64 {
 /// An alarm's state, with its mark for people.
 pub fn marked(alarm: &Alarm) -> String {
     let state = alarm.state.as_str();
-    match alarm.provisional {
-        true => format!("{state} (provisional)"),
-        false => state.to_owned(),
+    match (alarm.provisional, alarm.everyone) {
+        (true, _) => format!("{state} (provisional)"),
+        (false, true) => format!("{state} (everyone sends less)"),
+        (false, false) => state.to_owned(),
     }
 }

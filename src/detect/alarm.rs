@@ -74,6 +74,8 @@ impl State {
 /// What an alarm is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
+    /// All services together.
+    Fleet,
     /// A host whose MTA passes mail on.
     Relay(Id),
     /// A host whose log is meant, not its mail.
@@ -88,6 +90,7 @@ impl Scope {
     /// Kind and name, as in answers.
     pub fn named<'n>(&self, names: &'n Names) -> (&'static str, &'n str) {
         match *self {
+            Scope::Fleet => ("fleet", "all"),
             Scope::Relay(id) => ("relay", names.host(id)),
             Scope::Host(id) => ("host", names.host(id)),
             Scope::Hostgroup(id) => ("hostgroup", names.hostgroup(id)),
@@ -203,6 +206,8 @@ pub struct Alarm {
     pub layers: Vec<(Layer, i64)>,
     /// Sentences for people.
     pub evidence: Vec<String>,
+    /// All that send through it send less at once.
+    pub everyone: bool,
     /// The larger alarm that took it in; it ended then.
     pub part_of: Option<usize>,
     /// The name of that alarm.

@@ -2,7 +2,7 @@
 
 use super::civil::{CivilClock, DAY_S};
 use super::episode::{Drop, EpisodeChange};
-use super::forecast::Forecast;
+use super::forecast::{Forecast, Span};
 use super::holidays::{DayKind, Holidays};
 use super::rhythm::Rhythm;
 use super::series::{Step, VolumeSeries};
@@ -242,6 +242,11 @@ impl Detector {
         let civil = entry.clock.at(ts_s);
         let holiday = entry.holidays.kind(civil.day) == DayKind::Holiday;
         entry.series.forecast(civil.week_s, window_min, holiday, tuning)
+    }
+
+    /// What the last so many seconds brought against what was expected; `None` while a series is too young.
+    pub fn span(&self, id: SeriesId, seconds: i64) -> Option<Span> {
+        self.entries.get(id.index())?.series.span(seconds, &self.config.tuning)
     }
 
     /// Mails that a series lacks of what was expected in the last so many seconds.

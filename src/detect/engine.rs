@@ -117,8 +117,9 @@ impl Engine {
         }
         self.routes.add(at, &minute.flows);
         changes.extend(self.apply(at, turns, names));
-        for (scope, found) in self.volumes.take_worse() {
-            changes.extend(self.groups.worsen(scope, found, names));
+        for worse in self.volumes.take_worse() {
+            let worse = self.worse(at, worse);
+            changes.extend(self.groups.worsen(at, worse, &self.routes, names));
         }
         changes
     }
@@ -149,7 +150,7 @@ impl Engine {
             match scope {
                 Scope::Service(id) => self.forget_service(id),
                 Scope::Hostgroup(id) => self.routes.forget_group(id),
-                Scope::Relay(_) | Scope::Host(_) => {}
+                Scope::Fleet | Scope::Relay(_) | Scope::Host(_) => {}
             }
         }
         changes
@@ -379,7 +380,7 @@ impl Engine {
                     explained,
                     ..finding(Layer::Volume, scope, State::Dropped, None, told)
                 };
-                turns.push((finding, turn));
+                turns.push(self.with_family(at, finding, turn, names));
             }
         }
     }
@@ -396,7 +397,7 @@ impl Engine {
         let part = |service: Id| match scope {
             Scope::Relay(host) => self.routes.share(service, host),
             Scope::Hostgroup(group) => self.routes.group_share(service, group),
-            Scope::Host(_) | Scope::Service(_) => 0.0,
+            Scope::Fleet | Scope::Host(_) | Scope::Service(_) => 0.0,
         };
         // What waits in a sender's queue is counted there, and missing here.
         let kept = |service: Id| match scope {
@@ -436,6 +437,7 @@ impl Engine {
             Scope::Service(service) => self.routes.share(service, host),
             Scope::Hostgroup(group) => self.routes.group_through(group, host),
             Scope::Relay(own) | Scope::Host(own) => f64::from(u8::from(own == host)),
+            Scope::Fleet => 1.0,
         }
     }
 }
@@ -469,5 +471,6 @@ pub(super) fn finding(
         found,
         evidence,
         explained: None,
+        family: None,
     }
 }

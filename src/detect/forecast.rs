@@ -48,6 +48,17 @@ impl Expected {
     }
 }
 
+/// A stretch of a series against its expectation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    /// Mails that came.
+    pub counted: f64,
+    /// Mails that were due.
+    pub expected: f64,
+    /// Relative variance beyond chance.
+    pub v: f64,
+}
+
 impl VolumeSeries {
     /// What is expected in a minute at a second of the week, by the level that predicts windows of so many minutes.
     pub(super) fn forecast(&self, week_s: i64, window_min: i64, holiday: bool, tuning: &Tuning) -> Option<Forecast> {
@@ -67,6 +78,23 @@ impl VolumeSeries {
             rate: expected * 60.0 / self.step_s as f64,
             v,
             holiday,
+        })
+    }
+
+    /// What the last so many seconds brought against what was expected of them.
+    pub(super) fn span(&self, seconds: i64, tuning: &Tuning) -> Option<Span> {
+        if self.days() < tuning.provisional_d || self.is_retired() || !self.is_supported() {
+            return None;
+        }
+        let span = self.history.window((seconds / self.step_s).max(1))?;
+        if 2 * span.evident < span.steps {
+            return None;
+        }
+        let (factor, v) = self.channels.outlook(seconds / 60, self.step_s, &self.history);
+        Some(Span {
+            counted: span.counted,
+            expected: span.expected * factor.clamp(0.0, 1.0),
+            v,
         })
     }
 

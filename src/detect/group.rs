@@ -2,6 +2,7 @@
 //! alarm is told at the smallest set that explains them.
 
 use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
+use super::family::Family;
 use super::fleet::{Id, Names};
 use super::membership::{explains, hang, is_inside, note_member, smallest};
 use super::routes::Routes;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const WINDOW: i64 = 30;
 /// An alarm that comes back within so many minutes goes on.
 const AGAIN: i64 = 60;
-/// The same of what is provisional: a series' first weekend is one finding, not ten.
+/// The same of what is provisional, and of what everyone does: a series' first weekend is one finding, not ten.
 const AGAIN_YOUNG: i64 = 1440;
 /// A volume below expectation may look back this far, minutes: what it finds after an outage is the outage.
 const TAIL: i64 = 3 * 1440;
@@ -35,6 +36,8 @@ pub struct GroupFinding {
     pub evidence: Vec<String>,
     /// The service whose own loss is most of what is missing.
     pub explained: Option<Id>,
+    /// What all its relatives do.
+    pub family: Option<Family>,
 }
 
 /// What a layer calls a finding: layer, scope, relay.
@@ -61,13 +64,21 @@ pub struct Groups {
 
 /// Within how many minutes an alarm comes back.
 fn again(alarm: &Alarm) -> i64 {
-    if alarm.provisional { AGAIN_YOUNG } else { AGAIN }
+    // What everyone does wavers with each of them.
+    if alarm.provisional || alarm.everyone {
+        AGAIN_YOUNG
+    } else {
+        AGAIN
+    }
 }
 
 impl Groups {
     /// Takes a new finding.
     pub fn open(&mut self, at: i64, finding: GroupFinding, routes: &Routes, names: &Names) -> Vec<Change> {
-        let about = smallest(finding.scope, routes);
+        let about = match &finding.family {
+            Some(family) => family.parent,
+            None => smallest(finding.scope, routes),
+        };
         let key = (finding.layer, finding.scope, finding.relay);
         let finding = GroupFinding {
             scope: about,
@@ -105,7 +116,7 @@ impl Groups {
             return vec![Change::Changed(id)];
         }
         let parts = match finding.scope {
-            Scope::Relay(_) | Scope::Hostgroup(_) => self.parts(&finding, routes),
+            Scope::Fleet | Scope::Relay(_) | Scope::Hostgroup(_) => self.parts(&finding, routes),
             Scope::Host(_) | Scope::Service(_) => Vec::new(),
         };
         // What has been told of this trouble goes on, and is about more now.
@@ -219,6 +230,31 @@ impl Groups {
         self.held.iter().any(|held| held.scope == scope)
     }
 
+    /// Whether what began at `onset` has a surer cause: more than volumes speak of a relay, or of mail that is refused.
+    pub(super) fn is_explained(&self, onset: i64) -> bool {
+        let sure = |alarm: &&Alarm| {
+            let is_sure = alarm.layers.iter().any(|(layer, _)| *layer < Layer::Gap);
+            is_sure && matches!(alarm.scope, Scope::Relay(_)) && alarm.state.is_about_mail()
+        };
+        self.told()
+            .filter(sure)
+            .any(|alarm| alarm.ended.is_none_or(|ended| onset < ended + WINDOW))
+    }
+
+    /// Whether something has an open alarm of its own, which is not that of all of its kind.
+    pub(super) fn is_told(&self, scope: Scope) -> bool {
+        self.told()
+            .any(|alarm| alarm.scope == scope && !alarm.everyone && alarm.ended.is_none())
+    }
+
+    /// Whether an alarm lasts, or was over within the day, which says that all of something send less.
+    pub(super) fn is_everyone(&self, parent: Scope, at: i64) -> bool {
+        let of_it = self.told().filter(|alarm| alarm.everyone && alarm.scope == parent);
+        of_it
+            .into_iter()
+            .any(|alarm| alarm.ended.is_none_or(|ended| at - ended <= again(alarm)))
+    }
+
     fn create(&mut self, at: i64, finding: &GroupFinding) -> usize {
         let id = self.alarms.len();
         let found = finding.found;
@@ -245,6 +281,7 @@ impl Groups {
             members: Vec::new(),
             layers: Vec::new(),
             evidence: Vec::new(),
+            everyone: false,
             part_of: None,
             whole: None,
             took_in: Vec::new(),
@@ -279,7 +316,11 @@ impl Groups {
             let in_time = match alarm.ended {
                 None => true,
                 Some(ended) if finding.scope == alarm.scope && at - ended <= again(alarm) => true,
-                Some(ended) => is_tail && finding.found.onset < ended + WINDOW && finding.found.onset > ended - TAIL,
+                Some(ended) => {
+                    // What the same mail lacks since then is another drop.
+                    let until = ended + if finding.scope == alarm.scope { 0 } else { WINDOW };
+                    is_tail && finding.found.onset < until && finding.found.onset > ended - TAIL
+                }
             };
             in_time && self.fits(finding, alarm, routes)
         });
@@ -331,8 +372,9 @@ impl Groups {
         }
         let room = SAID_MAX.saturating_sub(alarm.evidence.len());
         alarm.evidence.extend(finding.evidence.iter().take(room).cloned());
-        if let Scope::Service(service) = finding.scope
-            && finding.scope != alarm.scope
+        alarm.everyone |= finding.family.is_some() && finding.scope == alarm.scope;
+        if let Scope::Service(service) = scope
+            && scope != alarm.scope
         {
             let reason = finding.evidence.first().cloned().unwrap_or_default();
             note_member(alarm, service, Some((layer, finding.state)), reason);

@@ -4,6 +4,7 @@ use super::alarm::{Alarm, Change, Layer, LayerFinding, Named, Scope, State};
 use super::fleet::{Flow, FlowKind, Id, Names};
 use super::group::{GroupFinding, Groups, SAID_MAX};
 use super::routes::Routes;
+use super::worse::Worse;
 use proptest::prelude::*;
 
 /// The relays.
@@ -62,6 +63,7 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
         },
         evidence: vec![format!("{layer:?} of {scope:?}")],
         explained: None,
+        family: None,
     }
 }
 
@@ -79,23 +81,33 @@ fn a_volume_that_falls_further_is_told_in_its_own_alarm_and_not_for_ever() {
         score: 1.0,
         provisional: false,
     };
-    assert_eq!(groups.worsen(wiki, further, &names), Some(Change::Changed(0)));
+    let worse = |scope| Worse {
+        scope,
+        found: further,
+        with_family: false,
+    };
+    assert_eq!(groups.worsen(0, worse(wiki), &routes, &names), [Change::Changed(0)]);
     let evidence = &groups.alarms[0].evidence;
     assert_eq!(
         evidence.last().map(String::as_str),
         Some("worse: service wiki brought 1 of the 10 mails that it still had left")
     );
     assert_eq!(
-        groups.worsen(Scope::Service(2), further, &names),
-        None,
+        groups.worsen(0, worse(Scope::Service(2)), &routes, &names),
+        [],
         "another's fall"
     );
-    for _ in 0..100 {
-        groups.worsen(wiki, further, &names);
+    for at in 0..100 {
+        groups.worsen(at, worse(wiki), &routes, &names);
+    }
+    assert_eq!(groups.alarms[0].evidence.len(), 2, "said once");
+    for at in 0..100 {
+        groups.worsen(at, worse(wiki), &routes, &names);
+        groups.open(at, finding(Layer::Volume, wiki, 90), &routes, &names);
     }
     assert_eq!(groups.alarms[0].evidence.len(), SAID_MAX);
     groups.close(Layer::Volume, wiki, None, 290, &routes);
-    assert_eq!(groups.worsen(wiki, further, &names), None, "it is over");
+    assert_eq!(groups.worsen(0, worse(wiki), &routes, &names), [], "it is over");
 }
 
 /// A fleet's alarms, and what opens and closes them.

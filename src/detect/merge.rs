@@ -21,8 +21,15 @@ impl Groups {
                 && part.ended.is_none()
                 && part.state.is_about_mail()
                 && finding.state.is_about_mail()
-                && (!is_sure(part) || part.onset >= finding.found.onset - WINDOW)
-                && is_inside(part.scope, None, finding.scope, routes)
+                && match &finding.family {
+                    Some(family) => !is_sure(part) && family.falls_with(part.scope),
+                    // One volume more does not make it a relay's trouble.
+                    None if part.everyone && finding.layer == Layer::Volume => false,
+                    None => {
+                        (!is_sure(part) || part.onset >= finding.found.onset - WINDOW)
+                            && is_inside(part.scope, None, finding.scope, routes)
+                    }
+                }
         };
         let parts = self.alarms.iter().filter(is_part);
         parts.map(|part| part.id).collect()
@@ -46,6 +53,7 @@ impl Groups {
             scope: finding.scope,
             state: finding.state,
             // It was not told before it began.
+            everyone: false,
             onset: if onset <= before.detected { onset } else { before.onset },
             expected: finding.found.expected,
             observed: finding.found.observed,
@@ -171,6 +179,7 @@ impl Groups {
             },
             evidence: Vec::new(),
             explained: None,
+            family: None,
         };
         let before = self.widen(id, at, &finding);
         self.alarms[id].evidence.push(format!(

@@ -4,7 +4,8 @@
 //!
 //! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
 //! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), busy series under two weeks that
-//! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`visibility`]). [`group`]
+//! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`visibility`]).
+//! [`family`] asks whether everyone sends less. [`group`]
 //! makes one alarm of one trouble, with the help of [`routes`]. [`impact`] says afterwards what is lost and what is only
 //! late.
 //!
@@ -70,6 +71,7 @@ pub mod detector;
 pub mod engine;
 pub mod episode;
 pub mod evidence;
+pub mod family;
 pub mod fleet;
 pub mod forecast;
 pub mod gap;
@@ -107,6 +109,8 @@ pub mod volume;
 pub mod weekly;
 mod worse;
 
+#[cfg(test)]
+mod family_tests;
 #[cfg(test)]
 mod fleet_tests;
 #[cfg(test)]

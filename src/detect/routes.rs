@@ -82,6 +82,12 @@ impl Routes {
         if total > 0.0 { from / total } else { 0.0 }
     }
 
+    /// The hostgroups that send a service's mail, with their shares.
+    pub fn groups_of(&self, service: Id) -> impl Iterator<Item = (Id, f64)> {
+        let own = self.by_group.range((service, 0)..=(service, Id::MAX));
+        own.map(move |((_, group), _)| (*group, self.group_share(service, *group)))
+    }
+
     /// The share of a hostgroup's mail that passes a host.
     pub fn group_through(&self, group: Id, host: Id) -> f64 {
         ratio(self.group_host.get(&(group, host)), self.group_total.get(&group))
@@ -103,6 +109,11 @@ impl Routes {
     /// The part of a host's mail that is one service's.
     pub fn part_of_host(&self, service: Id, host: Id) -> f64 {
         ratio(self.by_host.get(&(service, host)), self.host_total.get(&host))
+    }
+
+    /// Hostgroups that have sent mail.
+    pub fn groups(&self) -> impl Iterator<Item = Id> {
+        self.group_total.keys().copied()
     }
 
     /// Hosts that have passed mail on.

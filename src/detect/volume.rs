@@ -5,7 +5,7 @@ use super::adaptive_threshold::too_few;
 use super::alarm::{LayerFinding, Scope, Turn};
 use super::detector::{Detector, DetectorConfig, Sample, SeriesId};
 use super::episode::{Drop, EpisodeChange};
-use super::forecast::Forecast;
+use super::forecast::{Forecast, Span};
 use super::gap::{BUSY_PER_DAY, Gap};
 use super::rhythm::Rhythm;
 use serde::{Deserialize, Serialize};
@@ -200,6 +200,11 @@ impl Volumes {
     pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
         let id = self.all.get(&scope)?.id;
         self.detector.forecast(id, at.saturating_mul(60), window_min)
+    }
+
+    /// What the last so many minutes of a series brought against what was expected.
+    pub fn span(&self, scope: Scope, minutes: i64) -> Option<Span> {
+        self.detector.span(self.all.get(&scope)?.id, minutes.saturating_mul(60))
     }
 
     /// Mails that a series lacks of what was expected in the last so many minutes.

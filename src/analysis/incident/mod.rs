@@ -214,7 +214,7 @@ fn masked<'a>(alarms: impl Iterator<Item = &'a Alarm>, routes: &Routes) -> BTree
                 let parts = routes.parts_of_group(group).map(|(service, _)| service);
                 about.extend(parts.filter(|service| routes.group_share(*service, group) >= PART));
             }
-            Scope::Service(_) => {}
+            Scope::Fleet | Scope::Service(_) => {}
         }
         about.sort_unstable();
         about.dedup();

@@ -16,16 +16,19 @@ pub enum State {
     Blind,
     /// Lines arrive and do not parse: no verdict either.
     Unreadable,
+    /// Mail that comes at set times did not come.
+    Overdue,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [State; 5] = [
+    pub const ALL: [State; 6] = [
         State::Dropped,
         State::Stuck,
         State::Refused,
         State::Blind,
         State::Unreadable,
+        State::Overdue,
     ];
 
     /// The word in answers.
@@ -36,6 +39,7 @@ impl State {
             State::Refused => "refused",
             State::Blind => "blind",
             State::Unreadable => "unreadable",
+            State::Overdue => "overdue",
         }
     }
 
@@ -61,6 +65,10 @@ impl State {
             State::Unreadable => {
                 "lines arrive and do not parse, so that nothing can be said of the mail. `mailpulse status` names the lines, \
                  `mailpulse parse --explain` the place"
+            }
+            State::Overdue => {
+                "mail that came at the same time of nearly every day has not come. Look at the job that sends it: whether it ran, and \
+                 what it says"
             }
         }
     }
@@ -112,6 +120,8 @@ pub enum Layer {
     Queue,
     /// A busy series that is too young for its weeks to be known sends nothing at all.
     Gap,
+    /// Mail of a set time is missing.
+    Schedule,
     /// The count is below expectation.
     Volume,
     /// The log does not arrive.
@@ -136,7 +146,7 @@ pub struct LayerFinding {
 }
 
 /// What a step of a layer brings.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Turn {
     /// Something is wrong.
     Opened(LayerFinding),

@@ -71,6 +71,8 @@ pub enum Channel {
     Gap,
     /// Too few mails since the sum left zero, for a rate fallen to so many per cent.
     Cusum(u8),
+    /// A mail that is due at a set time.
+    Schedule,
 }
 
 impl std::fmt::Display for Channel {
@@ -79,6 +81,7 @@ impl std::fmt::Display for Channel {
             Self::Window(minutes) => write!(f, "window {minutes} min"),
             Self::Gap => write!(f, "gap"),
             Self::Cusum(percent) => write!(f, "cusum {percent} %"),
+            Self::Schedule => write!(f, "schedule"),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::episode::{Drop, EpisodeChange};
 use super::forecast::{Forecast, Span};
 use super::holidays::{DayKind, Holidays};
 use super::rhythm::Rhythm;
+use super::schedule::{Schedule, ScheduleTurn};
 use super::series::{Step, VolumeSeries};
 use super::tuning::Tuning;
 use jiff::tz::TimeZone;
@@ -108,6 +109,8 @@ struct Entry {
     filling: Option<(i64, u64, bool)>,
     day: i32,
     kind: DayKind,
+    /// Set times; `None` once mail comes too often for them.
+    schedule: Option<Box<Schedule>>,
 }
 
 /// Watches many series. The same samples in the same order give the same changes, live or in replay.
@@ -155,6 +158,7 @@ impl Detector {
             filling: None,
             day: i32::MIN,
             kind: DayKind::Usual,
+            schedule: (grain_s <= FIRST_STEP_S).then(Box::default),
         };
         match self.free.pop() {
             Some(_) => self.entries[at] = entry,
@@ -186,6 +190,11 @@ impl Detector {
     /// The drop of a series that goes on.
     pub fn ongoing(&self, id: SeriesId) -> Option<&Drop> {
         self.entries.get(id.index())?.series.ongoing()
+    }
+
+    /// What is overdue of a series.
+    pub fn overdue(&self, id: SeriesId) -> Option<&Drop> {
+        self.entries.get(id.index())?.schedule.as_ref()?.ongoing()
     }
 
     /// Days of data of a series.
@@ -276,7 +285,16 @@ impl Detector {
     /// Bytes that the series hold.
     pub fn bytes(&self) -> usize {
         let inner: usize = self.entries.iter().map(|entry| entry.series.bytes()).sum();
+        let schedules = self.entries.iter().filter_map(|entry| entry.schedule.as_ref());
+        let inner = inner + schedules.map(|schedule| schedule.bytes()).sum::<usize>();
         inner + self.entries.len() * (size_of::<Entry>() - size_of::<VolumeSeries>())
+    }
+}
+
+fn change(turn: ScheduleTurn) -> EpisodeChange {
+    match turn {
+        ScheduleTurn::Overdue(drop) => EpisodeChange::Overdue(drop),
+        ScheduleTurn::Over(drop) => EpisodeChange::Over(drop),
     }
 }
 
@@ -285,6 +303,9 @@ impl Entry {
     fn bridge(&mut self, from: i64, ts: i64, config: &DetectorConfig, tell: &mut impl FnMut(EpisodeChange)) {
         if ts - from > HOLE_MAX_S {
             self.filling = None;
+            if let Some(schedule) = &mut self.schedule {
+                schedule.leap(ts).into_iter().for_each(|turn| tell(change(turn)));
+            }
             self.series.leap(ts).into_iter().for_each(tell);
             return;
         }
@@ -295,6 +316,7 @@ impl Entry {
 
     /// Adds a grain to the step that is being filled; a step with a grain without data is one without data.
     fn grain(&mut self, ts: i64, sample: Sample, config: &DetectorConfig, tell: &mut impl FnMut(EpisodeChange)) {
+        self.scheduled(ts, sample, config).into_iter().for_each(&mut *tell);
         let step_s = self.series.step_s();
         let start = ts - ts.rem_euclid(step_s);
         // A step that was begun in its middle is not whole.
@@ -310,6 +332,22 @@ impl Entry {
         }
         let count = known.then_some(sum.min(COUNT_MAX) as u32);
         self.step(start, count, config).into_iter().for_each(tell);
+    }
+
+    /// Holds a grain against the set times.
+    fn scheduled(&mut self, ts: i64, sample: Sample, config: &DetectorConfig) -> Option<EpisodeChange> {
+        let schedule = self.schedule.as_mut()?;
+        let civil = self.clock.at(ts);
+        let count = match sample {
+            Sample::Count(count) => Some(count),
+            Sample::NoData => None,
+        };
+        let holiday = self.holidays.kind(civil.day) == DayKind::Holiday;
+        let turn = schedule.step((ts, self.grain_s), civil, (count, holiday), false, &config.tuning);
+        if schedule.is_busy() && schedule.ongoing().is_none() {
+            self.schedule = None;
+        }
+        turn.map(change)
     }
 
     fn step(&mut self, ts: i64, count: Option<u32>, config: &DetectorConfig) -> Option<EpisodeChange> {

@@ -383,6 +383,23 @@ impl Engine {
                 turns.push(self.with_family(at, finding, turn, names));
             }
         }
+        self.overdue_step(names, turns);
+    }
+
+    /// Mail of set times. What several services send at theirs is told by each of them.
+    fn overdue_step(&mut self, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
+        for (scope, turn) in self.volumes.take_overdue() {
+            let Scope::Service(service) = scope else { continue };
+            let told = told(turn, |found| {
+                format!(
+                    "{} sends mail at set times, and {} of them did not come, the first of which was due at {}",
+                    names.service(service),
+                    found.expected,
+                    super::schedule::utc(found.onset)
+                )
+            });
+            turns.push((finding(Layer::Schedule, scope, State::Overdue, None, told), turn));
+        }
     }
 
     /// From when on volume alarms are complete; `None` before the first mail.

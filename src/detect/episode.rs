@@ -64,6 +64,10 @@ pub enum EpisodeChange {
     Worse(Drop),
     /// It is over.
     Closed(Drop),
+    /// Mail that is due at a set time did not come.
+    Overdue(Drop),
+    /// It came, or comes no more.
+    Over(Drop),
 }
 
 /// A drop that goes on.

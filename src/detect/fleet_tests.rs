@@ -2,7 +2,7 @@
 
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Flow, FlowKind};
 use super::holidays::Holidays;
 use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, fleet, sender};
@@ -634,5 +634,35 @@ fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
         for one in assess(&fleet, &question).iter().filter(|one| one.service < 8) {
             assert_ne!(one.impact, Impact::Delayed, "seed {seed}: {one:#?}");
         }
+    }
+}
+
+#[test]
+fn mail_of_a_set_time_that_does_not_come_is_overdue() {
+    for seed in 1..=2 {
+        let mut fleet = fleet(seed, 45, &NIGHT[..2], &Trouble::default());
+        let backup = fleet.names.services.len() as u32;
+        fleet.names.services.push("backup".to_owned());
+        let missing = MONDAY + 40 * DAY..MONDAY + 43 * DAY;
+        for minute in &mut fleet.minutes {
+            if minute.at.rem_euclid(DAY) == 125 && !missing.contains(&minute.at) {
+                minute.flows.push(Flow {
+                    service: backup,
+                    hostgroup: 7,
+                    host: ONE,
+                    what: FlowKind::Accepted,
+                    count: 1,
+                });
+            }
+        }
+        let alarms = told(&fleet, Options::default());
+        let about: Vec<_> = alarms.iter().filter(|a| a.scope == Scope::Service(backup)).collect();
+        assert_eq!(about.len(), 1, "seed {seed}: {alarms:#?}");
+        assert_eq!(about[0].state, State::Overdue, "{about:#?}");
+        let days = (about[0].detected - missing.start) as f64 / DAY as f64;
+        assert!((1.0..1.2).contains(&days), "at the second one: {days}");
+        assert!(about[0].evidence[0].contains("sends mail at set times"), "{about:#?}");
+        let ended = about[0].ended.expect("it came");
+        assert!((missing.end..missing.end + 200).contains(&ended), "{about:#?}");
     }
 }

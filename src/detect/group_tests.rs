@@ -47,6 +47,7 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
         Layer::Queue => State::Stuck,
         Layer::Sight => State::Blind,
         Layer::Parse => State::Unreadable,
+        Layer::Schedule => State::Overdue,
         Layer::Silence | Layer::Gap | Layer::Volume => State::Dropped,
     };
     GroupFinding {

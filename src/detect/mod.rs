@@ -5,7 +5,7 @@
 //! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
 //! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), busy series under two weeks that
 //! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`visibility`]).
-//! [`family`] asks whether everyone sends less. [`group`]
+//! [`schedule`] knows mail of set times. [`family`] asks whether everyone sends less. [`group`]
 //! makes one alarm of one trouble, with the help of [`routes`]. [`impact`] says afterwards what is lost and what is only
 //! late.
 //!
@@ -96,6 +96,7 @@ mod refusals;
 pub mod replay;
 pub mod rhythm;
 pub mod routes;
+pub mod schedule;
 pub mod series;
 pub mod silence;
 mod silent;

@@ -35,6 +35,7 @@ pub fn replay(
     let mut detector = Detector::new(config.clone());
     let id = detector.add(zone.clone(), grain_s)?;
     let mut drops: Vec<Drop> = Vec::new();
+    let mut overdue: Vec<Drop> = Vec::new();
     let mut gaps = Gaps {
         config,
         grain_s,
@@ -48,6 +49,8 @@ pub fn replay(
             EpisodeChange::Opened(drop) => drops.push(drop),
             EpisodeChange::Worse(drop) => drops.push(drop),
             EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop) => replace_last(&mut drops, drop),
+            EpisodeChange::Overdue(drop) => overdue.push(drop),
+            EpisodeChange::Over(drop) => replace_last(&mut overdue, drop),
         });
         // A sample that was refused changes nothing; whoever has an order to defend checks it before.
         if told.is_ok() && (sure.is_none() || gaps.gap.is_told()) {
@@ -61,11 +64,15 @@ pub fn replay(
     if let Some(ongoing) = detector.ongoing(id) {
         replace_last(&mut drops, *ongoing);
     }
+    if let Some(ongoing) = detector.overdue(id) {
+        replace_last(&mut overdue, *ongoing);
+    }
     // What was provisional is certain where nothing came at all.
     let ends = |drop: &Drop| drop.ended.unwrap_or(i64::MAX);
     let same = |drop: &Drop, gap: &Drop| drop.detected <= ends(gap) && gap.detected <= ends(drop);
     drops.retain(|drop| !drop.provisional || !gaps.drops.iter().any(|gap| same(drop, gap)));
     drops.append(&mut gaps.drops);
+    drops.append(&mut overdue);
     drops.sort_by_key(|drop| drop.detected);
     Ok(Replayed {
         drops,

@@ -3,6 +3,7 @@
 mod budget;
 mod fleet;
 mod habits;
+mod schedules;
 
 use super::channels::Channel;
 use super::detector::{Detector, DetectorConfig, Refused, Sample};
@@ -378,7 +379,9 @@ proptest! {
             let (EpisodeChange::Opened(drop)
             | EpisodeChange::Reopened { whole: drop, .. }
             | EpisodeChange::Worse(drop)
-            | EpisodeChange::Closed(drop)) = change;
+            | EpisodeChange::Closed(drop)
+            | EpisodeChange::Overdue(drop)
+            | EpisodeChange::Over(drop)) = change;
             prop_assert!(drop.onset <= drop.detected && drop.score.is_finite() && drop.expected.is_finite());
             prop_assert!(drop.ended.is_none_or(|ended| ended >= drop.detected));
         }

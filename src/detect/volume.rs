@@ -133,6 +133,8 @@ pub struct Volumes {
     days: (u32, u32),
     /// What got worse since it was asked for.
     worse: Vec<(Scope, LayerFinding)>,
+    /// What became overdue, or came, since it was asked for.
+    overdue: Vec<(Scope, Turn)>,
 }
 
 impl Volumes {
@@ -143,6 +145,7 @@ impl Volumes {
             detector: Detector::new(config),
             all: BTreeMap::new(),
             worse: Vec::new(),
+            overdue: Vec::new(),
         }
     }
 
@@ -164,6 +167,11 @@ impl Volumes {
     /// Drops that got worse since the last call.
     pub fn take_worse(&mut self) -> Vec<(Scope, LayerFinding)> {
         std::mem::take(&mut self.worse)
+    }
+
+    /// What became overdue or came since the last call.
+    pub fn take_overdue(&mut self) -> Vec<(Scope, Turn)> {
+        std::mem::take(&mut self.overdue)
     }
 
     /// Whether a series has begun.
@@ -224,17 +232,20 @@ impl Volumes {
             return Vec::new();
         };
         let sample = count.map_or(Sample::NoData, |count| Sample::Count(u64::from(count)));
-        let (mut turns, worse) = (Vec::new(), &mut self.worse);
+        let (mut turns, worse, overdue) = (Vec::new(), &mut self.worse, &mut self.overdue);
         // Minutes come in order: a refused one would be a fault of the caller's, and brings no verdict.
-        let _ = self.detector.observe(
-            one.id,
-            at.saturating_mul(60),
-            sample,
-            &mut |_, change| match turn(change) {
-                Ok(turn) => turns.push(turn),
-                Err(found) => worse.push((scope, found)),
-            },
-        );
+        let _ = self
+            .detector
+            .observe(one.id, at.saturating_mul(60), sample, &mut |_, change| match change {
+                EpisodeChange::Worse(drop) => worse.push((scope, found(&drop))),
+                EpisodeChange::Overdue(drop) => overdue.push((scope, Turn::Opened(found(&drop)))),
+                EpisodeChange::Over(drop) => overdue.push((scope, closed(&drop))),
+                // Whoever watches is told of what is missing now, not of what was over hours ago.
+                EpisodeChange::Opened(drop) | EpisodeChange::Reopened { again: drop, .. } => {
+                    turns.push(Turn::Opened(found(&drop)));
+                }
+                EpisodeChange::Closed(drop) => turns.push(closed(&drop)),
+            });
         if let Some(count) = count {
             one.seen = (one.seen.0 + f64::from(count), one.seen.1 + 1.0);
         }
@@ -289,14 +300,8 @@ impl Volumes {
     }
 }
 
-/// A turn, or what got worse.
-fn turn(change: EpisodeChange) -> Result<Turn, LayerFinding> {
-    Ok(match change {
-        EpisodeChange::Worse(drop) => return Err(found(&drop)),
-        // Whoever watches is told of what is missing now, not of what was over hours ago.
-        EpisodeChange::Opened(drop) | EpisodeChange::Reopened { again: drop, .. } => Turn::Opened(found(&drop)),
-        EpisodeChange::Closed(drop) => Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60)),
-    })
+fn closed(drop: &Drop) -> Turn {
+    Turn::Closed(drop.ended.unwrap_or(drop.detected).div_euclid(60))
 }
 
 fn found(drop: &Drop) -> LayerFinding {

@@ -1,5 +1,7 @@
 //! Findings as rows: what interface and table have in common.
 
+use crate::detect::alarm::State;
+use crate::detect::channels::Channel;
 use crate::detect::episode::{Drop, DropEnd};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -33,12 +35,20 @@ pub fn end(end: DropEnd) -> String {
     }
 }
 
+/// Why it is told.
+fn state(drop: &Drop) -> State {
+    match drop.channel {
+        Channel::Schedule => State::Overdue,
+        _ => State::Dropped,
+    }
+}
+
 /// A finding as the interface has it.
 pub fn json(finding: &CsvFinding) -> Value {
     let drop = &finding.drop;
     let mut json = json!({
         "series": { "service": finding.series },
-        "state": "dropped",
+        "state": state(drop).as_str(),
         "onset": time(drop.onset),
         "detected": time(drop.detected),
         "ended": drop.ended.map(time),
@@ -59,11 +69,9 @@ pub fn json(finding: &CsvFinding) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::channels::Channel;
 
-    #[test]
-    fn the_interface_in_full() {
-        let finding = CsvFinding {
+    fn gerrit() -> CsvFinding {
+        CsvFinding {
             series: "gerrit".to_owned(),
             drop: Drop {
                 onset: 1_528_308_000,
@@ -77,9 +85,24 @@ mod tests {
                 provisional: false,
                 worse: false,
             },
-        };
+        }
+    }
+
+    #[test]
+    fn mail_of_a_set_time_is_overdue() {
+        let mut finding = gerrit();
+        finding.drop.channel = Channel::Schedule;
+        let json = json(&finding);
         assert_eq!(
-            json(&finding).to_string(),
+            (json["state"].as_str(), json["channel"].as_str()),
+            (Some("overdue"), Some("schedule"))
+        );
+    }
+
+    #[test]
+    fn the_interface_in_full() {
+        assert_eq!(
+            json(&gerrit()).to_string(),
             r#"{"series":{"service":"gerrit"},"state":"dropped","onset":"2018-06-06T18:00:00Z","detected":"2018-06-06T18:05:00Z","ended":null,"expected":12.35,"observed":0.0,"score":0.5,"cause":null,"provisional":false,"channel":"gap","end":null}"#
         );
     }

@@ -1,16 +1,29 @@
-//! What the text of a deferral, bounce or reject says: SMTP code, enhanced code, and a reason out of a bounded set.
+//! What the text of a deferral, bounce or reject says: SMTP code, enhanced code, the provider's own code, and a reason out
+//! of a bounded set.
 //!
-//! The reason is found in this order, the surest witness first: an enhanced status code with one meaning, the
-//! strongest phrase in the text, the errno, a bare SMTP code with one meaning.
+//! The reason is found in this order, the surest witness first:
+//!
+//! 1. How Exim's and Postfix' own texts begin.
+//! 2. An enhanced status code with one meaning.
+//! 3. A provider's own code that its pages explain.
+//! 4. The strongest phrase. Names of hosts, addresses, links and quoted commands are no words of the reply.
+//! 5. An enhanced code that says what it is about, an errno, a bare SMTP code.
+//!
+//! A fault is this host's (`local_error`) in the words of this host, and the other side's (`remote_error`) in a reply.
 
+mod codes;
+mod own;
 mod phrases;
+mod provider;
 mod reason;
+mod words;
 
 use crate::cut::Cut;
 use memchr::{memchr_iter, memmem};
-use phrases::{by_beginning, by_phrase};
+use words::Words;
 
-pub use reason::Reason;
+pub use provider::ProviderCode;
+pub use reason::{RENAMED, Reason, today};
 
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +32,8 @@ pub struct Reply {
     pub smtp_code: Option<u16>,
     /// The enhanced status code behind it (RFC 3463).
     pub enhanced: Option<Enhanced>,
+    /// The provider's own code: `S3140`, `TSS04`.
+    pub provider_code: Option<ProviderCode>,
     /// Why, as one of a few; [`Reason::Other`] if the text does not say.
     pub reason: Reason,
 }
@@ -59,25 +74,13 @@ pub fn classify(text: &[u8]) -> Reply {
 /// ```
 #[must_use]
 pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
-    let (smtp_code, reply) = match smtp_code(text) {
-        Some((code, at)) => (Some(code), text.past(at)),
-        None => (None, text),
-    };
-    let enhanced = smtp_code.and_then(|code| enhanced_in(reply, code));
-    let reason = match smtp_code {
-        Some(code) => enhanced
-            .and_then(by_enhanced)
-            .or_else(|| by_phrase(reply))
-            .or_else(|| by_code(code)),
-        // Exim's own words go first: behind them may stand a name that contains any phrase.
-        None => by_beginning(text).or_else(|| by_phrase(text)),
-    };
-    let reason = reason.or_else(|| errno.and_then(by_errno)).unwrap_or(Reason::Other);
-    Reply {
-        smtp_code,
-        enhanced,
-        reason,
-    }
+    classified(
+        text,
+        Beside {
+            errno,
+            ..Beside::default()
+        },
+    )
 }
 
 /// Classifies a text of Postfix, which prints its own verdict as an enhanced code beside it (`dsn=`).
@@ -91,29 +94,164 @@ pub fn classify_with_errno(text: &[u8], errno: Option<i32>) -> Reply {
 /// ```
 #[must_use]
 pub fn classify_with_dsn(text: &[u8], dsn: Option<Enhanced>) -> Reply {
-    let mut reply = classify(text);
-    if reply.smtp_code.is_none()
-        && reply.reason == Reason::Other
-        && let Some(reason) = dsn.and_then(|dsn| by_enhanced(dsn).or_else(|| by_own_dsn(dsn)))
-    {
-        reply.reason = reason;
-    }
+    let is_ours = own::is_local_server(text);
+    let mut reply = classified(
+        text,
+        Beside {
+            dsn,
+            is_ours,
+            ..Beside::default()
+        },
+    );
     reply.enhanced = reply.enhanced.or(dsn);
     reply
 }
 
-/// What Postfix means by a code of its own; another host's may mean anything.
-fn by_own_dsn(dsn: Enhanced) -> Option<Reason> {
-    match (dsn.subject, dsn.detail) {
-        _ if dsn.class == 2 => None,
-        (4, 1) => Some(Reason::ConnectionRefused),
-        (4, 2) => Some(Reason::ConnectionLost),
-        (4, 3 | 4) => Some(Reason::Dns),
-        (4, 6) => Some(Reason::Routing),
-        (4, 7) => Some(Reason::RetryTimeout),
-        (3, _) => Some(Reason::LocalError),
-        (7, _) => Some(Reason::Policy),
-        _ => None,
+/// Classifies what this host's mail server answered a client: a fault in it is this host's.
+///
+/// ```
+/// use mailpulse_parsers::reply::{Reason, classify, classify_own};
+/// let text = b"452 4.3.1 Insufficient system storage";
+/// assert_eq!((classify_own(text, None).reason, classify(text).reason), (Reason::LocalError, Reason::RemoteError));
+/// ```
+#[must_use]
+pub fn classify_own(text: &[u8], dsn: Option<Enhanced>) -> Reply {
+    let mut reply = classified(
+        text,
+        Beside {
+            dsn,
+            is_ours: true,
+            ..Beside::default()
+        },
+    );
+    reply.enhanced = reply.enhanced.or(dsn);
+    reply
+}
+
+/// What stands beside a text in the log.
+#[derive(Default, Clone, Copy)]
+struct Beside {
+    errno: Option<i32>,
+    dsn: Option<Enhanced>,
+    /// A server of this host said it, SMTP code or not.
+    is_ours: bool,
+}
+
+fn classified(text: &[u8], beside: Beside) -> Reply {
+    // Postfix quotes the command that was answered.
+    let text = match memmem::rfind(text, b" (in reply to ") {
+        Some(at) => text.until(at),
+        None => text,
+    };
+    let Some((code, at)) = smtp_code(text) else {
+        let (reason, provider_code) = without_code(text, beside);
+        return Reply {
+            smtp_code: None,
+            enhanced: None,
+            provider_code,
+            reason,
+        };
+    };
+    let reply = text.past(at);
+    let enhanced = enhanced_in(reply, code);
+    let words = words::read(words_of(reply));
+    let is_of_gmail = reply.ends_with(b" - gsmtp");
+    let own_enhanced = enhanced.and_then(|enhanced| provider::of_enhanced(enhanced, is_of_gmail));
+    // Outlook's `AS(1430)` is the number of a filter: the code in front of it says more.
+    let provider_code = match (words.code, own_enhanced) {
+        (Some(code), Some(own)) if code.as_str().starts_with("AS") => Some(own),
+        (code, own) => code.or(own),
+    };
+    let reason = quoted(code, enhanced, &words).unwrap_or(Reason::Other);
+    Reply {
+        smtp_code: Some(code),
+        enhanced,
+        provider_code,
+        reason: whose(reason, beside.is_ours),
+    }
+}
+
+/// The reason of a reply.
+fn quoted(code: u16, enhanced: Option<Enhanced>, words: &Words) -> Option<Reason> {
+    use Reason as R;
+    if let Some(reason) = enhanced.and_then(codes::sure) {
+        return Some(reason);
+    }
+    if let Some(reason) = words.code.as_ref().and_then(provider::reason) {
+        return Some(reason);
+    }
+    let subject = enhanced.map(|enhanced| (enhanced.subject, enhanced.detail));
+    let is_for_good = code >= 500;
+    let strong = words.strong.filter(|strong| match (strong, subject) {
+        // A disabled mailbox is what the code says; but Gmail also has it for one that is written to too often.
+        (R::RateLimited | R::Greylisted, Some((2, 1))) => true,
+        (_, Some((2, 1))) => false,
+        // `554 5.7.1 Service unavailable` is how Postfix begins any refusal.
+        (R::RemoteError, Some((7, _))) => !is_for_good,
+        _ => true,
+    });
+    // Another host's connections are its own affair.
+    let strong = strong.map(|strong| match strong {
+        R::ConnectionRefused => R::RemoteError,
+        strong => strong,
+    });
+    if let Some(reason) = strong.or_else(|| codes::login(code)) {
+        return Some(reason);
+    }
+    if words.later && !is_for_good {
+        match subject {
+            Some((7 | 2, _)) => return Some(R::Greylisted),
+            None if code == 450 => return Some(R::Greylisted),
+            _ => {}
+        }
+    }
+    let likely = enhanced.and_then(codes::likely);
+    // What is only "refused" may still be better told than by a code of security.
+    let likely = likely.map(|likely| words.weak.filter(|_| likely == R::Policy).unwrap_or(likely));
+    likely.or(words.weak).or_else(|| codes::of_smtp(code))
+}
+
+/// The reason of a text without a reply in it, and the provider's code in it.
+fn without_code(text: &[u8], beside: Beside) -> (Reason, Option<ProviderCode>) {
+    if let Some(reason) = own::reason(text) {
+        return (reason, None);
+    }
+    if let Some(reason) = beside.dsn.and_then(codes::sure) {
+        return (reason, None);
+    }
+    let words = words::read(text);
+    let reason = words
+        .strong
+        .map(|strong| whose(strong, true))
+        .or_else(|| beside.dsn.and_then(codes::of_postfix))
+        .or_else(|| beside.errno.and_then(codes::of_errno))
+        .or(words.weak)
+        .unwrap_or(Reason::Other);
+    (reason, words.code)
+}
+
+/// A fault is whose words tell of it; a limit that another host sets for us is one of rate.
+fn whose(reason: Reason, is_ours: bool) -> Reason {
+    match reason {
+        Reason::RemoteError if is_ours => Reason::LocalError,
+        Reason::LocalError if !is_ours => Reason::RemoteError,
+        Reason::SenderQuota if !is_ours => Reason::RateLimited,
+        reason => reason,
+    }
+}
+
+/// A reply without the codes in front.
+fn words_of(reply: &[u8]) -> &[u8] {
+    let words = reply
+        .past(3)
+        .strip_prefix(b"-")
+        .unwrap_or(reply.past(3))
+        .trim_ascii_start();
+    match enhanced_at(words) {
+        Some(_) => words
+            .past(words.iter().position(|byte| *byte == b' ').unwrap_or(words.len()))
+            .trim_ascii_start(),
+        None => words,
     }
 }
 
@@ -144,16 +282,19 @@ fn code_at(text: &[u8]) -> Option<u16> {
     matches!(rest.first(), None | Some(b' ' | b'-' | b'\\')).then(|| value(a) * 100 + value(b) * 10 + value(c))
 }
 
-/// The enhanced code of the reply's first line that has one; Exim prints inner newlines as `\n`.
+/// The enhanced code of the reply's first line that has one; Exim prints inner newlines as `\n`. qmail has its code behind
+/// the words: `(#5.1.1)`.
 fn enhanced_in(reply: &[u8], code: u16) -> Option<Enhanced> {
     let first = enhanced_at(reply.get(4..)?);
-    first.or_else(|| {
-        memmem::find_iter(reply, br"\n")
-            .take(8)
-            .map(|at| reply.past(at + 2))
-            .filter(|line| code_at(line) == Some(code))
-            .find_map(|line| enhanced_at(line.get(4..)?))
-    })
+    first
+        .or_else(|| {
+            memmem::find_iter(reply, br"\n")
+                .take(8)
+                .map(|at| reply.past(at + 2))
+                .filter(|line| code_at(line) == Some(code))
+                .find_map(|line| enhanced_at(line.get(4..)?))
+        })
+        .or_else(|| enhanced_at(reply.past(memmem::find(reply, b"(#")? + 1)))
 }
 
 /// `5.1.1` or `#5.1.1`.
@@ -177,45 +318,6 @@ pub(crate) fn enhanced_at(text: &[u8]) -> Option<Enhanced> {
 fn small_number(text: &[u8]) -> Option<(&[u8], u16)> {
     let (rest, value) = crate::prim::decimal(text).ok()?;
     (value <= 999).then_some((rest, value as u16))
-}
-
-/// Codes that mean one thing wherever they are used.
-fn by_enhanced(code: Enhanced) -> Option<Reason> {
-    match (code.subject, code.detail) {
-        (1, 1 | 6 | 10) | (2, 1) => Some(Reason::NoSuchUser),
-        (1, 2) => Some(Reason::Dns),
-        (2, 2) => Some(Reason::MailboxFull),
-        (2, 3) | (3, 4) => Some(Reason::Size),
-        (7, 8 | 9) => Some(Reason::Auth),
-        (7, 10 | 11) => Some(Reason::Tls),
-        (7, 20..=27) => Some(Reason::Policy),
-        _ => None,
-    }
-}
-
-/// Codes that say enough when the words do not.
-fn by_code(code: u16) -> Option<Reason> {
-    match code {
-        452 | 552 => Some(Reason::MailboxFull),
-        454 | 530 | 534 | 535 | 538 => Some(Reason::Auth),
-        _ => None,
-    }
-}
-
-/// Linux errnos and Exim's own (`macros.h` of 4.96; the retry numbers were one lower before 4.95).
-fn by_errno(errno: i32) -> Option<Reason> {
-    match errno {
-        101 | 111 | 112 | 113 => Some(Reason::ConnectionRefused),
-        32 | 103 | 104 | -18 => Some(Reason::ConnectionLost),
-        110 | -43 => Some(Reason::Timeout),
-        122 | -22 => Some(Reason::MailboxFull),
-        2 | 12 | 13 | 28 | -9..=-2 | -34..=-33 | -31..=-26 | -40..=-39 | -51 => Some(Reason::LocalError),
-        -32 | -36 => Some(Reason::Dns),
-        -37 | -38 => Some(Reason::Tls),
-        -42 | -48 => Some(Reason::Auth),
-        -54..=-52 | -57 => Some(Reason::RetryTimeout),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,487 +1,236 @@
-//! The words of mail servers, by first letter.
+//! The words of mail servers and applications, the strongest group first. A phrase begins where a word does; case does not
+//! matter. Where several phrases stand in a text, the first group counts.
 
 use super::reason::Reason::{self, *};
-use crate::cut::{Alphabet, Cut};
 
-/// Bytes of a text that are looked at.
-const SCAN_MAX: usize = 600;
+/// Phrases of one meaning.
+type Group = (Reason, &'static [&'static str]);
 
-/// A phrase without its first letter, its reason, and its rank: of several phrases in a text the lowest rank counts.
-type Phrase = (&'static [u8], Reason, u8);
-
-/// How Exim's own texts begin.
-pub(super) fn by_beginning(text: &[u8]) -> Option<Reason> {
-    const TABLE: [(&[u8], Reason); 22] = [
-        (b"Connection refused", ConnectionRefused),
-        (b"Connection timed out", Timeout),
-        (b"Connection reset by peer", ConnectionLost),
-        (b"No route to host", ConnectionRefused),
-        (b"Network is unreachable", ConnectionRefused),
-        (b"Host is unreachable", ConnectionRefused),
-        (b"retry time not reached", RetryTimeout),
-        (b"retry timeout exceeded", RetryTimeout),
-        (b"all hosts for ", RetryTimeout),
-        (b"all hosts have been failing", RetryTimeout),
-        (b"host lookup did not complete", Dns),
-        (b"all relevant MX records point", Dns),
-        (b"an MX or SRV record indicated", Dns),
-        (b"lowest numbered MX record points", Routing),
-        (b"remote host address is the local host", Routing),
-        (b"Too many \"Received\" headers", Routing),
-        (b"Unrouteable address", Routing),
-        (b"Remote host ", ConnectionLost),
-        (b"SMTP timeout ", Timeout),
-        (b"Unknown user", NoSuchUser),
-        (b"mailbox is full", MailboxFull),
-        (b"a TLS session is required", Tls),
-    ];
-    let reason = TABLE.iter().find(|(beginning, _)| text.starts_with(beginning))?.1;
-    // `Connection timed out: retry timeout exceeded` is the end of the retries, not one more of them.
-    Some(if text.ends_with(b": retry timeout exceeded") {
-        RetryTimeout
-    } else {
-        reason
-    })
-}
-
-/// Letters, which come first, and digits.
-static IN_WORD: Alphabet = Alphabet::new(b"abcdefghijklmnopqrstuvwxyz0123456789");
-
-/// The strongest phrase of a text. Phrases begin where a word does; case does not matter.
-pub(super) fn by_phrase(text: &[u8]) -> Option<Reason> {
-    let text = text.until(SCAN_MAX);
-    // In small letters, once for all phrases.
-    let mut room = [0; SCAN_MAX];
-    let lower = room.get_mut(..text.len())?;
-    lower.copy_from_slice(text);
-    lower.make_ascii_lowercase();
-    let mut rest = &*lower;
-    let mut best: Option<(Reason, u8)> = None;
-    loop {
-        while let [byte, after @ ..] = rest
-            && !IN_WORD.has(*byte)
-        {
-            rest = after;
-        }
-        let [first, after @ ..] = rest else { break };
-        let letter = usize::from(IN_WORD.place(*first));
-        let second = after.first().map_or(0, |second| usize::from(second & 31));
-        if let (Some(phrases), Some(candidates)) = (BY_LETTER.get(letter), CANDIDATES.get(letter)) {
-            // Of most words not even the second letter is a phrase's.
-            let mut candidates = candidates.get(second).copied().unwrap_or(0);
-            while candidates != 0 {
-                if let Some(&(tail, reason, rank)) = phrases.get(candidates.trailing_zeros() as usize)
-                    && best.is_none_or(|(_, best)| rank < best)
-                    && after.starts_with(tail)
-                {
-                    best = Some((reason, rank));
-                }
-                candidates &= candidates - 1;
-            }
-            if matches!(best, Some((_, 0))) {
-                break;
-            }
-        }
-        while let [byte, after @ ..] = rest
-            && IN_WORD.has(*byte)
-        {
-            rest = after;
-        }
-    }
-    best.map(|(reason, _)| reason)
-}
-
-/// The phrases of each first letter.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the compiler runs it: a wrong place would not compile"
-)]
-static BY_LETTER: [&[Phrase]; 26] = {
-    let mut phrases: [&[Phrase]; 26] = [&[]; 26];
-    let mut letter = 0;
-    while letter < 26 {
-        phrases[letter] = starting_with(b'a' + letter as u8);
-        letter += 1;
-    }
-    phrases
-};
-
-/// For each first letter, and the low five bits of each second byte: a bit for each phrase that begins so.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the compiler runs it: a wrong place would not compile"
-)]
-static CANDIDATES: [[u32; 32]; 26] = {
-    let mut bits = [[0; 32]; 26];
-    let mut letter = 0;
-    while letter < 26 {
-        let phrases = starting_with(b'a' + letter as u8);
-        let mut at = 0;
-        while at < phrases.len() {
-            bits[letter][(phrases[at].0[0] & 31) as usize] |= 1 << at;
-            at += 1;
-        }
-        letter += 1;
-    }
-    bits
-};
-
-#[expect(clippy::too_many_lines, reason = "a table")]
+/// Words that decide. `RemoteError` is whose words they are: this host's become `LocalError`.
 #[rustfmt::skip]
-const fn starting_with(letter: u8) -> &'static [Phrase] {
-    match letter {
-        b'a' => &[
-            (b"ccount disabled", NoSuchUser, 2),
-            (b"ccount has been disabled", NoSuchUser, 2),
-            (b"ccount inactive", NoSuchUser, 2),
-            (b"ccount is disabled", NoSuchUser, 2),
-            (b"ccount that you tried to reach", NoSuchUser, 2),
-            (b"ddress does not", NoSuchUser, 2),
-            (b"ddress unknown", NoSuchUser, 2),
-            (b"uth required", Auth, 8),
-            (b"uthenticate", Auth, 8),
-            (b"uthentication", Auth, 8),
-            (b"uthenticator", Auth, 8),
-            (b"ccess", Policy, 13),
-            (b"dministrative", Policy, 13),
-        ],
-        b'b' => &[
-            (b"ad destination mailbox", NoSuchUser, 2),
-            (b"anned", Policy, 6),
-            (b"arracuda", Policy, 6),
-            (b"lack list", Policy, 6),
-            (b"lackhole", Policy, 6),
-            (b"lacklist", Policy, 6),
-            (b"lock list", Policy, 6),
-            (b"lock-list", Policy, 6),
-            (b"locked", Policy, 6),
-            (b"locklist", Policy, 6),
-            (b"ulk mail", Spam, 7),
-            (b"roken pipe", ConnectionLost, 15),
-        ],
-        b'c' => &[
-            (b"ome back later", Greylisted, 0),
-            (b"oncurrent connections", RateLimited, 5),
-            (b"onnection limit", RateLimited, 5),
-            (b"ontent rejected", Spam, 7),
-            (b"ertificate", Tls, 9),
-            (b"annot connect", ConnectionRefused, 12),
-            (b"onnection refused", ConnectionRefused, 12),
-            (b"ould not connect", ConnectionRefused, 12),
-            (b"onnectexception", ConnectionRefused, 12),
-            (b"onnectionrefused", ConnectionRefused, 12),
-            (b"losed connection", ConnectionLost, 15),
-            (b"onnection aborted", ConnectionLost, 15),
-            (b"onnection closed", ConnectionLost, 15),
-            (b"onnection dropped", ConnectionLost, 15),
-            (b"onnection lost", ConnectionLost, 15),
-            (b"onnection reset", ConnectionLost, 15),
-            (b"onnection unexpectedly closed", ConnectionLost, 15),
-            (b"onnectionreset", ConnectionLost, 15),
-            (b"annot open", LocalError, 16),
-            (b"hild process", LocalError, 16),
-            (b"onfiguration error", LocalError, 16),
-            (b"annot assign requested", LocalError, 16),
-            (b"ould not execute", LocalError, 16),
-            (b"ould not instantiate", LocalError, 16),
-        ],
-        b'd' => &[
-            (b"isk quota", MailboxFull, 1),
-            (b"oes not exist", NoSuchUser, 2),
-            (b"oesn't exist", NoSuchUser, 2),
-            (b"o not relay", RelayDenied, 3),
-            (b"eferred due to unexpected volume", RateLimited, 5),
-            (b"enylist", Policy, 6),
-            (b"kim", Policy, 6),
-            (b"marc", Policy, 6),
-            (b"nsbl", Policy, 6),
-            (b"ns", Dns, 11),
-            (b"omain does not", Dns, 11),
-            (b"omain lookup", Dns, 11),
-            (b"omain not found", Dns, 11),
-            (b"enied", Policy, 13),
-            (b"isconnect", ConnectionLost, 15),
-        ],
-        b'e' => &[
-            (b"xceeded its quota", MailboxFull, 1),
-            (b"xceeded quota", MailboxFull, 1),
-            (b"xceeded storage", MailboxFull, 1),
-            (b"m004", NoSuchUser, 2),
-            (b"xceeds maximum message", Size, 4),
-            (b"xceeds size", Size, 4),
-            (b"xceeded the maximum number", RateLimited, 5),
-            (b"xceeded the rate", RateLimited, 5),
-            (b"xcessive", RateLimited, 5),
-            (b"auth", Auth, 8),
-            (b"notfound", Dns, 11),
-            (b"connrefused", ConnectionRefused, 12),
-            (b"hostunreach", ConnectionRefused, 12),
-            (b"netunreach", ConnectionRefused, 12),
-            (b"hlo", Policy, 13),
-            (b"timedout", Timeout, 14),
-            (b"xecution expired", Timeout, 14),
-            (b"connreset", ConnectionLost, 15),
-            (b"nd of file reached", ConnectionLost, 15),
-            (b"oferror", ConnectionLost, 15),
-            (b"m001", LocalError, 16),
-            (b"m002", LocalError, 16),
-            (b"m003", LocalError, 16),
-            (b"m005", LocalError, 16),
-            (b"m006", LocalError, 16),
-        ],
-        b'f' => &[
-            (b"orbidden", Policy, 13),
-            (b"rom address failed", Policy, 13),
-            (b"ailed to expand", LocalError, 16),
-        ],
-        b'g' => &[
-            (b"ray list", Greylisted, 0),
-            (b"ray-list", Greylisted, 0),
-            (b"raylist", Greylisted, 0),
-            (b"rey list", Greylisted, 0),
-            (b"rey-list", Greylisted, 0),
-            (b"reylist", Greylisted, 0),
-            (b"aierror", Dns, 11),
-            (b"etaddrinfo", Dns, 11),
-        ],
-        b'h' => &[
-            (b"igh spam", Spam, 7),
-            (b"ave been failing for a long time", RetryTimeout, 10),
-            (b"ost lookup", Dns, 11),
-            (b"ost not found", Dns, 11),
-            (b"op count", Routing, 12),
-            (b"ost is unreachable", ConnectionRefused, 12),
-            (b"elo", Policy, 13),
-        ],
-        b'i' => &[
-            (b"nbox is full", MailboxFull, 1),
-            (b"nsufficient storage", MailboxFull, 1),
-            (b"nsufficient system storage", MailboxFull, 1),
-            (b"nvalid address", NoSuchUser, 2),
-            (b"nvalid mailbox", NoSuchUser, 2),
-            (b"nvalid recipient", NoSuchUser, 2),
-            (b"nvalid user", NoSuchUser, 2),
-            (b"nfected", Spam, 7),
-            (b"ncorrect authentication", Auth, 8),
-            (b"nvalid sender", Policy, 13),
-            (b"nsufficient system resources", LocalError, 16),
-            (b"nternal error", LocalError, 16),
-            (b"nternal server error", LocalError, 16),
-        ],
-        b'j' => &[
-            (b"unk", Spam, 7),
-        ],
-        b'l' => &[
-            (b"imit exceeded", RateLimited, 5),
-            (b"oad average", RateLimited, 5),
-            (b"isted at", Policy, 6),
-            (b"isted by", Policy, 6),
-            (b"isted in", Policy, 6),
-            (b"ikely unsolicited", Spam, 7),
-            (b"ogin failed", Auth, 8),
-            (b"ookup did not complete", Dns, 11),
-            (b"ookup failed", Dns, 11),
-            (b"ocal host", Routing, 12),
-            (b"oop", Routing, 12),
-            (b"ost connection", ConnectionLost, 15),
-            (b"ocal delivery failed", LocalError, 16),
-            (b"ocal error", LocalError, 16),
-            (b"ocal problem", LocalError, 16),
-        ],
-        b'm' => &[
-            (b"ailbox full", MailboxFull, 1),
-            (b"ailbox has exceeded", MailboxFull, 1),
-            (b"ailbox is full", MailboxFull, 1),
-            (b"ailbox quota", MailboxFull, 1),
-            (b"ailbox size limit", MailboxFull, 1),
-            (b"ailbox disabled", NoSuchUser, 2),
-            (b"ailbox does not", NoSuchUser, 2),
-            (b"ailbox is disabled", NoSuchUser, 2),
-            (b"ailbox is inactive", NoSuchUser, 2),
-            (b"ailbox not found", NoSuchUser, 2),
-            (b"ailbox unavailable", NoSuchUser, 2),
-            (b"ailbox unknown", NoSuchUser, 2),
-            (b"aximum message size", Size, 4),
-            (b"aximum size", Size, 4),
-            (b"essage exceeds", Size, 4),
-            (b"essage file too big", Size, 4),
-            (b"essage is too large", Size, 4),
-            (b"essage size exceeds", Size, 4),
-            (b"essage size limit", Size, 4),
-            (b"essage too big", Size, 4),
-            (b"essage too large", Size, 4),
-            (b"ail refused", Policy, 6),
-            (b"alware", Spam, 7),
-            (b"essage content rejected", Spam, 7),
-            (b"ust authenticate", Auth, 8),
-            (b"x record", Dns, 11),
-            (b"ail loop", Routing, 12),
-            (b"ailconnectexception", ConnectionRefused, 12),
-        ],
-        b'n' => &[
-            (b"o mailbox", NoSuchUser, 2),
-            (b"o such address", NoSuchUser, 2),
-            (b"o such local user", NoSuchUser, 2),
-            (b"o such mailbox", NoSuchUser, 2),
-            (b"o such person", NoSuchUser, 2),
-            (b"o such recipient", NoSuchUser, 2),
-            (b"o such user", NoSuchUser, 2),
-            (b"osuchuser", NoSuchUser, 2),
-            (b"ot a valid mailbox", NoSuchUser, 2),
-            (b"ot known here", NoSuchUser, 2),
-            (b"ot our customer", NoSuchUser, 2),
-            (b"ot allowed to relay", RelayDenied, 3),
-            (b"ot permitted to relay", RelayDenied, 3),
-            (b"ame or service not known", Dns, 11),
-            (b"o mx", Dns, 11),
-            (b"o smtp service", Dns, 11),
-            (b"on-existent hosts", Dns, 11),
-            (b"etwork is unreachable", ConnectionRefused, 12),
-            (b"etwork unreachable", ConnectionRefused, 12),
-            (b"o route to host", ConnectionRefused, 12),
-            (b"ot accepted", Policy, 13),
-            (b"ot allowed", Policy, 13),
-            (b"ot authorised", Policy, 13),
-            (b"ot authorized", Policy, 13),
-            (b"ot permitted", Policy, 13),
-            (b"o space left", LocalError, 16),
-            (b"o such file", LocalError, 16),
-            (b"ot enough space", LocalError, 16),
-        ],
-        b'o' => &[
-            (b"ut of storage", MailboxFull, 1),
-            (b"ver its quota", MailboxFull, 1),
-            (b"ver quota", MailboxFull, 1),
-            (b"ver the quota", MailboxFull, 1),
-            (b"verquota", MailboxFull, 1),
-            (b"pen relay", RelayDenied, 3),
-            (b"pentimeout", Timeout, 14),
-        ],
-        b'p' => &[
-            (b"ostgrey", Greylisted, 0),
-            (b"hish", Spam, 7),
-            (b"tr record", Dns, 11),
-            (b"olicy", Policy, 13),
-            (b"rohibited", Policy, 13),
-            (b"ermission denied", LocalError, 16),
-        ],
-        b'q' => &[
-            (b"uota exceed", MailboxFull, 1),
-            (b"uota is exceeded", MailboxFull, 1),
-            (b"ueue file", LocalError, 16),
-        ],
-        b'r' => &[
-            (b"eceiving mail at a rate that prevents", MailboxFull, 1),
-            (b"ecipient address rejected: user", NoSuchUser, 2),
-            (b"ecipient does not", NoSuchUser, 2),
-            (b"ecipient not found", NoSuchUser, 2),
-            (b"ecipient unknown", NoSuchUser, 2),
-            (b"ecipnotfound", NoSuchUser, 2),
-            (b"esolver.adr.recip", NoSuchUser, 2),
-            (b"elay access denied", RelayDenied, 3),
-            (b"elay denied", RelayDenied, 3),
-            (b"elay not", RelayDenied, 3),
-            (b"elay prohibited", RelayDenied, 3),
-            (b"elaying denied", RelayDenied, 3),
-            (b"elaying is", RelayDenied, 3),
-            (b"elaying not", RelayDenied, 3),
-            (b"ate exceeded", RateLimited, 5),
-            (b"ate limit", RateLimited, 5),
-            (b"ate-limit", RateLimited, 5),
-            (b"atelimit", RateLimited, 5),
-            (b"eceiving mail too quickly", RateLimited, 5),
-            (b"bl", Policy, 6),
-            (b"eputation", Policy, 6),
-            (b"etry time", RetryTimeout, 10),
-            (b"everse dns", Dns, 11),
-            (b"outing", Routing, 12),
-            (b"efused", Policy, 13),
-            (b"efusing", Policy, 13),
-            (b"ejected", Policy, 13),
-            (b"ecipients failed", Policy, 13),
-            (b"eadtimeout", Timeout, 14),
-            (b"ead-only file", LocalError, 16),
-        ],
-        b's' => &[
-            (b"torage allocation", MailboxFull, 1),
-            (b"ize limit", Size, 4),
-            (b"ending rate", RateLimited, 5),
-            (b"erver busy", RateLimited, 5),
-            (b"erver too busy", RateLimited, 5),
-            (b"low down", RateLimited, 5),
-            (b"mtpserverbusy", RateLimited, 5),
-            (b"pamcop", Policy, 6),
-            (b"pamhaus", Policy, 6),
-            (b"pf", Policy, 6),
-            (b"pam", Spam, 7),
-            (b"uspicious", Spam, 7),
-            (b"mtp auth", Auth, 8),
-            (b"mtpauthentication", Auth, 8),
-            (b"sl", Tls, 9),
-            (b"tarttls", Tls, 9),
-            (b"ender domain must", Dns, 11),
-            (b"mtp connect() failed", ConnectionRefused, 12),
-            (b"ender verify", Policy, 13),
-            (b"mtprecipientsrefused", Policy, 13),
-            (b"mtpsenderrefused", Policy, 13),
-            (b"ockettimeout", Timeout, 14),
-            (b"mtpserverdisconnected", ConnectionLost, 15),
-            (b"ervice unavailable", LocalError, 16),
-            (b"ystem error", LocalError, 16),
-            (b"ystem resources", LocalError, 16),
-        ],
-        b't' => &[
-            (b"emporarily deferred due to greylist", Greylisted, 0),
-            (b"his user", NoSuchUser, 2),
-            (b"hrottl", RateLimited, 5),
-            (b"oo many", RateLimited, 5),
-            (b"ry again later, rate", RateLimited, 5),
-            (b"ls", Tls, 9),
-            (b"emporary failure in name", Dns, 11),
-            (b"ransaction failed", Policy, 13),
-            (b"ime out", Timeout, 14),
-            (b"imed out", Timeout, 14),
-            (b"imeout", Timeout, 14),
-            (b"emporarily unavailable", LocalError, 16),
-            (b"emporary failure", LocalError, 16),
-            (b"emporary local", LocalError, 16),
-            (b"emporary system", LocalError, 16),
-            (b"ransport", LocalError, 16),
-        ],
-        b'u' => &[
-            (b"nknown address", NoSuchUser, 2),
-            (b"nknown mailbox", NoSuchUser, 2),
-            (b"nknown or illegal alias", NoSuchUser, 2),
-            (b"nknown recipient", NoSuchUser, 2),
-            (b"nknown user", NoSuchUser, 2),
-            (b"nroutable address", NoSuchUser, 2),
-            (b"nrouteable", NoSuchUser, 2),
-            (b"ser disabled", NoSuchUser, 2),
-            (b"ser does not exist", NoSuchUser, 2),
-            (b"ser doesn", NoSuchUser, 2),
-            (b"ser is disabled", NoSuchUser, 2),
-            (b"ser not found", NoSuchUser, 2),
-            (b"ser unknown", NoSuchUser, 2),
-            (b"nable to relay", RelayDenied, 3),
-            (b"nexpected volume", RateLimited, 5),
-            (b"nusual rate", RateLimited, 5),
-            (b"ser complaints", RateLimited, 5),
-            (b"nsolicited", Spam, 7),
-            (b"nknown host", Dns, 11),
-            (b"nresolvable", Dns, 11),
-            (b"nknownhost", Dns, 11),
-            (b"nable to connect", ConnectionRefused, 12),
-            (b"nauthorized", Policy, 13),
-            (b"nexpected eof", ConnectionLost, 15),
-        ],
-        b'v' => &[
-            (b"irus", Spam, 7),
-            (b"erification failed", Policy, 13),
-            (b"erify failed", Policy, 13),
-        ],
-        b'w' => &[
-            (b"e do not relay", RelayDenied, 3),
-        ],
-        _ => &[],
-    }
-}
+pub(super) const STRONG: &[Group] = &[
+    (Greylisted, &[
+        "greylist", "grey list", "grey-list", "graylist", "gray list", "gray-list", "postgrey", "come back later",
+        "come back in", "not yet authorized to deliver", "not yet authorised to deliver", "first contact from",
+    ]),
+    (RemoteError, &[
+        "too many hops", "hop count", "mail loop", "is looping", "looping", "routing loop", "loops back",
+        "too many \"received\"", "could not complete", "verification in progress", "temporarily unreachable",
+        "hosted tenant", "forwarding loop", "loop was found", "loop broken", "loop count", "loop detected",
+    ]),
+    (Tls, &["sent over a tls", "sent over tls"]),
+    (SenderQuota, &[
+        "exceeded the max emails", "exceeded the max defers", "daily email limit", "hourly email limit", "daily limit",
+        "hourly limit", "daily sending", "hourly sending", "daily user sending", "hour sending", "sending limit",
+        "sending quota", "daily message quota", "daily quota", "email limit", "outgoing message limit",
+        "message limit reached", "messages per day", "messages per hour", "emails per hour", "emails per day",
+        "mails per hour", "mails per day", "outgoing limit", "outbound limit",
+    ]),
+    (Policy, &["outgoing mail from"]),
+    (MailboxFull, &[
+        "mailbox full", "mailbox is full", "inbox is full", "inbox full", "mailbox quota", "quota exceed", "quota is exceed",
+        "quota has been exceeded", "exceeded quota", "exceeded its quota", "exceeded their quota", "exceeded storage",
+        "over quota", "overquota", "over-quota", "over its quota", "over the quota", "over their quota", "over its limit",
+        "out of storage", "storage allocation", "storage limit", "mailbox size limit", "mailbox has exceeded", "mailbox over",
+        "user quota", "disk quota", "disc quota", "quota full", "quota violation", "inode limit", "full mailbox",
+        "number of messages exceeds", "postfach voll", "postfach ist voll", "mapiexceptionshutoffquota",
+        "not enough storage space", "user is over", "account is over", "account is full", "mail box is full",
+        "exceeding their quota", "exceeding its quota", "allowed quota", "enough space", "userdisk quota", "domaindisk quota",
+        "folder is full", "mailfolder is full", "mailbox would exceed", "mailbox exceeded", "mailbox exceeds", "user mailbox exceeds",
+        "mailbox overdrawn", "allowed storage", "space has been used", "destinataire pleine", "boite pleine", "too much mail data",
+        "messages on the server",
+    ]),
+    (MailboxDisabled, &[
+        "account disabled", "account has been disabled", "account is disabled", "account inactive", "account is inactive",
+        "account is not active", "account is suspended", "account suspended", "account has been suspended",
+        "account has been temporarily suspended", "account has been closed", "account is closed", "account closed",
+        "account deactivated", "account is deactivated", "account expired", "account has expired", "account is locked",
+        "account locked", "account has been locked", "account blocked", "account is blocked", "account has been blocked",
+        "account is currently not available", "account has been terminated", "account terminated", "account is temporarily",
+        "account of the recipient has been", "mailbox disabled", "mailbox is disabled", "mailbox has been disabled",
+        "mailbox inactive", "mailbox is inactive", "mailbox is not active", "mailbox suspended", "mailbox is suspended",
+        "mailbox has been suspended", "mailbox locked", "mailbox is locked", "mailbox blocked", "mailbox is blocked",
+        "mailbox has been blocked", "mailbox deactivated", "mailbox temporarily disabled", "mailbox is closed",
+        "user disabled", "user is disabled", "user suspended", "user is suspended", "user has been suspended",
+        "user is inactive", "user inactive", "user is deactivated", "user account is disabled", "inactive user",
+        "inactive account", "disabled account", "disabled user", "disabled mailbox", "disabled recipient", "recipient is disabled",
+        "recipient disabled", "address is disabled", "address has been disabled", "reach is disabled", "reach is inactive",
+        "has been closed", "or discontinued", "due to inactivity", "no longer active", "no longer accepts mail",
+        "currently suspended", "is suspended", "been suspended", "temporary locked", "temporarily locked", "deactivated mailbox",
+        "mailbox is frozen", "temporarily inactive", "archivee", "suspend the service", "extended inactivity",
+    ]),
+    (RelayDenied, &[
+        "relay access denied", "relay denied", "relay not", "relay prohibited", "relay is not", "relaying denied",
+        "relaying not", "relaying is", "relaying prohibited", "do not relay", "does not relay", "unable to relay",
+        "not allowed to relay", "not permitted to relay", "not authorized to relay", "no relaying", "open relay", "not a relay",
+        "credentials for relay", "list of allowed rcpthosts", "allowed rcpthosts", "rcpthosts", "non-accepted domain",
+        "not an open relay", "cannot relay", "can't relay", "won't relay", "not local host",
+        "as a relay", "insecure mail relay", "relaying mail", "relay mail", "not a gateway", "allowed rcpthost", "handle mail for",
+        "non-local e-mail", "non-local email",
+    ]),
+    (MessageTooBig, &[
+        "exceeds maximum message", "exceeds size", "exceeds the size", "exceeds maximum size", "maximum message size",
+        "maximum size", "maximum email size", "maximum allowed size", "message exceeds", "message exceeded", "message file too big",
+        "message is too large", "message is too big", "message size exceeds", "message size limit", "message too big",
+        "message too large", "message-size", "size limit", "message length exceeds", "mail size", "overadvertisedsize",
+        "recipsizelimit", "queue file size limit", "databytes limit", "too big: size",
+        "inbound message size", "max message size", "taille limite", "message is larger",
+    ]),
+    (Authentication, &[
+        "spf", "dkim", "dmarc", "ptr", "rdns", "reverse dns", "reverse hostname", "reverse lookup", "reverse name",
+        "reverse record", "reverse map", "sender policy framework", "sender id", "cannot find your", "no reverse",
+        "forward dns", "forward-confirmed", "domain of sender", "sender address rejected: domain", "sender domain must",
+        "sender domain does", "sender domain not", "sender's domain", "unauthenticated email", "unauthenticated mail",
+        "sender is unauthenticated", "anti-spoof", "spoof", "command rejected: host not found", "not aligned", "isn't aligned",
+        "required authentication level", "bad dns ptr", "ip name lookup failed", "hostname lookup failed",
+        "email address is not verified",
+    ]),
+    (Policy, &[
+        "not rfc", "rfc 5322 compliant","list of senders", "accepting mail from specific", "sender verify", "sender address rejected: user", "sender address rejected: undeliverable",
+        "sender address rejected: unverified", "sender address rejected: not owned", "callback setup failed",
+        "sendernotauthenticatedforgroup", "restricted to", "only accepts mail from",
+    ]),
+    (RateLimited, &[
+        "rate limit", "rate-limit", "ratelimit", "rate exceeded", "rate control", "rate reached", "rate over", "sending rate",
+        "submission rate", "receiving rate", "unusual rate", "message rate", "connection rate", "unexpected volume",
+        "excessive volume", "excessive", "unusual volume", "unusual sending", "high volume", "throttl", "slow down",
+        "concurrent", "connection limit", "recipient limit", "connection frequency", "ip frequency", "domain frequency",
+        "frequency limited", "too many messages", "too many connections", "too many recipients", "too many concurrent",
+        "too many mails", "too many emails", "too many open connections", "too many sessions", "too many spams",
+        "too many errors", "too much mail", "too many requests", "too many sends", "receiving mail at a rate",
+        "receiving mail too quickly", "thread limit", "exceeded the rate", "exceeded the maximum number", "exceeded a limit",
+        "limits for how many", "exceeded sending", "exceeded your", "server busy", "server too busy", "mtpserverbusy",
+        "smtpserverbusy", "mail flood", "trop de connexions", "trop de messages", "hourly message", "message limit",
+        "deferred due to unexpected", "maximum number of messages", "maximum number of connections", "limit exceeded",
+        "limit reached", "over limit", "send limit", "numerous attempts",
+    ]),
+    (Content, &["blacklisted file", "blocked file", "banned file", "blocked attachment", "banned attachment", "url in this"]),
+    (Blocklist, &[
+        "blocked using", "block list", "block-list", "blocklist", "black list", "black-list", "blacklist", "blackhole",
+        "denylist", "deny list", "dnsbl", "dns_rbl", "dnsrbl", "rbl", "on one or more dnsbls", "listed at", "listed by",
+        "listed in", "listed on", "is listed", "spamhaus", "spamcop", "sorbs", "uceprotect", "barracudacentral", "abusix",
+        "banned sending ip", "banned sender", "banned ip", "client host blocked", "ip blocked", "ip is blocked",
+        "ip has been blocked", "ip address is blocked", "ip address has been blocked", "ip address blocked", "blocked - see",
+        "request removal", "delist", "is filtered by", "is currently blocked", "currently blocked", "comcast block for spam", "spam blocked see",
+        "not accepted from servers on",
+    ]),
+    (Reputation, &[
+        "reputation", "senderbase", "user complaints", "complaints from", "substantial complaints", "spam complaints",
+        "bad outbound sender", "permanently deferred", "traffic not accepted", "dynamically-assigned", "dynamic ip",
+        "suspicious ip", "untrusted ip", "poor score",
+    ]),
+    (Content, &[
+        "spam", "junk", "phish", "virus", "malware", "infected", "trojan", "worm", "unsolicited", "bulk mail", "suspicious",
+        "suspected", "content rejected", "content denied", "content is not", "content filter", "content presents",
+        "message content", "message filtered", "mail content", "security issue", "security policies", "attachment", "url in",
+        "mcspamsignature", "file extension", "executable", "message contains", "invalid header", "invalid mime", "mime complexity", "bit data in", "base64 encoding", "binary content",
+        "header size",
+        "lone cr", "bare lf", "bare cr", "fortispamuri", "harmful", "classified as", "considered unsafe",
+    ]),
+    (NoSuchUser, &[
+        "no such user", "no such mailbox", "no such address", "no such recipient", "no such person", "no such local user",
+        "no such account", "no mailbox", "user unknown", "unknown user", "unknown recipient", "unknown address", "unknown mailbox",
+        "unknown or illegal alias", "unknown local", "recipient unknown", "address unknown", "mailbox unknown", "account unknown",
+        "user not found", "user does not exist", "user doesn", "user not known", "user not listed", "user isn't", "user is unknown",
+        "user not exist", "mailbox not found", "mailbox not exist", "mailbox does not", "mailbox doesn", "mailbox unavailable",
+        "mailbox is unavailable", "mailbox not available", "recipient not found", "recipient does not", "recipient doesn",
+        "recipient not exist", "recipient rejected", "recipient is not", "recipientnotfound", "recipnotfound", "recipients not",
+        "address does not", "address doesn", "address not found", "address invalid", "account does not", "account doesn",
+        "account not found", "account that you tried to reach", "invalid recipient", "invalid mailbox", "invalid user",
+        "invalid address", "invalid email", "bad destination mailbox", "bad address", "not a valid mailbox", "not a valid user",
+        "not a valid recipient", "not known here", "not our customer", "this user", "unrouteable", "unroutable address",
+        "recipient address rejected: user", "does not have an account", "not have a mailbox", "no account", "no longer valid",
+        "no longer exists", "addressee unknown", "is not a known user", "destinataire invalide", "utilisateur inconnu",
+        "em004", "nosuchuser", "undeliverable address", "no user", "no valid recipients",
+    ]),
+    (Tls, &[
+        "tls", "starttls", "ssl", "certificate", "encryption", "encrypted", "x509", "handshake_failure", "dane",
+        "convert socket to tls",
+    ]),
+    (SmtpAuth, &[
+        "authentication", "authenticate", "authenticator", "auth required", "must authenticate", "smtp auth",
+        "smtpauthentication", "incorrect authentication", "login failed", "invalid login", "log in", "eauth", "credentials",
+        "username", "invalid password", "password", "not authenticated", "not logged in",
+    ]),
+    (Dns, &[
+        "name or service not known", "no mx", "mx record", "mx lookup", "no such host", "no such domain", "unknown host",
+        "unknownhost", "unknown smtp host", "unknown domain", "host unknown", "host not found", "host lookup",
+        "domain not found", "domain does not", "domain doesn", "domain lookup", "domain unknown", "does not resolve",
+        "could not resolve", "cannot resolve", "can't resolve", "dns", "nxdomain", "enotfound", "gaierror", "getaddrinfo",
+        "temporary failure in name", "unresolvable", "lookup did not complete", "non-existent hosts", "nodename nor servname",
+        "look up host", "name service error",
+        "domain is not reachable", "domain must exist", "domain mentioned", "domain may not exist", "malformed name server",
+        "name server", "domain name not found", "resolve route", "unrouteable mail domain",
+    ]),
+    (ConnectionRefused, &[
+        "connection refused", "connectionrefused", "connectexception", "mailconnectexception", "econnrefused", "ehostunreach",
+        "enetunreach", "cannot connect", "could not connect", "couldn't connect", "can't connect", "unable to connect",
+        "failed to connect", "smtp connect() failed", "no route to host", "network is unreachable", "network unreachable",
+        "host is unreachable", "host is down", "host unreachable",
+    ]),
+    (Timeout, &[
+        "timed out", "timeout", "time out", "etimedout", "execution expired", "sockettimeout", "readtimeout", "opentimeout",
+        "timedout", "deadline exceeded",
+    ]),
+    (ConnectionLost, &[
+        "lost connection", "connection lost", "connection reset", "connectionreset", "connection aborted", "connection closed",
+        "connection dropped", "connection unexpectedly closed", "closed connection", "disconnect", "smtpserverdisconnected",
+        "econnreset", "epipe", "broken pipe", "end of file reached", "eoferror", "unexpected eof", "socket closed",
+    ]),
+    (RetryTimeout, &[
+        "retry time", "retry timeout", "have been failing for a long time", "message expired", "delivery expired",
+        "delivery time expired", "retries exceeded", "message too old",
+        "giving up", "attempts will continue", "been in the queue too long", "multiple retries", "queue period",
+        "could not be delivered for", "not been collected",
+    ]),
+    (RemoteError, &[
+        "insufficient system", "insufficient storage", "insufficient disk", "no space left", "not enough space",
+        "not enough disk", "disk full", "disk space", "space shortage", "out of disk", "out of memory", "internal error",
+        "internal server", "internal software", "internal resource", "system error", "system failure", "system resources",
+        "system i/o", "system load", "system busy", "system incorrectly", "system problem", "system not accepting",
+        "configuration error", "configuration problem", "misconfigur", "lookup failure", "lookup error", "local problem",
+        "local error", "local delivery failed", "temporary system", "temporary server", "temporary failure", "temporary local",
+        "temporary internal", "temporary problem", "temporary error", "temporary lookup", "temporarily unavailable",
+        "temporarily rejected", "temporarily not available", "service unavailable", "service not available",
+        "service is unavailable", "service currently unavailable", "service is temporarily", "service is currently",
+        "service temporarily", "server unavailable", "server is unavailable", "server error", "server problem",
+        "resources temporarily", "resources are temporarily", "queue file", "database", "cannot create", "cannot open",
+        "cannot write", "can't create", "can't open", "can't write", "failed to open", "failed to create", "failed to expand",
+        "permission denied", "no such file", "read-only file", "i/o error", "unable to read controls", "unable to process",
+        "qq temporary", "qqt failure", "shutting down", "shutdown", "load too high", "load average", "overloaded",
+        "ports are busy", "no more processes", "child process", "could not instantiate", "could not execute", "cannot assign",
+        "backend", "transport", "local program", "em001", "em002", "em003", "em005", "em006",
+        "storage is full", "queue full", "queue is full", "spool",
+        "interrupted system call", "error while being processed", "config error", "mail system full", "could not load",
+        "going down", "maintenance",
+    ]),
+];
+
+/// `try again`, without a reason. What it means depends on the codes beside it.
+#[rustfmt::skip]
+pub(super) const LATER: &[&str] = &[
+    "try again", "try later", "try it again", "retry later", "retry in", "please retry", "again later", "come back",
+    "temporarily deferred", "deferred",
+];
+
+/// Words that say that something was refused, and not why.
+#[rustfmt::skip]
+pub(super) const WEAK: &[Group] = &[
+    (Content, &["scored", "blocked because"]),
+    (Blocklist, &["is blocked", "blocked by", "is_blocked", "is on our", "not accepting messages"]),
+    (NoSuchUser, &["not found", "does not exist", "doesn't exist", "not exist", "may not exist"]),
+    (Timeout, &["did not respond", "not respond", "no response", "no answer"]),
+    (RateLimited, &["too many", "limit"]),
+    (Policy, &[
+        "policy", "denied", "rejected", "refused", "refusing", "prohibited", "forbidden", "not allowed", "not accepted",
+        "not authorized", "not authorised", "not permitted", "not have permission", "does not accept", "not accept",
+        "unauthorized", "administrative", "access", "blocked", "banned", "helo", "ehlo", "mail refused", "transaction failed",
+        "violation", "compliant", "protocol error", "synchronization", "pipelining", "fully-qualified", "syntax",
+        "from address failed", "recipients failed", "recipientsrefused", "senderrefused", "smtprecipientsrefused",
+        "smtpsenderrefused", "verify failed", "verification failed", "invalid sender", "badmailfrom", "suspended",
+        "restrict", "permanent failure for one", "acceptable use",
+        "members-only", "mailing list", "organizational settings", "not subscribed", "captcha", "header error", "not owned", "bogus",
+        "batv", "backscatter", "fully qualified", "pre-approved", "only accepting mail from", "refuse", "emetteur invalide",
+        "senderfilterconfig", "protected by", "user reject", "bad sequence", "notauthorized", "third-party",
+    ]),
+];

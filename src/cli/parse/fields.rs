@@ -44,6 +44,9 @@ pub(super) fn put_reply(map: &mut Map<String, Value>, reply: &Reply) {
         let code = format!("{}.{}.{}", code.class, code.subject, code.detail);
         map.insert("enhanced_code".into(), code.into());
     }
+    if let Some(code) = &reply.provider_code {
+        map.insert("provider_code".into(), code.as_str().into());
+    }
     map.insert("reason".into(), reply.reason.as_str().into());
 }
 

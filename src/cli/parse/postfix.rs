@@ -180,7 +180,7 @@ fn rejection_fields(map: &mut Map<String, Value>, rejection: &Rejection<'_>) {
     put(map, "sasl_username", rejection.sasl_username);
     put(map, "content", rejection.content);
     put(map, "text", Some(rejection.text));
-    put_reply(map, &reply::classify_with_dsn(rejection.text, rejection.enhanced()));
+    put_reply(map, &reply::classify_own(rejection.text, rejection.enhanced()));
 }
 
 /// Postfix tells sender and client in lines of their own: this line's part of what rules ask.

@@ -23,7 +23,8 @@ pub(super) fn outcome(delivery: &EximDelivery<'_>) -> (Kind, Option<Reply>) {
         (Flag::Suppressed, _) => (Kind::Suppressed, None),
         (Flag::Failed, _) => {
             let reply = reply();
-            let expired = reply.reason == Reason::RetryTimeout;
+            // A host that answers has been reached: what it says of time is its own affair.
+            let expired = reply.reason == Reason::RetryTimeout && reply.smtp_code.is_none();
             (if expired { Kind::Expired } else { Kind::Bounced }, Some(reply))
         }
         (Flag::Deferred, _) => (Kind::Deferred, Some(reply())),

@@ -351,7 +351,7 @@ impl<'c> EximNormaliser<'c> {
         let (_, domain) = split_address(recipient);
         let redactor = &self.messages.attribution.redactor;
         let local = self.refused.get(recipient, |address| redactor.stored(address));
-        let reply = self.refusals.get(notice.reason, reply::classify);
+        let reply = self.refusals.get(notice.reason, |text| reply::classify_own(text, None));
         // A refused connection offered no mail: it is an event, and counts no message.
         let offered = notice.kind != EximNoticeKind::RejectedConnection;
         sink.event(&Event {

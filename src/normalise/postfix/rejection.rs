@@ -59,7 +59,7 @@ pub(super) fn take(
         ..at.event(kind, slot)
     };
     sink.event(&match kind {
-        Kind::Rejected => event.with_reply(Some(&replies::classify_with_dsn(rejection.text, rejection.enhanced()))),
+        Kind::Rejected => event.with_reply(Some(&replies::classify_own(rejection.text, rejection.enhanced()))),
         _ => event,
     });
     true

@@ -5,9 +5,10 @@ use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
 use super::texts::{PlainValues, Strings, TextColumn};
-use super::write::QUEUE_ID;
+use super::write::{QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
 use crate::store::batch::NONE;
+use mailpulse_parsers::reply::today;
 use polars::error::PolarsError;
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
@@ -210,7 +211,12 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
     ) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
         let (pages, _) = self.pages(name, group)?;
         let path = self.path;
-        contained(path, || self.decoded_dictionary(name, group, pages)).map_err(|error| error.of(path))
+        let (values, codes) =
+            contained(path, || self.decoded_dictionary(name, group, pages)).map_err(|error| error.of(path))?;
+        Ok(match name {
+            REASON => under_todays_names(values, codes),
+            _ => (values, codes),
+        })
     }
 
     fn decoded_dictionary(
@@ -357,6 +363,17 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         }
         column.ok_or_else(|| self.damaged(format!("column {name} has no rows")))
     }
+}
+
+/// Reasons under the names that they have today. Two names may have become one.
+fn under_todays_names(values: PlainValues, codes: Vec<u32>) -> (PlainValues, Vec<u32>) {
+    if values.iter().all(|value| today(value) == value) {
+        return (values, codes);
+    }
+    let mut all = Dictionary::default();
+    let map: Vec<u32> = values.iter().map(|value| all.code(today(value).as_bytes())).collect();
+    let codes = codes.into_iter().map(|code| map[code as usize]).collect();
+    (PlainValues::from_iter(all.values().iter()), codes)
 }
 
 /// Number of rows of a file, after every column has been unpacked.
@@ -540,6 +557,28 @@ mod tests {
         let read = read_texts(&merged, QUEUE_ID).unwrap();
         assert_eq!((rows(&read), read.values.len()), (expected, 3));
         assert_eq!(verify(&merged).unwrap(), 10);
+    }
+
+    #[test]
+    fn reasons_of_earlier_versions_are_read_under_todays_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = ["", "spam", "no_such_user", "routing", "size", "auth", "policy"].map(str::to_owned);
+        let path = file_of(folder.path(), "old", 8, |out| {
+            out.dictionary(REASON, &stored, [0, 1, 2, 3, 4, 5, 6, 3]).unwrap()
+        });
+        let read = read_texts(&path, REASON).unwrap();
+        let expected = [
+            "",
+            "content",
+            "no_such_user",
+            "no_such_user",
+            "message_too_big",
+            "smtp_auth",
+            "policy",
+        ];
+        assert_eq!(rows(&read)[..7], expected);
+        // A value stands once: groups are made of codes.
+        assert_eq!((rows(&read)[7], read.values.len()), ("no_such_user", 6));
     }
 
     #[test]

@@ -37,6 +37,8 @@ const RECENT: usize = 256;
 
 /// The column that is written by [`Columns::incremental`]; older segments have a dictionary.
 pub(super) const QUEUE_ID: &str = "queue_id";
+/// The column of reasons, whose names have changed.
+pub(super) const REASON: &str = "reason";
 
 /// What a column is, and how its page was made.
 struct ColumnForm {

@@ -5,7 +5,7 @@
 //! That is what keeps a line's cost near a microsecond and lets a late arrival line name its earlier deliveries.
 
 use crate::model::queue_id::QueueId;
-use mailpulse_parsers::reply::Reply;
+use mailpulse_parsers::reply::{ProviderCode, Reply};
 use std::net::IpAddr;
 
 /// What happened. The names are the contract of `kind` in `events` and `rates`.
@@ -218,6 +218,8 @@ pub struct Event<'a> {
     pub enhanced_code: Option<u32>,
     /// Bounded reason class; empty when there is none.
     pub reason: &'static str,
+    /// The provider's own code in the reply.
+    pub provider_code: Option<ProviderCode>,
 }
 
 impl Event<'_> {
@@ -230,6 +232,7 @@ impl Event<'_> {
                 .enhanced
                 .map(|e| u32::from(e.class) << 20 | u32::from(e.subject & 0x3ff) << 10 | u32::from(e.detail & 0x3ff)),
             reason: reply.reason.as_str(),
+            provider_code: reply.provider_code,
             ..self
         }
     }

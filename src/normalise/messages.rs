@@ -283,6 +283,7 @@ impl LineAt {
             smtp_code: None,
             enhanced_code: None,
             reason: "",
+            provider_code: None,
         }
     }
 }

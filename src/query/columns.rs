@@ -4,7 +4,7 @@
 pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
 
 /// Columns of `events`, in the order of `SELECT *`.
-pub const EVENT_COLUMNS: [&str; 32] = [
+pub const EVENT_COLUMNS: [&str; 33] = [
     "event_id",
     "ts",
     "ts_ms",
@@ -36,6 +36,7 @@ pub const EVENT_COLUMNS: [&str; 32] = [
     "smtp_code",
     "enhanced_code",
     "reason",
+    "provider_code",
     "log_offset",
 ];
 

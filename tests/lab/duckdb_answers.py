@@ -23,7 +23,7 @@ SELECT log || '-' || log_offset AS event_id, make_timestamp(ts_ms * 1000) AS ts,
        sender_domain,
        CASE WHEN recipient_domain = '' THEN recipient_local ELSE recipient_local || '@' || recipient_domain END AS recipient,
        recipient_local, recipient_domain, remote_host, remote_ip, bytes, messages, recipients, queue_ms, delivery_ms,
-       smtp_code, enhanced_code, reason, log_offset
+       smtp_code, enhanced_code, reason, provider_code, log_offset
 FROM read_parquet('{folder}/*.events.parquet')
 """
 RATES = """

@@ -7,6 +7,7 @@ use crate::model::dictionary::{Dictionary, same};
 use crate::model::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
 use crate::normalise::redact::{NAME_BYTES_MAX, PSEUDONYM_LEN, bounded};
+use mailpulse_parsers::reply::ProviderCode;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -58,16 +59,19 @@ pub struct Reply {
     pub enhanced_code: Option<u32>,
     /// Reason class.
     pub reason: &'static str,
+    /// The provider's own code.
+    pub provider_code: Option<ProviderCode>,
 }
 
-/// A reply without its text: code, enhanced code, and where the reason's name stands in the program.
-type ReplyKey = (u16, u32, usize);
+/// A reply without its text: codes, and where the reason's name stands in the program.
+type ReplyKey = (u16, u32, usize, Option<ProviderCode>);
 
 impl Reply {
     /// Equal keys are equal replies. Equal replies may have two keys, where the program holds a name twice.
     fn key(&self) -> ReplyKey {
         let enhanced = self.enhanced_code.unwrap_or(u32::MAX);
-        (self.smtp_code.unwrap_or(0), enhanced, self.reason.as_ptr().addr())
+        let reason = self.reason.as_ptr().addr();
+        (self.smtp_code.unwrap_or(0), enhanced, reason, self.provider_code)
     }
 }
 
@@ -153,6 +157,7 @@ impl Batch {
         self.len() * BatchRows::ROW_BYTES
             + self.slots.len() * size_of::<Message>()
             + self.locals.len()
+            + self.replies.len() * size_of::<Reply>()
             + self.recipient_domains.memory()
             + self.remotes.memory()
     }
@@ -270,6 +275,7 @@ impl EventSink for Batch {
             smtp_code: event.smtp_code,
             enhanced_code: event.enhanced_code,
             reason: event.reason,
+            provider_code: event.provider_code,
         };
         let domain = event.recipient_domain;
         let domain = if domain.is_empty() {

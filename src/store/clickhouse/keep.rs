@@ -35,7 +35,7 @@ const SUMS: &str = "SELECT ts_ms - ts_ms % 3600000 AS hour, service, hostgroup, 
      COUNT(*) AS n, SUM(log_offset) AS offsets, SUM(messages) AS m, SUM(recipients) AS r, SUM(bytes) AS b FROM events";
 const SUMS_BY: &str = "GROUP BY ts_ms - ts_ms % 3600000, service, hostgroup, relay, kind, destination, first_hop";
 /// Columns of the server's table, without `sign` and `log`.
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "log_offset",
     "ts_ms",
     "host",
@@ -63,6 +63,7 @@ const COLUMNS: [&str; 27] = [
     "delivery_ms",
     "smtp_code",
     "reason",
+    "provider_code",
 ];
 /// May be null in either of two ways.
 const ENHANCED: &str = "enhanced_code";

@@ -15,12 +15,13 @@ macro_rules! migrations {
 }
 
 /// Name and text, in order; the number is the first three digits.
-const ALL: [(&str, &str); 5] = migrations![
+const ALL: [(&str, &str); 6] = migrations![
     "001_events",
     "002_rates",
     "003_sources",
     "004_reader",
-    "005_foreign_lines"
+    "005_foreign_lines",
+    "020_reasons",
 ];
 
 /// Migrations that a server without access management can do without.
@@ -434,6 +435,16 @@ mod tests {
                 "this fails, or counts twice, when it is run again after a kill: {statement}"
             );
         }
+    }
+
+    #[test]
+    fn reasons_are_renamed_as_the_embedded_store_renames_them() {
+        let (_, text) = ALL.iter().find(|(name, _)| *name == "020_reasons").unwrap();
+        let list = |names: Vec<&str>| format!("['{}']", names.join("', '"));
+        let renamed = mailpulse_parsers::reply::RENAMED;
+        let stored = list(renamed.iter().map(|(old, _)| *old).collect());
+        let today = list(renamed.iter().map(|(_, reason)| reason.as_str()).collect());
+        assert!(text.contains(&stored) && text.contains(&today), "{stored} {today}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Parts {
         let schema = files.first().map(SegmentReader::schema).unwrap_or_default();
         let mut out = GroupWriter::new(schema, Vec::new())?;
         for file in &mut files {
-            let names: Vec<String> = file.names().map(str::to_owned).collect();
+            let names: Vec<String> = file.stored_names().map(str::to_owned).collect();
             for group in 0..file.groups() {
                 let rows = file.group_rows(group);
                 let columns: Vec<Vec<CompressedPage>> = names
@@ -170,6 +170,48 @@ mod tests {
         let path = folder.join(name);
         std::fs::write(&path, columns.encode().unwrap()).unwrap();
         path
+    }
+
+    #[test]
+    fn files_without_providers_codes_are_joined_with_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let (reasons, codes) = (["spam", "auth"].map(str::to_owned), ["", "TSS04"].map(str::to_owned));
+        let old = |name| {
+            file_of(folder.path(), name, |out| {
+                out.dictionary("reason", &reasons, [0, 1, 0]).unwrap()
+            })
+        };
+        let new = file_of(folder.path(), "new", |out| {
+            out.dictionary("reason", &reasons, [1, 0, 1]).unwrap();
+            out.dictionary("provider_code", &codes, [0, 1, 0]).unwrap();
+        });
+        let all = [old("old"), old("older"), new];
+        for events in [&all[..2], &all] {
+            let parts = Parts {
+                events: events.to_vec(),
+                rates: Vec::new(),
+                span_ms: (5, 7),
+            };
+            for joined in [parts.join().unwrap(), parts.merge().unwrap()] {
+                let path = folder.path().join("joined");
+                std::fs::write(&path, joined.events).unwrap();
+                let mut reader = SegmentReader::load(&path).unwrap();
+                assert_eq!(reader.names().collect::<Vec<_>>(), ["reason", "provider_code", "ts_ms"]);
+                let codes: Vec<String> = reader
+                    .strings("provider_code")
+                    .unwrap()
+                    .iter()
+                    .map(str::to_owned)
+                    .collect();
+                let expected: &[&str] = &["", "", "", "", "", "", "", "TSS04", ""];
+                assert_eq!(codes, expected[..events.len() * 3]);
+                let reasons = reader.strings("reason").unwrap();
+                assert_eq!(
+                    reasons.iter().take(3).collect::<Vec<_>>(),
+                    ["content", "smtp_auth", "content"]
+                );
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
 use super::texts::{PlainValues, Strings, TextColumn};
-use super::write::{QUEUE_ID, REASON};
+use super::write::{PROVIDER_CODE, QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
 use crate::store::batch::NONE;
 use mailpulse_parsers::reply::today;
@@ -182,8 +182,17 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         ))
     }
 
+    /// Whether this is a column that events of earlier versions do not have: it is read as one without values.
+    fn lacks(&self, name: &str) -> bool {
+        let stands = |name: &str| self.stored_names().any(|known| known == name);
+        name == PROVIDER_CODE && stands(REASON) && !stands(PROVIDER_CODE)
+    }
+
     /// Whether a column stands in the file as a dictionary of text.
     pub(super) fn is_dictionary(&self, name: &str) -> bool {
+        if self.lacks(name) {
+            return true;
+        }
         let field = self.fields.iter().find(|field| field.name.as_str() == name);
         field.is_some_and(|field| matches!(field.dtype, ArrowDataType::Dictionary(..)))
     }
@@ -209,6 +218,10 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         name: &str,
         group: usize,
     ) -> Result<(PlainValues, Vec<u32>), ColumnarError> {
+        if self.lacks(name) {
+            let nothing = PlainValues::from_iter([&b""[..]].into_iter());
+            return Ok((nothing, vec![0; self.group_rows(group)]));
+        }
         let (pages, _) = self.pages(name, group)?;
         let path = self.path;
         let (values, codes) =
@@ -255,6 +268,14 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
 
     /// Names of the columns, in the file's order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let lacks = self.lacks(PROVIDER_CODE);
+        let behind = move |name: &str| (lacks && name == REASON).then_some(PROVIDER_CODE);
+        self.stored_names()
+            .flat_map(move |name| [Some(name), behind(name)].into_iter().flatten())
+    }
+
+    /// Names of the columns that stand in the file.
+    pub(super) fn stored_names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|field| field.name.as_str())
     }
 

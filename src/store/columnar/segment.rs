@@ -3,7 +3,7 @@
 use super::super::batch::{Batch, NONE, Reply, SealedBatch, split_remote};
 use super::ColumnarError;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
-use super::write::{Columns, NumberEncoding, QUEUE_ID, Scratch};
+use super::write::{Columns, NumberEncoding, PROVIDER_CODE, QUEUE_ID, REASON, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Kind, Message};
 use crate::model::queue_id::QueueId;
@@ -348,7 +348,11 @@ impl DayRows<'_> {
         out.optional("smtp_code", numbers, NumberEncoding::Few)?;
         let enhanced = |reply: &Reply| reply.enhanced_code.map(enhanced_text).unwrap_or_default();
         by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
-        by_reply(out, "reason", replies, &codes, |reply| reply.reason.to_owned())
+        by_reply(out, REASON, replies, &codes, |reply| reply.reason.to_owned())?;
+        let own = |reply: &Reply| reply.provider_code.map(|code| code.as_str().to_owned());
+        by_reply(out, PROVIDER_CODE, replies, &codes, |reply| {
+            own(reply).unwrap_or_default()
+        })
     }
 
     /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.

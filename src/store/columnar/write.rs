@@ -39,6 +39,8 @@ const RECENT: usize = 256;
 pub(super) const QUEUE_ID: &str = "queue_id";
 /// The column of reasons, whose names have changed.
 pub(super) const REASON: &str = "reason";
+/// The column behind it, which segments of earlier versions lack.
+pub(super) const PROVIDER_CODE: &str = "provider_code";
 
 /// What a column is, and how its page was made.
 struct ColumnForm {

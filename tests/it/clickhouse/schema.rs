@@ -116,6 +116,35 @@ fn the_schema_is_made_once_and_a_foreign_one_is_left_alone() {
 
 #[test]
 #[ignore = "lab: needs chdb"]
+fn reasons_of_earlier_versions_are_read_under_todays_names() {
+    let lab = Lab::new();
+    let stored = ["spam", "size", "auth", "routing", "timeout", ""];
+    let rows: Vec<String> = (1..)
+        .zip(stored)
+        .map(|(at, reason)| format!("('l', {at}, {at}, 'deferred', '{reason}')"))
+        .collect();
+    sql(
+        &lab,
+        &format!(
+            "INSERT INTO mail.events_log (log, log_offset, ts_ms, kind, reason) VALUES {}",
+            rows.join(", ")
+        ),
+    );
+    let rows = lab.there(&[
+        "--sql",
+        "SELECT reason, provider_code FROM events WHERE kind = 'deferred' ORDER BY log_offset",
+    ]);
+    let read: Vec<_> = rows.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        read,
+        ["content", "message_too_big", "smtp_auth", "no_such_user", "timeout", ""]
+    );
+    let found = lab.there(&["--sql", "SELECT COUNT(*) AS n FROM events WHERE reason = 'content'"]);
+    assert_eq!((&found[0]["n"], &rows[0]["provider_code"]), (&1.into(), &"".into()));
+}
+
+#[test]
+#[ignore = "lab: needs chdb"]
 fn mistakes_of_the_place_are_told_with_their_cure() {
     let lab = Lab::new();
     let url = lab.server.url();

@@ -58,6 +58,7 @@ mod tail;
 mod tiers;
 mod trace;
 mod two_hosts;
+mod unqueued;
 mod unsent;
 mod util;
 mod watch;

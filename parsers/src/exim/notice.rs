@@ -295,7 +295,7 @@ fn plain<'a>(text: &'a [u8], notice: &mut EximNotice<'a>, odd: &mut Option<Odd<'
 /// Kinds told by how the text begins.
 fn by_prefix(text: &[u8]) -> Option<EximNoticeKind> {
     use EximNoticeKind as K;
-    const TABLE: [(&[u8], EximNoticeKind); 38] = [
+    const TABLE: [(&[u8], EximNoticeKind); 40] = [
         (b"Message is frozen", K::Frozen),
         (b"Frozen", K::Frozen),
         (b"frozen by ", K::Frozen),
@@ -307,6 +307,9 @@ fn by_prefix(text: &[u8]) -> Option<EximNoticeKind> {
         (b"removed by ", K::Removed),
         (b"Message removed because ", K::Removed),
         (b"Message abandoned: ", K::RejectedMessage),
+        // The panic log's: nothing was taken.
+        (b"Failed to create spool file ", K::RejectedMessage),
+        (b"Failed to open spool file ", K::RejectedMessage),
         (b"retry time not reached ", K::RetryNotReached),
         (b"SMTP error from remote ", K::RemoteError),
         (b"SMTP timeout ", K::RemoteError),

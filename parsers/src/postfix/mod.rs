@@ -22,6 +22,7 @@ mod program;
 mod queue_id;
 pub mod record;
 mod rejection;
+mod unqueued;
 
 pub use program::{Program, is_postfix};
 pub use queue_id::{arrival_epoch, is_queue_id};
@@ -100,7 +101,7 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, PostfixRecord<'a>> {
     {
         let (inner, words) = head(words);
         id = inner;
-        notice::problem(severity, words)?
+        notice::problem(program, severity, words)?
     } else {
         body(rest, program, &id, &mut odd)?
     };
@@ -152,7 +153,7 @@ fn body<'a>(text: &'a [u8], program: Program, id: &Head<'a>, odd: &mut Option<Od
         return notice::notice(text, program, false);
     }
     if let Some((severity, words)) = notice::severity(text) {
-        return notice::problem(severity, words);
+        return notice::problem(program, severity, words);
     }
     match notice::notification(text) {
         Some(found) => found,

@@ -7,6 +7,7 @@ use super::record::{
     Daemon, DaemonKind, Notification, NotificationKind, PostfixBody, PostfixHost, PostfixNotice, PostfixNoticeKind,
     Problem, Severity,
 };
+use super::unqueued::unqueued;
 use crate::cut::Cut;
 use crate::prim::{Parsed, fail};
 use memchr::memmem;
@@ -24,8 +25,12 @@ pub(super) fn severity(text: &[u8]) -> Option<(Severity, &[u8])> {
 }
 
 /// The body of a problem.
-pub(super) fn problem(severity: Severity, text: &[u8]) -> Parsed<'_, PostfixBody<'_>> {
-    Ok((&[], PostfixBody::Problem(Problem { severity, text })))
+pub(super) fn problem(program: Program, severity: Severity, text: &[u8]) -> Parsed<'_, PostfixBody<'_>> {
+    let body = match unqueued(program, severity, text) {
+        Some(unqueued) => PostfixBody::Unqueued(unqueued),
+        None => PostfixBody::Problem(Problem { severity, text }),
+    };
+    Ok((&[], body))
 }
 
 /// `sender non-delivery notification: ID`; `None` if it is something else.

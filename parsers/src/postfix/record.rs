@@ -51,6 +51,8 @@ pub enum PostfixBody<'a> {
     Rejection(Rejection<'a>),
     /// `warning:`, `error:`, `fatal:`, `panic:`, before or after the queue ID.
     Problem(Problem<'a>),
+    /// A problem that kept a mail out of the queue: no other line names it.
+    Unqueued(Unqueued<'a>),
     /// The mail system itself starts, reloads or stops.
     Daemon(Daemon<'a>),
     /// Any other line.
@@ -106,6 +108,17 @@ pub struct Cleanup<'a> {
     pub message_id: &'a [u8],
     /// The header is `Resent-Message-ID` (`resent-message-id=`).
     pub resent: bool,
+}
+
+/// `sendmail: fatal: ann(1000): message file too big` and its kin.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unqueued<'a> {
+    /// User ID of whoever handed the mail in, where the line names it.
+    pub uid: Option<u64>,
+    /// The envelope sender, where the line names one.
+    pub sender: Option<&'a [u8]>,
+    /// Why.
+    pub reason: &'a [u8],
 }
 
 /// `from=<>, size=, nrcpt= (queue active)`.

@@ -68,6 +68,7 @@ fn is_event(record: &PostfixRecord<'_>) -> bool {
             record.queue_id.is_some() && !probe
         }
         PostfixBody::Rejection(rejection) => !matches!(rejection.action, Action::Pass | Action::RejectWarning),
+        PostfixBody::Unqueued(_) => true,
         _ => false,
     }
 }
@@ -124,6 +125,12 @@ fn fields(map: &mut Map<String, Value>, record: &PostfixRecord<'_>) {
         PostfixBody::Rejection(rejection) => {
             rejection_fields(map, rejection);
             snake(&format!("{:?}", rejection.action))
+        }
+        PostfixBody::Unqueued(unqueued) => {
+            put_number(map, "uid", unqueued.uid);
+            put(map, "sender", unqueued.sender);
+            put(map, "text", Some(unqueued.reason));
+            "unqueued".to_owned()
         }
         PostfixBody::Problem(problem) => {
             put(map, "text", Some(problem.text));

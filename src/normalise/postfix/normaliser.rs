@@ -3,6 +3,7 @@
 use super::arriving::{from_client, from_pickup};
 use super::attempt::{self, destination, kind, reply, unreached};
 use super::rejection::{self, OfRejection};
+use super::unqueued::{self, GivenUp, OfUnqueued};
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
@@ -20,6 +21,7 @@ use mailpulse_parsers::reply as replies;
 #[derive(Debug)]
 pub struct PostfixNormaliser<'c> {
     clock: LogClock,
+    given_up: GivenUp,
     /// Messages of the log.
     pub messages: Messages<'c>,
 }
@@ -27,7 +29,11 @@ pub struct PostfixNormaliser<'c> {
 impl<'c> PostfixNormaliser<'c> {
     /// A normaliser for the messages of one host; `clock` is its log's.
     pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
-        PostfixNormaliser { clock, messages }
+        PostfixNormaliser {
+            clock,
+            given_up: GivenUp::default(),
+            messages,
+        }
     }
 
     /// The next lines are in another zone.
@@ -57,6 +63,16 @@ impl<'c> PostfixNormaliser<'c> {
         if let PostfixBody::Rejection(rejection) = &record.body {
             let rejection = OfRejection { rejection, id, at };
             return rejection::take(&mut self.messages, &rejection, recall, sink);
+        }
+        if let PostfixBody::Unqueued(unqueued) = &record.body {
+            let (program, messages) = (record.program, &mut self.messages);
+            let of = OfUnqueued {
+                program,
+                unqueued,
+                id,
+                at,
+            };
+            return unqueued::take(messages, &mut self.given_up, &of, recall, sink);
         }
         let Some(id) = id else { return false };
         let line = MessageLine { id, at };

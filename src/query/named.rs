@@ -10,7 +10,7 @@ macro_rules! queries {
     };
 }
 
-const TEXTS: [(&str, &str); 12] = queries![
+const TEXTS: [(&str, &str); 13] = queries![
     "rate_by_service",
     "rate_by_hostgroup",
     "rate_by_relay",
@@ -20,6 +20,7 @@ const TEXTS: [(&str, &str); 12] = queries![
     "latency",
     "deferral_reasons",
     "bounce_reasons",
+    "rejection_reasons",
     "relays_per_service",
     "freshness",
     "tried_accepted_delivered",

@@ -456,3 +456,33 @@ fn discover_proposes_for_postfix_and_for_applications() {
     place.write("conf.d/proposed.toml", &run.out);
     place.run(&["check"]).ends(0);
 }
+
+#[test]
+fn parse_shows_reasons_and_the_shapes_of_unknown_replies() {
+    let place = Place::new();
+    let line = |at: u32, text: &str| {
+        format!(
+            "Jun  6 18:55:{at:02} mx1 postfix/smtp[1]: 4F1A23B5C7: to=<a@x.example>, relay=mx.example[192.0.2.1]:25, delay=1, \
+             delays=0/0/0/1, dsn=5.0.0, status=bounced (host mx.example[192.0.2.1] said: 550 {text} (in reply to RCPT TO \
+             command))\n"
+        )
+    };
+    let log = [
+        line(1, "5.1.1 User unknown"),
+        line(2, "xyzzy 17"),
+        line(3, "xyzzy 18"),
+        line(4, "5.1.1 no"),
+        line(5, "5.1.1 no"),
+    ];
+    let objects = parsed(&piped(&place, &["parse", "--source", "postfix", "--reasons"], &log.concat()).ends(0));
+    let told: Vec<_> = objects
+        .iter()
+        .map(|o| (o["reason"].as_str().unwrap(), o["lines"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [("no_such_user", 3), ("other", 2)]);
+    assert_eq!((&objects[0]["percent"], objects[0].get("shapes")), (&60.0.into(), None));
+    let shapes = objects[1]["shapes"].as_array().unwrap();
+    assert_eq!((shapes.len(), &shapes[0]["lines"]), (1, &2.into()), "{shapes:?}");
+    let shape = shapes[0]["shape"].as_str().unwrap();
+    assert!(shape.contains("xyzzy 0"), "{shape}");
+}

@@ -1,5 +1,6 @@
 //! The lines of a log, with what is known of all of them, and where what they say goes.
 
+use super::reasons::ReasonCounts;
 use crate::cli::output;
 use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::with_year;
@@ -49,6 +50,8 @@ impl LineSource {
 pub(super) struct LineOutput<'w> {
     pub(super) out: &'w mut dyn Write,
     pub(super) told: u64,
+    /// With `--reasons`, what is told at the end instead.
+    pub(super) reasons: Option<ReasonCounts>,
 }
 
 impl LineOutput<'_> {
@@ -59,6 +62,10 @@ impl LineOutput<'_> {
 
     pub(super) fn tell(&mut self, fields: Map<String, Value>) -> Result<()> {
         self.told += 1;
+        if let Some(reasons) = &mut self.reasons {
+            reasons.add(&fields);
+            return Ok(());
+        }
         let mut map = Map::new();
         map.insert("line".into(), self.told.into());
         map.extend(fields);

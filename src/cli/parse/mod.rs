@@ -6,6 +6,7 @@ mod explain;
 mod fields;
 mod lines;
 mod postfix;
+mod reasons;
 mod unwrap;
 
 use super::output;
@@ -22,6 +23,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use lines::{LineOutput, LineSource};
 use mailpulse_parsers::sniff;
+use reasons::ReasonCounts;
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ pub struct ParseArgs {
     /// Show which service rules and hostgroups match, and mark what does not parse
     #[arg(long)]
     explain: bool,
+    /// Show how often each reason of failures is given, and the shapes of replies that are not known
+    #[arg(long, conflicts_with = "explain")]
+    reasons: bool,
 }
 
 /// A longer line of standard input is cut, as it is in files.
@@ -86,7 +91,11 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         },
     };
     let mut out = output::writer();
-    let mut lines = LineOutput { out: &mut out, told: 0 };
+    let mut lines = LineOutput {
+        out: &mut out,
+        told: 0,
+        reasons: args.reasons.then(ReasonCounts::default),
+    };
     let mut open = app::OpenRecordLines::default();
     let sample = if from_file {
         crate::source::sample(&args.file, SAMPLE_BYTES >> 10, &limits)
@@ -107,6 +116,9 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
     }
     if let Grammar::App(format) = &source.spec.grammar {
         open.finish(&source, format, &mut lines)?;
+    }
+    if let Some(reasons) = lines.reasons.take() {
+        reasons.tell(&mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -8,4 +8,4 @@ mod unparsed_shapes;
 
 pub use future::Doubt;
 pub use line_accounting::{LineAccounting, LineOutcome};
-pub use unparsed_shapes::why;
+pub use unparsed_shapes::{UnparsedShapes, why};

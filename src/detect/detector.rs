@@ -1,6 +1,7 @@
 //! Many series at once: names, clocks, holidays, and the order of time.
 
 use super::civil::{CivilClock, DAY_S};
+use super::clock_change::{ClockChange, ClockRule, Decided};
 use super::episode::{Drop, EpisodeChange};
 use super::forecast::{Forecast, Span};
 use super::holidays::{DayKind, Holidays};
@@ -111,6 +112,7 @@ struct Entry {
     kind: DayKind,
     /// Set times; `None` once mail comes too often for them.
     schedule: Option<Box<Schedule>>,
+    clock_change: ClockChange,
 }
 
 /// Watches many series. The same samples in the same order give the same changes, live or in replay.
@@ -159,6 +161,7 @@ impl Detector {
             day: i32::MIN,
             kind: DayKind::Usual,
             schedule: (grain_s <= FIRST_STEP_S).then(Box::default),
+            clock_change: ClockChange::default(),
         };
         match self.free.pop() {
             Some(_) => self.entries[at] = entry,
@@ -190,6 +193,11 @@ impl Detector {
     /// The drop of a series that goes on.
     pub fn ongoing(&self, id: SeriesId) -> Option<&Drop> {
         self.entries.get(id.index())?.series.ongoing()
+    }
+
+    /// By whose rule a series seems to change its clock, other than that of its zone.
+    pub fn clock_rule(&self, id: SeriesId) -> Option<ClockRule> {
+        self.entries.get(id.index())?.clock_change.rule()
     }
 
     /// What is overdue of a series.
@@ -250,7 +258,8 @@ impl Detector {
         let entry = self.entries.get_mut(id.index())?;
         let civil = entry.clock.at(ts_s);
         let holiday = entry.holidays.kind(civil.day) == DayKind::Holiday;
-        entry.series.forecast(civil.week_s, window_min, holiday, tuning)
+        let week_s = civil.week_s + entry.clock_change.shift_s(ts_s);
+        entry.series.forecast(week_s, window_min, holiday, tuning)
     }
 
     /// What the last so many seconds brought against what was expected; `None` while a series is too young.
@@ -337,17 +346,31 @@ impl Entry {
     /// Holds a grain against the set times.
     fn scheduled(&mut self, ts: i64, sample: Sample, config: &DetectorConfig) -> Option<EpisodeChange> {
         let schedule = self.schedule.as_mut()?;
-        let civil = self.clock.at(ts);
+        let civil = self.clock.at(ts + self.clock_change.shift_s(ts));
+        let moved = self.clock_change.rival_s().is_some();
         let count = match sample {
             Sample::Count(count) => Some(count),
             Sample::NoData => None,
         };
         let holiday = self.holidays.kind(civil.day) == DayKind::Holiday;
-        let turn = schedule.step((ts, self.grain_s), civil, (count, holiday), false, &config.tuning);
+        let turn = schedule.step((ts, self.grain_s), civil, (count, holiday), moved, &config.tuning);
         if schedule.is_busy() && schedule.ongoing().is_none() {
             self.schedule = None;
         }
         turn.map(change)
+    }
+
+    /// Weighs whether the clocks of a service changed. If they did, what is open since then was that.
+    fn weigh_clocks(&mut self, step: Step, tuning: &Tuning) -> Option<EpisodeChange> {
+        let (rival, count) = (step.rival_week_s?, step.count?);
+        let expected = |week_s| self.series.expected(week_s, tuning);
+        let rates = (f64::from(count), expected(step.week_s), expected(rival));
+        let (step_s, noise) = (self.series.step_s(), self.series.noise(tuning));
+        let from = self.clock_change.change_at()?;
+        match self.clock_change.weigh((step.ts, step_s), rates, noise)? {
+            Decided::Moved => self.series.move_clocks(step.ts, from),
+            Decided::Stayed => None,
+        }
     }
 
     fn step(&mut self, ts: i64, count: Option<u32>, config: &DetectorConfig) -> Option<EpisodeChange> {
@@ -357,16 +380,22 @@ impl Entry {
             self.kind = self.holidays.kind(civil.day);
         }
         let near = matches!(self.kind, DayKind::NearFrom(second) if civil.day_s >= i64::from(second));
+        self.clock_change.begin(ts, self.clock.zone(), self.series.days());
+        let past = ts + self.series.step_s() - 2 * DAY_S;
+        let week_s = civil.week_s + self.clock_change.shift_s(ts);
+        let rival_week_s = self.clock_change.rival_s().map(|by| week_s + by);
         let step = Step {
             ts,
             day: civil.day,
-            week_s: civil.week_s,
-            past_week_s: self.past.at(ts + self.series.step_s() - 2 * DAY_S).week_s,
+            week_s,
+            rival_week_s,
+            past_week_s: self.past.at(past).week_s + self.clock_change.likely_s(past),
             count,
             holiday: self.kind == DayKind::Holiday,
             near,
         };
         let change = self.series.step(step, &config.tuning);
+        let change = self.weigh_clocks(step, &config.tuning).or(change);
         // Between days, and at a moment that every step divides.
         if civil.day_s + self.series.step_s() >= 86_400 && (ts + self.series.step_s()) % 3_600 == 0 {
             self.series.suit(self.grain_s, &config.tuning);

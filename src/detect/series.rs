@@ -17,6 +17,8 @@ const BLOCK_S: i64 = 900;
 const BEFORE_S: i64 = 4 * 3_600;
 /// Share of the expectation below which a block of a drop is taken for part of it.
 pub const LOW: f64 = 0.8;
+/// What is due either way, where clocks may have changed, below which an hour says nothing of the usual.
+const DIFFERS: f64 = 0.85;
 /// Alarms that are remembered.
 const ALARMS: usize = 12;
 /// Hours for which they are.
@@ -50,6 +52,8 @@ pub struct Step {
     pub day: i32,
     /// Second of the civil week at its start.
     pub week_s: i64,
+    /// The same if clocks have changed, while that is not known.
+    pub rival_week_s: Option<i64>,
     /// Second of the civil week two days before its end: summer time may have come in between.
     pub past_week_s: i64,
     /// Count; `None` for no data.
@@ -171,18 +175,20 @@ impl VolumeSeries {
         } else {
             self.expected(step.week_s, tuning)
         };
-        // Next to a holiday only part of the usual is sure.
+        // Next to a holiday only part of the usual is sure, and while the clocks may have changed, what is due either way.
+        let rival = step.rival_week_s.filter(|_| !self.retired);
+        let either = rival.map_or(expected, |rival| expected.min(self.expected(rival, tuning)));
         let sure = if step.near {
-            expected * self.bridge.share(tuning)
+            either * self.bridge.share(tuning)
         } else {
-            expected
+            either
         };
         let evident = counted.filter(|_| !step.holiday);
         self.history.push(evident.map(|counted| (counted, sure)));
         if step.near && !step.holiday {
             self.bridge.add(counted, expected);
         }
-        self.fill_block(step, expected);
+        self.fill_block(step, expected, either);
         let now = Now {
             ts: step.ts,
             step_s: self.step_s,
@@ -205,9 +211,9 @@ impl VolumeSeries {
         change
     }
 
-    fn fill_block(&mut self, step: Step, expected: f64) {
+    fn fill_block(&mut self, step: Step, expected: f64, sure: f64) {
         self.block.flags.holiday |= step.holiday;
-        self.block.near |= step.near;
+        self.block.near |= step.near || sure < DIFFERS * expected;
         let Some(count) = step.count else { return };
         if !step.holiday {
             self.day_count += u64::from(count);
@@ -369,6 +375,26 @@ impl VolumeSeries {
             worse: true,
             ..episode.drop
         }))
+    }
+
+    /// Mean rate of a step, and the noise of an hour.
+    pub(super) fn noise(&self, tuning: &Tuning) -> (f64, f64) {
+        let weekly = self.profile.per_week() * self.slow.value(tuning.slow_prior);
+        (
+            weekly * self.step_s as f64 / super::civil::WEEK_S as f64,
+            self.channels.hour_v(),
+        )
+    }
+
+    /// The clocks changed at `from`: what was expected since then was due at other hours.
+    pub(super) fn move_clocks(&mut self, ts: i64, from: i64) -> Option<EpisodeChange> {
+        self.channels.reset(ts);
+        self.history.set_floor();
+        self.episode.as_ref().filter(|episode| episode.opened() >= from)?;
+        let mut drop = self.episode.take()?.drop;
+        (drop.ended, drop.end) = (Some(ts), Some(DropEnd::Recovered));
+        self.last = Some(drop);
+        Some(EpisodeChange::Closed(drop))
     }
 
     /// Forgets the last two days after a jump of the clock; what was learned stays. Closes a drop that goes on.

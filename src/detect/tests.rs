@@ -1,6 +1,7 @@
 //! The detector as a whole: causal, deterministic, within its budget, and quiet where it should be.
 
 mod budget;
+mod clocks;
 mod fleet;
 mod habits;
 mod schedules;

@@ -82,7 +82,7 @@ impl Default for Tuning {
         Self {
             budget: 1.0,
             margin: 0.05,
-            margin_busy: 0.35,
+            margin_busy: 0.4,
             margin_young: 0.6,
             weary: 0.3,
             weary_free: 8,

@@ -1,8 +1,9 @@
 //! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
 
-use crate::analysis::present::timeline_until;
+use crate::analysis::kept::Kept;
+use crate::analysis::present::{Replay, ReplayedHistory};
 use crate::detect::alarm::{Alarm, Scope};
-use crate::detect::engine::{Engine, Options};
+use crate::detect::engine::Options;
 use crate::detect::fleet::{Id, Minute, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
@@ -32,19 +33,23 @@ struct Target {
 /// Draws ranges and alarms into pictures by one replay of the history; the marks of each picture.
 pub fn draw_in(
     store: &dyn MailHistory,
+    kept: &Kept,
     options: Options,
     pictures: &mut [Picture<'_>],
     now_ms: i64,
 ) -> Result<Vec<Vec<GraphMark>>> {
-    let until = pictures.iter().map(|picture| picture.question.window.until_ms).max();
-    let Some(until_ms) = until else { return Ok(Vec::new()) };
-    let mut timeline = timeline_until(store, until_ms, now_ms)?;
-    let mut engine = Engine::new(options);
-    let mut targets = targets(pictures, &timeline.names);
-    while let Some(minutes) = timeline.next_part()? {
-        replay(&mut engine, (&timeline.names, &minutes), pictures, &mut targets);
+    let windows = || pictures.iter().map(|picture| picture.question.window);
+    let from = windows().map(|window| window.since_ms).min();
+    let until = windows().map(|window| window.until_ms).max();
+    let Some(span) = from.zip(until) else {
+        return Ok(Vec::new());
+    };
+    let mut history = Replay::begin(store, kept, options, span, now_ms)?;
+    let mut targets = targets(pictures, history.names());
+    while let Some(minutes) = history.next_part()? {
+        replay(&mut history, &minutes, pictures, &mut targets);
     }
-    let names = timeline.names;
+    let ReplayedHistory { engine, names, .. } = history.finish()?;
     for target in targets {
         let set = &mut *pictures[target.picture].set;
         let per_minute = MINUTE_MS as f64 / set.step_ms as f64;
@@ -153,12 +158,7 @@ fn id_of(all: &[String], name: &str) -> Option<Id> {
     all.iter().position(|one| one == name).map(|id| id as Id)
 }
 
-fn replay(
-    engine: &mut Engine,
-    (names, minutes): (&Names, &[Minute]),
-    pictures: &[Picture<'_>],
-    targets: &mut [Target],
-) {
+fn replay(history: &mut Replay<'_>, minutes: &[Minute], pictures: &[Picture<'_>], targets: &mut [Target]) {
     for minute in minutes {
         let ms = minute.at * MINUTE_MS;
         for target in targets.iter_mut() {
@@ -168,12 +168,14 @@ fn replay(
             }
             let at = (ms - set.start_ms).div_euclid(set.step_ms);
             let bucket = usize::try_from(at).ok().and_then(|at| target.buckets.get_mut(at));
-            let forecast = engine.forecast(minute.at, target.scope, set.step_ms / MINUTE_MS);
+            let forecast = history
+                .engine
+                .forecast(minute.at, target.scope, set.step_ms / MINUTE_MS);
             if let (Some(bucket), Some(forecast)) = (bucket, forecast) {
                 bucket.get_or_insert_default().add(forecast);
             }
         }
-        engine.step(names, minute);
+        history.step(minute);
     }
 }
 

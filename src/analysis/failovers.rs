@@ -3,9 +3,10 @@
 
 use crate::analysis::alarms::rounded;
 use crate::analysis::incident::judge_window;
-use crate::analysis::present::fleet_until;
+use crate::analysis::kept::Kept;
+use crate::analysis::present::{ReplayedHistory, fleet_until, replay};
 use crate::detect::alarm::{Alarm, Cause, State};
-use crate::detect::engine::{Engine, Options};
+use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::time::MINUTE_MS;
@@ -39,24 +40,36 @@ pub struct Failover {
 }
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
-pub fn failovers(store: &dyn MailHistory, options: Options, window: Window, now_ms: i64) -> Result<Vec<Failover>> {
-    let fleet = fleet_until(store, window.until_ms, now_ms)?;
+pub fn failovers(
+    store: &dyn MailHistory,
+    kept: &Kept,
+    options: Options,
+    window: Window,
+    now_ms: i64,
+) -> Result<Vec<Failover>> {
     let options = Options {
         // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
         volume: false,
         ..options
     };
     let rhythms = options.rhythms.clone();
-    let engine = Engine::replay(&fleet, options);
-    let (from, end) = (window.since_ms.div_euclid(MINUTE_MS), fleet.span().1);
+    let ReplayedHistory { engine, names, span } = replay(store, kept, options, window.until_ms, now_ms)?;
+    let (from, end) = (window.since_ms.div_euclid(MINUTE_MS), span.1);
     let silent = |alarm: &&Alarm| matches!(alarm.state, State::Dropped | State::Refused);
     let causes = engine
         .groups
         .told()
         .filter(silent)
         .filter_map(|alarm| alarm.cause.as_ref());
+    let causes: Vec<&Cause> = causes
+        .filter(|cause| cause.silent_to.is_none_or(|to| to > from))
+        .collect();
     let mut all = Vec::new();
-    for cause in causes.filter(|cause| cause.silent_to.is_none_or(|to| to > from)) {
+    if causes.is_empty() {
+        return Ok(all);
+    }
+    let fleet = fleet_until(store, window.until_ms, now_ms, &names)?;
+    for cause in causes {
         let to = cause.silent_to.unwrap_or(end).max(cause.silent_from + 1);
         let window = Window {
             since_ms: cause.silent_from * MINUTE_MS,

@@ -1,16 +1,17 @@
 //! The store's history as the detection sees it: minute by minute, from the segments' rates, the logs' coverage, and
 //! counts of the events that speak of another host. It is read a day at a time: what is in memory does not grow with it.
 
-use crate::analysis::health;
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
+use super::log_minutes::Logs;
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names};
 use crate::model::service_names::UNATTRIBUTED;
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
-use crate::store::catalogue::{AttributionChange, Counts};
+use crate::store::catalogue::AttributionChange;
 use crate::store::columnar::{FlowBlock, Values};
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 
 /// The most minutes that a fleet has: the newest 400 days. FlowKind is older teaches nothing about this week.
 const MINUTES_MAX: i64 = 400 * 1440;
@@ -101,6 +102,15 @@ pub fn fleet_after(store: &dyn MailHistory, window: Window, names: Names) -> Res
     })
 }
 
+/// What is known of minutes that were read, for those that come after them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Names, with their numbers.
+    pub names: Names,
+    /// By host, the first minute of its log.
+    pub begins: BTreeMap<Id, i64>,
+}
+
 /// The minutes of a window, a part at a time.
 pub struct Timeline<'s> {
     store: &'s dyn MailHistory,
@@ -123,18 +133,55 @@ impl<'s> Timeline<'s> {
     /// The store cannot be read.
     pub fn open(store: &'s dyn MailHistory, window: Window, known: &Names) -> Result<Timeline<'s>, QueryError> {
         let (from, to) = span(store, window)?;
-        let mut books = Books::of(known);
+        let known = Known {
+            names: known.clone(),
+            begins: BTreeMap::new(),
+        };
+        let hosts = if to > from { store.hosts()? } else { Vec::new() };
+        Timeline::over(store, (from, to), known, hosts)
+    }
+
+    /// The minutes from `window.since_ms` on, after those of which `known` tells. Nothing before them is read, but for the
+    /// hour that says whose lines a log has.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn resume(store: &'s dyn MailHistory, window: Window, known: Known) -> Result<Timeline<'s>, QueryError> {
+        let from = window.since_ms.div_euclid(MINUTE_MS);
+        let end = window.until_ms.saturating_sub(1);
+        let times = [
+            store.newest(window)?,
+            store.line_ms(window.since_ms, end)?,
+            store.heartbeat_ms(window.since_ms, end)?.map(|minute| minute - 1),
+        ];
+        let last = times.into_iter().flatten().max();
+        let to = last.map_or(from, |last| window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS));
+        let hosts = if to > from { store.hosts_in(window)? } else { Vec::new() };
+        let mut timeline = Timeline::over(store, (from, to.max(from)), known, hosts)?;
+        if to > from {
+            timeline.logs.warm_up(store)?;
+        }
+        Ok(timeline)
+    }
+
+    fn over(
+        store: &'s dyn MailHistory,
+        (from, to): (i64, i64),
+        known: Known,
+        read: Vec<String>,
+    ) -> Result<Timeline<'s>, QueryError> {
+        let mut books = Books::of(&known.names);
         if to > from {
             let [services, hostgroups, mut hosts] = crate::query::steadily(|| store.flow_names(window_of(from, to)))?;
             books.services.add(services);
             books.hostgroups.add(hostgroups);
-            hosts.extend(store.hosts()?);
+            hosts.extend(read);
             books.hosts.add(hosts);
         }
-        let names = if to > from { books.names() } else { known.clone() };
+        let names = if to > from { books.names() } else { known.names };
         Ok(Timeline {
             store,
-            logs: Logs::of(store, &names, (from, to))?,
+            logs: Logs::of(store, &names, (from, to), known.begins)?,
             changes: if to > from {
                 store.attribution_changes()?
             } else {
@@ -145,6 +192,14 @@ impl<'s> Timeline<'s> {
             span: (from, to),
             next: from,
         })
+    }
+
+    /// What a timeline of the minutes after these is to know.
+    pub fn known(&self) -> Known {
+        Known {
+            names: self.names.clone(),
+            begins: self.logs.begins().clone(),
+        }
     }
 
     /// Its first minute, and the one after its last; the same twice if it has none.
@@ -198,9 +253,11 @@ fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64), QueryErro
     };
     // A line that is no event is as good as one, and so is a tail that finds nothing more: the minute is over, and
     // there was no mail.
-    let last = last
-        .max(store.line_ms(until_ms)?.unwrap_or(last))
-        .max(store.heartbeat_ms(until_ms)?.map_or(last, |minute| minute - 1));
+    let last = last.max(store.line_ms(i64::MIN, until_ms)?.unwrap_or(last)).max(
+        store
+            .heartbeat_ms(i64::MIN, until_ms)?
+            .map_or(last, |minute| minute - 1),
+    );
     let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
     let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
     Ok(match to <= from {
@@ -354,28 +411,6 @@ fn label(host: &str) -> &str {
     }
 }
 
-/// The newest hour of a source's lines.
-#[derive(Default)]
-struct Hour {
-    /// Time, lines, and those of other programs.
-    minutes: VecDeque<(i64, u64, u64)>,
-    lines: u64,
-    foreign: u64,
-}
-
-impl Hour {
-    /// Takes the next minute, and tells whether all lines of the hour that it ends are other programs'.
-    fn is_foreign(&mut self, ts_ms: i64, counts: &Counts) -> bool {
-        let is_old = |entry: &mut (i64, u64, u64)| entry.0 <= ts_ms - health::RECENT_MS;
-        while let Some((_, lines, foreign)) = self.minutes.pop_front_if(is_old) {
-            (self.lines, self.foreign) = (self.lines - lines, self.foreign - foreign);
-        }
-        self.minutes.push_back((ts_ms, counts.lines, counts.foreign));
-        (self.lines, self.foreign) = (self.lines + counts.lines, self.foreign + counts.foreign);
-        health::is_foreign(self.lines, self.foreign)
-    }
-}
-
 /// Names that end or are others' from a minute on: the one after what was stored before attribution changed.
 fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [Minute]) {
     let first = minutes.first().map_or(0, |minute| minute.at);
@@ -394,81 +429,5 @@ fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [Minute])
         renamed.anew.extend(ids(&names.services, &services.changed));
         renamed.groups_ended.extend(ids(&names.hostgroups, &groups.ended));
         renamed.groups_anew.extend(ids(&names.hostgroups, &groups.changed));
-    }
-}
-
-/// The hosts' logs, in the order of their minutes.
-struct Logs {
-    /// The first minute.
-    first: i64,
-    hosts: HashMap<String, usize>,
-    /// By host, whether its log could be read in each minute.
-    readable: Vec<Vec<bool>>,
-    /// By host, the first minute of its log.
-    begins: BTreeMap<usize, i64>,
-    hours: HashMap<(usize, String), Hour>,
-}
-
-impl Logs {
-    fn of(store: &dyn MailHistory, names: &Names, (from, to): (i64, i64)) -> Result<Logs, QueryError> {
-        let len = (to - from).max(0);
-        let mut logs = Logs {
-            first: from,
-            hosts: names.hosts.iter().cloned().zip(0..).collect(),
-            readable: vec![vec![false; len as usize]; names.hosts.len()],
-            begins: BTreeMap::new(),
-            hours: HashMap::new(),
-        };
-        if len == 0 {
-            return Ok(logs);
-        }
-        for span in store.coverage(from * MINUTE_MS)? {
-            let Some(host) = logs.hosts.get(&span.host).copied() else {
-                continue;
-            };
-            let (begins, ends) = (span.from_ms.div_euclid(MINUTE_MS), span.to_ms.div_euclid(MINUTE_MS));
-            let begin = logs.begins.entry(host).or_insert(begins);
-            *begin = (*begin).min(begins);
-            let begins = (begins - from).clamp(0, len);
-            let ends = (ends - from + 1).clamp(begins, len);
-            logs.readable[host][begins as usize..ends as usize].fill(true);
-        }
-        Ok(logs)
-    }
-
-    /// Lines per host and minute, and minutes in which a host's log could not be read.
-    fn fill(&mut self, store: &dyn MailHistory, window: Window, minutes: &mut [Minute]) -> Result<(), QueryError> {
-        let mut lines: FxHashMap<(i64, usize), (u64, u64)> = FxHashMap::default();
-        let mut counted = store.source_minutes(window)?;
-        counted.sort_by_key(|minute| minute.ts_ms);
-        for minute in counted {
-            let Some(host) = self.hosts.get(&minute.host).copied() else {
-                continue;
-            };
-            let hour = self.hours.entry((host, minute.kind)).or_default();
-            // Where an hour's lines are all of other programs, not one of them was understood.
-            let bad = if hour.is_foreign(minute.ts_ms, &minute.counts) {
-                minute.counts.lines
-            } else {
-                minute.counts.unparsed
-            };
-            let sum = lines.entry((minute.ts_ms.div_euclid(MINUTE_MS), host)).or_default();
-            *sum = (sum.0 + minute.counts.lines, sum.1 + bad);
-        }
-        for minute in minutes {
-            let log = |(host, readable): (usize, &Vec<bool>)| {
-                let (all, bad) = lines.get(&(minute.at, host)).copied().unwrap_or_default();
-                let begun = self.begins.get(&host).is_some_and(|begin| *begin <= minute.at);
-                let readable = readable[(minute.at - self.first) as usize];
-                (all > 0 || begun && !readable).then(|| LogMinute {
-                    host: host as Id,
-                    readable: readable || all > 0,
-                    lines: all.min(u64::from(u32::MAX)) as u32,
-                    unparsed: bad.min(u64::from(u32::MAX)) as u32,
-                })
-            };
-            minute.logs = self.readable.iter().enumerate().filter_map(log).collect();
-        }
-        Ok(())
     }
 }

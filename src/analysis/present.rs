@@ -3,9 +3,10 @@
 //! Time has one *end*: the clock, or the minute after the newest event where that is over a day old. A row with a date that is
 //! yet to come is not part of any answer.
 
-use super::fleet::{Timeline, fleet};
+use super::fleet::{Timeline, fleet_after};
+use super::kept::Kept;
 use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::{Fleet, Names};
+use crate::detect::fleet::{Fleet, Minute, Names};
 use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
@@ -19,11 +20,11 @@ pub fn so_far(store: &dyn MailHistory, now_ms: i64) -> Result<Window> {
     })
 }
 
-/// The history as the detection sees it, up to a moment.
-pub fn fleet_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<Fleet> {
+/// The history as the detection sees it, up to a moment; names that are known keep their numbers.
+pub fn fleet_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64, known: &Names) -> Result<Fleet> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
-    Ok(fleet(store, Window { until_ms, ..so_far })?)
+    Ok(fleet_after(store, Window { until_ms, ..so_far }, known.clone())?)
 }
 
 /// First and last event that have happened; `None` of an empty store.
@@ -59,11 +60,87 @@ pub fn whole(store: &dyn MailHistory) -> Result<Window> {
     })
 }
 
-/// The history as the detection sees it, up to a moment, a part at a time.
-pub fn timeline_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<Timeline<'_>> {
-    let so_far = so_far(store, now_ms)?;
-    let until_ms = until_ms.min(so_far.until_ms);
-    Ok(Timeline::open(store, Window { until_ms, ..so_far }, &Names::default())?)
+/// The detection on its way over a history: a part of the minutes at a time, from the newest snapshot on that fits.
+pub struct Replay<'s> {
+    /// What it knows so far.
+    pub engine: Engine,
+    /// The minutes that come.
+    timeline: Timeline<'s>,
+    /// The first minute that it knows.
+    first: i64,
+}
+
+impl<'s> Replay<'s> {
+    /// Of the history up to `until_ms`; the minutes from `from_ms` on are still to come, and before them what a snapshot saves.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn begin(
+        store: &'s dyn MailHistory,
+        kept: &Kept,
+        options: Options,
+        (from_ms, until_ms): (i64, i64),
+        now_ms: i64,
+    ) -> Result<Replay<'s>> {
+        let so_far = so_far(store, now_ms)?;
+        let until_ms = until_ms.min(so_far.until_ms);
+        let known = from_ms.min(until_ms).div_euclid(MINUTE_MS);
+        if let Some(snapshot) = kept.newest(store, &options, (i64::MIN, known))? {
+            let window = Window {
+                since_ms: snapshot.at * MINUTE_MS,
+                until_ms,
+            };
+            return Ok(Replay {
+                timeline: Timeline::resume(store, window, snapshot.known)?,
+                engine: snapshot.engine,
+                first: snapshot.first,
+            });
+        }
+        let timeline = Timeline::open(store, Window { until_ms, ..so_far }, &Names::default())?;
+        Ok(Replay {
+            engine: Engine::new(options),
+            first: timeline.span().0,
+            timeline,
+        })
+    }
+
+    /// The next minutes, which the detection has not taken yet.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn next_part(&mut self) -> Result<Option<Vec<Minute>>> {
+        Ok(self.timeline.next_part()?)
+    }
+
+    /// The detection as it stands, the first minute that it has not taken, and the names that it knows.
+    pub fn into_parts(self) -> (Engine, i64, Names) {
+        (self.engine, self.timeline.span().0, self.timeline.names)
+    }
+
+    /// Names of what is judged.
+    pub fn names(&self) -> &Names {
+        &self.timeline.names
+    }
+
+    /// Takes a minute.
+    pub fn step(&mut self, minute: &Minute) {
+        self.engine.step(&self.timeline.names, minute);
+    }
+
+    /// Takes all minutes that are left.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn finish(mut self) -> Result<ReplayedHistory> {
+        while let Some(minutes) = self.next_part()? {
+            minutes.iter().for_each(|minute| self.step(minute));
+        }
+        Ok(ReplayedHistory {
+            engine: self.engine,
+            span: (self.first, self.timeline.span().1),
+            names: self.timeline.names,
+        })
+    }
 }
 
 /// The detection after a replay.
@@ -77,18 +154,13 @@ pub struct ReplayedHistory {
     pub span: (i64, i64),
 }
 
-/// Replays the detection over the history up to a moment.
-pub fn replay(store: &dyn MailHistory, options: Options, until_ms: i64, now_ms: i64) -> Result<ReplayedHistory> {
-    let mut timeline = timeline_until(store, until_ms, now_ms)?;
-    let mut engine = Engine::new(options);
-    while let Some(minutes) = timeline.next_part()? {
-        for minute in &minutes {
-            engine.step(&timeline.names, minute);
-        }
-    }
-    Ok(ReplayedHistory {
-        engine,
-        span: timeline.span(),
-        names: timeline.names,
-    })
+/// Replays the detection over the history up to a moment, from the newest snapshot on.
+pub fn replay(
+    store: &dyn MailHistory,
+    kept: &Kept,
+    options: Options,
+    until_ms: i64,
+    now_ms: i64,
+) -> Result<ReplayedHistory> {
+    Replay::begin(store, kept, options, (until_ms, until_ms), now_ms)?.finish()
 }

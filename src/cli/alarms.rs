@@ -12,7 +12,7 @@ use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::setup::Setup;
-use crate::setup::detection::options;
+use crate::setup::detection::{kept, options};
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -37,7 +37,7 @@ pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     whole(store)?;
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
-    let ReplayedHistory { engine, names, .. } = replay(store, options, window.until_ms, now_ms())?;
+    let ReplayedHistory { engine, names, .. } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
     // One that began before and went on is one of these days too.
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);

@@ -13,7 +13,7 @@ use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, SeriesSet};
 use crate::setup::Setup;
-use crate::setup::detection::{Overrides, options};
+use crate::setup::detection::{Overrides, kept, options};
 use crate::setup::known_names;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::IsTerminal;
@@ -104,7 +104,14 @@ pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
             question: &question,
             set: &mut set,
         };
-        expected::draw_in(store, options(&config, &Overrides::default()), &mut [picture], now_ms())?.concat()
+        expected::draw_in(
+            store,
+            &kept(&config),
+            options(&config, &Overrides::default()),
+            &mut [picture],
+            now_ms(),
+        )?
+        .concat()
     };
     for series in &mut set.series {
         if series.name.is_empty() {

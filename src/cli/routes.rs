@@ -10,7 +10,7 @@ use crate::clock::now_ms;
 use crate::config::Redundancy;
 use crate::query::history::MailHistory;
 use crate::setup::Setup;
-use crate::setup::detection::{Overrides, options};
+use crate::setup::detection::{Overrides, kept, options};
 use crate::setup::redundancy::short;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
@@ -42,7 +42,7 @@ pub fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
     let window = args.window.resolve(store)?;
     let mut routes = routes(store, window)?;
     let options = options(&config, &Overrides::default());
-    let failovers = failovers(store, options, window, now_ms())?;
+    let failovers = failovers(store, &kept(&config), options, window, now_ms())?;
     for one in &failovers {
         // Without a way out in the window, its failover is all there is to tell.
         if routes.iter().all(|route| route.service != one.service) {

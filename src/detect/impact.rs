@@ -144,7 +144,9 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
         .iter()
         .map(|(service, track)| track.judge(*service, fleet, &routes, question))
         .collect();
-    all.sort_by_key(|one| (std::cmp::Reverse(one.missing), one.service));
+    // By name: numbers depend on when a name was first seen.
+    let name = |one: &ServiceImpact| fleet.names.service(one.service);
+    all.sort_by(|a, b| (b.missing, name(a)).cmp(&(a.missing, name(b))));
     all
 }
 

@@ -96,6 +96,7 @@ pub mod noise;
 pub mod profile;
 pub mod queue;
 mod refusals;
+pub mod rejudged;
 pub mod replay;
 pub mod rhythm;
 pub mod routes;
@@ -128,7 +129,7 @@ mod rename_tests;
 #[cfg(test)]
 mod rhythm_tests;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod scope_tests;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Who answers: the embedded store, or a ClickHouse that holds what was sent to it. The same questions, the same rows.
 
+use super::mark::HistoryMark;
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
@@ -63,15 +64,33 @@ const SHAPES: usize = 5;
 
 /// A history of mail.
 pub trait MailHistory {
+    /// Which history it is: what was judged of one says nothing of another.
+    fn identity(&self) -> Result<String, QueryError>;
+
+    /// What the minutes of a window are like now.
+    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError>;
+
+    /// The first of the minutes `[from, to)`, since 1970, of which rows came or changed since the mark was made.
+    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError>;
+
+    /// The newest event in a window, UTC milliseconds; on a server, its minute. It reads no row before the window.
+    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError>;
+
+    /// Bytes that it takes on disk, as far as that is known.
+    fn bytes(&self) -> Result<Option<u64>, QueryError>;
+
+    /// Hosts whose logs were read in a window at least, by name; a backend that knows them all without reading may name all.
+    fn hosts_in(&self, window: Window) -> Result<Vec<String>, QueryError>;
+
     /// First and last event not later than `until_ms`, UTC milliseconds; on a server, of their minutes.
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError>;
 
-    /// The newest minute not later than `until_ms` in which a line was written, event or not: its start, UTC milliseconds.
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError>;
+    /// The newest minute from `since_ms` to `until_ms` in which a line was written, event or not: its start, UTC milliseconds.
+    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError>;
 
-    /// The newest minute not later than `until_ms` in which a tail said that it had read all there was: its start, UTC
+    /// The newest minute from `since_ms` to `until_ms` in which a tail said that it had read all there was: its start, UTC
     /// milliseconds.
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError>;
+    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError>;
 
     /// A moment that is past for sure, whatever a clock says, UTC milliseconds; where nobody keeps one, none.
     fn horizon_ms(&self) -> Result<Option<i64>, QueryError>;
@@ -117,16 +136,62 @@ pub trait MailHistory {
 }
 
 impl MailHistory for Store {
+    fn identity(&self) -> Result<String, QueryError> {
+        Ok(Store::identity(self)?)
+    }
+
+    fn mark(&self, _window: Window) -> Result<HistoryMark, QueryError> {
+        let newest = self.changed_minutes().newest()?;
+        Ok(HistoryMark::Commits(vec![(i64::MIN, newest)]))
+    }
+
+    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+        let HistoryMark::Commits(known) = mark else {
+            return Ok(Some(from));
+        };
+        let changes = self.changed_minutes();
+        // A catalogue that has seen less than whoever read it is an older one.
+        let newest = changes.newest()?;
+        if known.iter().any(|(_, number)| *number > newest) {
+            return Ok(Some(from));
+        }
+        let ends = known.iter().skip(1).map(|(begin, _)| *begin).chain([i64::MAX]);
+        for ((begin, number), end) in known.iter().zip(ends) {
+            if let Some(first) = changes.first_since(*number, from.max(*begin), to.min(end))? {
+                return Ok(Some(first));
+            }
+        }
+        Ok(None)
+    }
+
+    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+        let span = Store::coverage(self).span_until(window.until_ms.saturating_sub(1))?;
+        Ok(span.map(|(_, last)| last).filter(|last| *last >= window.since_ms))
+    }
+
+    fn bytes(&self) -> Result<Option<u64>, QueryError> {
+        let segments = self.segments().all()?;
+        Ok(Some(
+            segments.iter().map(|one| one.events_bytes + one.rates_bytes).sum(),
+        ))
+    }
+
+    fn hosts_in(&self, _window: Window) -> Result<Vec<String>, QueryError> {
+        MailHistory::hosts(self)
+    }
+
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
         Ok(Store::coverage(self).span_until(until_ms)?)
     }
 
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        Ok(Store::coverage(self).line_ms(until_ms)?)
+    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        let line = Store::coverage(self).line_ms(until_ms)?;
+        Ok(line.filter(|line| *line >= since_ms))
     }
 
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        Ok(Store::coverage(self).heartbeat_ms(until_ms)?)
+    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        let beat = Store::coverage(self).heartbeat_ms(until_ms)?;
+        Ok(beat.filter(|beat| *beat >= since_ms))
     }
 
     fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {

@@ -5,6 +5,7 @@ mod columns;
 mod embedded;
 pub mod guard;
 pub mod history;
+pub mod mark;
 pub mod named;
 mod plan;
 pub mod rates;

@@ -1,6 +1,7 @@
 //! The history that a ClickHouse holds.
 
 use super::history::{MailHistory, SourceSummary};
+use super::mark::{Digests, HistoryMark};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
@@ -13,11 +14,56 @@ use crate::store::catalogue::Counts;
 use crate::store::catalogue::{Covered, SourceMinute};
 use crate::store::clickhouse::{ClickHouseClient, query};
 use crate::store::columnar::{Column, FlowBlock, MailRow, RateBlock, Table, TextColumn, Values};
+use std::collections::BTreeMap;
 
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = DAY_MS;
 
 impl MailHistory for ClickHouseClient {
+    fn identity(&self) -> Result<String, QueryError> {
+        let place = self.endpoint();
+        Ok(format!("{}:{}/{}", place.host, place.port, place.database))
+    }
+
+    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
+        let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
+        Ok(HistoryMark::Digests(digests(
+            self,
+            minute(window.since_ms),
+            minute(window.until_ms),
+        )?))
+    }
+
+    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+        match mark {
+            HistoryMark::Digests(known) => Ok(known.first_difference(&digests(self, from, to)?, from, to)),
+            HistoryMark::Commits(_) => Ok(Some(from)),
+        }
+    }
+
+    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+        let text = "SELECT max(ts_ms) AS newest FROM rates WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64}";
+        let table = query::select(self, text, &range(window))?;
+        Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
+    }
+
+    fn bytes(&self) -> Result<Option<u64>, QueryError> {
+        let text = "SELECT toInt64(sum(bytes_on_disk)) AS bytes FROM system.parts \
+                    WHERE active AND database = currentDatabase()";
+        // Who may only read the views is not told.
+        let table = query::select(self, text, &[]).ok();
+        let bytes = table.and_then(|table| numbers(&table, "bytes").first().copied());
+        Ok(bytes
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .filter(|bytes| *bytes > 0))
+    }
+
+    fn hosts_in(&self, window: Window) -> Result<Vec<String>, QueryError> {
+        let text = "SELECT host FROM sources WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} \
+                    GROUP BY host ORDER BY host";
+        Ok(words(&query::select(self, text, &range(window))?, "host"))
+    }
+
     fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
         let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates WHERE ts_ms <= {until:Int64}";
         let table = query::select(self, text, &[("until", until_ms.to_string())])?;
@@ -29,12 +75,12 @@ impl MailHistory for ClickHouseClient {
         Ok(span.filter(|(_, last)| *last > 0))
     }
 
-    fn line_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        newest_minute(self, "lines > 0", until_ms)
+    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        newest_minute(self, "lines > 0", (since_ms, until_ms))
     }
 
-    fn heartbeat_ms(&self, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        newest_minute(self, "heartbeats > 0", until_ms)
+    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        newest_minute(self, "heartbeats > 0", (since_ms, until_ms))
     }
 
     fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
@@ -202,10 +248,75 @@ impl MailHistory for ClickHouseClient {
     }
 }
 
+/// A window as parameters.
+fn range(window: Window) -> [(&'static str, String); 2] {
+    [
+        ("since", window.since_ms.to_string()),
+        ("until", window.until_ms.to_string()),
+    ]
+}
+
+/// Sums over the rows of minutes, which do not depend on how the server has merged its parts: by minute for the newest days,
+/// by day before.
+fn digests(client: &ClickHouseClient, from: i64, to: i64) -> Result<Digests, QueryError> {
+    let fine = Digests::fine_from(to)
+        .saturating_mul(DAY_MS / MINUTE_MS)
+        .clamp(from, to);
+    Ok(Digests {
+        minutes: sums_of(client, (fine, to), MINUTE_MS)?,
+        days: sums_of(client, (from, fine), DAY_MS)?,
+    })
+}
+
+/// Weighted sums of the counts of each row, by buckets of so many milliseconds.
+const DIGESTS: [&str; 2] = [
+    "SELECT intDiv(ts_ms, {length:Int64}) AS at, reinterpretAsInt64(sum( \
+         cityHash64(ts_ms, service, hostgroup, relay, kind, destination, first_hop) \
+         * reinterpretAsUInt64(messages + 1009 * recipients + 100003 * attempts + 1000003 * bytes))) AS digest \
+     FROM rates WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} GROUP BY at",
+    "SELECT intDiv(ts_ms, {length:Int64}) AS at, reinterpretAsInt64(sum( \
+         cityHash64(ts_ms, host, source) \
+         * reinterpretAsUInt64(toInt64(lines) + 1009 * unparsed + 100003 * foreign_lines + 1000003 * (heartbeats > 0)))) \
+         AS digest \
+     FROM sources WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} GROUP BY at",
+];
+
+fn sums_of(
+    client: &ClickHouseClient,
+    (from, to): (i64, i64),
+    length_ms: i64,
+) -> Result<BTreeMap<i64, i64>, QueryError> {
+    let mut sums = BTreeMap::new();
+    if from >= to {
+        return Ok(sums);
+    }
+    let window = Window {
+        since_ms: from.saturating_mul(MINUTE_MS),
+        until_ms: to.saturating_mul(MINUTE_MS),
+    };
+    let [since, until] = range(window);
+    let params = [since, until, ("length", length_ms.to_string())];
+    for text in DIGESTS {
+        let table = query::select(client, text, &params)?;
+        for (at, digest) in numbers(&table, "at").into_iter().zip(numbers(&table, "digest")) {
+            let sum: &mut i64 = sums.entry(at).or_default();
+            *sum = sum.wrapping_add(digest);
+        }
+    }
+    Ok(sums)
+}
+
 /// The newest minute of a source of which this is true: its start.
-fn newest_minute(client: &ClickHouseClient, what: &str, until_ms: i64) -> Result<Option<i64>, QueryError> {
-    let text = format!("SELECT max(ts_ms) AS newest FROM sources WHERE {what} AND ts_ms <= {{until:Int64}}");
-    let table = query::select(client, &text, &[("until", until_ms.to_string())])?;
+fn newest_minute(
+    client: &ClickHouseClient,
+    what: &str,
+    (since_ms, until_ms): (i64, i64),
+) -> Result<Option<i64>, QueryError> {
+    let text = format!(
+        "SELECT max(ts_ms) AS newest FROM sources WHERE ts_ms >= {{since:Int64}} AND ts_ms <= {{until:Int64}} AND {what}"
+    );
+    let params = [("since", since_ms.to_string()), ("until", until_ms.to_string())];
+    let table = query::select(client, &text, &params)?;
     // Of no rows the server says 0.
     Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
 }
@@ -278,11 +389,12 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
     })
 }
 
-/// From each host's first line to its last, and the minutes with heartbeats, those in a row together. A server does not
-/// know where logs begin and end: an archive that is missing in between shows as silence there.
+/// From each host's first line to its last, and the minutes with heartbeats, those in a row together; of hosts that wrote
+/// since `since_ms`. A server does not know where logs begin and end: an archive that is missing in between shows as silence
+/// there.
 fn coverage(client: &ClickHouseClient, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
-    let lines =
-        "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last FROM sources WHERE lines > 0 GROUP BY host ORDER BY host";
+    let last = "SELECT host, max(ts_ms) AS last FROM sources WHERE ts_ms >= {since:Int64} AND lines > 0 \
+                GROUP BY host ORDER BY host";
     let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \
                  FROM (SELECT host, source, ts_ms, \
                               ts_ms - 60000 * row_number() OVER (PARTITION BY host, source ORDER BY ts_ms) AS run \
@@ -293,17 +405,31 @@ fn coverage(client: &ClickHouseClient, since_ms: i64) -> Result<Vec<Covered>, Qu
         since_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS).to_string(),
     )];
     let mut all = Vec::new();
-    for (text, params) in [(lines, &[][..]), (heard, &since[..])] {
-        let table = query::select(client, text, params)?;
-        let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
-        let spans = words(&table, "host").into_iter().zip(first).zip(last);
-        all.extend(spans.map(|((host, from_ms), last)| Covered {
-            host,
-            from_ms,
-            to_ms: last + MINUTE_MS - 1,
-        }));
+    let cover = |host: String, from_ms: i64, last: i64| Covered {
+        host,
+        from_ms,
+        to_ms: last + MINUTE_MS - 1,
+    };
+    let table = query::select(client, last, &since)?;
+    for (host, last) in words(&table, "host").into_iter().zip(numbers(&table, "last")) {
+        let first = client.first_line_ms(&host, || first_lines(client))?;
+        all.push(cover(host, first.unwrap_or(since_ms).min(last), last));
     }
+    let table = query::select(client, heard, &since)?;
+    let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+    let spans = words(&table, "host").into_iter().zip(first).zip(last);
+    all.extend(spans.map(|((host, from_ms), last)| cover(host, from_ms, last)));
     Ok(all)
+}
+
+/// The minutes of all hosts' first lines.
+fn first_lines(client: &ClickHouseClient) -> Result<Vec<(String, i64)>, QueryError> {
+    let text = "SELECT host, min(ts_ms) AS first FROM sources WHERE lines > 0 GROUP BY host";
+    let table = query::select(client, text, &[])?;
+    Ok(words(&table, "host")
+        .into_iter()
+        .zip(numbers(&table, "first"))
+        .collect())
 }
 
 fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {

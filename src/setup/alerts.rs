@@ -20,6 +20,13 @@ pub fn alerts_path(config: &Config) -> PathBuf {
     config.store.folder.join(name)
 }
 
+/// Where `watch` keeps what the detection knows: beside what it told, and under the same lock.
+pub fn kept_path(config: &Config) -> PathBuf {
+    let alerts = alerts_path(config);
+    let stem = alerts.file_stem().and_then(|stem| stem.to_str()).unwrap_or(FILE);
+    alerts.with_file_name(stem.replacen("alerts", "detection", 1))
+}
+
 /// What `watch` left, and what is wrong with its file: one that is broken is set aside by the next `watch`, and nothing
 /// else need wait for that.
 ///

@@ -1,11 +1,18 @@
 //! The detection's options: the method's constants, the configuration, and what a command says instead.
 
+use crate::analysis::kept::Kept;
 use crate::config::Config;
 use crate::detect::engine::Options;
 use crate::detect::holidays::Holidays;
 use crate::detect::tuning::Tuning;
+use crate::setup::alerts::kept_path;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+
+/// What the detection knows, as `watch` keeps it.
+pub fn kept(config: &Config) -> Kept {
+    Kept::new(&kept_path(config))
+}
 
 /// What a command says instead of the configuration.
 #[derive(Debug, Clone, Default)]

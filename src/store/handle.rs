@@ -1,8 +1,8 @@
 //! An open store: it is locked by who writes, and lends the parts that whoever works on it needs.
 
 use super::catalogue::{
-    self, AttributionChanges, Catalogue, CatalogueError, Connection, Coverage, ExpectedAttribution, OpenMessages,
-    Positions, Samples, Services, Troubles,
+    self, AttributionChanges, Catalogue, CatalogueError, ChangedMinutes, Connection, Coverage, ExpectedAttribution,
+    OpenMessages, Positions, Samples, Services, Troubles, numbers,
 };
 use super::condition;
 use super::copies;
@@ -141,6 +141,24 @@ impl Store {
     /// Changes of attribution.
     pub fn attribution(&self) -> AttributionChanges<'_> {
         AttributionChanges(&self.catalogue)
+    }
+
+    /// From which minutes on commits changed what is stored.
+    pub fn changed_minutes(&self) -> ChangedMinutes<'_> {
+        ChangedMinutes(&self.catalogue)
+    }
+
+    /// Which catalogue it is: another one after it was rebuilt, or taken from a copy.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn identity(&self) -> Result<String, CatalogueError> {
+        let connection = self.catalogue.connection();
+        let [id, rebuilt] = [
+            numbers::id_of(&connection)?,
+            numbers::get(&connection, numbers::REBUILT)?,
+        ];
+        Ok(format!("{id:016x}-{rebuilt:x}"))
     }
 
     /// The segments, to be read.

@@ -5,7 +5,8 @@ pub mod report;
 
 use super::completeness::Completeness;
 use super::pending::{queued, tellers, tried};
-use super::present::fleet_until;
+use super::present::{Replay, fleet_until};
+use crate::analysis::kept::Kept;
 use crate::detect::alarm::{Alarm, Cause, Scope, State};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Fleet, Id};
@@ -66,23 +67,24 @@ pub enum Asked {
 
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
 /// later; where the window ends with it, with the recovery.
-pub fn judge(store: &dyn MailHistory, options: Options, asked: Asked, now_ms: i64) -> Result<Incident> {
-    let mut fleet = fleet_until(
-        store,
-        match asked {
-            Asked::Window(window) => window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS),
-            Asked::Alarm(_) => i64::MAX,
-        },
-        now_ms,
-    )?;
+pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Asked, now_ms: i64) -> Result<Incident> {
     let rhythms = options.rhythms.clone();
+    let (known_ms, until_ms) = match &asked {
+        Asked::Window(window) => (window.until_ms, window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS)),
+        Asked::Alarm(_) => (i64::MAX, i64::MAX),
+    };
+    let history = Replay::begin(store, kept, options, (known_ms, until_ms), now_ms)?;
+    let (mut engine, from, names) = history.into_parts();
+    let mut fleet = fleet_until(store, until_ms, now_ms, &names)?;
     let (window, groups, complete) = match asked {
         Asked::Window(window) => {
-            let (groups, complete) = known(&mut fleet, options, window);
+            let (groups, complete) = known(&mut fleet, (engine, from), window);
             (window, groups, complete)
         }
         Asked::Alarm(id) => {
-            let engine = Engine::replay(&fleet, options);
+            for minute in fleet.between(from, i64::MAX) {
+                engine.step(&fleet.names, minute);
+            }
             let complete = Completeness::of(&engine);
             (by_id::of_alarm(&engine.groups, &id, &fleet)?, engine.groups, complete)
         }
@@ -98,10 +100,9 @@ pub fn judge(store: &dyn MailHistory, options: Options, asked: Asked, now_ms: i6
 
 /// The alarms as they were known at a window's end. Of what came later the fleet keeps the recovery, if the window ends
 /// with the trouble.
-fn known(fleet: &mut Fleet, options: Options, window: Window) -> (Groups, Completeness) {
+fn known(fleet: &mut Fleet, (mut engine, judged): (Engine, i64), window: Window) -> (Groups, Completeness) {
     let (from, until) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
-    let mut engine = Engine::new(options);
-    for minute in fleet.between(i64::MIN, until) {
+    for minute in fleet.between(judged, until) {
         engine.step(&fleet.names, minute);
     }
     let mut groups = engine.groups.clone();

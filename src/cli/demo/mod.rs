@@ -12,7 +12,7 @@ use crate::model::time::{HOUR_MS, MINUTE_MS, rfc3339};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
 use crate::setup::Setup;
-use crate::setup::detection::{Overrides, options};
+use crate::setup::detection::{Overrides, kept, options};
 use crate::setup::plan::{UnnamedArgs, plan};
 use crate::simulate::{Outage2018, Truth, outage_2018};
 use crate::store::Store;
@@ -268,8 +268,9 @@ fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
     let mut sets = sets?;
     let with = pictures.iter().zip(&mut sets);
     let mut with: Vec<Picture<'_>> = with.map(|((_, question, ..), set)| Picture { question, set }).collect();
-    let options = options(&setup.config()?, &Overrides::default());
-    let marks = expected::draw_in(store, options, &mut with, now_ms())?;
+    let config = setup.config()?;
+    let options = options(&config, &Overrides::default());
+    let marks = expected::draw_in(store, &kept(&config), options, &mut with, now_ms())?;
     for (((name, _, kind, theme), set), marks) in pictures.into_iter().zip(&sets).zip(&marks) {
         let path = dir.join(name);
         let style = Style {

@@ -6,7 +6,7 @@ use crate::cli::output;
 use crate::clock::now_ms;
 use crate::query::Window;
 use crate::setup::Setup;
-use crate::setup::detection::{Overrides, options};
+use crate::setup::detection::{Overrides, kept, options};
 use crate::simulate::Truth;
 use crate::store::Store;
 use anyhow::{Context as _, Result};
@@ -20,7 +20,7 @@ pub(super) fn print(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> 
     };
     let config = setup.config()?;
     let options = options(&config, &Overrides::default());
-    let incident = judge(store, options.clone(), Asked::Window(window), now_ms())?;
+    let incident = judge(store, &kept(&config), options.clone(), Asked::Window(window), now_ms())?;
     let alarms = incident.alarms.len();
     match incident.first_alarm() {
         Some(at) => {
@@ -45,7 +45,7 @@ pub(super) fn print(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> 
     }
     for (name, text) in [
         ("incident.md", report::markdown(&incident)),
-        ("incident.html", html::html(&incident, store, options)?),
+        ("incident.html", html::html(&incident, store, &kept(&config), options)?),
     ] {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;

@@ -20,7 +20,7 @@ use crate::detect::fleet::Names;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::setup::Setup;
-use crate::setup::detection::options;
+use crate::setup::detection::{kept, options};
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::Value;
@@ -59,7 +59,7 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     whole(store)?;
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
-    let ReplayedHistory { engine, names, span } = replay(store, options, window.until_ms, now_ms())?;
+    let ReplayedHistory { engine, names, span } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
     let inside = |alarm: &&Alarm| {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms

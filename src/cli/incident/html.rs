@@ -4,6 +4,7 @@ use crate::analysis::alarms::minute;
 use crate::analysis::expected::{Picture, draw_in};
 use crate::analysis::incident::Incident;
 use crate::analysis::incident::report::{conclusions, rows, summary, timeline, title};
+use crate::analysis::kept::Kept;
 use crate::cli::graph::bucket_ms;
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
@@ -23,7 +24,7 @@ td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}sv
 .dark{display:block}.light{display:none}}";
 
 /// The page.
-pub fn html(incident: &Incident, store: &dyn MailHistory, options: Options) -> Result<String> {
+pub fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -43,7 +44,7 @@ pub fn html(incident: &Incident, store: &dyn MailHistory, options: Options) -> R
         let _ = writeln!(page, "<li>{} {}</li>", minute(at), escaped(&what));
     }
     page.push_str("</ul>\n<h2>Mail by service</h2>\n");
-    page.push_str(&graph(incident, store, options)?);
+    page.push_str(&graph(incident, store, kept, options)?);
     page.push_str("\n<h2>Conclusions</h2>\n<ul>\n");
     for conclusion in conclusions(incident) {
         let _ = writeln!(page, "<li>{}</li>", escaped(&conclusion));
@@ -53,7 +54,7 @@ pub fn html(incident: &Incident, store: &dyn MailHistory, options: Options) -> R
 }
 
 /// Rates from six hours before to four hours after, with what was expected and the alarms.
-fn graph(incident: &Incident, store: &dyn MailHistory, options: Options) -> Result<String> {
+fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
         until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.fleet.span().1 * MINUTE_MS),
@@ -73,7 +74,7 @@ fn graph(incident: &Incident, store: &dyn MailHistory, options: Options) -> Resu
         question: &question,
         set: &mut set,
     };
-    let marks = draw_in(store, options, &mut [picture], now_ms())?.concat();
+    let marks = draw_in(store, kept, options, &mut [picture], now_ms())?.concat();
     let draw = |name: &str, theme| {
         let style = Style {
             kind: GraphKind::Multiples,

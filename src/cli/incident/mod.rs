@@ -8,7 +8,7 @@ use crate::cli::detect::RuleArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::setup::Setup;
-use crate::setup::detection::options;
+use crate::setup::detection::{kept, options};
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -49,12 +49,12 @@ pub fn run(setup: &Setup, args: &IncidentArgs) -> Result<ExitCode> {
         Some(id) => Asked::Alarm(id.clone()),
         None => Asked::Window(args.window.resolve(store)?),
     };
-    let options = options(&config, &args.rules.overrides()?);
-    let incident = judge(store, options.clone(), asked, now_ms())?;
+    let (kept, options) = (kept(&config), options(&config, &args.rules.overrides()?));
+    let incident = judge(store, &kept, options.clone(), asked, now_ms())?;
     match args.format {
         Form::Json => output::json(&report::json(&incident))?,
         Form::Markdown => output::line(report::markdown(&incident).trim_end())?,
-        Form::Html => output::line(&html::html(&incident, store, options)?)?,
+        Form::Html => output::line(&html::html(&incident, store, &kept, options)?)?,
     }
     output::talk(&incident.complete.words());
     let hurt = report::hurt(&incident).count();

@@ -57,7 +57,7 @@ impl NagiosFacts {
             around.troubles = store.troubles().all()?;
         }
         let rows = statuses(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;
-        let heartbeat_ms = store.history().heartbeat_ms(now)?;
+        let heartbeat_ms = store.history().heartbeat_ms(i64::MIN, now)?;
         around.silent_since_ms = quiet_since(&rows, heartbeat_ms, now, stale_ms.unwrap_or(DAY_MS));
         let alerts = alerts_said(&config)?;
         let failing: Vec<ChannelState> = alerts.channels().into_iter().filter(ChannelState::is_failing).collect();

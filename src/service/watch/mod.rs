@@ -6,6 +6,7 @@ use crate::alert::state::{AlertState, SeenAlarm};
 use crate::alert::{AlertChannel, Notice};
 use crate::analysis::completeness::Completeness;
 use crate::analysis::incomplete::lines;
+use crate::analysis::kept::Kept;
 use crate::analysis::live::{Live, silent_since};
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::detect::engine::Options;
 use crate::model::text::safe_error;
 use crate::query::history::MailHistory;
 use crate::setup::Setup;
-use crate::setup::alerts::alerts_path;
+use crate::setup::alerts::{alerts_path, kept_path};
 use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::Timestamp;
@@ -68,7 +69,7 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
         watching: &watching,
         channels,
         path: &path,
-        live: Live::new(watching.detection.clone()),
+        live: Live::keeping(watching.detection.clone(), Kept::new(&kept_path(config))),
         state,
         cared: None,
         said: false,
@@ -164,7 +165,7 @@ impl Watch<'_> {
             self.state.complete = complete.seconds();
             // Those that were taken in are over, and their ends say in what.
             let seen = self.live.engine.groups.alarms.iter().map(|alarm| {
-                let notice = notices::notice(alarm, &self.live.names);
+                let notice = notices::notice(alarm, self.live.names());
                 let silenced = config
                     .silences
                     .iter()

@@ -5,9 +5,10 @@
 //!
 //! All SQL for it stands in this room, and no other names its driver: a file a sort of rows, with functions over a
 //! [`Connection`] (a [`Transaction`] is one too), and handles that lend what whoever reads a store asks for
-//! ([`Positions`], [`Coverage`], [`OpenMessages`], [`Services`], [`Samples`], [`Troubles`], [`AttributionChanges`]).
+//! ([`Positions`], [`Coverage`], [`ChangedMinutes`], [`OpenMessages`], [`Services`], [`Samples`], [`Troubles`], [`AttributionChanges`]).
 
 mod attribution;
+mod changed_minutes;
 mod check;
 mod clock_doubts;
 mod connection;
@@ -40,6 +41,7 @@ pub use attribution::{
     AttributionChange, AttributionChanges, AttributionNote, Moved, Reason, is_relabelling, note_attribution,
     note_attribution_at, note_attribution_from, put_attribution_version, put_relabelling, settle_attribution_notes,
 };
+pub use changed_minutes::{ChangedMinutes, note_changed};
 pub use check::{check, check_file, faults};
 pub use clock_doubts::ClockDoubt;
 pub use connection::{Connection, Transaction};

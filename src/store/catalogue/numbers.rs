@@ -9,6 +9,9 @@ const ID: &str = "catalogue_id";
 /// Name of the newest segment whose arrivals are linked over hosts.
 pub const LINKED_TO: &str = "hops_linked_to";
 
+/// Name of a number that the catalogue gets when it is rebuilt.
+pub const REBUILT: &str = "rebuilt";
+
 /// A number; none where it was never put.
 pub fn find(connection: &Connection, name: &str) -> Result<Option<i64>, CatalogueError> {
     let mut find = connection.prepare_cached("SELECT value FROM state WHERE name = ?1")?;

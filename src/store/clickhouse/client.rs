@@ -3,6 +3,8 @@
 use super::insert_settings::InsertSettings;
 use super::tls::{self, ServerAuthorities};
 use super::{ClickHouseError, Endpoint};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bounds, and the password.
@@ -54,6 +56,9 @@ pub struct ClickHouseClient {
     options: ClientOptions,
     driver: clickhouse::Client,
     runtime: tokio::runtime::Runtime,
+    /// The minutes of the hosts' first lines: they are asked for once, because they are at the other end of the tables than
+    /// what is new.
+    first_lines: Mutex<HashMap<String, i64>>,
 }
 
 impl ClickHouseClient {
@@ -85,7 +90,24 @@ impl ClickHouseClient {
             options: options.clone(),
             driver,
             runtime,
+            first_lines: Mutex::default(),
         })
+    }
+
+    /// The minute of a host's first line, UTC milliseconds; `all` is asked where it is not known yet.
+    ///
+    /// # Errors
+    /// Those of `all`.
+    pub fn first_line_ms<E>(
+        &self,
+        host: &str,
+        all: impl FnOnce() -> Result<Vec<(String, i64)>, E>,
+    ) -> Result<Option<i64>, E> {
+        let mut known = self.first_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains_key(host) {
+            known.extend(all()?);
+        }
+        Ok(known.get(host).copied())
     }
 
     /// Where it is.

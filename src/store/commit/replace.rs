@@ -1,7 +1,8 @@
 //! A segment in the place of others.
 
+use crate::model::time::MINUTE_MS;
 use crate::store::catalogue::{
-    Segment, Transaction, inherit, insert_segment, is_quiet, move_orphans, next_segment, remove_segment,
+    Segment, Transaction, inherit, insert_segment, is_quiet, move_orphans, next_segment, note_changed, remove_segment,
 };
 use crate::store::columnar::{self, EncodedSegment};
 use crate::store::error::StoreError;
@@ -41,6 +42,9 @@ pub fn change(
 ) -> Result<(), StoreError> {
     let is_quiet = is_quiet(transaction, old)?;
     let new = replace(store, transaction, &[old], source, encoded)?;
+    if let Some(ts_ms) = first_difference(store, old, new, encoded) {
+        note_changed(transaction, ts_ms.div_euclid(MINUTE_MS))?;
+    }
     if is_quiet {
         return Ok(());
     }
@@ -52,6 +56,15 @@ pub fn change(
         outbox.post_changes(transaction, encoded.day, rows, &bytes)?;
     }
     Ok(())
+}
+
+/// From when on a segment says other rates than the one before it; from its first row on where the old one cannot be read.
+fn first_difference(store: &Store, old: i64, new: i64, encoded: &EncodedSegment) -> Option<i64> {
+    let read = |segment| columnar::read_flows(&store.files().rates(segment));
+    match (read(old), read(new)) {
+        (Ok(old), Ok(new)) => columnar::first_difference(&old, &new),
+        _ => Some(encoded.span_ms.0),
+    }
 }
 
 /// Puts a segment in the place of one that says otherwise; what `also` does is part of the same transaction.

@@ -39,6 +39,9 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
     }
     add_segments(store, &transaction, commit, &segments)?;
     add_lines(store, &transaction, commit)?;
+    if let Some(minute) = first_minute(commit, &segments) {
+        catalogue::note_changed(&transaction, minute)?;
+    }
     catalogue::put_message_changes(&transaction, commit.join_source(), &commit.changes)?;
     catalogue::put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
     let replaced = amend(store, &transaction, commit)?;
@@ -51,6 +54,13 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
     // Nobody names them any more; a crash before this line leaves them to the next writer.
     store.files().retire(&replaced);
     Ok(())
+}
+
+/// The first minute of which a commit says anything.
+fn first_minute(commit: &Commit, segments: &[Segment]) -> Option<i64> {
+    let rows = segments.iter().map(|segment| segment.first_ms.div_euclid(MINUTE_MS));
+    let lines = commit.minutes.iter().map(|(minute, _)| *minute);
+    rows.chain(lines).min()
 }
 
 /// Names the new segments, and posts them.

@@ -89,6 +89,9 @@ pub fn forget(store: &Store, what: &Forgetting) -> Result<(), StoreError> {
     let segments = segments_of(store, what.source, from)?;
     let mut connection = store.catalogue().connection();
     let transaction = connection.begin()?;
+    if let Some((first, _)) = what.span_ms {
+        catalogue::note_changed(&transaction, first.div_euclid(MINUTE_MS))?;
+    }
     for segment in &segments {
         take_back(store, &transaction, segment, from)?;
         replaced.push(segment.id);
@@ -142,6 +145,9 @@ fn forget_lines(store: &Store, transaction: &Transaction<'_>, what: &Forgetting)
     }
     let from = first.map_or(i64::MAX, |first| first.div_euclid(MINUTE_MS));
     let counted = catalogue::minutes_from(transaction, what.source, from)?;
+    if let Some(minute) = counted.iter().map(|(minute, _)| *minute).min() {
+        catalogue::note_changed(transaction, minute)?;
+    }
     // Taken back: what the server adds up is nothing then.
     let minutes: Vec<(i64, Counts)> = counted
         .into_iter()

@@ -90,6 +90,8 @@ pub(super) fn rebuild(store: &Path, lost: Lost, lost_found_max: u64, now_ms: i64
         0 => numbers::new_id(&work.connection)?,
         id => id,
     };
+    // What was judged by the old one is none of this one's.
+    numbers::put(&work.connection, numbers::REBUILT, numbers::random())?;
     let Rebuilding {
         connection, rebuilt, ..
     } = work;

@@ -19,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("detect", &[]),
     ("alert", &["files"]),
     ("query", &["model", "store"]),
-    ("analysis", &["model", "normalise", "store", "query", "detect"]),
+    ("analysis", &["model", "files", "normalise", "store", "query", "detect"]),
     ("graph", &["model", "query"]),
     ("simulate", &[]),
     ("config", &["model", "files", "normalise", "store", "detect", "alert"]),

@@ -1,0 +1,218 @@
+//! The folder of snapshots: which of them fits, and which are kept.
+
+use super::snapshot::{Snapshot, Standing, header};
+use crate::detect::engine::Options;
+use crate::detect::kept::options_text;
+use crate::files;
+use crate::query::QueryError;
+use crate::query::history::MailHistory;
+use crate::store::catalogue::Reason;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Extension of the files; their names are the minutes.
+const EXTENSION: &str = "kept";
+
+const HOUR: i64 = 60;
+const DAY: i64 = 1440;
+/// A snapshot is written at each quarter of an hour.
+pub(crate) const EVERY: i64 = 15;
+/// Those of the last hours are all kept, so that rows of minutes ago cost minutes.
+const QUARTERS: i64 = 2 * HOUR;
+/// For rows of the last day, some of that day are.
+const HOURS: i64 = 26 * HOUR;
+const HOURLY: i64 = 3 * HOUR;
+/// Daily ones, and weekly ones beyond.
+const DAYS: i64 = 14 * DAY;
+/// So many are kept whatever their size: the newest, and one to go back to.
+const LEAST: usize = 2;
+
+/// Of what a state is: it is of no use for anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Which history.
+    pub(super) history: String,
+    /// Hash of what the detection reads of the configuration.
+    pub(super) options: [u8; 32],
+    /// The note of the last time that stored rows were attributed anew.
+    pub(super) relabelled: Option<i64>,
+}
+
+impl Subject {
+    /// A history under these options.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn of(store: &dyn MailHistory, options: &Options) -> Result<Subject, QueryError> {
+        let changes = store.attribution_changes()?.into_iter();
+        let relabelled = changes.filter(|change| change.note.reason == Reason::Relabelled);
+        Ok(Subject {
+            history: store.identity()?,
+            options: *blake3::hash(options_text(options).as_bytes()).as_bytes(),
+            relabelled: relabelled.map(|change| change.number).max(),
+        })
+    }
+}
+
+/// Snapshots of the detection in a folder.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    folder: PathBuf,
+}
+
+/// A snapshot's file.
+struct Entry {
+    at: i64,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Kept {
+    /// Those in a folder, which need not be there.
+    pub fn new(folder: &Path) -> Kept {
+        Kept {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The newest snapshot that has judged no minute from `until` on, and of which no minute from `since` on has changed. One
+    /// that is of no use is passed over: what it would have saved is replayed.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn newest(
+        &self,
+        store: &dyn MailHistory,
+        options: &Options,
+        (since, until): (i64, i64),
+    ) -> Result<Option<Snapshot>, QueryError> {
+        let entries = self.entries();
+        if entries.iter().all(|entry| entry.at > until) {
+            return Ok(None);
+        }
+        let subject = Subject::of(store, options)?;
+        for entry in entries.iter().rev().filter(|entry| entry.at <= until) {
+            let read = fs::read(&entry.path).context("it cannot be read");
+            let found = read.and_then(|bytes| Ok((header(&bytes, &subject)?.0.mark, bytes)));
+            let (mark, bytes) = match found {
+                Ok(found) => found,
+                Err(why) => {
+                    tracing::debug!("{}: {why:#}", entry.path.display());
+                    continue;
+                }
+            };
+            if let Some(changed) = store.first_change(&mark, since.min(entry.at), entry.at)? {
+                tracing::debug!("{}: rows changed since minute {changed}", entry.path.display());
+                continue;
+            }
+            match Snapshot::of_bytes(&bytes, &subject, options) {
+                Ok(snapshot) => return Ok(Some(snapshot)),
+                Err(why) => tracing::debug!("{}: {why:#}", entry.path.display()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a snapshot of a minute would be kept while the detection stands at another.
+    pub fn is_wanted(at: i64, now: i64) -> bool {
+        let age = now - at;
+        let day = at.div_euclid(DAY);
+        let is_midnight = at % DAY == 0;
+        // 1970-01-05 was a Monday.
+        let is_monday = is_midnight && (day - 4).rem_euclid(7) == 0;
+        age < QUARTERS && at % EVERY == 0 || age < HOURS && at % HOURLY == 0 || age < DAYS && is_midnight || is_monday
+    }
+
+    /// Writes a snapshot, and removes those that are not wanted any more, or would take more than so many bytes.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn put(&self, snapshot: &Standing<'_>, subject: &Subject, bytes_max: u64) -> Result<()> {
+        let name = || self.folder.display().to_string();
+        files::make_folder(&self.folder).with_context(name)?;
+        let bytes = snapshot.to_bytes(subject)?;
+        let path = self.folder.join(format!("{}.{EXTENSION}", snapshot.at));
+        files::write_whole(&path, &bytes)
+            .and_then(|()| files::sync_folder(&self.folder))
+            .with_context(|| path.display().to_string())?;
+        self.thin(snapshot.at, bytes_max).with_context(name)
+    }
+
+    /// Removes those that have judged a minute, or anything after it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove_after(&self, minute: i64) -> io::Result<()> {
+        for entry in self.entries().iter().filter(|entry| entry.at > minute) {
+            fs::remove_file(&entry.path)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a kill has left half written. Only who holds the watcher's lock may.
+    pub fn sweep(&self) {
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        let is_left = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "tmp");
+        for path in files.flatten().map(|file| file.path()).filter(is_left) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Minutes and bytes of what is kept, oldest first.
+    pub fn list(&self) -> Vec<(i64, u64)> {
+        self.entries().iter().map(|entry| (entry.at, entry.bytes)).collect()
+    }
+
+    /// Oldest first.
+    fn entries(&self) -> Vec<Entry> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entry = |file: fs::DirEntry| {
+            let path = file.path();
+            let at = path.file_stem()?.to_str()?.parse().ok()?;
+            let is_kept = path.extension().is_some_and(|extension| extension == EXTENSION);
+            let bytes = file.metadata().ok().filter(|found| found.is_file())?.len();
+            is_kept.then_some(Entry { at, path, bytes })
+        };
+        let mut entries: Vec<Entry> = files.filter_map(entry).collect();
+        entries.sort_unstable_by_key(|entry| entry.at);
+        entries
+    }
+
+    fn thin(&self, now: i64, bytes_max: u64) -> io::Result<()> {
+        let mut entries = self.entries();
+        let newest = entries.len().saturating_sub(LEAST);
+        let mut gone: Vec<Entry> = Vec::new();
+        let (old, new) = (entries.drain(..newest).collect::<Vec<_>>(), entries);
+        let mut left = Vec::new();
+        for entry in old {
+            match Kept::is_wanted(entry.at, now) {
+                true => left.push(entry),
+                false => gone.push(entry),
+            }
+        }
+        left.extend(new);
+        while left.len() > LEAST && left.iter().map(|entry| entry.bytes).sum::<u64>() > bytes_max {
+            let at = most_crowded(&left, now);
+            gone.push(left.remove(at));
+        }
+        gone.iter().try_for_each(|entry| fs::remove_file(&entry.path))
+    }
+}
+
+/// The one that is missed least: beside its age, little lies between its neighbours.
+fn most_crowded(entries: &[Entry], now: i64) -> usize {
+    let room = |at: usize| {
+        let before = if at == 0 {
+            entries[0].at - DAYS
+        } else {
+            entries[at - 1].at
+        };
+        let gap = entries[at + 1].at - before;
+        gap as f64 / (now - entries[at].at + EVERY) as f64
+    };
+    let candidates = 0..entries.len().saturating_sub(LEAST);
+    candidates.min_by(|a, b| room(*a).total_cmp(&room(*b))).unwrap_or(0)
+}

@@ -1,0 +1,9 @@
+//! What the detection knows, written down: a restart goes on from there, and a question about old weeks begins at the nearest
+//! day. `watch` alone writes; everybody else only reads, and replays the history where nothing fits.
+
+mod folder;
+mod snapshot;
+
+pub(crate) use folder::EVERY;
+pub use folder::{Kept, Subject};
+pub use snapshot::{Snapshot, Standing};

@@ -1,0 +1,303 @@
+//! A history for tests whose rows arrive when a test says: those of a host's minute at any later minute.
+
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, NONE};
+use crate::model::time::MINUTE_MS;
+use crate::query::history::{MailHistory, SourceSummary};
+use crate::query::mark::{Digests, HistoryMark};
+use crate::query::named::{NamedQuery, Value};
+use crate::query::rates::RateQuestion;
+use crate::query::series::SeriesSet;
+use crate::query::{QueryAnswer, QueryError, Window};
+use crate::store::catalogue::{AttributionChange, Counts, Covered, SourceMinute};
+use crate::store::columnar::{FlowBlock, MailRow, Table};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+/// The minute in which the rows of a host's minute arrive.
+pub type Arrival = Box<dyn Fn(i64, Id) -> i64>;
+
+/// The history.
+pub struct Fake {
+    pub fleet: Fleet,
+    pub arrival: Arrival,
+    /// The minute that it is.
+    pub now: Cell<i64>,
+    /// Whether it is marked as a server is.
+    pub digests: bool,
+    /// The first minute of each question for rates.
+    pub asked: RefCell<Vec<i64>>,
+}
+
+impl Fake {
+    pub fn new(fleet: Fleet, arrival: impl Fn(i64, Id) -> i64 + 'static) -> Fake {
+        Fake {
+            now: Cell::new(fleet.span().1),
+            fleet,
+            arrival: Box::new(arrival),
+            digests: false,
+            asked: RefCell::default(),
+        }
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.now.get() * MINUTE_MS + 30_000
+    }
+
+    /// Rows that have arrived, of some minutes.
+    fn flows_of(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, Flow)> {
+        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
+        let all = minutes.flat_map(|minute| minute.flows.iter().map(move |flow| (minute.at, *flow)));
+        all.filter(|(at, flow)| self.has_come(*at, if flow.host == NONE { 0 } else { flow.host }))
+    }
+
+    fn logs_of(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, LogMinute)> {
+        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
+        let all = minutes.flat_map(|minute| minute.logs.iter().map(move |log| (minute.at, *log)));
+        all.filter(|(at, log)| log.readable && self.has_come(*at, log.host))
+    }
+
+    fn has_come(&self, at: i64, host: Id) -> bool {
+        (self.arrival)(at, host) <= self.now.get()
+    }
+
+    fn digest(&self, from: i64, to: i64, length: i64) -> BTreeMap<i64, i64> {
+        let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut add = |at: i64, what: [u32; 4]| {
+            let mut hasher = DefaultHasher::new();
+            (at, what).hash(&mut hasher);
+            let sum = sums.entry(at.div_euclid(length)).or_default();
+            *sum = sum.wrapping_add(hasher.finish() as i64);
+        };
+        for (at, flow) in self.flows_of(from, to) {
+            add(at, [flow.service, flow.hostgroup, flow.host, flow.what as u32]);
+        }
+        for (at, log) in self.logs_of(from, to) {
+            add(at, [log.host, log.lines, log.unparsed, u32::MAX]);
+        }
+        sums
+    }
+
+    fn digests(&self, from: i64, to: i64) -> Digests {
+        let fine = Digests::fine_from(to).saturating_mul(1440).clamp(from, to);
+        Digests {
+            minutes: self.digest(fine, to, 1),
+            days: self.digest(from, fine, 1440),
+        }
+    }
+
+    fn name(all: &[String], id: Id) -> String {
+        all.get(id as usize).cloned().unwrap_or_default()
+    }
+}
+
+fn minutes(window: Window) -> (i64, i64) {
+    (
+        window.since_ms.div_euclid(MINUTE_MS),
+        window.until_ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS),
+    )
+}
+
+impl MailHistory for Fake {
+    fn identity(&self) -> Result<String, QueryError> {
+        Ok("fake".to_owned())
+    }
+
+    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
+        let (from, to) = minutes(window);
+        Ok(match self.digests {
+            true => HistoryMark::Digests(self.digests(from, to)),
+            false => HistoryMark::Commits(vec![(i64::MIN, self.now.get())]),
+        })
+    }
+
+    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+        let known = match mark {
+            HistoryMark::Commits(known) if !self.digests => known,
+            HistoryMark::Digests(known) => {
+                return Ok(known.first_difference(&self.digests(from, to), from, to));
+            }
+            HistoryMark::Commits(_) => return Ok(Some(from)),
+        };
+        // A commit's number is the minute in which it came.
+        let came = |at: i64, host: Id| {
+            let number = known
+                .iter()
+                .rev()
+                .find(|(begin, _)| *begin <= at)
+                .map(|(_, number)| *number);
+            number.is_some_and(|number| (self.arrival)(at, host) > number)
+        };
+        // Each host says something of every minute.
+        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
+        let mut all = minutes.flat_map(|minute| [0, 1].map(|host| (minute.at, host)));
+        let late = all.find(|(at, host)| self.has_come(*at, *host) && came(*at, *host));
+        Ok(late.map(|(at, _)| at))
+    }
+
+    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+        let (from, to) = minutes(window);
+        let newest = self.flows_of(from, to).map(|(at, _)| at * MINUTE_MS).max();
+        Ok(newest.filter(|ms| *ms < window.until_ms))
+    }
+
+    fn bytes(&self) -> Result<Option<u64>, QueryError> {
+        Ok(None)
+    }
+
+    fn hosts_in(&self, _window: Window) -> Result<Vec<String>, QueryError> {
+        self.hosts()
+    }
+
+    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
+        let until = until_ms.div_euclid(MINUTE_MS).saturating_add(1);
+        let first = self.flows_of(i64::MIN, until).next().map(|(at, _)| at * MINUTE_MS);
+        let last = (0..1440).find_map(|back| {
+            let at = until.min(self.now.get() + 1) - back;
+            self.flows_of(at - 1, at).next().map(|(at, _)| at * MINUTE_MS)
+        });
+        Ok(first.zip(last))
+    }
+
+    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        let (from, to) = (
+            since_ms.div_euclid(MINUTE_MS),
+            until_ms.div_euclid(MINUTE_MS).saturating_add(1),
+        );
+        let lines = self.logs_of(from, to).filter(|(_, log)| log.lines > 0);
+        Ok(lines.map(|(at, _)| at * MINUTE_MS).max())
+    }
+
+    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+        let (from, to) = (
+            since_ms.div_euclid(MINUTE_MS),
+            until_ms.div_euclid(MINUTE_MS).saturating_add(1),
+        );
+        Ok(self.logs_of(from, to).map(|(at, _)| at * MINUTE_MS).max())
+    }
+
+    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
+        Ok(None)
+    }
+
+    fn hosts(&self) -> Result<Vec<String>, QueryError> {
+        Ok(self.fleet.names.hosts.clone())
+    }
+
+    fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
+        let (from, to) = minutes(window);
+        let minute = |(at, log): (i64, LogMinute)| SourceMinute {
+            ts_ms: at * MINUTE_MS,
+            host: Fake::name(&self.fleet.names.hosts, log.host),
+            kind: "exim".to_owned(),
+            counts: Counts {
+                lines: u64::from(log.lines),
+                unparsed: u64::from(log.unparsed),
+                ..Counts::default()
+            },
+            heartbeats: 1,
+            lag_ms: None,
+        };
+        Ok(self.logs_of(from, to).map(minute).collect())
+    }
+
+    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+        let from = since_ms.div_euclid(MINUTE_MS);
+        let minute = |(at, log): (i64, LogMinute)| Covered {
+            host: Fake::name(&self.fleet.names.hosts, log.host),
+            from_ms: at * MINUTE_MS,
+            to_ms: at * MINUTE_MS + MINUTE_MS - 1,
+        };
+        Ok(self.logs_of(from, i64::MAX).map(minute).collect())
+    }
+
+    fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError> {
+        Ok(Vec::new())
+    }
+
+    fn flow_names(&self, _window: Window) -> Result<[Vec<String>; 3], QueryError> {
+        let names = &self.fleet.names;
+        Ok([names.services.clone(), names.hostgroups.clone(), names.hosts.clone()])
+    }
+
+    fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
+        let (from, to) = minutes(window);
+        self.asked.borrow_mut().push(from);
+        let mut block = FlowBlock {
+            ts_ms: Vec::new(),
+            service: Default::default(),
+            hostgroup: Default::default(),
+            relay: Default::default(),
+            kind: Default::default(),
+            first_hop: Vec::new(),
+            messages: Vec::new(),
+            attempts: Vec::new(),
+            recipients: Vec::new(),
+        };
+        let names = &self.fleet.names;
+        for (at, flow) in self.flows_of(from, to) {
+            let kind = match flow.what {
+                FlowKind::Accepted => "accepted",
+                FlowKind::Delivered => "delivered",
+                FlowKind::Frozen => "frozen",
+                FlowKind::Rejected => "rejected",
+                FlowKind::SubmitFailed => "submit_failed",
+                _ => continue,
+            };
+            block.ts_ms.push(at * MINUTE_MS);
+            for (column, name) in [
+                (&mut block.service, Fake::name(&names.services, flow.service)),
+                (&mut block.hostgroup, Fake::name(&names.hostgroups, flow.hostgroup)),
+                (&mut block.relay, Fake::name(&names.hosts, flow.host)),
+                (&mut block.kind, kind.to_owned()),
+            ] {
+                let code = column.code(&name);
+                column.codes.push(code);
+            }
+            block.first_hop.push(true);
+            for counts in [&mut block.messages, &mut block.attempts, &mut block.recipients] {
+                counts.push(i64::from(flow.count));
+            }
+        }
+        each(&block);
+        Ok(())
+    }
+
+    fn select(&self, _text: &str, _window: Window) -> Result<Table, QueryError> {
+        Ok(Table { columns: Vec::new() })
+    }
+
+    fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
+        unasked()
+    }
+
+    fn summaries(&self, _length_ms: i64) -> Result<Vec<SourceSummary>, QueryError> {
+        unasked()
+    }
+
+    fn mails(&self, _kinds: &[&str], _window: Window, _each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
+        unasked()
+    }
+
+    fn ask(&self, _text: &str, _window: Window) -> Result<QueryAnswer, QueryError> {
+        unasked()
+    }
+
+    fn named(
+        &self,
+        _query: &NamedQuery,
+        _values: &[(&'static str, Value)],
+        _window: Window,
+    ) -> Result<Table, QueryError> {
+        unasked()
+    }
+
+    fn rates(&self, _question: &RateQuestion) -> Result<SeriesSet, QueryError> {
+        unasked()
+    }
+}
+
+/// The detection does not ask this.
+fn unasked<T>() -> Result<T, QueryError> {
+    Err(QueryError::Question("unasked".to_owned()))
+}

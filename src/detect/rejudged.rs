@@ -1,0 +1,80 @@
+//! Alarms after minutes were judged again, because rows came late: what was told of a trouble keeps its name.
+
+use super::alarm::{Alarm, Named, Scope};
+use super::fleet::{Id, Names};
+use super::group::Groups;
+
+/// Alarms and the names behind their numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'g> {
+    /// Alarms.
+    pub groups: &'g Groups,
+    /// Names.
+    pub names: &'g Names,
+}
+
+impl Groups {
+    /// Gives alarms the names that the same troubles had before: those of the same scope and a layer in common, at the same
+    /// time, where nothing else has the name now.
+    pub fn keep_names(&mut self, names: &Names, before: Judged<'_>) {
+        for old in before.groups.alarms.iter().filter(|old| old.part_of.is_none()) {
+            let Some(named) = renumbered(old.named, before.names, names) else {
+                continue;
+            };
+            let Some(scope) = renumbered((old.scope, 0), before.names, names) else {
+                continue;
+            };
+            if self.alarms.iter().any(|alarm| alarm.named == named) {
+                continue;
+            }
+            let is_it = |alarm: &&Alarm| {
+                let layers = alarm.layers.iter().map(|(layer, _)| layer);
+                let is_alike = layers
+                    .into_iter()
+                    .any(|layer| old.layers.iter().any(|(other, _)| other == layer));
+                let is_free = renumbered(alarm.named, names, before.names)
+                    .is_none_or(|named| before.groups.alarms.iter().all(|other| other.named != named));
+                alarm.scope == scope.0
+                    && alarm.part_of.is_none()
+                    && alarm.provisional == old.provisional
+                    && (is_alike || alarm.state == old.state)
+                    && is_free
+                    && alarm.overlaps(old.onset, old.ended.unwrap_or(i64::MAX))
+            };
+            if let Some(id) = self.alarms.iter().find(is_it).map(|alarm| alarm.id) {
+                self.rename_alarm(id, named);
+            }
+        }
+    }
+
+    fn rename_alarm(&mut self, id: usize, named: Named) {
+        let was = std::mem::replace(&mut self.alarms[id].named, named);
+        for other in &mut self.alarms {
+            other.whole = other.whole.map(|whole| if whole == was { named } else { whole });
+            let parts = other.took_in.iter_mut().filter(|part| **part == was);
+            parts.for_each(|part| *part = named);
+        }
+    }
+}
+
+/// The same name under other numbers; none where it has none.
+fn renumbered((scope, onset): Named, from: &Names, to: &Names) -> Option<Named> {
+    let find = |from: &[String], to: &[String], id: Id| {
+        let name = from.get(id as usize)?;
+        // Mostly the number is the same.
+        let is_same = to.get(id as usize) == Some(name);
+        let at = if is_same {
+            Some(id as usize)
+        } else {
+            to.iter().position(|one| one == name)
+        };
+        at.map(|at| at as Id)
+    };
+    let scope = match scope {
+        Scope::Relay(id) => Scope::Relay(find(&from.hosts, &to.hosts, id)?),
+        Scope::Host(id) => Scope::Host(find(&from.hosts, &to.hosts, id)?),
+        Scope::Hostgroup(id) => Scope::Hostgroup(find(&from.hostgroups, &to.hostgroups, id)?),
+        Scope::Service(id) => Scope::Service(find(&from.services, &to.services, id)?),
+    };
+    Some((scope, onset))
+}

@@ -1,0 +1,90 @@
+//! From when on two files of rates say something else.
+
+use super::FlowBlock;
+use std::collections::HashMap;
+
+/// What a row of rates is counted under, and its counts.
+type Sums<'b> = HashMap<(i64, &'b str, &'b str, &'b str, &'b str, bool), [i64; 3]>;
+
+/// The first minute (its start, UTC milliseconds) of which two blocks of rates say something else; none if they say the same.
+pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<i64> {
+    let (old, new) = (sums(old), sums(new));
+    let differing = |one: &Sums<'_>, other: &Sums<'_>| {
+        let differs = one.iter().filter(|(key, counts)| other.get(key) != Some(counts));
+        differs.map(|(key, _)| key.0).min()
+    };
+    let firsts = [differing(&old, &new), differing(&new, &old)];
+    firsts.into_iter().flatten().min()
+}
+
+fn sums(block: &FlowBlock) -> Sums<'_> {
+    let mut sums = Sums::new();
+    for row in 0..block.ts_ms.len() {
+        let key = (
+            block.ts_ms[row],
+            word(&block.service, row),
+            word(&block.hostgroup, row),
+            word(&block.relay, row),
+            word(&block.kind, row),
+            block.first_hop[row],
+        );
+        let sum = sums.entry(key).or_default();
+        let counts = [block.messages[row], block.attempts[row], block.recipients[row]];
+        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    sums.retain(|_, counts| *counts != [0; 3]);
+    sums
+}
+
+fn word(column: &super::TextColumn, row: usize) -> &str {
+    column.values[column.codes[row] as usize].as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(rows: &[(i64, &str, i64)]) -> FlowBlock {
+        let mut block = FlowBlock {
+            ts_ms: Vec::new(),
+            service: Default::default(),
+            hostgroup: Default::default(),
+            relay: Default::default(),
+            kind: Default::default(),
+            first_hop: Vec::new(),
+            messages: Vec::new(),
+            attempts: Vec::new(),
+            recipients: Vec::new(),
+        };
+        for (ts_ms, service, messages) in rows {
+            block.ts_ms.push(*ts_ms);
+            block.messages.push(*messages);
+            block.attempts.push(0);
+            block.recipients.push(*messages);
+            block.first_hop.push(true);
+            for (column, value) in [
+                (&mut block.service, *service),
+                (&mut block.hostgroup, ""),
+                (&mut block.relay, "mx1001"),
+                (&mut block.kind, "accepted"),
+            ] {
+                let code = column.code(value);
+                column.codes.push(code);
+            }
+        }
+        block
+    }
+
+    #[test]
+    fn the_first_minute_that_differs_is_found_in_either_direction() {
+        let one = block(&[(60_000, "a", 2), (120_000, "a", 1), (180_000, "b", 1)]);
+        // The same counts in other rows, in another order, under other codes.
+        let same = block(&[(180_000, "b", 1), (60_000, "a", 1), (120_000, "a", 1), (60_000, "a", 1)]);
+        assert_eq!(first_difference(&one, &same), None);
+        let renamed = block(&[(60_000, "a", 2), (120_000, "b", 1), (180_000, "b", 1)]);
+        assert_eq!(first_difference(&one, &renamed), Some(120_000));
+        let more = block(&[(0, "a", 1), (60_000, "a", 2), (120_000, "a", 1), (180_000, "b", 1)]);
+        assert_eq!(first_difference(&one, &more), Some(0));
+        assert_eq!(first_difference(&more, &one), Some(0));
+    }
+}

@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// Longest time that a channel may take for one delivery.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// How an alarm ends of which nothing is left, as its `end` says.
+pub const WITHDRAWN: &str = "withdrawn";
 /// Longest label, in characters.
 const LABEL_MAX: usize = 128;
 
@@ -102,6 +104,21 @@ impl Notice {
             now: (now != self.first()).then_some(now),
             ..self.clone()
         }
+    }
+
+    /// The same as it ends when nothing is left of it: what it said was not so.
+    fn withdrawn(&self) -> Notice {
+        let mut over = self.clone();
+        let why = format!("{WITHDRAWN}: judged again, with rows that came late or by other rules, it is no alarm");
+        over.summary = format!("{}; {why}", self.summary);
+        over.description = match self.description.as_str() {
+            "" => why.clone(),
+            said => format!("{said}; {why}"),
+        };
+        if let Some(alarm) = over.alarm.as_object_mut() {
+            alarm.insert("end".to_owned(), WITHDRAWN.into());
+        }
+        over
     }
 
     /// `firing` or `resolved`.

@@ -130,7 +130,8 @@ impl AlertState {
                     matched[at] = true;
                     reported.updated(&seen[at].notice)
                 }
-                // It is not there any more: the history has become another.
+                // It is not there any more: rows came late, or are judged by other rules.
+                None if is_of_mail(reported) => reported.withdrawn(),
                 None => reported.clone(),
             };
             let ends = ended.map_or(judged, |(ends, _)| ends);
@@ -308,6 +309,11 @@ fn public(kind: &str, target: &str) -> String {
         false => target.split(' ').next().unwrap_or_default().to_owned(),
     };
     super::safe(format!("{kind} {shown}").trim_end(), 200)
+}
+
+/// Whether it is the detection's: that nothing comes into the store is over when something does.
+fn is_of_mail(reported: &Notice) -> bool {
+    reported.kind != "store"
 }
 
 /// Which of those that are seen are an episode that was reported: by its id, else (a longer or shorter history may find another

@@ -253,3 +253,32 @@ fn the_queue_is_bounded() {
     assert_eq!(count(&state), QUEUE_MAX);
     assert_eq!(state.queues["x"][0].name, "500");
 }
+
+#[test]
+fn an_alarm_of_which_late_rows_leave_nothing_is_withdrawn() {
+    let mut state = empty();
+    let nothing_comes = SeenAlarm {
+        notice: Notice {
+            kind: "store".to_owned(),
+            ..seen("events", "blind", 100, None).notice
+        },
+        ..seen("events", "blind", 100, None)
+    };
+    state.update(&[seen("a", "dropped", 100, None), nothing_comes], 600);
+    state.update(&[], 660);
+    let ends: Vec<&Notice> = state.queues["x"].iter().skip(2).collect();
+    assert_eq!(ends.len(), 2);
+    let (a, store) = (ends[0], ends[1]);
+    assert_eq!((a.id.as_str(), a.status(), a.ends), ("a/100", "resolved", Some(660)));
+    assert_eq!(a.json()["alarm"]["end"], "withdrawn");
+    assert_eq!(a.json()["alarm"]["ended"], "1970-01-01T00:11:00Z");
+    for said in [&a.summary, &a.description] {
+        assert!(said.contains("withdrawn: judged again"), "{said}");
+    }
+    // That something comes again is an end, and no mistake.
+    assert_eq!(store.status(), "resolved");
+    assert!(!store.summary.contains("withdrawn"), "{}", store.summary);
+    // Told once.
+    state.update(&[], 720);
+    assert_eq!(count(&state), 4);
+}

@@ -8,6 +8,7 @@
 -- column remote_host text
 -- column attempts int
 -- column recipients int
+-- sums peers
 SELECT service, reason, smtp_code, remote_host, COUNT(*) AS attempts, SUM(recipients) AS recipients
 FROM events
 WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'deferred'

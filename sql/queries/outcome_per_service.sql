@@ -10,6 +10,7 @@
 -- column expired int recipients
 -- column rejected int recipients or messages refused at the door
 -- column frozen int messages
+-- sums rates
 SELECT service,
        SUM(CASE WHEN kind = 'accepted' AND first_hop THEN messages ELSE 0 END) AS accepted,
        SUM(CASE WHEN kind = 'delivered' AND destination = 'remote' THEN recipients ELSE 0 END) AS delivered,

@@ -6,6 +6,7 @@
 -- column ts time start of the bucket
 -- column hostgroup text
 -- column messages int
+-- sums rates
 SELECT ts_ms - ts_ms % {bucket:Int64} AS ts, hostgroup, SUM(messages) AS messages
 FROM rates
 WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = {kind:String} AND first_hop

@@ -7,6 +7,7 @@
 -- column messages int
 -- column recipients int
 -- column attempts int
+-- sums rates
 SELECT ts_ms - ts_ms % {bucket:Int64} AS ts, kind, SUM(messages) AS messages, SUM(recipients) AS recipients,
        SUM(attempts) AS attempts
 FROM rates

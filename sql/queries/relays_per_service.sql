@@ -5,6 +5,7 @@
 -- column relay text
 -- column messages int
 -- column share_percent float
+-- sums rates
 SELECT through.service AS service, through.relay AS relay, through.mails AS messages,
        100.0 * through.mails / total.mails AS share_percent
 FROM (SELECT service, relay, SUM(messages) AS mails FROM rates

@@ -5,6 +5,7 @@
 -- column service text
 -- column messages int
 -- column bytes int
+-- sums rates
 SELECT service, SUM(messages) AS messages, SUM(bytes) AS bytes
 FROM rates
 WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'accepted' AND first_hop

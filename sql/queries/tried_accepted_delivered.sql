@@ -9,6 +9,7 @@
 -- column submit_failed int messages that it could not hand in; a retry is no new message
 -- column accepted int messages at their first hop
 -- column delivered int recipients outside
+-- sums rates
 SELECT ts, service,
        submit_failed + CASE WHEN submitted > accepted THEN submitted ELSE accepted END AS tried,
        submitted, submit_failed, accepted, delivered

@@ -335,18 +335,7 @@ fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlo
     }
 }
 
-/// Events of one host that speak of another, by minute: what it handed over, and where it found nobody. And failures that an
-/// application logged again.
-const WITNESSES: [&str; 2] = [
-    "SELECT ts_ms - ts_ms % 60000 AS minute, service, host, remote_host, kind, COUNT(*) AS times FROM events \
-     WHERE (kind = 'delivered' AND destination = 'relay') \
-     OR (kind = 'deferred' AND (reason = 'connection_refused' OR reason = 'timeout')) \
-     GROUP BY ts_ms - ts_ms % 60000, service, host, remote_host, kind",
-    "SELECT ts_ms - ts_ms % 60000 AS minute, service, host, remote_host, kind, COUNT(*) AS times FROM events \
-     WHERE kind = 'submit_failed' AND messages = 0 \
-     GROUP BY ts_ms - ts_ms % 60000, service, host, remote_host, kind",
-];
-
+/// What events of one host tell of another, and failures that an application logged again.
 fn witnesses(
     store: &dyn MailHistory,
     window: Window,
@@ -357,8 +346,7 @@ fn witnesses(
     for (id, host) in books.hosts.names.iter().enumerate() {
         short.insert(label(host).to_owned(), id as Id);
     }
-    for text in WITNESSES {
-        let table = store.select(text, window)?;
+    for table in store.witnesses(window)? {
         let [minutes, services, hosts, remotes, kinds, times] = table.columns.as_slice() else {
             continue;
         };

@@ -159,6 +159,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let code = run_command(&setup, args)?;
     tracing::info!("done in {:.2} s", begin.elapsed().as_secs_f64());
+    let slow = setup.incomplete.without_rollups();
+    if slow > 0 {
+        output::talk(&format!(
+            "{slow} segments have no roll-ups, because an older version wrote them: their minutes and events were read \
+             instead, which takes longer. `mailpulse store compact` adds the roll-ups"
+        ));
+    }
     Ok(match lines(&setup.incomplete) {
         None => code,
         // It goes before 1: what was found in a part says nothing of the rest.

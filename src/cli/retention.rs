@@ -22,6 +22,12 @@ pub fn compact(setup: &Setup, force: bool) -> Result<()> {
         "{} segments became {}; {} beyond the retention were removed",
         done.merged, done.into, done.expired
     ))?;
+    if done.rolled_up > 0 {
+        output::line(&format!(
+            "{} segments of an older version were given roll-ups",
+            done.rolled_up
+        ))?;
+    }
     if let Some(words) = held_back(&crate::store::retention::held_back(&store, &retention)?, retention.days) {
         output::talk(&words);
     }

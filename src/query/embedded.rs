@@ -1,6 +1,7 @@
 //! SQL over the segments of this disk.
 
 use super::answer::{QueryAnswer, QueryError};
+use super::coarsest::{Sums, pieces};
 use super::columns::TABLES;
 use super::plan::{QueryPlan, plan, times};
 use super::window::Window;
@@ -8,7 +9,7 @@ use super::{guard, sql};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::store::Store;
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, ColumnarError, Input, ScanFile, ScanFiles, Table, Values};
+use crate::store::columnar::{self, ColumnarError, Input, ScanFile, Table, TableScan, Values};
 use crate::store::segments::SegmentPart;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,7 +32,13 @@ const TRIES: usize = 4;
 /// Runs one SELECT of ours over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
 pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryError> {
     guard::check(text, &TABLES).map_err(QueryError::Question)?;
-    Ok(answer(store, text, window)?.0)
+    Ok(answer(store, text, window, None)?.0)
+}
+
+/// The same of one that adds up what `sums` says: from the coarsest roll-ups that give the same answer.
+pub fn add_up(store: &Store, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+    guard::check(text, &TABLES).map_err(QueryError::Question)?;
+    Ok(answer(store, text, window, Some(sums))?.0)
 }
 
 /// Runs one SELECT of a user's over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
@@ -39,7 +46,7 @@ pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryE
 /// # Errors
 /// What is wrong with the text, or what the engine cannot do, in one line; the store.
 pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
-    let (table, times) = answer(store, text, window).map_err(|error| match error {
+    let (table, times) = answer(store, text, window, None).map_err(|error| match error {
         QueryError::Engine(ColumnarError::Engine(error)) => QueryError::Question(in_one_line(&error.to_string())),
         other => other,
     })?;
@@ -47,10 +54,10 @@ pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, Que
 }
 
 /// Rows, and which of their columns are times.
-fn answer(store: &Store, text: &str, window: Window) -> Result<(Table, Vec<String>), QueryError> {
+fn answer(store: &Store, text: &str, window: Window, sums: Option<Sums>) -> Result<(Table, Vec<String>), QueryError> {
     let question = sql::for_embedded(text).map_err(QueryError::Question)?;
     let plan = plan(&question);
-    let mut table = steadily(|| select_once(store, &plan, window))?;
+    let mut table = steadily(|| select_once(store, &plan, window, sums))?;
     let mut times = Vec::new();
     for (column, (name, is_time)) in table.columns.iter_mut().zip(question.columns) {
         if is_time {
@@ -75,12 +82,12 @@ fn in_one_line(words: &str) -> String {
     format!("the engine cannot answer this: {}", short.escape_debug())
 }
 
-fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table, QueryError> {
+fn select_once(store: &Store, plan: &QueryPlan, window: Window, sums: Option<Sums>) -> Result<Table, QueryError> {
     let failed = RefCell::new(None);
     let mut inputs = Vec::new();
     // One list for all tables of a query: they are of one moment.
     let segments = store.segments().to_read(window.since_ms, window.until_ms)?;
-    let mut files: BTreeMap<PathBuf, (&Segment, SegmentPart)> = BTreeMap::new();
+    let mut files = SegmentOfPath::new();
     for (table, scan) in &plan.scans {
         if *table == "sources" {
             let mut parts = SourceParts::of(store, window)?;
@@ -92,36 +99,9 @@ fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table,
             });
             continue;
         }
-        let part = if *table == "rates" {
-            SegmentPart::Rates
-        } else {
-            SegmentPart::Events
-        };
-        let times = times(scan);
-        let mut found = Vec::new();
-        for segment in &segments {
-            // Rates are of whole minutes.
-            let span_ms = (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms);
-            if span_ms.1 < times.start || span_ms.0 >= times.end {
-                continue;
-            }
-            let path = store.segments().path_of(segment.id, part);
-            match store.segments().has_its_size(segment, part) {
-                Ok(()) => found.push(ScanFile {
-                    path: path.clone(),
-                    span_ms,
-                }),
-                Err(error) => store.segments().note_broken(segment, part, error)?,
-            }
-            files.insert(path, (segment, part));
-        }
         inputs.push(Input::Scanned {
             scan: scan.clone(),
-            files: ScanFiles {
-                files: found,
-                since_ms: window.since_ms.max(times.start),
-                until_ms: window.until_ms.min(times.end),
-            },
+            files: found(store, (table, scan, sums), window, &segments, &mut files)?,
         });
     }
     let answer = columnar::select(&plan.steps, &plan.sql, inputs, &mut |path, error| {
@@ -142,6 +122,43 @@ fn select_once(store: &Store, plan: &QueryPlan, window: Window) -> Result<Table,
         Some(error) => Err(error),
         None => Ok(answer?),
     }
+}
+
+/// Which segment a file is of, and which of its files.
+type SegmentOfPath<'s> = BTreeMap<PathBuf, (&'s Segment, SegmentPart)>;
+
+/// The files that a scan reads, and what of them.
+fn found<'s>(
+    store: &Store,
+    (table, scan, sums): (&str, &TableScan, Option<Sums>),
+    window: Window,
+    segments: &'s [Segment],
+    files: &mut SegmentOfPath<'s>,
+) -> Result<Vec<ScanFile>, QueryError> {
+    let times = times(scan);
+    let mut found = Vec::new();
+    for segment in segments {
+        // Rates are of whole minutes.
+        let span_ms = (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms);
+        if span_ms.1 < times.start || span_ms.0 >= times.end {
+            continue;
+        }
+        let within = window.since_ms.max(times.start)..window.until_ms.min(times.end);
+        for piece in pieces(store.segments(), segment, table, sums, within) {
+            let path = store.segments().path_of(segment.id, piece.file);
+            match store.segments().has_its_size(segment, piece.file) {
+                Ok(()) => found.push(ScanFile {
+                    path: path.clone(),
+                    part: piece.part,
+                    span_ms,
+                    within: piece.within,
+                }),
+                Err(error) => store.segments().note_broken(segment, piece.file, error)?,
+            }
+            files.insert(path, (segment, piece.file));
+        }
+    }
+    Ok(found)
 }
 
 /// Lines per source and minute, a day at a time.

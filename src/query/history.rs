@@ -4,10 +4,12 @@ use super::mark::HistoryMark;
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
+use super::witnesses;
 use crate::model::text::text;
 use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
-use crate::query::embedded::{ask, select};
+use crate::query::coarsest::Sums;
+use crate::query::embedded::{add_up, ask, select};
 use crate::query::window::Window;
 use crate::store::Store;
 use crate::store::catalogue::AttributionChange;
@@ -119,11 +121,18 @@ pub trait MailHistory {
     /// Rates of a window, a part at a time.
     fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError>;
 
+    /// What events of one host tell of another, by minute, in a window of whole minutes: tables of `minute`, `service`, `host`,
+    /// `remote_host`, `kind` and `times`.
+    fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError>;
+
     /// Shows the events of some kinds in a window, in no order.
     fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError>;
 
     /// Runs one SELECT of ours over a window.
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
+
+    /// Runs one SELECT of ours that adds up what `sums` says, from the coarsest roll-ups that give the same answer.
+    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError>;
 
     /// Runs one SELECT of a user's: parsed and rewritten first, whoever answers.
     fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError>;
@@ -271,6 +280,11 @@ impl MailHistory for Store {
         Ok(())
     }
 
+    fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {
+        let ask = |text| add_up(self, text, window, Sums::Witnesses);
+        witnesses::OF_EVENTS.into_iter().map(ask).collect()
+    }
+
     fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
         let span_ms = window.since_ms..window.until_ms;
         for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
@@ -285,12 +299,19 @@ impl MailHistory for Store {
         select(self, text, window)
     }
 
+    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+        add_up(self, text, window, sums)
+    }
+
     fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
         ask(self, text, window)
     }
 
     fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, QueryError> {
-        select(self, &query.bind(values), window)
+        match query.sums(values) {
+            Some(sums) => add_up(self, &query.bind(values), window, sums),
+            None => select(self, &query.bind(values), window),
+        }
     }
 
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError> {

@@ -1,6 +1,7 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
 mod answer;
+mod coarsest;
 mod columns;
 mod embedded;
 pub mod guard;
@@ -13,9 +14,11 @@ mod remote;
 pub mod series;
 pub mod sql;
 mod window;
+mod witnesses;
 
 pub use answer::{QueryAnswer, QueryError};
+pub use coarsest::Sums;
 pub use columns::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS, TABLES};
 pub(crate) use embedded::steadily;
-pub use embedded::{ask, select};
+pub use embedded::{add_up, ask, select};
 pub use window::Window;

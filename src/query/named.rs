@@ -1,6 +1,7 @@
 //! The named queries of `sql/queries/`: one file a query, compiled in. A header of comments states what it is for,
 //! its parameters with types and defaults, and its result columns; the text below runs on every engine.
 
+use super::coarsest::Sums;
 use crate::model::event;
 use crate::model::time::{End, parse_duration_ms};
 
@@ -37,6 +38,8 @@ pub struct NamedQuery {
     pub params: Vec<Param>,
     /// Result columns, in order.
     pub columns: Vec<ResultColumn>,
+    /// What it adds up: `rates`, `peers` or `latencies`; nothing if roll-ups do not answer it.
+    sums: &'static str,
     /// SQL with `{name:Type}` where parameters go.
     pub sql: &'static str,
 }
@@ -105,6 +108,7 @@ fn parse(name: &'static str, text: &'static str) -> NamedQuery {
         description: "",
         params: Vec::new(),
         columns: Vec::new(),
+        sums: "",
         sql: text,
     };
     let mut rest = text;
@@ -131,6 +135,7 @@ fn parse(name: &'static str, text: &'static str) -> NamedQuery {
                     description: next(),
                 });
             }
+            Some("sums") => query.sums = parts.next().unwrap_or_default(),
             _ => query.description = words,
         }
         rest = rest.strip_prefix(line).unwrap_or_default().trim_start_matches('\n');
@@ -187,6 +192,20 @@ impl NamedQuery {
                 ))
             })
             .collect()
+    }
+
+    /// What it adds up with these values.
+    pub fn sums(&self, values: &[(&'static str, Value)]) -> Option<Sums> {
+        let bucket = values.iter().find_map(|(name, value)| match value {
+            Value::Int(step_ms) if *name == "bucket" => Some(*step_ms),
+            _ => None,
+        });
+        match self.sums {
+            "rates" => Some(Sums::Rates { step_ms: bucket }),
+            "peers" => Some(Sums::Peers),
+            "latencies" => Some(Sums::Latencies),
+            _ => None,
+        }
     }
 
     /// The query's text with the values in it, quoted so that no value can become SQL.

@@ -1,14 +1,15 @@
 //! Rates as series: one pass over the rates of the segments in a window, sums per bucket and name. A bucket in which
 //! no log was read is a gap; one in which logs were read and no mail was in them is zero.
 
+use super::coarsest::{Sums, pieces};
 use super::series::{Series, SeriesSet};
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
 use crate::store::Store;
 use crate::store::catalogue::Covered;
-use crate::store::columnar::{RateBlock, read_rates, read_texts};
-use crate::store::segments::SegmentPart;
+use crate::store::columnar::{RateBlock, read_rates};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What the series are named by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +68,22 @@ pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryE
 fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
     let (start, _) = checked(question)?;
     let mut sums = HashMap::new();
-    for segment in store.segments().to_read(start, question.window.until_ms)? {
-        let block = store.segments().read_part(&segment, SegmentPart::Rates, |path| {
-            let mut block = read_rates(path, question.by.column(), question.measure)?;
-            if let Some(service) = &question.service {
-                block.keep(&read_texts(path, "service")?, service);
+    let columns = (question.by.column(), question.measure);
+    let (window, sum) = (
+        question.window,
+        Sums::Rates {
+            step_ms: Some(question.step_ms),
+        },
+    );
+    for segment in store.segments().to_read(start, window.until_ms)? {
+        let within = window.since_ms..window.until_ms;
+        for piece in pieces(store.segments(), &segment, "rates", Some(sum), within) {
+            let block = store.segments().read_part(&segment, piece.file, |path| {
+                read_rates(path, piece.part, columns, question.service.as_deref())
+            })?;
+            if let Some(block) = block {
+                add(&mut sums, &block, question, piece.within);
             }
-            Ok(block)
-        })?;
-        if let Some(block) = block {
-            add(&mut sums, &block, question);
         }
     }
     Ok(series_of(sums, &store.coverage().stretches(start)?, question))
@@ -89,7 +96,10 @@ pub(super) fn collect(
     question: &RateQuestion,
 ) -> Result<SeriesSet, QueryError> {
     let mut sums = HashMap::new();
-    blocks.iter().for_each(|block| add(&mut sums, block, question));
+    let within = || question.window.since_ms..question.window.until_ms;
+    blocks
+        .iter()
+        .for_each(|block| add(&mut sums, block, question, within()));
     Ok(series_of(sums, coverage, question))
 }
 
@@ -156,7 +166,8 @@ fn series_of(mut sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question
     }
 }
 
-fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion) {
+/// Adds the rows of these times.
+fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, within: Range<i64>) {
     let (start, buckets) = buckets(question);
     let buckets = buckets as usize;
     let wanted = |values: &[String], want: &Option<String>| -> Vec<bool> {
@@ -180,8 +191,7 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
         let counts = kinds[block.kind.codes[row] as usize]
             && destinations[block.destination.codes[row] as usize]
             && (every_hop[block.kind.codes[row] as usize] || block.first_hop[row])
-            && block.ts_ms[row] >= question.window.since_ms
-            && block.ts_ms[row] < question.window.until_ms;
+            && within.contains(&block.ts_ms[row]);
         if counts && at >= 0 && (at as usize) < buckets {
             let sum = by_code[block.by.codes[row] as usize].get_or_insert_with(|| vec![0; buckets]);
             sum[at as usize] += block.value[row];

@@ -5,14 +5,16 @@ use super::mark::{Digests, HistoryMark};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
+use super::witnesses;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
+use crate::query::coarsest::{Sums, on_server};
 use crate::query::sql;
 use crate::query::window::Window;
 use crate::store::catalogue::AttributionChange;
 use crate::store::catalogue::Counts;
 use crate::store::catalogue::{Covered, SourceMinute};
-use crate::store::clickhouse::{ClickHouseClient, query};
+use crate::store::clickhouse::{ClickHouseClient, migrate, query};
 use crate::store::columnar::{Column, FlowBlock, MailRow, RateBlock, Table, TextColumn, Values};
 use std::collections::BTreeMap;
 
@@ -189,6 +191,15 @@ impl MailHistory for ClickHouseClient {
         Ok(())
     }
 
+    fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {
+        if migrate::has_rollups(self) {
+            let text = witnesses::on_server(window.since_ms, window.until_ms);
+            return Ok(vec![query::select(self, &text, &[])?]);
+        }
+        let ask = |text| self.select(text, window);
+        witnesses::OF_EVENTS.into_iter().map(ask).collect()
+    }
+
     fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
         let wanted: Vec<String> = kinds.iter().map(|kind| format!("kind = '{kind}'")).collect();
         let text = format!(
@@ -225,20 +236,29 @@ impl MailHistory for ClickHouseClient {
         Ok(query::select(self, &text, &[])?)
     }
 
+    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+        match rates_of(self, sums, window) {
+            Some(rates) => {
+                let text = sql::trusted_with_rates(text, window, &rates).map_err(QueryError::Question)?;
+                Ok(query::select(self, &text, &[])?)
+            }
+            None => self.select(text, window),
+        }
+    }
+
     fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
         let (text, times) = sql::for_server(text, window).map_err(QueryError::Question)?;
         let table = query::ask(self, &text)?;
         Ok(QueryAnswer { table, times })
     }
 
-    fn named(
-        &self,
-        query: &NamedQuery,
-        values: &[(&'static str, Value)],
-        _window: Window,
-    ) -> Result<Table, QueryError> {
-        let text = sql::trusted_for_server(&query.bind(values), Window::ALL).map_err(QueryError::Question)?;
-        Ok(query::select(self, &text, &[])?)
+    fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, QueryError> {
+        let text = query.bind(values);
+        let text = match query.sums(values).and_then(|sums| rates_of(self, sums, window)) {
+            Some(rates) => sql::trusted_with_rates(&text, Window::ALL, &rates),
+            None => sql::trusted_for_server(&text, Window::ALL),
+        };
+        Ok(query::select(self, &text.map_err(QueryError::Question)?, &[])?)
     }
 
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
@@ -306,6 +326,11 @@ fn sums_of(
     Ok(sums)
 }
 
+/// What stands in the place of the rates by minute in a question that adds them up.
+fn rates_of(client: &ClickHouseClient, sums: Sums, window: Window) -> Option<String> {
+    on_server(sums, window).filter(|_| migrate::has_rollups(client))
+}
+
 /// The newest minute of a source of which this is true: its start.
 fn newest_minute(
     client: &ClickHouseClient,
@@ -371,8 +396,12 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
         params.push(("service", service.clone()));
         only = "AND service = {service:String}";
     }
+    let sums = Sums::Rates {
+        step_ms: Some(question.step_ms),
+    };
+    let rates = rates_of(client, sums, question.window).map_or("rates".to_owned(), |rates| format!("({rates})"));
     let text = format!(
-        "SELECT ts_ms, {by} AS name, kind, destination, first_hop, sum({measure}) AS value FROM rates \
+        "SELECT ts_ms, {by} AS name, kind, destination, first_hop, sum({measure}) AS value FROM {rates} \
          WHERE ts_ms >= {{since:Int64}} AND ts_ms < {{until:Int64}} {only} \
          GROUP BY ts_ms, {by}, kind, destination, first_hop",
         by = question.by.column(),

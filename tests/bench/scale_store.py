@@ -68,6 +68,7 @@ def commands(name, window):
     ask("routes " + name, "routes", *window, *JSON)
     ask("routes --failovers " + name, "routes", "--failovers", *window, *JSON)
     ask("graph " + name, "graph", *window, "--out", FOLDER + "/graph.svg")
+    ask("graph --plain " + name, "graph", "--plain", *window, "--out", FOLDER + "/graph.svg")
     ask("incident " + name, "incident", *window, *JSON)
     ask("detect " + name, "detect", *window, *JSON)
 
@@ -89,5 +90,6 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     commands("a day", DAY)
     commands("all days", ALL)
+    ask("status", "status", *JSON)
     ask("status", "status", *JSON)
     selects()

@@ -44,6 +44,7 @@ mod privacy;
 mod query;
 mod readers;
 mod reference;
+mod rollups;
 mod rotation;
 mod routes;
 mod seeds;

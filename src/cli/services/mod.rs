@@ -7,6 +7,7 @@ mod relabel;
 use super::output::{self, Format};
 use crate::cli::window::WindowArgs;
 use crate::model::human;
+use crate::query::Sums;
 use crate::setup::Setup;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Result, bail};
@@ -75,7 +76,7 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
                FROM rates) AS minutes
          GROUP BY {name} ORDER BY messages DESC, {name}"
     );
-    let mut table = store.select(&sql, window)?;
+    let mut table = store.add_up(&sql, window, Sums::RatesAndNewest)?;
     if args.format == Format::Table {
         name_the_nameless(&mut table, name);
         add_rates(&mut table, (window.until_ms - window.since_ms) as f64 / 60_000.0);

@@ -23,7 +23,7 @@ pub fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), S
     checked(&mut query)?;
     let times = literals(&mut query)?;
     let shown = named(&mut query, &times);
-    Ok((finished(query, window)?, shown))
+    Ok((finished(query, window, None)?, shown))
 }
 
 /// One of our own, with its values in it.
@@ -31,11 +31,19 @@ pub fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), S
 /// # Errors
 /// It is no SQL.
 pub fn trusted_for_server(text: &str, window: Window) -> Result<String, String> {
-    finished(one_select_of_server(text)?, window)
+    finished(one_select_of_server(text)?, window, None)
 }
 
-fn finished(mut query: Query, window: Window) -> Result<String, String> {
-    let mut shape = ServerDialect { window };
+/// The same with another SELECT in the place of the table `rates`, which gives the same sums; it is cut to the window.
+///
+/// # Errors
+/// One of them is no SQL.
+pub fn trusted_with_rates(text: &str, window: Window, rates: &str) -> Result<String, String> {
+    finished(one_select_of_server(text)?, window, Some(one_select_of_server(rates)?))
+}
+
+fn finished(mut query: Query, window: Window, rates: Option<Query>) -> Result<String, String> {
+    let mut shape = ServerDialect { window, rates };
     match query.visit(&mut shape) {
         ControlFlow::Break(why) => Err(why),
         ControlFlow::Continue(()) => Ok(query.to_string()),
@@ -403,6 +411,8 @@ fn names_ms(expr: &Expr) -> bool {
 /// The last changes, which mean the same to the server.
 struct ServerDialect {
     window: Window,
+    /// What stands in the place of `rates`.
+    rates: Option<Query>,
 }
 
 impl VisitorMut for ServerDialect {
@@ -436,7 +446,7 @@ impl VisitorMut for ServerDialect {
     }
 
     /// `QUANTILE_DISC(x, q)`: the smallest value at or below which the share `q` of all stands. ClickHouse's own quantiles
-    /// take the next one where `q` times the count is whole.
+    /// take the next one where `q` times the count is whole, but for the one that keeps how often each value came.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
         if let Expr::Function(function) = expr
             && name_of(function) == "quantile_disc"
@@ -444,11 +454,8 @@ impl VisitorMut for ServerDialect {
             let args = args(function);
             let value = args.first().map(ToString::to_string).unwrap_or_default();
             let share = args.get(1).map_or("0.5".to_owned(), ToString::to_string);
-            let text = format!(
-                "if(count({value}) = 0, NULL, arrayElement(arraySort(groupArray({value})), \
-                 toUInt32(greatest(1, ceil({share} * count({value}))))))"
-            );
-            return match sqlparser::parser::Parser::new(&sqlparser::dialect::GenericDialect {})
+            let text = format!("if(count({value}) = 0, NULL, quantileExactWeighted({share})({value}, 1))");
+            return match sqlparser::parser::Parser::new(&sqlparser::dialect::ClickHouseDialect {})
                 .try_with_sql(&text)
                 .and_then(|mut parser| parser.parse_expr())
             {
@@ -464,7 +471,7 @@ impl VisitorMut for ServerDialect {
 
     /// A table is cut to the window.
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
-        if self.window == Window::ALL {
+        if self.window == Window::ALL && self.rates.is_none() {
             return ControlFlow::Continue(());
         }
         if let TableFactor::Table { name, alias, .. } = factor
@@ -472,9 +479,10 @@ impl VisitorMut for ServerDialect {
         {
             let Window { since_ms, until_ms } = self.window;
             let text = format!("SELECT * FROM {table} WHERE ts_ms >= {since_ms} AND ts_ms < {until_ms}");
-            let subquery = match one_select_of_server(&text) {
-                Ok(query) => Box::new(query),
-                Err(why) => return ControlFlow::Break(why),
+            let subquery = match (&self.rates, one_select_of_server(&text)) {
+                (Some(rates), _) if *table == "rates" => Box::new(rates.clone()),
+                (_, Ok(query)) => Box::new(query),
+                (_, Err(why)) => return ControlFlow::Break(why),
             };
             let alias = alias.clone().unwrap_or_else(|| TableAlias {
                 explicit: true,

@@ -4,7 +4,7 @@ use super::insert_settings::InsertSettings;
 use super::tls::{self, ServerAuthorities};
 use super::{ClickHouseError, Endpoint};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Bounds, and the password.
@@ -59,6 +59,8 @@ pub struct ClickHouseClient {
     /// The minutes of the hosts' first lines: they are asked for once, because they are at the other end of the tables than
     /// what is new.
     first_lines: Mutex<HashMap<String, i64>>,
+    /// Whether the server has roll-ups, once it was asked.
+    pub(super) has_rollups: OnceLock<bool>,
 }
 
 impl ClickHouseClient {
@@ -91,6 +93,7 @@ impl ClickHouseClient {
             driver,
             runtime,
             first_lines: Mutex::default(),
+            has_rollups: OnceLock::new(),
         })
     }
 

@@ -8,7 +8,7 @@
 use super::{ClickHouseClient, ClickHouseError, query, settings};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, Input, ScanFile, ScanFiles, Table, TableScan, Values};
+use crate::store::columnar::{self, Input, ScanFile, ScanPart, Table, TableScan, Values};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use serde_json::{Map, Value, json};
@@ -186,15 +186,13 @@ impl Whose<'_> {
         columns.extend(["event_id".to_owned(), ENHANCED.to_owned()]);
         let file = |segment: &&Segment| ScanFile {
             path: self.store.segments().events_path(segment.id),
+            part: ScanPart::Rows,
             span_ms: (segment.first_ms, segment.last_ms),
+            within: from..to,
         };
         let input = Input::Scanned {
             scan: TableScan::of_rows("events", columns),
-            files: ScanFiles {
-                files: near.copied().map(|segment| file(&segment)).collect(),
-                since_ms: from,
-                until_ms: to,
-            },
+            files: near.copied().map(|segment| file(&segment)).collect(),
         };
         // A segment that is broken is mended first.
         let answer = columnar::select(&[], sql, vec![input], &mut |_, error| Err(error));

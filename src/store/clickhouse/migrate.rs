@@ -4,8 +4,11 @@
 //! where its work is done, and a migration is noted after its last statement: one that was cut in half is run again from
 //! its first, and two at once do the same twice. A table that is there already must have the columns that the statement
 //! names.
+//!
+//! An addition makes tables that a program of the version before need not know. It is noted beside the migrations, in
+//! `schema_additions`, so that such a program goes on sending and reading.
 
-use super::{ClickHouseClient, ClickHouseError};
+use super::{ClickHouseClient, ClickHouseError, fill};
 use serde_json::Value;
 
 macro_rules! migrations {
@@ -23,6 +26,9 @@ const ALL: [(&str, &str); 6] = migrations![
     "005_foreign_lines",
     "020_reasons",
 ];
+
+/// Name and text of what was added since, in order.
+const ADDITIONS: [(&str, &str); 1] = migrations!["006_rollups"];
 
 /// Migrations that a server without access management can do without.
 const OPTIONAL: [&str; 1] = ["004_reader"];
@@ -75,9 +81,25 @@ pub enum MigrationStatus {
 /// The server; a schema that is foreign, newer, or not what it was when it was applied.
 pub fn look(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<MigrationStep>, ClickHouseError> {
     let begun = is_begun(client)?;
-    let applied = if begun { applied(client)? } else { Vec::new() };
+    let mut applied = if begun {
+        applied(client, "schema_migrations")?
+    } else {
+        Vec::new()
+    };
+    if let Some((newer, _)) = applied
+        .iter()
+        .find(|(name, _)| ALL.iter().all(|(known, _)| known != name))
+    {
+        return Err(schema(
+            client,
+            format!("migration {newer} is newer than this program: use the mailpulse that applied it"),
+        ));
+    }
+    if begun && !columns_of(client, "schema_additions")?.is_empty() {
+        applied.extend(self::applied(client, "schema_additions")?);
+    }
     let mut steps = Vec::new();
-    for (name, text) in ALL {
+    for (name, text) in ALL.into_iter().chain(ADDITIONS) {
         let hash = hash(text);
         let status = match applied.iter().find(|(known, _)| known == name) {
             Some((_, known)) if *known == hash => MigrationStatus::Known,
@@ -99,15 +121,6 @@ pub fn look(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<Migra
             status,
         });
     }
-    if let Some((newer, _)) = applied
-        .iter()
-        .find(|(name, _)| ALL.iter().all(|(known, _)| known != name))
-    {
-        return Err(schema(
-            client,
-            format!("migration {newer} is newer than this program: use the mailpulse that applied it"),
-        ));
-    }
     if !begun {
         refuse_foreign(client)?;
     }
@@ -128,16 +141,23 @@ pub fn migrate(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<Mi
         Some(_) => "ReplicatedMergeTree",
         None => "MergeTree",
     };
-    client.execute(&format!(
-        "CREATE TABLE IF NOT EXISTS {database}.schema_migrations{on_cluster} (name String, hash String, applied DateTime \
-         DEFAULT now()) ENGINE = {engine} ORDER BY name"
-    ))?;
+    for table in ["schema_migrations", "schema_additions"] {
+        client.execute(&format!(
+            "CREATE TABLE IF NOT EXISTS {database}.{table}{on_cluster} (name String, hash String, applied DateTime \
+             DEFAULT now()) ENGINE = {engine} ORDER BY name"
+        ))?;
+    }
     for (step, (_, text)) in steps
         .iter_mut()
-        .zip(ALL)
+        .zip(ALL.into_iter().chain(ADDITIONS))
         .filter(|(step, _)| step.status == MigrationStatus::Missing)
     {
-        let result = step.statements.iter().try_for_each(|statement| make(client, statement));
+        let is_addition = ADDITIONS.iter().any(|(name, _)| *name == step.name);
+        let made = step.statements.iter().try_for_each(|statement| make(client, statement));
+        let result = match is_addition {
+            true => made.and_then(|()| fill::fill(client, plan.cluster.as_deref())),
+            false => made,
+        };
         let hash = match result {
             Ok(()) => hash(text),
             // Only the server's own refusal says that it cannot; a lost connection says nothing.
@@ -149,8 +169,13 @@ pub fn migrate(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<Vec<Mi
             }
             Err(error) => return Err(error),
         };
+        let noted = if is_addition {
+            "schema_additions"
+        } else {
+            "schema_migrations"
+        };
         client.execute(&format!(
-            "INSERT INTO {database}.schema_migrations (name, hash) VALUES ('{}', '{hash}')",
+            "INSERT INTO {database}.{noted} (name, hash) VALUES ('{}', '{hash}')",
             step.name
         ))?;
         step.status = MigrationStatus::Applied;
@@ -227,7 +252,14 @@ pub fn check(client: &ClickHouseClient, plan: &MigrationPlan) -> Result<(), Clic
         return Err(schema(client, what));
     }
     let database = &client.endpoint().database;
-    for table in ["events_log", "rates_minute", "sources_minute"] {
+    for table in [
+        "events_log",
+        "rates_minute",
+        "sources_minute",
+        "rates_hour",
+        "rates_day",
+        "witnesses_minute",
+    ] {
         let sql = format!("SELECT engine_full FROM system.tables WHERE database = '{database}' AND name = '{table}'");
         let answer = client.rows(&sql, &[])?;
         let engine = answer["data"][0][0].as_str().unwrap_or_default();
@@ -267,13 +299,19 @@ fn is_begun(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
     }
 }
 
+/// Whether a server has roll-ups of all that it has. One of an older schema has none, and one that cannot be asked says so
+/// when it is asked for more.
+pub fn has_rollups(client: &ClickHouseClient) -> bool {
+    let ask = || {
+        applied(client, "schema_additions").is_ok_and(|applied| applied.iter().any(|(name, _)| name == "006_rollups"))
+    };
+    *client.has_rollups.get_or_init(ask)
+}
+
 /// Names and hashes of what was applied; by two hosts at once, twice.
-fn applied(client: &ClickHouseClient) -> Result<Vec<(String, String)>, ClickHouseError> {
+fn applied(client: &ClickHouseClient, table: &str) -> Result<Vec<(String, String)>, ClickHouseError> {
     let database = &client.endpoint().database;
-    let rows = client.rows(
-        &format!("SELECT name, hash FROM {database}.schema_migrations ORDER BY name"),
-        &[],
-    )?;
+    let rows = client.rows(&format!("SELECT name, hash FROM {database}.{table} ORDER BY name"), &[])?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = rows["data"].as_array().cloned().unwrap_or_default();
     Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
@@ -302,7 +340,7 @@ fn refuse_foreign(client: &ClickHouseClient) -> Result<(), ClickHouseError> {
     let database = &client.endpoint().database;
     let sql = format!(
         "SELECT name FROM system.tables WHERE database = '{database}' AND name IN ('events_log', 'events', 'rates', \
-         'rates_minute', 'sources', 'sources_minute') LIMIT 1"
+         'rates_minute', 'rates_hour', 'rates_day', 'witnesses_minute', 'sources', 'sources_minute') LIMIT 1"
     );
     let answer = client.rows(&sql, &[])?;
     match answer["data"][0][0].as_str() {
@@ -419,7 +457,8 @@ mod tests {
             cluster: cluster.map(str::to_owned),
             retain_days: 90,
         };
-        let texts = ALL.iter().flat_map(|(_, text)| statements(text, &client, &plan));
+        let texts = ALL.iter().chain(&ADDITIONS);
+        let texts = texts.flat_map(|(_, text)| statements(text, &client, &plan));
         texts.collect()
     }
 

@@ -10,6 +10,7 @@
 mod client;
 mod endpoint;
 mod error;
+mod fill;
 mod insert_settings;
 pub mod keep;
 pub mod migrate;

@@ -7,7 +7,10 @@ use super::any::AnyColumn;
 use super::file::GroupWriter;
 use super::rates::Rates;
 use super::read::SegmentReader;
+use super::rewrite::EventColumns;
+use super::rollups::{ROLLUP_ROWS_MIN, RollUps};
 use super::segment::EncodedSegment;
+use super::tally::Tallies;
 use super::texts::Strings;
 use super::write::{Columns, QUEUE_ID};
 use crate::model::dictionary::Dictionary;
@@ -62,15 +65,34 @@ impl Parts {
     fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, ColumnarError> {
         let mut sums = Rates::default();
         self.rates.iter().try_for_each(|path| sums.add_file(path))?;
+        let tallies = match rows as u64 >= ROLLUP_ROWS_MIN {
+            true => Some(self.tallies(&events)?),
+            false => None,
+        };
         Ok(EncodedSegment {
             day: self.span_ms.0.div_euclid(DAY_MS),
             rows: rows as u64,
             span_ms: self.span_ms,
             events,
-            rates: sums.encode()?,
+            rates: sums.encode(tallies)?,
             orphans: Vec::new(),
             logs: Vec::new(),
         })
+    }
+}
+
+impl Parts {
+    /// Those of the parts add up; where one has none, they are made of the rows.
+    fn tallies(&self, events: &[u8]) -> Result<Tallies, ColumnarError> {
+        let mut tallies = Tallies::default();
+        for path in &self.rates {
+            let Some(mut rollups) = RollUps::open(path)? else {
+                return EventColumns::of(&self.events[0], events)?.tallies();
+            };
+            tallies.add_file(|which| rollups.reader(path, which))?;
+        }
+        tallies.seen(self.span_ms.1);
+        Ok(tallies)
     }
 }
 

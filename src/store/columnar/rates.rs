@@ -1,12 +1,15 @@
-//! Rates: what a segment's events add up to, per minute. Made with the segment, from the segment's own rows.
+//! Rates: what a segment's events add up to, per minute, and the same by hour and day. Made with the segment, from the
+//! segment's own rows.
 
 use super::ColumnarError;
 use super::read::SegmentReader;
+use super::rollups::{self, RollUp};
+use super::tally::Tallies;
 use super::texts::TextColumn;
 use super::write::Columns;
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Destination, Kind};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use std::path::Path;
@@ -137,10 +140,26 @@ impl Rates {
         Ok(())
     }
 
-    /// The rates' file.
-    pub(super) fn encode(self) -> Result<Vec<u8>, ColumnarError> {
-        let mut sums = self.sums;
+    /// The rates' file, with roll-ups of these and of the events where they are given.
+    pub(super) fn encode(mut self, tallies: Option<Tallies>) -> Result<Vec<u8>, ColumnarError> {
+        let mut sums = std::mem::take(&mut self.sums);
         sums.sort_unstable();
+        let minutes = self.columns(&sums)?.encode()?;
+        let Some(tallies) = tallies else { return Ok(minutes) };
+        let mut files = Vec::with_capacity(5);
+        for (which, length_ms) in [(RollUp::Hours, HOUR_MS), (RollUp::Days, DAY_MS)] {
+            let sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);
+            let mut out = self.columns(&sums)?;
+            // Who sent it from where to where is not told yet.
+            out.constant("origin", "")?;
+            out.constant("direction", "")?;
+            files.push((which, out.encode()?));
+        }
+        files.extend(tallies.encode()?);
+        Ok(rollups::put(minutes, &files))
+    }
+
+    fn columns(&self, sums: &[(RateKey, [i64; 4])]) -> Result<Columns, ColumnarError> {
         let [services, hostgroups, relays] = &self.names;
         let groups = |part: usize| -> Vec<u32> {
             let codes = sums
@@ -166,8 +185,26 @@ impl Rates {
         for (at, name) in MEASURES.into_iter().enumerate() {
             out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
-        out.encode()
+        Ok(out)
     }
+}
+
+/// Sums of longer stretches than a minute. The minute of each is the last one that it sums up: in whatever stretch of time a
+/// segment lies, there is this minute too, and the newest of several is the newest of all.
+fn coarser(sums: &[(RateKey, [i64; 4])], minutes: u32) -> Vec<(RateKey, [i64; 4])> {
+    let mut places: HashMap<RateKey, usize, FxBuildHasher> = HashMap::default();
+    let mut all: Vec<(RateKey, [i64; 4])> = Vec::new();
+    for ((minute, group, code, first_hop), more) in sums {
+        let key = (minute / minutes, *group, *code, *first_hop);
+        let place = *places.entry(key).or_insert_with(|| {
+            all.push(((*minute, *group, *code, *first_hop), [0; 4]));
+            all.len() - 1
+        });
+        let (last, sum) = &mut all[place];
+        last.0 = last.0.max(*minute);
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+    all
 }
 
 /// Of each value of a column its code, which is its place in `names`.

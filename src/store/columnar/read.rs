@@ -4,6 +4,8 @@ use super::ColumnarError;
 use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
+use super::rollups::RollUps;
+use super::scan::ScanPart;
 use super::texts::{PlainValues, Strings, TextColumn};
 use super::write::{PROVIDER_CODE, QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
@@ -63,7 +65,7 @@ impl<'p> SegmentReader<'p, Cursor<Vec<u8>>> {
 }
 
 impl<'p, F: Read + Seek> SegmentReader<'p, F> {
-    fn of(path: &'p Path, mut file: F) -> Result<Self, ColumnarError> {
+    pub(super) fn of(path: &'p Path, mut file: F) -> Result<Self, ColumnarError> {
         let (metadata, fields) = contained(path, || {
             let metadata = read_metadata(&mut file)?;
             let fields = infer_schema(&metadata)?.iter_values().cloned().collect();
@@ -428,7 +430,7 @@ pub struct RateBlock {
 
 impl RateBlock {
     /// Keeps only the rows that have this value in a column of the same file.
-    pub fn keep(&mut self, column: &TextColumn, value: &str) {
+    fn keep(&mut self, column: &TextColumn, value: &str) {
         let wanted: Vec<bool> = column.values.iter().map(|known| known == value).collect();
         let keep: Vec<bool> = column.codes.iter().map(|code| wanted[*code as usize]).collect();
         fn only<T>(values: &mut Vec<T>, keep: &[bool]) {
@@ -488,22 +490,44 @@ pub fn read_names(path: &Path, name: &str) -> Result<Vec<String>, ColumnarError>
     Ok(texts(&mut SegmentReader::open(path)?, name)?.values)
 }
 
-/// Reads one text column of a segment's file.
-pub fn read_texts(path: &Path, name: &str) -> Result<TextColumn, ColumnarError> {
-    texts(&mut SegmentReader::open(path)?, name)
+/// Reads the rates of a segment by minute, or a roll-up of them: one naming column and one measure, of one service where it is
+/// named.
+pub fn read_rates(
+    path: &Path,
+    part: ScanPart,
+    (by, measure): (&str, &str),
+    service: Option<&str>,
+) -> Result<RateBlock, ColumnarError> {
+    let ScanPart::RollUp(which) = part else {
+        return rates_in(&mut SegmentReader::open(path)?, (by, measure), service);
+    };
+    match RollUps::open(path)?
+        .map(|mut rollups| rollups.reader(path, which))
+        .transpose()?
+        .flatten()
+    {
+        Some(mut reader) => rates_in(&mut reader, (by, measure), service),
+        None => Ok(RateBlock::default()),
+    }
 }
 
-/// Reads the rates of a segment, one naming column and one measure.
-pub fn read_rates(path: &Path, by: &str, measure: &str) -> Result<RateBlock, ColumnarError> {
-    let mut reader = SegmentReader::open(path)?;
-    Ok(RateBlock {
-        ts_ms: numbers(&mut reader, "ts_ms")?,
-        by: texts(&mut reader, by)?,
-        kind: texts(&mut reader, "kind")?,
-        destination: texts(&mut reader, "destination")?,
+fn rates_in<F: Read + Seek>(
+    reader: &mut SegmentReader<'_, F>,
+    (by, measure): (&str, &str),
+    service: Option<&str>,
+) -> Result<RateBlock, ColumnarError> {
+    let mut block = RateBlock {
+        ts_ms: numbers(reader, "ts_ms")?,
+        by: texts(reader, by)?,
+        kind: texts(reader, "kind")?,
+        destination: texts(reader, "destination")?,
         first_hop: reader.flags("first_hop")?,
-        value: numbers(&mut reader, measure)?,
-    })
+        value: numbers(reader, measure)?,
+    };
+    if let Some(service) = service {
+        block.keep(&texts(reader, "service")?, service);
+    }
+    Ok(block)
 }
 
 fn numbers<F: Read + Seek>(reader: &mut SegmentReader<'_, F>, name: &str) -> Result<Vec<i64>, ColumnarError> {
@@ -536,6 +560,10 @@ fn texts<F: Read + Seek>(reader: &mut SegmentReader<'_, F>, name: &str) -> Resul
 mod tests {
     use super::super::write::Columns;
     use super::*;
+
+    fn read_texts(path: &Path, name: &str) -> Result<TextColumn, ColumnarError> {
+        texts(&mut SegmentReader::open(path)?, name)
+    }
 
     fn file_of(folder: &Path, name: &str, rows: usize, fill: impl FnOnce(&mut Columns)) -> std::path::PathBuf {
         let mut columns = Columns::new(rows).unwrap();

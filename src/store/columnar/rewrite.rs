@@ -5,14 +5,17 @@ use super::ColumnarError;
 use super::any::AnyColumn;
 use super::rates::{RateRow, Rates, codes_in, destination_names, kind_names};
 use super::read::SegmentReader;
+use super::rollups::ROLLUP_ROWS_MIN;
 use super::segment::EncodedSegment;
+use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use super::texts::TextColumn;
 use super::write::Columns;
-use crate::model::event::Origin;
+use crate::model::event::{Destination, Kind, Origin};
 use crate::model::time::DAY_MS;
 use crate::normalise::join::Amendment;
 use crate::store::batch::NONE;
 use hashbrown::HashMap;
+use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// Picks one column's value.
@@ -72,7 +75,15 @@ pub(super) struct EventColumns {
 
 impl EventColumns {
     pub(super) fn read(path: &Path) -> Result<Self, ColumnarError> {
-        let mut reader = SegmentReader::open(path)?;
+        EventColumns::all(path, SegmentReader::open(path)?)
+    }
+
+    /// The same of a file that is not written yet.
+    pub(super) fn of(path: &Path, events: &[u8]) -> Result<Self, ColumnarError> {
+        EventColumns::all(path, SegmentReader::of(path, Cursor::new(events))?)
+    }
+
+    fn all<F: Read + Seek>(path: &Path, mut reader: SegmentReader<'_, F>) -> Result<Self, ColumnarError> {
         Ok(EventColumns {
             len: reader.rows(),
             path: path.to_owned(),
@@ -179,6 +190,60 @@ impl EventColumns {
                 bytes: if bytes[row] == NONE { 0 } else { bytes[row] as i64 },
             });
         }
-        rates.encode()
+        let tallies = match self.len as u64 >= ROLLUP_ROWS_MIN {
+            true => Some(self.tallies()?),
+            false => None,
+        };
+        rates.encode(tallies)
+    }
+
+    /// Which rows are alike.
+    pub(super) fn tallies(&self) -> Result<Tallies, ColumnarError> {
+        let texts = |names: [&str; 4]| names.map(|name| self.texts(name));
+        let [kind, destination, reason, remote_host] = texts(["kind", "destination", "reason", "remote_host"]);
+        let (kind, destination, reason, remote_host) = (kind?, destination?, reason?, remote_host?);
+        let [service, hostgroup, relay, host] = texts(["service", "hostgroup", "relay", "host"]);
+        let (service, hostgroup, relay, host) = (service?, hostgroup?, relay?, host?);
+        let [times, messages, recipients] = ["ts_ms", "messages", "recipients"].map(|name| self.numbers(name));
+        let (times, messages, recipients) = (times?, messages?, recipients?);
+        let [queue_ms, delivery_ms, smtp_code] =
+            ["queue_ms", "delivery_ms", "smtp_code"].map(|name| self.numbers(name));
+        let (queue_ms, delivery_ms, smtp_code) = (queue_ms?, delivery_ms?, smtp_code?);
+        let Some((_, AnyColumn::Flags(first_hop))) = self.columns.iter().find(|(name, _)| name == "first_hop") else {
+            return Err(self.damaged("first_hop"));
+        };
+        let kinds = codes_in(&kind_names(), kind);
+        let destinations = codes_in(&destination_names(), destination);
+        let mut tallies = Tallies::default();
+        for row in 0..self.len {
+            let kind = Kind::ALL[usize::from(kinds[kind.codes[row] as usize])];
+            let code = usize::from(destinations[destination.codes[row] as usize]);
+            let destination = code.checked_sub(1).and_then(|code| Destination::ALL.get(code).copied());
+            let reason = reason.at(row).1;
+            let of = TalliesOf::event(kind, destination, is_silent(reason), messages[row]);
+            if !of.any() {
+                continue;
+            }
+            let row = TallyRow {
+                ts_ms: times[row] as i64,
+                kind,
+                destination,
+                service: service.at(row).1,
+                hostgroup: hostgroup.at(row).1,
+                relay: relay.at(row).1,
+                host: host.at(row).1,
+                first_hop: first_hop[row],
+                remote_host: remote_host.at(row).1,
+                reason,
+                smtp_code: smtp_code[row],
+                messages: messages[row],
+                recipients: recipients[row],
+                queue_ms: two_digits(queue_ms[row]),
+                delivery_ms: two_digits(delivery_ms[row]),
+            };
+            tallies.add(of, &row, 1);
+        }
+        tallies.seen(times.iter().map(|ms| *ms as i64).max().unwrap_or(0));
+        Ok(tallies)
     }
 }

@@ -3,6 +3,7 @@
 use super::super::batch::{Batch, NONE, Reply, SealedBatch, split_remote};
 use super::ColumnarError;
 use super::rates::{RateRow, Rates, destination_names, kind_names};
+use super::rollups::ROLLUP_ROWS_MIN;
 use super::write::{Columns, NumberEncoding, PROVIDER_CODE, QUEUE_ID, REASON, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Kind, Message};
@@ -111,12 +112,12 @@ fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
 }
 
 /// The rows of one day.
-struct DayRows<'b> {
-    sealed: &'b SealedBatch,
+pub(super) struct DayRows<'b> {
+    pub(super) sealed: &'b SealedBatch,
     /// Which; none for all.
     rows: Option<Vec<u32>>,
     /// First and last time, UTC milliseconds.
-    span_ms: (i64, i64),
+    pub(super) span_ms: (i64, i64),
 }
 
 impl DayRows<'_> {
@@ -139,7 +140,7 @@ impl DayRows<'_> {
 
     /// Place in the batch of this part's row.
     #[inline]
-    fn row(&self, at: usize) -> usize {
+    pub(super) fn row(&self, at: usize) -> usize {
         match &self.rows {
             None => at,
             Some(rows) => rows[at] as usize,
@@ -395,7 +396,8 @@ impl DayRows<'_> {
                 bytes: if *bytes == NONE { 0 } else { *bytes as i64 },
             });
         }
-        rates.encode()
+        let tallies = (self.len() as u64 >= ROLLUP_ROWS_MIN).then(|| self.tallies(origins));
+        rates.encode(tallies)
     }
 }
 

@@ -1,7 +1,7 @@
 //! SQL over the columns that a query names. Checking the text is the caller's: what arrives here is one harmless SELECT.
 
 use super::frame::{Broken, table};
-use super::scan::{ScanFiles, TableScan};
+use super::scan::{ScanFile, TableScan};
 use super::{ColumnarError, Table};
 use polars::prelude::IntoLazy;
 use polars::sql::SQLContext;
@@ -12,8 +12,8 @@ pub enum Input<'i> {
     Scanned {
         /// What is read, and what is kept of it.
         scan: TableScan,
-        /// Of which files.
-        files: ScanFiles,
+        /// Of which files, oldest first.
+        files: Vec<ScanFile>,
     },
     /// What a pass over rows leaves that the caller has.
     Given {

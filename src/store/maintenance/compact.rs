@@ -1,7 +1,7 @@
 //! Compaction: small segments become one.
 
 use crate::store::catalogue::{Segment, restored_segments};
-use crate::store::columnar::{self, ColumnarError, EncodedSegment, Parts};
+use crate::store::columnar::{self, ColumnarError, EncodedSegment, Parts, ROLLUP_ROWS_MIN, RollUps};
 use crate::store::commit::replace;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -17,6 +17,8 @@ pub struct Compacted {
     pub into: u64,
     /// Segments older than the retention, removed.
     pub expired: u64,
+    /// Segments of an older program that were given roll-ups.
+    pub rolled_up: u64,
 }
 
 /// Merges small segments of a source and day, and removes days that are older than the retention. Readers see
@@ -37,6 +39,15 @@ pub fn compact(store: &Store, retention: Option<&Retention>) -> Result<Compacted
                 done.merged += run.len() as u64;
                 done.into += 1;
             }
+        }
+    }
+    for segment in segments_to_merge(store)? {
+        let is_old = || matches!(RollUps::open(&store.files().rates(segment.id)), Ok(None));
+        if segment.rows >= ROLLUP_ROWS_MIN
+            && is_old()
+            && replace_run(store, std::slice::from_ref(&segment), Parts::join)?
+        {
+            done.rolled_up += 1;
         }
     }
     Ok(done)

@@ -1,7 +1,7 @@
 //! What answers lack: segments that are broken, and rows that are missing. Whoever reads goes on with the rest, and whoever
 //! asked is told afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +34,8 @@ struct Lacks {
     /// By segment, and whether it is of the rates.
     lacks: BTreeMap<(i64, bool), AnswerLack>,
     more: u64,
+    /// Segments that should have roll-ups, and have none.
+    without_rollups: BTreeSet<i64>,
 }
 
 impl Incomplete {
@@ -41,6 +43,18 @@ impl Incomplete {
     pub fn lacks(&self) -> (Vec<AnswerLack>, u64) {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (found.lacks.values().cloned().collect(), found.more)
+    }
+
+    /// How many segments an older program wrote without the roll-ups that a question could have used. The answer lacks nothing.
+    pub fn without_rollups(&self) -> usize {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.without_rollups.len()
+    }
+
+    /// Notes one of them.
+    pub(super) fn add_without_rollups(&self, segment: i64) {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.without_rollups.insert(segment);
     }
 
     /// Forgets what was told.

@@ -3,7 +3,7 @@
 use super::incomplete::{AnswerLack, Incomplete};
 use super::segment_files::{SegmentFiles, SegmentPart};
 use crate::store::catalogue::{self, Catalogue, CatalogueError, MissingRows, Positions, Segment, source_of_segment};
-use crate::store::columnar::ColumnarError;
+use crate::store::columnar::{ColumnarError, ROLLUP_ROWS_MIN, RollUps};
 use crate::store::error::StoreError;
 use crate::store::permissions::refused;
 use std::io::ErrorKind;
@@ -58,6 +58,21 @@ impl Segments<'_> {
     /// The catalogue cannot be read.
     pub fn all(&self) -> Result<Vec<Segment>, CatalogueError> {
         self.between(i64::MIN, i64::MAX)
+    }
+
+    /// Whether a segment has roll-ups. One that should have them and has none is noted; one that cannot be read has none.
+    pub fn has_rollups(&self, segment: &Segment) -> bool {
+        if segment.rows < ROLLUP_ROWS_MIN {
+            return false;
+        }
+        match RollUps::open(&self.files.rates(segment.id)) {
+            Ok(Some(_)) => true,
+            Ok(None) => {
+                self.incomplete.add_without_rollups(segment.id);
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     /// What they hold together.

@@ -17,6 +17,7 @@ mod profile;
 mod questions;
 mod relabelling;
 mod repaired;
+mod rollups;
 mod schema;
 mod sending;
 mod sql;

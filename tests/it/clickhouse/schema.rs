@@ -6,7 +6,7 @@ use crate::util::{Place, Run};
 use std::fs;
 
 /// What the server answers to a statement.
-fn sql(lab: &Lab, text: &str) -> String {
+pub(super) fn sql(lab: &Lab, text: &str) -> String {
     let http = format!("http://127.0.0.1:{}/", lab.server.port);
     let answer = ureq::post(&http)
         .header("X-ClickHouse-User", "mailpulse")

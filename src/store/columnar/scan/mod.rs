@@ -14,4 +14,4 @@ mod quantiles;
 mod rows;
 mod spec;
 
-pub use spec::{Reduction, RowStep, ScanFile, ScanFiles, ScanTest, Summary, TableScan, WEIGHT};
+pub use spec::{Reduction, RowStep, ScanFile, ScanPart, ScanTest, Summary, TableScan, WEIGHT};

@@ -3,19 +3,21 @@
 use super::fold::{Folded, part};
 use super::parts::joined;
 use super::rows::GroupRows;
-use super::spec::{Reduction, ScanFile, ScanFiles, TableScan, WEIGHT};
+use super::spec::{Reduction, ScanFile, ScanPart, TableScan, WEIGHT};
 use crate::store::columnar::frame::{Broken, empty, frame, logical};
 use crate::store::columnar::read::SegmentReader;
+use crate::store::columnar::rollups::{RollUp, RollUps};
 use crate::store::columnar::{ColumnarError, Table};
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, col};
 use polars::sql::SQLContext;
 use std::collections::HashMap;
+use std::io::{Read, Seek};
 
 impl TableScan {
     /// Reads the files; those that cannot be read are left out, and `broken` is told.
     pub(in crate::store::columnar) fn run(
         &self,
-        input: &ScanFiles,
+        files: &[ScanFile],
         broken: Broken<'_>,
     ) -> Result<DataFrame, ColumnarError> {
         let mut pass = Pass {
@@ -25,10 +27,10 @@ impl TableScan {
             pending: [PendingRows::default(), PendingRows::default()],
             folded: Folded::new(&self.fold),
         };
-        for file in &input.files {
+        for file in files {
             // A file counts as a whole or not at all.
             let mut frames = Vec::new();
-            match pass.file(file, input, &mut frames) {
+            match pass.file(file, &mut frames) {
                 Ok(()) => frames
                     .into_iter()
                     .try_for_each(|(frame, is_weighted)| pass.take(frame, is_weighted))?,
@@ -96,23 +98,42 @@ const RUN_ROWS: usize = 32 << 10;
 
 impl Pass<'_> {
     /// The rows of a file, and whether they have a weight.
-    fn file(
+    fn file(&mut self, file: &ScanFile, frames: &mut Vec<(DataFrame, bool)>) -> Result<(), ColumnarError> {
+        let ScanPart::RollUp(which) = file.part else {
+            return self.rows(file, SegmentReader::open(&file.path)?, frames);
+        };
+        let rollups = RollUps::open(&file.path)?;
+        let reader = rollups.map(|mut rollups| rollups.reader(&file.path, which));
+        match reader.transpose()?.flatten() {
+            Some(reader) => self.rows(file, reader, frames),
+            None => Ok(()),
+        }
+    }
+
+    fn rows<F: Read + Seek>(
         &mut self,
         file: &ScanFile,
-        input: &ScanFiles,
+        mut reader: SegmentReader<'_, F>,
         frames: &mut Vec<(DataFrame, bool)>,
     ) -> Result<(), ColumnarError> {
-        let mut reader = SegmentReader::open(&file.path)?;
-        let is_inside = file.span_ms.0 >= input.since_ms && file.span_ms.1 < input.until_ms;
+        let is_inside = file.within.contains(&file.span_ms.0) && file.within.contains(&file.span_ms.1);
         for group in 0..reader.groups() {
             let mut rows = GroupRows::new(&mut reader, group);
             if !is_inside {
-                rows.keep_times(input.since_ms..input.until_ms)?;
+                rows.keep_times(file.within.clone())?;
             }
             for test in 0..self.scan.tests.len() {
                 self.keep(test, &mut rows)?;
             }
             if rows.is_empty() {
+                continue;
+            }
+            if let ScanPart::RollUp(RollUp::Peers | RollUp::Latencies | RollUp::Witnesses) = file.part {
+                let mut columns = self.stored.clone();
+                columns.push(WEIGHT.to_owned());
+                for picked in rows.slices(RUN_ROWS) {
+                    frames.push((rows.frame(&columns, &picked, None)?, true));
+                }
                 continue;
             }
             let alike = match self.scan.fold {
@@ -134,7 +155,7 @@ impl Pass<'_> {
     }
 
     /// Leaves out rows that do not fulfil a condition, if its columns are of few values.
-    fn keep(&mut self, test: usize, rows: &mut GroupRows<'_, '_>) -> Result<(), ColumnarError> {
+    fn keep<F: Read + Seek>(&mut self, test: usize, rows: &mut GroupRows<'_, '_, F>) -> Result<(), ColumnarError> {
         let (scan, condition) = (self.scan, &self.scan.tests[test]);
         let is_named = |(_, own): &&(String, String)| condition.columns.contains(own);
         let columns: Vec<(String, String)> = scan.columns.iter().filter(is_named).cloned().collect();
@@ -231,7 +252,7 @@ mod tests {
 
     const ROWS: i64 = 3_000;
 
-    fn file_of(folder: &Path) -> ScanFiles {
+    fn file_of(folder: &Path) -> Vec<ScanFile> {
         let mut out = Columns::new(ROWS as usize).unwrap();
         let kinds = ["accepted", "delivered", "deferred"].map(str::to_owned);
         out.dictionary("kind", &kinds, (0..ROWS).map(|n| (n * n % 3) as u32))
@@ -247,14 +268,12 @@ mod tests {
             .unwrap();
         let path = folder.join("events");
         std::fs::write(&path, out.encode().unwrap()).unwrap();
-        ScanFiles {
-            files: vec![ScanFile {
-                path,
-                span_ms: (0, ROWS * 10),
-            }],
-            since_ms: i64::MIN,
-            until_ms: i64::MAX,
-        }
+        vec![ScanFile {
+            path,
+            part: ScanPart::Rows,
+            span_ms: (0, ROWS * 10),
+            within: i64::MIN..i64::MAX,
+        }]
     }
 
     fn scan_of(columns: &[&str], tests: &[(&str, &[&str])], fold: Reduction) -> TableScan {
@@ -299,7 +318,7 @@ mod tests {
         }
     }
 
-    fn answer(scan: &TableScan, files: &ScanFiles) -> Table {
+    fn answer(scan: &TableScan, files: &[ScanFile]) -> Table {
         table(&scan.run(files, &mut |_, error| Err(error)).unwrap())
     }
 
@@ -325,7 +344,7 @@ mod tests {
     fn a_window_and_a_condition_leave_rows_out() {
         let folder = tempfile::tempdir().unwrap();
         let mut files = file_of(folder.path());
-        (files.since_ms, files.until_ms) = (100, 400);
+        files[0].within = 100..400;
         let tests: [(&str, &[&str]); 1] = [("(t_kind = 'delivered')", &["t_kind"])];
         let found = answer(
             &scan_of(&["kind", "messages", "bytes"], &tests, Reduction::Rows),

@@ -9,6 +9,7 @@ use polars::prelude::{Column as PlColumn, DataFrame, NamedFrom, Series};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::{Read, Seek};
 use std::ops::Range;
 
 /// Different numbers of a column beyond which rows are not alike.
@@ -19,8 +20,8 @@ const ROWS_PER_KIND: usize = 4;
 const PLACES_MAX: u64 = 1 << 18;
 
 /// A group of rows.
-pub(super) struct GroupRows<'r, 'p> {
-    reader: &'r mut SegmentReader<'p>,
+pub(super) struct GroupRows<'r, 'p, F> {
+    reader: &'r mut SegmentReader<'p, F>,
     group: usize,
     /// Rows that are left; none for all.
     left: Option<Vec<u32>>,
@@ -40,8 +41,8 @@ pub(super) struct Alike {
     pub counts: Vec<i64>,
 }
 
-impl<'r, 'p> GroupRows<'r, 'p> {
-    pub(super) fn new(reader: &'r mut SegmentReader<'p>, group: usize) -> Self {
+impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
+    pub(super) fn new(reader: &'r mut SegmentReader<'p, F>, group: usize) -> Self {
         GroupRows {
             reader,
             group,

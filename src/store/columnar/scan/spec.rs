@@ -1,6 +1,8 @@
 //! What a scan reads, and what it keeps.
 
 use crate::store::columnar::frame::LOGICAL;
+use crate::store::columnar::rollups::RollUp;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// What is read of a table, and what becomes of its rows.
@@ -91,24 +93,26 @@ pub enum Summary {
     Quantile(String, f64),
 }
 
-/// A file of a segment, and its first and last time.
+/// A file of a segment, and what of it is read.
 #[derive(Debug, Clone)]
 pub struct ScanFile {
     /// Where.
     pub path: PathBuf,
+    /// Its rows, or those of a roll-up in it.
+    pub part: ScanPart,
     /// First and last time of its events, UTC milliseconds.
     pub span_ms: (i64, i64),
+    /// Times that are read, UTC milliseconds.
+    pub within: Range<i64>,
 }
 
-/// Files of a scan, cut to `[since_ms, until_ms)`.
-#[derive(Debug)]
-pub struct ScanFiles {
-    /// Oldest first.
-    pub files: Vec<ScanFile>,
-    /// First millisecond.
-    pub since_ms: i64,
-    /// First millisecond that is not in it.
-    pub until_ms: i64,
+/// Which rows of a file are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanPart {
+    /// Its own.
+    Rows,
+    /// Those of a roll-up. What has a weight there stands for so many rows, and is read by groups alone.
+    RollUp(RollUp),
 }
 
 impl TableScan {

@@ -71,6 +71,7 @@ fn renumbered((scope, onset): Named, from: &Names, to: &Names) -> Option<Named> 
         at.map(|at| at as Id)
     };
     let scope = match scope {
+        Scope::Fleet => Scope::Fleet,
         Scope::Relay(id) => Scope::Relay(find(&from.hosts, &to.hosts, id)?),
         Scope::Host(id) => Scope::Host(find(&from.hosts, &to.hosts, id)?),
         Scope::Hostgroup(id) => Scope::Hostgroup(find(&from.hostgroups, &to.hostgroups, id)?),

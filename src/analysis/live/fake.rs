@@ -7,7 +7,7 @@ use crate::query::mark::{Digests, HistoryMark};
 use crate::query::named::{NamedQuery, Value};
 use crate::query::rates::RateQuestion;
 use crate::query::series::SeriesSet;
-use crate::query::{QueryAnswer, QueryError, Window};
+use crate::query::{QueryAnswer, QueryError, Sums, Window};
 use crate::store::catalogue::{AttributionChange, Counts, Covered, SourceMinute};
 use crate::store::columnar::{FlowBlock, MailRow, Table};
 use std::cell::{Cell, RefCell};
@@ -263,8 +263,16 @@ impl MailHistory for Fake {
         Ok(())
     }
 
+    fn witnesses(&self, _window: Window) -> Result<Vec<Table>, QueryError> {
+        Ok(Vec::new())
+    }
+
     fn select(&self, _text: &str, _window: Window) -> Result<Table, QueryError> {
-        Ok(Table { columns: Vec::new() })
+        unasked()
+    }
+
+    fn add_up(&self, _text: &str, _window: Window, _sums: Sums) -> Result<Table, QueryError> {
+        unasked()
     }
 
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {

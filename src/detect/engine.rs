@@ -4,6 +4,7 @@
 use super::alarm::{Change, Layer, LayerFinding, Scope, State, Turn};
 use super::burst::Burst;
 use super::civil::LocalMinute;
+use super::clock_change::ClockRule;
 use super::days::Days;
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
@@ -400,6 +401,11 @@ impl Engine {
             });
             turns.push((finding(Layer::Schedule, scope, State::Overdue, None, told), turn));
         }
+    }
+
+    /// Services that follow the clock of a part of the world that nobody configured for them.
+    pub fn clock_rules(&self) -> Vec<(Id, ClockRule)> {
+        self.volumes.clock_rules()
     }
 
     /// From when on volume alarms are complete; `None` before the first mail.

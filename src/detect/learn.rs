@@ -15,8 +15,9 @@ const CLIP_D: u32 = 5;
 const AGAIN_DECAY: f64 = 0.3;
 /// A day with so many times the mails of the days before, and so many more, is a burst.
 const BURST_DAY: f64 = 5.0;
-/// Mails a day up to which chance is most of the noise; at a hundred times as many it is next to nothing.
+/// Mails a day up to which chance is most of the noise; so many decades more, it is next to nothing.
 const CHANCE_PER_DAY: f64 = 30.0;
+const CHANCE_DECADES: f64 = 1.5;
 /// Steps per day from which the short step and the fine profile pay: one mail a minute.
 const BUSY_PER_DAY: f64 = 1_440.0;
 /// MiniFloat and long step, seconds.
@@ -131,7 +132,8 @@ impl VolumeSeries {
         self.profile.rebuild();
         self.history.rebase();
         self.support_day(tuning);
-        self.busy = ((self.support.expected(1_440.0).max(1.0) / CHANCE_PER_DAY).log10() / 2.0).clamp(0.0, 1.0);
+        self.busy =
+            ((self.support.expected(1_440.0).max(1.0) / CHANCE_PER_DAY).log10() / CHANCE_DECADES).clamp(0.0, 1.0);
         if seen {
             self.days += 1;
         }

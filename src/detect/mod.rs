@@ -36,11 +36,11 @@
 //! * **Calibration** ([`calibrate`]). Each channel keeps its daily maxima over 112 days and scores S in decades beyond the
 //!   level that it passes once in 90 days. The largest score of all channels is calibrated the same way, from the same
 //!   days, so that the budget holds for all channels together.
-//! * **Margin** ([`tuning`]). A drop opens 0.05 decades beyond that, and up to 0.4 more from 30 to 3 000 mails a day: the more
+//! * **Margin** ([`tuning`]). A drop opens 0.05 decades beyond that, and up to 0.38 more from 30 to 1 000 mails a day: the more
 //!   mails, the more of the noise is that of days and people, whose tail is heavier than an exponential one.
 //! * **Episodes** ([`episode`]). A drop opens at a score of 0 and closes when a CUSUM from its own share of the rate to
 //!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
-//!   teaches its threshold at most. The days of a drop that reached a decade beyond the budget, and whose mail did not come
+//!   teaches its threshold at most. The days of a drop that reached 0.7 decades beyond the budget, and whose mail did not come
 //!   in the hours after it (`aftermath`), teach neither noise nor thresholds. What comes back within a day is the same drop.
 //!   After 5 days a lower rate is the new level; after 28 of silence the series is retired. A rate that falls further, by two CUSUMs against the share that a drop has left, is told once.
 //! * **Clocks** ([`clock_change`]). Around the days on which clocks change in Europe and North America, the profile moved by an hour
@@ -61,6 +61,7 @@
 pub mod adaptive_threshold;
 mod aftermath;
 pub mod alarm;
+pub mod blindness;
 pub mod bridge_days;
 pub mod burst;
 pub mod calibrate;

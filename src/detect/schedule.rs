@@ -22,7 +22,7 @@ const WIDTH: usize = 2;
 /// Slots beyond them before a mail is overdue.
 const GRACE: usize = 2;
 /// Days of a kind before a time is known, and of one weekday.
-const KNOWN: u32 = 10;
+const KNOWN: u32 = 14;
 const KNOWN_WEEKS: u32 = 5;
 /// Days of a series with other mail as well.
 const AMONG_OTHERS: usize = 28;
@@ -30,8 +30,9 @@ const AMONG_OTHERS: usize = 28;
 const MISSES: f64 = 0.05;
 /// Slots around it with which a time is compared.
 const AROUND: usize = 12;
-/// Evidence in nats that a time is one.
-const REGULAR: f64 = 14.0;
+/// Evidence in nats that a time is one: of many days, and of those of one weekday, none of which may lack it.
+const REGULAR: f64 = 25.0;
+const REGULAR_WEEKLY: f64 = 19.0;
 /// Slots with mail a day from which on a series is none of set times.
 const BUSY: u32 = 72;
 /// Share of the slots with mail that are due, where nothing else comes.
@@ -403,14 +404,18 @@ impl Common {
 
     /// The time that begins with a slot, on as many weekdays as have it.
     fn due(&self, slot: usize) -> Option<Due> {
-        let is_one = |weekdays: u8, least: u32| {
+        let is_one = |weekdays: u8, (least, nats): (u32, f64)| {
             let (hits, days) = self.hits(slot, weekdays);
-            days >= least && f64::from(days - hits) <= MISSES * f64::from(days) && self.is_regular(slot, weekdays)
+            days >= least
+                && f64::from(days - hits) <= MISSES * f64::from(days)
+                && self.regularity(slot, weekdays) >= nats
         };
-        let single = (0..7).map(|day| 1 << day).filter(|day| is_one(*day, KNOWN_WEEKS));
-        let weekdays = if is_one(ALL, KNOWN) {
+        let single = (0..7)
+            .map(|day| 1 << day)
+            .filter(|day| is_one(*day, (KNOWN_WEEKS, REGULAR_WEEKLY)));
+        let weekdays = if is_one(ALL, (KNOWN, REGULAR)) {
             ALL
-        } else if is_one(WORK, KNOWN) {
+        } else if is_one(WORK, (KNOWN, REGULAR)) {
             WORK
         } else {
             single.fold(0, |all, day| all | day)
@@ -430,8 +435,8 @@ impl Common {
         (hits, self.sum(weekdays, |day| self.days[day]))
     }
 
-    /// Whether mail comes at that time more often than around it, beyond chance.
-    fn is_regular(&self, slot: usize, weekdays: u8) -> bool {
+    /// Nats by which mail comes at that time more often than around it, beyond chance.
+    fn regularity(&self, slot: usize, weekdays: u8) -> f64 {
         let (hits, days) = self.hits(slot, weekdays);
         let near = slot.saturating_sub(1)..slot + WIDTH + 1;
         let around =
@@ -442,11 +447,20 @@ impl Common {
             slots += 1;
         }
         let (hits, days) = (f64::from(hits), f64::from(days));
-        let rate = f64::from(mails) / (f64::from(slots) * days).max(1.0);
+        let mut seen = f64::from(slots) * days;
+        // What comes at that time of other days as well is not of this weekday.
+        if weekdays.count_ones() == 1 {
+            let range = slot.saturating_sub(AROUND)..(slot + WIDTH + AROUND).min(SLOTS);
+            seen += range.len() as f64 * f64::from(self.sum(ALL & !weekdays, |day| self.days[day]));
+            mails += range.map(|other| self.mails(other, ALL & !weekdays)).sum::<u32>();
+        }
+        let rate = f64::from(mails) / seen.max(1.0);
         let chance = (1.0 - (1.0 - rate).powi(WIDTH as i32)).clamp(0.02, 0.999);
         let share = (hits / days).min(0.999);
-        hits * (share / chance).ln() + (days - hits) * ((1.0 - share) / (1.0 - chance)).ln() >= REGULAR
-            && share > chance
+        if share <= chance {
+            return 0.0;
+        }
+        hits * (share / chance).ln() + (days - hits) * ((1.0 - share) / (1.0 - chance)).ln()
     }
 }
 

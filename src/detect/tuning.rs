@@ -82,7 +82,7 @@ impl Default for Tuning {
         Self {
             budget: 1.0,
             margin: 0.05,
-            margin_busy: 0.4,
+            margin_busy: 0.38,
             margin_young: 0.6,
             weary: 0.3,
             weary_free: 8,
@@ -105,7 +105,7 @@ impl Default for Tuning {
             joint_prior_d: 60.0,
             short_s: 1_800,
             clip_long: 0.0,
-            strong: 1.0,
+            strong: 0.7,
             clip_young: 1.5,
             flap_s: 86_400,
             close: 3.0,

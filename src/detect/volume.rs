@@ -3,8 +3,10 @@
 
 use super::adaptive_threshold::too_few;
 use super::alarm::{LayerFinding, Scope, Turn};
+use super::clock_change::ClockRule;
 use super::detector::{Detector, DetectorConfig, Sample, SeriesId};
 use super::episode::{Drop, EpisodeChange};
+use super::fleet::Id;
 use super::forecast::{Forecast, Span};
 use super::gap::{BUSY_PER_DAY, Gap};
 use super::rhythm::Rhythm;
@@ -219,6 +221,15 @@ impl Volumes {
     pub fn missing(&self, scope: Scope, minutes: i64) -> f64 {
         let one = self.all.get(&scope);
         one.map_or(0.0, |one| self.detector.missing(one.id, minutes.saturating_mul(60)))
+    }
+
+    /// Services that follow other clocks than theirs.
+    pub fn clock_rules(&self) -> Vec<(Id, ClockRule)> {
+        let rule = |(scope, one): (&Scope, &One)| match *scope {
+            Scope::Service(service) => Some((service, self.detector.clock_rule(one.id)?)),
+            _ => None,
+        };
+        self.all.iter().filter_map(rule).collect()
     }
 
     /// All series.

@@ -3,7 +3,7 @@
 use super::output;
 use crate::config::Config;
 use crate::model::human::counted;
-use crate::setup::check::problems;
+use crate::setup::check::{blind, problems};
 use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::setup::{Setup, listed};
 use crate::source::Limits;
@@ -29,6 +29,9 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     let limits = Limits::default();
     let plan = plan(&config, &[], &UnnamedArgs::default(), &limits)?;
     describe(&config, &plan)?;
+    if let Some(blind) = blind(setup, &config) {
+        output::line(&blind)?;
+    }
     let problems = problems(setup, &config, &plan, &limits);
     for warning in &problems.warnings {
         output::talk(&format!("warning: {warning}"));

@@ -123,6 +123,44 @@ fn a_service_that_took_no_mail_has_no_last_minute() {
 }
 
 #[test]
+fn services_and_check_say_how_long_an_outage_must_last_to_show() {
+    let place = Place::new();
+    let start: jiff::Timestamp = "2018-05-01T00:00:00Z".parse().unwrap();
+    let mut log = String::new();
+    for minute in (0..20 * 1_440_i64).step_by(5) {
+        let time = start + jiff::SignedDuration::from_mins(minute);
+        let time = time.strftime("%Y-%m-%d %H:%M:%S");
+        let rare = minute % 480 == 0;
+        for from in std::iter::once("often").chain(rare.then_some("rare")) {
+            let id = format!("1f{from:0<4.4}-{minute:06}-00");
+            log.push_str(&format!(
+                "{time} {id} <= app@{from}.example H=web1 [192.0.2.1] P=esmtp S=900\n"
+            ));
+        }
+    }
+    let log = place.write("mainlog", &log);
+    place.backfill(&[&log]).ends(0);
+    let window = ["--since", "2018-05-01", "--until", "2018-05-21"];
+    let services = json(
+        &place
+            .run(&[&["services", "--format", "json"], &window[..]].concat())
+            .ends(0),
+    );
+    let of = |part: &str| {
+        let one = services
+            .iter()
+            .find(|one| one["service"].as_str().unwrap().contains(part))
+            .unwrap();
+        one["shortest_outage_min"].as_i64().unwrap()
+    };
+    // 288 mails a day, and three: as docs/detection.md has the bound.
+    assert!((45..60).contains(&of("often")), "{services:?}");
+    assert!((44 * 60..46 * 60).contains(&of("rare")), "{services:?}");
+    let table = place.run(&[&["services"], &window[..]].concat()).ends(0).out;
+    assert!(table.contains("shortest outage"), "{table}");
+}
+
+#[test]
 fn counts_come_from_standard_input_and_sparse_ones_are_filled() {
     let place = Place::new();
     // A mail now and then, at no distance that divides an hour; zeros are left out.

@@ -16,6 +16,7 @@ use crate::analysis::completeness::Completeness;
 use crate::analysis::present::{ReplayedHistory, replay, whole};
 use crate::clock::now_ms;
 use crate::detect::alarm::Alarm;
+use crate::detect::clock_change::ClockRule;
 use crate::detect::fleet::Names;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
@@ -44,6 +45,20 @@ pub struct DetectArgs {
     format: Format,
 }
 
+/// By which clock a service seems to live, and what to configure.
+fn lives(service: &str, rule: ClockRule) -> String {
+    let (place, zone) = rule.named();
+    match rule {
+        ClockRule::None => format!(
+            "{service} does not change its clock with its time zone: if it follows none, set `timezone = \"{zone}\"` in its \
+             [[service]]"
+        ),
+        _ => format!(
+            "{service} changes its clock with {place}: set `timezone` in its [[service]], such as `timezone = \"{zone}\"`"
+        ),
+    }
+}
+
 /// Replays, and tells what alarmed in the window.
 pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     let config = setup.config()?;
@@ -68,6 +83,9 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     print(&alarms, &names, args.format)?;
     said(&alarms, &names, span);
     output::talk(&Completeness::of(&engine).words());
+    for (service, rule) in engine.clock_rules() {
+        output::talk(&lives(names.service(service), rule));
+    }
     match args.explain {
         true => explain::print(&alarms, &names),
         false if !alarms.is_empty() => output::talk("what the words mean: mailpulse detect --explain"),

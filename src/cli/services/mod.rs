@@ -5,13 +5,16 @@ mod discover;
 mod relabel;
 
 use super::output::{self, Format};
+use crate::analysis::blindness::shortest_outages;
 use crate::cli::window::WindowArgs;
 use crate::model::human;
+use crate::model::time::MINUTE_MS;
 use crate::query::Sums;
 use crate::setup::Setup;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Arguments of `services`.
@@ -77,12 +80,44 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
          GROUP BY {name} ORDER BY messages DESC, {name}"
     );
     let mut table = store.add_up(&sql, window, Sums::RatesAndNewest)?;
+    let budget = config.detect.false_alarms_per_service_per_90_days;
+    add_blindness(
+        &mut table,
+        name,
+        &shortest_outages(store, window, name, budget)?,
+        args.format,
+    );
     if args.format == Format::Table {
         name_the_nameless(&mut table, name);
         add_rates(&mut table, (window.until_ms - window.since_ms) as f64 / 60_000.0);
     }
     output::table(&table, &["last_minute"], args.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The shortest outage that a volume shows: minutes for programs, words for people.
+fn add_blindness(table: &mut Table, what: &str, outages: &BTreeMap<String, i64>, format: Format) {
+    let Some(Values::Text(names)) = table
+        .columns
+        .iter()
+        .find(|column| column.name == what)
+        .map(|c| &c.values)
+    else {
+        return;
+    };
+    let of = |name: &Option<String>| outages.get(name.as_deref().unwrap_or_default()).copied();
+    let (name, values) = match format {
+        Format::Table => {
+            let words = |minutes| human::duration(minutes * MINUTE_MS);
+            let words = names.iter().map(|name| of(name).map(words));
+            ("shortest outage", Values::Text(words.collect()))
+        }
+        _ => ("shortest_outage_min", Values::Int(names.iter().map(of).collect())),
+    };
+    table.columns.push(Column {
+        name: name.to_owned(),
+        values,
+    });
 }
 
 /// Hosts that no group names have none; a row needs a name all the same, for people.

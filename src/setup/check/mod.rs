@@ -6,12 +6,18 @@ mod survey;
 use super::Setup;
 use super::plan::Plan;
 use super::redundancy::{WEEK_MS, short};
+use crate::analysis::blindness::shortest_outages;
 use crate::analysis::routes::{Route, routes};
 use crate::clock::now_ms;
 use crate::config::{Config, Source};
+use crate::model::human::{counted, duration};
+use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::present;
 use crate::source::Limits;
+
+/// How far back volumes are looked at.
+const MONTH_MS: i64 = 30 * DAY_MS;
 
 /// What is wrong.
 #[derive(Debug, Default)]
@@ -67,6 +73,40 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<St
         });
     }
     warnings
+}
+
+/// Days of an outage that volumes should show.
+const DAY_MIN: i64 = 1_440;
+/// Services that are named.
+const NAMED: usize = 5;
+
+/// Which services send so little that their volume does not show an outage of a day, by the last month that is stored.
+pub fn blind(setup: &Setup, config: &Config) -> Option<String> {
+    let store = setup.open_store(config).ok()?;
+    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
+    let (_, newest) = store.coverage().span_until(present).ok()??;
+    let window = Window {
+        since_ms: newest - MONTH_MS,
+        until_ms: newest + 1,
+    };
+    let budget = config.detect.false_alarms_per_service_per_90_days;
+    let outages = shortest_outages(&store, window, "service", budget).ok()?;
+    let mut blind: Vec<(&String, &i64)> = outages.iter().filter(|(_, minutes)| **minutes > DAY_MIN).collect();
+    blind.sort_by_key(|(name, minutes)| (std::cmp::Reverse(**minutes), *name));
+    let named = blind.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|(name, minutes)| format!("{name} ({})", duration(**minutes * MINUTE_MS)))
+        .collect();
+    let more = if blind.len() > NAMED { ", …" } else { "" };
+    (!blind.is_empty()).then(|| {
+        format!(
+            "{} of {} send so little that their volume shows no outage of a day, only a longer one: {}{more}. Failures that \
+             applications report, silent relays, and set times show earlier ones",
+            blind.len(),
+            counted(outages.len() as u64, "service"),
+            named.join(", ")
+        )
+    })
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.

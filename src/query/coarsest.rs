@@ -194,6 +194,29 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_asked_for_the_coarsest_of_each_stretch() {
+        let asked = |step_ms, since_ms, until_ms| -> Vec<String> {
+            let window = Window { since_ms, until_ms };
+            let text = on_server(Sums::Rates { step_ms }, window).unwrap_or_default();
+            let words = text.split(" FROM ").skip(1);
+            words
+                .map(|part| part.split(' ').next().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let (rates, hours, days) = ("rates", "rates_by_hour", "rates_by_day");
+        assert_eq!(asked(None, DAY, DAY + DAY_MS), [days]);
+        assert_eq!(asked(Some(HOUR_MS), DAY, DAY + DAY_MS), [hours]);
+        assert_eq!(asked(Some(MINUTE_MS), DAY, DAY + DAY_MS), [""; 0]);
+        assert_eq!(asked(None, DAY + 1, DAY + HOUR_MS), [""; 0]);
+        assert_eq!(asked(None, DAY - 1, DAY + HOUR_MS + 1), [rates, hours, rates]);
+        assert_eq!(
+            asked(None, DAY - HOUR_MS - 1, DAY + DAY_MS + HOUR_MS + 1),
+            [rates, hours, days, hours, rates]
+        );
+        assert_eq!(on_server(Sums::RatesAndNewest, Window::ALL), None);
+    }
+
+    #[test]
     fn the_coarsest_that_is_exact_is_read() {
         let (day, hour) = (Some(RollUp::Days), Some(RollUp::Hours));
         assert_eq!(read(None, 0, DAY_MS), [(day, 0, DAY_MS)]);

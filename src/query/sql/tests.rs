@@ -217,7 +217,18 @@ fn a_server_gets_its_own_words_and_no_changed_literal() {
     assert!(made.contains("ts_ms >= 5 AND ts_ms < 9) AS rates"), "{made}");
     assert!(made.contains("'FROM rates'"), "{made}");
     let made = fine("SELECT quantile_disc(queue_ms, 0.5) FROM events");
-    assert!(made.contains("arraySort(groupArray(queue_ms))"), "{made}");
+    assert!(made.contains("quantileExactWeighted(0.5)(queue_ms, 1)"), "{made}");
+    let sums = super::trusted_with_rates(
+        "SELECT SUM(r.messages) FROM rates AS r JOIN events ON r.service = events.service",
+        window,
+        "SELECT messages, service FROM rates WHERE ts_ms < 7 UNION ALL SELECT messages, service FROM rates_by_day",
+    );
+    let sums = sums.unwrap();
+    assert!(
+        sums.contains("UNION ALL SELECT messages, service FROM rates_by_day) AS r"),
+        "{sums}"
+    );
+    assert!(sums.contains("FROM events WHERE ts_ms >= 5"), "{sums}");
     let made = fine("SELECT kind FROM rates UNION ALL SELECT kind FROM events ORDER BY kind LIMIT 3");
     let wanted =
         "SELECT * FROM (SELECT kind FROM rates UNION ALL SELECT kind FROM events) AS both_sides ORDER BY kind LIMIT 3";

@@ -8,8 +8,8 @@ use crate::normalise::origins::OriginField;
 use crate::store::batch::{Batch, NONE, split_remote};
 use rustc_hash::FxHashMap;
 
-/// Numbers of an event that tell it from others; what its tallies do not ask is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Numbers of an event that tell it from others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Alike {
     origin: u32,
     /// Next hop.
@@ -18,100 +18,135 @@ struct Alike {
     recipients: u32,
     /// Kind, destination, messages and first hop.
     what: u32,
-    /// Minute since the epoch.
+    /// Minute since the epoch, of what is told by minute; else 0.
     minute: u32,
-    queue_ms: u64,
-    delivery_ms: u64,
+}
+
+/// Sender, time in the queue, time of the delivery.
+type Latency = (u32, u64, u64);
+
+/// How often each came.
+#[derive(Default)]
+struct Counts {
+    latencies: FxHashMap<Latency, i64>,
+    others: FxHashMap<Alike, i64>,
 }
 
 impl DayRows<'_> {
     /// Which rows are alike; `origins` are the rows' senders.
     pub(super) fn tallies(&self, origins: &[u32]) -> Tallies {
-        let counts = self.alike(origins);
+        let counts = self.counts(origins);
         let Batch { remotes, replies, .. } = &self.sealed.batch;
-        let table = &self.sealed.origins;
         let mut tallies = Tallies::default();
-        for (alike, times) in counts {
+        for (alike, times) in counts.others {
             let [kind, destination, messages, first_hop] = alike.what.to_be_bytes();
             let reply = &replies[alike.reply as usize];
-            let of = |field| table.values(field).get(table.code(alike.origin, field));
             let row = TallyRow {
                 ts_ms: i64::from(alike.minute) * MINUTE_MS,
-                kind: Kind::ALL[usize::from(kind)],
-                destination: destination_of(destination),
-                service: of(OriginField::Service),
-                hostgroup: of(OriginField::Hostgroup),
-                relay: self.sealed.relay.as_bytes(),
-                host: self.sealed.host.as_bytes(),
                 first_hop: first_hop != 0,
                 remote_host: split_remote(remotes.get(alike.remote)).0,
                 reason: reply.reason.as_bytes(),
                 smtp_code: reply.smtp_code.map_or(NONE, u64::from),
                 messages: u64::from(messages),
                 recipients: u64::from(alike.recipients),
-                queue_ms: alike.queue_ms,
-                delivery_ms: alike.delivery_ms,
+                ..self.tally_row(alike.origin, Kind::ALL[usize::from(kind)], destination_of(destination))
             };
             let silent = is_silent(row.reason);
-            let of = TalliesOf::event(row.kind, row.destination, silent, row.messages);
-            tallies.add(of, &row, times);
+            tallies.add(
+                TalliesOf::event(row.kind, row.destination, silent, row.messages),
+                &row,
+                times,
+            );
+        }
+        for ((origin, queue_ms, delivery_ms), times) in counts.latencies {
+            let row = TallyRow {
+                queue_ms,
+                delivery_ms,
+                ..self.tally_row(origin, Kind::Delivered, Some(Destination::Remote))
+            };
+            tallies.add(TalliesOf::event(row.kind, row.destination, false, 0), &row, times);
         }
         tallies.seen(self.span_ms.1);
         tallies
     }
 
-    fn alike(&self, origins: &[u32]) -> FxHashMap<Alike, i64> {
+    fn tally_row(&self, origin: u32, kind: Kind, destination: Option<Destination>) -> TallyRow<'_> {
+        let table = &self.sealed.origins;
+        let of = |field| table.values(field).get(table.code(origin, field));
+        TallyRow {
+            ts_ms: 0,
+            kind,
+            destination,
+            service: of(OriginField::Service),
+            hostgroup: of(OriginField::Hostgroup),
+            relay: self.sealed.relay.as_bytes(),
+            host: self.sealed.host.as_bytes(),
+            first_hop: false,
+            remote_host: b"",
+            reason: b"",
+            smtp_code: NONE,
+            messages: 0,
+            recipients: 0,
+            queue_ms: NONE,
+            delivery_ms: NONE,
+        }
+    }
+
+    fn counts(&self, origins: &[u32]) -> Counts {
         let rows = &self.sealed.batch.rows;
-        let silent: Vec<bool> = self
-            .sealed
-            .batch
-            .replies
-            .iter()
-            .map(|reply| is_silent(reply.reason.as_bytes()))
-            .collect();
-        let all_first = self.sealed.batch.slots.iter().all(|slot| slot.first_hop);
-        let mut counts: FxHashMap<Alike, i64> = FxHashMap::default();
-        for (at, origin) in origins.iter().enumerate() {
+        let replies = self.sealed.batch.replies.iter();
+        let silent: Vec<bool> = replies.map(|reply| is_silent(reply.reason.as_bytes())).collect();
+        let mut counts = Counts::default();
+        let (kinds, destinations) = (self.pick(&rows.kind), self.pick(&rows.destination));
+        let all = kinds.iter().zip(&*destinations).zip(origins).enumerate();
+        for (at, ((kind, destination), origin)) in all {
+            // Most rows are arrivals, deliveries, and ends of messages.
+            if matches!(*kind, ACCEPTED | COMPLETED) {
+                continue;
+            }
             let row = self.row(at);
-            let (kind, destination) = (rows.kind[row], rows.destination[row]);
+            if (*kind, *destination) == DELIVERED_OUTSIDE {
+                let key = (
+                    *origin,
+                    two_digits(rows.queue_ms[row]),
+                    two_digits(rows.delivery_ms[row]),
+                );
+                *counts.latencies.entry(key).or_default() += 1;
+                continue;
+            }
             let (reply, messages) = (rows.reply[row], rows.messages[row]);
+            let silent = silent[reply as usize];
             let of = TalliesOf::event(
-                Kind::ALL[usize::from(kind)],
-                destination_of(destination),
-                silent[reply as usize],
+                Kind::ALL[usize::from(*kind)],
+                destination_of(*destination),
+                silent,
                 u64::from(messages),
             );
             if !of.any() {
                 continue;
             }
+            let first_hop = self.sealed.batch.slots[rows.slot[row] as usize].first_hop;
             let mut alike = Alike {
                 origin: *origin,
-                remote: 0,
-                reply: 0,
-                recipients: 0,
-                what: u32::from_be_bytes([kind, destination, 0, 0]),
+                remote: rows.remote[row],
+                reply,
+                recipients: rows.recipients[row],
+                what: u32::from_be_bytes([*kind, *destination, messages, u8::from(first_hop)]),
                 minute: 0,
-                queue_ms: 0,
-                delivery_ms: 0,
             };
-            if of.latencies {
-                (alike.queue_ms, alike.delivery_ms) =
-                    (two_digits(rows.queue_ms[row]), two_digits(rows.delivery_ms[row]));
-            }
-            if of.peers || of.witnesses {
-                let slots = &self.sealed.batch.slots;
-                let first_hop = all_first || slots[rows.slot[row] as usize].first_hop;
-                alike.what = u32::from_be_bytes([kind, destination, messages, u8::from(first_hop)]);
-                (alike.remote, alike.reply, alike.recipients) = (rows.remote[row], reply, rows.recipients[row]);
-            }
             if of.witnesses {
                 alike.minute = rows.ts_ms[row].div_euclid(MINUTE_MS) as u32;
             }
-            *counts.entry(alike).or_default() += 1;
+            *counts.others.entry(alike).or_default() += 1;
         }
         counts
     }
 }
+
+const ACCEPTED: u8 = Kind::Accepted as u8;
+const COMPLETED: u8 = Kind::Completed as u8;
+/// Code 0 is no destination.
+const DELIVERED_OUTSIDE: (u8, u8) = (Kind::Delivered as u8, Destination::Remote as u8 + 1);
 
 /// The destination of a code; 0 is none.
 #[inline]

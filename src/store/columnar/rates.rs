@@ -147,8 +147,10 @@ impl Rates {
         let minutes = self.columns(&sums)?.encode()?;
         let Some(tallies) = tallies else { return Ok(minutes) };
         let mut files = Vec::with_capacity(5);
+        let mut sums = sums;
+        // Days are made of hours, which are fewer than minutes.
         for (which, length_ms) in [(RollUp::Hours, HOUR_MS), (RollUp::Days, DAY_MS)] {
-            let sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);
+            sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);
             let mut out = self.columns(&sums)?;
             // Who sent it from where to where is not told yet.
             out.constant("origin", "")?;
@@ -192,15 +194,24 @@ impl Rates {
 /// Sums of longer stretches than a minute. The minute of each is the last one that it sums up: in whatever stretch of time a
 /// segment lies, there is this minute too, and the newest of several is the newest of all.
 fn coarser(sums: &[(RateKey, [i64; 4])], minutes: u32) -> Vec<(RateKey, [i64; 4])> {
-    let mut places: HashMap<RateKey, usize, FxBuildHasher> = HashMap::default();
+    let mut places: HashMap<RateKey, u32, FxBuildHasher> = HashMap::default();
     let mut all: Vec<(RateKey, [i64; 4])> = Vec::new();
+    let mut recent = [0_u32; RECENT];
     for ((minute, group, code, first_hop), more) in sums {
-        let key = (minute / minutes, *group, *code, *first_hop);
-        let place = *places.entry(key).or_insert_with(|| {
-            all.push(((*minute, *group, *code, *first_hop), [0; 4]));
-            all.len() - 1
-        });
-        let (last, sum) = &mut all[place];
+        let is_same = |other: &RateKey| {
+            other.0 / minutes == minute / minutes && (other.1, other.2, other.3) == (*group, *code, *first_hop)
+        };
+        let place = (group * 7 + u32::from(*code) * 5) as usize % RECENT;
+        let mut at = recent[place];
+        if all.get(at as usize).is_none_or(|(known, _)| !is_same(known)) {
+            let key = (minute / minutes, *group, *code, *first_hop);
+            at = *places.entry(key).or_insert_with(|| {
+                all.push(((*minute, *group, *code, *first_hop), [0; 4]));
+                all.len() as u32 - 1
+            });
+            recent[place] = at;
+        }
+        let (last, sum) = &mut all[at as usize];
         last.0 = last.0.max(*minute);
         sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }

@@ -126,7 +126,7 @@ impl DayRows<'_> {
     }
 
     /// This part's values of a column.
-    fn pick<'c, T: Copy>(&self, column: &'c [T]) -> Cow<'c, [T]> {
+    pub(super) fn pick<'c, T: Copy>(&self, column: &'c [T]) -> Cow<'c, [T]> {
         match &self.rows {
             None => Cow::Borrowed(column),
             Some(rows) => Cow::Owned(rows.iter().map(|at| column[*at as usize]).collect()),

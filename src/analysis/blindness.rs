@@ -3,7 +3,7 @@
 use crate::detect::blindness::{dispersion, shortest_outage_d};
 use crate::model::time::{DAY_MS, HOUR_MS};
 use crate::query::history::MailHistory;
-use crate::query::{QueryError, Sums, Window};
+use crate::query::{QueryError, SumsOf, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub fn shortest_outages(
                FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY {by}, ts_ms - ts_ms % {HOUR_MS}) AS hours
          GROUP BY name, hour % {DAY_MS}"
     );
-    let by_hour = Sums::Rates { step_ms: Some(HOUR_MS) };
+    let by_hour = SumsOf::Rates { step_ms: Some(HOUR_MS) };
     let all = gathered(&store.add_up(&sql, window, by_hour)?);
     let outages = all.into_iter().filter_map(|(name, of)| {
         let noise = dispersion(of.hours.into_iter(), days.floor());

@@ -9,7 +9,7 @@
 use crate::model::log_kinds::is_mta;
 use crate::normalise::hosts::HostNumbers;
 use crate::query::history::MailHistory;
-use crate::query::{QueryError, Sums, Window};
+use crate::query::{QueryError, SumsOf, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ pub fn routes(store: &dyn MailHistory, window: Window) -> Result<Vec<Route>, Que
         "SELECT service, relay, SUM(messages) AS total FROM rates WHERE kind = 'delivered' \
          AND destination = 'remote' AND messages > 0 GROUP BY service, relay",
         window,
-        Sums::Rates { step_ms: None },
+        SumsOf::Rates { step_ms: None },
     )?;
     let mut delivered = Vec::new();
     for row in 0..outside.rows() {
@@ -106,7 +106,7 @@ pub fn routes(store: &dyn MailHistory, window: Window) -> Result<Vec<Route>, Que
         "SELECT service, relay, remote_host, SUM(messages) AS total FROM events WHERE kind = 'delivered' \
          AND destination = 'relay' AND messages > 0 GROUP BY service, relay, remote_host",
         window,
-        Sums::Peers,
+        SumsOf::Peers,
     )?;
     for row in 0..inside.rows() {
         let [service, from, to] = [0, 1, 2].map(|column| text(&inside, column, row));

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// What a question of ours adds up, so that roll-ups may answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sums {
+pub enum SumsOf {
     /// Measures of `rates`. The time of a row tells its bucket, or the newest minute, and nothing else.
     Rates {
         /// Length of a bucket, milliseconds; none where there are no buckets.
@@ -26,9 +26,9 @@ pub enum Sums {
     Witnesses,
 }
 
-impl Sums {
+impl SumsOf {
     fn is_of_rates(self) -> bool {
-        matches!(self, Sums::Rates { .. } | Sums::RatesAndNewest)
+        matches!(self, SumsOf::Rates { .. } | SumsOf::RatesAndNewest)
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn pieces(
     segments: Segments<'_>,
     segment: &Segment,
     table: &str,
-    sums: Option<Sums>,
+    sums: Option<SumsOf>,
     within: Range<i64>,
 ) -> Vec<Piece> {
     debug_assert!(TABLES.contains(&table));
@@ -86,11 +86,11 @@ pub(super) fn pieces(
     let span = segment.first_ms..segment.last_ms.saturating_add(1);
     let is_inside = within.start <= span.start && span.end <= within.end;
     match sums {
-        Sums::Rates { step_ms } => rates(&span, step_ms, within),
-        Sums::RatesAndNewest => rates(&span, None, within),
-        Sums::Peers if is_inside => vec![Piece::rollup(RollUp::Peers, within)],
-        Sums::Latencies if is_inside => vec![Piece::rollup(RollUp::Latencies, within)],
-        Sums::Witnesses if is_inside || [within.start, within.end].iter().all(|ms| is_minute(*ms)) => {
+        SumsOf::Rates { step_ms } => rates(&span, step_ms, within),
+        SumsOf::RatesAndNewest => rates(&span, None, within),
+        SumsOf::Peers if is_inside => vec![Piece::rollup(RollUp::Peers, within)],
+        SumsOf::Latencies if is_inside => vec![Piece::rollup(RollUp::Latencies, within)],
+        SumsOf::Witnesses if is_inside || [within.start, within.end].iter().all(|ms| is_minute(*ms)) => {
             vec![Piece::rollup(RollUp::Witnesses, within)]
         }
         _ => vec![rows],
@@ -103,8 +103,8 @@ fn is_minute(ms: i64) -> bool {
 
 /// The tables of a server that together have the rates of a window, the coarsest for each stretch of it: a SELECT. None where
 /// minutes alone do.
-pub(super) fn on_server(sums: Sums, window: Window) -> Option<String> {
-    let Sums::Rates { step_ms } = sums else { return None };
+pub(super) fn on_server(sums: SumsOf, window: Window) -> Option<String> {
+    let SumsOf::Rates { step_ms } = sums else { return None };
     let is_whole = |length_ms: i64| step_ms.is_none_or(|step_ms| step_ms % length_ms == 0);
     let inner = |length_ms: i64| -> Option<Range<i64>> {
         let from = window
@@ -197,7 +197,7 @@ mod tests {
     fn a_server_is_asked_for_the_coarsest_of_each_stretch() {
         let asked = |step_ms, since_ms, until_ms| -> Vec<String> {
             let window = Window { since_ms, until_ms };
-            let text = on_server(Sums::Rates { step_ms }, window).unwrap_or_default();
+            let text = on_server(SumsOf::Rates { step_ms }, window).unwrap_or_default();
             let words = text.split(" FROM ").skip(1);
             words
                 .map(|part| part.split(' ').next().unwrap_or_default().to_owned())
@@ -213,7 +213,7 @@ mod tests {
             asked(None, DAY - HOUR_MS - 1, DAY + DAY_MS + HOUR_MS + 1),
             [rates, hours, days, hours, rates]
         );
-        assert_eq!(on_server(Sums::RatesAndNewest, Window::ALL), None);
+        assert_eq!(on_server(SumsOf::RatesAndNewest, Window::ALL), None);
     }
 
     #[test]

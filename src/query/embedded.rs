@@ -1,7 +1,7 @@
 //! SQL over the segments of this disk.
 
 use super::answer::{QueryAnswer, QueryError};
-use super::coarsest::{Sums, pieces};
+use super::coarsest::{SumsOf, pieces};
 use super::columns::TABLES;
 use super::plan::{QueryPlan, plan, times};
 use super::window::Window;
@@ -36,7 +36,7 @@ pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryE
 }
 
 /// The same of one that adds up what `sums` says: from the coarsest roll-ups that give the same answer.
-pub fn add_up(store: &Store, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+pub fn add_up(store: &Store, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError> {
     guard::check(text, &TABLES).map_err(QueryError::Question)?;
     Ok(answer(store, text, window, Some(sums))?.0)
 }
@@ -54,7 +54,7 @@ pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, Que
 }
 
 /// Rows, and which of their columns are times.
-fn answer(store: &Store, text: &str, window: Window, sums: Option<Sums>) -> Result<(Table, Vec<String>), QueryError> {
+fn answer(store: &Store, text: &str, window: Window, sums: Option<SumsOf>) -> Result<(Table, Vec<String>), QueryError> {
     let question = sql::for_embedded(text).map_err(QueryError::Question)?;
     let plan = plan(&question);
     let mut table = steadily(|| select_once(store, &plan, window, sums))?;
@@ -82,7 +82,7 @@ fn in_one_line(words: &str) -> String {
     format!("the engine cannot answer this: {}", short.escape_debug())
 }
 
-fn select_once(store: &Store, plan: &QueryPlan, window: Window, sums: Option<Sums>) -> Result<Table, QueryError> {
+fn select_once(store: &Store, plan: &QueryPlan, window: Window, sums: Option<SumsOf>) -> Result<Table, QueryError> {
     let failed = RefCell::new(None);
     let mut inputs = Vec::new();
     // One list for all tables of a query: they are of one moment.
@@ -130,7 +130,7 @@ type SegmentOfPath<'s> = BTreeMap<PathBuf, (&'s Segment, SegmentPart)>;
 /// The files that a scan reads, and what of them.
 fn found<'s>(
     store: &Store,
-    (table, scan, sums): (&str, &TableScan, Option<Sums>),
+    (table, scan, sums): (&str, &TableScan, Option<SumsOf>),
     window: Window,
     segments: &'s [Segment],
     files: &mut SegmentOfPath<'s>,

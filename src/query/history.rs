@@ -8,7 +8,7 @@ use super::witnesses;
 use crate::model::text::text;
 use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
-use crate::query::coarsest::Sums;
+use crate::query::coarsest::SumsOf;
 use crate::query::embedded::{add_up, ask, select};
 use crate::query::window::Window;
 use crate::store::Store;
@@ -132,7 +132,7 @@ pub trait MailHistory {
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
 
     /// Runs one SELECT of ours that adds up what `sums` says, from the coarsest roll-ups that give the same answer.
-    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError>;
+    fn add_up(&self, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError>;
 
     /// Runs one SELECT of a user's: parsed and rewritten first, whoever answers.
     fn ask(&self, text: &str, window: Window) -> Result<QueryAnswer, QueryError>;
@@ -140,7 +140,7 @@ pub trait MailHistory {
     /// Runs a named query.
     fn named(&self, query: &NamedQuery, values: &[(&'static str, Value)], window: Window) -> Result<Table, QueryError>;
 
-    /// Sums per bucket, in the question's measure.
+    /// SumsOf per bucket, in the question's measure.
     fn rates(&self, question: &RateQuestion) -> Result<SeriesSet, QueryError>;
 }
 
@@ -281,7 +281,7 @@ impl MailHistory for Store {
     }
 
     fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {
-        let ask = |text| add_up(self, text, window, Sums::Witnesses);
+        let ask = |text| add_up(self, text, window, SumsOf::Witnesses);
         witnesses::OF_EVENTS.into_iter().map(ask).collect()
     }
 
@@ -299,7 +299,7 @@ impl MailHistory for Store {
         select(self, text, window)
     }
 
-    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+    fn add_up(&self, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError> {
         add_up(self, text, window, sums)
     }
 

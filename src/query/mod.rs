@@ -17,7 +17,7 @@ mod window;
 mod witnesses;
 
 pub use answer::{QueryAnswer, QueryError};
-pub use coarsest::Sums;
+pub use coarsest::SumsOf;
 pub use columns::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS, TABLES};
 pub(crate) use embedded::steadily;
 pub use embedded::{add_up, ask, select};

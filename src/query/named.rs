@@ -1,7 +1,7 @@
 //! The named queries of `sql/queries/`: one file a query, compiled in. A header of comments states what it is for,
 //! its parameters with types and defaults, and its result columns; the text below runs on every engine.
 
-use super::coarsest::Sums;
+use super::coarsest::SumsOf;
 use crate::model::event;
 use crate::model::time::{End, parse_duration_ms};
 
@@ -195,15 +195,15 @@ impl NamedQuery {
     }
 
     /// What it adds up with these values.
-    pub fn sums(&self, values: &[(&'static str, Value)]) -> Option<Sums> {
+    pub fn sums(&self, values: &[(&'static str, Value)]) -> Option<SumsOf> {
         let bucket = values.iter().find_map(|(name, value)| match value {
             Value::Int(step_ms) if *name == "bucket" => Some(*step_ms),
             _ => None,
         });
         match self.sums {
-            "rates" => Some(Sums::Rates { step_ms: bucket }),
-            "peers" => Some(Sums::Peers),
-            "latencies" => Some(Sums::Latencies),
+            "rates" => Some(SumsOf::Rates { step_ms: bucket }),
+            "peers" => Some(SumsOf::Peers),
+            "latencies" => Some(SumsOf::Latencies),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Rates as series: one pass over the rates of the segments in a window, sums per bucket and name. A bucket in which
 //! no log was read is a gap; one in which logs were read and no mail was in them is zero.
 
-use super::coarsest::{Sums, pieces};
+use super::coarsest::{SumsOf, pieces};
 use super::series::{Series, SeriesSet};
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
@@ -60,7 +60,7 @@ pub struct RateQuestion {
 /// The most buckets that a question may have: a day of minutes is 1 440.
 const BUCKETS_MAX: i64 = 200_000;
 
-/// Sums per bucket: in `measure` per minute, so that the unit does not change with the bucket.
+/// SumsOf per bucket: in `measure` per minute, so that the unit does not change with the bucket.
 pub fn rates(store: &Store, question: &RateQuestion) -> Result<SeriesSet, QueryError> {
     super::embedded::steadily(|| rates_once(store, question))
 }
@@ -71,7 +71,7 @@ fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Query
     let columns = (question.by.column(), question.measure);
     let (window, sum) = (
         question.window,
-        Sums::Rates {
+        SumsOf::Rates {
             step_ms: Some(question.step_ms),
         },
     );

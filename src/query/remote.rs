@@ -8,7 +8,7 @@ use super::series::SeriesSet;
 use super::witnesses;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
-use crate::query::coarsest::{Sums, on_server};
+use crate::query::coarsest::{SumsOf, on_server};
 use crate::query::sql;
 use crate::query::window::Window;
 use crate::store::catalogue::AttributionChange;
@@ -236,7 +236,7 @@ impl MailHistory for ClickHouseClient {
         Ok(query::select(self, &text, &[])?)
     }
 
-    fn add_up(&self, text: &str, window: Window, sums: Sums) -> Result<Table, QueryError> {
+    fn add_up(&self, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError> {
         match rates_of(self, sums, window) {
             Some(rates) => {
                 let text = sql::trusted_with_rates(text, window, &rates).map_err(QueryError::Question)?;
@@ -327,7 +327,7 @@ fn sums_of(
 }
 
 /// What stands in the place of the rates by minute in a question that adds them up.
-fn rates_of(client: &ClickHouseClient, sums: Sums, window: Window) -> Option<String> {
+fn rates_of(client: &ClickHouseClient, sums: SumsOf, window: Window) -> Option<String> {
     on_server(sums, window).filter(|_| migrate::has_rollups(client))
 }
 
@@ -396,7 +396,7 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
         params.push(("service", service.clone()));
         only = "AND service = {service:String}";
     }
-    let sums = Sums::Rates {
+    let sums = SumsOf::Rates {
         step_ms: Some(question.step_ms),
     };
     let rates = rates_of(client, sums, question.window).map_or("rates".to_owned(), |rates| format!("({rates})"));

@@ -3,7 +3,7 @@
 use crate::util::{KEEP, Place};
 use mailpulse::model::time::End;
 use mailpulse::query::named::{self, Value};
-use mailpulse::query::{self, Sums, Window};
+use mailpulse::query::{self, SumsOf, Window};
 use mailpulse::simulate::{Outage2018, outage_2018};
 use mailpulse::store::Store;
 use mailpulse::store::columnar::{ROLLUP_ROWS_MIN, RollUps, Table, Values};
@@ -102,7 +102,7 @@ fn windows(store: &Store, numbers: &mut Numbers) -> Vec<Window> {
 }
 
 /// Every named query that adds up, and the other questions that do, with windows in them.
-fn questions(window: Window) -> Vec<(String, Sums)> {
+fn questions(window: Window) -> Vec<(String, SumsOf)> {
     let mut questions = Vec::new();
     for (query, at) in named::all().into_iter().zip(window.since_ms.unsigned_abs()..) {
         let bucket = ["7m", "1h", "6h", "1d", "90m"][(at % 5) as usize];
@@ -125,25 +125,25 @@ fn questions(window: Window) -> Vec<(String, Sums)> {
         "SELECT service, kind, SUM(messages) AS m, SUM(recipients) AS r, SUM(attempts) AS a, SUM(bytes) AS b, MAX(ts_ms) AS newest \
          FROM rates WHERE {cut} GROUP BY service, kind ORDER BY service, kind"
     );
-    questions.push((newest, Sums::Rates { step_ms: None }));
+    questions.push((newest, SumsOf::Rates { step_ms: None }));
     let handed_over = format!(
         "SELECT service, relay, remote_host, SUM(messages) AS m FROM events WHERE kind = 'delivered' AND destination = 'relay' \
          AND messages > 0 AND {cut} GROUP BY service, relay, remote_host ORDER BY service, relay, remote_host"
     );
-    questions.push((handed_over, Sums::Peers));
+    questions.push((handed_over, SumsOf::Peers));
     let by_hop = format!(
         "SELECT service, hostgroup, relay, first_hop, destination, COUNT(*) AS n, SUM(messages) AS m FROM events WHERE kind = 'deferred' \
          AND {cut} GROUP BY service, hostgroup, relay, first_hop, destination \
          ORDER BY service, hostgroup, relay, first_hop, destination"
     );
-    questions.push((by_hop, Sums::Peers));
+    questions.push((by_hop, SumsOf::Peers));
     let witnesses = format!(
         "SELECT ts_ms - ts_ms % 60000 AS minute, service, host, remote_host, kind, COUNT(*) AS n FROM events \
          WHERE ((kind = 'delivered' AND destination = 'relay') OR (kind = 'submit_failed' AND messages = 0) \
          OR (kind = 'deferred' AND (reason = 'connection_refused' OR reason = 'timeout'))) AND {cut} \
          GROUP BY ts_ms - ts_ms % 60000, service, host, remote_host, kind ORDER BY minute, service, host, remote_host, kind"
     );
-    questions.push((witnesses, Sums::Witnesses));
+    questions.push((witnesses, SumsOf::Witnesses));
     questions
 }
 
@@ -204,7 +204,7 @@ fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
     // Fewer rows are read for it.
     let count = "SELECT COUNT(*) AS n FROM rates";
     let minutes = total(&query::select(&store, count, Window::ALL).unwrap());
-    let of = |step_ms| total(&query::add_up(&store, count, Window::ALL, Sums::Rates { step_ms }).unwrap());
+    let of = |step_ms| total(&query::add_up(&store, count, Window::ALL, SumsOf::Rates { step_ms }).unwrap());
     let (hours, days) = (of(Some(HOUR)), of(None));
     assert!(
         minutes > hours && hours > days,
@@ -258,13 +258,13 @@ fn of_days_in_a_window_no_event_is_read() {
     let window = windows(&store, &mut Numbers(5))[0];
     let large: Vec<_> = store.segments().all().unwrap();
     let large: Vec<_> = large.iter().filter(|segment| segment.rows >= ROLLUP_ROWS_MIN).collect();
-    let ask = |sums: Sums| -> Vec<Table> {
+    let ask = |sums: SumsOf| -> Vec<Table> {
         let questions = questions(window).into_iter().filter(|(_, of)| *of == sums);
         questions
             .map(|(text, sums)| query::add_up(&store, &text, Window::ALL, sums).unwrap())
             .collect()
     };
-    let all = [Sums::Peers, Sums::Latencies, Sums::Witnesses];
+    let all = [SumsOf::Peers, SumsOf::Latencies, SumsOf::Witnesses];
     let before = all.map(ask);
     for segment in &large {
         fs::remove_file(store.segments().events_path(segment.id)).unwrap();

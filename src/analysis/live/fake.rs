@@ -7,7 +7,7 @@ use crate::query::mark::{Digests, HistoryMark};
 use crate::query::named::{NamedQuery, Value};
 use crate::query::rates::RateQuestion;
 use crate::query::series::SeriesSet;
-use crate::query::{QueryAnswer, QueryError, Sums, Window};
+use crate::query::{QueryAnswer, QueryError, SumsOf, Window};
 use crate::store::catalogue::{AttributionChange, Counts, Covered, SourceMinute};
 use crate::store::columnar::{FlowBlock, MailRow, Table};
 use std::cell::{Cell, RefCell};
@@ -271,7 +271,7 @@ impl MailHistory for Fake {
         unasked()
     }
 
-    fn add_up(&self, _text: &str, _window: Window, _sums: Sums) -> Result<Table, QueryError> {
+    fn add_up(&self, _text: &str, _window: Window, _sums: SumsOf) -> Result<Table, QueryError> {
         unasked()
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-/// Sums of one service in a window.
+/// SumsOf of one service in a window.
 #[derive(Debug, Default, Clone, Copy)]
 struct Sides {
     tried: i64,

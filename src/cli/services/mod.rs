@@ -9,7 +9,7 @@ use crate::analysis::blindness::shortest_outages;
 use crate::cli::window::WindowArgs;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
-use crate::query::Sums;
+use crate::query::SumsOf;
 use crate::setup::Setup;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Result, bail};
@@ -79,7 +79,7 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
                FROM rates) AS minutes
          GROUP BY {name} ORDER BY messages DESC, {name}"
     );
-    let mut table = store.add_up(&sql, window, Sums::RatesAndNewest)?;
+    let mut table = store.add_up(&sql, window, SumsOf::RatesAndNewest)?;
     let budget = config.detect.false_alarms_per_service_per_90_days;
     add_blindness(
         &mut table,

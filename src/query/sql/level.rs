@@ -32,7 +32,7 @@ pub enum LevelForm {
         /// What a row must fulfil.
         tests: Vec<Test>,
     },
-    /// Sums up groups.
+    /// SumsOf up groups.
     Groups {
         /// The table.
         from: String,

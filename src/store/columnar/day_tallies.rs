@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 /// Numbers of an event that tell it from others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-struct Alike {
+struct EventNumbers {
     origin: u32,
     /// Next hop.
     remote: u32,
@@ -27,9 +27,9 @@ type Latency = (u32, u64, u64);
 
 /// How often each came.
 #[derive(Default)]
-struct Counts {
+struct EventCounts {
     latencies: FxHashMap<Latency, i64>,
-    others: FxHashMap<Alike, i64>,
+    others: FxHashMap<EventNumbers, i64>,
 }
 
 impl DayRows<'_> {
@@ -92,11 +92,11 @@ impl DayRows<'_> {
         }
     }
 
-    fn counts(&self, origins: &[u32]) -> Counts {
+    fn counts(&self, origins: &[u32]) -> EventCounts {
         let rows = &self.sealed.batch.rows;
         let replies = self.sealed.batch.replies.iter();
         let silent: Vec<bool> = replies.map(|reply| is_silent(reply.reason.as_bytes())).collect();
-        let mut counts = Counts::default();
+        let mut counts = EventCounts::default();
         let (kinds, destinations) = (self.pick(&rows.kind), self.pick(&rows.destination));
         let all = kinds.iter().zip(&*destinations).zip(origins).enumerate();
         for (at, ((kind, destination), origin)) in all {
@@ -126,7 +126,7 @@ impl DayRows<'_> {
                 continue;
             }
             let first_hop = self.sealed.batch.slots[rows.slot[row] as usize].first_hop;
-            let mut alike = Alike {
+            let mut alike = EventNumbers {
                 origin: *origin,
                 remote: rows.remote[row],
                 reply,

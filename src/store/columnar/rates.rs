@@ -147,7 +147,6 @@ impl Rates {
         let minutes = self.columns(&sums)?.encode()?;
         let Some(tallies) = tallies else { return Ok(minutes) };
         let mut files = Vec::with_capacity(5);
-        let mut sums = sums;
         // Days are made of hours, which are fewer than minutes.
         for (which, length_ms) in [(RollUp::Hours, HOUR_MS), (RollUp::Days, DAY_MS)] {
             sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);

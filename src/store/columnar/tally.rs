@@ -14,51 +14,51 @@ use std::io::{Read, Seek};
 
 /// How a column of a tally is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum TallyForm {
     Text,
     Flag,
     Number,
     Optional,
 }
 
-type TallyColumns = &'static [(&'static str, Form)];
+type TallyColumns = &'static [(&'static str, TallyForm)];
 
 const PEERS: TallyColumns = &[
-    ("service", Form::Text),
-    ("hostgroup", Form::Text),
-    ("relay", Form::Text),
-    ("kind", Form::Text),
-    ("destination", Form::Text),
-    ("first_hop", Form::Flag),
-    ("origin", Form::Text),
-    ("direction", Form::Text),
-    ("remote_host", Form::Text),
-    ("reason", Form::Text),
-    ("smtp_code", Form::Optional),
-    ("messages", Form::Number),
-    ("recipients", Form::Number),
+    ("service", TallyForm::Text),
+    ("hostgroup", TallyForm::Text),
+    ("relay", TallyForm::Text),
+    ("kind", TallyForm::Text),
+    ("destination", TallyForm::Text),
+    ("first_hop", TallyForm::Flag),
+    ("origin", TallyForm::Text),
+    ("direction", TallyForm::Text),
+    ("remote_host", TallyForm::Text),
+    ("reason", TallyForm::Text),
+    ("smtp_code", TallyForm::Optional),
+    ("messages", TallyForm::Number),
+    ("recipients", TallyForm::Number),
 ];
 
 const LATENCIES: TallyColumns = &[
-    ("service", Form::Text),
-    ("relay", Form::Text),
-    ("kind", Form::Text),
-    ("destination", Form::Text),
-    ("origin", Form::Text),
-    ("direction", Form::Text),
-    ("queue_ms", Form::Optional),
-    ("delivery_ms", Form::Optional),
+    ("service", TallyForm::Text),
+    ("relay", TallyForm::Text),
+    ("kind", TallyForm::Text),
+    ("destination", TallyForm::Text),
+    ("origin", TallyForm::Text),
+    ("direction", TallyForm::Text),
+    ("queue_ms", TallyForm::Optional),
+    ("delivery_ms", TallyForm::Optional),
 ];
 
 const WITNESSES: TallyColumns = &[
-    ("ts_ms", Form::Number),
-    ("service", Form::Text),
-    ("host", Form::Text),
-    ("kind", Form::Text),
-    ("destination", Form::Text),
-    ("reason", Form::Text),
-    ("remote_host", Form::Text),
-    ("messages", Form::Number),
+    ("ts_ms", TallyForm::Number),
+    ("service", TallyForm::Text),
+    ("host", TallyForm::Text),
+    ("kind", TallyForm::Text),
+    ("destination", TallyForm::Text),
+    ("reason", TallyForm::Text),
+    ("remote_host", TallyForm::Text),
+    ("messages", TallyForm::Number),
 ];
 
 /// What a tally may tell rows apart by.
@@ -255,14 +255,15 @@ impl Tally {
         let mut keys = vec![Vec::with_capacity(self.columns.len()); reader.rows()];
         for (name, form) in self.columns {
             let values: Vec<u64> = match (form, reader.any(name)?) {
-                (Form::Text, AnyColumn::Texts(texts)) => {
+                (TallyForm::Text, AnyColumn::Texts(texts)) => {
                     let codes = texts.values.iter().map(|value| self.texts.code(value.as_bytes()));
                     let codes: Vec<u32> = codes.collect();
                     let own = texts.codes.iter().map(|code| u64::from(codes[*code as usize]));
                     own.collect()
                 }
-                (Form::Flag, AnyColumn::Flags(flags)) => flags.into_iter().map(u64::from).collect(),
-                (Form::Number, AnyColumn::Numbers(numbers)) | (Form::Optional, AnyColumn::Optional(numbers)) => numbers,
+                (TallyForm::Flag, AnyColumn::Flags(flags)) => flags.into_iter().map(u64::from).collect(),
+                (TallyForm::Number, AnyColumn::Numbers(numbers))
+                | (TallyForm::Optional, AnyColumn::Optional(numbers)) => numbers,
                 _ => return Err(reader.damaged(format!("column {name} of a roll-up is of another type"))),
             };
             keys.iter_mut().zip(values).for_each(|(key, value)| key.push(value));
@@ -288,7 +289,7 @@ impl Tally {
         let mut rows: Vec<(Vec<u64>, i64)> = self.rows.drain().collect();
         for (key, _) in &mut rows {
             let places = key.iter_mut().zip(self.columns);
-            let places = places.filter(|(_, (_, form))| *form == Form::Text);
+            let places = places.filter(|(_, (_, form))| *form == TallyForm::Text);
             places.for_each(|(code, _)| *code = ranks[*code as usize]);
         }
         rows.sort_unstable();
@@ -296,7 +297,7 @@ impl Tally {
         for (at, (name, form)) in self.columns.iter().enumerate() {
             let values = || rows.iter().map(|(key, _)| key[at]);
             match form {
-                Form::Text => {
+                TallyForm::Text => {
                     let mut used: Vec<u64> = values().collect();
                     used.sort_unstable();
                     used.dedup();
@@ -304,12 +305,12 @@ impl Tally {
                     let text = |rank: &u64| texts[order[*rank as usize] as usize];
                     out.dictionary_of(name, used.iter().map(text), codes.collect::<Vec<_>>())?;
                 }
-                Form::Flag => out.flags(name, values().map(|flag| flag != 0))?,
-                Form::Number if *name == "ts_ms" => {
+                TallyForm::Flag => out.flags(name, values().map(|flag| flag != 0))?,
+                TallyForm::Number if *name == "ts_ms" => {
                     out.growing(name, &values().map(|ms| ms as i64).collect::<Vec<_>>())?;
                 }
-                Form::Number => out.few(name, values().map(|number| number as i64).collect::<Vec<_>>())?,
-                Form::Optional => out.optional(name, &values().collect::<Vec<_>>(), NumberEncoding::Few)?,
+                TallyForm::Number => out.few(name, values().map(|number| number as i64).collect::<Vec<_>>())?,
+                TallyForm::Optional => out.optional(name, &values().collect::<Vec<_>>(), NumberEncoding::Few)?,
             }
         }
         if self.columns.iter().all(|(name, _)| *name != "ts_ms") {

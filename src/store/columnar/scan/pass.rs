@@ -12,6 +12,7 @@ use polars::prelude::{DataFrame, IntoLazy, LazyFrame, col};
 use polars::sql::SQLContext;
 use std::collections::HashMap;
 use std::io::{Read, Seek};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 impl TableScan {
     /// Reads the files; those that cannot be read are left out, and `broken` is told.
@@ -20,29 +21,38 @@ impl TableScan {
         files: &[ScanFile],
         broken: Broken<'_>,
     ) -> Result<DataFrame, ColumnarError> {
+        let stored = self.stored();
         let mut pass = Pass {
             scan: self,
-            stored: self.stored(),
-            known: vec![HashMap::new(); self.tests.len()],
+            stored: &stored,
             pending: [PendingRows::default(), PendingRows::default()],
             folded: Folded::new(&self.fold),
         };
-        for file in files {
-            // A file counts as a whole or not at all.
-            let mut frames = Vec::new();
-            match pass.file(file, &mut frames) {
-                Ok(()) => frames
-                    .into_iter()
-                    .try_for_each(|(frame, is_weighted)| pass.take(frame, is_weighted))?,
-                // What the engine does not do is about the question.
-                Err(error @ ColumnarError::Engine(_)) => return Err(error),
-                Err(error) => broken(&file.path, error)?,
+        match self.threads(&stored).min(files.len()) {
+            0 | 1 => {
+                let mut reader = FileReader::new(self, &stored);
+                for file in files {
+                    pass.add(file, reader.read(file), broken)?;
+                    if pass.folded.is_full() {
+                        break;
+                    }
+                }
             }
-            if pass.folded.is_full() {
-                break;
-            }
+            threads => pass.read_by(threads, files, broken)?,
         }
         pass.finish()
+    }
+
+    /// How many threads read: several where rows become a few groups as they are read, so that no more is in memory by it.
+    fn threads(&self, stored: &[String]) -> usize {
+        let is_small =
+            matches!(self.fold, Reduction::Groups { .. }) && !stored.iter().any(|name| DISTINCT.contains(&&**name));
+        match is_small {
+            true => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(THREADS_MAX),
+            false => 1,
+        }
     }
 
     /// The same over rows that the caller has.
@@ -74,13 +84,26 @@ impl TableScan {
     }
 }
 
+/// Threads that read files, at most.
+const THREADS_MAX: usize = 4;
+/// Columns that tell nearly every row from all others: where they are read, rows do not become fewer.
+const DISTINCT: [&str; 6] = [
+    "queue_id",
+    "log_offset",
+    "message_key",
+    "recipient_local",
+    "sender_local",
+    "bytes",
+];
+
+/// What is read of a file: frames of stored columns, and whether their rows have a weight.
+type FileFrames = Result<Vec<(DataFrame, bool)>, ColumnarError>;
+
 /// A scan on its way through files.
 struct Pass<'s> {
     scan: &'s TableScan,
     /// The stored columns that it needs.
-    stored: Vec<String>,
-    /// Of each condition, which combinations of values fulfil it.
-    known: Vec<HashMap<String, bool>>,
+    stored: &'s [String],
     /// Rows that wait for more: for each run of the SELECTs the engine makes a plan. Without a weight, and with one.
     pending: [PendingRows; 2],
     folded: Folded<'s>,
@@ -96,7 +119,30 @@ struct PendingRows {
 /// So many rows are worth a plan; of more, what is made on the way to an answer is more than the answer.
 const RUN_ROWS: usize = 32 << 10;
 
-impl Pass<'_> {
+/// Reads files for a scan.
+struct FileReader<'s> {
+    scan: &'s TableScan,
+    /// The stored columns that it needs.
+    stored: &'s [String],
+    /// Of each condition, which combinations of values fulfil it.
+    known: Vec<HashMap<String, bool>>,
+}
+
+impl<'s> FileReader<'s> {
+    fn new(scan: &'s TableScan, stored: &'s [String]) -> Self {
+        FileReader {
+            scan,
+            stored,
+            known: vec![HashMap::new(); scan.tests.len()],
+        }
+    }
+
+    /// A file counts as a whole or not at all.
+    fn read(&mut self, file: &ScanFile) -> FileFrames {
+        let mut frames = Vec::new();
+        self.file(file, &mut frames).map(|()| frames)
+    }
+
     /// The rows of a file, and whether they have a weight.
     fn file(&mut self, file: &ScanFile, frames: &mut Vec<(DataFrame, bool)>) -> Result<(), ColumnarError> {
         let ScanPart::RollUp(which) = file.part else {
@@ -129,7 +175,7 @@ impl Pass<'_> {
                 continue;
             }
             if let ScanPart::RollUp(RollUp::Peers | RollUp::Latencies | RollUp::Witnesses) = file.part {
-                let mut columns = self.stored.clone();
+                let mut columns = self.stored.to_vec();
                 columns.push(WEIGHT.to_owned());
                 for picked in rows.slices(RUN_ROWS) {
                     frames.push((rows.frame(&columns, &picked, None)?, true));
@@ -137,17 +183,17 @@ impl Pass<'_> {
                 continue;
             }
             let alike = match self.scan.fold {
-                Reduction::Groups { .. } | Reduction::Distinct => rows.alike(&self.stored)?,
+                Reduction::Groups { .. } | Reduction::Distinct => rows.alike(self.stored)?,
                 _ => None,
             };
             if let Some(alike) = alike {
                 let is_weighted = matches!(self.scan.fold, Reduction::Groups { .. });
-                let frame = rows.frame(&self.stored, &alike.first, is_weighted.then_some(alike.counts))?;
+                let frame = rows.frame(self.stored, &alike.first, is_weighted.then_some(alike.counts))?;
                 frames.push((frame, is_weighted));
                 continue;
             }
             for picked in rows.slices(RUN_ROWS) {
-                let rows = rows.frame(&self.stored, &picked, None)?;
+                let rows = rows.frame(self.stored, &picked, None)?;
                 frames.push((rows, false));
             }
         }
@@ -191,6 +237,47 @@ impl Pass<'_> {
         rows.keep_alike(&alike, &fulfils);
         Ok(())
     }
+}
+
+impl Pass<'_> {
+    /// Reads files on several threads. What they read comes in the order of the files, and waits for no more than one file each.
+    fn read_by(&mut self, threads: usize, files: &[ScanFile], broken: Broken<'_>) -> Result<(), ColumnarError> {
+        let (scan, stored) = (self.scan, self.stored);
+        std::thread::scope(|scope| {
+            let start = |first: usize| {
+                let (give, take) = sync_channel(1);
+                scope.spawn(move || {
+                    let mut reader = FileReader::new(scan, stored);
+                    let mut own = files.iter().skip(first).step_by(threads);
+                    // Nobody takes it: enough has been read.
+                    own.try_for_each(|file| give.send(reader.read(file)))
+                });
+                take
+            };
+            let readers: Vec<Receiver<FileFrames>> = (0..threads).map(start).collect();
+            for (file, reader) in files.iter().zip(readers.iter().cycle()) {
+                // A reader that ends early has panicked, which the end of the scope passes on.
+                let Ok(read) = reader.recv() else { break };
+                self.add(file, read, broken)?;
+                if self.folded.is_full() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes what was read of a file.
+    fn add(&mut self, file: &ScanFile, read: FileFrames, broken: Broken<'_>) -> Result<(), ColumnarError> {
+        match read {
+            Ok(frames) => frames
+                .into_iter()
+                .try_for_each(|(frame, is_weighted)| self.take(frame, is_weighted)),
+            // What the engine does not do is about the question.
+            Err(error @ ColumnarError::Engine(_)) => Err(error),
+            Err(error) => broken(&file.path, error),
+        }
+    }
 
     /// Takes rows, and runs the SELECTs over them when there are enough.
     fn take(&mut self, frame: DataFrame, is_weighted: bool) -> Result<(), ColumnarError> {
@@ -216,7 +303,7 @@ impl Pass<'_> {
         self.settle(true)?;
         self.settle(false)?;
         if self.folded.is_empty() {
-            let rows = self.scan.through(empty(&self.stored), false)?;
+            let rows = self.scan.through(empty(self.stored), false)?;
             self.folded.add(part(&self.scan.fold, rows, false)?)?;
         }
         self.folded.finish()
@@ -338,6 +425,44 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!((alike.rows(), counts), (2, ROWS));
+    }
+
+    #[test]
+    fn several_threads_give_what_one_gives_in_the_order_of_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for at in 0..9_i64 {
+            let part = folder.path().join(at.to_string());
+            std::fs::create_dir(&part).unwrap();
+            files.extend(file_of(&part));
+            // Of each file other rows.
+            files[at as usize].within = at * 1_000..i64::MAX;
+        }
+        std::fs::write(&files[4].path, "damaged").unwrap();
+        let read = |threads: usize, fold: Reduction| {
+            let scan = scan_of(&["kind", "messages", "bytes"], &[], fold);
+            let stored = scan.stored();
+            let mut pass = Pass {
+                scan: &scan,
+                stored: &stored,
+                pending: [PendingRows::default(), PendingRows::default()],
+                folded: Folded::new(&scan.fold),
+            };
+            let mut broken = Vec::new();
+            let mut note = |path: &Path, _: ColumnarError| {
+                broken.push(path.to_owned());
+                Ok(())
+            };
+            pass.read_by(threads, &files, &mut note).unwrap();
+            (table(&pass.finish().unwrap()), broken)
+        };
+        let one = read(1, groups());
+        assert_eq!(one.1, [files[4].path.clone()]);
+        for threads in [2, 3, 20] {
+            assert_eq!(read(threads, groups()), one);
+        }
+        let first = read(3, Reduction::First(7_001));
+        assert_eq!((first.0.rows(), &first), (7_001, &read(1, Reduction::First(7_001))));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! A fault is this host's (`local_error`) in the words of this host, and the other side's (`remote_error`) in a reply.
 
 mod codes;
+mod enhanced;
 mod own;
 mod phrases;
 mod provider;
@@ -22,6 +23,8 @@ use crate::cut::Cut;
 use memchr::{memchr_iter, memmem};
 use words::Words;
 
+pub use enhanced::Enhanced;
+pub(crate) use enhanced::enhanced_at;
 pub use provider::ProviderCode;
 pub use reason::{RENAMED, Reason, today};
 
@@ -36,18 +39,6 @@ pub struct Reply {
     pub provider_code: Option<ProviderCode>,
     /// Why, as one of a few; [`Reason::Other`] if the text does not say.
     pub reason: Reason,
-}
-
-/// `class.subject.detail` of RFC 3463.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Enhanced {
-    /// 2 for success, 4 for a failure that may pass, 5 for one that stays.
-    pub class: u8,
-    /// What it is about, 0 to 999: 1 the address, 2 the mailbox, 3 the system, 4 the network, 5 the protocol, 6 the
-    /// content, 7 security.
-    pub subject: u16,
-    /// Which of the subject's states, 0 to 999; the IANA registry of enhanced status codes lists them.
-    pub detail: u16,
 }
 
 /// Classifies a text. Never fails: what says nothing is [`Reason::Other`].
@@ -225,7 +216,7 @@ fn without_code(text: &[u8], beside: Beside) -> (Reason, Option<ProviderCode>) {
         .map(|strong| whose(strong, true))
         .or_else(|| beside.dsn.and_then(codes::of_postfix))
         .or_else(|| beside.errno.and_then(codes::of_errno))
-        .or(words.weak)
+        .or(words.weak.map(|weak| whose(weak, true)))
         .unwrap_or(Reason::Other);
     (reason, words.code)
 }
@@ -295,29 +286,6 @@ fn enhanced_in(reply: &[u8], code: u16) -> Option<Enhanced> {
                 .find_map(|line| enhanced_at(line.get(4..)?))
         })
         .or_else(|| enhanced_at(reply.past(memmem::find(reply, b"(#")? + 1)))
-}
-
-/// `5.1.1` or `#5.1.1`.
-pub(crate) fn enhanced_at(text: &[u8]) -> Option<Enhanced> {
-    let text = text.strip_prefix(b"#").unwrap_or(text);
-    let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = text else {
-        return None;
-    };
-    let (rest, subject) = small_number(rest)?;
-    let (rest, detail) = small_number(rest.strip_prefix(b".")?)?;
-    if matches!(rest.first(), Some(b'.' | b'0'..=b'9')) {
-        return None;
-    }
-    Some(Enhanced {
-        class: class - b'0',
-        subject,
-        detail,
-    })
-}
-
-fn small_number(text: &[u8]) -> Option<(&[u8], u16)> {
-    let (rest, value) = crate::prim::decimal(text).ok()?;
-    (value <= 999).then_some((rest, value as u16))
 }
 
 #[cfg(test)]

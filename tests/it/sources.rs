@@ -474,7 +474,12 @@ fn parse_shows_reasons_and_the_shapes_of_unknown_replies() {
         line(4, "5.1.1 no"),
         line(5, "5.1.1 no"),
     ];
-    let objects = parsed(&piped(&place, &["parse", "--source", "postfix", "--reasons"], &log.concat()).ends(0));
+    let run = piped(&place, &["parse", "--source", "postfix", "--reasons"], &log.concat()).ends(0);
+    let objects: Vec<serde_json::Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let told: Vec<_> = objects
         .iter()
         .map(|o| (o["reason"].as_str().unwrap(), o["lines"].as_u64().unwrap()))

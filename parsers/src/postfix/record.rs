@@ -5,7 +5,7 @@
 
 use super::program::Program;
 use crate::odd::Odd;
-use crate::reply::{Enhanced, enhanced_at};
+use crate::reply::{Enhanced, Reason, Reply, classify_own, enhanced_at};
 use std::net::IpAddr;
 
 /// One line of a Postfix program, without its syslog envelope.
@@ -119,6 +119,20 @@ pub struct Unqueued<'a> {
     pub sender: Option<&'a [u8]>,
     /// Why.
     pub reason: &'a [u8],
+}
+
+impl Unqueued<'_> {
+    /// What the text says, as this host's: it is too big for the queue, or this host's fault.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let mut reply = classify_own(self.reason, None);
+        reply.reason = match reply.reason {
+            // The file that is too large is the queue's, not a mailbox.
+            Reason::MessageTooBig | Reason::MailboxFull => Reason::MessageTooBig,
+            _ => Reason::LocalError,
+        };
+        reply
+    }
 }
 
 /// `from=<>, size=, nrcpt= (queue active)`.

@@ -1,7 +1,7 @@
 //! What the codes of a reply mean: enhanced status codes (RFC 3463, the IANA registry, and what large providers add to
 //! it), SMTP codes, errnos.
 
-use super::Enhanced;
+use super::enhanced::Enhanced;
 use super::reason::Reason::{self, *};
 
 /// Codes that mean one thing wherever they are used: no words say it better.

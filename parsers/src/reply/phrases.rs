@@ -141,7 +141,7 @@ pub(super) const STRONG: &[Group] = &[
         "not a valid recipient", "not known here", "not our customer", "this user", "unrouteable", "unroutable address",
         "recipient address rejected: user", "does not have an account", "not have a mailbox", "no account", "no longer valid",
         "no longer exists", "addressee unknown", "is not a known user", "destinataire invalide", "utilisateur inconnu",
-        "em004", "nosuchuser", "undeliverable address", "no user", "no valid recipients",
+        "em004", "nosuchuser", "has left", "person left", "left the company", "no longer works", "no longer employed", "undeliverable address", "no user", "no valid recipients",
     ]),
     (Tls, &[
         "tls", "starttls", "ssl", "certificate", "encryption", "encrypted", "x509", "handshake_failure", "dane",
@@ -220,7 +220,8 @@ pub(super) const WEAK: &[Group] = &[
     (Blocklist, &["is blocked", "blocked by", "is_blocked", "is on our", "not accepting messages"]),
     (NoSuchUser, &["not found", "does not exist", "doesn't exist", "not exist", "may not exist"]),
     (Timeout, &["did not respond", "not respond", "no response", "no answer"]),
-    (RateLimited, &["too many", "limit"]),
+    (RateLimited, &["too many", "too often", "limit"]),
+    (RemoteError, &["busy"]),
     (Policy, &[
         "policy", "denied", "rejected", "refused", "refusing", "prohibited", "forbidden", "not allowed", "not accepted",
         "not authorized", "not authorised", "not permitted", "not have permission", "does not accept", "not accept",
@@ -231,6 +232,6 @@ pub(super) const WEAK: &[Group] = &[
         "restrict", "permanent failure for one", "acceptable use",
         "members-only", "mailing list", "organizational settings", "not subscribed", "captcha", "header error", "not owned", "bogus",
         "batv", "backscatter", "fully qualified", "pre-approved", "only accepting mail from", "refuse", "emetteur invalide",
-        "senderfilterconfig", "protected by", "user reject", "bad sequence", "notauthorized", "third-party",
+        "senderfilterconfig", "protected by", "user reject", "bad sequence", "notauthorized", "go away", "not wanted", "malformed", "syntactically", "third-party",
     ]),
 ];

@@ -1,6 +1,6 @@
 //! Codes of the providers' own in a reply: `(S3140)`, `[TSS04]`, `AUP#1260`. Their pages for postmasters explain them.
 
-use super::Enhanced;
+use super::enhanced::Enhanced;
 use super::reason::Reason::{self, *};
 use crate::cut::Cut;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Phrases in a text. Names of hosts, addresses, links, files and what stands in angle brackets are skipped: somebody else
 //! chose them, and a host that is called `spamfilter.example` says nothing of spam.
 
+use super::enhanced::enhanced_at;
 use super::phrases::{LATER, STRONG, WEAK};
 use super::provider::{self, ProviderCode};
 use super::reason::Reason;
@@ -187,7 +188,7 @@ fn behind_codes(line: &[u8]) -> &[u8] {
     let [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', rest @ ..] = line else {
         return line;
     };
-    match super::enhanced_at(rest) {
+    match enhanced_at(rest) {
         Some(_) => rest.past(rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len())),
         None => rest,
     }

@@ -130,6 +130,7 @@ fn fields(map: &mut Map<String, Value>, record: &PostfixRecord<'_>) {
             put_number(map, "uid", unqueued.uid);
             put(map, "sender", unqueued.sender);
             put(map, "text", Some(unqueued.reason));
+            put_reply(map, &unqueued.reply());
             "unqueued".to_owned()
         }
         PostfixBody::Problem(problem) => {

@@ -12,6 +12,21 @@ use std::io::Write;
 /// Shapes that are shown.
 const SHAPES_SHOWN: usize = 50;
 
+/// What `parse` calls lines that say why mail failed, but for refusals of Exim.
+const FAILURES: [&str; 11] = [
+    "bounced",
+    "deferred",
+    "expired",
+    "failed",
+    "milter_reject",
+    "proxy_reject",
+    "reject",
+    "soft_bounce",
+    "submit_failed",
+    "suppressed",
+    "unqueued",
+];
+
 /// What the lines so far say.
 pub(super) struct ReasonCounts {
     counts: BTreeMap<&'static str, u64>,
@@ -34,7 +49,9 @@ impl ReasonCounts {
     /// Takes what `parse` says of a line.
     pub(super) fn add(&mut self, fields: &Map<String, Value>) {
         let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("status") != "event" {
+        // What succeeds has words too.
+        let is_failure = FAILURES.contains(&text("what")) || text("what").starts_with("rejected_");
+        if text("status") != "event" || !is_failure {
             return;
         }
         let known = |name: &str| Reason::ALL.iter().find(|reason| reason.as_str() == name).copied();

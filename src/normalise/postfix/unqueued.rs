@@ -7,7 +7,6 @@ use crate::normalise::messages::{LineAt, Messages};
 use crate::normalise::rules::Facts;
 use mailpulse_parsers::postfix::Program;
 use mailpulse_parsers::postfix::record::Unqueued;
-use mailpulse_parsers::reply::{Reason, classify_own};
 
 /// `postdrop` says why it gave up, and `sendmail`, which had called it, that it did: no longer apart than this.
 const ONE_MAIL_MS: i64 = 5_000;
@@ -106,16 +105,10 @@ pub(super) fn take(
         message_key: arriving.message_key,
         orphan: false,
     });
-    let mut reply = classify_own(unqueued.reason, None);
-    reply.reason = match reply.reason {
-        // The file that is too large is the queue's, not a mailbox.
-        Reason::MessageTooBig | Reason::MailboxFull => Reason::MessageTooBig,
-        _ => Reason::LocalError,
-    };
     sink.event(&Event {
         messages: 1,
         recipients: u32::from(!came_by_smtp),
-        ..at.event(kind, slot).with_reply(Some(&reply))
+        ..at.event(kind, slot).with_reply(Some(&unqueued.reply()))
     });
     true
 }

@@ -7,7 +7,7 @@ use crate::cut::Cut;
 use memchr::{memchr, memmem};
 
 /// Beginnings that say it all.
-const BEGINNINGS: [(&[u8], Reason); 70] = [
+const BEGINNINGS: [(&[u8], Reason); 71] = [
     (b"lost connection with ", ConnectionLost),
     (b"Remote host ", ConnectionLost),
     (b"conversation with ", Timeout),
@@ -77,6 +77,7 @@ const BEGINNINGS: [(&[u8], Reason); 70] = [
     (b"cannot fork", LocalError),
     (b"lookup of \"", LocalError),
     (b"sendmail: ", LocalError),
+    (b"routing yielded ", LocalError),
     (b"sh: ", LocalError),
 ];
 

@@ -232,6 +232,6 @@ pub(super) const WEAK: &[Group] = &[
         "restrict", "permanent failure for one", "acceptable use",
         "members-only", "mailing list", "organizational settings", "not subscribed", "captcha", "header error", "not owned", "bogus",
         "batv", "backscatter", "fully qualified", "pre-approved", "only accepting mail from", "refuse", "emetteur invalide",
-        "senderfilterconfig", "protected by", "user reject", "bad sequence", "notauthorized", "go away", "not wanted", "malformed", "syntactically", "third-party",
+        "senderfilterconfig", "protected by", "user reject", "bad sequence", "notauthorized", "go away", "not wanted", "cancelled by", "malformed", "syntactically", "third-party",
     ]),
 ];

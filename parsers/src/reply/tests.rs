@@ -269,3 +269,37 @@ fn postfix_says_its_own_code_beside_the_text() {
         assert_eq!((reply.reason, reply.enhanced), (reason, code), "{text}");
     }
 }
+
+#[test]
+fn what_is_no_code_of_a_provider_is_not_told_as_one() {
+    for text in [
+        "550 5.1.1 <ann@example.net>: Recipient address rejected: User unknown",
+        "550 5.7.1 Client host [192.0.2.7] blocked (S)",
+        "550 5.7.1 Rejected [MX1] (AS12) [DB5EUR03FT021.eop-EUR03.prod.protection.outlook.com]",
+        "550-5.7.26 Unauthenticated\\n550 5.7.26 see our page",
+        "550 5.7.1 BLOCKED12 OFFICE AUPAIR CXO",
+        "Connection refused",
+        "550",
+    ] {
+        assert_eq!(classify(text.as_bytes()).provider_code, None, "{text}");
+    }
+    // A code that is longer than any is no code, and a stranger cannot fill the column with it.
+    let long = format!("550 5.7.1 AUP#{}", "7".repeat(100));
+    assert_eq!(classify(long.as_bytes()).provider_code, None);
+}
+
+#[test]
+fn names_addresses_links_and_quoted_commands_are_no_words_of_the_reply() {
+    for (text, reason) in [
+        ("450 4.2.0 spamfilter.example.net says hm", Reason::Other),
+        ("450 4.2.0 <spam@quota.example> hm", Reason::Other),
+        ("450 4.2.0 virus@greylist.example hm", Reason::Other),
+        ("450 4.2.0 see https://example.org/spam/blacklist/quota", Reason::Other),
+        ("450 4.2.0 blocklist[192.0.2.1] hm", Reason::Other),
+        ("550 5.0.0 hm (in reply to spam command)", Reason::Other),
+        ("java.net.ConnectException", Reason::ConnectionRefused),
+        ("550 rejected.See our page", Reason::Policy),
+    ] {
+        assert_eq!(classify(text.as_bytes()).reason, reason, "{text}");
+    }
+}

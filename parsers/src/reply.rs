@@ -20,7 +20,7 @@ mod reason;
 mod words;
 
 use crate::cut::Cut;
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr3, memmem};
 use words::Words;
 
 pub use enhanced::Enhanced;
@@ -130,9 +130,12 @@ struct Beside {
 
 fn classified(text: &[u8], beside: Beside) -> Reply {
     // Postfix quotes the command that was answered.
-    let text = match memmem::rfind(text, b" (in reply to ") {
-        Some(at) => text.until(at),
-        None => text,
+    let text = match text
+        .ends_with(b"command)")
+        .then(|| memmem::rfind(text, b" (in reply to "))
+    {
+        Some(Some(at)) => text.until(at),
+        _ => text,
     };
     let Some((code, at)) = smtp_code(text) else {
         let (reason, provider_code) = without_code(text, beside);
@@ -145,7 +148,12 @@ fn classified(text: &[u8], beside: Beside) -> Reply {
     };
     let reply = text.past(at);
     let enhanced = enhanced_in(reply, code);
-    let words = words::read(words_of(reply));
+    // Where the code says it all, words are only read for a provider's code.
+    let is_sure = enhanced.is_some_and(|enhanced| codes::sure(enhanced).is_some());
+    let words = match is_sure && memchr3(b'(', b'[', b'#', reply).is_none() && memchr(b'=', reply).is_none() {
+        true => Words::default(),
+        false => words::read(words_of(reply)),
+    };
     let is_of_gmail = reply.ends_with(b" - gsmtp");
     let own_enhanced = enhanced.and_then(|enhanced| provider::of_enhanced(enhanced, is_of_gmail));
     // Outlook's `AS(1430)` is the number of a filter: the code in front of it says more.
@@ -276,16 +284,17 @@ fn code_at(text: &[u8]) -> Option<u16> {
 /// The enhanced code of the reply's first line that has one; Exim prints inner newlines as `\n`. qmail has its code behind
 /// the words: `(#5.1.1)`.
 fn enhanced_in(reply: &[u8], code: u16) -> Option<Enhanced> {
-    let first = enhanced_at(reply.get(4..)?);
-    first
-        .or_else(|| {
-            memmem::find_iter(reply, br"\n")
-                .take(8)
-                .map(|at| reply.past(at + 2))
-                .filter(|line| code_at(line) == Some(code))
-                .find_map(|line| enhanced_at(line.get(4..)?))
-        })
-        .or_else(|| enhanced_at(reply.past(memmem::find(reply, b"(#")? + 1)))
+    if let Some(first) = enhanced_at(reply.get(4..)?) {
+        return Some(first);
+    }
+    let folded = memchr_iter(b'\\', reply).take(8).map(|at| reply.past(at + 1));
+    let mut lines = folded
+        .filter_map(|rest| rest.strip_prefix(b"n"))
+        .filter(|line| code_at(line) == Some(code));
+    lines.find_map(|line| enhanced_at(line.get(4..)?)).or_else(|| {
+        let mark = memchr(b'#', reply).filter(|at| reply.until(*at).ends_with(b"("))?;
+        enhanced_at(reply.past(mark))
+    })
 }
 
 #[cfg(test)]

@@ -126,8 +126,12 @@ pub(super) fn reason(text: &[u8]) -> Option<Reason> {
     let text = text
         .strip_prefix(b"delivery temporarily suspended: ")
         .unwrap_or_else(|| behind_host(text));
-    let beginning =
-        |table: &[(&[u8], Reason)]| table.iter().find(|(words, _)| text.starts_with(words)).map(|row| row.1);
+    let first = text.first();
+    let beginning = |table: &[(&[u8], Reason)]| {
+        let mut rows = table.iter();
+        rows.find(|(words, _)| words.first() == first && text.starts_with(words))
+            .map(|row| row.1)
+    };
     if let Some(reason) = beginning(&BEGINNINGS).or_else(|| beginning(&SYSTEM)) {
         return Some(reason);
     }
@@ -138,9 +142,8 @@ pub(super) fn reason(text: &[u8]) -> Option<Reason> {
         return unreached(rest);
     }
     // A router's or transport's own words stand behind its name: `remote_smtp transport: unable to bind …`.
-    let named = [&b" transport: "[..], b" router: "];
-    let ours = named.iter().any(|words| memmem::find(text.until(80), words).is_some());
-    if ours {
+    let name = memchr(b':', text.until(80)).map(|colon| text.until(colon));
+    if name.is_some_and(|name| name.ends_with(b" transport") || name.ends_with(b" router")) {
         return Some(LocalError);
     }
     let (no_mail, loops) = (&b" does not accept mail (nullMX)"[..], &b" loops back to myself"[..]);
@@ -169,7 +172,11 @@ fn is_socket(name: &[u8]) -> bool {
 
 /// Without `H=name [ip]: ` or `name [ip]:25 ` in front.
 fn behind_host(text: &[u8]) -> &[u8] {
-    let Some(open) = memmem::find(text.until(260), b" [") else {
+    let bracket = memchr(b'[', text.until(260));
+    let Some(open) = bracket
+        .filter(|open| text.until(*open).ends_with(b" "))
+        .map(|open| open - 1)
+    else {
         return text;
     };
     let is_one_name = !text.until(open).contains(&b' ');

@@ -62,12 +62,21 @@ pub(super) fn read(text: &[u8]) -> Words {
             };
             continue;
         }
-        let token = plain.past(at).until(token_length(plain.past(at)));
         let before = at.checked_sub(1).and_then(|before| plain.get(before)).copied();
-        if code.is_none() {
+        let word = word_length(plain.past(at));
+        if code.is_none() && may_begin_code(*byte, before) {
+            let token = plain.past(at).until(token_length(plain.past(at)));
             code = provider::code(before, plain.past(at), token);
         }
-        let end = at + token.len();
+        // Nearly every word ends at a space, and is part of no name.
+        let follows = plain.get(at + word).copied().unwrap_or(b' ');
+        if before != Some(b'/') && !IN_NAME.has(follows) && follows != b'[' && follows < 0x80 {
+            best.note(lower.past(at));
+            at += word;
+            continue;
+        }
+        let token = plain.past(at).until(token_length(plain.past(at)));
+        let end = at + token.len().max(word);
         if is_name(token) || before == Some(b'/') || plain.get(end) == Some(&b'[') {
             let bracket = plain
                 .past(end)
@@ -78,18 +87,9 @@ pub(super) fn read(text: &[u8]) -> Words {
         }
         while at < end {
             best.note(lower.past(at));
-            at += plain
-                .past(at)
-                .until(end - at)
-                .iter()
-                .take_while(|byte| IN_WORD.has(**byte))
-                .count();
-            at += plain
-                .past(at)
-                .until(end - at)
-                .iter()
-                .take_while(|byte| !IN_WORD.has(**byte))
-                .count();
+            at += word_length(plain.past(at).until(end - at));
+            let rest = plain.past(at).until(end - at);
+            at += rest.iter().take_while(|byte| !IN_WORD.has(**byte)).count();
         }
     }
     Words {
@@ -114,8 +114,10 @@ impl Best {
         let Some(phrases) = after.first().map(|second| candidates(*first, *second)) else {
             return;
         };
+        // The third letter tells most apart without a comparison.
+        let third = after.get(1);
         for (tail, group) in phrases {
-            if !after.starts_with(tail) {
+            if tail.get(1) != third || !after.starts_with(tail) {
                 continue;
             }
             match usize::from(*group) {
@@ -125,6 +127,15 @@ impl Best {
             }
         }
     }
+}
+
+fn word_length(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| IN_WORD.has(**byte)).count()
+}
+
+/// Codes begin with a capital behind a bracket or a space, or stand in a link.
+fn may_begin_code(first: u8, before: Option<u8>) -> bool {
+    first.is_ascii_uppercase() || (first == b'h' && before != Some(b'/'))
 }
 
 /// Length of the word in hand with what may make a name of it. A sentence's end is none of it.
@@ -162,7 +173,11 @@ fn is_name(token: &[u8]) -> bool {
 }
 
 /// The text as one line of single spaces: Exim prints a reply's newlines as `\n`, and behind each stands the code again.
-fn unfolded<'r>(text: &[u8], room: &'r mut [u8; SCAN_MAX]) -> &'r [u8] {
+fn unfolded<'r>(text: &'r [u8], room: &'r mut [u8; SCAN_MAX]) -> &'r [u8] {
+    // Most replies are one line, and are read where they stand.
+    if memchr(b'\\', text.until(SCAN_MAX)).is_none() {
+        return text.until(SCAN_MAX);
+    }
     let mut length = 0;
     let mut rest = text.until(2 * SCAN_MAX);
     while let [byte, after @ ..] = rest {

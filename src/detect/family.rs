@@ -8,6 +8,7 @@ use super::fleet::{Id, Names};
 use super::forecast::Span;
 use super::group::GroupFinding;
 use super::membership::EXPLAINS;
+use super::relatives::Relatives;
 use super::worse::Worse;
 
 /// Least minutes that relatives are looked at: what began a minute ago shows in none of them.
@@ -37,22 +38,6 @@ const OWN_V: f64 = 0.03;
 
 /// Share of its mail by a hostgroup that makes a service one of it.
 const HOME: f64 = 0.5;
-
-/// A family that sends less.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Family {
-    /// What its members have in common.
-    pub parent: Scope,
-    /// What falls no further than the family does.
-    with: Vec<Scope>,
-}
-
-impl Family {
-    /// Whether something falls with the family, and no further.
-    pub fn falls_with(&self, scope: Scope) -> bool {
-        self.with.contains(&scope)
-    }
-}
 
 /// What relatives brought together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -162,7 +147,7 @@ impl Engine {
     }
 
     /// The family that falls with something: the fleet before a hostgroup of it.
-    fn family(&self, at: i64, scope: Scope, found: LayerFinding) -> Option<(Family, Fall)> {
+    fn family(&self, at: i64, scope: Scope, found: LayerFinding) -> Option<(Relatives, Fall)> {
         let minutes = (at + 1 - found.onset).clamp(LEAST, MOST);
         let own = self.volumes.span(scope, minutes)?;
         let groups: Vec<Id> = match scope {
@@ -182,7 +167,7 @@ impl Engine {
             self.is_relative(*other, parent, minutes) && span.is_some_and(|span| !fall.is_exceeded_by(span))
         });
         let with = with.collect();
-        Some((Family { parent, with }, fall))
+        Some((Relatives { parent, with }, fall))
     }
 
     /// The hostgroup that sends most of a service's mail.

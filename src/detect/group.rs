@@ -2,9 +2,9 @@
 //! alarm is told at the smallest set that explains them.
 
 use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
-use super::family::Family;
 use super::fleet::{Id, Names};
 use super::membership::{explains, hang, is_inside, note_member, smallest};
+use super::relatives::Relatives;
 use super::routes::Routes;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct GroupFinding {
     /// The service whose own loss is most of what is missing.
     pub explained: Option<Id>,
     /// What all its relatives do.
-    pub family: Option<Family>,
+    pub family: Option<Relatives>,
 }
 
 /// What a layer calls a finding: layer, scope, relay.

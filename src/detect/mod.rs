@@ -98,6 +98,7 @@ pub mod profile;
 pub mod queue;
 mod refusals;
 pub mod rejudged;
+pub mod relatives;
 pub mod replay;
 pub mod rhythm;
 pub mod routes;

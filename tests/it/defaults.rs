@@ -134,7 +134,7 @@ fn services_and_check_say_how_long_an_outage_must_last_to_show() {
         for from in std::iter::once("often").chain(rare.then_some("rare")) {
             let id = format!("1f{from:0<4.4}-{minute:06}-00");
             log.push_str(&format!(
-                "{time} {id} <= app@{from}.example H=web1 [192.0.2.1] P=esmtp S=900\n"
+                "{time} {id} <= {from}@{from}.example H=web1 [192.0.2.1] P=esmtp S=900\n"
             ));
         }
     }
@@ -158,6 +158,8 @@ fn services_and_check_say_how_long_an_outage_must_last_to_show() {
     assert!((44 * 60..46 * 60).contains(&of("rare")), "{services:?}");
     let table = place.run(&[&["services"], &window[..]].concat()).ends(0).out;
     assert!(table.contains("shortest outage"), "{table}");
+    let check = place.run(&["check"]).ends(0).out;
+    assert!(check.contains("1 of 2 services send so little"), "{check}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::output;
 use crate::config::Config;
 use crate::model::human::counted;
+use crate::setup::alerts::kept_path;
 use crate::setup::check::{blind, problems};
 use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::setup::{Setup, listed};
@@ -58,6 +59,15 @@ fn describe(config: &Config, plan: &Plan) -> Result<()> {
         config.store.folder.display()
     ))?;
     output::line(unnamed(config))?;
+    if let Some(place) = &config.store.remote {
+        output::line(&format!(
+            "`watch` of {}: its state is in {}. A second `watch` of this ClickHouse needs {} `owner` in [detect], and sends \
+             every alarm again",
+            place.host,
+            kept_path(config).display(),
+            if config.detect.owner.is_some() { "another" } else { "an" },
+        ))?;
+    }
     for job in &plan.jobs {
         let files: usize = job.families.iter().map(|(_, family)| family.files.len()).sum();
         if files > 0 || job.journals.is_empty() {

@@ -263,6 +263,13 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[detect]\nowner = \"../x\"\n",
+        &[
+            "mailpulse.toml:2:9: `owner = \"../x\"` cannot be part of a file's name; write up to 64 letters, digits, `-`, `.`, \
+             and `_`, such as `mail-team`",
+        ],
+    ),
+    (
         "[detect]\n\
          false_alarms_per_service_per_90_days = 0\n\
          [[alert]]\n\

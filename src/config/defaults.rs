@@ -54,6 +54,7 @@ impl Default for RawDetect {
             timezone: None,
             holidays: Vec::new(),
             send_provisional: false,
+            owner: None,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct DetectConfig {
     pub rhythms: Rhythms,
     /// Whether `watch` sends what is provisional.
     pub send_provisional: bool,
+    /// Who watches.
+    pub owner: Option<String>,
 }
 
 impl Default for DetectConfig {
@@ -48,6 +50,7 @@ impl DetectConfig {
             false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days,
             rhythms,
             send_provisional: raw.send_provisional,
+            owner: raw.owner.as_ref().map(|owner| owner.get().clone()),
         }
     }
 }
@@ -121,7 +124,20 @@ pub(super) fn check(
         };
         rhythms.own.insert(name.get().clone(), own);
     }
+    if let Some(owner) = raw.owner.as_ref().filter(|owner| !is_name(owner.get())) {
+        report.add(
+            &owner.at(),
+            format!("`owner = \"{}\"` cannot be part of a file's name", shown(owner.get())),
+            "write up to 64 letters, digits, `-`, `.`, and `_`, such as `mail-team`",
+        );
+    }
     DetectConfig::of(&raw, rhythms)
+}
+
+/// Whether a text can be part of a file's name.
+fn is_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(is_plain)
 }
 
 fn zone(text: &At<String>, report: &mut Report<'_>) -> TimeZone {

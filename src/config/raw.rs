@@ -346,6 +346,10 @@ pub(super) struct RawDetect {
     /// Whether `watch` also sends provisional findings (series with less than 14 days of history).
     #[schemars(example = true)]
     pub send_provisional: bool,
+    /// Name of who watches, up to 64 letters, digits, `-`, `.`, and `_`. `watch` keeps what it judged and reported under this
+    /// name. Two `watch` over one ClickHouse need two names.
+    #[schemars(example = &"mail-team")]
+    pub owner: Option<At<String>>,
 }
 
 /// The number of relays that services are expected to use.

@@ -7,16 +7,15 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where `watch` keeps what it told, for every store that it may watch.
+/// Where `watch` keeps what it told, for every store that it may watch and for each owner.
 pub fn alerts_path(config: &Config) -> PathBuf {
-    let name = match &config.store.remote {
-        None => FILE.to_owned(),
-        Some(place) => {
-            let text = format!("alerts-{}-{}.json", place.host, place.database);
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-            text.replace(|c| !is_plain(c), "_")
-        }
-    };
+    let place = config.store.remote.as_ref();
+    let place = place.map(|place| format!("-{}-{}", place.host, place.database));
+    let owner = config.detect.owner.as_ref().map(|owner| format!("-{owner}"));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let text = place.unwrap_or_default() + &owner.unwrap_or_default();
+    let stem = FILE.trim_end_matches(".json");
+    let name = format!("{stem}{}.json", text.replace(|c| !is_plain(c), "_"));
     config.store.folder.join(name)
 }
 
@@ -86,4 +85,34 @@ pub(crate) fn authorities(server: &Server) -> Result<Option<TrustedAuthorities>>
             .map_err(|why| anyhow!("{name}: {why}; `ca_file` needs the authority's certificate as PEM"))
     };
     server.ca_file.as_ref().map(read).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::clickhouse::Endpoint;
+
+    #[test]
+    fn each_store_and_each_owner_has_files_of_its_own() {
+        let mut config = Config::default();
+        config.store.folder = PathBuf::from("/var/lib/mailpulse");
+        let names = |config: &Config| {
+            let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+            [name(alerts_path(config)), name(kept_path(config))]
+        };
+        assert_eq!(names(&config), ["alerts.json", "detection"]);
+        config.store.remote = Endpoint::parse("clickhouse://u@ch.example.org:8123/mail").ok();
+        assert_eq!(
+            names(&config),
+            ["alerts-ch.example.org-mail.json", "detection-ch.example.org-mail"]
+        );
+        config.detect.owner = Some("team".to_owned());
+        assert_eq!(
+            names(&config),
+            [
+                "alerts-ch.example.org-mail-team.json",
+                "detection-ch.example.org-mail-team"
+            ]
+        );
+    }
 }

@@ -4,10 +4,11 @@
 use crate::analysis::alarms::rounded;
 use crate::analysis::incident::judge_window;
 use crate::analysis::kept::Kept;
-use crate::analysis::present::{ReplayedHistory, fleet_until, replay};
-use crate::detect::alarm::{Alarm, Cause, State};
-use crate::detect::engine::Options;
+use crate::analysis::present::{Replay, fleet_until};
+use crate::detect::alarm::{Cause, State};
+use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
+use crate::detect::group::Groups;
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::time::MINUTE_MS;
 use crate::model::time::rfc3339;
@@ -47,29 +48,25 @@ pub fn failovers(
     window: Window,
     now_ms: i64,
 ) -> Result<Vec<Failover>> {
+    let from = window.since_ms.div_euclid(MINUTE_MS);
+    let span = (window.until_ms, window.until_ms);
+    // Where a snapshot says at once that no relay was silent, nothing more is looked for.
+    if let Some(history) = Replay::resume(store, kept, &options, span, now_ms)?
+        && causes(&history.finish()?.engine.groups, from).is_empty()
+    {
+        return Ok(Vec::new());
+    }
     let options = Options {
         // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
         volume: false,
         ..options
     };
     let rhythms = options.rhythms.clone();
-    let ReplayedHistory { engine, names, span } = replay(store, kept, options, window.until_ms, now_ms)?;
-    let (from, end) = (window.since_ms.div_euclid(MINUTE_MS), span.1);
-    let silent = |alarm: &&Alarm| matches!(alarm.state, State::Dropped | State::Refused);
-    let causes = engine
-        .groups
-        .told()
-        .filter(silent)
-        .filter_map(|alarm| alarm.cause.as_ref());
-    let causes: Vec<&Cause> = causes
-        .filter(|cause| cause.silent_to.is_none_or(|to| to > from))
-        .collect();
+    let fleet = fleet_until(store, window.until_ms, now_ms, &Names::default())?;
+    let engine = Engine::replay(&fleet, options);
+    let end = fleet.span().1;
     let mut all = Vec::new();
-    if causes.is_empty() {
-        return Ok(all);
-    }
-    let fleet = fleet_until(store, window.until_ms, now_ms, &names)?;
-    for cause in causes {
+    for cause in causes(&engine.groups, from) {
         let to = cause.silent_to.unwrap_or(end).max(cause.silent_from + 1);
         let window = Window {
             since_ms: cause.silent_from * MINUTE_MS,
@@ -85,6 +82,17 @@ pub fn failovers(
     }
     all.sort_by(|a, b| (a.silent_from, &a.relay, &a.service).cmp(&(b.silent_from, &b.relay, &b.service)));
     Ok(all)
+}
+
+/// Silences of relays that lasted after a minute.
+fn causes(groups: &Groups, from: i64) -> Vec<&Cause> {
+    let silent = groups
+        .told()
+        .filter(|alarm| matches!(alarm.state, State::Dropped | State::Refused));
+    let causes = silent.filter_map(|alarm| alarm.cause.as_ref());
+    causes
+        .filter(|cause| cause.silent_to.is_none_or(|to| to > from))
+        .collect()
 }
 
 fn failover(one: ServiceImpact, cause: &Cause, names: &Names) -> Failover {

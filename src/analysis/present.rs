@@ -82,26 +82,44 @@ impl<'s> Replay<'s> {
         (from_ms, until_ms): (i64, i64),
         now_ms: i64,
     ) -> Result<Replay<'s>> {
+        if let Some(replay) = Replay::resume(store, kept, &options, (from_ms, until_ms), now_ms)? {
+            return Ok(replay);
+        }
         let so_far = so_far(store, now_ms)?;
         let until_ms = until_ms.min(so_far.until_ms);
-        let known = from_ms.min(until_ms).div_euclid(MINUTE_MS);
-        if let Some(snapshot) = kept.newest(store, &options, (i64::MIN, known))? {
-            let window = Window {
-                since_ms: snapshot.at * MINUTE_MS,
-                until_ms,
-            };
-            return Ok(Replay {
-                timeline: Timeline::resume(store, window, snapshot.known)?,
-                engine: snapshot.engine,
-                first: snapshot.first,
-            });
-        }
         let timeline = Timeline::open(store, Window { until_ms, ..so_far }, &Names::default())?;
         Ok(Replay {
             engine: Engine::new(options),
             first: timeline.span().0,
             timeline,
         })
+    }
+
+    /// The same from a snapshot; none where none fits.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn resume(
+        store: &'s dyn MailHistory,
+        kept: &Kept,
+        options: &Options,
+        (from_ms, until_ms): (i64, i64),
+        now_ms: i64,
+    ) -> Result<Option<Replay<'s>>> {
+        let until_ms = until_ms.min(so_far(store, now_ms)?.until_ms);
+        let known = from_ms.min(until_ms).div_euclid(MINUTE_MS);
+        let Some(snapshot) = kept.newest(store, options, (i64::MIN, known))? else {
+            return Ok(None);
+        };
+        let window = Window {
+            since_ms: snapshot.at * MINUTE_MS,
+            until_ms,
+        };
+        Ok(Some(Replay {
+            timeline: Timeline::resume(store, window, snapshot.known)?,
+            engine: snapshot.engine,
+            first: snapshot.first,
+        }))
     }
 
     /// The next minutes, which the detection has not taken yet.

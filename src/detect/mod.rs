@@ -130,9 +130,8 @@ mod kept_tests;
 mod rename_tests;
 #[cfg(test)]
 mod rhythm_tests;
-#[cfg(any(test, feature = "sample"))]
-#[allow(missing_docs, reason = "its words are those of the tests that use it")]
-pub mod sample;
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod scope_tests;
 #[cfg(test)]

@@ -4,9 +4,9 @@ use super::alarm::{Alarm, Named, Scope};
 use super::fleet::{Id, Names};
 use super::group::Groups;
 
-/// Alarms and the names behind their numbers.
+/// Alarms as they were before, and the names behind their numbers.
 #[derive(Debug, Clone, Copy)]
-pub struct Judged<'g> {
+pub struct FormerAlarms<'g> {
     /// Alarms.
     pub groups: &'g Groups,
     /// Names.
@@ -16,7 +16,7 @@ pub struct Judged<'g> {
 impl Groups {
     /// Gives alarms the names that the same troubles had before: those of the same scope and a layer in common, at the same
     /// time, where nothing else has the name now.
-    pub fn keep_names(&mut self, names: &Names, before: Judged<'_>) {
+    pub fn keep_names(&mut self, names: &Names, before: FormerAlarms<'_>) {
         for old in before.groups.alarms.iter().filter(|old| old.part_of.is_none()) {
             let Some(named) = renumbered(old.named, before.names, names) else {
                 continue;
@@ -78,4 +78,91 @@ fn renumbered((scope, onset): Named, from: &Names, to: &Names) -> Option<Named> 
         Scope::Service(id) => Scope::Service(find(&from.services, &to.services, id)?),
     };
     Some((scope, onset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::{Layer, State};
+
+    fn alarm(id: usize, scope: Scope, onset: i64, ended: Option<i64>) -> Alarm {
+        Alarm {
+            id,
+            named: (scope, onset),
+            scope,
+            state: State::Dropped,
+            onset,
+            detected: onset + 5,
+            ended,
+            end: None,
+            expected: 1.0,
+            observed: 0.0,
+            score: 0.0,
+            provisional: false,
+            everyone: false,
+            cause: None,
+            members: Vec::new(),
+            layers: vec![(Layer::Volume, onset)],
+            evidence: Vec::new(),
+            part_of: None,
+            whole: None,
+            took_in: Vec::new(),
+        }
+    }
+
+    fn groups(alarms: Vec<Alarm>) -> Groups {
+        Groups {
+            alarms,
+            ..Groups::default()
+        }
+    }
+
+    fn names(services: &[&str]) -> Names {
+        Names {
+            services: services.iter().map(|name| (*name).to_owned()).collect(),
+            hosts: vec!["mx1".to_owned()],
+            ..Names::default()
+        }
+    }
+
+    #[test]
+    fn the_same_trouble_keeps_its_name_under_other_numbers_and_another_one_has_its_own() {
+        let (old, new) = (names(&["a", "b"]), names(&["b", "c", "a"]));
+        let before = groups(vec![
+            alarm(0, Scope::Service(0), 100, Some(200)),
+            alarm(1, Scope::Service(1), 100, None),
+            alarm(2, Scope::Relay(0), 500, None),
+        ]);
+        let mut part = alarm(3, Scope::Service(1), 502, Some(510));
+        (part.part_of, part.whole) = (Some(2), Some((Scope::Relay(0), 498)));
+        let mut whole = alarm(2, Scope::Relay(0), 498, None);
+        whole.took_in.push(part.named);
+        let mut after = groups(vec![
+            // Of a, and begun earlier.
+            alarm(0, Scope::Service(2), 97, Some(190)),
+            // Of b, but over before the other one began.
+            alarm(1, Scope::Service(0), 50, Some(60)),
+            whole,
+            part,
+        ]);
+        let judged = FormerAlarms {
+            groups: &before,
+            names: &old,
+        };
+        after.keep_names(&new, judged);
+        let named: Vec<Named> = after.alarms.iter().map(|alarm| alarm.named).collect();
+        assert_eq!(named[0], (Scope::Service(2), 100), "told as a since 100");
+        assert_eq!(named[1], (Scope::Service(0), 50));
+        assert_eq!(named[2], (Scope::Relay(0), 500));
+        assert_eq!(after.alarms[3].whole, Some((Scope::Relay(0), 500)));
+        assert_eq!(
+            (after.alarms[0].onset, after.alarms[2].onset),
+            (97, 498),
+            "what is known of them is new"
+        );
+        // Again: nothing changes.
+        let once = format!("{after:?}");
+        after.keep_names(&new, judged);
+        assert_eq!(format!("{after:?}"), once);
+    }
 }

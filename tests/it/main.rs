@@ -29,6 +29,7 @@ mod hostile_text;
 mod incident;
 mod injected;
 mod journal;
+mod kept;
 mod kill;
 mod lab;
 mod logs;

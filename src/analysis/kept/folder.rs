@@ -1,14 +1,12 @@
 //! The folder of snapshots: which of them fits, and which are kept.
 
 use super::snapshot::{Snapshot, Standing, header};
+use super::subject::KeptSubject;
 use crate::detect::engine::Options;
-use crate::detect::kept::options_text;
 use crate::files;
 use crate::query::QueryError;
 use crate::query::history::MailHistory;
-use crate::store::catalogue::Reason;
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,33 +28,6 @@ const DAYS: i64 = 14 * DAY;
 /// So many are kept whatever their size: the newest, and one to go back to.
 const LEAST: usize = 2;
 
-/// Of what a state is: it is of no use for anything else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
-    /// Which history.
-    pub(super) history: String,
-    /// Hash of what the detection reads of the configuration.
-    pub(super) options: [u8; 32],
-    /// The note of the last time that stored rows were attributed anew.
-    pub(super) relabelled: Option<i64>,
-}
-
-impl Subject {
-    /// A history under these options.
-    ///
-    /// # Errors
-    /// The history cannot be read.
-    pub fn of(store: &dyn MailHistory, options: &Options) -> Result<Subject, QueryError> {
-        let changes = store.attribution_changes()?.into_iter();
-        let relabelled = changes.filter(|change| change.note.reason == Reason::Relabelled);
-        Ok(Subject {
-            history: store.identity()?,
-            options: *blake3::hash(options_text(options).as_bytes()).as_bytes(),
-            relabelled: relabelled.map(|change| change.number).max(),
-        })
-    }
-}
-
 /// Snapshots of the detection in a folder.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -64,7 +35,7 @@ pub struct Kept {
 }
 
 /// A snapshot's file.
-struct Entry {
+struct SnapshotFile {
     at: i64,
     path: PathBuf,
     bytes: u64,
@@ -93,7 +64,7 @@ impl Kept {
         if entries.iter().all(|entry| entry.at > until) {
             return Ok(None);
         }
-        let subject = Subject::of(store, options)?;
+        let subject = KeptSubject::of(store, options)?;
         for entry in entries.iter().rev().filter(|entry| entry.at <= until) {
             let read = fs::read(&entry.path).context("it cannot be read");
             let found = read.and_then(|bytes| Ok((header(&bytes, &subject)?.0.mark, bytes)));
@@ -130,7 +101,7 @@ impl Kept {
     ///
     /// # Errors
     /// The disk.
-    pub fn put(&self, snapshot: &Standing<'_>, subject: &Subject, bytes_max: u64) -> Result<()> {
+    pub fn put(&self, snapshot: &Standing<'_>, subject: &KeptSubject, bytes_max: u64) -> Result<()> {
         let name = || self.folder.display().to_string();
         files::make_folder(&self.folder).with_context(name)?;
         let bytes = snapshot.to_bytes(subject)?;
@@ -167,16 +138,16 @@ impl Kept {
     }
 
     /// Oldest first.
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Vec<SnapshotFile> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let entry = |file: fs::DirEntry| {
             let path = file.path();
             let at = path.file_stem()?.to_str()?.parse().ok()?;
             let is_kept = path.extension().is_some_and(|extension| extension == EXTENSION);
             let bytes = file.metadata().ok().filter(|found| found.is_file())?.len();
-            is_kept.then_some(Entry { at, path, bytes })
+            is_kept.then_some(SnapshotFile { at, path, bytes })
         };
-        let mut entries: Vec<Entry> = files.filter_map(entry).collect();
+        let mut entries: Vec<SnapshotFile> = files.filter_map(entry).collect();
         entries.sort_unstable_by_key(|entry| entry.at);
         entries
     }
@@ -184,7 +155,7 @@ impl Kept {
     fn thin(&self, now: i64, bytes_max: u64) -> io::Result<()> {
         let mut entries = self.entries();
         let newest = entries.len().saturating_sub(LEAST);
-        let mut gone: Vec<Entry> = Vec::new();
+        let mut gone: Vec<SnapshotFile> = Vec::new();
         let (old, new) = (entries.drain(..newest).collect::<Vec<_>>(), entries);
         let mut left = Vec::new();
         for entry in old {
@@ -203,7 +174,7 @@ impl Kept {
 }
 
 /// The one that is missed least: beside its age, little lies between its neighbours.
-fn most_crowded(entries: &[Entry], now: i64) -> usize {
+fn most_crowded(entries: &[SnapshotFile], now: i64) -> usize {
     let room = |at: usize| {
         let before = if at == 0 {
             entries[0].at - DAYS

@@ -3,7 +3,9 @@
 
 mod folder;
 mod snapshot;
+mod subject;
 
 pub(crate) use folder::EVERY;
-pub use folder::{Kept, Subject};
+pub use folder::Kept;
 pub use snapshot::{Snapshot, Standing};
+pub use subject::KeptSubject;

@@ -1,6 +1,6 @@
 //! One snapshot as bytes: what it is of, the detection, and a sum over both.
 
-use super::folder::Subject;
+use super::subject::KeptSubject;
 use crate::analysis::fleet::Known;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::kept::RULES;
@@ -51,18 +51,18 @@ pub struct Standing<'d> {
 
 /// What is read before it is known whether the rest is of use.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(super) struct SnapshotHeader {
     format: u32,
     rules: u32,
-    subject: Subject,
+    subject: KeptSubject,
     first: i64,
     pub(super) at: i64,
     pub(super) mark: HistoryMark,
 }
 
-impl Header {
+impl SnapshotHeader {
     /// Why nothing can be made of it; none where it can.
-    fn is_other(&self, subject: &Subject) -> Option<&'static str> {
+    fn is_other(&self, subject: &KeptSubject) -> Option<&'static str> {
         match self {
             _ if self.rules != RULES => Some("other rules made it"),
             _ if self.subject.options != subject.options => Some("it was made under another configuration"),
@@ -77,7 +77,7 @@ impl Header {
 ///
 /// # Errors
 /// Why it is of no use.
-pub(super) fn header(bytes: &[u8], subject: &Subject) -> Result<(Header, usize)> {
+pub(super) fn header(bytes: &[u8], subject: &KeptSubject) -> Result<(SnapshotHeader, usize)> {
     let rest = bytes
         .strip_prefix(MAGIC.as_slice())
         .context("it is no state of the detection")?;
@@ -88,7 +88,7 @@ pub(super) fn header(bytes: &[u8], subject: &Subject) -> Result<(Header, usize)>
     if text.first() != Some(&(FORMAT as u8)) {
         bail!("another version of mailpulse wrote it");
     }
-    let header: Header = postcard::from_bytes(text).context("its header is damaged")?;
+    let header: SnapshotHeader = postcard::from_bytes(text).context("its header is damaged")?;
     if let Some(why) = header.is_other(subject) {
         bail!("{why}");
     }
@@ -100,8 +100,8 @@ impl Standing<'_> {
     ///
     /// # Errors
     /// It cannot be encoded.
-    pub(super) fn to_bytes(self, subject: &Subject) -> Result<Vec<u8>> {
-        let header = postcard::to_allocvec(&Header {
+    pub(super) fn to_bytes(self, subject: &KeptSubject) -> Result<Vec<u8>> {
+        let header = postcard::to_allocvec(&SnapshotHeader {
             format: FORMAT,
             rules: RULES,
             subject: subject.clone(),
@@ -128,7 +128,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// They are damaged, or of another subject.
-    pub(super) fn of_bytes(bytes: &[u8], subject: &Subject, options: &Options) -> Result<Snapshot> {
+    pub(super) fn of_bytes(bytes: &[u8], subject: &KeptSubject, options: &Options) -> Result<Snapshot> {
         let (content, sum) = bytes.split_last_chunk::<SUM>().context("it is cut off")?;
         if blake3::hash(content).as_bytes() != sum {
             bail!("it is damaged");

@@ -1,6 +1,6 @@
 //! A history for tests whose rows arrive when a test says: those of a host's minute at any later minute.
 
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, NONE};
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
 use crate::model::time::MINUTE_MS;
 use crate::query::history::{MailHistory, SourceSummary};
 use crate::query::mark::{Digests, HistoryMark};
@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// The minute in which the rows of a host's minute arrive.
-pub type Arrival = Box<dyn Fn(i64, Id) -> i64>;
+pub type ArrivalRule = Box<dyn Fn(i64, Id) -> i64>;
 
 /// The history.
 pub struct Fake {
     pub fleet: Fleet,
-    pub arrival: Arrival,
+    pub arrival: ArrivalRule,
     /// The minute that it is.
     pub now: Cell<i64>,
     /// Whether it is marked as a server is.
@@ -308,4 +308,92 @@ impl MailHistory for Fake {
 /// The detection does not ask this.
 fn unasked<T>() -> Result<T, QueryError> {
     Err(QueryError::Question("unasked".to_owned()))
+}
+
+/// 2018-05-07 00:00 UTC, a Monday, in minutes.
+pub const MONDAY: i64 = 25_427_520;
+/// Minutes of a day.
+pub const DAY: i64 = 1440;
+/// The relays.
+pub const ONE: Id = 0;
+pub const TWO: Id = 1;
+/// Services, of which the first ones have no way but the first relay, and say when it refuses their mail.
+const SERVICES: Id = 6;
+const HANGING: Id = 4;
+
+/// SplitMix64.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// From 0 to 1.
+    pub fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// A fleet of two relays over some days from [`MONDAY`] on; the first takes nothing in `[stop, start)`.
+pub fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
+    let name = |kind: &str, id: Id| format!("{kind}{id}");
+    let names = Names {
+        services: (0..SERVICES).map(|id| name("service", id)).collect(),
+        hostgroups: (0..SERVICES).map(|id| name("group", id)).collect(),
+        hosts: vec!["mx1001".to_owned(), "mx2001".to_owned()],
+        unattributed: None,
+    };
+    let mut dice = Dice(seed);
+    let mut minutes = Vec::new();
+    for at in MONDAY..MONDAY + days * DAY {
+        let is_down = (stop..start).contains(&at);
+        let mut flows = Vec::new();
+        for service in 0..SERVICES {
+            let hour = (at - MONDAY) % DAY / 60;
+            let busy = if (7..19).contains(&hour) { 1.4 } else { 0.6 };
+            // From two a minute down to one in ten.
+            let mut due = busy * 2.0 / f64::from(service * service + 1);
+            while dice.unit() < due {
+                due -= 1.0;
+                let relay = if service < HANGING || dice.unit() < 0.5 {
+                    ONE
+                } else {
+                    TWO
+                };
+                flows.extend(mail(service, relay, is_down));
+            }
+        }
+        let lines = |host: Id| 3 * flows.iter().filter(|flow| flow.host == host).count() as u32;
+        let log = |host: Id| LogMinute {
+            host,
+            readable: true,
+            lines: lines(host),
+            unparsed: 0,
+        };
+        let logs = vec![log(ONE), log(TWO)];
+        minutes.push(Minute {
+            at,
+            flows,
+            logs,
+            ..Minute::default()
+        });
+    }
+    Fleet { names, minutes }
+}
+
+/// What becomes of one mail.
+fn mail(service: Id, relay: Id, is_down: bool) -> Vec<Flow> {
+    let flow = |host, what| Flow {
+        service,
+        hostgroup: if host == NONE { NONE } else { service },
+        host,
+        what,
+        count: 1,
+    };
+    if is_down && relay == ONE && service < HANGING {
+        return vec![flow(NONE, FlowKind::SubmitFailed)];
+    }
+    let relay = if is_down { TWO } else { relay };
+    vec![flow(relay, FlowKind::Accepted), flow(relay, FlowKind::Delivered)]
 }

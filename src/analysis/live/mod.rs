@@ -10,12 +10,12 @@ mod horizon;
 mod tests;
 
 use super::fleet::{Known, Timeline};
-use super::kept::{EVERY, Kept, Snapshot, Standing, Subject};
+use super::kept::{EVERY, Kept, KeptSubject, Snapshot, Standing};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
-use crate::detect::rejudged::Judged;
-use crate::model::time::{AHEAD_MS, HOUR_MS, MINUTE_MS};
+use crate::detect::rejudged::FormerAlarms;
+use crate::model::time::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::query::mark::HistoryMark;
@@ -23,6 +23,8 @@ use anyhow::Result;
 
 const HOUR: i64 = 60;
 const DAY: i64 = 1440;
+/// How often it is looked for rows that came late, milliseconds, and how many minutes back.
+const LOOKS: [(i64, i64); 3] = [(MINUTE_MS, HOUR), (HOUR_MS, DAY), (DAY_MS, i64::MAX)];
 /// A part of the store's size that snapshots may take, in per cent.
 const PERCENT: u64 = 2;
 /// Bytes for them where nobody knows how large the store is.
@@ -51,11 +53,11 @@ pub struct Live {
     /// The first minute that was not judged.
     pub next: Option<i64>,
     /// Of what it is; none before the first step.
-    subject: Option<Subject>,
+    subject: Option<KeptSubject>,
     /// What the history was like when it was read.
     mark: HistoryMark,
-    /// When it was last looked for rows that came late, UTC milliseconds: of the last hour, and of the last day.
-    looked_ms: (i64, i64),
+    /// When it was last looked for rows that came late, UTC milliseconds, by [`LOOKS`].
+    looked_ms: [i64; LOOKS.len()],
     /// Where snapshots are written.
     kept: Option<Kept>,
     /// The minute of the last one.
@@ -73,7 +75,7 @@ impl Live {
             next: None,
             subject: None,
             mark: HistoryMark::Commits(Vec::new()),
-            looked_ms: (i64::MIN, i64::MIN),
+            looked_ms: [i64::MIN; LOOKS.len()],
             kept: None,
             put: None,
         }
@@ -103,7 +105,7 @@ impl Live {
             tracing::warn!("the clock was set back by over a day: what was judged in between is judged anew");
             self.begin_anew();
         }
-        let subject = Subject::of(store, &self.options)?;
+        let subject = KeptSubject::of(store, &self.options)?;
         // What was learnt is of rows that bear other names now.
         let is_other = self.subject.as_ref().is_some_and(|known| *known != subject);
         self.subject = Some(subject);
@@ -113,6 +115,8 @@ impl Live {
         }
         if self.next.is_none() {
             self.wake(store, now)?;
+            // A snapshot is taken only where no row came late, and a replay sees them all.
+            self.looked_ms = [now_ms; LOOKS.len()];
         }
         let late = self.late(store, now_ms)?;
         let until = horizon::until(store, self.next, now)?.map(|until| until.div_euclid(MINUTE_MS));
@@ -157,22 +161,18 @@ impl Live {
         self.put = Some(snapshot.at);
     }
 
-    /// The first judged minute of which rows came late, and from which one on that was looked for: once a minute those of the
-    /// last hour, once an hour those of a day. What is older waits for the next start.
+    /// Rows that came late, as far as it is time to look for them.
     fn late(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<Option<Late>> {
         let Some(next) = self.next else { return Ok(None) };
-        let is_due = |looked: i64, every: i64| looked > now_ms || now_ms.saturating_sub(looked) >= every;
-        if !is_due(self.looked_ms.0, MINUTE_MS) {
-            return Ok(None);
-        }
-        let since = match is_due(self.looked_ms.1, HOUR_MS) {
-            true => {
-                self.looked_ms.1 = now_ms;
-                next - DAY
+        let mut since = None;
+        for ((every_ms, reach), looked) in LOOKS.iter().zip(&mut self.looked_ms) {
+            // A clock that was set back has not looked yet.
+            if *looked > now_ms || now_ms.saturating_sub(*looked) >= *every_ms {
+                *looked = now_ms;
+                since = Some(next.saturating_sub(*reach));
             }
-            false => next - HOUR,
-        };
-        self.looked_ms.0 = now_ms;
+        }
+        let Some(since) = since else { return Ok(None) };
         let first = store.first_change(&self.mark, since, next)?;
         Ok(first.map(|first| Late { first, since }))
     }
@@ -201,7 +201,7 @@ impl Live {
         let (groups, old) = before;
         self.engine.groups.keep_names(
             names,
-            Judged {
+            FormerAlarms {
                 groups: &groups,
                 names: &old,
             },

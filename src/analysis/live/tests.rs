@@ -1,14 +1,14 @@
 //! The detection that stops, starts again and judges again finds what one straight run over all rows finds.
 
 use super::Live;
-use super::fake::Fake;
+use super::fake::{DAY, Dice, Fake, MONDAY, ONE, TWO, fleet};
 use crate::analysis::alarms::{alarm_json, notice_id};
 use crate::analysis::kept::Kept;
 use crate::analysis::present::{Replay, replay};
 use crate::detect::engine::Options;
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::holidays::Holidays;
-use crate::detect::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Rng, TWO, Trouble, fleet};
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,15 +21,7 @@ const STOP: i64 = DAY_OF_IT + 10 * 60;
 const START: i64 = STOP + 60;
 
 fn outage(days: i64) -> Fleet {
-    let trouble = Trouble {
-        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
-            false => Fate::Fine,
-            true if service >= 8 => Fate::Rerouted,
-            true => Fate::Refused,
-        }),
-        ..Trouble::default()
-    };
-    fleet(5, days, &NIGHT, &trouble)
+    fleet(5, days, (STOP, START))
 }
 
 fn options() -> Options {
@@ -81,7 +73,7 @@ fn killed_at_random_minutes_it_finds_what_a_straight_run_finds() {
         let kept = Kept::new(&folder.path().join("detection"));
         let mut store = Fake::new(outage(8), |at, _| at);
         store.digests = digests;
-        let mut random = Rng(seed);
+        let mut random = Dice(seed);
         let mut kills = 0;
         let live = watch(&store, &kept, (STOP - 100, START + 90), |_| {
             let is_killed = random.unit() < 0.08;
@@ -149,11 +141,36 @@ fn a_host_whose_rows_come_late_is_judged_again_and_the_alarm_keeps_its_id() {
 }
 
 #[test]
+fn a_source_that_is_a_little_behind_is_waited_for_and_one_that_is_far_behind_is_not() {
+    for (behind, waits) in [(0, 0), (2, 2), (3, 3), (8, 3)] {
+        let store = Fake::new(fleet(6, 8, (0, 0)), move |at, host| {
+            at + if host == TWO { behind } else { 0 }
+        });
+        let mut live = Live::new(options());
+        for now in STOP..STOP + 3 {
+            store.now.set(now);
+            live.step(&store, store.now_ms()).unwrap();
+            assert_eq!(live.next, Some(now - waits), "{behind} minutes behind");
+        }
+        let read_again = store
+            .asked
+            .borrow()
+            .iter()
+            .filter(|from| **from > DAY_OF_IT)
+            .min()
+            .copied();
+        if behind <= 3 {
+            assert!(read_again.unwrap() >= STOP - waits, "nothing is judged again");
+        }
+    }
+}
+
+#[test]
 fn rows_of_hours_ago_count_within_the_hour_and_what_they_empty_is_gone() {
     for digests in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::new(folder.path());
-        let quiet = fleet(6, 8, &NIGHT, &Trouble::default());
+        let quiet = fleet(6, 8, (0, 0));
         // An archive: the first relay's rows of two hours come four hours later, all at once. Others said it took mail.
         let archive = |at: i64, host: Id| match host == ONE && (STOP..START).contains(&at) {
             true => START + 240,

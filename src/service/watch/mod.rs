@@ -126,7 +126,9 @@ fn lock(path: &Path) -> Result<File> {
         .custom_flags(libc::O_NOFOLLOW);
     let file = options.open(&path).with_context(|| name.clone())?;
     if file.try_lock().is_err() {
-        bail!("{name}: another `mailpulse watch` runs on this store");
+        bail!(
+            "{name}: another `mailpulse watch` runs on this store with this state; two need different names, `owner` in [detect]"
+        );
     }
     Ok(file)
 }

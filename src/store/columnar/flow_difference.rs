@@ -4,12 +4,12 @@ use super::FlowBlock;
 use std::collections::HashMap;
 
 /// What a row of rates is counted under, and its counts.
-type Sums<'b> = HashMap<(i64, &'b str, &'b str, &'b str, &'b str, bool), [i64; 3]>;
+type FlowSums<'b> = HashMap<(i64, &'b str, &'b str, &'b str, &'b str, bool), [i64; 3]>;
 
 /// The first minute (its start, UTC milliseconds) of which two blocks of rates say something else; none if they say the same.
 pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<i64> {
     let (old, new) = (sums(old), sums(new));
-    let differing = |one: &Sums<'_>, other: &Sums<'_>| {
+    let differing = |one: &FlowSums<'_>, other: &FlowSums<'_>| {
         let differs = one.iter().filter(|(key, counts)| other.get(key) != Some(counts));
         differs.map(|(key, _)| key.0).min()
     };
@@ -17,8 +17,8 @@ pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<i64> {
     firsts.into_iter().flatten().min()
 }
 
-fn sums(block: &FlowBlock) -> Sums<'_> {
-    let mut sums = Sums::new();
+fn sums(block: &FlowBlock) -> FlowSums<'_> {
+    let mut sums = FlowSums::new();
     for row in 0..block.ts_ms.len() {
         let key = (
             block.ts_ms[row],

@@ -1,14 +1,11 @@
 //! How blind a volume is: for each service or hostgroup, the shortest full outage that its mail can show.
 
 use crate::detect::blindness::{dispersion, shortest_outage_d};
-use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, SumsOf, Window};
 use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
-
-/// Milliseconds of a minute.
-const MINUTE_MS: f64 = 60_000.0;
 
 /// What is known of one volume: mails, and sums of counts and squares of each hour of the day.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +43,7 @@ pub fn shortest_outages(
     let outages = all.into_iter().filter_map(|(name, of)| {
         let noise = dispersion(of.hours.into_iter(), days.floor());
         let outage = shortest_outage_d(of.mails / days, noise, budget)?;
-        Some((name, (outage * DAY_MS as f64 / MINUTE_MS).ceil() as i64))
+        Some((name, (outage * (DAY_MS / MINUTE_MS) as f64).ceil() as i64))
     });
     Ok(outages.collect())
 }

@@ -124,7 +124,7 @@ pub struct ClockChange {
 
 /// What a step decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decided {
+pub enum ClockVerdict {
     /// It moved.
     Moved,
     /// It did not.
@@ -187,7 +187,7 @@ impl ClockChange {
         (ts, step_s): (i64, i64),
         (counted, usual, moved): (f64, f64, f64),
         (mean, v): (f64, f64),
-    ) -> Option<Decided> {
+    ) -> Option<ClockVerdict> {
         let weighed = self.weighed.as_mut()?;
         let floor = FLOOR * mean;
         weighed.hour.0 += counted;
@@ -210,11 +210,11 @@ impl ClockChange {
             self.shift_s += change.by_s;
             self.rule = Some(change.rule);
             self.weighed = None;
-            return Some(Decided::Moved);
+            return Some(ClockVerdict::Moved);
         }
         if nats <= -DECIDES || ts - change.at > WEIGHED_D * 86_400 {
             self.weighed = None;
-            return Some(Decided::Stayed);
+            return Some(ClockVerdict::Stayed);
         }
         None
     }

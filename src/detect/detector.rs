@@ -1,7 +1,7 @@
 //! Many series at once: names, clocks, holidays, and the order of time.
 
 use super::civil::{CivilClock, DAY_S};
-use super::clock_change::{ClockChange, ClockRule, Decided};
+use super::clock_change::{ClockChange, ClockRule, ClockVerdict};
 use super::episode::{Drop, EpisodeChange};
 use super::forecast::{Forecast, Span};
 use super::holidays::{DayKind, Holidays};
@@ -368,8 +368,8 @@ impl Entry {
         let (step_s, noise) = (self.series.step_s(), self.series.noise(tuning));
         let from = self.clock_change.change_at()?;
         match self.clock_change.weigh((step.ts, step_s), rates, noise)? {
-            Decided::Moved => self.series.move_clocks(step.ts, from),
-            Decided::Stayed => None,
+            ClockVerdict::Moved => self.series.move_clocks(step.ts, from),
+            ClockVerdict::Stayed => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Offices whose zone nobody configured, in the weeks in which clocks change: synthetic series of several seeds.
 
-use super::fleet::Random;
+use super::fleet::{DAY_S, Random};
 use super::{Drop, Sample};
 use crate::clock_change::ClockRule;
 use crate::detector::{Detector, DetectorConfig};
@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 const STEP_S: i64 = 300;
-const DAY_S: i64 = 86_400;
 /// 2025-01-06, a Monday.
 const BEGIN: i64 = 1_736_121_600;
 /// The clocks of Europe change on 2025-03-30 and 2025-10-26.

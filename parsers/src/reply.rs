@@ -56,6 +56,21 @@ pub fn classify(text: &[u8]) -> Reply {
     classify_with_errno(text, None)
 }
 
+/// The reply of a server in a text, from its SMTP code on: `classify` says the same of it as of the text, whatever address or
+/// host stands in front. None where no server replied.
+///
+/// ```
+/// use mailpulse_parsers::reply::{classify, reply_in};
+/// let text = b"SMTP error from remote mail server after RCPT TO:<ann@example.org>: 451 4.7.1 Greylisted";
+/// assert_eq!(reply_in(text), Some(&b"451 4.7.1 Greylisted"[..]));
+/// assert_eq!(classify(&text[..]), classify(reply_in(text).unwrap()));
+/// assert_eq!(reply_in(b"Connection refused"), None);
+/// ```
+#[must_use]
+pub fn reply_in(text: &[u8]) -> Option<&[u8]> {
+    smtp_code(text).map(|(_, at)| text.past(at))
+}
+
 /// Classifies a text that came with the number of `defer (…)`: a system's errno, or negative for Exim's own.
 ///
 /// ```

@@ -5,7 +5,7 @@ mod reply_corpus;
 
 use mailpulse_parsers::exim::record::{EximBody, Flag};
 use mailpulse_parsers::postfix::record::{PostfixBody, Status};
-use mailpulse_parsers::reply::{Reason, classify_own, classify_with_dsn, classify_with_errno};
+use mailpulse_parsers::reply::{Reason, classify, classify_own, classify_with_dsn, classify_with_errno, reply_in};
 use mailpulse_parsers::{exim, postfix};
 use reply_corpus::{entries, matrix};
 
@@ -115,4 +115,28 @@ fn of_the_failures_in_real_logs_no_more_than_one_in_twenty_is_unknown() {
         assert!(reasons.len() > 50, "{name}: {}", reasons.len());
         assert!(20 * unknown <= reasons.len(), "{name}: {unknown} of {}", reasons.len());
     }
+}
+
+/// Who reads many lines may remember what a reply says, whatever address or host stands in front of it.
+#[test]
+fn a_reply_says_the_same_wherever_it_stands() {
+    let mut replies = 0;
+    for entry in entries("tuning.tsv").iter().chain(&entries("held-out.tsv")) {
+        let text = entry.text.as_bytes();
+        let Some(reply) = reply_in(text) else { continue };
+        replies += 1;
+        assert_eq!(classify(text), classify(reply), "{}", entry.text);
+        let behind = [
+            b"SMTP error from remote mail server after RCPT TO:<a@example.org>: ",
+            reply,
+        ]
+        .concat();
+        assert_eq!(
+            classify_with_errno(&behind, Some(-44)),
+            classify(reply),
+            "{}",
+            entry.text
+        );
+    }
+    assert!(replies > 500, "{replies}");
 }

@@ -27,7 +27,9 @@ pub fn shortest_outages(
     let Some((first, last)) = store.span(window.until_ms)? else {
         return Ok(BTreeMap::new());
     };
-    let seen = window.until_ms.min(last + 1) - window.since_ms.max(first);
+    // A server knows only the minutes of the first and the last event.
+    let minute = |ms: i64| ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+    let seen = window.until_ms.min(minute(last) + MINUTE_MS) - window.since_ms.max(minute(first));
     let days = seen as f64 / DAY_MS as f64;
     if days < 1.0 {
         return Ok(BTreeMap::new());

@@ -57,7 +57,7 @@ fn found(place: &Place) -> Counts {
                 add("fakereject", n);
             }
             // A second connection of one client is told to come later; the truth does not count that as a rejection.
-            "rejected" if word("reason") == "rate_limited" => {}
+            "rejected" if word("reason") == "rate_limited" && word("sender").is_empty() => {}
             // Recipients, not messages: `removed by root` throws a message away.
             "discarded" => add("blackholed", r),
             // How often a message was frozen is not by sender: see `frozen_messages`.

@@ -223,17 +223,7 @@ impl MailHistory for Fake {
     fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
         let (from, to) = minutes(window);
         self.asked.borrow_mut().push(from);
-        let mut block = FlowBlock {
-            ts_ms: Vec::new(),
-            service: Default::default(),
-            hostgroup: Default::default(),
-            relay: Default::default(),
-            kind: Default::default(),
-            first_hop: Vec::new(),
-            messages: Vec::new(),
-            attempts: Vec::new(),
-            recipients: Vec::new(),
-        };
+        let mut block = FlowBlock::default();
         let names = &self.fleet.names;
         for (at, flow) in self.flows_of(from, to) {
             let kind = match flow.what {

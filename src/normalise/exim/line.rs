@@ -1,6 +1,7 @@
 //! What an Exim delivery line means in the words of events.
 
 use crate::model::event::{Destination, Kind};
+use crate::normalise::memo::Memo;
 use mailpulse_parsers::exim::record::{EximDelivery, EximHost, Flag, Target};
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::net::IpAddr;
@@ -16,9 +17,13 @@ pub(super) fn known_name<'a>(host: &EximHost<'a>) -> Option<&'a [u8]> {
     host.name.or(host.helo.filter(|helo| ours && !helo.starts_with(b"[")))
 }
 
-/// Kind of a delivery line, and the reply that it quotes.
-pub(super) fn outcome(delivery: &EximDelivery<'_>) -> (Kind, Option<Reply>) {
-    let reply = || reply::classify_with_errno(delivery.text.unwrap_or_default(), delivery.errno);
+/// Kind of a delivery line, and the reply that it quotes. Servers say the same to many: what they say is read once.
+pub(super) fn outcome(delivery: &EximDelivery<'_>, known: &mut Memo<Reply>) -> (Kind, Option<Reply>) {
+    let text = delivery.text.unwrap_or_default();
+    let mut reply = || match reply::reply_in(text) {
+        Some(said) => *known.get(said, reply::classify),
+        None => reply::classify_with_errno(text, delivery.errno),
+    };
     match (delivery.flag, delivery.target) {
         (Flag::Suppressed, _) => (Kind::Suppressed, None),
         (Flag::Failed, _) => {

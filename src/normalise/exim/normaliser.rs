@@ -31,6 +31,8 @@ pub struct EximNormaliser<'c> {
     zone: ZoneCheck,
     /// What texts of refusals say.
     refusals: Memo<Reply>,
+    /// What replies of other servers say.
+    replies: Memo<Reply>,
     /// Addresses that mail was refused for, as stored.
     refused: Memo<Vec<u8>>,
 }
@@ -43,6 +45,7 @@ impl<'c> EximNormaliser<'c> {
             messages,
             zone: ZoneCheck::default(),
             refusals: Memo::default(),
+            replies: Memo::default(),
             refused: Memo::default(),
         }
     }
@@ -167,7 +170,7 @@ impl<'c> EximNormaliser<'c> {
         sink: &mut impl EventSink,
     ) {
         let MessageLine { id, at } = line;
-        let (kind, reply) = outcome(delivery);
+        let (kind, reply) = outcome(delivery, &mut self.replies);
         let event = identity(kind, delivery, at);
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);

@@ -68,6 +68,10 @@ pub const REPAIR: &str =
 fn hint(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         _ if is_damage(error) => format!("; {REPAIR}"),
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            "; what was being written is not committed: free space and run again, it continues where it stopped"
+                .to_owned()
+        }
         Some(rusqlite::ErrorCode::ReadOnly) => {
             "; this user may only read the store, and this command writes to it: run as the user that owns \
              it"

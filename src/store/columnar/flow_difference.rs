@@ -45,17 +45,7 @@ mod tests {
     use super::*;
 
     fn block(rows: &[(i64, &str, i64)]) -> FlowBlock {
-        let mut block = FlowBlock {
-            ts_ms: Vec::new(),
-            service: Default::default(),
-            hostgroup: Default::default(),
-            relay: Default::default(),
-            kind: Default::default(),
-            first_hop: Vec::new(),
-            messages: Vec::new(),
-            attempts: Vec::new(),
-            recipients: Vec::new(),
-        };
+        let mut block = FlowBlock::default();
         for (ts_ms, service, messages) in rows {
             block.ts_ms.push(*ts_ms);
             block.messages.push(*messages);

@@ -76,25 +76,37 @@ fn look_up(
     question: &TraceQuestion,
     window: Window,
 ) -> Result<BTreeSet<TraceEvent>, QueryError> {
-    let order = format!("ORDER BY ts_ms DESC LIMIT {FOUND_MAX}");
     // An ID that holds its time says where its arrival is: what comes after it is followed from there.
     if let Some(arrived_ms) = question.arrived_ms {
         let near = Window {
             since_ms: window.since_ms.max(arrived_ms - HOUR_MS),
             until_ms: window.until_ms.min(arrived_ms + HOUR_MS),
         };
-        let rows = if near.since_ms < near.until_ms {
-            select(store, &question.condition(), &order, near)?
-        } else {
-            Vec::new()
-        };
-        if !rows.is_empty() {
-            return Ok(rows.into_iter().collect());
+        if near.since_ms < near.until_ms {
+            let rows = newest(store, question, near)?;
+            if !rows.is_empty() {
+                return Ok(rows);
+            }
         }
     }
-    Ok(select(store, &question.condition(), &order, window)?
-        .into_iter()
-        .collect())
+    newest(store, question, window)
+}
+
+fn newest(
+    store: &dyn MailHistory,
+    question: &TraceQuestion,
+    window: Window,
+) -> Result<BTreeSet<TraceEvent>, QueryError> {
+    let order = format!("ORDER BY ts_ms DESC LIMIT {FOUND_MAX}");
+    let mut rows = BTreeSet::new();
+    for condition in question.conditions() {
+        rows.extend(select(store, &condition, &order, window)?);
+    }
+    // Of several answers the newest rows.
+    while rows.len() > FOUND_MAX {
+        rows.pop_first();
+    }
+    Ok(rows)
 }
 
 /// Host and queue ID of stays in a queue.

@@ -5,6 +5,9 @@ use crate::normalise::redact::{LocalParts, Redactor, message_key};
 /// Shortest and longest queue ID of the MTAs that are read: Postfix' short ones, Exim's of 4.97.
 const QUEUE_ID_BYTES: std::ops::RangeInclusive<usize> = 5..=23;
 
+/// Rows that have a Message-ID, and that each mail has of its sender.
+const ARRIVALS: &str = "kind IN ('accepted', 'submitted', 'submit_failed', 'rejected')";
+
 /// What a text may mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceQuestion {
@@ -57,23 +60,27 @@ impl TraceQuestion {
         })
     }
 
-    /// The condition on rows of `events`.
-    pub(super) fn condition(&self) -> String {
+    /// Conditions on rows of `events`, of which any may hold. They are asked one by one: each leaves out most rows by columns of
+    /// few values, which no `OR` over them could.
+    pub(super) fn conditions(&self) -> Vec<String> {
         let mut any = Vec::new();
         if let Some(id) = &self.queue_id {
             any.push(format!("queue_id = {}", quoted(id)));
         }
         if let Some(key) = self.message_key {
-            any.push(format!("message_key = {key}"));
+            any.push(format!("{ARRIVALS} AND message_key = {key}"));
         }
         if let Some((local, domain)) = &self.address {
             let (local, domain) = (quoted(local), quoted(domain));
-            for who in ["recipient", "sender"] {
-                // Domains are stored as a log spells them.
-                any.push(format!("({who}_local = {local} AND LOWER({who}_domain) = {domain})"));
-            }
+            // Domains are stored as a log spells them, nearly always in small letters.
+            any.push(format!(
+                "LOWER(recipient_domain) = {domain} AND recipient_local = {local}"
+            ));
+            any.push(format!(
+                "{ARRIVALS} AND LOWER(sender_domain) = {domain} AND sender_local = {local}"
+            ));
         }
-        any.join(" OR ")
+        any
     }
 
     /// As what a text was looked up, for people.
@@ -127,16 +134,14 @@ mod tests {
         let of = |text| TraceQuestion::of(text, Some(&keep)).unwrap();
         // 2018-06-06 18:55:00 UTC, by Exim's own arithmetic.
         let id = of("1fQdSG-0001Ab-Cd");
-        assert_eq!(id.condition(), "queue_id = '1fQdSG-0001Ab-Cd'");
+        assert_eq!(id.conditions(), ["queue_id = '1fQdSG-0001Ab-Cd'"]);
         assert_eq!(id.arrived_ms.map(|ms| ms / 86_400_000), Some(17_688));
         assert_eq!(of("4XyZ1234").arrived_ms, None);
         let both = of("<It's@Example.org>");
         assert_eq!(both.address, Some(("It's".to_owned(), "example.org".to_owned())));
-        assert!(
-            both.condition().contains("recipient_local = 'It''s'"),
-            "{}",
-            both.condition()
-        );
+        let conditions = both.conditions();
+        assert_eq!(conditions.len(), 3);
+        assert!(conditions[1].contains("recipient_local = 'It''s'"), "{conditions:?}");
         assert_eq!(both.words(), "Message-ID and address of a sender or recipient");
         for wrong in ["", "<>", "a b@example.org", "x@", "no.address", "1fQ"] {
             assert!(TraceQuestion::of(wrong, Some(&keep)).is_err(), "{wrong}");

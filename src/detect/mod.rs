@@ -48,8 +48,8 @@
 //! * **Holidays** ([`holidays`]). On a declared day only full silence speaks. Next to one, two standard deviations less than
 //!   what this series sent on such days is sure ([`bridge_days`]); 0.4 of the usual at first.
 //!
-//! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. Nothing of a series is stored:
-//! replaying its last weeks gives its state back.
+//! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. [`kept`] writes all of it
+//! down, with every bit of its numbers, and wakes it again.
 
 #![expect(
     clippy::too_many_arguments,

@@ -45,6 +45,7 @@ fn pieces<'a>(body: &PostfixBody<'a>) -> Vec<Option<&'a [u8]>> {
         PostfixBody::Problem(p) => vec![Some(p.text)],
         PostfixBody::Daemon(d) => vec![Some(d.text)],
         PostfixBody::Notice(n) => vec![Some(n.text), Some(n.reason), n.host.name],
+        PostfixBody::Unqueued(u) => vec![u.sender, Some(u.reason)],
         PostfixBody::Removed { .. } => vec![],
     }
 }

@@ -1,7 +1,7 @@
 //! Mail that comes at set times: a cron job, a nightly report. A series of them has no noise, and no volume to speak of: what
 //! its days have in common says when the next mail is due, and a mail that is missing is overdue after some grace.
 //!
-//! Of the last [`DAYS`] days it is kept in which ten minutes mail came. Two such slots in which mail came on (nearly) all days
+//! Of the last 42 days it is kept in which ten minutes mail came. Two such slots in which mail came on (nearly) all days
 //! of a kind, and seldom in the hours around them, are a time at which it is due. A mail that is due does not come with
 //! `p = (m + 0.4)/(n + 1)`, after m misses in n days. Misses in a row, of one time or of all, are overdue once
 //! `Π p ≤ budget/(90·due a day)`: at the first one or the second.

@@ -391,7 +391,7 @@ fn number(values: &Values, row: usize) -> Option<i64> {
 }
 
 /// The first label of a host's name: a log's host is `mx1001`, its clients know it as `mx1001.wikimedia.org`.
-fn label(host: &str) -> &str {
+pub(super) fn label(host: &str) -> &str {
     match host.split_once('.') {
         // An address is no name.
         Some((first, _)) if first.bytes().any(|b| b.is_ascii_alphabetic()) => first,

@@ -2,6 +2,7 @@
 //! its parameters with types and defaults, and its result columns; the text below runs on every engine.
 
 use super::coarsest::SumsOf;
+use super::sql::quoted;
 use crate::model::event;
 use crate::model::time::{End, parse_duration_ms};
 
@@ -214,7 +215,7 @@ impl NamedQuery {
         for (name, value) in values {
             let (text, number) = match value {
                 Value::Int(number) => (String::new(), number.to_string()),
-                Value::Text(text) => (format!("'{}'", text.replace('\'', "''")), String::new()),
+                Value::Text(text) => (quoted(text), String::new()),
             };
             sql = sql
                 .replace(&format!("{{{name}:Int64}}"), &number)

@@ -1,11 +1,10 @@
 //! What the detection knows, on disk: whoever starts goes on from it, whoever reads answers the same with it and without, and
 //! rows that come late correct what was told.
 
-use crate::logs::stamp;
+use crate::logs::passed_on_at;
 use crate::util::{KEEP, Place};
 use crate::watch::{ONCE, begun};
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,24 +17,11 @@ const DAY: i64 = 86_400;
 /// The logs end here, in the middle of a day.
 const END: i64 = BEGIN + 3 * DAY + 11 * HOUR;
 
-fn mail(log: &mut String, at: i64, service: i64) {
-    let (time, id) = (
-        stamp(at),
-        format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000),
-    );
-    let _ = write!(
-        log,
-        "{time} {id} <= s{service}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={at}.{service}@example.org\n\
-         {time} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
-         {time} {id} Completed\n"
-    );
-}
-
 /// A relay's log of some hours.
 fn log(from: i64, to: i64, service: i64) -> String {
     let mut log = String::new();
     for at in (from..to).step_by(53) {
-        mail(&mut log, at + service, service);
+        log.push_str(&passed_on_at(at + service, &format!("s{service}")));
     }
     log
 }

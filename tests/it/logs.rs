@@ -87,6 +87,15 @@ pub fn passed_on(at: i64, id: &str, sender: &str) -> String {
     )
 }
 
+/// The same by an ID that is made of the moment.
+pub fn passed_on_at(at: i64, sender: &str) -> String {
+    passed_on(
+        at,
+        &format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000),
+        sender,
+    )
+}
+
 /// A log of the simulator, of about so many bytes. Two runs with one seed give the same.
 pub fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
     let mut log = Vec::new();

@@ -3,7 +3,7 @@
 //! What the statistics need is the minute: it is judged when it is over. `MAILPULSE_LATENCIES` (default 1) says how
 //! many alarms are measured, one a minute.
 
-use crate::logs::stamp;
+use crate::logs::{passed_on_at, stamp};
 use crate::util::{KEEP, Place, number_from, stop};
 use crate::webhook::{hook, posted};
 use serde_json::Value;
@@ -20,19 +20,6 @@ const SERVICES: u64 = 13;
 #[expect(clippy::disallowed_methods, reason = "what is measured is the time on the clock")]
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-fn mail(log: &mut String, at: i64, service: u64) {
-    let (time, id) = (
-        stamp(at),
-        format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000),
-    );
-    let _ = write!(
-        log,
-        "{time} {id} <= s{service}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={at}.{service}@example.org\n\
-         {time} {id} => user@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
-         {time} {id} Completed\n"
-    );
 }
 
 fn append(path: &Path, text: &str) {
@@ -64,7 +51,7 @@ fn place(port: u16) -> Place {
     let place = Place::with(&config);
     let (mut log, end) = (String::new(), now() as i64);
     for at in (end - 3 * 86_400..end).step_by(47) {
-        mail(&mut log, at, at as u64 % SERVICES);
+        log.push_str(&passed_on_at(at, &format!("s{}", at as u64 % SERVICES)));
     }
     place.write("mainlog", log);
     for service in 0..SERVICES {
@@ -102,11 +89,8 @@ fn from_a_line_to_its_alarm_it_is_less_than_fifteen_seconds_beyond_its_minute() 
         let mut failed = false;
         let told = loop {
             let at = now();
-            append(&place.path("mainlog"), &{
-                let mut log = String::new();
-                mail(&mut log, at as i64, at as u64 % SERVICES);
-                log
-            });
+            let mail = passed_on_at(at as i64, &format!("s{}", at as u64 % SERVICES));
+            append(&place.path("mainlog"), &mail);
             if !failed && at >= write_at {
                 let lines: String = (0..20)
                     .map(|n| format!("{} mail to u{n}@example.com failed: no credentials\n", stamp(at as i64)))

@@ -11,7 +11,7 @@ pub use story::{TraceEvent, TracedMail};
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use crate::query::history::MailHistory;
-use crate::query::{QueryError, Window};
+use crate::query::{QueryError, Window, quoted};
 use crate::store::columnar::{Table, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -164,7 +164,7 @@ fn rows_of(
     let is_of_them = |row: &TraceEvent| stays.contains(&(row.host.clone(), row.queue_id.clone()));
     let theirs: BTreeSet<TraceEvent> = known.iter().filter(|row| is_of_them(row)).cloned().collect();
     let ids: BTreeSet<&str> = stays.iter().map(|(_, id)| id.as_str()).collect();
-    let ids: Vec<String> = ids.into_iter().map(question::quoted).collect();
+    let ids: Vec<String> = ids.into_iter().map(quoted).collect();
     let condition = format!("queue_id IN ({})", ids.join(", "));
     let mut rows = Vec::new();
     for (before_ms, after_ms) in [(HOUR_MS, DAY_MS), (BEFORE_MS, AFTER_MS)] {

@@ -1,6 +1,7 @@
 //! What a mail is looked up by.
 
 use crate::normalise::redact::{LocalParts, Redactor, message_key};
+use crate::query::quoted;
 
 /// Shortest and longest queue ID of the MTAs that are read: Postfix' short ones, Exim's of 4.97.
 const QUEUE_ID_BYTES: std::ops::RangeInclusive<usize> = 5..=23;
@@ -97,11 +98,6 @@ impl TraceQuestion {
             .collect();
         meant.join(" and ")
     }
-}
-
-/// A text in SQL.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).

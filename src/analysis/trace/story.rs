@@ -1,5 +1,6 @@
 //! Rows → mails: which stays in queues are one mail, what became of it, and what comes next. Pure.
 
+use crate::analysis::fleet::label;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one log says of a mail at one time: a row of `events`. Texts are empty where the log says nothing.
@@ -168,11 +169,6 @@ fn recipients(events: &[TraceEvent]) -> BTreeMap<String, u64> {
         *counts.entry(kind.to_owned()).or_default() += 1;
     }
     counts
-}
-
-/// The first label of a host's name: a log's host is `mx1001`, its clients know it as `mx1001.example.org`.
-fn label(host: &str) -> &str {
-    host.split('.').next().unwrap_or_default()
 }
 
 fn next(events: &[TraceEvent]) -> Vec<String> {

@@ -29,6 +29,7 @@ mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use level::{Level, LevelForm, Test};
+pub use node::quoted;
 pub use server::{for_server, trusted_for_server, trusted_with_rates};
 
 /// A query of a user's for the embedded engine.

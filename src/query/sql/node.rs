@@ -156,8 +156,8 @@ impl From<String> for SqlPart {
     }
 }
 
-/// A text in quotes.
-pub(super) fn quoted(text: &str) -> String {
+/// A text as a literal of SQL.
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

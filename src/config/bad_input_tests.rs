@@ -263,6 +263,31 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[[provider]]\n\
+         name = \"mail.example\"\n\
+         mx = [\"*.mail.example\"]\n\
+         [[provider]]\n\
+         name = \"other\"\n\
+         mx = []\n\
+         [[provider]]\n\
+         name = \"a\"\n\
+         mx = [\"mx[0\", \"192.0.2.1\", \"*\"]\n\
+         [[provider]]\n\
+         name = \"A\"\n\
+         mx = [\"*.a.example\"]\n",
+        &[
+            "mailpulse.toml:2:8: `mail.example` cannot be the name of a provider; use at most 64 letters, digits, \
+             `-`, and `_`, and start with a letter or a digit; names with dots are those of domains",
+            "mailpulse.toml:5:8: `other` is reserved for providers that have no name; use another name",
+            "mailpulse.toml:5:8: provider `other` has an empty `mx`; add a glob: `mx = [\"*.mx.example.org\"]`",
+            "mailpulse.toml:9:7: `mx[0` is not a glob: unclosed character class; missing ']'; globs support `*`, `?`, \
+             `[0-9]`, `{a,b}`, and `\\` before a character to mean itself",
+            "mailpulse.toml:9:15: `192.0.2.1` is an address; providers are known by the names of their hosts",
+            "mailpulse.toml:9:28: `*` matches every host; write the part that the names of the provider's hosts have in common",
+            "mailpulse.toml:11:8: provider `A` is already defined at mailpulse.toml:8; merge the globs of both into one `mx`",
+        ],
+    ),
+    (
         "[detect]\nowner = \"../x\"\n",
         &[
             "mailpulse.toml:2:9: `owner = \"../x\"` cannot be part of a file's name; write up to 64 letters, digits, `-`, `.`, \
@@ -314,7 +339,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, detect, routes, tail, clickhouse, alert, silence",
+             hostgroup, provider, detect, routes, tail, clickhouse, alert, silence",
         ],
     ),
     (

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::normalise::provider::Providers;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::{HostGroups, ServiceRules};
 
@@ -10,6 +11,7 @@ use super::attribution;
 use super::clickhouse::ClickHouseConfig;
 use super::detect::{self, DetectConfig};
 use super::errors::ConfigError;
+use super::providers;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
 use super::report::Report;
@@ -34,6 +36,8 @@ pub struct Config {
     pub services: ServiceRules,
     /// Named sets of hosts.
     pub hostgroups: HostGroups,
+    /// Who runs the receiving sides.
+    pub providers: Providers,
     /// Detection.
     pub detect: DetectConfig,
     /// How many relays services should have.
@@ -99,6 +103,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
         sources: sources::check(raw.source, folder, incomplete, report),
         services: attribution::services(raw.service, incomplete, report),
         hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
+        providers: providers::check(raw.provider, report),
         tail: TailConfig::of(&raw.tail),
         clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw

@@ -27,6 +27,7 @@ mod merge;
 mod names;
 mod path_glob;
 mod path_template;
+mod providers;
 mod raw;
 mod raw_formats;
 mod redundancy;

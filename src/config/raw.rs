@@ -30,6 +30,8 @@ pub(super) struct RawConfig {
     pub service: Vec<At<RawService>>,
     /// A named set of sending hosts. The first group that matches wins.
     pub hostgroup: Vec<At<RawHostGroup>>,
+    /// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it.
+    pub provider: Vec<At<RawProvider>>,
     /// Outage detection.
     pub detect: RawDetect,
     /// The number of relays that services are expected to use.
@@ -328,6 +330,19 @@ pub(super) struct RawHostGroup {
     /// Inventory file: the output of `ansible-inventory --list`, or a CSV of `host,group`.
     #[schemars(example = &"hosts.json")]
     pub inventory: Option<At<String>>,
+}
+
+/// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it. Of two
+/// globs that match, the one with more literal text decides. What no table names is named after its registrable domain.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    /// Name of the provider, without dots.
+    #[schemars(required, example = &"office365")]
+    pub name: Option<At<String>>,
+    /// Globs of next hops' names.
+    #[schemars(required, example = ["*.mail.protection.outlook.com", "*.mx.microsoft"])]
+    pub mx: Option<Vec<At<String>>>,
 }
 
 /// Outage detection.

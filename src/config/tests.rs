@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::normalise::provider::NextHop;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::Facts;
 
@@ -322,6 +323,9 @@ fn the_shape_that_the_interface_shows() {
         name = "phab"
         hosts = ["phab[0-9]*.*.wmnet"]
         networks = ["10.64.32.0/24"]
+        [[provider]]
+        name = "office365"
+        mx = ["*.mail.protection.outlook.com", "*.mx.microsoft"]
         [detect]
         false_alarms_per_service_per_90_days = 1
         [[alert]]
@@ -436,5 +440,57 @@ fn services_have_clocks_holidays_and_ways_of_their_own() {
         [format!(
             "mailpulse.toml:4:21: holidays `days/de.txt`, line 2: expected a date like 2026-12-25; {hint}"
         )]
+    );
+}
+
+#[test]
+fn a_provider_that_shadows_another_is_named_with_both_places() {
+    let text = "[[provider]]\n\
+                name = \"office365\"\n\
+                mx = [\"*.mail.protection.outlook.com\", \"*.mx.example\"]\n\
+                [[provider]]\n\
+                name = \"second\"\n\
+                mx = [\"*.MX.example\", \"mx1.mx.example\"]\n\
+                [[provider]]\n\
+                name = \"google\"\n\
+                mx = [\"*.google.com\", \"mx*.com\"]\n";
+    let config = load(&[("mailpulse.toml", text)]).unwrap();
+    let told = |errors: &[ConfigError]| -> Vec<String> {
+        let text = |error: &ConfigError| format!("{}:{}: {}", error.line, error.column, error.what);
+        errors.iter().map(text).collect()
+    };
+    assert_eq!(
+        told(&config.warnings),
+        [
+            "3:7: provider `office365` takes over hosts of the built-in provider `microsoft`: *.mail.protection.outlook.com",
+            "9:23: provider `google` takes over hosts of the built-in provider `microsoft` and 21 more: mx*.com"
+        ]
+    );
+    let faults = told(&config.faults);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(
+        faults[0].starts_with("6:7: `*.MX.example` never matches: provider `office365` at "),
+        "{faults:?}"
+    );
+    assert!(faults[0].ends_with("mailpulse.toml:3 has the same glob"), "{faults:?}");
+    let provider = |name: &[u8]| {
+        let hop = NextHop {
+            name,
+            ..NextHop::default()
+        };
+        config.providers.of(hop).into_owned()
+    };
+    let hosts: [&[u8]; 3] = [b"a.mx.example", b"mx1.mx.example", b"x.mail.protection.outlook.com"];
+    assert_eq!(hosts.map(provider), ["office365", "second", "office365"]);
+
+    let many: String = (0..12)
+        .map(|n| format!("[[provider]]\nname = \"p{n}\"\nmx = [\"*.p{n}.example\"]\n"))
+        .collect();
+    let config = load(&[("mailpulse.toml", &many)]).unwrap();
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+    assert!(
+        config.warnings[0].what.contains("by their domains: "),
+        "{:?}",
+        config.warnings
     );
 }

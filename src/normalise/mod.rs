@@ -13,6 +13,7 @@ mod memo;
 pub mod messages;
 pub mod origins;
 pub mod postfix;
+pub mod provider;
 pub mod redact;
 pub mod repeats;
 pub mod rules;

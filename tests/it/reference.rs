@@ -278,6 +278,7 @@ fn around(table: &Table<'_>, key: &str) -> toml::Table {
         (["service", ..], _) => "[[service]]\nname = \"shop\"\nmatch = [{ sender = \"shop@*\" }]",
         (["hostgroup"], "name" | "hosts" | "networks") => "[[hostgroup]]\nname = \"web\"\nhosts = [\"web*\"]",
         (["hostgroup"], _) => "[[hostgroup]]\nname = \"web\"",
+        (["provider"], _) => "[[provider]]\nname = \"office365\"\nmx = [\"*.mx.example.org\"]",
         (["alert"], "command") => "[[alert]]\nkind = \"exec\"",
         (["alert"], "key_file") => "[[alert]]\nkind = \"webhook\"\nurl = \"https://hook.example.org/\"",
         (["alert"], _) => "[[alert]]\nkind = \"alertmanager\"\nurl = \"https://am.example.org/\"",

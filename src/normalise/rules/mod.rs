@@ -25,6 +25,7 @@ pub use derive::{Naming, candidates, derive};
 pub use facts::{FactKey, Facts};
 pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
 pub use inventory::{Inventory, InventoryError};
+pub(super) use pattern::Pattern;
 pub use possible::{KnownFacts, Possible};
 pub use services::{EntryInput, EntryTrace, Match, PatternProblem, RuleInput, ServiceRules};
 

@@ -13,7 +13,7 @@ const SPECIAL: &[char] = &['*', '?', '[', '{', '\\'];
 
 /// A compiled pattern; it sees text in lower case only.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(in crate::normalise) struct Pattern {
     /// As the user wrote it.
     written: Box<str>,
     shape: PatternShape,
@@ -32,7 +32,7 @@ enum PatternShape {
 
 impl Pattern {
     /// Compiles a pattern; the error says what is wrong with the glob.
-    pub(super) fn compile(written: &str) -> Result<Self, String> {
+    pub(in crate::normalise) fn compile(written: &str) -> Result<Self, String> {
         let text = written.to_ascii_lowercase();
         let shape = match text.find(SPECIAL).and_then(|first| text.split_at_checked(first)) {
             None => PatternShape::Literal(text.into_bytes().into()),
@@ -59,12 +59,12 @@ impl Pattern {
     }
 
     /// As the user wrote it.
-    pub(super) fn written(&self) -> &str {
+    pub(in crate::normalise) fn written(&self) -> &str {
         &self.written
     }
 
     /// The one text that matches, if the pattern is not a glob.
-    pub(super) fn literal(&self) -> Option<&[u8]> {
+    pub(in crate::normalise) fn literal(&self) -> Option<&[u8]> {
         match &self.shape {
             PatternShape::Literal(text) => Some(text),
             PatternShape::Glob { .. } => None,
@@ -72,7 +72,7 @@ impl Pattern {
     }
 
     /// The text that every match begins and ends with.
-    pub(super) fn ends(&self) -> (&[u8], &[u8]) {
+    pub(in crate::normalise) fn ends(&self) -> (&[u8], &[u8]) {
         match &self.shape {
             PatternShape::Literal(text) => (text, b""),
             PatternShape::Glob { prefix, suffix, .. } => (prefix, suffix),
@@ -80,7 +80,7 @@ impl Pattern {
     }
 
     /// Whether text in lower case matches.
-    pub(super) fn matches(&self, text: &[u8]) -> bool {
+    pub(in crate::normalise) fn matches(&self, text: &[u8]) -> bool {
         match &self.shape {
             PatternShape::Literal(literal) => **literal == *text,
             PatternShape::Glob { prefix, suffix, whole } => {
@@ -95,7 +95,7 @@ impl Pattern {
     }
 
     /// The same for text of any case; for callers off the hot path.
-    pub(super) fn matches_any_case(&self, text: &[u8]) -> bool {
+    pub(in crate::normalise) fn matches_any_case(&self, text: &[u8]) -> bool {
         self.matches(&lower(text))
     }
 }

@@ -1,6 +1,7 @@
 //! Answers: what rows and findings mean together. Questions go to `query`, judgement to `detect`; nothing is printed here.
 
 pub mod alarms;
+pub mod backlog;
 pub mod blindness;
 pub mod completeness;
 pub mod expected;

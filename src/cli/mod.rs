@@ -17,6 +17,7 @@ mod output;
 mod parse;
 mod progress;
 mod query;
+mod queue;
 mod retention;
 mod routes;
 mod services;
@@ -96,6 +97,8 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Follow one mail over all hosts and hops, by its queue ID, Message-ID, or an address
     Trace(trace::TraceArgs),
+    /// Show what waits in the mail queues, and when it will be gone
+    Queue(queue::QueueArgs),
     /// Show which services depend on a single relay
     Routes(routes::RoutesArgs),
     /// Show alarms, sources, unparsed lines, and the size of the store
@@ -192,6 +195,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Services(command) => services::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),
+        Command::Queue(command) => queue::run(setup, command),
         Command::Trace(command) => trace::run(setup, command),
         Command::Status(command) => status::run(setup, command),
         Command::Store(command) => store::run(setup, command),

@@ -16,10 +16,12 @@ use crate::store::catalogue::AttributionChange;
 use crate::store::catalogue::{ClockDoubt, Covered, SourceMinute};
 use crate::store::catalogue::{Counts, OddField, UnparsedShape};
 use crate::store::clickhouse::ClickHouseClient;
-use crate::store::columnar::{FlowBlock, MailRow, Table, mails_between, read_flows, read_names};
+use crate::store::columnar::{
+    FlowBlock, MailRow, StayRow, Table, mails_between, read_flows, read_names, stays_between,
+};
 use crate::store::retention::horizon_ms;
 use crate::store::segments::SegmentPart;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What is known of a source, wherever it was read.
 #[derive(Debug, Clone)]
@@ -127,6 +129,14 @@ pub trait MailHistory {
 
     /// Shows the events of some kinds in a window, in no order.
     fn mails(&self, kinds: &[&str], window: Window, each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError>;
+
+    /// Shows the rows of some queue IDs, on any host, in a window, in no order.
+    fn stays(
+        &self,
+        queue_ids: &HashSet<String>,
+        window: Window,
+        each: &mut dyn FnMut(StayRow<'_>),
+    ) -> Result<(), QueryError>;
 
     /// Runs one SELECT of ours over a window.
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
@@ -290,6 +300,21 @@ impl MailHistory for Store {
         for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
             self.segments().read_part(&segment, SegmentPart::Events, |path| {
                 mails_between(path, kinds, span_ms.clone(), each)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn stays(
+        &self,
+        queue_ids: &HashSet<String>,
+        window: Window,
+        each: &mut dyn FnMut(StayRow<'_>),
+    ) -> Result<(), QueryError> {
+        let span_ms = window.since_ms..window.until_ms;
+        for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
+            self.segments().read_part(&segment, SegmentPart::Events, |path| {
+                stays_between(path, queue_ids, span_ms.clone(), each)
             })?;
         }
         Ok(())

@@ -15,11 +15,14 @@ use crate::store::catalogue::AttributionChange;
 use crate::store::catalogue::Counts;
 use crate::store::catalogue::{Covered, SourceMinute};
 use crate::store::clickhouse::{ClickHouseClient, migrate, query};
-use crate::store::columnar::{Column, FlowBlock, MailRow, RateBlock, Table, TextColumn, Values};
-use std::collections::BTreeMap;
+use crate::store::columnar::{Column, FlowBlock, MailRow, RateBlock, StayRow, Table, TextColumn, Values};
+use std::collections::{BTreeMap, HashSet};
 
 /// Rates are asked for by the day: an answer is held in memory as a whole.
 const SLICE_MS: i64 = DAY_MS;
+
+/// Queue IDs that one question names: a server takes a statement of 256 kB.
+const IDS_A_QUESTION: usize = 2_000;
 
 impl MailHistory for ClickHouseClient {
     fn identity(&self) -> Result<String, QueryError> {
@@ -227,6 +230,49 @@ impl MailHistory for ClickHouseClient {
                 });
             }
             since_ms = end_ms;
+        }
+        Ok(())
+    }
+
+    fn stays(
+        &self,
+        queue_ids: &HashSet<String>,
+        window: Window,
+        each: &mut dyn FnMut(StayRow<'_>),
+    ) -> Result<(), QueryError> {
+        let mut all: Vec<&String> = queue_ids.iter().collect();
+        all.sort_unstable();
+        for some in all.chunks(IDS_A_QUESTION) {
+            let list: Vec<String> = some.iter().map(|id| super::quoted(id)).collect();
+            let text = format!(
+                "SELECT ts_ms, log_offset, service, host, queue_id, kind, recipients, recipient_local, recipient_domain FROM events \
+                 WHERE queue_id IN ({})",
+                list.join(", ")
+            );
+            let table = self.select(&text, window)?;
+            let names = [
+                "service",
+                "host",
+                "queue_id",
+                "kind",
+                "recipient_local",
+                "recipient_domain",
+            ];
+            let [services, hosts, ids, kinds, locals, domains] = names.map(|name| words(&table, name));
+            let [offsets, recipients] = ["log_offset", "recipients"].map(|name| numbers(&table, name));
+            for (row, ts_ms) in numbers(&table, "ts_ms").into_iter().enumerate() {
+                each(StayRow {
+                    ts_ms,
+                    offset: offsets[row],
+                    service: &services[row],
+                    host: &hosts[row],
+                    queue_id: &ids[row],
+                    kind: &kinds[row],
+                    recipients: recipients[row],
+                    recipient_local: &locals[row],
+                    recipient_domain: &domains[row],
+                });
+            }
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ mod postfix_lab;
 mod postfix_queue;
 mod privacy;
 mod query;
+mod queue;
 mod readers;
 mod reference;
 mod rollups;

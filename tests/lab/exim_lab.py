@@ -69,6 +69,7 @@ def one_run(out, selector, work):
         scenario = Scenario(exim, sink, truth)
         for part in Scenario.PARTS:
             part(scenario)
+            exim.keep_queue()
         left = exim.senders_left()
     finally:
         exim.stop()

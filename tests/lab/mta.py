@@ -6,6 +6,7 @@ laboratory's folder. Every process that Exim leaves behind becomes a child of th
 """
 import ctypes
 import glob
+import json
 import os
 import pwd
 import re
@@ -87,6 +88,17 @@ def keep_logs(work, out):
     for log in glob.glob(os.path.join(work, "log", "*")):
         shutil.copy(log, out)
         os.chmod(os.path.join(out, os.path.basename(log)), 0o644)
+
+
+def keep_queue(work, messages):
+    """Adds to queue.jsonl what is on the queue now: ID, whether it is frozen or held, recipients that are left.
+
+    The next line of a log comes in another second: most logs tell no more than that.
+    """
+    now = time.time()
+    with open(os.path.join(work, "log", "queue.jsonl"), "a") as target:
+        target.write(json.dumps({"at": int(now), "queue": messages}) + "\n")
+    time.sleep(1.05 - now % 1)
 
 
 def kill_leftovers():
@@ -229,6 +241,17 @@ class Exim:
         found = re.findall(r"^\s*\S+\s+\S+\s+(\w{6}-\w{6}-\w{2})\s(.*)$", listing, re.M)
         return [i for i, rest in found], [i for i, rest in found if "*** frozen ***" in rest]
 
+
+    def keep_queue(self):
+        """What `exim -bp` lists; recipients that have got the mail have a D."""
+        messages = []
+        for line in self.run("-bp").splitlines():
+            found = re.match(r"\s*\S+\s+\S+\s+(\w{6}-\w{6}-\w{2})\s(.*)$", line)
+            if found:
+                messages.append([found[1], "*** frozen ***" in found[2], 0])
+            elif line.strip() and not line.strip().startswith("D "):
+                messages[-1][2] += 1
+        keep_queue(self.path, messages)
 
     def senders_left(self):
         """Sender -> messages on the queue."""

@@ -64,6 +64,8 @@ def one_run(out, ids, work):
         scenario = PostfixScenario(mail, sink, truth)
         for part in scenario.PARTS:
             part(scenario)
+            mta.keep_queue(work, [(message["queue_id"], message["queue_name"] == "hold", len(message["recipients"]))
+                                  for message in mail.queue()])
         left = mail.senders_left()
         version = mail.version()
     finally:

@@ -9,9 +9,9 @@ use crate::query::rates::RateQuestion;
 use crate::query::series::SeriesSet;
 use crate::query::{QueryAnswer, QueryError, SumsOf, Window};
 use crate::store::catalogue::{AttributionChange, Counts, Covered, SourceMinute};
-use crate::store::columnar::{FlowBlock, MailRow, Table};
+use crate::store::columnar::{FlowBlock, MailRow, StayRow, Table};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// The minute in which the rows of a host's minute arrive.
@@ -274,6 +274,15 @@ impl MailHistory for Fake {
     }
 
     fn mails(&self, _kinds: &[&str], _window: Window, _each: &mut dyn FnMut(MailRow<'_>)) -> Result<(), QueryError> {
+        unasked()
+    }
+
+    fn stays(
+        &self,
+        _queue_ids: &HashSet<String>,
+        _window: Window,
+        _each: &mut dyn FnMut(StayRow<'_>),
+    ) -> Result<(), QueryError> {
         unasked()
     }
 

@@ -7,6 +7,7 @@ mod question;
 mod story;
 
 pub use question::TraceQuestion;
+pub(super) use question::exim_time_ms;
 pub use story::{TraceEvent, TracedMail};
 
 use crate::model::time::{DAY_MS, HOUR_MS};

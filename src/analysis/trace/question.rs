@@ -101,7 +101,7 @@ impl TraceQuestion {
 }
 
 /// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
-fn exim_time_ms(id: &str) -> Option<i64> {
+pub(in crate::analysis) fn exim_time_ms(id: &str) -> Option<i64> {
     let (second, rest) = id.split_once('-')?;
     if second.len() != 6 || !rest.contains('-') {
         return None;

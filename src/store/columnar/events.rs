@@ -4,6 +4,7 @@
 use super::ColumnarError;
 use super::read::SegmentReader;
 use super::texts::TextColumn;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -126,6 +127,75 @@ pub fn mails_between(
             host: at(&hosts, row),
             queue_id: ids.get(row),
             kind: at(&texts, row),
+        });
+    }
+    Ok(())
+}
+
+/// A row, as far as it says where a mail's copies are.
+#[derive(Debug, Clone, Copy)]
+pub struct StayRow<'r> {
+    /// When, UTC milliseconds.
+    pub ts_ms: i64,
+    /// Where its line stands in its log.
+    pub offset: i64,
+    /// Whose mail.
+    pub service: &'r str,
+    /// The host that says so.
+    pub host: &'r str,
+    /// The mail's ID there.
+    pub queue_id: &'r str,
+    /// Kind.
+    pub kind: &'r str,
+    /// Recipients that it is about.
+    pub recipients: i64,
+    /// Recipient's local part, as stored.
+    pub recipient_local: &'r str,
+    /// Recipient's domain.
+    pub recipient_domain: &'r str,
+}
+
+/// Shows the rows of some queue IDs within a span of time.
+///
+/// # Errors
+/// The file cannot be read or is damaged.
+pub fn stays_between(
+    path: &Path,
+    queue_ids: &HashSet<String>,
+    span_ms: Range<i64>,
+    each: &mut dyn FnMut(StayRow<'_>),
+) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::open(path)?;
+    let times = reader.numbers("ts_ms")?;
+    if !times.iter().any(|ts_ms| span_ms.contains(ts_ms)) {
+        return Ok(());
+    }
+    let ids = reader.strings("queue_id")?;
+    let is_meant = |row: &usize| span_ms.contains(&times[*row]) && queue_ids.contains(ids.get(*row));
+    let rows: Vec<usize> = (0..times.len()).filter(is_meant).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let names = ["service", "host", "kind", "recipient_domain"];
+    let [services, hosts, kinds, domains] = names.map(|name| reader.texts(name));
+    let (services, hosts, kinds, domains) = (services?, hosts?, kinds?, domains?);
+    let recipients = reader.numbers("recipients")?;
+    let offsets = reader.numbers("log_offset")?;
+    let locals = reader.strings("recipient_local")?;
+    fn at(texts: &TextColumn, row: usize) -> &str {
+        &texts.values[texts.codes[row] as usize]
+    }
+    for row in rows {
+        each(StayRow {
+            ts_ms: times[row],
+            offset: offsets[row],
+            service: at(&services, row),
+            host: at(&hosts, row),
+            queue_id: ids.get(row),
+            kind: at(&kinds, row),
+            recipients: recipients[row],
+            recipient_local: locals.get(row),
+            recipient_domain: at(&domains, row),
         });
     }
     Ok(())

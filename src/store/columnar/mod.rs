@@ -33,7 +33,7 @@ mod write;
 pub use describe::{Described, describe, thinned};
 pub use difference::{difference, taken_back};
 pub use error::ColumnarError;
-pub use events::{EventRow, MailRow, events_between, mails_between};
+pub use events::{EventRow, MailRow, StayRow, events_between, mails_between, stays_between};
 pub use flow_difference::first_difference;
 pub use frame::{Broken, LOGICAL, NUMBERS};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};

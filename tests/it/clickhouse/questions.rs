@@ -58,6 +58,12 @@ impl Lab {
         let here = self.run(&args).ends(0).out;
         assert!(here.contains("\"delivered\""), "{here}");
         assert_eq!(here, self.run(&[&args[..], &["--store", &url]].concat()).ends(0).out);
+        for at in ["2018-06-06T20:00Z", "2018-06-07T02:30Z"] {
+            let args = ["queue", "--at", at, "--format", "json"];
+            let here = self.run(&args).ends(0).out;
+            assert!(here.contains("\"service\""), "{at}: {here}");
+            assert_eq!(here, self.run(&[&args[..], &["--store", &url]].concat()).ends(0).out);
+        }
         let status = |more: &[&str]| -> Vec<Value> {
             let asked = self.run(&[&["status", "--format", "json"][..], more].concat()).ends(0);
             let answer: Value = serde_json::from_str(&asked.out).unwrap();

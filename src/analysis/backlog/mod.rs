@@ -1,0 +1,384 @@
+//! The backlog: what waits in the MTAs' queues at a moment, as far as their logs tell.
+//!
+//! A day at a time, the store says which mails had not left their queue by the end of the day; of those, all rows are read
+//! once more, and tell which copies wait. Only what waits is held in memory, up to a limit.
+
+mod drain;
+mod stay;
+
+pub use drain::Drain;
+pub use stay::WaitState;
+
+use super::trace::exim_time_ms;
+use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::query::history::MailHistory;
+use crate::query::{QueryError, Window, steadily};
+use crate::store::columnar::{Table, Values};
+use drain::Minutes;
+use stay::{KINDS, QueueStay, StayLine};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher as _;
+
+/// How far back a mail is looked for that waits: MTAs give up after days, what is frozen stays for weeks.
+pub const BEFORE_MS: i64 = 35 * DAY_MS;
+
+/// Minutes of which the drain is judged.
+const MINUTES: usize = 1440;
+
+/// What waits together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Group {
+    /// Whose mail.
+    pub service: String,
+    /// On which host.
+    pub relay: String,
+}
+
+/// What waits of a group, or of all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Waiting {
+    /// Mails that will be tried again; one that waits for several services counts with each.
+    pub messages: u64,
+    /// Their recipients that have not got it.
+    pub recipients: u64,
+    /// Arrival of the oldest of them, UTC milliseconds.
+    pub oldest_ms: Option<i64>,
+    /// The oldest came before the store begins: it is older than that.
+    pub is_older: bool,
+    /// When one of them is expected to be tried next, UTC milliseconds.
+    pub next_try_ms: Option<i64>,
+    /// Mails that Exim set aside.
+    pub frozen: u64,
+    /// Mails in Postfix' hold queue.
+    pub held: u64,
+    /// Mails whose last line is more than a day older than their log: its end was not read.
+    pub quiet: u64,
+    /// How fast it drains; none if it does not.
+    pub drain: Option<Drain>,
+}
+
+/// The backlog of a moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueueBacklog {
+    /// By group.
+    pub groups: BTreeMap<Group, Waiting>,
+    /// Of all, each mail once.
+    pub total: Waiting,
+}
+
+/// What waits at `at_ms`; more than `mails_max` mails are an error.
+///
+/// # Errors
+/// The store cannot be read, or too many mails wait.
+pub fn backlog(store: &dyn MailHistory, at_ms: i64, mails_max: usize) -> Result<QueueBacklog, QueryError> {
+    let Some((first, _)) = store.span(at_ms)? else {
+        return Ok(QueueBacklog::default());
+    };
+    let window = Window {
+        since_ms: first.max(at_ms - BEFORE_MS),
+        until_ms: at_ms.saturating_add(1),
+    };
+    let mut stays = unfinished(store, window, mails_max)?;
+    let services = follow(store, &mut stays, window)?;
+    let read = read_until(store, window)?;
+    let mut counted = Counted::new(at_ms);
+    for ((relay, id), stay) in &stays.all {
+        let read_ms = read.get(relay).copied().unwrap_or(at_ms);
+        counted.add((relay, id), stay, read_ms, &services);
+    }
+    counted.add_left(store, window)?;
+    Ok(counted.finish())
+}
+
+/// Mails by host and queue ID.
+#[derive(Debug, Default)]
+struct Stays {
+    all: HashMap<(String, String), QueueStay>,
+    /// The first row of them, UTC milliseconds.
+    first_ms: Option<i64>,
+}
+
+/// Rows of a day by mail: the last one that left it in the queue, and the one that ended its stay.
+const UNFINISHED: &str = "SELECT host, queue_id, first, last, done, arrivals, ends FROM \
+    (SELECT host, queue_id, MIN(ts_ms) AS first, \
+            MAX(CASE WHEN kind = 'completed' OR kind = 'discarded' AND recipients = 0 THEN NULL ELSE ts_ms END) AS last, \
+            MAX(CASE WHEN kind = 'completed' OR kind = 'discarded' AND recipients = 0 THEN ts_ms ELSE NULL END) AS done, \
+            SUM(CASE WHEN kind = 'accepted' THEN 1 ELSE 0 END) AS arrivals, \
+            SUM(CASE WHEN kind = 'completed' THEN 1 ELSE 0 END) AS ends \
+     FROM events WHERE queue_id <> '' AND kind IN ('accepted', 'deferred', 'delivered', 'bounced', 'discarded', 'expired', \
+          'suppressed', 'frozen', 'completed') \
+     GROUP BY host, queue_id) AS stays \
+    WHERE arrivals <> ends OR done IS NULL OR last > done";
+
+/// Mails that may not have left their queue.
+fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Result<Stays, QueryError> {
+    let mut stays: HashMap<(String, String), i64> = HashMap::new();
+    for day in days(window) {
+        let table = store.select(UNFINISHED, day)?;
+        let [firsts, lasts, dones] = ["first", "last", "done"].map(|name| numbers(&table, name));
+        let [arrivals, ends] = ["arrivals", "ends"].map(|name| numbers(&table, name));
+        let mails = texts(&table, "host").into_iter().zip(texts(&table, "queue_id"));
+        for (row, mail) in mails.enumerate() {
+            // Of one second, an ID may have been freed and given out again.
+            let is_again = arrivals[row] > ends[row] && ends[row] > Some(0);
+            let is_done = dones[row].is_some() && dones[row] >= lasts[row] && !is_again;
+            if is_done {
+                stays.remove(&mail);
+                continue;
+            }
+            let first = firsts[row].unwrap_or(day.since_ms);
+            stays.entry(mail).or_insert(first);
+        }
+        if stays.len() > mails_max {
+            return Err(QueryError::Question(format!(
+                "more than {mails_max} mails wait in their queues at once; --mails-max raises this limit, at about 500 bytes of \
+                 memory a mail"
+            )));
+        }
+    }
+    Ok(Stays {
+        first_ms: stays.values().copied().min(),
+        all: stays.into_keys().map(|mail| (mail, QueueStay::default())).collect(),
+    })
+}
+
+/// A window as days, as segments are.
+fn days(window: Window) -> impl Iterator<Item = Window> {
+    let first = window.since_ms.div_euclid(DAY_MS);
+    let last = (window.until_ms - 1).div_euclid(DAY_MS);
+    (first..=last).map(move |day| Window {
+        since_ms: window.since_ms.max(day * DAY_MS),
+        until_ms: window.until_ms.min((day + 1) * DAY_MS),
+    })
+}
+
+/// A row of a day, with numbers for its mail.
+type DayLine = (usize, StayLine);
+
+/// Shows each mail its rows, in order; gives the names of services by their numbers.
+fn follow(store: &dyn MailHistory, stays: &mut Stays, window: Window) -> Result<Vec<String>, QueryError> {
+    let Some(first_ms) = stays.first_ms else {
+        return Ok(Vec::new());
+    };
+    let (mails, mut found): (Vec<(String, String)>, Vec<QueueStay>) =
+        std::mem::take(&mut stays.all).into_iter().unzip();
+    let numbers: HashMap<(&str, &str), usize> = mails
+        .iter()
+        .zip(0..)
+        .map(|((host, id), at)| ((host.as_str(), id.as_str()), at))
+        .collect();
+    let ids: HashSet<String> = mails.iter().map(|(_, id)| id.clone()).collect();
+    let mut services = Vec::new();
+    let since_ms = window.since_ms.max(first_ms);
+    for day in days(Window { since_ms, ..window }) {
+        let (mut lines, known) = steadily(|| lines_of(store, &numbers, &ids, (day, services.clone())))?;
+        services = known;
+        lines.sort_by_key(|(_, line)| (line.ts_ms, line.offset, line.kind));
+        lines.iter().for_each(|(mail, line)| found[*mail].take(line));
+    }
+    drop(numbers);
+    stays.all = mails.into_iter().zip(found).collect();
+    Ok(services)
+}
+
+/// The rows of a day, and the names of services that they number.
+fn lines_of(
+    store: &dyn MailHistory,
+    numbers: &HashMap<(&str, &str), usize>,
+    ids: &HashSet<String>,
+    (day, mut services): (Window, Vec<String>),
+) -> Result<(Vec<DayLine>, Vec<String>), QueryError> {
+    let hasher = rustc_hash::FxBuildHasher;
+    let mut lines = Vec::new();
+    store.stays(ids, day, &mut |row| {
+        let kind = KINDS.iter().position(|kind| *kind == row.kind);
+        let (Some(kind), Some(mail)) = (kind, numbers.get(&(row.host, row.queue_id))) else {
+            return;
+        };
+        let service = services
+            .iter()
+            .position(|known| known == row.service)
+            .unwrap_or_else(|| {
+                services.push(row.service.to_owned());
+                services.len() - 1
+            });
+        let recipient = (row.recipient_local, row.recipient_domain);
+        let line = StayLine {
+            ts_ms: row.ts_ms,
+            offset: row.offset,
+            kind: kind as u8,
+            service: service as u32,
+            recipients: u32::try_from(row.recipients).unwrap_or(0),
+            recipient: (recipient != ("", "")).then(|| hasher.hash_one(recipient)),
+        };
+        lines.push((*mail, line));
+    })?;
+    Ok((lines, services))
+}
+
+/// Until when each host's log was read, UTC milliseconds.
+fn read_until(store: &dyn MailHistory, window: Window) -> Result<HashMap<String, i64>, QueryError> {
+    let mut read: HashMap<String, i64> = HashMap::new();
+    for covered in store.coverage(window.since_ms)? {
+        if covered.from_ms < window.until_ms {
+            let last = read.entry(covered.host).or_insert(i64::MIN);
+            *last = (*last).max(covered.to_ms.min(window.until_ms));
+        }
+    }
+    Ok(read)
+}
+
+/// Groups on their way to being counted.
+struct Counted {
+    at_ms: i64,
+    backlog: QueueBacklog,
+    minutes: BTreeMap<Group, Minutes>,
+}
+
+impl Counted {
+    fn new(at_ms: i64) -> Self {
+        Counted {
+            at_ms,
+            backlog: QueueBacklog::default(),
+            minutes: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, (relay, id): (&String, &String), stay: &QueueStay, read_ms: i64, services: &[String]) {
+        let Some(mut waits) = stay.waits(read_ms) else {
+            return;
+        };
+        let (mut came_ms, mut is_known) = stay.came();
+        let by_id = exim_time_ms(id);
+        if !is_known && let Some(ms) = by_id {
+            (came_ms, is_known) = (ms, true);
+        }
+        // Exim has no hold queue: it froze this one before the store begins.
+        if waits == WaitState::Held && by_id.is_some() {
+            waits = WaitState::Frozen;
+        }
+        let next_try_ms = stay.next_try_ms(self.at_ms);
+        let waiting: BTreeSet<(u32, u32)> = stay.waiting().into_iter().collect();
+        let all: u32 = waiting.iter().map(|(_, recipients)| recipients).sum();
+        let of = |recipients: u32| WaitingMail {
+            waits,
+            recipients,
+            came_ms,
+            is_known,
+            next_try_ms,
+        };
+        self.backlog.total.add(of(all));
+        for (service, recipients) in waiting {
+            let group = Group {
+                service: services[service as usize].clone(),
+                relay: relay.clone(),
+            };
+            if waits == WaitState::ForRetry {
+                let minutes = self.minutes_of(&group);
+                minutes.add(i64::from(recipients), came_ms, None);
+            }
+            self.backlog.groups.entry(group).or_default().add(of(recipients));
+        }
+    }
+
+    fn minutes_of(&mut self, group: &Group) -> &mut Minutes {
+        let at_ms = self.at_ms;
+        let minutes = self.minutes.entry(group.clone());
+        minutes.or_insert_with(|| Minutes::until(at_ms, MINUTES))
+    }
+
+    /// Adds what waited during the last day, and has left.
+    fn add_left(&mut self, store: &dyn MailHistory, window: Window) -> Result<(), QueryError> {
+        if self.minutes.is_empty() {
+            return Ok(());
+        }
+        let day = Window {
+            since_ms: window.since_ms.max(self.at_ms - MINUTES as i64 * MINUTE_MS),
+            ..window
+        };
+        let table = store.select(LEFT, day)?;
+        let [minutes, waited, left] = ["minute", "waited", "recipients"].map(|name| numbers(&table, name));
+        let groups = texts(&table, "service").into_iter().zip(texts(&table, "host"));
+        for (row, (service, relay)) in groups.enumerate() {
+            let group = Group { service, relay };
+            if !self.minutes.contains_key(&group) {
+                continue;
+            }
+            let (Some(minute), Some(waited), Some(left)) = (minutes[row], waited[row], left[row]) else {
+                continue;
+            };
+            self.minutes_of(&group).add(left, minute - waited, Some(minute));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> QueueBacklog {
+        let mut all = Minutes::until(self.at_ms, MINUTES);
+        for (group, minutes) in &self.minutes {
+            all.add_all(minutes);
+            if let Some(waiting) = self.backlog.groups.get_mut(group) {
+                waiting.drain = drain::forecast(&minutes.backlog(), self.at_ms);
+            }
+        }
+        self.backlog.total.drain = drain::forecast(&all.backlog(), self.at_ms);
+        self.backlog
+    }
+}
+
+/// Recipients that left after more than a minute in a queue, by minute and by how long they waited.
+const LEFT: &str = "SELECT service, host, minute, waited, SUM(n) AS recipients FROM \
+    (SELECT service, host, ts_ms - ts_ms % 60000 AS minute, queue_ms - queue_ms % 60000 AS waited, recipients AS n FROM events \
+     WHERE kind IN ('delivered', 'bounced', 'discarded', 'expired', 'suppressed') AND queue_ms >= 60000) AS left_mail \
+    GROUP BY service, host, minute, waited";
+
+/// WaitingMail mail, as far as it counts.
+#[derive(Clone, Copy)]
+struct WaitingMail {
+    waits: WaitState,
+    recipients: u32,
+    came_ms: i64,
+    is_known: bool,
+    next_try_ms: Option<i64>,
+}
+
+impl Waiting {
+    fn add(&mut self, one: WaitingMail) {
+        match one.waits {
+            WaitState::Frozen => self.frozen += 1,
+            WaitState::Held => self.held += 1,
+            WaitState::Quiet => self.quiet += 1,
+            WaitState::ForRetry => {
+                self.messages += 1;
+                self.recipients += u64::from(one.recipients);
+                if self.oldest_ms.is_none_or(|oldest| one.came_ms < oldest) {
+                    (self.oldest_ms, self.is_older) = (Some(one.came_ms), !one.is_known);
+                }
+                self.next_try_ms = self.next_try_ms.into_iter().chain(one.next_try_ms).min();
+            }
+        }
+    }
+}
+
+fn numbers(table: &Table, name: &str) -> Vec<Option<i64>> {
+    match table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .map(|column| &column.values)
+    {
+        Some(Values::Int(numbers)) => numbers.clone(),
+        _ => vec![None; table.rows()],
+    }
+}
+
+fn texts(table: &Table, name: &str) -> Vec<String> {
+    match table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .map(|column| &column.values)
+    {
+        Some(Values::Text(texts)) => texts.iter().map(|text| text.clone().unwrap_or_default()).collect(),
+        _ => vec![String::new(); table.rows()],
+    }
+}

@@ -92,6 +92,7 @@ fn takes_no_more(args: &[&str], more_kib: u64) {
 }
 
 #[test]
+#[ignore = "minutes: makes a store of 280 000 events"]
 fn five_times_the_events_take_no_more_memory_in_a_named_query() {
     for query in mailpulse::query::named::all() {
         let bucket = ["--param", "bucket=1h"];
@@ -105,6 +106,7 @@ fn five_times_the_events_take_no_more_memory_in_a_named_query() {
 }
 
 #[test]
+#[ignore = "minutes: makes a store of 280 000 events"]
 fn five_times_the_events_take_no_more_memory_in_sql() {
     for sql in [
         "SELECT service, COUNT(*) AS n FROM events GROUP BY service ORDER BY n DESC",
@@ -122,6 +124,7 @@ fn five_times_the_events_take_no_more_memory_in_sql() {
 }
 
 #[test]
+#[ignore = "minutes: makes a store of 280 000 events"]
 fn five_times_the_events_take_no_more_memory_in_what_the_detection_answers() {
     for (command, more_kib) in [
         (&["services", "--format", "json"][..], MORE_KIB),

@@ -10,17 +10,21 @@ use mailpulse::store::columnar::{ROLLUP_ROWS_MIN, RollUps, Table, Values};
 use mailpulse::store::maintenance::compact;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Made once: tests change copies of it.
+static OUTAGE: LazyLock<Place> = LazyLock::new(outage);
+
 /// Three days and a night of two relays and the applications. The newest logs are read first, so that older ones tell later
 /// whose mail the rows are about. Days of one relay have enough events for roll-ups, those of the other hardly.
-fn outage(seed: u64) -> Place {
+fn outage() -> Place {
     let place = Place::new();
     let spec = Outage2018 {
-        seed,
+        seed: 11,
         history_days: 3,
         mails_per_day_scale: 0.08,
     };
@@ -147,14 +151,14 @@ fn questions(window: Window) -> Vec<(String, SumsOf)> {
     questions
 }
 
-/// All answers are those of the rows; the last of these windows' answers, and how many had rows.
+/// All answers are those of the rows; how many had rows.
 fn assert_same(store: &Store, seed: u64) -> usize {
     let mut found = 0;
-    // A half of the windows.
+    // A quarter of the windows: another quarter for the next seed.
     for window in windows(store, &mut Numbers(seed))
         .into_iter()
-        .skip(seed as usize % 2)
-        .step_by(2)
+        .skip(seed as usize % 4)
+        .step_by(4)
     {
         for (text, sums) in questions(window) {
             let rows = query::select(store, &text, Window::ALL).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -193,14 +197,14 @@ fn total(table: &Table) -> i64 {
 
 #[test]
 fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
-    let place = outage(11);
+    let place = Place::copy_of(&OUTAGE);
     let store = place.store();
     let (with, without) = with_and_without(&store);
     assert!(
         with >= 3 && without >= 3,
         "{with} segments with roll-ups, {without} without"
     );
-    assert!(assert_same(&store, 1) > 50);
+    assert!(assert_same(&store, 1) > 20);
     // Fewer rows are read for it.
     let count = "SELECT COUNT(*) AS n FROM rates";
     let minutes = total(&query::select(&store, count, Window::ALL).unwrap());
@@ -229,12 +233,12 @@ fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
         .ends(0)
         .out;
     assert!(!before.contains("reviews") && after.contains("reviews"), "{after}");
-    assert!(assert_same(&place.store(), 2) > 50);
+    assert!(assert_same(&place.store(), 2) > 20);
     // One segment a source and day.
     compact(&Store::create(&place.path("store")).unwrap(), None).unwrap();
     let store = place.store();
     with_and_without(&store);
-    assert!(assert_same(&store, 3) > 50);
+    assert!(assert_same(&store, 3) > 20);
     drop(store);
     // A day goes.
     let forget = [
@@ -247,13 +251,13 @@ fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
         "--force",
     ];
     place.run(&forget).ends(0);
-    assert!(assert_same(&place.store(), 4) > 50);
+    assert!(assert_same(&place.store(), 4) > 20);
     place.verify();
 }
 
 #[test]
 fn of_days_in_a_window_no_event_is_read() {
-    let place = outage(12);
+    let place = Place::copy_of(&OUTAGE);
     let store = place.store();
     let window = windows(&store, &mut Numbers(5))[0];
     let large: Vec<_> = store.segments().all().unwrap();
@@ -288,7 +292,7 @@ fn without_rollups(path: &Path) {
 
 #[test]
 fn a_store_of_an_older_program_answers_the_same_says_so_and_is_mended_by_compacting() {
-    let place = outage(13);
+    let place = Place::copy_of(&OUTAGE);
     let store = place.store();
     let large: Vec<_> = store.segments().all().unwrap();
     let large: Vec<_> = large.iter().filter(|segment| segment.rows >= ROLLUP_ROWS_MIN).collect();
@@ -310,19 +314,19 @@ fn a_store_of_an_older_program_answers_the_same_says_so_and_is_mended_by_compact
         "{}",
         old.err
     );
-    assert!(assert_same(&store, 6) > 50);
+    assert!(assert_same(&store, 6) > 20);
     drop(store);
     let mended = compact(&Store::create(&place.path("store")).unwrap(), None).unwrap();
     assert!(mended.merged > 0 || mended.rolled_up > 0, "{mended:?}");
     let after = ask();
     assert_eq!((after.out, after.err), (before.out, before.err));
     with_and_without(&place.store());
-    assert!(assert_same(&place.store(), 7) > 50);
+    assert!(assert_same(&place.store(), 7) > 20);
 }
 
 #[test]
 fn a_flipped_bit_in_roll_ups_changes_no_answer() {
-    let place = outage(14);
+    let place = Place::copy_of(&OUTAGE);
     let store = place.store();
     let segment = store
         .segments()
@@ -347,7 +351,7 @@ fn a_flipped_bit_in_roll_ups_changes_no_answer() {
     };
     let expected = all();
     let mut numbers = Numbers(9);
-    for round in 0..16 {
+    for round in 0..8 {
         // Half of them in the directory, which is at the end.
         let at = end - 1 - numbers.below(if round % 2 == 0 { 60 } else { (end / 2) as i64 }) as usize;
         let mut flipped = good.clone();

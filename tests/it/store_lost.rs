@@ -35,7 +35,7 @@ impl Fleet {
     fn with(config: &str) -> Fleet {
         let place = Place::with(config);
         let logs = (0..).zip(HOSTS).map(|(seed, host)| {
-            let log = over_days(&simulated(500_000, 300 + seed));
+            let log = over_days(&simulated(160_000, 300 + seed));
             let (older, newer) = crate::logs::cut(&log, 0.5);
             place.write(&format!("logs/{host}/mainlog.1"), older);
             place.write(&format!("logs/{host}/mainlog"), newer);
@@ -85,11 +85,14 @@ impl Fleet {
     }
 }
 
-/// The lines of a log, over a month: a segment has rows of one day.
+/// Days of each log: a segment has rows of one day.
+const DAYS: usize = 12;
+
+/// The lines of a log, over [`DAYS`].
 fn over_days(log: &[u8]) -> Vec<u8> {
     let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
     let dated = lines.iter().enumerate().map(|(at, line)| {
-        let day = 1 + at * 30 / lines.len();
+        let day = 1 + at * DAYS / lines.len();
         [format!("2018-06-{day:02}").as_bytes(), &line[10..]].concat()
     });
     dated.collect::<Vec<_>>().concat()
@@ -164,7 +167,8 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
     for (name, lose, word) in WAYS {
         let fleet = Fleet::new();
         let before = fleet.files();
-        assert!(before.len() >= 240, "{name}: {} files", before.len());
+        // Events and rates of each host and day.
+        assert!(before.len() >= 2 * HOSTS.len() * DAYS, "{name}: {} files", before.len());
         lose(&fleet.store());
         for args in [
             &["query", "--sql", "SELECT COUNT(*) AS n FROM events"][..],
@@ -236,7 +240,7 @@ fn what_was_merged_since_the_copy_is_not_counted_twice() {
     let merged = fleet.files();
     let more = fleet
         .place
-        .write("logs/mx1001/mainlog.more", over_days(&simulated(200_000, 399)));
+        .write("logs/mx1001/mainlog.more", over_days(&simulated(80_000, 399)));
     fleet.place.backfill(&[&more]).ends(0);
     twin.place.backfill(&[&more]).ends(0);
     fleet.place.run(&["store", "compact"]).ends(0);

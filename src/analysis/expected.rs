@@ -146,7 +146,7 @@ impl Concerned<'_> {
         };
         match alarm.scope {
             Scope::Service(own) => own == id || is_member(id),
-            Scope::Fleet | Scope::Hostgroup(_) => is_member(id),
+            Scope::Fleet | Scope::Hostgroup(_) | Scope::Provider(_) => is_member(id),
             // Who went another way is not what it is about.
             Scope::Relay(_) if !alarm.members.is_empty() => is_member(id),
             Scope::Relay(host) | Scope::Host(host) => is_member(id) || self.routes.share(id, host) >= USED,

@@ -100,7 +100,7 @@ fn failover(one: ServiceImpact, cause: &Cause, names: &Names) -> Failover {
         Impact::Rerouted => Some(true),
         Impact::Lost | Impact::Delayed | Impact::Waiting => Some(false),
         Impact::Unknown if one.open => Some(false),
-        Impact::None | Impact::Unknown => None,
+        Impact::Bounced | Impact::None | Impact::Unknown => None,
     };
     let to = one.instead.iter().filter(|_| moved == Some(true));
     Failover {

@@ -2,9 +2,10 @@
 //! counts of the events that speak of another host. It is read a day at a time: what is in memory does not grow with it.
 
 use super::log_minutes::Logs;
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names};
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
 use crate::model::service_names::UNATTRIBUTED;
 use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::AttributionChange;
@@ -52,6 +53,7 @@ struct Books {
     services: Book,
     hostgroups: Book,
     hosts: Book,
+    providers: Book,
 }
 
 impl Books {
@@ -62,6 +64,7 @@ impl Books {
             (&mut books.services, &names.services),
             (&mut books.hostgroups, &names.hostgroups),
             (&mut books.hosts, &names.hosts),
+            (&mut books.providers, &names.providers),
         ] {
             known.iter().for_each(|name| {
                 book.id(name);
@@ -76,6 +79,7 @@ impl Books {
             services: self.services.names.clone(),
             hostgroups: self.hostgroups.names.clone(),
             hosts: self.hosts.names.clone(),
+            providers: self.providers.names.clone(),
             unattributed,
         }
     }
@@ -83,6 +87,9 @@ impl Books {
 
 /// FlowKind is counted under one key: minute, service, hostgroup, host, what.
 type MinuteSums = FxHashMap<(i64, Id, Id, Id, FlowKind), i64>;
+
+/// Copies that are done, those of them that failed, and attempts that were put off, by minute, service, host, provider.
+type OutcomeSums = FxHashMap<(i64, Id, Id, Id), [i64; 3]>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
 pub fn fleet(store: &dyn MailHistory, window: Window) -> Result<Fleet, QueryError> {
@@ -220,17 +227,20 @@ impl<'s> Timeline<'s> {
         let to = ((from.div_euclid(day) + 1) * day).min(end);
         let window = window_of(from, to);
         let store = self.store;
-        let (sums, books) = crate::query::steadily(|| {
+        let ((sums, outcomes), books) = crate::query::steadily(|| {
             let mut books = self.books.clone();
             Ok((sums(store, window, &mut books)?, books))
         })?;
-        // Where rates are broken, events may have other names.
-        if books.services.names.len() > self.names.services.len() {
+        // Where rates are broken, events may have other names. Providers get their numbers as they come.
+        if books.services.names.len() > self.names.services.len()
+            || books.providers.names.len() > self.names.providers.len()
+        {
             self.names = books.names();
         }
         self.books = books;
         let mut minutes = blank(from, to);
         fill(&mut minutes, sums);
+        fill_outcomes(&mut minutes, outcomes);
         self.logs.fill(store, window, &mut minutes)?;
         renamed(&self.changes, &self.names, &mut minutes);
         self.next = to;
@@ -267,11 +277,21 @@ fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64), QueryErro
 }
 
 /// What came in the minutes of a window.
-fn sums(store: &dyn MailHistory, window: Window, books: &mut Books) -> Result<MinuteSums, QueryError> {
-    let mut sums = MinuteSums::default();
-    store.flows(window, &mut |block| add(&mut sums, books, window, block))?;
+fn sums(store: &dyn MailHistory, window: Window, books: &mut Books) -> Result<(MinuteSums, OutcomeSums), QueryError> {
+    let (mut sums, mut outcomes) = (MinuteSums::default(), OutcomeSums::default());
+    let mut providers = Book::default();
+    store.flows(window, &mut |block| {
+        add(&mut sums, books, window, block);
+        add_outcomes(&mut outcomes, (books, &mut providers), window, block);
+    })?;
     witnesses(store, window, books, &mut sums)?;
-    Ok(sums)
+    // By name, whichever segment was read first.
+    books.providers.add(providers.names.clone());
+    let numbers: Vec<Id> = providers.names.iter().map(|name| books.providers.id(name)).collect();
+    let number = |id: Id| numbers.get(id as usize).copied().unwrap_or(NONE);
+    let outcomes = outcomes.into_iter();
+    let outcomes = outcomes.map(|((at, service, host, provider), sum)| ((at, service, host, number(provider)), sum));
+    Ok((sums, outcomes.collect()))
 }
 
 fn blank(from: i64, to: i64) -> Vec<Minute> {
@@ -300,6 +320,76 @@ fn fill(minutes: &mut [Minute], sums: MinuteSums) {
             count: (*count).min(i64::from(u32::MAX)) as u32,
         };
         minute.flows = flows.iter().map(flow).collect();
+    }
+}
+
+/// What became of attempts, in the order of their keys.
+fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
+    let first = minutes.first().map_or(0, |minute| minute.at);
+    let mut outcomes: Vec<_> = outcomes.into_iter().collect();
+    outcomes.sort_unstable();
+    for ((at, service, host, provider), sums) in outcomes {
+        let [done, failed, deferred] = sums.map(|sum| sum.clamp(0, i64::from(u32::MAX)) as u32);
+        if let Some(minute) = minutes.get_mut((at - first) as usize)
+            && done + deferred > 0
+        {
+            minute.outcomes.push(Outcome {
+                service,
+                host,
+                provider,
+                done,
+                failed,
+                deferred,
+            });
+        }
+    }
+}
+
+/// Adds what became of attempts in a segment; providers have their own numbers so far.
+fn add_outcomes(
+    sums: &mut OutcomeSums,
+    (books, providers): (&mut Books, &mut Book),
+    window: Window,
+    block: &FlowBlock,
+) {
+    let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
+    let by_service = ids(&mut books.services, &block.service.values);
+    let by_host = ids(&mut books.hosts, &block.relay.values);
+    let of_provider = |name: &String| match name == OTHER {
+        true => NONE,
+        false => providers.id(name),
+    };
+    let by_provider: Vec<Id> = block.provider.values.iter().map(of_provider).collect();
+    let relay = block.destination.values.iter().position(|name| name == "relay");
+    let is_passed_on =
+        |row: usize| relay.is_some() && block.destination.codes.get(row).map(|code| *code as usize) == relay;
+    for (row, ts_ms) in block.ts_ms.iter().enumerate() {
+        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
+            continue;
+        }
+        let (attempts, messages) = (block.attempts[row], block.messages[row].max(block.recipients[row]));
+        let more = match block.kind.values[block.kind.codes[row] as usize].as_str() {
+            // In another queue nothing is decided.
+            "delivered" if is_passed_on(row) => continue,
+            "delivered" => [attempts, 0, 0],
+            "bounced" | "expired" => [attempts, attempts, 0],
+            "discarded" => [messages, messages, 0],
+            "deferred" => [0, 0, attempts],
+            _ => continue,
+        };
+        let provider = block
+            .provider
+            .codes
+            .get(row)
+            .map_or(NONE, |code| by_provider[*code as usize]);
+        let key = (
+            ts_ms.div_euclid(MINUTE_MS),
+            by_service[block.service.codes[row] as usize],
+            by_host[block.relay.codes[row] as usize],
+            provider,
+        );
+        let sum = sums.entry(key).or_default();
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
 }
 

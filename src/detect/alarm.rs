@@ -16,18 +16,24 @@ pub enum State {
     Blind,
     /// Lines arrive and do not parse: no verdict either.
     Unreadable,
+    /// A provider defers far more of our mail than usual.
+    Throttled,
+    /// Far more mail bounces, expires or is discarded than usual.
+    Failing,
     /// Mail that comes at set times did not come.
     Overdue,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [State; 6] = [
+    pub const ALL: [State; 8] = [
         State::Dropped,
         State::Stuck,
         State::Refused,
         State::Blind,
         State::Unreadable,
+        State::Throttled,
+        State::Failing,
         State::Overdue,
     ];
 
@@ -39,6 +45,8 @@ impl State {
             State::Refused => "refused",
             State::Blind => "blind",
             State::Unreadable => "unreadable",
+            State::Throttled => "throttled",
+            State::Failing => "failing",
             State::Overdue => "overdue",
         }
     }
@@ -66,11 +74,29 @@ impl State {
                 "lines arrive and do not parse, so that nothing can be said of the mail. `mailpulse status` names the lines, \
                  `mailpulse parse --explain` the place"
             }
+            State::Throttled => {
+                "a provider defers far more of our mail than usual; how much mail there is does not matter. Look at the code and \
+                 the reason of its replies, at the reputation of our addresses, and at what sends so much"
+            }
+            State::Failing => {
+                "far more mail bounces, expires or is discarded than usual. Look at the code and the reason of the replies, and \
+                 at what changed: addresses, content, the relay's configuration"
+            }
             State::Overdue => {
                 "mail that came at the same time of nearly every day has not come. Look at the job that sends it: whether it ran, and \
                  what it says"
             }
         }
+    }
+
+    /// Whether mail is taken, and does not arrive.
+    pub fn is_about_outcomes(self) -> bool {
+        self == State::Stuck || self.is_of_outcomes()
+    }
+
+    /// Whether it is a verdict on what became of mail, however much there is.
+    pub fn is_of_outcomes(self) -> bool {
+        matches!(self, State::Throttled | State::Failing)
     }
 
     /// Whether it is a verdict on the mail, and not on what can be seen of it.
@@ -92,6 +118,8 @@ pub enum Scope {
     Hostgroup(Id),
     /// A service.
     Service(Id),
+    /// Who runs the receiving side.
+    Provider(Id),
 }
 
 impl Scope {
@@ -103,6 +131,7 @@ impl Scope {
             Scope::Host(id) => ("host", names.host(id)),
             Scope::Hostgroup(id) => ("hostgroup", names.hostgroup(id)),
             Scope::Service(id) => ("service", names.service(id)),
+            Scope::Provider(id) => ("provider", names.provider(id)),
         }
     }
 }
@@ -116,6 +145,10 @@ pub enum Layer {
     Witness,
     /// Relays reject.
     Rejects,
+    /// Far more attempts are put off than usual.
+    Deferral,
+    /// Far more mail fails than usual.
+    Outcome,
     /// What is accepted is not delivered.
     Queue,
     /// A busy series that is too young for its weeks to be known sends nothing at all.
@@ -128,6 +161,13 @@ pub enum Layer {
     Sight,
     /// The log does not parse.
     Parse,
+}
+
+impl Layer {
+    /// Whether it speaks of what became of mail, and not of how much there is.
+    pub fn is_of_outcomes(self) -> bool {
+        matches!(self, Layer::Deferral | Layer::Outcome)
+    }
 }
 
 /// What a layer found, times in minutes since 1970.

@@ -152,7 +152,7 @@ impl Days {
         let parts: Vec<(Id, f64)> = match scope {
             Scope::Hostgroup(group) => routes.parts_of_group(group).collect(),
             Scope::Relay(host) | Scope::Host(host) => routes.parts_of_host(host).collect(),
-            Scope::Fleet | Scope::Service(_) => Vec::new(),
+            Scope::Fleet | Scope::Service(_) | Scope::Provider(_) => Vec::new(),
         };
         let zones = parts
             .iter()
@@ -196,7 +196,7 @@ impl Days {
         match scope {
             Scope::Service(service) => self.of_service(at, service, names).holiday,
             Scope::Relay(relay) | Scope::Host(relay) => self.is_quiet(relay),
-            Scope::Fleet => self.is_usual,
+            Scope::Fleet | Scope::Provider(_) => self.is_usual,
             Scope::Hostgroup(_) => self.is_usual || self.others.get(&scope).is_some_and(|part| *part >= MOST),
         }
     }

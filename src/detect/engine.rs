@@ -6,12 +6,14 @@ use super::burst::Burst;
 use super::civil::LocalMinute;
 use super::clock_change::ClockRule;
 use super::days::Days;
+pub(super) use super::finding::{finding, told};
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{GroupFinding, Groups};
 use super::host::HostState;
 use super::leading::Leading;
 use super::membership::EXPLAINS;
+use super::outcomes::Outcomes;
 use super::queue::Queue;
 use super::refusals::{self, Refusals};
 use super::rhythm::Rhythms;
@@ -67,6 +69,7 @@ pub struct Engine {
     failures: Vec<Burst>,
     pairs: BTreeMap<(Id, Id), Pair>,
     pub(super) volumes: Volumes,
+    outcomes: Outcomes,
 }
 
 impl Engine {
@@ -85,6 +88,7 @@ impl Engine {
             failures: Vec::new(),
             pairs: BTreeMap::new(),
             volumes,
+            outcomes: Outcomes::default(),
         }
     }
 
@@ -112,7 +116,9 @@ impl Engine {
         let mut turns = Vec::new();
         self.hosts_step(at, &sums, names, &mut turns);
         self.witnesses_step(at, &sums, names, &mut turns);
+        turns.extend(self.outcomes.step(at, &minute.outcomes, names));
         self.pairs_step(at, &sums, names, &mut turns);
+        self.explain_queues(&mut turns);
         if self.options.volume {
             self.volumes_step(at, &sums, names, &mut turns);
         }
@@ -151,7 +157,7 @@ impl Engine {
             match scope {
                 Scope::Service(id) => self.forget_service(id),
                 Scope::Hostgroup(id) => self.routes.forget_group(id),
-                Scope::Fleet | Scope::Relay(_) | Scope::Host(_) => {}
+                Scope::Fleet | Scope::Relay(_) | Scope::Host(_) | Scope::Provider(_) => {}
             }
         }
         changes
@@ -168,6 +174,7 @@ impl Engine {
             .filter(of_it)
             .for_each(|leading| *leading = Leading::default());
         self.routes.forget(id);
+        self.outcomes.forget(id);
     }
 
     fn apply(&mut self, at: i64, turns: Vec<(GroupFinding, Turn)>, names: &Names) -> Vec<Change> {
@@ -343,6 +350,15 @@ impl Engine {
         }
     }
 
+    /// A queue that waits for a provider that throttles is that provider's trouble.
+    fn explain_queues(&self, turns: &mut [(GroupFinding, Turn)]) {
+        for (finding, turn) in turns {
+            if finding.layer == Layer::Queue && matches!(turn, Turn::Opened(_)) {
+                finding.about = self.outcomes.throttles(finding.scope);
+            }
+        }
+    }
+
     /// Volumes of services, hostgroups and relays.
     fn volumes_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
         let relays = sums.hosts.iter().enumerate().filter(|(_, heard)| heard.accepted > 0);
@@ -420,7 +436,7 @@ impl Engine {
         let part = |service: Id| match scope {
             Scope::Relay(host) => self.routes.share(service, host),
             Scope::Hostgroup(group) => self.routes.group_share(service, group),
-            Scope::Fleet | Scope::Host(_) | Scope::Service(_) => 0.0,
+            Scope::Fleet | Scope::Host(_) | Scope::Service(_) | Scope::Provider(_) => 0.0,
         };
         // What waits in a sender's queue is counted there, and missing here.
         let kept = |service: Id| match scope {
@@ -461,39 +477,8 @@ impl Engine {
             Scope::Hostgroup(group) => self.routes.group_through(group, host),
             Scope::Relay(own) | Scope::Host(own) => f64::from(u8::from(own == host)),
             Scope::Fleet => 1.0,
+            // No log tells of it.
+            Scope::Provider(_) => 0.0,
         }
-    }
-}
-
-pub(super) fn told(turn: Turn, say: impl Fn(LayerFinding) -> String) -> Vec<String> {
-    match turn {
-        Turn::Opened(found) => vec![say(found)],
-        Turn::Closed(_) => Vec::new(),
-    }
-}
-
-pub(super) fn finding(
-    layer: Layer,
-    scope: Scope,
-    state: State,
-    relay: Option<Id>,
-    evidence: Vec<String>,
-) -> GroupFinding {
-    let found = LayerFinding {
-        onset: 0,
-        expected: 0.0,
-        observed: 0.0,
-        score: 0.0,
-        provisional: false,
-    };
-    GroupFinding {
-        layer,
-        scope,
-        state,
-        relay,
-        found,
-        evidence,
-        explained: None,
-        family: None,
     }
 }

@@ -51,6 +51,23 @@ pub struct Flow {
     pub count: u32,
 }
 
+/// What became of attempts in one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whose mail.
+    pub service: Id,
+    /// At which MTA.
+    pub host: Id,
+    /// Who runs the receiving side; [`NONE`] where that has no name.
+    pub provider: Id,
+    /// Copies of which it was decided, delivered or failed; not those that went to another queue whose log is read.
+    pub done: u32,
+    /// Of those, copies that bounced, expired, or were discarded.
+    pub failed: u32,
+    /// Attempts that were put off.
+    pub deferred: u32,
+}
+
 /// A host's logs in one minute. A host that is not listed was readable and wrote nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogMinute {
@@ -84,6 +101,8 @@ pub struct Minute {
     pub at: i64,
     /// Counts, in no order; equal keys add up.
     pub flows: Vec<Flow>,
+    /// What became of attempts, in no order; equal ways are given once.
+    pub outcomes: Vec<Outcome>,
     /// Logs with lines, and logs that could not be read.
     pub logs: Vec<LogMinute>,
     /// Names that end or begin anew with it.
@@ -99,6 +118,8 @@ pub struct Names {
     pub hostgroups: Vec<String>,
     /// Hosts whose logs are read or that others speak of, relays among them.
     pub hosts: Vec<String>,
+    /// Providers that have names.
+    pub providers: Vec<String>,
     /// The service of mail that no rule names: strangers' rejects say nothing about a service.
     pub unattributed: Option<Id>,
 }
@@ -121,6 +142,11 @@ impl Names {
     /// A hostgroup's name.
     pub fn hostgroup(&self, id: Id) -> &str {
         self.hostgroups.get(id as usize).map_or("?", String::as_str)
+    }
+
+    /// A provider's name.
+    pub fn provider(&self, id: Id) -> &str {
+        self.providers.get(id as usize).map_or("?", String::as_str)
     }
 
     /// A host's name.

@@ -38,6 +38,10 @@ pub struct GroupFinding {
     pub explained: Option<Id>,
     /// What all its relatives do.
     pub family: Option<Relatives>,
+    /// The smallest set that explains it, where the layer knows.
+    pub about: Option<Scope>,
+    /// Scopes whose own trouble it explains, where the layer knows.
+    pub covers: Vec<Scope>,
 }
 
 /// What a layer calls a finding: layer, scope, relay.
@@ -77,7 +81,7 @@ impl Groups {
     pub fn open(&mut self, at: i64, finding: GroupFinding, routes: &Routes, names: &Names) -> Vec<Change> {
         let about = match &finding.family {
             Some(family) => family.parent,
-            None => smallest(finding.scope, routes),
+            None => finding.about.unwrap_or_else(|| smallest(finding.scope, routes)),
         };
         let key = (finding.layer, finding.scope, finding.relay);
         let finding = GroupFinding {
@@ -116,7 +120,7 @@ impl Groups {
             return vec![Change::Changed(id)];
         }
         let parts = match finding.scope {
-            Scope::Fleet | Scope::Relay(_) | Scope::Hostgroup(_) => self.parts(&finding, routes),
+            Scope::Fleet | Scope::Relay(_) | Scope::Hostgroup(_) | Scope::Provider(_) => self.parts(&finding, routes),
             Scope::Host(_) | Scope::Service(_) => Vec::new(),
         };
         // What has been told of this trouble goes on, and is about more now.
@@ -136,7 +140,9 @@ impl Groups {
             self.confirm(id, at, routes);
         }
         match finding.scope {
-            Scope::Service(service) if !provisional => changes.extend(self.pool(id, service, at, routes, names)),
+            Scope::Service(service) if !provisional && !finding.layer.is_of_outcomes() => {
+                changes.extend(self.pool(id, service, at, routes, names))
+            }
             _ => {}
         }
         changes
@@ -379,7 +385,10 @@ impl Groups {
             let reason = finding.evidence.first().cloned().unwrap_or_default();
             note_member(alarm, service, Some((layer, finding.state)), reason);
         }
-        if let Scope::Relay(relay) = alarm.scope {
+        // What fails at a relay does not stand still there.
+        if let Scope::Relay(relay) = alarm.scope
+            && !alarm.state.is_of_outcomes()
+        {
             hang(alarm, relay, routes, names);
         }
     }

@@ -37,7 +37,7 @@ fn names() -> Names {
         services: ["shop", "wiki", "cron", "lists", "otrs"].map(str::to_owned).to_vec(),
         hostgroups: ["a", "b", "c"].map(str::to_owned).to_vec(),
         hosts: ["mx1001", "mx2001"].map(str::to_owned).to_vec(),
-        unattributed: None,
+        ..Names::default()
     }
 }
 
@@ -45,6 +45,8 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
     let state = match layer {
         Layer::Witness | Layer::Rejects => State::Refused,
         Layer::Queue => State::Stuck,
+        Layer::Deferral => State::Throttled,
+        Layer::Outcome => State::Failing,
         Layer::Sight => State::Blind,
         Layer::Parse => State::Unreadable,
         Layer::Schedule => State::Overdue,
@@ -65,6 +67,8 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
         evidence: vec![format!("{layer:?} of {scope:?}")],
         explained: None,
         family: None,
+        about: None,
+        covers: Vec::new(),
     }
 }
 

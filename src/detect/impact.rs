@@ -1,5 +1,6 @@
 //! FlowKind an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
+use super::bounced::{Bounced, bounced};
 use super::fleet::{Fleet, Flow, FlowKind, Id, NONE};
 use super::impact_question::{ImpactQuestion, Masked};
 use super::routes::{ONLY, Routes};
@@ -26,6 +27,8 @@ pub enum Impact {
     Delayed,
     /// Its application still tries, or a queue still holds it: nothing is decided.
     Waiting,
+    /// It left and was sent back, expired, or was discarded.
+    Bounced,
     /// It went another way meanwhile.
     Rerouted,
     /// There was none, or it went as always.
@@ -41,6 +44,7 @@ impl Impact {
             Impact::Lost => "lost",
             Impact::Delayed => "delayed",
             Impact::Waiting => "waiting",
+            Impact::Bounced => "bounced",
             Impact::Rerouted => "rerouted",
             Impact::None => "none",
             Impact::Unknown => "unknown",
@@ -77,6 +81,8 @@ pub struct ServiceImpact {
     pub delivered_late: u64,
     /// Mails that the application could not hand in.
     pub submit_failed: u64,
+    /// Copies that bounced, expired, or were discarded in the window.
+    pub bounced: u64,
     /// By host: mails that passed it in the window.
     pub through: Vec<(Id, u64)>,
     /// Of those, hosts that took more of its mail than before, while the relay stood still.
@@ -144,10 +150,39 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
         .iter()
         .map(|(service, track)| track.judge(*service, fleet, &routes, question))
         .collect();
+    let bounced = bounced(fleet, question.from, question.to);
+    for one in &mut all {
+        if let Some(bounced) = bounced.get(&one.service) {
+            one.bounce(*bounced, question);
+        }
+    }
     // By name: numbers depend on when a name was first seen.
     let name = |one: &ServiceImpact| fleet.names.service(one.service);
     all.sort_by(|a, b| (b.missing, name(a)).cmp(&(a.missing, name(b))));
     all
+}
+
+impl ServiceImpact {
+    /// Takes what became of its copies. What is missing besides says more only where it is more.
+    fn bounce(&mut self, bounced: Bounced, question: &ImpactQuestion) {
+        self.bounced = bounced.failed;
+        let is_more = match self.impact {
+            Impact::Lost | Impact::Delayed | Impact::Waiting => bounced.failed > self.missing,
+            _ => !self.open,
+        };
+        if !bounced.is_far(question.failing.contains(&self.service)) || !is_more {
+            return;
+        }
+        self.impact = Impact::Bounced;
+        self.onset = bounced.first;
+        self.missing = bounced.failed;
+        self.evidence.push(format!(
+            "{} of {} copies bounced, expired, or were discarded, where {:.1} % are usual",
+            bounced.failed,
+            bounced.done,
+            100.0 * bounced.usual
+        ));
+    }
 }
 
 impl ImpactQuestion {
@@ -200,6 +235,7 @@ impl Track {
             open: false,
             delivered_late: 0,
             submit_failed: self.failed,
+            bounced: 0,
             through: self.through.iter().map(|(host, count)| (*host, *count)).collect(),
             instead: Vec::new(),
             share: question.relay.map_or(0.0, |relay| routes.share(service, relay)),

@@ -38,6 +38,8 @@ pub struct ImpactQuestion {
     pub alarmed: Vec<Id>,
     /// Services whose mail was taken and not passed on, as an alarm says.
     pub stuck: Vec<Id>,
+    /// Services whose mail fails far more than usual, as an alarm says.
+    pub failing: Vec<Id>,
     /// Whose clocks and holidays the services follow.
     pub rhythms: Rhythms,
 }

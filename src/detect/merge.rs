@@ -25,6 +25,9 @@ impl Groups {
                     Some(family) => !is_sure(part) && family.falls_with(part.scope),
                     // One volume more does not make it a relay's trouble.
                     None if part.everyone && finding.layer == Layer::Volume => false,
+                    None if finding.layer.is_of_outcomes() => {
+                        finding.covers.contains(&part.scope) && part.state.is_about_outcomes()
+                    }
                     None => {
                         (!is_sure(part) || part.onset >= finding.found.onset - WINDOW)
                             && is_inside(part.scope, None, finding.scope, routes)
@@ -141,7 +144,7 @@ impl Groups {
                 .iter()
                 .filter(|other| {
                     let open = other.ended.is_none() && other.part_of.is_none() && !other.provisional;
-                    let open = open && other.state.is_about_mail();
+                    let open = open && other.state.is_about_mail() && !other.state.is_of_outcomes();
                     let near = (other.onset - onset).abs() <= 2 * WINDOW;
                     open && near && matches!(other.scope, Scope::Service(s) if hanging.contains(&s))
                 })
@@ -180,6 +183,8 @@ impl Groups {
             evidence: Vec::new(),
             explained: None,
             family: None,
+            about: None,
+            covers: Vec::new(),
         };
         let before = self.widen(id, at, &finding);
         self.alarms[id].evidence.push(format!(

@@ -62,6 +62,7 @@ pub mod adaptive_threshold;
 mod aftermath;
 pub mod alarm;
 pub mod blindness;
+pub mod bounced;
 pub mod bridge_days;
 pub mod burst;
 pub mod calibrate;
@@ -76,6 +77,7 @@ pub mod engine;
 pub mod episode;
 pub mod evidence;
 pub mod family;
+mod finding;
 pub mod fleet;
 pub mod forecast;
 pub mod gap;
@@ -94,6 +96,8 @@ mod membership;
 mod merge;
 mod minifloat;
 pub mod noise;
+pub mod outcome_ratio;
+mod outcomes;
 pub mod profile;
 pub mod queue;
 mod refusals;
@@ -126,6 +130,8 @@ mod group_tests;
 mod impact_tests;
 #[cfg(test)]
 mod kept_tests;
+#[cfg(test)]
+mod outcome_tests;
 #[cfg(test)]
 mod rename_tests;
 #[cfg(test)]

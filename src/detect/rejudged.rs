@@ -76,6 +76,7 @@ fn renumbered((scope, onset): Named, from: &Names, to: &Names) -> Option<Named> 
         Scope::Host(id) => Scope::Host(find(&from.hosts, &to.hosts, id)?),
         Scope::Hostgroup(id) => Scope::Hostgroup(find(&from.hostgroups, &to.hostgroups, id)?),
         Scope::Service(id) => Scope::Service(find(&from.services, &to.services, id)?),
+        Scope::Provider(id) => Scope::Provider(find(&from.providers, &to.providers, id)?),
     };
     Some((scope, onset))
 }

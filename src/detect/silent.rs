@@ -45,7 +45,7 @@ impl Engine {
         match scope {
             Scope::Relay(host) => self.routes.parts_of_host(host).any(|(_, part)| leads(part)),
             Scope::Hostgroup(group) => self.routes.parts_of_group(group).any(|(_, part)| leads(part)),
-            Scope::Fleet | Scope::Host(_) | Scope::Service(_) => false,
+            Scope::Fleet | Scope::Host(_) | Scope::Service(_) | Scope::Provider(_) => false,
         }
     }
 }

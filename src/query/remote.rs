@@ -175,7 +175,7 @@ impl MailHistory for ClickHouseClient {
                 until_ms: end_ms,
             };
             let table = self.select(
-                "SELECT ts_ms, service, hostgroup, relay, kind, first_hop, messages, attempts, recipients FROM rates",
+                "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, messages, attempts, recipients FROM rates",
                 slice,
             )?;
             each(&FlowBlock {
@@ -184,6 +184,8 @@ impl MailHistory for ClickHouseClient {
                 hostgroup: texts(&table, "hostgroup"),
                 relay: texts(&table, "relay"),
                 kind: texts(&table, "kind"),
+                destination: texts(&table, "destination"),
+                provider: TextColumn::default(),
                 first_hop: flags(&table, "first_hop"),
                 messages: numbers(&table, "messages"),
                 attempts: numbers(&table, "attempts"),

@@ -1,8 +1,10 @@
 //! What an outage did to each service: lost, delayed, rerouted, or nothing, judged by what was known at its end.
 
 mod by_id;
+mod replies;
 pub mod report;
 
+use self::replies::{Replies, replies};
 use super::completeness::Completeness;
 use super::pending::{queued, tellers, tried};
 use super::present::{Replay, fleet_until};
@@ -45,6 +47,8 @@ pub struct Judged {
     pub services: Vec<ServiceImpact>,
     /// Ways of the mail before it.
     pub routes: Routes,
+    /// What the remote sides said most often, by what an alarm or an impact is about.
+    pub replies: Replies,
 }
 
 /// Minutes that are read beyond `--until`: the most that a recovery is watched, to see whether the trouble was over.
@@ -179,17 +183,26 @@ pub fn judge_window(
         from,
         to,
         relay: cause.as_ref().map(|cause| cause.relay),
-        masked: masked(groups.told().filter(|alarm| alarm.onset < from), &routes),
+        // What fails or is put off is as much as always.
+        masked: masked(
+            groups
+                .told()
+                .filter(|alarm| alarm.onset < from && !alarm.state.is_of_outcomes()),
+            &routes,
+        ),
         queued: queued.late,
         held: queued.held,
         tried: tried(store, so_far, &fleet.names)?,
         tells: heard(store, fleet, &alarms, silent)?,
         alarmed: named(alarms.iter().filter(|alarm| alarm.state.is_about_mail())),
         stuck: named(alarms.iter().filter(|alarm| alarm.state == State::Stuck)),
+        failing: named(alarms.iter().filter(|alarm| alarm.state == State::Failing)),
         rhythms: rhythms.clone(),
     };
     let services = assess(fleet, &question);
+    let replies = replies(store, fleet, &alarms, &services, silent)?;
     Ok(Judged {
+        replies,
         cause,
         alarms,
         services,
@@ -215,7 +228,7 @@ fn masked<'a>(alarms: impl Iterator<Item = &'a Alarm>, routes: &Routes) -> BTree
                 let parts = routes.parts_of_group(group).map(|(service, _)| service);
                 about.extend(parts.filter(|service| routes.group_share(*service, group) >= PART));
             }
-            Scope::Fleet | Scope::Service(_) => {}
+            Scope::Fleet | Scope::Service(_) | Scope::Provider(_) => {}
         }
         about.sort_unstable();
         about.dedup();

@@ -2,6 +2,8 @@
 
 use crate::analysis::alarms::{alarm_json, cause_json, minute, rounded};
 use crate::analysis::incident::Incident;
+use crate::analysis::incident::replies::FrequentReply;
+use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
@@ -12,7 +14,13 @@ use std::fmt::Write as _;
 
 /// Services whose mail was lost or late, or is missing so far.
 pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
-    let bad = |one: &&ServiceImpact| one.open || matches!(one.impact, Impact::Lost | Impact::Delayed | Impact::Waiting);
+    let bad = |one: &&ServiceImpact| {
+        let is_hurt = matches!(
+            one.impact,
+            Impact::Lost | Impact::Delayed | Impact::Waiting | Impact::Bounced
+        );
+        one.open || is_hurt
+    };
     incident.services.iter().filter(bad)
 }
 
@@ -22,7 +30,10 @@ pub fn json(incident: &Incident) -> Value {
     let services: Vec<Value> = incident
         .services
         .iter()
-        .map(|one| service_json(one, names.service(one.service)))
+        .map(|one| {
+            let reply = incident.replies.of(Scope::Service(one.service), State::Failing);
+            service_json(one, names.service(one.service), reply)
+        })
         .collect();
     let timeline: Vec<Value> = timeline(incident)
         .into_iter()
@@ -33,6 +44,13 @@ pub fn json(incident: &Incident) -> Value {
         .into_iter()
         .map(|(service, host)| json!({ "service": names.service(service), "relay": names.host(host) }))
         .collect();
+    let alarm = |alarm: &Alarm| {
+        let mut json = alarm_json(alarm, names);
+        if let Some(reply) = incident.replies.of(alarm.scope, alarm.state) {
+            json["reply"] = reply_json(reply);
+        }
+        json
+    };
     json!({
         "from": rfc3339(incident.window.since_ms),
         "to": rfc3339(incident.window.until_ms),
@@ -41,12 +59,12 @@ pub fn json(incident: &Incident) -> Value {
         "services": services,
         "timeline": timeline,
         "single_points_of_failure": hanging,
-        "alarms": incident.alarms.iter().map(|alarm| alarm_json(alarm, names)).collect::<Vec<_>>(),
+        "alarms": incident.alarms.iter().map(alarm).collect::<Vec<_>>(),
         "volume_complete_from": incident.complete.time(),
     })
 }
 
-fn service_json(one: &ServiceImpact, name: &str) -> Value {
+fn service_json(one: &ServiceImpact, name: &str, reply: Option<&FrequentReply>) -> Value {
     json!({
         "service": name,
         "impact": one.impact.as_str(),
@@ -61,7 +79,19 @@ fn service_json(one: &ServiceImpact, name: &str) -> Value {
         "missing": one.missing,
         "delivered_late": one.delivered_late,
         "submit_failed": one.submit_failed,
+        "bounced": one.bounced,
+        "reply": reply.map(reply_json),
         "evidence": one.evidence,
+    })
+}
+
+fn reply_json(reply: &FrequentReply) -> Value {
+    json!({
+        "smtp_code": reply.smtp_code,
+        "enhanced_code": reply.enhanced_code,
+        "reason": reply.reason,
+        "provider_code": reply.provider_code,
+        "times": reply.times,
     })
 }
 
@@ -99,7 +129,10 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
         };
         events.push((
             alarm.detected,
-            format!("{word}: {kind} {name} {}", alarm.state.as_str()),
+            match incident.replies.of(alarm.scope, alarm.state) {
+                Some(reply) => format!("{word}: {kind} {name} {}: {}", alarm.state.as_str(), reply.words()),
+                None => format!("{word}: {kind} {name} {}", alarm.state.as_str()),
+            },
         ));
     }
     let drained = hurt(incident).filter_map(|one| Some((one.drained?, one.service))).max();
@@ -238,6 +271,7 @@ pub fn summary(incident: &Incident) -> String {
             "could not send mail that is still tried or queued",
         ),
         (Impact::Unknown, true, "could not send mail whose fate is open"),
+        (Impact::Bounced, false, "sent mail that came back"),
         (Impact::Rerouted, false, "went another way"),
         (Impact::Unknown, false, "could not be judged"),
     ] {

@@ -341,7 +341,7 @@ pub fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
         services: (0..SERVICES).map(|id| name("service", id)).collect(),
         hostgroups: (0..SERVICES).map(|id| name("group", id)).collect(),
         hosts: vec!["mx1001".to_owned(), "mx2001".to_owned()],
-        unattributed: None,
+        ..Names::default()
     };
     let mut dice = Dice(seed);
     let mut minutes = Vec::new();

@@ -422,6 +422,10 @@ pub struct FlowBlock {
     pub relay: TextColumn,
     /// Kind of event.
     pub kind: TextColumn,
+    /// Destination.
+    pub destination: TextColumn,
+    /// Provider, by its name in rates; no values where rates have none.
+    pub provider: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
     /// Messages.
@@ -441,6 +445,8 @@ pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
         hostgroup: reader.texts("hostgroup")?,
         relay: reader.texts("relay")?,
         kind: reader.texts("kind")?,
+        destination: reader.texts("destination")?,
+        provider: TextColumn::default(),
         first_hop: reader.flags("first_hop")?,
         messages: reader.numbers("messages")?,
         attempts: reader.numbers("attempts")?,

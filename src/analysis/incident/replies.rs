@@ -1,0 +1,166 @@
+//! What the remote sides said of mail that failed or was put off: the most frequent reply, by its codes and its reason.
+
+use crate::detect::alarm::{Alarm, Scope, State};
+use crate::detect::fleet::{Fleet, Id};
+use crate::detect::impact::{Impact, ServiceImpact};
+use crate::query::history::MailHistory;
+use crate::query::{QueryError, Window};
+use crate::store::columnar::{Table, Values};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The reply that came most often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrequentReply {
+    /// SMTP code.
+    pub smtp_code: Option<i64>,
+    /// `5.7.1`; empty if it had none.
+    pub enhanced_code: String,
+    /// Its class.
+    pub reason: String,
+    /// The provider's own code; empty if it had none.
+    pub provider_code: String,
+    /// How often it came.
+    pub times: i64,
+}
+
+impl FrequentReply {
+    /// `550 5.7.1 policy`, with the provider's own code in place of the enhanced one if that says more.
+    pub fn words(&self) -> String {
+        let smtp = self.smtp_code.map(|code| code.to_string());
+        let words = [smtp.as_deref().unwrap_or_default(), &self.enhanced_code, &self.reason];
+        let mut words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        if !self.provider_code.is_empty() && self.provider_code != self.enhanced_code {
+            words.push(&self.provider_code);
+        }
+        words.join(" ")
+    }
+}
+
+/// Most frequent replies of what failed, and of what was put off.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replies {
+    failed: BTreeMap<Scope, FrequentReply>,
+    deferred: BTreeMap<Scope, FrequentReply>,
+}
+
+impl Replies {
+    /// Of an alarm, or of a service that has an impact.
+    pub fn of(&self, scope: Scope, state: State) -> Option<&FrequentReply> {
+        match state {
+            State::Failing => self.failed.get(&scope),
+            State::Throttled => self.deferred.get(&scope),
+            _ => None,
+        }
+    }
+}
+
+/// What is asked of events: the columns that name a scope, with their numbers in a fleet.
+const OF_SERVICES: &str = "service";
+const OF_RELAYS: &str = "relay";
+
+/// Replies in a window to what alarms and impacts are about; nothing is read where there is none.
+pub(super) fn replies(
+    store: &dyn MailHistory,
+    fleet: &Fleet,
+    alarms: &[Alarm],
+    services: &[ServiceImpact],
+    window: Window,
+) -> Result<Replies, QueryError> {
+    let of_state = |state: State| {
+        alarms
+            .iter()
+            .filter(move |alarm| alarm.state == state)
+            .map(|alarm| alarm.scope)
+    };
+    let bounced = services.iter().filter(|one| one.impact == Impact::Bounced);
+    let bounced = bounced.map(|one| Scope::Service(one.service));
+    let failed: BTreeSet<Scope> = of_state(State::Failing).chain(bounced).collect();
+    let deferred: BTreeSet<Scope> = of_state(State::Throttled).collect();
+    Ok(Replies {
+        failed: frequent(
+            store,
+            fleet,
+            "kind IN ('bounced', 'expired', 'discarded')",
+            &failed,
+            window,
+        )?,
+        deferred: frequent(store, fleet, "kind = 'deferred'", &deferred, window)?,
+    })
+}
+
+fn frequent(
+    store: &dyn MailHistory,
+    fleet: &Fleet,
+    kinds: &str,
+    scopes: &BTreeSet<Scope>,
+    window: Window,
+) -> Result<BTreeMap<Scope, FrequentReply>, QueryError> {
+    let mut all = BTreeMap::new();
+    let names = &fleet.names;
+    let id = |known: &[String], name: &str| known.iter().position(|one| one == name).map(|at| at as Id);
+    for column in [OF_SERVICES, OF_RELAYS] {
+        let scope_of = |name: &str| match column {
+            OF_SERVICES => id(&names.services, name).map(Scope::Service),
+            _ => id(&names.hosts, name).map(Scope::Relay),
+        };
+        let is_of = |scope: &Scope| {
+            matches!(
+                (scope, column),
+                (Scope::Service(_), OF_SERVICES) | (Scope::Relay(_), OF_RELAYS)
+            )
+        };
+        if !scopes.iter().any(is_of) {
+            continue;
+        }
+        let table = store.select(
+            &format!(
+                "SELECT {column} AS about, smtp_code, enhanced_code, reason, provider_code, COUNT(*) AS times FROM events \
+                 WHERE {kinds} GROUP BY {column}, smtp_code, enhanced_code, reason, provider_code"
+            ),
+            window,
+        )?;
+        for row in 0..table.rows() {
+            let Some(scope) = scope_of(&word(&table, "about", row)).filter(|scope| scopes.contains(scope)) else {
+                continue;
+            };
+            let reply = FrequentReply {
+                smtp_code: number(&table, "smtp_code", row),
+                enhanced_code: word(&table, "enhanced_code", row),
+                reason: word(&table, "reason", row),
+                provider_code: word(&table, "provider_code", row),
+                times: number(&table, "times", row).unwrap_or(0),
+            };
+            let best: &mut FrequentReply = all.entry(scope).or_default();
+            // Of two that came as often the one that is first by its words, whoever answers.
+            let is_more = (reply.times, best.words()) > (best.times, reply.words());
+            if is_more {
+                *best = reply;
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn word(table: &Table, column: &str, row: usize) -> String {
+    match table
+        .columns
+        .iter()
+        .find(|one| one.name == column)
+        .map(|one| &one.values)
+    {
+        Some(Values::Text(texts)) => texts[row].clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+fn number(table: &Table, column: &str, row: usize) -> Option<i64> {
+    match table
+        .columns
+        .iter()
+        .find(|one| one.name == column)
+        .map(|one| &one.values)
+    {
+        Some(Values::Int(numbers)) => numbers[row],
+        _ => None,
+    }
+}

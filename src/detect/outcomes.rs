@@ -1,0 +1,322 @@
+//! Mail that goes out and does not arrive: services, relays and providers whose mail bounces, expires or is discarded far
+//! more than usual (`failing`), and providers that put far more of it off (`throttled`). How much mail there is does not matter.
+//!
+//! One trouble shows in several series: a provider that refuses everything is seen in the services that write to it, and in
+//! the relays. What was bad in the last hours is kept by service, relay and provider at once, so that an alarm is told at the
+//! smallest set that explains it.
+
+use super::alarm::Layer;
+use super::alarm::{Scope, State, Turn};
+use super::finding::{finding, told};
+use super::fleet::{Id, NONE, Names, Outcome};
+use super::group::GroupFinding;
+use super::outcome_ratio::{FAILING, OutcomeRatio, Sensitivity, THROTTLED};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Half-life of what is remembered of causes, minutes.
+const HALF_LIFE: f64 = 60.0;
+/// A set explains a trouble that has so much of its bad outcomes.
+const EXPLAINS: f64 = 0.6;
+/// A larger set fails as a whole if its share of bad outcomes is so much of the smaller one's.
+const WHOLE: f64 = 0.5;
+/// Of two sets that explain the same the service is taken.
+const TIE: f64 = 1.05;
+/// Less than this is forgotten.
+const NOTHING: f64 = 0.02;
+
+/// Service, relay and provider of an outcome.
+type Way = (Id, Id, Id);
+
+/// Attempts of the last hours, the newest counting most.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct RecentWays {
+    /// Bad ones and all.
+    ways: BTreeMap<Way, (f64, f64)>,
+    at: i64,
+}
+
+/// Bad outcomes and all.
+type BadOfAll = (f64, f64);
+
+fn is_in(way: Way, scope: Scope) -> bool {
+    match scope {
+        Scope::Service(id) => way.0 == id,
+        Scope::Relay(id) | Scope::Host(id) => way.1 == id,
+        Scope::Provider(id) => way.2 == id,
+        Scope::Fleet => true,
+        Scope::Hostgroup(_) => false,
+    }
+}
+
+impl RecentWays {
+    /// Forgets a part; to be called every minute.
+    fn age(&mut self, at: i64) {
+        // Five minutes at a time: forgetting takes a look at all ways.
+        if at - self.at < 5 {
+            return;
+        }
+        let passed = (at - std::mem::replace(&mut self.at, at)) as f64;
+        let keep = (-std::f64::consts::LN_2 * passed / HALF_LIFE).exp();
+        self.ways.retain(|_, (bad, all)| {
+            (*bad, *all) = (*bad * keep, *all * keep);
+            *all >= NOTHING
+        });
+    }
+
+    fn add(&mut self, way: Way, bad: u32, all: u32) {
+        let sum = self.ways.entry(way).or_default();
+        sum.0 += f64::from(bad);
+        sum.1 += f64::from(all);
+    }
+
+    fn sum(&self, is_meant: impl Fn(Way) -> bool) -> BadOfAll {
+        let meant = self.ways.iter().filter(|(way, _)| is_meant(**way));
+        meant.fold((0.0, 0.0), |sum, (_, way)| (sum.0 + way.0, sum.1 + way.1))
+    }
+
+    /// The part of a scope's bad outcomes that another one has, 0 to 1.
+    fn part(&self, of: Scope, within: Scope) -> f64 {
+        let whole = self.sum(|way| is_in(way, of)).0;
+        let part = self.sum(|way| is_in(way, of) && is_in(way, within)).0;
+        if whole > 0.0 { part / whole } else { 0.0 }
+    }
+
+    /// All scopes that have bad outcomes in common with one.
+    fn near(&self, scope: Scope) -> Vec<Scope> {
+        let bad = self
+            .ways
+            .iter()
+            .filter(|(way, (bad, _))| is_in(**way, scope) && *bad > 0.0);
+        let mut near: Vec<Scope> = bad
+            .flat_map(|(way, _)| [Scope::Service(way.0), Scope::Relay(way.1), Scope::Provider(way.2)])
+            .filter(|scope| !matches!(scope, Scope::Service(NONE) | Scope::Relay(NONE) | Scope::Provider(NONE)))
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        near
+    }
+
+    /// The smallest set that explains what shows in a scope: first the largest that fails as a whole, then the one that has
+    /// most of its bad outcomes and the fewest others.
+    fn smallest(&self, scope: Scope) -> Scope {
+        let of = |scope: Scope| self.sum(|way| is_in(way, scope));
+        let share = |(bad, all): BadOfAll| if all > 0.0 { bad / all } else { 0.0 };
+        let own = share(of(scope));
+        let fails_whole = |other: &Scope| self.part(scope, *other) >= EXPLAINS && share(of(*other)) >= WHOLE * own;
+        let larger = self.near(scope).into_iter().filter(fails_whole);
+        let grown = larger.max_by(|a, b| of(*a).1.total_cmp(&of(*b).1)).unwrap_or(scope);
+        let explains = |other: Scope| {
+            let part = self.part(grown, other);
+            // A relay or a provider with one service is that service.
+            let tie = if matches!(other, Scope::Service(_)) { TIE } else { 1.0 };
+            (part >= EXPLAINS).then(|| (other, tie * part * share(of(other))))
+        };
+        let best = self.near(grown).into_iter().filter_map(explains);
+        let best = best.max_by(|a, b| a.1.total_cmp(&b.1));
+        best.map_or(scope, |(scope, _)| scope)
+    }
+
+    /// Whose bad outcomes are mostly a scope's.
+    fn covered(&self, scope: Scope) -> Vec<Scope> {
+        let near = self.near(scope).into_iter();
+        near.filter(|other| *other != scope && self.part(*other, scope) >= EXPLAINS)
+            .collect()
+    }
+}
+
+/// Which outcomes are bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    Failed,
+    Deferred,
+}
+
+impl Bad {
+    fn sensitivity(self) -> Sensitivity {
+        match self {
+            Bad::Failed => FAILING,
+            Bad::Deferred => THROTTLED,
+        }
+    }
+
+    /// Bad ones of all.
+    fn counts(self, outcome: &Outcome) -> (u32, u32) {
+        match self {
+            Bad::Failed => (outcome.failed, outcome.done),
+            Bad::Deferred => (outcome.deferred, outcome.done + outcome.deferred),
+        }
+    }
+}
+
+/// Series of one kind of bad outcome: by what they are about, and the relay where only a part of it is meant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct OutcomeSeries {
+    series: BTreeMap<(Scope, Id), OutcomeRatio>,
+    recent: RecentWays,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Outcomes {
+    failing: OutcomeSeries,
+    throttled: OutcomeSeries,
+    /// Relays that a provider's mail was seen at.
+    relays: BTreeMap<Id, Vec<Id>>,
+}
+
+impl Outcomes {
+    /// Takes a minute.
+    pub(super) fn step(&mut self, at: i64, minute: &[Outcome], names: &Names) -> Vec<(GroupFinding, Turn)> {
+        for outcome in minute.iter().filter(|outcome| outcome.provider != NONE) {
+            let relays = self.relays.entry(outcome.provider).or_default();
+            if !relays.contains(&outcome.host) {
+                relays.push(outcome.host);
+            }
+        }
+        let mut turns = Vec::new();
+        for bad in [Bad::Failed, Bad::Deferred] {
+            let counts = self.counts(bad, minute);
+            let (series, layer) = match bad {
+                Bad::Failed => (&mut self.failing, Layer::Outcome),
+                Bad::Deferred => (&mut self.throttled, Layer::Deferral),
+            };
+            for outcome in minute {
+                let (bad, all) = bad.counts(outcome);
+                if all > 0 {
+                    series
+                        .recent
+                        .add((outcome.service, outcome.host, outcome.provider), bad, all);
+                }
+            }
+            series.step(at, counts, (bad, layer), names, &mut turns);
+            series.recent.age(at);
+        }
+        turns
+    }
+
+    /// A minute's counts by series.
+    fn counts(&self, bad: Bad, minute: &[Outcome]) -> BTreeMap<(Scope, Id), (u32, u32)> {
+        let mut counts: BTreeMap<(Scope, Id), (u32, u32)> = BTreeMap::new();
+        for outcome in minute {
+            let (failed, all) = bad.counts(outcome);
+            if all == 0 {
+                continue;
+            }
+            let mut add = |scope: Scope, relay: Id| {
+                let sum = counts.entry((scope, relay)).or_default();
+                (sum.0, sum.1) = (sum.0 + failed, sum.1 + all);
+            };
+            if bad == Bad::Failed {
+                add(Scope::Service(outcome.service), NONE);
+                add(Scope::Relay(outcome.host), NONE);
+            }
+            if outcome.provider != NONE {
+                add(Scope::Provider(outcome.provider), NONE);
+                // With one relay it would say the same twice.
+                if self
+                    .relays
+                    .get(&outcome.provider)
+                    .is_some_and(|relays| relays.len() > 1)
+                {
+                    add(Scope::Provider(outcome.provider), outcome.host);
+                }
+            }
+        }
+        counts.retain(|(scope, _), _| !matches!(scope, Scope::Service(NONE) | Scope::Relay(NONE)));
+        counts
+    }
+
+    /// Forgets what is known of a service that is another one from now on.
+    pub(super) fn forget(&mut self, service: Id) {
+        for part in [&mut self.failing, &mut self.throttled] {
+            part.series.retain(|(scope, _), _| *scope != Scope::Service(service));
+            part.recent.ways.retain(|way, _| way.0 != service);
+        }
+    }
+
+    /// The provider that puts off most of what a scope's queue waits for, if its alarm lasts.
+    pub(super) fn throttles(&self, scope: Scope) -> Option<Scope> {
+        let open = self.throttled.series.iter().filter(|(_, series)| series.is_open());
+        let mut providers = open.map(|((provider, _), _)| *provider);
+        providers.find(|provider| self.throttled.recent.part(scope, *provider) >= EXPLAINS)
+    }
+}
+
+impl OutcomeSeries {
+    fn step(
+        &mut self,
+        at: i64,
+        counts: BTreeMap<(Scope, Id), (u32, u32)>,
+        (bad, layer): (Bad, Layer),
+        names: &Names,
+        turns: &mut Vec<(GroupFinding, Turn)>,
+    ) {
+        let how = bad.sensitivity();
+        for key in counts.keys() {
+            self.series.entry(*key).or_default();
+        }
+        let mut found = Vec::new();
+        for (key, series) in &mut self.series {
+            let (failed, all) = counts.get(key).copied().unwrap_or_default();
+            // Most series have no mail in most minutes.
+            if all == 0 && !series.is_open() {
+                continue;
+            }
+            if let Some(turn) = series.step(at, failed, all, how) {
+                let tries = series.since_onset().map_or(0.0, |(_, tries)| tries);
+                found.push((*key, turn, tries, series.usual_share(how)));
+            }
+        }
+        for ((scope, relay), turn, tries, usual) in found {
+            let at_relay = (relay != NONE).then_some(relay);
+            let told = told(turn, |found| {
+                let share = found.observed / tries.max(1.0);
+                say(bad, (scope, at_relay), (share, usual, found.observed), names)
+            });
+            let state = match bad {
+                Bad::Failed => State::Failing,
+                Bad::Deferred => State::Throttled,
+            };
+            let (about, covers) = match (bad, turn) {
+                (_, Turn::Closed(_)) => (None, Vec::new()),
+                (Bad::Failed, Turn::Opened(_)) => {
+                    let about = self.recent.smallest(scope);
+                    (Some(about), self.recent.covered(about))
+                }
+                (Bad::Deferred, Turn::Opened(_)) => (Some(scope), self.recent.covered(scope)),
+            };
+            let finding = GroupFinding {
+                about,
+                covers,
+                ..finding(layer, scope, state, at_relay, told)
+            };
+            turns.push((finding, turn));
+        }
+    }
+}
+
+/// `google defers 64 % of our mail (usually 2 %)`.
+fn say(bad: Bad, (scope, relay): (Scope, Option<Id>), (share, usual, count): (f64, f64, f64), names: &Names) -> String {
+    let (kind, name) = scope.named(names);
+    let of_relay = relay.map_or_else(String::new, |relay| format!(" from {}", names.host(relay)));
+    let (share, usual) = (percent(share), percent(usual));
+    match (bad, scope) {
+        (Bad::Deferred, _) => {
+            format!("{name} defers {share} of our mail{of_relay} (usually {usual}): {count:.0} attempts")
+        }
+        (Bad::Failed, Scope::Provider(_)) => {
+            format!("{name} refuses {share} of our mail{of_relay} (usually {usual}): {count:.0} copies")
+        }
+        (Bad::Failed, _) => format!("{share} of the mail of {kind} {name} fails (usually {usual}): {count:.0} copies"),
+    }
+}
+
+/// `64 %`, `0.4 %`.
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    match percent < 1.0 {
+        true => format!("{percent:.1} %"),
+        false => format!("{percent:.0} %"),
+    }
+}

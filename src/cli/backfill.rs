@@ -26,7 +26,8 @@ pub struct BackfillArgs {
     /// Files, folders, or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
     /// including the systemd journal]
     paths: Vec<PathBuf>,
-    /// Host of logs that match no configured source [default: this host]
+    /// Host of logs that match no configured source; `from-log` takes the host that each line names [default: this host; in
+    /// a log with lines of several hosts, the host that each line names]
     #[arg(long)]
     host: Option<String>,
     /// Time zone of those logs: UTC, Europe/Berlin, +02:00 [default: UTC]

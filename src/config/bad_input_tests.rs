@@ -263,6 +263,33 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[[host_alias]]\n\
+         name = \"mx 1\"\n\
+         also = [\"mx1\"]\n\
+         [[host_alias]]\n\
+         name = \"mx1\"\n\
+         also = []\n\
+         [[host_alias]]\n\
+         name = \"mx2\"\n\
+         also = [\"10.0.0.2\", \"a b\", \"2001:db8::2\"]\n\
+         [[host_alias]]\n\
+         name = \"mx3\"\n\
+         also = [\"10.0.0.2\"]\n\
+         [[source]]\n\
+         kind = \"gerrit\"\n\
+         paths = [\"/x/error_log\"]\n\
+         host = \"from-log\"\n",
+        &[
+            "mailpulse.toml:2:8: `name = \"mx 1\"` is not a host name; use an IP address, or at most 253 letters, digits, `-`, \
+             `_`, and dots",
+            "mailpulse.toml:5:8: host `mx1` has no other name; add one: `also = [\"10.64.0.5\"]`",
+            "mailpulse.toml:9:21: `a b` is neither a host name nor an address; use an IP address, or at most 253 letters, \
+             digits, `-`, `_`, and dots",
+            "mailpulse.toml:12:9: `10.0.0.2` is already another name of `mx2`, at mailpulse.toml:9; a name stands for one host",
+            "mailpulse.toml:16:8: `host = \"from-log\"` is for logs of kind exim and postfix; name the host, or use `host_from`",
+        ],
+    ),
+    (
         "[[provider]]\n\
          name = \"mail.example\"\n\
          mx = [\"*.mail.example\"]\n\
@@ -339,7 +366,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, provider, detect, routes, tail, clickhouse, alert, silence",
+             hostgroup, host_alias, provider, detect, routes, tail, clickhouse, alert, silence",
         ],
     ),
     (

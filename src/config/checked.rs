@@ -1,5 +1,6 @@
 //! The configuration as everything else sees it: typed, compiled, complete.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::normalise::provider::Providers;
@@ -11,6 +12,7 @@ use super::attribution;
 use super::clickhouse::ClickHouseConfig;
 use super::detect::{self, DetectConfig};
 use super::errors::ConfigError;
+use super::host_aliases;
 use super::providers;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
@@ -36,6 +38,8 @@ pub struct Config {
     pub services: ServiceRules,
     /// Named sets of hosts.
     pub hostgroups: HostGroups,
+    /// Other names and addresses of hosts in small letters, each with the host's name.
+    pub host_aliases: BTreeMap<String, String>,
     /// Who runs the receiving sides.
     pub providers: Providers,
     /// Detection.
@@ -103,6 +107,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
         sources: sources::check(raw.source, folder, incomplete, report),
         services: attribution::services(raw.service, incomplete, report),
         hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
+        host_aliases: host_aliases::check(raw.host_alias, report),
         providers: providers::check(raw.provider, report),
         tail: TailConfig::of(&raw.tail),
         clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),

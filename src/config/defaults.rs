@@ -17,6 +17,7 @@ impl Default for RawStore {
             segment_mib_max: 48,
             open_messages_max: 200_000,
             services_max: 1_000,
+            hosts_max: 1_000,
             derive: None,
         }
     }

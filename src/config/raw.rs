@@ -30,6 +30,8 @@ pub(super) struct RawConfig {
     pub service: Vec<At<RawService>>,
     /// A named set of sending hosts. The first group that matches wins.
     pub hostgroup: Vec<At<RawHostGroup>>,
+    /// Other names of a host, as the lines of central logs print them.
+    pub host_alias: Vec<At<RawHostAlias>>,
     /// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it.
     pub provider: Vec<At<RawProvider>>,
     /// Outage detection.
@@ -87,6 +89,9 @@ pub(super) struct RawStore {
     /// least used service when it was used on more of the last 30 days.
     #[schemars(range(min = 10, max = 100000), example = 2000)]
     pub services_max: u32,
+    /// Maximum number of hosts that the lines of one source may name. Lines of further hosts belong to the host that reads.
+    #[schemars(range(min = 1, max = 10000), example = 500)]
+    pub hosts_max: u32,
     /// Whether mail that matches no `[[service]]` rule gets a service derived from the sender and the client.
     #[schemars(example = true, extend("x-default" = "`true` as long as there is no `[[service]]`"))]
     pub derive: Option<bool>,
@@ -172,8 +177,9 @@ pub(super) struct RawSource {
     /// Globs of the log files, including rotated and compressed files. Paths are relative to the main configuration file.
     #[schemars(example = ["/var/log/exim4/mainlog*"], extend("x-default" = "the pattern of `host_from`"))]
     pub paths: Option<Vec<At<String>>>,
-    /// The host that wrote the log.
-    #[schemars(example = &"mx1001", extend("x-default" = "this host"))]
+    /// The host that wrote the log. `from-log`: the host that each line names, for `exim` and `postfix` logs of a central log
+    /// server, and journals that collect.
+    #[schemars(example = &"mx1001", extend("x-default" = "this host; in a new log with lines of several hosts, the host that each line names"))]
     pub host: Option<At<String>>,
     /// Pattern that takes the host from the path.
     #[schemars(example = &"/srv/logs/{host}/mainlog*")]
@@ -330,6 +336,18 @@ pub(super) struct RawHostGroup {
     /// Inventory file: the output of `ansible-inventory --list`, or a CSV of `host,group`.
     #[schemars(example = &"hosts.json")]
     pub inventory: Option<At<String>>,
+}
+
+/// Other names of a host, as the lines of central logs print them. A name with and without its domain is one host anyway.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHostAlias {
+    /// Name of the host.
+    #[schemars(required, example = &"mx1001")]
+    pub name: Option<At<String>>,
+    /// Its other names and addresses.
+    #[schemars(required, example = ["10.64.0.5", "mail.example.org"])]
+    pub also: Option<Vec<At<String>>>,
 }
 
 /// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it. Of two

@@ -36,6 +36,8 @@ pub struct StoreConfig {
     pub open_messages_max: usize,
     /// Different services; further ones are unattributed.
     pub services_max: usize,
+    /// Hosts that the lines of one source may name; lines of further ones are the reader's.
+    pub hosts_max: usize,
     /// Whether mail that no rule names gets a derived service, if somebody says so.
     pub derive: Option<bool>,
 }
@@ -62,6 +64,7 @@ impl StoreConfig {
             segment_bytes_max: bytes(raw.segment_mib_max) as usize,
             open_messages_max: raw.open_messages_max as usize,
             services_max: raw.services_max as usize,
+            hosts_max: raw.hosts_max as usize,
             derive: raw.derive,
         }
     }

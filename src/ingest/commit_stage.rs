@@ -28,6 +28,8 @@ pub struct PendingCommit {
     pub odd_fields: Vec<OddField>,
     /// See [`Commit::split_lines`].
     pub split_lines: Option<String>,
+    /// The same of other hosts that the lines named, by the numbers of their sources.
+    pub others: Vec<(i64, PendingCommit)>,
 }
 
 /// Why a pipeline stopped: an error of the store, or None when the writer has hung up (and says why itself).
@@ -169,6 +171,16 @@ impl Committer {
 
 /// Commits; gives the batch back.
 fn write(store: &Store, source: i64, pending: PendingCommit, encoder: &mut Encoder) -> Result<SealedBatch, StoreError> {
+    let (commit, sealed) = encoded(source, pending, encoder)?;
+    commit::commit(store, &commit)?;
+    let others = commit.others.into_iter().flat_map(|other| other.segments);
+    let segments = commit.segments.into_iter().chain(others);
+    segments.for_each(|segment| encoder.take_back(segment));
+    Ok(sealed)
+}
+
+/// A commit with its rows encoded, and the batch that they were in.
+fn encoded(source: i64, pending: PendingCommit, encoder: &mut Encoder) -> Result<(Commit, SealedBatch), StoreError> {
     let PendingCommit {
         sealed,
         logs,
@@ -177,7 +189,12 @@ fn write(store: &Store, source: i64, pending: PendingCommit, encoder: &mut Encod
         unparsed,
         odd_fields,
         split_lines,
+        others,
     } = pending;
+    let others = others
+        .into_iter()
+        .map(|(source, other)| Ok(encoded(source, other, encoder)?.0));
+    let others = others.collect::<Result<_, StoreError>>()?;
     let commit = Commit {
         source,
         segments: encoder.encode(&sealed)?,
@@ -188,13 +205,9 @@ fn write(store: &Store, source: i64, pending: PendingCommit, encoder: &mut Encod
         again: None,
         odd_fields,
         split_lines,
+        others,
     };
-    commit::commit(store, &commit)?;
-    commit
-        .segments
-        .into_iter()
-        .for_each(|segment| encoder.take_back(segment));
-    Ok(sealed)
+    Ok((commit, sealed))
 }
 
 /// Commits the rows of logs that were read again, and nothing that their first reading has committed: what is read again
@@ -218,6 +231,7 @@ pub(super) fn write_again(
             again: Some(again),
             odd_fields: Vec::new(),
             split_lines: None,
+            others: Vec::new(),
         },
     )
 }

@@ -20,15 +20,18 @@
 //! * `pipeline`: one source's stages, one after the other; `known_logs` and `overlap` say what is known of its logs
 //! * [`read_stage`]: files and journals → chunks, with positions
 //! * `parse_stage`: chunks → pending commits; [`readers`]: one a format; [`accounting`]: every line is counted
+//! * `host_streams`: of a log whose lines name their hosts, a reader a host; `line_hosts`: which name is whose
 //! * `commit_stage`: pending commits → the store
 //! * [`wrapping`]: what stands around a log's lines; [`spec`]: how a log is read
 //! * [`position`], `journal_position`, `open_log`, `stamp_year`, [`report`], `job`: what the stages hand to each other
 
 pub mod accounting;
 mod commit_stage;
+mod host_streams;
 mod job;
 mod journal_position;
 mod known_logs;
+mod line_hosts;
 mod open_log;
 mod overlap;
 mod parse_stage;
@@ -44,6 +47,7 @@ mod stamp_year;
 pub mod wrapping;
 
 pub use job::{Job, Progress, RunLimits};
+pub use line_hosts::LineHosts;
 pub use pipeline::SourcePipeline;
 pub use reread::{Reread, logs_there, reread};
 pub use run::{cover, run};

@@ -12,6 +12,8 @@ pub struct OpenLog {
     pub path: PathBuf,
     /// How its lines are wrapped.
     pub form: WrappingForm,
+    /// Each line is the host's that it names.
+    pub by_line: bool,
     /// Identity, without the number.
     pub base: Option<u64>,
     /// Number among logs of equal identity.

@@ -179,6 +179,7 @@ mod tests {
         OpenLog {
             path: path.into(),
             form: WrappingForm::plain(wrapping),
+            by_line: false,
             base: None,
             ordinal: 0,
             position: Position::start(stamp, b"", 0),

@@ -2,6 +2,7 @@
 
 use super::accounting::{Doubt, LineAccounting};
 use super::commit_stage::PendingCommit;
+use super::host_streams::{HostStream, HostStreams};
 use super::open_log::OpenLog;
 use super::read_stage::ReadItem;
 use super::readers::{LogReader, ParseContext};
@@ -30,6 +31,12 @@ pub struct ParseStage<'c, R: Recall> {
     doubt: Option<Doubt>,
     /// Lines of the report that were sealed.
     sealed: Counts,
+    /// How the log in hand is read.
+    spec: Arc<Spec>,
+    /// The clock, UTC milliseconds, as of the round.
+    now_ms: i64,
+    /// Hosts that lines name.
+    hosts: Option<HostStreams<'c, R>>,
 }
 
 impl<'c, R: Recall> ParseStage<'c, R> {
@@ -38,6 +45,9 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         ParseStage {
             accounting: LineAccounting::new(&messages.host, spec.kind, messages.attribution.redactor.clone()),
             reader: LogReader::new(messages, spec),
+            spec: Arc::clone(spec),
+            now_ms: 0,
+            hosts: None,
             recall,
             log: None,
             room: 0,
@@ -51,9 +61,31 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         self.accounting.batch.wanted = Some(Arc::clone(wanted));
     }
 
+    /// Lines may name other hosts: these are told apart.
+    pub(super) fn set_hosts(&mut self, hosts: HostStreams<'c, R>) {
+        self.hosts = Some(hosts);
+    }
+
+    /// What was wrong with the store when a line named a new host.
+    pub(super) fn take_trouble(&mut self) -> Option<crate::store::StoreError> {
+        self.hosts.as_mut().and_then(HostStreams::take_trouble)
+    }
+
+    fn streams(&self) -> &[HostStream<'c, R>] {
+        self.hosts.as_ref().map(HostStreams::all).unwrap_or_default()
+    }
+
+    fn streams_mut(&mut self) -> &mut [HostStream<'c, R>] {
+        self.hosts.as_mut().map(HostStreams::all_mut).unwrap_or_default()
+    }
+
     /// How the next logs are read.
     pub fn set_spec(&mut self, spec: &Arc<Spec>) {
         self.reader.set_spec(spec);
+        self.spec = Arc::clone(spec);
+        self.streams_mut()
+            .iter_mut()
+            .for_each(|stream| stream.reader.set_spec(spec));
     }
 
     /// Whether the batch should be sealed. Not inside a record of several lines: a kill would lose those that are
@@ -61,8 +93,13 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     /// record that nobody finishes.
     pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
         let batch = &self.accounting.batch;
-        let reached = |times: usize| batch.len() >= times * rows_max || batch.memory() >= times * bytes_max;
-        let waits = self.reader.is_inside() || self.accounting.is_undecided();
+        let (mut rows, mut bytes) = (batch.len(), batch.memory());
+        if let Some(hosts) = &self.hosts {
+            let (more_rows, more_bytes) = hosts.waiting();
+            (rows, bytes) = (rows + more_rows, bytes + more_bytes);
+        }
+        let reached = |times: usize| rows >= times * rows_max || bytes >= times * bytes_max;
+        let waits = self.is_inside();
         reached(1) && (!waits || reached(2))
     }
 
@@ -74,12 +111,17 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     /// Whether the end of a record has not been read yet, or lines may have to wait for the clock.
     pub fn is_inside(&self) -> bool {
-        self.reader.is_inside() || self.accounting.is_undecided()
+        let undecided = |stream: &HostStream<'_, R>| stream.accounting.is_undecided();
+        self.reader.is_inside() || self.accounting.is_undecided() || self.streams().iter().any(undecided)
     }
 
     /// A round begins: what time it is.
     pub fn set_now(&mut self, now_ms: i64) {
         self.accounting.set_now(now_ms);
+        self.now_ms = now_ms;
+        self.streams_mut()
+            .iter_mut()
+            .for_each(|stream| stream.accounting.set_now(now_ms));
     }
 
     /// Whether the log that was just closed makes the clock doubtful. Then nothing since the last commit may be committed.
@@ -89,12 +131,24 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     /// The same of a journal that was read to its end.
     pub fn doubt_of_journal(&self, path: &[u8]) -> Option<Doubt> {
-        self.accounting.doubt_of_any(path)
+        let of_streams = || {
+            self.streams()
+                .iter()
+                .find_map(|stream| stream.accounting.doubt_of_any(path))
+        };
+        self.accounting.doubt_of_any(path).or_else(of_streams)
     }
 
     /// What other hosts' logs told of an open message; everything must be committed.
     pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
         self.reader.messages_mut().relink(id, record);
+    }
+
+    /// The same of a message of another host that lines name, by the number of its source.
+    pub fn relink_other(&mut self, source: i64, id: &QueueId, record: &OpenRecord) {
+        if let Some(hosts) = &mut self.hosts {
+            hosts.relink(source, id, record);
+        }
     }
 
     /// Puts back lines of which an earlier life had read some pieces.
@@ -114,7 +168,8 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     /// Whether rows wait to be committed, or what was read of other logs than the one in hand.
     pub fn has_rows(&self) -> bool {
-        !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty()
+        let waits = |stream: &HostStream<'_, R>| !stream.accounting.batch.is_empty();
+        !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty() || self.streams().iter().any(waits)
     }
 
     /// Events of other logs that the log in hand may repeat, until it is closed.
@@ -124,17 +179,23 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     /// Whether something waits to be committed.
     pub fn has_news(&self) -> bool {
-        !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty() || self.log.is_some()
+        self.has_rows() || self.log.is_some()
     }
 
     /// Whether memory should be trimmed at the next moment when everything is committed.
     pub fn wants_trim(&self, open_max: usize) -> bool {
-        self.reader.messages().wants_trim(open_max)
+        let readers = self.streams().iter().map(|stream| &stream.reader);
+        std::iter::once(&self.reader)
+            .chain(readers)
+            .any(|reader| reader.messages().wants_trim(open_max))
     }
 
     /// Trims memory; everything must be committed.
     pub fn trim(&mut self, open_max: usize) {
         self.reader.messages_mut().trim(open_max);
+        self.streams_mut()
+            .iter_mut()
+            .for_each(|stream| stream.reader.messages_mut().trim(open_max));
     }
 
     /// Takes what was read.
@@ -146,6 +207,9 @@ impl<'c, R: Recall> ParseStage<'c, R> {
                 self.accounting.batch.set_log(log.state.log_id);
                 self.accounting.batch.known = None;
                 self.reader.open(&log);
+                if log.by_line {
+                    self.streams_mut().iter_mut().for_each(|stream| stream.begin(&log));
+                }
                 self.log = Some(log);
             }
             ReadItem::Chunk(chunk, position) => {
@@ -167,8 +231,16 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     fn chunk(&mut self, chunk: &Chunk) {
         let Some(mut log) = self.log.take() else { return };
-        let mut context = ParseContext::new(&mut self.recall, &mut self.accounting, &mut log.state);
-        self.reader.chunk(&mut context, &log.form, &log.position, chunk);
+        match &mut self.hosts {
+            Some(hosts) if log.by_line => {
+                let own = (&mut self.reader, &mut self.recall, &mut self.accounting);
+                hosts.chunk(own, &mut log, (&self.spec, self.now_ms), chunk);
+            }
+            _ => {
+                let mut context = ParseContext::new(&mut self.recall, &mut self.accounting, &mut log.state);
+                self.reader.chunk(&mut context, &log.form, &log.position, chunk);
+            }
+        }
         self.accounting.report.overlong_lines += chunk.overlong_lines() as u64;
         let skipped = chunk.skipped(GapKind::Overlong) + chunk.skipped(GapKind::Nul);
         self.accounting.report.skipped_bytes += skipped;
@@ -185,6 +257,9 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     pub fn journal_entries(&mut self, log: OpenLog, chunk: &Chunk) -> LogState {
         self.accounting.begin(&log.state);
         self.accounting.batch.set_log(log.state.log_id);
+        if log.by_line {
+            self.streams_mut().iter_mut().for_each(|stream| stream.begin(&log));
+        }
         self.log = Some(Box::new(log));
         self.chunk(chunk);
         let Some(mut log) = self.log.take() else {
@@ -221,9 +296,25 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         log.state.damaged = damaged;
         self.reader
             .close(&mut self.recall, &mut self.accounting, &mut log, live);
+        if log.by_line {
+            for stream in self.streams_mut() {
+                let HostStream {
+                    reader,
+                    recall,
+                    accounting,
+                    ..
+                } = stream;
+                reader.close(recall, accounting, &mut log, live);
+            }
+        }
         self.accounting.batch.known = None;
         self.widen(log.state.span_ms);
-        self.doubt = self.accounting.doubt(&log.state);
+        let of_streams = || {
+            self.streams()
+                .iter()
+                .find_map(|stream| stream.accounting.doubt(&log.state))
+        };
+        self.doubt = self.accounting.doubt(&log.state).or_else(of_streams);
         self.accounting.touch(&log);
     }
 
@@ -264,8 +355,15 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         self.sealed = self.accounting.report.counts;
         let minutes = self.accounting.take_minutes();
         self.reader.messages().attributor.origins.write_table(&mut origins);
-        let unparsed = self.accounting.shapes.take();
+        let mut unparsed = self.accounting.shapes.take();
+        let mut odd_fields = self.accounting.odd.take();
+        for stream in self.streams_mut() {
+            unparsed.extend(stream.accounting.shapes.take());
+            odd_fields.extend(stream.accounting.odd.take());
+        }
         merge_shapes(&mut self.accounting.report, &unparsed);
+        self.tell_refused();
+        let others = self.hosts.as_mut().map_or_else(Vec::new, |hosts| hosts.seal(sequence));
         PendingCommit {
             sealed: SealedBatch {
                 batch,
@@ -278,9 +376,29 @@ impl<'c, R: Recall> ParseStage<'c, R> {
             minutes,
             changes: self.reader.messages_mut().changes(),
             unparsed,
-            odd_fields: self.accounting.odd.take(),
+            odd_fields,
             split_lines: self.reader.take_split_lines(),
+            others,
         }
+    }
+
+    /// Says how many lines named hosts for which there was no more room.
+    fn tell_refused(&mut self) {
+        let refused = self.hosts.as_mut().map_or(0, HostStreams::take_refused);
+        let (Some(hosts), true) = (&self.spec.line_hosts, refused > 0) else {
+            return;
+        };
+        let path = self.log.as_ref().map(|log| log.path.clone()).unwrap_or_default();
+        let what = format!(
+            "names more than {} hosts: the lines of further ones are read as {}'s. Raise `hosts_max` in [store] if they \
+             are real; else name the host of this log",
+            hosts.max, self.accounting.report.host
+        );
+        self.problem(Problem {
+            path,
+            what,
+            error: false,
+        });
     }
 
     /// Lines of the report that were sealed.

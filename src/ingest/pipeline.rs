@@ -1,8 +1,9 @@
 //! One host's logs of one kind: each file or journal goes through the read stage, the parse stage and the commit stage.
 //! A [`SourcePipeline`] is open over any number of rounds: `backfill` makes one, `tail` one every poll.
 
-use super::accounting::Doubt;
+use super::accounting::{Doubt, LineAccounting};
 use super::commit_stage::{CommitStage, Stop};
+use super::host_streams::{HostStream, HostStreams};
 use super::job::{Job, Progress, RunLimits};
 use super::known_logs::KnownLogs;
 use super::open_log::OpenLog;
@@ -10,6 +11,7 @@ use super::overlap::{Ahead, LogSpan, compared};
 use super::parse_stage::ParseStage;
 use super::position::KnownLog;
 use super::read_stage::{Hangup, JournalReader, ReadItem, ReadStage, Reading, logs_of_others};
+use super::readers::LogReader;
 use super::report::{Problem, SourceReport};
 use super::spec::Spec;
 use super::wrapping::first_ms;
@@ -61,17 +63,26 @@ impl<'s> SourcePipeline<'s> {
         limits: &RunLimits,
     ) -> Result<Self, StoreError> {
         let id = store.positions().source(host, spec.kind)?;
-        let mut messages = Messages::new(attribution, host);
-        let (open, all) = store.messages().newest(id, limits.open_messages / 2)?;
-        messages.join.set_evicted(all - open.len() as u64);
-        messages.attributor.load_derived(store.services().derived(id)?);
-        messages.attributor.load_accounts(store.services().accounts(id)?);
-        for (id, record) in open {
-            messages.join.load(id, record, &mut messages.attributor.origins);
-        }
+        let messages = messages_of(store, attribution, (host, id), limits)?;
         let recaller = store.messages().recaller(id)?;
         let trouble = recaller.error();
+        let hosts = match spec.grammar.mta() {
+            Some(_) => Some(
+                Hosts {
+                    store,
+                    attribution,
+                    recaller: recaller.of(id),
+                    reader: id,
+                    limits: *limits,
+                }
+                .of(host, spec)?,
+            ),
+            None => None,
+        };
         let mut parse = ParseStage::new(messages, recaller, spec);
+        if let Some(hosts) = hosts {
+            parse.set_hosts(hosts);
+        }
         if let Some(wanted) = reread::all_but_adopted(store, id)? {
             parse.only(&Arc::new(wanted));
         }
@@ -154,9 +165,12 @@ impl<'s> SourcePipeline<'s> {
         self.parse.sealed()
     }
 
-    /// What other hosts' logs told of an open message.
-    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
-        self.parse.relink(id, record);
+    /// What other hosts' logs told of an open message of a source: this one, or one of a host that its lines name.
+    pub fn relink(&mut self, source: i64, id: &QueueId, record: &OpenRecord) {
+        match source == self.id {
+            true => self.parse.relink(id, record),
+            false => self.parse.relink_other(source, id, record),
+        }
     }
 
     /// What there is to tell since the last call.
@@ -168,6 +182,70 @@ impl<'s> SourcePipeline<'s> {
     pub fn finish(self) -> SourceReport {
         self.parse.finish()
     }
+}
+
+/// What hosts that lines name are opened with.
+struct Hosts<'s> {
+    store: &'s Store,
+    attribution: &'s Attribution,
+    recaller: Recaller,
+    /// Number of the source that reads.
+    reader: i64,
+    limits: RunLimits,
+}
+
+impl<'s> Hosts<'s> {
+    /// None open yet.
+    fn of(self, reader: &str, spec: &Spec) -> Result<HostStreams<'s, Recaller>, StoreError> {
+        let known: Vec<String> = self
+            .store
+            .positions()
+            .hosts_of(spec.kind)?
+            .into_iter()
+            .map(|(_, host)| host)
+            .collect();
+        let reader_host = reader.to_owned();
+        let open = move |host: &str, spec: &Arc<Spec>| self.open(&reader_host, host, spec);
+        Ok(HostStreams::new(reader, &known, Box::new(open)))
+    }
+
+    fn open(&self, reader_host: &str, host: &str, spec: &Arc<Spec>) -> Result<HostStream<'s, Recaller>, StoreError> {
+        let store = self.store;
+        let id = store.positions().source_in_log(host, spec.kind, self.reader)?;
+        let mut accounting = LineAccounting::new(reader_host, spec.kind, self.attribution.redactor.clone());
+        if let Some(wanted) = reread::all_but_adopted(store, id)? {
+            accounting.batch.wanted = Some(Arc::new(wanted));
+        }
+        let mut reader = LogReader::new(messages_of(store, self.attribution, (host, id), &self.limits)?, spec);
+        if let Some(lines) = store.positions().split_lines(id)? {
+            reader.reopen_split_lines(&lines)?;
+        }
+        Ok(HostStream {
+            source: id,
+            host: host.to_owned(),
+            reader,
+            recall: self.recaller.of(id),
+            accounting,
+        })
+    }
+}
+
+/// The messages of a host as the store knows them.
+fn messages_of<'s>(
+    store: &Store,
+    attribution: &'s Attribution,
+    (host, id): (&str, i64),
+    limits: &RunLimits,
+) -> Result<Messages<'s>, StoreError> {
+    let mut messages = Messages::new(attribution, host);
+    let (open, all) = store.messages().newest(id, limits.open_messages / 2)?;
+    messages.join.set_evicted(all - open.len() as u64);
+    messages.attributor.load_derived(store.services().derived(id)?);
+    messages.attributor.load_accounts(store.services().accounts(id)?);
+    for (id, record) in open {
+        messages.join.load(id, record, &mut messages.attributor.origins);
+    }
+    Ok(messages)
 }
 
 /// A round: what the job's logs have now goes through the stages.
@@ -322,7 +400,8 @@ impl Pipeline<'_, '_> {
     }
 
     /// Takes entries of one of a journal's sequences, and gives its state behind them.
-    fn entries(&mut self, spec: &Spec, log: OpenLog, chunk: &Chunk) -> Result<LogState, Stop> {
+    fn entries(&mut self, spec: &Spec, mut log: OpenLog, chunk: &Chunk) -> Result<LogState, Stop> {
+        log.by_line = spec.line_hosts.as_ref().is_some_and(|hosts| hosts.always);
         self.progress.content(chunk.bytes().len() as u64);
         if std::mem::take(&mut self.is_first_chunk) {
             let compared = self.overlap(spec, &log, chunk);
@@ -386,6 +465,9 @@ impl Pipeline<'_, '_> {
         // Rows of a message whose sender could not be asked for would say for ever that nobody knows it.
         if let Some(error) = self.open.trouble.take() {
             return Err(Some(error.into()));
+        }
+        if let Some(error) = self.open.parse.take_trouble() {
+            return Err(Some(error));
         }
         if !self.open.parse.has_news() {
             return Ok(());

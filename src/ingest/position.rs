@@ -29,6 +29,9 @@ struct StoredPosition {
     #[serde(default, skip_serializing_if = "is_zero")]
     epoch: u32,
     complete: bool,
+    /// Each line is the host's that it names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_line: bool,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -40,6 +43,8 @@ fn is_zero(number: &u32) -> bool {
 pub struct KnownLog {
     /// Identity and position.
     pub known: KnownIdentity,
+    /// Each line is the host's that it names.
+    pub by_line: bool,
     /// What the catalogue says.
     pub state: LogState,
 }
@@ -52,7 +57,7 @@ impl KnownLog {
 }
 
 /// The JSON of a position.
-pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
+pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position, by_line: bool) -> String {
     let stored = StoredPosition {
         base: base.map(|base| format!("{base:016x}")),
         ordinal,
@@ -69,13 +74,19 @@ pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position) -> String {
         codec: position.stamp.codec.name().to_owned(),
         epoch: position.epoch,
         complete: position.complete,
+        by_line,
     };
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
 /// The log that a row of the catalogue describes; None if its position cannot be read.
 pub fn known(state: LogState) -> Option<KnownLog> {
-    let (base, ordinal, position) = from_json(&state.position)?;
+    let Identified {
+        base,
+        ordinal,
+        position,
+        by_line,
+    } = from_json(&state.position)?;
     let old_file = old_file(&path_of(&state), &position);
     Some(KnownLog {
         known: KnownIdentity {
@@ -84,12 +95,20 @@ pub fn known(state: LogState) -> Option<KnownLog> {
             position,
             old_file,
         },
+        by_line,
         state,
     })
 }
 
 /// What [`to_json`] was given.
-fn from_json(json: &str) -> Option<(Option<u64>, u32, Position)> {
+struct Identified {
+    base: Option<u64>,
+    ordinal: u32,
+    position: Position,
+    by_line: bool,
+}
+
+fn from_json(json: &str) -> Option<Identified> {
     let stored: StoredPosition = serde_json::from_str(json).ok()?;
     let stamp = Stamp {
         dev: stored.dev,
@@ -117,7 +136,12 @@ fn from_json(json: &str) -> Option<(Option<u64>, u32, Position)> {
         Some(base) => Some(u64::from_str_radix(&base, 16).ok()?),
         None => None,
     };
-    Some((base, stored.ordinal, position))
+    Some(Identified {
+        base,
+        ordinal: stored.ordinal,
+        position,
+        by_line: stored.by_line,
+    })
 }
 
 /// Whether the position of a log can be read, in a file or in a journal.

@@ -1,5 +1,6 @@
 //! How a log is read: its kind, the grammar of its lines, and what the configuration says of its source.
 
+use super::line_hosts::LineHosts;
 use crate::model::log_kinds::{EXIM, KindReader, LogKind, POSTFIX};
 use crate::source::Limits;
 use jiff::tz::TimeZone;
@@ -37,6 +38,8 @@ pub struct Spec {
     pub relay: Option<String>,
     /// Tags of syslog that stand for the program, beside its own.
     pub tags: Arc<[String]>,
+    /// Whose lines they are, where that may not be the source's host.
+    pub line_hosts: Option<Arc<LineHosts>>,
 }
 
 impl Spec {
@@ -55,6 +58,7 @@ impl Spec {
             service: None,
             relay: None,
             tags: Arc::default(),
+            line_hosts: None,
         }
     }
 
@@ -70,6 +74,7 @@ impl Spec {
             && self.service == other.service
             && self.relay == other.relay
             && self.tags == other.tags
+            && self.line_hosts == other.line_hosts
             && (parser(self) == parser(other) || !self.is_described())
     }
 

@@ -230,13 +230,26 @@ impl MailHistory for Store {
         let summary = |source: crate::store::catalogue::SourceState| {
             let mut counts = Counts::default();
             source.logs.iter().for_each(|log| counts.add(&log.counts));
+            // A host that other logs' lines name has lines and no logs.
+            let own = match source.logs.is_empty() {
+                true => Store::coverage(self).sum_of(source.id)?,
+                false => None,
+            };
+            if let Some((own, _)) = &own {
+                counts.add(own);
+            }
+            let own_span = own.map(|(_, span)| span);
             let spans = || source.logs.iter().filter_map(|log| log.span_ms);
             let damaged = source.logs.iter().filter_map(|log| log.damaged.clone());
             let twice = source.logs.iter().filter(|log| log.counts.duplicates > 0);
             let twice = twice.max_by_key(|log| log.counts.duplicates);
             Ok(SourceSummary {
                 counts,
-                span_ms: spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max()),
+                span_ms: spans()
+                    .map(|span| span.0)
+                    .min()
+                    .zip(spans().map(|span| span.1).max())
+                    .or(own_span),
                 minutes: Store::coverage(self).minutes_of(source.id, length_ms)?,
                 local: Some(LocalSource {
                     logs: source.logs.len() as u64,

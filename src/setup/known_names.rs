@@ -52,7 +52,7 @@ fn configured(config: &Config, by: By) -> BTreeSet<String> {
         By::Relay => {
             let named = sources.filter_map(|source| match &source.host {
                 HostOf::Named(name) => Some(name.clone()),
-                HostOf::This | HostOf::Path => None,
+                HostOf::This | HostOf::Path | HostOf::Lines => None,
             });
             named.collect()
         }

@@ -14,13 +14,15 @@ const OUTBOX: &str = "store.outbox_mib_max";
 const LOST_FOUND: &str = "store.lost_found_mib_max";
 
 #[rustfmt::skip]
-const LIMITS: [Limit; 17] = [
+const LIMITS: [Limit; 18] = [
     ("store.segment_rows_max", |c| c.store.segment_rows_max as u64, "rows", "memory: a batch before it is committed"),
     ("store.segment_mib_max", |c| c.store.segment_bytes_max as u64 >> 20, "MiB", "memory: a batch before it is committed"),
     (OPEN_MESSAGES, |c| c.store.open_messages_max as u64, "messages",
         "memory: messages in a host's queue; the quietest of more wait in the store"),
     (SERVICES, |c| c.store.services_max as u64, "services",
         "services of a source that are derived without a rule; more are unattributed"),
+    ("store.hosts_max", |c| c.store.hosts_max as u64, "hosts",
+        "hosts that the lines of a source may name; lines of more are the reader's"),
     ("store.retain_days", |c| u64::from(c.store.retain_days), "days", "disk: older events are removed"),
     (OUTBOX, |c| c.store.outbox_bytes_max >> 20, "MiB",
         "disk: what waits to be sent; when it is full, nothing more is read"),

@@ -1,8 +1,8 @@
 //! Which logs belong to whom: the configured sources and the paths of a command, as jobs of an ingest run.
 
-use crate::config::{Config, HostOf, NAME_HINT, Source, SourceKind, is_name, parse_timezone, this_host};
-use crate::ingest::Job;
+use crate::config::{Config, FROM_LOG, HostOf, NAME_HINT, Source, SourceKind, is_name, parse_timezone, this_host};
 use crate::ingest::spec::{Grammar, Spec};
+use crate::ingest::{Job, LineHosts};
 use crate::source::journal::JournalSource;
 use crate::source::scan::scan;
 use crate::source::{Family, Found, Limits};
@@ -57,9 +57,13 @@ pub fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: 
     for (source, part) in journals.filter_map(|source| source.journal.as_ref().map(|part| (source, part))) {
         let host = match &source.host {
             HostOf::Named(name) => name.clone(),
-            HostOf::This | HostOf::Path => this_host(),
+            HostOf::This | HostOf::Path | HostOf::Lines => this_host(),
         };
-        let spec = Arc::new(spec(source));
+        let mut spec = spec(source);
+        if matches!(source.host, HostOf::Lines) {
+            spec.line_hosts = Some(line_hosts(config, true));
+        }
+        let spec = Arc::new(spec);
         let journal = JournalSource {
             directory: part.directory.clone(),
             units: part.units.clone(),
@@ -102,6 +106,8 @@ pub struct UnnamedArgs<'a> {
 /// What holds for files that no source names.
 struct Unnamed<'p> {
     host: String,
+    /// Whether their lines' hosts are always taken, or only where a log has several; none where a host is named.
+    from_log: Option<bool>,
     zone: TimeZone,
     /// Grammar, if it is not told by the content.
     grammar: Option<Grammar>,
@@ -132,7 +138,14 @@ impl<'p> Unnamed<'p> {
             bail!("--service: the log of an MTA contains the mail of many services; write a [[service]] rule");
         }
         Ok(Unnamed {
-            host: args.host.map_or_else(this_host, str::to_owned),
+            host: args
+                .host
+                .filter(|host| *host != FROM_LOG)
+                .map_or_else(this_host, str::to_owned),
+            from_log: match args.host {
+                None => Some(false),
+                Some(host) => (host == FROM_LOG).then_some(true),
+            },
             zone,
             grammar,
             service: args.service.map(str::to_owned),
@@ -181,14 +194,31 @@ fn split(config: &Config, family: Family, unnamed: &Unnamed<'_>) -> Vec<(String,
 
 fn owner(config: &Config, file: &Found, unnamed: &Unnamed<'_>) -> (String, Arc<Spec>) {
     let Some(source) = config.source_of(&file.path) else {
-        return (unnamed.host.clone(), Arc::new(unnamed.spec(&file.path)));
+        let mut spec = unnamed.spec(&file.path);
+        spec.line_hosts = unnamed.from_log.map(|always| line_hosts(config, always));
+        return (unnamed.host.clone(), Arc::new(spec));
     };
     let owner = match &source.host {
-        HostOf::This => this_host(),
+        HostOf::This | HostOf::Lines => this_host(),
         HostOf::Named(name) => name.clone(),
         HostOf::Path => source.host_in(&file.path).unwrap_or_else(|| unnamed.host.clone()),
     };
-    (owner, Arc::new(spec(source)))
+    let mut spec = spec(source);
+    spec.line_hosts = match &source.host {
+        HostOf::This => Some(line_hosts(config, false)),
+        HostOf::Lines => Some(line_hosts(config, true)),
+        HostOf::Named(_) | HostOf::Path => None,
+    };
+    (owner, Arc::new(spec))
+}
+
+/// How hosts in lines are understood.
+fn line_hosts(config: &Config, always: bool) -> Arc<LineHosts> {
+    Arc::new(LineHosts {
+        always,
+        aliases: config.host_aliases.clone(),
+        max: config.store.hosts_max,
+    })
 }
 
 /// How a source's logs are read.

@@ -20,6 +20,7 @@ mod docs;
 mod exim_lab;
 mod flow;
 mod forget;
+mod from_log;
 mod full_disk;
 mod graph;
 mod headers;

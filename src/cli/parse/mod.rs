@@ -70,7 +70,7 @@ pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
         }
     };
     let host = configured.map_or_else(this_host, |source| match &source.host {
-        HostOf::This => this_host(),
+        HostOf::This | HostOf::Lines => this_host(),
         HostOf::Named(name) => name.clone(),
         HostOf::Path => source.host_in(&args.file).unwrap_or_else(this_host),
     });

@@ -312,7 +312,7 @@ fn may_be(source: &Source, host: &str) -> bool {
     match &source.host {
         HostOf::This => host == this_host(),
         HostOf::Named(name) => name == host,
-        HostOf::Path => true,
+        HostOf::Path | HostOf::Lines => true,
     }
 }
 

@@ -56,7 +56,12 @@ pub enum HostOf {
     Named(String),
     /// Read from the path; see [`Source::host_in`].
     Path,
+    /// Each line's is the host's that it names.
+    Lines,
 }
+
+/// `host` of a log whose lines name their hosts.
+pub const FROM_LOG: &str = "from-log";
 
 /// One `[[source]]`.
 #[derive(Debug, Clone)]
@@ -204,6 +209,7 @@ impl Checker<'_, '_> {
             }
         }
         let host = match (raw.host, &template) {
+            (Some(host), _) if host.get() == FROM_LOG => self.host_of_lines(&host, kind.as_ref()),
             (Some(host), _) => self.host(&host).map(HostOf::Named),
             (None, Some(_)) => Some(HostOf::Path),
             (None, None) => Some(HostOf::This),
@@ -318,6 +324,15 @@ impl Checker<'_, '_> {
         self.report
             .add(&host.at(), what, "use at most 253 letters, digits, `-`, `_`, and dots");
         None
+    }
+
+    fn host_of_lines(&mut self, host: &At<String>, kind: Option<&SourceKind>) -> Option<HostOf> {
+        if let Some(SourceKind::App(_)) = kind {
+            let what = format!("`host = \"{FROM_LOG}\"` is for logs of kind exim and postfix");
+            self.report.add(&host.at(), what, "name the host, or use `host_from`");
+            return None;
+        }
+        Some(HostOf::Lines)
     }
 
     fn timezone(&mut self, zone: &At<String>) -> Option<TimeZone> {

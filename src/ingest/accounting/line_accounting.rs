@@ -164,6 +164,14 @@ impl LineAccounting {
         self.recent.mask()
     }
 
+    /// Moves to the minute of another source's newest line in the same log.
+    pub fn follow(&mut self, state: &mut LogState, other: &LineAccounting) {
+        if other.minute.0 != NO_MINUTE && other.minute.0 != self.minute.0 {
+            self.settle(state);
+            self.turn_minute(other.minute.0);
+        }
+    }
+
     fn turn_minute(&mut self, minute: i64) {
         let (old, counts) = std::mem::replace(&mut self.minute, (minute, Counts::default()));
         if old == NO_MINUTE {
@@ -224,7 +232,7 @@ impl LineAccounting {
         }
         state.position = match &log.place {
             Some(place) => place.clone(),
-            None => position::to_json(log.base, log.ordinal, &log.position),
+            None => position::to_json(log.base, log.ordinal, &log.position, log.by_line),
         };
         self.touched.retain(|known| known.log_id != state.log_id);
         self.touched.push(state);

@@ -9,7 +9,7 @@ use super::reading::{QUIET_MS, Reading};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::position::{self, KnownLog};
 use crate::ingest::spec::Spec;
-use crate::ingest::wrapping::{Wrapping, WrappingForm, recognise};
+use crate::ingest::wrapping::{Wrapping, WrappingForm, hosts_of_sample, recognise};
 use crate::source::chunks::{MarkerMismatch, ResumeError};
 use crate::source::identity::{
     Candidate, HEAD_BYTES, KnownIdentity, LogVerdict, OldFile, Position, decide, first_line, log_id, numbered_id,
@@ -151,6 +151,7 @@ impl ReadStage<'_> {
         let (epoch, odd) = self.odd(verdict);
         let position = Position::start(*file.content.stamp(), file.head(), epoch);
         let mut log = self.new_log(file.found, form, (file.base, ordinal), position);
+        log.by_line = self.is_by_line(None, &file.sample);
         log.state.follows = file.follows;
         file.content.end_at(self.reading.until.get(&log.state.log_id).copied());
         log.first_day = first_day(self.spec, &file.sample, file.found, &self.limits);
@@ -180,6 +181,7 @@ impl ReadStage<'_> {
         };
         (position.mark, position.marks) = (*mark, marks.clone());
         let mut log = self.new_log(file.found, form, (file.base, ordinal), position);
+        log.by_line = self.is_by_line(Some(other.1.by_line), &file.sample);
         log.state.follows = file.follows;
         let odd = other_hosts::taken_over(self.host, other);
         Ok(Opened::Read(Box::new(chunks), Box::new(log), Some(odd)))
@@ -195,7 +197,8 @@ impl ReadStage<'_> {
         let log_id = self.known[index].state.log_id;
         file.content.end_at(self.reading.until.get(&log_id).copied());
         let form = recognise(self.spec, &file.sample).unwrap_or_else(|_| WrappingForm::plain(Wrapping::Plain));
-        let log = self.known_log(index, file.found, form, file.head());
+        let mut log = self.known_log(index, file.found, form, file.head());
+        log.by_line = self.is_by_line(Some(self.known[index].by_line), &file.sample);
         match Chunks::resume(file.content, &position.mark, &position.marks, &self.limits, &self.pool) {
             Ok(chunks) => Ok(Some(Opened::Read(Box::new(chunks), Box::new(log), None))),
             // A copy that ends before what was read already holds nothing new.
@@ -205,6 +208,14 @@ impl ReadStage<'_> {
             })) if agreed_to > HEAD_BYTES as u64 => Ok(Some(Opened::Known)),
             Err(ResumeError::Marker(_)) => Ok(None),
             Err(ResumeError::Source(error)) => Err(error),
+        }
+    }
+
+    /// Whether each line is the host's that it names; `stored` is what was decided of a known log.
+    fn is_by_line(&self, stored: Option<bool>, sample: &[u8]) -> bool {
+        match (&self.spec.line_hosts, self.spec.grammar.mta()) {
+            (Some(hosts), Some(mta)) => hosts.are_read(stored, || hosts_of_sample(mta, sample)),
+            _ => false,
         }
     }
 
@@ -271,6 +282,7 @@ impl ReadStage<'_> {
         OpenLog {
             path: found.path.clone(),
             form,
+            by_line: false,
             base,
             ordinal,
             position,
@@ -281,7 +293,7 @@ impl ReadStage<'_> {
     }
 
     fn known_log(&self, index: usize, found: &Found, form: WrappingForm, head: &[u8]) -> OpenLog {
-        let KnownLog { known, state } = &self.known[index];
+        let KnownLog { known, state, .. } = &self.known[index];
         let mut position = known.position.clone();
         let grown = Position::start(found.stamp(), head, position.epoch);
         // The head grows with the file until it is 1 024 bytes long.
@@ -299,6 +311,7 @@ impl ReadStage<'_> {
         OpenLog {
             path: found.path.clone(),
             form,
+            by_line: false,
             base: known.base,
             ordinal: known.ordinal,
             position,
@@ -313,7 +326,7 @@ impl ReadStage<'_> {
         let may_grow = (last || self.reading.following) && stamp.codec == Codec::Plain;
         let live = may_grow && self.reading.now_ms - stamp.mtime_ms <= QUIET_MS;
         chunks.flush_partial(!live);
-        let (path, base, ordinal) = (log.path.clone(), log.base, log.ordinal);
+        let (path, base, ordinal, by_line) = (log.path.clone(), log.base, log.ordinal, log.by_line);
         let (mut position, state) = (log.position.clone(), log.state.clone());
         to(ReadItem::Open(Box::new(log)))?;
         let damaged = loop {
@@ -348,6 +361,7 @@ impl ReadStage<'_> {
                 position,
                 old_file,
             },
+            by_line,
             state,
         });
         Ok(())

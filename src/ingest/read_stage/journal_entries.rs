@@ -284,6 +284,7 @@ fn open(journal: &JournalSource, sequence: &Sequence) -> OpenLog {
     OpenLog {
         path: journal.name(),
         form: WrappingForm::plain(Wrapping::Journal),
+        by_line: false,
         base: None,
         ordinal: 0,
         position: Position::start(no_file(), b"", 0),

@@ -1,10 +1,10 @@
 //! The reader of a source's kind.
 
 use super::app::AppLines;
-use super::context::ParseContext;
+use super::context::{ParseContext, RawLine};
 use super::exim::EximLines;
 use super::postfix::PostfixLines;
-use crate::ingest::accounting::LineAccounting;
+use crate::ingest::accounting::{LineAccounting, LineOutcome};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::wrapping::WrappingForm;
@@ -121,6 +121,20 @@ impl<'c> LogReader<'c> {
             LogReader::App(lines) => lines.chunk(context, before, chunk),
         }
         context.accounting.settle(context.state);
+    }
+
+    /// Takes a line of a log whose lines are of several hosts: what became of it, or none of a piece of a line.
+    pub fn line<R: Recall>(
+        &mut self,
+        context: &mut ParseContext<'_, R>,
+        form: &WrappingForm,
+        line: RawLine<'_>,
+    ) -> Option<LineOutcome> {
+        match self {
+            LogReader::Exim(lines) => lines.line(context, form, line),
+            LogReader::Postfix(lines) => lines.line(context, form, line),
+            LogReader::App(_) => None,
+        }
     }
 
     /// A batch is about to be sealed in the middle of a log: what is still open goes with it.

@@ -11,7 +11,7 @@ mod mta;
 mod postfix;
 mod split_lines;
 
-pub use context::ParseContext;
+pub use context::{ParseContext, RawLine};
 pub(crate) use foreground::Processes;
 pub(crate) use line_time::begins_with_time;
 pub use log_reader::LogReader;

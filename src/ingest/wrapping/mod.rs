@@ -4,6 +4,7 @@
 mod first_time;
 mod form;
 mod journal_entry;
+mod line_host;
 mod peel;
 mod recognise;
 mod survey;
@@ -11,6 +12,7 @@ mod survey;
 pub(crate) use first_time::first_ms;
 pub use form::{LineHead, Wrapping, WrappingForm};
 pub(crate) use journal_entry::JournalEntry;
+pub(crate) use line_host::{hosts_of_sample, with_host};
 pub(crate) use peel::{LineContent, Peeler, TIMELESS, Trust, untrusted};
 pub use recognise::{NOT_STORED, recognise};
 pub use survey::Survey;

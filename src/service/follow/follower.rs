@@ -192,8 +192,8 @@ impl<'s> Follower<'s> {
                 .sources
                 .values_mut()
                 .filter_map(|followed| followed.source.as_mut());
-            for source in sources.filter(|source| source.id() == *id) {
-                source.relink(queue_id, record);
+            for source in sources {
+                source.relink(*id, queue_id, record);
             }
         }
     }

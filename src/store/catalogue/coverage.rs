@@ -1,10 +1,14 @@
 //! Of which time there is anything known: minutes with lines and heartbeats, and the stretches in which logs could be read.
 
-use super::minutes::{heard_minutes, last_heartbeat_ms, last_line_ms, minutes_of, minutes_span, source_minutes};
+use super::minutes::{
+    SummedMinutes, heard_minutes, last_heartbeat_ms, last_line_ms, minutes_of, minutes_span, source_minutes, sum_of,
+};
 use super::positions::Positions;
 use super::segments::span_until;
+use super::sources::hosts_of_logs;
 use super::{Catalogue, CatalogueError, Counts, SourceMinute};
 use crate::model::time::MINUTE_MS;
+use std::collections::HashMap;
 
 /// A stretch of time in which a host's log could be read, UTC milliseconds, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,14 @@ impl Coverage<'_> {
         minutes_of(&self.0.connection(), source, length_ms)
     }
 
+    /// Counts of a source over all minutes, and its first and last minute with lines, UTC milliseconds.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn sum_of(&self, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
+        sum_of(&self.0.connection(), source)
+    }
+
     /// First and last minute with lines or heartbeats, UTC milliseconds.
     ///
     /// # Errors
@@ -85,7 +97,10 @@ impl Coverage<'_> {
     /// mail; silence outside is no data. Of the second kind, those from `since_ms` on.
     pub fn stretches(&self, since_ms: i64) -> Result<Vec<Covered>, CatalogueError> {
         let mut all = self.heard(since_ms)?;
-        for source in Positions(self.0).sources()? {
+        let hosts = hosts_of_logs(&self.0.connection())?;
+        let sources = Positions(self.0).sources()?;
+        let names: HashMap<i64, &str> = sources.iter().map(|source| (source.id, source.host.as_str())).collect();
+        for source in &sources {
             let mut covered: Vec<(i64, i64)> = Vec::new();
             let mut spans: Vec<(i64, i64, bool)> = source
                 .logs
@@ -99,7 +114,19 @@ impl Coverage<'_> {
                     _ => covered.push((from, to)),
                 }
             }
-            let host = source.host;
+            // A host that lines name could be read while any line of the log came, from its own first one on.
+            for host in hosts.iter().filter(|host| host.reader == source.id) {
+                let (Some(name), Some(first)) = (names.get(&host.source), host.first_minute) else {
+                    continue;
+                };
+                let seen = covered.iter().map(|(from, to)| (*from.max(&(first * MINUTE_MS)), *to));
+                all.extend(seen.filter(|(from, to)| from <= to).map(|(from_ms, to_ms)| Covered {
+                    host: (*name).to_owned(),
+                    from_ms,
+                    to_ms,
+                }));
+            }
+            let host = &source.host;
             all.extend(covered.into_iter().map(|(from_ms, to_ms)| Covered {
                 host: host.clone(),
                 from_ms,

@@ -127,7 +127,7 @@ impl OpenMessages<'_> {
     /// The catalogue cannot be opened once more.
     pub fn recaller(&self, source: i64) -> Result<Recaller, CatalogueError> {
         Ok(Recaller {
-            connection: self.0.connect()?,
+            connection: Arc::new(Mutex::new(self.0.connect()?)),
             source,
             error: RecallError::default(),
         })
@@ -157,12 +157,21 @@ impl RecallError {
 /// Looks up open messages one by one, beside the connection that commits.
 #[derive(Debug)]
 pub struct Recaller {
-    connection: Connection,
+    connection: Arc<Mutex<Connection>>,
     source: i64,
     error: RecallError,
 }
 
 impl Recaller {
+    /// The same for another source, by the same connection.
+    pub fn of(&self, source: i64) -> Recaller {
+        Recaller {
+            connection: Arc::clone(&self.connection),
+            source,
+            error: self.error.clone(),
+        }
+    }
+
     /// Where its errors are told: a message that was not found because of one is not unknown.
     pub fn error(&self) -> RecallError {
         self.error.clone()
@@ -176,7 +185,8 @@ impl Recall for Recaller {
             return None;
         }
         let find = || -> Result<Option<String>, rusqlite::Error> {
-            self.connection
+            let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection
                 .prepare_cached("SELECT state FROM open_message WHERE source = ?1 AND queue_id = ?2")?
                 .query_row(params![self.source, id.as_bytes()], |row| row.get(0))
                 .optional()

@@ -72,8 +72,16 @@ pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute:
          ON CONFLICT DO UPDATE SET heartbeats = heartbeats + 1,
              lag_ms = coalesce(max(lag_ms, excluded.lag_ms), lag_ms, excluded.lag_ms)",
     )?;
+    let mut named = connection.prepare_cached("SELECT source FROM host_of_log WHERE reader = ?1")?;
     for heartbeat in heartbeats {
         put.execute(params![heartbeat.source, minute, heartbeat.lag_ms])?;
+        // What was read to its end was that of all hosts in it.
+        let hosts: Vec<i64> = named
+            .query_map([heartbeat.source], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for host in hosts {
+            put.execute(params![host, minute, heartbeat.lag_ms])?;
+        }
     }
     Ok(())
 }
@@ -146,6 +154,22 @@ pub fn minutes_of(connection: &Connection, source: i64, length_ms: i64) -> Resul
         Ok((row.get::<_, i64>(0)? * MINUTE_MS, counts))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts, and the first and the last minute of them.
+pub type SummedMinutes = (Counts, (i64, i64));
+
+/// Counts of a source over all minutes, and its first and last minute with lines (start in UTC milliseconds).
+pub fn sum_of(connection: &Connection, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT min(minute), max(minute), sum(lines), sum(events), sum(ignored), sum(unparsed), sum(bytes), sum(foreign_lines)
+         FROM source_minute WHERE source = ?1 AND lines > 0 HAVING count(*) > 0",
+    )?;
+    let sum = statement.query_row([source], |row| {
+        let span = (row.get::<_, i64>(0)? * MINUTE_MS, row.get::<_, i64>(1)? * MINUTE_MS);
+        Ok((counts_at(row, 2, 7)?, span))
+    });
+    Ok(sum.optional()?)
 }
 
 /// Minutes with heartbeats, from a minute on, source by source: source, host, minute.

@@ -4,7 +4,7 @@ use super::clock_doubts::{clock_doubts, put_clock_doubts};
 use super::logs::{forgotten_ordinals, log, logs};
 use super::missing::{adopted_logs, has_rows, missing_rows};
 use super::samples::split_lines;
-use super::sources::{hosts, hosts_of, known_source, source, source_names};
+use super::sources::{hosts, hosts_of, known_source, source, source_in_log, source_names};
 use super::{Catalogue, CatalogueError, ClockDoubt, LogState, MissingRows};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -37,6 +37,14 @@ impl Positions<'_> {
     /// The catalogue cannot be written.
     pub fn source(&self, host: &str, kind: &str) -> Result<i64, CatalogueError> {
         source(&self.0.connection(), host, kind)
+    }
+
+    /// Number of the source of a host that the lines of a reader's logs name; made when it is new.
+    ///
+    /// # Errors
+    /// The catalogue cannot be written.
+    pub fn source_in_log(&self, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
+        source_in_log(&self.0.connection(), host, kind, reader)
     }
 
     /// Number of a source that is known.
@@ -150,7 +158,8 @@ impl Positions<'_> {
             let connection = self.0.connection();
             let mut statement = connection.prepare(
                 "SELECT id, host, kind, (SELECT count(*) FROM open_message WHERE source = source.id),
-                        (SELECT max(read_ms) FROM log WHERE source = source.id) FROM source ORDER BY host, kind",
+                        (SELECT max(read_ms) FROM log WHERE log.source = source.id OR log.source =
+                            (SELECT reader FROM host_of_log WHERE host_of_log.source = source.id)) FROM source ORDER BY host, kind",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))

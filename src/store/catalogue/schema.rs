@@ -5,7 +5,7 @@ use crate::normalise::derived::ALL_DAYS;
 use std::path::Path;
 
 /// Version of the tables below, in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 6;
+const SCHEMA_VERSION: i64 = 7;
 
 const SCHEMA: &str = "
 CREATE TABLE source (
@@ -113,6 +113,11 @@ ALTER TABLE derived_service ADD COLUMN last_day INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE derived_service ADD COLUMN days INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE derived_service ADD COLUMN waits INTEGER;";
 
+/// What version 7 added: hosts that the lines of another source's logs name, and that source.
+const SINCE_6: &str = "
+CREATE TABLE host_of_log (source INTEGER PRIMARY KEY, reader INTEGER NOT NULL) STRICT;
+CREATE INDEX host_of_log_by_reader ON host_of_log (reader);";
+
 /// Whether tables of this version are read as they are; those of an older one are brought up to date first.
 ///
 /// # Errors
@@ -179,6 +184,9 @@ fn bring_up_to_date(connection: &mut Connection) -> Result<(), CatalogueError> {
             "UPDATE derived_service SET days = ?1, last_day = (SELECT coalesce(max(day), 0) FROM segment)",
             [ALL_DAYS],
         )?;
+    }
+    if version < 7 {
+        transaction.execute_batch(SINCE_6)?;
     }
     transaction.execute_batch(&format!("PRAGMA user_version = {SCHEMA_VERSION}"))?;
     transaction.commit()

@@ -17,6 +17,43 @@ pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, Ca
     )?)
 }
 
+/// Number of the source of a host that the lines of a reader's logs name; made when it is new.
+pub fn source_in_log(connection: &Connection, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
+    let id = source(connection, host, kind)?;
+    connection.execute(
+        "INSERT INTO host_of_log (source, reader) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET reader = excluded.reader",
+        [id, reader],
+    )?;
+    Ok(id)
+}
+
+/// A host that the lines of another source's logs name.
+#[derive(Debug, Clone)]
+pub struct HostOfLog {
+    /// Number of its source.
+    pub source: i64,
+    /// Number of the source that reads the logs.
+    pub reader: i64,
+    /// Minute of its first line, since the epoch.
+    pub first_minute: Option<i64>,
+}
+
+/// All hosts that lines name.
+pub fn hosts_of_logs(connection: &Connection) -> Result<Vec<HostOfLog>, CatalogueError> {
+    let mut all = connection.prepare(
+        "SELECT source, reader,
+                (SELECT min(minute) FROM source_minute WHERE source = host_of_log.source AND lines > 0) FROM host_of_log",
+    )?;
+    let hosts = all.query_map([], |row| {
+        Ok(HostOfLog {
+            source: row.get(0)?,
+            reader: row.get(1)?,
+            first_minute: row.get(2)?,
+        })
+    })?;
+    Ok(hosts.collect::<Result<_, _>>()?)
+}
+
 /// Number of a source that is known.
 pub fn known_source(connection: &Connection, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
     let id = connection

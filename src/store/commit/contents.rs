@@ -25,9 +25,16 @@ pub struct Commit {
     pub odd_fields: Vec<OddField>,
     /// Lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
     pub split_lines: Option<String>,
+    /// What the same lines add to other sources: those of hosts that the lines of a central log named.
+    pub others: Vec<Commit>,
 }
 
 impl Commit {
+    /// This commit, and those of the other sources.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Commit> {
+        std::iter::once(self).chain(&self.others)
+    }
+
     /// Whether a server has its rows.
     pub(super) fn is_sent(&self) -> bool {
         self.again.is_some_and(|again| again.sent)

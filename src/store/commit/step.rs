@@ -17,8 +17,11 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
     let mut connection = store.catalogue().connection();
     let first = catalogue::next_segment(&connection)?;
     let mut segments = Vec::with_capacity(commit.segments.len());
-    for (id, encoded) in (first..).zip(&commit.segments) {
-        segments.push(store.files().write(id, commit.source, encoded)?);
+    let all = commit
+        .parts()
+        .flat_map(|part| part.segments.iter().map(|encoded| (part.source, encoded)));
+    for (id, (source, encoded)) in (first..).zip(all) {
+        segments.push(store.files().write(id, source, encoded)?);
     }
     if !segments.is_empty() {
         store.files().sync()?;
@@ -33,18 +36,28 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
     if has_new_rows {
         store.expected_attribution().note(&transaction)?;
     }
-    catalogue::put_services(&transaction, commit.source, &commit.changes.derived)?;
-    if commit.again.is_none() {
-        note_evicted(&transaction, &commit.changes.derived)?;
+    for part in commit.parts() {
+        catalogue::put_services(&transaction, part.source, &part.changes.derived)?;
+        if part.again.is_none() {
+            note_evicted(&transaction, &part.changes.derived)?;
+        }
     }
-    add_segments(store, &transaction, commit, &segments)?;
-    add_lines(store, &transaction, commit)?;
+    let mut new = &segments[..];
+    for part in commit.parts() {
+        let (own, rest) = new.split_at(part.segments.len());
+        add_segments(store, &transaction, part, own)?;
+        add_lines(store, &transaction, part)?;
+        new = rest;
+    }
     if let Some(minute) = first_minute(commit, &segments) {
         catalogue::note_changed(&transaction, minute)?;
     }
-    catalogue::put_message_changes(&transaction, commit.join_source(), &commit.changes)?;
-    catalogue::put_split_lines(&transaction, commit.source, commit.split_lines.as_deref())?;
-    let replaced = amend(store, &transaction, commit)?;
+    let mut replaced = Vec::new();
+    for part in commit.parts() {
+        catalogue::put_message_changes(&transaction, part.join_source(), &part.changes)?;
+        catalogue::put_split_lines(&transaction, part.source, part.split_lines.as_deref())?;
+        replaced.extend(amend(store, &transaction, part)?);
+    }
     store.outbox().sync_if_it_ships()?;
     transaction.commit()?;
     drop(connection);
@@ -59,7 +72,7 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
 /// The first minute of which a commit says anything.
 fn first_minute(commit: &Commit, segments: &[Segment]) -> Option<i64> {
     let rows = segments.iter().map(|segment| segment.first_ms.div_euclid(MINUTE_MS));
-    let lines = commit.minutes.iter().map(|(minute, _)| *minute);
+    let lines = commit.parts().flat_map(|part| &part.minutes).map(|(minute, _)| *minute);
     rows.chain(lines).min()
 }
 

@@ -1,0 +1,263 @@
+//! The hosts of logs whose lines name them: each has a reader, open messages and counts of its own, and all of them stand in
+//! the same commits.
+
+use super::accounting::{LineAccounting, LineOutcome};
+use super::commit_stage::PendingCommit;
+use super::open_log::OpenLog;
+use super::readers::{LogReader, ParseContext, RawLine};
+use super::spec::Spec;
+use super::wrapping::with_host;
+use crate::model::queue_id::QueueId;
+use crate::normalise::hosts::HostNumbers;
+use crate::normalise::join::{OpenRecord, Recall};
+use crate::source::Chunk;
+use crate::store::StoreError;
+use crate::store::batch::{Batch, SealedBatch};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// What is read of one host.
+pub(super) struct HostStream<'c, R> {
+    /// Number of its source in the store.
+    pub source: i64,
+    /// Its name.
+    pub host: String,
+    /// Its reader.
+    pub reader: LogReader<'c>,
+    /// Brings back its open messages.
+    pub recall: R,
+    /// Its counts and its batch.
+    pub accounting: LineAccounting,
+}
+
+/// Opens what the store knows of a host.
+pub(super) type OpenHost<'c, R> = dyn FnMut(&str, &Arc<Spec>) -> Result<HostStream<'c, R>, StoreError> + Send + 'c;
+
+/// The reader's own lines, and those of hosts for which there is no more room.
+const READER: u32 = u32::MAX;
+
+/// Spellings that are remembered for each host that there may be.
+const SPELLINGS: usize = 4;
+
+/// All hosts that lines have named.
+pub(super) struct HostStreams<'c, R: Recall> {
+    open: Box<OpenHost<'c, R>>,
+    names: HostNumbers,
+    /// By number of a name.
+    stream_of: FxHashMap<u32, u32>,
+    /// Logs choose their texts: the hash has a key.
+    by_spelling: hashbrown::HashMap<Vec<u8>, u32>,
+    last: (Vec<u8>, u32),
+    streams: Vec<HostStream<'c, R>>,
+    /// Hosts that found no room since the last call.
+    refused: u64,
+    trouble: Option<StoreError>,
+}
+
+impl<'c, R: Recall> HostStreams<'c, R> {
+    /// None yet, in logs that `reader` reads; `known` are hosts of the store.
+    pub(super) fn new(reader: &str, known: &[String], open: Box<OpenHost<'c, R>>) -> Self {
+        let mut names = HostNumbers::default();
+        let own = names.add(reader);
+        for name in known {
+            if names.find(name).is_none() {
+                names.add(name);
+            }
+        }
+        HostStreams {
+            open,
+            names,
+            stream_of: FxHashMap::from_iter([(own, READER)]),
+            by_spelling: hashbrown::HashMap::new(),
+            last: (Vec::new(), READER),
+            streams: Vec::new(),
+            refused: 0,
+            trouble: None,
+        }
+    }
+
+    /// The streams.
+    pub(super) fn all(&self) -> &[HostStream<'c, R>] {
+        &self.streams
+    }
+
+    /// The streams, for changing.
+    pub(super) fn all_mut(&mut self) -> &mut [HostStream<'c, R>] {
+        &mut self.streams
+    }
+
+    /// What was wrong with the store when a host was to be opened.
+    pub(super) fn take_trouble(&mut self) -> Option<StoreError> {
+        self.trouble.take()
+    }
+
+    /// Lines since the last call whose hosts found no room.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// What other hosts' logs told of an open message of a source.
+    pub(super) fn relink(&mut self, source: i64, id: &QueueId, record: &OpenRecord) {
+        for stream in self.streams.iter_mut().filter(|stream| stream.source == source) {
+            stream.reader.messages_mut().relink(id, record);
+        }
+    }
+
+    /// Rows that wait, and the bytes that they take.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let batches = self.streams.iter().map(|stream| &stream.accounting.batch);
+        batches.fold((0, 0), |(rows, bytes), batch| {
+            (rows + batch.len(), bytes + batch.memory())
+        })
+    }
+
+    /// Takes the lines of a chunk; what is of no other host is `reader`'s.
+    pub(super) fn chunk(
+        &mut self,
+        (reader, recall, accounting): (&mut LogReader<'c>, &mut R, &mut LineAccounting),
+        log: &mut OpenLog,
+        (spec, now_ms): (&Arc<Spec>, i64),
+        chunk: &Chunk,
+    ) {
+        for (offset, bytes) in chunk.lines() {
+            let line = RawLine { offset, bytes };
+            let at = self.stream_at(bytes, log, (spec, now_ms));
+            let Some(stream) = self.streams.get_mut(at as usize) else {
+                let mut context = ParseContext::new(recall, accounting, &mut log.state);
+                if let Some(outcome) = reader.line(&mut context, &log.form, line) {
+                    accounting.count(outcome, bytes.len());
+                }
+                continue;
+            };
+            let mut context = ParseContext::new(&mut stream.recall, &mut stream.accounting, &mut log.state);
+            match stream.reader.line(&mut context, &log.form, line) {
+                // Nobody knows whose a line is that does not parse: whoever reads the log answers for it.
+                Some(LineOutcome::Unparsed) => {
+                    accounting.follow(&mut log.state, &stream.accounting);
+                    accounting.count(LineOutcome::Unparsed, bytes.len());
+                }
+                Some(outcome) => stream.accounting.count(outcome, bytes.len()),
+                None => {}
+            }
+        }
+        accounting.settle(&mut log.state);
+        for stream in &mut self.streams {
+            stream.accounting.settle(&mut log.state);
+            let counts = std::mem::take(&mut stream.accounting.report.counts);
+            accounting.report.counts.add(&counts);
+        }
+    }
+
+    /// Place of the stream that a line belongs to.
+    #[inline]
+    fn stream_at(&mut self, line: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+        let Some(mta) = spec.grammar.mta() else { return READER };
+        let found = with_host(&log.form, line, (mta, &spec.tags), |host, is_own| {
+            if *host == *self.last.0 && (is_own || self.last.1 != READER) {
+                return self.last.1;
+            }
+            let at = match self.by_spelling.get(host) {
+                Some(at) => *at,
+                // Another program's line makes no host of a mail system.
+                None if !is_own => return READER,
+                None => self.new_spelling(host, log, (spec, now_ms)),
+            };
+            self.last.0.clear();
+            self.last.0.extend_from_slice(host);
+            self.last.1 = at;
+            at
+        });
+        found.unwrap_or(READER)
+    }
+
+    #[cold]
+    fn new_spelling(&mut self, spelled: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+        let Some(hosts) = &spec.line_hosts else { return READER };
+        let at = match hosts.name(spelled) {
+            Some(name) => self.host(&name, hosts.max, log, (spec, now_ms)),
+            None => READER,
+        };
+        if self.by_spelling.len() < SPELLINGS * hosts.max {
+            self.by_spelling.insert(spelled.to_vec(), at);
+        }
+        at
+    }
+
+    fn host(&mut self, name: &str, hosts_max: usize, log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+        let known = self.names.find(name);
+        if let Some(at) = known.and_then(|number| self.stream_of.get(&number)) {
+            return *at;
+        }
+        if self.streams.len() >= hosts_max || self.trouble.is_some() {
+            self.refused += 1;
+            return READER;
+        }
+        let number = known.unwrap_or_else(|| self.names.add(name));
+        let name = self.names.name(number).to_owned();
+        match (self.open)(&name, spec) {
+            Ok(mut stream) => {
+                stream.accounting.set_now(now_ms);
+                stream.begin(log);
+                let at = self.streams.len() as u32;
+                self.streams.push(stream);
+                self.stream_of.insert(number, at);
+                at
+            }
+            Err(error) => {
+                self.trouble = Some(error);
+                READER
+            }
+        }
+    }
+
+    /// Everything since the last call, as parts of a commit.
+    pub(super) fn seal(&mut self, sequence: u32) -> Vec<(i64, PendingCommit)> {
+        self.streams
+            .iter_mut()
+            .filter_map(|stream| Some((stream.source, stream.seal(sequence)?)))
+            .collect()
+    }
+}
+
+impl<R: Recall> HostStream<'_, R> {
+    /// A log begins or goes on.
+    pub(super) fn begin(&mut self, log: &OpenLog) {
+        self.accounting.begin(&log.state);
+        self.accounting.batch.set_log(log.state.log_id);
+        self.accounting.batch.known = None;
+        self.reader.open(log);
+    }
+
+    fn seal(&mut self, sequence: u32) -> Option<PendingCommit> {
+        let minutes = self.accounting.take_minutes();
+        if minutes.is_empty() && self.accounting.batch.is_empty() {
+            return None;
+        }
+        let mut next = Batch::new(sequence, None);
+        next.wanted.clone_from(&self.accounting.batch.wanted);
+        if let Some(log_id) = self.accounting.batch.log_id() {
+            next.set_log(log_id);
+        }
+        let mut batch = std::mem::replace(&mut self.accounting.batch, next);
+        batch.settle();
+        self.accounting.commit_recent();
+        let mut origins = Default::default();
+        self.reader.messages().attributor.origins.write_table(&mut origins);
+        Some(PendingCommit {
+            sealed: SealedBatch {
+                batch,
+                origins,
+                host: self.host.clone(),
+                source: self.accounting.report.kind,
+                relay: self.reader.relay(),
+            },
+            logs: Vec::new(),
+            minutes,
+            changes: self.reader.messages_mut().changes(),
+            unparsed: Vec::new(),
+            odd_fields: Vec::new(),
+            split_lines: self.reader.take_split_lines(),
+            others: Vec::new(),
+        })
+    }
+}

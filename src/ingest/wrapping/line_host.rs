@@ -1,0 +1,43 @@
+//! The host that stands in a line's head.
+
+use super::form::{Wrapping, WrappingForm};
+use super::journal_entry::JournalEntry;
+use super::survey::lines;
+use mailpulse_parsers::layers::Mta;
+use mailpulse_parsers::syslog::{self, Envelope};
+
+/// The host that a line names, and whether it is a line of this program, under its own tag or one of `tags`.
+#[inline]
+pub(crate) fn with_host<T>(
+    form: &WrappingForm,
+    line: &[u8],
+    (mta, tags): (Mta, &[String]),
+    take: impl FnOnce(&[u8], bool) -> T,
+) -> Option<T> {
+    let is_own =
+        |envelope: &Envelope<'_>| mta.owns(envelope.tag) || tags.iter().any(|tag| tag.as_bytes() == envelope.tag);
+    match form.wrapping {
+        Wrapping::Journal => {
+            let entry = JournalEntry::parse(line).ok()?;
+            let envelope = entry.envelope();
+            Some(take(envelope.host, is_own(&envelope)))
+        }
+        Wrapping::Container => None,
+        Wrapping::Plain | Wrapping::Syslog => {
+            let usual = syslog::envelope(line).ok().filter(&is_own);
+            let envelope = match usual {
+                Some(envelope) => envelope,
+                None => syslog::any_envelope(line).ok()?,
+            };
+            Some(take(envelope.host, is_own(&envelope)))
+        }
+    }
+}
+
+/// The hosts of a mail server's own lines in a sample.
+pub(crate) fn hosts_of_sample(mta: Mta, sample: &[u8]) -> impl Iterator<Item = &[u8]> {
+    lines(sample).filter_map(move |line| {
+        let envelope = syslog::any_envelope(line).ok()?;
+        mta.owns(envelope.tag).then_some(envelope.host)
+    })
+}

@@ -1,6 +1,7 @@
 -- How long delivered mail was in the queue and how long its delivery took, per service, in milliseconds with two digits.
 -- param since time -24h first moment
 -- param until time now first moment that is not counted
+-- param direction direction outbound mail to count: outbound, inbound, internal, transit or all
 -- column service text
 -- column delivered int recipients
 -- column queue_p50_ms int
@@ -29,6 +30,6 @@ FROM (SELECT service,
                   WHEN delivery_ms < 10000000000 THEN delivery_ms - delivery_ms % 100000000
                   ELSE delivery_ms - delivery_ms % 1000000000 END AS d
       FROM events
-      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND kind = 'delivered' AND destination = 'remote') AS rounded
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND {direction:Condition} AND kind = 'delivered' AND destination = 'remote') AS rounded
 GROUP BY service
 ORDER BY delivered DESC, service

@@ -1,6 +1,7 @@
 -- What became of each service's mail: recipients by outcome; only mail that leaves for another host counts as delivered.
 -- param since time -24h first moment
 -- param until time now first moment that is not counted
+-- param direction direction outbound mail to count: outbound, inbound, internal, transit or all
 -- column service text
 -- column accepted int messages
 -- column delivered int recipients
@@ -21,6 +22,6 @@ SELECT service,
        SUM(CASE WHEN kind = 'rejected' THEN messages ELSE 0 END) AS rejected,
        SUM(CASE WHEN kind = 'frozen' THEN messages ELSE 0 END) AS frozen
 FROM rates
-WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64}
+WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND {direction:Condition}
 GROUP BY service
 ORDER BY accepted DESC, service

@@ -2,6 +2,7 @@
 -- param since time -24h first moment
 -- param until time now first moment that is not counted
 -- param bucket duration 1m length of a bucket
+-- param direction direction outbound mail to count: outbound, inbound, internal, transit or all
 -- column ts time start of the bucket
 -- column service text
 -- column tried int messages: failed, and handed in as far as either side logs it
@@ -19,6 +20,6 @@ FROM (SELECT ts_ms - ts_ms % {bucket:Int64} AS ts, service,
              SUM(CASE WHEN kind = 'accepted' AND first_hop THEN messages ELSE 0 END) AS accepted,
              SUM(CASE WHEN kind = 'delivered' AND destination = 'remote' THEN recipients ELSE 0 END) AS delivered
       FROM rates
-      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64}
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND {direction:Condition}
       GROUP BY ts_ms - ts_ms % {bucket:Int64}, service) AS both_sides
 ORDER BY ts, service

@@ -1,6 +1,7 @@
 //! How blind a volume is: for each service or hostgroup, the shortest full outage that its mail can show.
 
 use crate::detect::blindness::{dispersion, shortest_outage_d};
+use crate::model::direction::DirectionView;
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, SumsOf, Window};
@@ -21,7 +22,7 @@ struct Hours {
 pub fn shortest_outages(
     store: &dyn MailHistory,
     window: Window,
-    by: &str,
+    (by, direction): (&str, DirectionView),
     budget: f64,
 ) -> Result<BTreeMap<String, i64>, QueryError> {
     let Some((first, last)) = store.span(window.until_ms)? else {
@@ -37,8 +38,10 @@ pub fn shortest_outages(
     let sql = format!(
         "SELECT name, hour % {DAY_MS} AS of_day, SUM(m) AS mails, SUM(CAST(m AS DOUBLE) * CAST(m AS DOUBLE)) AS squares
          FROM (SELECT {by} AS name, ts_ms - ts_ms % {HOUR_MS} AS hour, SUM(messages) AS m
-               FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY {by}, ts_ms - ts_ms % {HOUR_MS}) AS hours
-         GROUP BY name, hour % {DAY_MS}"
+               FROM rates WHERE kind = 'accepted' AND first_hop AND {direction}
+               GROUP BY {by}, ts_ms - ts_ms % {HOUR_MS}) AS hours
+         GROUP BY name, hour % {DAY_MS}",
+        direction = direction.condition()
     );
     let by_hour = SumsOf::Rates { step_ms: Some(HOUR_MS) };
     let all = gathered(&store.add_up(&sql, window, by_hour)?);

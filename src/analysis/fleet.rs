@@ -3,7 +3,8 @@
 
 use super::log_minutes::Logs;
 use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
-use crate::model::service_names::UNATTRIBUTED;
+use crate::model::direction::MailOrigin;
+use crate::model::service_names::{INBOUND, UNATTRIBUTED};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
@@ -179,7 +180,10 @@ impl<'s> Timeline<'s> {
     ) -> Result<Timeline<'s>, QueryError> {
         let mut books = Books::of(&known.names);
         if to > from {
-            let [services, hostgroups, mut hosts] = crate::query::steadily(|| store.flow_names(window_of(from, to)))?;
+            let [mut services, hostgroups, mut hosts] =
+                crate::query::steadily(|| store.flow_names(window_of(from, to)))?;
+            // Mail of the world is no service of ours.
+            services.retain(|name| name != INBOUND);
             books.services.add(services);
             books.hostgroups.add(hostgroups);
             hosts.extend(read);
@@ -345,6 +349,23 @@ fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
     }
 }
 
+/// Of each origin's name, whether it is the world's.
+fn foreign(block: &FlowBlock) -> Vec<bool> {
+    let origins = block.origin.values.iter();
+    origins.map(|origin| origin == MailOrigin::Outside.as_str()).collect()
+}
+
+/// Numbers of the services; mail of the world is none.
+fn services_of(books: &mut Books, block: &FlowBlock) -> Vec<Id> {
+    let names = block.service.values.iter();
+    names
+        .map(|name| match name.as_str() {
+            INBOUND => NONE,
+            name => books.services.id(name),
+        })
+        .collect()
+}
+
 /// Adds what became of attempts in a segment; providers have their own numbers so far.
 fn add_outcomes(
     sums: &mut OutcomeSums,
@@ -352,9 +373,11 @@ fn add_outcomes(
     window: Window,
     block: &FlowBlock,
 ) {
-    let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
-    let by_service = ids(&mut books.services, &block.service.values);
-    let by_host = ids(&mut books.hosts, &block.relay.values);
+    let foreign = foreign(block);
+    let by_service = services_of(books, block);
+    let by_host: Vec<Id> = (block.relay.values.iter())
+        .map(|name| books.hosts.id(name))
+        .collect();
     let of_provider = |name: &String| match name == OTHER {
         true => NONE,
         false => providers.id(name),
@@ -364,7 +387,7 @@ fn add_outcomes(
     let is_passed_on =
         |row: usize| relay.is_some() && block.destination.codes.get(row).map(|code| *code as usize) == relay;
     for (row, ts_ms) in block.ts_ms.iter().enumerate() {
-        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
+        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms || foreign[block.origin.codes[row] as usize] {
             continue;
         }
         let (attempts, messages) = (block.attempts[row], block.messages[row].max(block.recipients[row]));
@@ -396,7 +419,8 @@ fn add_outcomes(
 /// Adds a segment's rates.
 fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlock) {
     let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
-    let by_service = ids(&mut books.services, &block.service.values);
+    let foreign = foreign(block);
+    let by_service = services_of(books, block);
     let by_group = ids(&mut books.hostgroups, &block.hostgroup.values);
     let by_host = ids(&mut books.hosts, &block.relay.values);
     for (row, ts_ms) in block.ts_ms.iter().enumerate() {
@@ -405,6 +429,15 @@ fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlo
         }
         let (messages, attempts, recipients) = (block.messages[row], block.attempts[row], block.recipients[row]);
         let kind = block.kind.values[block.kind.codes[row] as usize].as_str();
+        let host = by_host[block.relay.codes[row] as usize];
+        let at = ts_ms.div_euclid(MINUTE_MS);
+        if foreign[block.origin.codes[row] as usize] {
+            if kind == "accepted" {
+                let key = (at, NONE, NONE, host, FlowKind::Foreign);
+                *sums.entry(key).or_default() += messages;
+            }
+            continue;
+        }
         let (what, count) = match kind {
             "accepted" if block.first_hop[row] => (FlowKind::Accepted, messages),
             "accepted" => (FlowKind::Passed, messages),
@@ -419,8 +452,6 @@ fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlo
         };
         let service = by_service[block.service.codes[row] as usize];
         let hostgroup = by_group[block.hostgroup.codes[row] as usize];
-        let host = by_host[block.relay.codes[row] as usize];
-        let at = ts_ms.div_euclid(MINUTE_MS);
         *sums.entry((at, service, hostgroup, host, what)).or_default() += count;
     }
 }
@@ -454,15 +485,16 @@ fn witnesses(
             let remote = word(&remotes.values, row).unwrap_or_default();
             let about = short.get(label(&remote)).copied();
             let about = about.filter(|id| books.hosts.names[*id as usize] != host);
+            let is_foreign = service == INBOUND;
             let (what, about) = match (word(&kinds.values, row).as_deref(), about) {
                 (Some("submit_failed"), _) => (FlowKind::Retried, NONE),
                 (Some("delivered"), Some(about)) => (FlowKind::HandedTo, about),
-                (Some("deferred"), Some(about)) => (FlowKind::RefusedBy, about),
+                (Some("deferred"), Some(about)) if !is_foreign => (FlowKind::RefusedBy, about),
                 _ => continue,
             };
             let key = (
                 ts_ms.div_euclid(MINUTE_MS),
-                books.services.id(&service),
+                if is_foreign { NONE } else { books.services.id(&service) },
                 NONE,
                 about,
                 what,

@@ -6,6 +6,7 @@
 //! hop** of a service, the host that delivers to the outside, is always exact; a service hangs on a single relay when
 //! it has one last hop. The MTA on the sender's own host is no redundancy: it is on the way to all of them.
 
+use crate::model::direction::DirectionView;
 use crate::model::log_kinds::is_mta;
 use crate::normalise::hosts::HostNumbers;
 use crate::query::history::MailHistory;
@@ -78,19 +79,19 @@ impl Route {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn routes(store: &dyn MailHistory, window: Window) -> Result<Vec<Route>, QueryError> {
+pub fn routes(store: &dyn MailHistory, window: Window, direction: DirectionView) -> Result<Vec<Route>, QueryError> {
     let mut hosts = HostNumbers::default();
     for (host, _) in store.kinds()?.iter().filter(|(_, kind)| is_mta(kind)) {
         hosts.add(host);
     }
     // `mx1001` in one log, `mx1001.example.org` in the other.
     let known = |name: String| hosts.find(&name).map_or(name, |known| hosts.name(known).to_owned());
-    let outside = store.add_up(
+    let outside = format!(
         "SELECT service, relay, SUM(messages) AS total FROM rates WHERE kind = 'delivered' \
-         AND destination = 'remote' AND messages > 0 GROUP BY service, relay",
-        window,
-        SumsOf::Rates { step_ms: None },
-    )?;
+         AND destination = 'remote' AND messages > 0 AND {} GROUP BY service, relay",
+        direction.condition()
+    );
+    let outside = store.add_up(&outside, window, SumsOf::Rates { step_ms: None })?;
     let mut delivered = Vec::new();
     for row in 0..outside.rows() {
         let [service, from] = [0, 1].map(|column| text(&outside, column, row));

@@ -3,6 +3,7 @@
 use super::output;
 use crate::analysis::expected;
 use crate::analysis::expected::Picture;
+use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::graph::terminal::Screen;
@@ -38,6 +39,8 @@ pub struct GraphArgs {
     /// What to count
     #[arg(long, value_parser = ["messages", "recipients", "attempts", "bytes"], default_value = "messages")]
     measure: String,
+    #[command(flatten)]
+    direction: DirectionArgs,
     #[command(flatten)]
     window: WindowArgs,
     /// Length of a bucket: 1m, 5m, 1h [default: depends on the width]
@@ -159,6 +162,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         by,
         kind,
         destination: None,
+        direction: args.direction.view,
         service: args.service.clone(),
         only: args.only.clone(),
         measure,

@@ -5,6 +5,7 @@ mod backfill;
 mod check;
 mod demo;
 mod detect;
+mod direction;
 mod forget;
 mod graph;
 mod incident;

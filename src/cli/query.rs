@@ -6,6 +6,7 @@ use crate::analysis::present::end_of;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::model::direction::DirectionView;
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::named::{self, NamedQuery, ParamKind};
@@ -32,6 +33,9 @@ pub struct QueryArgs {
     /// This process was started for the query, to be within its limits
     #[arg(long, hide = true)]
     within_limits: Option<Stage>,
+    /// Mail to count in a named query: outbound, inbound, internal, transit, or all [default: outbound]
+    #[arg(long, value_name = "DIRECTION", value_parser = DirectionView::parse, conflicts_with = "sql")]
+    direction: Option<DirectionView>,
     #[command(flatten)]
     window: WindowArgs,
     /// Output format
@@ -141,6 +145,12 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn MailHistory) -> Resu
         given.push(("until".to_owned(), crate::model::time::rfc3339(window.until_ms)));
     } else if args.window.is_given() {
         bail!("query {} takes no --since and --until", query.name);
+    }
+    if let Some(view) = args.direction {
+        if query.params.iter().all(|param| param.kind != ParamKind::Direction) {
+            bail!("query {} takes no --direction", query.name);
+        }
+        given.push(("direction".to_owned(), view.as_str().to_owned()));
     }
     for param in &args.params {
         let (name, value) = param

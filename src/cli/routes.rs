@@ -5,6 +5,7 @@ use super::output::{self, Format};
 use crate::analysis::failovers as failover;
 use crate::analysis::failovers::{Failover, failovers};
 use crate::analysis::routes::{Route, routes};
+use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Redundancy;
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 /// Arguments of `routes`.
 #[derive(Debug, clap::Args)]
 pub struct RoutesArgs {
+    #[command(flatten)]
+    direction: DirectionArgs,
     #[command(flatten)]
     window: WindowArgs<7>,
     /// Exit with code 1 if a service's mail leaves through fewer relays than `relays_min` in the configuration (two by
@@ -40,7 +43,7 @@ pub fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
     let engine = setup.engine(&config)?;
     let store = engine.history();
     let window = args.window.resolve(store)?;
-    let mut routes = routes(store, window)?;
+    let mut routes = routes(store, window, args.direction.view)?;
     let options = options(&config, &Overrides::default());
     let failovers = failovers(store, &kept(&config), options, window, now_ms())?;
     for one in &failovers {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::model::service_names::UNATTRIBUTED;
+use crate::model::service_names::{INBOUND, UNATTRIBUTED};
 use crate::normalise::rules::{EntryInput, FactKey, GroupInput, HostGroups, Inventory, RuleInput, ServiceRules};
 
 use super::at::At;
@@ -26,6 +26,12 @@ impl TakenNames {
             report.add(
                 &at,
                 format!("`{text}` is reserved for mail that matches no {kind}"),
+                "use another name",
+            );
+        } else if name.get() == INBOUND && kind == "service" {
+            report.add(
+                &at,
+                format!("`{text}` is reserved for mail from the outside"),
                 "use another name",
             );
         } else if !is_name(name.get()) {

@@ -366,7 +366,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, host_alias, provider, detect, routes, tail, clickhouse, alert, silence",
+             hostgroup, host_alias, provider, ours, detect, routes, tail, clickhouse, alert, silence",
         ],
     ),
     (
@@ -529,6 +529,40 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
              correct the path: it is relative to the main configuration file",
             "mailpulse.toml:14:11: `ca_file` is for Alertmanagers and webhooks; remove it",
             "mailpulse.toml:18:11: `ca_file` requires TLS; write `https://` in `url`, or remove it",
+        ],
+    ),
+    (
+        "[ours]\n\
+         networks = [\"10.1.0.0/16\", \"198.51.100.0/33\", \"0.0.0.0/0\"]\n\
+         outside = [\"10.1.0.0/16\"]\n\
+         hosts = [\"*\", \"a b\", \"10.0.0.0/8\"]\n\
+         domains = [\"*.*\", \"x@y.org\"]\n",
+        &[
+            "mailpulse.toml:2:13: `10.1.0.0/16` is in `networks` and, at mailpulse.toml:3, in `outside`; remove it from \
+             one of the two lists",
+            "mailpulse.toml:2:28: `198.51.100.0/33` is neither network nor address; write it as `10.64.32.0/24`, \
+             `2620:0:861::/48` or a single address",
+            "mailpulse.toml:2:47: `0.0.0.0/0` makes every client ours; list only your own: mail from everywhere else is \
+             then the world's",
+            "mailpulse.toml:4:10: `*` makes every host ours; list only your own: mail from everywhere else is then the \
+             world's",
+            "mailpulse.toml:4:15: `a b` is not a host name; write a name, a glob or an address",
+            "mailpulse.toml:4:22: `10.0.0.0/8` is a network; move it to `networks`",
+            "mailpulse.toml:5:12: `*.*` makes every domain ours; list the domains whose mail stays with you",
+            "mailpulse.toml:5:19: `x@y.org` is not a domain; write a domain such as `example.org`, or a glob such as \
+             `*.example.org`",
+        ],
+    ),
+    (
+        "[ours]\n\
+         networks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]\n\
+         [[service]]\n\
+         name = \"inbound\"\n\
+         match = [{ client = \"x\" }]\n",
+        &[
+            "mailpulse.toml:2:13: together, these networks make every client ours; list only your own: mail from \
+             everywhere else is then the world's",
+            "mailpulse.toml:4:8: `inbound` is reserved for mail from the outside; use another name",
         ],
     ),
 ];

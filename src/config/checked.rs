@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::normalise::ours::OursInput;
 use crate::normalise::provider::Providers;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::{HostGroups, ServiceRules};
@@ -13,6 +14,7 @@ use super::clickhouse::ClickHouseConfig;
 use super::detect::{self, DetectConfig};
 use super::errors::ConfigError;
 use super::host_aliases;
+use super::ours;
 use super::providers;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
@@ -42,6 +44,8 @@ pub struct Config {
     pub host_aliases: BTreeMap<String, String>,
     /// Who runs the receiving sides.
     pub providers: Providers,
+    /// Who is ours.
+    pub ours: OursInput,
     /// Detection.
     pub detect: DetectConfig,
     /// How many relays services should have.
@@ -98,6 +102,8 @@ impl Config {
 pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Config {
     let detect = detect::check(raw.detect, &raw.service, folder, report);
     let redundancy = Redundancy::of(&raw.routes, &raw.service, report);
+    let hostgroups = attribution::hostgroups(raw.hostgroup, folder, incomplete, report);
+    let members = hostgroups.members().map(str::to_owned).collect();
     Config {
         files: Vec::new(),
         detect,
@@ -106,9 +112,13 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
         privacy: privacy(raw.privacy, folder, report),
         sources: sources::check(raw.source, folder, incomplete, report),
         services: attribution::services(raw.service, incomplete, report),
-        hostgroups: attribution::hostgroups(raw.hostgroup, folder, incomplete, report),
         host_aliases: host_aliases::check(raw.host_alias, report),
         providers: providers::check(raw.provider, report),
+        ours: OursInput {
+            members,
+            ..ours::check(raw.ours, report)
+        },
+        hostgroups,
         tail: TailConfig::of(&raw.tail),
         clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw

@@ -26,6 +26,7 @@ mod log_zone;
 mod machine_zone;
 mod merge;
 mod names;
+mod ours;
 mod path_glob;
 mod path_template;
 mod providers;

@@ -34,6 +34,8 @@ pub(super) struct RawConfig {
     pub host_alias: Vec<At<RawHostAlias>>,
     /// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it.
     pub provider: Vec<At<RawProvider>>,
+    /// Who is ours: what tells outbound mail from the world's.
+    pub ours: RawOurs,
     /// Outage detection.
     pub detect: RawDetect,
     /// The number of relays that services are expected to use.
@@ -361,6 +363,27 @@ pub(super) struct RawProvider {
     /// Globs of next hops' names.
     #[schemars(required, example = ["*.mail.protection.outlook.com", "*.mx.microsoft"])]
     pub mx: Option<Vec<At<String>>>,
+}
+
+/// Who is ours: what tells outbound mail from the world's. Mail that is submitted locally, by an authenticated user, or by a
+/// client of ours is ours. Loopback, private, and link-local networks, this host, the hosts of all `[[source]]` tables, and the
+/// hosts of inventories always are.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawOurs {
+    /// Networks and addresses of our hosts and clients.
+    #[schemars(example = ["208.80.152.0/22", "2620:0:860::/46"])]
+    pub networks: Vec<At<String>>,
+    /// Networks and addresses that are not ours, although private or listed: a gateway or load balancer that passes on mail
+    /// from the outside. These exceptions take precedence.
+    #[schemars(example = ["10.9.9.1"])]
+    pub outside: Vec<At<String>>,
+    /// Names of our hosts, and globs. The MTA must have verified the name of a client.
+    #[schemars(example = ["*.wmnet", "*.wikimedia.org"])]
+    pub hosts: Vec<At<String>>,
+    /// Domains whose mail stays with us, and globs. They tell destinations, never clients.
+    #[schemars(example = ["wikimedia.org", "*.wikimedia.org"])]
+    pub domains: Vec<At<String>>,
 }
 
 /// Outage detection.

@@ -494,3 +494,29 @@ fn a_provider_that_shadows_another_is_named_with_both_places() {
         config.warnings
     );
 }
+
+#[test]
+fn who_is_ours_is_read_and_overlaps_are_told() {
+    let text = "[ours]\nnetworks = [\"198.51.100.0/24\", \"198.51.100.7\", \"203.0.113.0/28\"]\n\
+                outside = [\"203.0.113.0/24\", \"10.9.9.1\"]\nhosts = [\"*.wmnet\"]\ndomains = [\"example.org\"]\n\
+                [[hostgroup]]\nname = \"db\"\ninventory = \"inv.csv\"\n";
+    let config = load(&[
+        ("mailpulse.toml", text),
+        ("inv.csv", "host,group\ndb1.example.com,db\n"),
+    ])
+    .unwrap();
+    let ours = &config.ours;
+    assert_eq!((ours.networks.len(), ours.outside.len()), (3, 2));
+    assert_eq!(
+        (&ours.hosts[..], &ours.domains[..]),
+        (&["*.wmnet".to_owned()][..], &["example.org".to_owned()][..])
+    );
+    assert_eq!(ours.members, ["db1.example.com"]);
+    let warnings: Vec<&str> = config.warnings.iter().map(|warning| warning.what.as_str()).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("`198.51.100.7` of `networks` is redundant"),
+        "{warnings:?}"
+    );
+    assert!(warnings[1].contains("`203.0.113.0/28` has no effect"), "{warnings:?}");
+}

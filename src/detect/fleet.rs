@@ -34,6 +34,8 @@ pub enum FlowKind {
     HandedTo,
     /// Attempts that another host's log says found nobody at the flow's host.
     RefusedBy,
+    /// Messages from the outside that an MTA took: they are nobody's service, and their host lives.
+    Foreign,
 }
 
 /// Mail of one kind in one minute.

@@ -35,6 +35,9 @@ impl Routes {
         }
         self.day = Some(day);
         for flow in flows {
+            if flow.what == FlowKind::Foreign {
+                *self.host_total.entry(flow.host).or_default() += f64::from(flow.count);
+            }
             if !matches!(flow.what, FlowKind::Accepted | FlowKind::Passed) {
                 continue;
             }

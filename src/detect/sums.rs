@@ -85,6 +85,11 @@ impl Sums {
             FlowKind::Submitted => *self.handed_in.entry(flow.service).or_default() += count,
             FlowKind::SubmitFailed => *self.failed.entry(flow.service).or_default() += count,
             FlowKind::Retried => {}
+            FlowKind::Foreign => {
+                if let Some(heard) = heard {
+                    heard.accepted += count;
+                }
+            }
             FlowKind::HandedTo => {
                 if let Some(heard) = heard {
                     heard.handed += count;

@@ -371,6 +371,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
                 host: self.accounting.report.host.clone(),
                 source: self.accounting.report.kind,
                 relay: self.reader.relay(),
+                providers: self.reader.messages_mut().attribution.providers.clone(),
             },
             logs: std::mem::take(&mut self.accounting.touched),
             minutes,

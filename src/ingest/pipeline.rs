@@ -531,6 +531,8 @@ mod tests {
             services_max: 100,
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             covered_hosts: Default::default(),
+            ours: Default::default(),
+            providers: Default::default(),
         };
         let limits = RunLimits::default();
         let spec = Arc::new(Spec::of(Grammar::Exim, TimeZone::UTC));

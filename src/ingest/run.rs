@@ -91,5 +91,9 @@ pub fn cover(attribution: &mut Attribution, jobs: &[Job], store: &Store) -> Resu
         .map(|source| source.host.clone());
     let hosts: Vec<String> = now.chain(before).collect();
     hosts.iter().for_each(|host| attribution.cover(host));
+    // Hosts of applications' logs too.
+    let all = jobs.iter().map(|job| &job.host);
+    all.chain(known.iter().map(|source| &source.host))
+        .for_each(|host| attribution.ours.add_host(host));
     Ok(hosts)
 }

@@ -4,6 +4,7 @@
 //! which service) live once in an [`Origin`]; an event names its message by a slot that the sink handed out.
 //! That is what keeps a line's cost near a microsecond and lets a late arrival line name its earlier deliveries.
 
+use crate::model::direction::Reach;
 use crate::model::queue_id::QueueId;
 use mailpulse_parsers::reply::{ProviderCode, Reply};
 use std::net::IpAddr;
@@ -158,6 +159,9 @@ pub struct Origin {
     pub sender_local: String,
     /// Domain of the envelope sender.
     pub sender_domain: String,
+    /// Whose mail it is, by the names of [`crate::model::direction::MailOrigin`]; empty when nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub origin: String,
 }
 
 /// Number of an [`Origin`] in the table of the log that is being read.
@@ -194,7 +198,9 @@ pub struct Event<'a> {
     pub destination: Option<Destination>,
     /// The message.
     pub slot: Slot,
-    /// 1 when this is the first event of its kind for its message, else 0: its sum counts messages.
+    /// Where the copy goes; none for what is not about a recipient.
+    pub reach: Option<Reach>,
+    /// 1 when this is the first event of its kind and direction for its message, else 0: its sum counts messages.
     pub messages: u8,
     /// Recipients that this event counts for: a repeated deferral counts 0.
     pub recipients: u32,

@@ -6,6 +6,7 @@
 
 use super::clock::LogClock;
 use super::messages::{LineAt, Messages};
+use crate::model::direction::MailOrigin;
 use crate::model::event::{Event, EventSink, Kind, Message, Origin};
 use crate::model::queue_id::QueueId;
 use crate::model::service_names::UNATTRIBUTED;
@@ -220,6 +221,8 @@ impl<'c> AppNormaliser<'c> {
             client_ip: String::new(),
             sender_local: bounded_text(text(&messages.local)).into_owned(),
             sender_domain: bounded_text(text(domain).to_lowercase()).into_owned(),
+            // Applications are ours.
+            origin: MailOrigin::Ours.as_str().to_owned(),
         }
     }
 }

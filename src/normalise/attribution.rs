@@ -3,7 +3,10 @@
 use super::derived::{DerivedNames, Holds, NameChanges, NameState};
 use super::hosts::HostNumbers;
 use super::origins::{Codes, OriginClient, OriginField, OriginInterner, SenderOrigin};
-use crate::model::service_names::{UNATTRIBUTED, is_reserved};
+use crate::model::direction::MailOrigin;
+use crate::model::service_names::{INBOUND, UNATTRIBUTED, is_reserved};
+use crate::normalise::ours::{HandedIn, Ours};
+use crate::normalise::provider::Providers;
 use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text, plain_text};
 use crate::normalise::rules::{Facts, HostGroups, Naming, ServiceRules, derive};
 use std::collections::HashSet;
@@ -11,7 +14,7 @@ use std::net::IpAddr;
 
 /// What this program's way to derive names and to match rules is called: another number where the same rules and logs give
 /// other services than before.
-pub const PROGRAM: u8 = 1;
+pub const PROGRAM: u8 = 2;
 
 /// Rules and names that attribute mail. Shared by all logs of a run.
 #[derive(Debug)]
@@ -28,6 +31,10 @@ pub struct Attribution {
     pub services_max: usize,
     /// HostNumbers whose MTA's log is read: mail that one of them hands on has entered the mail system before.
     pub covered_hosts: HostNumbers,
+    /// Who is ours: services are those of our mail.
+    pub ours: Ours,
+    /// Who runs the receiving sides.
+    pub providers: Providers,
 }
 
 impl Attribution {
@@ -50,6 +57,9 @@ impl Attribution {
             Naming::Accounts => 1,
         };
         hasher.update(&[u8::from(self.derive), if self.derive { naming } else { 0 }]);
+        if let Some(ours) = self.ours.digest() {
+            hasher.update(ours.as_bytes());
+        }
         let digest = *hasher.finalize().as_bytes();
         i64::from_be_bytes(std::array::from_fn(|at| digest[at])) & 0x7fff_ffff_ffff_ff00 | i64::from(PROGRAM)
     }
@@ -71,6 +81,18 @@ impl Attribution {
         let found = self.covered_hosts.find(name);
         found.is_some() && found != self.covered_hosts.find(host)
     }
+}
+
+/// What the line says whose sender is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SenderLine {
+    /// The mail was taken: a sender of ours may become a derived service by it.
+    Taken,
+    /// It was refused: that makes no services.
+    Refused,
+    /// The arrival has not been read: nobody knows whose it is.
+    Orphan,
 }
 
 /// Most mail is a few senders'. A power of two.
@@ -106,22 +128,21 @@ impl Default for Attributor {
 }
 
 impl Attributor {
-    /// The sender for these facts of a line of `ts_ms`. `may_derive` is false for mail that was refused: strangers make no
-    /// services.
-    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, may_derive: bool) -> SenderOrigin {
+    /// The sender for these facts of a line of `ts_ms`.
+    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, line: SenderLine) -> SenderOrigin {
         let epoch = self.derived.at(ts_ms);
         let place = place_of(facts);
-        let is_key = |key: &[u8]| is_key_of(key, facts, may_derive);
+        let is_key = |key: &[u8]| is_key_of(key, facts, line);
         if let Some(sender) = self.origins.recalled(self.recent[place], is_key, epoch) {
             return sender;
         }
-        self.fill_key(facts, may_derive);
+        self.fill_key(facts, line);
         if let Some((at, sender)) = self.origins.remembered(&self.key, epoch) {
             self.recent[place] = at;
             return sender;
         }
         let client = self.client(with, facts);
-        let (codes, holds) = self.decide(with, facts, may_derive, client);
+        let (codes, holds) = self.decide(with, facts, line, client);
         let sender = SenderOrigin {
             origin: self.origins.intern_codes(codes),
             first_hop: client.first_hop,
@@ -158,14 +179,14 @@ impl Attributor {
         self.derived.changes()
     }
 
-    fn fill_key(&mut self, facts: &Facts<'_>, may_derive: bool) {
+    fn fill_key(&mut self, facts: &Facts<'_>, line: SenderLine) {
         self.key.clear();
         // Which there are, and lengths, so that no text reads like two.
-        let mut first = u8::from(may_derive);
-        self.key.push(0);
+        let mut first = 0;
+        self.key.extend_from_slice(&[0, line as u8]);
         for (at, text) in texts_of(facts).into_iter().enumerate() {
             if let Some(text) = text {
-                first |= 2 << at;
+                first |= 1 << at;
                 self.key.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 self.key.extend_from_slice(text);
             }
@@ -199,6 +220,12 @@ impl Attributor {
             first_hop: facts
                 .client_name
                 .is_none_or(|client| !with.is_covered(client, facts.host)),
+            origin: with.ours.origin(&HandedIn {
+                client_name: facts.client_name,
+                client_ip: facts.client_ip,
+                is_authenticated: false,
+                host: facts.host,
+            }),
         };
         self.origins.remember_client(&self.client_key, client);
         client
@@ -209,17 +236,26 @@ impl Attributor {
         &mut self,
         with: &Attribution,
         facts: &Facts<'_>,
-        may_derive: bool,
+        line: SenderLine,
         client: OriginClient,
     ) -> (Codes, Holds) {
+        let origin = match line {
+            SenderLine::Orphan => MailOrigin::Unknown,
+            _ if facts.auth.is_some() => MailOrigin::Ours,
+            _ => client.origin,
+        };
         let derived;
-        let (service, holds) = match with.services.find(facts) {
-            Some(found) => (with.services.name(found.service), Holds::Always),
-            None if with.derive => {
-                derived = self.name(with, facts);
-                self.derived_service(with, &derived, may_derive)
-            }
-            None => (UNATTRIBUTED, Holds::Always),
+        let (service, holds) = match origin {
+            // What strangers claim to be is nobody's service.
+            MailOrigin::Outside => (INBOUND, Holds::Always),
+            _ => match with.services.find(facts) {
+                Some(found) => (with.services.name(found.service), Holds::Always),
+                None if with.derive => {
+                    derived = self.name(with, facts);
+                    self.derived_service(with, &derived, line == SenderLine::Taken)
+                }
+                None => (UNATTRIBUTED, Holds::Always),
+            },
         };
         let service = self.origins.text(OriginField::Service, service);
         let domain = with
@@ -238,6 +274,7 @@ impl Attributor {
             client.client_ip,
             local,
             domain,
+            origin as u32,
         ];
         (codes, holds)
     }
@@ -248,6 +285,9 @@ impl Attributor {
         // A rule's service is none of those that are derived, whoever gives its name.
         if let Some(of_rule) = with.services.spelt(name) {
             return (of_rule, Holds::Always);
+        }
+        if name == INBOUND {
+            return (UNATTRIBUTED, Holds::Always);
         }
         if name == UNATTRIBUTED || is_reserved(name) {
             return (name, Holds::Always);
@@ -294,14 +334,17 @@ fn place_of(facts: &Facts<'_>) -> usize {
 }
 
 /// Whether [`Attributor::fill_key`] makes this key of these facts.
-fn is_key_of(key: &[u8], facts: &Facts<'_>, may_derive: bool) -> bool {
-    let Some((first, mut rest)) = key.split_first() else {
+fn is_key_of(key: &[u8], facts: &Facts<'_>, line: SenderLine) -> bool {
+    let Some(([first, of_line], mut rest)) = key.split_first_chunk::<2>() else {
         return false;
     };
-    let mut expected = u8::from(may_derive);
+    if *of_line != line as u8 {
+        return false;
+    }
+    let mut expected = 0;
     for (at, text) in texts_of(facts).into_iter().enumerate() {
         let Some(text) = text else { continue };
-        expected |= 2 << at;
+        expected |= 1 << at;
         match rest.split_first_chunk::<4>() {
             Some((len, after)) if u32::from_le_bytes(*len) as usize == text.len() && after.starts_with(text) => {
                 rest = &after[text.len()..];
@@ -345,21 +388,19 @@ mod tests {
             Some(b"a@b.orgx"),
             Some(b"\x01\0\0\0x"),
         ];
-        let all: Vec<(Facts<'_>, bool)> = senders
+        let all: Vec<(Facts<'_>, SenderLine)> = senders
             .into_iter()
             .flat_map(|sender| [None, Some(&b""[..]), Some(b"x")].map(|name| (sender, name)))
             .flat_map(|(sender, name)| [None, Some(&b"x"[..])].map(|user| (sender, name, user)))
             .flat_map(|(sender, name, user)| {
                 [None, Some("1.2.3.4"), Some("::1.2.3.4")].map(|ip| facts(sender, name, user, ip))
             })
-            .flat_map(|facts| [(facts, true), (facts, false)])
+            .flat_map(|facts| [SenderLine::Taken, SenderLine::Refused, SenderLine::Orphan].map(|line| (facts, line)))
             .collect();
         let mut attributor = Attributor::default();
-        for (at, (facts, may_derive)) in all.iter().enumerate() {
-            attributor.fill_key(facts, *may_derive);
-            let of = all
-                .iter()
-                .map(|(facts, may_derive)| is_key_of(&attributor.key, facts, *may_derive));
+        for (at, (facts, line)) in all.iter().enumerate() {
+            attributor.fill_key(facts, *line);
+            let of = all.iter().map(|(facts, line)| is_key_of(&attributor.key, facts, *line));
             let of: Vec<usize> = of.enumerate().filter(|(_, is)| *is).map(|(at, _)| at).collect();
             assert_eq!(of, [at], "{:?}", attributor.key);
         }
@@ -395,6 +436,8 @@ mod tests {
                 redactor: Redactor::new(mode, [0; 32]),
                 services_max: 10,
                 covered_hosts: HostNumbers::default(),
+                ours: Default::default(),
+                providers: Default::default(),
             };
             with.version()
         };
@@ -431,6 +474,8 @@ mod tests {
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
             covered_hosts: HostNumbers::default(),
+            ours: Default::default(),
+            providers: Default::default(),
         };
         let mut attributor = Attributor::default();
         let facts = Facts {
@@ -438,8 +483,73 @@ mod tests {
             host: "mx1",
             ..Facts::default()
         };
-        let sender = attributor.origin(&with, &facts, 0, true);
+        let sender = attributor.origin(&with, &facts, 0, SenderLine::Taken);
         assert_eq!(attributor.origins.get(sender.origin).service, "Shop");
+        assert_eq!(attributor.take_derived(), NameChanges::default());
+    }
+
+    #[test]
+    fn what_strangers_claim_to_be_is_nobodys_service() {
+        let rule = crate::normalise::rules::RuleInput {
+            service: "shop".to_owned(),
+            entries: vec![crate::normalise::rules::EntryInput {
+                conditions: vec![(crate::normalise::rules::FactKey::Sender, "shop@example.org".to_owned())],
+            }],
+        };
+        let with = Attribution {
+            services: ServiceRules::compile(vec![rule]).unwrap(),
+            derive: true,
+            hostgroups: HostGroups::default(),
+            redactor: Redactor::new(LocalParts::Keep, [0; 32]),
+            services_max: 10,
+            covered_hosts: HostNumbers::default(),
+            ours: Default::default(),
+            providers: Default::default(),
+        };
+        let mut attributor = Attributor::default();
+        let mut told = |sender: &'static str, ip: Option<&str>, auth: Option<&'static [u8]>, line| {
+            let facts = Facts {
+                sender: Some(sender.as_bytes()),
+                client_ip: ip.map(|ip| ip.parse().unwrap()),
+                auth,
+                host: "mx1",
+                ..Facts::default()
+            };
+            let sender = attributor.origin(&with, &facts, 0, line);
+            let origin = attributor.origins.get(sender.origin);
+            (origin.service, origin.origin)
+        };
+        let shop = "shop@example.org";
+        for (sender, ip, auth, line, service, origin) in [
+            (shop, Some("10.0.0.7"), None, SenderLine::Taken, "shop", "ours"),
+            (shop, Some("10.0.0.7"), None, SenderLine::Refused, "shop", "ours"),
+            (shop, None, None, SenderLine::Taken, "shop", "ours"),
+            (
+                shop,
+                Some("8.8.8.8"),
+                Some(&b"a"[..]),
+                SenderLine::Taken,
+                "shop",
+                "ours",
+            ),
+            (shop, Some("8.8.8.8"), None, SenderLine::Taken, INBOUND, "outside"),
+            (shop, Some("8.8.8.8"), None, SenderLine::Refused, INBOUND, "outside"),
+            ("", Some("8.8.8.8"), None, SenderLine::Taken, INBOUND, "outside"),
+            ("", Some("10.0.0.7"), None, SenderLine::Taken, "bounces", "ours"),
+            (shop, None, None, SenderLine::Orphan, "shop", ""),
+            // No service of ours has the world's name.
+            (
+                "inbound@example.org",
+                None,
+                None,
+                SenderLine::Taken,
+                UNATTRIBUTED,
+                "ours",
+            ),
+        ] {
+            let expected = (service.to_owned(), origin.to_owned());
+            assert_eq!(told(sender, ip, auth, line), expected, "{sender} {ip:?} {line:?}");
+        }
         assert_eq!(attributor.take_derived(), NameChanges::default());
     }
 
@@ -452,6 +562,8 @@ mod tests {
             redactor: Redactor::new(LocalParts::Keep, [0; 32]),
             services_max: 10,
             covered_hosts: HostNumbers::default(),
+            ours: Default::default(),
+            providers: Default::default(),
         };
         let facts = Facts {
             sender: Some(b"shop@example.org"),
@@ -464,7 +576,12 @@ mod tests {
         };
         let mut attributor = Attributor::default();
         let mut service = |facts: &Facts<'_>, accepted: bool| {
-            let sender = attributor.origin(&with, facts, 0, accepted);
+            let line = if accepted {
+                SenderLine::Taken
+            } else {
+                SenderLine::Refused
+            };
+            let sender = attributor.origin(&with, facts, 0, line);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
@@ -483,17 +600,19 @@ mod tests {
             redactor: Redactor::new(LocalParts::Drop, [0; 32]),
             services_max: 10,
             covered_hosts: HostNumbers::default(),
+            ours: Default::default(),
+            providers: Default::default(),
         };
         let mut attributor = Attributor::default();
         attributor.load_accounts(vec!["shop".to_owned()]);
         let mut service = |sender: &[u8]| {
             let facts = Facts {
                 sender: Some(sender),
-                client_ip: Some("192.0.2.1".parse().unwrap()),
+                client_ip: Some("10.0.2.1".parse().unwrap()),
                 host: "mx1",
                 ..Facts::default()
             };
-            let sender = attributor.origin(&with, &facts, 0, true);
+            let sender = attributor.origin(&with, &facts, 0, SenderLine::Taken);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!(service(b"shop@example.org"), "shop");

@@ -15,6 +15,9 @@ use hashbrown::hash_map::{Entry, OccupiedEntry};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::{Deserialize, Serialize};
 
+/// Kinds of copies that stay with us stand so many bits higher.
+const STAYS: u32 = 16;
+
 /// A message that is in the queue, as far as the log has been read.
 #[derive(Debug, Clone)]
 pub struct OpenMessage {
@@ -32,8 +35,8 @@ pub struct OpenMessage {
     pub first_hop: bool,
     /// Its arrival has not been seen.
     pub orphan: bool,
-    /// Bit per [`crate::model::event::Kind`] seen.
-    pub kinds: u16,
+    /// Bit per [`crate::model::event::Kind`] seen; of copies that stay with us, higher ones.
+    pub kinds: u32,
     /// Hashes of recipients that were deferred: a retry is a new attempt, not a new recipient.
     pub deferred: Option<Box<Vec<u32>>>,
     /// Size, where the log prints it only once.
@@ -104,8 +107,8 @@ pub struct OpenRecord {
     pub first_hop: bool,
     /// Its arrival has not been seen.
     pub orphan: bool,
-    /// Bit per kind seen.
-    pub kinds: u16,
+    /// Bit per kind seen; of copies that stay with us, higher ones.
+    pub kinds: u32,
     /// Hashes of deferred recipients.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<u32>,
@@ -431,7 +434,12 @@ impl OpenMessage {
 
     /// Marks a kind as seen; true the first time.
     pub fn first(&mut self, kind: crate::model::event::Kind) -> bool {
-        let bit = 1 << kind as u16;
+        self.first_copy(kind, true)
+    }
+
+    /// The same of one recipient's copy, by whether it leaves us.
+    pub fn first_copy(&mut self, kind: crate::model::event::Kind, is_away: bool) -> bool {
+        let bit = 1 << (kind as u32 + if is_away { 0 } else { STAYS });
         let first = self.kinds & bit == 0;
         self.kinds |= bit;
         first

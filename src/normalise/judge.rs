@@ -2,7 +2,9 @@
 //! the answer is that nobody can say.
 
 use super::attribution::Attribution;
-use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
+use crate::model::direction::MailOrigin;
+use crate::model::service_names::{BOUNCES, INBOUND, UNATTRIBUTED};
+use crate::normalise::ours::HandedIn;
 use crate::normalise::redact::{LocalParts, PSEUDONYM_LEN};
 use crate::normalise::rules::{FactKey, Facts, KnownFacts, candidates, derive};
 use std::net::IpAddr;
@@ -35,6 +37,8 @@ pub struct StoredFacts<'a> {
     pub sender_local: &'a str,
     /// The sender's domain.
     pub sender_domain: &'a str,
+    /// Whose mail it is; empty in rows of earlier versions.
+    pub origin: &'a str,
     /// Whose log.
     pub host: &'a str,
 }
@@ -66,6 +70,8 @@ pub enum Undecided {
     Application,
     /// The arrival has not been read.
     Orphan,
+    /// An earlier version did not store whose mail it is.
+    Origin,
 }
 
 impl Undecided {
@@ -80,6 +86,7 @@ impl Undecided {
             Undecided::Refused => "it is not stored whether the sender was known when it was refused",
             Undecided::Application => "the application's log may name the service itself",
             Undecided::Orphan => "the arrival has not been read",
+            Undecided::Origin => "it is not stored whether a client from the outside was authenticated",
         }
     }
 
@@ -144,6 +151,9 @@ pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> 
         };
     }
     let client_ip: Option<IpAddr> = row.client_ip.parse().ok();
+    if row.told != RowEvidence::Application && row.origin == MailOrigin::Outside.as_str() {
+        return Judgement::Is(row.service.to_owned());
+    }
     let is_own = client_ip.is_none() && row.client == row.host && row.told != RowEvidence::Application;
     let mut facts = Facts {
         client_name: Some(row.client.as_bytes()).filter(|client| !client.is_empty() && !is_own),
@@ -151,6 +161,21 @@ pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> 
         host: row.host,
         ..Facts::default()
     };
+    if row.told != RowEvidence::Application && row.origin.is_empty() && !is_own {
+        let handed_in = HandedIn {
+            client_name: facts.client_name,
+            client_ip,
+            is_authenticated: false,
+            host: row.host,
+        };
+        if with.ours.origin(&handed_in) == MailOrigin::Outside {
+            return Judgement::Unknown {
+                may_be: vec![row.service.to_owned(), INBOUND.to_owned()],
+                any: false,
+                lacks: Undecided::Origin,
+            };
+        }
+    }
     let mut unknown = not_stored(row.told, is_own);
     let domain_only = format!("@{}", row.sender_domain);
     let is_pseudonym = row.sender_local.starts_with('~') && row.sender_local.len() == PSEUDONYM_LEN;

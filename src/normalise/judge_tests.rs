@@ -1,7 +1,9 @@
 //! What a row knows is judged as the mail was; what it does not know is told.
 
+use super::super::attribution::SenderLine;
 use super::super::attribution::{Attribution, Attributor};
 use super::super::hosts::HostNumbers;
+use super::super::ours::{Ours, OursInput};
 use super::super::redact::Redactor;
 use super::super::rules::{EntryInput, HostGroups, RuleInput, ServiceRules};
 use super::*;
@@ -20,6 +22,12 @@ fn with(rules: &[(&str, FactKey, &str)], derive: bool, mode: LocalParts) -> Attr
         derive,
         services_max: 100,
         covered_hosts: HostNumbers::default(),
+        ours: Ours::compile(&OursInput {
+            networks: ["192.0.2.0/24", "198.51.100.0/24"].map(str::to_owned).to_vec(),
+            ..OursInput::default()
+        })
+        .unwrap(),
+        providers: Default::default(),
     }
 }
 
@@ -51,7 +59,7 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvide
         ..Facts::default()
     };
     let mut attributor = Attributor::default();
-    let origin = attributor.origin(before, &facts, 0, true).origin;
+    let origin = attributor.origin(before, &facts, 0, SenderLine::Taken).origin;
     let stored = attributor.origins.get(origin);
     let derived: Vec<String> = attributor
         .take_derived()
@@ -66,6 +74,7 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvide
         client_ip: &stored.client_ip,
         sender_local: &stored.sender_local,
         sender_domain: &stored.sender_domain,
+        origin: &stored.origin,
         host: "mx1",
     };
     let beside = Beside {
@@ -73,7 +82,7 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvide
         of_logs: &[],
     };
     let mut anew = Attributor::default();
-    let expected = anew.origin(after, &facts, 0, true).origin;
+    let expected = anew.origin(after, &facts, 0, SenderLine::Taken).origin;
     let expected = anew.origins.get(expected).service;
     let judged = judge(after, &row, &beside);
     (stored.service, judged, expected)
@@ -169,6 +178,7 @@ fn what_an_applications_log_names_itself_stays() {
         client: "web1",
         client_ip: "",
         sender_local: "",
+        origin: "",
         sender_domain: "",
         host: "web1",
     };
@@ -198,4 +208,40 @@ fn what_an_applications_log_names_itself_stays() {
     // Without a rule for it a channel names its mail, whatever the rules.
     let none = with(&[("none", FactKey::Host, "db*")], false, LocalParts::Hash);
     assert!(judge(&none, &row("channel"), &beside).may_be("channel"));
+}
+
+#[test]
+fn rows_from_the_outside_stay_the_worlds_and_older_ones_may_be() {
+    let with = with(&[("web", FactKey::Client, "web*")], true, LocalParts::Keep);
+    let judged = |origin, client_ip, service| {
+        let row = StoredFacts {
+            told: RowEvidence::Arrival,
+            service,
+            client: "web1.example.net",
+            client_ip,
+            sender_local: "news",
+            sender_domain: "example.net",
+            origin,
+            host: "mx1",
+        };
+        let beside = Beside {
+            is_derived: &|name| name == "example",
+            of_logs: &[],
+        };
+        judge(&with, &row, &beside)
+    };
+    let is = |name: &str| Judgement::Is(name.to_owned());
+    assert_eq!(judged("outside", "8.8.8.8", INBOUND), is(INBOUND));
+    assert_eq!(judged("outside", "192.0.2.7", INBOUND), is(INBOUND), "never changed");
+    assert_eq!(
+        judged("ours", "8.8.8.8", "example"),
+        is("web"),
+        "somebody was authenticated"
+    );
+    assert_eq!(judged("", "192.0.2.7", "example"), is("web"));
+    let older = judged("", "8.8.8.8", "example");
+    assert!(
+        older.may_be("example") && older.may_be(INBOUND) && !older.may_be("web"),
+        "{older:?}"
+    );
 }

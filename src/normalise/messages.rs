@@ -1,10 +1,12 @@
 //! What every MTA's log has in common: messages that come, wait and go under a queue ID. The normaliser of a format
 //! knows what its lines mean; this is where they become events of a message with a sender.
 
-use super::attribution::{Attribution, Attributor};
+use super::attribution::{Attribution, Attributor, SenderLine};
+use super::next_hops::NextHops;
 use super::origins::SenderOrigin;
 use super::repeats::{SeenEvents, event_key, second};
-use crate::model::event::{Event, EventSink, Kind, Message, Slot};
+use crate::model::direction::{Direction, Reach};
+use crate::model::event::{Event, EventSink, Kind, Message, OriginId, Slot};
 use crate::model::queue_id::QueueId;
 use crate::normalise::join::{Amendment, Changes, MessageJoin, OpenMessage, OpenRecord, Recall};
 use crate::normalise::rules::Facts;
@@ -22,6 +24,8 @@ pub struct Messages<'c> {
     pub join: MessageJoin,
     /// The recipient's local part of the line in hand, as stored.
     pub(super) local: Vec<u8>,
+    /// Hosts that mail was handed to lately.
+    pub(super) next_hops: NextHops,
 }
 
 impl<'c> Messages<'c> {
@@ -33,6 +37,7 @@ impl<'c> Messages<'c> {
             attributor: Attributor::default(),
             join: MessageJoin::default(),
             local: Vec::new(),
+            next_hops: NextHops::default(),
         }
     }
 
@@ -74,7 +79,7 @@ impl<'c> Messages<'c> {
         sink: &mut impl EventSink,
     ) -> Option<Slot> {
         let batch = sink.batch();
-        let mut kinds = 1 << Kind::Accepted as u16;
+        let mut kinds = 1 << Kind::Accepted as u32;
         let mut slot = None;
         let mut deferred = None;
         let mut seen = SeenEvents::default();
@@ -136,7 +141,9 @@ impl<'c> Messages<'c> {
             host: &self.host,
             ..Facts::default()
         };
-        let SenderOrigin { origin, .. } = self.attributor.origin(self.attribution, &facts, at.ts_ms, false);
+        let SenderOrigin { origin, .. } =
+            self.attributor
+                .origin(self.attribution, &facts, at.ts_ms, SenderLine::Orphan);
         let message = Message {
             queue_id: Some(id),
             origin,
@@ -239,6 +246,22 @@ impl<'c> Messages<'c> {
         let open = self.join.get(id, &mut self.attributor.origins, recall);
         u8::from(open.is_none_or(|open| open.first(kind)))
     }
+
+    /// The same for an event of a copy that nobody has: all copies of the message, in one direction.
+    pub(super) fn first_copy(&mut self, id: &QueueId, kind: Kind, reach: Reach, recall: &mut dyn Recall) -> u8 {
+        let Messages { join, attributor, .. } = self;
+        let Some(open) = join.get(id, &mut attributor.origins, recall) else {
+            return 1;
+        };
+        let is_away = is_away(attributor, open.origin, reach);
+        u8::from(open.first_copy(kind, is_away))
+    }
+}
+
+/// Whether a copy of this sender's mail leaves us.
+pub(super) fn is_away(attributor: &Attributor, origin: OriginId, reach: Reach) -> bool {
+    let direction = Direction::of(attributor.origins.mail_origin(origin), reach);
+    direction.is_none_or(Direction::is_away)
 }
 
 /// Time and place of the line in hand.
@@ -270,6 +293,7 @@ impl LineAt {
             ts_ms: self.ts_ms,
             kind,
             destination: None,
+            reach: None,
             slot,
             messages: 0,
             recipients: 0,

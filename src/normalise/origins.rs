@@ -1,11 +1,12 @@
 //! The table of senders of one log: facts of an arrival line → [`Origin`], remembered, because a log names the
 //! same few senders again and again and matching hundreds of rules for each line would be waste.
 //!
-//! An origin is kept as six numbers, one a field: refused strangers and senders with a code of their own in every
-//! message make tens of thousands of origins that differ in one field, and no one of them is worth six strings.
+//! An origin is kept as seven numbers, one a field: refused strangers and senders with a code of their own in every
+//! message make tens of thousands of origins that differ in one field, and no one of them is worth seven strings.
 
 use super::derived::{Epoch, Holds};
 use crate::model::dictionary::{Dictionary, DictionaryValues};
+use crate::model::direction::MailOrigin;
 use crate::model::event::{Origin, OriginId};
 use crate::model::text::text;
 use hashbrown::HashMap;
@@ -39,10 +40,12 @@ pub enum OriginField {
     SenderLocal,
     /// See [`Origin::sender_domain`].
     SenderDomain,
+    /// See [`Origin::origin`]; numbered as [`MailOrigin`] is.
+    Origin,
 }
 
 /// How many there are.
-const FIELDS: usize = 6;
+const FIELDS: usize = 7;
 
 /// An origin as the numbers of its fields' values.
 pub type Codes = [u32; FIELDS];
@@ -56,6 +59,8 @@ pub(super) struct OriginClient {
     pub hostgroup: u32,
     /// Mail of this client enters the mail system here.
     pub first_hop: bool,
+    /// Whose its mail is.
+    pub origin: MailOrigin,
 }
 
 /// Where facts led.
@@ -72,7 +77,7 @@ impl Remembered {
 }
 
 /// Numbered [`Origin`]s with a memo from raw facts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OriginInterner {
     items: Vec<Codes>,
     by_codes: HashMap<Codes, OriginId, FxBuildHasher>,
@@ -81,6 +86,22 @@ pub struct OriginInterner {
     senders: Vec<Remembered>,
     client_memo: Dictionary,
     clients: Vec<OriginClient>,
+}
+
+impl Default for OriginInterner {
+    fn default() -> Self {
+        let mut origins = OriginInterner {
+            items: Vec::new(),
+            by_codes: HashMap::default(),
+            texts: Default::default(),
+            memo: Dictionary::default(),
+            senders: Vec::new(),
+            client_memo: Dictionary::default(),
+            clients: Vec::new(),
+        };
+        origins.number_mail_origins();
+        origins
+    }
 }
 
 /// The origins at one moment, for the thread that encodes them.
@@ -125,6 +146,22 @@ impl OriginInterner {
             client_ip: field(OriginField::ClientIp),
             sender_local: field(OriginField::SenderLocal),
             sender_domain: field(OriginField::SenderDomain),
+            origin: field(OriginField::Origin),
+        }
+    }
+
+    /// Whose mail an origin's is.
+    #[inline]
+    pub fn mail_origin(&self, id: OriginId) -> MailOrigin {
+        let code = self.items[id as usize][OriginField::Origin as usize];
+        MailOrigin::ALL.get(code as usize).copied().unwrap_or_default()
+    }
+
+    /// Their numbers are the codes of [`MailOrigin`].
+    fn number_mail_origins(&mut self) {
+        for origin in MailOrigin::ALL {
+            let code = self.text(OriginField::Origin, origin.as_str());
+            debug_assert_eq!(code, origin as u32);
         }
     }
 
@@ -145,6 +182,7 @@ impl OriginInterner {
             self.text(OriginField::ClientIp, &origin.client_ip),
             self.text(OriginField::SenderLocal, &origin.sender_local),
             self.text(OriginField::SenderDomain, &origin.sender_domain),
+            MailOrigin::named(&origin.origin) as u32,
         ];
         self.intern_codes(codes)
     }
@@ -219,6 +257,7 @@ impl OriginInterner {
         self.items.clear();
         self.by_codes.clear();
         self.texts.iter_mut().for_each(Dictionary::clear);
+        self.number_mail_origins();
         self.memo.clear();
         self.senders.clear();
         self.client_memo.clear();

@@ -4,7 +4,7 @@
 pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
 
 /// Columns of `events`, in the order of `SELECT *`.
-pub const EVENT_COLUMNS: [&str; 33] = [
+pub const EVENT_COLUMNS: [&str; 36] = [
     "event_id",
     "ts",
     "ts_ms",
@@ -37,11 +37,14 @@ pub const EVENT_COLUMNS: [&str; 33] = [
     "enhanced_code",
     "reason",
     "provider_code",
+    "origin",
+    "direction",
+    "provider",
     "log_offset",
 ];
 
 /// Columns of `rates`, in the order of `SELECT *`.
-pub const RATE_COLUMNS: [&str; 11] = [
+pub const RATE_COLUMNS: [&str; 14] = [
     "ts_ms",
     "service",
     "hostgroup",
@@ -49,6 +52,9 @@ pub const RATE_COLUMNS: [&str; 11] = [
     "kind",
     "destination",
     "first_hop",
+    "origin",
+    "direction",
+    "provider",
     "messages",
     "recipients",
     "attempts",

@@ -3,6 +3,7 @@
 
 use super::coarsest::SumsOf;
 use super::sql::quoted;
+use crate::model::direction::DirectionView;
 use crate::model::event;
 use crate::model::time::{End, parse_duration_ms};
 
@@ -69,6 +70,8 @@ pub enum ParamKind {
     Int,
     /// A kind of event: one of a closed set.
     Kind,
+    /// Which mail, by its direction.
+    Direction,
     /// Text.
     Text,
 }
@@ -151,6 +154,7 @@ fn param_kind(kind: &str) -> ParamKind {
         "duration" => ParamKind::Duration,
         "int" => ParamKind::Int,
         "kind" => ParamKind::Kind,
+        "direction" => ParamKind::Direction,
         _ => ParamKind::Text,
     }
 }
@@ -162,6 +166,8 @@ pub enum Value {
     Int(i64),
     /// Text.
     Text(String),
+    /// Which mail: a condition.
+    Direction(DirectionView),
 }
 
 impl NamedQuery {
@@ -216,6 +222,10 @@ impl NamedQuery {
             let (text, number) = match value {
                 Value::Int(number) => (String::new(), number.to_string()),
                 Value::Text(text) => (quoted(text), String::new()),
+                Value::Direction(view) => {
+                    sql = sql.replace(&format!("{{{name}:Condition}}"), &view.condition());
+                    continue;
+                }
             };
             sql = sql
                 .replace(&format!("{{{name}:Int64}}"), &number)
@@ -238,6 +248,7 @@ impl Param {
                 _ => Err(format!("`{}` is no whole number above zero", text.escape_debug())),
             },
             ParamKind::Kind => event::Kind::named(text).map(|kind| Value::Text(kind.as_str().to_owned())),
+            ParamKind::Direction => DirectionView::parse(text).map(Value::Direction),
             ParamKind::Text => Ok(Value::Text(text.to_owned())),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::coarsest::{SumsOf, pieces};
 use super::series::{Series, SeriesSet};
+use crate::model::direction::DirectionView;
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
 use crate::store::Store;
@@ -49,6 +50,8 @@ pub struct RateQuestion {
     pub kind: Option<String>,
     /// Destination; none for all.
     pub destination: Option<String>,
+    /// Which mail, by its direction.
+    pub direction: DirectionView,
     /// Only these names, each with a series, also where it has no mail; empty for all that have some.
     pub only: Vec<String>,
     /// Only this service's mail.
@@ -158,11 +161,23 @@ fn series_of(mut sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question
         .map(|service| format!(" of {service}"))
         .unwrap_or_default();
     SeriesSet {
-        title: format!("{kind}mail{of} by {}", question.by.column()),
+        title: format!(
+            "{}{kind}mail{of} by {}",
+            direction_words(question.direction),
+            question.by.column()
+        ),
         unit: format!("{} / min", question.measure),
         start_ms: start,
         step_ms: step,
         series,
+    }
+}
+
+/// What a title says of the mail that is shown, unless it is outbound.
+fn direction_words(view: DirectionView) -> String {
+    match view {
+        DirectionView::Outbound => String::new(),
+        view => format!("{} ", view.as_str()),
     }
 }
 
@@ -185,11 +200,22 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
         .iter()
         .map(|kind| question.by == By::Relay || kind != "accepted")
         .collect();
+    // Few of each: every pair is decided once.
+    let origins = block.origin.values.iter();
+    let shown: Vec<Vec<bool>> = origins
+        .map(|origin| {
+            let directions = block.direction.values.iter();
+            directions
+                .map(|direction| question.direction.has(origin, direction))
+                .collect()
+        })
+        .collect();
     let mut by_code: Vec<Option<Vec<i64>>> = vec![None; block.by.values.len()];
     for row in 0..block.ts_ms.len() {
         let at = (block.ts_ms[row] - start).div_euclid(question.step_ms);
         let counts = kinds[block.kind.codes[row] as usize]
             && destinations[block.destination.codes[row] as usize]
+            && shown[block.origin.codes[row] as usize][block.direction.codes[row] as usize]
             && (every_hop[block.kind.codes[row] as usize] || block.first_hop[row])
             && within.contains(&block.ts_ms[row]);
         if counts && at >= 0 && (at as usize) < buckets {

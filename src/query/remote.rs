@@ -175,7 +175,7 @@ impl MailHistory for ClickHouseClient {
                 until_ms: end_ms,
             };
             let table = self.select(
-                "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, messages, attempts, recipients FROM rates",
+                "SELECT ts_ms, service, hostgroup, relay, kind, destination, origin, provider, first_hop, messages, attempts, recipients FROM rates",
                 slice,
             )?;
             each(&FlowBlock {
@@ -185,7 +185,8 @@ impl MailHistory for ClickHouseClient {
                 relay: texts(&table, "relay"),
                 kind: texts(&table, "kind"),
                 destination: texts(&table, "destination"),
-                provider: TextColumn::default(),
+                provider: texts(&table, "provider"),
+                origin: texts(&table, "origin"),
                 first_hop: flags(&table, "first_hop"),
                 messages: numbers(&table, "messages"),
                 attempts: numbers(&table, "attempts"),
@@ -339,7 +340,7 @@ fn digests(client: &ClickHouseClient, from: i64, to: i64) -> Result<Digests, Que
 /// Weighted sums of the counts of each row, by buckets of so many milliseconds.
 const DIGESTS: [&str; 2] = [
     "SELECT intDiv(ts_ms, {length:Int64}) AS at, reinterpretAsInt64(sum( \
-         cityHash64(ts_ms, service, hostgroup, relay, kind, destination, first_hop) \
+         cityHash64(ts_ms, service, hostgroup, relay, kind, destination, first_hop, origin, direction) \
          * reinterpretAsUInt64(messages + 1009 * recipients + 100003 * attempts + 1000003 * bytes))) AS digest \
      FROM rates WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} GROUP BY at",
     "SELECT intDiv(ts_ms, {length:Int64}) AS at, reinterpretAsInt64(sum( \
@@ -449,9 +450,9 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
     };
     let rates = rates_of(client, sums, question.window).map_or("rates".to_owned(), |rates| format!("({rates})"));
     let text = format!(
-        "SELECT ts_ms, {by} AS name, kind, destination, first_hop, sum({measure}) AS value FROM {rates} \
+        "SELECT ts_ms, {by} AS name, kind, destination, origin, direction, first_hop, sum({measure}) AS value FROM {rates} \
          WHERE ts_ms >= {{since:Int64}} AND ts_ms < {{until:Int64}} {only} \
-         GROUP BY ts_ms, {by}, kind, destination, first_hop",
+         GROUP BY ts_ms, {by}, kind, destination, origin, direction, first_hop",
         by = question.by.column(),
         measure = question.measure
     );
@@ -461,6 +462,8 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
         by: texts(&table, "name"),
         kind: texts(&table, "kind"),
         destination: texts(&table, "destination"),
+        origin: texts(&table, "origin"),
+        direction: texts(&table, "direction"),
         first_hop: flags(&table, "first_hop"),
         value: numbers(&table, "value"),
     })

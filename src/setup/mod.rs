@@ -6,15 +6,17 @@ pub mod clock;
 pub mod detection;
 pub mod known_names;
 pub mod limits;
+pub mod machine;
 pub mod plan;
 pub mod redundancy;
 pub mod zones;
 
-use crate::config::{Config, ConfigError, DEFAULT_PATH, load_key, load_or_create_key};
+use crate::config::{Config, ConfigError, DEFAULT_PATH, HostOf, load_key, load_or_create_key, this_host};
 use crate::ingest::RunLimits;
 use crate::model::human;
 use crate::model::log_kinds::LOG_KINDS;
 use crate::normalise::attribution::Attribution;
+use crate::normalise::ours::Ours;
 use crate::normalise::redact::{LocalParts, Redactor};
 use crate::query::history::Backend;
 use crate::store::attribution::settle_attribution;
@@ -207,8 +209,25 @@ impl Setup {
             services_max: config.store.services_max,
             redactor: Redactor::new(mode, key),
             covered_hosts: Default::default(),
+            ours: ours(config)?,
+            providers: config.providers.clone(),
         })
     }
+}
+
+/// Who is ours: what the configuration says, the hosts of its sources, and this machine.
+pub fn ours(config: &Config) -> Result<Ours> {
+    let mut ours = Ours::compile(&config.ours).map_err(|why| anyhow!("[ours]: {why}"))?;
+    for source in &config.sources {
+        match &source.host {
+            HostOf::Named(host) => ours.add_host(host),
+            HostOf::This => ours.add_host(&this_host()),
+            // Its jobs name them.
+            HostOf::Path => {}
+        }
+    }
+    ours.set_machine(machine::this_machine());
+    Ok(ours)
 }
 
 /// Services that whole logs have, by their sources or their kinds.

@@ -57,7 +57,9 @@ const GROUPS: [(&str, &str); 9] = [
 pub(super) fn toml() -> String {
     let mut text = String::from(
         "# The outage of 2018-06-06: two relays, eight services that used only mx1001, and some that survived.\n\
-         # Paths are relative to this file.\n",
+         # Paths are relative to this file.\n\n\
+         # Some hosts have public addresses.\n\
+         [ours]\nnetworks = [\"208.80.152.0/22\", \"2620:0:860::/46\"]\n",
     );
     for relay in &RELAYS {
         text.push_str(&format!(

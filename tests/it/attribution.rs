@@ -8,6 +8,7 @@ use mailpulse::detect::fleet::Names;
 use mailpulse::query::Window;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::fs;
 
 /// Senders of the relay: host and domain, and a mail every so many minutes.
 const SENDERS: [(&str, i64); 3] = [("shop", 2), ("wiki", 3), ("blog", 5)];
@@ -46,7 +47,7 @@ fn log(from: i64, to: i64, sends: &dyn Fn(&str, i64) -> bool) -> String {
     text
 }
 
-const STORE: &str = "[store]\nurl = \"store\"\n";
+const STORE: &str = "[ours]\nnetworks = [\"192.0.2.0/24\"]\n[store]\nurl = \"store\"\n";
 const SOURCE: &str = "[[source]]\nkind = \"exim\"\npaths = [\"mainlog*\"]\nhost = \"mx1\"\n";
 const RULE: &str = "[[service]]\nname = \"commerce\"\nmatch = [{ client = \"shop*\" }]\n";
 
@@ -193,6 +194,90 @@ fn add_the_first_rule(derive: Option<bool>) {
         .run(&[&["incident"][..], &window, &["--format", "json"]].concat())
         .ends(0);
     assert!(!page.out.contains("\"lost\""), "{}", page.out);
+}
+
+/// Makes the store one of a version that did not tell whose mail it is: it lacks the columns, because they have other names.
+fn without_origins(place: &Place) {
+    for file in fs::read_dir(place.path("store/segments")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        assert!(renamed(&mut bytes), "{}", path.display());
+        // The names stand in the engine's own schema once more, in Base64.
+        let schemas: Vec<usize> = memchr::memmem::find_iter(&bytes, b"ARROW:schema").collect();
+        for at in schemas {
+            // Behind the key: a type, and the length in groups of seven bits.
+            let (mut text, mut len, mut shift) = (at + 13, 0, 0);
+            loop {
+                len |= usize::from(bytes[text] & 0x7f) << shift;
+                (shift, text) = (shift + 7, text + 1);
+                if bytes[text - 1] < 0x80 {
+                    break;
+                }
+            }
+            in_base64(&mut bytes[text..text + len]);
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+/// Other names of the columns, as long.
+fn renamed(bytes: &mut [u8]) -> bool {
+    let mut any = false;
+    for name in [&b"origin"[..], b"direction", b"provider"] {
+        let found: Vec<usize> = memchr::memmem::find_iter(bytes, name).collect();
+        for at in found {
+            if !bytes[at + name.len()..].starts_with(b"_code") {
+                (bytes[at], any) = (b'x', true);
+            }
+        }
+    }
+    any
+}
+
+fn in_base64(text: &mut [u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |byte: u8| DIGITS.iter().position(|known| *known == byte).unwrap_or(0) as u32;
+    let mut bytes: Vec<u8> = text
+        .chunks(4)
+        .flat_map(|four| {
+            let bits = four.iter().fold(0, |bits, byte| bits << 6 | digit(*byte));
+            bits.to_be_bytes().into_iter().skip(1)
+        })
+        .collect();
+    renamed(&mut bytes);
+    for (four, three) in text.chunks_mut(4).zip(bytes.chunks(3)) {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+        for (place, byte) in four.iter_mut().enumerate().filter(|(_, byte)| **byte != b'=') {
+            *byte = DIGITS[(bits >> (18 - 6 * place)) as usize & 63];
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_ends_the_services_of_strangers_without_an_alarm() {
+    let place = Place::with(&config(None, ""));
+    place.write("mainlog", log(0, CHANGE, &|_, _| true));
+    place.run(&["backfill"]).ends(0);
+    without_origins(&place);
+    assert_eq!(
+        place.number("SELECT COUNT(*) FROM events WHERE origin = '' AND direction = ''"),
+        place.events()
+    );
+    assert_eq!(firing(&place), [""; 0]);
+    place.run(&["watch", "--once", "--stale", "0"]).ends(0);
+    // From now on it is told, and the clients are not ours.
+    place.write(
+        "mailpulse.toml",
+        config(None, "").replace(STORE, "[store]\nurl = \"store\"\n"),
+    );
+    place.write("mainlog", log(0, CHANGE + DAY, &|_, _| true));
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(services(&place, "2026-03-19 16:00"), ["inbound"]);
+    assert_eq!(detected(&place), [Value::Null; 0]);
+    place.run(&["watch", "--once", "--stale", "0"]).ends(0);
+    // What was there counts as ours.
+    let shown = place.run(&["services", "--format", "json"]).ends(0).out;
+    assert!(shown.contains("shop") && !shown.contains("inbound"), "{shown}");
 }
 
 #[test]

@@ -16,20 +16,20 @@ fn what_a_channel_needs_is_there_or_check_refuses() {
     for (channel, words) in [
         (
             "[[alert]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nkey_file = \"hook.key\"\n",
-            &["mailpulse.toml:13: ", "hook.key: No such file", "openssl rand"][..],
+            &["mailpulse.toml:15: ", "hook.key: No such file", "openssl rand"][..],
         ),
         (
             "[[alert]]\nkind = \"exec\"\ncommand = [\"mailpulse-nosuch-pager\", \"-x\"]\n",
-            &["mailpulse.toml:12: `mailpulse-nosuch-pager` is not a program in PATH"],
+            &["mailpulse.toml:14: `mailpulse-nosuch-pager` is not a program in PATH"],
         ),
         (
             "[[alert]]\nkind = \"exec\"\ncommand = [\"/nowhere/page\"]\n",
-            &["mailpulse.toml:12: `/nowhere/page` does not exist"],
+            &["mailpulse.toml:14: `/nowhere/page` does not exist"],
         ),
         (
             "[[alert]]\nkind = \"alertmanager\"\nurl = \"http://am.example.org:99999\"\n",
             &[
-                "mailpulse.toml:12:7: ",
+                "mailpulse.toml:14:7: ",
                 "has a port that is not a number from 1 to 65535",
             ],
         ),
@@ -80,7 +80,7 @@ fn two_services_with_one_match_are_refused_by_check_and_stop_no_daemon() {
     let place = place(rules);
     let run = place.run(&["check"]).ends(2).says(&[
         "services `a` (",
-        "mailpulse.toml:12) and `b` have one match: the first wins",
+        "mailpulse.toml:14) and `b` have one match: the first wins",
         "this entry never matches: that of service `a` at ",
     ]);
     assert_eq!(run.err.matches("never matches").count(), 2, "{}", run.err);
@@ -103,7 +103,7 @@ fn each_path_without_a_file_is_told_once() {
         "{KEEP}[[source]]\nkind = \"exim\"\npaths = [\"/nonexistent/mainlog\", \"no*/mainlog\"]\nhost = \"mx1\"\n"
     ));
     let run = place.run(&["check"]).ends(0).says(&[
-        "mailpulse.toml:6: \"/nonexistent/mainlog\": no such file or folder",
+        "mailpulse.toml:8: \"/nonexistent/mainlog\": no such file or folder",
         "no*/mainlog\": no file matches",
     ]);
     assert_eq!(run.err.lines().count(), 2, "{}", run.err);

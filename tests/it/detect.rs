@@ -1,7 +1,7 @@
 //! Detection and impact from the simulated outage's logs, compared with what the simulator did.
 
 use crate::query::OUTAGE;
-use crate::util::{KEEP, PROGRAM, Place, Run};
+use crate::util::{KEEP, KEEP_ALONE, PROGRAM, Place, Run};
 use mailpulse::simulate::{Fate, Outage2018, RESTARTED, STOPPED, Truth, outage_2018};
 use serde_json::Value;
 use std::process::Command;
@@ -105,7 +105,7 @@ fn other_seeds_and_relays_alone_tell_the_same_story() {
         let truth = outage_2018(&place.path("logs"), &spec).expect("logs");
         let config = std::fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
         let config = config.replace("paths = [\"", "paths = [\"logs/");
-        place.write("mailpulse.toml", format!("{KEEP}{config}"));
+        place.write("mailpulse.toml", format!("{KEEP_ALONE}{config}"));
         if with_apps {
             place.run(&["backfill"]).ends(0);
         } else {

@@ -103,6 +103,7 @@ fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
         by,
         kind: Some("accepted".to_owned()),
         destination: None,
+        direction: Default::default(),
         only: Vec::new(),
         service: None,
         measure: "messages",

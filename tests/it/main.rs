@@ -16,6 +16,7 @@ mod clocks;
 mod defaults;
 mod demo;
 mod detect;
+mod directions;
 mod docs;
 mod exim_lab;
 mod flow;

@@ -14,8 +14,8 @@ fn a_mistake_in_the_configuration_has_file_line_and_cure() {
     let log = place.write("mainlog", &*LOG);
     for args in [vec!["check"], vec!["backfill", text(&log)], vec!["query", "freshness"]] {
         place.run(&args).ends(2).says(&[
-            "mailpulse.toml:10:1: unknown key `timezon`; did you mean `timezone`?",
-            "mailpulse.toml:11:",
+            "mailpulse.toml:12:1: unknown key `timezon`; did you mean `timezone`?",
+            "mailpulse.toml:13:",
             "`servce`; did you mean `service`?",
         ]);
     }

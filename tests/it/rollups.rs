@@ -1,6 +1,6 @@
 //! Roll-ups answer as the rows do: for any window, after any correction, and in a store that has only some of them.
 
-use crate::util::{KEEP, Place};
+use crate::util::{KEEP_ALONE, Place};
 use mailpulse::model::time::End;
 use mailpulse::query::named::{self, Value};
 use mailpulse::query::{self, SumsOf, Window};
@@ -55,7 +55,7 @@ fn outage() -> Place {
 fn configure(place: &Place, more: &str) {
     let config = fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
-    place.write("mailpulse.toml", format!("{KEEP}{config}{more}"));
+    place.write("mailpulse.toml", format!("{KEEP_ALONE}{config}{more}"));
 }
 
 /// Numbers that look random.

@@ -3,7 +3,7 @@
 use crate::util::{Place, assert_same_rows};
 use mailpulse::store::catalogue::Reason;
 
-const CONFIG: &str = "[store]\nurl = \"store\"\nservices_max = 10\n[privacy]\nlocal_parts = \"keep\"\n\
+const CONFIG: &str = "[ours]\nnetworks = [\"192.0.2.0/24\"]\n[store]\nurl = \"store\"\nservices_max = 10\n[privacy]\nlocal_parts = \"keep\"\n\
                       [[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\nhost = \"mx1\"\n";
 
 /// A line of June 2018, the `n`-th of its day.

@@ -113,7 +113,7 @@ fn check_tells_templates_that_match_nothing_or_contradict() {
         "ambiguous: ",
         "app.log:3 matches template 1 and template 2, whose outcomes differ",
         "1 of 3 records in",
-        "mailpulse.toml:7: ",
+        "mailpulse.toml:9: ",
     ]);
     assert!(!run.err.contains("template 1 matches nothing"), "{}", run.err);
 }
@@ -236,7 +236,7 @@ fn a_wrong_description_is_an_error_with_its_place() {
         place
             .run(&args)
             .ends(2)
-            .says(&["mailpulse.toml:22:42: template 3: `reson` is not a name", "`reason`"]);
+            .says(&["mailpulse.toml:24:42: template 3: `reson` is not a name", "`reason`"]);
     }
     let place = Place::with(&format!(
         "{KEEP}[[hostgroup]]\nname = \"db\"\ninventory = \"hosts.json\"\n"
@@ -245,11 +245,11 @@ fn a_wrong_description_is_an_error_with_its_place() {
     place
         .run(&["check"])
         .ends(2)
-        .says(&["mailpulse.toml:8:13: the inventory has no group `db`"]);
+        .says(&["mailpulse.toml:10:13: the inventory has no group `db`"]);
     place.write("hosts.json", "{\"db\": [\"db1\"], \"mx\": [\"mx1\"]}");
     place.run(&["check"]).ends(0).says(&[
         "warning: ",
-        "mailpulse.toml:8:13: no hostgroup uses these groups of the inventory: mx",
+        "mailpulse.toml:10:13: no hostgroup uses these groups of the inventory: mx",
     ]);
 }
 
@@ -449,7 +449,7 @@ fn discover_proposes_for_postfix_and_for_applications() {
         "client_ip = \"192.0.2.9\", sender_domain = \"forum.example.org\"",
         "# 1 messages, for example 3F2A1B00C1",
         "# 1 mails of a log of kind json of web12, 1 of them failed, for example timeout: add to the [[source]] at ",
-        "mailpulse.toml:10\n# service = \"web\"",
+        "mailpulse.toml:12\n# service = \"web\"",
     ] {
         assert!(run.out.contains(words), "no `{words}` in:\n{}", run.out);
     }

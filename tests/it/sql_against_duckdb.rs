@@ -25,7 +25,7 @@ static STORE: LazyLock<Place> = LazyLock::new(|| {
     outage_2018(&place.path("logs"), &spec).expect("logs");
     let config = std::fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
-    place.write("mailpulse.toml", format!("{}{config}", crate::util::KEEP));
+    place.write("mailpulse.toml", format!("{}{config}", crate::util::KEEP_ALONE));
     place.run(&["backfill"]).ends(0);
     place
 });

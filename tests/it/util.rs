@@ -160,8 +160,15 @@ pub struct Place {
     dir: TempDir,
 }
 
-/// Addresses are kept, so that tests can compare senders; batches are small, so that there are many commits.
-pub const KEEP: &str = "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
+/// Addresses are kept, so that tests can compare senders; batches are small, so that there are many commits. Clients with
+/// addresses of examples are ours.
+pub const KEEP: &str = concat!(
+    "[ours]\nnetworks = [\"192.0.2.0/24\", \"198.51.100.0/24\", \"203.0.113.0/24\", \"208.80.152.0/22\", \"2620:0:860::/46\"]\n",
+    "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n"
+);
+
+/// The same before a configuration that says who is ours.
+pub const KEEP_ALONE: &str = "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
 
 /// Copies the files of a folder into another, with their times.
 pub fn copy_folder(from: &Path, to: &Path) {

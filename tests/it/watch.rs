@@ -1,7 +1,7 @@
 //! Alarms on their way out: a real Alertmanager, a webhook, a program; the outage's relay logs in two parts.
 
 use crate::lab;
-use crate::util::{KEEP, Place, Reserved, stop};
+use crate::util::{KEEP_ALONE, Place, Reserved, stop};
 use crate::webhook::{hook, posted};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mailpulse::analysis::fleet::{fleet, fleet_after};
@@ -79,7 +79,7 @@ fn just_before(time: &str) -> String {
 pub fn configure(place: &Place, alerts: &str) {
     let config = fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
-    place.write("mailpulse.toml", format!("{KEEP}{config}\n{alerts}"));
+    place.write("mailpulse.toml", format!("{KEEP_ALONE}{config}\n{alerts}"));
 }
 
 /// The rest of the logs, with the recovery.

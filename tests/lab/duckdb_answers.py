@@ -23,12 +23,13 @@ SELECT log || '-' || log_offset AS event_id, make_timestamp(ts_ms * 1000) AS ts,
        sender_domain,
        CASE WHEN recipient_domain = '' THEN recipient_local ELSE recipient_local || '@' || recipient_domain END AS recipient,
        recipient_local, recipient_domain, remote_host, remote_ip, bytes, messages, recipients, queue_ms, delivery_ms,
-       smtp_code, enhanced_code, reason, provider_code, log_offset
+       smtp_code, enhanced_code, reason, provider_code, origin, direction, provider, log_offset
 FROM read_parquet('{folder}/*.events.parquet')
 """
 RATES = """
 CREATE TABLE rates AS
-SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, messages, recipients, attempts, bytes
+SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, origin, direction, provider, messages, recipients, attempts,
+       bytes
 FROM read_parquet('{folder}/*.rates.parquet')
 """
 EPOCH = datetime.datetime(1970, 1, 1)

@@ -207,7 +207,7 @@ fn routes(store: &Store, truth: &Truth) -> Result<()> {
         since_ms: until_ms - 7 * 24 * HOUR_MS,
         until_ms,
     };
-    for route in crate::analysis::routes::routes(store, window)? {
+    for route in crate::analysis::routes::routes(store, window, Default::default())? {
         let shares: Vec<String> = route
             .last_hops
             .iter()
@@ -237,6 +237,7 @@ fn pictures(truth: &Truth) -> [DemoPicture; 5] {
         by,
         kind: Some("accepted".to_owned()),
         destination: None,
+        direction: Default::default(),
         only: Vec::new(),
         service: None,
         measure: "messages",

@@ -6,6 +6,7 @@ mod relabel;
 
 use super::output::{self, Format};
 use crate::analysis::blindness::shortest_outages;
+use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
@@ -25,6 +26,8 @@ pub struct ServicesArgs {
     /// List hostgroups instead of services
     #[arg(long)]
     hostgroups: bool,
+    #[command(flatten)]
+    direction: DirectionArgs,
     #[command(flatten)]
     window: WindowArgs<7>,
     /// Output format
@@ -76,15 +79,16 @@ pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
                 SUM(CASE WHEN kind = 'accepted' AND first_hop THEN b ELSE 0 END) AS bytes,
                 MAX(CASE WHEN kind = 'accepted' THEN ts_ms END) AS last_minute
          FROM (SELECT {name}, kind, destination, first_hop, ts_ms, messages AS m, recipients AS r, bytes AS b
-               FROM rates) AS minutes
-         GROUP BY {name} ORDER BY messages DESC, {name}"
+               FROM rates WHERE {direction}) AS minutes
+         GROUP BY {name} ORDER BY messages DESC, {name}",
+        direction = args.direction.view.condition()
     );
     let mut table = store.add_up(&sql, window, SumsOf::RatesAndNewest)?;
     let budget = config.detect.false_alarms_per_service_per_90_days;
     add_blindness(
         &mut table,
         name,
-        &shortest_outages(store, window, name, budget)?,
+        &shortest_outages(store, window, (name, args.direction.view), budget)?,
         args.format,
     );
     if args.format == Format::Table {

@@ -57,6 +57,11 @@ pub(super) fn destination(delivery: &EximDelivery<'_>) -> Option<Destination> {
     }
 }
 
+/// Whether a transport speaks LMTP, by its name: Exim does not log the protocol of a delivery.
+pub(super) fn is_lmtp(transport: &[u8]) -> bool {
+    memchr::memmem::find(transport, b"lmtp").is_some()
+}
+
 /// Addresses in a list with spaces between them, each once: a client may name one twice, and it gets one copy.
 pub(super) fn count_recipients(list: &[u8]) -> u32 {
     // Nearly always there is one.

@@ -1,14 +1,17 @@
 //! What lines of Exim's main log mean.
 
-use super::line::{count_recipients, destination, known_name, outcome};
+use super::line::{count_recipients, destination, is_lmtp, known_name, outcome};
 use super::zone::{ZoneCheck, ZoneVerdict};
+use crate::model::direction::{MailOrigin, Reach};
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
 use crate::model::queue_id::QueueId;
+use crate::normalise::attribution::{Attribution, SenderLine};
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::{Recall, Unreached};
 use crate::normalise::memo::Memo;
-use crate::normalise::messages::{LineAt, MessageLine, Messages};
+use crate::normalise::messages::{LineAt, MessageLine, Messages, is_away};
 use crate::normalise::origins::SenderOrigin;
+use crate::normalise::ours::DeliveryHop;
 use crate::normalise::redact::{message_key, split_address};
 use crate::normalise::repeats::event_key;
 use crate::normalise::rules::{Facts, ServiceRules};
@@ -133,10 +136,14 @@ impl<'c> EximNormaliser<'c> {
             host: &self.messages.host,
             ..Facts::default()
         };
+        let taken = match arrival.fakereject {
+            false => SenderLine::Taken,
+            true => SenderLine::Refused,
+        };
         let sender = self
             .messages
             .attributor
-            .origin(self.messages.attribution, &facts, at.ts_ms, !arrival.fakereject);
+            .origin(self.messages.attribution, &facts, at.ts_ms, taken);
         let message = Message {
             queue_id: Some(id),
             origin: sender.origin,
@@ -174,7 +181,14 @@ impl<'c> EximNormaliser<'c> {
         let event = identity(kind, delivery, at);
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
-        let Messages { join, attributor, .. } = &mut self.messages;
+        let Messages {
+            join,
+            attributor,
+            attribution,
+            next_hops,
+            host,
+            ..
+        } = &mut self.messages;
         let lately = join.recent.has_copies(at.ts_ms);
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
             if self.messages.join.recent.has_event(&id, at.ts_ms, event) {
@@ -197,7 +211,6 @@ impl<'c> EximNormaliser<'c> {
             });
         }
         open.last_ms = at.ts_ms;
-        let messages = u8::from(open.first(kind));
         let recipients = match kind {
             Kind::Deferred => u32::from(open.first_deferral(delivery.address)),
             _ => 1,
@@ -211,16 +224,30 @@ impl<'c> EximNormaliser<'c> {
             Target::Address => delivery.address,
             _ => delivery.original.unwrap_or_default(),
         };
-        let redactor = &self.messages.attribution.redactor;
-        let domain = redactor.local_part(recipient, &mut self.messages.local);
-        let ended = kind != Kind::Deferred;
         let mut remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
         let mut remote_ip = delivery.host.ip;
         if let Some(host) = &unreached {
             (remote, remote_ip) = (host.name.as_bytes(), host.ip);
         }
+        let to = where_to(attribution, host, (kind, destination(delivery)), remote);
+        let reach = next_hops.reach(
+            &attribution.ours,
+            &DeliveryHop {
+                destination: to,
+                name: remote,
+                ip: remote_ip,
+                is_lmtp: delivery.transport.is_some_and(is_lmtp),
+                domain: split_address(recipient).1,
+                host,
+            },
+        );
+        let messages = u8::from(open.first_copy(kind, is_away(attributor, open.origin, reach)));
+        let redactor = &self.messages.attribution.redactor;
+        let domain = redactor.local_part(recipient, &mut self.messages.local);
+        let ended = kind != Kind::Deferred;
         sink.event(&Event {
-            destination: self.where_to(kind, destination(delivery), remote),
+            destination: to,
+            reach: Some(reach),
             messages,
             recipients,
             recipient_local: &self.messages.local,
@@ -234,15 +261,6 @@ impl<'c> EximNormaliser<'c> {
         });
     }
 
-    /// A copy that was handed to a host whose log is read too is seen again there.
-    fn where_to(&self, kind: Kind, to: Option<Destination>, remote: &[u8]) -> Option<Destination> {
-        let messages = &self.messages;
-        let inside = kind == Kind::Delivered
-            && to == Some(Destination::Remote)
-            && messages.attribution.is_covered(remote, &messages.host);
-        if inside { Some(Destination::Relay) } else { to }
-    }
-
     /// A rule on router or transport can name another service than the arrival did.
     fn by_route(&mut self, id: &QueueId, delivery: &EximDelivery<'_>, recall: &mut dyn Recall) -> Option<OriginId> {
         let rules = &self.messages.attribution.services;
@@ -254,6 +272,9 @@ impl<'c> EximNormaliser<'c> {
             .join
             .get(id, &mut self.messages.attributor.origins, recall)?;
         let known = self.messages.attributor.origins.get(open.origin);
+        if known.origin == MailOrigin::Outside.as_str() {
+            return None;
+        }
         // The sender's local part is a pseudonym by now: such rules can ask for it only where Exim prints F=.
         let domain = format!("@{}", known.sender_domain);
         let facts = Facts {
@@ -318,11 +339,13 @@ impl<'c> EximNormaliser<'c> {
                     sink.repeated();
                     return true;
                 };
-                let first = self.messages.first(&id, Kind::Discarded, recall);
+                let reach = Reach::Onward;
+                let first = self.messages.first_copy(&id, Kind::Discarded, reach, recall);
                 let event = at.event(Kind::Discarded, slot);
                 sink.event(&Event {
                     messages: first,
                     destination: Some(Destination::Discard),
+                    reach: Some(reach),
                     ..event
                 });
             }
@@ -342,7 +365,7 @@ impl<'c> EximNormaliser<'c> {
         let SenderOrigin { origin, first_hop } =
             self.messages
                 .attributor
-                .origin(self.messages.attribution, &facts, at.ts_ms, false);
+                .origin(self.messages.attribution, &facts, at.ts_ms, SenderLine::Refused);
         let slot = sink.message(Message {
             queue_id: None,
             origin,
@@ -367,10 +390,23 @@ impl<'c> EximNormaliser<'c> {
     }
 }
 
-/// Who was authenticated, as rules compare it: the id, behind its authenticator where a rule may ask for that.
+/// A copy that was handed to a host whose log is read too is seen again there.
+fn where_to(
+    attribution: &Attribution,
+    host: &str,
+    (kind, to): (Kind, Option<Destination>),
+    remote: &[u8],
+) -> Option<Destination> {
+    let inside = kind == Kind::Delivered && to == Some(Destination::Remote) && attribution.is_covered(remote, host);
+    if inside { Some(Destination::Relay) } else { to }
+}
+
+/// Who was authenticated, as rules compare it: the id, behind its authenticator where a rule may ask for that; nothing of
+/// somebody without an id.
 pub fn authentication<'a>(arrival: &Arrival<'a>, rules: &ServiceRules) -> Option<Cow<'a, [u8]>> {
     match (arrival.authenticator, arrival.authenticated_id) {
         (Some(name), id) if rules.needs_auth() => Some([name, b":", id.unwrap_or_default()].concat().into()),
+        (Some(_), None) => Some(Cow::Borrowed(b"")),
         (_, id) => id.map(Cow::Borrowed),
     }
 }

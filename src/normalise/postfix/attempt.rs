@@ -33,6 +33,11 @@ pub(super) fn destination(delivery: &PostfixDelivery<'_>) -> Option<Destination>
     }
 }
 
+/// Whether the next hop is asked by LMTP, or through a socket.
+pub(super) fn is_lmtp(delivery: &PostfixDelivery<'_>) -> bool {
+    delivery.destination == To::Lmtp
+}
+
 /// Whether the next hop is this host: a content filter, or another message of this queue.
 pub(super) fn stays_here(delivery: &PostfixDelivery<'_>) -> bool {
     delivery.destination == To::Forwarded || delivery.relay.ip.is_some_and(|ip| ip.is_loopback())

@@ -1,15 +1,18 @@
 //! What lines of Postfix mean.
 
 use super::arriving::{from_client, from_pickup};
-use super::attempt::{self, destination, kind, reply, unreached};
+use super::attempt::{self, destination, is_lmtp, kind, reply, unreached};
 use super::rejection::{self, OfRejection};
 use super::unqueued::{self, GivenUp, OfUnqueued};
+use crate::model::direction::Reach;
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::normalise::attribution::SenderLine;
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::{Amendment, Arriving, Recall};
-use crate::normalise::messages::{LineAt, MessageLine, Messages};
+use crate::normalise::messages::{LineAt, MessageLine, Messages, is_away};
+use crate::normalise::ours::DeliveryHop;
 use crate::normalise::redact::{message_key, split_address};
 use crate::normalise::repeats::{event_key, second};
 use crate::normalise::rules::Facts;
@@ -239,7 +242,7 @@ impl<'c> PostfixNormaliser<'c> {
             host,
             ..Facts::default()
         };
-        let sender = attributor.origin(attribution, &facts, at.ts_ms, true);
+        let sender = attributor.origin(attribution, &facts, at.ts_ms, SenderLine::Taken);
         (sender.origin, sender.first_hop && arriving.continues.is_none())
     }
 
@@ -267,6 +270,7 @@ impl<'c> PostfixNormaliser<'c> {
             attribution,
             local,
             host,
+            next_hops,
             ..
         } = &mut self.messages;
         let Some(open) = join.get(&id, &mut attributor.origins, recall) else {
@@ -274,7 +278,6 @@ impl<'c> PostfixNormaliser<'c> {
         };
         // What has just become an orphan has not noted it yet.
         open.seen.is_new(event);
-        let messages = u8::from(open.first(kind));
         let recipients = match kind {
             Kind::Deferred => u32::from(open.first_deferral(delivery.recipient)),
             _ => 1,
@@ -290,9 +293,22 @@ impl<'c> PostfixNormaliser<'c> {
         let remote = name.filter(|_| to_host).unwrap_or_default();
         let inside =
             handed_on == Some(true) || kind == Kind::Delivered && to_host && attribution.is_covered(remote, host);
+        let to = if inside { Some(Destination::Relay) } else { to };
+        let reach = next_hops.reach(
+            &attribution.ours,
+            &DeliveryHop {
+                destination: to,
+                name: remote,
+                ip,
+                is_lmtp: is_lmtp(delivery),
+                domain,
+                host,
+            },
+        );
         let event = Event {
-            destination: if inside { Some(Destination::Relay) } else { to },
-            messages,
+            destination: to,
+            reach: Some(reach),
+            messages: u8::from(open.first_copy(kind, is_away(attributor, open.origin, reach))),
             recipients,
             recipient_local: local,
             recipient_domain: domain,
@@ -399,9 +415,12 @@ impl<'c> PostfixNormaliser<'c> {
         };
         open.seen.is_new(event);
         let waiting = open.deferred.as_ref().map_or(0, |known| known.len());
-        let messages = u8::from(open.first(Kind::Expired));
+        // Which copies waited is not said.
+        let reach = Reach::Onward;
+        let messages = u8::from(open.first_copy(Kind::Expired, is_away(attributor, open.origin, reach)));
         sink.event(&Event {
             destination: Some(Destination::Remote),
+            reach: Some(reach),
             messages,
             recipients: u32::try_from(waiting.max(1)).unwrap_or(u32::MAX),
             queue_ms: at.since(open.arrival_ms),
@@ -418,10 +437,12 @@ impl<'c> PostfixNormaliser<'c> {
         }
         self.settle(id, None, at, recall);
         let slot = self.messages.slot_of(id, at, recall, sink);
-        let first = self.messages.first(&id, Kind::Discarded, recall);
+        let reach = Reach::Onward;
+        let first = self.messages.first_copy(&id, Kind::Discarded, reach, recall);
         sink.event(&Event {
             messages: first,
             destination: Some(Destination::Discard),
+            reach: Some(reach),
             ..at.event(Kind::Discarded, slot)
         });
         self.messages.join.complete(&id);

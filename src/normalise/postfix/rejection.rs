@@ -1,9 +1,11 @@
 //! What a check decided of a message: refused, thrown away, held.
 
 use super::arriving::client;
+use crate::model::direction::Reach;
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::normalise::attribution::SenderLine;
 use crate::normalise::join::{Amendment, Arriving, Recall};
 use crate::normalise::messages::{LineAt, Messages};
 use crate::normalise::repeats::event_key;
@@ -56,6 +58,7 @@ pub(super) fn take(
         recipient_local: &messages.local,
         recipient_domain: domain,
         destination: (kind == Kind::Discarded).then_some(Destination::Discard),
+        reach: (kind == Kind::Discarded).then_some(Reach::Onward),
         ..at.event(kind, slot)
     };
     sink.event(&match kind {
@@ -178,6 +181,6 @@ fn stranger(messages: &mut Messages<'_>, arriving: &Arriving, sender: Option<&[u
         host,
         ..Facts::default()
     };
-    let sender = attributor.origin(attribution, &facts, at.ts_ms, false);
+    let sender = attributor.origin(attribution, &facts, at.ts_ms, SenderLine::Refused);
     (sender.origin, sender.first_hop)
 }

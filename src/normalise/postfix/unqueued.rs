@@ -2,6 +2,7 @@
 
 use crate::model::event::{Event, EventSink, Kind, Message};
 use crate::model::queue_id::QueueId;
+use crate::normalise::attribution::SenderLine;
 use crate::normalise::join::{Arriving, Recall};
 use crate::normalise::messages::{LineAt, Messages};
 use crate::normalise::rules::Facts;
@@ -97,7 +98,12 @@ pub(super) fn take(
         host,
         ..Facts::default()
     };
-    let sender = attributor.origin(attribution, &facts, at.ts_ms, !came_by_smtp);
+    let line = if came_by_smtp {
+        SenderLine::Refused
+    } else {
+        SenderLine::Taken
+    };
+    let sender = attributor.origin(attribution, &facts, at.ts_ms, line);
     let slot = sink.message(Message {
         queue_id: None,
         origin: sender.origin,

@@ -60,6 +60,8 @@ struct GroupMembers {
     name: String,
     hosts: Vec<Pattern>,
     networks: Vec<IpNet>,
+    /// Out of an inventory.
+    members: Vec<String>,
 }
 
 impl Default for HostGroups {
@@ -96,6 +98,7 @@ impl HostGroups {
                 name: input.name,
                 hosts: Vec::new(),
                 networks: Vec::new(),
+                members: Vec::new(),
             };
             for (item, host) in input.hosts.iter().enumerate() {
                 match compiled.add_host(number, host) {
@@ -116,6 +119,7 @@ impl HostGroups {
             for member in &input.members {
                 compiled.add_literal(number, member);
             }
+            made.members = input.members;
             compiled.groups.push(made);
         }
         if problems.is_empty() {
@@ -212,6 +216,13 @@ impl HostGroups {
         self.groups.iter().map(|group| group.name.as_str())
     }
 
+    /// Names and addresses out of inventories.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.groups
+            .iter()
+            .flat_map(|group| group.members.iter().map(String::as_str))
+    }
+
     /// What tells these groups from others: equal inputs have one digest.
     #[must_use]
     pub fn digest(&self) -> blake3::Hash {
@@ -226,7 +237,7 @@ impl HostGroups {
 }
 
 /// A network, or a single address as a network of one. The error is what is wrong, and the hint.
-pub(super) fn network(written: &str) -> Result<IpNet, (String, String)> {
+pub fn network(written: &str) -> Result<IpNet, (String, String)> {
     if let Ok(ip) = written.parse::<IpAddr>() {
         return Ok(IpNet::from(ip.to_canonical()));
     }

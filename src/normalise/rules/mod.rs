@@ -23,7 +23,7 @@ use std::borrow::Cow;
 pub use condition::ConditionTrace;
 pub use derive::{Naming, candidates, derive};
 pub use facts::{FactKey, Facts};
-pub use hostgroups::{GroupInput, GroupProblem, HostGroups};
+pub use hostgroups::{GroupInput, GroupProblem, HostGroups, network};
 pub use inventory::{Inventory, InventoryError};
 pub(super) use pattern::Pattern;
 pub use possible::{KnownFacts, Possible};

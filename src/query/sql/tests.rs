@@ -167,7 +167,7 @@ fn columns_are_called_as_they_are_written() {
         names("SELECT Kind, events.SERVICE, kind FROM events"),
         ["kind", "service", "kind_1"]
     );
-    assert_eq!(names("SELECT * FROM rates UNION ALL SELECT * FROM rates").len(), 11);
+    assert_eq!(names("SELECT * FROM rates UNION ALL SELECT * FROM rates").len(), 14);
     let (text, times) = for_server("SELECT COUNT(*), min(ts), ts AS t, ts_ms FROM events", Window::ALL).unwrap();
     assert!(text.contains("`COUNT(*)`") && text.contains("`min(ts)`"), "{text}");
     assert_eq!(times, ["ts", "min(ts)", "t"]);

@@ -90,7 +90,7 @@ pub fn blind(setup: &Setup, config: &Config) -> Option<String> {
         until_ms: newest + 1,
     };
     let budget = config.detect.false_alarms_per_service_per_90_days;
-    let outages = shortest_outages(&store, window, "service", budget).ok()?;
+    let outages = shortest_outages(&store, window, ("service", Default::default()), budget).ok()?;
     let mut blind: Vec<(&String, &i64)> = outages.iter().filter(|(_, minutes)| **minutes > DAY_MIN).collect();
     blind.sort_by_key(|(name, minutes)| (std::cmp::Reverse(**minutes), *name));
     let named = blind.iter().take(NAMED);
@@ -124,7 +124,7 @@ fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
         until_ms: newest + 1,
     };
     let written = |route: &Route| config.redundancy.of_service(&route.service).place.is_some();
-    let routes: Vec<Route> = routes(&store, window)
+    let routes: Vec<Route> = routes(&store, window, Default::default())
         .unwrap_or_default()
         .into_iter()
         .filter(written)

@@ -141,6 +141,7 @@ impl Judges<'_> {
             client_ip,
             sender_local,
             sender_domain,
+            origin: &row.origin,
         };
         let (is, _) = self.judge(source, &sender);
         (row.service, row.hostgroup) = (is.service, is.hostgroup);

@@ -24,12 +24,13 @@ pub fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) ->
         client_ip: sender.client_ip,
         sender_local: sender.sender_local,
         sender_domain: sender.sender_domain,
+        origin: sender.origin,
         host,
     }
 }
 
-/// A sender as rows of a source have it: service, client, address, local part, domain.
-pub type SenderKey = (i64, RowEvidence, [String; 5]);
+/// A sender as rows of a source have it: service, client, address, local part, domain, whose mail it is.
+pub type SenderKey = (i64, RowEvidence, [String; 6]);
 
 /// Senders whose service is remembered.
 pub const JUDGED_MAX: usize = 100_000;
@@ -42,6 +43,7 @@ pub fn sender_key(source: i64, facts: &StoredFacts<'_>) -> SenderKey {
         facts.client_ip,
         facts.sender_local,
         facts.sender_domain,
+        facts.origin,
     ];
     (source, facts.told, texts.map(str::to_owned))
 }

@@ -3,10 +3,10 @@
 use super::senders::{JUDGED_MAX, SenderKey, facts, sender_key};
 use super::tally::NameTally;
 use crate::model::log_kinds::is_mta;
-use crate::model::service_names::is_reserved;
+use crate::model::service_names::{AUTHENTICATED, INBOUND, is_reserved};
 use crate::model::time::DAY_MS;
 use crate::normalise::attribution::Attribution;
-use crate::normalise::judge::{Beside, Judgement, RowEvidence, hostgroup, judge};
+use crate::normalise::judge::{Beside, Judgement, RowEvidence, Undecided, hostgroup, judge};
 use crate::store::catalogue::{AttributionNote, Moved, Reason};
 use crate::store::columnar::{self, StoredSender};
 use crate::store::error::StoreError;
@@ -89,6 +89,10 @@ fn moved_by(store: &Store, with: &Attribution, of_logs: &[String]) -> Result<(Mo
             }
             match judged.entry(key).or_insert_with(|| judge(with, &facts, &beside)) {
                 Judgement::Is(is) => services.moved(sender.service, is, rows),
+                // What comes from a client outside is the world's from now on, unless somebody was authenticated.
+                Judgement::Unknown { lacks, .. } if *lacks == Undecided::Origin && sender.service != AUTHENTICATED => {
+                    services.moved(sender.service, INBOUND, rows);
+                }
                 unknown => services.stayed(sender.service, unknown.may_be(sender.service), rows),
             }
             hostgroups.moved(sender.hostgroup, hostgroup(with, &facts), rows);

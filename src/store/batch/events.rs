@@ -6,6 +6,7 @@ use super::wanted::WantedRows;
 use crate::model::dictionary::{Dictionary, same};
 use crate::model::event::{Event, EventSink, Message, Slot};
 use crate::normalise::origins::OriginTable;
+use crate::normalise::provider::Providers;
 use crate::normalise::redact::{NAME_BYTES_MAX, PSEUDONYM_LEN, bounded};
 use mailpulse_parsers::reply::ProviderCode;
 use rustc_hash::FxHashMap;
@@ -304,6 +305,7 @@ impl EventSink for Batch {
             reply,
             kind: event.kind as u8,
             destination: event.destination.map_or(0, |d| d as u8 + 1),
+            reach: event.reach.map_or(0, |reach| reach as u8 + 1),
             messages: event.messages,
             local_len: event.recipient_local.len() as u32,
         };
@@ -326,4 +328,6 @@ pub struct SealedBatch {
     pub source: &'static str,
     /// MTA of the events.
     pub relay: String,
+    /// Who runs the receiving sides.
+    pub providers: Providers,
 }

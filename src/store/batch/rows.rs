@@ -98,6 +98,8 @@ columns! {
     kind: u8,
     /// Code of the destination; 0 is none.
     destination: u8,
+    /// Code of where the copy goes ([`crate::model::direction::Reach`]); 0 is none.
+    reach: u8,
     /// 1 when the event counts its message.
     messages: u8,
     /// Bytes of `recipient_local` in the arena.

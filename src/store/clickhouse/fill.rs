@@ -13,14 +13,19 @@ struct RollUpTable {
     of: &'static str,
     /// Length of a stretch that becomes one row, milliseconds.
     length_ms: i64,
-    key: &'static str,
+    /// None for that of rates.
+    key: Option<&'static str>,
     /// Its sums, and what they are made of.
     measures: &'static [(&'static str, &'static str)],
     /// Which rows count.
     only: &'static str,
 }
 
-const RATES_KEY: &str = "service, hostgroup, relay, kind, destination, first_hop";
+/// Before 008 and since.
+const RATES_KEYS: [&str; 2] = [
+    "service, hostgroup, relay, kind, destination, first_hop",
+    "service, hostgroup, relay, kind, destination, first_hop, origin, direction, provider",
+];
 const RATES: &[(&str, &str)] = &[
     ("messages", "messages"),
     ("recipients", "recipients"),
@@ -34,7 +39,7 @@ const TABLES: [RollUpTable; 3] = [
         name: "rates_hour",
         of: "rates_minute",
         length_ms: HOUR_MS,
-        key: RATES_KEY,
+        key: None,
         measures: RATES,
         only: "1",
     },
@@ -42,7 +47,7 @@ const TABLES: [RollUpTable; 3] = [
         name: "rates_day",
         of: "rates_minute",
         length_ms: DAY_MS,
-        key: RATES_KEY,
+        key: None,
         measures: RATES,
         only: "1",
     },
@@ -50,7 +55,7 @@ const TABLES: [RollUpTable; 3] = [
         name: "witnesses_minute",
         of: "events_log",
         length_ms: MINUTE_MS,
-        key: "service, host, remote_host, kind",
+        key: Some("service, host, remote_host, kind"),
         measures: &[("events", "toInt64(sign)")],
         only: "(kind = 'delivered' AND destination = 'relay') OR (kind = 'deferred' AND reason IN ('connection_refused', 'timeout')) \
                OR (kind = 'submit_failed' AND messages = 0)",
@@ -69,6 +74,7 @@ pub(super) fn fill(client: &ClickHouseClient, cluster: Option<&str>) -> Result<(
         client,
         on_cluster: cluster.map_or(String::new(), |name| format!(" ON CLUSTER '{name}'")),
         front: if cluster.is_some() { "all_" } else { "" },
+        rates_key: RATES_KEYS[usize::from(has_directions(client)?)],
     };
     for day in filling.days()? {
         for table in &TABLES {
@@ -83,6 +89,21 @@ struct Filling<'c> {
     on_cluster: String,
     /// How tables that read all shards begin.
     front: &'static str,
+    /// What tells rates apart.
+    rates_key: &'static str,
+}
+
+/// Whether rates tell directions apart.
+fn has_directions(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
+    let database = &client.endpoint().database;
+    let sql = format!(
+        "SELECT count() FROM system.columns WHERE database = '{database}' AND table = 'rates_minute' AND name = 'direction'"
+    );
+    let answer = client.rows(&sql, &[])?;
+    Ok(answer["data"][0][0]
+        .as_i64()
+        .or_else(|| answer["data"][0][0].as_str()?.parse().ok())
+        == Some(1))
 }
 
 impl Filling<'_> {
@@ -140,7 +161,7 @@ impl Filling<'_> {
             "SELECT toString(sum(w * h)) FROM (SELECT reinterpretAsInt64(cityHash64(ts_ms - ts_ms % {}, {})) AS h, \
              toInt64({}) AS w FROM {} WHERE {} AND ({only}))",
             table.length_ms,
-            table.key,
+            table.key.unwrap_or(self.rates_key),
             weighted.join(" + "),
             self.table(from),
             within(day)
@@ -152,6 +173,7 @@ impl Filling<'_> {
     fn make(&self, table: &RollUpTable, day: i64) -> Result<(), ClickHouseError> {
         let database = &self.client.endpoint().database;
         let RollUpTable { name, key, .. } = table;
+        let key = key.unwrap_or(self.rates_key);
         self.client.execute(&format!(
             "ALTER TABLE {database}.{name}{} DROP PARTITION '{}'",
             self.on_cluster,

@@ -32,10 +32,11 @@ pub struct KeepReport {
 
 /// What the sums of an hour are made of.
 const SUMS: &str = "SELECT ts_ms - ts_ms % 3600000 AS hour, service, hostgroup, relay, kind, destination, first_hop, \
-     COUNT(*) AS n, SUM(log_offset) AS offsets, SUM(messages) AS m, SUM(recipients) AS r, SUM(bytes) AS b FROM events";
-const SUMS_BY: &str = "GROUP BY ts_ms - ts_ms % 3600000, service, hostgroup, relay, kind, destination, first_hop";
+     origin, direction, provider, COUNT(*) AS n, SUM(log_offset) AS offsets, SUM(messages) AS m, SUM(recipients) AS r, SUM(bytes) AS b FROM events";
+const SUMS_BY: &str = "GROUP BY ts_ms - ts_ms % 3600000, service, hostgroup, relay, kind, destination, first_hop, \
+     origin, direction, provider";
 /// Columns of the server's table, without `sign` and `log`.
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 31] = [
     "log_offset",
     "ts_ms",
     "host",
@@ -64,6 +65,9 @@ const COLUMNS: [&str; 28] = [
     "smtp_code",
     "reason",
     "provider_code",
+    "origin",
+    "direction",
+    "provider",
 ];
 /// May be null in either of two ways.
 const ENHANCED: &str = "enhanced_code";

@@ -2,6 +2,7 @@
 
 use super::segment::DayRows;
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
+use crate::model::direction::Direction;
 use crate::model::event::{Destination, Kind};
 use crate::model::time::MINUTE_MS;
 use crate::normalise::origins::OriginField;
@@ -16,14 +17,14 @@ struct EventNumbers {
     remote: u32,
     reply: u32,
     recipients: u32,
-    /// Kind, destination, messages and first hop.
+    /// Kind, destination, direction, and in one byte messages and first hop.
     what: u32,
     /// Minute since the epoch, of what is told by minute; else 0.
     minute: u32,
 }
 
-/// Sender, time in the queue, time of the delivery.
-type Latency = (u32, u64, u64);
+/// Sender, direction, time in the queue, time of the delivery.
+type Latency = (u32, u8, u64, u64);
 
 /// How often each came.
 #[derive(Default)]
@@ -33,13 +34,14 @@ struct EventCounts {
 }
 
 impl DayRows<'_> {
-    /// Which rows are alike; `origins` are the rows' senders.
-    pub(super) fn tallies(&self, origins: &[u32]) -> Tallies {
-        let counts = self.counts(origins);
+    /// Which rows are alike; `origins` are the rows' senders, and `directions` the codes of their directions.
+    pub(super) fn tallies(&self, origins: &[u32], directions: &[u8]) -> Tallies {
+        let counts = self.counts(origins, directions);
         let Batch { remotes, replies, .. } = &self.sealed.batch;
         let mut tallies = Tallies::default();
         for (alike, times) in counts.others {
-            let [kind, destination, messages, first_hop] = alike.what.to_be_bytes();
+            let [kind, destination, direction, counted] = alike.what.to_be_bytes();
+            let (messages, first_hop) = (counted >> 1, counted & 1);
             let reply = &replies[alike.reply as usize];
             let row = TallyRow {
                 ts_ms: i64::from(alike.minute) * MINUTE_MS,
@@ -49,6 +51,7 @@ impl DayRows<'_> {
                 smtp_code: reply.smtp_code.map_or(NONE, u64::from),
                 messages: u64::from(messages),
                 recipients: u64::from(alike.recipients),
+                direction: direction_of(direction),
                 ..self.tally_row(alike.origin, Kind::ALL[usize::from(kind)], destination_of(destination))
             };
             let silent = is_silent(row.reason);
@@ -58,8 +61,9 @@ impl DayRows<'_> {
                 times,
             );
         }
-        for ((origin, queue_ms, delivery_ms), times) in counts.latencies {
+        for ((origin, direction, queue_ms, delivery_ms), times) in counts.latencies {
             let row = TallyRow {
+                direction: direction_of(direction),
                 queue_ms,
                 delivery_ms,
                 ..self.tally_row(origin, Kind::Delivered, Some(Destination::Remote))
@@ -79,6 +83,8 @@ impl DayRows<'_> {
             destination,
             service: of(OriginField::Service),
             hostgroup: of(OriginField::Hostgroup),
+            origin: of(OriginField::Origin),
+            direction: b"",
             relay: self.sealed.relay.as_bytes(),
             host: self.sealed.host.as_bytes(),
             first_hop: false,
@@ -92,14 +98,15 @@ impl DayRows<'_> {
         }
     }
 
-    fn counts(&self, origins: &[u32]) -> EventCounts {
+    fn counts(&self, origins: &[u32], directions: &[u8]) -> EventCounts {
         let rows = &self.sealed.batch.rows;
         let replies = self.sealed.batch.replies.iter();
         let silent: Vec<bool> = replies.map(|reply| is_silent(reply.reason.as_bytes())).collect();
         let mut counts = EventCounts::default();
         let (kinds, destinations) = (self.pick(&rows.kind), self.pick(&rows.destination));
-        let all = kinds.iter().zip(&*destinations).zip(origins).enumerate();
-        for (at, ((kind, destination), origin)) in all {
+        let senders = origins.iter().zip(directions);
+        let all = kinds.iter().zip(&*destinations).zip(senders).enumerate();
+        for (at, ((kind, destination), (origin, direction))) in all {
             // Most rows are arrivals, deliveries, and ends of messages.
             if matches!(*kind, ACCEPTED | COMPLETED) {
                 continue;
@@ -108,6 +115,7 @@ impl DayRows<'_> {
             if (*kind, *destination) == DELIVERED_OUTSIDE {
                 let key = (
                     *origin,
+                    *direction,
                     two_digits(rows.queue_ms[row]),
                     two_digits(rows.delivery_ms[row]),
                 );
@@ -131,7 +139,7 @@ impl DayRows<'_> {
                 remote: rows.remote[row],
                 reply,
                 recipients: rows.recipients[row],
-                what: u32::from_be_bytes([*kind, *destination, messages, u8::from(first_hop)]),
+                what: u32::from_be_bytes([*kind, *destination, *direction, messages << 1 | u8::from(first_hop)]),
                 minute: 0,
             };
             if of.witnesses {
@@ -147,6 +155,14 @@ const ACCEPTED: u8 = Kind::Accepted as u8;
 const COMPLETED: u8 = Kind::Completed as u8;
 /// Code 0 is no destination.
 const DELIVERED_OUTSIDE: (u8, u8) = (Kind::Delivered as u8, Destination::Remote as u8 + 1);
+
+/// The name of the direction of a code; 0 is none.
+fn direction_of(code: u8) -> &'static [u8] {
+    let direction = usize::from(code)
+        .checked_sub(1)
+        .and_then(|code| Direction::ALL.get(code));
+    direction.map_or(b"", |direction| direction.as_str().as_bytes())
+}
 
 /// The destination of a code; 0 is none.
 #[inline]

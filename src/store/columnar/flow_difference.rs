@@ -4,7 +4,7 @@ use super::FlowBlock;
 use std::collections::HashMap;
 
 /// What a row of rates is counted under, and its counts.
-type FlowSums<'b> = HashMap<(i64, &'b str, &'b str, &'b str, &'b str, bool), [i64; 3]>;
+type FlowSums<'b> = HashMap<(i64, [&'b str; 6], bool), [i64; 3]>;
 
 /// The first minute (its start, UTC milliseconds) of which two blocks of rates say something else; none if they say the same.
 pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<i64> {
@@ -22,10 +22,14 @@ fn sums(block: &FlowBlock) -> FlowSums<'_> {
     for row in 0..block.ts_ms.len() {
         let key = (
             block.ts_ms[row],
-            word(&block.service, row),
-            word(&block.hostgroup, row),
-            word(&block.relay, row),
-            word(&block.kind, row),
+            [
+                word(&block.service, row),
+                word(&block.hostgroup, row),
+                word(&block.relay, row),
+                word(&block.kind, row),
+                word(&block.origin, row),
+                word(&block.provider, row),
+            ],
             block.first_hop[row],
         );
         let sum = sums.entry(key).or_default();
@@ -57,6 +61,8 @@ mod tests {
                 (&mut block.hostgroup, ""),
                 (&mut block.relay, "mx1001"),
                 (&mut block.kind, "accepted"),
+                (&mut block.origin, "ours"),
+                (&mut block.provider, ""),
             ] {
                 let code = column.code(value);
                 column.codes.push(code);

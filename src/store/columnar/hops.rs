@@ -6,6 +6,8 @@ use super::read::SegmentReader;
 use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
 use super::texts::TextColumn;
+use super::write::ORIGIN;
+use crate::model::direction::MailOrigin;
 use crate::model::event::{Destination, Kind};
 use crate::store::batch::NONE;
 use hashbrown::{HashMap, HashSet};
@@ -30,6 +32,8 @@ pub struct ArrivalRow {
     pub service: String,
     /// Of which group.
     pub hostgroup: String,
+    /// Whose mail it is.
+    pub origin: String,
     /// Who handed it in.
     pub client: String,
     /// What is stored of whether it enters the mail system here.
@@ -55,9 +59,9 @@ pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Resul
     }
     let kinds = reader.texts("kind")?;
     let times = reader.numbers("ts_ms")?;
-    let columns = ["queue_id", "service", "hostgroup", "client"].map(|name| reader.texts(name));
-    let [ids, services, hostgroups, clients] = columns;
-    let (ids, services, hostgroups, clients) = (ids?, services?, hostgroups?, clients?);
+    let columns = ["queue_id", "service", "hostgroup", "client", ORIGIN].map(|name| reader.texts(name));
+    let [ids, services, hostgroups, clients, origins] = columns;
+    let (ids, services, hostgroups, clients, origins) = (ids?, services?, hostgroups?, clients?, origins?);
     let first_hops = reader.flags("first_hop")?;
     let mut senders = [const { None }; 3];
     for (column, name) in senders.iter_mut().zip(["client_ip", "sender_local", "sender_domain"]) {
@@ -76,6 +80,7 @@ pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Resul
             service: text(&services, row),
             hostgroup: text(&hostgroups, row),
             client: text(&clients, row),
+            origin: text(&origins, row),
             first_hop: first_hops[row],
             sender: senders
                 .each_ref()
@@ -93,6 +98,8 @@ pub struct Learnt {
     pub service: String,
     /// Of which group.
     pub hostgroup: String,
+    /// Whose mail it is; empty when nobody knows.
+    pub origin: String,
     /// It enters the mail system here.
     pub first_hop: bool,
     /// Hosts that it was handed to, and when they took it.
@@ -171,6 +178,20 @@ fn set_sender(rows: &mut EventColumns, owners: &[Option<&Learnt>]) -> Result<boo
             changed |= std::mem::replace(flag, learnt.first_hop) != learnt.first_hop;
         }
     }
+    let origins: Vec<MailOrigin> = owners
+        .iter()
+        .map(|learnt| learnt.map_or_else(MailOrigin::default, |learnt| MailOrigin::named(&learnt.origin)))
+        .collect();
+    let column = rows.texts_mut(ORIGIN)?;
+    for (row, origin) in origins
+        .iter()
+        .enumerate()
+        .filter(|(_, origin)| **origin != MailOrigin::Unknown)
+    {
+        let code = column.code(origin.as_str());
+        changed |= std::mem::replace(&mut column.codes[row], code) != code;
+    }
+    changed |= rows.correct_directions(&origins)?;
     Ok(changed)
 }
 
@@ -226,9 +247,10 @@ fn set_handed(
     }
     let column = rows.texts_mut("destination")?;
     let relay = column.code(Destination::Relay.as_str());
-    let before = column.codes.clone();
-    inside.into_iter().for_each(|row| column.codes[row] = relay);
-    Ok(column.codes != before)
+    inside.retain(|row| column.codes[*row] != relay);
+    inside.iter().for_each(|row| column.codes[*row] = relay);
+    rows.keep_inside(&inside)?;
+    Ok(!inside.is_empty())
 }
 
 /// The segment of one host after more hosts' logs have become known: what one of them handed in has entered the mail
@@ -260,7 +282,8 @@ pub fn cover(path: &Path, is_other: &dyn Fn(&str) -> bool) -> Result<Option<Enco
     let column = rows.texts_mut("destination")?;
     let relay = column.code(Destination::Relay.as_str());
     changed |= !handed.is_empty();
-    handed.into_iter().for_each(|row| column.codes[row] = relay);
+    handed.iter().for_each(|row| column.codes[*row] = relay);
+    rows.keep_inside(&handed)?;
     changed.then(|| rows.encode()).transpose()
 }
 

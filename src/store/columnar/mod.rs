@@ -4,6 +4,7 @@
 mod any;
 mod checks;
 mod contain;
+mod day_providers;
 mod day_tallies;
 mod describe;
 mod difference;

@@ -5,6 +5,7 @@ use super::read::SegmentReader;
 use super::rollups::RollUps;
 use super::scan::ScanPart;
 use super::texts::TextColumn;
+use super::write::{DIRECTION, ORIGIN};
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -19,6 +20,10 @@ pub struct RateBlock {
     pub kind: TextColumn,
     /// Destination.
     pub destination: TextColumn,
+    /// Whose mail it is.
+    pub origin: TextColumn,
+    /// Direction.
+    pub direction: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
     /// The measure that was asked for.
@@ -38,6 +43,8 @@ impl RateBlock {
         only(&mut self.by.codes, &keep);
         only(&mut self.kind.codes, &keep);
         only(&mut self.destination.codes, &keep);
+        only(&mut self.origin.codes, &keep);
+        only(&mut self.direction.codes, &keep);
         only(&mut self.first_hop, &keep);
         only(&mut self.value, &keep);
     }
@@ -74,6 +81,8 @@ fn rates_in<F: Read + Seek>(
         by: reader.texts(by)?,
         kind: reader.texts("kind")?,
         destination: reader.texts("destination")?,
+        origin: reader.texts(ORIGIN)?,
+        direction: reader.texts(DIRECTION)?,
         first_hop: reader.flags("first_hop")?,
         value: reader.numbers(measure)?,
     };

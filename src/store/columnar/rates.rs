@@ -6,8 +6,9 @@ use super::read::SegmentReader;
 use super::rollups::{self, RollUp};
 use super::tally::Tallies;
 use super::texts::TextColumn;
-use super::write::Columns;
+use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER};
 use crate::model::dictionary::Dictionary;
+use crate::model::direction::Direction;
 use crate::model::event::{Destination, Kind};
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use hashbrown::HashMap;
@@ -27,24 +28,67 @@ pub(super) struct RateRow {
     pub kind: u8,
     /// Code of the destination; 0 is none.
     pub destination: u8,
+    /// Code of the direction; 0 is none.
+    pub direction: u8,
+    /// Number from [`Rates::provider`].
+    pub provider: u16,
     pub first_hop: bool,
     pub messages: i64,
     pub recipients: i64,
     pub bytes: i64,
 }
 
-/// Minute, group, kind and destination, first hop.
-type RateKey = (u32, u32, u8, bool);
+/// Minute, group, what happened, first hop.
+type RateKey = (u32, u32, RateOf, bool);
 
-/// Sums of messages, recipients, attempts and bytes per minute, service, hostgroup, kind, destination, first hop.
-#[derive(Default)]
+/// Kind, destination, direction and provider in one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct RateOf(u32);
+
+impl RateOf {
+    #[inline(always)]
+    fn new(kind: u8, destination: u8, direction: u8, provider: u16) -> RateOf {
+        RateOf(
+            u32::from(kind) << 12 | u32::from(destination) << 8 | u32::from(direction) << 4 | u32::from(provider) << 16,
+        )
+    }
+
+    fn kind(self) -> u32 {
+        self.0 >> 12 & 15
+    }
+
+    fn destination(self) -> u32 {
+        self.0 >> 8 & 15
+    }
+
+    fn direction(self) -> u32 {
+        self.0 >> 4 & 15
+    }
+
+    fn provider(self) -> u32 {
+        self.0 >> 16
+    }
+
+    /// Small, and another for most that come together.
+    #[inline(always)]
+    fn place(self) -> u32 {
+        (self.0 >> 8 & 255) * 5 + (self.0 >> 16) * 11
+    }
+}
+
+/// How many columns name a group: service, hostgroup, relay, origin.
+const NAMES: usize = 4;
+
+/// Sums of messages, recipients, attempts and bytes per minute, group, kind, destination, direction, provider, first hop.
 pub(super) struct Rates {
-    /// Numbers of service, hostgroup and relay.
-    groups: Vec<[u32; 3]>,
-    names: [Dictionary; 3],
-    by_names: HashMap<[u32; 3], u32, FxBuildHasher>,
+    /// Numbers of service, hostgroup, relay and origin.
+    groups: Vec<[u32; NAMES]>,
+    names: [Dictionary; NAMES],
+    by_names: HashMap<[u32; NAMES], u32, FxBuildHasher>,
     /// The same by the caller's numbers.
-    by_codes: HashMap<[u32; 3], u32, FxBuildHasher>,
+    by_codes: HashMap<[u32; NAMES], u32, FxBuildHasher>,
+    /// Number 0 is none.
+    providers: Dictionary,
     sums: Vec<(RateKey, [i64; 4])>,
     by_key: HashMap<RateKey, u32, FxBuildHasher>,
     /// Places in `sums` that were used lately, each where its key says: most rows are of the minute and kinds of those
@@ -64,9 +108,32 @@ impl Default for RecentSums {
     }
 }
 
+impl Default for Rates {
+    fn default() -> Self {
+        let mut providers = Dictionary::default();
+        providers.code(b"");
+        Rates {
+            groups: Vec::new(),
+            names: Default::default(),
+            by_names: HashMap::default(),
+            by_codes: HashMap::default(),
+            providers,
+            sums: Vec::new(),
+            by_key: HashMap::default(),
+            recent: RecentSums::default(),
+            minute: (0, 0),
+        }
+    }
+}
+
 impl Rates {
-    /// Number of a group: service, hostgroup and relay, each as its number in the caller's tables and its text.
-    pub(super) fn group(&mut self, parts: [(u32, &[u8]); 3]) -> u32 {
+    /// Number of a provider, by the name that rates have for it.
+    pub(super) fn provider(&mut self, name: &[u8]) -> u16 {
+        u16::try_from(self.providers.code(name)).unwrap_or(0)
+    }
+
+    /// Number of a group: service, hostgroup, relay and origin, each as its number in the caller's tables and its text.
+    pub(super) fn group(&mut self, parts: [(u32, &[u8]); NAMES]) -> u32 {
         let codes = parts.map(|(code, _)| code);
         if let Some(group) = self.by_codes.get(&codes) {
             return *group;
@@ -89,13 +156,14 @@ impl Rates {
             let minute = row.ts_ms.div_euclid(MINUTE_MS);
             self.minute = (minute * MINUTE_MS, minute as u32);
         }
-        let key = (self.minute.1, row.group, row.kind << 4 | row.destination, row.first_hop);
+        let of = RateOf::new(row.kind, row.destination, row.direction, row.provider);
+        let key = (self.minute.1, row.group, of, row.first_hop);
         self.add_sums(key, [row.messages, row.recipients, i64::from(attempt), row.bytes]);
     }
 
     #[inline(always)]
     fn add_sums(&mut self, key: RateKey, more: [i64; 4]) {
-        let place = (key.1 * 7 + u32::from(key.2) * 5) as usize % RECENT;
+        let place = (key.1 * 7 + key.2.place()) as usize % RECENT;
         let mut at = self.recent.0[place];
         if self.sums.get(at as usize).is_none_or(|sum| sum.0 != key) {
             at = self.sum_of(key);
@@ -117,10 +185,18 @@ impl Rates {
     /// Adds the rates of another file: what rows add up to adds up too.
     pub(super) fn add_file(&mut self, path: &Path) -> Result<(), ColumnarError> {
         let mut reader = SegmentReader::load(path)?;
-        let [service, hostgroup, relay, kind, destination] =
-            ["service", "hostgroup", "relay", "kind", "destination"].map(|name| reader.texts(name));
-        let parts = [service?, hostgroup?, relay?];
-        let (kind, destination) = (kind?, destination?);
+        let [service, hostgroup, relay, origin] =
+            ["service", "hostgroup", "relay", ORIGIN].map(|name| reader.texts(name));
+        let parts = [service?, hostgroup?, relay?, origin?];
+        let [kind, destination, direction, provider] =
+            ["kind", "destination", DIRECTION, PROVIDER].map(|name| reader.texts(name));
+        let (kind, destination, direction, provider) = (kind?, destination?, direction?, provider?);
+        let directions = codes_in(&direction_names(), &direction);
+        let providers: Vec<u16> = provider
+            .values
+            .iter()
+            .map(|name| self.provider(name.as_bytes()))
+            .collect();
         let kinds = codes_in(&kind_names(), &kind);
         let destinations = codes_in(&destination_names(), &destination);
         let minutes = reader.numbers("ts_ms")?;
@@ -130,9 +206,13 @@ impl Rates {
         // Numbers of this file's names are its own.
         self.by_codes.clear();
         for row in 0..reader.rows() {
-            let [service, hostgroup, relay] = &parts;
-            let group = self.group([service, hostgroup, relay].map(|texts| texts.at(row)));
-            let code = kinds[kind.codes[row] as usize] << 4 | destinations[destination.codes[row] as usize];
+            let group = self.group(parts.each_ref().map(|texts| texts.at(row)));
+            let code = RateOf::new(
+                kinds[kind.codes[row] as usize],
+                destinations[destination.codes[row] as usize],
+                directions[direction.codes[row] as usize],
+                providers[provider.codes[row] as usize],
+            );
             let minute = minutes[row].div_euclid(MINUTE_MS) as u32;
             let sums = [0, 1, 2, 3].map(|at| measures[at][row]);
             self.add_sums((minute, group, code, first_hop[row]), sums);
@@ -150,27 +230,22 @@ impl Rates {
         // Days are made of hours, which are fewer than minutes.
         for (which, length_ms) in [(RollUp::Hours, HOUR_MS), (RollUp::Days, DAY_MS)] {
             sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);
-            let mut out = self.columns(&sums)?;
-            // Who sent it from where to where is not told yet.
-            out.constant("origin", "")?;
-            out.constant("direction", "")?;
-            files.push((which, out.encode()?));
+            files.push((which, self.columns(&sums)?.encode()?));
         }
         files.extend(tallies.encode()?);
         Ok(rollups::put(minutes, &files))
     }
 
     fn columns(&self, sums: &[(RateKey, [i64; 4])]) -> Result<Columns, ColumnarError> {
-        let [services, hostgroups, relays] = &self.names;
+        let [services, hostgroups, relays, origins] = &self.names;
         let groups = |part: usize| -> Vec<u32> {
             let codes = sums
                 .iter()
                 .map(|((_, group, ..), _)| self.groups[*group as usize][part]);
             codes.collect()
         };
-        let codes = |pick: fn(u8) -> u8| -> Vec<u32> {
-            sums.iter().map(|((_, _, code, _), _)| u32::from(pick(*code))).collect()
-        };
+        let codes =
+            |pick: fn(RateOf) -> u32| -> Vec<u32> { sums.iter().map(|((_, _, code, _), _)| pick(*code)).collect() };
         let mut out = Columns::new(sums.len())?;
         let minutes: Vec<i64> = sums
             .iter()
@@ -180,12 +255,15 @@ impl Rates {
         out.dictionary_of("service", services.values().iter(), groups(0))?;
         out.dictionary_of("hostgroup", hostgroups.values().iter(), groups(1))?;
         out.dictionary_of("relay", relays.values().iter(), groups(2))?;
-        out.dictionary("kind", &kind_names(), codes(|code| code >> 4))?;
-        out.dictionary("destination", &destination_names(), codes(|code| code & 15))?;
+        out.dictionary("kind", &kind_names(), codes(RateOf::kind))?;
+        out.dictionary("destination", &destination_names(), codes(RateOf::destination))?;
         out.flags("first_hop", sums.iter().map(|((.., first_hop), _)| *first_hop))?;
         for (at, name) in MEASURES.into_iter().enumerate() {
             out.few(name, sums.iter().map(|(_, sum)| sum[at]).collect::<Vec<_>>())?;
         }
+        out.dictionary_of(ORIGIN, origins.values().iter(), groups(3))?;
+        out.dictionary(DIRECTION, &direction_names(), codes(RateOf::direction))?;
+        out.dictionary_of(PROVIDER, self.providers.values().iter(), codes(RateOf::provider))?;
         Ok(out)
     }
 }
@@ -200,7 +278,7 @@ fn coarser(sums: &[(RateKey, [i64; 4])], minutes: u32) -> Vec<(RateKey, [i64; 4]
         let is_same = |other: &RateKey| {
             other.0 / minutes == minute / minutes && (other.1, other.2, other.3) == (*group, *code, *first_hop)
         };
-        let place = (group * 7 + u32::from(*code) * 5) as usize % RECENT;
+        let place = (group * 7 + code.place()) as usize % RECENT;
         let mut at = recent[place];
         if all.get(at as usize).is_none_or(|(known, _)| !is_same(known)) {
             let key = (minute / minutes, *group, *code, *first_hop);
@@ -226,6 +304,13 @@ pub(super) fn codes_in(names: &[String], column: &TextColumn) -> Vec<u8> {
 /// Names of kinds by code.
 pub(super) fn kind_names() -> Vec<String> {
     Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()
+}
+
+/// Names of directions by code; code 0 is "not about a recipient".
+pub(super) fn direction_names() -> Vec<String> {
+    std::iter::once(String::new())
+        .chain(Direction::ALL.iter().map(|d| d.as_str().to_owned()))
+        .collect()
 }
 
 /// Names of destinations by code; code 0 is "not about a recipient".

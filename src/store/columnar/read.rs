@@ -5,7 +5,7 @@ use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
 use super::texts::{PlainValues, Strings, TextColumn};
-use super::write::{PROVIDER_CODE, QUEUE_ID, REASON};
+use super::write::{LATER, ORIGIN, PROVIDER, QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
 use crate::store::batch::NONE;
 use mailpulse_parsers::reply::today;
@@ -182,10 +182,9 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
         ))
     }
 
-    /// Whether this is a column that events of earlier versions do not have: it is read as one without values.
+    /// Whether this is a column that files of earlier versions do not have: it is read as one without values.
     fn lacks(&self, name: &str) -> bool {
-        let stands = |name: &str| self.stored_names().any(|known| known == name);
-        name == PROVIDER_CODE && stands(REASON) && !stands(PROVIDER_CODE)
+        LATER.contains(&name) && !self.stored_names().any(|known| known == name)
     }
 
     /// Whether a column stands in the file as a dictionary of text.
@@ -268,10 +267,16 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
 
     /// Names of the columns, in the file's order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let lacks = self.lacks(PROVIDER_CODE);
-        let behind = move |name: &str| (lacks && name == REASON).then_some(PROVIDER_CODE);
-        self.stored_names()
-            .flat_map(move |name| [Some(name), behind(name)].into_iter().flatten())
+        let is_of_events = self.stored_names().any(|name| name == REASON);
+        let lacking = LATER.map(|name| (is_of_events && self.lacks(name), name));
+        // Behind the last of them that stands there.
+        let first = lacking.iter().position(|(lacks, _)| *lacks).unwrap_or(LATER.len());
+        let last = first.checked_sub(1).map_or(REASON, |at| LATER[at]);
+        let behind = move |name: &str| if name == last { &lacking[first..] } else { &[] }.to_vec();
+        self.stored_names().flat_map(move |name| {
+            let missing = behind(name).into_iter().filter(|(lacks, _)| *lacks);
+            std::iter::once(name).chain(missing.map(|(_, name)| name))
+        })
     }
 
     /// Names of the columns that stand in the file.
@@ -424,8 +429,10 @@ pub struct FlowBlock {
     pub kind: TextColumn,
     /// Destination.
     pub destination: TextColumn,
-    /// Provider, by its name in rates; no values where rates have none.
+    /// Provider, by its name in rates.
     pub provider: TextColumn,
+    /// Whose mail it is.
+    pub origin: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
     /// Messages.
@@ -446,7 +453,8 @@ pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
         relay: reader.texts("relay")?,
         kind: reader.texts("kind")?,
         destination: reader.texts("destination")?,
-        provider: TextColumn::default(),
+        provider: reader.texts(PROVIDER)?,
+        origin: reader.texts(ORIGIN)?,
         first_hop: reader.flags("first_hop")?,
         messages: reader.numbers("messages")?,
         attempts: reader.numbers("attempts")?,

@@ -3,16 +3,18 @@
 
 use super::ColumnarError;
 use super::any::AnyColumn;
-use super::rates::{RateRow, Rates, codes_in, destination_names, kind_names};
+use super::rates::{RateRow, Rates, codes_in, destination_names, direction_names, kind_names};
 use super::read::SegmentReader;
 use super::rollups::ROLLUP_ROWS_MIN;
 use super::segment::EncodedSegment;
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use super::texts::TextColumn;
-use super::write::Columns;
+use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER};
+use crate::model::direction::{Direction, MailOrigin};
 use crate::model::event::{Destination, Kind, Origin};
 use crate::model::time::DAY_MS;
 use crate::normalise::join::Amendment;
+use crate::normalise::provider::in_rates;
 use crate::store::batch::NONE;
 use hashbrown::HashMap;
 use std::io::{Cursor, Read, Seek};
@@ -37,13 +39,14 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, C
         .zip(times)
         .map(|(code, time)| of_code[*code as usize].filter(|amendment| *time as i64 >= amendment.from_ms))
         .collect();
-    let fields: [(&str, RewrittenField); 6] = [
+    let fields: [(&str, RewrittenField); 7] = [
         ("service", |o| &o.service),
         ("hostgroup", |o| &o.hostgroup),
         ("client", |o| &o.client),
         ("client_ip", |o| &o.client_ip),
         ("sender_local", |o| &o.sender_local),
         ("sender_domain", |o| &o.sender_domain),
+        (ORIGIN, |o| &o.origin),
     ];
     for (name, field) in fields {
         let column = rows.texts_mut(name)?;
@@ -58,6 +61,11 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, C
             *flag = amendment.map_or(*flag, |amendment| amendment.first_hop);
         }
     }
+    let origins: Vec<MailOrigin> = of_row
+        .iter()
+        .map(|amendment| amendment.map_or_else(MailOrigin::default, |of| MailOrigin::named(&of.origin.origin)))
+        .collect();
+    rows.correct_directions(&origins)?;
     rows.encode()
 }
 
@@ -133,6 +141,64 @@ impl EventColumns {
         }
     }
 
+    /// Gives copies of messages whose origin became known the direction that follows; those of the others stay. Whether
+    /// anything changed.
+    pub(super) fn correct_directions(&mut self, origins: &[MailOrigin]) -> Result<bool, ColumnarError> {
+        let is_copy = |kind: &String| {
+            let copies = [Kind::Discarded, Kind::Suppressed];
+            Kind::named(kind).is_ok_and(|kind| kind.is_attempt() || copies.contains(&kind))
+        };
+        let (kinds, destinations) = (self.texts("kind")?, self.texts("destination")?);
+        let copies: Vec<bool> = kinds.values.iter().map(is_copy).collect();
+        // Rows of earlier versions have no direction: of these, where they went tells what stayed.
+        let stays = |to: &String| !["", Destination::Remote.as_str(), Destination::Discard.as_str()].contains(&&**to);
+        let staying: Vec<bool> = destinations.values.iter().map(stays).collect();
+        let of_copy = |row: usize| {
+            let is_copy = copies[kinds.codes[row] as usize];
+            is_copy.then(|| staying[destinations.codes[row] as usize].then_some(Direction::Internal))
+        };
+        let of_rows: Vec<Option<Option<Direction>>> = (0..self.len).map(of_copy).collect();
+        let column = self.texts_mut(DIRECTION)?;
+        let mut changed = false;
+        for ((row, stored), origin) in of_rows.into_iter().enumerate().zip(origins) {
+            let Some(by_destination) = stored.filter(|_| *origin != MailOrigin::Unknown) else {
+                continue;
+            };
+            let known = Direction::named(&column.values[column.codes[row] as usize]).or(by_destination);
+            let code = column.code(Direction::corrected(known, *origin).map_or("", Direction::as_str));
+            changed |= std::mem::replace(&mut column.codes[row], code) != code;
+        }
+        let stays = |row: &usize| {
+            let direction = Direction::named(&column.values[column.codes[*row] as usize]);
+            direction.is_some_and(|direction| !direction.is_away())
+        };
+        let staying: Vec<usize> = (0..origins.len()).filter(stays).collect();
+        Ok(changed | self.without_provider(&staying)?)
+    }
+
+    /// What stays with us has no provider.
+    fn without_provider(&mut self, rows: &[usize]) -> Result<bool, ColumnarError> {
+        let column = self.texts_mut(PROVIDER)?;
+        let none = column.code("");
+        let mut changed = false;
+        for row in rows {
+            changed |= std::mem::replace(&mut column.codes[*row], none) != none;
+        }
+        Ok(changed)
+    }
+
+    /// Copies that turned out to have stayed with us.
+    pub(super) fn keep_inside(&mut self, rows: &[usize]) -> Result<(), ColumnarError> {
+        let column = self.texts_mut(DIRECTION)?;
+        for row in rows {
+            if let Some(known) = Direction::named(&column.values[column.codes[*row] as usize]) {
+                column.codes[*row] = column.code(known.kept_inside().as_str());
+            }
+        }
+        self.without_provider(rows)?;
+        Ok(())
+    }
+
     pub(super) fn numbers(&self, name: &str) -> Result<&[u64], ColumnarError> {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Numbers(numbers) | AnyColumn::Optional(numbers))) => Ok(numbers),
@@ -177,13 +243,20 @@ impl EventColumns {
         let destinations = codes_in(&destination_names(), destination);
         let mut rates = Rates::default();
         let relay = relay?;
+        let [origin, direction, provider] = [ORIGIN, DIRECTION, PROVIDER].map(|name| self.texts(name));
+        let (origin, direction, provider) = (origin?, direction?, provider?);
+        let directions = codes_in(&direction_names(), direction);
+        let numbered = |name: &String| rates.provider(in_rates(name).as_bytes());
+        let providers: Vec<u16> = provider.values.iter().map(numbered).collect();
         for row in 0..self.len {
-            let group = rates.group([service, hostgroup, relay].map(|texts| texts.at(row)));
+            let group = rates.group([service, hostgroup, relay, origin].map(|texts| texts.at(row)));
             rates.add(RateRow {
                 ts_ms: times[row] as i64,
                 group,
                 kind: kinds[kind.codes[row] as usize],
                 destination: destinations[destination.codes[row] as usize],
+                direction: directions[direction.codes[row] as usize],
+                provider: providers[provider.codes[row] as usize],
                 first_hop: first_hop[row],
                 messages: messages[row] as i64,
                 recipients: recipients[row] as i64,
@@ -204,6 +277,7 @@ impl EventColumns {
         let (kind, destination, reason, remote_host) = (kind?, destination?, reason?, remote_host?);
         let [service, hostgroup, relay, host] = texts(["service", "hostgroup", "relay", "host"]);
         let (service, hostgroup, relay, host) = (service?, hostgroup?, relay?, host?);
+        let (origin, direction) = (self.texts(ORIGIN)?, self.texts(DIRECTION)?);
         let [times, messages, recipients] = ["ts_ms", "messages", "recipients"].map(|name| self.numbers(name));
         let (times, messages, recipients) = (times?, messages?, recipients?);
         let [queue_ms, delivery_ms, smtp_code] =
@@ -230,6 +304,8 @@ impl EventColumns {
                 destination,
                 service: service.at(row).1,
                 hostgroup: hostgroup.at(row).1,
+                origin: origin.at(row).1,
+                direction: direction.at(row).1,
                 relay: relay.at(row).1,
                 host: host.at(row).1,
                 first_hop: first_hop[row],

@@ -2,15 +2,17 @@
 
 use super::super::batch::{Batch, NONE, Reply, SealedBatch, split_remote};
 use super::ColumnarError;
-use super::rates::{RateRow, Rates, destination_names, kind_names};
+use super::rates::{RateRow, Rates, destination_names, direction_names, kind_names};
 use super::rollups::ROLLUP_ROWS_MIN;
-use super::write::{Columns, NumberEncoding, PROVIDER_CODE, QUEUE_ID, REASON, Scratch};
+use super::write::{Columns, DIRECTION, NumberEncoding, ORIGIN, PROVIDER, QUEUE_ID, REASON, Scratch};
 use crate::model::dictionary::Dictionary;
+use crate::model::direction::{Direction, MailOrigin, Reach};
 use crate::model::event::{Kind, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
 use crate::model::time::DAY_MS;
 use crate::normalise::origins::OriginField;
+use crate::normalise::provider::in_rates;
 use rustc_hash::FxHashSet;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -47,6 +49,11 @@ pub struct Encoder {
     scratch: Scratch,
     /// Of every row the number of its sender among those that occur.
     origins: Vec<u32>,
+    /// Of every row the code of its direction; 0 is none.
+    pub(super) directions: Vec<u8>,
+    /// Of every row the number of its provider among `provider_names`; 0 is none.
+    pub(super) providers: Vec<u32>,
+    pub(super) provider_names: Dictionary,
     /// Numbers of a column that stands nowhere.
     numbers: Vec<u64>,
 }
@@ -160,7 +167,7 @@ impl DayRows<'_> {
             rows: self.len() as u64,
             span_ms: self.span_ms,
             events: self.events(all_first, with)?,
-            rates: self.rates(&with.origins, all_first)?,
+            rates: self.rates(with, all_first)?,
             orphans: orphans.into_iter().collect(),
             logs: self.logs(),
         })
@@ -195,6 +202,8 @@ impl DayRows<'_> {
         with.origins.clear();
         with.origins
             .extend(slot.iter().map(|slot| slots[*slot as usize].origin));
+        self.directions(with);
+        self.providers(with);
         let mut origins = DaySenders {
             used: Used::of(&with.origins, self.sealed.origins.len()),
             rows: &with.origins,
@@ -243,9 +252,32 @@ impl DayRows<'_> {
         out.optional("queue_ms", &self.pick(&rows.queue_ms), NumberEncoding::Few)?;
         out.optional("delivery_ms", &self.pick(&rows.delivery_ms), NumberEncoding::Few)?;
         self.replies(&mut out, &mut with.numbers)?;
+        self.by_origin(&mut out, ORIGIN, OriginField::Origin, &mut origins)?;
+        let directions = with.directions.iter().map(|code| u32::from(*code));
+        out.dictionary(DIRECTION, &direction_names(), directions)?;
+        out.dictionary_of(PROVIDER, with.provider_names.values().iter(), &with.providers)?;
         let (bytes, scratch) = out.finish()?;
         with.scratch = scratch;
         Ok(bytes)
+    }
+
+    /// Fills in the directions of the rows, by whose mail they are and where it goes.
+    fn directions(&self, with: &mut Encoder) {
+        let mut of: [[u8; Reach::ALL.len() + 1]; MailOrigin::ALL.len()] = Default::default();
+        for (origin, by_reach) in MailOrigin::ALL.into_iter().zip(&mut of) {
+            for (reach, code) in Reach::ALL.into_iter().zip(&mut by_reach[1..]) {
+                *code = Direction::of(origin, reach).map_or(0, |direction| direction as u8 + 1);
+            }
+        }
+        let table = &self.sealed.origins;
+        let mail: Vec<&[u8; Reach::ALL.len() + 1]> = (0..table.len() as u32)
+            .map(|origin| &of[table.code(origin, OriginField::Origin) as usize % of.len()])
+            .collect();
+        let reaches = self.pick(&self.sealed.batch.rows.reach);
+        let rows = with.origins.iter().zip(&*reaches);
+        with.directions.clear();
+        with.directions
+            .extend(rows.map(|(origin, reach)| mail[*origin as usize][usize::from(*reach)]));
     }
 
     fn by_origin(
@@ -351,16 +383,21 @@ impl DayRows<'_> {
         by_reply(out, "enhanced_code", replies, &codes, enhanced)?;
         by_reply(out, REASON, replies, &codes, |reply| reply.reason.to_owned())?;
         let own = |reply: &Reply| reply.provider_code.map(|code| code.as_str().to_owned());
-        by_reply(out, PROVIDER_CODE, replies, &codes, |reply| {
+        by_reply(out, "provider_code", replies, &codes, |reply| {
             own(reply).unwrap_or_default()
         })
     }
 
-    /// Sums per minute, service, hostgroup, kind, destination and first hop; `origins` are the rows' senders.
-    fn rates(&self, origins: &[u32], all_first: bool) -> Result<Vec<u8>, ColumnarError> {
+    /// Sums per minute and all that rates tell apart, of the rows' senders and directions.
+    fn rates(&self, of: &Encoder, all_first: bool) -> Result<Vec<u8>, ColumnarError> {
+        let origins = &of.origins;
         let rows = &self.sealed.batch.rows;
         let table = &self.sealed.origins;
         let mut rates = Rates::default();
+        let providers = of.provider_names.values().iter();
+        let providers: Vec<u16> = providers
+            .map(|name| rates.provider(in_rates(&text(name)).as_bytes()))
+            .collect();
         let mut groups = vec![u32::MAX; table.len()];
         let first_hops = match all_first {
             true => vec![true; origins.len()],
@@ -371,10 +408,15 @@ impl DayRows<'_> {
         let (messages, recipients) = (self.pick(&rows.messages), self.pick(&rows.recipients));
         // Columns side by side: an index would be asked for its bounds in each.
         let sender = origins.iter().zip(&first_hops);
-        let what = kind.iter().zip(&*destination);
+        let what = kind
+            .iter()
+            .zip(&*destination)
+            .zip(of.directions.iter().zip(&of.providers));
         let sums = messages.iter().zip(&*recipients).zip(&*bytes);
-        for (((ts_ms, (origin, first_hop)), (kind, destination)), ((messages, recipients), bytes)) in
-            ts_ms.iter().zip(sender).zip(what).zip(sums)
+        for (
+            ((ts_ms, (origin, first_hop)), ((kind, destination), (direction, provider))),
+            ((messages, recipients), bytes),
+        ) in ts_ms.iter().zip(sender).zip(what).zip(sums)
         {
             let group = &mut groups[*origin as usize];
             if *group == u32::MAX {
@@ -383,20 +425,23 @@ impl DayRows<'_> {
                     (code, table.values(field).get(code))
                 };
                 let relay = (0, self.sealed.relay.as_bytes());
-                *group = rates.group([value(OriginField::Service), value(OriginField::Hostgroup), relay]);
+                let [service, hostgroup] = [OriginField::Service, OriginField::Hostgroup].map(value);
+                *group = rates.group([service, hostgroup, relay, value(OriginField::Origin)]);
             }
             rates.add(RateRow {
                 ts_ms: *ts_ms,
                 group: *group,
                 kind: *kind,
                 destination: *destination,
+                direction: *direction,
+                provider: providers[*provider as usize],
                 first_hop: *first_hop,
                 messages: i64::from(*messages),
                 recipients: i64::from(*recipients),
                 bytes: if *bytes == NONE { 0 } else { *bytes as i64 },
             });
         }
-        let tallies = (self.len() as u64 >= ROLLUP_ROWS_MIN).then(|| self.tallies(origins));
+        let tallies = (self.len() as u64 >= ROLLUP_ROWS_MIN).then(|| self.tallies(origins, &of.directions));
         rates.encode(tallies)
     }
 }

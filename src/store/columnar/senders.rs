@@ -29,9 +29,11 @@ pub struct StoredSender<'a> {
     pub sender_local: &'a str,
     /// Its domain.
     pub sender_domain: &'a str,
+    /// Whose mail it is; empty in rows of earlier versions.
+    pub origin: &'a str,
 }
 
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "kind",
     "service",
     "hostgroup",
@@ -39,6 +41,7 @@ const COLUMNS: [&str; 7] = [
     "client_ip",
     "sender_local",
     "sender_domain",
+    "origin",
 ];
 
 /// Where the service stands in them, before the hostgroup.
@@ -67,6 +70,7 @@ impl Senders<'_> {
             client_ip: next(),
             sender_local: next(),
             sender_domain: next(),
+            origin: next(),
         }
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct TallyRow<'r> {
     pub destination: Option<Destination>,
     pub service: &'r [u8],
     pub hostgroup: &'r [u8],
+    pub origin: &'r [u8],
+    pub direction: &'r [u8],
     pub relay: &'r [u8],
     pub host: &'r [u8],
     pub first_hop: bool,
@@ -230,6 +232,8 @@ impl Tally {
             key.push(match *name {
                 "service" => text(row.service),
                 "hostgroup" => text(row.hostgroup),
+                "origin" => text(row.origin),
+                "direction" => text(row.direction),
                 "relay" => text(row.relay),
                 "host" => text(row.host),
                 "kind" => text(row.kind.as_str().as_bytes()),
@@ -242,9 +246,7 @@ impl Tally {
                 "recipients" => row.recipients,
                 "queue_ms" => row.queue_ms,
                 "delivery_ms" => row.delivery_ms,
-                "ts_ms" => (row.ts_ms - row.ts_ms.rem_euclid(MINUTE_MS)) as u64,
-                // Who sent it from where to where is not told yet.
-                _ => text(b""),
+                _ => (row.ts_ms - row.ts_ms.rem_euclid(MINUTE_MS)) as u64,
             });
         }
         self.last_ms = self.last_ms.max(row.ts_ms);

@@ -39,8 +39,15 @@ const RECENT: usize = 256;
 pub(super) const QUEUE_ID: &str = "queue_id";
 /// The column of reasons, whose names have changed.
 pub(super) const REASON: &str = "reason";
-/// The column behind it, which segments of earlier versions lack.
-pub(super) const PROVIDER_CODE: &str = "provider_code";
+/// Whose mail it is.
+pub(super) const ORIGIN: &str = "origin";
+/// The direction of a recipient's copy.
+pub(super) const DIRECTION: &str = "direction";
+/// Who runs the receiving side.
+pub(super) const PROVIDER: &str = "provider";
+/// Columns that files of earlier versions lack, all or the last of them; in events they stand in this order behind
+/// [`REASON`].
+pub(super) const LATER: [&str; 4] = ["provider_code", ORIGIN, DIRECTION, PROVIDER];
 
 /// What a column is, and how its page was made.
 struct ColumnForm {

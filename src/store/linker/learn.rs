@@ -15,18 +15,18 @@ use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 use std::path::Path;
 
-/// Services and hostgroups by number.
+/// Services, hostgroups, and whose mail it is, by number.
 #[derive(Default)]
 struct SenderNumbers {
-    items: Vec<(String, String)>,
-    numbers: HashMap<(String, String), u32>,
+    items: Vec<[String; 3]>,
+    numbers: HashMap<[String; 3], u32>,
 }
 
 impl SenderNumbers {
-    fn number(&mut self, service: String, hostgroup: String) -> u32 {
+    fn number(&mut self, sender: [String; 3]) -> u32 {
         let items = &mut self.items;
-        *self.numbers.entry((service, hostgroup)).or_insert_with_key(|pair| {
-            items.push(pair.clone());
+        *self.numbers.entry(sender).or_insert_with_key(|sender| {
+            items.push(sender.clone());
             items.len() as u32 - 1
         })
     }
@@ -82,7 +82,7 @@ pub fn learn(
 fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<HopArrival>>, senders: &SenderNumbers) -> LearntBySource {
     let mut learnt = LearntBySource::default();
     for link in by_key.values().flat_map(|arrivals| link(arrivals)) {
-        let (service, hostgroup) = senders.items[link.sender as usize].clone();
+        let [service, hostgroup, origin] = senders.items[link.sender as usize].clone();
         let id = text(link.queue_id.as_bytes());
         let handed = link
             .handed
@@ -92,6 +92,7 @@ fn learnt_of(mtas: &Mtas, by_key: &HashMap<u64, Vec<HopArrival>>, senders: &Send
             arrival_ms: link.arrival_ms,
             service,
             hostgroup,
+            origin,
             first_hop: link.first_hop,
             handed: handed.collect(),
         };
@@ -116,9 +117,9 @@ fn arrival(mtas: &Mtas, source: i64, row: ArrivalRow, senders: &mut SenderNumber
         ts_ms: row.ts_ms,
         queue_id: QueueId::new(row.queue_id.as_bytes())?,
         client,
-        stranger: is_stranger.then(|| senders.number(row.client.to_ascii_lowercase(), String::new())),
+        stranger: is_stranger.then(|| senders.number([row.client.to_ascii_lowercase(), String::new(), String::new()])),
         continues: !row.first_hop && client.is_none_or(|client| client == host),
         unattributed: row.service == UNATTRIBUTED,
-        sender: senders.number(row.service, row.hostgroup),
+        sender: senders.number([row.service, row.hostgroup, row.origin]),
     })
 }

@@ -117,6 +117,9 @@ fn relink_open(
         };
         record.origin.service.clone_from(&learnt.service);
         record.origin.hostgroup.clone_from(&learnt.hostgroup);
+        if !learnt.origin.is_empty() {
+            record.origin.origin.clone_from(&learnt.origin);
+        }
         record.first_hop = learnt.first_hop;
         put_open_message(transaction, source, id.as_bytes(), &record)?;
         changed.extend(QueueId::new(id.as_bytes()).map(|id| (source, id, record)));

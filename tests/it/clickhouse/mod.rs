@@ -160,7 +160,7 @@ impl Lab {
     fn assert_equal(&self) {
         let all = "SELECT event_id, ts_ms, host, source, kind, service, hostgroup, relay, first_hop, destination, queue_id, \
             message_key, client, client_ip, sender, recipient, remote_host, remote_ip, bytes, messages, recipients, queue_ms, \
-            delivery_ms, smtp_code, enhanced_code, reason, provider_code FROM events ORDER BY event_id, kind";
+            delivery_ms, smtp_code, enhanced_code, reason, provider_code, origin, direction, provider FROM events ORDER BY event_id, kind";
         let rates = "SELECT ts_ms, service, hostgroup, relay, kind, destination, SUM(messages) AS m, SUM(recipients) AS r, \
             SUM(attempts) AS a, SUM(bytes) AS b FROM rates GROUP BY ts_ms, service, hostgroup, relay, kind, destination \
             ORDER BY ts_ms, service, hostgroup, relay, kind, destination";

@@ -85,7 +85,7 @@ const ONLY: [(&str, &str, &[&str]); 6] = [
     ("config", "alert", &["AlertTarget"]),
     ("graph", "model", &["time"]),
     ("graph", "query", &["series"]),
-    ("config", "normalise", &["provider", "rules", "redact"]),
+    ("config", "normalise", &["ours", "provider", "rules", "redact"]),
     ("config", "store", &["clickhouse"]),
     ("config", "detect", &["holidays", "rhythm"]),
 ];

@@ -72,6 +72,8 @@ impl Bench {
                 services_max: 100,
                 redactor: Redactor::new(LocalParts::Keep, [0; 32]),
                 covered_hosts: Default::default(),
+                ours: Default::default(),
+                providers: Default::default(),
             },
             spec: Arc::new(Spec::of(Grammar::Exim, jiff::tz::TimeZone::UTC)),
             run: RunLimits::default(),

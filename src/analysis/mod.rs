@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod backlog;
 pub mod blindness;
+pub mod clients;
 pub mod completeness;
 pub mod expected;
 pub mod failovers;

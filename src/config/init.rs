@@ -37,6 +37,13 @@ const TAIL: &str = r#"
 # name = "gerrit"
 # match = [{ sender = "gerrit@*" }, { client = "gerrit*.example.org" }]
 
+# Who is ours, and so what outbound mail is. Private networks, this host, and the hosts of all [[source]] tables always are.
+# `mailpulse services discover` proposes networks of clients whose mail leaves again.
+# [ours]
+# networks = ["198.51.100.0/24"]
+# hosts = ["*.example.org"]
+# domains = ["example.org"]
+
 # Hostgroups: where mail comes from.
 # [[hostgroup]]
 # name = "web"

@@ -1,9 +1,11 @@
 //! `mailpulse services discover`: rules for mail that none names, and services for logs that name none.
 
+use crate::analysis::clients::{OursProposal, proposals};
 use crate::cli::output;
 use crate::config::{Config, HostOf, Source, is_name, this_host};
 use crate::model::log_kinds::usual_service;
 use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
+use crate::normalise::ours::OursInput;
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::store::columnar::{Table, Values};
@@ -40,11 +42,44 @@ pub(super) fn run(config: &Config, store: &dyn MailHistory, window: Window, max:
         (false, true) => output::talk("what no [[service]] names has services derived from senders and clients"),
         (false, false) => {}
     }
+    let ours = proposals(store, window)?;
+    if !ours.is_empty() {
+        output::line(&ours_text(config, &ours))?;
+    }
     output::line(proposed.text().trim_end())?;
     for log in &logs {
         output::line(&log.proposal(config))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `[ours]` for clients that are ours by proof; in comments where the configuration has one.
+fn ours_text(config: &Config, ours: &[OursProposal]) -> String {
+    let mut text = "# Their mail leaves again, so these clients are probably yours. Until [ours] names them, their mail is `inbound`:\n"
+        .to_owned();
+    for proposal in ours {
+        let examples: Vec<String> = proposal
+            .examples
+            .iter()
+            .map(|example| mailpulse_parsers::harmless::safe_text(example.as_bytes()))
+            .collect();
+        text += &format!(
+            "# {}: {} messages, for example of {}\n",
+            proposal.network,
+            proposal.messages,
+            examples.join(", ")
+        );
+    }
+    let networks: Vec<String> = ours
+        .iter()
+        .map(|proposal| toml::Value::from(proposal.network.as_str()).to_string())
+        .collect();
+    let networks = format!("networks = [{}]", networks.join(", "));
+    match config.ours == OursInput::default() {
+        true => text + &format!("[ours]\n{networks}\n"),
+        // A second table of this name would be an error.
+        false => text + &format!("# add to [ours], which is there:\n# {networks}\n"),
+    }
 }
 
 /// ClientMail of one client and domain that came to an MTA and that no rule names.
@@ -73,7 +108,7 @@ fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Ve
     };
     let sql = format!(
         "SELECT service, host, client, client_ip, sender_domain, COUNT(*) AS messages, MIN(queue_id) AS example
-         FROM events WHERE {which}kind = 'accepted' AND first_hop AND (sender_domain <> '' OR service = '{BOUNCES}')
+         FROM events WHERE {which}kind = 'accepted' AND origin <> 'outside' AND first_hop AND (sender_domain <> '' OR service = '{BOUNCES}')
          GROUP BY service, host, client, client_ip, sender_domain
          ORDER BY messages DESC, service, host, client, client_ip, sender_domain LIMIT {GROUPS_MAX}"
     );
@@ -379,14 +414,25 @@ fn entry(mail: &ClientMail) -> Option<String> {
     (!keys.is_empty()).then(|| keys.join(", "))
 }
 
-/// `gerrit1001.example.org` → `gerrit[0-9]*.example.org`.
+/// `gerrit1001.example.org` → `gerrit[0-9]*.example.org`, and `mail-oi0-f41.google.com` → `mail-oi[0-9]*-f[0-9]*.google.com`:
+/// numbers tell sisters apart.
 fn sisters(host: &str) -> String {
-    match host.split_once('.') {
-        Some((short, rest)) if short.ends_with(|c: char| c.is_ascii_digit()) => {
-            format!("{}[0-9]*.{rest}", short.trim_end_matches(|c: char| c.is_ascii_digit()))
+    let Some((short, rest)) = host
+        .split_once('.')
+        .filter(|(short, _)| short.ends_with(|c: char| c.is_ascii_digit()))
+    else {
+        return host.to_owned();
+    };
+    let mut glob = String::new();
+    for part in short.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        // Digits, and the character that ends them.
+        let end = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        if end.len() < part.len() {
+            glob.push_str("[0-9]*");
         }
-        _ => host.to_owned(),
+        glob.push_str(end);
     }
+    format!("{glob}.{rest}")
 }
 
 #[cfg(test)]
@@ -427,6 +473,24 @@ mod tests {
         assert!(
             text.contains(r#"client = "gerrit[0-9]*.wikimedia.org", sender_domain = "wikimedia.org""#),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_within_a_name_are_globs_too() {
+        let hosts = ["mail-oi0-f41", "mail-oi0-f68", "mail-oi1-f7"].map(|host| format!("{host}.google.com"));
+        let mails = hosts.each_ref().map(|host| mail("google", host, "", "example.org"));
+        let (text, rules) = proposed(&mails);
+        assert_eq!(rules.len(), 1, "{text}");
+        assert_eq!(rules[0]["match"].as_array().unwrap().len(), 1, "{text}");
+        assert!(
+            text.contains(r#"client = "mail-oi[0-9]*-f[0-9]*.google.com""#),
+            "{text}"
+        );
+        assert_eq!(sisters("web.example.org"), "web.example.org");
+        assert_eq!(
+            sisters("10-1-2-3.example.org"),
+            "[0-9]*-[0-9]*-[0-9]*-[0-9]*.example.org"
         );
     }
 

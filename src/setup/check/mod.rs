@@ -1,6 +1,7 @@
 //! What is wrong with a configuration beyond its text: do its paths, its logs, its files and its store fit?
 
 mod named_files;
+mod outside;
 mod survey;
 
 use super::Setup;
@@ -51,6 +52,7 @@ pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) ->
     }
     warnings.extend(of_paths);
     warnings.extend(redundancy(setup, config));
+    warnings.extend(outside::of(setup, config));
     let of_files = named_files::check(setup, config);
     warnings.extend(of_files.warnings);
     let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();

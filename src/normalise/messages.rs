@@ -2,6 +2,7 @@
 //! knows what its lines mean; this is where they become events of a message with a sender.
 
 use super::attribution::{Attribution, Attributor, SenderLine};
+use super::handed_back::RecentArrivals;
 use super::next_hops::NextHops;
 use super::origins::SenderOrigin;
 use super::repeats::{SeenEvents, event_key, second};
@@ -26,6 +27,8 @@ pub struct Messages<'c> {
     pub(super) local: Vec<u8>,
     /// Hosts that mail was handed to lately.
     pub(super) next_hops: NextHops,
+    /// Arrivals of late.
+    pub(super) arrivals: RecentArrivals,
 }
 
 impl<'c> Messages<'c> {
@@ -38,6 +41,7 @@ impl<'c> Messages<'c> {
             join: MessageJoin::default(),
             local: Vec::new(),
             next_hops: NextHops::default(),
+            arrivals: RecentArrivals::default(),
         }
     }
 
@@ -123,6 +127,16 @@ impl<'c> Messages<'c> {
         open.deferred = deferred;
         open.seen = seen;
         Some(slot)
+    }
+
+    /// The sender of the mail that a scanner hands back, if that is what this arrival is.
+    pub(super) fn handed_back(&mut self, key: Option<u64>, id: QueueId) -> Option<SenderOrigin> {
+        let before = self.arrivals.before(key?, id)?;
+        let open = self.join.in_memory(&before)?;
+        (!open.orphan).then_some(SenderOrigin {
+            origin: open.origin,
+            first_hop: false,
+        })
     }
 
     /// A line of the arrival was written twice: so will the others be.

@@ -5,6 +5,7 @@ pub mod attribution;
 pub mod clock;
 pub mod derived;
 pub mod exim;
+mod handed_back;
 pub mod hops;
 pub mod hosts;
 pub mod join;

@@ -1,6 +1,7 @@
 //! Outbound means outbound: of a relay that takes mail from everywhere, what is shown by default is ours, and what strangers
 //! do is nobody's service.
 
+use crate::logs::{passed_on_at, stamp};
 use crate::util::Place;
 use std::collections::BTreeMap;
 
@@ -220,4 +221,129 @@ fn an_older_arrival_that_is_read_later_gives_its_copies_their_direction() {
     let of = |place: &Place| counted(place, "kind, origin, direction, service", "kind <> 'rejected'");
     let (late, at_once) = (of(&place), of(&whole));
     assert_eq!(late, at_once);
+}
+
+/// Alarms about a relay that takes the shop's mail every minute for three days and an hour, and refuses what a client offers
+/// in the last hour.
+fn alarms_of_rejects(client: &str) -> Vec<String> {
+    let place = Place::with(CONFIG);
+    let (begin, end) = (1_528_070_400, 1_528_070_400 + (3 * 24 + 1) * 3_600);
+    let mut log = String::new();
+    for at in (begin..end).step_by(60) {
+        log.push_str(&passed_on_at(at, "shop"));
+        if (end - 1_800..end - 1_560).contains(&at) {
+            let time = stamp(at + 1);
+            log +=
+                &format!("{time} H={client} F=<shop@example.org> rejected RCPT <x@example.net>: relay not permitted\n");
+        }
+    }
+    let log = place.write("mainlog", log);
+    place.backfill_as("mx1", &[&log]).ends(0);
+    let alarms: Vec<serde_json::Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).out).unwrap();
+    let words = alarms.iter().map(|alarm| {
+        let name = alarm["series"]["service"].as_str().unwrap_or("?");
+        format!("{name} {}", alarm["state"].as_str().unwrap())
+    });
+    words.collect()
+}
+
+#[test]
+fn rejects_of_strangers_who_claim_our_sender_alarm_nobody() {
+    assert_eq!(alarms_of_rejects("(app.example.org) [198.51.100.66]"), [""; 0]);
+    assert_eq!(alarms_of_rejects("app.example.org [10.0.0.1]"), ["shop refused"]);
+}
+
+#[test]
+fn a_relay_that_takes_mail_of_the_world_lives_though_ours_stops() {
+    let place = Place::with(CONFIG);
+    let (begin, end) = (1_528_070_400, 1_528_070_400 + 4 * 24 * 3_600);
+    let mut log = String::new();
+    for at in (begin..end).step_by(60) {
+        if at < end - 6 * 3_600 {
+            log.push_str(&passed_on_at(at, "shop"));
+        }
+        let world = passed_on_at(at + 30, "news").replace("H=app.example.org [10.0.0.1]", "[198.51.100.66]");
+        log.push_str(&world.replace("news@example.org", "news@spam.example"));
+    }
+    let log = place.write("mainlog", log);
+    place.backfill_as("mx1", &[&log]).ends(0);
+    let alarms: Vec<serde_json::Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).out).unwrap();
+    let series: Vec<&serde_json::Value> = alarms.iter().map(|alarm| &alarm["series"]).collect();
+    assert_eq!(series, [&serde_json::json!({ "service": "shop" })]);
+}
+
+#[test]
+fn networks_are_proposed_for_clients_whose_mail_leaves_again() {
+    let place = Place::with("[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n");
+    let begin = 1_528_070_400;
+    let mut log = String::new();
+    for n in 0..200 {
+        let mail = passed_on_at(begin + 60 * n, "shop").replace("[10.0.0.1]", &format!("[192.0.2.{}]", 7 + n % 2));
+        log += &mail.replace("user@example.com", &format!("user@example{}.com", n % 5));
+        let world = passed_on_at(begin + 60 * n + 30, "news").replace("[10.0.0.1]", "[198.51.100.66]");
+        log += &world.replace(
+            "R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"",
+            "R=local T=mbox",
+        );
+    }
+    let log = place.write("mainlog", log);
+    place.backfill_as("mx1", &[&log]).ends(0);
+    place
+        .run(&["check"])
+        .ends(0)
+        .says(&["no [ours]: 400 of 400 messages of the last week came from the outside"]);
+    let run = place.run(&["services", "discover"]).ends(0);
+    assert!(run.out.contains("[ours]\nnetworks = [\"192.0.2.0/24\"]"), "{}", run.out);
+    assert!(
+        run.out
+            .contains("# 192.0.2.0/24: 200 messages, for example of app.example.org [192.0.2."),
+        "{}",
+        run.out
+    );
+    // Taken over, our mail is outbound.
+    place.write("conf.d/ours.toml", "[ours]\nnetworks = [\"192.0.2.0/24\"]\n");
+    let log = place.write(
+        "mainlog.1",
+        std::fs::read_to_string(&log)
+            .unwrap()
+            .replace("2018-06-04", "2018-06-05"),
+    );
+    place.backfill_as("mx1", &[&log]).ends(0);
+    let now = counted(
+        &place,
+        "origin, direction",
+        "kind = 'delivered' AND ts >= '2018-06-05 00:00'",
+    );
+    assert_eq!(now, is(&[("ours outbound", 200), ("outside inbound", 200)]));
+    assert!(!place.run(&["check"]).ends(0).err.contains("no [ours]"));
+    let rule = "[[service]]\nname = \"news\"\nmatch = [{ sender = \"news@*\" }]\n";
+    place.write("conf.d/rule.toml", rule);
+    place
+        .run(&["check"])
+        .says(&["service news: most mail that its rules match comes from the outside"]);
+}
+
+#[test]
+fn what_a_scanner_of_exim_hands_back_is_the_mail_that_it_took() {
+    let place = Place::with(CONFIG);
+    let log = place.write(
+        "mainlog",
+        "\
+2018-06-06 10:00:00 1fQaaa-000001-Aa <= news@spam.example H=mail.spam.example [198.51.100.66] P=esmtp S=900 id=1@spam.example
+2018-06-06 10:00:01 1fQaaa-000002-Aa <= news@spam.example H=localhost (amavis) [127.0.0.1] P=esmtp S=999 id=1@spam.example
+2018-06-06 10:00:01 1fQaaa-000001-Aa => bob@example.org R=amavis T=amavis H=127.0.0.1 [127.0.0.1]:10024 C=\"250 OK\"
+2018-06-06 10:00:01 1fQaaa-000001-Aa Completed
+2018-06-06 10:00:02 1fQaaa-000002-Aa => bob <bob@example.org> R=local T=local_delivery
+2018-06-06 10:00:02 1fQaaa-000002-Aa Completed
+",
+    );
+    place.backfill_as("mx1", &[&log]).ends(0);
+    let arrivals =
+        place.sql("SELECT service, origin, client, first_hop FROM events WHERE kind = 'accepted' ORDER BY ts");
+    let expected = |first_hop: bool| serde_json::json!({ "service": "inbound", "origin": "outside", "client": "mail.spam.example", "first_hop": first_hop });
+    assert_eq!(arrivals, [expected(true), expected(false)]);
+    assert_eq!(
+        counted(&place, "direction", "kind = 'delivered'"),
+        is(&[("inbound", 2)])
+    );
 }

@@ -117,43 +117,37 @@ impl<'c> EximNormaliser<'c> {
             self.zone.check(at.ts_ms, epoch, &self.clock);
         }
         let auth = authentication(arrival, &self.messages.attribution.services);
-        let facts = Facts {
-            sender: Some(arrival.sender),
-            client_name: known_name(&arrival.host),
-            client_ip: arrival.host.ip,
-            // With H=, U= is what the client's ident daemon claims.
-            user: if arrival.host == EximHost::default() {
-                arrival.user
-            } else {
-                None
-            },
-            auth: auth.as_deref(),
-            message_id_host: if self.messages.attribution.services.needs_message_id() {
-                arrival.message_id.map(|id| split_address(id).1)
-            } else {
-                None
-            },
-            host: &self.messages.host,
-            ..Facts::default()
+        let key = arrival.message_id.map(message_key);
+        let is_scanner = auth.is_none() && arrival.host.ip.is_some_and(|ip| ip.is_loopback());
+        let handed_back = match is_scanner {
+            true => self.messages.handed_back(key, id),
+            false => None,
         };
+        let Messages {
+            attribution,
+            attributor,
+            host,
+            ..
+        } = &mut self.messages;
         let taken = match arrival.fakereject {
             false => SenderLine::Taken,
             true => SenderLine::Refused,
         };
-        let sender = self
-            .messages
-            .attributor
-            .origin(self.messages.attribution, &facts, at.ts_ms, taken);
+        let sender = handed_back.unwrap_or_else(|| {
+            let facts = facts_of(arrival, auth.as_deref(), &attribution.services, host);
+            attributor.origin(attribution, &facts, at.ts_ms, taken)
+        });
         let message = Message {
             queue_id: Some(id),
             origin: sender.origin,
             first_hop: sender.first_hop,
-            message_key: arrival.message_id.map(message_key),
+            message_key: key,
             orphan: false,
         };
         let Some(slot) = self.messages.open_message(line, &message, recall, sink) else {
             return sink.repeated();
         };
+        self.messages.arrivals.note(key, id);
         let kind = if arrival.fakereject {
             Kind::Rejected
         } else {
@@ -387,6 +381,23 @@ impl<'c> EximNormaliser<'c> {
             recipient_domain: domain,
             ..at.event(Kind::Rejected, slot).with_reply(Some(reply))
         });
+    }
+}
+
+/// What an arrival says of who sends it.
+fn facts_of<'f>(arrival: &Arrival<'f>, auth: Option<&'f [u8]>, rules: &ServiceRules, host: &'f str) -> Facts<'f> {
+    let is_local = arrival.host == EximHost::default();
+    let message_id = arrival.message_id.filter(|_| rules.needs_message_id());
+    Facts {
+        sender: Some(arrival.sender),
+        client_name: known_name(&arrival.host),
+        client_ip: arrival.host.ip,
+        // With H=, U= is what the client's ident daemon claims.
+        user: arrival.user.filter(|_| is_local),
+        auth,
+        message_id_host: message_id.map(|id| split_address(id).1),
+        host,
+        ..Facts::default()
     }
 }
 

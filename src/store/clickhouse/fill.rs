@@ -93,17 +93,15 @@ struct Filling<'c> {
     rates_key: &'static str,
 }
 
-/// Whether rates tell directions apart.
+/// Whether all rates tell directions and providers apart: 008 changes those by minute first.
 fn has_directions(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
     let database = &client.endpoint().database;
     let sql = format!(
-        "SELECT count() FROM system.columns WHERE database = '{database}' AND table = 'rates_minute' AND name = 'direction'"
+        "SELECT table FROM system.columns WHERE database = '{database}' AND name = 'provider' \
+         AND table IN ('rates_hour', 'rates_day')"
     );
     let answer = client.rows(&sql, &[])?;
-    Ok(answer["data"][0][0]
-        .as_i64()
-        .or_else(|| answer["data"][0][0].as_str()?.parse().ok())
-        == Some(1))
+    Ok(answer["data"].as_array().is_some_and(|rows| rows.len() == 2))
 }
 
 impl Filling<'_> {

@@ -375,9 +375,7 @@ fn add_outcomes(
 ) {
     let foreign = foreign(block);
     let by_service = services_of(books, block);
-    let by_host: Vec<Id> = (block.relay.values.iter())
-        .map(|name| books.hosts.id(name))
-        .collect();
+    let by_host: Vec<Id> = (block.relay.values.iter()).map(|name| books.hosts.id(name)).collect();
     let of_provider = |name: &String| match name == OTHER {
         true => NONE,
         false => providers.id(name),

@@ -250,6 +250,7 @@ impl<R: Recall> HostStream<'_, R> {
                 host: self.host.clone(),
                 source: self.accounting.report.kind,
                 relay: self.reader.relay(),
+                providers: self.reader.messages().attribution.providers.clone(),
             },
             logs: Vec::new(),
             minutes,

@@ -222,9 +222,13 @@ pub fn ours(config: &Config) -> Result<Ours> {
         match &source.host {
             HostOf::Named(host) => ours.add_host(host),
             HostOf::This => ours.add_host(&this_host()),
-            // Its jobs name them.
-            HostOf::Path => {}
+            // Its jobs, or the store, name them.
+            HostOf::Path | HostOf::Lines => {}
         }
+    }
+    for (alias, host) in &config.host_aliases {
+        ours.add_host(alias);
+        ours.add_host(host);
     }
     ours.set_machine(machine::this_machine());
     Ok(ours)

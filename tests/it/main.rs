@@ -38,6 +38,7 @@ mod logs;
 mod logs_alike;
 mod memory;
 mod mistakes;
+mod mixed;
 mod one_alarm;
 mod package;
 mod people;

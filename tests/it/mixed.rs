@@ -1,0 +1,136 @@
+//! A relay that also takes mail from the world: whose mail is counted, and what is found of bounces.
+
+use crate::util::Place;
+use mailpulse::simulate::{MixedRelay, MixedTruth, mixed_relay};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Two relays' logs, read under the rules of their twelve services.
+fn mixed(spec: &MixedRelay) -> (Place, MixedTruth) {
+    let place = Place::new();
+    let logs = place.path("logs");
+    let truth = mixed_relay(&logs, spec).unwrap();
+    // With its `[store]`: the test writes nowhere else.
+    let text = std::fs::read_to_string(logs.join("mailpulse.toml")).unwrap();
+    place.write("mailpulse.toml", text.replace("paths = [\"mx", "paths = [\"logs/mx"));
+    let read = place.run(&["backfill"]).ends(0);
+    let totals = read.totals();
+    assert_eq!((totals.lines, totals.unparsed), (truth.lines, 0), "{}", read.err);
+    (place, truth)
+}
+
+fn spec(days: u32, ours_per_day: f64) -> MixedRelay {
+    MixedRelay {
+        seed: 4,
+        days,
+        ours_per_day,
+        inbound_per_ours: 19.0,
+        throttled: false,
+        bouncing: false,
+    }
+}
+
+/// A count by service.
+fn by_service(place: &Place, sum: &str, condition: &str) -> BTreeMap<String, u64> {
+    let rows = place.sql(&format!(
+        "SELECT service, {sum} AS n FROM events WHERE {condition} AND service <> 'unattributed' GROUP BY service"
+    ));
+    let one = |row: &Value| Some((row["service"].as_str()?.to_owned(), row["n"].as_u64()?));
+    rows.iter()
+        .map(|row| one(row).expect("a count"))
+        .filter(|(_, n)| *n > 0)
+        .collect()
+}
+
+#[test]
+fn a_relay_that_takes_mail_from_the_world_counts_the_mail_of_our_services_exactly() {
+    let (place, truth) = mixed(&spec(1, 300.0));
+    for host in ["mx1", "mx2"] {
+        let expected = truth
+            .accepted
+            .iter()
+            .filter(|((on, service), _)| on == host && service != "bounces");
+        let expected: BTreeMap<String, u64> = expected.map(|((_, service), n)| (service.clone(), *n)).collect();
+        let accepted =
+            format!("kind = 'accepted' AND host = '{host}' AND service <> 'bounces' AND service <> 'inbound'");
+        assert_eq!(by_service(&place, "SUM(messages)", &accepted), expected, "{host}");
+    }
+    let sent = "kind = 'delivered' AND destination = 'remote' AND remote_host <> '127.0.0.1' AND remote_host <> 'mail' \
+                AND service <> 'bounces' AND service <> 'inbound'";
+    assert_eq!(by_service(&place, "COUNT(*)", sent), truth.outbound);
+    let bounced = "kind = 'bounced' AND remote_host <> '' AND service <> 'bounces' AND service <> 'inbound'";
+    assert_eq!(by_service(&place, "COUNT(*)", bounced), truth.bounced);
+    let ours = truth.accepted.iter().filter(|((_, service), _)| service != "bounces");
+    let ours: u64 = ours.map(|(_, n)| n).sum();
+    assert!(truth.inbound > 10 * ours, "{truth:?}");
+    assert!(truth.refused > 1000 && truth.copies["transit"] > 300, "{truth:?}");
+}
+
+#[test]
+fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() {
+    let (place, truth) = mixed(&MixedRelay {
+        bouncing: true,
+        inbound_per_ours: 1.0,
+        ..spec(5, 1600.0)
+    });
+    let found = place.run(&["detect", "--format", "json"]).ends(1);
+    let alarms: Value = serde_json::from_str(&found.out).unwrap();
+    // Strangers who claim to be a service are another story.
+    let alarms: Vec<&Value> = alarms
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|alarm| alarm["state"] != "refused")
+        .collect();
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    let alarm = alarms[0];
+    assert_eq!(
+        (&alarm["series"]["service"], &alarm["state"]),
+        (&"shop".into(), &"failing".into()),
+        "{alarm:#}"
+    );
+    let (begin, detected) = ("2018-06-06T12:00:00Z", alarm["detected"].as_str().unwrap());
+    assert!(detected > begin && detected <= "2018-06-06T13:00:00Z", "{alarm:#}");
+    let answer = place.run(&[
+        "incident",
+        "--since",
+        begin,
+        "--until",
+        "2018-06-07T00:00:00Z",
+        "--format",
+        "json",
+    ]);
+    let incident: Value = serde_json::from_str(&answer.out).unwrap();
+    let services = incident["services"].as_array().unwrap();
+    let of = |name: &str| services.iter().find(|one| one["service"] == name).unwrap();
+    let shop = of("shop");
+    assert_eq!(shop["impact"], "bounced", "{shop:#}");
+    let in_truth = truth.bounced["shop"];
+    let counted = shop["bounced"].as_u64().unwrap();
+    assert!(
+        counted <= in_truth && counted * 20 > in_truth * 17,
+        "{counted} of {in_truth}"
+    );
+    let reply = &shop["reply"];
+    assert_eq!(
+        (&reply["smtp_code"], &reply["enhanced_code"]),
+        (&550.into(), &"5.7.1".into()),
+        "{shop:#}"
+    );
+    assert_eq!(of("tickets")["impact"], "none");
+    let page = place.run(&[
+        "incident",
+        "--since",
+        begin,
+        "--until",
+        "2018-06-07T00:00:00Z",
+        "--format",
+        "markdown",
+    ]);
+    assert!(
+        page.out.contains("1 service sent mail that came back: shop."),
+        "{}",
+        page.out
+    );
+    assert!(page.out.contains("service shop failing: 550 5.7.1"), "{}", page.out);
+}

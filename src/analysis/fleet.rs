@@ -3,14 +3,14 @@
 
 use super::log_minutes::Logs;
 use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
-use crate::model::direction::MailOrigin;
+use crate::model::direction::{Direction, MailOrigin};
 use crate::model::service_names::{INBOUND, UNATTRIBUTED};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::AttributionChange;
-use crate::store::columnar::{FlowBlock, Values};
+use crate::store::columnar::{FlowBlock, TextColumn, Values};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -373,9 +373,21 @@ fn add_outcomes(
     window: Window,
     block: &FlowBlock,
 ) {
-    let foreign = foreign(block);
     let by_service = services_of(books, block);
     let by_host: Vec<Id> = (block.relay.values.iter()).map(|name| books.hosts.id(name)).collect();
+    // Outbound mail alone; rows of older stores have neither.
+    let words = |column: &TextColumn, known: &[&str]| -> Vec<bool> {
+        column
+            .values
+            .iter()
+            .map(|word| known.contains(&word.as_str()))
+            .collect()
+    };
+    let is_ours = words(&block.origin, &["", MailOrigin::Ours.as_str()]);
+    let is_outbound = words(&block.direction, &["", Direction::Outbound.as_str()]);
+    let is_of = |column: &TextColumn, known: &[bool], row: usize| {
+        column.codes.get(row).is_none_or(|code| known[*code as usize])
+    };
     let of_provider = |name: &String| match name == OTHER {
         true => NONE,
         false => providers.id(name),
@@ -385,7 +397,10 @@ fn add_outcomes(
     let is_passed_on =
         |row: usize| relay.is_some() && block.destination.codes.get(row).map(|code| *code as usize) == relay;
     for (row, ts_ms) in block.ts_ms.iter().enumerate() {
-        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms || foreign[block.origin.codes[row] as usize] {
+        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
+            continue;
+        }
+        if !is_of(&block.origin, &is_ours, row) || !is_of(&block.direction, &is_outbound, row) {
             continue;
         }
         let (attempts, messages) = (block.attempts[row], block.messages[row].max(block.recipients[row]));

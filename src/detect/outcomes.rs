@@ -5,8 +5,7 @@
 //! the relays. What was bad in the last hours is kept by service, relay and provider at once, so that an alarm is told at the
 //! smallest set that explains it.
 
-use super::alarm::Layer;
-use super::alarm::{Scope, State, Turn};
+use super::alarm::{Layer, LayerFinding, Scope, State, Turn};
 use super::finding::{finding, told};
 use super::fleet::{Id, NONE, Names, Outcome};
 use super::group::GroupFinding;
@@ -272,7 +271,7 @@ impl OutcomeSeries {
             let at_relay = (relay != NONE).then_some(relay);
             let told = told(turn, |found| {
                 let share = found.observed / tries.max(1.0);
-                say(bad, (scope, at_relay), (share, usual, found.observed), names)
+                say(bad, (scope, at_relay), (share, usual), found, names)
             });
             let state = match bad {
                 Bad::Failed => State::Failing,
@@ -296,19 +295,32 @@ impl OutcomeSeries {
     }
 }
 
-/// `google defers 64 % of our mail (usually 2 %)`.
-fn say(bad: Bad, (scope, relay): (Scope, Option<Id>), (share, usual, count): (f64, f64, f64), names: &Names) -> String {
+/// `google defers 64 % of our mail since 14:10 (usually 2 %)`.
+fn say(
+    bad: Bad,
+    (scope, relay): (Scope, Option<Id>),
+    (share, usual): (f64, f64),
+    found: LayerFinding,
+    names: &Names,
+) -> String {
     let (kind, name) = scope.named(names);
     let of_relay = relay.map_or_else(String::new, |relay| format!(" from {}", names.host(relay)));
-    let (share, usual) = (percent(share), percent(usual));
+    let (share, usual, count) = (percent(share), percent(usual), found.observed);
+    let since = format!(
+        "{:02}:{:02}",
+        found.onset.rem_euclid(1440) / 60,
+        found.onset.rem_euclid(60)
+    );
     match (bad, scope) {
         (Bad::Deferred, _) => {
-            format!("{name} defers {share} of our mail{of_relay} (usually {usual}): {count:.0} attempts")
+            format!("{name} defers {share} of our mail{of_relay} since {since} (usually {usual}): {count:.0} attempts")
         }
         (Bad::Failed, Scope::Provider(_)) => {
-            format!("{name} refuses {share} of our mail{of_relay} (usually {usual}): {count:.0} copies")
+            format!("{name} refuses {share} of our mail{of_relay} since {since} (usually {usual}): {count:.0} copies")
         }
-        (Bad::Failed, _) => format!("{share} of the mail of {kind} {name} fails (usually {usual}): {count:.0} copies"),
+        (Bad::Failed, _) => {
+            format!("{share} of the mail of {kind} {name} fails since {since} (usually {usual}): {count:.0} copies")
+        }
     }
 }
 

@@ -175,7 +175,8 @@ impl MailHistory for ClickHouseClient {
                 until_ms: end_ms,
             };
             let table = self.select(
-                "SELECT ts_ms, service, hostgroup, relay, kind, destination, origin, provider, first_hop, messages, attempts, recipients FROM rates",
+                "SELECT ts_ms, service, hostgroup, relay, kind, destination, origin, direction, provider, first_hop, messages, \
+                 attempts, recipients FROM rates",
                 slice,
             )?;
             each(&FlowBlock {
@@ -187,6 +188,7 @@ impl MailHistory for ClickHouseClient {
                 destination: texts(&table, "destination"),
                 provider: texts(&table, "provider"),
                 origin: texts(&table, "origin"),
+                direction: texts(&table, "direction"),
                 first_hop: flags(&table, "first_hop"),
                 messages: numbers(&table, "messages"),
                 attempts: numbers(&table, "attempts"),

@@ -75,15 +75,9 @@ fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() 
     });
     let found = place.run(&["detect", "--format", "json"]).ends(1);
     let alarms: Value = serde_json::from_str(&found.out).unwrap();
-    // Strangers who claim to be a service are another story.
-    let alarms: Vec<&Value> = alarms
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|alarm| alarm["state"] != "refused")
-        .collect();
+    let alarms = alarms.as_array().unwrap();
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    let alarm = alarms[0];
+    let alarm = &alarms[0];
     assert_eq!(
         (&alarm["series"]["service"], &alarm["state"]),
         (&"shop".into(), &"failing".into()),
@@ -133,4 +127,47 @@ fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() 
         page.out
     );
     assert!(page.out.contains("service shop failing: 550 5.7.1"), "{}", page.out);
+}
+
+#[test]
+fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
+    let (place, truth) = mixed(&MixedRelay {
+        throttled: true,
+        inbound_per_ours: 1.0,
+        ..spec(5, 1600.0)
+    });
+    let share = truth.deferred["google"] as f64 / truth.attempts["google"] as f64;
+    assert!(share > 0.1, "{truth:?}");
+    let found = place.run(&["detect", "--format", "json"]).ends(1);
+    let alarms: Value = serde_json::from_str(&found.out).unwrap();
+    let alarms = alarms.as_array().unwrap();
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    let alarm = &alarms[0];
+    assert_eq!(
+        (&alarm["series"]["provider"], &alarm["state"]),
+        (&"google".into(), &"throttled".into()),
+        "{alarm:#}"
+    );
+    let (begin, detected) = ("2018-06-06T12:00:00Z", alarm["detected"].as_str().unwrap());
+    assert!(detected > begin && detected <= "2018-06-06T12:20:00Z", "{alarm:#}");
+    let said = alarm["evidence"][0].as_str().unwrap();
+    assert!(
+        said.starts_with("google defers ") && said.contains(" % of our mail since 12:00 (usually "),
+        "{alarm:#}"
+    );
+    let until = "2018-06-07T00:00:00Z";
+    let answer = place.run(&["incident", "--since", begin, "--until", until, "--format", "json"]);
+    let incident: Value = serde_json::from_str(&answer.out).unwrap();
+    let reply = &incident["alarms"][0]["reply"];
+    assert_eq!(
+        (&reply["smtp_code"], &reply["enhanced_code"]),
+        (&421.into(), &"4.7.28".into()),
+        "{incident:#}"
+    );
+    let page = place.run(&["incident", "--since", begin, "--until", until, "--format", "markdown"]);
+    assert!(
+        page.out.contains("provider google throttled: 421 4.7.28"),
+        "{}",
+        page.out
+    );
 }

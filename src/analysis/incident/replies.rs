@@ -57,6 +57,7 @@ impl Replies {
 /// What is asked of events: the columns that name a scope, with their numbers in a fleet.
 const OF_SERVICES: &str = "service";
 const OF_RELAYS: &str = "relay";
+const OF_PROVIDERS: &str = "provider";
 
 /// Replies in a window to what alarms and impacts are about; nothing is read where there is none.
 pub(super) fn replies(
@@ -98,16 +99,17 @@ fn frequent(
     let mut all = BTreeMap::new();
     let names = &fleet.names;
     let id = |known: &[String], name: &str| known.iter().position(|one| one == name).map(|at| at as Id);
-    for column in [OF_SERVICES, OF_RELAYS] {
+    for column in [OF_SERVICES, OF_RELAYS, OF_PROVIDERS] {
         let scope_of = |name: &str| match column {
             OF_SERVICES => id(&names.services, name).map(Scope::Service),
-            _ => id(&names.hosts, name).map(Scope::Relay),
+            OF_RELAYS => id(&names.hosts, name).map(Scope::Relay),
+            _ => id(&names.providers, name).map(Scope::Provider),
         };
-        let is_of = |scope: &Scope| {
-            matches!(
-                (scope, column),
-                (Scope::Service(_), OF_SERVICES) | (Scope::Relay(_), OF_RELAYS)
-            )
+        let is_of = |scope: &Scope| match scope {
+            Scope::Service(_) => column == OF_SERVICES,
+            Scope::Relay(_) => column == OF_RELAYS,
+            Scope::Provider(_) => column == OF_PROVIDERS,
+            _ => false,
         };
         if !scopes.iter().any(is_of) {
             continue;
@@ -115,7 +117,7 @@ fn frequent(
         let table = store.select(
             &format!(
                 "SELECT {column} AS about, smtp_code, enhanced_code, reason, provider_code, COUNT(*) AS times FROM events \
-                 WHERE {kinds} GROUP BY {column}, smtp_code, enhanced_code, reason, provider_code"
+                 WHERE {kinds} AND direction IN ('outbound', '') GROUP BY {column}, smtp_code, enhanced_code, reason, provider_code"
             ),
             window,
         )?;

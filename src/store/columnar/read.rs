@@ -5,7 +5,7 @@ use super::any::AnyColumn;
 use super::checks::Checksums;
 use super::contain::contained;
 use super::texts::{PlainValues, Strings, TextColumn};
-use super::write::{LATER, ORIGIN, PROVIDER, QUEUE_ID, REASON};
+use super::write::{DIRECTION, LATER, ORIGIN, PROVIDER, QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
 use crate::store::batch::NONE;
 use mailpulse_parsers::reply::today;
@@ -433,6 +433,8 @@ pub struct FlowBlock {
     pub provider: TextColumn,
     /// Whose mail it is.
     pub origin: TextColumn,
+    /// Direction.
+    pub direction: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
     /// Messages.
@@ -455,6 +457,7 @@ pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
         destination: reader.texts("destination")?,
         provider: reader.texts(PROVIDER)?,
         origin: reader.texts(ORIGIN)?,
+        direction: reader.texts(DIRECTION)?,
         first_hop: reader.flags("first_hop")?,
         messages: reader.numbers("messages")?,
         attempts: reader.numbers("attempts")?,

@@ -18,5 +18,6 @@ pub mod pending;
 pub mod present;
 pub mod routes;
 pub mod severity;
+pub mod shared_logs;
 pub mod sources;
 pub mod trace;

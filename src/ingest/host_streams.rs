@@ -103,11 +103,12 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         }
     }
 
-    /// Rows that wait, and the bytes that they take.
+    /// Rows of the host that has most of those that wait, and the bytes that all of them take. Rows are limited by segment, and
+    /// each host has its own: of many hosts, fewer and larger ones are written.
     pub(super) fn waiting(&self) -> (usize, usize) {
         let batches = self.streams.iter().map(|stream| &stream.accounting.batch);
         batches.fold((0, 0), |(rows, bytes), batch| {
-            (rows + batch.len(), bytes + batch.memory())
+            (batch.len().max(rows), bytes + batch.memory())
         })
     }
 

@@ -96,7 +96,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         let (mut rows, mut bytes) = (batch.len(), batch.memory());
         if let Some(hosts) = &self.hosts {
             let (more_rows, more_bytes) = hosts.waiting();
-            (rows, bytes) = (rows + more_rows, bytes + more_bytes);
+            (rows, bytes) = (rows.max(more_rows), bytes + more_bytes);
         }
         let reached = |times: usize| rows >= times * rows_max || bytes >= times * bytes_max;
         let waits = self.is_inside();

@@ -102,6 +102,9 @@ pub trait MailHistory {
     /// Hosts whose logs were read, by name.
     fn hosts(&self) -> Result<Vec<String>, QueryError>;
 
+    /// Hosts whose lines stand in another host's log, as far as that is known; a server does not know it.
+    fn hosts_of_logs(&self) -> Result<Vec<String>, QueryError>;
+
     /// Hosts and kinds of their sources.
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError>;
 
@@ -219,6 +222,10 @@ impl MailHistory for Store {
 
     fn hosts(&self) -> Result<Vec<String>, QueryError> {
         Ok(self.positions().hosts()?)
+    }
+
+    fn hosts_of_logs(&self) -> Result<Vec<String>, QueryError> {
+        Ok(self.positions().hosts_of_logs()?)
     }
 
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {

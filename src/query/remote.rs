@@ -98,6 +98,10 @@ impl MailHistory for ClickHouseClient {
         Ok(hosts)
     }
 
+    fn hosts_of_logs(&self) -> Result<Vec<String>, QueryError> {
+        Ok(Vec::new())
+    }
+
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
         let text = "SELECT host, source FROM sources GROUP BY host, source ORDER BY host, source";
         let table = query::select(self, text, &[])?;

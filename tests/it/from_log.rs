@@ -240,3 +240,106 @@ fn each_host_has_its_lines_and_its_log_is_read_while_any_line_of_the_file_comes(
         .sum();
     assert_eq!(unparsed, 1, "{rows:?}");
 }
+
+/// Three weeks of two relays' lines in one file, a mail every five minutes each; `mx1` falls silent for the last hours but
+/// one, with a last line that says whether its log goes on.
+fn weeks(goes_on: bool) -> String {
+    let mut log = String::new();
+    let start = 1_526_515_200; // 2018-05-17
+    for slot in 0..21 * 288 {
+        let at = start + slot * 300;
+        let time = jiff::Timestamp::from_second(at).unwrap().strftime("%FT%T").to_string();
+        for host in ["mx1", "mx2"] {
+            let line =
+                |program: &str, text: &str| format!("{time}.000000+00:00 {host} postfix/{program}[77]: {text}\n");
+            let id = format!("{:X}", 0x3F_0000 + slot);
+            if host == "mx1" && slot > 21 * 288 - 48 {
+                let idle = line("anvil", "statistics: max cache size 1");
+                log.push_str(if goes_on { &idle } else { "" });
+                continue;
+            }
+            log.push_str(&line("smtpd", &format!("{id}: client=web1.example.org[10.0.0.8]")));
+            log.push_str(&line("cleanup", &format!("{id}: message-id=<{slot}@{host}>")));
+            log.push_str(&line(
+                "qmgr",
+                &format!("{id}: from=<gerrit@example.org>, size=900, nrcpt=1 (queue active)"),
+            ));
+            log.push_str(&line(
+                "smtp",
+                &format!("{id}: to=<x@example.com>, relay=mx.example.com[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)"),
+            ));
+            log.push_str(&line("qmgr", &format!("{id}: removed")));
+        }
+    }
+    log
+}
+
+#[test]
+fn a_host_whose_lines_stop_while_others_go_on_has_dropped_and_its_log_may_not_arrive() {
+    for goes_on in [false, true] {
+        let place = Place::with(&KEEP.replace("segment_rows_max = 1000\n", ""));
+        place
+            .backfill_as("from-log", &[&place.write("mail.log", weeks(goes_on))])
+            .ends(0);
+        let run = place.run(&["detect", "--format", "json"]).ends(1);
+        let alarms: Vec<Value> = serde_json::from_str(&run.out).unwrap();
+        let alarm = alarms
+            .iter()
+            .find(|alarm| alarm["series"]["relay"] == "mx1")
+            .unwrap_or_else(|| panic!("{alarms:#?}"));
+        assert_eq!(alarm["state"], "dropped", "{alarm:#}");
+        assert!(alarms.iter().all(|alarm| alarm["state"] != "blind"), "{alarms:#?}");
+        let said = alarm["evidence"].to_string().contains("its log may not arrive");
+        assert_eq!(said, !goes_on, "{alarm:#}");
+    }
+}
+
+#[test]
+fn a_tail_that_is_killed_has_each_line_once_and_heartbeats_of_each_host() {
+    let config = format!(
+        "{KEEP}{ALIAS}[[source]]\nkind = \"postfix\"\npaths = [\"logs/mail.log*\"]\nhost = \"from-log\"\n[tail]\npoll_ms = 100\nrescan_s = 1\n"
+    );
+    let place = Place::with(&config);
+    let log = place.write("logs/mail.log", "");
+    let lines: Vec<String> = central().lines().map(|line| format!("{line}\n")).collect();
+    let start = || {
+        place
+            .command()
+            .arg("tail")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let events = |count: i64| {
+        for _ in 0..300 {
+            let run = place.run(&["query", "--sql", "SELECT COUNT(*) AS n FROM events", "--format", "csv"]);
+            if run.out.lines().nth(1) == Some(&count.to_string()) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("not {count} events");
+    };
+    let mut child = start();
+    let append = |text: &str| {
+        let mut file = std::fs::File::options().append(true).open(&log).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    append(&lines[..8].concat());
+    events(4);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    append(&lines[8..].concat());
+    let mut child = start();
+    events(15);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    crate::util::stop(&mut child);
+    assert_eq!(told(&place), expected());
+    let beats = place.sql("SELECT host FROM sources WHERE heartbeats > 0 GROUP BY host ORDER BY host");
+    let beats: Vec<&str> = beats.iter().map(|row| row["host"].as_str().unwrap()).collect();
+    assert!(
+        beats.contains(&"mx1") && beats.contains(&"mx2.example.org"),
+        "{beats:?}"
+    );
+}

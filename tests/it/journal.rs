@@ -322,3 +322,34 @@ fn fault_31_a_journal_that_rotates_and_is_vacuumed_under_a_tail() {
     };
     assert_same_answers(&sorted(&whole), &sorted(&place));
 }
+
+#[test]
+#[ignore = "lab: needs systemd-journal-remote"]
+fn a_journal_that_collects_gives_each_host_its_own() {
+    let (entries, log) = postfix();
+    let place = Place::new();
+    let config = crate::util::KEEP.replace("[privacy]", "segment_mib_max = 1\n[privacy]");
+    let source = "[[source]]\nkind = \"postfix\"\njournal = true\ndirectory = \"journal\"\nhost = \"from-log\"\n";
+    place.write("mailpulse.toml", format!("{config}{source}"));
+    // The same mail of two hosts: queue IDs are each host's.
+    let of_mx2 = entries
+        .iter()
+        .map(|entry| entry.replace("_HOSTNAME=mx1", "_HOSTNAME=mx2"));
+    let both: Vec<String> = entries.iter().cloned().zip(of_mx2).flat_map(|(a, b)| [a, b]).collect();
+    write_journal(&place.path("journal/system.journal"), &both);
+    place.run(&["backfill"]).ends(0);
+    let file = Place::new();
+    file.backfill_as("mx1", &[&file.write("mail.log", &log)]).ends(0);
+    // Mails of one Message-ID on two hosts are linked: where they go next is not compared.
+    let of = |place: &Place, host: &str| {
+        place.sql(&format!(
+            "SELECT ts_ms, kind, queue_id, sender, recipient, recipients FROM events WHERE host = '{host}' \
+             ORDER BY ts_ms, queue_id, kind, recipient"
+        ))
+    };
+    for host in ["mx1", "mx2"] {
+        assert_same_answers(&of(&file, "mx1"), &of(&place, host));
+    }
+    place.run(&["backfill"]).ends(0);
+    assert_eq!(place.events(), 2 * file.events());
+}

@@ -265,6 +265,10 @@ impl MailHistory for Fake {
         unasked()
     }
 
+    fn hosts_of_logs(&self) -> Result<Vec<String>, QueryError> {
+        Ok(Vec::new())
+    }
+
     fn kinds(&self) -> Result<Vec<(String, String)>, QueryError> {
         unasked()
     }

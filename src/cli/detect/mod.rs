@@ -14,6 +14,7 @@ use super::window::{EVERYTHING, WindowArgs};
 use crate::analysis::alarms::{alarm_json, counted, notice_id, ordered, rounded};
 use crate::analysis::completeness::Completeness;
 use crate::analysis::present::{ReplayedHistory, replay, whole};
+use crate::analysis::shared_logs::with_evidence;
 use crate::clock::now_ms;
 use crate::detect::alarm::Alarm;
 use crate::detect::clock_change::ClockRule;
@@ -79,7 +80,11 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
         let ms = alarm.detected * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
-    let alarms = ordered(engine.groups.shown().filter(inside).collect());
+    let shown = engine.groups.shown().filter(inside);
+    let shown = shown
+        .map(|alarm| with_evidence(store, alarm, &names))
+        .collect::<Result<Vec<_>, _>>()?;
+    let alarms = ordered(shown.iter().collect());
     print(&alarms, &names, args.format)?;
     said(&alarms, &names, span);
     output::talk(&Completeness::of(&engine).words());

@@ -8,6 +8,7 @@ use crate::analysis::completeness::Completeness;
 use crate::analysis::incomplete::lines;
 use crate::analysis::kept::Kept;
 use crate::analysis::live::{Live, silent_since};
+use crate::analysis::shared_logs::with_evidence;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
@@ -166,21 +167,21 @@ impl Watch<'_> {
             }
             self.state.complete = complete.seconds();
             // Those that were taken in are over, and their ends say in what.
-            let seen = self.live.engine.groups.alarms.iter().map(|alarm| {
-                let notice = notices::notice(alarm, self.live.names());
+            let seen = self.live.engine.groups.alarms.iter().map(|alarm| -> Result<SeenAlarm> {
+                let notice = notices::notice(&with_evidence(store, alarm, self.live.names())?, self.live.names());
                 let silenced = config
                     .silences
                     .iter()
                     .any(|silence| silence.holds(&notice.kind, &notice.name, at));
-                SeenAlarm {
+                Ok(SeenAlarm {
                     notice,
                     detected: alarm.detected * 60,
                     silenced,
                     provisional: alarm.provisional && !config.detect.send_provisional,
                     is_part: alarm.part_of.is_some(),
-                }
+                })
             });
-            let mut seen: Vec<SeenAlarm> = seen.collect();
+            let mut seen = seen.collect::<Result<Vec<SeenAlarm>>>()?;
             seen.extend(silent_since(store, self.watching.stale, now)?.map(|newest| notices::silent(newest, now)));
             let known = [self.state.silenced.clone(), self.state.provisional.clone()];
             self.state.update(&seen, judged);

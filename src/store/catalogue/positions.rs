@@ -4,7 +4,7 @@ use super::clock_doubts::{clock_doubts, put_clock_doubts};
 use super::logs::{forgotten_ordinals, log, logs};
 use super::missing::{adopted_logs, has_rows, missing_rows};
 use super::samples::split_lines;
-use super::sources::{hosts, hosts_of, known_source, source, source_in_log, source_names};
+use super::sources::{hosts, hosts_of, hosts_of_logs, known_source, source, source_in_log, source_names};
 use super::{Catalogue, CatalogueError, ClockDoubt, LogState, MissingRows};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -45,6 +45,20 @@ impl Positions<'_> {
     /// The catalogue cannot be written.
     pub fn source_in_log(&self, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
         source_in_log(&self.0.connection(), host, kind, reader)
+    }
+
+    /// Hosts that the lines of other sources' logs name.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn hosts_of_logs(&self) -> Result<Vec<String>, CatalogueError> {
+        let connection = self.0.connection();
+        let mut names = source_names(&connection)?;
+        let hosts = hosts_of_logs(&connection)?;
+        Ok(hosts
+            .iter()
+            .filter_map(|host| Some(names.remove(&host.source)?.0))
+            .collect())
     }
 
     /// Number of a source that is known.

@@ -24,7 +24,9 @@ pub(super) fn client(host: &PostfixHost<'_>) -> (String, Option<std::net::IpAddr
 }
 
 pub(super) fn from_client(from: &Client<'_>, at: LineAt) -> Arriving {
-    let (name, ip) = client(&from.host);
+    // A filter that hands a mail back says who brought it.
+    let origin = from.orig_client.as_ref().filter(|origin| origin.ip.is_some());
+    let (name, ip) = client(origin.unwrap_or(&from.host));
     Arriving {
         since_ms: at.ts_ms,
         client: name,

@@ -19,6 +19,7 @@ pub mod following;
 mod journal_entry_repeated;
 mod own_failure_in_words_of_a_refusal;
 mod postfix_bad_utf8;
+mod postfix_before_queue_filter;
 mod postfix_docker_and_kubernetes_json;
 mod postfix_docker_level_column;
 mod postfix_envelope_within_an_envelope;

@@ -56,6 +56,22 @@ impl QueueId {
     }
 }
 
+/// When a message of Exim arrived, UTC milliseconds: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
+pub fn exim_time_ms(id: &[u8]) -> Option<i64> {
+    let (second, rest) = id.split_first_chunk::<6>()?;
+    if rest.first() != Some(&b'-') || !rest.get(1..)?.contains(&b'-') {
+        return None;
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(i64::from(byte - b'0')),
+        b'A'..=b'Z' => Some(i64::from(byte - b'A') + 10),
+        b'a'..=b'z' => Some(i64::from(byte - b'a') + 36),
+        _ => None,
+    };
+    let seconds = second.iter().try_fold(0, |sum, byte| Some(sum * 62 + digit(*byte)?))?;
+    Some(seconds * 1000)
+}
+
 impl std::fmt::Debug for QueueId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", crate::model::text::text(self.as_bytes()))

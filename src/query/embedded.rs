@@ -9,7 +9,7 @@ use super::{guard, sql};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::store::Store;
 use crate::store::catalogue::Segment;
-use crate::store::columnar::{self, ColumnarError, Input, ScanFile, Table, TableScan, Values};
+use crate::store::columnar::{self, ColumnarError, Input, LookupKey, ScanFile, Table, TableScan, Values};
 use crate::store::segments::SegmentPart;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,16 +29,33 @@ pub(crate) fn steadily<T>(read: impl Fn() -> Result<T, QueryError>) -> Result<T,
 /// A writer keeps replaced segments for a minute: more than one try means that it has just ended.
 const TRIES: usize = 4;
 
+/// What of the segments a SELECT reads.
+#[derive(Debug, Clone, Copy)]
+enum Reads<'k> {
+    /// All rows.
+    Rows,
+    /// The coarsest roll-ups that give the same answer.
+    Sums(SumsOf),
+    /// Segments that may have one of these keys.
+    Keys(&'k [LookupKey]),
+}
+
 /// Runs one SELECT of ours over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
 pub fn select(store: &Store, text: &str, window: Window) -> Result<Table, QueryError> {
     guard::check(text, &TABLES).map_err(QueryError::Question)?;
-    Ok(answer(store, text, window, None)?.0)
+    Ok(answer(store, text, window, Reads::Rows)?.0)
+}
+
+/// The same of one that asks for nothing but rows with one of some keys.
+pub fn look_up(store: &Store, text: &str, window: Window, keys: &[LookupKey]) -> Result<Table, QueryError> {
+    guard::check(text, &TABLES).map_err(QueryError::Question)?;
+    Ok(answer(store, text, window, Reads::Keys(keys))?.0)
 }
 
 /// The same of one that adds up what `sums` says: from the coarsest roll-ups that give the same answer.
 pub fn add_up(store: &Store, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError> {
     guard::check(text, &TABLES).map_err(QueryError::Question)?;
-    Ok(answer(store, text, window, Some(sums))?.0)
+    Ok(answer(store, text, window, Reads::Sums(sums))?.0)
 }
 
 /// Runs one SELECT of a user's over the store. `window` cuts `events`, `rates` and `sources` before the query sees them.
@@ -46,7 +63,7 @@ pub fn add_up(store: &Store, text: &str, window: Window, sums: SumsOf) -> Result
 /// # Errors
 /// What is wrong with the text, or what the engine cannot do, in one line; the store.
 pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, QueryError> {
-    let (table, times) = answer(store, text, window, None).map_err(|error| match error {
+    let (table, times) = answer(store, text, window, Reads::Rows).map_err(|error| match error {
         QueryError::Engine(ColumnarError::Engine(error)) => QueryError::Question(in_one_line(&error.to_string())),
         other => other,
     })?;
@@ -54,10 +71,10 @@ pub fn ask(store: &Store, text: &str, window: Window) -> Result<QueryAnswer, Que
 }
 
 /// Rows, and which of their columns are times.
-fn answer(store: &Store, text: &str, window: Window, sums: Option<SumsOf>) -> Result<(Table, Vec<String>), QueryError> {
+fn answer(store: &Store, text: &str, window: Window, reads: Reads<'_>) -> Result<(Table, Vec<String>), QueryError> {
     let question = sql::for_embedded(text).map_err(QueryError::Question)?;
     let plan = plan(&question);
-    let mut table = steadily(|| select_once(store, &plan, window, sums))?;
+    let mut table = steadily(|| select_once(store, &plan, window, reads))?;
     let mut times = Vec::new();
     for (column, (name, is_time)) in table.columns.iter_mut().zip(question.columns) {
         if is_time {
@@ -82,11 +99,18 @@ fn in_one_line(words: &str) -> String {
     format!("the engine cannot answer this: {}", short.escape_debug())
 }
 
-fn select_once(store: &Store, plan: &QueryPlan, window: Window, sums: Option<SumsOf>) -> Result<Table, QueryError> {
+fn select_once(store: &Store, plan: &QueryPlan, window: Window, reads: Reads<'_>) -> Result<Table, QueryError> {
     let failed = RefCell::new(None);
     let mut inputs = Vec::new();
     // One list for all tables of a query: they are of one moment.
-    let segments = store.segments().to_read(window.since_ms, window.until_ms)?;
+    let mut segments = store.segments().to_read(window.since_ms, window.until_ms)?;
+    if let Reads::Keys(keys) = reads {
+        segments.retain(|segment| store.segments().may_have(segment, keys));
+    }
+    let sums = match reads {
+        Reads::Sums(sums) => Some(sums),
+        Reads::Rows | Reads::Keys(_) => None,
+    };
     let mut files = SegmentOfPath::new();
     for (table, scan) in &plan.scans {
         if *table == "sources" {

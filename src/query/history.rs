@@ -9,7 +9,7 @@ use crate::model::text::text;
 use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::coarsest::SumsOf;
-use crate::query::embedded::{add_up, ask, select};
+use crate::query::embedded::{add_up, ask, look_up, select};
 use crate::query::window::Window;
 use crate::store::Store;
 use crate::store::catalogue::AttributionChange;
@@ -17,11 +17,13 @@ use crate::store::catalogue::{ClockDoubt, Covered, SourceMinute};
 use crate::store::catalogue::{Counts, OddField, UnparsedShape};
 use crate::store::clickhouse::ClickHouseClient;
 use crate::store::columnar::{
-    FlowBlock, MailRow, StayRow, Table, mails_between, read_flows, read_names, stays_between,
+    FlowBlock, FlowGrain, LookupKey, MailRow, StayRow, Table, mails_between, read_flows, read_mail_flows, read_names,
+    stays_between,
 };
 use crate::store::retention::horizon_ms;
 use crate::store::segments::SegmentPart;
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 /// What is known of a source, wherever it was read.
 #[derive(Debug, Clone)]
@@ -126,6 +128,17 @@ pub trait MailHistory {
     /// Rates of a window, a part at a time.
     fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError>;
 
+    /// The same of mail that was accepted, and that applications handed in or could not: rates of other kinds may be left out, and
+    /// attempts and recipients are not told. Where minutes do not matter, those of a day may be summed up in one.
+    fn mail_flows(
+        &self,
+        window: Window,
+        _grain: FlowGrain,
+        each: &mut dyn FnMut(&FlowBlock),
+    ) -> Result<(), QueryError> {
+        self.flows(window, each)
+    }
+
     /// What events of one host tell of another, by minute, in a window of whole minutes: tables of `minute`, `service`, `host`,
     /// `remote_host`, `kind` and `times`.
     fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError>;
@@ -143,6 +156,9 @@ pub trait MailHistory {
 
     /// Runs one SELECT of ours over a window.
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError>;
+
+    /// Runs one SELECT of ours that asks for nothing but rows with one of some keys.
+    fn look_up(&self, text: &str, window: Window, keys: &[LookupKey]) -> Result<Table, QueryError>;
 
     /// Runs one SELECT of ours that adds up what `sums` says, from the coarsest roll-ups that give the same answer.
     fn add_up(&self, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError>;
@@ -310,6 +326,18 @@ impl MailHistory for Store {
         Ok(())
     }
 
+    fn mail_flows(&self, window: Window, grain: FlowGrain, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
+        for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
+            let is_inside = window.since_ms <= segment.first_ms && segment.last_ms < window.until_ms;
+            let grain = if is_inside { grain } else { FlowGrain::Minutes };
+            let read = |path: &Path| read_mail_flows(path, grain);
+            if let Some(block) = self.segments().read_part(&segment, SegmentPart::Rates, read)? {
+                each(&block);
+            }
+        }
+        Ok(())
+    }
+
     fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {
         let ask = |text| add_up(self, text, window, SumsOf::Witnesses);
         witnesses::OF_EVENTS.into_iter().map(ask).collect()
@@ -342,6 +370,10 @@ impl MailHistory for Store {
 
     fn select(&self, text: &str, window: Window) -> Result<Table, QueryError> {
         select(self, text, window)
+    }
+
+    fn look_up(&self, text: &str, window: Window, keys: &[LookupKey]) -> Result<Table, QueryError> {
+        look_up(self, text, window, keys)
     }
 
     fn add_up(&self, text: &str, window: Window, sums: SumsOf) -> Result<Table, QueryError> {

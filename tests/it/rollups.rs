@@ -6,7 +6,8 @@ use mailpulse::query::named::{self, Value};
 use mailpulse::query::{self, SumsOf, Window};
 use mailpulse::simulate::{Outage2018, outage_2018};
 use mailpulse::store::Store;
-use mailpulse::store::columnar::{ROLLUP_ROWS_MIN, RollUps, Table, Values};
+use mailpulse::store::catalogue::Segment;
+use mailpulse::store::columnar::{LookupKey, ROLLUP_ROWS_MIN, RollUps, Table, Values};
 use mailpulse::store::maintenance::compact;
 use std::fs;
 use std::path::Path;
@@ -366,4 +367,83 @@ fn a_flipped_bit_in_roll_ups_changes_no_answer() {
             assert!(is_told || answer == *expected, "byte {at} of {}: {text}", good.len());
         }
     }
+}
+
+/// Rows by each kind of key: a condition, and its key.
+fn keyed_rows(store: &Store) -> Vec<(String, LookupKey)> {
+    let text = "SELECT recipient_local, recipient_domain, message_key, sender_local, sender_domain FROM events \
+                WHERE recipient_local <> '' OR message_key > 0 OR sender_local <> '' ORDER BY event_id";
+    let table = query::select(store, text, Window::ALL).unwrap();
+    let texts = |column: usize| match &table.columns[column].values {
+        Values::Text(texts) => texts.clone(),
+        other => panic!("{other:?}"),
+    };
+    let [recipients, domains, senders, sender_domains] = [0, 1, 3, 4].map(texts);
+    let Values::Int(keys) = &table.columns[2].values else {
+        panic!("{:?}", table.columns[2])
+    };
+    let quoted = |text: &str| text.replace('\'', "''");
+    let mut rows = Vec::new();
+    for row in (0..table.rows()).step_by(997) {
+        let mut address = |name: &str, local: &Option<String>, domain: &Option<String>| {
+            let (local, domain) = (local.clone().unwrap_or_default(), domain.clone().unwrap_or_default());
+            if !local.is_empty() {
+                let condition = format!(
+                    "{name}_local = '{}' AND LOWER({name}_domain) = LOWER('{}')",
+                    quoted(&local),
+                    quoted(&domain)
+                );
+                rows.push((condition, LookupKey::of_address(&local, &domain.to_ascii_uppercase())));
+            }
+        };
+        address("recipient", &recipients[row], &domains[row]);
+        address("sender", &senders[row], &sender_domains[row]);
+        if let Some(key) = keys[row] {
+            rows.push((
+                format!("message_key = {key}"),
+                LookupKey::of_message(key.unsigned_abs()),
+            ));
+        }
+    }
+    rows
+}
+
+#[test]
+fn what_is_looked_up_by_its_key_is_found_in_any_segment_that_has_it() {
+    let place = Place::copy_of(&OUTAGE);
+    let check = |when: &str| {
+        let store = place.store();
+        let rows = keyed_rows(&store);
+        assert!(rows.len() > 60, "{when}: {}", rows.len());
+        let large = |segment: &Segment| segment.rows >= ROLLUP_ROWS_MIN;
+        let segments: Vec<Segment> = store.segments().all().unwrap().into_iter().filter(large).collect();
+        assert!(segments.len() > 2, "{when}: {}", segments.len());
+        let mut left_out = 0;
+        for (condition, key) in &rows {
+            let text = format!("SELECT event_id FROM events WHERE {condition} ORDER BY event_id");
+            let all = query::select(&store, &text, Window::ALL).unwrap();
+            assert!(all.rows() > 0, "{when}: {condition}");
+            let found = query::look_up(&store, &text, Window::ALL, &[*key]).unwrap();
+            assert_eq!(found, all, "{when}: {condition}");
+            left_out += segments
+                .iter()
+                .filter(|one| !store.segments().may_have(one, &[*key]))
+                .count();
+        }
+        assert!(
+            left_out > rows.len() / 2,
+            "{when}: {left_out} of {} × {}",
+            rows.len(),
+            segments.len()
+        );
+        let unknown = LookupKey::of_address("nobody", "nowhere.invalid");
+        let asked = segments
+            .iter()
+            .filter(|one| store.segments().may_have(one, &[unknown]))
+            .count();
+        assert!(asked <= segments.len() / 2, "{when}: {asked} of {}", segments.len());
+    };
+    check("as it was read and amended");
+    compact(&Store::create(&place.path("store")).unwrap(), None).unwrap();
+    check("compacted");
 }

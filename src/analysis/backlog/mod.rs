@@ -9,7 +9,7 @@ mod stay;
 pub use drain::Drain;
 pub use stay::WaitState;
 
-use super::trace::exim_time_ms;
+use crate::model::queue_id::exim_time_ms;
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
@@ -249,7 +249,7 @@ impl Counted {
             return;
         };
         let (mut came_ms, mut is_known) = stay.came();
-        let by_id = exim_time_ms(id);
+        let by_id = exim_time_ms(id.as_bytes());
         if !is_known && let Some(ms) = by_id {
             (came_ms, is_known) = (ms, true);
         }

@@ -9,7 +9,7 @@ use crate::query::rates::RateQuestion;
 use crate::query::series::SeriesSet;
 use crate::query::{QueryAnswer, QueryError, SumsOf, Window};
 use crate::store::catalogue::{AttributionChange, Counts, Covered, SourceMinute};
-use crate::store::columnar::{FlowBlock, MailRow, StayRow, Table};
+use crate::store::columnar::{FlowBlock, LookupKey, MailRow, StayRow, Table};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -258,6 +258,10 @@ impl MailHistory for Fake {
     }
 
     fn select(&self, _text: &str, _window: Window) -> Result<Table, QueryError> {
+        unasked()
+    }
+
+    fn look_up(&self, _text: &str, _window: Window, _keys: &[LookupKey]) -> Result<Table, QueryError> {
         unasked()
     }
 

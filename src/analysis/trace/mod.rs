@@ -7,13 +7,12 @@ mod question;
 mod story;
 
 pub use question::TraceQuestion;
-pub(super) use question::exim_time_ms;
 pub use story::{TraceEvent, TracedMail};
 
 use crate::model::time::{DAY_MS, HOUR_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
-use crate::store::columnar::{Table, Values};
+use crate::store::columnar::{LookupKey, Table, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most rows that an ID or address is looked up by, the newest first.
@@ -100,8 +99,8 @@ fn newest(
 ) -> Result<BTreeSet<TraceEvent>, QueryError> {
     let order = format!("ORDER BY ts_ms DESC LIMIT {FOUND_MAX}");
     let mut rows = BTreeSet::new();
-    for condition in question.conditions() {
-        rows.extend(select(store, &condition, &order, window)?);
+    for (condition, keys) in question.conditions() {
+        rows.extend(select(store, (&condition, &keys), &order, window)?);
     }
     // Of several answers the newest rows.
     while rows.len() > FOUND_MAX {
@@ -140,10 +139,12 @@ fn follow(store: &dyn MailHistory, found: &BTreeSet<TraceEvent>) -> Result<BTree
         if new_keys.is_empty() {
             break;
         }
+        let lookup_keys = new_keys.iter().filter_map(|key| u64::try_from(*key).ok());
+        let lookup_keys: Vec<LookupKey> = lookup_keys.map(LookupKey::of_message).collect();
         let list: Vec<String> = new_keys.iter().map(i64::to_string).collect();
         let hops = select(
             store,
-            &format!("message_key IN ({})", list.join(", ")),
+            (&format!("message_key IN ({})", list.join(", ")), &lookup_keys),
             &format!("ORDER BY ts_ms LIMIT {FOUND_MAX}"),
             around(&rows, DAY_MS, BEFORE_MS),
         )?;
@@ -165,6 +166,9 @@ fn rows_of(
     let is_of_them = |row: &TraceEvent| stays.contains(&(row.host.clone(), row.queue_id.clone()));
     let theirs: BTreeSet<TraceEvent> = known.iter().filter(|row| is_of_them(row)).cloned().collect();
     let ids: BTreeSet<&str> = stays.iter().map(|(_, id)| id.as_str()).collect();
+    // One that has no key is in any segment.
+    let keys = ids.iter().map(|id| LookupKey::of_queue_id(id.as_bytes()));
+    let keys: Vec<LookupKey> = keys.collect::<Option<_>>().unwrap_or_default();
     let ids: Vec<String> = ids.into_iter().map(quoted).collect();
     let condition = format!("queue_id IN ({})", ids.join(", "));
     let mut rows = Vec::new();
@@ -172,7 +176,7 @@ fn rows_of(
         let window = around(&theirs, before_ms, after_ms);
         rows = select(
             store,
-            &condition,
+            (&condition, &keys),
             &format!("ORDER BY ts_ms LIMIT {}", 20 * FOUND_MAX),
             window,
         )?;
@@ -207,14 +211,18 @@ fn around(rows: &BTreeSet<TraceEvent>, before_ms: i64, after_ms: i64) -> Window 
 const COLUMNS: &str = "ts_ms, log_offset, host, source, kind, service, queue_id, message_key, client, sender, recipient, destination, \
                        remote_host, remote_ip, smtp_code, enhanced_code, reason, bytes, queue_ms, delivery_ms";
 
+/// Rows that fulfill a condition; with keys, all of them have one of these.
 fn select(
     store: &dyn MailHistory,
-    condition: &str,
+    (condition, keys): (&str, &[LookupKey]),
     order: &str,
     window: Window,
 ) -> Result<Vec<TraceEvent>, QueryError> {
     let text = format!("SELECT {COLUMNS} FROM events WHERE {condition} {order}");
-    let table = store.select(&text, window)?;
+    let table = match keys {
+        [] => store.select(&text, window)?,
+        keys => store.look_up(&text, window, keys)?,
+    };
     Ok((0..table.rows()).map(|row| event(&table, row)).collect())
 }
 

@@ -1,7 +1,9 @@
 //! What a mail is looked up by.
 
+use crate::model::queue_id::exim_time_ms;
 use crate::normalise::redact::{LocalParts, Redactor, message_key};
 use crate::query::quoted;
+use crate::store::columnar::LookupKey;
 
 /// Shortest and longest queue ID of the MTAs that are read: Postfix' short ones, Exim's of 4.97.
 const QUEUE_ID_BYTES: std::ops::RangeInclusive<usize> = 5..=23;
@@ -37,7 +39,7 @@ impl TraceQuestion {
         if QUEUE_ID_BYTES.contains(&text.len()) && is_id(text) {
             return Ok(TraceQuestion {
                 queue_id: Some(text.to_owned()),
-                arrived_ms: exim_time_ms(text),
+                arrived_ms: exim_time_ms(text.as_bytes()),
                 ..TraceQuestion::default()
             });
         }
@@ -61,25 +63,25 @@ impl TraceQuestion {
         })
     }
 
-    /// Conditions on rows of `events`, of which any may hold. They are asked one by one: each leaves out most rows by columns of
+    /// Conditions on rows of `events`, of which any may hold, each with the key of its rows, if they have one. They are asked one by one: each leaves out most rows by columns of
     /// few values, which no `OR` over them could.
-    pub(super) fn conditions(&self) -> Vec<String> {
+    pub(super) fn conditions(&self) -> Vec<(String, Vec<LookupKey>)> {
         let mut any = Vec::new();
         if let Some(id) = &self.queue_id {
-            any.push(format!("queue_id = {}", quoted(id)));
+            let key = LookupKey::of_queue_id(id.as_bytes());
+            any.push((format!("queue_id = {}", quoted(id)), key.into_iter().collect()));
         }
         if let Some(key) = self.message_key {
-            any.push(format!("{ARRIVALS} AND message_key = {key}"));
+            let condition = format!("{ARRIVALS} AND message_key = {key}");
+            any.push((condition, vec![LookupKey::of_message(key)]));
         }
         if let Some((local, domain)) = &self.address {
+            let key = LookupKey::of_address(local, domain);
             let (local, domain) = (quoted(local), quoted(domain));
             // Domains are stored as a log spells them, nearly always in small letters.
-            any.push(format!(
-                "LOWER(recipient_domain) = {domain} AND recipient_local = {local}"
-            ));
-            any.push(format!(
-                "{ARRIVALS} AND LOWER(sender_domain) = {domain} AND sender_local = {local}"
-            ));
+            let recipient = format!("LOWER(recipient_domain) = {domain} AND recipient_local = {local}");
+            let sender = format!("{ARRIVALS} AND LOWER(sender_domain) = {domain} AND sender_local = {local}");
+            any.extend([recipient, sender].map(|condition| (condition, vec![key])));
         }
         any
     }
@@ -100,22 +102,6 @@ impl TraceQuestion {
     }
 }
 
-/// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
-pub(in crate::analysis) fn exim_time_ms(id: &str) -> Option<i64> {
-    let (second, rest) = id.split_once('-')?;
-    if second.len() != 6 || !rest.contains('-') {
-        return None;
-    }
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(i64::from(byte - b'0')),
-        b'A'..=b'Z' => Some(i64::from(byte - b'A') + 10),
-        b'a'..=b'z' => Some(i64::from(byte - b'a') + 36),
-        _ => None,
-    };
-    let seconds = second.bytes().try_fold(0, |sum, byte| Some(sum * 62 + digit(byte)?))?;
-    Some(seconds * 1000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,14 +116,14 @@ mod tests {
         let of = |text| TraceQuestion::of(text, Some(&keep)).unwrap();
         // 2018-06-06 18:55:00 UTC, by Exim's own arithmetic.
         let id = of("1fQdSG-0001Ab-Cd");
-        assert_eq!(id.conditions(), ["queue_id = '1fQdSG-0001Ab-Cd'"]);
+        assert_eq!(id.conditions(), [("queue_id = '1fQdSG-0001Ab-Cd'".to_owned(), vec![])]);
         assert_eq!(id.arrived_ms.map(|ms| ms / 86_400_000), Some(17_688));
         assert_eq!(of("4XyZ1234").arrived_ms, None);
         let both = of("<It's@Example.org>");
         assert_eq!(both.address, Some(("It's".to_owned(), "example.org".to_owned())));
         let conditions = both.conditions();
         assert_eq!(conditions.len(), 3);
-        assert!(conditions[1].contains("recipient_local = 'It''s'"), "{conditions:?}");
+        assert!(conditions[1].0.contains("recipient_local = 'It''s'"), "{conditions:?}");
         assert_eq!(both.words(), "Message-ID and address of a sender or recipient");
         for wrong in ["", "<>", "a b@example.org", "x@", "no.address", "1fQ"] {
             assert!(TraceQuestion::of(wrong, Some(&keep)).is_err(), "{wrong}");

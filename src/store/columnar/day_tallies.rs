@@ -1,9 +1,11 @@
 //! The tallies of a batch: its rows are counted by the batch's own numbers first, and only what differs is looked up.
 
-use super::segment::DayRows;
+use super::key_filter::{LookupKey, SegmentKeys, domain_number};
+use super::segment::{DayRows, is_with_key};
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use crate::model::direction::Direction;
 use crate::model::event::{Destination, Kind};
+use crate::model::text::text;
 use crate::model::time::MINUTE_MS;
 use crate::normalise::origins::OriginField;
 use crate::store::batch::{Batch, NONE, split_remote};
@@ -71,7 +73,64 @@ impl DayRows<'_> {
             tallies.add(TalliesOf::event(row.kind, row.destination, false, 0), &row, times);
         }
         tallies.seen(self.span_ms.1);
+        self.add_keys(origins, &mut tallies.keys);
         tallies
+    }
+
+    /// By which keys the rows may be found.
+    fn add_keys(&self, origins: &[u32], keys: &mut SegmentKeys) {
+        let Batch { rows, slots, .. } = &self.sealed.batch;
+        let mut last = u32::MAX;
+        for (slot, kind) in self.pick(&rows.slot).iter().zip(&*self.pick(&rows.kind)) {
+            let message = &slots[*slot as usize];
+            if *slot != last {
+                last = *slot;
+                let id = message.queue_id.as_ref();
+                id.and_then(|id| LookupKey::of_queue_id(id.as_bytes()))
+                    .into_iter()
+                    .for_each(|key| keys.add(key));
+            }
+            if let Some(key) = message.message_key.filter(|_| is_with_key(*kind)) {
+                keys.add(LookupKey::of_message(key));
+            }
+        }
+        self.add_recipients(keys);
+        let table = &self.sealed.origins;
+        let mut seen = vec![false; table.len()];
+        for origin in origins {
+            if !std::mem::replace(&mut seen[*origin as usize], true) {
+                let of = |field| text(table.values(field).get(table.code(*origin, field)));
+                let local = of(OriginField::SenderLocal);
+                if !local.is_empty() {
+                    keys.add(LookupKey::of_address(&local, &of(OriginField::SenderDomain)));
+                }
+            }
+        }
+    }
+
+    fn add_recipients(&self, keys: &mut SegmentKeys) {
+        let Batch {
+            rows,
+            locals,
+            recipient_domains,
+            ..
+        } = &self.sealed.batch;
+        let domains = recipient_domains.values().iter();
+        let domains: Vec<u64> = domains.map(|domain| domain_number(&text(domain))).collect();
+        let mut wanted = self.rows.iter().flatten().copied().peekable();
+        let mut end = 0;
+        for (row, (len, domain)) in (0..).zip(rows.local_len.iter().zip(&rows.recipient_domain)) {
+            let start = end;
+            end += *len as usize;
+            if self.rows.is_some() && wanted.next_if_eq(&row).is_none() || *len == 0 {
+                continue;
+            }
+            let (local, domain) = (&locals[start..end], domains[*domain as usize]);
+            keys.add(match local.is_ascii() {
+                true => LookupKey::in_domain(local, domain),
+                false => LookupKey::in_domain(text(local).as_bytes(), domain),
+            });
+        }
     }
 
     fn tally_row(&self, origin: u32, kind: Kind, destination: Option<Destination>) -> TallyRow<'_> {

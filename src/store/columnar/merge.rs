@@ -7,8 +7,8 @@ use super::any::AnyColumn;
 use super::file::GroupWriter;
 use super::rates::Rates;
 use super::read::SegmentReader;
-use super::rewrite::EventColumns;
-use super::rollups::{ROLLUP_ROWS_MIN, RollUps};
+use super::rewrite::{EventColumns, add_keys_of};
+use super::rollups::{ROLLUP_ROWS_MIN, RollUp, RollUps};
 use super::segment::EncodedSegment;
 use super::tally::Tallies;
 use super::texts::Strings;
@@ -32,11 +32,20 @@ pub struct Parts {
     pub span_ms: (i64, i64),
 }
 
+/// Where the filters of keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filters {
+    /// From the rows: one filter, which says fewest times "yes" where it is "no".
+    Anew,
+    /// From the parts, as they are.
+    OfParts,
+}
+
 impl Parts {
     /// Columns encoded anew: the smallest file.
     pub fn merge(&self) -> Result<EncodedSegment, ColumnarError> {
         let (rows, events) = merged(load(&self.events)?)?;
-        self.segment(rows, events)
+        self.segment(rows, events, Filters::Anew)
     }
 
     /// Groups of rows as they are: nothing is unpacked. Files that have a column in another form are merged.
@@ -59,14 +68,14 @@ impl Parts {
                 out.group(rows, &columns)?;
             }
         }
-        self.segment(rows, out.finish()?)
+        self.segment(rows, out.finish()?, Filters::OfParts)
     }
 
-    fn segment(&self, rows: usize, events: Vec<u8>) -> Result<EncodedSegment, ColumnarError> {
+    fn segment(&self, rows: usize, events: Vec<u8>, filters: Filters) -> Result<EncodedSegment, ColumnarError> {
         let mut sums = Rates::default();
         self.rates.iter().try_for_each(|path| sums.add_file(path))?;
         let tallies = match rows as u64 >= ROLLUP_ROWS_MIN {
-            true => Some(self.tallies(&events)?),
+            true => Some(self.tallies(&events, filters)?),
             false => None,
         };
         Ok(EncodedSegment {
@@ -83,15 +92,23 @@ impl Parts {
 
 impl Parts {
     /// Those of the parts add up; where one has none, they are made of the rows.
-    fn tallies(&self, events: &[u8]) -> Result<Tallies, ColumnarError> {
+    fn tallies(&self, events: &[u8], filters: Filters) -> Result<Tallies, ColumnarError> {
         let mut tallies = Tallies::default();
+        let mut parts = Vec::new();
         for path in &self.rates {
             let Some(mut rollups) = RollUps::open(path)? else {
                 return EventColumns::of(&self.events[0], events)?.tallies();
             };
             tallies.add_file(|which| rollups.reader(path, which))?;
+            parts.push(rollups.bytes(path, RollUp::Keys)?);
         }
         tallies.seen(self.span_ms.1);
+        match parts.into_iter().collect::<Option<Vec<_>>>() {
+            Some(parts) if filters == Filters::OfParts || parts.len() == 1 => {
+                parts.iter().for_each(|filters| tallies.keys.add_written(filters));
+            }
+            _ => add_keys_of(&self.events[0], events, &mut tallies.keys)?,
+        }
         Ok(tallies)
     }
 }

@@ -3,6 +3,7 @@
 
 use super::ColumnarError;
 use super::any::AnyColumn;
+use super::key_filter::{LookupKey, SegmentKeys, domain_number};
 use super::rates::{RateRow, Rates, codes_in, destination_names, direction_names, kind_names};
 use super::read::SegmentReader;
 use super::rollups::ROLLUP_ROWS_MIN;
@@ -74,6 +75,30 @@ pub fn rates_of(path: &Path) -> Result<Vec<u8>, ColumnarError> {
     EventColumns::read(path)?.rates()
 }
 
+/// Columns of which keys are made, those together of which one is.
+const KEY_COLUMNS: [&[&str]; 4] = [
+    &["sender_local", "sender_domain"],
+    &["recipient_local", "recipient_domain"],
+    &["message_key"],
+    &["queue_id"],
+];
+
+/// By which keys the rows of a file that is not written yet may be found. It is never in memory as a whole.
+pub(super) fn add_keys_of(path: &Path, events: &[u8], keys: &mut SegmentKeys) -> Result<(), ColumnarError> {
+    let mut reader = SegmentReader::of(path, Cursor::new(events))?;
+    let len = reader.rows();
+    for names in KEY_COLUMNS {
+        let columns = names.iter().map(|name| Ok(((*name).to_owned(), reader.any(name)?)));
+        let columns = EventColumns {
+            len,
+            path: path.to_owned(),
+            columns: columns.collect::<Result<_, ColumnarError>>()?,
+        };
+        columns.add_keys_in(names, keys)?;
+    }
+    Ok(())
+}
+
 /// All columns of a file of events.
 pub(super) struct EventColumns {
     len: usize,
@@ -130,6 +155,19 @@ impl EventColumns {
         match self.columns.iter().find(|(known, _)| known == name) {
             Some((_, AnyColumn::Texts(texts))) => Ok(texts),
             _ => Err(self.damaged(name)),
+        }
+    }
+
+    /// Text in either form.
+    fn strings(&self, name: &str) -> Result<Box<dyn Iterator<Item = &str> + '_>, ColumnarError> {
+        match self.columns.iter().find(|(known, _)| known == name) {
+            Some((_, AnyColumn::Plain(strings))) => Ok(Box::new(strings.iter())),
+            _ => {
+                let texts = self.texts(name)?;
+                Ok(Box::new(
+                    texts.codes.iter().map(|code| texts.values[*code as usize].as_str()),
+                ))
+            }
         }
     }
 
@@ -320,6 +358,34 @@ impl EventColumns {
             tallies.add(of, &row, 1);
         }
         tallies.seen(times.iter().map(|ms| *ms as i64).max().unwrap_or(0));
+        self.add_keys(&mut tallies.keys)?;
         Ok(tallies)
+    }
+
+    /// By which keys the rows may be found.
+    fn add_keys(&self, keys: &mut SegmentKeys) -> Result<(), ColumnarError> {
+        KEY_COLUMNS.iter().try_for_each(|names| self.add_keys_in(names, keys))
+    }
+
+    fn add_keys_in(&self, names: &[&str], keys: &mut SegmentKeys) -> Result<(), ColumnarError> {
+        match names {
+            [local, domain] => {
+                let (locals, domains) = (self.strings(local)?, self.texts(domain)?);
+                let numbers: Vec<u64> = domains.values.iter().map(|domain| domain_number(domain)).collect();
+                for (local, domain) in locals.zip(&domains.codes).filter(|(local, _)| !local.is_empty()) {
+                    keys.add(LookupKey::in_domain(local.as_bytes(), numbers[*domain as usize]));
+                }
+            }
+            ["message_key"] => {
+                let messages = self.numbers("message_key")?.iter().filter(|key| **key != NONE);
+                messages.for_each(|key| keys.add(LookupKey::of_message(*key)));
+            }
+            _ => {
+                let ids = self.texts("queue_id")?.values.iter().filter(|id| !id.is_empty());
+                let some = ids.filter_map(|id| LookupKey::of_queue_id(id.as_bytes()));
+                some.for_each(|key| keys.add(key));
+            }
+        }
+        Ok(())
     }
 }

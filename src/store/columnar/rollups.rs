@@ -9,6 +9,7 @@
 //! ```
 
 use super::ColumnarError;
+use super::key_filter::{LookupKey, may_have};
 use super::read::SegmentReader;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
@@ -29,14 +30,17 @@ pub enum RollUp {
     Latencies = 4,
     /// What one host's events tell of another, by minute, and failures that an application logged again. Rows have a weight.
     Witnesses = 5,
+    /// By which keys rows may be found; no Parquet file, but what [`super::key_filter`] writes.
+    Keys = 6,
 }
 
-const ALL: [RollUp; 5] = [
+const ALL: [RollUp; 6] = [
     RollUp::Hours,
     RollUp::Days,
     RollUp::Peers,
     RollUp::Latencies,
     RollUp::Witnesses,
+    RollUp::Keys,
 ];
 
 /// With what roll-ups mean: of those of another number nothing is read.
@@ -114,12 +118,8 @@ impl RollUps {
         Ok(Some(RollUps { file, entries }))
     }
 
-    /// Reads one of them; none if it has no rows.
-    pub(super) fn reader<'p>(
-        &mut self,
-        path: &'p Path,
-        which: RollUp,
-    ) -> Result<Option<SegmentReader<'p, Cursor<Vec<u8>>>>, ColumnarError> {
+    /// The bytes of one of them; none if it is not there.
+    pub(super) fn bytes(&mut self, path: &Path, which: RollUp) -> Result<Option<Vec<u8>>, ColumnarError> {
         let entry = self.entries.iter().find(|(known, ..)| *known == which);
         let Some((_, start, len)) = entry else { return Ok(None) };
         let mut bytes = vec![0; *len];
@@ -129,7 +129,33 @@ impl RollUps {
                 path: path.into(),
                 source,
             })?;
-        SegmentReader::of(path, Cursor::new(bytes)).map(Some)
+        Ok(Some(bytes))
+    }
+
+    /// Whether its segment may have a row of one of some keys; one that was written without filters may.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn may_have(&mut self, path: &Path, keys: &[LookupKey]) -> Result<bool, ColumnarError> {
+        let filters = self.bytes(path, RollUp::Keys)?;
+        Ok(filters.is_none_or(|filters| may_have(&filters, keys)))
+    }
+
+    /// Whether it has filters of keys: older programs wrote none.
+    pub fn has_keys(&self) -> bool {
+        self.entries.iter().any(|(which, ..)| *which == RollUp::Keys)
+    }
+
+    /// Reads one of them; none if it has no rows.
+    pub(super) fn reader<'p>(
+        &mut self,
+        path: &'p Path,
+        which: RollUp,
+    ) -> Result<Option<SegmentReader<'p, Cursor<Vec<u8>>>>, ColumnarError> {
+        let bytes = self.bytes(path, which)?;
+        bytes
+            .map(|bytes| SegmentReader::of(path, Cursor::new(bytes)))
+            .transpose()
     }
 }
 

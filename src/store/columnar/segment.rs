@@ -20,6 +20,12 @@ use std::collections::BTreeMap;
 const ACCEPTED: u8 = Kind::Accepted as u8;
 const SUBMITTED: u8 = Kind::Submitted as u8;
 
+/// Whether events of a kind have their Message-ID's key.
+#[inline]
+pub(super) fn is_with_key(kind: u8) -> bool {
+    matches!(kind, ACCEPTED | SUBMITTED)
+}
+
 /// The files of one segment, in memory, with what the catalogue keeps of them.
 #[derive(Debug)]
 pub struct EncodedSegment {
@@ -122,7 +128,7 @@ fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
 pub(super) struct DayRows<'b> {
     pub(super) sealed: &'b SealedBatch,
     /// Which; none for all.
-    rows: Option<Vec<u32>>,
+    pub(super) rows: Option<Vec<u32>>,
     /// First and last time, UTC milliseconds.
     pub(super) span_ms: (i64, i64),
 }
@@ -227,9 +233,9 @@ impl DayRows<'_> {
         out.dictionary("destination", &destination_names(), destinations)?;
         self.queue_ids(&mut out)?;
         // The key stands at the arrival alone: a join by queue ID brings it to the rest, and it is six random bytes.
-        let key = |(slot, kind): (&u32, &u8)| match *kind {
-            ACCEPTED | SUBMITTED => slots[*slot as usize].message_key.unwrap_or(NONE),
-            _ => NONE,
+        let key = |(slot, kind): (&u32, &u8)| match is_with_key(*kind) {
+            true => slots[*slot as usize].message_key.unwrap_or(NONE),
+            false => NONE,
         };
         with.numbers.clear();
         with.numbers.extend(slot.iter().zip(&*kind).map(key));

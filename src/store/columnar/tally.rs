@@ -2,6 +2,7 @@
 
 use super::ColumnarError;
 use super::any::AnyColumn;
+use super::key_filter::SegmentKeys;
 use super::read::SegmentReader;
 use super::rollups::RollUp;
 use super::scan::WEIGHT;
@@ -145,6 +146,8 @@ pub(super) struct Tallies {
     peers: Tally,
     latencies: Tally,
     witnesses: Tally,
+    /// Keys of the same rows.
+    pub keys: SegmentKeys,
 }
 
 impl Default for Tallies {
@@ -153,6 +156,7 @@ impl Default for Tallies {
             peers: Tally::of(PEERS),
             latencies: Tally::of(LATENCIES),
             witnesses: Tally::of(WITNESSES),
+            keys: SegmentKeys::default(),
         }
     }
 }
@@ -200,8 +204,10 @@ impl Tallies {
 
     /// The files of those that have rows.
     pub(super) fn encode(mut self) -> Result<Vec<(RollUp, Vec<u8>)>, ColumnarError> {
+        let keys = std::mem::take(&mut self.keys).encode();
         let some = self.all().into_iter().filter(|(_, tally)| !tally.rows.is_empty());
-        some.map(|(which, tally)| Ok((which, tally.encode()?))).collect()
+        let files = some.map(|(which, tally)| Ok((which, tally.encode()?)));
+        files.chain([Ok((RollUp::Keys, keys))]).collect()
     }
 }
 

@@ -42,7 +42,8 @@ pub fn compact(store: &Store, retention: Option<&Retention>) -> Result<Compacted
         }
     }
     for segment in segments_to_merge(store)? {
-        let is_old = || matches!(RollUps::open(&store.files().rates(segment.id)), Ok(None));
+        let found = || RollUps::open(&store.files().rates(segment.id));
+        let is_old = || found().is_ok_and(|found| found.is_none_or(|rollups| !rollups.has_keys()));
         if segment.rows >= ROLLUP_ROWS_MIN
             && is_old()
             && replace_run(store, std::slice::from_ref(&segment), Parts::join)?

@@ -3,7 +3,7 @@
 use super::incomplete::{AnswerLack, Incomplete};
 use super::segment_files::{SegmentFiles, SegmentPart};
 use crate::store::catalogue::{self, Catalogue, CatalogueError, MissingRows, Positions, Segment, source_of_segment};
-use crate::store::columnar::{ColumnarError, ROLLUP_ROWS_MIN, RollUps};
+use crate::store::columnar::{ColumnarError, LookupKey, ROLLUP_ROWS_MIN, RollUps};
 use crate::store::error::StoreError;
 use crate::store::permissions::refused;
 use std::io::ErrorKind;
@@ -72,6 +72,18 @@ impl Segments<'_> {
                 false
             }
             Err(_) => false,
+        }
+    }
+
+    /// Whether a segment may have a row of one of some keys. One without filters may, as may one that cannot be read.
+    pub fn may_have(&self, segment: &Segment, keys: &[LookupKey]) -> bool {
+        if segment.rows < ROLLUP_ROWS_MIN {
+            return true;
+        }
+        let path = self.files.rates(segment.id);
+        match RollUps::open(&path) {
+            Ok(Some(mut rollups)) => rollups.may_have(&path, keys).unwrap_or(true),
+            _ => true,
         }
     }
 

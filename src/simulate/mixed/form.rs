@@ -42,7 +42,7 @@ pub(super) enum CopyFate {
 
 /// A copy's recipient, and where it was sent at first.
 #[derive(Debug, Clone)]
-pub(super) struct Recipient {
+pub(super) struct MixedRecipient {
     pub address: String,
     pub forwarded_from: Option<String>,
 }
@@ -120,7 +120,7 @@ impl MixedForm {
     }
 
     /// The line of a copy.
-    pub(super) fn copy(self, id: &str, to: &Recipient, fate: &CopyFate) -> String {
+    pub(super) fn copy(self, id: &str, to: &MixedRecipient, fate: &CopyFate) -> String {
         match self {
             MixedForm::Exim => exim_copy(id, to, fate),
             MixedForm::Postfix => postfix_copy(id, to, fate),
@@ -142,7 +142,7 @@ impl MixedForm {
                 "H={name} [{address}] F=<{sender}> rejected RCPT <{recipient}>: 550 5.7.1 spam is not accepted here"
             ),
             MixedForm::Postfix => format!(
-                "postfix/smtpd[912]: NOQUEUE: reject: RCPT from {name}[{address}]: 554 5.7.1 <{recipient}>: Recipient \
+                "postfix/smtpd[912]: NOQUEUE: reject: RCPT from {name}[{address}]: 554 5.7.1 <{recipient}>: MixedRecipient \
                  address rejected: spam is not accepted here; from=<{sender}> to=<{recipient}> proto=ESMTP helo=<{name}>"
             ),
         }
@@ -153,7 +153,7 @@ impl MixedForm {
 const REFUSES: &str = "550 5.7.1 Message rejected due to local policy";
 const PUTS_OFF: &str = "421 4.7.28 Our system has detected an unusual rate of unsolicited mail";
 
-fn exim_copy(id: &str, to: &Recipient, fate: &CopyFate) -> String {
+fn exim_copy(id: &str, to: &MixedRecipient, fate: &CopyFate) -> String {
     let mut address = to.address.clone();
     if let Some(first) = &to.forwarded_from {
         let _ = write!(address, " <{first}>");
@@ -181,7 +181,7 @@ fn exim_copy(id: &str, to: &Recipient, fate: &CopyFate) -> String {
     }
 }
 
-fn postfix_copy(id: &str, to: &Recipient, fate: &CopyFate) -> String {
+fn postfix_copy(id: &str, to: &MixedRecipient, fate: &CopyFate) -> String {
     let first = to.forwarded_from.as_ref();
     let original = first.map_or_else(String::new, |first| format!("orig_to=<{first}>, "));
     let address = &to.address;

@@ -7,7 +7,7 @@
 mod form;
 mod parties;
 
-use self::form::{Client, CopyFate, MixedForm, MixedMail, Recipient};
+use self::form::{Client, CopyFate, MixedForm, MixedMail, MixedRecipient};
 use self::parties::{BOUNCING, LISTS, Receiver, SERVICES};
 use super::clock::{DAY, HOUR, MIDNIGHT, MINUTE, TimeFormatter};
 use super::prng::Rng;
@@ -84,7 +84,7 @@ pub fn mixed_relay(dir: &Path, spec: &MixedRelay) -> io::Result<MixedTruth> {
     };
     for (number, (host, form, log)) in HOSTS.into_iter().enumerate() {
         fs::create_dir_all(dir.join(host))?;
-        let mut relay = Writer {
+        let mut relay = MixedWriter {
             spec,
             host,
             form,
@@ -119,7 +119,7 @@ fn toml() -> String {
 }
 
 /// One host's log.
-struct Writer<'w> {
+struct MixedWriter<'w> {
     spec: &'w MixedRelay,
     host: &'static str,
     form: MixedForm,
@@ -131,14 +131,14 @@ struct Writer<'w> {
 }
 
 /// A copy that is still to be delivered.
-struct Copy {
-    to: Recipient,
+struct PlannedCopy {
+    to: MixedRecipient,
     receiver: Receiver,
     service: Option<usize>,
     direction: &'static str,
 }
 
-impl Writer<'_> {
+impl MixedWriter<'_> {
     fn write(&mut self, from: i64, out: &mut impl io::Write) -> io::Result<()> {
         let mut times = TimeFormatter::new();
         for minute in (from..MIDNIGHT).step_by(MINUTE as usize) {
@@ -213,10 +213,15 @@ impl Writer<'_> {
     }
 
     /// A copy for somebody outside.
-    fn outside(&mut self, service: Option<usize>, direction: &'static str, forwarded_from: Option<String>) -> Copy {
+    fn outside(
+        &mut self,
+        service: Option<usize>,
+        direction: &'static str,
+        forwarded_from: Option<String>,
+    ) -> PlannedCopy {
         let receiver = parties::receiver(&mut self.rng);
-        Copy {
-            to: Recipient {
+        PlannedCopy {
+            to: MixedRecipient {
                 address: format!("user{}@{}", self.rng.below(5000), receiver.domain),
                 forwarded_from,
             },
@@ -227,7 +232,7 @@ impl Writer<'_> {
     }
 
     fn mailbox(&mut self, at: i64, id: &str, direction: &'static str) -> i64 {
-        let to = Recipient {
+        let to = MixedRecipient {
             address: format!("staff{}@example.org", self.rng.below(200)),
             forwarded_from: None,
         };
@@ -238,7 +243,7 @@ impl Writer<'_> {
     }
 
     /// Attempts until a copy is gone; the second of the last one. What is put off beyond the end stays.
-    fn deliver(&mut self, at: i64, id: &str, copy: &Copy) -> i64 {
+    fn deliver(&mut self, at: i64, id: &str, copy: &PlannedCopy) -> i64 {
         let provider = copy.receiver.provider;
         let mut now = at;
         while now < MIDNIGHT {
@@ -270,7 +275,7 @@ impl Writer<'_> {
         now
     }
 
-    fn count_copy(&mut self, copy: &Copy, fate: &CopyFate) {
+    fn count_copy(&mut self, copy: &PlannedCopy, fate: &CopyFate) {
         let service = copy.service.map(|service| SERVICES[service].name.to_owned());
         if matches!(fate, CopyFate::Bounced(_)) {
             if let Some(service) = service {
@@ -317,7 +322,7 @@ impl Writer<'_> {
 
     /// A post to a list: into the list server, and out again to its members.
     fn list(&mut self, at: i64, id: &str) -> i64 {
-        let to = Recipient {
+        let to = MixedRecipient {
             address: "talk@lists.example.org".to_owned(),
             forwarded_from: None,
         };
@@ -340,7 +345,7 @@ impl Writer<'_> {
 
     /// An address that there is not: our own bounce goes back to the sender.
     fn bounce(&mut self, at: i64, id: &str, (sender, number): (&str, u64)) -> i64 {
-        let to = Recipient {
+        let to = MixedRecipient {
             address: "nobody@example.org".to_owned(),
             forwarded_from: None,
         };
@@ -348,8 +353,8 @@ impl Writer<'_> {
         self.line(at, text);
         let bounce = self.arrive(at, "", &Client::Itself(id.to_owned()), 1);
         self.count_accepted("bounces");
-        let copy = Copy {
-            to: Recipient {
+        let copy = PlannedCopy {
+            to: MixedRecipient {
                 address: sender.to_owned(),
                 forwarded_from: None,
             },

@@ -16,6 +16,7 @@ pub mod live;
 mod log_minutes;
 pub mod pending;
 pub mod present;
+pub mod providers;
 pub mod routes;
 pub mod severity;
 pub mod shared_logs;

@@ -17,6 +17,7 @@ mod next;
 mod output;
 mod parse;
 mod progress;
+mod providers;
 mod query;
 mod queue;
 mod retention;
@@ -100,6 +101,8 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Show what waits in the mail queues, and when it will be gone
     Queue(queue::QueueArgs),
+    /// Show what providers do with our mail, against what is usual
+    Providers(providers::ProvidersArgs),
     /// Show which services depend on a single relay
     Routes(routes::RoutesArgs),
     /// Show alarms, sources, unparsed lines, and the size of the store
@@ -195,6 +198,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Incident(command) => incident::run(setup, command),
         Command::Services(command) => services::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
+        Command::Providers(command) => providers::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),
         Command::Queue(command) => queue::run(setup, command),
         Command::Trace(command) => trace::run(setup, command),

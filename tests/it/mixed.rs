@@ -156,6 +156,54 @@ fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
         "{alarm:#}"
     );
     let until = "2018-06-07T00:00:00Z";
+    let told = place
+        .run(&[
+            "providers",
+            "--since",
+            "2018-06-02",
+            "--until",
+            begin,
+            "--format",
+            "json",
+        ])
+        .ends(0);
+    let usual: Vec<Value> = serde_json::from_str(&told.out).unwrap();
+    let told = place
+        .run(&["providers", "--since", begin, "--until", until, "--format", "json"])
+        .ends(0);
+    let rows: Vec<Value> = serde_json::from_str(&told.out).unwrap();
+    let sum = |rows: &[Value], provider: &str, column: &str| -> u64 {
+        let of_it = rows.iter().filter(|row| row["provider"] == provider);
+        of_it.map(|row| row[column].as_u64().expect("a number")).sum()
+    };
+    for provider in ["google", "microsoft", "yahoo", "gmx"] {
+        for (column, known) in [("attempts", &truth.attempts), ("deferred", &truth.deferred)] {
+            let counted = sum(&usual, provider, column) + sum(&rows, provider, column);
+            assert!(
+                counted <= known[provider] && counted * 10 > known[provider] * 7,
+                "{provider} {column}: {rows:#?}"
+            );
+        }
+        let taken = sum(&rows, provider, "delivered_at_first") + sum(&rows, provider, "delivered_later");
+        let others = sum(&rows, provider, "deferred") + sum(&rows, provider, "bounced");
+        assert_eq!(
+            taken + others,
+            sum(&rows, provider, "attempts"),
+            "{provider}: {rows:#?}"
+        );
+    }
+    let google = &rows[0];
+    assert_eq!(
+        (&google["provider"], &google["reason"]),
+        (&"google".into(), &"rate_limited".into()),
+        "{rows:#?}"
+    );
+    let (now, before) = (&google["deferred_percent"], &google["usual_deferred_percent"]);
+    assert!(now.as_f64() > Some(55.0) && before.as_f64() < Some(3.0), "{google:#}");
+    assert!(
+        google["delivered_later"].as_u64() > google["delivered_at_first"].as_u64(),
+        "{google:#}"
+    );
     let answer = place.run(&["incident", "--since", begin, "--until", until, "--format", "json"]);
     let incident: Value = serde_json::from_str(&answer.out).unwrap();
     let reply = &incident["alarms"][0]["reply"];

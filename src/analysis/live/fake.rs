@@ -240,6 +240,7 @@ impl MailHistory for Fake {
                 (&mut block.hostgroup, Fake::name(&names.hostgroups, flow.hostgroup)),
                 (&mut block.relay, Fake::name(&names.hosts, flow.host)),
                 (&mut block.kind, kind.to_owned()),
+                (&mut block.origin, "ours".to_owned()),
             ] {
                 let code = column.code(&name);
                 column.codes.push(code);

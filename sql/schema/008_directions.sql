@@ -37,6 +37,13 @@ ALTER TABLE {database}.{read_from}rates_hour{on_cluster}
 ALTER TABLE {database}.{read_from}rates_day{on_cluster}
     ADD COLUMN IF NOT EXISTS provider LowCardinality(String) AFTER direction;
 
+-- Where the server was cut off below.
+RENAME TABLE IF EXISTS {database}.rates_minute_of_events_again TO {database}.rates_minute_of_events{on_cluster};
+
+RENAME TABLE IF EXISTS {database}.rates_hour_of_events_again TO {database}.rates_hour_of_events{on_cluster};
+
+RENAME TABLE IF EXISTS {database}.rates_day_of_events_again TO {database}.rates_day_of_events{on_cluster};
+
 -- Providers that are domains are one in rates, so that there are few.
 ALTER TABLE {database}.rates_minute_of_events{on_cluster} MODIFY QUERY
 SELECT minute AS ts_ms, service, hostgroup, relay, kind, destination, first_hop, origin, direction, provider,
@@ -70,6 +77,17 @@ FROM (SELECT ts_ms - ts_ms % 86400000 AS start, service, hostgroup, relay, kind,
              toInt64(sign) AS n
       FROM {database}.events_log AS e)
 GROUP BY start, service, hostgroup, relay, kind, destination, first_hop, origin, direction, provider;
+
+-- Until a server restarts, it tells batches of such a view apart by other marks than afterwards, and a batch that is repeated
+-- after the restart would count twice. A new name gives the view its lasting marks.
+RENAME TABLE IF EXISTS {database}.rates_minute_of_events TO {database}.rates_minute_of_events_again,
+    {database}.rates_minute_of_events_again TO {database}.rates_minute_of_events{on_cluster};
+
+RENAME TABLE IF EXISTS {database}.rates_hour_of_events TO {database}.rates_hour_of_events_again,
+    {database}.rates_hour_of_events_again TO {database}.rates_hour_of_events{on_cluster};
+
+RENAME TABLE IF EXISTS {database}.rates_day_of_events TO {database}.rates_day_of_events_again,
+    {database}.rates_day_of_events_again TO {database}.rates_day_of_events{on_cluster};
 
 CREATE OR REPLACE VIEW {database}.events{on_cluster} AS
 SELECT concat(log, '-', toString(log_offset)) AS event_id, ts_ms AS ts, ts_ms, host, source, kind, service, hostgroup,

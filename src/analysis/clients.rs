@@ -4,7 +4,6 @@
 use crate::model::direction::{Direction, MailOrigin};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
-use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -63,9 +62,9 @@ pub fn arrivals(store: &dyn MailHistory, window: Window) -> Result<Arrivals, Que
     let table = store.select(text, window)?;
     let mut found = Arrivals::default();
     for row in 0..table.rows() {
-        let count = number(&table, 1, row);
+        let count = table.number(1, row).unwrap_or(0);
         found.all += count;
-        if word(&table, 0, row) == MailOrigin::Outside.as_str() {
+        if table.text(0, row) == MailOrigin::Outside.as_str() {
             found.outside += count;
         }
     }
@@ -90,11 +89,11 @@ pub fn proposals(store: &dyn MailHistory, window: Window) -> Result<Vec<OursProp
     );
     let table = store.select(&text, window)?;
     let client = |row| OutsideClient {
-        name: word(&table, 0, row),
-        ip: word(&table, 1, row).parse().ok(),
-        left: number(&table, 2, row),
-        stayed: number(&table, 3, row),
-        domains: number(&table, 4, row),
+        name: table.text(0, row).to_owned(),
+        ip: table.text(1, row).parse().ok(),
+        left: table.number(2, row).unwrap_or(0),
+        stayed: table.number(3, row).unwrap_or(0),
+        domains: table.number(4, row).unwrap_or(0),
     };
     Ok(proposed((0..table.rows()).map(client)))
 }
@@ -144,20 +143,6 @@ fn shown(client: &OutsideClient) -> String {
     match client.name.as_str() {
         "" => ip,
         name => format!("{name} [{ip}]"),
-    }
-}
-
-fn word(table: &Table, column: usize, row: usize) -> String {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
-}
-
-fn number(table: &Table, column: usize, row: usize) -> i64 {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Int(values)) => values[row].unwrap_or(0),
-        _ => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::detect::fleet::{Id, Names};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
-use crate::store::columnar::{Table, Values};
+use crate::store::columnar::Table;
 use std::collections::{BTreeMap, HashMap};
 
 /// After this much longer than it took to try the last time, a mail is tried no more; and after this long at least.
@@ -285,16 +285,11 @@ fn by_id(counts: &HashMap<u32, u64>, texts: &Texts, names: &Names) -> BTreeMap<I
 
 /// Rows of a time and texts; what has no time is left out, and no text is an empty one.
 fn rows<const N: usize>(table: &Table) -> Vec<(i64, [&str; N])> {
-    let Some((times, texts)) = table.columns.split_first() else {
-        return Vec::new();
+    let row = |row| {
+        Some((
+            table.number(0, row)?,
+            std::array::from_fn(|column| table.text(column + 1, row)),
+        ))
     };
-    let Values::Int(times) = &times.values else {
-        return Vec::new();
-    };
-    let text = |column: usize, row: usize| match texts.get(column).map(|column| &column.values) {
-        Some(Values::Text(texts)) => texts[row].as_deref().unwrap_or_default(),
-        _ => "",
-    };
-    let row = |(row, time): (usize, &Option<i64>)| Some(((*time)?, std::array::from_fn(|column| text(column, row))));
-    times.iter().enumerate().filter_map(row).collect()
+    (0..table.rows()).filter_map(row).collect()
 }

@@ -6,7 +6,7 @@ use crate::normalise::provider::in_rates;
 
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, SumsOf, Window};
-use crate::store::columnar::{Table, Values};
+use crate::store::columnar::Table;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -108,10 +108,12 @@ fn attempts(
     let table = store.add_up(&question, window, SumsOf::Rates { step_ms: None })?;
     let mut all: BTreeMap<ProviderAt, Attempts> = BTreeMap::new();
     for row in 0..table.rows() {
-        let sum = all.entry((word(&table, 0, row), word(&table, 1, row))).or_default();
-        let count = number(&table, 3, row).unwrap_or(0);
+        let sum = all
+            .entry((table.text(0, row).to_owned(), table.text(1, row).to_owned()))
+            .or_default();
+        let count = table.number(3, row).unwrap_or(0);
         sum.all += count;
-        match word(&table, 2, row).as_str() {
+        match table.text(2, row) {
             "deferred" => sum.deferred += count,
             "bounced" | "expired" => sum.bounced += count,
             _ => {}
@@ -135,8 +137,8 @@ fn reasons(
     let table = store.select(&question, window)?;
     let mut counts: BTreeMap<(ProviderAt, String), i64> = BTreeMap::new();
     for row in 0..table.rows() {
-        let at = (in_rates(&word(&table, 0, row)).to_owned(), word(&table, 1, row));
-        *counts.entry((at, word(&table, 2, row))).or_default() += number(&table, 3, row).unwrap_or(0);
+        let at = (in_rates(table.text(0, row)).to_owned(), table.text(1, row).to_owned());
+        *counts.entry((at, table.text(2, row).to_owned())).or_default() += table.number(3, row).unwrap_or(0);
     }
     for ((at, reason), times) in counts {
         let one = all.entry(at).or_default();
@@ -159,7 +161,7 @@ fn copies(
     let keys = RandomState::new();
     let mut deferred = HashSet::new();
     let copy = "host, queue_id, recipient_local, recipient_domain";
-    let key = |table: &Table, row: usize| keys.hash_one([0, 1, 2, 3].map(|column| word(table, column, row)));
+    let key = |table: &Table, row: usize| keys.hash_one([0, 1, 2, 3].map(|column| table.text(column, row)));
     let question = |columns: &str, kind: &str| {
         let of = direction.condition();
         format!("SELECT {columns} FROM events WHERE provider <> '' AND {of} AND kind = '{kind}'")
@@ -170,13 +172,13 @@ fn copies(
     let taken = question(&format!("{copy}, provider, relay, queue_ms"), "delivered");
     each_hour(store, window, &taken, |table| {
         for row in 0..table.rows() {
-            let at = (in_rates(&word(table, 4, row)).to_owned(), word(table, 5, row));
+            let at = (in_rates(table.text(4, row)).to_owned(), table.text(5, row).to_owned());
             let one = all.entry(at).or_default();
             match deferred.contains(&key(table, row)) {
                 true => one.later += 1,
                 false => one.at_first += 1,
             }
-            if let Some(ms) = number(table, 6, row) {
+            if let Some(ms) = table.number(6, row) {
                 *one.times.entry(two_digits(ms)).or_default() += 1;
             }
         }
@@ -213,20 +215,6 @@ fn two_digits(ms: i64) -> i64 {
         step *= 10;
     }
     ms / step * step
-}
-
-fn word(table: &Table, column: usize, row: usize) -> String {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
-}
-
-fn number(table: &Table, column: usize, row: usize) -> Option<i64> {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Int(values)) => values[row],
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use crate::model::log_kinds::is_mta;
 use crate::normalise::hosts::HostNumbers;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, SumsOf, Window};
-use crate::store::columnar::{Table, Values};
 use std::collections::BTreeMap;
 
 /// A path is followed so far; more hops are a loop.
@@ -94,8 +93,8 @@ pub fn routes(store: &dyn MailHistory, window: Window, direction: DirectionView)
     let outside = store.add_up(&outside, window, SumsOf::Rates { step_ms: None })?;
     let mut delivered = Vec::new();
     for row in 0..outside.rows() {
-        let [service, from] = [0, 1].map(|column| text(&outside, column, row));
-        let messages = number(&outside, 2, row);
+        let [service, from] = [0, 1].map(|column| outside.text(column, row).to_owned());
+        let messages = unsigned(outside.number(2, row));
         delivered.push(Delivered {
             service,
             from: known(from),
@@ -110,8 +109,8 @@ pub fn routes(store: &dyn MailHistory, window: Window, direction: DirectionView)
         SumsOf::Peers,
     )?;
     for row in 0..inside.rows() {
-        let [service, from, to] = [0, 1, 2].map(|column| text(&inside, column, row));
-        let messages = number(&inside, 3, row);
+        let [service, from, to] = [0, 1, 2].map(|column| inside.text(column, row).to_owned());
+        let messages = unsigned(inside.number(3, row));
         delivered.push(Delivered {
             service,
             from: known(from),
@@ -122,18 +121,8 @@ pub fn routes(store: &dyn MailHistory, window: Window, direction: DirectionView)
     Ok(trace(&delivered))
 }
 
-fn text(table: &Table, column: usize, row: usize) -> String {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
-}
-
-fn number(table: &Table, column: usize, row: usize) -> u64 {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Int(values)) => values[row].map_or(0, |n| u64::try_from(n).unwrap_or(0)),
-        _ => 0,
-    }
+fn unsigned(sum: Option<i64>) -> u64 {
+    sum.and_then(|sum| u64::try_from(sum).ok()).unwrap_or(0)
 }
 
 /// What a service's mail does at one host.

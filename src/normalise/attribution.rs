@@ -371,6 +371,7 @@ fn push_ip(key: &mut Vec<u8>, ip: Option<IpAddr>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalise::rules::{EntryInput, FactKey, RuleInput};
 
     #[test]
     fn a_key_is_of_its_facts_alone() {
@@ -459,15 +460,15 @@ mod tests {
         assert_eq!(not_derived(hash), not_derived(keep), "nothing is named by accounts");
     }
 
-    #[test]
-    fn a_derived_name_that_a_rule_has_is_no_new_name() {
-        let rule = crate::normalise::rules::RuleInput {
-            service: "Shop".to_owned(),
-            entries: vec![crate::normalise::rules::EntryInput {
-                conditions: vec![(crate::normalise::rules::FactKey::Client, "web*".to_owned())],
+    /// One rule of one condition, and names that are derived.
+    fn with_rule(service: &str, (key, pattern): (FactKey, &str)) -> Attribution {
+        let rule = RuleInput {
+            service: service.to_owned(),
+            entries: vec![EntryInput {
+                conditions: vec![(key, pattern.to_owned())],
             }],
         };
-        let with = Attribution {
+        Attribution {
             services: ServiceRules::compile(vec![rule]).unwrap(),
             derive: true,
             hostgroups: HostGroups::default(),
@@ -476,7 +477,12 @@ mod tests {
             covered_hosts: HostNumbers::default(),
             ours: Default::default(),
             providers: Default::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_derived_name_that_a_rule_has_is_no_new_name() {
+        let with = with_rule("Shop", (FactKey::Client, "web*"));
         let mut attributor = Attributor::default();
         let facts = Facts {
             sender: Some(b"shop@example.org"),
@@ -490,22 +496,7 @@ mod tests {
 
     #[test]
     fn what_strangers_claim_to_be_is_nobodys_service() {
-        let rule = crate::normalise::rules::RuleInput {
-            service: "shop".to_owned(),
-            entries: vec![crate::normalise::rules::EntryInput {
-                conditions: vec![(crate::normalise::rules::FactKey::Sender, "shop@example.org".to_owned())],
-            }],
-        };
-        let with = Attribution {
-            services: ServiceRules::compile(vec![rule]).unwrap(),
-            derive: true,
-            hostgroups: HostGroups::default(),
-            redactor: Redactor::new(LocalParts::Keep, [0; 32]),
-            services_max: 10,
-            covered_hosts: HostNumbers::default(),
-            ours: Default::default(),
-            providers: Default::default(),
-        };
+        let with = with_rule("shop", (FactKey::Sender, "shop@example.org"));
         let mut attributor = Attributor::default();
         let mut told = |sender: &'static str, ip: Option<&str>, auth: Option<&'static [u8]>, line| {
             let facts = Facts {

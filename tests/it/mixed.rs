@@ -66,6 +66,14 @@ fn a_relay_that_takes_mail_from_the_world_counts_the_mail_of_our_services_exactl
     assert!(truth.refused > 1000 && truth.copies["transit"] > 300, "{truth:?}");
 }
 
+/// What `detect` finds, which is one alarm.
+fn only_alarm(place: &Place) -> Value {
+    let found = place.run(&["detect", "--format", "json"]).ends(1);
+    let mut alarms: Vec<Value> = serde_json::from_str(&found.out).unwrap();
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    alarms.remove(0)
+}
+
 #[test]
 fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() {
     let (place, truth) = mixed(&MixedRelay {
@@ -73,11 +81,7 @@ fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() 
         inbound_per_ours: 1.0,
         ..spec(5, 1600.0)
     });
-    let found = place.run(&["detect", "--format", "json"]).ends(1);
-    let alarms: Value = serde_json::from_str(&found.out).unwrap();
-    let alarms = alarms.as_array().unwrap();
-    assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    let alarm = &alarms[0];
+    let alarm = only_alarm(&place);
     assert_eq!(
         (&alarm["series"]["service"], &alarm["state"]),
         (&"shop".into(), &"failing".into()),
@@ -140,11 +144,7 @@ fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
     });
     let share = truth.deferred["google"] as f64 / truth.attempts["google"] as f64;
     assert!(share > 0.1, "{truth:?}");
-    let found = place.run(&["detect", "--format", "json"]).ends(1);
-    let alarms: Value = serde_json::from_str(&found.out).unwrap();
-    let alarms = alarms.as_array().unwrap();
-    assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    let alarm = &alarms[0];
+    let alarm = only_alarm(&place);
     assert_eq!(
         (&alarm["series"]["provider"], &alarm["state"]),
         (&"google".into(), &"throttled".into()),

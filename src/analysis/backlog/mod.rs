@@ -13,7 +13,6 @@ use crate::model::queue_id::exim_time_ms;
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
-use crate::store::columnar::{Table, Values};
 use drain::Minutes;
 use stay::{KINDS, QueueStay, StayLine};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -115,19 +114,17 @@ fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Resu
     let mut stays: HashMap<(String, String), i64> = HashMap::new();
     for day in days(window) {
         let table = store.select(UNFINISHED, day)?;
-        let [firsts, lasts, dones] = ["first", "last", "done"].map(|name| numbers(&table, name));
-        let [arrivals, ends] = ["arrivals", "ends"].map(|name| numbers(&table, name));
-        let mails = texts(&table, "host").into_iter().zip(texts(&table, "queue_id"));
-        for (row, mail) in mails.enumerate() {
+        for row in 0..table.rows() {
+            let mail = (table.text(0, row).to_owned(), table.text(1, row).to_owned());
+            let [first, last, done, arrivals, ends] = [2, 3, 4, 5, 6].map(|column| table.number(column, row));
             // Of one second, an ID may have been freed and given out again.
-            let is_again = arrivals[row] > ends[row] && ends[row] > Some(0);
-            let is_done = dones[row].is_some() && dones[row] >= lasts[row] && !is_again;
+            let is_again = arrivals > ends && ends > Some(0);
+            let is_done = done.is_some() && done >= last && !is_again;
             if is_done {
                 stays.remove(&mail);
                 continue;
             }
-            let first = firsts[row].unwrap_or(day.since_ms);
-            stays.entry(mail).or_insert(first);
+            stays.entry(mail).or_insert(first.unwrap_or(day.since_ms));
         }
         if stays.len() > mails_max {
             return Err(QueryError::Question(format!(
@@ -297,14 +294,13 @@ impl Counted {
             ..window
         };
         let table = store.select(LEFT, day)?;
-        let [minutes, waited, left] = ["minute", "waited", "recipients"].map(|name| numbers(&table, name));
-        let groups = texts(&table, "service").into_iter().zip(texts(&table, "host"));
-        for (row, (service, relay)) in groups.enumerate() {
+        for row in 0..table.rows() {
+            let [service, relay] = [0, 1].map(|column| table.text(column, row).to_owned());
             let group = Group { service, relay };
             if !self.minutes.contains_key(&group) {
                 continue;
             }
-            let (Some(minute), Some(waited), Some(left)) = (minutes[row], waited[row], left[row]) else {
+            let [Some(minute), Some(waited), Some(left)] = [2, 3, 4].map(|column| table.number(column, row)) else {
                 continue;
             };
             self.minutes_of(&group).add(left, minute - waited, Some(minute));
@@ -331,7 +327,7 @@ const LEFT: &str = "SELECT service, host, minute, waited, SUM(n) AS recipients F
      WHERE kind IN ('delivered', 'bounced', 'discarded', 'expired', 'suppressed') AND queue_ms >= 60000) AS left_mail \
     GROUP BY service, host, minute, waited";
 
-/// WaitingMail mail, as far as it counts.
+/// One mail, as far as it counts.
 #[derive(Clone, Copy)]
 struct WaitingMail {
     waits: WaitState,
@@ -356,29 +352,5 @@ impl Waiting {
                 self.next_try_ms = self.next_try_ms.into_iter().chain(one.next_try_ms).min();
             }
         }
-    }
-}
-
-fn numbers(table: &Table, name: &str) -> Vec<Option<i64>> {
-    match table
-        .columns
-        .iter()
-        .find(|column| column.name == name)
-        .map(|column| &column.values)
-    {
-        Some(Values::Int(numbers)) => numbers.clone(),
-        _ => vec![None; table.rows()],
-    }
-}
-
-fn texts(table: &Table, name: &str) -> Vec<String> {
-    match table
-        .columns
-        .iter()
-        .find(|column| column.name == name)
-        .map(|column| &column.values)
-    {
-        Some(Values::Text(texts)) => texts.iter().map(|text| text.clone().unwrap_or_default()).collect(),
-        _ => vec![String::new(); table.rows()],
     }
 }

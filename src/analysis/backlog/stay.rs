@@ -1,4 +1,4 @@
-//! WaitingMail mail in one queue, row by row: which of its copies wait. Pure.
+//! One mail in one queue, row by row: which of its copies wait. Pure.
 
 use crate::model::time::DAY_MS;
 use std::collections::HashMap;
@@ -252,7 +252,7 @@ mod tests {
             (&[came][..], Some((ForRetry, 1))),
             (&[came3], Some((ForRetry, 3))),
             (&[came, end], None),
-            // WaitingMail of three got it, one was tried, one was not.
+            // One of three got it, one was tried, one was not.
             (
                 &[came3, (5, "delivered", 1, 7), (6, "deferred", 1, 8)],
                 Some((ForRetry, 2)),

@@ -5,7 +5,6 @@ use crate::detect::fleet::{Fleet, Id};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
-use crate::store::columnar::{Table, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The reply that came most often.
@@ -122,15 +121,15 @@ fn frequent(
             window,
         )?;
         for row in 0..table.rows() {
-            let Some(scope) = scope_of(&word(&table, "about", row)).filter(|scope| scopes.contains(scope)) else {
+            let Some(scope) = scope_of(table.text(0, row)).filter(|scope| scopes.contains(scope)) else {
                 continue;
             };
             let reply = FrequentReply {
-                smtp_code: number(&table, "smtp_code", row),
-                enhanced_code: word(&table, "enhanced_code", row),
-                reason: word(&table, "reason", row),
-                provider_code: word(&table, "provider_code", row),
-                times: number(&table, "times", row).unwrap_or(0),
+                smtp_code: table.number(1, row),
+                enhanced_code: table.text(2, row).to_owned(),
+                reason: table.text(3, row).to_owned(),
+                provider_code: table.text(4, row).to_owned(),
+                times: table.number(5, row).unwrap_or(0),
             };
             let best: &mut FrequentReply = all.entry(scope).or_default();
             // Of two that came as often the one that is first by its words, whoever answers.
@@ -141,28 +140,4 @@ fn frequent(
         }
     }
     Ok(all)
-}
-
-fn word(table: &Table, column: &str, row: usize) -> String {
-    match table
-        .columns
-        .iter()
-        .find(|one| one.name == column)
-        .map(|one| &one.values)
-    {
-        Some(Values::Text(texts)) => texts[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
-}
-
-fn number(table: &Table, column: &str, row: usize) -> Option<i64> {
-    match table
-        .columns
-        .iter()
-        .find(|one| one.name == column)
-        .map(|one| &one.values)
-    {
-        Some(Values::Int(numbers)) => numbers[row],
-        _ => None,
-    }
 }

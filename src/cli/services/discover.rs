@@ -8,7 +8,6 @@ use crate::model::service_names::{BOUNCES, UNATTRIBUTED};
 use crate::normalise::ours::OursInput;
 use crate::query::Window;
 use crate::query::history::MailHistory;
-use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -114,11 +113,11 @@ fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Ve
     );
     let table = store.select(&sql, window)?;
     let mail = |row| {
-        let (host, client, ip) = (text(&table, 1, row), text(&table, 2, row), text(&table, 3, row));
-        // ClientMail without a client's address was handed in on the host itself.
+        let [host, client, ip] = [1, 2, 3].map(|column| table.text(column, row).to_owned());
+        // Mail without a client's address was handed in on the host itself.
         let is_own = ip.is_empty() && client == host;
         ClientMail {
-            service: text(&table, 0, row),
+            service: table.text(0, row).to_owned(),
             host: if is_own { host } else { String::new() },
             ip: if is_name_of_host(&client) { String::new() } else { ip },
             client: if is_own || !is_name_of_host(&client) {
@@ -126,9 +125,9 @@ fn relays(store: &dyn MailHistory, window: Window, config: &Config) -> Result<Ve
             } else {
                 client
             },
-            domain: text(&table, 4, row),
-            messages: number(&table, 5, row),
-            example: text(&table, 6, row),
+            domain: table.text(4, row).to_owned(),
+            messages: table.number(5, row).unwrap_or(0),
+            example: table.text(6, row).to_owned(),
         }
     };
     Ok((0..table.rows()).map(mail).collect())
@@ -299,12 +298,12 @@ fn applications(store: &dyn MailHistory, window: Window, max: usize) -> Result<V
     );
     let table = store.select(&sql, window)?;
     let log = |row| AppLog {
-        kind: text(&table, 0, row),
-        host: text(&table, 1, row),
-        client: text(&table, 2, row),
-        messages: number(&table, 3, row),
-        failed: number(&table, 4, row),
-        example: text(&table, 5, row),
+        kind: table.text(0, row).to_owned(),
+        host: table.text(1, row).to_owned(),
+        client: table.text(2, row).to_owned(),
+        messages: table.number(3, row).unwrap_or(0),
+        failed: table.number(4, row).unwrap_or(0),
+        example: table.text(5, row).to_owned(),
     };
     Ok((0..table.rows()).map(log).collect())
 }
@@ -348,20 +347,6 @@ fn may_be(source: &Source, host: &str) -> bool {
         HostOf::This => host == this_host(),
         HostOf::Named(name) => name == host,
         HostOf::Path | HostOf::Lines => true,
-    }
-}
-
-fn text(table: &Table, column: usize, row: usize) -> String {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Text(values)) => values[row].clone().unwrap_or_default(),
-        _ => String::new(),
-    }
-}
-
-fn number(table: &Table, column: usize, row: usize) -> i64 {
-    match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Int(values)) => values[row].unwrap_or(0),
-        _ => 0,
     }
 }
 

@@ -75,16 +75,6 @@ impl<'c> EximLines<'c> {
         }
     }
 
-    /// What became of a line; none of a piece of one.
-    pub(super) fn line<R: Recall>(
-        &mut self,
-        context: &mut ParseContext<'_, R>,
-        form: &WrappingForm,
-        line: RawLine<'_>,
-    ) -> Option<LineOutcome> {
-        self.wrapped(context, form, line)
-    }
-
     #[inline]
     fn record<R: Recall>(
         &mut self,

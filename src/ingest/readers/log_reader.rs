@@ -3,6 +3,7 @@
 use super::app::AppLines;
 use super::context::{ParseContext, RawLine};
 use super::exim::EximLines;
+use super::mta::MtaLines;
 use super::postfix::PostfixLines;
 use crate::ingest::accounting::{LineAccounting, LineOutcome};
 use crate::ingest::open_log::OpenLog;
@@ -131,8 +132,8 @@ impl<'c> LogReader<'c> {
         line: RawLine<'_>,
     ) -> Option<LineOutcome> {
         match self {
-            LogReader::Exim(lines) => lines.line(context, form, line),
-            LogReader::Postfix(lines) => lines.line(context, form, line),
+            LogReader::Exim(lines) => lines.wrapped(context, form, line),
+            LogReader::Postfix(lines) => lines.wrapped(context, form, line),
             LogReader::App(_) => None,
         }
     }

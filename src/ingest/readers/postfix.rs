@@ -43,21 +43,10 @@ impl<'c> PostfixLines<'c> {
 
     pub(super) fn chunk<R: Recall>(&mut self, context: &mut ParseContext<'_, R>, form: &WrappingForm, chunk: &Chunk) {
         for (offset, bytes) in chunk.lines() {
-            if let Some(outcome) = self.line(context, form, RawLine { offset, bytes }) {
+            if let Some(outcome) = self.wrapped(context, form, RawLine { offset, bytes }) {
                 context.accounting.count(outcome, bytes.len());
             }
         }
-    }
-
-    /// What became of a line.
-    #[inline]
-    pub(super) fn line<R: Recall>(
-        &mut self,
-        context: &mut ParseContext<'_, R>,
-        form: &WrappingForm,
-        line: RawLine<'_>,
-    ) -> Option<LineOutcome> {
-        self.wrapped(context, form, line)
     }
 }
 

@@ -14,8 +14,9 @@ use crate::config::{Config, Source};
 use crate::model::human::{counted, duration};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::Window;
-use crate::query::history::present;
+use crate::query::history::{MailHistory, present};
 use crate::source::Limits;
+use crate::store::Store;
 
 /// How far back volumes are looked at.
 const MONTH_MS: i64 = 30 * DAY_MS;
@@ -51,13 +52,28 @@ pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) ->
         warnings.extend(survey::of(source, files, limits));
     }
     warnings.extend(of_paths);
-    warnings.extend(redundancy(setup, config));
-    warnings.extend(outside::of(setup, config));
+    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
+    if let Some((store, week)) = newest(setup, config, WEEK_MS) {
+        warnings.extend(redundancy(&store, config, week));
+        warnings.extend(outside::of(&store, config, week));
+    }
     let of_files = named_files::check(setup, config);
     warnings.extend(of_files.warnings);
     let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
     errors.extend(of_files.errors);
     ConfigProblems { warnings, errors }
+}
+
+/// The store, and the last so many milliseconds that are stored; none without a store.
+fn newest(setup: &Setup, config: &Config, back_ms: i64) -> Option<(Store, Window)> {
+    let store = setup.open_store(config).ok()?;
+    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
+    let (_, newest) = store.coverage().span_until(present).ok()??;
+    let window = Window {
+        since_ms: newest - back_ms,
+        until_ms: newest + 1,
+    };
+    Some((store, window))
 }
 
 /// Paths of a source that no file matches, each with the reason if it is among the problems, which then loses it.
@@ -84,13 +100,7 @@ const NAMED: usize = 5;
 
 /// Which services send so little that their volume does not show an outage of a day, by the last month that is stored.
 pub fn blind(setup: &Setup, config: &Config) -> Option<String> {
-    let store = setup.open_store(config).ok()?;
-    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
-    let (_, newest) = store.coverage().span_until(present).ok()??;
-    let window = Window {
-        since_ms: newest - MONTH_MS,
-        until_ms: newest + 1,
-    };
+    let (store, window) = newest(setup, config, MONTH_MS)?;
     let budget = config.detect.false_alarms_per_service_per_90_days;
     let outages = shortest_outages(&store, window, ("service", Default::default()), budget).ok()?;
     let mut blind: Vec<(&String, &i64)> = outages.iter().filter(|(_, minutes)| **minutes > DAY_MIN).collect();
@@ -112,21 +122,9 @@ pub fn blind(setup: &Setup, config: &Config) -> Option<String> {
 }
 
 /// Services that have fewer relays than somebody wrote they should, by the last week that is stored.
-fn redundancy(setup: &Setup, config: &Config) -> Vec<String> {
-    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
-    let Ok(store) = setup.open_store(config) else {
-        return Vec::new();
-    };
-    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
-    let Ok(Some((_, newest))) = store.coverage().span_until(present) else {
-        return Vec::new();
-    };
-    let window = Window {
-        since_ms: newest - WEEK_MS,
-        until_ms: newest + 1,
-    };
+fn redundancy(store: &dyn MailHistory, config: &Config, week: Window) -> Vec<String> {
     let written = |route: &Route| config.redundancy.of_service(&route.service).place.is_some();
-    let routes: Vec<Route> = routes(&store, window, Default::default())
+    let routes: Vec<Route> = routes(store, week, Default::default())
         .unwrap_or_default()
         .into_iter()
         .filter(written)

@@ -1,16 +1,12 @@
 //! Does the configuration say who is ours? A relay that takes mail from the world, and a rule that names what comes from there.
 
 use crate::analysis::clients::{arrivals, proposals};
-use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::direction::MailOrigin;
 use crate::normalise::ours::OursInput;
 use crate::normalise::rules::Facts;
 use crate::query::Window;
-use crate::query::history::{MailHistory, present};
-use crate::setup::Setup;
-use crate::setup::redundancy::WEEK_MS;
-use crate::store::columnar::Values;
+use crate::query::history::MailHistory;
 use std::collections::BTreeMap;
 
 /// So much of the mail, and so many messages, make it plain that the world's mail is taken.
@@ -20,22 +16,10 @@ const PLAIN_MESSAGES: i64 = 100;
 const SENDERS_MAX: usize = 20_000;
 
 /// What does not fit, by the last week that is stored.
-pub(super) fn of(setup: &Setup, config: &Config) -> Vec<String> {
-    // Without a store nothing is known yet; one that does not open is told by the commands that need it.
-    let Ok(store) = setup.open_store(config) else {
-        return Vec::new();
-    };
-    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
-    let Ok(Some((_, newest))) = store.coverage().span_until(present) else {
-        return Vec::new();
-    };
-    let window = Window {
-        since_ms: newest - WEEK_MS,
-        until_ms: newest + 1,
-    };
+pub(super) fn of(store: &dyn MailHistory, config: &Config, week: Window) -> Vec<String> {
     let mut warnings = Vec::new();
-    warnings.extend(without_ours(&store, config, window));
-    warnings.extend(rules_of_strangers(&store, config, window));
+    warnings.extend(without_ours(store, config, week));
+    warnings.extend(rules_of_strangers(store, config, week));
     warnings
 }
 
@@ -72,14 +56,10 @@ fn rules_of_strangers(store: &dyn MailHistory, config: &Config, window: Window) 
     let Ok(table) = store.select(&text, window) else {
         return Vec::new();
     };
-    let word = |column: usize, row: usize| match table.columns.get(column).map(|column| &column.values) {
-        Some(Values::Text(values)) => values[row].as_deref().unwrap_or_default(),
-        _ => "",
-    };
     // Of each service: what its rules take of ours, and what they would of the outside.
     let mut counts: BTreeMap<&str, [i64; 2]> = BTreeMap::new();
     for row in 0..table.rows() {
-        let [origin, host, client, ip, local, domain] = std::array::from_fn(|column| word(column, row));
+        let [origin, host, client, ip, local, domain] = std::array::from_fn(|column| table.text(column, row));
         let sender = format!("{local}@{domain}");
         let facts = Facts {
             sender: Some(if domain.is_empty() { local } else { &sender }.as_bytes()),
@@ -91,10 +71,7 @@ fn rules_of_strangers(store: &dyn MailHistory, config: &Config, window: Window) 
         let Some(found) = config.services.find(&facts) else {
             continue;
         };
-        let messages = match table.columns.get(6).map(|column| &column.values) {
-            Some(Values::Int(values)) => values[row].unwrap_or(0),
-            _ => 0,
-        };
+        let messages = table.number(6, row).unwrap_or(0);
         let is_outside = origin == MailOrigin::Outside.as_str();
         counts.entry(config.services.name(found.service)).or_default()[usize::from(is_outside)] += messages;
     }

@@ -62,4 +62,20 @@ impl Table {
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |column| column.values.len())
     }
+
+    /// The text in a column's row; empty for null, and where the column has none.
+    pub fn text(&self, column: usize, row: usize) -> &str {
+        match self.columns.get(column).map(|column| &column.values) {
+            Some(Values::Text(texts)) => texts[row].as_deref().unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// The whole number in a column's row; none for null, and where the column has none.
+    pub fn number(&self, column: usize, row: usize) -> Option<i64> {
+        match self.columns.get(column).map(|column| &column.values) {
+            Some(Values::Int(numbers)) => numbers[row],
+            _ => None,
+        }
+    }
 }

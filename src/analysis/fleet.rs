@@ -86,7 +86,7 @@ impl Books {
     }
 }
 
-/// FlowKind is counted under one key: minute, service, hostgroup, host, what.
+/// What is counted under one key: minute, service, hostgroup, host, what.
 type MinuteSums = FxHashMap<(i64, Id, Id, Id, FlowKind), i64>;
 
 /// Copies that are done, those of them that failed, and attempts that were put off, by minute, service, host, provider.

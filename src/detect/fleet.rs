@@ -1,4 +1,4 @@
-//! FlowKind the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
+//! What the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
 //! read. The same [`Minute`] comes from the store's history and from a live tail, so both are judged by the same code.
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ pub type Id = u32;
 /// No hostgroup, no host.
 pub const NONE: Id = u32::MAX;
 
-/// FlowKind was counted.
+/// What was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FlowKind {
     /// Messages that an MTA took, where they enter the mail system.

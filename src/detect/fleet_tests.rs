@@ -456,7 +456,7 @@ fn through_senders(mut fleet: Fleet) -> Fleet {
     fleet.names.hosts.extend(["phab1001", "gerrit1001"].map(str::to_owned));
     for minute in &mut fleet.minutes {
         let mut more = Vec::new();
-        // FlowKind is set aside there never comes to the relay.
+        // What is set aside there never comes to the relay.
         let frozen = |flows: &[Flow], service: u32| {
             let set_aside = flows
                 .iter()
@@ -470,7 +470,7 @@ fn through_senders(mut fleet: Fleet) -> Fleet {
             };
             let own = |what| Flow { host, what, ..*flow };
             match flow.what {
-                // FlowKind the sample calls refused waits in the sender's queue.
+                // What the sample calls refused waits in the sender's queue.
                 FlowKind::SubmitFailed => {
                     more.push(own(FlowKind::Accepted));
                     more.push(own(FlowKind::Deferred));

@@ -250,7 +250,7 @@ fn an_onset_that_becomes_better_known_changes_no_name_and_no_two_alarms_have_one
     assert_eq!(told.groups.alarms[1].named, (RELAY, 881));
 }
 
-/// FlowKind may be found of a fleet, and whether it begins or is over.
+/// What may be found of a fleet, and whether it begins or is over.
 fn step() -> impl Strategy<Value = (bool, Layer, Scope, bool, i64, bool)> {
     let layers = [
         Layer::Silence,

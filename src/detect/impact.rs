@@ -1,4 +1,4 @@
-//! FlowKind an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
+//! What an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
 use super::bounced::{Bounced, bounced};
 use super::fleet::{Fleet, Flow, FlowKind, Id, NONE};
@@ -18,7 +18,7 @@ const FEW_ODDS: f64 = 3.0;
 /// So many standard deviations are no chance.
 const SURE: f64 = 3.5;
 
-/// FlowKind happened to a service's mail.
+/// What happened to a service's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impact {
     /// It was not sent.
@@ -89,7 +89,7 @@ pub struct ServiceImpact {
     pub instead: Vec<(Id, u64)>,
     /// The part of its mail before that went through the relay, 0 to 1.
     pub share: f64,
-    /// FlowKind the verdict rests on.
+    /// What the verdict rests on.
     pub evidence: Vec<String>,
 }
 
@@ -111,7 +111,7 @@ pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
     for minute in fleet.between(i64::MIN, end) {
         for service in minute.renamed.ended.iter().chain(&minute.renamed.anew) {
             match tracks.get_mut(service) {
-                // FlowKind bore the name before is not what is looked at.
+                // What bore the name before is not what is looked at.
                 _ if minute.at <= question.from => _ = tracks.remove(service),
                 Some(track) => track.rename(minute.at),
                 None => {}
@@ -188,7 +188,7 @@ impl ServiceImpact {
 impl ImpactQuestion {
     fn masked_at(&self, service: Id, at: i64) -> Option<Masked> {
         let own = self.masked.get(&service)?.iter();
-        // FlowKind was not seen is less than what was unusual.
+        // What was not seen is less than what was unusual.
         own.filter(|span| (span.from..span.to).contains(&at))
             .min_by_key(|span| span.seen)
             .copied()

@@ -4,7 +4,7 @@ use super::fleet::{Flow, FlowKind, Id, NONE};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// FlowKind a day's mail is worth the day after.
+/// What a day's mail is worth the day after.
 const KEEP: f64 = 0.9;
 /// A share from which a service has no other way.
 pub const ONLY: f64 = 0.95;

@@ -20,7 +20,7 @@ pub struct Sender {
     pub tells: bool,
 }
 
-/// FlowKind becomes of a mail.
+/// What becomes of a mail.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fate {
     Fine,
@@ -38,7 +38,7 @@ pub enum Fate {
     Held(i64),
 }
 
-/// FlowKind differs from an ordinary fleet.
+/// What differs from an ordinary fleet.
 pub struct Trouble<'t> {
     /// Minute, service, relay → fate.
     pub fate: Box<dyn Fn(i64, Id, Id) -> Fate + 't>,

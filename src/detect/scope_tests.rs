@@ -96,7 +96,7 @@ fn a_relay_that_stops_under_one_large_and_some_small_services_is_the_relays_alar
 }
 
 /// The first service hands in at an MTA of its own, which passes on to the first relay.
-/// FlowKind has waited there goes out in the half hour after `back`.
+/// What has waited there goes out in the half hour after `back`.
 fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
     fleet.names.hosts.push("tools".to_owned());
     let mut waiting = 0;
@@ -127,7 +127,7 @@ fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
             };
             match flow.what {
                 _ if flow.service != 0 => {}
-                // FlowKind the sample calls refused waits in the sender's queue.
+                // What the sample calls refused waits in the sender's queue.
                 FlowKind::SubmitFailed => {
                     more.extend([own(FlowKind::Accepted), own(FlowKind::Deferred)]);
                     more.push(Flow {

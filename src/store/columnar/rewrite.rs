@@ -99,6 +99,25 @@ pub(super) fn add_keys_of(path: &Path, events: &[u8], keys: &mut SegmentKeys) ->
     Ok(())
 }
 
+/// A copy whose message's origin became known, with its direction before and after.
+#[derive(Debug, Clone, Copy)]
+struct CorrectedCopy {
+    row: usize,
+    before: Option<Direction>,
+    after: Option<Direction>,
+}
+
+impl CorrectedCopy {
+    /// What nothing tells counted among what leaves us.
+    fn was_away(&self) -> bool {
+        self.before.is_none_or(Direction::is_away)
+    }
+
+    fn turned_out_to_stay(&self) -> bool {
+        self.was_away() && self.after.is_some_and(|after| !after.is_away())
+    }
+}
+
 /// All columns of a file of events.
 pub(super) struct EventColumns {
     len: usize,
@@ -198,20 +217,59 @@ impl EventColumns {
         let of_rows: Vec<Option<Option<Direction>>> = (0..self.len).map(of_copy).collect();
         let column = self.texts_mut(DIRECTION)?;
         let mut changed = false;
+        let mut corrected = Vec::new();
         for ((row, stored), origin) in of_rows.into_iter().enumerate().zip(origins) {
             let Some(by_destination) = stored.filter(|_| *origin != MailOrigin::Unknown) else {
                 continue;
             };
-            let known = Direction::named(&column.values[column.codes[row] as usize]).or(by_destination);
-            let code = column.code(Direction::corrected(known, *origin).map_or("", Direction::as_str));
+            let before = Direction::named(&column.values[column.codes[row] as usize]).or(by_destination);
+            let after = Direction::corrected(before, *origin);
+            let code = column.code(after.map_or("", Direction::as_str));
             changed |= std::mem::replace(&mut column.codes[row], code) != code;
+            corrected.push(CorrectedCopy { row, before, after });
         }
         let stays = |row: &usize| {
             let direction = Direction::named(&column.values[column.codes[*row] as usize]);
             direction.is_some_and(|direction| !direction.is_away())
         };
         let staying: Vec<usize> = (0..origins.len()).filter(stays).collect();
+        self.count_by_direction(&corrected)?;
         Ok(changed | self.without_provider(&staying)?)
+    }
+
+    /// Counts messages anew whose copies were taken for ones that leave us, and of which some turned out to stay: each
+    /// direction has a first copy of its own. What stands in another segment is not seen: there, a direction that begins
+    /// later than the other one stays without.
+    fn count_by_direction(&mut self, corrected: &[CorrectedCopy]) -> Result<(), ColumnarError> {
+        let (ids, kinds) = (self.texts("queue_id")?, self.texts("kind")?);
+        let key = |copy: &CorrectedCopy| (ids.codes[copy.row], kinds.codes[copy.row]);
+        let mut of_message: HashMap<(u32, u32), Vec<CorrectedCopy>> = HashMap::new();
+        for copy in corrected.iter().filter(|copy| copy.turned_out_to_stay()) {
+            of_message.entry(key(copy)).or_default();
+        }
+        if of_message.is_empty() {
+            return Ok(());
+        }
+        for copy in corrected {
+            if let Some(copies) = of_message.get_mut(&key(copy)) {
+                copies.push(*copy);
+            }
+        }
+        let Some(AnyColumn::Numbers(messages)) = self.column_mut("messages") else {
+            return Err(self.damaged("messages"));
+        };
+        for copies in of_message.values() {
+            let taken: Vec<&CorrectedCopy> = copies.iter().filter(|copy| copy.was_away()).collect();
+            if taken.iter().all(|copy| messages[copy.row] == 0) {
+                continue;
+            }
+            taken.iter().for_each(|copy| messages[copy.row] = 0);
+            let has_inside = taken.len() < copies.len();
+            let leaves = taken.iter().find(|copy| !copy.turned_out_to_stay());
+            let stays = taken.iter().find(|copy| copy.turned_out_to_stay() && !has_inside);
+            leaves.into_iter().chain(stays).for_each(|copy| messages[copy.row] = 1);
+        }
+        Ok(())
     }
 
     /// What stays with us has no provider.

@@ -30,7 +30,7 @@ pub enum RollUp {
     Latencies = 4,
     /// What one host's events tell of another, by minute, and failures that an application logged again. Rows have a weight.
     Witnesses = 5,
-    /// By which keys rows may be found; no Parquet file, but what [`super::key_filter`] writes.
+    /// By which keys rows may be found; no Parquet file, but what `key_filter` writes.
     Keys = 6,
 }
 

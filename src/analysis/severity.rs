@@ -5,7 +5,7 @@ use super::sources::{SourceStatus, SourceVerdict};
 use crate::store::catalogue::{Counts, LastingTrouble};
 
 /// Unparsed lines of all sources above this share are worth a warning.
-const UNPARSED_SHARE_MAX: f64 = 0.01;
+pub const UNPARSED_SHARE_MAX: f64 = 0.01;
 /// A server that is away for a moment is no trouble yet.
 const LASTS_MS: i64 = 600_000;
 /// Troubles that are named.

@@ -35,7 +35,7 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     }
     let problems = problems(setup, &config, &plan, &limits);
     for warning in &problems.warnings {
-        output::talk(&format!("warning: {warning}"));
+        output::talk(&format!("warning: {}", warning.words));
     }
     for error in &problems.errors {
         output::talk(error);

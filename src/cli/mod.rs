@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod detect;
 mod direction;
+mod doctor;
 mod forget;
 mod graph;
 mod incident;
@@ -107,6 +108,8 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Show alarms, sources, unparsed lines, and the size of the store
     Status(status::StatusArgs),
+    /// Look for what is wrong with this installation, and say what to do first
+    Doctor(doctor::DoctorArgs),
     /// Maintain the store: compact, verify, repair, export, ship
     Store(store::StoreArgs),
     /// Write simulated logs of any size
@@ -203,6 +206,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Queue(command) => queue::run(setup, command),
         Command::Trace(command) => trace::run(setup, command),
         Command::Status(command) => status::run(setup, command),
+        Command::Doctor(command) => doctor::run(setup, command),
         Command::Store(command) => store::run(setup, command),
         Command::Simulate(command) => simulate::run(command),
         Command::Schema => {

@@ -231,6 +231,18 @@ impl Store {
                 .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// The process that writes, if another one does: its number, as it wrote it into the lock.
+    pub fn writer(&self) -> Option<u32> {
+        let pid = || {
+            std::fs::read_to_string(self.path.join("lock"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        self.is_written_elsewhere().then(pid)?
+    }
+
     pub(super) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }

@@ -35,4 +35,4 @@ pub mod segments;
 
 pub use error::{Lost, StoreError};
 pub use handle::Store;
-pub use permissions::readers;
+pub use permissions::{group_that_reads, readers};

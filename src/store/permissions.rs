@@ -46,6 +46,12 @@ pub fn readers(path: &Path) -> Option<String> {
     })
 }
 
+/// The group whose members may read a file, if it is not root's.
+pub fn group_that_reads(path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    (found.gid() != 0 && found.mode() & 0o040 != 0).then(|| name_of("/etc/group", found.gid()))
+}
+
 /// A name in a file like `/etc/group`; the number where there is none.
 fn name_of(file: &str, id: u32) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();

@@ -43,6 +43,24 @@ fn a_full_disk_loses_nothing_and_the_next_run_goes_on() {
 }
 
 #[test]
+#[ignore = "lab: needs root"]
+fn a_disk_that_is_nearly_full_is_what_doctor_names_first() {
+    let place = Place::new();
+    let _disk = Tmpfs::mount(place.path("store"), 65_536);
+    let log = place.write("mainlog", simulated(300_000, 23));
+    place.backfill(&[&log]).ends(0);
+    let out = place.run(&["doctor"]).ends(1).out;
+    assert!(!out.contains("nearly full"), "{out}");
+    place.write("store/filler", vec![0; 64_500_000]);
+    let out = place.run(&["doctor"]).ends(1).out;
+    assert!(
+        out.lines()
+            .any(|line| line.contains("store: the disk of") && line.contains("is nearly full")),
+        "{out}"
+    );
+}
+
+#[test]
 fn a_limit_on_the_size_of_files_loses_nothing_and_the_next_run_goes_on() {
     let place = Place::new();
     let log = place.write("mainlog", simulated(9_000_000, 23));

@@ -18,6 +18,7 @@ mod demo;
 mod detect;
 mod directions;
 mod docs;
+mod doctor;
 mod exim_lab;
 mod flow;
 mod forget;

@@ -3,6 +3,9 @@
 mod named_files;
 mod outside;
 mod survey;
+mod warning;
+
+pub use warning::{ConfigWarning, WarningTopic};
 
 use super::Setup;
 use super::plan::Plan;
@@ -17,6 +20,8 @@ use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::source::Limits;
 use crate::store::Store;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 
 /// How far back volumes are looked at.
 const MONTH_MS: i64 = 30 * DAY_MS;
@@ -25,20 +30,20 @@ const MONTH_MS: i64 = 30 * DAY_MS;
 #[derive(Debug, Default)]
 pub struct ConfigProblems {
     /// What may be meant.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<ConfigWarning>,
     /// What will not work.
     pub errors: Vec<String>,
 }
 
 /// All that is wrong with a configuration and with what it names.
 pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -> ConfigProblems {
-    let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    let of_text = config.warnings.iter();
+    let mut warnings: Vec<ConfigWarning> = of_text.map(|warning| WarningTopic::Text.says(warning)).collect();
     if config.sources.is_empty() && config.store.remote.is_none() {
-        warnings.push(
+        warnings.push(WarningTopic::Text.says(
             "no [[source]] is configured: `tail` has nothing to follow, and `backfill` reads only the files that you \
-             name; `mailpulse init` writes the sources of this machine"
-                .to_owned(),
-        );
+             name; `mailpulse init` writes the sources of this machine",
+        ));
     }
     // What is wrong with a path is told once, with the place where it is written.
     let mut of_paths = plan.problems.clone();
@@ -51,14 +56,17 @@ pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) ->
             .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
         warnings.extend(survey::of(source, files, limits));
     }
-    warnings.extend(of_paths);
+    warnings.extend(of_paths.iter().map(|what| WarningTopic::Paths.says(what)));
     // Without a store nothing is known yet; one that does not open is told by the commands that need it.
     if let Some((store, week)) = newest(setup, config, WEEK_MS) {
-        warnings.extend(redundancy(&store, config, week));
-        warnings.extend(outside::of(&store, config, week));
+        let short = redundancy(&store, config, week);
+        warnings.extend(short.iter().map(|what| WarningTopic::Redundancy.says(what)));
+        let outside = outside::of(&store, config, week);
+        warnings.extend(outside.iter().map(|what| WarningTopic::Ours.says(what)));
     }
     let of_files = named_files::check(setup, config);
-    warnings.extend(of_files.warnings);
+    let of_named = of_files.warnings.iter();
+    warnings.extend(of_named.map(|what| WarningTopic::NamedFile.says(what)));
     let mut errors: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
     errors.extend(of_files.errors);
     ConfigProblems { warnings, errors }
@@ -77,7 +85,7 @@ fn newest(setup: &Setup, config: &Config, back_ms: i64) -> Option<(Store, Window
 }
 
 /// Paths of a source that no file matches, each with the reason if it is among the problems, which then loses it.
-fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<String> {
+fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<ConfigWarning> {
     let mut warnings = Vec::new();
     for glob in &source.paths {
         if plan.files().any(|file| glob.matches(&file.path)) {
@@ -85,12 +93,38 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<St
         }
         let named = format!("{:?}: ", glob.as_str());
         let why = problems.iter().position(|problem| problem.starts_with(&named));
-        warnings.push(match why.map(|at| problems.remove(at)) {
+        let words = match why.map(|at| problems.remove(at)) {
             Some(why) => format!("{}: {why}", source.place),
             None => format!("{}: no file matches {}", source.place, glob.as_str()),
+        };
+        warnings.push(match closed_folder(glob.as_str()) {
+            // A plain path's reason says it already.
+            Some(why) if glob.as_str().contains(['*', '?', '[', '{']) => {
+                WarningTopic::Folder.says(format!("{words}; {why}"))
+            }
+            Some(_) => WarningTopic::Folder.says(words),
+            None => WarningTopic::Paths.says(words),
         });
     }
     warnings
+}
+
+/// Why nothing can be found in the folder that a glob names, if that is so.
+fn closed_folder(glob: &str) -> Option<String> {
+    let is_plain = |part: &Component| {
+        !part
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .any(|byte| b"*?[{".contains(byte))
+    };
+    let path = Path::new(glob);
+    let folder: PathBuf = path.parent()?.components().take_while(is_plain).collect();
+    let error = std::fs::read_dir(&folder).err()?;
+    Some(match error.kind() {
+        ErrorKind::NotFound => format!("the folder {} does not exist", folder.display()),
+        _ => format!("the folder {}: {error}", folder.display()),
+    })
 }
 
 /// Days of an outage that volumes should show.

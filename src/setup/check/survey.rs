@@ -3,6 +3,7 @@
 //! A template that never matches and a condition that never holds are how a format that changed, or was described
 //! wrongly, shows itself: without this, its mail would count as zero.
 
+use super::warning::{ConfigWarning, WarningTopic};
 use crate::config::{Source, SourceKind};
 use crate::ingest::wrapping::{NOT_STORED, Survey, recognise};
 use crate::normalise::exim::zone::{ZoneVerdict, verdict_of};
@@ -30,7 +31,7 @@ struct Records {
 }
 
 /// What does not fit.
-pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, limits: &Limits) -> Vec<String> {
+pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, limits: &Limits) -> Vec<ConfigWarning> {
     let mut warnings = Vec::new();
     let spec = spec(source);
     let mut surveyed = Vec::new();
@@ -44,10 +45,14 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
             continue;
         }
         match (recognise(&spec, &sample.bytes), spec.grammar.mta()) {
-            (Err(why), _) => warnings.push(format!("{}: {}", path.display(), why.trim_end_matches(NOT_STORED))),
+            (Err(why), _) => {
+                let why = why.trim_end_matches(NOT_STORED);
+                warnings.push(WarningTopic::Kind.says(format!("{}: {why}", path.display())));
+            }
             (Ok(_), Some(mta)) => {
                 let found = Survey::of(&spec, mta, &sample.bytes).warnings(mta);
-                warnings.extend(found.into_iter().map(|what| format!("{}: {what}", path.display())));
+                let of_file = |what| WarningTopic::Kind.says(format!("{}: {what}", path.display()));
+                warnings.extend(found.into_iter().map(of_file));
             }
             (Ok(_), None) => {}
         }
@@ -61,7 +66,8 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
             });
         }
     }
-    warnings.extend(zones.warning().map(|what| format!("{}: {what}", source.place)));
+    let placed = |topic: WarningTopic, what: String| topic.says(format!("{}: {what}", source.place));
+    warnings.extend(zones.warning().map(|what| placed(WarningTopic::Zone, what)));
     surveyed.retain(|file| !file.records.is_empty());
     if surveyed.is_empty() {
         return warnings;
@@ -72,7 +78,7 @@ pub(super) fn of<'p>(source: &Source, files: impl Iterator<Item = &'p Path>, lim
             Format::Json(mapping) => conditions(mapping, &surveyed),
             _ => Vec::new(),
         };
-        warnings.extend(found.into_iter().map(|what| format!("{}: {what}", source.place)));
+        warnings.extend(found.into_iter().map(|what| placed(WarningTopic::Kind, what)));
     }
     warnings
 }

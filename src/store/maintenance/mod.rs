@@ -9,4 +9,4 @@ mod verify;
 pub use compact::{Compacted, compact, compact_small};
 pub use export::{Exported, export};
 pub use privacy::settle_privacy;
-pub use verify::{Verified, has_hash, verify, verify_file};
+pub use verify::{Verified, has_hash, spot_check, verify, verify_file};

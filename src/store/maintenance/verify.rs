@@ -6,6 +6,7 @@ use crate::store::columnar;
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::outbox::payload_path;
+use crate::store::segments::SegmentPart;
 use rustc_hash::FxHashSet;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,41 @@ pub fn verify(store: &Store) -> Result<Verified, StoreError> {
         ));
     }
     Ok(found)
+}
+
+/// Looks at the sizes of all files, and reads as many of the newest segments as `bytes_max` allows: what a look in passing
+/// finds, one line a fault.
+///
+/// # Errors
+/// The catalogue cannot be read.
+pub fn spot_check(store: &Store, bytes_max: u64) -> Result<Vec<String>, StoreError> {
+    let mut faults = Vec::new();
+    let mut left = bytes_max;
+    for segment in store.segments().all()?.iter().rev() {
+        let bytes = segment.events_bytes + segment.rates_bytes;
+        let found = match bytes <= left {
+            true => verify_segment(store, segment),
+            false => sizes_of(store, segment),
+        };
+        left = left.saturating_sub(bytes);
+        // Merged away between list and reading.
+        if !found.is_empty() && is_named(&store.catalogue().connection(), segment.id)? {
+            faults.extend(found);
+        }
+    }
+    Ok(faults)
+}
+
+fn sizes_of(store: &Store, segment: &Segment) -> Vec<String> {
+    let segments = store.segments();
+    let parts = [SegmentPart::Events, SegmentPart::Rates].into_iter();
+    let fault = |part| {
+        segments
+            .has_its_size(segment, part)
+            .err()
+            .map(|error| error.to_string())
+    };
+    parts.filter_map(fault).collect()
 }
 
 fn verify_segment(store: &Store, segment: &Segment) -> Vec<String> {

@@ -1,0 +1,114 @@
+//! `mailpulse doctor`: is something wrong with this installation, and what is to be done first?
+
+use super::next::next_command;
+use super::output::{self, Format};
+use crate::clock::now_ms;
+use crate::model::human::{ago, counted};
+use crate::model::time::{DAY_MS, parse_duration_ms};
+use crate::setup::Setup;
+use crate::setup::doctor::{DoctorOptions, Examination, Finding, NextStep, examine};
+use crate::store::columnar::{Table, Values};
+use anyhow::{Result, anyhow};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Looks at configuration, permissions, freshness, parsing, clocks, store, and alert channels, in this order, and changes\n\
+nothing. The first line is the fault to repair first. Exit codes: 0 nothing is wrong, 1 something is.")]
+pub struct DoctorArgs {
+    /// User of the daemons, whose permissions are tried; only root can [default: that of mailpulse.service, or mailpulse]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Age of the last line from which a source is `stale`
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    stale_after: String,
+    /// Output format
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Looks.
+pub fn run(setup: &Setup, args: &DoctorArgs) -> Result<ExitCode> {
+    let options = DoctorOptions {
+        user: args.user.clone(),
+        stale_ms: parse_duration_ms(&args.stale_after).map_err(|why| anyhow!("--stale-after: {why}"))?,
+        now_ms: now_ms(),
+    };
+    let found = examine(setup, &options);
+    match args.format {
+        Format::Json => output::json(&json_of(setup, &found))?,
+        Format::Csv => output::table(&table(setup, &found.findings), &[], Format::Csv)?,
+        Format::Table => print(setup, &found, options.now_ms)?,
+    }
+    // What answers lack is among the findings already.
+    setup.incomplete.clear();
+    Ok(match found.findings.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    })
+}
+
+fn print(setup: &Setup, found: &Examination, now_ms: i64) -> Result<()> {
+    let Some((first, others)) = found.findings.split_first() else {
+        output::line(&healthy(found, now_ms))?;
+        return Ok(());
+    };
+    output::line(&format!("{}: {}", first.area.as_str(), first.what))?;
+    output::line(&format!("next: {}", next(setup, first)))?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    output::line(&format!("\n{} more:", counted(others.len() as u64, "fault")))?;
+    for finding in others {
+        output::line(&format!("  {}: {}", finding.area.as_str(), finding.what))?;
+        output::line(&format!("    next: {}", next(setup, finding)))?;
+    }
+    Ok(())
+}
+
+/// One line that says what was found to be right.
+fn healthy(found: &Examination, now_ms: i64) -> String {
+    let mut words = format!("nothing is wrong: {}", counted(found.sources as u64, "source"));
+    if let Some(newest) = found.newest_ms {
+        words += &format!(", newest line {}", ago((now_ms - newest).clamp(0, 10_000 * DAY_MS)));
+    }
+    if let Some(judged) = found.judged_ms {
+        words += &format!("; judged until {}", ago((now_ms - judged).clamp(0, 10_000 * DAY_MS)));
+    }
+    words
+        + &match found.channels {
+            0 => "; no [[alert]]: alarms are shown, and sent to nobody".to_owned(),
+            channels => format!("; {}", counted(channels as u64, "alert channel")),
+        }
+}
+
+fn next(setup: &Setup, finding: &Finding) -> String {
+    match &finding.next {
+        NextStep::Command(command) => next_command(setup, command),
+        NextStep::Words(words) => words.clone(),
+    }
+}
+
+fn json_of(setup: &Setup, found: &Examination) -> Value {
+    let findings = found.findings.iter().map(|finding| {
+        json!({
+            "area": finding.area.as_str(),
+            "id": finding.id,
+            "what": finding.what,
+            "next": next(setup, finding),
+        })
+    });
+    json!({ "ok": found.findings.is_empty(), "findings": findings.collect::<Vec<Value>>() })
+}
+
+fn table(setup: &Setup, findings: &[Finding]) -> Table {
+    let text = |pick: &dyn Fn(&Finding) -> String| Values::Text(findings.iter().map(|one| Some(pick(one))).collect());
+    Table::of([
+        ("area", text(&|one| one.area.as_str().to_owned())),
+        ("id", text(&|one| one.id.to_owned())),
+        ("what", text(&|one| one.what.clone())),
+        ("next", text(&|one| next(setup, one))),
+    ])
+}

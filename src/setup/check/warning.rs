@@ -1,0 +1,41 @@
+//! What works, and is probably not meant.
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningTopic {
+    /// The text of the configuration.
+    Text,
+    /// A folder of logs that does not exist, or may not be entered.
+    Folder,
+    /// A path that no file matches.
+    Paths,
+    /// What the lines of a log are.
+    Kind,
+    /// The zone of a log.
+    Zone,
+    /// How many relays services have.
+    Redundancy,
+    /// Who is ours.
+    Ours,
+    /// A file that the configuration names.
+    NamedFile,
+}
+
+/// What works, and is probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigWarning {
+    /// What it is about.
+    pub topic: WarningTopic,
+    /// What is wrong and what to do, for people.
+    pub words: String,
+}
+
+impl WarningTopic {
+    /// A warning about it.
+    pub(super) fn says(self, words: impl std::fmt::Display) -> ConfigWarning {
+        ConfigWarning {
+            topic: self,
+            words: words.to_string(),
+        }
+    }
+}

@@ -24,6 +24,7 @@ mod flow;
 mod forget;
 mod from_log;
 mod full_disk;
+mod grafana;
 mod graph;
 mod headers;
 mod health;

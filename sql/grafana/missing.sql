@@ -1,0 +1,30 @@
+-- What each service lacks in the window: accepted messages beside the median of the same window in the weeks before, and failures to
+-- hand mail in. An estimate without the rhythm of the detection; `mailpulse incident` says what is lost and what is late.
+WITH
+    toUnixTimestamp64Milli($__fromTime_ms) AS from_ms,
+    toUnixTimestamp64Milli($__toTime_ms) AS to_ms,
+    toInt64(604800000) AS week_ms,
+    (SELECT min(ts_ms) FROM sources WHERE lines > 0) AS first_ms,
+    arrayFilter(week -> from_ms - week * week_ms >= first_ms, [1, 2, 3, 4]) AS weeks,
+    windows AS (
+        SELECT service,
+               sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms) AS accepted,
+               sumIf(messages, kind = 'submit_failed' AND ts_ms >= from_ms) AS submit_failed,
+               sumIf(recipients, kind = 'delivered' AND destination = 'remote' AND ts_ms >= from_ms) AS delivered,
+               [sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms),
+                sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms),
+                sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
+                sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
+        FROM rates
+        WHERE (ts_ms >= from_ms AND ts_ms < to_ms
+               OR ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms
+               OR ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms
+               OR ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms
+               OR ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)
+              AND kind IN ('accepted', 'submit_failed', 'delivered') AND {{direction}}
+        GROUP BY service)
+SELECT service, accepted, delivered, submit_failed,
+       if(empty(weeks), NULL, arrayReduce('median', arrayMap(week -> before[week], weeks))) AS usual,
+       greatest(usual - accepted, 0) AS missing
+FROM windows
+ORDER BY missing DESC NULLS LAST, submit_failed DESC, service

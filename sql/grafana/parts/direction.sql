@@ -1,0 +1,2 @@
+(${direction:singlequote} = 'all' OR direction = ${direction:singlequote} OR direction = ''
+                   AND if(${direction:singlequote} IN ('outbound', 'internal'), origin IN ('ours', ''), origin = 'outside'))

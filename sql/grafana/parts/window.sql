@@ -1,0 +1,1 @@
+ts_ms >= toUnixTimestamp64Milli($__fromTime_ms) AND ts_ms < toUnixTimestamp64Milli($__toTime_ms)

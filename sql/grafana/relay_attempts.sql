@@ -1,0 +1,17 @@
+-- Attempts per minute of the relay, by what became of them.
+WITH
+{{buckets}},
+{{read_of_relay}},
+    counts AS (
+        SELECT ts_ms - ts_ms % step AS bucket, kind, sum(attempts) AS tried
+        FROM {{rates}}
+        WHERE relay = ${relay:singlequote} AND attempts > 0 AND {{direction}}
+        GROUP BY bucket, kind),
+    names AS (SELECT DISTINCT kind FROM counts)
+SELECT fromUnixTimestamp64Milli(calendar.bucket, 'UTC') AS time, names.kind AS kind,
+       if(read.is_read = 1 OR counts.tried > 0, counts.tried * 60000 / step, NULL) AS attempts_per_minute
+FROM calendar
+CROSS JOIN names
+LEFT JOIN read ON read.bucket = calendar.bucket
+LEFT JOIN counts ON counts.bucket = calendar.bucket AND counts.kind = names.kind
+ORDER BY time, kind

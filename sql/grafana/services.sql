@@ -1,0 +1,37 @@
+-- Services of the last four weeks: the last mail, and the messages of the window beside the median of the same window in the
+-- weeks before, as far as logs go back.
+WITH
+    toUnixTimestamp64Milli($__fromTime_ms) AS from_ms,
+    toUnixTimestamp64Milli($__toTime_ms) AS to_ms,
+    toInt64(604800000) AS week_ms,
+    (SELECT min(ts_ms) FROM sources WHERE lines > 0) AS first_ms,
+    arrayFilter(week -> from_ms - week * week_ms >= first_ms, [1, 2, 3, 4]) AS weeks,
+    -- The window and the same one of the four weeks before, by minutes.
+    windows AS (
+        SELECT service, max(ts_ms) AS last_ms, sumIf(messages, ts_ms >= from_ms) AS now,
+               [sumIf(messages, ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms),
+                sumIf(messages, ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms),
+                sumIf(messages, ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
+                sumIf(messages, ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
+        FROM rates
+        WHERE (ts_ms >= from_ms AND ts_ms < to_ms
+               OR ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms
+               OR ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms
+               OR ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms
+               OR ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)
+              AND kind = 'accepted' AND first_hop AND messages > 0 AND {{direction}}
+        GROUP BY service),
+    -- Who sent anything at all, to the hour.
+    known AS (
+        SELECT service, max(ts_ms) AS last_ms
+        FROM rates_by_hour
+        WHERE ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms AND kind = 'accepted' AND first_hop AND messages > 0 AND {{direction}}
+        GROUP BY service)
+SELECT known.service AS service,
+       fromUnixTimestamp64Milli(greatest(known.last_ms, windows.last_ms), 'UTC') AS last_mail,
+       windows.now AS messages,
+       if(empty(weeks), NULL, arrayReduce('median', arrayMap(week -> if(empty(windows.before), 0, windows.before[week]), weeks))) AS usual,
+       if(usual > 0, 100 * messages / usual, NULL) AS percent_of_usual
+FROM known
+LEFT JOIN windows ON windows.service = known.service
+ORDER BY ifNull(percent_of_usual, 100), usual DESC, service

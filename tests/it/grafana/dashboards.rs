@@ -1,0 +1,308 @@
+//! Dashboards and alert rules, made of `dist/grafana/dashboards.toml` and the SQL of `sql/grafana/`.
+
+use crate::logs::root;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The plugin that Grafana needs.
+const PLUGIN: &str = "grafana-clickhouse-datasource";
+/// Columns of Grafana's grid.
+const GRID: u64 = 24;
+
+/// The table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    pub variable: BTreeMap<String, Variable>,
+    pub dashboard: Vec<Dashboard>,
+    pub alert: Vec<Alert>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    pub label: String,
+    pub sql: Option<String>,
+    #[serde(default)]
+    pub values: Vec<String>,
+    #[serde(default)]
+    pub many: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    pub uid: String,
+    pub title: String,
+    pub description: String,
+    pub variables: Vec<String>,
+    pub panel: Vec<Panel>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    pub title: String,
+    pub kind: PanelKind,
+    pub sql: String,
+    pub unit: String,
+    pub width: u64,
+    pub height: u64,
+    /// Units of columns that have others.
+    #[serde(default)]
+    pub units: BTreeMap<String, String>,
+    /// Columns whose values lead to a dashboard.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PanelKind {
+    Timeseries,
+    Table,
+    Stat,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    pub uid: String,
+    pub title: String,
+    pub sql: String,
+    pub below: Option<f64>,
+    pub above: Option<f64>,
+    pub r#for: String,
+    pub severity: String,
+    pub summary: String,
+    pub no_data: String,
+}
+
+/// Reads the table.
+pub fn table() -> Table {
+    let text = fs::read_to_string(root().join("dist/grafana/dashboards.toml")).unwrap();
+    toml::from_str(&text).unwrap()
+}
+
+/// The comment at the top of a file of SQL, and the text with its parts in place.
+pub fn sql(name: &str) -> (String, String) {
+    let folder = root().join("sql/grafana");
+    let text =
+        fs::read_to_string(folder.join(name).with_extension("sql")).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let (comment, text): (Vec<&str>, Vec<&str>) = {
+        let end = text.lines().take_while(|line| line.starts_with("--")).count();
+        (text.lines().take(end).collect(), text.lines().skip(end).collect())
+    };
+    let about: Vec<&str> = comment.iter().map(|line| line.trim_start_matches("-- ")).collect();
+    let mut out = text.join("\n");
+    while let Some((before, rest)) = out.split_once("{{") {
+        let (part, after) = rest.split_once("}}").expect("a part's end");
+        let part = fs::read_to_string(folder.join("parts").join(part).with_extension("sql"))
+            .unwrap_or_else(|error| panic!("{name}: {part}: {error}"));
+        out = format!("{before}{}{after}", part.trim_end());
+    }
+    (about.join(" "), out)
+}
+
+fn datasource() -> Value {
+    json!({ "type": PLUGIN, "uid": "${datasource}" })
+}
+
+/// Names of columns as people read them.
+fn spoken(column: &str) -> String {
+    column.replace('_', " ").replace(" percent", "")
+}
+
+impl Panel {
+    fn json(&self, id: usize, at: (u64, u64)) -> Value {
+        let (about, text) = sql(&self.sql);
+        let is_series = self.kind == PanelKind::Timeseries;
+        let (kind, options) = match self.kind {
+            PanelKind::Timeseries => (
+                "timeseries",
+                json!({
+                    "legend": { "displayMode": "table", "placement": "right", "showLegend": true, "calcs": ["lastNotNull", "max"] },
+                    "tooltip": { "mode": "multi", "sort": "desc" },
+                }),
+            ),
+            PanelKind::Table => ("table", json!({ "showHeader": true, "cellHeight": "sm" })),
+            PanelKind::Stat => (
+                "stat",
+                json!({
+                    "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
+                    "colorMode": "none", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
+                }),
+            ),
+        };
+        let mut defaults = Map::new();
+        defaults.insert("unit".to_owned(), Value::from(self.unit.as_str()));
+        if is_series {
+            defaults.insert("min".to_owned(), Value::from(0));
+            // A gap is a gap: nothing is drawn over buckets without a value.
+            defaults.insert(
+                "custom".to_owned(),
+                json!({ "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false }),
+            );
+        }
+        json!({
+            "id": id,
+            "type": kind,
+            "title": self.title,
+            "description": about,
+            "gridPos": { "x": at.0, "y": at.1, "w": self.width, "h": self.height },
+            "datasource": datasource(),
+            "targets": [{
+                "refId": "A",
+                "datasource": datasource(),
+                "editorType": "sql",
+                "queryType": if is_series { "timeseries" } else { "table" },
+                "format": if is_series { 0 } else { 1 },
+                "rawSql": text,
+            }],
+            "fieldConfig": { "defaults": defaults, "overrides": self.overrides() },
+            "options": options,
+        })
+    }
+
+    /// What holds for single columns: units, names, and ways on.
+    fn overrides(&self) -> Vec<Value> {
+        let mut columns: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for (column, unit) in &self.units {
+            let own = columns.entry(column).or_default();
+            own.push(json!({ "id": "unit", "value": unit }));
+            own.push(json!({ "id": "displayName", "value": spoken(column) }));
+        }
+        for (column, to) in &self.links {
+            let url = format!(
+                "/d/mailpulse-{to}?var-{column}=${{__value.text}}&var-datasource=${{datasource}}&var-direction=${{direction}}&${{__url_time_range}}"
+            );
+            let link = json!([{ "title": format!("Show this {to}"), "url": url }]);
+            columns
+                .entry(column)
+                .or_default()
+                .push(json!({ "id": "links", "value": link }));
+        }
+        columns
+            .into_iter()
+            .map(|(column, properties)| {
+                json!({ "matcher": { "id": "byName", "options": column }, "properties": properties })
+            })
+            .collect()
+    }
+}
+
+impl Variable {
+    fn json(&self, name: &str) -> Value {
+        if let Some(text) = &self.sql {
+            let all = json!({ "text": "All", "value": "$__all" });
+            return json!({
+                "name": name, "label": self.label, "type": "query", "datasource": datasource(), "query": text, "definition": text,
+                "refresh": 2, "sort": 1, "multi": self.many, "includeAll": self.many, "hide": 0,
+                "current": if self.many { all } else { json!({}) }, "options": [],
+            });
+        }
+        let option = |value: &String| json!({ "text": value, "value": value, "selected": value == &self.values[0] });
+        json!({
+            "name": name, "label": self.label, "type": "custom", "query": self.values.join(","), "multi": false, "includeAll": false,
+            "hide": 0, "current": option(&self.values[0]), "options": self.values.iter().map(option).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Dashboard {
+    /// The dashboard as Grafana imports it.
+    pub fn json(&self, variables: &BTreeMap<String, Variable>) -> Value {
+        let source = json!({
+            "name": "datasource", "label": "ClickHouse", "type": "datasource", "query": PLUGIN, "refresh": 1, "hide": 0,
+            "multi": false, "includeAll": false, "current": {}, "options": [],
+        });
+        let own = self.variables.iter().map(|name| variables[name].json(name));
+        let (mut x, mut y, mut row) = (0, 0, 0);
+        let mut panels = Vec::new();
+        for (at, panel) in self.panel.iter().enumerate() {
+            if x + panel.width > GRID {
+                (x, y, row) = (0, y + row, 0);
+            }
+            panels.push(panel.json(at + 1, (x, y)));
+            x += panel.width;
+            row = row.max(panel.height);
+        }
+        json!({
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": ["mailpulse"],
+            "schemaVersion": 39,
+            "version": 1,
+            "editable": true,
+            "graphTooltip": 1,
+            "timezone": "browser",
+            "time": { "from": "now-24h", "to": "now" },
+            "refresh": "1m",
+            "templating": { "list": std::iter::once(source).chain(own).collect::<Vec<_>>() },
+            "annotations": { "list": [] },
+            "links": [{
+                "type": "dashboards", "title": "mailpulse", "tags": ["mailpulse"], "asDropdown": false, "includeVars": true,
+                "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "", "url": "",
+            }],
+            "panels": panels,
+        })
+    }
+}
+
+impl Alert {
+    fn json(&self) -> Value {
+        let (about, text) = sql(&format!("alerts/{}", self.sql));
+        let (kind, limit) = match (self.below, self.above) {
+            (Some(limit), None) => ("lt", limit),
+            (None, Some(limit)) => ("gt", limit),
+            _ => panic!("{}: either below or above", self.uid),
+        };
+        let query = json!({
+            "refId": "A", "datasourceUid": "mailpulse-clickhouse", "relativeTimeRange": { "from": 3600, "to": 0 },
+            "model": {
+                "refId": "A", "datasource": { "type": PLUGIN, "uid": "mailpulse-clickhouse" }, "editorType": "sql",
+                "queryType": "table", "format": 1, "rawSql": text,
+            },
+        });
+        let threshold = json!({
+            "refId": "B", "datasourceUid": "__expr__", "relativeTimeRange": { "from": 0, "to": 0 },
+            "model": {
+                "refId": "B", "type": "threshold", "expression": "A",
+                "conditions": [{ "evaluator": { "type": kind, "params": [limit] } }],
+            },
+        });
+        json!({
+            "uid": self.uid, "title": self.title, "condition": "B", "data": [query, threshold], "for": self.r#for,
+            "noDataState": self.no_data, "execErrState": "Error", "labels": { "severity": self.severity },
+            "annotations": { "summary": self.summary, "description": about },
+        })
+    }
+}
+
+/// All files that are made of the table, by their paths below `dist/grafana/`.
+pub fn files() -> BTreeMap<String, String> {
+    let table = table();
+    let mut files = BTreeMap::new();
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap() + "\n";
+    for dashboard in &table.dashboard {
+        let path = format!("dashboards/{}.json", dashboard.uid);
+        files.insert(path, pretty(&dashboard.json(&table.variable)));
+    }
+    let rules: Vec<Value> = table.alert.iter().map(Alert::json).collect();
+    // YAML is a superset of JSON: what Grafana reads as YAML may be JSON.
+    let alerting = json!({
+        "apiVersion": 1,
+        "groups": [{ "orgId": 1, "name": "mailpulse", "folder": "mailpulse", "interval": "1m", "rules": rules }],
+    });
+    files.insert("provisioning/alerting/mailpulse.yaml".to_owned(), pretty(&alerting));
+    files
+}
+
+/// Where a file of the table belongs.
+pub fn path_of(name: &str) -> std::path::PathBuf {
+    Path::new(&root()).join("dist/grafana").join(name)
+}

@@ -89,8 +89,9 @@ impl Books {
 /// What is counted under one key: minute, service, hostgroup, host, what.
 type MinuteSums = FxHashMap<(i64, Id, Id, Id, FlowKind), i64>;
 
-/// Copies that are done, those of them that failed, and attempts that were put off, by minute, service, host, provider.
-type OutcomeSums = FxHashMap<(i64, Id, Id, Id), [i64; 3]>;
+/// By minute, service, host, provider: copies that are done, those of them that failed, their messages, and messages and copies
+/// that were put off for the first time.
+type OutcomeSums = FxHashMap<(i64, Id, Id, Id), [i64; 5]>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
 pub fn fleet(store: &dyn MailHistory, window: Window) -> Result<Fleet, QueryError> {
@@ -333,9 +334,12 @@ fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
     outcomes.sort_unstable();
     for ((at, service, host, provider), sums) in outcomes {
-        let [done, failed, deferred] = sums.map(|sum| sum.clamp(0, i64::from(u32::MAX)) as u32);
+        let [done, failed, taken, deferred, copies] = sums.map(|sum| sum.clamp(0, i64::from(u32::MAX)) as u32);
+        // A message counts where its first copy went; to the other providers it is one as well.
+        let deferred = deferred.max(copies.min(1));
+        let tried = taken.max(done.min(1)).saturating_add(deferred);
         if let Some(minute) = minutes.get_mut((at - first) as usize)
-            && done + deferred > 0
+            && tried > 0
         {
             minute.outcomes.push(Outcome {
                 service,
@@ -343,6 +347,7 @@ fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
                 provider,
                 done,
                 failed,
+                tried,
                 deferred,
             });
         }
@@ -403,15 +408,15 @@ fn add_outcomes(
         if !is_of(&block.origin, &is_ours, row) || !is_of(&block.direction, &is_outbound, row) {
             continue;
         }
-        let (attempts, messages) = (block.attempts[row], block.messages[row].max(block.recipients[row]));
+        let (attempts, messages, copies) = (block.attempts[row], block.messages[row], block.recipients[row]);
         let more = match block.kind.values[block.kind.codes[row] as usize].as_str() {
             // In another queue nothing is decided.
             "delivered" if is_passed_on(row) => continue,
-            "delivered" => [attempts, 0, 0],
-            "bounced" | "expired" => [attempts, attempts, 0],
-            "discarded" => [messages, messages, 0],
-            // Not shown yet: on the logs of the outage, usual deferrals were alarms of throttling.
-            "deferred" => continue,
+            "delivered" => [attempts, 0, messages, 0, 0],
+            "bounced" | "expired" => [attempts, attempts, messages, 0, 0],
+            "discarded" => [messages.max(copies), messages.max(copies), messages, 0, 0],
+            // Of a further attempt both are 0: it is no other verdict.
+            "deferred" => [0, 0, 0, messages, copies],
             _ => continue,
         };
         let provider = block

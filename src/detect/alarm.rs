@@ -16,7 +16,7 @@ pub enum State {
     Blind,
     /// Lines arrive and do not parse: no verdict either.
     Unreadable,
-    /// A provider defers far more of our mail than usual.
+    /// A provider defers far more of our mail than usual, or refuses nearly all of it.
     Throttled,
     /// Far more mail bounces, expires or is discarded than usual.
     Failing,
@@ -75,8 +75,8 @@ impl State {
                  `mailpulse parse --explain` the place"
             }
             State::Throttled => {
-                "a provider defers far more of our mail than usual; how much mail there is does not matter. Look at the code and \
-                 the reason of its replies, at the reputation of our addresses, and at what sends so much"
+                "a provider defers far more of our mail than usual, or refuses nearly all of it; how much mail there is does not \
+                 matter. Look at the code and the reason of its replies, at the reputation of our addresses, and at what sends so much"
             }
             State::Failing => {
                 "far more mail bounces, expires or is discarded than usual. Look at the code and the reason of the replies, and \

@@ -66,7 +66,9 @@ pub struct Outcome {
     pub done: u32,
     /// Of those, copies that bounced, expired, or were discarded.
     pub failed: u32,
-    /// Attempts that were put off.
+    /// Messages that were tried: taken, failed, or put off for the first time. Copies of one message count once.
+    pub tried: u32,
+    /// Of those, messages that were put off. Further attempts of the same message are none.
     pub deferred: u32,
 }
 

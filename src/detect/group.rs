@@ -388,6 +388,7 @@ impl Groups {
         // What fails at a relay does not stand still there.
         if let Scope::Relay(relay) = alarm.scope
             && !alarm.state.is_of_outcomes()
+            && !layer.is_of_outcomes()
         {
             hang(alarm, relay, routes, names);
         }

@@ -12,31 +12,25 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Part of what is above r₀ that a sum looks for.
-const PARTS: [f64; 2] = [0.25, 0.55];
-/// Evidence that opens, in nats.
-const FLOOR: f64 = 6.5;
+const PARTS: [f64; 3] = [0.12, 0.25, 0.55];
 /// The most evidence of a minute, in nats.
 const MINUTE_MAX: f64 = 2.2;
 /// Minutes with bad outcomes without which there is no alarm.
 const MINUTES_MIN: u32 = 3;
 /// Evidence for the usual share that closes, in nats.
 const CLOSE: f64 = 7.0;
-/// So many standard deviations above the usual an hour's share is an ordinary one.
-const SPREADS: f64 = 3.5;
 /// Half-life of what is learned, hours.
 const HALF_LIFE_H: f64 = 14.0 * 24.0;
-/// Half-life of a sum, minutes: attempts that are days apart are no episode.
-const SUM_HALF_LIFE: f64 = 3.0 * 1440.0;
 /// Attempts that the prior share is worth.
 const PRIOR: f64 = 50.0;
+/// Attempts of one series that say what is usual of others.
+const LEARNED_MAX: f64 = 500.0;
 /// Hours that the prior spread is worth.
 const PRIOR_H: f64 = 24.0;
 /// Hours that are learned late, so that what is found by then is left out.
 const PENDING_H: usize = 6;
 /// An hour teaches so many times the largest ordinary share at most.
 const CLIP: f64 = 1.5;
-/// An alarm needs so many times that share.
-const FAR: f64 = 2.0;
 /// One that stayed below so many times that share makes the next one harder.
 const WEAK: f64 = 3.0;
 /// Minutes and attempts before findings are more than provisional.
@@ -50,12 +44,20 @@ const QUIET: i64 = 1440;
 /// What is counted as bad, and how much of it anybody wants to know of.
 #[derive(Debug, Clone, Copy)]
 pub struct Sensitivity {
-    /// Share that is usual before anything is learned.
+    /// Share that is usual before anything is learned: that of what is like it.
     pub usual: f64,
+    /// So many standard deviations above the usual an hour's share is an ordinary one.
+    pub spreads: f64,
+    /// Evidence that opens, in nats.
+    pub evidence: f64,
+    /// Half-life of evidence, minutes: attempts that are farther apart are no episode.
+    pub memory: f64,
     /// Share up to which there is never an alarm.
     pub floor: f64,
     /// Share since the onset without which there is no alarm.
     pub share_min: f64,
+    /// The same as a multiple of the largest ordinary share.
+    pub far: f64,
     /// Bad outcomes without which there is no alarm.
     pub bad_min: f64,
 }
@@ -63,17 +65,25 @@ pub struct Sensitivity {
 /// Mail that bounces, expires or is discarded.
 pub const FAILING: Sensitivity = Sensitivity {
     usual: 0.02,
+    spreads: 3.5,
+    evidence: 6.5,
+    memory: 3.0 * 1440.0,
     floor: 0.10,
     share_min: 0.3,
+    far: 2.0,
     bad_min: 5.0,
 };
 
-/// Attempts that a provider puts off.
+/// Mail that a provider puts off.
 pub const THROTTLED: Sensitivity = Sensitivity {
     usual: 0.02,
+    spreads: 2.5,
+    evidence: 8.0,
+    memory: 60.0,
     floor: 0.04,
     share_min: 0.2,
-    bad_min: 3.0,
+    far: 1.5,
+    bad_min: 5.0,
 };
 
 /// A sum of evidence since it was 0.
@@ -148,8 +158,8 @@ impl OutcomeRatio {
             return self.follow(at, bad, tries);
         }
         let (usual, limit) = self.usual(how);
-        self.add_up(at, passed, (bad, tries), limit);
-        let far = how.share_min.max(FAR * limit).min(0.5 * (1.0 + limit));
+        self.add_up(at, passed, (bad, tries), (limit, how));
+        let far = how.share_min.max(how.far * limit).min(0.5 * (1.0 + limit));
         let (sum, past) = self.found(far, how)?;
         let share = |sum: &EvidenceSum| sum.bad / sum.tries;
         let finding = LayerFinding {
@@ -187,6 +197,12 @@ impl OutcomeRatio {
         self.open.map_or_else(|| self.usual(how).0, |open| open.usual)
     }
 
+    /// Bad outcomes and attempts that were usual, with the weight of a series that is old enough at most.
+    pub fn learned(&self) -> (f64, f64) {
+        let keep = (LEARNED_MAX / self.base.1.max(1.0)).min(1.0);
+        (self.base.0 * keep, self.base.1 * keep)
+    }
+
     /// Bad outcomes and attempts since the onset, while it fails.
     pub fn since_onset(&self) -> Option<(f64, f64)> {
         self.open.map(|open| (open.bad, open.tries))
@@ -197,12 +213,14 @@ impl OutcomeRatio {
         let usual = (self.base.0 + PRIOR * how.usual) / (self.base.1 + PRIOR);
         let prior = (0.6 * usual).powi(2) + 1e-5;
         let spread = (self.spread.0 + PRIOR_H * prior) / (self.spread.1 + PRIOR_H);
-        let limit = usual + SPREADS * spread.max(0.25 * prior).sqrt();
+        // A young series does not know its usual share yet.
+        let unknown = usual * (1.0 - usual) / (self.base.1 + PRIOR);
+        let limit = usual + how.spreads * (spread.max(0.25 * prior) + unknown).sqrt();
         (usual, limit.clamp(how.floor, 0.8))
     }
 
-    fn add_up(&mut self, at: i64, passed: i64, (bad, tries): (f64, f64), limit: f64) {
-        let keep = (-std::f64::consts::LN_2 * passed as f64 / SUM_HALF_LIFE).exp();
+    fn add_up(&mut self, at: i64, passed: i64, (bad, tries): (f64, f64), (limit, how): (f64, Sensitivity)) {
+        let keep = (-std::f64::consts::LN_2 * passed as f64 / how.memory).exp();
         for (sum, part) in self.sums.iter_mut().zip(PARTS) {
             let worse = limit + (1.0 - limit) * part;
             let gain = bad * (worse / limit).ln() + (tries - bad) * ((1.0 - worse) / (1.0 - limit)).ln();
@@ -226,7 +244,7 @@ impl OutcomeRatio {
 
     /// The sum that is beyond its limit by most, with the limit.
     fn found(&self, far: f64, how: Sensitivity) -> Option<(EvidenceSum, f64)> {
-        let limit = self.threshold.limit(FLOOR);
+        let limit = self.threshold.limit(how.evidence);
         let is_enough = |sum: &&EvidenceSum| {
             let is_far = sum.bad >= far * sum.tries;
             sum.value > limit && is_far && sum.bad >= how.bad_min && sum.minutes >= MINUTES_MIN

@@ -3,7 +3,7 @@
 //!
 //! One trouble shows in several series: a provider that refuses everything is seen in the services that write to it, and in
 //! the relays. What was bad in the last hours is kept by service, relay and provider at once, so that an alarm is told at the
-//! smallest set that explains it.
+//! smallest set that explains it. A relay of which all providers put off alike is the trouble itself, or its network is.
 
 use super::alarm::{Layer, LayerFinding, Scope, State, Turn};
 use super::finding::{finding, told};
@@ -21,6 +21,14 @@ const EXPLAINS: f64 = 0.6;
 const WHOLE: f64 = 0.5;
 /// Of two sets that explain the same the service is taken.
 const TIE: f64 = 1.05;
+/// Providers put off alike if the others' share beyond the usual is so much of the one's.
+const ALIKE: f64 = 0.5;
+/// Mails of others that say so.
+const ALIKE_TRIES: f64 = 2.0;
+/// A provider that refuses so much of its mail does not refuse addresses.
+const REFUSES: f64 = 0.8;
+/// Attempts that the usual share of all providers is worth at first.
+const PRIOR: f64 = 50.0;
 /// Less than this is forgotten.
 const NOTHING: f64 = 0.02;
 
@@ -143,7 +151,7 @@ impl Bad {
     fn counts(self, outcome: &Outcome) -> (u32, u32) {
         match self {
             Bad::Failed => (outcome.failed, outcome.done),
-            Bad::Deferred => (outcome.deferred, outcome.done + outcome.deferred),
+            Bad::Deferred => (outcome.deferred, outcome.tried),
         }
     }
 }
@@ -153,6 +161,30 @@ impl Bad {
 struct OutcomeSeries {
     series: BTreeMap<(Scope, Id), OutcomeRatio>,
     recent: RecentWays,
+}
+
+/// Usual shares, for series that have learned nothing yet.
+struct Priors {
+    /// Of all providers.
+    all: Option<f64>,
+    providers: BTreeMap<Scope, f64>,
+}
+
+impl Priors {
+    fn usual(&self, scope: Scope, otherwise: f64) -> f64 {
+        self.providers.get(&scope).copied().unwrap_or(otherwise)
+    }
+
+    /// A provider is like all of them, and at one relay like itself at all of them.
+    fn of(&self, (scope, relay): (Scope, Id), how: Sensitivity) -> Sensitivity {
+        let usual = self.all.unwrap_or(how.usual);
+        let usual = if relay == NONE { usual } else { self.usual(scope, usual) };
+        Sensitivity { usual, ..how }
+    }
+}
+
+fn is_named(scope: &Scope) -> bool {
+    *scope != Scope::Provider(NONE)
 }
 
 /// All of them.
@@ -206,9 +238,14 @@ impl Outcomes {
                 let sum = counts.entry((scope, relay)).or_default();
                 (sum.0, sum.1) = (sum.0 + failed, sum.1 + all);
             };
-            if bad == Bad::Failed {
-                add(Scope::Service(outcome.service), NONE);
-                add(Scope::Relay(outcome.host), NONE);
+            match bad {
+                Bad::Failed => {
+                    add(Scope::Service(outcome.service), NONE);
+                    add(Scope::Relay(outcome.host), NONE);
+                }
+                // What is usual of those without a name is known too, so that a relay's trouble is told from a provider's.
+                Bad::Deferred if outcome.provider == NONE => add(Scope::Provider(NONE), NONE),
+                Bad::Deferred => {}
             }
             if outcome.provider != NONE {
                 add(Scope::Provider(outcome.provider), NONE);
@@ -234,11 +271,12 @@ impl Outcomes {
         }
     }
 
-    /// The provider that puts off most of what a scope's queue waits for, if its alarm lasts.
+    /// The provider that puts off most of what a scope's queue waits for, if its alarm lasts; where all of them do, the relay.
     pub(super) fn throttles(&self, scope: Scope) -> Option<Scope> {
         let open = self.throttled.series.iter().filter(|(_, series)| series.is_open());
-        let mut providers = open.map(|((provider, _), _)| *provider);
-        providers.find(|provider| self.throttled.recent.part(scope, *provider) >= EXPLAINS)
+        let mut providers = open.map(|((provider, _), _)| *provider).filter(is_named);
+        let found = providers.find(|provider| self.throttled.recent.part(scope, *provider) >= EXPLAINS)?;
+        Some(self.throttled.relay_of_all(found).unwrap_or(found))
     }
 }
 
@@ -251,10 +289,10 @@ impl OutcomeSeries {
         names: &Names,
         turns: &mut Vec<(GroupFinding, Turn)>,
     ) {
-        let how = bad.sensitivity();
         for key in counts.keys() {
             self.series.entry(*key).or_default();
         }
+        let priors = self.priors(bad);
         let mut found = Vec::new();
         for (key, series) in &mut self.series {
             let (failed, all) = counts.get(key).copied().unwrap_or_default();
@@ -262,28 +300,45 @@ impl OutcomeSeries {
             if all == 0 && !series.is_open() {
                 continue;
             }
-            if let Some(turn) = series.step(at, failed, all, how) {
+            let how = priors.of(*key, bad.sensitivity());
+            if let Some(turn) = series.step(at, failed, all, how)
+                && is_named(&key.0)
+            {
                 let tries = series.since_onset().map_or(0.0, |(_, tries)| tries);
                 found.push((*key, turn, tries, series.usual_share(how)));
             }
         }
         for ((scope, relay), turn, tries, usual) in found {
             let at_relay = (relay != NONE).then_some(relay);
-            let told = told(turn, |found| {
+            let mut told = told(turn, |found| {
                 let share = found.observed / tries.max(1.0);
                 say(bad, (scope, at_relay), (share, usual), found, names)
             });
-            let state = match bad {
-                Bad::Failed => State::Failing,
-                Bad::Deferred => State::Throttled,
-            };
             let (about, covers) = match (bad, turn) {
                 (_, Turn::Closed(_)) => (None, Vec::new()),
                 (Bad::Failed, Turn::Opened(_)) => {
                     let about = self.recent.smallest(scope);
                     (Some(about), self.recent.covered(about))
                 }
-                (Bad::Deferred, Turn::Opened(_)) => (Some(scope), self.recent.covered(scope)),
+                (Bad::Deferred, Turn::Opened(_)) => {
+                    let about = self.relay_of_all(scope).unwrap_or(scope);
+                    (Some(about), self.recent.covered(about))
+                }
+            };
+            let share = match turn {
+                Turn::Opened(found) => found.observed / tries.max(1.0),
+                Turn::Closed(_) => 0.0,
+            };
+            let state = match (bad, about) {
+                (Bad::Failed, Some(Scope::Provider(_))) if share >= REFUSES => State::Throttled,
+                (Bad::Failed, _) => State::Failing,
+                (Bad::Deferred, Some(Scope::Relay(relay))) => {
+                    let relay = names.host(relay);
+                    let why = format!(", as the other providers of {relay} do: it is the relay, or its network");
+                    told.iter_mut().for_each(|told| told.push_str(&why));
+                    State::Stuck
+                }
+                (Bad::Deferred, _) => State::Throttled,
             };
             let finding = GroupFinding {
                 about,
@@ -292,6 +347,63 @@ impl OutcomeSeries {
             };
             turns.push((finding, turn));
         }
+    }
+
+    /// What is usual of series that have learned nothing yet.
+    fn priors(&self, bad: Bad) -> Priors {
+        let how = bad.sensitivity();
+        let mut priors = Priors {
+            all: None,
+            providers: BTreeMap::new(),
+        };
+        if bad == Bad::Failed {
+            return priors;
+        }
+        let mut all = (PRIOR * how.usual, PRIOR);
+        for ((scope, relay), series) in &self.series {
+            if *relay == NONE && is_named(scope) {
+                let learned = series.learned();
+                all = (all.0 + learned.0, all.1 + learned.1);
+            }
+        }
+        let usual = all.0 / all.1;
+        priors.all = Some(usual);
+        let how = Sensitivity { usual, ..how };
+        for ((scope, relay), series) in &self.series {
+            if *relay == NONE {
+                priors.providers.insert(*scope, series.usual_share(how));
+            }
+        }
+        priors
+    }
+
+    /// The relay of which all other providers put off as much beyond the usual as one does.
+    fn relay_of_all(&self, provider: Scope) -> Option<Scope> {
+        let priors = self.priors(Bad::Deferred);
+        let usual = |id: Id| priors.usual(Scope::Provider(id), THROTTLED.usual);
+        // Bad ones beyond the usual, and all.
+        let beyond = |is_meant: &dyn Fn(Way) -> bool| {
+            let meant = self.recent.ways.iter().filter(|(way, _)| is_meant(**way));
+            meant.fold((0.0, 0.0), |sum, (way, (bad, all))| {
+                (sum.0 + bad - usual(way.2) * all, sum.1 + all)
+            })
+        };
+        let share = |(bad, all): BadOfAll| if all > 0.0 { bad / all } else { 0.0 };
+        let is_alike = |relay: &Id| {
+            let own = beyond(&|way| way.1 == *relay && is_in(way, provider));
+            let others = beyond(&|way| way.1 == *relay && !is_in(way, provider));
+            others.1 >= ALIKE_TRIES && share(own) > 0.0 && share(others) >= ALIKE * share(own)
+        };
+        let mut relays: Vec<(Id, f64)> = Vec::new();
+        for (way, (bad, _)) in self.recent.ways.iter().filter(|(way, _)| is_in(**way, provider)) {
+            match relays.iter_mut().find(|(relay, _)| *relay == way.1) {
+                Some(relay) => relay.1 += bad,
+                None => relays.push((way.1, *bad)),
+            }
+        }
+        let largest = relays.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let largest = largest.map(|(relay, _)| relay).filter(|relay| *relay != NONE);
+        largest.filter(is_alike).map(Scope::Relay)
     }
 }
 
@@ -313,7 +425,7 @@ fn say(
     );
     match (bad, scope) {
         (Bad::Deferred, _) => {
-            format!("{name} defers {share} of our mail{of_relay} since {since} (usually {usual}): {count:.0} attempts")
+            format!("{name} defers {share} of our mail{of_relay} since {since} (usually {usual}): {count:.0} messages")
         }
         (Bad::Failed, Scope::Provider(_)) => {
             format!("{name} refuses {share} of our mail{of_relay} since {since} (usually {usual}): {count:.0} copies")

@@ -133,8 +133,6 @@ fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() 
     assert!(page.out.contains("service shop failing: 550 5.7.1"), "{}", page.out);
 }
 
-/// Off while deferrals are not shown to the detection.
-#[cfg(any())]
 #[test]
 fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
     let (place, truth) = mixed(&MixedRelay {

@@ -4,9 +4,10 @@
 use crate::analysis::alarms::rounded;
 use crate::analysis::incident::judge_window;
 use crate::analysis::kept::Kept;
-use crate::analysis::present::{Replay, fleet_until};
-use crate::detect::alarm::{Cause, State};
-use crate::detect::engine::{Engine, Options};
+use crate::analysis::mail_history::PastMail;
+use crate::analysis::present::{Replay, minutes_until, replay};
+use crate::detect::alarm::{Cause, Layer, State};
+use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::impact::{Impact, ServiceImpact};
@@ -50,38 +51,51 @@ pub fn failovers(
 ) -> Result<Vec<Failover>> {
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let span = (window.until_ms, window.until_ms);
-    // Where a snapshot says at once that no relay was silent, nothing more is looked for.
-    if let Some(history) = Replay::resume(store, kept, &options, span, now_ms)?
-        && causes(&history.finish()?.engine.groups, from).is_empty()
-    {
-        return Ok(Vec::new());
-    }
-    let options = Options {
-        // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
-        volume: false,
-        ..options
-    };
     let rhythms = options.rhythms.clone();
-    let fleet = fleet_until(store, window.until_ms, now_ms, &Names::default())?;
-    let engine = Engine::replay(&fleet, options);
-    let end = fleet.span().1;
+    // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
+    let history = match Replay::resume(store, kept, &options, span, now_ms)? {
+        Some(kept) => kept.finish()?,
+        None => replay(
+            store,
+            kept,
+            Options {
+                volume: false,
+                ..options
+            },
+            window.until_ms,
+            now_ms,
+        )?,
+    };
+    let groups = without_volumes(history.engine.groups);
+    let minutes = minutes_until(store, window.until_ms, now_ms)?;
+    let end = minutes.1;
+    let mut past = PastMail::open(store, history.names, minutes)?;
     let mut all = Vec::new();
-    for cause in causes(&engine.groups, from) {
+    for cause in causes(&groups, from) {
         let to = cause.silent_to.unwrap_or(end).max(cause.silent_from + 1);
         let window = Window {
             since_ms: cause.silent_from * MINUTE_MS,
             until_ms: to * MINUTE_MS,
         };
-        let judged = judge_window(store, &fleet, &engine.groups, &rhythms, window)?;
+        let judged = judge_window(&mut past, &groups, &rhythms, window)?;
         // Two relays may be silent at once; each is judged in its own time.
         if judged.cause.as_ref().is_some_and(|found| found.relay != cause.relay) {
             continue;
         }
         let used = judged.services.into_iter().filter(|one| one.share >= USED);
-        all.extend(used.map(|one| failover(one, cause, &fleet.names)));
+        all.extend(used.map(|one| failover(one, cause, &past.names)));
     }
     all.sort_by(|a, b| (a.silent_from, &a.relay, &a.service).cmp(&(b.silent_from, &b.relay, &b.service)));
     Ok(all)
+}
+
+/// Alarms that something else tells of than a volume.
+fn without_volumes(mut groups: Groups) -> Groups {
+    let of_volumes = |layer: &Layer| matches!(layer, Layer::Gap | Layer::Schedule | Layer::Volume);
+    groups
+        .alarms
+        .retain(|alarm| !alarm.layers.iter().all(|(layer, _)| of_volumes(layer)));
+    groups
 }
 
 /// Silences of relays that lasted after a minute.

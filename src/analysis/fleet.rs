@@ -2,7 +2,7 @@
 //! counts of the events that speak of another host. It is read a day at a time: what is in memory does not grow with it.
 
 use super::log_minutes::Logs;
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
+use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome, Renamed};
 use crate::model::direction::{Direction, MailOrigin};
 use crate::model::service_names::{INBOUND, UNATTRIBUTED};
 use crate::model::time::{DAY_MS, MINUTE_MS};
@@ -49,8 +49,9 @@ impl Book {
     }
 }
 
+/// Numbers of services, hostgroups and hosts.
 #[derive(Debug, Clone, Default)]
-struct Books {
+pub(super) struct Books {
     services: Book,
     hostgroups: Book,
     hosts: Book,
@@ -59,7 +60,7 @@ struct Books {
 
 impl Books {
     /// With names that keep their numbers.
-    fn of(names: &Names) -> Books {
+    pub(super) fn of(names: &Names) -> Books {
         let mut books = Books::default();
         for (book, known) in [
             (&mut books.services, &names.services),
@@ -74,7 +75,23 @@ impl Books {
         books
     }
 
-    fn names(&self) -> Names {
+    /// Numbers of the services, hostgroups and relays of a block, by their codes in it; mail of the world has no service.
+    pub(super) fn ids(&mut self, block: &FlowBlock) -> [Vec<Id>; 3] {
+        let ids = |book: &mut Book, values: &[String]| values.iter().map(|name| book.id(name)).collect();
+        [
+            services_of(self, block),
+            ids(&mut self.hostgroups, &block.hostgroup.values),
+            ids(&mut self.hosts, &block.relay.values),
+        ]
+    }
+
+    /// How many names it has.
+    pub(super) fn count(&self) -> usize {
+        let books = [&self.services, &self.hostgroups, &self.hosts];
+        books.iter().map(|book| book.names.len()).sum()
+    }
+
+    pub(super) fn names(&self) -> Names {
         let unattributed = self.services.ids.get(UNATTRIBUTED).copied();
         Names {
             services: self.services.names.clone(),
@@ -182,7 +199,7 @@ impl<'s> Timeline<'s> {
         let mut books = Books::of(&known.names);
         if to > from {
             let [mut services, hostgroups, mut hosts] =
-                crate::query::steadily(|| store.flow_names(window_of(from, to)))?;
+                crate::query::steadily(|| store.flow_names(minutes_of(from, to)))?;
             // Mail of the world is no service of ours.
             services.retain(|name| name != INBOUND);
             books.services.add(services);
@@ -230,7 +247,7 @@ impl<'s> Timeline<'s> {
         }
         let day = DAY_MS / MINUTE_MS;
         let to = ((from.div_euclid(day) + 1) * day).min(end);
-        let window = window_of(from, to);
+        let window = minutes_of(from, to);
         let store = self.store;
         let ((sums, outcomes), books) = crate::query::steadily(|| {
             let mut books = self.books.clone();
@@ -253,7 +270,8 @@ impl<'s> Timeline<'s> {
     }
 }
 
-fn window_of(from: i64, to: i64) -> Window {
+/// The window of the minutes `[from, to)`.
+pub(super) fn minutes_of(from: i64, to: i64) -> Window {
     Window {
         since_ms: from * MINUTE_MS,
         until_ms: to * MINUTE_MS,
@@ -261,7 +279,7 @@ fn window_of(from: i64, to: i64) -> Window {
 }
 
 /// The whole minutes of a window of which anything is known: the first, and the one after the last.
-fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64), QueryError> {
+pub(super) fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64), QueryError> {
     let until_ms = window.until_ms.saturating_sub(1);
     let Some((first, last)) = store.span(until_ms)? else {
         return Ok((0, 0));
@@ -355,7 +373,7 @@ fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
 }
 
 /// Of each origin's name, whether it is the world's.
-fn foreign(block: &FlowBlock) -> Vec<bool> {
+pub(super) fn foreign(block: &FlowBlock) -> Vec<bool> {
     let origins = block.origin.values.iter();
     origins.map(|origin| origin == MailOrigin::Outside.as_str()).collect()
 }
@@ -380,6 +398,31 @@ fn add_outcomes(
 ) {
     let by_service = services_of(books, block);
     let by_host: Vec<Id> = (block.relay.values.iter()).map(|name| books.hosts.id(name)).collect();
+    let of_provider = |name: &String| match name == OTHER {
+        true => NONE,
+        false => providers.id(name),
+    };
+    let by_provider: Vec<Id> = block.provider.values.iter().map(of_provider).collect();
+    each_outcome(window, block, &mut |row, more| {
+        let provider = block
+            .provider
+            .codes
+            .get(row)
+            .map_or(NONE, |code| by_provider[*code as usize]);
+        let key = (
+            block.ts_ms[row].div_euclid(MINUTE_MS),
+            by_service[block.service.codes[row] as usize],
+            by_host[block.relay.codes[row] as usize],
+            provider,
+        );
+        let sum = sums.entry(key).or_default();
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    });
+}
+
+/// Shows rows of outbound mail with what became of them: attempts that decided, of those that failed; messages that were decided,
+/// put off, and copies put off.
+pub(super) fn each_outcome(window: Window, block: &FlowBlock, each: &mut dyn FnMut(usize, [i64; 5])) {
     // Outbound mail alone; rows of older stores have neither.
     let words = |column: &TextColumn, known: &[&str]| -> Vec<bool> {
         column
@@ -393,11 +436,6 @@ fn add_outcomes(
     let is_of = |column: &TextColumn, known: &[bool], row: usize| {
         column.codes.get(row).is_none_or(|code| known[*code as usize])
     };
-    let of_provider = |name: &String| match name == OTHER {
-        true => NONE,
-        false => providers.id(name),
-    };
-    let by_provider: Vec<Id> = block.provider.values.iter().map(of_provider).collect();
     let relay = block.destination.values.iter().position(|name| name == "relay");
     let is_passed_on =
         |row: usize| relay.is_some() && block.destination.codes.get(row).map(|code| *code as usize) == relay;
@@ -419,29 +457,14 @@ fn add_outcomes(
             "deferred" => [0, 0, 0, messages, copies],
             _ => continue,
         };
-        let provider = block
-            .provider
-            .codes
-            .get(row)
-            .map_or(NONE, |code| by_provider[*code as usize]);
-        let key = (
-            ts_ms.div_euclid(MINUTE_MS),
-            by_service[block.service.codes[row] as usize],
-            by_host[block.relay.codes[row] as usize],
-            provider,
-        );
-        let sum = sums.entry(key).or_default();
-        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        each(row, more);
     }
 }
 
 /// Adds a segment's rates.
 fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlock) {
-    let ids = |book: &mut Book, values: &[String]| -> Vec<Id> { values.iter().map(|name| book.id(name)).collect() };
     let foreign = foreign(block);
-    let by_service = services_of(books, block);
-    let by_group = ids(&mut books.hostgroups, &block.hostgroup.values);
-    let by_host = ids(&mut books.hosts, &block.relay.values);
+    let [by_service, by_group, by_host] = books.ids(block);
     for (row, ts_ms) in block.ts_ms.iter().enumerate() {
         if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
             continue;
@@ -524,6 +547,23 @@ fn witnesses(
     Ok(())
 }
 
+/// By minute and service, failures that an application logged again.
+pub(super) fn retried(
+    store: &dyn MailHistory,
+    window: Window,
+    books: &mut Books,
+) -> Result<BTreeMap<(i64, Id), i64>, QueryError> {
+    let mut sums = MinuteSums::default();
+    witnesses(store, window, books, &mut sums)?;
+    let mut again = BTreeMap::new();
+    for ((at, service, _, _, what), count) in sums {
+        if what == FlowKind::Retried {
+            *again.entry((at, service)).or_default() += count;
+        }
+    }
+    Ok(again)
+}
+
 fn number(values: &Values, row: usize) -> Option<i64> {
     match values {
         Values::Int(numbers) => numbers[row],
@@ -548,15 +588,19 @@ fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [Minute])
         let Some(minute) = at.and_then(|at| minutes.get_mut(at)) else {
             continue;
         };
-        let ids = |known: &[String], changed: &[String]| {
-            let id = |name: &String| known.iter().position(|known| known == name).map(|at| at as Id);
-            changed.iter().filter_map(id).collect::<Vec<_>>()
-        };
-        let (services, groups) = (&change.note.services, &change.note.hostgroups);
-        let renamed = &mut minute.renamed;
-        renamed.ended.extend(ids(&names.services, &services.ended));
-        renamed.anew.extend(ids(&names.services, &services.changed));
-        renamed.groups_ended.extend(ids(&names.hostgroups, &groups.ended));
-        renamed.groups_anew.extend(ids(&names.hostgroups, &groups.changed));
+        renamed_at(change, names, &mut minute.renamed);
     }
+}
+
+/// Adds the names that a change ends, or gives to others.
+pub(super) fn renamed_at(change: &AttributionChange, names: &Names, renamed: &mut Renamed) {
+    let ids = |known: &[String], changed: &[String]| {
+        let id = |name: &String| known.iter().position(|known| known == name).map(|at| at as Id);
+        changed.iter().filter_map(id).collect::<Vec<_>>()
+    };
+    let (services, groups) = (&change.note.services, &change.note.hostgroups);
+    renamed.ended.extend(ids(&names.services, &services.ended));
+    renamed.anew.extend(ids(&names.services, &services.changed));
+    renamed.groups_ended.extend(ids(&names.hostgroups, &groups.ended));
+    renamed.groups_anew.extend(ids(&names.hostgroups, &groups.changed));
 }

@@ -14,6 +14,7 @@ pub mod incomplete;
 pub mod kept;
 pub mod live;
 mod log_minutes;
+mod mail_history;
 pub mod pending;
 pub mod present;
 pub mod providers;

@@ -3,10 +3,10 @@
 //! Time has one *end*: the clock, or the minute after the newest event where that is over a day old. A row with a date that is
 //! yet to come is not part of any answer.
 
-use super::fleet::{Timeline, fleet_after};
+use super::fleet::Timeline;
 use super::kept::Kept;
 use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::{Fleet, Minute, Names};
+use crate::detect::fleet::{Minute, Names};
 use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
@@ -20,11 +20,11 @@ pub fn so_far(store: &dyn MailHistory, now_ms: i64) -> Result<Window> {
     })
 }
 
-/// The history as the detection sees it, up to a moment; names that are known keep their numbers.
-pub fn fleet_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64, known: &Names) -> Result<Fleet> {
+/// The minutes of which anything is known, up to a moment: the first, and the one after the last.
+pub fn minutes_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<(i64, i64)> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
-    Ok(fleet_after(store, Window { until_ms, ..so_far }, known.clone())?)
+    Ok(super::fleet::span(store, Window { until_ms, ..so_far })?)
 }
 
 /// First and last event that have happened; `None` of an empty store.
@@ -128,11 +128,6 @@ impl<'s> Replay<'s> {
     /// The history cannot be read.
     pub fn next_part(&mut self) -> Result<Option<Vec<Minute>>> {
         Ok(self.timeline.next_part()?)
-    }
-
-    /// The detection as it stands, the first minute that it has not taken, and the names that it knows.
-    pub fn into_parts(self) -> (Engine, i64, Names) {
-        (self.engine, self.timeline.span().0, self.timeline.names)
     }
 
     /// Names of what is judged.

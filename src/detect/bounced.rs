@@ -1,7 +1,7 @@
 //! How much of each service's mail failed in a window, against its usual share: what an outage took is one thing, and what
 //! left and came back another.
 
-use super::fleet::{Fleet, Id};
+use super::fleet::Id;
 use std::collections::BTreeMap;
 
 /// Fewer failed copies are no finding.
@@ -37,27 +37,62 @@ impl Bounced {
     }
 }
 
-/// By service, what became of its copies in the minutes `[from, to)`.
-pub fn bounced(fleet: &Fleet, from: i64, to: i64) -> BTreeMap<Id, Bounced> {
-    let mut all: BTreeMap<Id, (Bounced, f64, f64)> = BTreeMap::new();
-    for minute in fleet.between(i64::MIN, to) {
-        for outcome in minute.outcomes.iter().filter(|outcome| outcome.done > 0) {
-            let (one, bad, done) = all.entry(outcome.service).or_default();
-            if minute.at < from {
-                (*bad, *done) = (*bad + f64::from(outcome.failed), *done + f64::from(outcome.done));
-                continue;
-            }
-            one.failed += u64::from(outcome.failed);
-            one.done += u64::from(outcome.done);
-            if outcome.failed > 0 {
-                one.first.get_or_insert(minute.at);
-            }
-        }
+/// What became of a service's copies in some minutes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CopyCounts {
+    /// Copies of which it was decided.
+    pub done: u64,
+    /// Of those, copies that bounced, expired, or were discarded.
+    pub failed: u64,
+    /// The first minute in which one failed.
+    pub first: Option<i64>,
+}
+
+impl CopyCounts {
+    /// Adds those of other minutes.
+    pub fn add(&mut self, other: CopyCounts) {
+        self.done += other.done;
+        self.failed += other.failed;
+        self.first = self.first.into_iter().chain(other.first).min();
     }
-    let usual = |bad: f64, done: f64| (bad + PRIOR.0 * PRIOR.1) / (done + PRIOR.0);
-    let all = all.into_iter().map(|(service, (one, bad, done))| {
-        let usual = usual(bad, done);
-        (service, Bounced { usual, ..one })
-    });
-    all.collect()
+}
+
+/// What became of copies, by service.
+pub type CopiesByService = BTreeMap<Id, CopyCounts>;
+
+/// What became of the copies of a window, and of those before it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CopiesOfWindow {
+    before: CopiesByService,
+    within: CopiesByService,
+}
+
+impl CopiesOfWindow {
+    /// Adds those of minutes before the window.
+    pub(super) fn add_before(&mut self, copies: &CopiesByService) {
+        add(&mut self.before, copies);
+    }
+
+    /// Adds those of minutes in it.
+    pub(super) fn add_within(&mut self, copies: &CopiesByService) {
+        add(&mut self.within, copies);
+    }
+
+    /// What became of a service's copies in the window.
+    pub(super) fn of(&self, service: Id) -> Option<Bounced> {
+        let within = self.within.get(&service)?;
+        let before = self.before.get(&service).copied().unwrap_or_default();
+        Some(Bounced {
+            failed: within.failed,
+            done: within.done,
+            usual: (before.failed as f64 + PRIOR.0 * PRIOR.1) / (before.done as f64 + PRIOR.0),
+            first: within.first,
+        })
+    }
+}
+
+fn add(sums: &mut CopiesByService, copies: &CopiesByService) {
+    for (service, counts) in copies {
+        sums.entry(*service).or_default().add(*counts);
+    }
 }

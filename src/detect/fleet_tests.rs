@@ -5,7 +5,7 @@ use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Flow, FlowKind};
 use super::holidays::Holidays;
 use super::rhythm::{Rhythm, Rhythms};
-use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, fleet, sender};
+use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, assess, fleet, sender, telling};
 use std::sync::Arc;
 
 /// Wednesday of the third week, 18:55, for seven hours and five minutes.
@@ -406,7 +406,7 @@ fn another_future_changes_nothing_in_the_past() {
 
 #[test]
 fn the_impact_of_the_night_is_right() {
-    use super::impact::{Impact, assess, telling};
+    use super::impact::Impact;
     use super::impact_question::ImpactQuestion;
     for seed in 1..=4 {
         let fleet = fleet(seed, 18, &NIGHT, &night());
@@ -545,7 +545,7 @@ fn a_relay_that_senders_cannot_reach_is_one_alarm_with_their_word() {
 
 #[test]
 fn mail_that_waits_in_the_senders_queue_has_not_gone_another_way() {
-    use super::impact::{Impact, assess};
+    use super::impact::Impact;
     use super::impact_question::ImpactQuestion;
     let fleet = with_senders(20);
     let question = ImpactQuestion {
@@ -611,7 +611,7 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
 
 #[test]
 fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
-    use super::impact::{Impact, assess};
+    use super::impact::Impact;
     use super::impact_question::ImpactQuestion;
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
     // Everything that hangs on the relay is lost, and nothing comes after it but the usual.

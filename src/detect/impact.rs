@@ -1,8 +1,9 @@
 //! What an outage did to each service: how much is missing, how much waits, how much came late, how much is lost.
 
-use super::bounced::{Bounced, bounced};
-use super::fleet::{Fleet, Flow, FlowKind, Id, NONE};
+use super::bounced::{Bounced, CopiesByService, CopiesOfWindow};
+use super::fleet::{Flow, FlowKind, Id, Names};
 use super::impact_question::{ImpactQuestion, Masked};
+use super::mail_part::MailPart;
 use super::routes::{ONLY, Routes};
 use super::track::Track;
 use super::verdict::{Catch, catch_up};
@@ -101,65 +102,102 @@ pub fn watched(from: i64, to: i64) -> i64 {
 /// Minutes after the recovery without which nobody can say whether there was a backlog.
 const HOUR: usize = 60;
 
-/// Judges every service that sent mail before, in, or just after the window; most missing first.
-pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
-    let mut routes = Routes::default();
-    let mut tracks: BTreeMap<Id, Track> = BTreeMap::new();
-    let end = question.to + watched(question.from, question.to);
-    let first = fleet.span().0;
-    let mut begins: BTreeMap<Id, i64> = BTreeMap::new();
-    for minute in fleet.between(i64::MIN, end) {
-        for service in minute.renamed.ended.iter().chain(&minute.renamed.anew) {
-            match tracks.get_mut(service) {
+/// Judges every service that sent mail before, in, or just after a window. It is shown all the mail since the first minute, a part
+/// at a time.
+pub struct Assessment<'q> {
+    question: &'q ImpactQuestion,
+    /// The first minute of the history.
+    first: i64,
+    routes: Routes,
+    tracks: BTreeMap<Id, Track>,
+    /// First minutes of names that began anew.
+    begins: BTreeMap<Id, i64>,
+    copies: CopiesOfWindow,
+}
+
+impl<'q> Assessment<'q> {
+    /// Of a history that begins with the minute `first`.
+    pub fn new(first: i64, question: &'q ImpactQuestion) -> Self {
+        Assessment {
+            question,
+            first,
+            routes: Routes::default(),
+            tracks: BTreeMap::new(),
+            begins: BTreeMap::new(),
+            copies: CopiesOfWindow::default(),
+        }
+    }
+
+    /// Takes what became of copies before the question's first minute, if the parts do not tell it.
+    pub fn take_copies_before(&mut self, copies: &CopiesByService) {
+        self.copies.add_before(copies);
+    }
+
+    /// The minute from which on nothing is asked for.
+    pub fn end(question: &ImpactQuestion) -> i64 {
+        question.to + watched(question.from, question.to)
+    }
+
+    /// Takes the next minutes. A part ends with its day, before the question's first minute and its end, and before a minute with
+    /// which names change.
+    pub fn take(&mut self, names: &Names, part: &MailPart) {
+        let (from, to) = part.span;
+        for service in part.renamed.ended.iter().chain(&part.renamed.anew) {
+            match self.tracks.get_mut(service) {
                 // What bore the name before is not what is looked at.
-                _ if minute.at <= question.from => _ = tracks.remove(service),
-                Some(track) => track.rename(minute.at),
+                _ if from <= self.question.from => _ = self.tracks.remove(service),
+                Some(track) => track.rename(from),
                 None => {}
             }
-            begins.insert(*service, minute.at);
-            routes.forget(*service);
+            self.begins.insert(*service, from);
+            self.routes.forget(*service);
         }
-        let mut counts: BTreeMap<Id, [u64; 3]> = BTreeMap::new();
-        for flow in &minute.flows {
-            let sums = counts.entry(flow.service).or_default();
-            match flow.what {
-                FlowKind::Accepted => sums[0] += u64::from(flow.count),
-                FlowKind::SubmitFailed => sums[1] += u64::from(flow.count),
-                FlowKind::Retried => sums[2] += u64::from(flow.count),
-                _ => {}
+        for (service, counts) in part.services() {
+            // It is followed from its first minute with anything on.
+            let Some(begin) = counts.iter().position(|counts| counts.iter().any(|count| *count > 0)) else {
+                continue;
+            };
+            if self.tracks.contains_key(&service) {
+                continue;
+            }
+            let first = self.begins.get(&service).copied().unwrap_or(self.first);
+            let mut track = Track::new(self.question.rhythms.of(names.service(service)), first);
+            track.begin = from + begin as i64;
+            self.tracks.insert(service, track);
+        }
+        for (service, track) in &mut self.tracks {
+            let counts = part.counts.get(*service as usize).map_or(&[][..], Vec::as_slice);
+            for at in from.max(track.begin)..to {
+                let sums = counts.get((at - from) as usize).copied().unwrap_or_default();
+                let sums = sums.map(|sum| u64::try_from(sum).unwrap_or(0));
+                track.minute(at, sums, self.question.masked_at(*service, at), self.question);
             }
         }
-        for (service, sums) in &counts {
-            if sums.iter().any(|sum| *sum > 0) {
-                let first = begins.get(service).copied().unwrap_or(first);
-                let begin = || Track::new(question.rhythms.of(fleet.names.service(*service)), first);
-                tracks.entry(*service).or_insert_with(begin);
+        if from < self.question.from {
+            self.routes.add(from, &part.ways);
+            self.copies.add_before(&part.copies);
+        } else if from < self.question.to {
+            pass(&mut self.tracks, &part.ways);
+            self.copies.add_within(&part.copies);
+        }
+    }
+
+    /// The services, most missing first.
+    pub fn finish(&self, names: &Names) -> Vec<ServiceImpact> {
+        let tracks = self.tracks.iter();
+        let mut all: Vec<ServiceImpact> = tracks
+            .map(|(service, track)| track.judge(*service, names, &self.routes, self.question))
+            .collect();
+        for one in &mut all {
+            if let Some(bounced) = self.copies.of(one.service) {
+                one.bounce(bounced, self.question);
             }
         }
-        for (service, track) in &mut tracks {
-            let sums = counts.get(service).copied().unwrap_or_default();
-            track.minute(minute.at, sums, question.masked_at(*service, minute.at), question);
-        }
-        if minute.at < question.from {
-            routes.add(minute.at, &minute.flows);
-        } else if minute.at < question.to {
-            pass(&mut tracks, &minute.flows);
-        }
+        // By name: numbers depend on when a name was first seen.
+        let name = |one: &ServiceImpact| names.service(one.service);
+        all.sort_by(|a, b| (b.missing, name(a)).cmp(&(a.missing, name(b))));
+        all
     }
-    let mut all: Vec<ServiceImpact> = tracks
-        .iter()
-        .map(|(service, track)| track.judge(*service, fleet, &routes, question))
-        .collect();
-    let bounced = bounced(fleet, question.from, question.to);
-    for one in &mut all {
-        if let Some(bounced) = bounced.get(&one.service) {
-            one.bounce(*bounced, question);
-        }
-    }
-    // By name: numbers depend on when a name was first seen.
-    let name = |one: &ServiceImpact| fleet.names.service(one.service);
-    all.sort_by(|a, b| (b.missing, name(a)).cmp(&(a.missing, name(b))));
-    all
 }
 
 impl ServiceImpact {
@@ -208,7 +246,7 @@ fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
 }
 
 impl Track {
-    fn judge(&self, service: Id, fleet: &Fleet, routes: &Routes, question: &ImpactQuestion) -> ServiceImpact {
+    fn judge(&self, service: Id, names: &Names, routes: &Routes, question: &ImpactQuestion) -> ServiceImpact {
         let (expected, error) = self.expectation(question);
         let spread = 1.96 * (expected + 0.05 * expected * expected + error * error).sqrt();
         let interval = ((expected - spread).max(0.0), expected + spread + 1.0);
@@ -241,7 +279,7 @@ impl Track {
             share: question.relay.map_or(0.0, |relay| routes.share(service, relay)),
             evidence: self.counted(expected, error, interval, question),
         };
-        one.impact = self.verdict(&mut one, catch, queued, fleet, routes, question);
+        one.impact = self.verdict(&mut one, catch, queued, names, routes, question);
         if matches!(one.impact, Impact::Rerouted | Impact::None) {
             (one.missing, one.onset) = (0, None);
         } else {
@@ -308,7 +346,7 @@ impl Track {
         one: &mut ServiceImpact,
         catch: Catch,
         queued: u64,
-        fleet: &Fleet,
+        names: &Names,
         routes: &Routes,
         question: &ImpactQuestion,
     ) -> Impact {
@@ -324,7 +362,7 @@ impl Track {
             one.expected - SURE / 1.96 * (one.expected - one.interval.0)
         };
         let is_short = is_known && (cut_off || (one.observed as f64) < low);
-        let relay = question.relay.map_or("", |relay| fleet.names.host(relay));
+        let relay = question.relay.map_or("", |relay| names.host(relay));
         if question.relay.is_some() {
             one.evidence.push(format!(
                 "{:.0} % of its mail before went through {relay}",
@@ -338,7 +376,7 @@ impl Track {
             let ways: Vec<String> = one
                 .instead
                 .iter()
-                .map(|(host, count)| format!("{count} through {}", fleet.names.host(*host)))
+                .map(|(host, count)| format!("{count} through {}", names.host(*host)))
                 .collect();
             one.evidence.push(format!(
                 "nothing through {relay} meanwhile, and the usual volume by other ways: {}",
@@ -451,18 +489,4 @@ impl Track {
         one.evidence.push(reason.to_owned());
         Impact::Unknown
     }
-}
-
-/// Services whose applications' logs have told of mail, failed or not.
-pub fn telling(fleet: &Fleet) -> Vec<Id> {
-    let own = |what: FlowKind| matches!(what, FlowKind::Submitted | FlowKind::SubmitFailed | FlowKind::Retried);
-    let flows = fleet
-        .minutes
-        .iter()
-        .flat_map(|minute| &minute.flows)
-        .filter(|flow| own(flow.what));
-    let mut services: Vec<Id> = flows.map(|flow| flow.service).filter(|id| *id != NONE).collect();
-    services.sort_unstable();
-    services.dedup();
-    services
 }

@@ -1,9 +1,9 @@
 //! Impacts while a trouble lasts, without failures, and of histories that say little.
 
 use super::fleet::{Fleet, Flow, FlowKind, Minute, NONE, Names};
-use super::impact::{Impact, assess, telling};
+use super::impact::Impact;
 use super::impact_question::{ImpactQuestion, Masked};
-use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, fleet};
+use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, assess, fleet, telling};
 use std::collections::BTreeMap;
 
 const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;

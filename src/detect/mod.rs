@@ -92,6 +92,7 @@ pub mod kept;
 mod leading;
 mod learn;
 pub mod level;
+pub mod mail_part;
 mod membership;
 mod merge;
 mod minifloat;

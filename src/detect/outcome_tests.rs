@@ -3,10 +3,10 @@
 use super::alarm::Turn;
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
-use super::impact::{Impact, assess};
+use super::impact::Impact;
 use super::impact_question::ImpactQuestion;
 use super::outcome_ratio::{FAILING, OutcomeRatio, Sensitivity, THROTTLED};
-use super::sample::{DAY, MONDAY, Rng};
+use super::sample::{DAY, MONDAY, Rng, assess, assess_in};
 
 /// A series: attempts a minute, usual share of bad ones, what a day's share varies by, and days.
 #[derive(Clone, Copy)]
@@ -354,6 +354,7 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
         ..ImpactQuestion::default()
     };
     let all = assess(&fleet, &question);
+    assert_eq!(all, assess_in(&fleet, &question, 50), "in parts of any length");
     let of = |service: Id| all.iter().find(|one| one.service == service).expect("a service");
     let (shop, wiki) = (of(0), of(1));
     assert_eq!((shop.impact, wiki.impact), (Impact::Bounced, Impact::None), "{all:#?}");

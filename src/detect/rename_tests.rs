@@ -3,9 +3,9 @@
 use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Id};
-use super::impact::{Impact, assess};
+use super::impact::Impact;
 use super::impact_question::ImpactQuestion;
-use super::sample::{DAY, Fate, MONDAY, NIGHT, Trouble, fleet};
+use super::sample::{DAY, Fate, MONDAY, NIGHT, Trouble, assess, fleet};
 
 /// Wednesday of the fourth week, 14:00.
 const CHANGE: i64 = MONDAY + 23 * DAY + 14 * 60;

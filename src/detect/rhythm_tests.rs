@@ -5,10 +5,9 @@ use super::civil::CivilClock;
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Id};
 use super::holidays::Holidays;
-use super::impact::assess;
 use super::impact_question::ImpactQuestion;
 use super::rhythm::{Rhythm, Rhythms};
-use super::sample::{DAY, Fate, MONDAY, NIGHT, Sender, Trouble, fleet, fleet_from, sender};
+use super::sample::{DAY, Fate, MONDAY, NIGHT, Sender, Trouble, assess, fleet, fleet_from, sender};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 

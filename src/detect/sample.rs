@@ -1,6 +1,10 @@
 //! Fleets for tests: seeded, with a rhythm, and with troubles of one's choice.
 
+use super::bounced::CopyCounts;
 use super::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
+use super::impact::{Assessment, ServiceImpact};
+use super::impact_question::ImpactQuestion;
+use super::mail_part::{MailPart, MinuteCounts};
 
 /// 2018-05-07 00:00 UTC, a Monday, in minutes.
 pub const MONDAY: i64 = 25_427_520;
@@ -237,4 +241,86 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
         logs,
         ..Minute::default()
     }
+}
+
+/// Services whose applications' logs have told of mail, failed or not.
+pub fn telling(fleet: &Fleet) -> Vec<Id> {
+    let own = |what: FlowKind| matches!(what, FlowKind::Submitted | FlowKind::SubmitFailed | FlowKind::Retried);
+    let flows = fleet
+        .minutes
+        .iter()
+        .flat_map(|minute| &minute.flows)
+        .filter(|flow| own(flow.what));
+    let mut services: Vec<Id> = flows.map(|flow| flow.service).filter(|id| *id != NONE).collect();
+    services.sort_unstable();
+    services.dedup();
+    services
+}
+
+impl MailPart {
+    /// Of minutes that follow one another.
+    fn of(minutes: &[Minute]) -> MailPart {
+        let first = minutes.first().map_or(0, |minute| minute.at);
+        let mut part = MailPart {
+            span: (first, first + minutes.len() as i64),
+            ..MailPart::default()
+        };
+        for minute in minutes {
+            for flow in &minute.flows {
+                let service = flow.service as usize;
+                part.counts.resize(part.counts.len().max(service + 1), Vec::new());
+                let counts = &mut part.counts[service];
+                let place = match flow.what {
+                    FlowKind::Accepted => 0,
+                    FlowKind::SubmitFailed => 1,
+                    FlowKind::Retried => 2,
+                    _ => continue,
+                };
+                counts.resize(minutes.len(), MinuteCounts::default());
+                counts[(minute.at - first) as usize][place] += i64::from(flow.count);
+            }
+            let taken = |flow: &&Flow| matches!(flow.what, FlowKind::Accepted | FlowKind::Passed | FlowKind::Foreign);
+            part.ways.extend(minute.flows.iter().filter(taken));
+            for outcome in minute.outcomes.iter().filter(|outcome| outcome.done > 0) {
+                let counts = CopyCounts {
+                    done: u64::from(outcome.done),
+                    failed: u64::from(outcome.failed),
+                    first: (outcome.failed > 0).then_some(minute.at),
+                };
+                part.copies.entry(outcome.service).or_default().add(counts);
+            }
+            if minute.at == first {
+                part.renamed = minute.renamed.clone();
+            }
+        }
+        part
+    }
+}
+
+/// Judged of parts of so many minutes at most, which begin anew where the question or a change of names asks for it.
+pub fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<ServiceImpact> {
+    let (first, end) = fleet.span();
+    let end = end.min(Assessment::end(question));
+    let mut assessment = Assessment::new(first, question);
+    let mut from = first;
+    while from < end {
+        let minutes = fleet.between(from, end);
+        let is_cut = |minute: &&Minute| {
+            let at = minute.at;
+            at % length == 0
+                || at % DAY == 0
+                || at == question.from
+                || at == question.to
+                || !(minute.renamed.ended.is_empty() && minute.renamed.anew.is_empty())
+        };
+        let to = minutes.iter().skip(1).find(is_cut).map_or(end, |minute| minute.at);
+        assessment.take(&fleet.names, &MailPart::of(fleet.between(from, to)));
+        from = to;
+    }
+    assessment.finish(&fleet.names)
+}
+
+/// Judged of a day at a time.
+pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
+    assess_in(fleet, question, DAY)
 }

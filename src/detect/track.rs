@@ -24,6 +24,8 @@ pub(super) struct Track {
     weekly: Weekly,
     /// The fleet's first minute.
     first: i64,
+    /// The first minute that is its own.
+    pub begin: i64,
     expected: f64,
     /// Minutes of the window that are holidays.
     pub holiday: i64,
@@ -53,6 +55,7 @@ impl Track {
             day: (i32::MIN, false),
             weekly: Weekly::default(),
             first,
+            begin: first,
             expected: 0.0,
             holiday: 0,
             observed: 0,

@@ -17,8 +17,8 @@ use crate::store::catalogue::{ClockDoubt, Covered, SourceMinute};
 use crate::store::catalogue::{Counts, OddField, UnparsedShape};
 use crate::store::clickhouse::ClickHouseClient;
 use crate::store::columnar::{
-    FlowBlock, FlowGrain, LookupKey, MailRow, StayRow, Table, mails_between, read_flows, read_mail_flows, read_names,
-    stays_between,
+    FlowBlock, FlowGrain, LookupKey, MailKinds, MailRow, StayRow, Table, mails_between, read_flows, read_mail_flows,
+    read_names, stays_between,
 };
 use crate::store::retention::horizon_ms;
 use crate::store::segments::SegmentPart;
@@ -128,12 +128,12 @@ pub trait MailHistory {
     /// Rates of a window, a part at a time.
     fn flows(&self, window: Window, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError>;
 
-    /// The same of mail that was accepted, and that applications handed in or could not: rates of other kinds may be left out, and
-    /// attempts and recipients are not told. Where minutes do not matter, those of a day may be summed up in one.
+    /// The same of some kinds of mail: rates of others may be left out. Where minutes do not matter, those of a day may be summed
+    /// up in one.
     fn mail_flows(
         &self,
         window: Window,
-        _grain: FlowGrain,
+        _wanted: (FlowGrain, MailKinds),
         each: &mut dyn FnMut(&FlowBlock),
     ) -> Result<(), QueryError> {
         self.flows(window, each)
@@ -326,11 +326,16 @@ impl MailHistory for Store {
         Ok(())
     }
 
-    fn mail_flows(&self, window: Window, grain: FlowGrain, each: &mut dyn FnMut(&FlowBlock)) -> Result<(), QueryError> {
+    fn mail_flows(
+        &self,
+        window: Window,
+        (grain, kinds): (FlowGrain, MailKinds),
+        each: &mut dyn FnMut(&FlowBlock),
+    ) -> Result<(), QueryError> {
         for segment in self.segments().to_read(window.since_ms, window.until_ms)? {
             let is_inside = window.since_ms <= segment.first_ms && segment.last_ms < window.until_ms;
             let grain = if is_inside { grain } else { FlowGrain::Minutes };
-            let read = |path: &Path| read_mail_flows(path, grain);
+            let read = |path: &Path| read_mail_flows(path, grain, kinds);
             if let Some(block) = self.segments().read_part(&segment, SegmentPart::Rates, read)? {
                 each(&block);
             }

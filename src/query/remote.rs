@@ -16,7 +16,7 @@ use crate::store::catalogue::Counts;
 use crate::store::catalogue::{Covered, SourceMinute};
 use crate::store::clickhouse::{ClickHouseClient, migrate, query};
 use crate::store::columnar::{
-    Column, FlowBlock, FlowGrain, LookupKey, MailRow, RateBlock, StayRow, Table, TextColumn, Values,
+    Column, FlowBlock, FlowGrain, LookupKey, MailKinds, MailRow, RateBlock, StayRow, Table, TextColumn, Values,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -179,11 +179,11 @@ impl MailHistory for ClickHouseClient {
     fn mail_flows(
         &self,
         window: Window,
-        _grain: FlowGrain,
+        (_, kinds): (FlowGrain, MailKinds),
         each: &mut dyn FnMut(&FlowBlock),
     ) -> Result<(), QueryError> {
-        let mail = " WHERE kind IN ('accepted', 'submitted', 'submit_failed')";
-        flows_where(self, mail, window, each)
+        let names: Vec<String> = kinds.names().iter().map(|name| format!("'{name}'")).collect();
+        flows_where(self, &format!(" WHERE kind IN ({})", names.join(", ")), window, each)
     }
 
     fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {

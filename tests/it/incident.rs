@@ -151,3 +151,75 @@ fn an_alarm_without_a_relay_has_a_page_with_beginning_recovery_and_loss() {
         .ends(2)
         .says(&["--alarm 77: there is no such alarm"]);
 }
+
+/// Two mails that bounce in the hour, one that does before it, one that is discarded, and one that arrives.
+const BOUNCES: &str = "\
+2018-06-06 09:10:00 1fQWTc-000001-Aa <= shop@example.org U=shop P=local S=500 id=m1@app1.example.org
+2018-06-06 09:10:01 1fQWTc-000001-Aa ** old@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1]: SMTP error from remote mail \
+server after RCPT TO:<old@example.com>: 550 5.1.1 No such user
+2018-06-06 09:10:01 1fQWTc-000001-Aa Completed
+2018-06-06 10:10:00 1fQXPg-000002-Bb <= shop@example.org U=shop P=local S=500 id=m2@app1.example.org
+2018-06-06 10:10:01 1fQXPg-000002-Bb ** jane@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1]: SMTP error from remote mail \
+server after RCPT TO:<jane@example.com>: 550 5.1.1 No such user
+2018-06-06 10:10:01 1fQXPg-000002-Bb Completed
+2018-06-06 10:20:00 1fQXZM-000003-Cc <= shop@example.org U=shop P=local S=500 id=m3@app1.example.org
+2018-06-06 10:20:01 1fQXZM-000003-Cc => joe@example.net R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.2] C=\"250 ok\"
+2018-06-06 10:20:01 1fQXZM-000003-Cc Completed
+2018-06-06 10:30:00 1fQXj2-000004-Dd <= shop@example.org U=shop P=local S=500 id=m4@app1.example.org
+2018-06-06 10:30:01 1fQXj2-000004-Dd ** \"=cmd()\"@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1]: SMTP error from remote \
+mail server after RCPT TO:<x@example.com>: 552 5.2.2 Mailbox full
+2018-06-06 10:30:01 1fQXj2-000004-Dd Completed
+2018-06-06 14:00:00 1fQayE-000005-Ee <= shop@example.org U=shop P=local S=500 id=m5@app1.example.org
+";
+
+#[test]
+fn messages_to_send_again_are_those_that_were_given_up_in_the_incident() {
+    let place = Place::with(KEEP);
+    let path = place.write("mx1.log", BOUNCES);
+    place.backfill_as("mx1", &[&path]).ends(0);
+    let window = ["--since", "2018-06-06T10:00Z", "--until", "2018-06-06T11:00Z"];
+    let listed = |more: &[&str]| place.run(&[&["incident"], &window[..], more].concat());
+
+    let all: Vec<Value> = serde_json::from_str(&listed(&["--messages=json"]).ends(0).out).unwrap();
+    let ids: Vec<&str> = all.iter().map(|one| one["queue_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["1fQXPg-000002-Bb", "1fQXj2-000004-Dd"], "{all:#?}");
+    assert_eq!(
+        (
+            &all[0]["kind"],
+            &all[0]["recipient"],
+            &all[0]["reason"],
+            &all[0]["smtp_code"]
+        ),
+        (
+            &"bounced".into(),
+            &"jane@example.com".into(),
+            &"no_such_user".into(),
+            &550.into()
+        )
+    );
+
+    let first = listed(&["--messages", "--limit", "1"]).ends(0);
+    assert!(
+        first.out.contains("1fQXPg-000002-Bb") && !first.out.contains("1fQXj2-000004-Dd"),
+        "{}",
+        first.out
+    );
+    assert!(
+        first.err.contains("only the first 1 rows were looked at"),
+        "{}",
+        first.err
+    );
+    let csv = listed(&["--messages=csv"]).ends(0).out;
+    assert!(
+        csv.starts_with("ts,host,queue_id,service,kind,sender,recipient,smtp_code,reason\n"),
+        "{csv}"
+    );
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    let page = listed(&["--messages=markdown"]).ends(0).out;
+    assert!(
+        page.contains("| mx1 | 1fQXPg-000002-Bb | ")
+            && page.contains(" | bounced | shop@example.org | jane@example.com | 550 no_such_user |"),
+        "{page}"
+    );
+    listed(&["--messages=csv", "--format", "json"]).ends(2);
+}

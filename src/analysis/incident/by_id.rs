@@ -2,7 +2,7 @@
 
 use crate::analysis::alarms::notice_id;
 use crate::detect::alarm::{Alarm, Named};
-use crate::detect::fleet::Fleet;
+use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
@@ -11,9 +11,9 @@ use anyhow::{Result, anyhow};
 /// What a larger history or a later hour may shift an alarm's onset by, minutes.
 const SHIFT: i64 = 3 * 60;
 
-pub(super) fn of_alarm(groups: &Groups, id: &str, fleet: &Fleet) -> Result<Window> {
-    let alarm = find(groups, id.trim(), fleet).ok_or_else(|| {
-        let last: Vec<String> = groups.told().map(|alarm| notice_id(alarm, &fleet.names)).collect();
+pub(super) fn of_alarm(groups: &Groups, id: &str, names: &Names, end: i64) -> Result<Window> {
+    let alarm = find(groups, id.trim(), names).ok_or_else(|| {
+        let last: Vec<String> = groups.told().map(|alarm| notice_id(alarm, names)).collect();
         let last = last.iter().rev().take(5).map(String::as_str).collect::<Vec<_>>();
         let last = match last.is_empty() {
             true => "there is none in this store".to_owned(),
@@ -24,7 +24,7 @@ pub(super) fn of_alarm(groups: &Groups, id: &str, fleet: &Fleet) -> Result<Windo
             id.escape_debug()
         )
     })?;
-    let until = alarm.ended.unwrap_or(fleet.span().1);
+    let until = alarm.ended.unwrap_or(end);
     Ok(Window {
         since_ms: alarm.onset * MINUTE_MS,
         until_ms: until.max(alarm.onset + 1) * MINUTE_MS,
@@ -33,7 +33,7 @@ pub(super) fn of_alarm(groups: &Groups, id: &str, fleet: &Fleet) -> Result<Windo
 
 /// An alarm by its number, or by an id that a notice bore: the onset may have become better known since, and a larger alarm
 /// may have taken it in.
-fn find<'g>(groups: &'g Groups, id: &str, fleet: &Fleet) -> Option<&'g Alarm> {
+fn find<'g>(groups: &'g Groups, id: &str, known: &Names) -> Option<&'g Alarm> {
     let mut alarm = match id.parse::<usize>() {
         Ok(number) => groups.alarms.get(number)?,
         Err(_) => {
@@ -46,7 +46,7 @@ fn find<'g>(groups: &'g Groups, id: &str, fleet: &Fleet) -> Option<&'g Alarm> {
             // How far from an alarm's name the id is, or from what it turned out to be about.
             let off = |alarm: &Alarm| {
                 let is_it = |(about, _): &Named| {
-                    let (kind, name) = about.named(&fleet.names);
+                    let (kind, name) = about.named(known);
                     scope.split_once('/') == Some((kind, name))
                 };
                 let names = [alarm.named, (alarm.scope, alarm.onset)];

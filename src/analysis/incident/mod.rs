@@ -1,19 +1,21 @@
 //! What an outage did to each service: lost, delayed, rerouted, or nothing, judged by what was known at its end.
 
 mod by_id;
+pub mod messages;
 mod replies;
 pub mod report;
 
 use self::replies::{Replies, replies};
 use super::completeness::Completeness;
 use super::pending::{queued, tellers, tried};
-use super::present::{Replay, fleet_until};
+use super::present::{Replay, minutes_until};
 use crate::analysis::kept::Kept;
+use crate::analysis::mail_history::{PastMail, PastWays};
 use crate::detect::alarm::{Alarm, Cause, Scope, State};
-use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::{Fleet, Id};
+use crate::detect::engine::Options;
+use crate::detect::fleet::{Id, Names};
 use crate::detect::group::Groups;
-use crate::detect::impact::{ServiceImpact, assess, telling, watched};
+use crate::detect::impact::{Assessment, ServiceImpact, watched};
 use crate::detect::impact_question::{ImpactQuestion, Masked};
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
@@ -30,8 +32,10 @@ pub struct Incident {
     pub window: Window,
     /// What was found.
     pub judged: Judged,
-    /// All minutes.
-    pub fleet: Fleet,
+    /// Names of what was found.
+    pub names: Names,
+    /// The minute after the last that was looked at.
+    pub end: i64,
     /// From when on volume alarms are complete.
     pub complete: Completeness,
 }
@@ -49,6 +53,8 @@ pub struct Judged {
     pub routes: Routes,
     /// What the remote sides said most often, by what an alarm or an impact is about.
     pub replies: Replies,
+    /// First minute of the trouble, and the one after its recovery, as far as that was looked at.
+    pub span: (i64, i64),
 }
 
 /// Minutes that are read beyond `--until`: the most that a recovery is watched, to see whether the trouble was over.
@@ -77,61 +83,80 @@ pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Aske
         Asked::Window(window) => (window.until_ms, window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS)),
         Asked::Alarm(_) => (i64::MAX, i64::MAX),
     };
-    let history = Replay::begin(store, kept, options, (known_ms, until_ms), now_ms)?;
-    let (mut engine, from, names) = history.into_parts();
-    let mut fleet = fleet_until(store, until_ms, now_ms, &names)?;
-    let (window, groups, complete) = match asked {
-        Asked::Window(window) => {
-            let (groups, complete) = known(&mut fleet, (engine, from), window);
-            (window, groups, complete)
-        }
+    let mut history = Replay::begin(store, kept, options, (known_ms, until_ms), now_ms)?;
+    let (first, end) = minutes_until(store, until_ms, now_ms)?;
+    let (window, known) = match asked {
+        Asked::Window(window) => (window, known(history, window, end)?),
         Asked::Alarm(id) => {
-            for minute in fleet.between(from, i64::MAX) {
-                engine.step(&fleet.names, minute);
+            while let Some(minutes) = history.next_part()? {
+                minutes.iter().for_each(|minute| history.step(minute));
             }
-            let complete = Completeness::of(&engine);
-            (by_id::of_alarm(&engine.groups, &id, &fleet)?, engine.groups, complete)
+            let window = by_id::of_alarm(&history.engine.groups, &id, history.names(), end)?;
+            let known = KnownAtEnd {
+                complete: Completeness::of(&history.engine),
+                names: history.names().clone(),
+                groups: history.engine.groups,
+                end,
+            };
+            (window, known)
         }
     };
-    let judged = judge_window(store, &fleet, &groups, &rhythms, window)?;
+    let mut past = PastMail::open(store, known.names, (first, known.end))?;
+    let judged = judge_window(&mut past, &known.groups, &rhythms, window)?;
     Ok(Incident {
         window,
         judged,
-        fleet,
-        complete,
+        names: past.names,
+        end: known.end,
+        complete: known.complete,
     })
 }
 
-/// The alarms as they were known at a window's end. Of what came later the fleet keeps the recovery, if the window ends
-/// with the trouble.
-fn known(fleet: &mut Fleet, (mut engine, judged): (Engine, i64), window: Window) -> (Groups, Completeness) {
+/// What was known at a window's end.
+struct KnownAtEnd {
+    groups: Groups,
+    complete: Completeness,
+    names: Names,
+    /// The minute after the last that is looked at.
+    end: i64,
+}
+
+/// The alarms as they were known at a window's end, and the minute after the last of the history's that counts, of which `end` is
+/// the end: if the window ends with the trouble, the recovery is looked at as well.
+fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd> {
     let (from, until) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
-    for minute in fleet.between(judged, until) {
-        engine.step(&fleet.names, minute);
+    let mut at_until = None;
+    while let Some(minutes) = history.next_part()? {
+        for minute in &minutes {
+            if minute.at >= until && at_until.is_none() {
+                at_until = Some((history.engine.groups.clone(), Completeness::of(&history.engine)));
+            }
+            history.step(minute);
+        }
     }
-    let mut groups = engine.groups.clone();
-    let complete = Completeness::of(&engine);
-    for minute in fleet.between(until, i64::MAX) {
-        engine.step(&fleet.names, minute);
-    }
+    let names = history.names().clone();
+    let engine = history.engine;
+    let (mut groups, complete) = at_until.unwrap_or_else(|| (engine.groups.clone(), Completeness::of(&engine)));
     groups.learn_ends(&engine.groups, until + MEANT);
     let about = about_mail(&groups, from, until);
-    let end = match cause_of(&about, from, until) {
+    let over = match cause_of(&about, from, until) {
         Some(cause) => Some(cause.silent_to),
         None => about
             .iter()
             .map(|alarm| alarm.ended)
             .max_by_key(|ended| ended.unwrap_or(i64::MAX)),
     };
-    let is_meant = match end {
+    let is_meant = match over {
         // Without an alarm the window says what is meant.
         None => true,
-        Some(end) => end.is_some_and(|end| end >= until - MEANT),
+        Some(over) => over.is_some_and(|over| over >= until - MEANT),
     };
-    if !is_meant {
-        fleet.end(until);
-    }
-    (groups, complete)
+    Ok(KnownAtEnd {
+        groups,
+        complete,
+        names,
+        end: if is_meant { end } else { end.min(until) },
+    })
 }
 
 /// Alarms about mail that overlap a window.
@@ -147,14 +172,8 @@ fn cause_of(alarms: &[&Alarm], from: i64, to: i64) -> Option<Cause> {
     causes.max_by_key(shared).cloned()
 }
 
-/// Judges all services in a window of a fleet that was replayed.
-pub fn judge_window(
-    store: &dyn MailHistory,
-    fleet: &Fleet,
-    groups: &Groups,
-    rhythms: &Rhythms,
-    window: Window,
-) -> Result<Judged> {
+/// Judges all services in a window of a history that was replayed.
+pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms, window: Window) -> Result<Judged> {
     let (from, to) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
     let overlaps = |alarm: &&Alarm| alarm.overlaps(from, to);
     let alarms: Vec<Alarm> = groups.told().filter(overlaps).cloned().collect();
@@ -165,16 +184,13 @@ pub fn judge_window(
         .as_ref()
         .and_then(|cause| cause.silent_to)
         .map_or(to, |end| end.min(to).max(from + 1));
-    let mut routes = Routes::default();
-    for minute in fleet.between(i64::MIN, from) {
-        routes.add(minute.at, &minute.flows);
-    }
-    let known = fleet.span().1.min(to + watched(from, to)).max(to) * MINUTE_MS;
+    let PastWays { routes, tells, copies } = past.ways(from)?;
+    let known = past.span.1.min(to + watched(from, to)).max(to) * MINUTE_MS;
     let silent = Window {
         since_ms: from * MINUTE_MS,
         until_ms: to * MINUTE_MS,
     };
-    let queued = queued(store, silent, known, &fleet.names)?;
+    let queued = queued(past.store, silent, known, &past.names)?;
     let so_far = Window {
         until_ms: known,
         ..silent
@@ -192,21 +208,26 @@ pub fn judge_window(
         ),
         queued: queued.late,
         held: queued.held,
-        tried: tried(store, so_far, &fleet.names)?,
-        tells: heard(store, fleet, &alarms, silent)?,
+        tried: tried(past.store, so_far, &past.names)?,
+        tells: heard(past, tells, &alarms, silent)?,
         alarmed: named(alarms.iter().filter(|alarm| alarm.state.is_about_mail())),
         stuck: named(alarms.iter().filter(|alarm| alarm.state == State::Stuck)),
         failing: named(alarms.iter().filter(|alarm| alarm.state == State::Failing)),
         rhythms: rhythms.clone(),
     };
-    let services = assess(fleet, &question);
-    let replies = replies(store, fleet, &alarms, &services, silent)?;
+    let mut assessment = Assessment::new(past.span.0, &question);
+    assessment.take_copies_before(&copies);
+    let until = Assessment::end(&question);
+    past.show((from, to), until, &mut |names, part| assessment.take(names, part))?;
+    let services = assessment.finish(&past.names);
+    let replies = replies(past.store, &past.names, &alarms, &services, silent)?;
     Ok(Judged {
         replies,
         cause,
         alarms,
         services,
         routes,
+        span: (from, known.div_euclid(MINUTE_MS)),
     })
 }
 
@@ -239,9 +260,8 @@ fn masked<'a>(alarms: impl Iterator<Item = &'a Alarm>, routes: &Routes) -> BTree
     masked
 }
 
-/// Services whose applications' logs were read meanwhile: not on hosts whose logs are known not to have come.
-fn heard(store: &dyn MailHistory, fleet: &Fleet, alarms: &[Alarm], window: Window) -> Result<Vec<Id>> {
-    let mut tells = telling(fleet);
+/// Of services whose applications' logs tell of mail, those whose logs were read meanwhile: not on hosts whose logs are known not to have come.
+fn heard(past: &PastMail<'_>, mut tells: Vec<Id>, alarms: &[Alarm], window: Window) -> Result<Vec<Id>> {
     let deaf: Vec<Id> = alarms
         .iter()
         .filter(|alarm| !alarm.state.is_about_mail())
@@ -255,7 +275,7 @@ fn heard(store: &dyn MailHistory, fleet: &Fleet, alarms: &[Alarm], window: Windo
             until_ms: window.until_ms,
             ..Window::ALL
         };
-        let hosts = tellers(store, before, &fleet.names)?;
+        let hosts = tellers(past.store, before, &past.names)?;
         let is_deaf = |service: &Id| {
             hosts
                 .get(service)

@@ -1,7 +1,7 @@
 //! What the remote sides said of mail that failed or was put off: the most frequent reply, by its codes and its reason.
 
 use crate::detect::alarm::{Alarm, Scope, State};
-use crate::detect::fleet::{Fleet, Id};
+use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
@@ -61,7 +61,7 @@ const OF_PROVIDERS: &str = "provider";
 /// Replies in a window to what alarms and impacts are about; nothing is read where there is none.
 pub(super) fn replies(
     store: &dyn MailHistory,
-    fleet: &Fleet,
+    names: &Names,
     alarms: &[Alarm],
     services: &[ServiceImpact],
     window: Window,
@@ -79,24 +79,23 @@ pub(super) fn replies(
     Ok(Replies {
         failed: frequent(
             store,
-            fleet,
+            names,
             "kind IN ('bounced', 'expired', 'discarded')",
             &failed,
             window,
         )?,
-        deferred: frequent(store, fleet, "kind = 'deferred'", &deferred, window)?,
+        deferred: frequent(store, names, "kind = 'deferred'", &deferred, window)?,
     })
 }
 
 fn frequent(
     store: &dyn MailHistory,
-    fleet: &Fleet,
+    names: &Names,
     kinds: &str,
     scopes: &BTreeSet<Scope>,
     window: Window,
 ) -> Result<BTreeMap<Scope, FrequentReply>, QueryError> {
     let mut all = BTreeMap::new();
-    let names = &fleet.names;
     let id = |known: &[String], name: &str| known.iter().position(|one| one == name).map(|at| at as Id);
     for column in [OF_SERVICES, OF_RELAYS, OF_PROVIDERS] {
         let scope_of = |name: &str| match column {

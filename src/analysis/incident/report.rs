@@ -26,7 +26,7 @@ pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
 
 /// As interface says.
 pub fn json(incident: &Incident) -> Value {
-    let names = &incident.fleet.names;
+    let names = &incident.names;
     let services: Vec<Value> = incident
         .services
         .iter()
@@ -97,7 +97,7 @@ fn reply_json(reply: &FrequentReply) -> Value {
 
 /// What happened when, in minutes since 1970.
 pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
-    let names = &incident.fleet.names;
+    let names = &incident.names;
     let mut events = Vec::new();
     match &incident.cause {
         Some(cause) => {
@@ -146,7 +146,7 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
 
 /// Beginning and end where no relay stood still: by the alarms about mail, else by the services that were hurt.
 fn without_relay(incident: &Incident) -> Vec<(i64, String)> {
-    let names = &incident.fleet.names;
+    let names = &incident.names;
     let mut events = Vec::new();
     let about_mail = || incident.alarms.iter().filter(|alarm| alarm.state.is_about_mail());
     let first = about_mail().min_by_key(|alarm| alarm.onset);
@@ -197,7 +197,7 @@ pub fn markdown(incident: &Incident) -> String {
     }
     page.push_str("\n## Evidence\n\n");
     for one in hurt(incident) {
-        let name = escaped(incident.fleet.names.service(one.service));
+        let name = escaped(incident.names.service(one.service));
         let said: Vec<String> = one.evidence.iter().map(|said| escaped(said)).collect();
         let _ = writeln!(page, "* {name}: {}", said.join("; "));
     }
@@ -214,13 +214,10 @@ pub fn title(incident: &Incident) -> String {
     let since = first_missing(incident).map_or_else(|| rfc3339(incident.window.since_ms), minute);
     let day = since.get(..10).unwrap_or(&since);
     match &incident.cause {
-        Some(cause) => format!(
-            "{day}: {} took no mail",
-            escaped(incident.fleet.names.host(cause.relay))
-        ),
+        Some(cause) => format!("{day}: {} took no mail", escaped(incident.names.host(cause.relay))),
         None => match incident.alarms.iter().find(|alarm| alarm.state.is_about_mail()) {
             Some(alarm) => {
-                let (kind, name) = alarm.scope.named(&incident.fleet.names);
+                let (kind, name) = alarm.scope.named(&incident.names);
                 format!("{day}: {kind} {} {}", escaped(name), alarm.state.as_str())
             }
             None => format!("{day}: mail"),
@@ -230,7 +227,7 @@ pub fn title(incident: &Incident) -> String {
 
 /// What happened, in a few sentences.
 pub fn summary(incident: &Incident) -> String {
-    let names = &incident.fleet.names;
+    let names = &incident.names;
     let of = |impact: Impact, open: bool| {
         let list: Vec<String> = incident
             .services
@@ -242,11 +239,7 @@ pub fn summary(incident: &Incident) -> String {
     };
     let mut said = match &incident.cause {
         Some(cause) => {
-            let known = incident
-                .window
-                .until_ms
-                .div_euclid(MINUTE_MS)
-                .min(incident.fleet.span().1);
+            let known = incident.window.until_ms.div_euclid(MINUTE_MS).min(incident.end);
             let to = cause.silent_to.unwrap_or(known);
             let lasted = human::duration((to - cause.silent_from) * MINUTE_MS);
             let relay = escaped(names.host(cause.relay));
@@ -299,7 +292,7 @@ pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
     let count = |number: u64| human::count(i64::try_from(number).unwrap_or(i64::MAX));
     let row = |one: &ServiceImpact| {
         [
-            incident.fleet.names.service(one.service).to_owned(),
+            incident.names.service(one.service).to_owned(),
             one.impact.as_str().to_owned(),
             match one.expected {
                 ..1_000.0 => format!("{:.1}", one.expected),
@@ -316,7 +309,7 @@ pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
 
 /// Who hung on one relay, and who did not.
 pub fn conclusions(incident: &Incident) -> Vec<String> {
-    let names = &incident.fleet.names;
+    let names = &incident.names;
     let hanging = incident.hanging();
     let mut said = Vec::new();
     for one in hurt(incident) {
@@ -344,7 +337,7 @@ pub fn conclusions(incident: &Incident) -> Vec<String> {
 }
 
 /// Log text in Markdown: no control characters, and nothing that is markup.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in safe_text(text.as_bytes()).chars() {
         match c {

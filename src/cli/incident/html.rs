@@ -57,7 +57,7 @@ pub fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: 
 fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
-        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.fleet.span().1 * MINUTE_MS),
+        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.end * MINUTE_MS),
     };
     let question = RateQuestion {
         window,

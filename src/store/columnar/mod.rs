@@ -42,7 +42,7 @@ pub use frame::{Broken, LOGICAL, NUMBERS};
 pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
 pub use ids::{event_ids, times};
 pub use key_filter::LookupKey;
-pub use mail_flows::{FlowGrain, read_mail_flows};
+pub use mail_flows::{FlowGrain, MailKinds, read_mail_flows};
 pub use merge::{Parts, concatenate};
 pub use rate_block::{RateBlock, read_rates};
 pub use read::{FlowBlock, read_flows, read_names, verify};

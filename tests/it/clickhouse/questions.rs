@@ -1,6 +1,7 @@
 //! Questions: the same answers from a server as from a folder.
 
 use super::Lab;
+use super::schema::sql;
 use crate::util::{Place, Run};
 use serde_json::Value;
 use std::fs;
@@ -31,6 +32,19 @@ fn outage(place: &Place) -> PathBuf {
 }
 
 impl Lab {
+    /// What `trace` asks is answered by an index that leaves out rows.
+    #[track_caller]
+    fn assert_indexed(&self, condition: &str) {
+        let plan = sql(
+            self,
+            &format!("EXPLAIN indexes = 1 SELECT * FROM mail.events WHERE {condition} FORMAT TSVRaw"),
+        );
+        assert!(
+            plan.contains("Skip") && plan.contains("Name: by_"),
+            "{condition}: {plan}"
+        );
+    }
+
     /// Every command that asks answers the same from the server as from the folder.
     fn assert_same_answers(&self, window: &[&str]) {
         let questions: [&[&str]; 7] = [
@@ -58,6 +72,10 @@ impl Lab {
         let here = self.run(&args).ends(0).out;
         assert!(here.contains("\"delivered\""), "{here}");
         assert_eq!(here, self.run(&[&args[..], &["--store", &url]].concat()).ends(0).out);
+        self.assert_indexed("queue_id = '1fQXAB-000001-Aa'");
+        self.assert_indexed("message_key = 12345");
+        self.assert_indexed("lower(recipient_domain) = 'example.org' AND recipient_local = 'nobody'");
+        self.assert_indexed("lower(sender_domain) = 'example.org' AND sender_local = 'nobody'");
         for at in ["2018-06-06T20:00Z", "2018-06-07T02:30Z"] {
             let args = ["queue", "--at", at, "--format", "json"];
             let here = self.run(&args).ends(0).out;

@@ -24,6 +24,7 @@ pub mod graph;
 pub mod ingest;
 pub mod model;
 pub mod normalise;
+pub mod planned;
 pub mod query;
 pub mod service;
 pub mod setup;

@@ -1,7 +1,10 @@
 //! Prometheus Alertmanager, `POST /api/v2/alerts`. Labels are an alert's identity: those of an episode never change.
 
+use super::receivers::ReceiverRequest;
+use super::told::ToldNotice;
 use super::{
-    AlertChannel, AlertTarget, DeliveryFault, Notice, Results, TrustedAuthorities, Undelivered, body, http, label, safe,
+    AlertChannel, AlertTarget, DeliveryFault, Notice, NoticeLinks, Results, TrustedAuthorities, Undelivered, http,
+    label, safe,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -18,12 +21,13 @@ const ONE_BY_ONE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Alertmanager {
     target: AlertTarget,
+    links: NoticeLinks,
     agent: ureq::Agent,
 }
 
 impl Alertmanager {
     /// At the URL below which `/api/v2` lies (a prefix of `--web.route-prefix` or a proxy included); with authorities of its own, if there are some.
-    pub fn new(url: &str, authorities: Option<TrustedAuthorities>) -> Self {
+    pub fn new(url: &str, links: NoticeLinks, authorities: Option<TrustedAuthorities>) -> Self {
         // People paste the address of the page, or that of the API itself.
         let url = url.split('#').next().unwrap_or(url).trim_end_matches('/');
         let url = url
@@ -32,6 +36,7 @@ impl Alertmanager {
             .unwrap_or(url);
         Alertmanager {
             target: AlertTarget::new(format!("{}/api/v2/alerts", url.trim_end_matches('/'))),
+            links,
             agent: http::agent(authorities),
         }
     }
@@ -50,7 +55,7 @@ impl AlertChannel for Alertmanager {
         // Of one alert only the last word counts.
         let mut last: BTreeMap<String, (Value, Vec<usize>)> = BTreeMap::new();
         for (at, notice) in notices.iter().enumerate() {
-            let alert = alert(notice, now);
+            let alert = alert(notice, &self.links, now);
             let (word, places) = last.entry(alert["labels"].to_string()).or_default();
             *word = alert;
             places.push(at);
@@ -86,8 +91,8 @@ impl AlertChannel for Alertmanager {
 
 impl Alertmanager {
     fn post<'a>(&self, alerts: impl Iterator<Item = &'a Value>, now: i64) -> Result<(), Undelivered> {
-        let body = body(&Value::Array(alerts.cloned().collect()));
-        let taken = http::post(&self.agent, &self.target, &[], body.as_bytes(), now)?;
+        let request = ReceiverRequest::json(&Value::Array(alerts.cloned().collect()));
+        let taken = http::post(&self.agent, &self.target, &request, now)?;
         match taken.is_page {
             false => Ok(()),
             true => Err(Undelivered::channel(format!(
@@ -98,7 +103,8 @@ impl Alertmanager {
     }
 }
 
-fn alert(notice: &Notice, now: i64) -> Value {
+fn alert(notice: &Notice, links: &NoticeLinks, now: i64) -> Value {
+    let told = ToldNotice::of(notice, links);
     let mut labels = json!({
         "alertname": "MailpulseAlarm",
         "state": label(&notice.state),
@@ -112,16 +118,32 @@ fn alert(notice: &Notice, now: i64) -> Value {
     let ends = notice
         .ends
         .map_or(now + HOLDS_S, |ends| ends.min(now).max(notice.starts + 1));
-    json!({
+    let mut annotations = json!({
+        "summary": safe(&notice.summary, 1_000),
+        "description": safe(&notice.description, 4_000),
+        "episode": notice.id,
+        "next": told.next,
+        "runbook": told.runbook,
+    });
+    for (name, value) in [
+        ("mail", told.usual.clone()),
+        ("affected", told.affected()),
+        ("runbook_url", told.runbook_url.clone()),
+    ] {
+        if let Some(value) = value {
+            annotations[name] = value.into();
+        }
+    }
+    let mut alert = json!({
         "labels": labels,
-        "annotations": {
-            "summary": safe(&notice.summary, 1_000),
-            "description": safe(&notice.description, 4_000),
-            "episode": notice.id,
-        },
+        "annotations": annotations,
         "startsAt": time(notice.starts),
         "endsAt": time(ends),
-    })
+    });
+    if let Some(page) = told.page {
+        alert["generatorURL"] = page.into();
+    }
+    alert
 }
 
 fn time(seconds: i64) -> String {
@@ -142,13 +164,15 @@ mod tests {
             "http://am/alertmanager/api/v2/alerts",
         ] {
             assert_eq!(
-                Alertmanager::new(url, None).target.url(),
+                Alertmanager::new(url, NoticeLinks::default(), None).target.url(),
                 "http://am/alertmanager/api/v2/alerts",
                 "{url}"
             );
         }
         assert_eq!(
-            Alertmanager::new("http://am:9093", None).target.url(),
+            Alertmanager::new("http://am:9093", NoticeLinks::default(), None)
+                .target
+                .url(),
             "http://am:9093/api/v2/alerts"
         );
     }
@@ -168,7 +192,12 @@ mod tests {
             alarm: Value::Null,
             now: None,
         };
-        let alert = alert(&notice, 1_000);
+        let links = NoticeLinks {
+            url_base: Some("https://mail.example.org".to_owned()),
+            ..NoticeLinks::default()
+        };
+        let alert = alert(&notice, &links, 1_000);
+        assert_eq!(alert["generatorURL"], "https://mail.example.org/incident?alarm=x");
         let name = alert["labels"]["name"].as_str().unwrap();
         assert_eq!(name.chars().count(), 128);
         assert!(!name.contains(char::is_control), "{name:?}");
@@ -200,7 +229,9 @@ mod tests {
             starts: 90,
             ..reported.clone()
         };
-        let (first, later) = (alert(&reported, 1_000), alert(&reported.updated(&seen), 2_000));
+        let told = |notice: &Notice, now| alert(notice, &NoticeLinks::default(), now);
+        let (first, later) = (told(&reported, 1_000), told(&reported.updated(&seen), 2_000));
+        assert!(first.get("generatorURL").is_none(), "no link is invented");
         assert_eq!(first["labels"], later["labels"]);
         assert_eq!(later["annotations"]["summary"], "relay mx1001: dropped");
         assert_eq!(later["annotations"]["episode"], "service/gerrit/x");

@@ -2,7 +2,8 @@
 //! ended.
 
 use super::delivery::one_by_one;
-use super::{AlertChannel, DeliveryFault, Notice, Results, TIMEOUT, Undelivered, body};
+use super::told::json;
+use super::{AlertChannel, DeliveryFault, Notice, NoticeLinks, Results, TIMEOUT, Undelivered, body};
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -12,12 +13,13 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Exec {
     command: Vec<String>,
+    links: NoticeLinks,
 }
 
 impl Exec {
     /// A program with its arguments.
-    pub fn new(command: Vec<String>) -> Self {
-        Exec { command }
+    pub fn new(command: Vec<String>, links: NoticeLinks) -> Self {
+        Exec { command, links }
     }
 
     fn one(&self, notice: &Notice) -> Result<(), Undelivered> {
@@ -32,7 +34,7 @@ impl Exec {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|why| failed(&why))?;
-        let line = format!("{}\n", body(&notice.json()));
+        let line = format!("{}\n", body(&json(notice, &self.links)));
         let input = child.stdin.take();
         // A program that does not read must not hold us; the thread ends when the program does.
         thread::spawn(move || input.map(|mut input| input.write_all(line.as_bytes())));

@@ -2,6 +2,7 @@
 //! that the configuration names.
 
 use super::delivery::WAIT_MAX_S;
+use super::receivers::ReceiverRequest;
 use super::{AlertTarget, DeliveryFault, TIMEOUT, Undelivered, safe};
 use mailpulse_parsers::harmless::safe_text;
 use serde_json::Value;
@@ -64,20 +65,32 @@ pub(super) struct Taken {
     pub is_page: bool,
 }
 
-/// Posts JSON; anything but 2xx is no delivery.
+/// Posts; anything but 2xx is no delivery.
 /// `now` is in seconds since 1970.
 pub(super) fn post(
     agent: &Agent,
     target: &AlertTarget,
-    headers: &[(&str, String)],
-    body: &[u8],
+    what: &ReceiverRequest,
     now: i64,
 ) -> Result<Taken, Undelivered> {
-    let mut request = agent.post(target.url()).header("Content-Type", "application/json");
-    for (name, value) in headers {
+    let mut request = agent.post(target.url()).header("Content-Type", what.content_type);
+    for (name, value) in &what.headers {
         request = request.header(*name, value);
     }
-    match request.send(body) {
+    judged(request.send(what.body.as_bytes()), target, now)
+}
+
+/// Asks for an address; anything but 2xx is a refusal.
+pub(super) fn get(agent: &Agent, target: &AlertTarget, now: i64) -> Result<(), Undelivered> {
+    judged(agent.get(target.url()).call(), target, now).map(|_| ())
+}
+
+fn judged(
+    answer: Result<Response<ureq::Body>, ureq::Error>,
+    target: &AlertTarget,
+    now: i64,
+) -> Result<Taken, Undelivered> {
+    match answer {
         Ok(answer) if answer.status().is_success() => Ok(Taken {
             is_page: header(&answer, "content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html")),
         }),
@@ -163,12 +176,21 @@ fn words(body: &[u8]) -> String {
         Some(Value::Object(object)) => ["message", "error", "detail", "title"]
             .iter()
             .find_map(|key| object.get(*key)?.as_str())
-            .unwrap_or(&text)
-            .to_owned(),
+            .map_or_else(|| text.clone(), |told| told.to_owned() + &listed(object)),
         _ => untagged(&text),
     };
     let one_line: Vec<&str> = told.split_whitespace().collect();
     safe(&one_line.join(" "), WORDS_MAX)
+}
+
+/// What some list beside their message: `errors`, as PagerDuty has it.
+fn listed(object: &serde_json::Map<String, Value>) -> String {
+    let errors = object.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let errors: Vec<&str> = errors.filter_map(Value::as_str).collect();
+    if errors.is_empty() {
+        return String::new();
+    }
+    format!(": {}", errors.join("; "))
 }
 
 /// A page's text; a text that is none stays as it is.
@@ -233,6 +255,10 @@ mod tests {
                 "invalid label set: invalid name \"\"",
             ),
             (r#""bad request""#, "bad request"),
+            (
+                r#"{"status":"invalid event","message":"Event object is invalid","errors":["'payload' is missing","x"]}"#,
+                "Event object is invalid: 'payload' is missing; x",
+            ),
             (
                 r#"{"status":"error","errorType":"bad_data","error":"no alerts"}"#,
                 "no alerts",

@@ -7,16 +7,23 @@
 mod alertmanager;
 mod delivery;
 mod exec;
+mod heartbeat;
 mod http;
+mod links;
+mod receivers;
 pub mod state;
 mod stdout;
 mod target;
+mod told;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
 pub use delivery::{DeliveryFault, Results, Undelivered};
 pub use exec::Exec;
+pub use heartbeat::DeadMansSwitch;
 pub use http::TrustedAuthorities;
+pub use links::NoticeLinks;
+pub use receivers::{PAGERDUTY_URL, WebhookFormat};
 pub use stdout::Stdout;
 pub use target::AlertTarget;
 pub use webhook::Webhook;
@@ -29,6 +36,8 @@ use std::time::Duration;
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// How an alarm ends of which nothing is left, as its `end` says.
 pub const WITHDRAWN: &str = "withdrawn";
+/// The kind of a notice that tries a channel out.
+const TEST: &str = "test";
 /// Longest label, in characters.
 const LABEL_MAX: usize = 128;
 
@@ -49,7 +58,7 @@ pub struct About {
 pub struct Notice {
     /// The episode: the same from its beginning to its end, in every try, whatever it turns out to be about.
     pub id: String,
-    /// `service`, `relay`, `host`, `hostgroup` or `store`; this, name, state and relay are as they were reported first, for
+    /// `service`, `relay`, `host`, `hostgroup`, `provider` or `store`; this, name, state and relay are as they were reported first, for
     /// whoever knows an alarm by its labels.
     pub kind: String,
     /// Its name.
@@ -126,14 +135,29 @@ impl Notice {
         if self.ends.is_some() { "resolved" } else { "firing" }
     }
 
-    /// As webhook, exec and stdout tell it.
-    pub fn json(&self) -> Value {
-        serde_json::json!({
-            "id": self.id,
-            "status": self.status(),
-            "summary": safe(&self.summary, 1_000),
-            "alarm": self.alarm,
-        })
+    /// Whether it is about mail, and not about the store, or a test.
+    fn is_of_mail(&self) -> bool {
+        self.kind != "store" && self.kind != TEST
+    }
+
+    /// A notice that tries a channel out; it begins and ends with one id.
+    pub fn test(host: &str, now: i64, is_over: bool) -> Notice {
+        Notice {
+            id: format!("{TEST}/{host}"),
+            kind: TEST.to_owned(),
+            name: host.to_owned(),
+            state: TEST.to_owned(),
+            relay: None,
+            summary: match is_over {
+                true => format!("the test of the alarms of mailpulse on {host} is over"),
+                false => format!("a test of the alarms of mailpulse on {host}: nothing is wrong"),
+            },
+            description: "sent by `mailpulse alert test`".to_owned(),
+            starts: now,
+            ends: is_over.then_some(now),
+            alarm: serde_json::json!({ "series": { TEST: host }, "state": TEST }),
+            now: None,
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! One line of JSON a notice, on standard output.
 
 use super::delivery::one_by_one;
-use super::{AlertChannel, Notice, Results, Undelivered, body};
+use super::told::json;
+use super::{AlertChannel, Notice, NoticeLinks, Results, Undelivered, body};
 use std::io::Write as _;
 
 /// Standard output.
 #[derive(Debug)]
-pub struct Stdout;
+pub struct Stdout(pub NoticeLinks);
 
 impl AlertChannel for Stdout {
     fn name(&self) -> String {
@@ -16,7 +17,7 @@ impl AlertChannel for Stdout {
     fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
         one_by_one(notices, |notice| {
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", body(&notice.json()))
+            writeln!(out, "{}", body(&json(notice, &self.0)))
                 .and_then(|()| out.flush())
                 .map_err(|why| Undelivered::channel(format!("stdout: {why}")))
         })

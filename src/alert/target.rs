@@ -12,12 +12,25 @@ const TOKEN_MIN: usize = 8;
 #[derive(Clone, PartialEq, Eq)]
 pub struct AlertTarget {
     url: String,
+    /// A key that is sent along: others may say it again.
+    key: Option<String>,
 }
 
 impl AlertTarget {
     /// Of a URL as it is configured.
     pub fn new(url: impl Into<String>) -> AlertTarget {
-        AlertTarget { url: url.into() }
+        AlertTarget {
+            url: url.into(),
+            key: None,
+        }
+    }
+
+    /// The same, with a key that is shown nowhere.
+    pub(super) fn hiding(self, key: &str) -> AlertTarget {
+        AlertTarget {
+            key: Some(key.to_owned()).filter(|key| key.len() >= TOKEN_MIN),
+            ..self
+        }
     }
 
     /// The whole address: for the client alone.
@@ -41,6 +54,9 @@ impl AlertTarget {
             part.len() >= PART_MIN || part.len() >= TOKEN_MIN && part.bytes().any(|byte| byte.is_ascii_digit())
         };
         let mut text = text.to_owned();
+        if let Some(key) = &self.key {
+            text = text.replace(key.as_str(), "…");
+        }
         for part in whole
             .into_iter()
             .filter(|part| part.len() >= TOKEN_MIN)

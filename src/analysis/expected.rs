@@ -10,7 +10,7 @@ use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
-use crate::query::series::{GraphMark, SeriesSet};
+use crate::query::series::{GraphMark, MarkKind, SeriesSet};
 use anyhow::Result;
 
 /// Rates, and the question that they answer.
@@ -104,6 +104,7 @@ impl Concerned<'_> {
             to_ms: alarm.ended.map(|at| at * MINUTE_MS),
             label: format!("{name} {}", alarm.state.as_str()),
             series,
+            kind: MarkKind::Alarm,
         })
     }
 

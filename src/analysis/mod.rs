@@ -16,6 +16,7 @@ pub mod live;
 mod log_minutes;
 mod mail_history;
 pub mod pending;
+pub mod planned_work;
 pub mod present;
 pub mod providers;
 pub mod routes;

@@ -13,6 +13,7 @@ use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
+use crate::setup::planned::planned;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     let from = window.since_ms.div_euclid(MINUTE_MS);
     let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
     let alarms = ordered(engine.groups.shown().filter(fired).collect());
-    detect::print(&alarms, &names, args.format)?;
+    detect::print(&alarms, &names, &planned(&config)?, args.format)?;
     let lasting = alarms
         .iter()
         .filter(|alarm| alarm.ended.is_none() && !alarm.provisional);

@@ -3,6 +3,7 @@
 use super::output;
 use crate::analysis::expected;
 use crate::analysis::expected::Picture;
+use crate::analysis::planned_work::graph_marks;
 use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
@@ -16,6 +17,7 @@ use crate::query::series::{GraphMark, SeriesSet};
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, kept, options};
 use crate::setup::known_names;
+use crate::setup::planned::planned;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -100,7 +102,7 @@ pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
     if set.series.iter().all(|series| series.volume() <= 0.0) {
         output::talk("no mail in this window; `mailpulse status` shows what has been read");
     }
-    let marks = if args.plain {
+    let mut marks = if args.plain {
         Vec::new()
     } else {
         let picture = Picture {
@@ -116,6 +118,8 @@ pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
         )?
         .concat()
     };
+    let drawn: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
+    marks.extend(graph_marks(&planned(&config)?, &question, &drawn));
     for series in &mut set.series {
         if series.name.is_empty() {
             series.name = format!("(no {})", question.by.column());

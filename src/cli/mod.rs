@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, talk to stderr.
 
 mod alarms;
+mod alert;
 mod backfill;
 mod check;
 mod demo;
@@ -14,6 +15,7 @@ mod init;
 mod limited;
 mod lost_found;
 mod manual;
+mod mark;
 mod next;
 mod output;
 mod parse;
@@ -23,7 +25,9 @@ mod query;
 mod queue;
 mod retention;
 mod routes;
+mod run;
 mod services;
+mod silence;
 mod simulate;
 mod status;
 mod store;
@@ -84,6 +88,8 @@ enum Command {
     Backfill(backfill::BackfillArgs),
     /// Follow the configured logs, as a daemon
     Tail(tail::TailArgs),
+    /// Follow logs, send, and watch in one process, as configured: the daemon of most hosts
+    Run(run::RunArgs),
     /// Run a named query or your own SQL
     Query(query::QueryArgs),
     /// Draw mail rates over time, as SVG, PNG, or in the terminal
@@ -96,6 +102,12 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// List services or hostgroups with their volume
     Services(services::ServicesArgs),
+    /// Test the channels that alarms are sent to
+    Alert(alert::AlertArgs),
+    /// Declare planned work: alarms that are not reported for a time
+    Silence(silence::SilenceArgs),
+    /// Mark a deployment or another change, for graphs and incident timelines
+    Mark(mark::MarkArgs),
     /// Run the detection live and send alarms, as a daemon
     Watch(watch::WatchArgs),
     /// Follow one mail over all hosts and hops, by its queue ID, Message-ID, or an address
@@ -194,12 +206,16 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Parse(command) => parse::run(setup, command),
         Command::Backfill(command) => backfill::run(setup, command),
         Command::Tail(command) => tail::run(setup, command),
+        Command::Run(command) => run::run(setup, command),
         Command::Query(command) => query::run(setup, command),
         Command::Graph(command) => graph::run(setup, command),
         Command::Detect(command) => detect::run(setup, command),
         Command::Alarms(command) => alarms::run(setup, command),
         Command::Incident(command) => incident::run(setup, command),
         Command::Services(command) => services::run(setup, command),
+        Command::Alert(command) => alert::run(setup, command),
+        Command::Silence(command) => silence::run(setup, command),
+        Command::Mark(command) => mark::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
         Command::Providers(command) => providers::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),

@@ -1,7 +1,7 @@
 //! Commands to type next, as answers propose them.
 
+use crate::model::shell::quoted;
 use crate::setup::Setup;
-use mailpulse_parsers::harmless::safe_text;
 
 /// A command to type next: with the configuration and the store of this one, quoted for a shell.
 pub fn next_command(setup: &Setup, rest: &str) -> String {
@@ -14,13 +14,4 @@ pub fn next_command(setup: &Setup, rest: &str) -> String {
     }
     words.push(rest.to_owned());
     words.join(" ")
-}
-
-/// A word for a shell, harmless in a terminal.
-pub fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:@%+=,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", safe_text(word.replace('\'', r"'\''").as_bytes())),
-    }
 }

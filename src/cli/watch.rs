@@ -37,7 +37,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 /// Watches.
 pub fn run(setup: &Setup, args: &WatchArgs) -> Result<ExitCode> {
     let config = setup.config()?;
-    let channels = channels(&config)?;
+    let channels = channels(setup, &config)?;
     if channels.is_empty() {
         output::talk("no [[alert]] is configured: alarms are only kept for `mailpulse status`");
     }

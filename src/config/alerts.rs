@@ -5,18 +5,29 @@ use std::path::{Path, PathBuf};
 
 use super::at::At;
 use super::errors::shown;
-use super::raw::{RawAlert, RawAlertKind};
+use super::raw::{RawAlert, RawAlertKind, RawWebhookFormat};
 use super::report::Report;
 use super::shape::IncompleteTables;
 use crate::alert::AlertTarget;
+use crate::alert::PAGERDUTY_URL;
+use crate::alert::WebhookFormat;
+
+/// Where alarms go, and the runbook that they name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredAlert {
+    /// Where to.
+    pub alert: Alert,
+    /// Address of the runbook, if there is one.
+    pub runbook_url: Option<String>,
+}
 
 /// Where alarms go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alert {
     /// Prometheus Alertmanager.
     Alertmanager(Server),
-    /// An HTTP POST, signed if there is a file with a key.
-    Webhook(Server, Option<WithPlace<PathBuf>>),
+    /// An HTTP POST in some form, perhaps with a file with a key.
+    Webhook(Server, WebhookFormat, Option<WithPlace<PathBuf>>),
     /// A program with its arguments.
     Exec(WithPlace<Vec<String>>),
     /// Lines on standard output.
@@ -49,11 +60,36 @@ pub(super) fn check(
     folder: &Path,
     incomplete: &IncompleteTables,
     report: &mut Report<'_>,
-) -> Option<Alert> {
+) -> Option<ConfiguredAlert> {
     let at = raw.at();
     let complete = !incomplete.contains(&at.start);
-    let raw = raw.into_inner();
-    let kind = raw.kind?;
+    let mut raw = raw.into_inner();
+    let runbook_url = raw.runbook_url.take().map(|url| {
+        checked_url(&url, report);
+        url.into_inner()
+    });
+    let alert = channel(raw, (&at, complete), folder, report)?;
+    Some(ConfiguredAlert { alert, runbook_url })
+}
+
+fn channel(
+    mut raw: RawAlert,
+    (at, complete): (&Range<usize>, bool),
+    folder: &Path,
+    report: &mut Report<'_>,
+) -> Option<Alert> {
+    let kind = raw.kind.take()?;
+    if let Some(format) = raw
+        .format
+        .as_ref()
+        .filter(|_| !matches!(kind.get(), RawAlertKind::Webhook))
+    {
+        report.add(
+            &format.at(),
+            "`format` is for webhooks",
+            "remove it, or write `kind = \"webhook\"`",
+        );
+    }
     let is_server = matches!(kind.get(), RawAlertKind::Alertmanager | RawAlertKind::Webhook);
     if let Some(path) = raw.ca_file.as_ref().filter(|_| !is_server) {
         report.add(&path.at(), "`ca_file` is for Alertmanagers and webhooks", "remove it");
@@ -72,14 +108,20 @@ pub(super) fn check(
     };
     match kind.get() {
         RawAlertKind::Alertmanager => {
-            url(raw.url, &at, complete, report).map(|url| Alert::Alertmanager(server(url, report)))
+            url(raw.url, at, complete, report).map(|url| Alert::Alertmanager(server(url, report)))
         }
         RawAlertKind::Webhook => {
+            let format = format(raw.format.as_ref());
+            key_fits(format, (raw.key_file.as_ref(), at), complete, report);
             let key = raw.key_file.as_ref().map(|path| WithPlace {
                 place: report.place(&path.at()),
                 value: folder.join(path.get()),
             });
-            url(raw.url, &at, complete, report).map(|url| Alert::Webhook(server(url, report), key))
+            let url = match (raw.url, format) {
+                (None, WebhookFormat::Pagerduty) => Some(PAGERDUTY_URL.to_owned()),
+                (raw, _) => url(raw, at, complete, report),
+            };
+            url.map(|url| Alert::Webhook(server(url, report), format, key))
         }
         RawAlertKind::Stdout => Some(Alert::Stdout),
         RawAlertKind::Exec => {
@@ -93,7 +135,7 @@ pub(super) fn check(
                 .collect();
             if command.first().is_none_or(String::is_empty) && complete {
                 report.add(
-                    &at,
+                    at,
                     "[[alert]] of kind exec has no `command`",
                     "add `command = [\"/path/to/program\"]`",
                 );
@@ -115,6 +157,11 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
         }
         return None;
     };
+    checked_url(&url, report);
+    Some(url.into_inner())
+}
+
+pub(super) fn checked_url(url: &At<String>, report: &mut Report<'_>) {
     if let Err(why) = authority(url.get()) {
         report.add(
             &url.at(),
@@ -123,7 +170,38 @@ fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut 
             "write `http://host:port/path`",
         );
     }
-    Some(url.into_inner())
+}
+
+fn format(raw: Option<&At<RawWebhookFormat>>) -> WebhookFormat {
+    match raw.map(At::get) {
+        None | Some(RawWebhookFormat::Json) => WebhookFormat::Json,
+        Some(RawWebhookFormat::Slack) => WebhookFormat::Slack,
+        Some(RawWebhookFormat::Teams) => WebhookFormat::Teams,
+        Some(RawWebhookFormat::Pagerduty) => WebhookFormat::Pagerduty,
+        Some(RawWebhookFormat::Ntfy) => WebhookFormat::Ntfy,
+    }
+}
+
+/// Whether there is a key where one is needed, and none where none is used.
+fn key_fits(
+    format: WebhookFormat,
+    (key, at): (Option<&At<String>>, &Range<usize>),
+    complete: bool,
+    report: &mut Report<'_>,
+) {
+    match (format, key) {
+        (WebhookFormat::Slack | WebhookFormat::Teams, Some(key)) => report.add(
+            &key.at(),
+            format!("`key_file` is of no use with `format = \"{}\"`", format.as_str()),
+            "remove it: the secret is in `url`",
+        ),
+        (WebhookFormat::Pagerduty, None) if complete => report.add(
+            at,
+            "[[alert]] with `format = \"pagerduty\"` has no `key_file`",
+            "write the integration's routing key into a file, and add `key_file = \"pagerduty.key\"`",
+        ),
+        _ => {}
+    }
 }
 
 /// Whether an address names a scheme, a host and, perhaps, a port; or what is wrong.

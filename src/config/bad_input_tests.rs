@@ -366,7 +366,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, host_alias, provider, ours, detect, routes, tail, clickhouse, alert, silence",
+             hostgroup, host_alias, provider, ours, detect, routes, tail, clickhouse, alert, heartbeat, silence",
         ],
     ),
     (
@@ -378,8 +378,8 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
          until = \"2018-06-06T17:00Z\"\n\
          hours = \"22\"\n",
         &[
-            "mailpulse.toml:1:1: [[silence]] does not define what is silenced; add `service`, `relay` or `hostgroup`; \
-             `\"*\"` is all of them",
+            "mailpulse.toml:1:1: [[silence]] does not define what is silenced; add `service`, `relay`, `hostgroup` or \
+             `provider`; `\"*\"` is all of them",
             "mailpulse.toml:6:9: `until` is not after `from`; set a later end",
             "mailpulse.toml:7:9: `hours = \"22\"` is not a range of hours; write it as \"22:00-02:00\"",
         ],

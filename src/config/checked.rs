@@ -7,12 +7,14 @@ use crate::normalise::ours::OursInput;
 use crate::normalise::provider::Providers;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::{HostGroups, ServiceRules};
+use crate::planned::AlertSilence;
 
-use super::alerts::{self, Alert};
+use super::alerts::{self, ConfiguredAlert};
 use super::attribution;
 use super::clickhouse::ClickHouseConfig;
 use super::detect::{self, DetectConfig};
 use super::errors::ConfigError;
+use super::heartbeats::{self, ConfiguredHeartbeat};
 use super::host_aliases;
 use super::ours;
 use super::providers;
@@ -20,7 +22,7 @@ use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
 use super::report::Report;
 use super::shape::IncompleteTables;
-use super::silences::{self, AlertSilence};
+use super::silences;
 use super::sources::{self, Source};
 use super::store::{self, StoreConfig};
 use super::tail::TailConfig;
@@ -55,7 +57,9 @@ pub struct Config {
     /// How a ClickHouse is talked to.
     pub clickhouse: ClickHouseConfig,
     /// Where alarms go.
-    pub alerts: Vec<Alert>,
+    pub alerts: Vec<ConfiguredAlert>,
+    /// Whom to tell that all is well.
+    pub heartbeats: Vec<ConfiguredHeartbeat>,
     /// What is not told, and when.
     pub silences: Vec<AlertSilence>,
     /// What works, and is probably not meant.
@@ -125,6 +129,11 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
             .alert
             .into_iter()
             .filter_map(|raw| alerts::check(raw, folder, incomplete, report))
+            .collect(),
+        heartbeats: raw
+            .heartbeat
+            .into_iter()
+            .filter_map(|raw| heartbeats::check(raw, folder, incomplete, report))
             .collect(),
         silences: raw
             .silence

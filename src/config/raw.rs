@@ -15,6 +15,9 @@ use super::zone::DEFAULT_ZONE;
 /// Default of `relays_min`: two relays, so that one may fail.
 pub(super) const RELAYS_MIN: u32 = 2;
 
+/// Default of `every_s` of a heartbeat.
+pub(super) const HEARTBEAT_S: u32 = 60;
+
 /// Configuration of mailpulse: `mailpulse.toml`, and the files of `conf.d` beside it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -46,8 +49,10 @@ pub(super) struct RawConfig {
     pub clickhouse: RawClickHouse,
     /// A channel that alarms are sent to. Repeat the table for each channel.
     pub alert: Vec<At<RawAlert>>,
-    /// Alarms that are not sent for a time, or in a weekly window. Specify at least one of `service`, `relay`, and
-    /// `hostgroup`. Without a time, the silence is permanent.
+    /// A dead man's switch: an address that `watch` requests as long as it evaluates mail.
+    pub heartbeat: Vec<At<RawHeartbeat>>,
+    /// Alarms that are not sent for a time, or in a weekly window. Specify at least one of `service`, `relay`, `hostgroup`, and
+    /// `provider`. Without a time, the silence is permanent.
     pub silence: Vec<At<RawSilence>>,
 }
 
@@ -424,18 +429,57 @@ pub(super) struct RawAlert {
     /// The type of the channel.
     #[schemars(required, example = &"alertmanager")]
     pub kind: Option<At<RawAlertKind>>,
-    /// Address of the Alertmanager or the webhook. Required for both.
+    /// Address of the Alertmanager or the webhook. Required for both, except for PagerDuty.
     #[schemars(example = &"http://127.0.0.1:9093")]
     pub url: Option<At<String>>,
-    /// `webhook`: file with the key that signs the body (HMAC-SHA256).
+    /// `webhook`: the form of the body.
+    #[schemars(example = &"slack", extend("default" = "json"))]
+    pub format: Option<At<RawWebhookFormat>>,
+    /// `webhook`: file with the key that signs the body (`json`: HMAC-SHA256), the routing key (`pagerduty`; required), or the
+    /// access token (`ntfy`).
     #[schemars(example = &"hook.key", extend("x-default" = "the body is not signed"))]
     pub key_file: Option<At<String>>,
+    /// Address of the page that says what to do about an alarm.
+    #[schemars(example = &"https://wiki.example.org/mail-alarms", extend("x-default" = "notifications name `docs/operating.md#alarms`"))]
+    pub runbook_url: Option<At<String>>,
     /// `alertmanager` and `webhook`: PEM file with the certificate authorities to trust.
     #[schemars(example = &"our-ca.pem", extend("x-default" = "the system's certificate authorities"))]
     pub ca_file: Option<At<String>>,
     /// `exec`: the program and its arguments. Required for `exec`.
     #[schemars(example = ["/usr/local/bin/page", "--team", "mail"])]
     pub command: Option<Vec<At<String>>>,
+}
+
+/// A dead man's switch: an address that `watch` requests as long as it evaluates mail, so that somebody notices when mailpulse
+/// itself stops.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeartbeat {
+    /// The address, requested with GET. It can be a secret: messages show only its scheme and host.
+    #[schemars(required, example = &"https://hc-ping.com/1d2c3b4a-0000-0000-0000-000000000000")]
+    pub url: Option<At<String>>,
+    /// Interval of the requests.
+    #[schemars(range(min = 10, max = 86400), example = 300, extend("default" = HEARTBEAT_S))]
+    pub every_s: Option<At<u32>>,
+    /// PEM file with the certificate authorities to trust.
+    #[schemars(example = &"our-ca.pem", extend("x-default" = "the system's certificate authorities"))]
+    pub ca_file: Option<At<String>>,
+}
+
+/// The form of a webhook's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawWebhookFormat {
+    /// JSON of mailpulse.
+    Json,
+    /// Incoming webhooks of Slack, Mattermost, and Rocket.Chat.
+    Slack,
+    /// The webhook trigger of Workflows in Microsoft Teams.
+    Teams,
+    /// PagerDuty Events API v2.
+    Pagerduty,
+    /// ntfy.
+    Ntfy,
 }
 
 /// Alarms that are not sent.
@@ -445,12 +489,18 @@ pub(super) struct RawSilence {
     /// Glob of services.
     #[schemars(example = &"gerrit")]
     pub service: Option<At<String>>,
-    /// Glob of relays. Alarms about the logs of these relays are silenced too.
+    /// Glob of relays. Alarms about the logs of these relays, and alarms that they are the cause of, are silenced too.
     #[schemars(example = &"mx2*")]
     pub relay: Option<At<String>>,
     /// Glob of hostgroups.
     #[schemars(example = &"phab*")]
     pub hostgroup: Option<At<String>>,
+    /// Glob of providers.
+    #[schemars(example = &"google")]
+    pub provider: Option<At<String>>,
+    /// Why, for `silence list`, `status`, and graphs.
+    #[schemars(example = &"the archive relay is switched off at night")]
+    pub reason: Option<At<String>>,
     /// Start of the silence.
     #[schemars(example = &"2018-06-06T18:00Z")]
     pub from: Option<At<String>>,

@@ -1,5 +1,6 @@
-//! `[[silence]]`: what is not told, and when.
+//! `[[silence]]`: what is not reported, and when.
 
+use crate::planned::{AlertSilence, SilenceHours};
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
 use jiff::civil::Time;
@@ -11,55 +12,13 @@ use super::raw::{RawDay, RawSilence};
 use super::report::Report;
 use super::zone::parse_timezone;
 
-/// Alarms that are not told.
-#[derive(Debug, Clone)]
-pub struct AlertSilence {
-    service: Option<GlobMatcher>,
-    relay: Option<GlobMatcher>,
-    hostgroup: Option<GlobMatcher>,
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-    /// Monday first.
-    days: [bool; 7],
-    hours: Option<(Time, Time)>,
-    zone: TimeZone,
-}
-
-impl AlertSilence {
-    /// Whether an alarm about something (`service`, `relay`, `host` or `hostgroup`, and its name) is not told at a time.
-    #[must_use]
-    pub fn holds(&self, kind: &str, name: &str, at: Timestamp) -> bool {
-        let glob = match kind {
-            "service" => &self.service,
-            "relay" | "host" => &self.relay,
-            "hostgroup" => &self.hostgroup,
-            _ => return false,
-        };
-        glob.as_ref().is_some_and(|glob| glob.is_match(name)) && self.is_time(at)
-    }
-
-    fn is_time(&self, at: Timestamp) -> bool {
-        if self.from.is_some_and(|from| at < from) || self.until.is_some_and(|until| at >= until) {
-            return false;
-        }
-        let local = at.to_zoned(self.zone.clone());
-        let today = local.weekday().to_monday_zero_offset() as usize;
-        let (today, before) = (self.days[today], self.days[(today + 6) % 7]);
-        match self.hours {
-            None => today,
-            Some((from, to)) if from < to => today && local.time() >= from && local.time() < to,
-            // Past midnight the window belongs to the day on which it began.
-            Some((from, to)) => today && local.time() >= from || before && local.time() < to,
-        }
-    }
-}
-
 /// Checks one; `None` if it is of no use.
 pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<AlertSilence> {
     let at = raw.at();
     let raw = raw.into_inner();
-    if raw.service.is_none() && raw.relay.is_none() && raw.hostgroup.is_none() {
-        let hint = "add `service`, `relay` or `hostgroup`; `\"*\"` is all of them";
+    let about = [&raw.service, &raw.relay, &raw.hostgroup, &raw.provider];
+    if about.iter().all(|glob| glob.is_none()) {
+        let hint = "add `service`, `relay`, `hostgroup` or `provider`; `\"*\"` is all of them";
         report.add(&at, "[[silence]] does not define what is silenced", hint);
         return None;
     }
@@ -75,19 +34,27 @@ pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Aler
             TimeZone::UTC
         })
     });
+    let hours = hours(raw.hours.as_ref(), report);
+    let is_weekly = raw.days.is_some() || hours.is_some();
+    let days = raw.days.map_or([true; 7], |days| {
+        let mut all = [false; 7];
+        days.iter().for_each(|day| all[number(*day.get())] = true);
+        all
+    });
     Some(AlertSilence {
+        name: report.place(&at),
+        reason: raw.reason.map(At::into_inner).unwrap_or_default(),
         service: glob(raw.service.as_ref(), report),
         relay: glob(raw.relay.as_ref(), report),
         hostgroup: glob(raw.hostgroup.as_ref(), report),
+        provider: glob(raw.provider.as_ref(), report),
         from,
         until,
-        days: raw.days.map_or([true; 7], |days| {
-            let mut all = [false; 7];
-            days.iter().for_each(|day| all[number(*day.get())] = true);
-            all
+        weekly: is_weekly.then(|| SilenceHours {
+            days,
+            hours,
+            zone: zone.unwrap_or(TimeZone::UTC),
         }),
-        hours: hours(raw.hours.as_ref(), report),
-        zone: zone.unwrap_or(TimeZone::UTC),
     })
 }
 

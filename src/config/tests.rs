@@ -7,6 +7,7 @@ use super::*;
 use crate::normalise::provider::NextHop;
 use crate::normalise::redact::LocalParts;
 use crate::normalise::rules::Facts;
+use crate::planned::AlarmSubject;
 
 #[path = "bad_input_tests.rs"]
 mod bad;
@@ -337,11 +338,14 @@ fn the_shape_that_the_interface_shows() {
     assert_eq!(config.key_path(), Path::new("/etc/mailpulse/key"));
     assert_eq!(
         config.alerts,
-        [Alert::Alertmanager(Server {
-            url: "http://127.0.0.1:9093".to_owned(),
-            ca_file: None,
-            ca_place: String::new(),
-        })]
+        [ConfiguredAlert {
+            alert: Alert::Alertmanager(Server {
+                url: "http://127.0.0.1:9093".to_owned(),
+                ca_file: None,
+                ca_place: String::new(),
+            }),
+            runbook_url: None,
+        }]
     );
     assert_eq!(config.detect.false_alarms_per_service_per_90_days, 1.0);
 }
@@ -377,7 +381,14 @@ fn junk_is_reported_and_never_panics() {
 fn silences_hold_in_their_hours_and_for_what_they_name() {
     let text = "[[silence]]\nservice = \"gerrit*\"\ndays = [\"sat\"]\nhours = \"22:00-02:00\"\n";
     let config = load(&[("mailpulse.toml", text)]).unwrap();
-    let holds = |kind: &str, name: &str, at: &str| config.silences[0].holds(kind, name, at.parse().unwrap());
+    let holds = |kind: &str, name: &str, at: &str| {
+        let subject = AlarmSubject {
+            kind,
+            name,
+            cause: None,
+        };
+        config.silences[0].holds(subject, at.parse().unwrap())
+    };
     assert!(holds("service", "gerrit", "2018-06-09T22:00Z"));
     assert!(holds("service", "gerrit", "2018-06-10T01:59Z"));
     assert!(!holds("service", "gerrit", "2018-06-10T02:00Z"));

@@ -1,10 +1,12 @@
 //! What stands around the panels: the header with title, unit and range, and the key of the signs in use.
 
 use super::canvas::{Canvas, Font, num};
+use super::marks::Band;
 use super::plot::hatched;
 use super::scale::{duration_text, span_text};
 use super::text::{cut_px, visible, width_px};
 use super::view::{GraphContext, MARGIN};
+use crate::query::series::MarkKind;
 
 const SUBTITLE_SIZE: f64 = 12.5;
 
@@ -15,8 +17,12 @@ pub struct Legend {
     pub no_data: bool,
     /// Hatched strips on the axis.
     pub partial: bool,
-    /// Shaded bands.
+    /// Shaded bands of alarms.
     pub mark: bool,
+    /// Bands in which alarms are not reported.
+    pub silence: bool,
+    /// Lines of what somebody did.
+    pub note: bool,
     /// Expected ranges.
     pub band: bool,
     /// Values beyond an axis.
@@ -25,6 +31,16 @@ pub struct Legend {
     pub bottom: f64,
     /// Length of a drawn bucket, milliseconds.
     pub step_ms: i64,
+}
+
+impl Legend {
+    /// What is marked.
+    pub fn note_marks(&mut self, bands: &[Band]) {
+        let has = |kind| bands.iter().any(|band| band.kind == kind);
+        self.mark |= has(MarkKind::Alarm);
+        self.silence |= has(MarkKind::Silence);
+        self.note |= has(MarkKind::Note);
+    }
 }
 
 /// Title, unit, range and bucket; what finds no room is left out from the end.
@@ -58,6 +74,8 @@ pub fn draw_legend(canvas: &mut Canvas, view: &GraphContext, key: &Legend, y: f6
         (key.mark, "marked (alarm)", "marked"),
         (key.band, "expected range", "expected"),
         (key.beyond, "beyond the axis", "beyond"),
+        (key.silence, "alarms silenced", "silenced"),
+        (key.note, "mark", "mark"),
     ];
     let whole: f64 = entries.iter().filter(|e| e.0).map(|e| 42.0 + width_px(e.1, 11.5)).sum();
     let short = whole > view.width - MARGIN;
@@ -87,6 +105,11 @@ pub fn draw_legend(canvas: &mut Canvas, view: &GraphContext, key: &Legend, y: f6
                 canvas.line([(x, y - 9.0), (x + 16.0, y - 9.0)], ink.mark, 2.0, "");
             }
             4 => canvas.rect(area, ink.accent, 0.25),
+            6 => {
+                canvas.rect(area, ink.muted, 0.2);
+                canvas.line([(x, y - 9.0), (x + 16.0, y - 9.0)], ink.muted, 2.0, "2 3");
+            }
+            7 => canvas.line([(x + 8.0, y - 10.0), (x + 8.0, y + 1.0)], ink.text, 1.4, ""),
             _ => {
                 let (left, right, low) = (num(x + 4.0), num(x + 12.0), num(y));
                 let triangle = format!("M{left} {low}L{} {}L{right} {low}Z", num(x + 8.0), num(y - 7.0));

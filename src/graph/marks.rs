@@ -1,4 +1,5 @@
-//! Marks (alarms) as shaded vertical bands with their label above the panel.
+//! Marks as vertical bands with their label above the panel: alarms shaded, silences in another shade with dots at their upper
+//! edge, and what somebody did as a line.
 //!
 //! Equal labels that overlap become one band with a count: thirty services that stop with one relay are one event.
 
@@ -6,7 +7,7 @@ use super::canvas::{Anchor, Canvas, Font};
 use super::palette::Ink;
 use super::plot::Plot;
 use super::text::{cut_px, visible, width_px};
-use crate::query::series::GraphMark;
+use crate::query::series::{GraphMark, MarkKind};
 
 /// Height of a lane of labels, pixels.
 pub const LANE_PX: f64 = 14.0;
@@ -22,6 +23,18 @@ pub struct Band {
     pub to_ms: Option<i64>,
     /// Label, made visible, with the number of series if several were merged.
     pub label: String,
+    /// What it marks.
+    pub kind: MarkKind,
+}
+
+impl Band {
+    fn ink(&self, ink: &Ink) -> &'static str {
+        match self.kind {
+            MarkKind::Alarm => ink.mark_text,
+            MarkKind::Silence => ink.muted,
+            MarkKind::Note => ink.text,
+        }
+    }
 }
 
 /// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
@@ -33,13 +46,13 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64
         .filter(ours)
         .filter(|m| m.from_ms < to_ms && end(m) >= from_ms)
         .collect();
-    inside.sort_by(|a, b| (a.from_ms, &a.label, a.to_ms).cmp(&(b.from_ms, &b.label, b.to_ms)));
+    inside.sort_by(|a, b| (a.from_ms, a.kind, &a.label, a.to_ms).cmp(&(b.from_ms, b.kind, &b.label, b.to_ms)));
     let mut merged: Vec<(GraphMark, Vec<&str>)> = Vec::new();
     for mark in inside {
         let name = || mark.series.iter().flatten().map(String::as_str);
         match merged
             .iter_mut()
-            .find(|(m, _)| m.label == mark.label && mark.from_ms <= end(m))
+            .find(|(m, _)| m.kind == mark.kind && m.label == mark.label && mark.from_ms <= end(m))
         {
             Some((seen, names)) => {
                 seen.to_ms = seen.to_ms.zip(mark.to_ms).map(|(a, b)| a.max(b));
@@ -53,6 +66,8 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64
         names.dedup();
         let label = match names.as_slice() {
             [] => visible(&mark.label),
+            // These name what they are about.
+            _ if mark.kind == MarkKind::Silence => visible(&mark.label),
             _ if series.is_some() => visible(&mark.label),
             [one] if mark.label.starts_with(one) => visible(&mark.label),
             [one] => format!("{}: {}", visible(one), visible(&mark.label)),
@@ -62,6 +77,7 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64
             from_ms: mark.from_ms,
             to_ms: mark.to_ms,
             label,
+            kind: mark.kind,
         }
     };
     merged.into_iter().map(band).collect()
@@ -71,27 +87,32 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64
 pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
     for band in bands {
         let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(i64::MAX)));
-        canvas.rect((from, plot.y, to - from, plot.h), ink.mark, 0.13);
+        let (colour, shade, dash) = match band.kind {
+            MarkKind::Alarm => (ink.mark, 0.13, "3 2"),
+            MarkKind::Silence => (ink.muted, 0.12, "1 3"),
+            MarkKind::Note => {
+                canvas.line([(from, plot.y - 3.0), (from, plot.bottom())], ink.text, 1.4, "");
+                continue;
+            }
+        };
+        canvas.rect((from, plot.y, to - from, plot.h), colour, shade);
         let edge = |canvas: &mut Canvas, x: f64| {
-            canvas.line([(x, plot.y - 3.0), (x, plot.bottom())], ink.mark, 1.0, "3 2");
+            canvas.line([(x, plot.y - 3.0), (x, plot.bottom())], colour, 1.0, dash);
         };
         edge(canvas, from);
         if band.to_ms.is_some() {
             edge(canvas, to);
         }
-        canvas.line(
-            [(from, plot.y - 1.0), (to.max(from + 1.0), plot.y - 1.0)],
-            ink.mark,
-            2.0,
-            "",
-        );
+        let top = [(from, plot.y - 1.0), (to.max(from + 1.0), plot.y - 1.0)];
+        let top_dash = if band.kind == MarkKind::Silence { "2 3" } else { "" };
+        canvas.line(top, colour, 2.0, top_dash);
     }
 }
 
 /// Draws the labels in `lanes` lanes above the panel; what finds no room is counted at the right
 /// edge, if there is room for that.
 pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes: usize) {
-    let font = Font::new(SIZE, ink.mark_text).halo(ink.page);
+    let font = |colour: &'static str| Font::new(SIZE, colour).halo(ink.page);
     let mut free_from = vec![f64::NEG_INFINITY; lanes];
     let mut left_out = 0;
     for band in bands {
@@ -102,7 +123,8 @@ pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes
         match free_from.iter().position(|free| *free <= start) {
             Some(lane) => {
                 let y = plot.y - 6.0 - lane as f64 * LANE_PX;
-                canvas.text((start + width / 2.0, y), font.anchor(Anchor::Middle), &text);
+                let font = font(band.ink(ink)).anchor(Anchor::Middle);
+                canvas.text((start + width / 2.0, y), font, &text);
                 free_from[lane] = start + width + 8.0;
             }
             None => left_out += 1,
@@ -116,7 +138,7 @@ pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes
         .filter(|_| left_out > 0);
     if let Some(lane) = lane {
         let y = plot.y - 6.0 - lane as f64 * LANE_PX;
-        canvas.text((plot.right(), y), font.anchor(Anchor::End), &more);
+        canvas.text((plot.right(), y), font(ink.mark_text).anchor(Anchor::End), &more);
     }
 }
 
@@ -130,6 +152,7 @@ mod tests {
             to_ms,
             label: "dropped".to_owned(),
             series: series.map(|name| vec![name.to_owned()]),
+            kind: MarkKind::Alarm,
         }
     }
 
@@ -147,7 +170,8 @@ mod tests {
             Band {
                 from_ms: 10,
                 to_ms: Some(30),
-                label: "dropped (2 series)".to_owned()
+                label: "dropped (2 series)".to_owned(),
+                kind: MarkKind::Alarm,
             }
         );
         assert_eq!(all[1].label, "a: dropped");
@@ -170,6 +194,18 @@ mod tests {
         assert_eq!(label(Some("a")), ["mx1001 dropped"]);
         assert_eq!(label(Some("c")), Vec::<String>::new());
         assert_eq!(label(None), ["mx1001 dropped (2 series)"]);
+    }
+
+    #[test]
+    fn what_holds_alarms_back_is_a_band_of_its_own() {
+        let silence = GraphMark {
+            kind: MarkKind::Silence,
+            ..mark(10, Some(30), Some("a"))
+        };
+        let all = bands(&[mark(12, Some(20), Some("a")), silence], None, 0, 100);
+        let kinds: Vec<MarkKind> = all.iter().map(|band| band.kind).collect();
+        assert_eq!(kinds, [MarkKind::Silence, MarkKind::Alarm]);
+        assert_eq!(all[0].label, "dropped");
     }
 
     #[test]

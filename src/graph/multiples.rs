@@ -63,7 +63,7 @@ pub fn draw(canvas: &mut Canvas, view: &GraphContext) -> Legend {
         let plot = plot.reaching(top_value(&set.series[cell]), VALUE_SPACING_PX);
         let gaps = full.gaps(&[cell]);
         key.no_data |= !gaps.is_empty();
-        key.mark |= !bands.is_empty();
+        key.note_marks(bands);
         key.band |= set.series[cell].expected.is_some();
         let panel = Panel {
             plot,

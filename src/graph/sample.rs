@@ -1,7 +1,7 @@
 //! Made-up data for the tests: daily rhythm, an outage of seven hours, a gap; seeded, so always the same.
 
 use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::query::series::{GraphMark, Series, SeriesSet};
+use crate::query::series::{GraphMark, MarkKind, Series, SeriesSet};
 
 /// 2018-06-07 00:00 UTC: the end of every sample.
 const END_MS: i64 = 1_528_329_600_000;
@@ -72,6 +72,7 @@ pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Graph
                 to_ms,
                 label: "dropped".to_owned(),
                 series: Some(vec![name.clone()]),
+                kind: MarkKind::Alarm,
             });
         }
         let expected = (service % 2 == 0).then_some(expected);

@@ -105,16 +105,17 @@ pub fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend
     marks::labels(canvas, ink, &plot, &bands, lanes);
     name_labels(canvas, ink, &plot, &drawn, (&names, ends));
     let band = kind == GraphKind::Lines && has_band(&drawn.set);
-    let (no_data, partial, mark) = (!missing.all.is_empty(), !missing.some.is_empty(), !bands.is_empty());
-    Legend {
-        no_data,
-        partial,
-        mark,
+    let mut key = Legend {
+        no_data: !missing.all.is_empty(),
+        partial: !missing.some.is_empty(),
         band,
         beyond,
         bottom: plot.bottom() + AXIS_PX,
         step_ms: drawn.set.step_ms,
-    }
+        ..Legend::default()
+    };
+    key.note_marks(&bands);
+    key
 }
 
 fn label_of(series: &Series, width: f64) -> String {

@@ -9,12 +9,12 @@ use super::canvas::{Canvas, Font, num};
 use super::frame::{self, Legend};
 use super::palette::Ink;
 use super::plot::HATCH;
-use super::scale::{span_text, stats_text};
+use super::scale::{span_text, stamp, stats_text};
 use super::style::{GraphKind, Style};
 use super::text::{escape_xml, visible};
 use super::view::{GraphContext, MARGIN};
 use super::{multiples, single};
-use crate::query::series::{GraphMark, SeriesSet};
+use crate::query::series::{GraphMark, MarkKind, SeriesSet};
 
 const HEADER_PX: f64 = 62.0;
 const KEY_PX: f64 = 30.0;
@@ -85,13 +85,11 @@ fn description(view: &GraphContext) -> String {
         let _ = write!(out, " {}: {}.", visible(&series.name), stats_text(&series.stats()));
     }
     for mark in view.marks.iter().take(DESCRIBED) {
-        let to = mark.to_ms.unwrap_or(set.end_ms());
-        let _ = write!(
-            out,
-            " Mark {}: {} UTC.",
-            visible(&mark.label),
-            span_text(mark.from_ms, to, "to")
-        );
+        let span = match mark.kind {
+            MarkKind::Note => stamp(mark.from_ms, "%F %H:%M"),
+            MarkKind::Alarm | MarkKind::Silence => span_text(mark.from_ms, mark.to_ms.unwrap_or(set.end_ms()), "to"),
+        };
+        let _ = write!(out, " Mark {}: {span} UTC.", visible(&mark.label));
     }
     out
 }

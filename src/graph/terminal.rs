@@ -7,7 +7,7 @@ use super::marks::{self, Band};
 use super::scale::{TimeTick, duration_text, largest_usual, si, span_text, stamp, time_ticks};
 use super::text::{cells, cut_cells, visible, visible_ascii};
 use crate::model::time::{DAY_MS, HOUR_MS};
-use crate::query::series::{GraphMark, Series, SeriesSet, Stats};
+use crate::query::series::{GraphMark, MarkKind, Series, SeriesSet, Stats};
 
 /// Narrower is not drawn, cells.
 const COLS_MIN: usize = 24;
@@ -303,9 +303,9 @@ impl Page<'_> {
     }
 
     fn name(&self, series: &Series, cols_max: usize) -> String {
-        let alarmed = self
-            .marks
-            .iter()
+        let alarms = self.marks.iter().filter(|mark| mark.kind == MarkKind::Alarm);
+        let alarmed = alarms
+            .into_iter()
             .any(|m| m.series.is_some() && m.concerns(&series.name));
         let sign = if alarmed && self.marked(Some(&series.name)).contains(&true) {
             " !"
@@ -321,7 +321,11 @@ impl Page<'_> {
 
     fn mark_text(&self, band: &Band) -> String {
         let to = band.to_ms.map(|to| span_text(band.from_ms, to, self.glyphs.dash));
-        let span = to.unwrap_or_else(|| format!("since {}", stamp(band.from_ms, "%F %H:%M")));
+        let span = match (band.kind, to) {
+            (MarkKind::Note, _) => stamp(band.from_ms, "%F %H:%M"),
+            (_, Some(to)) => to,
+            (_, None) => format!("since {}", stamp(band.from_ms, "%F %H:%M")),
+        };
         format!("! {}: {span} UTC", self.shown(&band.label))
     }
 

@@ -7,5 +7,6 @@ pub mod human;
 pub mod log_kinds;
 pub mod queue_id;
 pub mod service_names;
+pub mod shell;
 pub mod text;
 pub mod time;

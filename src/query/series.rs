@@ -42,6 +42,20 @@ pub struct GraphMark {
     pub label: String,
     /// The series that it concerns; `None` for all.
     pub series: Option<Vec<String>>,
+    /// What it marks.
+    pub kind: MarkKind,
+}
+
+/// What a mark in a graph stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum MarkKind {
+    /// An alarm.
+    #[default]
+    Alarm,
+    /// Alarms are not reported meanwhile.
+    Silence,
+    /// What somebody did, at one time.
+    Note,
 }
 
 impl GraphMark {

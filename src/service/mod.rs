@@ -2,8 +2,13 @@
 //! when it is told to.
 
 pub mod backfill;
+mod backoff;
 pub mod copies;
 pub mod follow;
+mod lasting_note;
 mod log_throttle;
+pub mod orders;
+pub mod run;
 pub mod ship;
 pub mod watch;
+pub mod watchdog;

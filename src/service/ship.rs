@@ -5,13 +5,13 @@
 
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::service::backoff::{AGAIN, Failures, panic_words};
+use crate::service::lasting_note::LastingNote;
 use crate::service::log_throttle::LogThrottle;
 use crate::setup::Setup;
-use crate::store::Store;
 use crate::store::clickhouse::ship::{SendStep, Shipper};
 use crate::store::clickhouse::{ClickHouseError, ClientOptions, Endpoint};
 use anyhow::{Context as _, Result};
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,13 +21,6 @@ use std::time::{Duration, Instant};
 
 /// From look to look whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
-/// From a sender's end to the next one's beginning: doubled each time, up to the second.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A sender that ran for so long is not the same trouble as the one before.
-const RAN: Duration = Duration::from_secs(600);
-/// The same trouble is noted again after so long.
-const NOTE_AGAIN: Duration = Duration::from_secs(60);
-
 /// Topic of its troubles in the store.
 const TOPIC: &str = "sender";
 
@@ -61,26 +54,18 @@ fn supervise(
     notes: &mut Notes,
     mut send: impl FnMut(&mut Notes) -> Result<(), ClickHouseError>,
 ) {
-    let mut failures = 0;
+    let mut failures = Failures::default();
     while !stop.load(Ordering::Relaxed) {
         let begin = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| send(notes)));
-        failures = if begin.elapsed() > RAN { 1 } else { failures + 1 };
-        let pause = again.1.min(again.0 * 2_u32.pow((failures - 1).min(10)));
+        let pause = failures.pause(begin.elapsed(), again);
         match ended {
             Ok(Ok(())) => return,
             Ok(Err(error)) => notes.trouble(&error.to_string()),
-            Err(panic) => notes.fault(&words(panic.as_ref()), pause),
+            Err(panic) => notes.fault(&panic_words(panic.as_ref()), pause),
         }
         rest(pause, stop);
     }
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }
 
 fn rest(pause: Duration, stop: &AtomicBool) {
@@ -134,21 +119,15 @@ impl Sender {
 
 /// What is told of the sender, and kept in the store for `status`.
 struct Notes {
-    folder: PathBuf,
     told: LogThrottle,
-    /// What is kept now, and since when it is.
-    kept: Option<(String, Instant)>,
-    /// Whether nothing may be kept: at the start what an earlier process left is.
-    clean: bool,
+    kept: LastingNote,
 }
 
 impl Notes {
     fn new(folder: PathBuf) -> Self {
         Notes {
-            folder,
             told: LogThrottle::default(),
-            kept: None,
-            clean: false,
+            kept: LastingNote::new(folder, TOPIC),
         }
     }
 
@@ -157,7 +136,7 @@ impl Notes {
         if self.told.is_news(why, now_ms()) {
             tracing::warn!("not sent; mailpulse keeps trying: {}", why);
         }
-        self.keep(why);
+        self.kept.keep(why);
     }
 
     /// A fault of this program.
@@ -168,37 +147,19 @@ impl Notes {
         );
         // At once, whatever was told before: whoever waits for rows must know.
         tracing::error!("{}; next try in {} s", what, pause.as_secs_f32());
-        self.kept = None;
-        self.keep(&what);
+        self.kept.keep_at_once(&what);
     }
 
     /// It sends.
     fn good(&mut self) {
-        if self.clean {
-            return;
-        }
-        // Kept too long is better than a sender that stops over it.
-        let ended = Store::open(&self.folder).and_then(|store| Ok(store.troubles().end(TOPIC)?));
-        self.clean = ended.is_ok();
-        self.kept = None;
-    }
-
-    fn keep(&mut self, what: &str) {
-        self.clean = false;
-        let is_kept = |(kept, at): &(String, Instant)| kept == what && at.elapsed() < NOTE_AGAIN;
-        if self.kept.as_ref().is_some_and(is_kept) {
-            return;
-        }
-        let noted = Store::open(&self.folder).and_then(|store| Ok(store.troubles().note(TOPIC, what)?));
-        if noted.is_ok() {
-            self.kept = Some((what.to_owned(), Instant::now()));
-        }
+        self.kept.end();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     #[test]
     fn a_sender_that_panics_is_kept_for_status_and_started_again() {

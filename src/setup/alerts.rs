@@ -1,8 +1,12 @@
 //! Alert channels as configured, and where `watch` keeps what it sent.
 
 use crate::alert::state::{AlertState, FILE};
-use crate::alert::{AlertChannel, Alertmanager, Exec, Stdout, TrustedAuthorities, Webhook};
-use crate::config::{Alert, Config, Server};
+use crate::alert::{
+    AlertChannel, Alertmanager, DeadMansSwitch, Exec, NoticeLinks, Stdout, TrustedAuthorities, Webhook,
+};
+use crate::config::{Alert, Config, ConfiguredAlert, ConfiguredHeartbeat, DEFAULT_PATH, Server};
+use crate::model::shell::quoted;
+use crate::setup::Setup;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -50,19 +54,65 @@ pub fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
 ///
 /// # Errors
 /// A key or a certificate cannot be read.
-pub fn channels(config: &Config) -> Result<Vec<Box<dyn AlertChannel>>> {
-    let channel = |alert: &Alert| -> Result<Box<dyn AlertChannel>> {
-        Ok(match alert {
-            Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, authorities(server)?)),
-            Alert::Webhook(server, key) => {
-                let key = key.as_ref().map(|key| key_of(&key.value)).transpose()?;
-                Box::new(Webhook::new(&server.url, key, authorities(server)?))
+pub fn channels(setup: &Setup, config: &Config) -> Result<Vec<Box<dyn AlertChannel>>> {
+    let channel = |configured: &ConfiguredAlert| -> Result<Box<dyn AlertChannel>> {
+        let links = links(setup, config, configured);
+        Ok(match &configured.alert {
+            Alert::Alertmanager(server) => Box::new(Alertmanager::new(&server.url, links, authorities(server)?)),
+            Alert::Webhook(server, format, key) => {
+                let webhook = Webhook::new(&server.url, *format, links, authorities(server)?);
+                match key {
+                    Some(key) => Box::new(webhook.keyed(key_of(&key.value)?)),
+                    None => Box::new(webhook),
+                }
             }
-            Alert::Exec(command) => Box::new(Exec::new(command.value.clone())),
-            Alert::Stdout => Box::new(Stdout),
+            Alert::Exec(command) => Box::new(Exec::new(command.value.clone(), links)),
+            Alert::Stdout => Box::new(Stdout(links)),
         })
     };
     config.alerts.iter().map(channel).collect()
+}
+
+/// Where the notices of a channel lead.
+fn links(setup: &Setup, config: &Config, configured: &ConfiguredAlert) -> NoticeLinks {
+    let usual = NoticeLinks::default();
+    let program = match &setup.config {
+        // The operator's own shell finds the usual one by itself.
+        Some(path) if path != Path::new(DEFAULT_PATH) => {
+            format!(
+                "mailpulse --config {}",
+                quoted(
+                    &std::path::absolute(path)
+                        .unwrap_or_else(|_| path.clone())
+                        .display()
+                        .to_string()
+                )
+            )
+        }
+        _ => usual.program,
+    };
+    NoticeLinks {
+        url_base: url_base(config),
+        runbook: configured.runbook_url.clone().unwrap_or(usual.runbook),
+        program,
+    }
+}
+
+/// Where the pages are, if people can open them.
+fn url_base(_config: &Config) -> Option<String> {
+    None
+}
+
+/// The dead man's switches of the configuration.
+///
+/// # Errors
+/// A certificate cannot be read.
+pub fn heartbeats(config: &Config) -> Result<Vec<DeadMansSwitch>> {
+    let heartbeat = |configured: &ConfiguredHeartbeat| -> Result<DeadMansSwitch> {
+        let server = &configured.server;
+        Ok(DeadMansSwitch::new(&server.url, configured.every, authorities(server)?))
+    };
+    config.heartbeats.iter().map(heartbeat).collect()
 }
 
 /// The key that signs a webhook's notices.

@@ -5,7 +5,8 @@ use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::By;
 use crate::store::columnar::Values;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use globset::Glob;
 use std::collections::BTreeSet;
 
 /// Names that an error lists.
@@ -23,21 +24,50 @@ pub fn check(store: &dyn MailHistory, config: &Config, by: By, flag: &str, names
     if names.iter().all(|name| known.contains(name)) {
         return Ok(());
     }
-    // The store is asked last: it looks through all that is stored.
     let column = by.column();
-    let table = store.select(&format!("SELECT {column} FROM rates GROUP BY {column}"), Window::ALL)?;
-    for column in &table.columns {
-        if let Values::Text(names) = &column.values {
-            known.extend(names.iter().flatten().cloned());
-        }
-    }
-    if by == By::Relay {
-        known.extend(store.hosts()?);
-    }
+    known.extend(stored(store, column)?);
     match names.iter().find(|name| !known.contains(*name)) {
         None => Ok(()),
         Some(name) => bail!("{flag}: {}", unknown(column, name, &known)),
     }
+}
+
+/// Refuses a name that nobody knows, and a glob that matches none that somebody knows; `kind` is `service`, `relay`,
+/// `hostgroup` or `provider`.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_glob(store: &dyn MailHistory, config: &Config, kind: &str, name: &str) -> Result<()> {
+    let by = match kind {
+        "service" => Some(By::Service),
+        "relay" => Some(By::Relay),
+        "hostgroup" => Some(By::Hostgroup),
+        _ => None,
+    };
+    let glob = Glob::new(name)
+        .map_err(|why| anyhow!("--{kind}: {why}"))?
+        .compile_matcher();
+    let mut known = by.map_or_else(BTreeSet::new, |by| configured(config, by));
+    known.extend(stored(store, kind)?);
+    match known.iter().any(|known| known == name || glob.is_match(known)) {
+        true => Ok(()),
+        false => bail!("--{kind}: {}", unknown(kind, name, &known)),
+    }
+}
+
+/// Names of the store. It is asked last: it looks through all that is stored.
+fn stored(store: &dyn MailHistory, column: &str) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    let table = store.select(&format!("SELECT {column} FROM rates GROUP BY {column}"), Window::ALL)?;
+    for column in &table.columns {
+        if let Values::Text(all) = &column.values {
+            names.extend(all.iter().flatten().cloned());
+        }
+    }
+    if column == By::Relay.column() {
+        names.extend(store.hosts()?);
+    }
+    Ok(names)
 }
 
 /// What the configuration names: it may have no mail yet.

@@ -9,6 +9,7 @@ pub mod known_names;
 pub mod limits;
 pub mod machine;
 pub mod plan;
+pub mod planned;
 pub mod redundancy;
 pub mod zones;
 

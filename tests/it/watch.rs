@@ -22,7 +22,10 @@ const RELAYS: [&str; 2] = ["mx1001", "mx2001"];
 const CUT: &str = "2018-06-06 20:00";
 
 /// The outage's relay logs up to [`CUT`] in a store: made once, and copied for each test.
-static BEGUN: LazyLock<Place> = LazyLock::new(|| {
+static BEGUN: LazyLock<Place> = LazyLock::new(|| night_until(CUT));
+
+/// The outage's relay logs up to a time in a store.
+pub fn night_until(cut: &str) -> Place {
     let place = Place::new();
     let spec = Outage2018 {
         seed: 12,
@@ -36,9 +39,9 @@ static BEGUN: LazyLock<Place> = LazyLock::new(|| {
         fs::rename(&name, place.path(&rest)).unwrap();
         fs::write(&name, "").unwrap();
     }
-    go_on(&place, CUT);
+    go_on(&place, cut);
     place
-});
+}
 
 /// The outage's relay logs up to [`CUT`] in a store, with channels for alarms.
 pub fn begun(alerts: &str) -> Place {
@@ -48,7 +51,7 @@ pub fn begun(alerts: &str) -> Place {
 }
 
 /// The logs go on up to a time.
-fn go_on(place: &Place, until: &str) {
+pub fn go_on(place: &Place, until: &str) {
     for relay in RELAYS {
         let (name, rest) = (format!("logs/{relay}/mainlog"), format!("{relay}.rest"));
         let all = fs::read_to_string(place.path(&rest)).unwrap();
@@ -83,7 +86,7 @@ pub fn configure(place: &Place, alerts: &str) {
 }
 
 /// The rest of the logs, with the recovery.
-fn recover(place: &Place) {
+pub fn recover(place: &Place) {
     go_on(place, "2019-01-01 00:00");
 }
 
@@ -98,7 +101,7 @@ impl Drop for Running {
 }
 
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < Duration::from_secs(30), "in vain: {what}");

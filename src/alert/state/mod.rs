@@ -131,7 +131,7 @@ impl AlertState {
                     reported.updated(&seen[at].notice)
                 }
                 // It is not there any more: rows came late, or are judged by other rules.
-                None if is_of_mail(reported) => reported.withdrawn(),
+                None if reported.is_of_mail() => reported.withdrawn(),
                 None => reported.clone(),
             };
             let ends = ended.map_or(judged, |(ends, _)| ends);
@@ -302,6 +302,12 @@ impl ChannelState {
     }
 }
 
+/// A channel's name for people.
+pub fn shown_channel(name: &str) -> String {
+    let (kind, target) = name.split_once(' ').unwrap_or((name, ""));
+    public(kind, target)
+}
+
 /// Kind and target of a channel: of an address scheme and host, of a command its program. The rest may be a secret.
 fn public(kind: &str, target: &str) -> String {
     let shown = match target.contains("://") {
@@ -309,11 +315,6 @@ fn public(kind: &str, target: &str) -> String {
         false => target.split(' ').next().unwrap_or_default().to_owned(),
     };
     super::safe(format!("{kind} {shown}").trim_end(), 200)
-}
-
-/// Whether it is the detection's: that nothing comes into the store is over when something does.
-fn is_of_mail(reported: &Notice) -> bool {
-    reported.kind != "store"
 }
 
 /// Which of those that are seen are an episode that was reported: by its id, else (a longer or shorter history may find another

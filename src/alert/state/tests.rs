@@ -141,7 +141,12 @@ fn a_state_of_before_keeps_what_waits_and_loses_the_secret() {
     let mut state = AlertState::default();
     state.queues.insert(format!("webhook {url}"), VecDeque::new());
     state.update(&[seen("a", "dropped", 100, None)], 600);
-    state.serve(&[Box::new(crate::alert::Webhook::new(url, None, None))]);
+    state.serve(&[Box::new(crate::alert::Webhook::new(
+        url,
+        Default::default(),
+        Default::default(),
+        None,
+    ))]);
     let written = serde_json::to_string(&state).unwrap();
     assert!(!written.contains("T024BE7LD"), "{written}");
     assert_eq!(state.queues.values().map(VecDeque::len).collect::<Vec<_>>(), [1]);
@@ -270,8 +275,14 @@ fn an_alarm_of_which_late_rows_leave_nothing_is_withdrawn() {
     assert_eq!(ends.len(), 2);
     let (a, store) = (ends[0], ends[1]);
     assert_eq!((a.id.as_str(), a.status(), a.ends), ("a/100", "resolved", Some(660)));
-    assert_eq!(a.json()["alarm"]["end"], "withdrawn");
-    assert_eq!(a.json()["alarm"]["ended"], "1970-01-01T00:11:00Z");
+    assert_eq!(
+        crate::alert::told::json(a, &Default::default())["alarm"]["end"],
+        "withdrawn"
+    );
+    assert_eq!(
+        crate::alert::told::json(a, &Default::default())["alarm"]["ended"],
+        "1970-01-01T00:11:00Z"
+    );
     for said in [&a.summary, &a.description] {
         assert!(said.contains("withdrawn: judged again"), "{said}");
     }

@@ -20,6 +20,7 @@ use crate::detect::impact_question::{ImpactQuestion, Masked};
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
 use crate::model::time::MINUTE_MS;
+use crate::planned::Planned;
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::Result;
@@ -38,6 +39,8 @@ pub struct Incident {
     pub end: i64,
     /// From when on volume alarms are complete.
     pub complete: Completeness,
+    /// Planned work: the timeline has it.
+    pub planned: Planned,
 }
 
 /// A window, judged.
@@ -109,6 +112,7 @@ pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Aske
         names: past.names,
         end: known.end,
         complete: known.complete,
+        planned: Planned::default(),
     })
 }
 

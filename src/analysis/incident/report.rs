@@ -3,6 +3,7 @@
 use crate::analysis::alarms::{alarm_json, cause_json, minute, rounded};
 use crate::analysis::incident::Incident;
 use crate::analysis::incident::replies::FrequentReply;
+use crate::analysis::planned_work::{self, held, held_json, held_words, marks_json, silences_json};
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
@@ -49,6 +50,9 @@ pub fn json(incident: &Incident) -> Value {
         if let Some(reply) = incident.replies.of(alarm.scope, alarm.state) {
             json["reply"] = reply_json(reply);
         }
+        if let Some(held) = held(&incident.planned, alarm, names) {
+            json["silenced"] = held_json(&held);
+        }
         json
     };
     json!({
@@ -61,6 +65,8 @@ pub fn json(incident: &Incident) -> Value {
         "single_points_of_failure": hanging,
         "alarms": incident.alarms.iter().map(alarm).collect::<Vec<_>>(),
         "volume_complete_from": incident.complete.time(),
+        "silences": silences_json(&incident.planned, incident.window),
+        "marks": marks_json(&incident.planned, incident.window),
     })
 }
 
@@ -127,18 +133,25 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
         } else {
             "alarm"
         };
-        events.push((
-            alarm.detected,
+        events.push((alarm.detected, {
+            let silenced = held(&incident.planned, alarm, names);
+            let silenced = silenced.map(|held| format!(" (silenced {})", held_words(&held)));
+            let silenced = silenced.unwrap_or_default();
             match incident.replies.of(alarm.scope, alarm.state) {
-                Some(reply) => format!("{word}: {kind} {name} {}: {}", alarm.state.as_str(), reply.words()),
-                None => format!("{word}: {kind} {name} {}", alarm.state.as_str()),
-            },
-        ));
+                Some(reply) => format!(
+                    "{word}: {kind} {name} {}{silenced}: {}",
+                    alarm.state.as_str(),
+                    reply.words()
+                ),
+                None => format!("{word}: {kind} {name} {}{silenced}", alarm.state.as_str()),
+            }
+        }));
     }
     let drained = hurt(incident).filter_map(|one| Some((one.drained?, one.service))).max();
     if let Some((at, service)) = drained {
         events.push((at, format!("backlog drained: {} was the last", names.service(service))));
     }
+    events.extend(planned_work::timeline(&incident.planned, incident.window));
     // What happens in one minute stays in the order in which it is told above.
     events.sort_by_key(|(at, _)| *at);
     events

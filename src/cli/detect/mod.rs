@@ -13,6 +13,7 @@ use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs};
 use crate::analysis::alarms::{alarm_json, counted, notice_id, ordered, rounded};
 use crate::analysis::completeness::Completeness;
+use crate::analysis::planned_work::{held, held_json, held_words};
 use crate::analysis::present::{ReplayedHistory, replay, whole};
 use crate::analysis::shared_logs::with_evidence;
 use crate::clock::now_ms;
@@ -21,8 +22,10 @@ use crate::detect::clock_change::ClockRule;
 use crate::detect::fleet::Names;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
+use crate::planned::Planned;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
+use crate::setup::planned::planned;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
 use serde_json::Value;
@@ -85,7 +88,7 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
         .map(|alarm| with_evidence(store, alarm, &names))
         .collect::<Result<Vec<_>, _>>()?;
     let alarms = ordered(shown.iter().collect());
-    print(&alarms, &names, args.format)?;
+    print(&alarms, &names, &planned(&config)?, args.format)?;
     said(&alarms, &names, span);
     output::talk(&Completeness::of(&engine).words());
     for (service, rule) in engine.clock_rules() {
@@ -103,19 +106,26 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
 }
 
 /// Prints alarms on stdout.
-pub fn print(alarms: &[&Alarm], names: &Names, format: Format) -> Result<()> {
+pub fn print(alarms: &[&Alarm], names: &Names, planned: &Planned, format: Format) -> Result<()> {
+    let told = |alarm: &Alarm| {
+        let mut json = alarm_json(alarm, names);
+        if let Some(held) = held(planned, alarm, names) {
+            json["silenced"] = held_json(&held);
+        }
+        json
+    };
     match format {
         Format::Json => {
-            let all: Vec<Value> = alarms.iter().map(|alarm| alarm_json(alarm, names)).collect();
+            let all: Vec<Value> = alarms.iter().map(|alarm| told(alarm)).collect();
             output::json(&Value::Array(all))?;
         }
-        Format::Csv => output::table(&table(alarms, names), &["onset", "detected", "ended"], format)?,
+        Format::Csv => output::table(&table(alarms, names, planned), &["onset", "detected", "ended"], format)?,
         Format::Table => {
             let (young, sure): (Vec<&Alarm>, Vec<&Alarm>) = alarms.iter().partition(|alarm| alarm.provisional);
-            output::table(&for_people(&sure, names), &[], format)?;
+            output::table(&for_people(&sure, names, planned), &[], format)?;
             if !young.is_empty() {
                 output::line("\nprovisional (under 14 days of history; sent to nobody):")?;
-                output::table(&for_people(&young, names), &[], format)?;
+                output::table(&for_people(&young, names, planned), &[], format)?;
             }
         }
     }
@@ -138,7 +148,7 @@ fn affected(alarm: &Alarm, names: &Names) -> String {
 }
 
 /// One line an alarm, most important first: what does not fit into a terminal is left out from the right.
-fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
+fn for_people(alarms: &[&Alarm], names: &Names, planned: &Planned) -> Table {
     let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
     let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
     let minutes = |from: i64, to: i64| human::duration((to - from).max(0) * MINUTE_MS);
@@ -164,7 +174,15 @@ fn for_people(alarms: &[&Alarm], names: &Names) -> Table {
         ("observed", number(&|alarm| rounded(alarm.observed))),
         ("score", number(&|alarm| rounded(alarm.score))),
     ];
-    Table::of([id].into_iter().chain(about).chain(others))
+    let held: Vec<String> = alarms.iter().map(|alarm| held_back(alarm, names, planned)).collect();
+    let is_any_held = held.iter().any(|held| !held.is_empty());
+    let silenced = is_any_held.then(|| ("silenced", Values::Text(held.into_iter().map(Some).collect())));
+    Table::of([id].into_iter().chain(about).chain(silenced).chain(others))
+}
+
+/// Until when an alarm is, or was, held back, and why; empty for one that is not.
+fn held_back(alarm: &Alarm, names: &Names, planned: &Planned) -> String {
+    held(planned, alarm, names).map_or_else(String::new, |held| held_words(&held))
 }
 
 /// What an alarm is about, where its id does not say it.
@@ -176,7 +194,7 @@ fn about(alarm: &Alarm, names: &Names) -> String {
     }
 }
 
-fn table(alarms: &[&Alarm], names: &Names) -> Table {
+fn table(alarms: &[&Alarm], names: &Names, planned: &Planned) -> Table {
     let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
     let time = |pick: &dyn Fn(&Alarm) -> Option<i64>| {
         Values::Int(
@@ -203,5 +221,6 @@ fn table(alarms: &[&Alarm], names: &Names) -> Table {
             "provisional",
             Values::Bool(alarms.iter().map(|alarm| Some(alarm.provisional)).collect()),
         ),
+        ("silenced", text(&|alarm| held_back(alarm, names, planned))),
     ])
 }

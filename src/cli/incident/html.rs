@@ -5,6 +5,7 @@ use crate::analysis::expected::{Picture, draw_in};
 use crate::analysis::incident::Incident;
 use crate::analysis::incident::report::{conclusions, rows, summary, timeline, title};
 use crate::analysis::kept::Kept;
+use crate::analysis::planned_work::graph_marks;
 use crate::cli::graph::bucket_ms;
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
@@ -75,7 +76,9 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
         question: &question,
         set: &mut set,
     };
-    let marks = draw_in(store, kept, options, &mut [picture], now_ms())?.concat();
+    let mut marks = draw_in(store, kept, options, &mut [picture], now_ms())?.concat();
+    let drawn: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
+    marks.extend(graph_marks(&incident.planned, &question, &drawn));
     let draw = |name: &str, theme| {
         let style = Style {
             kind: GraphKind::Multiples,

@@ -11,6 +11,7 @@ use crate::clock::now_ms;
 use crate::query::history::MailHistory;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
+use crate::setup::planned::planned;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -72,7 +73,8 @@ pub fn run(setup: &Setup, args: &IncidentArgs) -> Result<ExitCode> {
         None => Asked::Window(args.window.resolve(store)?),
     };
     let (kept, options) = (kept(&config), options(&config, &args.rules.overrides()?));
-    let incident = judge(store, &kept, options.clone(), asked, now_ms())?;
+    let mut incident = judge(store, &kept, options.clone(), asked, now_ms())?;
+    incident.planned = planned(&config)?;
     if let Some(format) = args.messages {
         list_messages(store, &incident, format, args.limit as usize)?;
     }

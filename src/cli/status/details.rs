@@ -3,6 +3,7 @@
 use crate::alert::state::AlertState;
 use crate::analysis::completeness::CompleteFrom;
 use crate::analysis::health::{Health, UnreadableCause};
+use crate::analysis::planned_work::said_in;
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::output;
 use crate::cli::written_twice::WRITTEN_TWICE;
@@ -135,7 +136,11 @@ fn source(row: &SourceStatus) -> Result<()> {
 /// Alarms that nobody has been told of: those that a silence holds back, and those that a channel does not take.
 fn unsent(alerts: &AlertState) -> Vec<String> {
     let silenced = alerts.silenced.iter();
-    let mut lines: Vec<String> = silenced.map(|alarm| format!("silenced: {}", alarm.summary)).collect();
+    let silenced = silenced.map(|alarm| match said_in(&alarm.alarm) {
+        Some(why) => format!("silenced: {} ({why})", alarm.summary),
+        None => format!("silenced: {}", alarm.summary),
+    });
+    let mut lines: Vec<String> = silenced.collect();
     let provisional = alerts.provisional.iter();
     lines.extend(provisional.map(|alarm| format!("provisional, not sent: {}", alarm.summary)));
     let failing = alerts.channels().into_iter();

@@ -3,6 +3,7 @@
 use super::kept_alerts::alerts_said;
 use crate::alert::Notice;
 use crate::alert::state::{AlertState, ChannelState};
+use crate::analysis::planned_work::said_in;
 use crate::analysis::severity::{Concern, Severity, Surroundings, concerns, quiet_since, severity};
 use crate::analysis::sources::{SourceStatus, SourceVerdict, statuses};
 use crate::cli::output;
@@ -79,7 +80,7 @@ impl NagiosFacts {
             ("provisional", &self.alerts.provisional),
         ] {
             if !alarms.is_empty() {
-                parts.push(format!("{word}: {}", joined(alarms.iter().map(alarm_words))));
+                parts.push(format!("{word}: {}", joined(alarms.iter().map(held_back))));
             }
         }
         parts.push(self.numbers());
@@ -141,6 +142,14 @@ impl NagiosFacts {
 fn alarm_words(alarm: &Notice) -> String {
     let about = alarm.about();
     plain(&format!("{} {} {}", about.kind, about.name, about.state))
+}
+
+/// The same with what holds it back.
+fn held_back(alarm: &Notice) -> String {
+    match said_in(&alarm.alarm) {
+        Some(why) => format!("{} ({})", alarm_words(alarm), plain(&why)),
+        None => alarm_words(alarm),
+    }
 }
 
 fn undelivered(channel: &ChannelState) -> String {

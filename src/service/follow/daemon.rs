@@ -6,6 +6,8 @@
 
 use super::worker::{Answer, Order, Worker, patterns};
 use crate::config::Config;
+use crate::service::orders::{Orders, Signals, Told};
+use crate::service::watchdog::{ReadingPulse, Watchdog};
 use crate::setup::Setup;
 use crate::source::watch::{FolderWatch, folders_of};
 use anyhow::{Context as _, Result, bail};
@@ -14,9 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 /// Nothing grew for so long: the system may tell when something does.
 const QUIET: Duration = Duration::from_secs(5);
@@ -25,16 +26,46 @@ const STOP: Duration = Duration::from_secs(5);
 /// Changes that come so close together are one.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// Follows until it is told to stop.
+/// Follows until a signal tells it to stop; systemd is told how it goes.
 ///
 /// # Errors
 /// The store cannot be opened; the work failed.
 pub fn run(setup: &Setup, config: Config) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("tokio")?;
-    runtime.block_on(Daemon::start(setup, config)?.serve())
+    let runtime = runtime()?;
+    let reading = ReadingPulse::default();
+    runtime.block_on(async {
+        let daemon = Daemon::start(setup, config, reading.clone())?;
+        let signals = Signals::new()?;
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        let stopping = || _ = sd_notify::notify(&[NotifyState::Stopping]);
+        daemon
+            .serve(Orders::Signals(signals), Watchdog::new(), (STOP, &stopping))
+            .await
+    })
+}
+
+/// Follows until its supervisor tells it to stop; `is_well` is called when it has begun, and whoever called tells systemd.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn supervised(
+    setup: &Setup,
+    config: Config,
+    orders: Orders,
+    (reading, stop): (ReadingPulse, Duration),
+    is_well: impl FnOnce(),
+) -> Result<()> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let daemon = Daemon::start(setup, config, reading)?;
+        is_well();
+        daemon.serve(orders, Watchdog::elsewhere(), (stop, &|| ())).await
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().context("tokio")
 }
 
 /// What the system told since the last round.
@@ -52,8 +83,8 @@ struct Daemon {
     answers: mpsc::UnboundedReceiver<Answer>,
     worker: std::thread::JoinHandle<Result<()>>,
     stop: Arc<AtomicBool>,
-    /// Counts what the worker has done, for the watchdog.
-    alive: Arc<std::sync::atomic::AtomicU64>,
+    /// What the worker does, for the watchdog.
+    reading: ReadingPulse,
     hint: Arc<Notify>,
     hinted: Arc<AtomicU8>,
 }
@@ -66,14 +97,13 @@ struct Pace {
 }
 
 impl Daemon {
-    fn start(setup: &Setup, config: Config) -> Result<Daemon> {
+    fn start(setup: &Setup, config: Config, reading: ReadingPulse) -> Result<Daemon> {
         let (orders, to_do) = mpsc::unbounded_channel();
         let (to_answer, answers) = mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
-        let alive = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let (watching, patterns) = (config.tail.watch, patterns(&config));
         let (poll, rescan) = (config.tail.poll_ms, config.tail.rescan_ms);
-        let worker = Worker::new(setup, config, Arc::clone(&stop), Arc::clone(&alive))?;
+        let worker = Worker::new(setup, config, Arc::clone(&stop), Arc::clone(&reading.alive))?;
         let worker = std::thread::Builder::new()
             .name("tail".to_owned())
             .spawn(move || worker.run(to_do, &to_answer))
@@ -87,18 +117,18 @@ impl Daemon {
             answers,
             worker,
             stop,
-            alive,
+            reading,
             hint: Arc::new(Notify::new()),
             hinted: Arc::new(AtomicU8::new(NOTHING)),
         })
     }
 
-    async fn serve(mut self) -> Result<()> {
-        let mut terminate = signal(SignalKind::terminate()).context("signals")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
-        let mut hangup = signal(SignalKind::hangup()).context("signals")?;
-        let _ = sd_notify::notify(&[NotifyState::Ready]);
-        let mut watchdog = Watchdog::new();
+    async fn serve(
+        mut self,
+        mut orders: Orders,
+        mut watchdog: Watchdog,
+        (stop, stopping): (Duration, &dyn Fn()),
+    ) -> Result<()> {
         let now = Instant::now();
         let mut pace = Pace {
             next_scan: now,
@@ -106,14 +136,16 @@ impl Daemon {
             grew: now,
         };
         let mut watch = None;
-        let mut busy = false;
         loop {
+            let busy = self.reading.busy.load(Ordering::Relaxed);
             tokio::select! {
-                _ = terminate.recv() => return self.end(&mut terminate, &mut interrupt).await,
-                _ = interrupt.recv() => return self.end(&mut terminate, &mut interrupt).await,
-                _ = hangup.recv() => {
-                    let _ = self.orders.send(Order::Reload);
-                }
+                told = orders.next() => match told {
+                    Told::Reload => _ = self.orders.send(Order::Reload),
+                    Told::Stop => {
+                        stopping();
+                        return self.end(&mut orders, stop).await;
+                    }
+                },
                 () = self.hint.notified(), if !busy => {
                     // As an event a line, a busy log would cost more to be told of than to be read.
                     watch = None;
@@ -124,17 +156,18 @@ impl Daemon {
                 () = tokio::time::sleep_until(pace.next_round), if !busy => {
                     let told = self.hinted.swap(NOTHING, Ordering::Relaxed);
                     let scan = told == NAMES || Instant::now() >= pace.next_scan;
-                    busy = self.orders.send(Order::Round { scan }).is_ok();
+                    let is_sent = self.orders.send(Order::Round { scan }).is_ok();
+                    self.reading.busy.store(is_sent, Ordering::Relaxed);
                     if scan {
                         pace.next_scan = Instant::now() + self.rescan;
                     }
                 }
                 answer = self.answers.recv() => {
-                    busy = false;
+                    self.reading.busy.store(false, Ordering::Relaxed);
                     let Some(answer) = answer else { return self.failed() };
                     self.next(&answer, &mut pace, &mut watch);
                 }
-                () = watchdog.tick() => watchdog.ping(busy, &self.alive),
+                () = watchdog.tick() => watchdog.ping(&self.reading),
             }
         }
     }
@@ -212,18 +245,17 @@ impl Daemon {
     }
 
     /// A clean stop: the round ends early, what was read is committed. A second signal does not wait for it.
-    async fn end(mut self, terminate: &mut Signal, interrupt: &mut Signal) -> Result<()> {
-        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    async fn end(mut self, told: &mut Orders, within: Duration) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.orders);
         let ended = async { while self.answers.recv().await.is_some() {} };
+        let again = async { while told.next().await != Told::Stop {} };
         tokio::select! {
             () = ended => {}
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            () = tokio::time::sleep(STOP) => {
+            () = again => return Ok(()),
+            () = tokio::time::sleep(within) => {
                 tracing::warn!("the current round did not end within {} s; its lines are read again at the next \
-                start", STOP.as_secs());
+                start", within.as_secs_f32());
                 return Ok(());
             }
         }
@@ -234,43 +266,12 @@ impl Daemon {
 
     /// The worker has ended by itself.
     fn failed(self) -> Result<()> {
+        // What sends for it ends with it.
+        self.stop.store(true, Ordering::Relaxed);
         let ended = self
             .worker
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         ended.and_then(|()| bail!("the worker ended without an error"))
-    }
-}
-
-/// systemd's watchdog: told that the work goes on, and not told when it does not.
-struct Watchdog {
-    ticks: Option<tokio::time::Interval>,
-    seen: u64,
-}
-
-impl Watchdog {
-    fn new() -> Self {
-        let ticks = sd_notify::watchdog_enabled().map(|limit| {
-            let mut ticks = tokio::time::interval(limit / 3);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        });
-        Watchdog { ticks, seen: 0 }
-    }
-
-    async fn tick(&mut self) {
-        match &mut self.ticks {
-            Some(ticks) => _ = ticks.tick().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// A round that goes on for long is alive as long as it reads.
-    fn ping(&mut self, busy: bool, alive: &std::sync::atomic::AtomicU64) {
-        let done = alive.load(Ordering::Relaxed);
-        if !busy || done != self.seen {
-            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-        }
-        self.seen = done;
     }
 }

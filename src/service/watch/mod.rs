@@ -1,5 +1,6 @@
 //! Watching: the detection over the store as it grows; alarms go out as configured.
 
+mod heartbeat;
 mod notices;
 
 use crate::alert::state::{AlertState, SeenAlarm};
@@ -8,16 +9,21 @@ use crate::analysis::completeness::Completeness;
 use crate::analysis::incomplete::lines;
 use crate::analysis::kept::Kept;
 use crate::analysis::live::{Live, silent_since};
+use crate::analysis::planned_work::{held_json, subject};
 use crate::analysis::shared_logs::with_evidence;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
 use crate::model::text::safe_error;
+use crate::planned::Planned;
 use crate::query::history::MailHistory;
+use crate::service::orders::Told;
 use crate::setup::Setup;
-use crate::setup::alerts::{alerts_path, kept_path};
+use crate::setup::alerts::{alerts_path, heartbeats, kept_path};
+use crate::setup::planned::planned;
 use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
+use heartbeat::JudgedLast;
 use jiff::Timestamp;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -47,6 +53,36 @@ const CARE: Duration = Duration::from_secs(15);
 /// # Errors
 /// Another process watches this store; it, or the state of alarms, cannot be read or written.
 pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], watching: Watching) -> Result<bool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
+    }
+    let mut control = WatchControl {
+        told: &mut || stop.load(Ordering::Relaxed).then_some(Told::Stop),
+        is_well: &mut || (),
+    };
+    controlled(setup, config, channels, watching, &mut control)
+}
+
+/// Who tells a watch what to do, and is told how it goes.
+pub(crate) struct WatchControl<'c> {
+    /// What has been told meanwhile.
+    pub told: &'c mut dyn FnMut() -> Option<Told>,
+    /// A round went well.
+    pub is_well: &'c mut dyn FnMut(),
+}
+
+/// The same until it is told to stop, or to take a configuration anew.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn controlled(
+    setup: &Setup,
+    config: &Config,
+    channels: &[Box<dyn AlertChannel>],
+    watching: Watching,
+    control: &mut WatchControl<'_>,
+) -> Result<bool> {
     let engine = setup.engine(config)?;
     let store = engine.history();
     let path = alerts_path(config);
@@ -61,10 +97,6 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
     state.serve(channels);
     let names: Vec<String> = state.channels().into_iter().map(|channel| channel.name).collect();
     tracing::info!("{} channels: {}", names.len(), names.join(", "));
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;
-    }
     let mut watch = Watch {
         config,
         watching: &watching,
@@ -74,13 +106,27 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
         state,
         cared: None,
         said: false,
+        planned: Planned::default(),
+        planned_fault: None,
+    };
+    let judged = JudgedLast::default();
+    let _beating = match watching.once {
+        // One round is no watch.
+        true => None,
+        false => heartbeat::start(heartbeats(config)?, judged.clone())?,
     };
     let mut lacking = Lacking::default();
     loop {
         let round = watch.round(store);
+        if let (Ok(()), Some(next)) = (&round, watch.live.next) {
+            judged.note(next * 60);
+        }
         if watching.once {
             round?;
             return Ok(!watch.state.firing.is_empty());
+        }
+        if round.is_ok() {
+            (control.is_well)();
         }
         if let Err(error) = round {
             // A segment may have been compacted away between list and reading: the next round sees the new list.
@@ -89,7 +135,7 @@ pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], w
         lacking.tell(&setup.incomplete);
         let begin = Instant::now();
         while begin.elapsed() < watching.interval {
-            if stop.load(Ordering::Relaxed) {
+            if (control.told)().is_some() {
                 return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -147,13 +193,17 @@ struct Watch<'w> {
     cared: Option<Instant>,
     /// It was said from when on volume alarms are complete.
     said: bool,
+    /// What is silenced, as it was read last.
+    planned: Planned,
+    /// What is wrong with the files of planned work, as it was said last.
+    planned_fault: Option<String>,
 }
 
 impl Watch<'_> {
     /// Judges, notes, delivers.
     fn round(&mut self, store: &dyn MailHistory) -> Result<()> {
         let now = now_ms();
-        let (config, path) = (self.config, self.path);
+        let path = self.path;
         let judged = self.live.step(store, now)?;
         if !self.cares() && !judged {
             return Ok(());
@@ -166,22 +216,8 @@ impl Watch<'_> {
                 tracing::info!(target: "mailpulse::announce", "{}", complete.words());
             }
             self.state.complete = complete.seconds();
-            // Those that were taken in are over, and their ends say in what.
-            let seen = self.live.engine.groups.alarms.iter().map(|alarm| -> Result<SeenAlarm> {
-                let notice = notices::notice(&with_evidence(store, alarm, self.live.names())?, self.live.names());
-                let silenced = config
-                    .silences
-                    .iter()
-                    .any(|silence| silence.holds(&notice.kind, &notice.name, at));
-                Ok(SeenAlarm {
-                    notice,
-                    detected: alarm.detected * 60,
-                    silenced,
-                    provisional: alarm.provisional && !config.detect.send_provisional,
-                    is_part: alarm.part_of.is_some(),
-                })
-            });
-            let mut seen = seen.collect::<Result<Vec<SeenAlarm>>>()?;
+            self.read_planned();
+            let mut seen = self.seen(store, next)?;
             seen.extend(silent_since(store, self.watching.stale, now)?.map(|newest| notices::silent(newest, now)));
             let known = [self.state.silenced.clone(), self.state.provisional.clone()];
             self.state.update(&seen, judged);
@@ -207,6 +243,48 @@ impl Watch<'_> {
             tracing::warn!("not delivered, tried again later: {}", why);
         }
         self.state.save(path).with_context(|| path.display().to_string())
+    }
+
+    /// The alarms as they stand when all before a minute is judged. Those that were taken in are over, and their ends say in
+    /// what.
+    fn seen(&self, store: &dyn MailHistory, minute: i64) -> Result<Vec<SeenAlarm>> {
+        let names = self.live.names();
+        let alarms = self.live.engine.groups.alarms.iter();
+        let seen = alarms.map(|alarm| -> Result<SeenAlarm> {
+            let mut notice = notices::notice(&with_evidence(store, alarm, names)?, names);
+            let since = if alarm.ended.is_some() { alarm.detected } else { minute };
+            let held = self.planned.held(subject(alarm, names), since, alarm.ended);
+            // One that outlasted the silence was to be reported, and its end is.
+            let held = held.filter(|held| alarm.ended.is_none() || held.is_never_reported);
+            if let Some(held) = &held {
+                notice.alarm["silenced"] = held_json(held);
+            }
+            Ok(SeenAlarm {
+                notice,
+                detected: alarm.detected * 60,
+                silenced: held.is_some(),
+                provisional: alarm.provisional && !self.config.detect.send_provisional,
+                is_part: alarm.part_of.is_some(),
+            })
+        });
+        seen.collect()
+    }
+
+    /// Reads what is silenced. Where that fails, what was read last holds on: a broken file must not page for planned work.
+    fn read_planned(&mut self) {
+        match planned(self.config) {
+            Ok(read) => (self.planned, self.planned_fault) = (read, None),
+            Err(error) => {
+                if self.planned_fault.is_none() && self.planned.silences.is_empty() {
+                    self.planned.silences.clone_from(&self.config.silences);
+                }
+                let fault = safe_error(&error);
+                if self.planned_fault.as_ref() != Some(&fault) {
+                    tracing::warn!("{fault}; the silences that were read last stay in effect");
+                }
+                self.planned_fault = Some(fault);
+            }
+        }
     }
 
     /// Whether it is time for what does not wait for minutes.

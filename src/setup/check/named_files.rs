@@ -42,13 +42,14 @@ pub(super) fn check(setup: &Setup, config: &Config) -> FileProblems {
         found.error("[clickhouse] password_file", format!("{}: {error}", path.display()));
     }
     for alert in &config.alerts {
-        if let Alert::Alertmanager(server) | Alert::Webhook(server, _) = alert
+        let alert = &alert.alert;
+        if let Alert::Alertmanager(server) | Alert::Webhook(server, ..) = alert
             && let Err(error) = authorities(server)
         {
             found.error(&server.ca_place, format!("{error:#}"));
         }
         match alert {
-            Alert::Webhook(_, Some(key)) => {
+            Alert::Webhook(_, _, Some(key)) => {
                 if let Err(error) = key_of(&key.value) {
                     let cure = "write the secret that the receiver uses into it (`openssl rand -hex 32`), and let the \
                     user of `watch` read it";
@@ -57,6 +58,11 @@ pub(super) fn check(setup: &Setup, config: &Config) -> FileProblems {
             }
             Alert::Exec(command) => program(command, &mut found),
             _ => {}
+        }
+    }
+    for heartbeat in &config.heartbeats {
+        if let Err(error) = authorities(&heartbeat.server) {
+            found.error(&heartbeat.server.ca_place, format!("{error:#}"));
         }
     }
     pseudonyms(setup, config, &mut found);

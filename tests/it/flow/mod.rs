@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("model", &[]),
     ("files", &[]),
@@ -17,12 +17,19 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("store", &["model", "files", "source", "normalise"]),
     ("ingest", &["clock", "model", "source", "normalise", "store"]),
     ("detect", &[]),
-    ("alert", &["files"]),
+    ("alert", &["model", "files"]),
+    ("planned", &["model", "files"]),
     ("query", &["model", "store"]),
-    ("analysis", &["model", "files", "normalise", "store", "query", "detect"]),
+    (
+        "analysis",
+        &["model", "files", "normalise", "store", "query", "detect", "planned"],
+    ),
     ("graph", &["model", "query"]),
     ("simulate", &[]),
-    ("config", &["model", "files", "normalise", "store", "detect", "alert"]),
+    (
+        "config",
+        &["model", "files", "normalise", "store", "detect", "alert", "planned"],
+    ),
     (
         "setup",
         &[
@@ -34,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "ingest",
             "detect",
             "alert",
+            "planned",
             "query",
             "analysis",
             "config",
@@ -51,6 +59,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "ingest",
             "detect",
             "alert",
+            "planned",
             "query",
             "analysis",
             "config",
@@ -69,6 +78,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "ingest",
             "detect",
             "alert",
+            "planned",
             "query",
             "analysis",
             "graph",
@@ -82,7 +92,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 
 /// Finer than modules: of a module, only these parts may be used.
 const ONLY: [(&str, &str, &[&str]); 6] = [
-    ("config", "alert", &["AlertTarget"]),
+    ("config", "alert", &["AlertTarget", "WebhookFormat", "PAGERDUTY_URL"]),
     ("graph", "model", &["time"]),
     ("graph", "query", &["series"]),
     ("config", "normalise", &["ours", "provider", "rules", "redact"]),

@@ -1,7 +1,7 @@
 //! Following logs: every fault of tailing by its name, a model that does all of it in any order, the real logrotate,
 //! and the real process under `kill -9`.
 
-mod bench;
+pub mod bench;
 mod blind;
 mod clocks;
 mod compaction;
@@ -12,5 +12,5 @@ mod faults_split;
 mod faults_store;
 mod logrotate;
 mod model;
-mod process;
+pub mod process;
 mod zones;

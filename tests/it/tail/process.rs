@@ -45,13 +45,13 @@ fn spawn(place: &Place, mut command: Command) -> Child {
     command.stderr(words).spawn().expect("tail starts")
 }
 
-fn append(path: &Path, text: &str) {
+pub fn append(path: &Path, text: &str) {
     let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
 /// How often each line was stored.
-fn stored(place: &Place) -> BTreeMap<u64, u64> {
+pub fn stored(place: &Place) -> BTreeMap<u64, u64> {
     let rows = place.sql("SELECT sender_local, COUNT(*) AS n FROM events GROUP BY sender_local");
     let number = |row: &serde_json::Value| {
         let name = row["sender_local"].as_str().unwrap();
@@ -193,7 +193,7 @@ fn a_silent_log_that_is_read_to_its_end_is_told_from_one_that_is_not_read() {
 }
 
 /// Writes lines and rotates the log, until it is told to end.
-fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
+pub fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
     let log = place.path("logs/mainlog");
     let mut at = 0;
     let mut turn = 0_u64;

@@ -1,0 +1,124 @@
+//! What `mailpulse silence` and `mailpulse mark` keep.
+
+use super::entries::PlannedEntry;
+use super::words::{REASON_MAX, TEXT_MAX, checked};
+use globset::Glob;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is silenced: a name, or a glob of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SilenceTarget {
+    /// A service.
+    Service(String),
+    /// A relay, with the alarms that it is the cause of, and those about its log.
+    Relay(String),
+    /// A hostgroup.
+    Hostgroup(String),
+    /// A provider.
+    Provider(String),
+}
+
+impl SilenceTarget {
+    /// `relay`, and the name.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            SilenceTarget::Service(name) => ("service", name),
+            SilenceTarget::Relay(name) => ("relay", name),
+            SilenceTarget::Hostgroup(name) => ("hostgroup", name),
+            SilenceTarget::Provider(name) => ("provider", name),
+        }
+    }
+}
+
+/// Planned work, as somebody declared it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptSilence {
+    /// Its number.
+    pub id: u64,
+    /// What is silenced.
+    pub target: SilenceTarget,
+    /// Beginning, milliseconds since 1970.
+    pub from_ms: i64,
+    /// End, exclusive.
+    pub until_ms: i64,
+    /// Why.
+    pub reason: String,
+}
+
+impl PlannedEntry for KeptSilence {
+    const MAX: usize = 1_000;
+
+    fn number(&self) -> u64 {
+        self.id
+    }
+
+    fn set_number(&mut self, number: u64) {
+        self.id = number;
+    }
+
+    fn end_ms(&self) -> i64 {
+        self.until_ms
+    }
+
+    fn problem(&self) -> Option<String> {
+        let (kind, name) = self.target.parts();
+        if self.until_ms <= self.from_ms {
+            return Some("its end is not after its beginning".to_owned());
+        }
+        if let Err(why) = checked(&self.reason, REASON_MAX) {
+            return Some(format!("its reason {why}"));
+        }
+        if let Err(why) = checked(name, REASON_MAX) {
+            return Some(format!("its {kind} {why}"));
+        }
+        let is_time = |ms: i64| Timestamp::from_millisecond(ms).is_ok();
+        if !is_time(self.from_ms) || !is_time(self.until_ms) {
+            return Some("its time is out of range".to_owned());
+        }
+        Glob::new(name).err().map(|why| format!("its {kind}: {why}"))
+    }
+}
+
+/// A deployment or another change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkMark {
+    /// Its number.
+    pub id: u64,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// What.
+    pub text: String,
+    /// The service that it concerns; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+impl PlannedEntry for WorkMark {
+    const MAX: usize = 5_000;
+
+    fn number(&self) -> u64 {
+        self.id
+    }
+
+    fn set_number(&mut self, number: u64) {
+        self.id = number;
+    }
+
+    fn end_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    fn problem(&self) -> Option<String> {
+        let service = self.service.as_deref().map(|name| checked(name, REASON_MAX));
+        match (checked(&self.text, TEXT_MAX), service) {
+            (Err(why), _) => Some(format!("its text {why}")),
+            (_, Some(Err(why))) => Some(format!("its service {why}")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The parts: reading logs, sending, and watching. Each takes the configuration anew at each start.
+
+use super::part::{PartControl, RunPart};
+use crate::config::Config;
+use crate::service::follow::daemon;
+use crate::service::orders::Told;
+use crate::service::ship;
+use crate::service::watch::{self, WatchControl, Watching};
+use crate::setup::Setup;
+use crate::setup::alerts::channels;
+use crate::setup::detection::{Overrides, options};
+use anyhow::{Result, bail};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// From look to look for a minute that is over.
+const WATCH_INTERVAL: Duration = Duration::from_secs(3);
+/// Minutes without an event after which there is an alarm.
+const STALE_MIN: u32 = 30;
+
+/// Follows the logs, and sends what it commits if the configuration says where to.
+pub struct TailPart(pub Setup);
+
+impl RunPart for TailPart {
+    fn name(&self) -> &'static str {
+        "tail"
+    }
+
+    fn run(&mut self, control: PartControl<'_>) -> Result<()> {
+        let config = self.0.config()?;
+        if config.sources.is_empty() {
+            bail!("no [[source]] is configured any more");
+        }
+        let reading = (control.reading, control.stop_within);
+        daemon::supervised(&self.0, config, control.orders, reading, || (control.is_well)())
+    }
+}
+
+/// Sends what waits in a store that nobody here writes to.
+pub struct ShipPart(pub Setup);
+
+impl RunPart for ShipPart {
+    fn name(&self) -> &'static str {
+        "ship"
+    }
+
+    fn run(&mut self, mut control: PartControl<'_>) -> Result<()> {
+        let config = self.0.config()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let Some(thread) = ship::start(&self.0, &config, &stop)? else {
+            bail!("`ship` of [store] is not configured any more");
+        };
+        (control.is_well)();
+        // It supervises itself, and notes its troubles.
+        while !thread.is_finished() {
+            if control.orders.come() == Some(Told::Stop) {
+                stop.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("the sender ended")
+    }
+}
+
+/// Judges, and sends alarms.
+pub struct WatchPart(pub Setup);
+
+impl RunPart for WatchPart {
+    fn name(&self) -> &'static str {
+        "watch"
+    }
+
+    fn run(&mut self, control: PartControl<'_>) -> Result<()> {
+        let orders = RefCell::new(control.orders);
+        let mut config = self.0.config()?;
+        loop {
+            let channels = channels(&self.0, &config)?;
+            let watching = Watching {
+                detection: options(&config, &Overrides::default()),
+                once: false,
+                interval: WATCH_INTERVAL,
+                stale: STALE_MIN,
+            };
+            let mut new: Option<Config> = None;
+            let mut told = || match orders.borrow_mut().come()? {
+                Told::Stop => Some(Told::Stop),
+                Told::Reload => {
+                    new = reloaded(&self.0, &config);
+                    new.is_some().then_some(Told::Reload)
+                }
+            };
+            let mut watched = WatchControl {
+                told: &mut told,
+                is_well: &mut || (control.is_well)(),
+            };
+            watch::controlled(&self.0, &config, &channels, watching, &mut watched)?;
+            match new {
+                Some(new) => config = new,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// A new configuration of the same store, whose channels can be opened.
+fn reloaded(setup: &Setup, old: &Config) -> Option<Config> {
+    let new = setup.config().and_then(|new| {
+        let is_same = new.store.folder == old.store.folder && new.store.remote == old.store.remote;
+        if !is_same {
+            bail!("it names another store: restart to change it");
+        }
+        channels(setup, &new)?;
+        Ok(new)
+    });
+    match new {
+        Ok(new) => {
+            tracing::info!(target: "mailpulse::announce", "watch: configuration reloaded");
+            Some(new)
+        }
+        Err(error) => {
+            let why = crate::model::text::safe_error(&error);
+            tracing::error!("watch: configuration not reloaded, the old one stays in effect: {why}");
+            None
+        }
+    }
+}

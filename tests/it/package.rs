@@ -112,9 +112,58 @@ fn the_package_installs_into_a_clean_root_and_goes_again() {
     assert!(!root.join("var/lib/mailpulse").exists(), "a purge takes the store");
 }
 
+/// The unit was the tail once: what is enabled on a host is what runs after the upgrade, and nothing else. The package's scripts
+/// work on a folder, as dpkg runs them with `--root`.
+#[test]
+#[ignore = "lab: needs systemctl"]
+fn an_upgrade_from_the_tails_unit_keeps_what_was_enabled() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, before, after) in [
+        ("both", &["mailpulse", "mailpulse-watch"][..], &["mailpulse"][..]),
+        ("tail", &["mailpulse"], &["mailpulse-tail"]),
+        ("watch", &["mailpulse-watch"], &["mailpulse-watch"]),
+        ("none", &[], &[]),
+    ] {
+        let root = folder.path().join(name);
+        clean_root(&root);
+        let installed = root.join("usr/lib/systemd/system");
+        std::fs::create_dir_all(&installed).unwrap();
+        let unit = |name: &str| std::fs::read_to_string(checkout().join("dist/systemd").join(name)).unwrap();
+        let write = |name: &str, text: String| std::fs::write(installed.join(name), text).unwrap();
+        // What an earlier version had in its place.
+        write("mailpulse.service", unit("mailpulse-tail.service"));
+        write("mailpulse-watch.service", unit("mailpulse-watch.service"));
+        let units = |verb: &str, unit: &str| {
+            let mut command = lab::program("systemctl");
+            command.arg(format!("--root={}", root.display())).args([verb, unit]);
+            command.output().unwrap().status.success()
+        };
+        for unit in before {
+            assert!(units("enable", &format!("{unit}.service")));
+        }
+        let script = |name: &str, arguments: [&str; 2]| {
+            let mut command = Command::new("sh");
+            command.arg(checkout().join("dist/debian").join(name)).args(arguments);
+            must(command.env("DPKG_ROOT", &root))
+        };
+        for upgrade in 0..2 {
+            script("preinst", ["upgrade", "0.1.0"]);
+            for name in ["mailpulse.service", "mailpulse-tail.service", "mailpulse-watch.service"] {
+                write(name, unit(name));
+            }
+            script("postinst", ["configure", "0.1.0"]);
+            let all = ["mailpulse", "mailpulse-tail", "mailpulse-watch"];
+            let is_enabled = |unit: &&str| units("is-enabled", &format!("{unit}.service"));
+            let enabled: Vec<&str> = all.into_iter().filter(is_enabled).collect();
+            assert_eq!(enabled, after, "{name}, upgrade {upgrade}");
+        }
+        assert!(!root.join("var/lib/mailpulse/.upgrade-from-tail").exists());
+    }
+}
+
 /// The units, with a program that is there.
 fn units(to: &Path) -> Vec<PathBuf> {
-    ["mailpulse.service", "mailpulse-watch.service"]
+    ["mailpulse.service", "mailpulse-tail.service", "mailpulse-watch.service"]
         .map(|name| {
             let text = std::fs::read_to_string(checkout().join("dist/systemd").join(name)).unwrap();
             assert!(text.contains("ExecStart=/usr/bin/mailpulse "), "{name}");

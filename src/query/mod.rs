@@ -1,6 +1,7 @@
 //! Questions to the store: SQL by name or of one's own, and rates as series for graphs and detection.
 
 mod answer;
+mod bucket;
 mod coarsest;
 mod columns;
 mod embedded;

@@ -2,6 +2,7 @@
 //! make a row of a row; they run as rows are read. The first one that needs more (groups, different rows, the first so many)
 //! is where rows are summed up, if that can be done in parts. What comes behind it is run over its rows.
 
+use super::bucket::bucket_ms;
 use super::sql::{EmbeddedQuery, Level, LevelForm};
 use crate::store::columnar::{Reduction, RowStep, ScanTest, Summary, TableScan, WEIGHT};
 use std::collections::HashMap;
@@ -43,6 +44,7 @@ pub(super) fn plan(query: &EmbeddedQuery) -> QueryPlan {
             steps: Vec::new(),
             fold: Reduction::Rows,
             into: name.clone(),
+            bucket_ms: None,
         };
         gone[at] = true;
         let table = *table;
@@ -62,6 +64,7 @@ pub(super) fn plan(query: &EmbeddedQuery) -> QueryPlan {
         if let Some(at) = next.filter(|_| matches!(scan.fold, Reduction::Rows)) {
             reduce(&mut scan, &levels[at].1);
         }
+        scan.bucket_ms = bucket_ms(&scan);
         scans.push((table, scan));
     }
     let steps = levels.iter().zip(&gone).filter(|(_, gone)| !**gone);
@@ -292,6 +295,47 @@ mod tests {
         for (_, scan) in &plan.scans {
             let tests: Vec<&str> = scan.tests.iter().map(|test| test.sql.as_str()).collect();
             assert!(matches!(tests.as_slice(), [test] if test.contains("kind")), "{tests:?}");
+        }
+    }
+
+    fn bucket(text: &str) -> Option<i64> {
+        plan(&for_embedded(text).expect(text)).scans[0].1.bucket_ms
+    }
+
+    #[test]
+    fn a_question_for_buckets_alone_says_how_long_they_are() {
+        let hours = "SELECT ts_ms - ts_ms % 3600000 AS h, kind, COUNT(*) FROM events";
+        let by_hour = |condition: &str| bucket(&format!("{hours} {condition} GROUP BY h, kind"));
+        assert_eq!(by_hour(""), Some(3_600_000));
+        assert_eq!(
+            by_hour("WHERE service = 'wiki' AND ts_ms <> ts_ms - ts_ms % 60000"),
+            None
+        );
+        assert_eq!(
+            by_hour("WHERE ts >= '2018-06-06' AND ts < '2018-06-07 00:30'"),
+            Some(1_800_000)
+        );
+        assert_eq!(
+            by_hour("WHERE ts > '2018-06-06'"),
+            None,
+            "its first millisecond is none of it"
+        );
+        assert_eq!(by_hour("WHERE ts_ms >= 1528243200001"), None, "no whole hours");
+        assert_eq!(
+            bucket("SELECT ts_ms - ts_ms % 3600000 AS h, ts_ms - ts_ms % 900000 AS q FROM events GROUP BY h, q"),
+            Some(900_000)
+        );
+        assert_eq!(
+            bucket("SELECT DISTINCT ts_ms - ts_ms % 86400000 AS d FROM events"),
+            Some(86_400_000)
+        );
+        for other in [
+            "SELECT ts_ms - ts_ms % 3600000 AS h, MAX(ts_ms) FROM events GROUP BY h",
+            "SELECT ts_ms - ts_ms % 3600000 AS h FROM events",
+            "SELECT ts_ms - ts_ms % 3600000 - 5 AS h, COUNT(*) FROM events GROUP BY h",
+            "SELECT service, COUNT(*) FROM events GROUP BY service",
+        ] {
+            assert_eq!(bucket(other), None, "{other}");
         }
     }
 }

@@ -372,10 +372,14 @@ impl<'p, F: Read + Seek> SegmentReader<'p, F> {
             } else if let Some(array) = any.downcast_ref::<Utf8ViewArray>() {
                 AnyColumn::Plain(array.values_iter().collect())
             } else if let Some(array) = any.downcast_ref::<PrimitiveArray<i64>>() {
-                let values = array.iter().map(|value| value.map_or(NONE, |v| *v as u64));
+                let mut values: Vec<u64> = array.values().iter().map(|value| *value as u64).collect();
+                if let Some(validity) = array.validity() {
+                    let unset = values.iter_mut().zip(validity).filter(|(_, is_set)| !is_set);
+                    unset.for_each(|(value, _)| *value = NONE);
+                }
                 match is_optional {
-                    true => AnyColumn::Optional(values.collect()),
-                    false => AnyColumn::Numbers(values.collect()),
+                    true => AnyColumn::Optional(values),
+                    false => AnyColumn::Numbers(values),
                 }
             } else {
                 return Err(self.damaged(format!("column {name} has type {:?}", array.dtype())));

@@ -2,15 +2,17 @@
 
 use super::fold::{Folded, part};
 use super::parts::joined;
-use super::rows::GroupRows;
-use super::spec::{Reduction, ScanFile, ScanPart, TableScan, WEIGHT};
+use super::rows::{Alike, GroupRows};
+use super::spec::{Reduction, ScanFile, ScanPart, TableScan, WEIGHT, stored_names};
+use crate::store::batch::NONE;
 use crate::store::columnar::frame::{Broken, empty, frame, logical};
 use crate::store::columnar::read::SegmentReader;
 use crate::store::columnar::rollups::{RollUp, RollUps};
 use crate::store::columnar::{ColumnarError, Table};
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, col};
 use polars::sql::SQLContext;
-use std::collections::HashMap;
+use rustc_hash::FxHashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Seek};
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -119,6 +121,9 @@ struct PendingRows {
 /// So many rows are worth a plan; of more, what is made on the way to an answer is more than the answer.
 const RUN_ROWS: usize = 32 << 10;
 
+/// So many rows are looked at at once for a condition.
+const EACH_ROWS: usize = 128 << 10;
+
 /// Reads files for a scan.
 struct FileReader<'s> {
     scan: &'s TableScan,
@@ -126,6 +131,8 @@ struct FileReader<'s> {
     stored: &'s [String],
     /// Of each condition, which combinations of values fulfil it.
     known: Vec<HashMap<String, bool>>,
+    /// Conditions that most rows fulfil: to read other columns is not spared by them.
+    is_weak: Vec<bool>,
 }
 
 impl<'s> FileReader<'s> {
@@ -134,6 +141,7 @@ impl<'s> FileReader<'s> {
             scan,
             stored,
             known: vec![HashMap::new(); scan.tests.len()],
+            is_weak: vec![false; scan.tests.len()],
         }
     }
 
@@ -168,7 +176,13 @@ impl<'s> FileReader<'s> {
             if !is_inside {
                 rows.keep_times(file.within.clone())?;
             }
-            for test in 0..self.scan.tests.len() {
+            if let Some(bucket_ms) = self.scan.bucket_ms {
+                rows.take_buckets_for_times(bucket_ms);
+            }
+            // Conditions on columns of few values cost less, and spare the others rows.
+            let (of_few, of_many): (Vec<usize>, Vec<usize>) =
+                (0..self.scan.tests.len()).partition(|test| self.is_of_few(*test, &rows));
+            for test in of_few.into_iter().chain(of_many) {
                 self.keep(test, &mut rows)?;
             }
             if rows.is_empty() {
@@ -200,43 +214,121 @@ impl<'s> FileReader<'s> {
         Ok(())
     }
 
-    /// Leaves out rows that do not fulfil a condition, if its columns are of few values.
-    fn keep<F: Read + Seek>(&mut self, test: usize, rows: &mut GroupRows<'_, '_, F>) -> Result<(), ColumnarError> {
-        let (scan, condition) = (self.scan, &self.scan.tests[test]);
+    /// The columns that a condition names, and what they are called; none if it names others.
+    fn columns_of(&self, test: usize) -> Option<Vec<(String, String)>> {
+        let condition = &self.scan.tests[test];
         let is_named = |(_, own): &&(String, String)| condition.columns.contains(own);
-        let columns: Vec<(String, String)> = scan.columns.iter().filter(is_named).cloned().collect();
-        let stored: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-        if columns.len() != condition.columns.len() || !stored.iter().all(|name| rows.is_coded(name)) {
-            return Ok(());
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let Some(alike) = rows.alike(&stored)? else {
+        let columns: Vec<(String, String)> = self.scan.columns.iter().filter(is_named).cloned().collect();
+        (columns.len() == condition.columns.len()).then_some(columns)
+    }
+
+    fn is_of_few<F: Read + Seek>(&self, test: usize, rows: &GroupRows<'_, '_, F>) -> bool {
+        let columns = self.columns_of(test);
+        columns.is_some_and(|columns| columns.iter().all(|(name, _)| rows.is_coded(name)))
+    }
+
+    /// Leaves out rows that do not fulfil a condition.
+    fn keep<F: Read + Seek>(&mut self, test: usize, rows: &mut GroupRows<'_, '_, F>) -> Result<(), ColumnarError> {
+        let Some(columns) = self.columns_of(test).filter(|_| !rows.is_empty()) else {
             return Ok(());
         };
+        let stored = stored_of(&columns);
+        if columns.iter().all(|(name, _)| rows.is_coded(name))
+            && let Some(alike) = rows.alike(&stored)?
+        {
+            return self.keep_alike(test, (&columns, &alike), rows);
+        }
+        // Times were looked at; and where no other column is read, none is spared.
+        let is_of_times = stored.iter().all(|name| name == "ts_ms");
+        if is_of_times || self.is_weak[test] || stored.len() == self.stored.len() {
+            return Ok(());
+        }
+        let before = rows.len();
+        let numbers = match columns.as_slice() {
+            [(name, own)] => numbers(&self.scan.tests[test].sql, own).map(|numbers| (name, numbers)),
+            _ => None,
+        };
+        let is_done = match numbers {
+            Some((name, numbers)) => rows.keep_numbers(name, &numbers)?,
+            None => false,
+        };
+        if !is_done {
+            let mut kept = Vec::new();
+            for picked in rows.slices(EACH_ROWS) {
+                let numbers = picked.iter().map(|row| i64::from(*row)).collect();
+                let frame = rows.frame(&stored, &picked, Some(numbers))?;
+                kept.extend(
+                    self.fulfilling(test, frame, &columns)?
+                        .into_iter()
+                        .map(|row| row as u32),
+                );
+            }
+            rows.keep(kept);
+        }
+        self.is_weak[test] = 2 * rows.len() > before;
+        Ok(())
+    }
+
+    /// Leaves out kinds of rows that do not fulfil a condition.
+    fn keep_alike<F: Read + Seek>(
+        &mut self,
+        test: usize,
+        (columns, alike): (&[(String, String)], &Alike),
+        rows: &mut GroupRows<'_, '_, F>,
+    ) -> Result<(), ColumnarError> {
+        let stored = stored_of(columns);
         let values = rows.keys(&stored, &alike.first);
-        let known = &mut self.known[test];
         let unknown: Vec<usize> = (0..values.len())
-            .filter(|at| !known.contains_key(&values[*at]))
+            .filter(|at| !self.known[test].contains_key(&values[*at]))
             .collect();
         if !unknown.is_empty() {
             let first: Vec<u32> = unknown.iter().map(|at| alike.first[*at]).collect();
             let numbers = unknown.iter().map(|at| *at as i64).collect();
             let frame = rows.frame(&stored, &first, Some(numbers))?;
-            let mut context = SQLContext::new();
-            context.register(&scan.name, renamed(frame.lazy(), &columns, true));
-            let sql = format!("SELECT {WEIGHT} FROM {} WHERE {}", scan.name, condition.sql);
-            let kept = context.execute(&sql)?.with_projection_pushdown(false).collect()?;
+            let kept = self.fulfilling(test, frame, columns)?;
+            let known = &mut self.known[test];
             known.extend(unknown.iter().map(|at| (values[*at].clone(), false)));
-            for number in kept.column(WEIGHT)?.as_materialized_series().i64()?.iter().flatten() {
-                known.insert(values[number as usize].clone(), true);
-            }
+            known.extend(kept.into_iter().map(|number| (values[number as usize].clone(), true)));
         }
-        let fulfils: Vec<bool> = values.iter().map(|value| known[value]).collect();
-        rows.keep_alike(&alike, &fulfils);
+        let fulfils: Vec<bool> = values.iter().map(|value| self.known[test][value]).collect();
+        rows.keep_alike(alike, &fulfils);
         Ok(())
     }
+
+    /// The numbers of rows that fulfil a condition; they stand in the column of weights.
+    fn fulfilling(
+        &self,
+        test: usize,
+        rows: DataFrame,
+        columns: &[(String, String)],
+    ) -> Result<Vec<i64>, ColumnarError> {
+        let (name, condition) = (&self.scan.name, &self.scan.tests[test].sql);
+        let mut context = SQLContext::new();
+        context.register(name, renamed(rows.lazy(), columns, true));
+        let sql = format!("SELECT {WEIGHT} FROM {name} WHERE {condition}");
+        let kept = context.execute(&sql)?.with_projection_pushdown(false).collect()?;
+        let numbers = kept.column(WEIGHT)?.as_materialized_series().i64()?;
+        Ok(numbers.iter().flatten().collect())
+    }
+}
+
+/// The stored columns that some columns are made of.
+fn stored_of(columns: &[(String, String)]) -> Vec<String> {
+    let names = columns.iter().flat_map(|(name, _)| stored_names(name));
+    let stored: BTreeSet<String> = names.collect();
+    stored.into_iter().collect()
+}
+
+/// The numbers of which a column has one, if that is what a condition says: `(name = 1)`, `(name IN (1, 2))`.
+fn numbers(condition: &str, name: &str) -> Option<FxHashSet<u64>> {
+    let inside = condition.strip_prefix('(')?.strip_suffix(')')?.strip_prefix(name)?;
+    let list = match inside.strip_prefix(" = ") {
+        Some(number) => number,
+        None => inside.strip_prefix(" IN (")?.strip_suffix(')')?,
+    };
+    // A number above all others is none.
+    let number = |text: &str| text.parse().ok().filter(|number| *number != NONE);
+    list.split(", ").map(number).collect()
 }
 
 impl Pass<'_> {
@@ -332,7 +424,6 @@ fn renamed(frame: LazyFrame, columns: &[(String, String)], is_weighted: bool) ->
 mod tests {
     use super::super::spec::{RowStep, ScanTest, Summary};
     use super::*;
-    use crate::store::batch::NONE;
     use crate::store::columnar::frame::table;
     use crate::store::columnar::write::{Columns, NumberEncoding};
     use std::path::Path;
@@ -383,6 +474,7 @@ mod tests {
             fold,
             into: "u3".to_owned(),
             name: "u1".to_owned(),
+            bucket_ms: None,
         }
     }
 
@@ -425,6 +517,28 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!((alike.rows(), counts), (2, ROWS));
+    }
+
+    #[test]
+    fn times_that_are_asked_for_by_bucket_alone_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = file_of(folder.path());
+        files[0].within = 905..i64::MAX;
+        let mut scan = scan_of(&["kind", "messages", "bytes", "ts_ms"], &[], groups());
+        scan.steps[0].sql =
+            "SELECT (t_ts_ms - (t_ts_ms % 10000)) AS k, t_messages AS a, t_bytes AS b FROM u1".to_owned();
+        scan.steps[0].weighted = scan.steps[0].sql.replace(" FROM", &format!(", {WEIGHT} FROM"));
+        let each = answer(&scan, &files);
+        scan.bucket_ms = Some(10_000);
+        assert_eq!(each.rows(), 3);
+        assert_eq!(answer(&scan, &files), each);
+        let stored = scan.stored();
+        let read = FileReader::new(&scan, &stored).read(&files[0]).unwrap();
+        let rows: usize = read.iter().map(|(rows, _)| rows.height()).sum();
+        assert!(
+            rows < 2_000 && read.iter().all(|(_, is_weighted)| *is_weighted),
+            "{rows}"
+        );
     }
 
     #[test]
@@ -494,5 +608,34 @@ mod tests {
         assert_eq!(answer(&scan_of(&columns, &tests, groups()), &files).rows(), 0);
         let read = scan_of(&columns, &[], groups()).run(&files, &mut |_, error| Err(error));
         assert!(read.unwrap_err().to_string().contains("no column reason"));
+        // The same of a column of many values, by its numbers and by what the engine says of each.
+        let columns = ["kind", "messages", "bytes", "reason", "log_offset"];
+        for condition in [
+            "(t_log_offset = 3000)",
+            "(t_log_offset IN (-1, 3000))",
+            "(t_log_offset > 2999)",
+        ] {
+            let scan = scan_of(&columns, &[(condition, &["t_log_offset"])], groups());
+            assert_eq!(answer(&scan, &files).rows(), 0, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_condition_on_a_column_of_many_values_leaves_other_rows_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = file_of(folder.path());
+        let found = |condition: &str| {
+            let columns = ["kind", "messages", "bytes", "log_offset"];
+            let mut scan = scan_of(&columns, &[(condition, &["t_log_offset"])], Reduction::Rows);
+            let stored = scan.stored();
+            let read = FileReader::new(&scan, &stored).read(&files[0]).unwrap();
+            let read: usize = read.iter().map(|(rows, _)| rows.height()).sum();
+            scan.steps[0].sql += &format!(" WHERE {condition}");
+            (read, answer(&scan, &files).rows())
+        };
+        assert_eq!(found("(t_log_offset = 17)"), (1, 1));
+        assert_eq!(found("(t_log_offset IN (17, 2999, 9000))"), (2, 2));
+        assert_eq!(found("(t_log_offset < 20)"), (20, 20));
+        assert_eq!(found("(t_log_offset > -5)"), (3_000, 3_000));
     }
 }

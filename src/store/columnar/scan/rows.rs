@@ -6,7 +6,7 @@ use crate::store::columnar::ColumnarError;
 use crate::store::columnar::any::AnyColumn;
 use crate::store::columnar::read::SegmentReader;
 use polars::prelude::{Column as PlColumn, DataFrame, NamedFrom, Series};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -26,6 +26,7 @@ pub(super) struct GroupRows<'r, 'p, F> {
     /// Rows that are left; none for all.
     left: Option<Vec<u32>>,
     columns: HashMap<String, AnyColumn>,
+    bucket_ms: Option<i64>,
 }
 
 /// Numbers of rows.
@@ -48,11 +49,20 @@ impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
             group,
             left: None,
             columns: HashMap::new(),
+            bucket_ms: None,
+        }
+    }
+
+    /// From now on a time is the beginning of its bucket.
+    pub(super) fn take_buckets_for_times(&mut self, bucket_ms: i64) {
+        self.bucket_ms = Some(bucket_ms);
+        if let Some(times) = self.columns.get_mut("ts_ms") {
+            begin_buckets(times, bucket_ms);
         }
     }
 
     /// How many rows are left.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.left.as_ref().map_or(self.reader.group_rows(self.group), Vec::len)
     }
 
@@ -80,6 +90,39 @@ impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
         Ok(())
     }
 
+    /// Leaves out all but these rows.
+    pub(super) fn keep(&mut self, rows: Vec<u32>) {
+        if rows.len() < self.len() {
+            self.left = Some(rows);
+        }
+    }
+
+    /// Leaves out rows whose number in a column is none of some; false if it is no column of numbers.
+    pub(super) fn keep_numbers(&mut self, name: &str, wanted: &FxHashSet<u64>) -> Result<bool, ColumnarError> {
+        self.load(name)?;
+        let rows = match self.columns.get(name) {
+            Some(AnyColumn::Numbers(numbers) | AnyColumn::Optional(numbers)) => {
+                // Nearly no row has one; most rows are told by this alone.
+                let (least, most) = (wanted.iter().min().copied(), wanted.iter().max().copied());
+                let (least, most) = (least.unwrap_or(u64::MAX), most.unwrap_or(0));
+                let is_wanted = |number: u64| (least..=most).contains(&number) && wanted.contains(&number);
+                match &self.left {
+                    Some(rows) => {
+                        let left = rows.iter().filter(|row| is_wanted(numbers[**row as usize]));
+                        left.copied().collect()
+                    }
+                    None => {
+                        let all = (0..).zip(numbers).filter(|(_, number)| is_wanted(**number));
+                        all.map(|(row, _)| row).collect()
+                    }
+                }
+            }
+            _ => return Ok(false),
+        };
+        self.keep(rows);
+        Ok(true)
+    }
+
     /// Leaves out kinds of rows.
     pub(super) fn keep_alike(&mut self, alike: &Alike, keep: &[bool]) {
         if keep.iter().all(|keep| *keep) {
@@ -104,7 +147,10 @@ impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
 
     fn load(&mut self, name: &str) -> Result<(), ColumnarError> {
         if !self.columns.contains_key(name) {
-            let column = self.reader.group_any(name, self.group)?;
+            let mut column = self.reader.group_any(name, self.group)?;
+            if let Some(bucket_ms) = self.bucket_ms.filter(|_| name == "ts_ms") {
+                begin_buckets(&mut column, bucket_ms);
+            }
             self.columns.insert(name.to_owned(), column);
         }
         Ok(())
@@ -207,6 +253,13 @@ impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
             columns.push(PlColumn::from(Series::new(WEIGHT.into(), weights)));
         }
         Ok(DataFrame::new(rows.len(), columns)?)
+    }
+}
+
+fn begin_buckets(times: &mut AnyColumn, bucket_ms: i64) {
+    if let AnyColumn::Numbers(times) = times {
+        let begin = |ts_ms: &mut u64| *ts_ms = ((*ts_ms as i64).div_euclid(bucket_ms) * bucket_ms) as u64;
+        times.iter_mut().for_each(begin);
     }
 }
 

@@ -20,6 +20,8 @@ pub struct TableScan {
     pub fold: Reduction,
     /// Name of the table that comes of it.
     pub into: String,
+    /// If nothing is asked of times but in which bucket they lie: how long that is, milliseconds.
+    pub bucket_ms: Option<i64>,
 }
 
 /// A condition on columns of a scan's table.
@@ -125,20 +127,27 @@ impl TableScan {
             steps: Vec::new(),
             fold: Reduction::Rows,
             into: name.to_owned(),
+            bucket_ms: None,
         }
     }
 
     /// The stored columns that it needs.
     pub(super) fn stored(&self) -> Vec<String> {
-        let mut stored: Vec<String> = Vec::new();
-        for (column, _) in &self.columns {
-            match LOGICAL.iter().find(|(name, _)| name == column) {
-                Some((_, needs)) => stored.extend(needs.iter().map(|need| (*need).to_owned())),
-                None => stored.push(column.clone()),
-            }
-        }
+        let mut stored: Vec<String> = self
+            .columns
+            .iter()
+            .flat_map(|(column, _)| stored_names(column))
+            .collect();
         stored.sort_unstable();
         stored.dedup();
         stored
+    }
+}
+
+/// The stored columns that a column is made of, itself as a rule.
+pub(super) fn stored_names(column: &str) -> Vec<String> {
+    match LOGICAL.iter().find(|(name, _)| *name == column) {
+        Some((_, needs)) => needs.iter().map(|need| (*need).to_owned()).collect(),
+        None => vec![column.to_owned()],
     }
 }

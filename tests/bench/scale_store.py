@@ -71,6 +71,7 @@ def commands(name, window):
     ask("graph --plain " + name, "graph", "--plain", *window, "--out", FOLDER + "/graph.svg")
     ask("incident " + name, "incident", *window, *JSON)
     ask("detect " + name, "detect", *window, *JSON)
+    ask("trace of a busy sender " + name, "trace", "wiki@wikimedia.org", *window, *JSON)
 
 
 def selects():

@@ -126,3 +126,50 @@ fn where_no_local_parts_are_stored_an_address_is_known_to_be_unknowable() {
     run.says(&["local_parts = \"drop\" stores none"]);
     assert_eq!(traced(&place, "m1@app1.example.org").len(), 1);
 }
+
+/// The queue ID of a second.
+fn queue_id(mut second: u64) -> String {
+    let mut digits = Vec::new();
+    for _ in 0..6 {
+        digits.push(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[(second % 62) as usize]);
+        second /= 62;
+    }
+    digits.reverse();
+    format!("{}-000001-Aa", String::from_utf8(digits).unwrap())
+}
+
+#[test]
+fn the_newest_mails_of_an_address_are_found_without_a_look_at_older_segments() {
+    let mut log = String::new();
+    for day in 1..=25 {
+        // From 2018-06-01 on.
+        let (date, id) = (
+            format!("2018-06-{day:02}"),
+            queue_id(1_527_811_200 + 86_400 * (day - 1) + 36_000),
+        );
+        log += &format!(
+            "{date} 10:00:00 {id} <= shop@example.org U=shop P=local S=500 id=m{day}@app1.example.org\n\
+             {date} 10:00:01 {id} => jane@example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1] C=\"250 ok\"\n\
+             {date} 10:00:01 {id} Completed\n"
+        );
+    }
+    let place = Place::with(KEEP);
+    let path = place.write("mainlog", log);
+    place.backfill_as("mx1001", &[&path]).ends(0);
+    let of = |limit: &str| place.run(&["trace", "shop@example.org", "--limit", limit, "--format", "json"]);
+    let whole = of("25").ends(0);
+    assert!(!whole.err.contains("there are older ones"), "{}", whole.err);
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&whole.out).unwrap().len(), 25);
+
+    let mut segments = place.store().segments().all().unwrap();
+    segments.sort_by_key(|segment| segment.first_ms);
+    assert_eq!(segments.len(), 25);
+    for segment in &segments[..15] {
+        std::fs::write(place.store().segments().events_path(segment.id), "none of ours").unwrap();
+    }
+    let newest = of("2").ends(0).says(&["there are older ones"]);
+    let newest: Vec<Value> = serde_json::from_str(&newest.out).unwrap();
+    let begins: Vec<&Value> = newest.iter().map(|mail| &mail["events"][0]["ts"]).collect();
+    assert_eq!(begins, ["2018-06-24T10:00:00Z", "2018-06-25T10:00:00Z"]);
+    of("25").ends(3);
+}

@@ -8,7 +8,7 @@ use crate::store::columnar::LookupKey;
 /// Shortest and longest queue ID of the MTAs that are read: Postfix' short ones, Exim's of 4.97.
 const QUEUE_ID_BYTES: std::ops::RangeInclusive<usize> = 5..=23;
 
-/// Rows that have a Message-ID, and that each mail has of its sender.
+/// Rows that each mail has of its sender.
 const ARRIVALS: &str = "kind IN ('accepted', 'submitted', 'submit_failed', 'rejected')";
 
 /// What a text may mean.
@@ -72,8 +72,7 @@ impl TraceQuestion {
             any.push((format!("queue_id = {}", quoted(id)), key.into_iter().collect()));
         }
         if let Some(key) = self.message_key {
-            let condition = format!("{ARRIVALS} AND message_key = {key}");
-            any.push((condition, vec![LookupKey::of_message(key)]));
+            any.push((format!("message_key = {key}"), Vec::new()));
         }
         if let Some((local, domain)) = &self.address {
             let key = LookupKey::of_address(local, domain);

@@ -1,7 +1,7 @@
 //! The tallies of a batch: its rows are counted by the batch's own numbers first, and only what differs is looked up.
 
 use super::key_filter::{LookupKey, SegmentKeys, domain_number};
-use super::segment::{DayRows, is_with_key};
+use super::segment::DayRows;
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use crate::model::direction::Direction;
 use crate::model::event::{Destination, Kind};
@@ -81,17 +81,13 @@ impl DayRows<'_> {
     fn add_keys(&self, origins: &[u32], keys: &mut SegmentKeys) {
         let Batch { rows, slots, .. } = &self.sealed.batch;
         let mut last = u32::MAX;
-        for (slot, kind) in self.pick(&rows.slot).iter().zip(&*self.pick(&rows.kind)) {
-            let message = &slots[*slot as usize];
+        for slot in self.pick(&rows.slot).iter() {
             if *slot != last {
                 last = *slot;
-                let id = message.queue_id.as_ref();
+                let id = slots[*slot as usize].queue_id.as_ref();
                 id.and_then(|id| LookupKey::of_queue_id(id.as_bytes()))
                     .into_iter()
                     .for_each(|key| keys.add(key));
-            }
-            if let Some(key) = message.message_key.filter(|_| is_with_key(*kind)) {
-                keys.add(LookupKey::of_message(key));
             }
         }
         self.add_recipients(keys);

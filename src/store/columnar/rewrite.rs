@@ -76,10 +76,9 @@ pub fn rates_of(path: &Path) -> Result<Vec<u8>, ColumnarError> {
 }
 
 /// Columns of which keys are made, those together of which one is.
-const KEY_COLUMNS: [&[&str]; 4] = [
+const KEY_COLUMNS: [&[&str]; 3] = [
     &["sender_local", "sender_domain"],
     &["recipient_local", "recipient_domain"],
-    &["message_key"],
     &["queue_id"],
 ];
 
@@ -433,10 +432,6 @@ impl EventColumns {
                 for (local, domain) in locals.zip(&domains.codes).filter(|(local, _)| !local.is_empty()) {
                     keys.add(LookupKey::in_domain(local.as_bytes(), numbers[*domain as usize]));
                 }
-            }
-            ["message_key"] => {
-                let messages = self.numbers("message_key")?.iter().filter(|key| **key != NONE);
-                messages.for_each(|key| keys.add(LookupKey::of_message(*key)));
             }
             _ => {
                 let ids = self.texts("queue_id")?.values.iter().filter(|id| !id.is_empty());

@@ -22,7 +22,7 @@ const SUBMITTED: u8 = Kind::Submitted as u8;
 
 /// Whether events of a kind have their Message-ID's key.
 #[inline]
-pub(super) fn is_with_key(kind: u8) -> bool {
+fn is_with_key(kind: u8) -> bool {
     matches!(kind, ACCEPTED | SUBMITTED)
 }
 

@@ -29,10 +29,15 @@ impl Default for RunLimits {
             batch_rows: 150_000,
             batch_bytes: 48 << 20,
             open_messages: 200_000,
-            parallel: std::thread::available_parallelism().map_or(2, usize::from),
+            parallel: processors(),
             anyway: false,
         }
     }
+}
+
+/// How many threads run at once.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// The logs of one host and kind: families that share queue IDs are read one after the other.

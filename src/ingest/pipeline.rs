@@ -4,7 +4,7 @@
 use super::accounting::{Doubt, LineAccounting};
 use super::commit_stage::{CommitStage, Stop};
 use super::host_streams::{HostStream, HostStreams};
-use super::job::{Job, Progress, RunLimits};
+use super::job::{Job, Progress, RunLimits, processors};
 use super::known_logs::KnownLogs;
 use super::open_log::OpenLog;
 use super::overlap::{Ahead, LogSpan, compared};
@@ -30,8 +30,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-/// What is read at once of a file that is read where it is parsed: as much as stays near the processor.
-const NEAR_BYTES: usize = 128 << 10;
+/// What is read at once of a file that is not packed: as much as stays near the processors until it is parsed.
+const NEAR_BYTES: usize = 256 << 10;
 
 /// A line has more bytes than these even in an archive.
 const LINE_BYTES_MIN: u64 = 8;
@@ -287,7 +287,11 @@ impl Pipeline<'_, '_> {
         let is_plain = family.files.iter().all(|file| file.codec == Codec::Plain);
         let (here, pool) = match self.open.commit.is_here() {
             true => (true, self.open.pool.clone()),
-            false if is_plain => (true, near_pool(&self.open.limits.source)),
+            // Where all processors are busy with other hosts, a thread that only reads is not worth it.
+            false if is_plain => (
+                self.open.limits.parallel >= processors(),
+                near_pool(&self.open.limits.source),
+            ),
             false => (false, self.open.pool.clone()),
         };
         let (store, job, anyway) = (self.open.store, self.job, self.open.limits.anyway);
@@ -492,10 +496,10 @@ impl Pipeline<'_, '_> {
     }
 }
 
-/// Buffers for what is read where it is parsed.
+/// Buffers for a file that is not packed: those that wait for the parser, and one at each end.
 fn near_pool(limits: &Limits) -> Pool {
     let chunk_bytes = limits.chunk_bytes.min(NEAR_BYTES);
-    Pool::new(&Limits { chunk_bytes, ..*limits }, 2)
+    Pool::new(&Limits { chunk_bytes, ..*limits }, 6)
 }
 
 #[cfg(test)]

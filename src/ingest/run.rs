@@ -23,8 +23,12 @@ pub fn run(
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let reports: Mutex<Vec<(usize, Result<SourceReport, StoreError>)>> = Mutex::new(Vec::new());
+    let limits = &RunLimits {
+        parallel: limits.parallel.clamp(1, jobs.len().max(1)),
+        ..*limits
+    };
     std::thread::scope(|scope| {
-        for _ in 0..limits.parallel.clamp(1, jobs.len().max(1)) {
+        for _ in 0..limits.parallel {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The reading side of one family of rotated logs: files in order, each from where it was left, as chunks of lines.
-//! Where there is much to unpack it runs on its own thread, so that decompression and parsing overlap. A plain file is
-//! read where it is parsed, a little at a time: what another thread has read lies far from the processor that parses it.
+//! Where there is much to unpack, or a processor to spare, it runs on its own thread, so that decompression and parsing overlap. A
+//! plain file is read a little at a time: what is read far ahead lies far from the processor that parses it.
 
 use super::first_day::first_day;
 use super::item::{Hangup, ReadItem, ReadSink, problem};

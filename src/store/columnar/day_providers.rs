@@ -42,11 +42,13 @@ impl DayRows<'_> {
             let by_host = match rows.reach[row] == Reach::Away as u8 + 1 {
                 true => {
                     let remote = rows.remote[row];
-                    let (name, ip) = split_remote(remotes.get(remote));
-                    let hop = NextHop {
-                        name,
-                        ip,
-                        ..NextHop::default()
+                    let hop = || {
+                        let (name, ip) = split_remote(remotes.get(remote));
+                        NextHop {
+                            name,
+                            ip,
+                            ..NextHop::default()
+                        }
                     };
                     self.looked_up(&mut by_remote[remote as usize], hop, names)
                 }
@@ -55,7 +57,7 @@ impl DayRows<'_> {
             codes.push(match by_host {
                 0 => {
                     let domain = rows.recipient_domain[row];
-                    let hop = NextHop {
+                    let hop = || NextHop {
                         recipient_domain: recipient_domains.get(domain),
                         ..NextHop::default()
                     };
@@ -67,9 +69,9 @@ impl DayRows<'_> {
     }
 
     #[inline]
-    fn looked_up(&self, known: &mut u32, hop: NextHop<'_>, names: &mut Dictionary) -> u32 {
+    fn looked_up<'h>(&self, known: &mut u32, hop: impl FnOnce() -> NextHop<'h>, names: &mut Dictionary) -> u32 {
         if *known == UNKNOWN {
-            *known = names.code(self.sealed.providers.of(hop).as_bytes());
+            *known = names.code(self.sealed.providers.of(hop()).as_bytes());
         }
         *known
     }

@@ -47,6 +47,13 @@ pub fn said_in(alarm: &Value) -> Option<String> {
     Some(said(held["until"].as_str(), reason))
 }
 
+/// Why an alarm is held back, by its JSON; `None` if nobody said so.
+pub fn reason_in(alarm: &Value) -> Option<&str> {
+    alarm.get("silenced")?["reason"]
+        .as_str()
+        .filter(|reason| !reason.is_empty())
+}
+
 fn said(until: Option<&str>, reason: &str) -> String {
     let until = until.map_or("without an end".to_owned(), |until| format!("until {until}"));
     match reason {
@@ -67,11 +74,12 @@ pub fn graph_marks(planned: &Planned, question: &RateQuestion, drawn: &[&str]) -
             "" => String::new(),
             reason => format!(": {reason}"),
         };
+        let names: Vec<&str> = silence.targets().into_iter().map(|(_, name)| name).collect();
         let spans = silence.spans((window.since_ms, window.until_ms)).into_iter();
         marks.extend(spans.map(|(from_ms, to_ms)| GraphMark {
             from_ms,
             to_ms: Some(to_ms),
-            label: format!("{} silenced{reason}", silence.about()),
+            label: format!("{} silenced{reason}", names.join(", ")),
             series: series.clone(),
             kind: MarkKind::Silence,
         }));

@@ -299,7 +299,7 @@ fn a_machine_without_faults_prints_one_line_and_daemons_that_end_are_named() {
         "channels",
         &["`mailpulse watch` is not running"],
     );
-    assert_eq!(next, "systemctl enable --now mailpulse-watch");
+    assert_eq!(next, "systemctl enable --now mailpulse");
     stop(&mut tail);
     first_is(
         &place,

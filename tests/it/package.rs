@@ -142,7 +142,7 @@ fn an_upgrade_from_the_tails_unit_keeps_what_was_enabled() {
             assert!(units("enable", &format!("{unit}.service")));
         }
         let script = |name: &str, arguments: [&str; 2]| {
-            let mut command = Command::new("sh");
+            let mut command = Command::new("bash");
             command.arg(checkout().join("dist/debian").join(name)).args(arguments);
             must(command.env("DPKG_ROOT", &root))
         };

@@ -160,7 +160,7 @@ fn what_is_silenced_is_found_and_shown_as_such_everywhere() {
         .ends(0);
     let svg = fs::read_to_string(svg).unwrap();
     for text in [
-        "relay mx1001 silenced: mx1001 gets a new kernel",
+        "mx1001 silenced: mx1001 gets a new kernel",
         "kernel 6.12 on mx1001",
         ">alarms silenced<",
         ">mark<",

@@ -3,7 +3,7 @@
 use super::kept_alerts::alerts_said;
 use crate::alert::Notice;
 use crate::alert::state::{AlertState, ChannelState};
-use crate::analysis::planned_work::said_in;
+use crate::analysis::planned_work::reason_in;
 use crate::analysis::severity::{Concern, Severity, Surroundings, concerns, quiet_since, severity};
 use crate::analysis::sources::{SourceStatus, SourceVerdict, statuses};
 use crate::cli::output;
@@ -144,10 +144,10 @@ fn alarm_words(alarm: &Notice) -> String {
     plain(&format!("{} {} {}", about.kind, about.name, about.state))
 }
 
-/// The same with what holds it back.
+/// The same with why it is held back.
 fn held_back(alarm: &Notice) -> String {
-    match said_in(&alarm.alarm) {
-        Some(why) => format!("{} ({})", alarm_words(alarm), plain(&why)),
+    match reason_in(&alarm.alarm) {
+        Some(why) => format!("{} ({})", alarm_words(alarm), plain(why)),
         None => alarm_words(alarm),
     }
 }

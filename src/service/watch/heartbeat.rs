@@ -15,7 +15,7 @@ const JUDGED_AGO_S: i64 = 600;
 /// A round may take so long.
 const ROUND_AGO: Duration = Duration::from_secs(120);
 /// From look to look.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// When the watch last judged.
 #[derive(Debug, Clone, Default)]

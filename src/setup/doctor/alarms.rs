@@ -16,7 +16,7 @@ pub(super) fn look(config: &Config, now_ms: i64, found: &mut Examination) {
     let state = match alert_state(config) {
         Ok((state, broken)) => {
             if let Some(what) = broken {
-                let next = NextStep::Words("systemctl restart mailpulse-watch".to_owned());
+                let next = NextStep::Words("systemctl try-restart mailpulse mailpulse-watch".to_owned());
                 found
                     .findings
                     .push(Finding::new(FaultArea::Channels, "state_broken", what, next));
@@ -59,13 +59,13 @@ fn watch(is_watched: bool, judged_ms: Option<i64>, newest_ms: Option<i64>, now_m
                 None => "`mailpulse watch` is not running, and has judged nothing yet: nobody is told of an outage"
                     .to_owned(),
             },
-            NextStep::Words("systemctl enable --now mailpulse-watch".to_owned()),
+            NextStep::Words("systemctl enable --now mailpulse".to_owned()),
         )),
         (true, Some(judged)) if newest_ms.is_some_and(|newest| newest - judged > BEHIND_MS) => Some(Finding::new(
             FaultArea::Channels,
             "watch_behind",
             format!("`mailpulse watch` runs and is behind: {}", until(judged)),
-            NextStep::Words("journalctl -u mailpulse-watch says what it waits for".to_owned()),
+            NextStep::Words("journalctl -u mailpulse -u mailpulse-watch says what it waits for".to_owned()),
         )),
         _ => None,
     }

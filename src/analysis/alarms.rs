@@ -2,9 +2,13 @@
 
 use crate::detect::alarm::{Alarm, Cause, Named};
 use crate::detect::fleet::Names;
+use crate::detect::group::Groups;
 use crate::model::human;
 use crate::model::time::{MINUTE_MS, rfc3339};
 use serde_json::{Value, json};
+
+/// What a larger history or a later hour may shift an alarm's onset by, minutes.
+const SHIFT: i64 = 3 * 60;
 
 /// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`. It stays when
 /// the alarm turns out to be about more, or to have begun earlier.
@@ -16,6 +20,43 @@ pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
 pub fn name_of((scope, onset): Named, names: &Names) -> String {
     let (kind, name) = scope.named(names);
     format!("{kind}/{name}/{}", minute(onset))
+}
+
+/// An alarm by its number, or by an id that a notice bore: the onset may have become better known since, and a larger alarm
+/// may have taken it in.
+#[must_use]
+pub fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm> {
+    let mut alarm = match id.parse::<usize>() {
+        Ok(number) => groups.alarms.get(number)?,
+        Err(_) => {
+            let (scope, onset) = id.rsplit_once('/')?;
+            let onset = onset
+                .parse::<jiff::Timestamp>()
+                .ok()?
+                .as_millisecond()
+                .div_euclid(MINUTE_MS);
+            // How far from an alarm's name the id is, or from what it turned out to be about.
+            let off = |alarm: &Alarm| {
+                let is_it = |(about, _): &Named| {
+                    let (kind, name) = about.named(names);
+                    scope.split_once('/') == Some((kind, name))
+                };
+                let known = [alarm.named, (alarm.scope, alarm.onset)];
+                let offs = known
+                    .iter()
+                    .filter(|named| is_it(named))
+                    .map(|(_, at)| (at - onset).abs());
+                offs.min().filter(|off| *off <= SHIFT)
+            };
+            let near = groups.alarms.iter().filter_map(|alarm| Some((off(alarm)?, alarm)));
+            let nearest = near.min_by_key(|(off, alarm)| (*off, alarm.part_of.is_some(), alarm.provisional));
+            nearest?.1
+        }
+    };
+    while let Some(whole) = alarm.part_of.and_then(|id| groups.alarms.get(id)) {
+        alarm = whole;
+    }
+    Some(alarm)
 }
 
 /// Those that are certain first, in the order of time, and then what is provisional.

@@ -28,6 +28,16 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Attempts) -> Attempts {
+        Attempts {
+            all: self.all + other.all,
+            deferred: self.deferred + other.deferred,
+            bounced: self.bounced + other.bounced,
+        }
+    }
+
     /// Parts that were put off and that were refused, in per cent with one decimal; none without attempts.
     pub fn percents(self) -> Option<(f64, f64)> {
         let percent = |part: i64| (1000.0 * part as f64 / self.all as f64).round() / 10.0;

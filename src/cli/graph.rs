@@ -12,6 +12,7 @@ use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::event::Kind;
 use crate::model::time::{MINUTE_MS, parse_duration_ms};
 use crate::query::Window;
+pub use crate::query::rates::bucket_ms;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, SeriesSet};
 use crate::setup::Setup;
@@ -171,14 +172,6 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         only: args.only.clone(),
         measure,
     })
-}
-
-/// A bucket with which the window has some 300 of them.
-pub fn bucket_ms(window: Window) -> i64 {
-    const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
-    let length = window.until_ms - window.since_ms;
-    let fits = |minutes: &&i64| length / (**minutes * MINUTE_MS) <= 320;
-    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * MINUTE_MS
 }
 
 fn style(args: &GraphArgs, by: By) -> Style {

@@ -4,6 +4,7 @@
 use super::coarsest::{SumsOf, pieces};
 use super::series::{Series, SeriesSet};
 use crate::model::direction::DirectionView;
+use crate::model::time::MINUTE_MS;
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
 use crate::store::Store;
@@ -58,6 +59,14 @@ pub struct RateQuestion {
     pub service: Option<String>,
     /// `messages`, `recipients`, `attempts` or `bytes`.
     pub measure: &'static str,
+}
+
+/// A bucket with which the window has some 300 of them.
+pub fn bucket_ms(window: Window) -> i64 {
+    const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
+    let length = window.until_ms - window.since_ms;
+    let fits = |minutes: &&i64| length / (**minutes * MINUTE_MS) <= 320;
+    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * MINUTE_MS
 }
 
 /// The most buckets that a question may have: a day of minutes is 1 440.

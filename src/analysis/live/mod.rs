@@ -58,8 +58,10 @@ pub struct Live {
     mark: HistoryMark,
     /// When it was last looked for rows that came late, UTC milliseconds, by [`LOOKS`].
     looked_ms: [i64; LOOKS.len()],
-    /// Where snapshots are written.
+    /// Where snapshots are.
     kept: Option<Kept>,
+    /// Whether they are written here, or by another process.
+    writes: bool,
     /// The minute of the last one.
     put: Option<i64>,
 }
@@ -77,7 +79,16 @@ impl Live {
             mark: HistoryMark::Commits(Vec::new()),
             looked_ms: [i64::MIN; LOOKS.len()],
             kept: None,
+            writes: false,
             put: None,
+        }
+    }
+
+    /// The same with the snapshots that another process writes.
+    pub fn reading(options: Options, kept: Kept) -> Live {
+        Live {
+            kept: Some(kept),
+            ..Live::new(options)
         }
     }
 
@@ -86,6 +97,7 @@ impl Live {
         kept.sweep();
         Live {
             kept: Some(kept),
+            writes: true,
             ..Live::new(options)
         }
     }
@@ -188,7 +200,9 @@ impl Live {
         let mut found = None;
         if let Some(kept) = &self.kept {
             found = kept.newest(store, &self.options, (late.since, late.first))?;
-            if let Err(error) = kept.remove_after(late.first) {
+            if self.writes
+                && let Err(error) = kept.remove_after(late.first)
+            {
                 tracing::warn!("the state of the detection: {error}");
             }
         }
@@ -275,6 +289,9 @@ impl Live {
         let (Some(kept), Some(subject), Some(at)) = (&self.kept, &self.subject, self.next) else {
             return Ok(());
         };
+        if !self.writes {
+            return Ok(());
+        }
         let bytes_max = store.bytes()?.map_or(BYTES_UNKNOWN, |bytes| bytes / 100 * PERCENT);
         match kept.put(&self.standing(at), subject, bytes_max) {
             Ok(()) => self.put = Some(at),

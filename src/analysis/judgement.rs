@@ -1,0 +1,126 @@
+//! What the detection says at a moment, for those who ask again and again: it goes on from where it stood, and writes nothing.
+
+use super::completeness::Completeness;
+use super::kept::Kept;
+use super::live::Live;
+use super::present::replay;
+use crate::detect::alarm::Alarm;
+use crate::detect::engine::{Engine, Options};
+use crate::detect::fleet::Names;
+use crate::detect::group::Groups;
+use crate::detect::routes::Routes;
+use crate::model::time::MINUTE_MS;
+use crate::query::Window;
+use crate::query::history::MailHistory;
+use crate::query::mark::HistoryMark;
+use anyhow::Result;
+use std::sync::Arc;
+
+/// What the detection says.
+#[derive(Debug, Clone)]
+pub struct DetectionState {
+    /// All alarms.
+    pub groups: Groups,
+    /// Names of what they are about.
+    pub names: Names,
+    /// Ways of the mail.
+    pub routes: Routes,
+    /// From when on volume alarms are complete.
+    pub complete: Completeness,
+    /// The first minute that was not judged, since 1970; none where nothing is stored.
+    pub until: Option<i64>,
+}
+
+impl DetectionState {
+    fn of(engine: &Engine, names: &Names, until: Option<i64>) -> DetectionState {
+        DetectionState {
+            groups: engine.groups.clone(),
+            names: names.clone(),
+            routes: engine.routes.clone(),
+            complete: Completeness::of(engine),
+            until,
+        }
+    }
+
+    /// Alarms that fire, those that are certain first, in the order of their onsets.
+    #[must_use]
+    pub fn firing(&self) -> Vec<&Alarm> {
+        let shown = self.groups.shown().filter(|alarm| alarm.ended.is_none());
+        let mut firing: Vec<&Alarm> = shown.collect();
+        firing.sort_by_key(|alarm| (alarm.provisional, alarm.onset, alarm.id));
+        firing
+    }
+}
+
+/// Judges a history as it grows.
+#[derive(Debug)]
+pub struct LiveJudge {
+    options: Options,
+    kept: Kept,
+    live: Live,
+    /// What was found last.
+    found: Option<Arc<DetectionState>>,
+    /// Up to when that was asked for, UTC milliseconds, and what the history was like, where time stands still.
+    standing: Option<(i64, HistoryMark)>,
+}
+
+impl LiveJudge {
+    /// Has judged nothing.
+    pub fn new(options: Options, kept: Kept) -> LiveJudge {
+        LiveJudge {
+            live: Live::reading(options.clone(), kept.clone()),
+            options,
+            kept,
+            found: None,
+            standing: None,
+        }
+    }
+
+    /// Judges what is new, as `watch` does.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn step(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<Arc<DetectionState>> {
+        let is_new = self.live.step(store, now_ms)?;
+        match &self.found {
+            Some(found) if !is_new => Ok(Arc::clone(found)),
+            _ => {
+                let found = DetectionState::of(&self.live.engine, self.live.names(), self.live.next);
+                Ok(self.keep(found))
+            }
+        }
+    }
+
+    /// Judges the history up to a moment, as if nothing had come later.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn until(&mut self, store: &dyn MailHistory, until_ms: i64) -> Result<Arc<DetectionState>> {
+        let minute = until_ms.div_euclid(MINUTE_MS);
+        if let (Some(found), Some((at_ms, mark))) = (&self.found, &self.standing)
+            && *at_ms == until_ms
+            && store.first_change(mark, i64::MIN, minute)?.is_none()
+        {
+            return Ok(Arc::clone(found));
+        }
+        let mark = store.mark(Window {
+            since_ms: i64::MIN,
+            until_ms,
+        })?;
+        let found = match store.span(until_ms)? {
+            None => DetectionState::of(&Engine::new(self.options.clone()), &Names::default(), None),
+            Some(_) => {
+                let history = replay(store, &self.kept, self.options.clone(), until_ms, until_ms)?;
+                DetectionState::of(&history.engine, &history.names, Some(history.span.1))
+            }
+        };
+        self.standing = Some((until_ms, mark));
+        Ok(self.keep(found))
+    }
+
+    fn keep(&mut self, found: DetectionState) -> Arc<DetectionState> {
+        let found = Arc::new(found);
+        self.found = Some(Arc::clone(&found));
+        found
+    }
+}

@@ -21,6 +21,7 @@ use super::providers;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
 use super::redundancy::Redundancy;
 use super::report::Report;
+use super::serve::{self, ServeConfig};
 use super::shape::IncompleteTables;
 use super::silences;
 use super::sources::{self, Source};
@@ -54,6 +55,8 @@ pub struct Config {
     pub redundancy: Redundancy,
     /// Following logs.
     pub tail: TailConfig,
+    /// Web pages.
+    pub serve: ServeConfig,
     /// How a ClickHouse is talked to.
     pub clickhouse: ClickHouseConfig,
     /// Where alarms go.
@@ -124,6 +127,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
         },
         hostgroups,
         tail: TailConfig::of(&raw.tail),
+        serve: serve::check(raw.serve, folder, report),
         clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw
             .alert

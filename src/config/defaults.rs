@@ -1,7 +1,7 @@
 //! The default values of the configuration. The JSON schema, `docs/configuration.md` and the typed `Config` take them from
 //! here.
 
-use super::raw::{RawClickHouse, RawDetect, RawStore, RawTail};
+use super::raw::{RawClickHouse, RawDetect, RawServe, RawStore, RawTail};
 
 impl Default for RawStore {
     fn default() -> Self {
@@ -56,6 +56,22 @@ impl Default for RawDetect {
             holidays: Vec::new(),
             send_provisional: false,
             owner: None,
+        }
+    }
+}
+
+impl Default for RawServe {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            url_base: None,
+            auth: None,
+            token_file: None,
+            trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
+            connections_max: 512,
+            streams_max: 256,
+            questions_max: 2,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct RawConfig {
     pub routes: RawRoutes,
     /// Following logs with `mailpulse tail`.
     pub tail: RawTail,
+    /// Web pages, JSON API, and metrics with `mailpulse serve`.
+    pub serve: RawServe,
     /// The connection to ClickHouse.
     pub clickhouse: RawClickHouse,
     /// A channel that alarms are sent to. Repeat the table for each channel.
@@ -102,6 +104,55 @@ pub(super) struct RawStore {
     /// Whether mail that matches no `[[service]]` rule gets a service derived from the sender and the client.
     #[schemars(example = true, extend("x-default" = "`true` as long as there is no `[[service]]`"))]
     pub derive: Option<bool>,
+}
+
+/// Web pages, JSON API, and metrics with `mailpulse serve`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawServe {
+    /// Address and port to listen on. An address that other machines can reach requires `auth = "token"` and
+    /// `trusted_proxies`.
+    #[schemars(example = &"127.0.0.1:8080", extend("default" = "127.0.0.1:8425"))]
+    pub listen: Option<At<String>>,
+    /// The address at which people open the pages, behind a proxy for example. Links in pages and alarms begin with it. It may
+    /// contain a path.
+    #[schemars(example = &"http://localhost:8080/mailpulse/")]
+    pub url_base: Option<At<String>>,
+    /// Who decides on access: `token` (the program requires the token of `token_file`), `proxy` (a proxy in front of a loopback
+    /// address authenticates people), or `none`. Required if `url_base` is not a local address.
+    #[schemars(example = &"proxy", extend("x-default" = "`token` if `token_file` is set, otherwise `none`"))]
+    pub auth: Option<At<RawServeAuth>>,
+    /// File with the access token, at least 24 characters, for its owner only: `openssl rand -hex 16`.
+    #[schemars(example = &"serve.token")]
+    pub token_file: Option<At<String>>,
+    /// Addresses and networks of the proxies in front. Their `X-Forwarded-For` header is believed.
+    #[schemars(example = ["192.0.2.10"])]
+    pub trusted_proxies: Vec<At<String>>,
+    /// Further host names that requests may use. `localhost`, the address of `listen`, and the host of `url_base` are allowed
+    /// anyway.
+    #[schemars(example = ["mail.example.org"])]
+    pub hosts: Vec<At<String>>,
+    /// Maximum number of connections.
+    #[schemars(range(min = 1, max = 10000), example = 200)]
+    pub connections_max: u32,
+    /// Maximum number of pages that are updated live.
+    #[schemars(range(min = 1, max = 10000), example = 100)]
+    pub streams_max: u32,
+    /// Maximum number of questions to the store that are answered at the same time.
+    #[schemars(range(min = 1, max = 64), example = 4)]
+    pub questions_max: u32,
+}
+
+/// Who decides on access to the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawServeAuth {
+    /// Nobody: whoever reaches the address.
+    None,
+    /// The program, by a token.
+    Token,
+    /// A proxy in front.
+    Proxy,
 }
 
 /// The connection to ClickHouse.

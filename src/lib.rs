@@ -31,3 +31,4 @@ pub mod setup;
 pub mod simulate;
 pub mod source;
 pub mod store;
+pub mod web;

@@ -26,6 +26,7 @@ mod queue;
 mod retention;
 mod routes;
 mod run;
+mod serve;
 mod services;
 mod silence;
 mod simulate;
@@ -110,6 +111,8 @@ enum Command {
     Mark(mark::MarkArgs),
     /// Run the detection live and send alarms, as a daemon
     Watch(watch::WatchArgs),
+    /// Serve web pages, a JSON API, and metrics
+    Serve(serve::ServeArgs),
     /// Follow one mail over all hosts and hops, by its queue ID, Message-ID, or an address
     Trace(trace::TraceArgs),
     /// Show what waits in the mail queues, and when it will be gone
@@ -217,6 +220,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Silence(command) => silence::run(setup, command),
         Command::Mark(command) => mark::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
+        Command::Serve(command) => serve::run(setup, command),
         Command::Providers(command) => providers::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),
         Command::Queue(command) => queue::run(setup, command),

@@ -1,5 +1,5 @@
-//! What runs for long: following logs, sending, watching; and a whole run over archives. Each is started with a setup, and ends
-//! when it is told to.
+//! What runs for long: following logs, sending, watching, serving pages; and a whole run over archives. Each is started with
+//! a setup, and ends when it is told to.
 
 pub mod backfill;
 mod backoff;
@@ -9,6 +9,7 @@ mod lasting_note;
 mod log_throttle;
 pub mod orders;
 pub mod run;
+pub mod serve;
 pub mod ship;
 pub mod watch;
 pub mod watchdog;

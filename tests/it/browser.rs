@@ -27,17 +27,23 @@ impl Shown {
 
 /// Opens a file in a window of 1200 × 2000 pixels, in the dark if asked to.
 pub fn open(path: &Path, dark: bool) -> Shown {
+    open_url(&format!("file://{}", path.display()), (1200, 2000), dark)
+}
+
+/// Opens a page of this machine; no other host has a name or an address.
+pub fn open_url(url: &str, (width, height): (u32, u32), dark: bool) -> Shown {
     let folder = tempfile::tempdir().unwrap();
     let run = |what: &str| {
         let scheme = if dark { "0" } else { "1" };
         let output = crate::lab::program("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
-            .args(["--window-size=1200,2000", "--host-resolver-rules=MAP * ~NOTFOUND"])
+            .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+            .arg(format!("--window-size={width},{height}"))
             .args(["--enable-logging=stderr", "--virtual-time-budget=3000"])
             .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
             .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
             .arg(what)
-            .arg(format!("file://{}", path.display()))
+            .arg(url)
             .current_dir(folder.path())
             .output()
             .expect("chromium starts");

@@ -58,6 +58,7 @@ mod rotation;
 mod routes;
 mod run;
 mod seeds;
+mod serve;
 mod service_names;
 mod sources;
 mod sql_against_duckdb;

@@ -129,6 +129,9 @@ fn unit(key: &str, schema: &Value) -> &'static str {
         Some("files") => "files",
         Some("relays") => "relays",
         Some("year") => "year",
+        Some("connections") => "connections",
+        Some("streams") => "streams",
+        Some("questions") => "questions",
         _ => panic!("`{key}` ends in no unit"),
     }
 }

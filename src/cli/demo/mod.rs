@@ -5,7 +5,7 @@ mod sides;
 
 use crate::analysis::expected;
 use crate::analysis::expected::Picture;
-use crate::cli::{backfill, graph, output};
+use crate::cli::{backfill, graph, output, serve};
 use crate::clock::now_ms;
 use crate::graph::{GraphKind, Style, Theme};
 use crate::model::time::{HOUR_MS, MINUTE_MS, rfc3339};
@@ -31,6 +31,12 @@ pub struct DemoArgs {
     /// Seed; another seed simulates the same outage with other mails
     #[arg(long, default_value_t = 20180606)]
     seed: u64,
+    /// Serve the night as web pages when the demo is done
+    #[arg(long)]
+    serve: bool,
+    /// With --serve, stop the clock at this time
+    #[arg(long, value_name = "TIME", requires = "serve", default_value = "2018-06-06T19:05Z")]
+    at: String,
     /// Nine days with little mail, for tests without optimization
     #[arg(long, hide = true)]
     small: bool,
@@ -83,6 +89,10 @@ pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
     night::print(&setup, &store, &truth, &args.dir)?;
     next(&setup, &truth)?;
+    if args.serve {
+        drop(store);
+        return serve::run(&setup, &serve::ServeArgs::of_a_moment(&args.at));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -289,6 +299,10 @@ fn next(setup: &Setup, truth: &Truth) -> Result<()> {
     let store = setup.store.as_deref().unwrap_or_default();
     let (from, to) = (rfc3339(truth.stopped * 1000 - 6 * HOUR_MS), rfc3339(truth.until * 1000));
     output::line("\nNext:")?;
+    let paged = rfc3339((truth.stopped + 600) * 1000);
+    output::line(&format!(
+        "   mailpulse --store {store} serve --at {paged}   # open http://127.0.0.1:8425/: what a pager would have led to"
+    ))?;
     output::line(&format!(
         "   mailpulse --store {store} graph --since {from} --until {to}"
     ))?;

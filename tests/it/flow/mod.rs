@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("clock", &[]),
     ("model", &[]),
     ("files", &[]),
@@ -48,6 +48,12 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         ],
     ),
     (
+        "web",
+        &[
+            "clock", "model", "store", "detect", "query", "analysis", "graph", "config", "setup",
+        ],
+    ),
+    (
         "service",
         &[
             "clock",
@@ -64,6 +70,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "analysis",
             "config",
             "setup",
+            "web",
         ],
     ),
     (

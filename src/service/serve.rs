@@ -1,0 +1,104 @@
+//! Serving pages: a listener, and signals that end it.
+
+use crate::config::{BasePath, Config, ServeFault};
+use crate::setup::Setup;
+use crate::web::{App, AppOptions, bind, serve};
+use anyhow::{Context as _, Result, bail};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a command says beside the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    /// Where to listen, instead of `listen`.
+    pub listen: Option<SocketAddr>,
+    /// The path that pages begin with, instead of that of `url_base`.
+    pub base_path: Option<BasePath>,
+    /// Where the clock stands, UTC milliseconds.
+    pub at_ms: Option<i64>,
+}
+
+/// Threads for questions, beside those that the configuration grants at once: one that is late holds its thread.
+const THREADS: usize = 4;
+
+/// Pages whose port is taken, and that are not served yet.
+pub struct BoundPages {
+    runtime: Runtime,
+    listener: TcpListener,
+    app: std::sync::Arc<App>,
+    stop: crate::web::StopServing,
+}
+
+impl BoundPages {
+    /// Takes the port, and reads the token.
+    ///
+    /// # Errors
+    /// The configuration would show the pages to others; the port is taken; the token cannot be read.
+    pub fn new(setup: &Setup, mut config: Config, serving: Serving) -> Result<BoundPages> {
+        if let Some(listen) = serving.listen {
+            config.serve.listen = listen;
+            if let Some(ServeFault { what, hint, .. }) = config.serve.faults().into_iter().next() {
+                bail!("--listen {listen}: {what}; {hint}");
+            }
+        }
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(config.serve.questions_max + THREADS)
+            .thread_keep_alive(Duration::from_secs(10))
+            .build()
+            .context("the runtime")?;
+        let listener = runtime.block_on(bind(config.serve.listen))?;
+        let options = AppOptions {
+            at_ms: serving.at_ms,
+            base_path: serving.base_path,
+        };
+        let (app, stop) = App::new(setup, config, options)?;
+        Ok(BoundPages {
+            runtime,
+            listener,
+            app,
+            stop,
+        })
+    }
+
+    /// The address at which the overview is.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn url(&self) -> Result<String> {
+        let address = self.listener.local_addr().context("the listener")?;
+        Ok(format!("http://{address}{}", self.app.overview()))
+    }
+
+    /// Serves until SIGTERM or SIGINT, and then ends within two seconds.
+    ///
+    /// # Errors
+    /// Signals cannot be waited for.
+    pub fn run(self) -> Result<()> {
+        let BoundPages {
+            runtime,
+            listener,
+            app,
+            stop,
+        } = self;
+        let served = runtime.block_on(async move {
+            let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
+            let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+            let serving = serve(app, listener);
+            tokio::pin!(serving);
+            tokio::select! {
+                served = serving.as_mut() => return served,
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            stop.stop();
+            serving.await
+        });
+        // A question that is being answered is nobody's any more.
+        runtime.shutdown_background();
+        served
+    }
+}

@@ -1,0 +1,340 @@
+//! Questions to the store. They block, so that they run in a pool of a few threads; what several ask at once is computed once,
+//! and kept until rows of its time come or change.
+
+use super::failure::Failure;
+use crate::analysis::incomplete::lines;
+use crate::analysis::judgement::{DetectionState, LiveJudge};
+use crate::clock::now_ms;
+use crate::config::Config;
+use crate::detect::engine::Options;
+use crate::model::text::safe_error;
+use crate::model::time::{End, MINUTE_MS};
+use crate::query::history::{Backend, MailHistory};
+use crate::query::mark::HistoryMark;
+use crate::query::{QueryError, Window};
+use crate::setup::Setup;
+use crate::setup::detection::{Overrides, kept, options};
+use crate::store::segments::Incomplete;
+use anyhow::Result;
+use std::any::Any;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+
+/// Questions that wait for a thread; more are refused.
+const WAITING_MAX: usize = 64;
+/// Answers that are kept.
+const KEPT_MAX: usize = 256;
+/// For so long an answer is given again without a look at the store.
+const TICK: Duration = Duration::from_secs(2);
+/// A server is not asked what changed: its answers are given again for so long.
+const REMOTE: Duration = Duration::from_secs(15);
+/// A request waits so long for an answer, and is told to come again.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a question is asked of.
+pub struct Asker<'a> {
+    /// Whoever answers.
+    pub backend: &'a Backend,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The time on the clock, UTC milliseconds; it may stand still.
+    pub now_ms: i64,
+    /// The detection, as far as it has judged.
+    judge: &'a Mutex<LiveJudge>,
+    /// The clock stands still: what comes later is not known.
+    is_standing: bool,
+}
+
+impl Asker<'_> {
+    /// The history.
+    pub fn store(&self) -> &dyn MailHistory {
+        self.backend.history()
+    }
+
+    /// Whether the clock stands still.
+    pub fn is_standing(&self) -> bool {
+        self.is_standing
+    }
+
+    /// The detection's options.
+    pub fn options(&self) -> Options {
+        options(self.config, &Overrides::default())
+    }
+
+    /// What the detection says now.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn judgement(&self) -> Result<Arc<DetectionState>> {
+        let mut judge = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.is_standing {
+            true => judge.until(self.store(), self.now_ms),
+            false => judge.step(self.store(), self.now_ms),
+        }
+    }
+}
+
+/// An answer, and what it lacks.
+#[derive(Debug)]
+pub struct StoreAnswer<T> {
+    /// The answer.
+    pub value: T,
+    /// What could not be read, a line each.
+    pub lacks: Vec<String>,
+}
+
+/// An answer that is kept.
+struct KeptAnswer {
+    answer: Arc<dyn Any + Send + Sync>,
+    /// What its minutes were like.
+    mark: Option<HistoryMark>,
+    /// When it was last known to be true.
+    checked: Instant,
+}
+
+/// One question's place: whoever has it computes.
+type Place = Arc<AsyncMutex<Option<KeptAnswer>>>;
+
+/// A question's name, and the time that it is about: what changes elsewhere does not change its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QuestionKey {
+    /// The question with all its parameters.
+    pub name: String,
+    /// First minute, since 1970.
+    pub from: i64,
+    /// The minute after the last one.
+    pub to: i64,
+}
+
+impl QuestionKey {
+    /// A question about a window.
+    pub fn of(name: String, window: Window) -> QuestionKey {
+        QuestionKey {
+            name,
+            from: window.since_ms.div_euclid(MINUTE_MS),
+            to: window.until_ms.div_euclid(MINUTE_MS).saturating_add(1),
+        }
+    }
+
+    /// A question about all that has happened up to a minute.
+    pub fn until(name: &str, until_ms: i64) -> QuestionKey {
+        let window = Window {
+            since_ms: i64::MIN,
+            until_ms,
+        };
+        QuestionKey::of(name.to_owned(), window)
+    }
+}
+
+/// Answers questions.
+pub struct Answers {
+    setup: Setup,
+    config: Config,
+    /// Where the clock stands, if it does.
+    at_ms: Option<i64>,
+    threads: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
+    judge: Arc<Mutex<LiveJudge>>,
+}
+
+impl Answers {
+    /// Nothing is asked yet.
+    pub fn new(setup: &Setup, config: Config, at_ms: Option<i64>) -> Answers {
+        let judge = LiveJudge::new(options(&config, &Overrides::default()), kept(&config));
+        Answers {
+            setup: setup.clone(),
+            threads: Arc::new(Semaphore::new(config.serve.questions_max)),
+            config,
+            at_ms,
+            waiting: AtomicUsize::new(0),
+            kept: Mutex::default(),
+            judge: Arc::new(Mutex::new(judge)),
+        }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The time on the clock, or where it stands.
+    pub fn now_ms(&self) -> i64 {
+        self.at_ms.unwrap_or_else(now_ms)
+    }
+
+    /// Whether the clock stands still.
+    pub fn is_standing(&self) -> bool {
+        self.at_ms.is_some()
+    }
+
+    /// Answers a question, or gives the answer that is kept. The computation goes on when whoever asked has gone: the next one
+    /// finds its answer.
+    ///
+    /// # Errors
+    /// There is no answer, or none in time.
+    pub async fn ask<T, F>(self: &Arc<Self>, key: QuestionKey, question: F) -> Result<Arc<StoreAnswer<T>>, Failure>
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(&Asker<'_>) -> Result<T> + Send + 'static,
+    {
+        let asked = self.ask_in_time(key, question);
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .unwrap_or(Err(Failure::Late))
+    }
+
+    async fn ask_in_time<T, F>(self: &Arc<Self>, key: QuestionKey, question: F) -> Result<Arc<StoreAnswer<T>>, Failure>
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(&Asker<'_>) -> Result<T> + Send + 'static,
+    {
+        let place = self.place(&key).lock_owned().await;
+        if let Some(fresh) = place.as_ref().filter(|kept| kept.checked.elapsed() < TICK)
+            && let Ok(answer) = Arc::clone(&fresh.answer).downcast()
+        {
+            return Ok(answer);
+        }
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Failure::Busy);
+        }
+        let waiting = WaitingQuestion(self);
+        let permit = Arc::clone(&self.threads)
+            .acquire_owned()
+            .await
+            .map_err(|_| Failure::Busy)?;
+        drop(waiting);
+        let answers = Arc::clone(self);
+        let job = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            answers.compute(place, &key, question)
+        });
+        job.await.unwrap_or_else(|_| {
+            Err(Failure::Store(
+                "The question failed; the log has the reason.".to_owned(),
+            ))
+        })
+    }
+
+    /// Where the answer to a question is kept.
+    fn place(&self, key: &QuestionKey) -> Place {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_MAX && !kept.contains_key(key) {
+            let oldest = kept
+                .iter()
+                .min_by_key(|(_, (_, used))| *used)
+                .map(|(key, _)| key.clone());
+            oldest.and_then(|oldest| kept.remove(&oldest));
+        }
+        let (place, used) = kept
+            .entry(key.clone())
+            .or_insert_with(|| (Place::default(), Instant::now()));
+        *used = Instant::now();
+        Arc::clone(place)
+    }
+
+    fn compute<T, F>(
+        &self,
+        mut place: OwnedMutexGuard<Option<KeptAnswer>>,
+        key: &QuestionKey,
+        question: F,
+    ) -> Result<Arc<StoreAnswer<T>>, Failure>
+    where
+        T: Send + Sync + 'static,
+        F: FnOnce(&Asker<'_>) -> Result<T>,
+    {
+        let setup = Setup {
+            incomplete: Incomplete::default(),
+            ..self.setup.clone()
+        };
+        let backend = setup.engine(&self.config).map_err(|error| self.failure(&error))?;
+        if let Some(kept) = place.as_mut()
+            && is_still_true(kept, key, backend.history())
+            && let Ok(answer) = Arc::clone(&kept.answer).downcast()
+        {
+            kept.checked = Instant::now();
+            return Ok(answer);
+        }
+        // Before a row is read: what comes meanwhile makes the answer old.
+        let mark = match &backend {
+            Backend::Embedded(store) => MailHistory::mark(store.as_ref(), Window::ALL).ok(),
+            Backend::ClickHouse(_) => None,
+        };
+        let asker = Asker {
+            backend: &backend,
+            config: &self.config,
+            now_ms: self.now_ms(),
+            judge: &self.judge,
+            is_standing: self.is_standing(),
+        };
+        let value = question(&asker).map_err(|error| self.failure(&error))?;
+        let answer = Arc::new(StoreAnswer {
+            value,
+            lacks: lines(&setup.incomplete).unwrap_or_default(),
+        });
+        *place = Some(KeptAnswer {
+            answer: Arc::clone(&answer) as Arc<dyn Any + Send + Sync>,
+            mark,
+            checked: Instant::now(),
+        });
+        Ok(answer)
+    }
+
+    /// An error as a page says it: without the places of this machine's files.
+    fn failure(&self, error: &anyhow::Error) -> Failure {
+        if let Some(failure) = error.downcast_ref::<Refusal>() {
+            return failure.0.clone();
+        }
+        tracing::warn!("{}", safe_error(error));
+        let mut words = safe_error(error);
+        let files = [Some(self.config.store.folder.clone()), Some(self.config.key_path())];
+        for path in files.into_iter().flatten().chain(self.config.files.clone()) {
+            words = words.replace(&place_of(&path), "the store");
+        }
+        match error.downcast_ref::<QueryError>() {
+            Some(QueryError::Question(_)) => Failure::Parameter(words),
+            _ => Failure::Store(words),
+        }
+    }
+}
+
+fn place_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Whether no row of an answer's time came or changed.
+fn is_still_true(kept: &KeptAnswer, key: &QuestionKey, store: &dyn MailHistory) -> bool {
+    match &kept.mark {
+        Some(mark) => store
+            .first_change(mark, key.from, key.to)
+            .is_ok_and(|first| first.is_none()),
+        None => kept.checked.elapsed() < REMOTE,
+    }
+}
+
+/// A question that waits for a thread.
+struct WaitingQuestion<'a>(&'a Answers);
+
+impl Drop for WaitingQuestion<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A question that is refused for what it asks.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.words())]
+pub struct Refusal(pub Failure);
+
+/// Where time ends: what relative times count from.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn end_of_time(asker: &Asker<'_>) -> Result<End> {
+    crate::analysis::present::end_of(asker.store(), asker.now_ms)
+}

@@ -1,0 +1,99 @@
+//! What all requests share.
+
+use super::access::{Throttle, Token};
+use super::answers::Answers;
+use super::counters::MessageCounters;
+use super::links::Links;
+use super::streams::Streams;
+use crate::clock::now_ms;
+use crate::config::{BasePath, Config, ServeAuth, ServeConfig};
+use crate::setup::Setup;
+use anyhow::Result;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// What a command says beside the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct AppOptions {
+    /// Where the clock stands, UTC milliseconds.
+    pub at_ms: Option<i64>,
+    /// The path that pages begin with, instead of that of `url_base`.
+    pub base_path: Option<BasePath>,
+}
+
+/// What all requests share.
+pub struct App {
+    /// Questions to the store.
+    pub(super) answers: Arc<Answers>,
+    /// Makes links.
+    pub(super) links: Links,
+    /// Who may ask.
+    pub(super) access: ServeConfig,
+    /// The token, if one is required.
+    pub(super) token: Option<Token>,
+    /// Failed log-ins.
+    pub(super) throttle: Mutex<Throttle>,
+    /// Streams that are open.
+    pub(super) streams: Streams,
+    /// What `/metrics` has counted.
+    pub(super) counted: Mutex<MessageCounters>,
+    /// When the process began, UTC milliseconds.
+    pub(super) started_ms: i64,
+    /// Turns true when the process ends.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Ends what runs when it is told to, or dropped.
+#[derive(Debug)]
+pub struct StopServing(watch::Sender<bool>);
+
+impl StopServing {
+    /// Ends all connections.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl App {
+    /// Everything that is needed to answer, and what ends it.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn new(setup: &Setup, config: Config, options: AppOptions) -> Result<(Arc<App>, StopServing)> {
+        let access = config.serve.clone();
+        let token = match (access.access(), &access.token_file) {
+            (ServeAuth::Token, Some(path)) => Some(Token::load(path)?),
+            _ => None,
+        };
+        let of_url = access.url_base.as_ref().map(|base| base.path.clone());
+        let base = options.base_path.or(of_url).unwrap_or_default();
+        let (stop, stopped) = watch::channel(false);
+        let app = App {
+            answers: Arc::new(Answers::new(setup, config, options.at_ms)),
+            links: Links::new(base),
+            access,
+            token,
+            throttle: Mutex::default(),
+            streams: Streams::default(),
+            counted: Mutex::default(),
+            started_ms: now_ms(),
+            stop: stopped,
+        };
+        Ok((Arc::new(app), StopServing(stop)))
+    }
+
+    /// The path of the overview.
+    pub fn overview(&self) -> String {
+        self.links.to("", &[])
+    }
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    /// Whose request it is.
+    pub peer: SocketAddr,
+    /// Where it arrived.
+    pub local: SocketAddr,
+}

@@ -1,0 +1,33 @@
+//! Pages, JSON API, and metrics over a store.
+//!
+//! ```text
+//! server (connections) ─▶ guard (who may ask what) ─▶ pages, api, metrics ─▶ answers (the store, in a bounded pool)
+//! ```
+//!
+//! The pages show what `analysis` and `query` answer, and compute nothing themselves. A text of a log becomes part of a page only
+//! through the escaping of `html`, and an address only through `links`.
+
+mod access;
+mod answers;
+mod api;
+mod app;
+mod chosen;
+mod counters;
+mod failure;
+mod graphs;
+mod guard;
+mod html;
+mod json;
+mod links;
+mod live;
+mod metrics;
+mod pages;
+mod router;
+mod server;
+mod spark;
+mod streams;
+mod timed_stream;
+
+pub use access::Token;
+pub use app::{App, AppOptions, StopServing};
+pub use server::{bind, serve};

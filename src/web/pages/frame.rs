@@ -1,0 +1,119 @@
+//! What stands around every page: title, navigation, and how old it is.
+
+use crate::model::human;
+use crate::model::time::rfc3339;
+use crate::web::app::App;
+use crate::web::links::Links;
+
+/// Pages of the navigation.
+const PAGES: [(&str, &str); 5] = [
+    ("", "Now"),
+    ("alarms", "Alarms"),
+    ("routes", "Routes"),
+    ("sources", "Sources"),
+    ("trace", "Trace"),
+];
+
+/// What stands around a page.
+#[derive(Debug, Clone)]
+pub(crate) struct PageFrame {
+    pub title: String,
+    /// The page in the navigation that it belongs to.
+    pub here: &'static str,
+    pub links: Links,
+    /// Of when it is.
+    pub as_of: String,
+    /// What it shows is not of now.
+    pub is_late: bool,
+    /// Lines above it: what it lacks, and what is not as usual.
+    pub notes: Vec<String>,
+    /// It is asked for again by itself after so many seconds.
+    pub refresh_s: Option<u64>,
+    /// Where its updates come from.
+    pub stream: Option<String>,
+    /// The time on the clock, UTC milliseconds, where it does not stand still.
+    pub now_ms: Option<i64>,
+    pub zone: &'static str,
+}
+
+impl PageFrame {
+    /// The frame of a page as of now.
+    pub fn new(app: &App, title: &str, here: &'static str) -> PageFrame {
+        let now_ms = app.answers.now_ms();
+        let mut notes = Vec::new();
+        if app.answers.is_standing() {
+            notes.push(format!(
+                "The clock stands still at {}: this is how it looked then.",
+                clock(now_ms)
+            ));
+        }
+        PageFrame {
+            title: title.to_owned(),
+            here,
+            links: app.links.clone(),
+            as_of: format!("as of {}", clock(now_ms)),
+            is_late: false,
+            notes,
+            refresh_s: None,
+            stream: None,
+            now_ms: (!app.answers.is_standing()).then_some(now_ms),
+            zone: "UTC",
+        }
+    }
+
+    /// Lets a page follow what comes, where the clock goes on.
+    pub fn live(mut self) -> PageFrame {
+        self.stream = self.now_ms.map(|_| self.links.to("events", &[]));
+        self
+    }
+
+    /// Says where the history ends, if that is not now.
+    pub fn is_ended(&mut self, end_ms: i64, now_ms: i64) {
+        if end_ms < now_ms {
+            self.is_late = true;
+            self.notes.push(format!(
+                "The newest event is of {}: this is how it looked then.",
+                clock(end_ms - 1)
+            ));
+        }
+    }
+
+    /// A link to a page.
+    pub fn link(&self, page: &str) -> String {
+        self.links.to(page, &[])
+    }
+
+    /// Whether it has a script.
+    pub fn is_live(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The navigation.
+    pub fn pages(&self) -> &'static [(&'static str, &'static str)] {
+        &PAGES
+    }
+
+    /// The program's version.
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// `2018-06-06 19:05 UTC`.
+pub(crate) fn clock(ms: i64) -> String {
+    let text = rfc3339(ms);
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
+}
+
+/// `19:05`, with the day where that is another one.
+pub(crate) fn clock_near(ms: i64, now_ms: i64) -> String {
+    let (text, now) = (rfc3339(ms), rfc3339(now_ms));
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) if now.get(..10) == Some(day) => time.to_owned(),
+        (Some(day), Some(time)) => format!("{day} {time}"),
+        _ => human::ago(now_ms - ms),
+    }
+}

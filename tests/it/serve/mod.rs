@@ -1,0 +1,10 @@
+//! Pages as a browser gets them: from a server that listens, over a socket.
+
+mod api;
+mod hostile;
+mod http;
+mod live;
+mod overview;
+mod safety;
+
+pub use http::{Served, night};

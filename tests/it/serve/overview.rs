@@ -1,0 +1,196 @@
+//! The overview of the night of 2018-06-06: who was paged reads for whom, since when, lost or late, by which relay, what next.
+
+use super::{Served, night};
+use crate::util::Place;
+use serde_json::Value;
+
+/// The sentence of a page.
+#[track_caller]
+fn sentence(page: &str) -> &str {
+    let begin = page.find("<h1>").expect("a headline") + 4;
+    let length = page[begin..].find("</h1>").expect("its end");
+    &page[begin..begin + length]
+}
+
+fn missing(incident: &Value) -> u64 {
+    let hurt = ["lost", "delayed", "waiting", "bounced", "unknown"];
+    let services = incident["services"].as_array().unwrap().iter();
+    let of = |one: &Value| match hurt.contains(&one["impact"].as_str().unwrap()) {
+        true => one["missing"].as_u64().unwrap(),
+        false => 0,
+    };
+    services.map(of).sum()
+}
+
+#[test]
+fn the_night_is_told_as_the_incident_tells_it() {
+    let place = night();
+    for (at, words) in [
+        ("2018-06-06T18:54Z", &["Mail flows", "no alarm"][..]),
+        (
+            "2018-06-06T19:05Z",
+            &["stopped at 18:55", "mx1001 has taken nothing since"],
+        ),
+        (
+            "2018-06-06T22:00Z",
+            &["stopped at 18:55", "mx1001 has taken nothing since"],
+        ),
+        ("2018-06-07T02:30Z", &["Mail flows"]),
+    ] {
+        let served = Served::start(place, &["--at", at]);
+        let page = served.page("/");
+        let told = sentence(&page);
+        for word in words {
+            assert!(told.contains(word), "{at}: {told}");
+        }
+        assert!(page.contains("The clock stands still"), "{at}");
+        if told.starts_with("Mail flows") {
+            continue;
+        }
+        let args = [
+            "incident",
+            "--since",
+            "2018-06-06T18:55Z",
+            "--until",
+            at,
+            "--format",
+            "json",
+        ];
+        let incident: Value = serde_json::from_str(&place.run(&args).ends(1).out).unwrap();
+        assert!(
+            told.contains(&format!("{} mails are missing", missing(&incident))),
+            "{at}: {told}\n{incident}"
+        );
+        let found: Value =
+            serde_json::from_str(&place.run(&["detect", "--until", at, "--format", "json"]).out).unwrap();
+        let alarms = found.as_array().unwrap().iter();
+        let firing = alarms.filter(|alarm| alarm["ended"].is_null() && alarm["series"]["relay"] == "mx1001");
+        let ids: Vec<&str> = firing.map(|alarm| alarm["notice_id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), 1, "{at}: {found}");
+        assert!(page.contains(&format!("/incident?alarm={}", ids[0])), "{at}: {ids:?}");
+        assert!(
+            page.contains("service?name=phabricator") && page.contains("Look at the MTA on mx1001"),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_named_and_comes_back_by_itself() {
+    let place = Place::new();
+    let served = Served::start(&place, &[]);
+    let reply = served.get("/");
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert!(
+        reply.body.contains("The store does not answer") && reply.body.contains("http-equiv=\"refresh\""),
+        "{reply:?}"
+    );
+    assert!(!reply.body.contains(place.path("store").to_str().unwrap()), "{reply:?}");
+    assert_eq!(served.get("/healthz").status, 200);
+    place.write("empty.log", "");
+    place.backfill(&[&place.path("empty.log")]).ends(0);
+    let page = served.page("/");
+    assert!(sentence(&page).contains("the store has no mail yet"), "{page}");
+    assert!(page.contains("verdict unknown"), "an empty store is not green: {page}");
+}
+
+#[test]
+fn below_a_path_all_links_stay_there() {
+    let served = Served::start(night(), &["--at", "2018-06-06T19:05Z", "--base-path", "/mail/pulse/"]);
+    assert_eq!(served.base, "/mail/pulse/");
+    let page = served.page("/mail/pulse/");
+    for link in page.split("href=\"").skip(1).chain(page.split("src=\"").skip(1)) {
+        assert!(
+            link.starts_with("/mail/pulse/") || link.starts_with('#'),
+            "{}",
+            &link[..40.min(link.len())]
+        );
+    }
+    assert_eq!(served.get("/").status, 404);
+    assert_eq!(served.get("/mail/pulse").header("location"), "/mail/pulse/");
+    assert_eq!(served.get("/mail/pulse/healthz").status, 200);
+}
+
+#[test]
+fn a_page_is_small_and_does_without_script_and_style_attributes() {
+    let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
+    let page = served.page("/");
+    let style = served.page("/static/style.css");
+    let script = served.page("/static/live.js");
+    assert!(page.len() + style.len() + script.len() < 300_000, "{}", page.len());
+    assert!(!page.contains(" style=") && !page.contains("<style"), "{page}");
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "nothing comes from elsewhere"
+    );
+}
+
+#[test]
+fn every_page_answers_and_every_link_leads_somewhere() {
+    let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
+    let mut links = vec!["/".to_owned()];
+    let mut at = 0;
+    let mut kinds = std::collections::BTreeMap::new();
+    while at < links.len() {
+        let link = links[at].clone();
+        at += 1;
+        // A few of each kind: pages of a kind are made alike.
+        let kind = link.split('?').next().unwrap_or_default().to_owned();
+        let seen = kinds.entry(kind).or_insert(0);
+        *seen += 1;
+        if *seen > 2 {
+            continue;
+        }
+        let page = served.page(&link);
+        assert!(!page.contains(" style=") && !page.contains("NaN"), "{link}: {page}");
+        for next in page.split("href=\"").skip(1) {
+            let next = next.split('"').next().unwrap().replace("&amp;", "&");
+            assert!(next.starts_with('/') || next.starts_with('#'), "{link}: {next}");
+            if next.starts_with('/') && !next.starts_with("/graph.png") && !links.contains(&next) {
+                links.push(next);
+            }
+        }
+    }
+    let kinds: Vec<&str> = kinds.keys().map(String::as_str).collect();
+    for kind in [
+        "/alarms",
+        "/incident",
+        "/incident.md",
+        "/relay",
+        "/routes",
+        "/service",
+        "/sources",
+        "/trace",
+        "/provider",
+        "/graph.csv",
+    ] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+}
+
+#[test]
+fn broken_parameters_are_refused_with_a_reason() {
+    let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
+    for (path, status, words) in [
+        ("/service", 400, "name: which service?"),
+        ("/service?name=gerrit&from=yesterday", 400, "from: "),
+        ("/service?name=gerrit&from=now&to=-1h", 400, "is not before"),
+        ("/service?name=gerrit&from=-401d", 400, "at most 400 days"),
+        ("/service?name=nobody", 404, "No service of this name"),
+        ("/incident", 400, "which alarm"),
+        (
+            "/incident?alarm=relay/nobody/2018-06-06T18:55:00Z",
+            404,
+            "no such alarm",
+        ),
+        ("/incident?from=-60d", 400, "at most 31 days"),
+        ("/trace?id=someone@example.org", 200, "Unknown"),
+        ("/trace?id=a%20b", 400, "neither a queue ID"),
+        ("/graph.svg?by=x", 400, "by: `x`"),
+        ("/graph.csv?kind=x", 400, "kind: "),
+    ] {
+        let reply = served.settled(path);
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        assert!(reply.body.contains(words), "{path}: {}", reply.body);
+    }
+}

@@ -5,6 +5,8 @@ use crate::setup::Setup;
 use crate::web::{App, AppOptions, bind, serve};
 use anyhow::{Context as _, Result, bail};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -24,11 +26,14 @@ pub struct Serving {
 /// Threads for questions, beside those that the configuration grants at once: one that is late holds its thread.
 const THREADS: usize = 4;
 
+/// From look to look at a flag.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Pages whose port is taken, and that are not served yet.
 pub struct BoundPages {
     runtime: Runtime,
     listener: TcpListener,
-    app: std::sync::Arc<App>,
+    app: Arc<App>,
     stop: crate::web::StopServing,
 }
 
@@ -78,6 +83,31 @@ impl BoundPages {
     /// # Errors
     /// Signals cannot be waited for.
     pub fn run(self) -> Result<()> {
+        self.run_with(async {
+            let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
+            let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// Serves until a flag says that it is to end, as part of a process that has other parts.
+    ///
+    /// # Errors
+    /// The listener fails.
+    pub fn run_until(self, stop: Arc<AtomicBool>) -> Result<()> {
+        self.run_with(async move {
+            while !stop.load(Ordering::Relaxed) {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn run_with(self, told: impl Future<Output = Result<()>>) -> Result<()> {
         let BoundPages {
             runtime,
             listener,
@@ -85,14 +115,11 @@ impl BoundPages {
             stop,
         } = self;
         let served = runtime.block_on(async move {
-            let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
-            let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
             let serving = serve(app, listener);
-            tokio::pin!(serving);
+            tokio::pin!(serving, told);
             tokio::select! {
                 served = serving.as_mut() => return served,
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
+                told = told.as_mut() => told?,
             }
             stop.stop();
             serving.await

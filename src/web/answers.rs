@@ -296,6 +296,10 @@ impl Answers {
         for path in files.into_iter().flatten().chain(self.config.files.clone()) {
             words = words.replace(&place_of(&path), "the store");
         }
+        if let Some(place) = &self.config.store.remote {
+            words = words.replace(&place.to_string(), "the ClickHouse server");
+            words = words.replace(&format!("{}@", place.user), "");
+        }
         match error.downcast_ref::<QueryError>() {
             Some(QueryError::Question(_)) => Failure::Parameter(words),
             _ => Failure::Store(words),

@@ -53,6 +53,7 @@ fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
     );
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(out.contains("+ 0 unparsed") && !err.contains("error"), "{out}{err}");
+    assert!(out.contains("serve --at 2018-06-06T19:05:00Z"), "{out}");
     tells_of_the_outage(&out);
     both_sides(&fs::read_to_string(dir.join("both-sides.csv")).unwrap());
     for name in [

@@ -1,7 +1,7 @@
 //! All alarms of the last weeks.
 
 use super::blocks::{BlockPage, PageBlock};
-use super::frame::PageFrame;
+use super::frame::{PageFrame, sentence};
 use super::now::overview;
 use super::reply::{failure_page, rendered};
 use super::subject::alarm_table;
@@ -35,7 +35,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
         human::counted(all as u64, "alarm"),
         firing
     ));
-    page.lead.push(overview.judgement.complete.words());
+    page.lead.push(sentence(&overview.judgement.complete.words()));
     let mut table = alarm_table(&alarms, overview, &app.links);
     table.title = "History".to_owned();
     page.blocks.push(PageBlock::Table(table));

@@ -117,3 +117,13 @@ pub(crate) fn clock_near(ms: i64, now_ms: i64) -> String {
         _ => human::ago(now_ms - ms),
     }
 }
+
+/// Words of a command as a sentence.
+pub(crate) fn sentence(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>())
+        .unwrap_or_default();
+    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+}

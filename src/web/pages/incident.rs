@@ -1,7 +1,7 @@
 //! An incident: an alarm or a stretch of time, judged; as a page and as Markdown.
 
 use super::blocks::{BlockPage, PageBlock, RangeForm, TableBlock, TableCell};
-use super::frame::{PageFrame, clock};
+use super::frame::{PageFrame, clock, sentence};
 use super::marks::StateMark;
 use super::range::PageRange;
 use super::reply::{failure_page, rendered};
@@ -205,7 +205,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Inc
     } = &found.value;
     let mut page = BlockPage::new(PageFrame::new(&app, title, "alarms").live(), "incident", title);
     page.frame.notes.extend(found.lacks.iter().cloned());
-    page.lead.extend([summary.clone(), complete.clone()]);
+    page.lead.extend([summary.clone(), sentence(complete)]);
     let copy = [
         ("alarm", choice.alarm.as_str()),
         ("from", &choice.from),

@@ -19,6 +19,7 @@ use crate::model::direction::DirectionView;
 use crate::model::human;
 use crate::model::time::{DAY_MS, End, MINUTE_MS};
 use crate::query::rates::By;
+use crate::query::series::Fold;
 use crate::query::{Window, named};
 use crate::store::columnar::{Table, Values};
 use crate::web::answers::{Asker, QuestionKey, Refusal, StoreAnswer, end_of_time};
@@ -35,6 +36,8 @@ use std::sync::Arc;
 
 /// Mails that may wait for a page to say what waits.
 const MAILS_MAX: usize = 200_000;
+/// Points of the graph of weeks.
+const WEEK_COLUMNS: usize = 60;
 /// Days of alarms.
 const ALARM_DAYS: i64 = 30;
 
@@ -340,8 +343,10 @@ impl Details {
             .push(PageBlock::Graph(block("Mail accepted", &rates, (&graph, links), 1)));
         let past = weeks(asker.store(), &question)?;
         if let Some(sentence) = past.sentence {
+            // Four weeks of fine buckets beside each other are a tangle.
+            let step_ms = past.set.step_for_columns(WEEK_COLUMNS);
             let drawn = DrawnRates {
-                set: past.set,
+                set: past.set.rebucketed(step_ms, Fold::Mean),
                 ..DrawnRates::default()
             };
             let mut pictures = pictures(&drawn, GraphKind::Lines, 2);

@@ -95,6 +95,21 @@ fn a_store_that_is_not_there_is_named_and_comes_back_by_itself() {
 }
 
 #[test]
+fn a_server_that_is_away_is_named_without_its_address() {
+    let place = Place::new();
+    let free = crate::util::Reserved::new();
+    let url = format!("clickhouse://someone@127.0.0.1:{}/mail", free.port());
+    let served = Served::start(&place, &["--store", &url]);
+    let reply = served.settled("/");
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert!(
+        reply.body.contains("The store does not answer") && !reply.body.contains("someone"),
+        "{reply:?}"
+    );
+    assert_eq!(served.get("/healthz").status, 200);
+}
+
+#[test]
 fn below_a_path_all_links_stay_there() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:05Z", "--base-path", "/mail/pulse/"]);
     assert_eq!(served.base, "/mail/pulse/");

@@ -3,14 +3,14 @@
 
 use super::log_minutes::Logs;
 use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome, Renamed};
-use crate::model::direction::{Direction, MailOrigin};
+use crate::model::direction::{DirectionView, MailOrigin};
 use crate::model::service_names::{INBOUND, UNATTRIBUTED};
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::AttributionChange;
-use crate::store::columnar::{FlowBlock, TextColumn, Values};
+use crate::store::columnar::{FlowBlock, Values};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -76,10 +76,11 @@ impl Books {
     }
 
     /// Numbers of the services, hostgroups and relays of a block, by their codes in it; mail of the world has no service.
-    pub(super) fn ids(&mut self, block: &FlowBlock) -> [Vec<Id>; 3] {
+    pub(super) fn ids(&mut self, shown: &ShownRows<'_>) -> [Vec<Id>; 3] {
+        let block = shown.block;
         let ids = |book: &mut Book, values: &[String]| values.iter().map(|name| book.id(name)).collect();
         [
-            services_of(self, block),
+            shown.services(self),
             ids(&mut self.hostgroups, &block.hostgroup.values),
             ids(&mut self.hosts, &block.relay.values),
         ]
@@ -201,7 +202,7 @@ impl<'s> Timeline<'s> {
             let [mut services, hostgroups, mut hosts] =
                 crate::query::steadily(|| store.flow_names(minutes_of(from, to)))?;
             // Mail of the world is no service of ours.
-            services.retain(|name| name != INBOUND);
+            services.retain(|name| !is_nobodys(name, store.view()));
             books.services.add(services);
             books.hostgroups.add(hostgroups);
             hosts.extend(read);
@@ -304,8 +305,13 @@ fn sums(store: &dyn MailHistory, window: Window, books: &mut Books) -> Result<(M
     let (mut sums, mut outcomes) = (MinuteSums::default(), OutcomeSums::default());
     let mut providers = Book::default();
     store.flows(window, &mut |block| {
-        add(&mut sums, books, window, block);
-        add_outcomes(&mut outcomes, (books, &mut providers), window, block);
+        let shown = ShownRows {
+            block,
+            window,
+            view: store.view(),
+        };
+        add(&mut sums, books, &shown);
+        add_outcomes(&mut outcomes, (books, &mut providers), &shown);
     })?;
     witnesses(store, window, books, &mut sums)?;
     // By name, whichever segment was read first.
@@ -372,38 +378,80 @@ fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
     }
 }
 
-/// Of each origin's name, whether it is the world's.
-pub(super) fn foreign(block: &FlowBlock) -> Vec<bool> {
-    let origins = block.origin.values.iter();
-    origins.map(|origin| origin == MailOrigin::Outside.as_str()).collect()
+/// Rows of a segment, and which of them are meant.
+pub(super) struct ShownRows<'b> {
+    pub block: &'b FlowBlock,
+    pub window: Window,
+    pub view: DirectionView,
 }
 
-/// Numbers of the services; mail of the world is none.
-fn services_of(books: &mut Books, block: &FlowBlock) -> Vec<Id> {
-    let names = block.service.values.iter();
-    names
-        .map(|name| match name.as_str() {
-            INBOUND => NONE,
-            name => books.services.id(name),
-        })
-        .collect()
+impl ShownRows<'_> {
+    /// The rows of the window.
+    pub fn within(&self) -> impl Iterator<Item = (usize, i64)> {
+        let rows = self.block.ts_ms.iter().enumerate();
+        let rows = rows.map(|(row, ts_ms)| (row, *ts_ms));
+        rows.filter(|(_, ts_ms)| (self.window.since_ms..self.window.until_ms).contains(ts_ms))
+    }
+
+    /// Of each row, whether the view has it. Rows of older stores have neither origin nor direction.
+    fn in_view(&self) -> impl Fn(usize) -> bool {
+        let FlowBlock { origin, direction, .. } = self.block;
+        let directions: Vec<&str> = match direction.values.is_empty() {
+            true => vec![""],
+            false => direction.values.iter().map(String::as_str).collect(),
+        };
+        let of_origin = |origin: &str| directions.iter().map(|known| self.view.has(origin, known)).collect();
+        let mut table: Vec<Vec<bool>> = origin.values.iter().map(|origin| of_origin(origin)).collect();
+        table.push(of_origin(""));
+        move |row| {
+            let origin = origin.codes.get(row).map_or(table.len() - 1, |code| *code as usize);
+            let direction = direction.codes.get(row).map_or(0, |code| *code as usize);
+            table[origin][direction]
+        }
+    }
+
+    /// Of each row, whether its mail is judged: in the usual view all of ours is, as what is taken predicts what leaves the
+    /// queue, wherever to.
+    pub fn judged(&self) -> impl Fn(usize) -> bool {
+        let origin = &self.block.origin;
+        let foreign: Vec<bool> = (origin.values.iter())
+            .map(|origin| origin == MailOrigin::Outside.as_str())
+            .collect();
+        let (is_usual, in_view) = (self.view == DirectionView::Outbound, self.in_view());
+        move |row| match is_usual {
+            true => !foreign[origin.codes[row] as usize],
+            false => in_view(row),
+        }
+    }
+
+    /// Numbers of the services by their codes; mail that the view has not is nobody's.
+    fn services(&self, books: &mut Books) -> Vec<Id> {
+        let names = self.block.service.values.iter();
+        names
+            .map(|name| match is_nobodys(name, self.view) {
+                true => NONE,
+                false => books.services.id(name),
+            })
+            .collect()
+    }
+}
+
+/// Whether a service's mail is the world's, and none of the view.
+fn is_nobodys(service: &str, view: DirectionView) -> bool {
+    service == INBOUND && !view.has(MailOrigin::Outside.as_str(), "")
 }
 
 /// Adds what became of attempts in a segment; providers have their own numbers so far.
-fn add_outcomes(
-    sums: &mut OutcomeSums,
-    (books, providers): (&mut Books, &mut Book),
-    window: Window,
-    block: &FlowBlock,
-) {
-    let by_service = services_of(books, block);
+fn add_outcomes(sums: &mut OutcomeSums, (books, providers): (&mut Books, &mut Book), shown: &ShownRows<'_>) {
+    let block = shown.block;
+    let by_service = shown.services(books);
     let by_host: Vec<Id> = (block.relay.values.iter()).map(|name| books.hosts.id(name)).collect();
     let of_provider = |name: &String| match name == OTHER {
         true => NONE,
         false => providers.id(name),
     };
     let by_provider: Vec<Id> = block.provider.values.iter().map(of_provider).collect();
-    each_outcome(window, block, &mut |row, more| {
+    each_outcome(shown, &mut |row, more| {
         let provider = block
             .provider
             .codes
@@ -420,32 +468,15 @@ fn add_outcomes(
     });
 }
 
-/// Shows rows of outbound mail with what became of them: attempts that decided, of those that failed; messages that were decided,
+/// Shows rows of the view with what became of them: attempts that decided, of those that failed; messages that were decided,
 /// put off, and copies put off.
-pub(super) fn each_outcome(window: Window, block: &FlowBlock, each: &mut dyn FnMut(usize, [i64; 5])) {
-    // Outbound mail alone; rows of older stores have neither.
-    let words = |column: &TextColumn, known: &[&str]| -> Vec<bool> {
-        column
-            .values
-            .iter()
-            .map(|word| known.contains(&word.as_str()))
-            .collect()
-    };
-    let is_ours = words(&block.origin, &["", MailOrigin::Ours.as_str()]);
-    let is_outbound = words(&block.direction, &["", Direction::Outbound.as_str()]);
-    let is_of = |column: &TextColumn, known: &[bool], row: usize| {
-        column.codes.get(row).is_none_or(|code| known[*code as usize])
-    };
+pub(super) fn each_outcome(shown: &ShownRows<'_>, each: &mut dyn FnMut(usize, [i64; 5])) {
+    let block = shown.block;
+    let in_view = shown.in_view();
     let relay = block.destination.values.iter().position(|name| name == "relay");
     let is_passed_on =
         |row: usize| relay.is_some() && block.destination.codes.get(row).map(|code| *code as usize) == relay;
-    for (row, ts_ms) in block.ts_ms.iter().enumerate() {
-        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
-            continue;
-        }
-        if !is_of(&block.origin, &is_ours, row) || !is_of(&block.direction, &is_outbound, row) {
-            continue;
-        }
+    for (row, _) in shown.within().filter(|(row, _)| in_view(*row)) {
         let (attempts, messages, copies) = (block.attempts[row], block.messages[row], block.recipients[row]);
         let more = match block.kind.values[block.kind.codes[row] as usize].as_str() {
             // In another queue nothing is decided.
@@ -462,24 +493,23 @@ pub(super) fn each_outcome(window: Window, block: &FlowBlock, each: &mut dyn FnM
 }
 
 /// Adds a segment's rates.
-fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlock) {
-    let foreign = foreign(block);
-    let [by_service, by_group, by_host] = books.ids(block);
-    for (row, ts_ms) in block.ts_ms.iter().enumerate() {
-        if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
-            continue;
-        }
+fn add(sums: &mut MinuteSums, books: &mut Books, shown: &ShownRows<'_>) {
+    let block = shown.block;
+    let is_judged = shown.judged();
+    let [by_service, by_group, by_host] = books.ids(shown);
+    for (row, ts_ms) in shown.within() {
         let (messages, attempts, recipients) = (block.messages[row], block.attempts[row], block.recipients[row]);
         let kind = block.kind.values[block.kind.codes[row] as usize].as_str();
         let host = by_host[block.relay.codes[row] as usize];
         let at = ts_ms.div_euclid(MINUTE_MS);
-        if foreign[block.origin.codes[row] as usize] {
+        if !is_judged(row) {
             if kind == "accepted" {
                 let key = (at, NONE, NONE, host, FlowKind::Foreign);
                 *sums.entry(key).or_default() += messages;
             }
             continue;
         }
+        let service = by_service[block.service.codes[row] as usize];
         let (what, count) = match kind {
             "accepted" if block.first_hop[row] => (FlowKind::Accepted, messages),
             "accepted" => (FlowKind::Passed, messages),
@@ -487,12 +517,13 @@ fn add(sums: &mut MinuteSums, books: &mut Books, window: Window, block: &FlowBlo
             "discarded" | "suppressed" => (FlowKind::Delivered, messages.max(recipients)),
             "deferred" => (FlowKind::Deferred, attempts),
             "frozen" => (FlowKind::Frozen, messages),
+            // Strangers are refused all day.
+            "rejected" if block.service.values[block.service.codes[row] as usize] == INBOUND => continue,
             "rejected" => (FlowKind::Rejected, messages.max(recipients)),
             "submitted" => (FlowKind::Submitted, messages),
             "submit_failed" => (FlowKind::SubmitFailed, messages),
             _ => continue,
         };
-        let service = by_service[block.service.codes[row] as usize];
         let hostgroup = by_group[block.hostgroup.codes[row] as usize];
         *sums.entry((at, service, hostgroup, host, what)).or_default() += count;
     }
@@ -527,7 +558,7 @@ fn witnesses(
             let remote = word(&remotes.values, row).unwrap_or_default();
             let about = short.get(label(&remote)).copied();
             let about = about.filter(|id| books.hosts.names[*id as usize] != host);
-            let is_foreign = service == INBOUND;
+            let is_foreign = is_nobodys(&service, store.view());
             let (what, about) = match (word(&kinds.values, row).as_deref(), about) {
                 (Some("submit_failed"), _) => (FlowKind::Retried, NONE),
                 (Some("delivered"), Some(about)) => (FlowKind::HandedTo, about),

@@ -1,16 +1,16 @@
 //! A store's mail, a day at a time, as far as an outage is judged by it: what relays took, what applications could not hand in, and
 //! what failed. Of what the detection reads this is the smallest part, and the only one that is read of all minutes.
 
-use super::fleet::{Books, each_outcome, foreign, minutes_of, renamed_at, retried};
+use super::fleet::{Books, ShownRows, each_outcome, minutes_of, renamed_at, retried};
 use crate::detect::bounced::{CopiesByService, CopyCounts};
 use crate::detect::fleet::{Flow, FlowKind, Id, NONE, Names, Renamed};
 use crate::detect::mail_part::{MailPart, MinuteCounts};
 use crate::detect::routes::Routes;
 use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::history::MailHistory;
-use crate::query::{QueryError, Window, steadily};
+use crate::query::{QueryError, steadily};
 use crate::store::catalogue::AttributionChange;
-use crate::store::columnar::{FlowBlock, FlowGrain, MailKinds};
+use crate::store::columnar::{FlowGrain, MailKinds};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -215,10 +215,15 @@ impl OpenPart {
         };
         let window = minutes_of(span.0, span.1);
         store.mail_flows(window, (detail.grain, detail.kinds), &mut |block| {
-            let ids = books.ids(block);
-            part.add(&ids, window, block);
+            let shown = ShownRows {
+                block,
+                window,
+                view: store.view(),
+            };
+            let ids = books.ids(&shown);
+            part.add(&ids, &shown);
             if detail.kinds == MailKinds::TakenAndDone {
-                part.add_copies(&ids, window, block);
+                part.add_copies(&ids, &shown);
             }
         })?;
         if detail.is_exact {
@@ -232,18 +237,16 @@ impl OpenPart {
     }
 
     /// Adds a segment's rates.
-    fn add(&mut self, [by_service, by_group, by_host]: &[Vec<Id>; 3], window: Window, block: &FlowBlock) {
-        let foreign = foreign(block);
+    fn add(&mut self, [by_service, by_group, by_host]: &[Vec<Id>; 3], shown: &ShownRows<'_>) {
+        let block = shown.block;
+        let is_judged = shown.judged();
         let is_kind = |name: &str| block.kind.values.iter().position(|kind| kind == name);
         let [accepted, failed, submitted] = ["accepted", "submit_failed", "submitted"].map(is_kind);
-        for (row, ts_ms) in block.ts_ms.iter().enumerate() {
-            if *ts_ms < window.since_ms || *ts_ms >= window.until_ms {
-                continue;
-            }
+        for (row, ts_ms) in shown.within() {
             let (kind, messages) = (Some(block.kind.codes[row] as usize), block.messages[row]);
             let service = by_service[block.service.codes[row] as usize];
             let at = ts_ms.div_euclid(MINUTE_MS);
-            if foreign[block.origin.codes[row] as usize] {
+            if !is_judged(row) {
                 // Nobody's mail, but their relay's.
                 if kind == accepted {
                     let host = by_host[block.relay.codes[row] as usize];
@@ -276,8 +279,9 @@ impl OpenPart {
     }
 
     /// Adds what became of copies in a segment.
-    fn add_copies(&mut self, [by_service, ..]: &[Vec<Id>; 3], window: Window, block: &FlowBlock) {
-        each_outcome(window, block, &mut |row, [done, failed, ..]| {
+    fn add_copies(&mut self, [by_service, ..]: &[Vec<Id>; 3], shown: &ShownRows<'_>) {
+        let block = shown.block;
+        each_outcome(shown, &mut |row, [done, failed, ..]| {
             let counts = CopyCounts {
                 done: u64::try_from(done).unwrap_or(0),
                 failed: u64::try_from(failed).unwrap_or(0),

@@ -1,5 +1,6 @@
 //! Answers: what rows and findings mean together. Questions go to `query`, judgement to `detect`; nothing is printed here.
 
+pub mod alarm_evidence;
 pub mod alarms;
 pub mod backlog;
 pub mod blindness;

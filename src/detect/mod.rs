@@ -98,7 +98,7 @@ mod merge;
 mod minifloat;
 pub mod noise;
 pub mod outcome_ratio;
-mod outcomes;
+pub mod outcomes;
 pub mod profile;
 pub mod queue;
 mod refusals;

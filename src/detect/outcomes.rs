@@ -407,7 +407,21 @@ impl OutcomeSeries {
     }
 }
 
-/// `google defers 64 % of our mail since 14:10 (usually 2 %)`.
+/// Stands between what is usual and how much there was.
+const USUALLY_ENDS: &str = " %): ";
+
+/// Adds the reply that came most often to the first sentence that says how much fails and what is usual:
+/// `google defers 64 % of our mail since 14:10 (usually 2 %): 421 4.7.28 rate_limited, 37 messages`.
+pub fn add_reply(evidence: &mut [String], reply: &str) {
+    let said = evidence
+        .iter_mut()
+        .find_map(|said| said.find(USUALLY_ENDS).map(|at| (at + USUALLY_ENDS.len(), said)));
+    if let Some((at, said)) = said {
+        said.insert_str(at, &format!("{reply}, "));
+    }
+}
+
+/// `google defers 64 % of our mail since 14:10 (usually 2 %): 37 messages`.
 fn say(
     bad: Bad,
     (scope, relay): (Scope, Option<Id>),

@@ -5,6 +5,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
 use super::witnesses;
+use crate::model::direction::DirectionView;
 use crate::model::text::text;
 use crate::model::time::{AHEAD_MS, MINUTE_MS};
 use crate::query::answer::{QueryAnswer, QueryError};
@@ -70,6 +71,11 @@ const SHAPES: usize = 5;
 
 /// A history of mail.
 pub trait MailHistory {
+    /// Which mail the detection judges, and what is asked about its alarms.
+    fn view(&self) -> DirectionView {
+        DirectionView::Outbound
+    }
+
     /// Which history it is: what was judged of one says nothing of another.
     fn identity(&self) -> Result<String, QueryError>;
 

@@ -14,6 +14,7 @@ pub mod rates;
 mod remote;
 pub mod series;
 pub mod sql;
+pub mod viewed;
 mod window;
 mod witnesses;
 

@@ -1,6 +1,11 @@
 //! A relay that also takes mail from the world: whose mail is counted, and what is found of bounces.
 
 use crate::util::Place;
+use mailpulse::analysis::fleet::fleet;
+use mailpulse::detect::fleet::FlowKind;
+use mailpulse::model::direction::DirectionView;
+use mailpulse::query::Window;
+use mailpulse::query::viewed::ViewedHistory;
 use mailpulse::simulate::{MixedRelay, MixedTruth, mixed_relay};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -64,6 +69,48 @@ fn a_relay_that_takes_mail_from_the_world_counts_the_mail_of_our_services_exactl
     let ours: u64 = ours.map(|(_, n)| n).sum();
     assert!(truth.inbound > 10 * ours, "{truth:?}");
     assert!(truth.refused > 1000 && truth.copies["transit"] > 300, "{truth:?}");
+    other_mail_is_judged_where_it_is_asked_for(&place, &truth);
+}
+
+fn other_mail_is_judged_where_it_is_asked_for(place: &Place, truth: &MixedTruth) {
+    let store = place.store();
+    let taken = |view: DirectionView| {
+        let store = ViewedHistory { inner: &store, view };
+        let fleet = fleet(&store, Window::ALL).unwrap();
+        let flows = fleet.minutes.iter().flat_map(|minute| &minute.flows);
+        let flows = flows.filter(|flow| flow.what == FlowKind::Accepted);
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        for flow in flows {
+            *sums.entry(fleet.names.service(flow.service).to_owned()).or_default() += u64::from(flow.count);
+        }
+        sums
+    };
+    let (ours, inbound) = (taken(DirectionView::Outbound), taken(DirectionView::Inbound));
+    assert!(ours["shop"] > 20 && !ours.contains_key("inbound"), "{ours:?}");
+    assert_eq!(inbound, [("inbound".to_owned(), truth.inbound)].into());
+    let all = taken(DirectionView::All);
+    assert_eq!((all["inbound"], all["shop"]), (truth.inbound, ours["shop"]));
+    assert_eq!(taken(DirectionView::Internal), ours);
+    let services = |direction: &str| -> Vec<String> {
+        let window = ["--since", "2018-06-06T12:00Z", "--until", "2018-06-06T18:00Z"];
+        let asked = ["incident", "--format", "json", "--direction", direction];
+        let answer = place.run(&[&asked[..], &window[..]].concat());
+        let incident: Value = serde_json::from_str(&answer.out).unwrap();
+        let services = incident["services"].as_array().unwrap().iter();
+        services
+            .map(|one| one["service"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(services("inbound"), ["inbound"]);
+    assert!(services("outbound").contains(&"shop".to_owned()));
+    place
+        .run(&["detect", "--direction", "inbound"])
+        .ends(0)
+        .says(&["1 service"]);
+    place
+        .run(&["detect", "--direction", "up"])
+        .ends(2)
+        .says(&["`up` is not a direction"]);
 }
 
 /// What `detect` finds, which is one alarm.
@@ -152,9 +199,19 @@ fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
     assert!(detected > begin && detected <= "2018-06-06T12:20:00Z", "{alarm:#}");
     let said = alarm["evidence"][0].as_str().unwrap();
     assert!(
-        said.starts_with("google defers ") && said.contains(" % of our mail since 12:00 (usually "),
+        said.starts_with("google defers ")
+            && said.contains(" % of our mail since 12:0")
+            && said.contains(" (usually ")
+            && said.contains(" %): 421 4.7.28 rate_limited, "),
         "{alarm:#}"
     );
+    // The same sentence below the table, and in what is sent.
+    place.run(&["detect"]).ends(1).says(&[said]);
+    let config = std::fs::read_to_string(place.path("mailpulse.toml")).unwrap();
+    place.write("mailpulse.toml", format!("{config}\n[[alert]]\nkind = \"stdout\"\n"));
+    let sent = place.run(&["watch", "--once", "--stale", "0"]).ends(1);
+    let notice: Value = serde_json::from_str(sent.out.lines().next().unwrap()).unwrap();
+    assert!(notice["summary"].as_str().unwrap().ends_with(said), "{notice:#}");
     let until = "2018-06-07T00:00:00Z";
     let told = place
         .run(&[

@@ -5,6 +5,7 @@ pub mod messages;
 mod replies;
 pub mod report;
 
+pub use self::replies::reply_until_found;
 use self::replies::{Replies, replies};
 use super::completeness::Completeness;
 use super::pending::{queued, tellers, tried};

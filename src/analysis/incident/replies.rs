@@ -3,6 +3,7 @@
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
+use crate::model::time::MINUTE_MS;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +48,11 @@ impl Replies {
     pub fn of(&self, scope: Scope, state: State) -> Option<&FrequentReply> {
         match state {
             State::Failing => self.failed.get(&scope),
-            State::Throttled => self.deferred.get(&scope),
+            // It may also refuse.
+            State::Throttled => {
+                let both = [self.failed.get(&scope), self.deferred.get(&scope)];
+                both.into_iter().flatten().max_by_key(|reply| reply.times)
+            }
             _ => None,
         }
     }
@@ -66,16 +71,16 @@ pub(super) fn replies(
     services: &[ServiceImpact],
     window: Window,
 ) -> Result<Replies, QueryError> {
-    let of_state = |state: State| {
-        alarms
-            .iter()
-            .filter(move |alarm| alarm.state == state)
-            .map(|alarm| alarm.scope)
-    };
+    let mut failed = BTreeSet::new();
+    let mut deferred = BTreeSet::new();
+    for alarm in alarms.iter().filter(|alarm| alarm.state.is_of_outcomes()) {
+        failed.insert(alarm.scope);
+        if alarm.state == State::Throttled {
+            deferred.insert(alarm.scope);
+        }
+    }
     let bounced = services.iter().filter(|one| one.impact == Impact::Bounced);
-    let bounced = bounced.map(|one| Scope::Service(one.service));
-    let failed: BTreeSet<Scope> = of_state(State::Failing).chain(bounced).collect();
-    let deferred: BTreeSet<Scope> = of_state(State::Throttled).collect();
+    failed.extend(bounced.map(|one| Scope::Service(one.service)));
     Ok(Replies {
         failed: frequent(
             store,
@@ -86,6 +91,26 @@ pub(super) fn replies(
         )?,
         deferred: frequent(store, names, "kind = 'deferred'", &deferred, window)?,
     })
+}
+
+/// The reply that came most often until an alarm of outcomes was found; what came later does not speak for it.
+///
+/// # Errors
+/// The history cannot be read.
+pub fn reply_until_found(
+    store: &dyn MailHistory,
+    names: &Names,
+    alarm: &Alarm,
+) -> Result<Option<FrequentReply>, QueryError> {
+    if !alarm.state.is_of_outcomes() {
+        return Ok(None);
+    }
+    let window = Window {
+        since_ms: alarm.onset * MINUTE_MS,
+        until_ms: alarm.detected * MINUTE_MS,
+    };
+    let replies = replies(store, names, std::slice::from_ref(alarm), &[], window)?;
+    Ok(replies.of(alarm.scope, alarm.state).cloned())
 }
 
 fn frequent(
@@ -115,7 +140,8 @@ fn frequent(
         let table = store.select(
             &format!(
                 "SELECT {column} AS about, smtp_code, enhanced_code, reason, provider_code, COUNT(*) AS times FROM events \
-                 WHERE {kinds} AND direction IN ('outbound', '') GROUP BY {column}, smtp_code, enhanced_code, reason, provider_code"
+                 WHERE {kinds} AND {} GROUP BY {column}, smtp_code, enhanced_code, reason, provider_code",
+                store.view().condition()
             ),
             window,
         )?;

@@ -11,11 +11,12 @@ pub use rules::RuleArgs;
 
 use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs};
+use crate::analysis::alarm_evidence::AlarmEvidence;
 use crate::analysis::alarms::{alarm_json, counted, notice_id, ordered, rounded};
 use crate::analysis::completeness::Completeness;
 use crate::analysis::planned_work::{held, held_json, held_words};
 use crate::analysis::present::{ReplayedHistory, replay, whole};
-use crate::analysis::shared_logs::with_evidence;
+use crate::cli::direction::DirectionArgs;
 use crate::clock::now_ms;
 use crate::detect::alarm::Alarm;
 use crate::detect::clock_change::ClockRule;
@@ -23,6 +24,7 @@ use crate::detect::fleet::Names;
 use crate::model::human;
 use crate::model::time::MINUTE_MS;
 use crate::planned::Planned;
+use crate::query::viewed::ViewedHistory;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
 use crate::setup::planned::planned;
@@ -41,6 +43,8 @@ pub struct DetectArgs {
     csv: csv::CsvArgs,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    direction: DirectionArgs,
     /// Describe the terms and show the evidence for each alarm below the table
     #[arg(long)]
     explain: bool,
@@ -74,7 +78,10 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
         return Ok(code);
     }
     let engine = setup.engine(&config)?;
-    let store = engine.history();
+    let store = &ViewedHistory {
+        inner: engine.history(),
+        view: args.direction.view,
+    };
     whole(store)?;
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
@@ -84,12 +91,16 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
         ms >= window.since_ms && ms < window.until_ms
     };
     let shown = engine.groups.shown().filter(inside);
+    let mut evidence = AlarmEvidence::default();
     let shown = shown
-        .map(|alarm| with_evidence(store, alarm, &names))
+        .map(|alarm| evidence.of(store, alarm, &names))
         .collect::<Result<Vec<_>, _>>()?;
     let alarms = ordered(shown.iter().collect());
     print(&alarms, &names, &planned(&config)?, args.format)?;
     said(&alarms, &names, span);
+    for alarm in alarms.iter().filter(|alarm| alarm.state.is_of_outcomes()) {
+        alarm.evidence.first().into_iter().for_each(|said| output::talk(said));
+    }
     output::talk(&Completeness::of(&engine).words());
     for (service, rule) in engine.clock_rules() {
         output::talk(&lives(names.service(service), rule));

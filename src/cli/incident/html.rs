@@ -66,7 +66,7 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,
-        direction: Default::default(),
+        direction: store.view(),
         only: Vec::new(),
         service: None,
         measure: "messages",

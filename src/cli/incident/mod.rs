@@ -6,9 +6,11 @@ use super::output::{self, Format};
 use crate::analysis::incident::messages::{self, lost_messages};
 use crate::analysis::incident::{Asked, Incident, judge, report};
 use crate::cli::detect::RuleArgs;
+use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::query::history::MailHistory;
+use crate::query::viewed::ViewedHistory;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
 use crate::setup::planned::planned;
@@ -27,6 +29,8 @@ pub struct IncidentArgs {
     alarm: Option<String>,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    direction: DirectionArgs,
     /// Output format
     #[arg(long, value_enum, default_value = "markdown")]
     format: Form,
@@ -67,7 +71,10 @@ enum MessagesForm {
 pub fn run(setup: &Setup, args: &IncidentArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
-    let store = engine.history();
+    let store = &ViewedHistory {
+        inner: engine.history(),
+        view: args.direction.view,
+    };
     let asked = match &args.alarm {
         Some(id) => Asked::Alarm(id.clone()),
         None => Asked::Window(args.window.resolve(store)?),

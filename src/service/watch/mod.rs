@@ -5,12 +5,12 @@ mod notices;
 
 use crate::alert::state::{AlertState, SeenAlarm};
 use crate::alert::{AlertChannel, Notice};
+use crate::analysis::alarm_evidence::AlarmEvidence;
 use crate::analysis::completeness::Completeness;
 use crate::analysis::incomplete::lines;
 use crate::analysis::kept::Kept;
 use crate::analysis::live::{Live, silent_since};
 use crate::analysis::planned_work::{held_json, subject};
-use crate::analysis::shared_logs::with_evidence;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
@@ -103,6 +103,7 @@ pub(crate) fn controlled(
         channels,
         path: &path,
         live: Live::keeping(watching.detection.clone(), Kept::new(&kept_path(config))),
+        evidence: AlarmEvidence::default(),
         state,
         cared: None,
         said: false,
@@ -188,6 +189,7 @@ struct Watch<'w> {
     /// Where the state of alarms is kept.
     path: &'w Path,
     live: Live,
+    evidence: AlarmEvidence,
     state: AlertState,
     /// When deliveries were last tried.
     cared: Option<Instant>,
@@ -247,11 +249,12 @@ impl Watch<'_> {
 
     /// The alarms as they stand when all before a minute is judged. Those that were taken in are over, and their ends say in
     /// what.
-    fn seen(&self, store: &dyn MailHistory, minute: i64) -> Result<Vec<SeenAlarm>> {
+    fn seen(&mut self, store: &dyn MailHistory, minute: i64) -> Result<Vec<SeenAlarm>> {
         let names = self.live.names();
+        let evidence = &mut self.evidence;
         let alarms = self.live.engine.groups.alarms.iter();
         let seen = alarms.map(|alarm| -> Result<SeenAlarm> {
-            let mut notice = notices::notice(&with_evidence(store, alarm, names)?, names);
+            let mut notice = notices::notice(&evidence.of(store, alarm, names)?, names);
             let since = if alarm.ended.is_some() { alarm.detected } else { minute };
             let held = self.planned.held(subject(alarm, names), since, alarm.ended);
             // One that outlasted the silence was to be reported, and its end is.

@@ -15,6 +15,12 @@ pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
     let marked = marked(alarm);
     let members: Vec<&str> = alarm.members.iter().map(|m| names.service(m.service)).collect();
     let mut summary = format!("{kind} {name}: {marked} since {}", minute(alarm.onset));
+    // What fails, how much is usual, and what the other side says.
+    if alarm.state.is_of_outcomes()
+        && let Some(said) = alarm.evidence.first()
+    {
+        summary = format!("{summary}: {said}");
+    }
     if !members.is_empty() {
         summary = format!("{summary}; affected: {}", members.join(", "));
     }

@@ -112,6 +112,7 @@ fn of_postfix(record: &PostfixRecord<'_>) -> Vec<Row> {
             rows.push(("text", safe_text(notice.text)));
         }
         PostfixBody::Removed { .. } => rows.push(("removed", "from the queue".to_owned())),
+        PostfixBody::Requeued { next } => rows.push(("requeued as", safe_text(next))),
         // Pickup, cleanup, notifications, problems, the daemon itself.
         _ => {}
     }

@@ -71,7 +71,7 @@ impl Mta {
     pub fn owns(self, tag: &[u8]) -> bool {
         match self {
             Mta::Exim => tag.starts_with(b"exim"),
-            Mta::Postfix => postfix::is_postfix(tag),
+            Mta::Postfix => postfix::is_postfix(tag) || postfix::is_mailscanner(tag),
         }
     }
 

@@ -26,14 +26,27 @@ impl RecentArrivals {
         self.next += 1;
     }
 
+    /// The message with this key that arrived last, if that is another one.
+    pub(super) fn after(&self, key: u64, id: QueueId) -> Option<QueueId> {
+        self.newest_first()
+            .find(|(known, _)| *known == key)
+            .map(|(_, newest)| newest)
+            .filter(|newest| *newest != id)
+    }
+
     /// The newest other message with this key.
     pub(super) fn before(&self, key: u64, id: QueueId) -> Option<QueueId> {
-        let newest_first = (0..self.all.len()).map(|back| {
+        let mut same = self
+            .newest_first()
+            .filter(|(known, other)| *known == key && *other != id);
+        same.next().map(|(_, other)| other)
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = (u64, QueueId)> {
+        (0..self.all.len()).map(|back| {
             let at = (self.next + self.all.len() - 1 - back) % self.all.len();
             self.all[at]
-        });
-        let mut same = newest_first.filter(|(known, other)| *known == key && *other != id);
-        same.next().map(|(_, other)| other)
+        })
     }
 }
 
@@ -51,6 +64,8 @@ mod tests {
             recent.note(Some(n / 2), id(n));
             assert_eq!(recent.before(n / 2, id(n)), (n % 2 == 1).then(|| id(n - 1)), "{n}");
             assert_eq!(recent.before(n / 2, id(n + 1)), Some(id(n)));
+            assert_eq!(recent.after(n / 2, id(n)), None, "{n}");
+            assert_eq!(recent.after(n / 2, id(n + 1)), Some(id(n)));
         }
         assert_eq!(recent.before(0, id(9)), None, "long ago");
     }

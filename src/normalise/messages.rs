@@ -9,6 +9,7 @@ use super::repeats::{SeenEvents, event_key, second};
 use crate::model::direction::{Direction, Reach};
 use crate::model::event::{Event, EventSink, Kind, Message, OriginId, Slot};
 use crate::model::queue_id::QueueId;
+use crate::model::text::text;
 use crate::normalise::join::{Amendment, Changes, MessageJoin, OpenMessage, OpenRecord, Recall};
 use crate::normalise::rules::Facts;
 
@@ -137,6 +138,46 @@ impl<'c> Messages<'c> {
             origin: open.origin,
             first_hop: false,
         })
+    }
+
+    /// The mail goes on as another message of this host, whose sender is then this one's. False if one of them is not known.
+    pub(super) fn goes_on_as(
+        &mut self,
+        next: QueueId,
+        MessageLine { id, at }: MessageLine,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let Messages { join, attributor, .. } = self;
+        let Some(origin) = join.get(&id, &mut attributor.origins, recall).map(|open| open.origin) else {
+            return false;
+        };
+        let Some(open) = join.get(&next, &mut attributor.origins, recall) else {
+            return false;
+        };
+        if let Some(arriving) = &mut open.arriving {
+            arriving.continues = Some(text(id.as_bytes()));
+            return true;
+        }
+        if (open.origin, open.first_hop) == (origin, false) {
+            return true;
+        }
+        (open.origin, open.first_hop) = (origin, false);
+        let batch = sink.batch();
+        if let Some((_, slot)) = open.slot.filter(|(known, _)| *known == batch) {
+            sink.attribute(slot, open.message(&next));
+        }
+        if open.has_committed_rows() {
+            let amendment = Amendment {
+                queue_id: next,
+                origin: attributor.origins.get(origin),
+                first_hop: false,
+                from_ms: open.arrival_ms.unwrap_or(at.ts_ms),
+                orphan: false,
+            };
+            join.amend(amendment);
+        }
+        true
     }
 
     /// A line of the arrival was written twice: so will the others be.

@@ -342,8 +342,125 @@ fn what_a_scanner_of_exim_hands_back_is_the_mail_that_it_took() {
         place.sql("SELECT service, origin, client, first_hop FROM events WHERE kind = 'accepted' ORDER BY ts");
     let expected = |first_hop: bool| serde_json::json!({ "service": "inbound", "origin": "outside", "client": "mail.spam.example", "first_hop": first_hop });
     assert_eq!(arrivals, [expected(true), expected(false)]);
+    // What only the scanner got is in another queue.
+    assert_eq!(
+        counted(&place, "destination", "kind = 'delivered'"),
+        is(&[("local", 1), ("relay", 1)])
+    );
     assert_eq!(
         counted(&place, "direction", "kind = 'delivered'"),
         is(&[("inbound", 2)])
+    );
+}
+
+/// Arrivals and deliveries: of whose mail, by which client, whether they enter here, and where to.
+fn told(place: &Place) -> Vec<String> {
+    let rows = place
+        .sql("SELECT kind, service, client, first_hop, destination FROM events WHERE kind <> 'completed' ORDER BY ts");
+    let told = rows.iter().map(|row| {
+        let word = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let enters = if row["first_hop"] == true { "enters" } else { "goes on" };
+        format!(
+            "{} {} {} {enters} {}",
+            word("kind"),
+            word("service"),
+            word("client"),
+            word("destination")
+        )
+    });
+    told.map(|told| told.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn a_mail_without_a_message_id_is_known_by_the_id_in_the_scanners_reply() {
+    let log = "\
+2025-11-19 10:03:00 1vLh4s-00000001AbC-2DeF <= shop@example.org H=web1.example.org [10.0.0.9] P=esmtp S=900 for a@example.net
+2025-11-19 10:03:01 1vLh4t-00000001AbD-2DeG <= shop@example.org H=localhost (amavis) [127.0.0.1] P=esmtp S=1100 for a@example.net
+2025-11-19 10:03:02 1vLh4s-00000001AbC-2DeF => a@example.net R=amavis T=amavis H=127.0.0.1 [127.0.0.1]:10024 C=\"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 OK id=1vLh4t-00000001AbD-2DeG\"
+2025-11-19 10:03:02 1vLh4s-00000001AbC-2DeF Completed
+2025-11-19 10:03:03 1vLh4t-00000001AbD-2DeG => a@example.net R=dnslookup T=remote_smtp H=mx.example.net [192.0.2.1] C=\"250 OK\"
+2025-11-19 10:03:03 1vLh4t-00000001AbD-2DeG Completed
+";
+    let expected = [
+        "accepted shop web1.example.org enters",
+        "accepted shop web1.example.org goes on",
+        "delivered shop web1.example.org enters relay",
+        "delivered shop web1.example.org goes on remote",
+    ];
+    let place = Place::with(CONFIG);
+    place.backfill_as("mx1", &[&place.write("mainlog", log)]).ends(0);
+    assert_eq!(told(&place), expected);
+    // Also where the arrival was committed before the reply came.
+    let place = Place::with(CONFIG);
+    let cut = log.match_indices('\n').nth(1).unwrap().0 + 1;
+    for part in [&log[..cut], log] {
+        place.backfill_as("mx1", &[&place.write("mainlog", part)]).ends(0);
+    }
+    assert_eq!(told(&place), expected);
+}
+
+#[test]
+fn a_command_that_hands_a_mail_back_is_no_sender() {
+    let place = Place::with(CONFIG);
+    let log = place.write(
+        "mainlog",
+        "\
+2025-11-19 10:00:00 1vLh1s-00000001AbC-2DeF <= shop@example.org H=web1.example.org [10.0.0.9] P=esmtp S=900 id=1@web1.example.org
+2025-11-19 10:00:01 1vLh1t-00000001AbD-2DeG <= shop@example.org U=mail P=spam-scanned S=1100 id=1@web1.example.org
+2025-11-19 10:00:02 1vLh1s-00000001AbC-2DeF => bob@example.net R=spamcheck_router T=spamcheck
+2025-11-19 10:00:02 1vLh1s-00000001AbC-2DeF Completed
+2025-11-19 10:00:03 1vLh1t-00000001AbD-2DeG => bob@example.net R=dnslookup T=remote_smtp H=mx.example.net [192.0.2.1] C=\"250 OK\"
+2025-11-19 10:00:03 1vLh1t-00000001AbD-2DeG Completed
+",
+    );
+    place.backfill_as("mx1", &[&log]).ends(0);
+    let expected = [
+        "accepted shop web1.example.org enters",
+        "accepted shop web1.example.org goes on",
+        "delivered shop web1.example.org enters relay",
+        "delivered shop web1.example.org goes on remote",
+    ];
+    assert_eq!(told(&place), expected);
+}
+
+#[test]
+fn a_mail_that_mailscanner_requeues_is_the_one_that_its_client_brought() {
+    let place = Place::with(
+        "[ours]\nnetworks = [\"198.51.100.0/24\"]\n[[service]]\nname = \"shop\"\nmatch = [{ sender = \"shop@*\" }]\n",
+    );
+    let log = place.write(
+        "mail.log",
+        "\
+2017-11-18T17:34:01+00:00 mx1 postfix/smtpd[31009]: AB3116645BB: client=web1.example.org[198.51.100.172]
+2017-11-18T17:34:01+00:00 mx1 postfix/cleanup[31024]: AB3116645BB: hold: header Received: from web1.example.org (web1.example.org [198.51.100.172])??by mail.example.com (Postfix) with ESMTPS id AB3116645BB??for <bob@example.net> from web1.example.org[198.51.100.172]; from=<shop@example.org> to=<bob@example.net> proto=ESMTP helo=<web1.example.org>
+2017-11-18T17:34:01+00:00 mx1 postfix/cleanup[31024]: AB3116645BB: message-id=<CAHNH3@example.org>
+2017-11-18T17:34:02+00:00 mx1 MailScanner[30654]: New Batch: Scanning 1 messages, 3606 bytes
+2017-11-18T17:34:31+00:00 mx1 MailScanner[30654]: Requeue: AB3116645BB.AE4DF to 9E02D664D3C
+2017-11-18T17:34:31+00:00 mx1 postfix/qmgr[1234]: 9E02D664D3C: from=<shop@example.org>, size=3900, nrcpt=1 (queue active)
+2017-11-18T17:34:32+00:00 mx1 postfix/smtp[31100]: 9E02D664D3C: to=<bob@example.net>, relay=mx.example.net[192.0.2.7]:25, delay=31, delays=30/0.01/0.4/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 12345ABCDE)
+2017-11-18T17:34:32+00:00 mx1 postfix/qmgr[1234]: 9E02D664D3C: removed
+",
+    );
+    let read = place
+        .run(&["backfill", "--kind", "postfix", "--host", "mx1", log.to_str().unwrap()])
+        .ends(0);
+    assert_eq!(read.totals().unparsed, 0, "{}", read.err);
+    assert_eq!(
+        told(&place),
+        [
+            "frozen shop web1.example.org enters",
+            "accepted shop web1.example.org enters",
+            "delivered shop web1.example.org enters remote",
+        ]
+    );
+    // The ID under which it was held has left.
+    let run = place
+        .run(&["queue", "--at", "2017-11-18T17:34:40Z", "--format", "json"])
+        .ends(0);
+    let queue: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(
+        (&queue["total"]["messages"], &queue["total"]["held"]),
+        (&0.into(), &0.into()),
+        "{queue:#}"
     );
 }

@@ -47,6 +47,7 @@ fn pieces<'a>(body: &PostfixBody<'a>) -> Vec<Option<&'a [u8]>> {
         PostfixBody::Notice(n) => vec![Some(n.text), Some(n.reason), n.host.name],
         PostfixBody::Unqueued(u) => vec![u.sender, Some(u.reason)],
         PostfixBody::Removed { .. } => vec![],
+        PostfixBody::Requeued { next } => vec![Some(*next)],
     }
 }
 

@@ -24,7 +24,7 @@ pub mod record;
 mod rejection;
 mod unqueued;
 
-pub use program::{Program, is_postfix};
+pub use program::{Program, is_mailscanner, is_postfix};
 pub use queue_id::{arrival_epoch, is_queue_id};
 
 use crate::Reject;
@@ -34,7 +34,7 @@ use crate::prim::{Parsed, fail};
 use crate::reject::finish;
 use crate::syslog::{self, Envelope};
 use queue_id::{Head, head};
-use record::{PostfixBody, PostfixRecord};
+use record::{PostfixBody, PostfixHost, PostfixNotice, PostfixNoticeKind, PostfixRecord};
 
 /// Parses what follows `tag[pid]: `. Leave the tag's process ID away.
 ///
@@ -94,6 +94,9 @@ pub fn parse_line(line: &[u8]) -> Result<(Envelope<'_>, PostfixRecord<'_>), Reje
 fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, PostfixRecord<'a>> {
     let (syslog_name, name) = program::split(tag);
     let program = Program::named(name);
+    if program::is_mailscanner(tag) {
+        return Ok((&[], mailscanner(text)));
+    }
     let mut odd = None;
     let (mut id, rest) = head(text);
     let (_, body) = if id == Head::None
@@ -119,6 +122,33 @@ fn record<'a>(tag: &'a [u8], text: &'a [u8]) -> Parsed<'a, PostfixRecord<'a>> {
             body,
         },
     ))
+}
+
+/// A line of MailScanner: `Requeue: AB3116645BB.AE4DF to 9E02D664D3C`, or nothing about a mail's way.
+fn mailscanner(text: &[u8]) -> PostfixRecord<'_> {
+    let ids = text.strip_prefix(b"Requeue: ").and_then(|ids| {
+        let at = memchr::memmem::find(ids, b" to ")?;
+        let (before, next) = (ids.until(at), ids.past(at + 4).trim_ascii_end());
+        // Behind the dot stands what makes the name of its file unique.
+        let before = before.until(memchr::memchr(b'.', before).unwrap_or(before.len()));
+        (is_queue_id(before) && is_queue_id(next)).then_some((before, next))
+    });
+    let notice = PostfixNotice {
+        kind: PostfixNoticeKind::Chatter,
+        host: PostfixHost::default(),
+        text,
+        reason: b"",
+    };
+    PostfixRecord {
+        program: Program::Other,
+        syslog_name: b"",
+        queue_id: ids.map(|(before, _)| before),
+        odd: None,
+        body: match ids {
+            Some((_, next)) => PostfixBody::Requeued { next },
+            None => PostfixBody::Notice(notice),
+        },
+    }
 }
 
 /// What stands after the queue ID.

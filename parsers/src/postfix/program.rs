@@ -140,6 +140,19 @@ pub fn is_postfix(tag: &[u8]) -> bool {
     }
 }
 
+/// Whether a syslog tag is MailScanner's: no program of Postfix, but it moves mail from the hold queue on under a new ID, and
+/// says so.
+///
+/// ```
+/// use mailpulse_parsers::postfix::is_mailscanner;
+/// assert!(is_mailscanner(b"MailScanner") && !is_mailscanner(b"postfix/smtp"));
+/// ```
+#[must_use]
+#[inline]
+pub fn is_mailscanner(tag: &[u8]) -> bool {
+    tag == b"MailScanner"
+}
+
 /// Syslog name and program of a tag. A tag without a slash is all program.
 #[inline]
 pub(super) fn split(tag: &[u8]) -> (&[u8], &[u8]) {

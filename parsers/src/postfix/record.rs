@@ -43,6 +43,11 @@ pub enum PostfixBody<'a> {
         /// By `postsuper -d`, not because it was done.
         by_admin: bool,
     },
+    /// MailScanner's `Requeue: ID.x to ID`: a mail that was held goes on under another ID.
+    Requeued {
+        /// The new ID.
+        next: &'a [u8],
+    },
     /// `to=<>, relay=, …, status=`: one attempt for one recipient.
     Delivery(PostfixDelivery<'a>),
     /// `sender non-delivery notification: ID` and its kin.

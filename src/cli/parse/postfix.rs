@@ -133,6 +133,10 @@ fn fields(map: &mut Map<String, Value>, record: &PostfixRecord<'_>) {
             put_reply(map, &unqueued.reply());
             "unqueued".to_owned()
         }
+        PostfixBody::Requeued { next } => {
+            put(map, "next_queue_id", Some(next));
+            "requeued".to_owned()
+        }
         PostfixBody::Problem(problem) => {
             put(map, "text", Some(problem.text));
             snake(&format!("{:?}", problem.severity))

@@ -69,7 +69,8 @@ impl MtaLines for PostfixLines<'_> {
     /// A container may be called as Postfix is: without a program behind the slash it is looked at more closely.
     #[inline]
     fn may_hold_more(envelope: &Envelope<'_>, _: &LineHead) -> bool {
-        !postfix::is_postfix(envelope.tag) || envelope.tag == b"postfix"
+        let is_own = postfix::is_postfix(envelope.tag) || postfix::is_mailscanner(envelope.tag);
+        !is_own || envelope.tag == b"postfix"
     }
 
     fn own<R: Recall>(

@@ -118,7 +118,7 @@ impl<'c> EximNormaliser<'c> {
         }
         let auth = authentication(arrival, &self.messages.attribution.services);
         let key = arrival.message_id.map(message_key);
-        let is_scanner = auth.is_none() && arrival.host.ip.is_some_and(|ip| ip.is_loopback());
+        let is_scanner = auth.is_none() && is_handed_back(arrival);
         let handed_back = match is_scanner {
             true => self.messages.handed_back(key, id),
             false => None,
@@ -175,6 +175,7 @@ impl<'c> EximNormaliser<'c> {
         let event = identity(kind, delivery, at);
         let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
+        let goes_on = kind == Kind::Delivered && self.goes_on(delivery, line, recall, sink);
         let Messages {
             join,
             attributor,
@@ -223,7 +224,10 @@ impl<'c> EximNormaliser<'c> {
         if let Some(host) = &unreached {
             (remote, remote_ip) = (host.name.as_bytes(), host.ip);
         }
-        let to = where_to(attribution, host, (kind, destination(delivery)), remote);
+        let to = match goes_on {
+            true => Some(Destination::Relay),
+            false => where_to(attribution, host, (kind, destination(delivery)), remote),
+        };
         let reach = next_hops.reach(
             &attribution.ours,
             &DeliveryHop {
@@ -253,6 +257,33 @@ impl<'c> EximNormaliser<'c> {
             delivery_ms: delivery.delivery_ms,
             ..at.event(kind, slot).with_reply(reply.as_ref())
         });
+    }
+
+    /// Whether a delivery only gave the mail to a scanner, which has handed it back as another message: the scanner's reply
+    /// names that, or it has the same Message-ID.
+    fn goes_on(
+        &mut self,
+        delivery: &EximDelivery<'_>,
+        line: MessageLine,
+        recall: &mut dyn Recall,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let EximHost { name, ip, .. } = delivery.host;
+        let is_here = ip.is_some_and(|ip| ip.is_loopback());
+        // A scanner that is a command has no host.
+        if !is_here && (ip.is_some() || name.is_some() || delivery.transport.is_none()) {
+            return false;
+        }
+        let named = delivery.confirmation.filter(|_| is_here).and_then(next_id);
+        if let Some(next) = named.filter(|next| *next != line.id) {
+            return self.messages.goes_on_as(next, line, recall, sink);
+        }
+        let Messages { join, arrivals, .. } = &mut self.messages;
+        let key = join.in_memory(&line.id).and_then(|open| open.message_key);
+        let next = key.and_then(|key| arrivals.after(key, line.id));
+        let next = next.and_then(|next| join.in_memory(&next));
+        // What somebody else sends again is another mail.
+        next.is_some_and(|next| !next.first_hop)
     }
 
     /// A rule on router or transport can name another service than the arrival did.
@@ -410,6 +441,28 @@ fn where_to(
 ) -> Option<Destination> {
     let inside = kind == Kind::Delivered && to == Some(Destination::Remote) && attribution.is_covered(remote, host);
     if inside { Some(Destination::Relay) } else { to }
+}
+
+/// Whether a message comes from a scanner of this host: by loopback, or from a command that says by which protocol it
+/// was received (`P=spam-scanned`).
+fn is_handed_back(arrival: &Arrival<'_>) -> bool {
+    match arrival.host.ip {
+        Some(ip) => ip.is_loopback(),
+        None => {
+            let protocol = arrival.protocol.unwrap_or(b"local");
+            arrival.host.name.is_none() && !protocol.starts_with(b"local")
+        }
+    }
+}
+
+/// The queue ID in a reply: `250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 OK id=1vLh1t-00000001AbD-2DeG`.
+fn next_id(reply: &[u8]) -> Option<QueueId> {
+    let at = memchr::memmem::rfind(reply, b"id=")? + 3;
+    let id = reply.get(at..)?;
+    let end = id
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'-'));
+    QueueId::new(id.get(..end.unwrap_or(id.len()))?)
 }
 
 /// Who was authenticated, as rules compare it: the id, behind its authenticator where a rule may ask for that; nothing of

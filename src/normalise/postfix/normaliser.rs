@@ -10,7 +10,7 @@ use crate::model::queue_id::QueueId;
 use crate::model::text::text;
 use crate::normalise::attribution::SenderLine;
 use crate::normalise::clock::LogClock;
-use crate::normalise::join::{Amendment, Arriving, Recall};
+use crate::normalise::join::{Arriving, Recall};
 use crate::normalise::messages::{LineAt, MessageLine, Messages, is_away};
 use crate::normalise::ours::DeliveryHop;
 use crate::normalise::redact::{message_key, split_address};
@@ -86,6 +86,7 @@ impl<'c> PostfixNormaliser<'c> {
             PostfixBody::QueueActive(active) => return self.active(active, line, recall, sink),
             PostfixBody::Delivery(delivery) => return self.delivery(delivery, line, recall, sink),
             PostfixBody::Expired(expired) => return self.expired(expired.sender, line, recall, sink),
+            PostfixBody::Requeued { next } => return self.requeued(next, line, recall, sink),
             PostfixBody::Removed { by_admin: true } => {
                 self.discarded(id, at, recall, sink);
                 return true;
@@ -353,41 +354,32 @@ impl<'c> PostfixNormaliser<'c> {
     fn handed_on(
         &mut self,
         delivery: &PostfixDelivery<'_>,
-        MessageLine { id, at }: MessageLine,
+        line: MessageLine,
         recall: &mut dyn Recall,
         sink: &mut impl EventSink,
     ) -> bool {
-        let next = delivery.next_queue_id.and_then(QueueId::new).filter(|next| *next != id);
+        let next = delivery.next_queue_id.and_then(QueueId::new);
+        let next = next.filter(|next| *next != line.id);
         let here = attempt::stays_here(delivery);
         let Some(next) = next.filter(|_| here) else {
             return false;
         };
+        self.messages.goes_on_as(next, line, recall, sink)
+    }
+
+    /// A mail that was held goes on under another ID, as the client brought it.
+    fn requeued(&mut self, next: &[u8], line: MessageLine, recall: &mut dyn Recall, sink: &mut impl EventSink) -> bool {
         let Messages { join, attributor, .. } = &mut self.messages;
-        let Some(origin) = join.get(&id, &mut attributor.origins, recall).map(|open| open.origin) else {
+        let open = join.get(&line.id, &mut attributor.origins, recall);
+        let arriving = open.and_then(|open| open.arriving.as_deref().cloned());
+        let next = QueueId::new(next).filter(|next| *next != line.id);
+        let (Some(arriving), Some(next)) = (arriving, next) else {
             return false;
         };
-        let Some(open) = join.get(&next, &mut attributor.origins, recall) else {
-            return false;
-        };
-        if let Some(arriving) = &mut open.arriving {
-            arriving.continues = Some(text(id.as_bytes()));
-            return true;
-        }
-        (open.origin, open.first_hop) = (origin, false);
-        let batch = sink.batch();
-        if let Some((_, slot)) = open.slot.filter(|(known, _)| *known == batch) {
-            sink.attribute(slot, open.message(&next));
-        }
-        if open.has_committed_rows() {
-            let amendment = Amendment {
-                queue_id: next,
-                origin: attributor.origins.get(origin),
-                first_hop: false,
-                from_ms: open.arrival_ms.unwrap_or(at.ts_ms),
-                orphan: false,
-            };
-            join.amend(amendment);
-        }
+        let since_ms = line.at.ts_ms;
+        self.arrives(next, Arriving { since_ms, ..arriving }, recall);
+        self.settle(line.id, None, line.at, recall);
+        self.messages.completed(None, line, recall, sink);
         true
     }
 

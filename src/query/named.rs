@@ -13,7 +13,7 @@ macro_rules! queries {
     };
 }
 
-const TEXTS: [(&str, &str); 13] = queries![
+const TEXTS: [(&str, &str); 14] = queries![
     "rate_by_service",
     "rate_by_hostgroup",
     "rate_by_relay",
@@ -25,6 +25,7 @@ const TEXTS: [(&str, &str); 13] = queries![
     "bounce_reasons",
     "rejection_reasons",
     "relays_per_service",
+    "providers",
     "freshness",
     "tried_accepted_delivered",
 ];

@@ -237,8 +237,8 @@ impl MailHistory for ClickHouseClient {
         for some in all.chunks(IDS_A_QUESTION) {
             let list: Vec<String> = some.iter().map(|id| super::quoted(id)).collect();
             let text = format!(
-                "SELECT ts_ms, log_offset, service, host, queue_id, kind, recipients, recipient_local, recipient_domain FROM events \
-                 WHERE queue_id IN ({})",
+                "SELECT ts_ms, log_offset, service, host, queue_id, kind, recipients, recipient_local, recipient_domain, provider \
+                 FROM events WHERE queue_id IN ({})",
                 list.join(", ")
             );
             let table = self.select(&text, window)?;
@@ -249,8 +249,9 @@ impl MailHistory for ClickHouseClient {
                 "kind",
                 "recipient_local",
                 "recipient_domain",
+                "provider",
             ];
-            let [services, hosts, ids, kinds, locals, domains] = names.map(|name| words(&table, name));
+            let [services, hosts, ids, kinds, locals, domains, providers] = names.map(|name| words(&table, name));
             let [offsets, recipients] = ["log_offset", "recipients"].map(|name| numbers(&table, name));
             for (row, ts_ms) in numbers(&table, "ts_ms").into_iter().enumerate() {
                 each(StayRow {
@@ -263,6 +264,7 @@ impl MailHistory for ClickHouseClient {
                     recipients: recipients[row],
                     recipient_local: &locals[row],
                     recipient_domain: &domains[row],
+                    provider: &providers[row],
                 });
             }
         }

@@ -9,7 +9,7 @@ use super::counters::{MINUTES, MessageLabels, SETS_MAX};
 use super::json::failed;
 use super::pages::now::{Overview, overview};
 use super::pages::sources::all as all_sources;
-use crate::analysis::backlog::{QueueBacklog, backlog};
+use crate::analysis::backlog::{BacklogQuestion, QueueBacklog, backlog};
 use crate::analysis::board::{BoardRow, RowState};
 use crate::analysis::sources::SourceStatus;
 use crate::detect::alarm::{Alarm, Scope, State as AlarmState};
@@ -76,7 +76,7 @@ fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
     Ok(StoreNumbers {
         rows: (0..table.rows()).map(row).collect(),
         minute,
-        backlog: backlog(store, asker.now_ms, MAILS_MAX).ok(),
+        backlog: backlog(store, BacklogQuestion::at(asker.now_ms, MAILS_MAX)).ok(),
         bytes: store.bytes()?,
         outbox,
         judged: alerts.judged,

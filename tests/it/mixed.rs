@@ -106,7 +106,7 @@ fn other_mail_is_judged_where_it_is_asked_for(place: &Place, truth: &MixedTruth)
     place
         .run(&["detect", "--direction", "inbound"])
         .ends(0)
-        .says(&["1 service"]);
+        .says(&["0 alarms"]);
     place
         .run(&["detect", "--direction", "up"])
         .ends(2)

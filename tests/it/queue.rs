@@ -149,6 +149,60 @@ fn what_waits_is_counted_once_whatever_stands_in_other_days_and_archives() {
 }
 
 #[test]
+fn what_waits_is_told_apart_by_provider() {
+    let refused = "R=dnslookup T=remote_smtp defer (-45) H=gmail-smtp-in.l.google.com [142.250.0.26]: SMTP error from remote mail \
+                   server after MAIL FROM:<shop@example.org>: 421 4.7.28 unusual rate";
+    let place = exim(&format!(
+        "2018-06-06 10:00:00 1fQV4W-000001-Aa <= shop@example.org U=shop P=local S=500\n\
+         2018-06-06 10:00:01 1fQV4W-000001-Aa == a@gmail.com {refused}\n\
+         2018-06-06 10:00:01 1fQV4W-000001-Aa == b@gmail.com {refused}\n\
+         2018-06-06 10:10:00 1fQV4W-000002-Bb <= news@example.org U=news P=local S=500\n\
+         2018-06-06 10:10:01 1fQV4W-000002-Bb == c@gmail.com {refused}\n\
+         2018-06-06 10:10:01 1fQV4W-000002-Bb == d@example.net R=dnslookup T=remote_smtp defer (-45) H=mx.example.net [192.0.2.7]: \
+         SMTP error from remote mail server after initial connection: 451 later\n\
+         2018-06-06 10:15:00 1fQV4W-000001-Aa == a@gmail.com R=dnslookup T=remote_smtp defer (-53): retry time not reached for \
+         any host\n\
+         2018-06-06 10:20:00 1fQV4W-000003-Cc <= news@example.org U=news P=local S=500\n"
+    ));
+    let by = |by: &str| -> Vec<(String, i64, i64)> {
+        let run = place
+            .run(&["queue", "--at", "2018-06-06T10:20:30Z", "--format", "json", "--by", by])
+            .ends(0);
+        let said: Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!(counts(&said["total"])[..2], [3, 5], "{said:#}");
+        let rows = said["queues"].as_array().unwrap().iter();
+        rows.map(|row| {
+            let [messages, recipients, ..] = counts(row);
+            (row[by].as_str().unwrap().to_owned(), messages, recipients)
+        })
+        .collect()
+    };
+    let is = |rows: &[(&str, i64, i64)]| -> Vec<(String, i64, i64)> {
+        rows.iter()
+            .map(|(name, messages, recipients)| ((*name).to_owned(), *messages, *recipients))
+            .collect()
+    };
+    // What was not tried yet has no provider.
+    assert_eq!(by("provider"), is(&[("", 1, 1), ("google", 2, 3), ("other", 1, 1)]));
+    assert_eq!(by("service"), is(&[("news", 2, 3), ("shop", 1, 2)]));
+    assert_eq!(by("relay"), is(&[("mx1", 3, 5)]));
+    let asked = [
+        "query",
+        "providers",
+        "--since",
+        "2018-06-06",
+        "--until",
+        "2018-06-07",
+        "--format",
+        "json",
+    ];
+    let named: Value = serde_json::from_str(&place.run(&asked).ends(0).out).unwrap();
+    let google = json!({ "provider": "google", "relay": "mx1", "attempts": 3, "delivered": 0, "deferred": 3, "deferrals": 3,
+        "bounced": 0, "expired": 0 });
+    assert_eq!(named[0], google, "{named:#}");
+}
+
+#[test]
 fn the_end_of_a_drain_is_known_at_half_time() {
     // 600 mails wait for three hours; then five a minute leave, for two hours, while others come and go at once.
     let mut lines: Vec<(i64, String)> = Vec::new();
@@ -195,6 +249,36 @@ fn the_end_of_a_drain_is_known_at_half_time() {
     let gone: jiff::Timestamp = said["gone_at"].as_str().expect("it drains").parse().unwrap();
     let left = gone.as_second() - (start + 4 * 3600);
     assert!((2880..4320).contains(&left), "{left} s instead of an hour: {said}");
+    // Its course, an hour at a time; mails that left stay in it.
+    let asked = [
+        "--since",
+        "2018-06-06T10:00:00Z",
+        "--bucket",
+        "1h",
+        "--by",
+        "service",
+        "--format",
+        "csv",
+    ];
+    let course = place
+        .run(&[&["queue", "--at", "2018-06-06T14:00:00Z"][..], &asked].concat())
+        .ends(0);
+    let rows: Vec<&str> = course.out.lines().collect();
+    assert_eq!(
+        rows,
+        [
+            "ts,service,recipients",
+            "2018-06-06T11:00:00Z,shop,200",
+            "2018-06-06T12:00:00Z,shop,400",
+            "2018-06-06T13:00:00Z,shop,600",
+            "2018-06-06T14:00:00Z,shop,300",
+        ]
+    );
+    // When all is gone, it is still known what waited.
+    let course = place
+        .run(&[&["queue", "--at", "2018-06-06T23:00:00Z"][..], &asked].concat())
+        .ends(0);
+    assert_eq!(course.out.lines().take(5).collect::<Vec<_>>(), rows);
     // While it grows, nothing is promised.
     assert_eq!(queue(&place, "2018-06-06T12:30:00Z")["total"]["gone_at"], Value::Null);
     // All three forms, for people too.

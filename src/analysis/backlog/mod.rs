@@ -11,11 +11,12 @@ pub use stay::WaitState;
 
 use crate::model::queue_id::exim_time_ms;
 use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::normalise::provider::{OTHER, in_rates};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
 use drain::Minutes;
 use stay::{KINDS, QueueStay, StayLine};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 
 /// How far back a mail is looked for that waits: MTAs give up after days, what is frozen stays for weeks.
@@ -31,6 +32,68 @@ pub struct Group {
     pub service: String,
     /// On which host.
     pub relay: String,
+    /// Who runs the receiving side, by its name in rates; empty where nothing was tried yet, or stays here.
+    pub provider: String,
+}
+
+/// By what the backlog is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueueBy {
+    /// Service and relay.
+    #[default]
+    Queue,
+    /// Service.
+    Service,
+    /// Relay.
+    Relay,
+    /// Provider.
+    Provider,
+}
+
+impl QueueBy {
+    fn group(self, service: &str, relay: &str, provider: &str) -> Group {
+        let only = |is_meant: bool, name: &str| if is_meant { name.to_owned() } else { String::new() };
+        Group {
+            service: only(matches!(self, QueueBy::Queue | QueueBy::Service), service),
+            relay: only(matches!(self, QueueBy::Queue | QueueBy::Relay), relay),
+            provider: only(self == QueueBy::Provider, in_rates(provider)),
+        }
+    }
+}
+
+/// What is asked of a backlog.
+#[derive(Debug, Clone, Copy)]
+pub struct BacklogQuestion {
+    /// The moment, UTC milliseconds.
+    pub at_ms: i64,
+    /// From when on its course is asked, too.
+    pub since_ms: Option<i64>,
+    /// By what it is told apart.
+    pub by: QueueBy,
+    /// More mails that wait at once are an error.
+    pub mails_max: usize,
+}
+
+impl BacklogQuestion {
+    /// What waits at a moment (UTC milliseconds), by service and relay.
+    pub fn at(at_ms: i64, mails_max: usize) -> Self {
+        BacklogQuestion {
+            at_ms,
+            since_ms: None,
+            by: QueueBy::Queue,
+            mails_max,
+        }
+    }
+
+    /// Minutes of which the course is followed.
+    fn minutes(&self) -> usize {
+        let asked = self.since_ms.map_or(0, |since| {
+            self.at_ms.div_euclid(MINUTE_MS) - since.div_euclid(MINUTE_MS) + 1
+        });
+        usize::try_from(asked.min(BEFORE_MS / MINUTE_MS))
+            .unwrap_or(0)
+            .max(MINUTES)
+    }
 }
 
 /// What waits of a group, or of all.
@@ -63,13 +126,17 @@ pub struct QueueBacklog {
     pub groups: BTreeMap<Group, Waiting>,
     /// Of all, each mail once.
     pub total: Waiting,
+    /// By group, recipients that waited at the end of each minute, the last of which is that of the moment; empty if not
+    /// asked.
+    pub course: BTreeMap<Group, Vec<i64>>,
 }
 
-/// What waits at `at_ms`; more than `mails_max` mails are an error.
+/// What waits at a moment.
 ///
 /// # Errors
 /// The store cannot be read, or too many mails wait.
-pub fn backlog(store: &dyn MailHistory, at_ms: i64, mails_max: usize) -> Result<QueueBacklog, QueryError> {
+pub fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<QueueBacklog, QueryError> {
+    let BacklogQuestion { at_ms, mails_max, .. } = question;
     let Some((first, _)) = store.span(at_ms)? else {
         return Ok(QueueBacklog::default());
     };
@@ -78,12 +145,12 @@ pub fn backlog(store: &dyn MailHistory, at_ms: i64, mails_max: usize) -> Result<
         until_ms: at_ms.saturating_add(1),
     };
     let mut stays = unfinished(store, window, mails_max)?;
-    let services = follow(store, &mut stays, window)?;
+    let names = follow(store, &mut stays, window)?;
     let read = read_until(store, window)?;
-    let mut counted = Counted::new(at_ms);
+    let mut counted = Counted::new(question);
     for ((relay, id), stay) in &stays.all {
         let read_ms = read.get(relay).copied().unwrap_or(at_ms);
-        counted.add((relay, id), stay, read_ms, &services);
+        counted.add((relay, id), stay, read_ms, &names);
     }
     counted.add_left(store, window)?;
     Ok(counted.finish())
@@ -152,10 +219,31 @@ fn days(window: Window) -> impl Iterator<Item = Window> {
 /// A row of a day, with numbers for its mail.
 type DayLine = (usize, StayLine);
 
-/// Shows each mail its rows, in order; gives the names of services by their numbers.
-fn follow(store: &dyn MailHistory, stays: &mut Stays, window: Window) -> Result<Vec<String>, QueryError> {
+/// Names by their numbers.
+#[derive(Debug, Clone)]
+struct StayNames {
+    services: Vec<String>,
+    /// The first one is not known, and the second all that have no name.
+    providers: Vec<String>,
+}
+
+fn number(names: &mut Vec<String>, name: &str) -> u32 {
+    let known = names.iter().position(|known| known == name);
+    let at = known.unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    });
+    at as u32
+}
+
+/// Shows each mail its rows, in order; gives the names by their numbers.
+fn follow(store: &dyn MailHistory, stays: &mut Stays, window: Window) -> Result<StayNames, QueryError> {
+    let mut names = StayNames {
+        services: Vec::new(),
+        providers: vec![String::new(), OTHER.to_owned()],
+    };
     let Some(first_ms) = stays.first_ms else {
-        return Ok(Vec::new());
+        return Ok(names);
     };
     let (mails, mut found): (Vec<(String, String)>, Vec<QueueStay>) =
         std::mem::take(&mut stays.all).into_iter().unzip();
@@ -165,26 +253,25 @@ fn follow(store: &dyn MailHistory, stays: &mut Stays, window: Window) -> Result<
         .map(|((host, id), at)| ((host.as_str(), id.as_str()), at))
         .collect();
     let ids: HashSet<String> = mails.iter().map(|(_, id)| id.clone()).collect();
-    let mut services = Vec::new();
     let since_ms = window.since_ms.max(first_ms);
     for day in days(Window { since_ms, ..window }) {
-        let (mut lines, known) = steadily(|| lines_of(store, &numbers, &ids, (day, services.clone())))?;
-        services = known;
+        let (mut lines, known) = steadily(|| lines_of(store, &numbers, &ids, (day, names.clone())))?;
+        names = known;
         lines.sort_by_key(|(_, line)| (line.ts_ms, line.offset, line.kind));
         lines.iter().for_each(|(mail, line)| found[*mail].take(line));
     }
     drop(numbers);
     stays.all = mails.into_iter().zip(found).collect();
-    Ok(services)
+    Ok(names)
 }
 
-/// The rows of a day, and the names of services that they number.
+/// The rows of a day, and the names that they number.
 fn lines_of(
     store: &dyn MailHistory,
     numbers: &HashMap<(&str, &str), usize>,
     ids: &HashSet<String>,
-    (day, mut services): (Window, Vec<String>),
-) -> Result<(Vec<DayLine>, Vec<String>), QueryError> {
+    (day, mut names): (Window, StayNames),
+) -> Result<(Vec<DayLine>, StayNames), QueryError> {
     let hasher = rustc_hash::FxBuildHasher;
     let mut lines = Vec::new();
     store.stays(ids, day, &mut |row| {
@@ -192,25 +279,19 @@ fn lines_of(
         let (Some(kind), Some(mail)) = (kind, numbers.get(&(row.host, row.queue_id))) else {
             return;
         };
-        let service = services
-            .iter()
-            .position(|known| known == row.service)
-            .unwrap_or_else(|| {
-                services.push(row.service.to_owned());
-                services.len() - 1
-            });
         let recipient = (row.recipient_local, row.recipient_domain);
         let line = StayLine {
             ts_ms: row.ts_ms,
             offset: row.offset,
             kind: kind as u8,
-            service: service as u32,
+            service: number(&mut names.services, row.service),
+            provider: number(&mut names.providers, in_rates(row.provider)),
             recipients: u32::try_from(row.recipients).unwrap_or(0),
             recipient: (recipient != ("", "")).then(|| hasher.hash_one(recipient)),
         };
         lines.push((*mail, line));
     })?;
-    Ok((lines, services))
+    Ok((lines, names))
 }
 
 /// Until when each host's log was read, UTC milliseconds.
@@ -227,21 +308,21 @@ fn read_until(store: &dyn MailHistory, window: Window) -> Result<HashMap<String,
 
 /// Groups on their way to being counted.
 struct Counted {
-    at_ms: i64,
+    question: BacklogQuestion,
     backlog: QueueBacklog,
     minutes: BTreeMap<Group, Minutes>,
 }
 
 impl Counted {
-    fn new(at_ms: i64) -> Self {
+    fn new(question: BacklogQuestion) -> Self {
         Counted {
-            at_ms,
+            question,
             backlog: QueueBacklog::default(),
             minutes: BTreeMap::new(),
         }
     }
 
-    fn add(&mut self, (relay, id): (&String, &String), stay: &QueueStay, read_ms: i64, services: &[String]) {
+    fn add(&mut self, (relay, id): (&String, &String), stay: &QueueStay, read_ms: i64, names: &StayNames) {
         let Some(mut waits) = stay.waits(read_ms) else {
             return;
         };
@@ -254,9 +335,16 @@ impl Counted {
         if waits == WaitState::Held && by_id.is_some() {
             waits = WaitState::Frozen;
         }
-        let next_try_ms = stay.next_try_ms(self.at_ms);
-        let waiting: BTreeSet<(u32, u32)> = stay.waiting().into_iter().collect();
-        let all: u32 = waiting.iter().map(|(_, recipients)| recipients).sum();
+        let next_try_ms = stay.next_try_ms(self.question.at_ms);
+        // A mail counts once in each group.
+        let mut waiting: BTreeMap<Group, u32> = BTreeMap::new();
+        for ((service, provider), recipients) in stay.waiting() {
+            let (service, provider) = (&names.services[service as usize], &names.providers[provider as usize]);
+            *waiting
+                .entry(self.question.by.group(service, relay, provider))
+                .or_default() += recipients;
+        }
+        let all: u32 = waiting.values().sum();
         let of = |recipients: u32| WaitingMail {
             waits,
             recipients,
@@ -265,11 +353,7 @@ impl Counted {
             next_try_ms,
         };
         self.backlog.total.add(of(all));
-        for (service, recipients) in waiting {
-            let group = Group {
-                service: services[service as usize].clone(),
-                relay: relay.clone(),
-            };
+        for (group, recipients) in waiting {
             if waits == WaitState::ForRetry {
                 let minutes = self.minutes_of(&group);
                 minutes.add(i64::from(recipients), came_ms, None);
@@ -279,53 +363,61 @@ impl Counted {
     }
 
     fn minutes_of(&mut self, group: &Group) -> &mut Minutes {
-        let at_ms = self.at_ms;
+        let question = self.question;
         let minutes = self.minutes.entry(group.clone());
-        minutes.or_insert_with(|| Minutes::until(at_ms, MINUTES))
+        minutes.or_insert_with(|| Minutes::until(question.at_ms, question.minutes()))
     }
 
-    /// Adds what waited during the last day, and has left.
+    /// Adds what waited during the last day, or as long as its course is asked, and has left.
     fn add_left(&mut self, store: &dyn MailHistory, window: Window) -> Result<(), QueryError> {
-        if self.minutes.is_empty() {
+        let is_all = self.question.since_ms.is_some();
+        if self.minutes.is_empty() && !is_all {
             return Ok(());
         }
-        let day = Window {
-            since_ms: window.since_ms.max(self.at_ms - MINUTES as i64 * MINUTE_MS),
-            ..window
-        };
-        let table = store.select(LEFT, day)?;
-        for row in 0..table.rows() {
-            let [service, relay] = [0, 1].map(|column| table.text(column, row).to_owned());
-            let group = Group { service, relay };
-            if !self.minutes.contains_key(&group) {
-                continue;
+        let BacklogQuestion { at_ms, by, .. } = self.question;
+        let length_ms = self.question.minutes() as i64 * MINUTE_MS;
+        let since_ms = window.since_ms.max(at_ms - length_ms);
+        for day in days(Window { since_ms, ..window }) {
+            let table = store.select(LEFT, day)?;
+            for row in 0..table.rows() {
+                let [service, relay, provider] = [0, 1, 2].map(|column| table.text(column, row));
+                let group = by.group(service, relay, provider);
+                if !is_all && !self.minutes.contains_key(&group) {
+                    continue;
+                }
+                let [Some(minute), Some(waited), Some(left)] = [3, 4, 5].map(|column| table.number(column, row)) else {
+                    continue;
+                };
+                self.minutes_of(&group).add(left, minute - waited, Some(minute));
             }
-            let [Some(minute), Some(waited), Some(left)] = [2, 3, 4].map(|column| table.number(column, row)) else {
-                continue;
-            };
-            self.minutes_of(&group).add(left, minute - waited, Some(minute));
         }
         Ok(())
     }
 
     fn finish(mut self) -> QueueBacklog {
-        let mut all = Minutes::until(self.at_ms, MINUTES);
+        let at_ms = self.question.at_ms;
+        let mut all = Minutes::until(at_ms, self.question.minutes());
+        let of_day = |course: &[i64]| drain::forecast(&course[course.len().saturating_sub(MINUTES)..], at_ms);
         for (group, minutes) in &self.minutes {
             all.add_all(minutes);
+            let course = minutes.backlog();
             if let Some(waiting) = self.backlog.groups.get_mut(group) {
-                waiting.drain = drain::forecast(&minutes.backlog(), self.at_ms);
+                waiting.drain = of_day(&course);
+            }
+            if self.question.since_ms.is_some() {
+                self.backlog.course.insert(group.clone(), course);
             }
         }
-        self.backlog.total.drain = drain::forecast(&all.backlog(), self.at_ms);
+        self.backlog.total.drain = of_day(&all.backlog());
         self.backlog
     }
 }
 
 /// Recipients that left after more than a minute in a queue, by minute and by how long they waited.
-const LEFT: &str = "SELECT service, host, minute, waited, SUM(n) AS recipients FROM \
-    (SELECT service, host, ts_ms - ts_ms % 60000 AS minute, queue_ms - queue_ms % 60000 AS waited, recipients AS n FROM events \
+const LEFT: &str = "SELECT service, host, provider, minute, waited, SUM(n) AS recipients FROM \
+    (SELECT service, host, provider, ts_ms - ts_ms % 60000 AS minute, queue_ms - queue_ms % 60000 AS waited, recipients AS n FROM events \
      WHERE kind IN ('delivered', 'bounced', 'discarded', 'expired', 'suppressed') AND queue_ms >= 60000) AS left_mail \
-    GROUP BY service, host, minute, waited";
+    GROUP BY service, host, provider, minute, waited";
 
 /// One mail, as far as it counts.
 #[derive(Clone, Copy)]

@@ -20,6 +20,9 @@ pub(super) const KINDS: [&str; 9] = [
 /// gone by a line that was not read.
 const QUIET_MS: i64 = DAY_MS;
 
+/// The number of providers that have no name.
+pub(super) const OF_NO_NAME: u32 = 1;
+
 /// A row of a mail, with numbers for its texts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StayLine {
@@ -29,6 +32,8 @@ pub(super) struct StayLine {
     /// Place in [`KINDS`].
     pub kind: u8,
     pub service: u32,
+    /// Who runs the receiving side; 0 is not known, and [`OF_NO_NAME`] all that have no name.
+    pub provider: u32,
     pub recipients: u32,
     /// Hash of the recipient; none where the row is about no single one.
     pub recipient: Option<u64>,
@@ -39,6 +44,7 @@ pub(super) struct StayLine {
 struct RecipientCopy {
     state: CopyState,
     service: u32,
+    provider: u32,
     last_ms: i64,
     /// Time between its last two attempts.
     gap_ms: Option<i64>,
@@ -133,6 +139,7 @@ impl QueueStay {
                 let copy = RecipientCopy {
                     state,
                     service,
+                    provider: line.provider,
                     last_ms,
                     gap_ms: None,
                 };
@@ -152,9 +159,15 @@ impl QueueStay {
             gap_ms if gap_ms < 1000 => copy.gap_ms,
             gap_ms => Some(gap_ms),
         });
+        // An attempt that came no further than the queue names no host: the one before did.
+        let provider = before.map_or(line.provider, |copy| match line.provider <= OF_NO_NAME {
+            true => copy.provider.max(line.provider),
+            false => line.provider,
+        });
         let copy = RecipientCopy {
             state: CopyState::Waits,
             service,
+            provider,
             last_ms,
             gap_ms,
         };
@@ -186,18 +199,18 @@ impl QueueStay {
         })
     }
 
-    /// Recipients that have not got it, by service; at least one.
-    pub(super) fn waiting(&self) -> HashMap<u32, u32> {
+    /// Recipients that have not got it, by service and provider; at least one.
+    pub(super) fn waiting(&self) -> HashMap<(u32, u32), u32> {
         let mut by_service = HashMap::new();
         for copy in self.of_state(CopyState::Waits) {
-            *by_service.entry(copy.service).or_default() += 1;
+            *by_service.entry((copy.service, copy.provider)).or_default() += 1;
         }
         let waiting = by_service.values().sum::<u32>();
         let gone = (self.copies.len() as u32).saturating_sub(waiting);
         let untried = self.announced.saturating_sub(gone + waiting);
         let untried = if waiting + untried == 0 { 1 } else { untried };
         if untried > 0 {
-            *by_service.entry(self.service).or_default() += untried;
+            *by_service.entry((self.service, 0)).or_default() += untried;
         }
         by_service
     }
@@ -230,6 +243,7 @@ mod tests {
                 offset: 0,
                 kind: KINDS.iter().position(|known| known == kind).unwrap() as u8,
                 service: 1,
+                provider: 0,
                 recipients: *recipients,
                 recipient: (*recipient > 0).then_some(*recipient),
             });

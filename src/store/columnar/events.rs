@@ -4,6 +4,7 @@
 use super::ColumnarError;
 use super::read::SegmentReader;
 use super::texts::TextColumn;
+use super::write::PROVIDER;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
@@ -153,6 +154,8 @@ pub struct StayRow<'r> {
     pub recipient_local: &'r str,
     /// Recipient's domain.
     pub recipient_domain: &'r str,
+    /// Who runs the receiving side.
+    pub provider: &'r str,
 }
 
 /// Shows the rows of some queue IDs within a span of time.
@@ -176,9 +179,9 @@ pub fn stays_between(
     if rows.is_empty() {
         return Ok(());
     }
-    let names = ["service", "host", "kind", "recipient_domain"];
-    let [services, hosts, kinds, domains] = names.map(|name| reader.texts(name));
-    let (services, hosts, kinds, domains) = (services?, hosts?, kinds?, domains?);
+    let names = ["service", "host", "kind", "recipient_domain", PROVIDER];
+    let [services, hosts, kinds, domains, providers] = names.map(|name| reader.texts(name));
+    let (services, hosts, kinds, domains, providers) = (services?, hosts?, kinds?, domains?, providers?);
     let recipients = reader.numbers("recipients")?;
     let offsets = reader.numbers("log_offset")?;
     let locals = reader.strings("recipient_local")?;
@@ -196,6 +199,7 @@ pub fn stays_between(
             recipients: recipients[row],
             recipient_local: locals.get(row),
             recipient_domain: at(&domains, row),
+            provider: at(&providers, row),
         });
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::now::{Overview, overview};
 use super::range::PageRange;
 use super::reply::{failure_page, rendered};
 use crate::analysis::alarms::notice_id;
-use crate::analysis::backlog::backlog;
+use crate::analysis::backlog::{BacklogQuestion, backlog};
 use crate::analysis::blindness::shortest_outages;
 use crate::analysis::board::BoardRow;
 use crate::analysis::providers::providers;
@@ -519,7 +519,7 @@ impl Details {
 
     fn backlog(&mut self, asker: &Asker<'_>, wants: &dyn Fn(&str, &str) -> bool, links: &Links) -> Result<()> {
         let at_ms = self.window.until_ms.min(end_of_time(asker)?.at_ms);
-        let Ok(found) = backlog(asker.store(), at_ms, MAILS_MAX) else {
+        let Ok(found) = backlog(asker.store(), BacklogQuestion::at(at_ms, MAILS_MAX)) else {
             self.lead
                 .push("More mails wait than this page counts: see `mailpulse queue`.".to_owned());
             return Ok(());

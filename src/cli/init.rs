@@ -1,9 +1,12 @@
 //! `mailpulse init`: what mail software is on this machine, as a commented configuration.
 
 use super::output;
+use super::services::discover::ours_words;
 use crate::config::propose;
+use crate::model::text::safe_error;
+use crate::service::first_look;
 use crate::setup::Setup;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,11 +27,26 @@ pub struct InitArgs {
 
 /// Writes.
 pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
-    let proposal = propose(
+    let mut proposal = propose(
         &args.root,
         std::env::var("TZ").ok().as_deref(),
         crate::setup::zones::now(),
     );
+    if args.file != Path::new("-") && !args.force && args.file.exists() {
+        return Err(is_there(&args.file));
+    }
+    match first_look::ours(&args.root, &proposal.findings) {
+        Ok(ours) if ours.is_empty() => {}
+        Ok(ours) => {
+            let (why, line) = ours_words(&ours);
+            proposal = proposal.with_networks(&why, &line);
+            output::talk(
+                "networks of clients that are probably yours are proposed in [ours]: look at them, and remove the `#`",
+            );
+        }
+        // A proposal without them is one as well.
+        Err(why) => output::talk(&format!("the logs were not looked at for [ours]: {}", safe_error(&why))),
+    }
     if args.file == Path::new("-") {
         output::verbatim(proposal.text.trim_end())?;
         return Ok(ExitCode::SUCCESS);
@@ -41,10 +59,7 @@ pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
         .create_new(!args.force);
     let mut file = match options.open(&args.file) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!(
-                "{}: exists already; --force overwrites it, and `mailpulse init -` prints the configuration",
-                args.file.display()
-            )
+            return Err(is_there(&args.file));
         }
         other => other.with_context(|| args.file.display().to_string())?,
     };
@@ -55,4 +70,11 @@ pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
         args.file.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_there(file: &Path) -> Error {
+    anyhow!(
+        "{}: exists already; --force overwrites it, and `mailpulse init -` prints the configuration",
+        file.display()
+    )
 }

@@ -52,6 +52,19 @@ const TAIL: &str = r#"
 # inventory = "hosts.json"     # ansible-inventory --list, or a CSV of host,group
 "#;
 
+/// The line of [`TAIL`] in whose place networks are proposed.
+const NETWORKS: &str = "# [ours]\n# networks = [\"198.51.100.0/24\"]\n";
+
+impl Proposal {
+    /// With networks that are probably ours: why, in comments, and the line of `[ours]`, which stays a comment until
+    /// somebody has looked at it.
+    #[must_use]
+    pub fn with_networks(mut self, why: &str, line: &str) -> Self {
+        self.text = self.text.replace(NETWORKS, &format!("{why}# [ours]\n# {line}\n"));
+        self
+    }
+}
+
 /// Looks at the machine below a root, `/` for this one, and proposes a configuration. `tz` is what the environment says of
 /// the zone (`TZ`).
 #[must_use]

@@ -4,6 +4,7 @@
 pub mod backfill;
 mod backoff;
 pub mod copies;
+pub mod first_look;
 pub mod follow;
 mod lasting_note;
 mod log_throttle;

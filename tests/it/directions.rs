@@ -2,7 +2,7 @@
 //! do is nobody's service.
 
 use crate::logs::{passed_on_at, stamp};
-use crate::util::Place;
+use crate::util::{Place, Run};
 use std::collections::BTreeMap;
 
 /// Messages or copies by what a few columns say, as one text each.
@@ -272,9 +272,8 @@ fn a_relay_that_takes_mail_of_the_world_lives_though_ours_stops() {
     assert_eq!(series, [&serde_json::json!({ "service": "shop" })]);
 }
 
-#[test]
-fn networks_are_proposed_for_clients_whose_mail_leaves_again() {
-    let place = Place::with("[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n");
+/// A log of two clients whose mail leaves again, and of a stranger's whose mail stays.
+fn with_public_clients() -> String {
     let begin = 1_528_070_400;
     let mut log = String::new();
     for n in 0..200 {
@@ -286,7 +285,50 @@ fn networks_are_proposed_for_clients_whose_mail_leaves_again() {
             "R=local T=mbox",
         );
     }
-    let log = place.write("mainlog", log);
+    log
+}
+
+#[test]
+fn init_proposes_networks_of_the_logs_that_it_finds() {
+    let place = Place::new();
+    let line =
+        "2018-06-04 00:00:01 1f1528-000001-A1 <= news@spam.example H=mx.spam.example [198.51.100.66] P=esmtp S=900\n";
+    // More than is read: what stands before it counts for nothing.
+    let old = line.repeat(17 * 1024 * 1024 / line.len());
+    place.write("root/var/log/exim4/mainlog", old + &with_public_clients());
+    place.write("root/var/log/exim4/mainlog.1.gz", "packed");
+    let root = place.path("root");
+    let root = root.to_str().unwrap();
+    let scratch = place.path("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    let init = |file: &str| {
+        let mut command = place.command();
+        command.args(["init", file, "--root", root]).env("TMPDIR", &scratch);
+        Run::of(command.output().unwrap())
+    };
+    let written = init("new.toml").ends(0).says(&["look at them"]);
+    assert!(written.out.contains("new.toml written"), "{}", written.out);
+    let text = std::fs::read_to_string(place.path("new.toml")).unwrap();
+    let proposed = "# 192.0.2.0/24: 200 messages, for example of app.example.org [192.0.2.7], app.example.org [192.0.2.8]\n\
+                    # [ours]\n# networks = [\"192.0.2.0/24\"]\n# hosts = ";
+    assert!(text.contains(proposed), "{text}");
+    // Nothing of it is left, and what is there stays.
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+    init("new.toml").ends(2).says(&["exists already"]);
+    // A log that is none is no obstacle.
+    place.write("root/var/log/exim4/mainlog", "\u{0}\u{1}");
+    init("other.toml").ends(0);
+    assert!(
+        std::fs::read_to_string(place.path("other.toml"))
+            .unwrap()
+            .contains("# networks = [\"198.51.100.0/24\"]")
+    );
+}
+
+#[test]
+fn networks_are_proposed_for_clients_whose_mail_leaves_again() {
+    let place = Place::with("[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n");
+    let log = place.write("mainlog", with_public_clients());
     place.backfill_as("mx1", &[&log]).ends(0);
     place
         .run(&["check"])

@@ -54,6 +54,16 @@ pub(super) fn run(config: &Config, store: &dyn MailHistory, window: Window, max:
 
 /// `[ours]` for clients that are ours by proof; in comments where the configuration has one.
 fn ours_text(config: &Config, ours: &[OursProposal]) -> String {
+    let (text, networks) = ours_words(ours);
+    match config.ours == OursInput::default() {
+        true => text + &format!("[ours]\n{networks}\n"),
+        // A second table of this name would be an error.
+        false => text + &format!("# add to [ours], which is there:\n# {networks}\n"),
+    }
+}
+
+/// What speaks for it, in comments, and its line.
+pub(in crate::cli) fn ours_words(ours: &[OursProposal]) -> (String, String) {
     let mut text = "# Their mail leaves again, so these clients are probably yours. Until [ours] names them, their mail is `inbound`:\n"
         .to_owned();
     for proposal in ours {
@@ -73,12 +83,7 @@ fn ours_text(config: &Config, ours: &[OursProposal]) -> String {
         .iter()
         .map(|proposal| toml::Value::from(proposal.network.as_str()).to_string())
         .collect();
-    let networks = format!("networks = [{}]", networks.join(", "));
-    match config.ours == OursInput::default() {
-        true => text + &format!("[ours]\n{networks}\n"),
-        // A second table of this name would be an error.
-        false => text + &format!("# add to [ours], which is there:\n# {networks}\n"),
-    }
+    (text, format!("networks = [{}]", networks.join(", ")))
 }
 
 /// ClientMail of one client and domain that came to an MTA and that no rule names.

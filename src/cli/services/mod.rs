@@ -1,7 +1,7 @@
 //! `mailpulse services`: who sends how much; `services discover` proposes rules for what has none, `services relabel`
 //! attributes stored rows anew.
 
-mod discover;
+pub(in crate::cli) mod discover;
 mod relabel;
 
 use super::output::{self, Format};

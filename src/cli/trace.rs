@@ -158,12 +158,15 @@ fn reply(event: &TraceEvent) -> String {
     let code = event.smtp_code.map(|code| code.to_string()).unwrap_or_default();
     let parts = [code.as_str(), &event.enhanced_code, &event.reason];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join(" ")
+    match event.reply.as_str() {
+        "" => parts.join(" "),
+        words => format!("{}: {words}", parts.join(" ")),
+    }
 }
 
 fn json(mail: &TracedMail) -> Value {
     let event = |event: &TraceEvent| {
-        json!({
+        let mut json = json!({
             "ts": rfc3339(event.ts_ms),
             "host": event.host,
             "source": event.source,
@@ -181,7 +184,11 @@ fn json(mail: &TracedMail) -> Value {
             "bytes": event.bytes,
             "queue_ms": event.queue_ms,
             "delivery_ms": event.delivery_ms,
-        })
+        });
+        if !event.reply.is_empty() {
+            json["reply"] = json!(event.reply);
+        }
+        json
     };
     json!({
         "service": mail.service,

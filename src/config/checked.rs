@@ -18,7 +18,7 @@ use super::heartbeats::{self, ConfiguredHeartbeat};
 use super::host_aliases;
 use super::ours;
 use super::providers;
-use super::raw::{RawConfig, RawLocalParts, RawPrivacy};
+use super::raw::{RawConfig, RawLocalParts, RawPrivacy, RawReplies};
 use super::redundancy::Redundancy;
 use super::report::Report;
 use super::serve::{self, ServeConfig};
@@ -76,6 +76,8 @@ pub struct Config {
 pub struct Privacy {
     /// What becomes of the part before the `@`.
     pub local_parts: LocalParts,
+    /// Whether the words of replies are kept.
+    pub keeps_replies: bool,
     /// The key, if it is to lie outside the store; see [`Config::key_path`].
     pub key_file: Option<PathBuf>,
     /// Where `key_file` stands: `mailpulse.toml:12`.
@@ -168,6 +170,7 @@ fn privacy(raw: RawPrivacy, base: &Path, report: &mut Report<'_>) -> Privacy {
     });
     Privacy {
         local_parts,
+        keeps_replies: matches!(raw.replies, RawReplies::Keep),
         key_file,
         key_place: key_place.unwrap_or_default(),
     }

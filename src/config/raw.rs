@@ -207,6 +207,9 @@ pub(super) struct RawPrivacy {
     /// How the part of an address before the `@` is stored. Accounts name derived services only with `keep`.
     #[schemars(example = &"drop")]
     pub local_parts: RawLocalParts,
+    /// What is stored of the replies of remote hosts.
+    #[schemars(example = &"keep")]
+    pub replies: RawReplies,
     /// File with the key of the hash.
     #[schemars(example = &"/etc/mailpulse/key", extend("x-default" = "`key` in the store, created on first use"))]
     pub key_file: Option<At<String>>,
@@ -223,6 +226,17 @@ pub(super) enum RawLocalParts {
     Keep,
     /// Not stored.
     Drop,
+}
+
+/// What is stored of replies.
+#[derive(Debug, Default, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawReplies {
+    /// Codes and the reason class.
+    #[default]
+    Class,
+    /// Also the words, up to 512 bytes, for `trace` and `incident`, with addresses as `local_parts` says.
+    Keep,
 }
 
 /// A log to read.

@@ -226,6 +226,8 @@ pub struct Event<'a> {
     pub reason: &'static str,
     /// The provider's own code in the reply.
     pub provider_code: Option<ProviderCode>,
+    /// The reply's words as stored; empty where they are not kept.
+    pub reply: &'a [u8],
 }
 
 impl Event<'_> {

@@ -363,6 +363,7 @@ impl LineAt {
             enhanced_code: None,
             reason: "",
             provider_code: None,
+            reply: b"",
         }
     }
 }

@@ -27,6 +27,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 #[derive(Clone)]
 pub struct Redactor {
     mode: LocalParts,
+    keeps_replies: bool,
     /// A keyed function made for short texts: a third of what BLAKE3 takes for an address, which was a twelfth of the
     /// cost of a line.
     hasher: SipHasher24,
@@ -48,8 +49,20 @@ impl Redactor {
         let half = std::array::from_fn(|at| derived[at]);
         Redactor {
             mode,
+            keeps_replies: false,
             hasher: SipHasher24::new_with_key(&half),
         }
+    }
+
+    /// The same, which keeps the words of replies or does not.
+    #[must_use]
+    pub fn keeping_replies(self, keeps_replies: bool) -> Self {
+        Redactor { keeps_replies, ..self }
+    }
+
+    /// Whether the words of replies are kept.
+    pub fn keeps_replies(&self) -> bool {
+        self.keeps_replies
     }
 
     /// What becomes of local parts.

@@ -31,6 +31,8 @@ const ACCOUNTS: [&[u8]; 8] = [
     b"user",
     b"username",
 ];
+/// Longest words of a reply.
+const REPLY_BYTES_MAX: usize = 512;
 /// Longest address in brackets or quotes.
 const ADDRESS_BYTES_MAX: usize = 320;
 
@@ -46,6 +48,19 @@ impl Redactor {
         };
         out.truncate(bytes_max);
         out
+    }
+
+    /// What is stored of a reply's words: nothing, if they are not kept.
+    pub fn reply(&self, words: &[u8]) -> Vec<u8> {
+        if !self.keeps_replies() || words.is_empty() {
+            return Vec::new();
+        }
+        // A character that is cut in two is none.
+        let kept = self.sample(words.trim_ascii(), REPLY_BYTES_MAX);
+        match std::str::from_utf8(&kept) {
+            Err(cut) if cut.error_len().is_none() => kept[..cut.valid_up_to()].to_vec(),
+            _ => kept,
+        }
     }
 
     /// As [`Redactor::sample`], for the value of a field: one that is an address by its name need not look like one.

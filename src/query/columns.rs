@@ -4,7 +4,7 @@
 pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
 
 /// Columns of `events`, in the order of `SELECT *`.
-pub const EVENT_COLUMNS: [&str; 36] = [
+pub const EVENT_COLUMNS: [&str; 37] = [
     "event_id",
     "ts",
     "ts_ms",
@@ -40,6 +40,7 @@ pub const EVENT_COLUMNS: [&str; 36] = [
     "origin",
     "direction",
     "provider",
+    "reply",
     "log_offset",
 ];
 

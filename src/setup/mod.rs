@@ -192,7 +192,9 @@ impl Setup {
             LocalParts::Hash => load_key(&path).with_context(|| path.display().to_string())?,
             _ => [0; 32],
         };
-        Ok(Some(Redactor::new(mode, key)))
+        Ok(Some(
+            Redactor::new(mode, key).keeping_replies(config.privacy.keeps_replies),
+        ))
     }
 
     /// Rules, groups and the redactor, taken out of the configuration; makes the key on first use.
@@ -209,7 +211,7 @@ impl Setup {
             services: std::mem::take(&mut config.services),
             hostgroups: std::mem::take(&mut config.hostgroups),
             services_max: config.store.services_max,
-            redactor: Redactor::new(mode, key),
+            redactor: Redactor::new(mode, key).keeping_replies(config.privacy.keeps_replies),
             covered_hosts: Default::default(),
             ours: ours(config)?,
             providers: config.providers.clone(),

@@ -173,3 +173,63 @@ fn the_newest_mails_of_an_address_are_found_without_a_look_at_older_segments() {
     assert_eq!(begins, ["2018-06-24T10:00:00Z", "2018-06-25T10:00:00Z"]);
     of("25").ends(3);
 }
+
+#[test]
+fn the_remote_sides_words_are_shown_where_they_are_kept() {
+    let words = |place: &Place, what: &str| -> Vec<String> {
+        let mails = traced(place, what);
+        let events = mails.iter().flat_map(|mail| mail["events"].as_array().unwrap());
+        events
+            .filter_map(|event| Some(event["reply"].as_str()?.to_owned()))
+            .collect()
+    };
+    // By default a store has no word of it.
+    let class = place("");
+    assert_eq!(words(&class, "1fQXAC-000011-Cc"), Vec::<String>::new());
+    assert_eq!(
+        class.sql("SELECT reply FROM events WHERE reply <> ''"),
+        Vec::<Value>::new()
+    );
+    for (privacy, address) in [
+        ("replies = \"keep\"", "~"),
+        ("local_parts = \"keep\"\nreplies = \"keep\"", "Jane"),
+    ] {
+        let place = place(privacy);
+        let said = words(&place, "1fQXAC-000011-Cc");
+        let begin = format!("SMTP error from remote mail server after RCPT TO:<{address}");
+        assert_eq!(said.len(), 1);
+        assert!(said[0].starts_with(&begin), "{said:?}");
+        assert!(
+            said[0].ends_with("@Example.com>: 451 4.7.1 Greylisted, try again later"),
+            "{said:?}"
+        );
+        let shown = place.run(&["trace", "1fQXAC-000011-Cc"]).ends(0).out;
+        assert!(
+            shown.contains("451 4.7.1 greylisted: SMTP error from remote mail server after RCPT"),
+            "{shown}"
+        );
+    }
+    // A stranger's words: bounded, without anybody's address, and what steers a terminal is escaped.
+    let place = place("replies = \"keep\"");
+    let long = "\u{e9}".repeat(400);
+    let log = place.write(
+        "mx1001.log.1",
+        format!(
+            "2018-06-05 10:00:01 1fQAmr-000011-Cc <= shop@example.org H=app1.example.org [10.0.0.1] P=esmtp S=600\n\
+             2018-06-05 10:00:03 1fQAmr-000011-Cc ** Jane@Example.com R=dnslookup T=remote_smtp H=mx.example.com [203.0.113.1]: SMTP \
+             error from remote mail server after end of data: 550 5.7.1 \u{1b}[2J\u{202e}Jane@Example.com is no friend {long}\n"
+        ),
+    );
+    place.backfill_as("mx1001", &[&log]).ends(0);
+    let said = words(&place, "1fQAmr-000011-Cc").remove(0);
+    assert!(
+        said.contains("550 5.7.1 ") && said.contains("@Example.com is no friend \u{e9}"),
+        "{said}"
+    );
+    assert!(
+        said.len() <= 512 && !said.contains("Jane") && said.ends_with('\u{e9}'),
+        "{said}"
+    );
+    let shown = place.run(&["trace", "1fQAmr-000011-Cc"]).ends(0).out;
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
+}

@@ -5,7 +5,7 @@ use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::time::MINUTE_MS;
 use crate::query::history::MailHistory;
-use crate::query::{QueryError, Window};
+use crate::query::{QueryError, Window, quoted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The reply that came most often.
@@ -21,6 +21,8 @@ pub struct FrequentReply {
     pub provider_code: String,
     /// How often it came.
     pub times: i64,
+    /// The words that came most often with it, where they are kept.
+    pub said: String,
 }
 
 impl FrequentReply {
@@ -155,6 +157,7 @@ fn frequent(
                 reason: table.text(3, row).to_owned(),
                 provider_code: table.text(4, row).to_owned(),
                 times: table.number(5, row).unwrap_or(0),
+                said: String::new(),
             };
             let best: &mut FrequentReply = all.entry(scope).or_default();
             // Of two that came as often the one that is first by its words, whoever answers.
@@ -164,5 +167,30 @@ fn frequent(
             }
         }
     }
+    for (scope, reply) in &mut all {
+        reply.said = said(store, (scope.named(names), kinds), reply, window)?;
+    }
     Ok(all)
+}
+
+/// The words that came most often with a reply; nothing where none are kept.
+fn said(
+    store: &dyn MailHistory,
+    ((about, name), kinds): ((&str, &str), &str),
+    reply: &FrequentReply,
+    window: Window,
+) -> Result<String, QueryError> {
+    let text = format!(
+        "SELECT reply, COUNT(*) AS times FROM events WHERE {kinds} AND {about} = {} AND reason = {} AND enhanced_code = {} \
+         AND reply <> '' AND {} GROUP BY reply ORDER BY times DESC, reply LIMIT 1",
+        quoted(name),
+        quoted(&reply.reason),
+        quoted(&reply.enhanced_code),
+        store.view().condition()
+    );
+    let table = store.select(&text, window)?;
+    Ok(match table.rows() {
+        0 => String::new(),
+        _ => table.text(0, 0).to_owned(),
+    })
 }

@@ -92,13 +92,17 @@ fn service_json(one: &ServiceImpact, name: &str, reply: Option<&FrequentReply>) 
 }
 
 fn reply_json(reply: &FrequentReply) -> Value {
-    json!({
+    let mut json = json!({
         "smtp_code": reply.smtp_code,
         "enhanced_code": reply.enhanced_code,
         "reason": reply.reason,
         "provider_code": reply.provider_code,
         "times": reply.times,
-    })
+    });
+    if !reply.said.is_empty() {
+        json["said"] = json!(reply.said);
+    }
+    json
 }
 
 /// What happened when, in minutes since 1970.
@@ -138,11 +142,17 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
             let silenced = silenced.map(|held| format!(" (silenced {})", held_words(&held)));
             let silenced = silenced.unwrap_or_default();
             match incident.replies.of(alarm.scope, alarm.state) {
-                Some(reply) => format!(
-                    "{word}: {kind} {name} {}{silenced}: {}",
-                    alarm.state.as_str(),
-                    reply.words()
-                ),
+                Some(reply) => {
+                    let said = format!(
+                        "{word}: {kind} {name} {}{silenced}: {}",
+                        alarm.state.as_str(),
+                        reply.words()
+                    );
+                    match reply.said.as_str() {
+                        "" => said,
+                        words => format!("{said} \u{201c}{words}\u{201d}"),
+                    }
+                }
                 None => format!("{word}: {kind} {name} {}{silenced}", alarm.state.as_str()),
             }
         }));

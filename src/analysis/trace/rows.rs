@@ -10,7 +10,7 @@ pub(super) const ROWS_MAX: usize = 1_000;
 
 /// Columns of a row, in the order of [`event`].
 const COLUMNS: &str = "ts_ms, log_offset, host, source, kind, service, queue_id, message_key, client, sender, recipient, destination, \
-                       remote_host, remote_ip, smtp_code, enhanced_code, reason, bytes, queue_ms, delivery_ms";
+                       remote_host, remote_ip, smtp_code, enhanced_code, reason, reply, bytes, queue_ms, delivery_ms";
 
 /// Rows that fulfill a condition; with keys, all of them have one of these.
 pub(super) fn select(
@@ -56,6 +56,7 @@ fn event(table: &Table, row: usize) -> TraceEvent {
         smtp_code: number(text()),
         enhanced_code: text(),
         reason: text(),
+        reply: text(),
         bytes: number(text()),
         queue_ms: number(text()),
         delivery_ms: number(text()),

@@ -40,6 +40,8 @@ pub struct TraceEvent {
     pub enhanced_code: String,
     /// Reason class.
     pub reason: String,
+    /// The remote side's words, where they are kept.
+    pub reply: String,
     /// Size.
     pub bytes: Option<i64>,
     /// Time in the queue.

@@ -242,6 +242,10 @@ impl<'c> EximNormaliser<'c> {
         let messages = u8::from(open.first_copy(kind, is_away(attributor, open.origin, reach)));
         let redactor = &self.messages.attribution.redactor;
         let domain = redactor.local_part(recipient, &mut self.messages.local);
+        let words = match kind {
+            Kind::Deferred | Kind::Bounced | Kind::Expired => redactor.reply(delivery.text.unwrap_or_default()),
+            _ => Vec::new(),
+        };
         let ended = kind != Kind::Deferred;
         sink.event(&Event {
             destination: to,
@@ -255,6 +259,7 @@ impl<'c> EximNormaliser<'c> {
             bytes: delivery.size,
             queue_ms: delivery.queue_ms.or(if ended { waited } else { None }),
             delivery_ms: delivery.delivery_ms,
+            reply: &words,
             ..at.event(kind, slot).with_reply(reply.as_ref())
         });
     }

@@ -306,7 +306,12 @@ impl<'c> PostfixNormaliser<'c> {
                 host,
             },
         );
+        let words = match kind {
+            Kind::Delivered | Kind::Discarded => Vec::new(),
+            _ => attribution.redactor.reply(delivery.text),
+        };
         let event = Event {
+            reply: &words,
             destination: to,
             reach: Some(reach),
             messages: u8::from(open.first_copy(kind, is_away(attributor, open.origin, reach))),

@@ -39,6 +39,8 @@ pub struct Batch {
     pub recipient_domains: Dictionary,
     /// Next hops.
     pub remotes: Dictionary,
+    /// Words of replies, as far as they are kept.
+    pub reply_words: Dictionary,
     /// Replies: SMTP code, enhanced code, reason.
     pub replies: Vec<Reply>,
     reply_codes: FxHashMap<ReplyKey, u32>,
@@ -62,17 +64,20 @@ pub struct Reply {
     pub reason: &'static str,
     /// The provider's own code.
     pub provider_code: Option<ProviderCode>,
+    /// Code of its words in [`Batch::reply_words`]; 0 is none.
+    pub words: u32,
 }
 
-/// A reply without its text: codes, and where the reason's name stands in the program.
-type ReplyKey = (u16, u32, usize, Option<ProviderCode>);
+/// A reply: codes, where the reason's name stands in the program, and the code of its words.
+type ReplyKey = (u16, u32, usize, Option<ProviderCode>, u32);
 
 impl Reply {
     /// Equal keys are equal replies. Equal replies may have two keys, where the program holds a name twice.
     fn key(&self) -> ReplyKey {
         let enhanced = self.enhanced_code.unwrap_or(u32::MAX);
         let reason = self.reason.as_ptr().addr();
-        (self.smtp_code.unwrap_or(0), enhanced, reason, self.provider_code)
+        let code = self.smtp_code.unwrap_or(0);
+        (code, enhanced, reason, self.provider_code, self.words)
     }
 }
 
@@ -93,12 +98,14 @@ impl Batch {
         batch.locals.clear();
         batch.recipient_domains.clear();
         batch.remotes.clear();
+        batch.reply_words.clear();
         batch.replies.clear();
         batch.reply_codes.clear();
         batch.recent_remotes.fill(0);
         // Code 0 is "nothing" in every dictionary.
         batch.recipient_domains.code(b"");
         batch.remotes.code(b"\0");
+        batch.reply_words.code(b"");
         batch.replies.push(Reply::default());
         batch
     }
@@ -161,6 +168,7 @@ impl Batch {
             + self.replies.len() * size_of::<Reply>()
             + self.recipient_domains.memory()
             + self.remotes.memory()
+            + self.reply_words.memory()
     }
 
     fn reply_code(&mut self, reply: Reply) -> u32 {
@@ -277,6 +285,10 @@ impl EventSink for Batch {
             enhanced_code: event.enhanced_code,
             reason: event.reason,
             provider_code: event.provider_code,
+            words: match event.reply {
+                b"" => 0,
+                words => self.reply_words.code(words),
+            },
         };
         let domain = event.recipient_domain;
         let domain = if domain.is_empty() {

@@ -36,7 +36,7 @@ const SUMS: &str = "SELECT ts_ms - ts_ms % 3600000 AS hour, service, hostgroup, 
 const SUMS_BY: &str = "GROUP BY ts_ms - ts_ms % 3600000, service, hostgroup, relay, kind, destination, first_hop, \
      origin, direction, provider";
 /// Columns of the server's table, without `sign` and `log`.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "log_offset",
     "ts_ms",
     "host",
@@ -68,6 +68,7 @@ const COLUMNS: [&str; 31] = [
     "origin",
     "direction",
     "provider",
+    "reply",
 ];
 /// May be null in either of two ways.
 const ENHANCED: &str = "enhanced_code";

@@ -235,7 +235,15 @@ mod tests {
                 let path = folder.path().join("joined");
                 std::fs::write(&path, joined.events).unwrap();
                 let mut reader = SegmentReader::load(&path).unwrap();
-                let names = ["reason", "provider_code", "origin", "direction", "provider", "ts_ms"];
+                let names = [
+                    "reason",
+                    "provider_code",
+                    "origin",
+                    "direction",
+                    "provider",
+                    "reply",
+                    "ts_ms",
+                ];
                 assert_eq!(reader.names().collect::<Vec<_>>(), names);
                 assert!(reader.strings("direction").unwrap().iter().all(str::is_empty));
                 let codes: Vec<String> = reader

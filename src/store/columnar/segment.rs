@@ -4,7 +4,7 @@ use super::super::batch::{Batch, NONE, Reply, SealedBatch, split_remote};
 use super::ColumnarError;
 use super::rates::{RateRow, Rates, destination_names, direction_names, kind_names};
 use super::rollups::ROLLUP_ROWS_MIN;
-use super::write::{Columns, DIRECTION, NumberEncoding, ORIGIN, PROVIDER, QUEUE_ID, REASON, Scratch};
+use super::write::{Columns, DIRECTION, NumberEncoding, ORIGIN, PROVIDER, QUEUE_ID, REASON, REPLY, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::direction::{Direction, MailOrigin, Reach};
 use crate::model::event::{Kind, Message};
@@ -262,6 +262,7 @@ impl DayRows<'_> {
         let directions = with.directions.iter().map(|code| u32::from(*code));
         out.dictionary(DIRECTION, &direction_names(), directions)?;
         out.dictionary_of(PROVIDER, with.provider_names.values().iter(), &with.providers)?;
+        self.reply_words(&mut out)?;
         let (bytes, scratch) = out.finish()?;
         with.scratch = scratch;
         Ok(bytes)
@@ -392,6 +393,21 @@ impl DayRows<'_> {
         by_reply(out, "provider_code", replies, &codes, |reply| {
             own(reply).unwrap_or_default()
         })
+    }
+
+    /// Words are log text: what is no UTF-8 is shown as text.
+    fn reply_words(&self, out: &mut Columns) -> Result<(), ColumnarError> {
+        let Batch {
+            rows,
+            replies,
+            reply_words,
+            ..
+        } = &self.sealed.batch;
+        let codes = self.pick(&rows.reply);
+        let codes: Vec<u32> = codes.iter().map(|code| replies[*code as usize].words).collect();
+        let used = Used::of(&codes, reply_words.len());
+        let values: Vec<String> = used.pick(reply_words.values().iter()).map(text).collect();
+        out.dictionary(REPLY, &values, codes.iter().map(|code| used.code(*code)))
     }
 
     /// Sums per minute and all that rates tell apart, of the rows' senders and directions.

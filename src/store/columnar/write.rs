@@ -45,9 +45,11 @@ pub(super) const ORIGIN: &str = "origin";
 pub(super) const DIRECTION: &str = "direction";
 /// Who runs the receiving side.
 pub(super) const PROVIDER: &str = "provider";
+/// The words of replies, where they are kept.
+pub(super) const REPLY: &str = "reply";
 /// Columns that files of earlier versions lack, all or the last of them; in events they stand in this order behind
 /// [`REASON`].
-pub(super) const LATER: [&str; 4] = ["provider_code", ORIGIN, DIRECTION, PROVIDER];
+pub(super) const LATER: [&str; 5] = ["provider_code", ORIGIN, DIRECTION, PROVIDER, REPLY];
 
 /// What a column is, and how its page was made.
 struct ColumnForm {

@@ -23,6 +23,7 @@ mod progress;
 mod providers;
 mod query;
 mod queue;
+mod reclassify;
 mod retention;
 mod routes;
 mod run;

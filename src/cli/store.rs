@@ -72,6 +72,8 @@ enum StoreCommand {
     /// Remove the rows of a source, here and on the server; the next backfill or tail reads its logs again, for example
     /// after you correct its time zone
     Forget(super::forget::ForgetArgs),
+    /// Give stored deferrals and bounces the reasons that today's table gives to the words of their replies, as corrections
+    Reclassify(super::reclassify::ReclassifyArgs),
     /// Copy the segments of a window into a folder as Parquet files; a second export replaces the first
     Export {
         /// Folder: empty, or of an earlier export; created if it does not exist
@@ -108,6 +110,7 @@ pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
         }
         StoreCommand::Repair => return repair(setup),
         StoreCommand::Forget(args) => return super::forget::run(setup, args),
+        StoreCommand::Reclassify(args) => return super::reclassify::run(setup, args),
         StoreCommand::Verify => {
             let config = setup.config()?;
             let store = setup.open_store(&config)?;

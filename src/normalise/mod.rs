@@ -21,3 +21,4 @@ pub mod redact;
 pub mod repeats;
 pub mod rules;
 pub mod scrub;
+pub mod stored_reply;

@@ -1,6 +1,9 @@
 //! One mail over all hosts, found by whatever a user has of it.
 
 use crate::util::{KEEP, Place};
+use mailpulse::store::columnar::reclassify;
+use mailpulse::store::commit::put_in_place;
+use mailpulse::store::segments::SegmentPart;
 use serde_json::{Value, json};
 
 /// A mail of app1 over the relay mx1001, that waits there for an hour; one that stays in the relay's queue; one that a second
@@ -232,4 +235,59 @@ fn the_remote_sides_words_are_shown_where_they_are_kept() {
     );
     let shown = place.run(&["trace", "1fQAmr-000011-Cc"]).ends(0).out;
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
+}
+
+#[test]
+fn reasons_are_made_anew_where_the_words_are_kept() {
+    let place = place("replies = \"keep\"");
+    let reasons = |place: &Place| {
+        place.sql("SELECT kind, reason, COUNT(*) AS n FROM events WHERE kind = 'deferred' GROUP BY kind, reason ORDER BY reason")
+    };
+    let right = reasons(&place);
+    assert_eq!(
+        right,
+        [
+            json!({ "kind": "deferred", "reason": "connection_refused", "n": 1 }),
+            json!({ "kind": "deferred", "reason": "greylisted", "n": 1 }),
+        ]
+    );
+    // As a table of earlier times had it.
+    let store = place.store();
+    for segment in store.segments().between(i64::MIN, i64::MAX).unwrap() {
+        let judged = store.segments().read_part(&segment, SegmentPart::Events, |path| {
+            reclassify(path, i64::MIN..i64::MAX, &|_| Some("content"))
+        });
+        if let Some(encoded) = judged.unwrap().and_then(|judged| judged.segment) {
+            put_in_place(&store, &segment, &encoded, |_| Ok(())).unwrap();
+        }
+    }
+    drop(store);
+    assert_eq!(
+        reasons(&place),
+        [json!({ "kind": "deferred", "reason": "content", "n": 2 })]
+    );
+    let asked = ["store", "reclassify", "--format", "json"];
+    let would = place
+        .run(&[&asked[..], &["--dry-run"]].concat())
+        .ends(0)
+        .says(&["2 rows of 2 whose words are kept would get"]);
+    let moved: Value = serde_json::from_str(&would.out).unwrap();
+    assert_eq!(
+        moved,
+        json!([
+            { "from": "content", "to": "connection_refused", "rows": 1 },
+            { "from": "content", "to": "greylisted", "rows": 1 },
+        ])
+    );
+    assert_eq!(reasons(&place).len(), 1);
+    // Rows outside of the window stay.
+    let before = ["--until", "2018-06-06T10:04Z"];
+    place
+        .run(&[&asked[..], &before].concat())
+        .ends(0)
+        .says(&["1 row of 1 whose words are kept got"]);
+    place.run(&asked).ends(0).says(&["1 row of 2 whose words are kept got"]);
+    assert_eq!(reasons(&place), right);
+    place.run(&asked).ends(0).says(&["0 rows of 2"]);
+    assert_eq!(place.verify(), 2);
 }

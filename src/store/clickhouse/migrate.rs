@@ -27,8 +27,13 @@ const ALL: [(&str, &str); 5] = migrations![
 ];
 
 /// Name and text of what was added since, in order.
-const ADDITIONS: [(&str, &str); 5] =
-    migrations!["006_rollups", "007_reasons", "008_directions", "009_keys", "010_replies"];
+const ADDITIONS: [(&str, &str); 5] = migrations![
+    "006_rollups",
+    "007_reasons",
+    "008_directions",
+    "009_keys",
+    "010_replies"
+];
 
 /// Migrations that a server without access management can do without.
 const OPTIONAL: [&str; 1] = ["004_reader"];

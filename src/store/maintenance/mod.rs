@@ -4,9 +4,11 @@ mod compact;
 mod export;
 pub mod forget;
 mod privacy;
+mod reclassify;
 mod verify;
 
 pub use compact::{Compacted, compact, compact_small};
 pub use export::{Exported, export};
 pub use privacy::settle_privacy;
+pub use reclassify::{Reclassified, reclassify};
 pub use verify::{Verified, has_hash, spot_check, verify, verify_file};

@@ -99,8 +99,9 @@ fn links(setup: &Setup, config: &Config, configured: &ConfiguredAlert) -> Notice
 }
 
 /// Where the pages are, if people can open them.
-fn url_base(_config: &Config) -> Option<String> {
-    None
+fn url_base(config: &Config) -> Option<String> {
+    let base = config.serve.url_base.as_ref()?;
+    Some(format!("{}{}", base.origin, base.path.as_str()))
 }
 
 /// The dead man's switches of the configuration.

@@ -3,7 +3,7 @@
 use super::fold::{Folded, part};
 use super::parts::joined;
 use super::rows::{Alike, GroupRows};
-use super::spec::{Reduction, ScanFile, ScanPart, TableScan, WEIGHT, stored_names};
+use super::spec::{Reduction, ScanFile, ScanPart, ScanTest, TableScan, WEIGHT, stored_names};
 use crate::store::batch::NONE;
 use crate::store::columnar::frame::{Broken, empty, frame, logical};
 use crate::store::columnar::read::SegmentReader;
@@ -45,16 +45,26 @@ impl TableScan {
         pass.finish()
     }
 
-    /// How many threads read: several where rows become a few groups as they are read, so that no more is in memory by it.
+    /// How many threads read: several where rows become a few groups as they are read, or few rows are left by then, so that little
+    /// more is in memory by it.
     fn threads(&self, stored: &[String]) -> usize {
         let is_small =
             matches!(self.fold, Reduction::Groups { .. }) && !stored.iter().any(|name| DISTINCT.contains(&&**name));
-        match is_small {
+        match is_small || self.tests.iter().any(|test| self.is_lookup(test)) {
             true => std::thread::available_parallelism()
                 .map_or(1, usize::from)
                 .min(THREADS_MAX),
             false => 1,
         }
+    }
+
+    /// Whether a condition names the values that a column of many values is to have.
+    fn is_lookup(&self, test: &ScanTest) -> bool {
+        let mut many = self.columns.iter().filter(|(name, _)| DISTINCT.contains(&&**name));
+        many.any(|(_, own)| {
+            let rest = test.sql.strip_prefix('(').and_then(|inside| inside.strip_prefix(own));
+            rest.is_some_and(|rest| rest.starts_with(" = ") || rest.starts_with(" IN ("))
+        })
     }
 
     /// The same over rows that the caller has.
@@ -422,7 +432,7 @@ fn renamed(frame: LazyFrame, columns: &[(String, String)], is_weighted: bool) ->
 
 #[cfg(test)]
 mod tests {
-    use super::super::spec::{RowStep, ScanTest, Summary};
+    use super::super::spec::{RowStep, Summary};
     use super::*;
     use crate::store::columnar::frame::table;
     use crate::store::columnar::write::{Columns, NumberEncoding};
@@ -634,6 +644,21 @@ mod tests {
             (read, answer(&scan, &files).rows())
         };
         assert_eq!(found("(t_log_offset = 17)"), (1, 1));
+        let threads = |condition: &str| {
+            let scan = scan_of(
+                &["kind", "log_offset"],
+                &[(condition, &["t_log_offset"])],
+                Reduction::Rows,
+            );
+            scan.threads(&scan.stored())
+        };
+        let all = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(THREADS_MAX);
+        assert_eq!(
+            (threads("(t_log_offset = 17)"), threads("(t_log_offset < 17)")),
+            (all, 1)
+        );
         assert_eq!(found("(t_log_offset IN (17, 2999, 9000))"), (2, 2));
         assert_eq!(found("(t_log_offset < 20)"), (20, 20));
         assert_eq!(found("(t_log_offset > -5)"), (3_000, 3_000));

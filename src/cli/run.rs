@@ -1,7 +1,7 @@
 //! `mailpulse run`: all that runs for long, in one process.
 
 use crate::config::Config;
-use crate::service::run::parts::{ShipPart, TailPart, WatchPart};
+use crate::service::run::parts::{ServePart, ShipPart, TailPart, WatchPart};
 use crate::service::run::{RunPart, run as run_parts};
 use crate::setup::Setup;
 use crate::store::segments::Incomplete;
@@ -23,6 +23,8 @@ enum PartName {
     Tail,
     /// Run the detection, and send alarms
     Watch,
+    /// Serve web pages, if [serve] is configured
+    Serve,
 }
 
 /// Runs what is configured, until it is told to stop.
@@ -56,6 +58,9 @@ fn parts(setup: &Setup, config: &Config, without: &[PartName]) -> Vec<Box<dyn Ru
     }
     if watches(config, tails) && !without.contains(&PartName::Watch) {
         parts.push(Box::new(WatchPart(own())));
+    }
+    if config.serve.is_configured && !without.contains(&PartName::Serve) {
+        parts.push(Box::new(ServePart(own())));
     }
     parts
 }

@@ -129,6 +129,8 @@ impl UrlBase {
 /// Where the pages are, and who may see them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServeConfig {
+    /// Something is said about it: `run` serves pages, too.
+    pub is_configured: bool,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Where people open it.
@@ -160,6 +162,10 @@ impl Default for ServeConfig {
 impl ServeConfig {
     fn of(raw: &RawServe) -> ServeConfig {
         ServeConfig {
+            is_configured: raw.listen.is_some()
+                || raw.url_base.is_some()
+                || raw.auth.is_some()
+                || raw.token_file.is_some(),
             listen: LISTEN,
             url_base: None,
             auth: None,

@@ -6,7 +6,6 @@ use crate::web::{App, AppOptions, bind, serve};
 use anyhow::{Context as _, Result, bail};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -25,9 +24,6 @@ pub struct Serving {
 
 /// Threads for questions, beside those that the configuration grants at once: one that is late holds its thread.
 const THREADS: usize = 4;
-
-/// From look to look at a flag.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Pages whose port is taken, and that are not served yet.
 pub struct BoundPages {
@@ -48,6 +44,10 @@ impl BoundPages {
             if let Some(ServeFault { what, hint, .. }) = config.serve.faults().into_iter().next() {
                 bail!("--listen {listen}: {what}; {hint}");
             }
+        }
+        if !config.serve.listen.ip().is_loopback() {
+            let listen = config.serve.listen;
+            tracing::warn!("the pages on {listen} can be reached from other machines, by those who have the token");
         }
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -94,20 +94,11 @@ impl BoundPages {
         })
     }
 
-    /// Serves until a flag says that it is to end, as part of a process that has other parts.
+    /// Serves until a future is over, and then ends within two seconds.
     ///
     /// # Errors
-    /// The listener fails.
-    pub fn run_until(self, stop: Arc<AtomicBool>) -> Result<()> {
-        self.run_with(async move {
-            while !stop.load(Ordering::Relaxed) {
-                tokio::time::sleep(LOOK).await;
-            }
-            Ok(())
-        })
-    }
-
-    fn run_with(self, told: impl Future<Output = Result<()>>) -> Result<()> {
+    /// The listener or the future fails.
+    pub fn run_with(self, told: impl Future<Output = Result<()>>) -> Result<()> {
         let BoundPages {
             runtime,
             listener,

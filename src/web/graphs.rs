@@ -11,6 +11,7 @@ use super::pages::frame::clock;
 use super::pages::range::PageRange;
 use crate::analysis::alarms::rounded;
 use crate::analysis::expected::{Picture, draw_in};
+use crate::analysis::planned_work::graph_marks;
 use crate::graph::{GraphKind, HATCH, Style, Theme, png, svg};
 use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
@@ -20,6 +21,7 @@ use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
 use crate::query::series::{GraphMark, Series, SeriesSet};
 use crate::setup::detection::kept;
+use crate::setup::planned::planned;
 use anyhow::Result;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -147,15 +149,15 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion) -> Result<DrawnR
         &mut [picture],
         asker.now_ms,
     )?;
+    let mut marks = marks.concat();
+    let names: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
+    marks.extend(graph_marks(&planned(asker.config)?, question, &names));
     let unnamed = format!("(no {})", question.by.column());
     set.series
         .iter_mut()
         .filter(|series| series.name.is_empty())
         .for_each(|series| series.name.clone_from(&unnamed));
-    Ok(DrawnRates {
-        set,
-        marks: marks.concat(),
-    })
+    Ok(DrawnRates { set, marks })
 }
 
 /// A graph as a part of a page; `number` tells the graphs of a page apart.

@@ -1,9 +1,10 @@
-//! The parts: reading logs, sending, and watching. Each takes the configuration anew at each start.
+//! The parts: reading logs, sending, watching, and serving pages. Each takes the configuration anew at each start.
 
 use super::part::{PartControl, RunPart};
 use crate::config::Config;
 use crate::service::follow::daemon;
 use crate::service::orders::Told;
+use crate::service::serve::{BoundPages, Serving};
 use crate::service::ship;
 use crate::service::watch::{self, WatchControl, Watching};
 use crate::setup::Setup;
@@ -101,6 +102,47 @@ impl RunPart for WatchPart {
                 Some(new) => config = new,
                 None => return Ok(()),
             }
+        }
+    }
+}
+
+/// Serves pages.
+pub struct ServePart(pub Setup);
+
+impl RunPart for ServePart {
+    fn name(&self) -> &'static str {
+        "serve"
+    }
+
+    fn run(&mut self, control: PartControl<'_>) -> Result<()> {
+        let mut orders = control.orders;
+        loop {
+            let pages = BoundPages::new(&self.0, self.0.config()?, Serving::default())?;
+            (control.is_well)();
+            let mut is_over = true;
+            pages.run_with(async {
+                loop {
+                    match orders.next().await {
+                        Told::Stop => return Ok(()),
+                        Told::Reload => match self.0.config() {
+                            Ok(_) => {
+                                is_over = false;
+                                return Ok(());
+                            }
+                            Err(error) => {
+                                let why = crate::model::text::safe_error(&error);
+                                tracing::error!(
+                                    "serve: configuration not reloaded, the old one stays in effect: {why}"
+                                );
+                            }
+                        },
+                    }
+                }
+            })?;
+            if is_over {
+                return Ok(());
+            }
+            tracing::info!(target: "mailpulse::announce", "serve: configuration reloaded");
         }
     }
 }

@@ -90,7 +90,7 @@ enum Command {
     Backfill(backfill::BackfillArgs),
     /// Follow the configured logs, as a daemon
     Tail(tail::TailArgs),
-    /// Follow logs, send, and watch in one process, as configured: the daemon of most hosts
+    /// Follow logs, send, watch, and serve pages in one process, as configured: the daemon of most hosts
     Run(run::RunArgs),
     /// Run a named query or your own SQL
     Query(query::QueryArgs),

@@ -163,21 +163,26 @@ fn an_upgrade_from_the_tails_unit_keeps_what_was_enabled() {
 
 /// The units, with a program that is there.
 fn units(to: &Path) -> Vec<PathBuf> {
-    ["mailpulse.service", "mailpulse-tail.service", "mailpulse-watch.service"]
-        .map(|name| {
-            let text = std::fs::read_to_string(checkout().join("dist/systemd").join(name)).unwrap();
-            assert!(text.contains("ExecStart=/usr/bin/mailpulse "), "{name}");
-            let text = text.replace("/usr/bin/mailpulse", PROGRAM);
-            // The manual pages are not installed here.
-            let text: String = text
-                .lines()
-                .filter(|line| !line.starts_with("Documentation="))
-                .fold(String::new(), |text, line| text + line + "\n");
-            let path = to.join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        })
-        .to_vec()
+    [
+        "mailpulse.service",
+        "mailpulse-tail.service",
+        "mailpulse-watch.service",
+        "mailpulse-serve.service",
+    ]
+    .map(|name| {
+        let text = std::fs::read_to_string(checkout().join("dist/systemd").join(name)).unwrap();
+        assert!(text.contains("ExecStart=/usr/bin/mailpulse "), "{name}");
+        let text = text.replace("/usr/bin/mailpulse", PROGRAM);
+        // The manual pages are not installed here.
+        let text: String = text
+            .lines()
+            .filter(|line| !line.starts_with("Documentation="))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let path = to.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    })
+    .to_vec()
 }
 
 #[test]

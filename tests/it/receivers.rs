@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Stdio;
 
+const BASE: &str = "https://mail.example.org/mailpulse";
 const RUNBOOK: &str = "https://wiki.example.org/mail?a=1&b=2";
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -167,7 +168,7 @@ fn each_receiver_takes_the_alarm_and_its_end_with_what_to_do() {
         ("pagerduty", pagerduty),
         ("ntfy", ntfy),
     ];
-    let mut alerts = String::new();
+    let mut alerts = format!("[serve]\nurl_base = \"{BASE}/\"\nauth = \"proxy\"\n");
     let mut hooks = Vec::new();
     place.write("pagerduty.key", format!("{ROUTING_KEY}\n"));
     place.write("ntfy.key", "tk_0123456789abc\n");
@@ -196,6 +197,7 @@ fn each_receiver_takes_the_alarm_and_its_end_with_what_to_do() {
         for text in [
             "relay mx1001",
             "dropped",
+            "https://mail.example.org/mailpulse/incident?alarm=relay/mx1001/2018-06-06T",
             "wiki.example.org/mail?a=1",
             "incident --alarm relay/mx1001/",
             "as usual",

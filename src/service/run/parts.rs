@@ -117,7 +117,15 @@ impl RunPart for ServePart {
     fn run(&mut self, control: PartControl<'_>) -> Result<()> {
         let mut orders = control.orders;
         loop {
-            let pages = BoundPages::new(&self.0, self.0.config()?, Serving::default())?;
+            let config = self.0.config()?;
+            let listen = config.serve.listen;
+            if !listen.ip().is_loopback() {
+                tracing::warn!(
+                    "the pages can be reached from other machines ({listen}), from a process that reads logs and has the \
+                     key; mailpulse-serve.service has neither"
+                );
+            }
+            let pages = BoundPages::new(&self.0, config, Serving::default())?;
             (control.is_well)();
             let mut is_over = true;
             pages.run_with(async {

@@ -38,7 +38,7 @@ mod tests {
             ("exim", "something else", "", None),
             (
                 "postfix",
-                "host mx.example.org[192.0.2.1] said: 450 please wait",
+                "host mx.example.org[192.0.2.1] said: 452 4.2.2 The email account that you tried to reach is over quota",
                 "4.2.2",
                 Some("mailbox_full"),
             ),

@@ -12,15 +12,16 @@
 -- column bounced int recipients
 -- column expired int recipients
 -- sums rates
-SELECT provider, relay, SUM(attempts) AS attempts,
-       SUM(CASE WHEN kind = 'delivered' THEN recipients ELSE 0 END) AS delivered,
-       SUM(CASE WHEN kind = 'deferred' THEN recipients ELSE 0 END) AS deferred,
-       SUM(CASE WHEN kind = 'deferred' THEN attempts ELSE 0 END) AS deferrals,
-       SUM(CASE WHEN kind = 'bounced' THEN recipients ELSE 0 END) AS bounced,
-       SUM(CASE WHEN kind = 'expired' THEN recipients ELSE 0 END) AS expired
-FROM rates
-WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND {direction:Condition} AND provider <> ''
-      AND kind IN ('delivered', 'deferred', 'bounced', 'expired')
+SELECT provider, relay, SUM(a) AS attempts,
+       SUM(CASE WHEN kind = 'delivered' THEN r ELSE 0 END) AS delivered,
+       SUM(CASE WHEN kind = 'deferred' THEN r ELSE 0 END) AS deferred,
+       SUM(CASE WHEN kind = 'deferred' THEN a ELSE 0 END) AS deferrals,
+       SUM(CASE WHEN kind = 'bounced' THEN r ELSE 0 END) AS bounced,
+       SUM(CASE WHEN kind = 'expired' THEN r ELSE 0 END) AS expired
+FROM (SELECT provider, relay, kind, attempts AS a, recipients AS r
+      FROM rates
+      WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} AND {direction:Condition} AND provider <> ''
+            AND kind IN ('delivered', 'deferred', 'bounced', 'expired')) AS tried
 GROUP BY provider, relay
 ORDER BY attempts DESC, provider, relay
 LIMIT {limit:Int64}

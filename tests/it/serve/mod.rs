@@ -5,6 +5,7 @@ mod hostile;
 mod http;
 mod live;
 mod overview;
+mod part;
 mod safety;
 
 pub use http::{Served, night};

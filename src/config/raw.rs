@@ -112,7 +112,8 @@ pub(super) struct RawStore {
 pub(super) struct RawServe {
     /// Address and port to listen on. An address that other machines can reach requires `auth = "token"` and
     /// `trusted_proxies`.
-    #[schemars(example = &"127.0.0.1:8080", extend("x-default" = "`127.0.0.1:8425` for `serve`; `run` serves pages only if this table says where, or who may see them"))]
+    #[schemars(example = &"127.0.0.1:8080")]
+    #[schemars(extend("x-default" = "`127.0.0.1:8425` for `serve`; `run` serves pages only if this table names an address or who may see them"))]
     pub listen: Option<At<String>>,
     /// The address at which people open the pages, behind a proxy for example. Links in pages and alarms begin with it. It may
     /// contain a path.

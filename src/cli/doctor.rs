@@ -24,6 +24,9 @@ pub struct DoctorArgs {
     /// Age of the last line from which a source is `stale`
     #[arg(long, value_name = "TIME", default_value = "24h")]
     stale_after: String,
+    /// Free space below which the store's disk is nearly full [default: a twentieth of the disk, at most 16384]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    free_mib_min: Option<u64>,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -34,6 +37,7 @@ pub fn run(setup: &Setup, args: &DoctorArgs) -> Result<ExitCode> {
     let options = DoctorOptions {
         user: args.user.clone(),
         stale_ms: parse_duration_ms(&args.stale_after).map_err(|why| anyhow!("--stale-after: {why}"))?,
+        free_bytes_min: args.free_mib_min.map(|mib| mib << 20),
         now_ms: now_ms(),
     };
     let found = examine(setup, &options);

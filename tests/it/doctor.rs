@@ -30,10 +30,13 @@ fn read(config: &str) -> Place {
     place
 }
 
+/// The command, whatever the disk of the machine that tests has left.
+const DOCTOR: [&str; 3] = ["doctor", "--free-mib-min", "0"];
+
 /// The first line, which must begin with the area and have these words; and the step after it.
 #[track_caller]
 fn first_is(place: &Place, args: &[&str], area: &str, words: &[&str]) -> String {
-    let run = place.run(&[&["doctor"], args].concat()).ends(1);
+    let run = place.run(&[&DOCTOR[..], args].concat()).ends(1);
     let mut lines = run.out.lines();
     let first = lines.next().unwrap_or_default();
     assert!(first.starts_with(&format!("{area}: ")), "{}", run.out);
@@ -47,7 +50,7 @@ fn first_is(place: &Place, args: &[&str], area: &str, words: &[&str]) -> String 
 /// Whether a fault is among the findings.
 #[track_caller]
 fn finds(place: &Place, id: &str) -> bool {
-    let run = place.run(&["doctor", "--format", "json"]);
+    let run = place.run(&[&DOCTOR[..], &["--format", "json"]].concat());
     let answer: Value = serde_json::from_str(&run.out).expect("JSON");
     assert_eq!(answer["ok"], Value::from(run.code == 0), "{answer}");
     let findings = answer["findings"].as_array().expect("an array");
@@ -107,7 +110,7 @@ fn a_log_that_the_user_of_the_daemons_may_not_read_is_named() {
     let next = first_is(&place, args, "permissions", &["logs/mainlog", "may not read it"]);
     assert!(next.contains("setfacl") || next.contains("usermod"), "{next}");
     fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
-    let run = place.run(&[&["doctor"], args].concat()).ends(1);
+    let run = place.run(&[&DOCTOR[..], args].concat()).ends(1);
     assert!(!run.out.contains("may not read it"), "{}", run.out);
 }
 
@@ -133,7 +136,7 @@ fn a_clock_that_is_off_is_named() {
     let log: String = (0..400).map(|at| passed_on_at(ahead + at * 60, "shop")).collect();
     place.write("logs/mainlog", log);
     place.run(&["backfill"]);
-    assert!(finds(&place, "clock_off"), "{}", place.run(&["doctor"]).out);
+    assert!(finds(&place, "clock_off"), "{}", place.run(&DOCTOR).out);
 }
 
 #[test]
@@ -145,7 +148,7 @@ fn lines_that_do_not_parse_and_a_log_that_is_old_are_named() {
     place.write("logs/mainlog", recent() + &odd);
     place.run(&["backfill"]);
     assert!(finds(&place, "unparsed") && !finds(&place, "stale"));
-    let out = place.run(&["doctor"]).out;
+    let out = place.run(&DOCTOR).out;
     assert!(
         out.contains("parsing: mx1 (exim)") && out.contains("mail number"),
         "{out}"
@@ -156,12 +159,12 @@ fn lines_that_do_not_parse_and_a_log_that_is_old_are_named() {
     place.write("logs/mainlog", passed_on_at(old, "shop"));
     place.run(&["backfill"]).ends(0);
     assert!(finds(&place, "stale"));
-    let out = place.run(&["doctor"]).out;
+    let out = place.run(&DOCTOR).out;
     assert!(
         out.contains("1 source without a line for 24 h: mx1 (exim), 3 d ago"),
         "{out}"
     );
-    let out = place.run(&["doctor", "--stale-after", "4d"]).out;
+    let out = place.run(&[&DOCTOR[..], &["--stale-after", "4d"]].concat()).out;
     assert!(!out.contains("without a line"), "{out}");
 }
 
@@ -192,7 +195,7 @@ fn a_segment_that_is_damaged_and_one_that_is_short_are_named() {
     bad[good.len() / 2] ^= 1;
     for bytes in [&bad[..], &good[..good.len() - 1]] {
         fs::write(&path, bytes).unwrap();
-        let run = place.run(&["doctor"]).ends(1);
+        let run = place.run(&DOCTOR).ends(1);
         let line = run
             .out
             .lines()
@@ -227,7 +230,7 @@ fn a_channel_that_fails_is_named_without_its_secret() {
         nobody.port()
     ));
     place.run(&ONCE).ends(1);
-    let out = place.run(&["doctor"]).ends(1).out;
+    let out = place.run(&DOCTOR).ends(1).out;
     assert!(
         out.contains(&format!("channels: the alert channel {shown} fails, since ")),
         "{out}"
@@ -279,7 +282,7 @@ fn a_machine_without_faults_prints_one_line_and_daemons_that_end_are_named() {
     }
     let mut watch = start(&place, &["watch"]);
     // `nobody` of the machine that tests it may read nothing here; what this user may do is not the matter.
-    let doctor = ["doctor", "--user", "root"];
+    let doctor = [&DOCTOR[..], &["--user", "root"]].concat();
     let good = loop {
         let run = place.run(&doctor);
         if run.code == 0 {

@@ -74,6 +74,8 @@ pub struct DoctorOptions {
     pub user: Option<String>,
     /// Age of the last line from which a source is stale, milliseconds.
     pub stale_ms: i64,
+    /// Free bytes below which the store's disk is nearly full, if it is not decided by the disk's size.
+    pub free_bytes_min: Option<u64>,
     /// The clock, UTC milliseconds.
     pub now_ms: i64,
 }

@@ -39,7 +39,7 @@ pub fn examine(setup: &Setup, options: &DoctorOptions) -> Examination {
     let user = service_user::ServiceUser::of(options.user.as_deref());
     found.findings.extend(configuration::of(setup, &config, &plan, &limits));
     found.findings.extend(logs::of(&plan, user.as_ref()));
-    store::look(setup, &config, user.as_ref(), options.now_ms, &mut found.findings);
+    store::look(setup, &config, user.as_ref(), options, &mut found.findings);
     sources::look(setup, &config, &plan, options, &mut found);
     alarms::look(&config, options.now_ms, &mut found);
     order(&mut found.findings);

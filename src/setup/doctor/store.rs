@@ -1,6 +1,6 @@
 //! The store: does it open, is there room, are its files as they were committed, and does what is sent arrive?
 
-use super::finding::{FaultArea, Finding, NextStep};
+use super::finding::{DoctorOptions, FaultArea, Finding, NextStep};
 use super::service_user::ServiceUser;
 use crate::config::Config;
 use crate::model::human::size;
@@ -29,7 +29,7 @@ pub(super) fn look(
     setup: &Setup,
     config: &Config,
     user: Option<&ServiceUser>,
-    now_ms: i64,
+    options: &DoctorOptions,
     findings: &mut Vec<Finding>,
 ) {
     if let Some(place) = &config.store.remote {
@@ -37,10 +37,10 @@ pub(super) fn look(
         return;
     }
     let folder = &config.store.folder;
-    findings.extend(disk(folder));
+    findings.extend(disk(folder, options.free_bytes_min));
     findings.extend(unwritable(folder, user));
     match Store::open(folder) {
-        Ok(store) => of_store(&store, config, now_ms, findings),
+        Ok(store) => of_store(&store, config, options.now_ms, findings),
         Err(error @ StoreError::Missing(_)) => {
             // Nothing was read yet: for who follows logs, a tail that never ran.
             let next = match config.sources.is_empty() {
@@ -133,11 +133,11 @@ fn arguments_of(pid: u32) -> Vec<String> {
 }
 
 /// How full the disk of the store is.
-fn disk(folder: &Path) -> Option<Finding> {
+fn disk(folder: &Path, free_min: Option<u64>) -> Option<Finding> {
     let there = folder.ancestors().find(|path| path.exists())?;
     let disk = rustix::fs::statvfs(there).ok()?;
     let (free, all) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
-    is_nearly_full(free, all).then(|| {
+    is_nearly_full(free, all, free_min).then(|| {
         fault(
             "disk_nearly_full",
             format!(
@@ -151,8 +151,8 @@ fn disk(folder: &Path) -> Option<Finding> {
     })
 }
 
-fn is_nearly_full(free: u64, all: u64) -> bool {
-    free < (all / FREE_PART).min(FREE_BYTES_MIN)
+fn is_nearly_full(free: u64, all: u64, free_min: Option<u64>) -> bool {
+    free < free_min.unwrap_or((all / FREE_PART).min(FREE_BYTES_MIN))
 }
 
 /// Whether the user of the daemons may write the store.
@@ -249,12 +249,11 @@ mod tests {
     #[test]
     fn a_disk_is_nearly_full_by_its_share_and_by_what_is_left() {
         const GIB: u64 = 1 << 30;
-        assert!(!is_nearly_full(GIB, 20 * GIB) && is_nearly_full(GIB - 1, 20 * GIB));
-        assert!(
-            !is_nearly_full(16 * GIB, 10_000 * GIB),
-            "two days of room on a large one"
-        );
-        assert!(!is_nearly_full(0, 0) && is_nearly_full(0, GIB));
+        let by_size = |free, all| is_nearly_full(free, all, None);
+        assert!(!by_size(GIB, 20 * GIB) && by_size(GIB - 1, 20 * GIB));
+        assert!(!by_size(16 * GIB, 10_000 * GIB), "two days of room on a large one");
+        assert!(!by_size(0, 0) && by_size(0, GIB));
+        assert!(!is_nearly_full(0, GIB, Some(0)) && is_nearly_full(GIB, 2 * GIB, Some(GIB + 1)));
     }
 
     #[test]

@@ -118,8 +118,12 @@ fn what_is_provisional_is_marked_everywhere_and_sent_only_where_that_is_configur
     assert!(table.out.contains(marked), "{}", table.out);
     let csv = place.run(&["detect", "--format", "csv"]).ends(0);
     let mut lines = csv.out.lines();
-    assert!(lines.next().unwrap().ends_with(",notice_id,provisional"), "{}", csv.out);
-    assert!(lines.next().unwrap().ends_with(",true"), "{}", csv.out);
+    assert!(
+        lines.next().unwrap().ends_with(",notice_id,provisional,silenced"),
+        "{}",
+        csv.out
+    );
+    assert!(lines.next().unwrap().ends_with(",true,"), "{}", csv.out);
     assert!(place.run(&["alarms"]).ends(0).out.contains(marked));
 
     let watch = place.run(&ONCE).ends(0);

@@ -1,7 +1,7 @@
 //! `mailpulse trace`: one mail's story over all hosts and hops.
 
 use super::output::{self, Format};
-use crate::analysis::trace::{Trace, TraceEvent, TraceQuestion, TracedMail, trace};
+use crate::analysis::trace::{Trace, TraceEvent, TraceQuestion, TracedMail, mail_json, trace};
 use crate::cli::window::{EVERYTHING, WindowArgs};
 use crate::config::Config;
 use crate::model::human;
@@ -9,7 +9,6 @@ use crate::model::time::rfc3339;
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow, bail};
-use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// Arguments of `trace`.
@@ -45,7 +44,7 @@ pub fn run(setup: &Setup, args: &TraceArgs) -> Result<ExitCode> {
         bail!("{}", unknown(&args.what, &question, &found, &config));
     }
     match args.format {
-        Format::Json => output::json(&found.mails.iter().map(json).collect())?,
+        Format::Json => output::json(&found.mails.iter().map(mail_json).collect())?,
         Format::Csv => output::table(&table(&found.mails, true), &TIMES, Format::Csv)?,
         Format::Table => {
             for (number, mail) in found.mails.iter().enumerate() {
@@ -162,41 +161,4 @@ fn reply(event: &TraceEvent) -> String {
         "" => parts.join(" "),
         words => format!("{}: {words}", parts.join(" ")),
     }
-}
-
-fn json(mail: &TracedMail) -> Value {
-    let event = |event: &TraceEvent| {
-        let mut json = json!({
-            "ts": rfc3339(event.ts_ms),
-            "host": event.host,
-            "source": event.source,
-            "kind": event.kind,
-            "queue_id": event.queue_id,
-            "client": event.client,
-            "sender": event.sender,
-            "recipient": event.recipient,
-            "destination": event.destination,
-            "remote_host": event.remote_host,
-            "remote_ip": event.remote_ip,
-            "smtp_code": event.smtp_code,
-            "enhanced_code": event.enhanced_code,
-            "reason": event.reason,
-            "bytes": event.bytes,
-            "queue_ms": event.queue_ms,
-            "delivery_ms": event.delivery_ms,
-        });
-        if !event.reply.is_empty() {
-            json["reply"] = json!(event.reply);
-        }
-        json
-    };
-    json!({
-        "service": mail.service,
-        "state": mail.state,
-        "recipients": mail.recipients,
-        "hosts": mail.hosts(),
-        "took_ms": mail.took_ms(),
-        "next": mail.next,
-        "events": mail.events.iter().map(event).collect::<Vec<_>>(),
-    })
 }

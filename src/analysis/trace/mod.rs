@@ -8,9 +8,11 @@ mod question;
 mod rows;
 mod search;
 mod story;
+mod written;
 
 pub use question::TraceQuestion;
 pub use story::{TraceEvent, TracedMail};
+pub use written::{mail_json, mail_json_without_addresses};
 
 use self::follow::{STAYS_MAX, follow};
 use self::search::Search;

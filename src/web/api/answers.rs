@@ -2,6 +2,7 @@
 
 use super::openapi::{QUESTIONS, document};
 use super::written;
+use crate::analysis::trace::mail_json_without_addresses;
 use crate::model::time::{End, MINUTE_MS};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
@@ -125,7 +126,7 @@ async fn trace(State(app): State<Arc<App>>, Chosen(choice): Chosen<TraceChoice>)
         Ok(answer) if answer.value.mails.is_empty() => {
             failed(&Failure::Unknown("No mail of this ID is in the store.".to_owned()))
         }
-        Ok(answer) => json(&written::traced(&answer.value.mails)),
+        Ok(answer) => json(&answer.value.mails.iter().map(mail_json_without_addresses).collect()),
         Err(failure) => failed(&failure),
     }
 }

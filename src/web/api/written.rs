@@ -4,7 +4,6 @@ use crate::analysis::alarms::{alarm_json, minute, rounded};
 use crate::analysis::board::BoardRow;
 use crate::analysis::routes::{Path, Route};
 use crate::analysis::sources::{SourceStatus, percent};
-use crate::analysis::trace::{TraceEvent, TracedMail};
 use crate::analysis::verdict::{MailVerdict, MissingMail};
 use crate::detect::alarm::Alarm;
 use crate::model::time::rfc3339;
@@ -135,39 +134,4 @@ pub(super) fn sources(all: &[SourceStatus]) -> Value {
         })
     };
     all.iter().map(source).collect()
-}
-
-/// Mails with their events.
-pub(super) fn traced(mails: &[TracedMail]) -> Value {
-    let event = |event: &TraceEvent| {
-        json!({
-            "ts": rfc3339(event.ts_ms),
-            "host": event.host,
-            "source": event.source,
-            "kind": event.kind,
-            "queue_id": event.queue_id,
-            "client": event.client,
-            "destination": event.destination,
-            "remote_host": event.remote_host,
-            "remote_ip": event.remote_ip,
-            "smtp_code": event.smtp_code,
-            "enhanced_code": event.enhanced_code,
-            "reason": event.reason,
-            "bytes": event.bytes,
-            "queue_ms": event.queue_ms,
-            "delivery_ms": event.delivery_ms,
-        })
-    };
-    let mail = |mail: &TracedMail| {
-        json!({
-            "service": mail.service,
-            "state": mail.state,
-            "recipients": mail.recipients,
-            "hosts": mail.hosts(),
-            "took_ms": mail.took_ms(),
-            "next": mail.next,
-            "events": mail.events.iter().map(event).collect::<Vec<_>>(),
-        })
-    };
-    mails.iter().map(mail).collect()
 }

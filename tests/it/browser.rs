@@ -39,7 +39,8 @@ pub fn open_url(url: &str, (width, height): (u32, u32), dark: bool) -> Shown {
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
             .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
             .arg(format!("--window-size={width},{height}"))
-            .args(["--enable-logging=stderr", "--virtual-time-budget=3000"])
+            // Virtual time would stand still while a page holds its stream of events open.
+            .args(["--enable-logging=stderr", "--timeout=5000"])
             .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
             .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
             .arg(what)

@@ -64,7 +64,7 @@ pub struct BoardRow {
     pub state: RowState,
     /// The alarm, by its ID, and its onset as minutes since 1970.
     pub alarm: Option<(String, i64)>,
-    /// The minute of its last mail, UTC milliseconds; none within [`LAST_DAYS`].
+    /// The minute of its last mail, UTC milliseconds; none where it is too long ago to be looked for.
     pub last_ms: Option<i64>,
     /// Messages of the last hour.
     pub hour: f64,

@@ -10,7 +10,7 @@
 //!
 //! The tag of the envelope (`postfix/smtp`) names the program; the text says what happened. The forms are those of a
 //! real Postfix 3.7 (`tests/lab`, `corpus/postfix`) and of older and newer releases as far as their manuals and logs
-//! show them. A text with words that nobody knows is [`PostfixNoticeKind::Chatter`](record::PostfixNoticeKind::Chatter); one that
+//! show them. A text with words that nobody knows is [`PostfixNoticeKind::Chatter`]; one that
 //! begins as a field does and goes on otherwise is a [`Reject`]: a change of Postfix's format must never show as a
 //! count of zero.
 

@@ -3,9 +3,7 @@
 WITH
     toUnixTimestamp64Milli($__fromTime_ms) AS from_ms,
     toUnixTimestamp64Milli($__toTime_ms) AS to_ms,
-    toInt64(604800000) AS week_ms,
-    (SELECT min(ts_ms) FROM sources WHERE lines > 0) AS first_ms,
-    arrayFilter(week -> from_ms - week * week_ms >= first_ms, [1, 2, 3, 4]) AS weeks,
+{{weeks}},
     windows AS (
         SELECT service,
                sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms) AS accepted,
@@ -16,11 +14,7 @@ WITH
                 sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
                 sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
         FROM rates
-        WHERE (ts_ms >= from_ms AND ts_ms < to_ms
-               OR ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms
-               OR ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms
-               OR ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms
-               OR ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)
+        WHERE {{window_and_weeks}}
               AND kind IN ('accepted', 'submit_failed', 'delivered') AND {{direction}}
         GROUP BY service)
 SELECT service, accepted, delivered, submit_failed,

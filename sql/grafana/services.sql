@@ -3,22 +3,13 @@
 WITH
     toUnixTimestamp64Milli($__fromTime_ms) AS from_ms,
     toUnixTimestamp64Milli($__toTime_ms) AS to_ms,
-    toInt64(604800000) AS week_ms,
-    (SELECT min(ts_ms) FROM sources WHERE lines > 0) AS first_ms,
-    arrayFilter(week -> from_ms - week * week_ms >= first_ms, [1, 2, 3, 4]) AS weeks,
+{{weeks}},
     -- The window and the same one of the four weeks before, by minutes.
     windows AS (
         SELECT service, max(ts_ms) AS last_ms, sumIf(messages, ts_ms >= from_ms) AS now,
-               [sumIf(messages, ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms),
-                sumIf(messages, ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms),
-                sumIf(messages, ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
-                sumIf(messages, ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
+               {{messages_before}}
         FROM rates
-        WHERE (ts_ms >= from_ms AND ts_ms < to_ms
-               OR ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms
-               OR ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms
-               OR ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms
-               OR ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)
+        WHERE {{window_and_weeks}}
               AND kind = 'accepted' AND first_hop AND messages > 0 AND {{direction}}
         GROUP BY service),
     -- Who sent anything at all, to the hour.

@@ -4,22 +4,13 @@ WITH
     -- A minute back: what was written is read by then.
     toUnixTimestamp64Milli($__toTime_ms) - 60000 AS to_ms,
     to_ms - 1800000 AS from_ms,
-    toInt64(604800000) AS week_ms,
-    (SELECT min(ts_ms) FROM sources WHERE lines > 0) AS first_ms,
     (SELECT count() FROM sources WHERE ts_ms >= from_ms AND ts_ms < to_ms AND (lines > 0 OR heartbeats > 0)) AS minutes_read,
-    arrayFilter(week -> from_ms - week * week_ms >= first_ms, [1, 2, 3, 4]) AS weeks,
+{{weeks}},
     windows AS (
         SELECT service, sumIf(messages, ts_ms >= from_ms) AS now,
-               [sumIf(messages, ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms),
-                sumIf(messages, ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms),
-                sumIf(messages, ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
-                sumIf(messages, ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
+               {{messages_before}}
         FROM rates
-        WHERE (ts_ms >= from_ms AND ts_ms < to_ms
-               OR ts_ms >= from_ms - week_ms AND ts_ms < to_ms - week_ms
-               OR ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms
-               OR ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms
-               OR ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)
+        WHERE {{window_and_weeks}}
               AND kind = 'accepted' AND first_hop AND direction = '' AND origin IN ('ours', '')
         GROUP BY service),
     known AS (

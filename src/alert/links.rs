@@ -1,7 +1,7 @@
 //! What every notice leads to: its page, the runbook, and the command to type next.
 
 use crate::model::shell::quoted;
-use std::fmt::Write as _;
+use crate::model::url::encoded;
 
 /// The page about alarms in the documentation, for whom nothing else is configured.
 const RUNBOOK: &str = "docs/operating.md#alarms (in /usr/share/doc/mailpulse)";
@@ -32,7 +32,8 @@ impl NoticeLinks {
     pub(super) fn page(&self, id: &str, is_of_mail: bool) -> Option<String> {
         let base = self.url_base.as_ref()?;
         Some(match is_of_mail {
-            true => format!("{base}/incident?alarm={}", encoded(id)),
+            // Receivers make links of what looks like an address: nothing of a name does.
+            true => format!("{base}/incident?alarm={}", encoded(id).replace(":/", "%3A/")),
             false => format!("{base}/"),
         })
     }
@@ -52,22 +53,6 @@ impl NoticeLinks {
             false => format!("{} status", self.program),
         }
     }
-}
-
-/// As a value in a query: nothing of a name is part of the address, or looks like an address.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(byte.into()),
-            b':' if bytes.peek() != Some(&b'/') => out.push(':'),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const POINT_MIN: usize = 15;
 const HOUR_MIN: usize = 60;
 /// The last mail is looked for so far back.
 const LAST_DAYS: i64 = 30;
-/// BoardDraft of a board.
+/// Rows of a board.
 const ROWS_MAX: usize = 2_000;
 /// A service that has sent nothing for a day, and no alarm says that it should have.
 const QUIET: &str = "quiet";
@@ -149,7 +149,7 @@ pub fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Bo
     })
 }
 
-/// BoardDraft of one kind as they are made.
+/// The rows of one kind, as they are made.
 struct BoardDraft {
     by: By,
     day_question: RateQuestion,

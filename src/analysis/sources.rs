@@ -1,6 +1,6 @@
 //! Sources and how they do: is each read, recent, parsed, undamaged?
 
-use super::health::{self, Health, Readability, unparsed_share};
+use super::health::{self, Health, Readability, UnreadableCause, unparsed_share};
 use crate::model::time::DAY_MS;
 use crate::query::QueryError;
 use crate::query::history::{MailHistory, SourceSummary};
@@ -80,6 +80,32 @@ impl SourceStatus {
             SourceVerdict::Unreadable => Some("clock"),
             _ => None,
         }
+    }
+
+    /// What is wrong with its lines, if it is unreadable for their sake.
+    pub fn unreadable_lines(&self) -> Option<String> {
+        let is_foreign = self.health.cause() == UnreadableCause::Foreign;
+        if self.state != SourceVerdict::Unreadable || !is_foreign && self.reason() != Some("format") {
+            return None;
+        }
+        let Health {
+            recent,
+            history,
+            last_hour,
+            ..
+        } = &self.health;
+        Some(match is_foreign {
+            true => format!(
+                "all {} lines of its last hour were written by other programs",
+                last_hour.lines
+            ),
+            false => format!(
+                "{:.0} % of the newest {} lines do not parse, {:.1} % of those before",
+                percent(recent),
+                recent.lines,
+                percent(history)
+            ),
+        })
     }
 
     /// When something of it was last committed, UTC milliseconds.

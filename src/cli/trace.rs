@@ -122,7 +122,7 @@ fn table(mails: &[TracedMail], is_numbered: bool) -> Table {
         ("queue_id", text(|event| event.queue_id.clone())),
         ("kind", text(|event| event.kind.clone())),
         ("from_or_to", text(party)),
-        ("next_hop", text(next_hop)),
+        ("next_hop", text(TraceEvent::next_hop)),
         ("reply", text(reply)),
         (
             "queue_ms",
@@ -144,21 +144,10 @@ fn party(event: &TraceEvent) -> String {
     }
 }
 
-/// Where it went; of an arrival, where it came from.
-fn next_hop(event: &TraceEvent) -> String {
-    match event.kind.as_str() {
-        "accepted" | "rejected" if !event.client.is_empty() => format!("from {}", event.client),
-        _ if event.remote_host.is_empty() => event.remote_ip.clone(),
-        _ => event.remote_host.clone(),
-    }
-}
-
 fn reply(event: &TraceEvent) -> String {
-    let code = event.smtp_code.map(|code| code.to_string()).unwrap_or_default();
-    let parts = [code.as_str(), &event.enhanced_code, &event.reason];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let codes = event.reply_codes();
     match event.reply.as_str() {
-        "" => parts.join(" "),
-        words => format!("{}: {words}", parts.join(" ")),
+        "" => codes,
+        words => format!("{codes}: {words}"),
     }
 }

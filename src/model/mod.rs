@@ -10,3 +10,4 @@ pub mod service_names;
 pub mod shell;
 pub mod text;
 pub mod time;
+pub mod url;

@@ -46,16 +46,20 @@ pub fn planned(config: &Config) -> Result<Planned> {
 /// It cannot be read, and what to do about it.
 pub fn entries<T: PlannedEntry>(path: &Path) -> Result<PlannedList<T>> {
     load(path).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => anyhow!(
-            "{}: {error}; correct it, or move it away: what it declares is lost then",
-            path.display()
-        ),
         ErrorKind::PermissionDenied => {
             let hint = crate::store::readers(path).unwrap_or_default();
             anyhow!("{}: {error}; {hint}", path.display())
         }
-        _ => anyhow!("{}: {error}", path.display()),
+        _ => unusable(path, &error),
     })
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let hint = match error.kind() {
+        ErrorKind::InvalidData => "; correct it, or move it away: what it declares is lost then",
+        _ => "",
+    };
+    anyhow!("{}: {error}{hint}", path.display())
 }
 
 /// Changes a file of planned work, for which nobody waits who writes to the store.
@@ -74,11 +78,7 @@ pub fn change<T: PlannedEntry, R>(
                 path.display()
             )
         }
-        ErrorKind::InvalidData => anyhow!(
-            "{}: {error}; correct it, or move it away: what it declares is lost then",
-            path.display()
-        ),
-        _ => anyhow!("{}: {error}", path.display()),
+        _ => unusable(path, &error),
     })
 }
 

@@ -2,7 +2,7 @@
 //! name can leave its page.
 
 use crate::config::BasePath;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::model::url::encoded;
 use std::fmt::Write as _;
 
 /// Makes the links of all pages.
@@ -32,20 +32,6 @@ impl Links {
         }
         link
     }
-}
-
-/// What stands in a query as it is, beside letters and digits.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b':')
-    .remove(b'/');
-
-/// A value in a query.
-pub fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 #[cfg(test)]

@@ -67,6 +67,23 @@ impl TraceEvent {
         )
     }
 
+    /// Where it went; of an arrival, where it came from.
+    pub fn next_hop(&self) -> String {
+        match self.kind.as_str() {
+            "accepted" | "rejected" if !self.client.is_empty() => format!("from {}", self.client),
+            _ if self.remote_host.is_empty() => self.remote_ip.clone(),
+            _ => self.remote_host.clone(),
+        }
+    }
+
+    /// The reply in its codes and class: `451 4.7.1 greylisted`.
+    pub fn reply_codes(&self) -> String {
+        let code = self.smtp_code.map(|code| code.to_string()).unwrap_or_default();
+        let parts = [code.as_str(), &self.enhanced_code, &self.reason];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    }
+
     /// Whether it is an outcome for a recipient, or for all of them.
     fn is_outcome(&self) -> bool {
         !matches!(self.kind.as_str(), "accepted" | "completed" | "submitted")

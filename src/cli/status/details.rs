@@ -2,9 +2,9 @@
 
 use crate::alert::state::AlertState;
 use crate::analysis::completeness::CompleteFrom;
-use crate::analysis::health::{Health, UnreadableCause};
+use crate::analysis::health::UnreadableCause;
 use crate::analysis::planned_work::said_in;
-use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
+use crate::analysis::sources::SourceStatus;
 use crate::cli::output;
 use crate::cli::written_twice::WRITTEN_TWICE;
 use crate::clock::now_ms;
@@ -91,23 +91,19 @@ fn source(row: &SourceStatus) -> Result<()> {
             row.source.host, row.source.kind, doubt
         ))?;
     }
-    if row.state == SourceVerdict::Unreadable && row.health.cause() == UnreadableCause::Foreign {
-        output::line(&format!(
-            "unreadable: {} ({}): all {} lines of its last hour were written by other programs; if {} logs under \
-             another name, give the source `syslog_tag`: `mailpulse check` proposes it",
-            row.source.host, row.source.kind, row.health.last_hour.lines, row.source.kind
-        ))?;
-    } else if row.reason() == Some("format") {
-        let Health { recent, history, .. } = &row.health;
-        output::line(&format!(
-            "unreadable: {} ({}): {:.0} % of the newest {} lines do not parse, {:.1} % of those before; its format \
-             has changed, or it is not a log of this kind: `mailpulse parse --explain` shows where parsing stops",
-            row.source.host,
-            row.source.kind,
-            percent(recent),
-            recent.lines,
-            percent(history)
-        ))?;
+    if let Some(what) = row.unreadable_lines() {
+        let kind = &row.source.kind;
+        let hint = match row.health.cause() {
+            UnreadableCause::Foreign => format!(
+                "if {kind} logs under another name, give the source `syslog_tag`: `mailpulse check` proposes it"
+            ),
+            UnreadableCause::Unparsed => {
+                "its format has changed, or it is not a log of this kind: `mailpulse parse --explain` \
+                 shows where parsing stops"
+                    .to_owned()
+            }
+        };
+        output::line(&format!("unreadable: {} ({kind}): {what}; {hint}", row.source.host))?;
     }
     if let Some(path) = row.source.local.as_ref().and_then(|local| local.twice_in.as_deref()) {
         output::line(&format!(

@@ -116,24 +116,15 @@ fn of_source(row: &SourceStatus) -> Vec<Finding> {
         ));
     }
     let is_foreign = row.health.cause() == UnreadableCause::Foreign;
-    let what = match row.reason() {
-        Some("format") if is_foreign => Some(format!(
-            "all {} lines of the last hour were written by other programs",
-            row.health.last_hour.lines
-        )),
-        Some("format") => Some(format!(
-            "{:.0} % of the newest {} lines do not parse, {:.1} % of those before",
-            percent(&row.health.recent),
-            row.health.recent.lines,
-            percent(&row.health.history)
-        )),
-        _ if unparsed_share(&row.source.counts) > UNPARSED_SHARE_MAX => Some(format!(
-            "{:.1} % of {} lines do not parse",
-            percent(&row.source.counts),
-            row.source.counts.lines
-        )),
-        _ => None,
-    };
+    let what = row.unreadable_lines().or_else(|| {
+        (unparsed_share(&row.source.counts) > UNPARSED_SHARE_MAX).then(|| {
+            format!(
+                "{:.1} % of {} lines do not parse",
+                percent(&row.source.counts),
+                row.source.counts.lines
+            )
+        })
+    });
     if let Some(what) = what {
         let sample = row.shapes().first().map(|shape| format!(", as `{}`", shape.sample));
         let next = match is_foreign {

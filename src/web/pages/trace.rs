@@ -120,20 +120,13 @@ fn table(mail: &TracedMail) -> TableBlock {
 }
 
 fn row(event: &TraceEvent) -> Vec<TableCell> {
-    let code = event.smtp_code.map(|code| code.to_string()).unwrap_or_default();
-    let reply = [code.as_str(), &event.enhanced_code, &event.reason].join(" ");
-    let hop = match event.kind.as_str() {
-        "accepted" | "rejected" if !event.client.is_empty() => format!("from {}", event.client),
-        _ if event.remote_host.is_empty() => event.remote_ip.clone(),
-        _ => event.remote_host.clone(),
-    };
     vec![
         TableCell::text(crate::model::time::rfc3339(event.ts_ms)),
         TableCell::text(&event.host),
         TableCell::text(&event.queue_id),
         TableCell::text(&event.kind),
-        TableCell::text(hop),
-        TableCell::text(reply.trim()),
+        TableCell::text(event.next_hop()),
+        TableCell::text(event.reply_codes()),
         TableCell::number(event.queue_ms.map(human::duration).unwrap_or_default()),
     ]
 }

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod check;
 pub mod clock;
 pub mod detection;
+pub mod disk;
 pub mod doctor;
 pub mod known_names;
 pub mod limits;

@@ -9,6 +9,7 @@ use super::counters::{MINUTES, MessageLabels, SETS_MAX};
 use super::json::failed;
 use super::pages::now::{Overview, overview};
 use super::pages::sources::all as all_sources;
+use super::store_health::StoreHealth;
 use crate::analysis::backlog::{BacklogQuestion, QueueBacklog, backlog};
 use crate::analysis::board::{BoardRow, RowState};
 use crate::analysis::sources::SourceStatus;
@@ -40,8 +41,16 @@ struct StoreNumbers {
     bytes: Option<u64>,
     outbox: Option<(u64, u64)>,
     judged: Option<i64>,
-    /// Channels with what waits and what was refused.
-    channels: Vec<(String, u64, u64)>,
+    channels: Vec<ChannelNumbers>,
+    health: StoreHealth,
+}
+
+/// How a channel of alarms does.
+struct ChannelNumbers {
+    name: String,
+    waiting: usize,
+    refused: usize,
+    is_failing: bool,
 }
 
 fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
@@ -83,8 +92,14 @@ fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
         channels: alerts
             .channels()
             .into_iter()
-            .map(|one| (one.name, one.waiting as u64, one.refused as u64))
+            .map(|one| ChannelNumbers {
+                is_failing: one.is_failing(),
+                name: one.name,
+                waiting: one.waiting,
+                refused: one.refused,
+            })
             .collect(),
+        health: StoreHealth::ask(asker)?,
     })
 }
 
@@ -185,6 +200,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     of_boards(&overview.value, &mut families);
     of_alarms(&overview.value, &mut families);
     of_store(&numbers.value, &mut families);
+    of_health(&numbers.value.health, &mut families);
     let accepts = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -487,12 +503,59 @@ fn of_store(numbers: &StoreNumbers, families: &mut MetricFamilies) {
             .set([], judged as f64);
     }
     let waiting = families.gauge("mailpulse_channel_waiting_notices", "Notices that wait for a channel.");
-    for (channel, count, _) in &numbers.channels {
-        waiting.set([("channel", channel)], *count as f64);
+    for channel in &numbers.channels {
+        waiting.set([("channel", &channel.name)], channel.waiting as f64);
     }
     let refused = families.counter("mailpulse_channel_refused_notices", "Notices that a channel refused.");
-    for (channel, _, count) in &numbers.channels {
-        refused.set([("channel", channel)], *count as f64);
+    for channel in &numbers.channels {
+        refused.set([("channel", &channel.name)], channel.refused as f64);
+    }
+    let failing = families.gauge(
+        "mailpulse_channel_failing",
+        "1 while a channel does not take what is sent.",
+    );
+    for channel in &numbers.channels {
+        failing.set([("channel", &channel.name)], f64::from(u8::from(channel.is_failing)));
+    }
+}
+
+fn of_health(health: &StoreHealth, families: &mut MetricFamilies) {
+    let read = families.gauge(
+        "mailpulse_source_read_timestamp_seconds",
+        "The last minute in which a tail had read a source to its end.",
+    );
+    for ((host, kind), at_ms) in health.read.iter().take(SETS_MAX) {
+        read.set([("host", host), ("source", kind)], *at_ms as f64 / 1e3);
+    }
+    if let Some(at_ms) = health.written_ms {
+        families
+            .gauge(
+                "mailpulse_store_written_timestamp_seconds",
+                "When lines, or the word that there are none, were last stored.",
+            )
+            .set([], at_ms as f64 / 1e3);
+    }
+    let Some(local) = &health.local else { return };
+    families
+        .gauge("mailpulse_store_held", "1 while a process holds the store to write it.")
+        .set([], f64::from(u8::from(local.is_held)));
+    if let Some(disk) = local.disk {
+        families
+            .gauge(
+                "mailpulse_store_disk_free_bytes",
+                "Free space on the disk of the store.",
+            )
+            .set([], disk.free as f64);
+        families
+            .gauge("mailpulse_store_disk_size_bytes", "Size of the disk of the store.")
+            .set([], disk.size as f64);
+    }
+    let troubles = families.gauge(
+        "mailpulse_trouble_since_timestamp_seconds",
+        "Since when a trouble lasts that `mailpulse status` shows.",
+    );
+    for (topic, since_ms) in local.troubles.iter().take(SETS_MAX) {
+        troubles.set([("topic", topic)], *since_ms as f64 / 1e3);
     }
 }
 

@@ -25,6 +25,7 @@ mod pages;
 mod router;
 mod server;
 mod spark;
+mod store_health;
 mod streams;
 mod timed_stream;
 

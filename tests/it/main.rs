@@ -48,6 +48,7 @@ mod planned;
 mod postfix_lab;
 mod postfix_queue;
 mod privacy;
+mod prometheus;
 mod query;
 mod queue;
 mod readers;

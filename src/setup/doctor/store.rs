@@ -5,6 +5,7 @@ use super::service_user::ServiceUser;
 use crate::config::Config;
 use crate::model::human::size;
 use crate::setup::Setup;
+use crate::setup::disk::DiskRoom;
 use crate::store::clickhouse::migrate::{self, MigrationPlan};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
 use crate::store::clickhouse::{ClickHouseClient, Endpoint};
@@ -134,9 +135,7 @@ fn arguments_of(pid: u32) -> Vec<String> {
 
 /// How full the disk of the store is.
 fn disk(folder: &Path, free_min: Option<u64>) -> Option<Finding> {
-    let there = folder.ancestors().find(|path| path.exists())?;
-    let disk = rustix::fs::statvfs(there).ok()?;
-    let (free, all) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
+    let DiskRoom { free, size: all } = DiskRoom::of(folder)?;
     is_nearly_full(free, all, free_min).then(|| {
         fault(
             "disk_nearly_full",

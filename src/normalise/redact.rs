@@ -105,6 +105,14 @@ impl Redactor {
     }
 }
 
+/// Whether a local part is a pseudonym, as [`LocalParts::Hash`] stores it.
+pub fn is_pseudonym(local: &str) -> bool {
+    local.len() == PSEUDONYM_LEN
+        && local
+            .strip_prefix('~')
+            .is_some_and(|letters| letters.bytes().all(|letter| ALPHABET.contains(&letter)))
+}
+
 /// Splits an address at its last `@` outside quotes; an address without one is all local part.
 pub fn split_address(address: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memrchr(b'@', address) {

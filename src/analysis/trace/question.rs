@@ -1,7 +1,7 @@
 //! What a mail is looked up by.
 
 use crate::model::queue_id::exim_time_ms;
-use crate::normalise::redact::{LocalParts, Redactor, message_key};
+use crate::normalise::redact::{LocalParts, Redactor, is_pseudonym, message_key};
 use crate::query::quoted;
 use crate::store::columnar::LookupKey;
 
@@ -25,7 +25,8 @@ pub struct TraceQuestion {
 }
 
 impl TraceQuestion {
-    /// What a text may mean; addresses are looked up by what a redactor makes of them. Without one, no address is known.
+    /// What a text may mean; addresses are looked up by what a redactor makes of them. Without one, no address is known, but
+    /// for one that bears the hash of its local part, as answers show it.
     ///
     /// # Errors
     /// It is neither a queue ID nor a Message-ID nor an address that the store can know.
@@ -52,9 +53,12 @@ impl TraceQuestion {
             ));
         }
         let mode = redactor.map(Redactor::mode);
-        let stored = |(_, domain): (&str, &str)| {
-            let local = redactor?.stored(text.as_bytes());
-            Some((String::from_utf8(local).ok()?, domain.to_ascii_lowercase()))
+        let stored = |(local, domain): (&str, &str)| {
+            let local = match is_pseudonym(local) {
+                true => local.to_owned(),
+                false => String::from_utf8(redactor?.stored(text.as_bytes())).ok()?,
+            };
+            Some((local, domain.to_ascii_lowercase()))
         };
         Ok(TraceQuestion {
             message_key: Some(message_key(text.as_bytes())),
@@ -137,5 +141,18 @@ mod tests {
         assert_eq!(of(LocalParts::Hash), Some((hash, "example.org".to_owned())));
         assert_eq!(of(LocalParts::Drop), None);
         assert_eq!(TraceQuestion::of(address, None).unwrap().address, None);
+    }
+
+    #[test]
+    fn a_hash_is_looked_up_as_it_is_and_needs_no_key() {
+        let hash = redactor(LocalParts::Hash).stored(b"root@example.org");
+        let hashed = format!("{}@Example.ORG", String::from_utf8(hash.clone()).unwrap());
+        let stored = Some((String::from_utf8(hash).unwrap(), "example.org".to_owned()));
+        let of = |redactor: Option<&Redactor>| TraceQuestion::of(&hashed, redactor).unwrap().address;
+        assert_eq!(of(None), stored);
+        assert_eq!(of(Some(&redactor(LocalParts::Hash))), stored);
+        assert_eq!(of(Some(&redactor(LocalParts::Drop))), None);
+        // Seven letters are no hash.
+        assert_eq!(TraceQuestion::of("~AbCdEfG@example.org", None).unwrap().address, None);
     }
 }

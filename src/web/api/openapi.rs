@@ -171,10 +171,14 @@ pub(super) const QUESTIONS: [ApiQuestion; 11] = [
     },
     ApiQuestion {
         path: "trace",
-        about: "One mail over all hosts, by its queue ID or Message-ID; never by an address.",
+        about: "One mail over all hosts, by its queue ID or Message-ID, or by the hash of an address; never by an address.",
         parameters: &[ApiParameter {
             is_required: true,
-            ..parameter("id", "Queue ID or Message-ID.", "1fQXAB-000001-Aa")
+            ..parameter(
+                "id",
+                "Queue ID, Message-ID, or an address with the hash that answers show in place of its local part.",
+                "1fQXAB-000001-Aa",
+            )
         }],
         keys: &["service", "state", "recipients", "hosts", "took_ms", "next", "events"],
         is_list: true,

@@ -1,10 +1,12 @@
-//! One mail's story. A queue ID or a Message-ID, never an address: who may see the pages need not know who writes to whom.
+//! One mail's story. A queue ID, a Message-ID, or the hash of an address, never an address: who may see the pages need not know
+//! who writes to whom.
 
 use super::blocks::{BlockPage, PageBlock, TableBlock, TableCell};
 use super::frame::{PageFrame, clock};
 use super::reply::{failure_page, rendered};
 use crate::analysis::trace::{Trace, TraceEvent, TraceQuestion, TracedMail, trace};
 use crate::model::human;
+use crate::normalise::redact::LocalParts;
 use crate::query::Window;
 use crate::web::answers::{QuestionKey, StoreAnswer};
 use crate::web::app::App;
@@ -27,13 +29,11 @@ pub(crate) struct TraceChoice {
 
 /// Looks a mail up.
 pub(crate) async fn found(app: &App, choice: &TraceChoice) -> Result<Arc<StoreAnswer<Trace>>, Failure> {
-    // Without the key of the pseudonyms no address is looked up, only IDs.
+    // Without the key of the pseudonyms no address is looked up, only IDs and hashes.
     let mut question = TraceQuestion::of(&choice.id, None).map_err(|why| Failure::Parameter(format!("id: {why}")))?;
-    question.address = None;
-    if question.queue_id.is_none() && question.message_key.is_none() {
-        return Err(Failure::Parameter(
-            "id: a queue ID or a Message-ID; addresses are not looked up here".to_owned(),
-        ));
+    if app.answers.config().privacy.local_parts != LocalParts::Hash {
+        // What looks like a hash is an address then.
+        question.address = None;
     }
     let now_ms = app.answers.now_ms();
     let key = QuestionKey::until(&format!("trace {}", choice.id), now_ms);
@@ -57,10 +57,11 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Tra
         "trace",
         "Follow one mail over all hosts",
     );
-    page.ask = Some(("Queue ID or Message-ID", "id", choice.id.clone()));
+    page.ask = Some(("Queue ID, Message-ID, or hash", "id", choice.id.clone()));
     if choice.id.is_empty() {
-        page.lead
-            .push("By its queue ID on any host, or its Message-ID.".to_owned());
+        let hash = "By its queue ID on any host, its Message-ID, or an address with the hash that answers show in place of its \
+                    local part: ~AbCdEfGh@example.org.";
+        page.lead.push(hash.to_owned());
         return rendered(&page);
     }
     let found = match found(&app, &choice).await {

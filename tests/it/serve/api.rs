@@ -1,7 +1,8 @@
 //! The JSON API and the metrics.
 
 use super::{Served, night};
-use crate::util::Place;
+use crate::logs::passed_on;
+use crate::util::{Place, now_ms};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -197,7 +198,7 @@ fn promtool_finds_nothing_to_say_of_the_metrics() {
 }
 
 #[test]
-fn an_id_that_nobody_knows_and_an_address_find_nothing() {
+fn a_hash_finds_what_an_address_and_an_unknown_id_do_not() {
     let place = Place::copy_of(night());
     let served = Served::start(&place, &["--at", "2018-06-06T22:00Z"]);
     for (path, status) in [
@@ -213,9 +214,22 @@ fn an_id_that_nobody_knows_and_an_address_find_nothing() {
             "{error}"
         );
     }
-    let sender = place.sql("SELECT sender FROM events WHERE sender <> '' AND kind = 'accepted' LIMIT 1");
-    let sender = sender[0]["sender"].as_str().unwrap();
-    assert!(sender.contains('@'), "{sender}");
-    let reply = served.settled(&format!("/api/v1/trace?id={sender}"));
+    let reply = served.settled("/api/v1/trace?id=gerrit@wikimedia.org");
     assert_eq!(reply.status, 404, "an address is not looked up: {}", reply.body);
+    let place = Place::with("[store]\nurl = \"store\"\n");
+    place.write(
+        "main.log",
+        passed_on(now_ms() / 1_000 - 600, "1fQX01-000001-A1", "shop"),
+    );
+    place.backfill(&[&place.path("main.log")]).ends(0);
+    let rows = place.sql("SELECT sender FROM events WHERE kind = 'accepted'");
+    let hash = rows[0]["sender"].as_str().unwrap();
+    assert!(hash.starts_with('~') && hash.ends_with("@example.org"), "{hash}");
+    let served = Served::start(&place, &[]);
+    let found = json(&served, &format!("/api/v1/trace?id={hash}"));
+    assert_eq!(found[0]["events"][0]["queue_id"], "1fQX01-000001-A1", "{found}");
+    assert!(!found.to_string().contains('~'), "no other address is told: {found}");
+    let reply = served.settled("/api/v1/trace?id=shop@example.org");
+    assert_eq!(reply.status, 404, "{}", reply.body);
+    assert!(served.page(&format!("/trace?id={hash}")).contains("1fQX01-000001-A1"));
 }

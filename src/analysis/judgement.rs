@@ -3,7 +3,7 @@
 use super::completeness::Completeness;
 use super::kept::Kept;
 use super::live::Live;
-use super::present::replay;
+use super::present::Replay;
 use crate::detect::alarm::Alarm;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
@@ -110,7 +110,9 @@ impl LiveJudge {
         let found = match store.span(until_ms)? {
             None => DetectionState::of(&Engine::new(self.options.clone()), &Names::default(), None),
             Some(_) => {
-                let history = replay(store, &self.kept, self.options.clone(), until_ms, until_ms)?;
+                let span = (until_ms, until_ms);
+                let replay = Replay::begin(store, &self.kept, self.options.clone(), span, until_ms)?;
+                let history = replay.finish_keeping(store, &self.kept, (&self.options, &mark))?;
                 DetectionState::of(&history.engine, &history.names, Some(history.span.1))
             }
         };

@@ -4,12 +4,13 @@
 //! yet to come is not part of any answer.
 
 use super::fleet::Timeline;
-use super::kept::Kept;
+use super::kept::{Kept, KeptSubject, Standing};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{Minute, Names};
 use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
+use crate::query::mark::HistoryMark;
 use anyhow::{Result, anyhow};
 
 /// Everything that has happened: the whole history, up to the present.
@@ -138,6 +139,42 @@ impl<'s> Replay<'s> {
     /// Takes a minute.
     pub fn step(&mut self, minute: &Minute) {
         self.engine.step(&self.timeline.names, minute);
+    }
+
+    /// Takes all minutes that are left, and leaves snapshots in memory on the way, if there is room for them. The mark was
+    /// made before any row was read.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn finish_keeping(
+        mut self,
+        store: &dyn MailHistory,
+        kept: &Kept,
+        (options, mark): (&Options, &HistoryMark),
+    ) -> Result<ReplayedHistory> {
+        if !kept.is_in_memory() {
+            return self.finish();
+        }
+        let subject = KeptSubject::of(store, options)?;
+        let end = self.timeline.span().1;
+        while let Some(minutes) = self.next_part()? {
+            let known = self.timeline.known();
+            for minute in &minutes {
+                self.step(minute);
+                let at = minute.at + 1;
+                if Kept::is_wanted(at, end) {
+                    let standing = Standing {
+                        first: self.first,
+                        at,
+                        mark,
+                        known: &known,
+                        engine: &self.engine,
+                    };
+                    kept.put(&standing, &subject, u64::MAX)?;
+                }
+            }
+        }
+        self.finish()
     }
 
     /// Takes all minutes that are left.

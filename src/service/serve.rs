@@ -2,8 +2,9 @@
 
 use crate::config::{BasePath, Config, ServeFault};
 use crate::setup::Setup;
-use crate::web::{App, AppOptions, bind, serve};
+use crate::web::{App, AppOptions, bind, serve, warm_up};
 use anyhow::{Context as _, Result, bail};
+use sd_notify::NotifyState;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +26,17 @@ pub struct Serving {
 /// Threads for questions, beside those that the configuration grants at once: one that is late holds its thread.
 const THREADS: usize = 4;
 
+/// Who starts the process waits no longer for the first answer; until it is there, pages say that it is being computed.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
 /// Pages whose port is taken, and that are not served yet.
 pub struct BoundPages {
     runtime: Runtime,
     listener: TcpListener,
     app: Arc<App>,
     stop: crate::web::StopServing,
+    /// The process does nothing else: systemd is told when pages are quick.
+    announces_itself: bool,
 }
 
 impl BoundPages {
@@ -66,6 +72,7 @@ impl BoundPages {
             listener,
             app,
             stop,
+            announces_itself: false,
         })
     }
 
@@ -82,7 +89,8 @@ impl BoundPages {
     ///
     /// # Errors
     /// Signals cannot be waited for.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
+        self.announces_itself = true;
         self.run_with(async {
             let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
             let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
@@ -104,8 +112,16 @@ impl BoundPages {
             listener,
             app,
             stop,
+            announces_itself,
         } = self;
         let served = runtime.block_on(async move {
+            let first = Arc::clone(&app);
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(READY_WITHIN, warm_up(first)).await;
+                if announces_itself {
+                    let _ = sd_notify::notify(&[NotifyState::Ready]);
+                }
+            });
             let serving = serve(app, listener);
             tokio::pin!(serving, told);
             tokio::select! {

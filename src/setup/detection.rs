@@ -14,6 +14,11 @@ pub fn kept(config: &Config) -> Kept {
     Kept::new(&kept_path(config))
 }
 
+/// The same for who asks often and may not write: what it finds out itself stays in memory.
+pub fn kept_in_memory(config: &Config) -> Kept {
+    Kept::with_memory(&kept_path(config))
+}
+
 /// What a command says instead of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {

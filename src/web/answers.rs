@@ -4,6 +4,7 @@
 use super::failure::Failure;
 use crate::analysis::incomplete::lines;
 use crate::analysis::judgement::{DetectionState, LiveJudge};
+use crate::analysis::kept::Kept;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
@@ -13,7 +14,7 @@ use crate::query::history::{Backend, MailHistory};
 use crate::query::mark::HistoryMark;
 use crate::query::{QueryError, Window};
 use crate::setup::Setup;
-use crate::setup::detection::{Overrides, kept, options};
+use crate::setup::detection::{Overrides, kept_in_memory, options};
 use crate::store::segments::Incomplete;
 use anyhow::Result;
 use std::any::Any;
@@ -43,6 +44,8 @@ pub struct Asker<'a> {
     pub config: &'a Config,
     /// The time on the clock, UTC milliseconds; it may stand still.
     pub now_ms: i64,
+    /// Snapshots of the detection.
+    pub kept: &'a Kept,
     /// The detection, as far as it has judged.
     judge: &'a Mutex<LiveJudge>,
     /// The clock stands still: what comes later is not known.
@@ -139,13 +142,15 @@ pub struct Answers {
     threads: Arc<Semaphore>,
     waiting: AtomicUsize,
     kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
+    snapshots: Kept,
     judge: Arc<Mutex<LiveJudge>>,
 }
 
 impl Answers {
     /// Nothing is asked yet.
     pub fn new(setup: &Setup, config: Config, at_ms: Option<i64>) -> Answers {
-        let judge = LiveJudge::new(options(&config, &Overrides::default()), kept(&config));
+        let snapshots = kept_in_memory(&config);
+        let judge = LiveJudge::new(options(&config, &Overrides::default()), snapshots.clone());
         Answers {
             setup: setup.clone(),
             threads: Arc::new(Semaphore::new(config.serve.questions_max)),
@@ -153,6 +158,7 @@ impl Answers {
             at_ms,
             waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
+            snapshots,
             judge: Arc::new(Mutex::new(judge)),
         }
     }
@@ -269,6 +275,7 @@ impl Answers {
             backend: &backend,
             config: &self.config,
             now_ms: self.now_ms(),
+            kept: &self.snapshots,
             judge: &self.judge,
             is_standing: self.is_standing(),
         };

@@ -20,7 +20,6 @@ use crate::model::time::rfc3339;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
 use crate::query::series::{GraphMark, Series, SeriesSet};
-use crate::setup::detection::kept;
 use crate::setup::planned::planned;
 use anyhow::Result;
 use axum::extract::State;
@@ -142,13 +141,7 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion) -> Result<DrawnR
         question,
         set: &mut set,
     };
-    let marks = draw_in(
-        asker.store(),
-        &kept(asker.config),
-        asker.options(),
-        &mut [picture],
-        asker.now_ms,
-    )?;
+    let marks = draw_in(asker.store(), asker.kept, asker.options(), &mut [picture], asker.now_ms)?;
     let mut marks = marks.concat();
     let names: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
     marks.extend(graph_marks(&planned(asker.config)?, question, &names));

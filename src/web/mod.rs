@@ -28,7 +28,9 @@ mod spark;
 mod store_health;
 mod streams;
 mod timed_stream;
+mod warm_up;
 
 pub use access::Token;
 pub use app::{App, AppOptions, StopServing};
 pub use server::{bind, serve};
+pub use warm_up::warm_up;

@@ -1,4 +1,4 @@
-//! The folder of snapshots: which of them fits, and which are kept.
+//! Snapshots in a folder, or in memory: which of them fits, and which are kept.
 
 use super::snapshot::{Snapshot, Standing, header};
 use super::subject::KeptSubject;
@@ -7,9 +7,11 @@ use crate::files;
 use crate::query::QueryError;
 use crate::query::history::MailHistory;
 use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Extension of the files; their names are the minutes.
 const EXTENSION: &str = "kept";
@@ -28,17 +30,47 @@ const DAYS: i64 = 14 * DAY;
 /// So many are kept whatever their size: the newest, and one to go back to.
 const LEAST: usize = 2;
 
+/// Bytes of those in memory: weeks of a dozen services, or days of hundreds.
+const MEMORY_MAX: u64 = 12 << 20;
+
+/// Snapshots by their minutes.
+type MemorySnapshots = BTreeMap<i64, Arc<[u8]>>;
+
 /// Snapshots of the detection in a folder.
 #[derive(Debug, Clone)]
 pub struct Kept {
     folder: PathBuf,
+    /// Those that this process writes, if it may not write to the folder; its clones share them.
+    memory: Option<Arc<Mutex<MemorySnapshots>>>,
 }
 
-/// A snapshot's file.
+/// Where a snapshot is.
+enum SnapshotPlace {
+    File(PathBuf),
+    Memory(Arc<[u8]>),
+}
+
+/// A snapshot that may be read.
 struct SnapshotFile {
     at: i64,
-    path: PathBuf,
+    place: SnapshotPlace,
     bytes: u64,
+}
+
+impl SnapshotFile {
+    fn read(&self) -> Result<Arc<[u8]>> {
+        match &self.place {
+            SnapshotPlace::File(path) => Ok(fs::read(path).context("it cannot be read")?.into()),
+            SnapshotPlace::Memory(bytes) => Ok(Arc::clone(bytes)),
+        }
+    }
+
+    fn name(&self) -> String {
+        match &self.place {
+            SnapshotPlace::File(path) => path.display().to_string(),
+            SnapshotPlace::Memory(_) => format!("the state of minute {}", self.at),
+        }
+    }
 }
 
 impl Kept {
@@ -46,7 +78,21 @@ impl Kept {
     pub fn new(folder: &Path) -> Kept {
         Kept {
             folder: folder.to_owned(),
+            memory: None,
         }
+    }
+
+    /// Those in a folder, which is only read, and further ones in memory.
+    pub fn with_memory(folder: &Path) -> Kept {
+        Kept {
+            memory: Some(Arc::default()),
+            ..Kept::new(folder)
+        }
+    }
+
+    /// Whether it writes to memory alone.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.memory.is_some()
     }
 
     /// The newest snapshot that has judged no minute from `until` on, and of which no minute from `since` on has changed. One
@@ -66,22 +112,23 @@ impl Kept {
         }
         let subject = KeptSubject::of(store, options)?;
         for entry in entries.iter().rev().filter(|entry| entry.at <= until) {
-            let read = fs::read(&entry.path).context("it cannot be read");
-            let found = read.and_then(|bytes| Ok((header(&bytes, &subject)?.0.mark, bytes)));
+            let found = entry
+                .read()
+                .and_then(|bytes| Ok((header(&bytes, &subject)?.0.mark, bytes)));
             let (mark, bytes) = match found {
                 Ok(found) => found,
                 Err(why) => {
-                    tracing::debug!("{}: {why:#}", entry.path.display());
+                    tracing::debug!("{}: {why:#}", entry.name());
                     continue;
                 }
             };
             if let Some(changed) = store.first_change(&mark, since.min(entry.at), entry.at)? {
-                tracing::debug!("{}: rows changed since minute {changed}", entry.path.display());
+                tracing::debug!("{}: rows changed since minute {changed}", entry.name());
                 continue;
             }
             match Snapshot::of_bytes(&bytes, &subject, options) {
                 Ok(snapshot) => return Ok(Some(snapshot)),
-                Err(why) => tracing::debug!("{}: {why:#}", entry.path.display()),
+                Err(why) => tracing::debug!("{}: {why:#}", entry.name()),
             }
         }
         Ok(None)
@@ -102,6 +149,14 @@ impl Kept {
     /// # Errors
     /// The disk.
     pub fn put(&self, snapshot: &Standing<'_>, subject: &KeptSubject, bytes_max: u64) -> Result<()> {
+        if let Some(memory) = &self.memory {
+            let bytes = snapshot.to_bytes(subject)?.into();
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.insert(snapshot.at, bytes);
+            let gone = superfluous(held(&memory), snapshot.at, bytes_max.min(MEMORY_MAX));
+            gone.iter().for_each(|entry| _ = memory.remove(&entry.at));
+            return Ok(());
+        }
         let name = || self.folder.display().to_string();
         files::make_folder(&self.folder).with_context(name)?;
         let bytes = snapshot.to_bytes(subject)?;
@@ -117,10 +172,12 @@ impl Kept {
     /// # Errors
     /// The disk.
     pub fn remove_after(&self, minute: i64) -> io::Result<()> {
-        for entry in self.entries().iter().filter(|entry| entry.at > minute) {
-            fs::remove_file(&entry.path)?;
+        if let Some(memory) = &self.memory {
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.retain(|at, _| *at <= minute);
+            return Ok(());
         }
-        Ok(())
+        remove(self.files().iter().filter(|entry| entry.at > minute))
     }
 
     /// Removes what a kill has left half written. Only who holds the watcher's lock may.
@@ -134,18 +191,29 @@ impl Kept {
 
     /// Minutes and bytes of what is kept, oldest first.
     pub fn list(&self) -> Vec<(i64, u64)> {
-        self.entries().iter().map(|entry| (entry.at, entry.bytes)).collect()
+        self.files().iter().map(|entry| (entry.at, entry.bytes)).collect()
     }
 
-    /// Oldest first.
+    /// Oldest first, in the folder and in memory.
     fn entries(&self) -> Vec<SnapshotFile> {
+        let mut entries = self.files();
+        if let Some(memory) = &self.memory {
+            entries.extend(held(&memory.lock().unwrap_or_else(PoisonError::into_inner)));
+            entries.sort_by_key(|entry| entry.at);
+        }
+        entries
+    }
+
+    /// Those in the folder, oldest first.
+    fn files(&self) -> Vec<SnapshotFile> {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let entry = |file: fs::DirEntry| {
             let path = file.path();
             let at = path.file_stem()?.to_str()?.parse().ok()?;
             let is_kept = path.extension().is_some_and(|extension| extension == EXTENSION);
             let bytes = file.metadata().ok().filter(|found| found.is_file())?.len();
-            is_kept.then_some(SnapshotFile { at, path, bytes })
+            let place = SnapshotPlace::File(path);
+            is_kept.then_some(SnapshotFile { at, place, bytes })
         };
         let mut entries: Vec<SnapshotFile> = files.filter_map(entry).collect();
         entries.sort_unstable_by_key(|entry| entry.at);
@@ -153,24 +221,38 @@ impl Kept {
     }
 
     fn thin(&self, now: i64, bytes_max: u64) -> io::Result<()> {
-        let mut entries = self.entries();
-        let newest = entries.len().saturating_sub(LEAST);
-        let mut gone: Vec<SnapshotFile> = Vec::new();
-        let (old, new) = (entries.drain(..newest).collect::<Vec<_>>(), entries);
-        let mut left = Vec::new();
-        for entry in old {
-            match Kept::is_wanted(entry.at, now) {
-                true => left.push(entry),
-                false => gone.push(entry),
-            }
-        }
-        left.extend(new);
-        while left.len() > LEAST && left.iter().map(|entry| entry.bytes).sum::<u64>() > bytes_max {
-            let at = most_crowded(&left, now);
-            gone.push(left.remove(at));
-        }
-        gone.iter().try_for_each(|entry| fs::remove_file(&entry.path))
+        remove(superfluous(self.files(), now, bytes_max).iter())
     }
+}
+
+/// What is in memory, oldest first.
+fn held(memory: &MemorySnapshots) -> Vec<SnapshotFile> {
+    let entry = |(at, bytes): (&i64, &Arc<[u8]>)| SnapshotFile {
+        at: *at,
+        bytes: bytes.len() as u64,
+        place: SnapshotPlace::Memory(Arc::clone(bytes)),
+    };
+    memory.iter().map(entry).collect()
+}
+
+/// Those that are not wanted any more, or would take more than so many bytes.
+fn superfluous(mut entries: Vec<SnapshotFile>, now: i64, bytes_max: u64) -> Vec<SnapshotFile> {
+    let newest = entries.len().saturating_sub(LEAST);
+    let (old, new) = (entries.drain(..newest).collect::<Vec<_>>(), entries);
+    let (mut left, mut gone): (Vec<_>, Vec<_>) = old.into_iter().partition(|entry| Kept::is_wanted(entry.at, now));
+    left.extend(new);
+    while left.len() > LEAST && left.iter().map(|entry| entry.bytes).sum::<u64>() > bytes_max {
+        let at = most_crowded(&left, now);
+        gone.push(left.remove(at));
+    }
+    gone
+}
+
+fn remove<'e>(mut entries: impl Iterator<Item = &'e SnapshotFile>) -> io::Result<()> {
+    entries.try_for_each(|entry| match &entry.place {
+        SnapshotPlace::File(path) => fs::remove_file(path),
+        SnapshotPlace::Memory(_) => Ok(()),
+    })
 }
 
 /// The one that is missed least: beside its age, little lies between its neighbours.

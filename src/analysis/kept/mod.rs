@@ -1,5 +1,6 @@
 //! What the detection knows, written down: a restart goes on from there, and a question about old weeks begins at the nearest
-//! day. `watch` alone writes; everybody else only reads, and replays the history where nothing fits.
+//! day. `watch` alone writes; everybody else only reads, and replays the history where nothing fits. Pages, which are asked again and
+//! again, keep what they found out in memory.
 
 mod folder;
 mod snapshot;

@@ -60,7 +60,7 @@ pub struct Live {
     looked_ms: [i64; LOOKS.len()],
     /// Where snapshots are.
     kept: Option<Kept>,
-    /// Whether they are written here, or by another process.
+    /// Whether they are written here, or only by another process.
     writes: bool,
     /// The minute of the last one.
     put: Option<i64>,
@@ -84,9 +84,10 @@ impl Live {
         }
     }
 
-    /// The same with the snapshots that another process writes.
+    /// The same with the snapshots that another process writes, and further ones in memory if there is room for them.
     pub fn reading(options: Options, kept: Kept) -> Live {
         Live {
+            writes: kept.is_in_memory(),
             kept: Some(kept),
             ..Live::new(options)
         }

@@ -3,6 +3,7 @@
 use super::Live;
 use super::fake::{DAY, Dice, Fake, MONDAY, ONE, TWO, fleet};
 use crate::analysis::alarms::{alarm_json, notice_id};
+use crate::analysis::judgement::LiveJudge;
 use crate::analysis::kept::Kept;
 use crate::analysis::present::{Replay, replay};
 use crate::detect::engine::Options;
@@ -229,6 +230,35 @@ fn readers_begin_at_the_nearest_snapshot_and_answer_as_a_full_replay_does() {
     .unwrap();
     let first = history.next_part().unwrap().unwrap()[0].at;
     assert!(first <= STOP && first > STOP - 180, "{}", STOP - first);
+}
+
+#[test]
+fn who_may_not_write_keeps_snapshots_in_memory_and_answers_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Fake::new(outage(8), |at, _| at);
+    let begins = |kept: &Kept| {
+        store.asked.borrow_mut().clear();
+        let until_ms = (START + 30) * 60_000;
+        let found = replay(&store, kept, options(), until_ms, store.now_ms()).unwrap();
+        let first = store.asked.borrow()[0];
+        let told = found.engine.groups.shown().map(|alarm| format!("{alarm:?}"));
+        (told.collect::<Vec<_>>(), found.span, first)
+    };
+    let full = begins(&Kept::new(folder.path()));
+    let live = Kept::with_memory(folder.path());
+    Live::reading(options(), live.clone())
+        .step(&store, store.now_ms())
+        .unwrap();
+    let standing = Kept::with_memory(folder.path());
+    let mut judge = LiveJudge::new(options(), standing.clone());
+    judge.until(&store, store.now_ms()).unwrap();
+    for kept in [live, standing] {
+        let quick = begins(&kept);
+        assert_eq!((&quick.0, quick.1), (&full.0, full.1));
+        assert!(full.2 < MONDAY + DAY && quick.2 > START - DAY, "{} {}", quick.2, full.2);
+        assert!(kept.list().is_empty(), "nothing is written to the folder");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::model::direction::DirectionView;
 use crate::model::time::{HOUR_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
-use crate::setup::detection::kept;
 use crate::setup::planned::planned;
 use crate::web::answers::{Asker, QuestionKey, Refusal, StoreAnswer, end_of_time};
 use crate::web::app::App;
@@ -86,7 +85,7 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
         id => (of_alarm(asker, id)?, asker.now_ms),
     };
     let store = asker.store();
-    let mut incident = judge(store, &kept(asker.config), asker.options(), asked, asker.now_ms)?;
+    let mut incident = judge(store, asker.kept, asker.options(), asked, asker.now_ms)?;
     incident.planned = planned(asker.config)?;
     let around = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,

@@ -18,7 +18,6 @@ use crate::model::human;
 use crate::model::time::{DAY_MS, MINUTE_MS, rfc3339};
 use crate::query::Window;
 use crate::setup::alerts::alert_state;
-use crate::setup::detection::kept;
 use crate::web::answers::{Asker, QuestionKey, StoreAnswer, end_of_time};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
@@ -80,7 +79,7 @@ fn ask(asker: &Asker<'_>) -> Result<Overview> {
         store,
         BoardQuestion {
             judgement: &judgement,
-            kept: &kept(asker.config),
+            kept: asker.kept,
             options: asker.options(),
             configured: configured(asker.config),
             end_ms,
@@ -142,8 +141,14 @@ fn incident(asker: &Asker<'_>, judgement: &DetectionState, firing: &[&Alarm]) ->
         since_ms: since * MINUTE_MS,
         until_ms: until.max(since + 1) * MINUTE_MS,
     };
-    let (kept, options) = (kept(asker.config), asker.options());
-    judge(asker.store(), &kept, options, Asked::Window(window), asker.now_ms).map(Some)
+    judge(
+        asker.store(),
+        asker.kept,
+        asker.options(),
+        Asked::Window(window),
+        asker.now_ms,
+    )
+    .map(Some)
 }
 
 /// Names that have a row without any mail.

@@ -1,0 +1,14 @@
+//! The first page is asked for by whoever was just paged: what it takes is computed when the process begins, not then.
+
+use super::app::App;
+use super::failure::Failure;
+use super::pages::now::overview;
+use super::pages::sources;
+use std::sync::Arc;
+
+/// Computes the overview; over when it is there, or cannot be had.
+pub async fn warm_up(app: Arc<App>) {
+    // A question that is late goes on by itself, and whoever asks again waits for the same answer.
+    while let Err(Failure::Late) = overview(&app).await {}
+    let _ = sources::all(&app).await;
+}

@@ -85,17 +85,17 @@ fn describe(config: &Config, plan: &Plan) -> Result<()> {
 fn unnamed(config: &Config) -> &'static str {
     match (config.store.derive, config.services.is_empty()) {
         (Some(true), _) => {
-            "mail that no [[service]] names: a service derived from its sender or client (`derive = true`)"
+            "mail that matches no [[service]]: a service derived from its sender or client (`derive = true`)"
         }
-        (Some(false), _) => "mail that no [[service]] names: `unattributed` (`derive = false`)",
+        (Some(false), _) => "mail that matches no [[service]]: `unattributed` (`derive = false`)",
         (None, false) => {
-            "mail that no [[service]] names: `unattributed`, because there are rules and [store] does not set `derive`. With \
-             `derive = true` it gets a service derived from its sender or client, as without rules; `derive = \
+            "mail that matches no [[service]]: `unattributed`, because there are rules and [store] does not set `derive`. With \
+             `derive = true`, it gets a service derived from its sender or client, as without rules; `derive = \
              false` states that this is intended"
         }
         (None, true) => {
-            "mail: services derived from senders and clients, because there is no [[service]]. From the first one on what none \
-             names is `unattributed`, unless [store] has `derive = true`"
+            "mail: services derived from senders and clients, because there is no [[service]]. With the first [[service]], mail \
+             that matches none is `unattributed`, unless [store] has `derive = true`"
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::next::next_command;
 use super::output::{self, Format};
 use crate::clock::now_ms;
+use crate::config::DEFAULT_PATH;
 use crate::model::human::{ago, counted};
 use crate::model::time::{DAY_MS, parse_duration_ms};
 use crate::setup::Setup;
@@ -10,7 +11,11 @@ use crate::setup::doctor::{DoctorOptions, Examination, Finding, NextStep, examin
 use crate::store::columnar::{Table, Values};
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Where systemd runs; sd_booted(3).
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -91,7 +96,17 @@ fn healthy(found: &Examination, now_ms: i64) -> String {
 fn next(setup: &Setup, finding: &Finding) -> String {
     match &finding.next {
         NextStep::Command(command) => next_command(setup, command),
+        NextStep::Start => start(setup, Path::new(SYSTEMD).exists()),
         NextStep::Words(words) => words.clone(),
+    }
+}
+
+/// The packaged service is for the usual configuration, on a machine with systemd.
+fn start(setup: &Setup, has_systemd: bool) -> String {
+    let is_usual = |path: &PathBuf| path == Path::new(DEFAULT_PATH);
+    match has_systemd && setup.store.is_none() && setup.config.as_ref().is_none_or(is_usual) {
+        true => "systemctl enable --now mailpulse".to_owned(),
+        false => next_command(setup, "run"),
     }
 }
 
@@ -115,4 +130,27 @@ fn table(setup: &Setup, findings: &[Finding]) -> Table {
         ("what", text(&|one| one.what.clone())),
         ("next", text(&|one| next(setup, one))),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_is_started_as_it_is_started_there() {
+        let with = |config: Option<&str>| Setup {
+            config: config.map(PathBuf::from),
+            ..Setup::default()
+        };
+        assert_eq!(start(&with(None), true), "systemctl enable --now mailpulse");
+        assert_eq!(
+            start(&with(Some(DEFAULT_PATH)), true),
+            "systemctl enable --now mailpulse"
+        );
+        assert_eq!(
+            start(&with(Some("mailpulse.toml")), true),
+            "mailpulse --config mailpulse.toml run"
+        );
+        assert_eq!(start(&with(None), false), "mailpulse run");
+    }
 }

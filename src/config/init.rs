@@ -16,29 +16,29 @@ pub struct Proposal {
     pub findings: Vec<DiscoveredLog>,
 }
 
-const HEAD: &str = r#"# mailpulse.toml, written by `mailpulse init`. `mailpulse check` says whether it is right after a change.
-# Files of conf.d/*.toml beside it are read too.
+const HEAD: &str = r#"# mailpulse.toml, written by `mailpulse init`. Run `mailpulse check` after a change.
+# The files conf.d/*.toml beside it are read, too.
 
 [store]
-url = "file:///var/lib/mailpulse"
+# url = "file:///var/lib/mailpulse"   # the default for root, and where it exists; otherwise the user's state folder
 retain_days = 90
-# derive = true              # with rules too, mail that none names gets a service of its sender or client
+# derive = true              # also with rules: mail that matches none gets a service derived from its sender or client
 
 [privacy]
-# hash: addresses stay distinguishable and unreadable; keep; drop. With keep, local parts name derived services too
+# hash: equal addresses stay equal, and nobody can read them; keep; drop. With keep, local parts also name derived services
 local_parts = "hash"
 "#;
 
 const TAIL: &str = r#"
-# Services: who sends. Without any rule they are derived from the client and the sender's domain, and `mailpulse services
-# discover` proposes rules. All keys of an entry must hold, any entry suffices, the first service wins. From the first rule
-# on, what no rule names is `unattributed`, unless [store] has `derive = true`.
+# Services: who sends mail. Without rules, they are derived from the client and the sender's domain, and `mailpulse services
+# discover` proposes rules. All keys of an entry must match, one matching entry is enough, and the first service wins. With
+# the first rule, mail that matches none is `unattributed`, unless [store] has `derive = true`.
 # [[service]]
 # name = "gerrit"
 # match = [{ sender = "gerrit@*" }, { client = "gerrit*.example.org" }]
 
-# Who is ours, and so what outbound mail is. Private networks, this host, and the hosts of all [[source]] tables always are.
-# `mailpulse services discover` proposes networks of clients whose mail leaves again.
+# Your own networks, hosts, and domains: they decide which mail is outbound. Private networks, this host, and the hosts of
+# all [[source]] tables are always yours. `mailpulse services discover` proposes networks of clients whose mail leaves again.
 # [ours]
 # networks = ["198.51.100.0/24"]
 # hosts = ["*.example.org"]
@@ -50,6 +50,19 @@ const TAIL: &str = r#"
 # hosts = ["web[0-9]*.example.org"]
 # networks = ["10.0.0.0/24"]
 # inventory = "hosts.json"     # ansible-inventory --list, or a CSV of host,group
+
+# Channels of alarms. `mailpulse alert test` sends a test. Mail is not available: mail is what fails in an outage.
+# [[alert]]
+# kind = "webhook"
+# url = "https://hooks.slack.com/services/..."
+# format = "slack"             # json, slack, teams, pagerduty, ntfy
+# [[alert]]
+# kind = "alertmanager"
+# url = "http://127.0.0.1:9093"
+
+# Web pages of `mailpulse run`: http://127.0.0.1:8425/ for the users of this machine.
+# [serve]
+# listen = "127.0.0.1:8425"
 "#;
 
 /// The line of [`TAIL`] in whose place networks are proposed.
@@ -76,7 +89,7 @@ pub fn propose(root: &Path, tz: Option<&str>, now: Timestamp) -> Proposal {
         source(&mut text, finding, journal);
     }
     if findings.iter().all(|finding| finding.paths.is_empty()) {
-        text.push_str("\n# No mail log was found here. Name one:\n# [[source]]\n# kind = \"exim\"\n");
+        text.push_str("\n# No mail log was found on this machine. Name one:\n# [[source]]\n# kind = \"exim\"\n");
         text.push_str("# paths = [\"/srv/logs/mainlog*\"]\n");
     }
     text.push_str(TAIL);
@@ -157,6 +170,27 @@ mod tests {
         fs::write(&path, &proposal.text).unwrap();
         let config = Config::load(&path).unwrap_or_else(|errors| panic!("{errors:#?}\n{}", proposal.text));
         (proposal, config)
+    }
+
+    /// Each part that is a comment loads as well when somebody removes the `#`.
+    #[test]
+    fn what_is_a_comment_is_right() {
+        let proposal = propose(machine(&[]).path(), None, Timestamp::UNIX_EPOCH);
+        let is_key =
+            |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+        let text: Vec<&str> = proposal
+            .text
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line))
+            // An inventory is a file that must exist, and names its groups itself.
+            .filter(|line| !line.starts_with("inventory"))
+            .collect();
+        let root = machine(&[("mailpulse.toml", &text.join("\n"))]);
+        let config = Config::load(&root.path().join("mailpulse.toml"));
+        let config = config.unwrap_or_else(|errors| panic!("{errors:#?}\n{}", text.join("\n")));
+        assert_eq!(config.alerts.len(), 2);
+        assert_eq!(config.services.names().len(), 1);
+        assert_eq!(config.store.folder, Path::new("/var/lib/mailpulse"));
     }
 
     #[test]

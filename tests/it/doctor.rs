@@ -302,7 +302,8 @@ fn a_machine_without_faults_prints_one_line_and_daemons_that_end_are_named() {
         "channels",
         &["`mailpulse watch` is not running"],
     );
-    assert_eq!(next, "systemctl enable --now mailpulse");
+    let config = place.path("mailpulse.toml");
+    assert_eq!(next, format!("mailpulse --config {} run", config.display()));
     stop(&mut tail);
     first_is(
         &place,

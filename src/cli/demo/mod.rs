@@ -48,7 +48,7 @@ const MARKER: &str = ".mailpulse-demo";
 pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     prepare(&args.dir)?;
     output::line(
-        "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 stood still for seven hours.",
+        "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 was down for seven hours.",
     )?;
     let spec = if args.small {
         // The week before is part of the story.
@@ -82,7 +82,7 @@ pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
         "\n4. Both sides of it, in the outage: what the services' own logs tried, what the relays took and delivered.",
     )?;
     sides::print(&store, outage(&truth), &args.dir.join("both-sides.csv"))?;
-    output::line("\n5. Which services hung on one relay: `mailpulse routes` knew before.")?;
+    output::line("\n5. Services that depend on a single relay. `mailpulse routes` shows them before an outage.")?;
     routes(&store, &truth)?;
     output::line("\n6. Graphs")?;
     draw(&setup, &store, &truth, &args.dir)?;

@@ -38,7 +38,7 @@ pub(super) fn run(config: &Config, store: &dyn MailHistory, window: Window, max:
              rules name services: paste all that you want to keep, under names that you like; or set `derive = true` in \
              [store], and what no rule names keeps its derived name",
         ),
-        (false, true) => output::talk("what no [[service]] names has services derived from senders and clients"),
+        (false, true) => output::talk("mail that matches no [[service]] has services derived from senders and clients"),
         (false, false) => {}
     }
     let ours = proposals(store, window)?;

@@ -59,7 +59,7 @@ fn watch(is_watched: bool, judged_ms: Option<i64>, newest_ms: Option<i64>, now_m
                 None => "`mailpulse watch` is not running, and has judged nothing yet: nobody is told of an outage"
                     .to_owned(),
             },
-            NextStep::Words("systemctl enable --now mailpulse".to_owned()),
+            NextStep::Start,
         )),
         (true, Some(judged)) if newest_ms.is_some_and(|newest| newest - judged > BEHIND_MS) => Some(Finding::new(
             FaultArea::Channels,

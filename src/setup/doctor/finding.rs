@@ -39,6 +39,8 @@ impl FaultArea {
 pub enum NextStep {
     /// A command of this program, without its name and the options that all commands have: `check`.
     Command(String),
+    /// Start the daemon, as it is started here.
+    Start,
     /// Anything else, in words or for a shell.
     Words(String),
 }

@@ -62,7 +62,7 @@ fn tail(is_written: bool, beat_ms: Option<i64>, now_ms: i64) -> Option<Finding> 
                 Some(beat) => format!("`mailpulse tail` is not running; {}", last(beat)),
                 None => "`mailpulse tail` is not running, and has never run on this store".to_owned(),
             },
-            NextStep::Words("systemctl enable --now mailpulse".to_owned()),
+            NextStep::Start,
         )),
         (true, Some(beat)) if now_ms - beat > BEHIND_MS => Some(Finding::new(
             FaultArea::Freshness,

@@ -46,7 +46,7 @@ pub(super) fn look(
             // Nothing was read yet: for who follows logs, a tail that never ran.
             let next = match config.sources.is_empty() {
                 true => NextStep::Command("backfill PATH".to_owned()),
-                false => NextStep::Words("systemctl enable --now mailpulse".to_owned()),
+                false => NextStep::Start,
             };
             findings.push(Finding::new(FaultArea::Store, "store_missing", error, next));
         }

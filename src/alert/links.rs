@@ -3,16 +3,16 @@
 use crate::model::shell::quoted;
 use crate::model::url::encoded;
 
-/// The page about alarms in the documentation, for whom nothing else is configured.
-const RUNBOOK: &str = "docs/operating.md#alarms (in /usr/share/doc/mailpulse)";
+/// The documentation of the package, for whom no other runbook is configured.
+const DOCUMENTATION: &str = "/usr/share/doc/mailpulse";
 
 /// Where notices lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeLinks {
     /// Address of the pages, without a slash at its end; none where no page can be opened.
     pub url_base: Option<String>,
-    /// What to do about an alarm: an address, or a manual page.
-    pub runbook: String,
+    /// Address of the runbook; without one, notices name the page of their state in the documentation.
+    pub runbook: Option<String>,
     /// How the program is called where `watch` runs, with its configuration.
     pub program: String,
 }
@@ -21,7 +21,7 @@ impl Default for NoticeLinks {
     fn default() -> Self {
         NoticeLinks {
             url_base: None,
-            runbook: RUNBOOK.to_owned(),
+            runbook: None,
             program: "mailpulse".to_owned(),
         }
     }
@@ -38,12 +38,20 @@ impl NoticeLinks {
         })
     }
 
+    /// What to do about an alarm in this state: an address, or a page of the documentation.
+    pub(super) fn runbook(&self, state: &str) -> String {
+        match &self.runbook {
+            Some(runbook) => runbook.clone(),
+            None if state == super::TEST => format!("docs/alarms.md (in {DOCUMENTATION})"),
+            None => format!("docs/runbooks/{}.md (in {DOCUMENTATION})", super::safe(state, 64)),
+        }
+    }
+
     /// The runbook, if it is an address.
     pub(super) fn runbook_url(&self) -> Option<&str> {
-        let is_url = ["http://", "https://"]
-            .iter()
-            .any(|scheme| self.runbook.starts_with(scheme));
-        is_url.then_some(self.runbook.as_str())
+        let runbook = self.runbook.as_deref()?;
+        let is_url = ["http://", "https://"].iter().any(|scheme| runbook.starts_with(scheme));
+        is_url.then_some(runbook)
     }
 
     /// The command to type next.
@@ -58,6 +66,26 @@ impl NoticeLinks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_notice_names_the_runbook_of_its_state_unless_another_is_configured() {
+        let usual = NoticeLinks::default();
+        assert_eq!(
+            usual.runbook("dropped"),
+            "docs/runbooks/dropped.md (in /usr/share/doc/mailpulse)"
+        );
+        assert_eq!(
+            usual.runbook(crate::alert::TEST),
+            "docs/alarms.md (in /usr/share/doc/mailpulse)"
+        );
+        assert_eq!(usual.runbook_url(), None, "a file is no address");
+        let own = NoticeLinks {
+            runbook: Some("https://wiki.example.org/mail".to_owned()),
+            ..usual
+        };
+        assert_eq!(own.runbook("dropped"), "https://wiki.example.org/mail");
+        assert_eq!(own.runbook_url(), Some("https://wiki.example.org/mail"));
+    }
 
     #[test]
     fn no_name_is_part_of_an_address_or_of_a_command() {

@@ -61,7 +61,7 @@ impl ToldNotice {
             since: time(notice.starts),
             ended: notice.ends.map(time),
             page: links.page(&notice.id, notice.is_of_mail()),
-            runbook: links.runbook.clone(),
+            runbook: links.runbook(&about.state),
             runbook_url: links.runbook_url().map(str::to_owned),
             next: links.next(&notice.id, notice.is_of_mail()),
         }
@@ -177,7 +177,7 @@ pub(super) mod tests {
     pub fn links() -> NoticeLinks {
         NoticeLinks {
             url_base: Some("https://mail.example.org/mailpulse".to_owned()),
-            runbook: "https://wiki.example.org/mail?a=1&b=2".to_owned(),
+            runbook: Some("https://wiki.example.org/mail?a=1&b=2".to_owned()),
             program: "mailpulse".to_owned(),
         }
     }

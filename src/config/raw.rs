@@ -37,7 +37,7 @@ pub(super) struct RawConfig {
     pub host_alias: Vec<At<RawHostAlias>>,
     /// A provider of mail: who runs the receiving side. It adds to the built-in table of large providers, or overrides it.
     pub provider: Vec<At<RawProvider>>,
-    /// Who is ours: what tells outbound mail from the world's.
+    /// Which mail is yours: what distinguishes outbound mail from mail of others.
     pub ours: RawOurs,
     /// Outage detection.
     pub detect: RawDetect,
@@ -436,8 +436,8 @@ pub(super) struct RawProvider {
     pub mx: Option<Vec<At<String>>>,
 }
 
-/// Who is ours: what tells outbound mail from the world's. Mail that is submitted locally, by an authenticated user, or by a
-/// client of ours is ours. Loopback, private, and link-local networks, this host, the hosts of all `[[source]]` tables, and the
+/// Which mail is yours: what distinguishes outbound mail from mail of others. Mail that is submitted locally, by an
+/// authenticated user, or by a client of yours is yours. Loopback, private, and link-local networks, this host, the hosts of all `[[source]]` tables, and the
 /// hosts of inventories always are.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -506,7 +506,7 @@ pub(super) struct RawAlert {
     #[schemars(example = &"hook.key", extend("x-default" = "the body is not signed"))]
     pub key_file: Option<At<String>>,
     /// Address of the page that says what to do about an alarm.
-    #[schemars(example = &"https://wiki.example.org/mail-alarms", extend("x-default" = "notifications name `docs/operating.md#alarms`"))]
+    #[schemars(example = &"https://wiki.example.org/mail-alarms", extend("x-default" = "notifications name the page of their state in `docs/runbooks`"))]
     pub runbook_url: Option<At<String>>,
     /// `alertmanager` and `webhook`: PEM file with the certificate authorities to trust.
     #[schemars(example = &"our-ca.pem", extend("x-default" = "the system's certificate authorities"))]

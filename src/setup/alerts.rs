@@ -93,7 +93,7 @@ fn links(setup: &Setup, config: &Config, configured: &ConfiguredAlert) -> Notice
     };
     NoticeLinks {
         url_base: url_base(config),
-        runbook: configured.runbook_url.clone().unwrap_or(usual.runbook),
+        runbook: configured.runbook_url.clone(),
         program,
     }
 }

@@ -1,6 +1,7 @@
 //! Following logs: every fault of tailing by its name, a model that does all of it in any order, the real logrotate,
 //! and the real process under `kill -9`.
 
+mod backup;
 pub mod bench;
 mod blind;
 mod clocks;

@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 const SOURCE: &str = "[[source]]\nkind = \"exim\"\npaths = [\"logs/mainlog*\"]\nhost = \"mx1\"\n";
 
 /// A place that follows `logs/mainlog*`.
-fn place(more: &str) -> Place {
+pub fn place(more: &str) -> Place {
     let place = Place::with(&format!("{KEEP}{SOURCE}[tail]\npoll_ms = 200\nrescan_s = 1\n{more}"));
     place.write("logs/mainlog", "");
     place
 }
 
-fn start(place: &Place) -> Child {
+pub fn start(place: &Place) -> Child {
     spawn(place, place.command())
 }
 

@@ -1,5 +1,6 @@
 //! What the detection says at a moment, for those who ask again and again: it goes on from where it stood, and writes nothing.
 
+use super::alarms::find;
 use super::completeness::Completeness;
 use super::kept::Kept;
 use super::live::Live;
@@ -49,6 +50,17 @@ impl DetectionState {
         let mut firing: Vec<&Alarm> = shown.collect();
         firing.sort_by_key(|alarm| (alarm.provisional, alarm.onset, alarm.id));
         firing
+    }
+
+    /// The time of an alarm as far as it is known now, by its ID; none where there is no such alarm.
+    #[must_use]
+    pub fn window_of(&self, id: &str) -> Option<Window> {
+        let alarm = find(&self.groups, id, &self.names)?;
+        let until = alarm.ended.or(self.until).unwrap_or(alarm.onset + 1);
+        Some(Window {
+            since_ms: alarm.onset * MINUTE_MS,
+            until_ms: until.max(alarm.onset + 1) * MINUTE_MS,
+        })
     }
 }
 

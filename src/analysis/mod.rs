@@ -18,6 +18,7 @@ pub mod kept;
 pub mod live;
 mod log_minutes;
 mod mail_history;
+pub mod overview;
 pub mod pending;
 pub mod planned_work;
 pub mod present;

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod known_names;
 pub mod limits;
 pub mod machine;
+pub mod overview;
 pub mod plan;
 pub mod planned;
 pub mod redundancy;

@@ -1,5 +1,6 @@
 //! Questions and their answers.
 
+use super::board::board;
 use super::openapi::{QUESTIONS, document};
 use super::written;
 use crate::analysis::trace::mail_json_without_addresses;
@@ -34,6 +35,7 @@ pub(in crate::web) fn routes(at: &impl Fn(&str) -> String) -> Router<Arc<App>> {
 fn handler(path: &str) -> MethodRouter<Arc<App>> {
     match path {
         "now" => get(now),
+        "board" => get(board),
         "services" => get(services),
         "relays" => get(relays),
         "hostgroups" => get(hostgroups),

@@ -2,6 +2,7 @@
 //! the same table as the routes.
 
 mod answers;
+mod board;
 mod openapi;
 mod written;
 

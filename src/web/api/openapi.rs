@@ -50,7 +50,7 @@ const ROW_KEYS: &[&str] = &[
 ];
 
 /// All questions.
-pub(super) const QUESTIONS: [ApiQuestion; 11] = [
+pub(super) const QUESTIONS: [ApiQuestion; 12] = [
     ApiQuestion {
         path: "now",
         about: "How the mail stands: for whom not, since when, lost or late, by which relay, and what to do next.",
@@ -65,6 +65,28 @@ pub(super) const QUESTIONS: [ApiQuestion; 11] = [
             "alarms",
             "as_of",
             "judged_until",
+        ],
+        is_list: false,
+    },
+    ApiQuestion {
+        path: "board",
+        about: "All of the overview in one answer, with the last day of each row and what waits, as `mailpulse top` shows it.",
+        parameters: &[],
+        keys: &[
+            "as_of",
+            "now",
+            "clock",
+            "verdict",
+            "lacks",
+            "alarms",
+            "step_s",
+            "services",
+            "relays",
+            "hostgroups",
+            "providers",
+            "backlog",
+            "queues",
+            "sources",
         ],
         is_list: false,
     },

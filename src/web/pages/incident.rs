@@ -121,21 +121,11 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
 
 /// The window of an alarm as far as it is known now.
 fn of_alarm(asker: &Asker<'_>, id: &str) -> Result<Asked> {
-    let state = asker.judgement()?;
-    let alarm = crate::analysis::alarms::find(&state.groups, id, &state.names);
-    let Some(alarm) = alarm else {
+    let window = asker.judgement()?.window_of(id);
+    window.map(Asked::Window).ok_or_else(|| {
         let why = "There is no such alarm. It may be older than the store, or have become part of another one.";
-        return Err(anyhow::Error::new(Refusal(Failure::Unknown(why.to_owned()))));
-    };
-    let until = alarm
-        .ended
-        .or(state.until)
-        .unwrap_or(alarm.onset + 1)
-        .max(alarm.onset + 1);
-    Ok(Asked::Window(Window {
-        since_ms: alarm.onset * MINUTE_MS,
-        until_ms: until * MINUTE_MS,
-    }))
+        anyhow::Error::new(Refusal(Failure::Unknown(why.to_owned())))
+    })
 }
 
 fn told(incident: &Incident, graph: super::blocks::GraphBlock, links: &Links) -> JudgedPage {

@@ -3,22 +3,15 @@
 use super::frame::{PageFrame, clock_near};
 use super::marks::StateMark;
 use super::reply::{failure_page, rendered};
-use crate::analysis::board::{BoardQuestion, BoardRow, Boards, RowState, boards};
-use crate::analysis::incident::{Asked, Incident, judge};
-use crate::analysis::judgement::DetectionState;
-use crate::analysis::live::silent_since;
-use crate::analysis::providers::{Attempts, ProviderOutcome, providers};
-use crate::analysis::sources::{SourceVerdict, statuses};
-use crate::analysis::verdict::{MailVerdict, VerdictFacts, verdict};
-use crate::config::Config;
+use crate::analysis::board::{BoardRow, RowState};
+pub(crate) use crate::analysis::overview::{Overview, ProviderSum};
+use crate::analysis::providers::Attempts;
+use crate::analysis::verdict::MailVerdict;
 use crate::detect::alarm::{Alarm, Scope};
-use crate::detect::impact::ServiceImpact;
-use crate::model::direction::DirectionView;
 use crate::model::human;
-use crate::model::time::{DAY_MS, MINUTE_MS, rfc3339};
-use crate::query::Window;
-use crate::setup::alerts::alert_state;
-use crate::web::answers::{Asker, QuestionKey, StoreAnswer, end_of_time};
+use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::setup::overview::{OverviewClock, overview_of};
+use crate::web::answers::{Asker, QuestionKey, StoreAnswer};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
@@ -30,35 +23,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Minutes without an event, a line, or a sign of a tail after which nothing is known of now.
-const SILENT_MIN: u32 = 30;
-/// Minutes without a judgement after which `watch` does not run.
-const WATCH_MIN: i64 = 10;
 /// Rows of a board that are shown unless all are asked for.
 const ROWS_SHOWN: usize = 400;
-
-/// What the overview is made of.
-pub(crate) struct Overview {
-    pub judgement: Arc<DetectionState>,
-    pub verdict: MailVerdict,
-    pub boards: Boards,
-    pub providers: BTreeMap<String, ProviderSum>,
-    /// By service, mails that came and that were expected since the trouble began.
-    pub impacts: BTreeMap<String, (u64, f64)>,
-    /// Where time ends, UTC milliseconds.
-    pub end_ms: i64,
-}
-
-/// A provider over all relays.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ProviderSum {
-    pub attempts: Attempts,
-    pub usual: Attempts,
-    pub reason: Option<(String, i64)>,
-}
 
 /// The overview as of now, computed once a minute or when rows come.
 ///
@@ -70,130 +38,11 @@ pub(crate) async fn overview(app: &App) -> Result<Arc<StoreAnswer<Overview>>, Fa
 }
 
 fn ask(asker: &Asker<'_>) -> Result<Overview> {
-    let (store, now_ms) = (asker.store(), asker.now_ms);
-    let end_ms = end_of_time(asker)?.at_ms;
-    let judgement = asker.judgement()?;
-    let firing = judgement.firing();
-    let incident = incident(asker, &judgement, &firing)?;
-    let boards = boards(
-        store,
-        BoardQuestion {
-            judgement: &judgement,
-            kept: asker.kept,
-            options: asker.options(),
-            configured: configured(asker.config),
-            end_ms,
-        },
-    )?;
-    let silent_ms = silent_since(store, SILENT_MIN, now_ms)?.map(|newest| now_ms - newest);
-    let sent = boards
-        .services
-        .iter()
-        .filter(|row| row.state != RowState::Quiet)
-        .count();
-    let verdict = verdict(&VerdictFacts {
-        until: judgement.until,
-        firing: &firing,
-        names: &judgement.names,
-        services: sent.max(1),
-        incident: incident.as_ref(),
-        doubts: &doubts(asker)?,
-        silent_ms,
-    });
-    let day = Window {
-        since_ms: end_ms - DAY_MS,
-        until_ms: end_ms,
+    let clock = OverviewClock {
+        now_ms: asker.now_ms,
+        is_standing: asker.is_standing(),
     };
-    let impacts = incident.iter().flat_map(|incident| {
-        let of = |one: &ServiceImpact| {
-            (
-                incident.names.service(one.service).to_owned(),
-                (one.observed, one.expected),
-            )
-        };
-        incident.judged.services.iter().map(of)
-    });
-    Ok(Overview {
-        impacts: impacts.collect(),
-        providers: summed(providers(store, day, DirectionView::default())?),
-        verdict,
-        boards,
-        end_ms,
-        judgement,
-    })
-}
-
-/// What the alarms about mail cost so far.
-fn incident(asker: &Asker<'_>, judgement: &DetectionState, firing: &[&Alarm]) -> Result<Option<Incident>> {
-    let about_mail = firing
-        .iter()
-        .filter(|alarm| !alarm.provisional && alarm.state.is_about_mail());
-    let since = |alarm: &&Alarm| {
-        alarm
-            .cause
-            .as_ref()
-            .map_or(alarm.onset, |cause| cause.silent_from.min(alarm.onset))
-    };
-    let (Some(since), Some(until)) = (about_mail.map(since).min(), judgement.until) else {
-        return Ok(None);
-    };
-    let window = Window {
-        since_ms: since * MINUTE_MS,
-        until_ms: until.max(since + 1) * MINUTE_MS,
-    };
-    judge(
-        asker.store(),
-        asker.kept,
-        asker.options(),
-        Asked::Window(window),
-        asker.now_ms,
-    )
-    .map(Some)
-}
-
-/// Names that have a row without any mail.
-pub(crate) fn configured(config: &Config) -> [BTreeSet<String>; 3] {
-    let services = config.services.names().map(str::to_owned).collect();
-    let groups = config.hostgroups.names().map(str::to_owned).collect();
-    [services, BTreeSet::new(), groups]
-}
-
-/// Why no alarm does not mean that all is well.
-fn doubts(asker: &Asker<'_>) -> Result<Vec<String>> {
-    let mut doubts = Vec::new();
-    if asker.is_standing() {
-        return Ok(doubts);
-    }
-    let unreadable = statuses(asker.store(), asker.now_ms, DAY_MS)?;
-    let unreadable = unreadable.iter().filter(|row| row.state == SourceVerdict::Unreadable);
-    doubts.extend(unreadable.map(|row| {
-        let (host, kind) = (&row.source.host, &row.source.kind);
-        format!("The log of {host} ({kind}) cannot be read as it should: see the sources.")
-    }));
-    let (alerts, _) = alert_state(asker.config)?;
-    doubts.extend(match alerts.judged {
-        None => Some("No `mailpulse watch` runs on this store: nobody is paged.".to_owned()),
-        Some(judged) if asker.now_ms - judged * 1_000 > WATCH_MIN * MINUTE_MS => {
-            let ago = human::ago(asker.now_ms - judged * 1_000);
-            Some(format!("`mailpulse watch` judged last {ago}: nobody is paged."))
-        }
-        Some(_) => None,
-    });
-    Ok(doubts)
-}
-
-fn summed(all: BTreeMap<(String, String), ProviderOutcome>) -> BTreeMap<String, ProviderSum> {
-    let mut sums: BTreeMap<String, ProviderSum> = BTreeMap::new();
-    for ((provider, _), one) in all {
-        let sum = sums.entry(provider).or_default();
-        sum.attempts = sum.attempts.plus(one.attempts);
-        sum.usual = sum.usual.plus(one.usual);
-        let more = |reason: &(String, i64)| sum.reason.as_ref().is_none_or(|(_, times)| reason.1 > *times);
-        if let Some(reason) = one.reason.filter(more) {
-            sum.reason = Some(reason);
-        }
-    }
-    sums
+    overview_of(asker.store(), asker.config, asker.kept, asker.judgement()?, clock)
 }
 
 /// What a reader chooses.

@@ -1,0 +1,214 @@
+//! The overview: how the mail stands, who fires, the boards, and what providers do, as of one moment. The page Now, `/metrics`
+//! and `top` show the same one.
+
+mod snapshot;
+
+pub use snapshot::{
+    BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotMissing, SnapshotProvider, SnapshotQueue, SnapshotRow,
+    SnapshotSource, SnapshotVerdict, StateClass,
+};
+
+use super::board::{BoardQuestion, Boards, RowState, boards};
+use super::incident::{Asked, Incident, judge};
+use super::judgement::DetectionState;
+use super::kept::Kept;
+use super::live::silent_since;
+use super::providers::{Attempts, ProviderOutcome, providers};
+use super::sources::{SourceStatus, SourceVerdict, statuses};
+use super::verdict::{MailVerdict, VerdictFacts, verdict};
+use crate::detect::alarm::Alarm;
+use crate::detect::engine::Options;
+use crate::detect::impact::ServiceImpact;
+use crate::model::direction::DirectionView;
+use crate::model::human;
+use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::query::Window;
+use crate::query::history::MailHistory;
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Minutes without an event, a line, or a sign of a tail after which nothing is known of now.
+const SILENT_MIN: u32 = 30;
+/// Minutes without a judgement after which `watch` does not run.
+const WATCH_MIN: i64 = 10;
+
+/// What the overview is made of.
+pub struct Overview {
+    /// What the detection says.
+    pub judgement: Arc<DetectionState>,
+    /// How the mail stands.
+    pub verdict: MailVerdict,
+    /// Services, relays, and hostgroups.
+    pub boards: Boards,
+    /// Providers over all relays, by name.
+    pub providers: BTreeMap<String, ProviderSum>,
+    /// By service, mails that came and that were expected since the trouble began.
+    pub impacts: BTreeMap<String, (u64, f64)>,
+    /// Logs, and whether they can be relied on; none where the clock stands still, because they are known as of today.
+    pub sources: Vec<SourceStatus>,
+    /// Where time ends, UTC milliseconds.
+    pub end_ms: i64,
+}
+
+/// A provider over all relays.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderSum {
+    /// Attempts of the last day.
+    pub attempts: Attempts,
+    /// Those of the weeks before.
+    pub usual: Attempts,
+    /// The most frequent reason for what was put off or refused, with how often it came.
+    pub reason: Option<(String, i64)>,
+}
+
+/// What is asked.
+pub struct OverviewQuestion<'a> {
+    /// What the detection says.
+    pub judgement: Arc<DetectionState>,
+    /// Its snapshots.
+    pub kept: &'a Kept,
+    /// Its options.
+    pub options: Options,
+    /// Names that have a row also without any mail: those of the configuration.
+    pub configured: [BTreeSet<String>; 3],
+    /// Where time ends, UTC milliseconds.
+    pub end_ms: i64,
+    /// The time on the clock, UTC milliseconds; it may stand still.
+    pub now_ms: i64,
+    /// Whether `watch` runs on this store.
+    pub watched: WatchSeen,
+}
+
+/// What is known of a `watch` on a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchSeen {
+    /// The clock stands still: whether one runs today says nothing.
+    NotAsked,
+    /// None has judged this store.
+    Never,
+    /// When it judged last, UTC milliseconds.
+    Last(i64),
+}
+
+/// The overview.
+///
+/// # Errors
+/// The store does not answer.
+pub fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Result<Overview> {
+    let OverviewQuestion {
+        judgement,
+        kept,
+        options,
+        configured,
+        end_ms,
+        now_ms,
+        watched,
+    } = question;
+    let firing = judgement.firing();
+    let incident = match trouble(&judgement, &firing) {
+        Some(window) => Some(judge(store, kept, options.clone(), Asked::Window(window), now_ms)?),
+        None => None,
+    };
+    let boards = boards(
+        store,
+        BoardQuestion {
+            judgement: &judgement,
+            kept,
+            options,
+            configured,
+            end_ms,
+        },
+    )?;
+    let silent_ms = silent_since(store, SILENT_MIN, now_ms)?.map(|newest| now_ms - newest);
+    let sources = match watched {
+        WatchSeen::NotAsked => Vec::new(),
+        WatchSeen::Never | WatchSeen::Last(_) => statuses(store, now_ms, DAY_MS)?,
+    };
+    let sent = boards.services.iter().filter(|row| row.state != RowState::Quiet);
+    let verdict = verdict(&VerdictFacts {
+        until: judgement.until,
+        firing: &firing,
+        names: &judgement.names,
+        services: sent.count().max(1),
+        incident: incident.as_ref(),
+        doubts: &doubts(&sources, watched, now_ms),
+        silent_ms,
+    });
+    let day = Window {
+        since_ms: end_ms - DAY_MS,
+        until_ms: end_ms,
+    };
+    Ok(Overview {
+        impacts: incident.iter().flat_map(impacts).collect(),
+        providers: summed(providers(store, day, DirectionView::default())?),
+        verdict,
+        boards,
+        sources,
+        end_ms,
+        judgement,
+    })
+}
+
+/// The time of the alarms about mail; none without any.
+fn trouble(judgement: &DetectionState, firing: &[&Alarm]) -> Option<Window> {
+    let about_mail = firing
+        .iter()
+        .filter(|alarm| !alarm.provisional && alarm.state.is_about_mail());
+    let since = |alarm: &&Alarm| {
+        alarm
+            .cause
+            .as_ref()
+            .map_or(alarm.onset, |cause| cause.silent_from.min(alarm.onset))
+    };
+    let since = about_mail.map(since).min()?;
+    let until = judgement.until?;
+    Some(Window {
+        since_ms: since * MINUTE_MS,
+        until_ms: until.max(since + 1) * MINUTE_MS,
+    })
+}
+
+fn impacts(incident: &Incident) -> impl Iterator<Item = (String, (u64, f64))> {
+    let of = |one: &ServiceImpact| {
+        (
+            incident.names.service(one.service).to_owned(),
+            (one.observed, one.expected),
+        )
+    };
+    incident.judged.services.iter().map(of)
+}
+
+/// Why no alarm does not mean that all is well.
+fn doubts(sources: &[SourceStatus], watched: WatchSeen, now_ms: i64) -> Vec<String> {
+    let unreadable = sources.iter().filter(|row| row.state == SourceVerdict::Unreadable);
+    let mut doubts: Vec<String> = unreadable
+        .map(|row| {
+            let (host, kind) = (&row.source.host, &row.source.kind);
+            format!("The log of {host} ({kind}) cannot be read as it should: see the sources.")
+        })
+        .collect();
+    doubts.extend(match watched {
+        WatchSeen::Never => Some("No `mailpulse watch` runs on this store: nobody is paged.".to_owned()),
+        WatchSeen::Last(judged_ms) if now_ms - judged_ms > WATCH_MIN * MINUTE_MS => {
+            let ago = human::ago(now_ms - judged_ms);
+            Some(format!("`mailpulse watch` judged last {ago}: nobody is paged."))
+        }
+        WatchSeen::Last(_) | WatchSeen::NotAsked => None,
+    });
+    doubts
+}
+
+fn summed(all: BTreeMap<(String, String), ProviderOutcome>) -> BTreeMap<String, ProviderSum> {
+    let mut sums: BTreeMap<String, ProviderSum> = BTreeMap::new();
+    for ((provider, _), one) in all {
+        let sum = sums.entry(provider).or_default();
+        sum.attempts = sum.attempts.plus(one.attempts);
+        sum.usual = sum.usual.plus(one.usual);
+        let more = |reason: &(String, i64)| sum.reason.as_ref().is_none_or(|(_, times)| reason.1 > *times);
+        if let Some(reason) = one.reason.filter(more) {
+            sum.reason = Some(reason);
+        }
+    }
+    sums
+}

@@ -1,0 +1,59 @@
+//! The overview of a configured store: what the configuration names, and what `watch` left, joined with what the store answers.
+
+use super::alerts::alert_state;
+use super::detection::{Overrides, options};
+use crate::analysis::judgement::DetectionState;
+use crate::analysis::kept::Kept;
+use crate::analysis::overview::{Overview, OverviewQuestion, WatchSeen, overview};
+use crate::analysis::present::end_of;
+use crate::config::Config;
+use crate::query::history::MailHistory;
+use anyhow::Result;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// As of when an overview is.
+#[derive(Debug, Clone, Copy)]
+pub struct OverviewClock {
+    /// The time on the clock, UTC milliseconds.
+    pub now_ms: i64,
+    /// It stands still: what comes later is not known.
+    pub is_standing: bool,
+}
+
+/// The overview; `kept` is what the detection has found out before.
+///
+/// # Errors
+/// The store does not answer, or what `watch` left cannot be read.
+pub fn overview_of(
+    store: &dyn MailHistory,
+    config: &Config,
+    kept: &Kept,
+    judgement: Arc<DetectionState>,
+    clock: OverviewClock,
+) -> Result<Overview> {
+    let watched = match clock.is_standing {
+        true => WatchSeen::NotAsked,
+        false => match alert_state(config)?.0.judged {
+            Some(judged_s) => WatchSeen::Last(judged_s * 1_000),
+            None => WatchSeen::Never,
+        },
+    };
+    let question = OverviewQuestion {
+        judgement,
+        kept,
+        options: options(config, &Overrides::default()),
+        configured: configured(config),
+        end_ms: end_of(store, clock.now_ms)?.at_ms,
+        now_ms: clock.now_ms,
+        watched,
+    };
+    overview(store, question)
+}
+
+/// Names that have a row without any mail.
+fn configured(config: &Config) -> [BTreeSet<String>; 3] {
+    let services = config.services.names().map(str::to_owned).collect();
+    let groups = config.hostgroups.names().map(str::to_owned).collect();
+    [services, BTreeSet::new(), groups]
+}

@@ -31,4 +31,5 @@ pub mod setup;
 pub mod simulate;
 pub mod source;
 pub mod store;
+pub mod terminal;
 pub mod web;

@@ -34,6 +34,7 @@ mod simulate;
 mod status;
 mod store;
 mod tail;
+mod top;
 mod trace;
 mod watch;
 mod window;
@@ -42,6 +43,7 @@ mod written_twice;
 use crate::analysis::incomplete::lines;
 use crate::setup::Setup;
 use crate::store::segments::Incomplete;
+use crate::terminal::LogOutput;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use mailpulse_parsers::harmless::safe_lines;
 use std::io::IsTerminal as _;
@@ -122,6 +124,8 @@ enum Command {
     Providers(providers::ProvidersArgs),
     /// Show which services depend on a single relay
     Routes(routes::RoutesArgs),
+    /// Show the board in the terminal, live: how the mail stands, services, relays, providers, and queues
+    Top(top::TopArgs),
     /// Show alarms, sources, unparsed lines, and the size of the store
     Status(status::StatusArgs),
     /// Look for what is wrong with this installation, and say what to do first
@@ -164,7 +168,7 @@ impl Args {
         };
         tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-            .with_writer(std::io::stderr)
+            .with_writer(LogOutput::default)
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .fmt_fields(format::debug_fn(field).delimited(" "))
@@ -226,6 +230,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Routes(command) => routes::run(setup, command),
         Command::Queue(command) => queue::run(setup, command),
         Command::Trace(command) => trace::run(setup, command),
+        Command::Top(command) => top::run(setup, command),
         Command::Status(command) => status::run(setup, command),
         Command::Doctor(command) => doctor::run(setup, command),
         Command::Store(command) => store::run(setup, command),

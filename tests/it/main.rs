@@ -69,6 +69,7 @@ mod store_files;
 mod store_lost;
 mod tail;
 mod tiers;
+mod top;
 mod trace;
 mod two_hosts;
 mod unqueued;

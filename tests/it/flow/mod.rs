@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each top-level module of the crate may use.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("clock", &[]),
     ("model", &[]),
     ("files", &[]),
@@ -54,6 +54,10 @@ const MAY_USE: [(&str, &[&str]); 19] = [
         ],
     ),
     (
+        "terminal",
+        &["clock", "model", "store", "query", "analysis", "config", "setup"],
+    ),
+    (
         "service",
         &[
             "clock",
@@ -92,6 +96,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "simulate",
             "config",
             "setup",
+            "terminal",
             "service",
         ],
     ),
@@ -116,8 +121,13 @@ const OWNED: [(&str, &str); 5] = [
     ("rusqlite", "src/store/catalogue/"),
 ];
 
-/// Who prints: the program's last error, answers and talk, and alarms on stdout.
-const PRINTS: [&str; 3] = ["src/main.rs", "src/cli/output/mod.rs", "src/alert/stdout.rs"];
+/// Who prints: the program's last error, answers and talk, alarms on stdout, and the screen of `top`.
+const PRINTS: [&str; 4] = [
+    "src/main.rs",
+    "src/cli/output/mod.rs",
+    "src/alert/stdout.rs",
+    "src/terminal/screen.rs",
+];
 
 /// What crates that are pure do without: files, clocks, async.
 const NOT_IN_PURE: [&str; 9] = [

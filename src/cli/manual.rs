@@ -5,7 +5,8 @@ use anyhow::{Context as _, Result};
 use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `manual`.
@@ -23,7 +24,7 @@ pub struct CompletionsArgs {
 }
 
 /// What the arguments do not say: sections of mailpulse(1), each a list of terms.
-const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
+const SECTIONS: [(&str, &[(&str, &str)]); 5] = [
     (
         "FILES",
         &[
@@ -39,15 +40,32 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
         ],
     ),
     (
+        "ENVIRONMENT",
+        &[
+            (
+                "MAILPULSE_CLICKHOUSE_PASSWORD",
+                "The password for ClickHouse, instead of `password_file` in the configuration.",
+            ),
+            ("MAILPULSE_TOKEN", "top: the token for --url, instead of --token-file."),
+            ("NO_COLOR", "If set, graph and top use no colors."),
+            (
+                "COLUMNS",
+                "The width of tables and graphs, where it is not that of the terminal.",
+            ),
+        ],
+    ),
+    (
         "SIGNALS",
         &[
             (
                 "SIGTERM, SIGINT",
-                "tail: commits what was read and stops within 5 seconds. A second signal stops at once, without loss.",
+                "run, tail, watch, serve: stop within 5 seconds; run and tail commit what was read. A second signal stops tail at \
+                 once, without loss. top: restores the terminal and ends.",
             ),
             (
                 "SIGHUP",
-                "tail: reloads the configuration. An invalid configuration is refused and reported, and the old one stays in effect.",
+                "run, tail: reload the configuration. An invalid configuration is refused and reported, and the old one stays \
+                 in effect. top: restores the terminal and ends.",
             ),
         ],
     ),
@@ -85,6 +103,10 @@ const SECTIONS: [(&str, &[(&str, &str)]); 4] = [
                 "mailpulse graph --since -24h",
                 "Draw rates per service in the terminal.",
             ),
+            (
+                "mailpulse doctor",
+                "Find what is wrong with the installation, and what to do first.",
+            ),
         ],
     ),
 ];
@@ -94,6 +116,9 @@ pub fn manual(args: &ManualArgs, program: &Command) -> Result<ExitCode> {
     let folder = || args.folder.display().to_string();
     std::fs::create_dir_all(&args.folder).with_context(folder)?;
     clap_mangen::generate_to(program.clone(), &args.folder).with_context(folder)?;
+    for name in pages_of(&args.folder).with_context(folder)? {
+        see_also(&args.folder.join(&name)).with_context(folder)?;
+    }
     let page = args.folder.join("mailpulse.1");
     let mut text = Vec::new();
     Man::new(program.clone()).render(&mut text)?;
@@ -107,6 +132,30 @@ pub fn manual(args: &ManualArgs, program: &Command) -> Result<ExitCode> {
     more.to_writer(&mut text)?;
     std::fs::write(&page, text).with_context(|| page.display().to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The pages of commands, by the names of their files.
+fn pages_of(folder: &Path) -> io::Result<Vec<String>> {
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        if name.starts_with("mailpulse-") && name.ends_with(".1") {
+            pages.push(name);
+        }
+    }
+    Ok(pages)
+}
+
+/// The end of a command's page: files, signals, and exit codes are those of all.
+fn see_also(page: &Path) -> io::Result<()> {
+    let mut more = Roff::new();
+    more.control("SH", ["SEE ALSO"]);
+    more.text([
+        bold("mailpulse"),
+        roman("(1): files, environment, signals, and exit codes"),
+    ]);
+    let mut file = std::fs::OpenOptions::new().append(true).open(page)?;
+    more.to_writer(&mut file)
 }
 
 /// Prints the completions of a shell.

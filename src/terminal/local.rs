@@ -149,8 +149,7 @@ impl BoardSource for LocalBoard {
         let window = judgement.window_of(alarm);
         let window = window.context("there is no such alarm any more: it may have become part of another one")?;
         let options = options(&self.config, &Overrides::default());
-        let kept = kept(&self.config);
-        let mut incident = judge(store, &kept, options, Asked::Window(window), clock.now_ms)?;
+        let mut incident = judge(store, &self.kept, options, Asked::Window(window), clock.now_ms)?;
         incident.planned = planned(&self.config)?;
         Ok(markdown(&incident))
     }

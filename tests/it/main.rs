@@ -13,6 +13,7 @@ mod changed_format;
 mod checks;
 mod clickhouse;
 mod clocks;
+mod container;
 mod defaults;
 mod demo;
 mod detect;

@@ -11,7 +11,8 @@ const DOCUMENTATION: &str = "/usr/share/doc/mailpulse";
 pub struct NoticeLinks {
     /// Address of the pages, without a slash at its end; none where no page can be opened.
     pub url_base: Option<String>,
-    /// Address of the runbook; without one, notices name the page of their state in the documentation.
+    /// Address of the runbook, in which `{state}` is the state of the alarm; without one, notices name the page of their
+    /// state in the documentation.
     pub runbook: Option<String>,
     /// How the program is called where `watch` runs, with its configuration.
     pub program: String,
@@ -41,15 +42,15 @@ impl NoticeLinks {
     /// What to do about an alarm in this state: an address, or a page of the documentation.
     pub(super) fn runbook(&self, state: &str) -> String {
         match &self.runbook {
-            Some(runbook) => runbook.clone(),
+            Some(runbook) => runbook.replace("{state}", &encoded(state)),
             None if state == super::TEST => format!("docs/alarms.md (in {DOCUMENTATION})"),
             None => format!("docs/runbooks/{}.md (in {DOCUMENTATION})", super::safe(state, 64)),
         }
     }
 
     /// The runbook, if it is an address.
-    pub(super) fn runbook_url(&self) -> Option<&str> {
-        let runbook = self.runbook.as_deref()?;
+    pub(super) fn runbook_url(&self, state: &str) -> Option<String> {
+        let runbook = self.runbook.as_ref().map(|_| self.runbook(state))?;
         let is_url = ["http://", "https://"].iter().any(|scheme| runbook.starts_with(scheme));
         is_url.then_some(runbook)
     }
@@ -78,13 +79,20 @@ mod tests {
             usual.runbook(crate::alert::TEST),
             "docs/alarms.md (in /usr/share/doc/mailpulse)"
         );
-        assert_eq!(usual.runbook_url(), None, "a file is no address");
+        assert_eq!(usual.runbook_url("dropped"), None, "a file is no address");
         let own = NoticeLinks {
             runbook: Some("https://wiki.example.org/mail".to_owned()),
             ..usual
         };
         assert_eq!(own.runbook("dropped"), "https://wiki.example.org/mail");
-        assert_eq!(own.runbook_url(), Some("https://wiki.example.org/mail"));
+        assert_eq!(own.runbook_url("dropped").unwrap(), "https://wiki.example.org/mail");
+        let by_state = NoticeLinks {
+            runbook: Some("https://wiki.example.org/mail/{state}.html?from=pager".to_owned()),
+            ..own
+        };
+        let url = |state| by_state.runbook_url(state).unwrap();
+        assert_eq!(url("stuck"), "https://wiki.example.org/mail/stuck.html?from=pager");
+        assert_eq!(url("a b\""), "https://wiki.example.org/mail/a%20b%22.html?from=pager");
     }
 
     #[test]

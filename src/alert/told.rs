@@ -62,7 +62,7 @@ impl ToldNotice {
             ended: notice.ends.map(time),
             page: links.page(&notice.id, notice.is_of_mail()),
             runbook: links.runbook(&about.state),
-            runbook_url: links.runbook_url().map(str::to_owned),
+            runbook_url: links.runbook_url(&about.state),
             next: links.next(&notice.id, notice.is_of_mail()),
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn look(root: &Path, tz: Option<&str>, now: Timestamp) -> Vec<Discove
             kind: "postfix",
             paths: Vec::new(),
             timezone: None,
-            notes: vec!["Postfix is here, and its log was not found: name it.".to_owned()],
+            notes: vec!["Postfix is installed, but its log was not found: name it in `paths`.".to_owned()],
         });
     }
     if machine.exists("/var/log/journal") || machine.exists("/run/log/journal") {
@@ -166,7 +166,7 @@ impl Machine<'_> {
             return None;
         }
         if globs.is_empty() {
-            notes.push("Exim is here, and its main log was not found: name it.".to_owned());
+            notes.push("Exim is installed, but its main log was not found: name it in `paths`.".to_owned());
         }
         let refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         if seen.iter().any(|file| fs::File::open(file).is_err_and(refused)) {

@@ -505,7 +505,7 @@ pub(super) struct RawAlert {
     /// access token (`ntfy`).
     #[schemars(example = &"hook.key", extend("x-default" = "the body is not signed"))]
     pub key_file: Option<At<String>>,
-    /// Address of the page that says what to do about an alarm.
+    /// Address of the page that says what to do about an alarm. `{state}` in it stands for the state, such as `dropped`.
     #[schemars(example = &"https://wiki.example.org/mail-alarms", extend("x-default" = "notifications name the page of their state in `docs/runbooks`"))]
     pub runbook_url: Option<At<String>>,
     /// `alertmanager` and `webhook`: PEM file with the certificate authorities to trust.

@@ -3,7 +3,7 @@
 
 usage: peers.py CASES_DIR [focus|nearest]
 
-CASES_DIR holds cases as `judge_drops.py` reads them (docs/detection.md, "Measured"). Steps shorter than five minutes are added up
+CASES_DIR holds cases as `judge_drops.py` reads them (docs/detection-measured.md, "Measured"). Steps shorter than five minutes are added up
 to five. Both methods may use only the past, and have the same budget: for each series, the smallest threshold with at most one
 alarm in 90 days of the first half, after four weeks. An alarm that returns within a day counts once.
 

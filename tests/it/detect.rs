@@ -192,7 +192,7 @@ fn the_page_is_whole_and_harmless() {
     ] {
         assert!(markdown.contains(part), "{part}:\n{markdown}");
     }
-    assert!(markdown.contains("gerrit had no way but mx1001"), "{markdown}");
+    assert!(markdown.contains("gerrit depended on mx1001 alone"), "{markdown}");
     let html = page("html");
     assert!(html.contains("<svg") && html.trim_end().ends_with("</html>"));
     for outside in ["<script", "src=", "href=\"http", "url(http"] {

@@ -286,9 +286,9 @@ pub fn summary(incident: &Incident) -> String {
             false,
             "could not send mail that is still tried or queued",
         ),
-        (Impact::Unknown, true, "could not send mail whose fate is open"),
+        (Impact::Unknown, true, "could not send mail whose outcome is not known yet"),
         (Impact::Bounced, false, "sent mail that came back"),
-        (Impact::Rerouted, false, "went another way"),
+        (Impact::Rerouted, false, "used another relay"),
         (Impact::Unknown, false, "could not be judged"),
     ] {
         let (n, list) = of(impact, open);
@@ -338,7 +338,7 @@ pub fn conclusions(incident: &Incident) -> Vec<String> {
     for one in hurt(incident) {
         if let Some((_, host)) = hanging.iter().find(|(service, _)| *service == one.service) {
             said.push(format!(
-                "{} had no way but {}",
+                "{} depended on {} alone",
                 names.service(one.service),
                 names.host(*host)
             ));
@@ -354,7 +354,7 @@ pub fn conclusions(incident: &Incident) -> Vec<String> {
         said.push(format!("services with a second relay went on: {}", spared.join(", ")));
     }
     if said.is_empty() {
-        said.push("no service hung on a single relay and was hurt by it".to_owned());
+        said.push("no affected service depended on a single relay".to_owned());
     }
     said
 }

@@ -79,14 +79,14 @@ pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     )?;
     compare(&store, &truth)?;
     output::line(
-        "\n4. Both sides of it, in the outage: what the services' own logs tried, what the relays took and delivered.",
+        "\n4. Both sides during the outage: what the services tried by their own logs, and what the relays accepted and delivered.",
     )?;
     sides::print(&store, outage(&truth), &args.dir.join("both-sides.csv"))?;
     output::line("\n5. Services that depend on a single relay. `mailpulse routes` shows them before an outage.")?;
     routes(&store, &truth)?;
     output::line("\n6. Graphs")?;
     draw(&setup, &store, &truth, &args.dir)?;
-    output::line("\n7. The detection, replayed: what would have alarmed, and what it cost.")?;
+    output::line("\n7. The detection, replayed: the alarms that it would have raised, and the impact of the outage.")?;
     night::print(&setup, &store, &truth, &args.dir)?;
     next(&setup, &truth)?;
     if args.serve {
@@ -301,7 +301,7 @@ fn next(setup: &Setup, truth: &Truth) -> Result<()> {
     output::line("\nNext:")?;
     let paged = rfc3339((truth.stopped + 600) * 1000);
     output::line(&format!(
-        "   mailpulse --store {store} serve --at {paged}   # open http://127.0.0.1:8425/: what a pager would have led to"
+        "   mailpulse --store {store} serve --at {paged}   # open http://127.0.0.1:8425/: ten minutes into the outage"
     ))?;
     output::line(&format!(
         "   mailpulse --store {store} graph --since {from} --until {to}"

@@ -55,7 +55,7 @@ const OTHERS: [&str; 41] = [
 ];
 
 /// Options of other programs in the text.
-const OTHER_OPTIONS: [&str; 2] = ["--timestamps", "--example"];
+const OTHER_OPTIONS: [&str; 4] = ["--timestamps", "--example", "--group-add", "--hostname"];
 
 /// The simple commands of a script, each in words.
 pub fn simple_commands(script: &str) -> Vec<Vec<String>> {

@@ -88,7 +88,7 @@ fn every_page_is_in_the_book_and_can_be_found() {
         let text = fs::read_to_string(docs.join(page)).unwrap();
         let links = links(&text).into_iter();
         let links = links.map(|link| link.split('#').next().unwrap_or_default().to_owned());
-        links.filter(|link| !link.contains("..")).collect::<Vec<_>>()
+        links.collect::<Vec<_>>()
     };
     let mut there = Vec::new();
     blocks::below(&docs, &mut there);
@@ -99,12 +99,47 @@ fn every_page_is_in_the_book_and_can_be_found() {
     let summary = linked("SUMMARY.md");
     assert_eq!(summary.iter().cloned().collect::<BTreeSet<_>>(), there);
     assert_eq!(summary.len(), there.len(), "a page is listed twice");
-    let runbooks = linked("runbooks/README.md").into_iter();
-    let mut found: BTreeSet<String> = runbooks.map(|page| format!("runbooks/{page}")).collect();
+    let mut found: BTreeSet<String> = linked("runbooks.md").into_iter().collect();
     found.extend(linked("README.md"));
     found.insert("README.md".to_owned());
     let missing: Vec<&String> = there.difference(&found).collect();
     assert!(missing.is_empty(), "no index leads to {missing:?}");
+}
+
+/// mdBook and the Debian package have what is below docs/.
+#[test]
+fn no_page_of_the_book_leads_out_of_it() {
+    let docs = root().join("docs");
+    for page in blocks::pages().iter().filter(|page| page.starts_with(&docs)) {
+        let depth = page.strip_prefix(&docs).unwrap().components().count();
+        for link in links(&fs::read_to_string(page).unwrap()) {
+            let up = link.split('/').filter(|part| *part == "..").count();
+            assert!(up < depth, "{}: {link}", page.display());
+        }
+    }
+}
+
+/// `tests/bench/pictures.sh` makes them.
+#[test]
+fn pictures_are_small_and_shown() {
+    let shown: BTreeSet<String> = blocks::pages()
+        .iter()
+        .flat_map(|page| links(&fs::read_to_string(page).unwrap()))
+        .filter_map(|link| Some(link.rsplit('/').next()?.to_owned()))
+        .collect();
+    let entries = fs::read_dir(root().join("docs")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let pictures: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|kind| kind == "png" || kind == "svg"))
+        .collect();
+    assert!(pictures.len() >= 3, "{pictures:?}");
+    let made = fs::read_to_string(root().join("tests/bench/pictures.sh")).unwrap();
+    for picture in pictures {
+        let name = picture.file_name().unwrap().to_str().unwrap();
+        assert!(fs::metadata(&picture).unwrap().len() < 150_000, "{name} is large");
+        assert!(shown.contains(name), "no page shows {name}");
+        assert!(made.contains(name), "no command makes {name}");
+    }
 }
 
 #[test]

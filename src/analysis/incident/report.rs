@@ -286,7 +286,11 @@ pub fn summary(incident: &Incident) -> String {
             false,
             "could not send mail that is still tried or queued",
         ),
-        (Impact::Unknown, true, "could not send mail whose outcome is not known yet"),
+        (
+            Impact::Unknown,
+            true,
+            "could not send mail whose outcome is not known yet",
+        ),
         (Impact::Bounced, false, "sent mail that came back"),
         (Impact::Rerouted, false, "used another relay"),
         (Impact::Unknown, false, "could not be judged"),

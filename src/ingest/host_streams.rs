@@ -36,6 +36,9 @@ pub(super) type OpenHost<'c, R> = dyn FnMut(&str, &Arc<Spec>) -> Result<HostStre
 /// The reader's own lines, and those of hosts for which there is no more room.
 const READER: u32 = u32::MAX;
 
+/// Bytes of a short line: so many lines a chunk has room for at once.
+const LINE_BYTES: usize = 128;
+
 /// Spellings that are remembered for each host that there may be.
 const SPELLINGS: usize = 4;
 
@@ -120,13 +123,18 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         (spec, now_ms): (&Arc<Spec>, i64),
         chunk: &Chunk,
     ) {
+        // Host by host: the names and open messages of one are at hand while its lines are read. Lines of one host keep their order.
+        let mut lines: Vec<(u32, RawLine<'_>)> = Vec::with_capacity(chunk.bytes().len() / LINE_BYTES);
         for (offset, bytes) in chunk.lines() {
-            let line = RawLine { offset, bytes };
             let at = self.stream_at(bytes, log, (spec, now_ms));
+            lines.push((at, RawLine { offset, bytes }));
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        for (at, line) in lines {
             let Some(stream) = self.streams.get_mut(at as usize) else {
                 let mut context = ParseContext::new(recall, accounting, &mut log.state);
                 if let Some(outcome) = reader.line(&mut context, &log.form, line) {
-                    accounting.count(outcome, bytes.len());
+                    accounting.count(outcome, line.bytes.len());
                 }
                 continue;
             };
@@ -135,9 +143,9 @@ impl<'c, R: Recall> HostStreams<'c, R> {
                 // Nobody knows whose a line is that does not parse: whoever reads the log answers for it.
                 Some(LineOutcome::Unparsed) => {
                     accounting.follow(&mut log.state, &stream.accounting);
-                    accounting.count(LineOutcome::Unparsed, bytes.len());
+                    accounting.count(LineOutcome::Unparsed, line.bytes.len());
                 }
-                Some(outcome) => stream.accounting.count(outcome, bytes.len()),
+                Some(outcome) => stream.accounting.count(outcome, line.bytes.len()),
                 None => {}
             }
         }

@@ -36,9 +36,10 @@ struct EventCounts {
 }
 
 impl DayRows<'_> {
-    /// Which rows are alike; `origins` are the rows' senders, and `directions` the codes of their directions.
-    pub(super) fn tallies(&self, origins: &[u32], directions: &[u8]) -> Tallies {
-        let counts = self.counts(origins, directions);
+    /// Which rows are alike; `origins` are the rows' senders, `directions` the codes of their directions, and `first_hops` say
+    /// whether their mail enters the mail system here.
+    pub(super) fn tallies(&self, origins: &[u32], directions: &[u8], first_hops: &[bool]) -> Tallies {
+        let counts = self.counts(origins, directions, first_hops);
         let Batch { remotes, replies, .. } = &self.sealed.batch;
         let mut tallies = Tallies::default();
         for (alike, times) in counts.others {
@@ -153,15 +154,15 @@ impl DayRows<'_> {
         }
     }
 
-    fn counts(&self, origins: &[u32], directions: &[u8]) -> EventCounts {
+    fn counts(&self, origins: &[u32], directions: &[u8], first_hops: &[bool]) -> EventCounts {
         let rows = &self.sealed.batch.rows;
         let replies = self.sealed.batch.replies.iter();
         let silent: Vec<bool> = replies.map(|reply| is_silent(reply.reason.as_bytes())).collect();
         let mut counts = EventCounts::default();
         let (kinds, destinations) = (self.pick(&rows.kind), self.pick(&rows.destination));
-        let senders = origins.iter().zip(directions);
+        let senders = origins.iter().zip(directions).zip(first_hops);
         let all = kinds.iter().zip(&*destinations).zip(senders).enumerate();
-        for (at, ((kind, destination), (origin, direction))) in all {
+        for (at, ((kind, destination), ((origin, direction), first_hop))) in all {
             // Most rows are arrivals, deliveries, and ends of messages.
             if matches!(*kind, ACCEPTED | COMPLETED) {
                 continue;
@@ -188,13 +189,12 @@ impl DayRows<'_> {
             if !of.any() {
                 continue;
             }
-            let first_hop = self.sealed.batch.slots[rows.slot[row] as usize].first_hop;
             let mut alike = EventNumbers {
                 origin: *origin,
                 remote: rows.remote[row],
                 reply,
                 recipients: rows.recipients[row],
-                what: u32::from_be_bytes([*kind, *destination, *direction, messages << 1 | u8::from(first_hop)]),
+                what: u32::from_be_bytes([*kind, *destination, *direction, messages << 1 | u8::from(*first_hop)]),
                 minute: 0,
             };
             if of.witnesses {

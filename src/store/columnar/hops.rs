@@ -10,8 +10,8 @@ use super::write::ORIGIN;
 use crate::model::direction::MailOrigin;
 use crate::model::event::{Destination, Kind};
 use crate::store::batch::NONE;
-use hashbrown::{HashMap, HashSet};
-use rustc_hash::FxBuildHasher;
+use hashbrown::HashMap;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::path::Path;
 
 /// Cut-through deliveries stand before their arrival.
@@ -42,15 +42,18 @@ pub struct ArrivalRow {
     pub sender: [String; 3],
 }
 
-/// Keys of the arrivals of a segment.
-pub fn keys(path: &Path, into: &mut HashSet<u64>) -> Result<(), ColumnarError> {
-    let mut reader = SegmentReader::open(path)?;
-    into.extend(reader.optional("message_key")?.into_iter().filter(|key| *key != NONE));
-    Ok(())
+/// Keys of the Message-IDs of a segment's rows.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn message_keys(path: &Path) -> Result<Vec<u64>, ColumnarError> {
+    let mut keys = SegmentReader::open(path)?.optional("message_key")?;
+    keys.retain(|key| *key != NONE);
+    Ok(keys)
 }
 
 /// Arrivals of a segment whose key is wanted; with all that is stored of their senders, if that is.
-pub fn arrivals(path: &Path, wanted: &HashSet<u64>, with_senders: bool) -> Result<Vec<ArrivalRow>, ColumnarError> {
+pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>, with_senders: bool) -> Result<Vec<ArrivalRow>, ColumnarError> {
     let mut reader = SegmentReader::open(path)?;
     let keys = reader.optional("message_key")?;
     let found: Vec<usize> = (0..keys.len()).filter(|row| wanted.contains(&keys[*row])).collect();

@@ -12,7 +12,7 @@ use super::rollups::{ROLLUP_ROWS_MIN, RollUp, RollUps};
 use super::segment::EncodedSegment;
 use super::tally::Tallies;
 use super::texts::Strings;
-use super::write::{Columns, QUEUE_ID};
+use super::write::{Columns, QUEUE_ID, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::time::DAY_MS;
 use polars::error::PolarsError;
@@ -83,7 +83,7 @@ impl Parts {
             rows: rows as u64,
             span_ms: self.span_ms,
             events,
-            rates: sums.encode(tallies)?,
+            rates: sums.encode(tallies, &mut Scratch::default())?,
             orphans: Vec::new(),
             logs: Vec::new(),
         })

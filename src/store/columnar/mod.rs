@@ -40,7 +40,7 @@ pub use error::ColumnarError;
 pub use events::{EventRow, MailRow, StayRow, events_between, mails_between, stays_between};
 pub use flow_difference::first_difference;
 pub use frame::{Broken, LOGICAL, NUMBERS};
-pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, keys, relink};
+pub use hops::{ArrivalRow, Learnt, LearntById, arrivals, cover, message_keys, relink};
 pub use ids::{event_ids, times};
 pub use key_filter::LookupKey;
 pub use mail_flows::{FlowGrain, MailKinds, read_mail_flows};

@@ -6,7 +6,7 @@ use super::read::SegmentReader;
 use super::rollups::{self, RollUp};
 use super::tally::Tallies;
 use super::texts::TextColumn;
-use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER};
+use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::direction::Direction;
 use crate::model::event::{Destination, Kind};
@@ -220,23 +220,23 @@ impl Rates {
         Ok(())
     }
 
-    /// The rates' file, with roll-ups of these and of the events where they are given.
-    pub(super) fn encode(mut self, tallies: Option<Tallies>) -> Result<Vec<u8>, ColumnarError> {
+    /// The rates' file, with roll-ups of these and of the events where they are given; made in memory that is given back.
+    pub(super) fn encode(mut self, tallies: Option<Tallies>, scratch: &mut Scratch) -> Result<Vec<u8>, ColumnarError> {
         let mut sums = std::mem::take(&mut self.sums);
         sums.sort_unstable();
-        let minutes = self.columns(&sums)?.encode()?;
+        let minutes = self.columns(&sums, scratch)?.encode_in(scratch)?;
         let Some(tallies) = tallies else { return Ok(minutes) };
         let mut files = Vec::with_capacity(5);
         // Days are made of hours, which are fewer than minutes.
         for (which, length_ms) in [(RollUp::Hours, HOUR_MS), (RollUp::Days, DAY_MS)] {
             sums = coarser(&sums, (length_ms / MINUTE_MS) as u32);
-            files.push((which, self.columns(&sums)?.encode()?));
+            files.push((which, self.columns(&sums, scratch)?.encode_in(scratch)?));
         }
-        files.extend(tallies.encode()?);
+        files.extend(tallies.encode(scratch)?);
         Ok(rollups::put(minutes, &files))
     }
 
-    fn columns(&self, sums: &[(RateKey, [i64; 4])]) -> Result<Columns, ColumnarError> {
+    fn columns(&self, sums: &[(RateKey, [i64; 4])], scratch: &mut Scratch) -> Result<Columns, ColumnarError> {
         let [services, hostgroups, relays, origins] = &self.names;
         let groups = |part: usize| -> Vec<u32> {
             let codes = sums
@@ -246,7 +246,7 @@ impl Rates {
         };
         let codes =
             |pick: fn(RateOf) -> u32| -> Vec<u32> { sums.iter().map(|((_, _, code, _), _)| pick(*code)).collect() };
-        let mut out = Columns::new(sums.len())?;
+        let mut out = Columns::within(sums.len(), std::mem::take(scratch))?;
         let minutes: Vec<i64> = sums
             .iter()
             .map(|((minute, ..), _)| i64::from(*minute) * MINUTE_MS)

@@ -10,7 +10,7 @@ use super::rollups::ROLLUP_ROWS_MIN;
 use super::segment::EncodedSegment;
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use super::texts::TextColumn;
-use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER};
+use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER, Scratch};
 use crate::model::direction::{Direction, MailOrigin};
 use crate::model::event::{Destination, Kind, Origin};
 use crate::model::time::DAY_MS;
@@ -362,7 +362,7 @@ impl EventColumns {
             true => Some(self.tallies()?),
             false => None,
         };
-        rates.encode(tallies)
+        rates.encode(tallies, &mut Scratch::default())
     }
 
     /// Which rows are alike.

@@ -411,7 +411,7 @@ impl DayRows<'_> {
     }
 
     /// Sums per minute and all that rates tell apart, of the rows' senders and directions.
-    fn rates(&self, of: &Encoder, all_first: bool) -> Result<Vec<u8>, ColumnarError> {
+    fn rates(&self, of: &mut Encoder, all_first: bool) -> Result<Vec<u8>, ColumnarError> {
         let origins = &of.origins;
         let rows = &self.sealed.batch.rows;
         let table = &self.sealed.origins;
@@ -463,8 +463,9 @@ impl DayRows<'_> {
                 bytes: if *bytes == NONE { 0 } else { *bytes as i64 },
             });
         }
-        let tallies = (self.len() as u64 >= ROLLUP_ROWS_MIN).then(|| self.tallies(origins, &of.directions));
-        rates.encode(tallies)
+        let tallies =
+            (self.len() as u64 >= ROLLUP_ROWS_MIN).then(|| self.tallies(origins, &of.directions, &first_hops));
+        rates.encode(tallies, &mut of.scratch)
     }
 }
 

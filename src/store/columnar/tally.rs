@@ -6,7 +6,7 @@ use super::key_filter::SegmentKeys;
 use super::read::SegmentReader;
 use super::rollups::RollUp;
 use super::scan::WEIGHT;
-use super::write::{Columns, NumberEncoding};
+use super::write::{Columns, NumberEncoding, Scratch};
 use crate::model::dictionary::Dictionary;
 use crate::model::event::{Destination, Kind};
 use crate::model::time::MINUTE_MS;
@@ -203,10 +203,10 @@ impl Tallies {
     }
 
     /// The files of those that have rows.
-    pub(super) fn encode(mut self) -> Result<Vec<(RollUp, Vec<u8>)>, ColumnarError> {
+    pub(super) fn encode(mut self, scratch: &mut Scratch) -> Result<Vec<(RollUp, Vec<u8>)>, ColumnarError> {
         let keys = std::mem::take(&mut self.keys).encode();
         let some = self.all().into_iter().filter(|(_, tally)| !tally.rows.is_empty());
-        let files = some.map(|(which, tally)| Ok((which, tally.encode()?)));
+        let files = some.map(|(which, tally)| Ok((which, tally.encode(scratch)?)));
         files.chain([Ok((RollUp::Keys, keys))]).collect()
     }
 }
@@ -285,7 +285,7 @@ impl Tally {
     }
 
     /// The file. It does not depend on the order in which rows came.
-    fn encode(&mut self) -> Result<Vec<u8>, ColumnarError> {
+    fn encode(&mut self, scratch: &mut Scratch) -> Result<Vec<u8>, ColumnarError> {
         let texts: Vec<&[u8]> = self.texts.values().iter().collect();
         let mut order: Vec<u32> = (0..texts.len() as u32).collect();
         order.sort_unstable_by_key(|code| texts[*code as usize]);
@@ -301,7 +301,7 @@ impl Tally {
             places.for_each(|(code, _)| *code = ranks[*code as usize]);
         }
         rows.sort_unstable();
-        let mut out = Columns::new(rows.len())?;
+        let mut out = Columns::within(rows.len(), std::mem::take(scratch))?;
         for (at, (name, form)) in self.columns.iter().enumerate() {
             let values = || rows.iter().map(|(key, _)| key[at]);
             match form {
@@ -325,7 +325,7 @@ impl Tally {
             out.few("ts_ms", vec![self.last_ms; rows.len()])?;
         }
         out.few(WEIGHT, rows.iter().map(|(_, times)| *times).collect::<Vec<_>>())?;
-        out.encode()
+        out.encode_in(scratch)
     }
 }
 

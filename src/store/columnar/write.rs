@@ -469,6 +469,13 @@ impl Columns {
         Ok(self.finish()?.0)
     }
 
+    /// The bytes of a Parquet file; the memory that they were made in goes back.
+    pub(super) fn encode_in(self, scratch: &mut Scratch) -> Result<Vec<u8>, ColumnarError> {
+        let (file, used) = self.finish()?;
+        *scratch = used;
+        Ok(file)
+    }
+
     /// The bytes of a Parquet file, in [`Scratch::file`], and the memory that they were made in.
     pub(super) fn finish(mut self) -> Result<(Vec<u8>, Scratch), ColumnarError> {
         let schema: ArrowSchema = self

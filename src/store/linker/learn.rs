@@ -11,8 +11,8 @@ use crate::store::columnar::{self, ArrivalRow, Learnt, LearntById};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
 use crate::store::segments::SegmentPart;
-use hashbrown::{HashMap, HashSet};
-use rustc_hash::FxBuildHasher;
+use hashbrown::HashMap;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::path::Path;
 
 /// Services, hostgroups, and whose mail it is, by number.
@@ -47,12 +47,6 @@ pub fn learn(
     new: &[Segment],
     mut anew: Option<ChangeArrival<'_>>,
 ) -> Result<(Vec<Segment>, LearntBySource), StoreError> {
-    let mut keys = HashSet::new();
-    for segment in new {
-        store
-            .segments()
-            .read_part(segment, SegmentPart::Events, |path| columnar::keys(path, &mut keys))?;
-    }
     let (from, to) = (day * DAY_MS - QUEUE_MS_MAX, (day + 1) * DAY_MS + QUEUE_MS_MAX);
     let near: Vec<Segment> = store
         .segments()
@@ -60,6 +54,10 @@ pub fn learn(
         .into_iter()
         .filter(|segment| mtas.of_source.contains_key(&segment.source))
         .collect();
+    let keys = keys_of_several_hosts(store, mtas, new, &near)?;
+    if keys.is_empty() {
+        return Ok((near, LearntBySource::default()));
+    }
     let mut senders = SenderNumbers::default();
     let mut by_key: HashMap<u64, Vec<HopArrival>> = HashMap::default();
     for segment in &near {
@@ -76,6 +74,40 @@ pub fn learn(
     }
     let learnt = learnt_of(mtas, &by_key, &senders);
     Ok((near, learnt))
+}
+
+/// The keys of new segments that more than one host has: only of these anything is learnt, and most mail is seen by one host.
+fn keys_of_several_hosts(
+    store: &Store,
+    mtas: &Mtas,
+    new: &[Segment],
+    near: &[Segment],
+) -> Result<FxHashSet<u64>, StoreError> {
+    let keys_in = |segment: &Segment| {
+        let keys = store
+            .segments()
+            .read_part(segment, SegmentPart::Events, columnar::message_keys)?;
+        Ok::<_, StoreError>(keys.unwrap_or_default())
+    };
+    let mut host_of_key: HashMap<u64, Option<u32>, FxBuildHasher> = HashMap::default();
+    for segment in new {
+        host_of_key.extend(keys_in(segment)?.into_iter().map(|key| (key, None)));
+    }
+    let mut shared = FxHashSet::default();
+    for segment in near {
+        let host = mtas.of_source.get(&segment.source).copied();
+        for key in keys_in(segment)? {
+            let Some(known) = host_of_key.get_mut(&key) else {
+                continue;
+            };
+            if known.is_none() {
+                *known = host;
+            } else if *known != host {
+                shared.insert(key);
+            }
+        }
+    }
+    Ok(shared)
 }
 
 /// What the arrivals of all mails say of their messages.

@@ -101,6 +101,8 @@ pub struct BoardQuestion<'a> {
     pub configured: [BTreeSet<String>; 3],
     /// The end of the last hour, UTC milliseconds.
     pub end_ms: i64,
+    /// Whether pictures of the day have the range that was expected: the detection is replayed for it.
+    pub has_day_ranges: bool,
 }
 
 /// The boards.
@@ -119,6 +121,7 @@ pub fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Bo
         kept,
         options,
         configured,
+        has_day_ranges,
         ..
     } = question;
     let mut groups = Vec::new();
@@ -127,10 +130,12 @@ pub fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Bo
     }
     let mut pictures: Vec<Picture<'_>> = Vec::new();
     for rows in &mut groups {
-        pictures.push(Picture {
-            question: &rows.day_question,
-            set: &mut rows.day,
-        });
+        if has_day_ranges {
+            pictures.push(Picture {
+                question: &rows.day_question,
+                set: &mut rows.day,
+            });
+        }
         pictures.push(Picture {
             question: &rows.hour_question,
             set: &mut rows.hour,

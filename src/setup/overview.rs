@@ -12,13 +12,15 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// As of when an overview is.
+/// As of when an overview is, and what of it is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct OverviewClock {
+pub struct OverviewAsked {
     /// The time on the clock, UTC milliseconds.
     pub now_ms: i64,
     /// It stands still: what comes later is not known.
     pub is_standing: bool,
+    /// Pictures of the day have the range that was expected. Without them, a `watch` that runs leaves little to replay.
+    pub has_day_ranges: bool,
 }
 
 /// The overview; `kept` is what the detection has found out before.
@@ -30,9 +32,9 @@ pub fn overview_of(
     config: &Config,
     kept: &Kept,
     judgement: Arc<DetectionState>,
-    clock: OverviewClock,
+    asked: OverviewAsked,
 ) -> Result<Overview> {
-    let watched = match clock.is_standing {
+    let watched = match asked.is_standing {
         true => WatchSeen::NotAsked,
         false => match alert_state(config)?.0.judged {
             Some(judged_s) => WatchSeen::Last(judged_s * 1_000),
@@ -44,9 +46,10 @@ pub fn overview_of(
         kept,
         options: options(config, &Overrides::default()),
         configured: configured(config),
-        end_ms: end_of(store, clock.now_ms)?.at_ms,
-        now_ms: clock.now_ms,
+        end_ms: end_of(store, asked.now_ms)?.at_ms,
+        now_ms: asked.now_ms,
         watched,
+        has_day_ranges: asked.has_day_ranges,
     };
     overview(store, question)
 }

@@ -21,7 +21,7 @@ const KEYS: Timespec = Timespec {
     tv_nsec: 250_000_000,
 };
 /// From board to board at least, and at most.
-const PACE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
+const PACE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 /// The part of a core that boards may take is one of so many.
 const PART: u32 = 60;
 /// After a signal, the terminal may take so long.

@@ -17,7 +17,7 @@ use crate::query::history::{Backend, MailHistory};
 use crate::query::mark::HistoryMark;
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, kept_in_memory, options};
-use crate::setup::overview::{OverviewClock, overview_of};
+use crate::setup::overview::{OverviewAsked, overview_of};
 use crate::setup::planned::planned;
 use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result};
@@ -67,10 +67,11 @@ impl LocalBoard {
         self.setup.engine(&self.config).map(drop)
     }
 
-    fn clock(&self) -> OverviewClock {
-        OverviewClock {
+    fn clock(&self) -> OverviewAsked {
+        OverviewAsked {
             now_ms: self.at_ms.unwrap_or_else(now_ms),
             is_standing: self.at_ms.is_some(),
+            has_day_ranges: false,
         }
     }
 

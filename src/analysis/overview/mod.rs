@@ -78,6 +78,8 @@ pub struct OverviewQuestion<'a> {
     pub now_ms: i64,
     /// Whether `watch` runs on this store.
     pub watched: WatchSeen,
+    /// Whether pictures of the day have the range that was expected.
+    pub has_day_ranges: bool,
 }
 
 /// What is known of a `watch` on a store.
@@ -104,6 +106,7 @@ pub fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Resu
         end_ms,
         now_ms,
         watched,
+        has_day_ranges,
     } = question;
     let firing = judgement.firing();
     let incident = match trouble(&judgement, &firing) {
@@ -118,6 +121,7 @@ pub fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Resu
             options,
             configured,
             end_ms,
+            has_day_ranges,
         },
     )?;
     let silent_ms = silent_since(store, SILENT_MIN, now_ms)?.map(|newest| now_ms - newest);

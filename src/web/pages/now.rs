@@ -10,7 +10,7 @@ use crate::analysis::verdict::MailVerdict;
 use crate::detect::alarm::{Alarm, Scope};
 use crate::model::human;
 use crate::model::time::{MINUTE_MS, rfc3339};
-use crate::setup::overview::{OverviewClock, overview_of};
+use crate::setup::overview::{OverviewAsked, overview_of};
 use crate::web::answers::{Asker, QuestionKey, StoreAnswer};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
@@ -38,11 +38,12 @@ pub(crate) async fn overview(app: &App) -> Result<Arc<StoreAnswer<Overview>>, Fa
 }
 
 fn ask(asker: &Asker<'_>) -> Result<Overview> {
-    let clock = OverviewClock {
+    let asked = OverviewAsked {
         now_ms: asker.now_ms,
         is_standing: asker.is_standing(),
+        has_day_ranges: true,
     };
-    overview_of(asker.store(), asker.config, asker.kept, asker.judgement()?, clock)
+    overview_of(asker.store(), asker.config, asker.kept, asker.judgement()?, asked)
 }
 
 /// What a reader chooses.

@@ -1,16 +1,19 @@
 //! Every command of the documentation is one that the program takes, and every configuration one that it loads.
 
-use super::blocks::{Block, blocks, name, pages};
+use super::blocks::{Block, below, blocks, name, pages};
 use super::prose;
+use crate::logs::root;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use mailpulse::cli::Args;
 use mailpulse::config::Config;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 /// Other programs that the documentation calls.
-const OTHERS: [&str; 41] = [
+const OTHERS: [&str; 47] = [
+    "amtool",
     "apt-get",
     "cargo",
     "cat",
@@ -25,9 +28,11 @@ const OTHERS: [&str; 41] = [
     "dist/build-deb",
     "docker",
     "exim",
+    "getent",
     "git",
     "grep",
     "head",
+    "journalctl",
     "jq",
     "kill",
     "ls",
@@ -39,18 +44,21 @@ const OTHERS: [&str; 41] = [
     "podman",
     "postqueue",
     "printf",
+    "promtool",
     "python3",
     "rm",
+    "sed",
     "setfacl",
     "sleep",
     "ssh",
     "systemctl",
     "tail",
     "tar",
+    "test",
     "tests/fuzz",
     "tests/run",
     "tests/shots",
-    "test",
+    "timedatectl",
     "usermod",
 ];
 
@@ -143,10 +151,18 @@ fn faults(block: &Block) -> Vec<String> {
     faults
 }
 
+/// Pages beside the book whose commands are parsed as well.
+fn pages_beside() -> Vec<PathBuf> {
+    let mut all = vec![root().join("CONTRIBUTING.md"), root().join("SECURITY.md")];
+    below(&root().join("dist"), &mut all);
+    all
+}
+
 #[test]
 fn every_command_in_a_block_is_one_that_the_program_takes() {
     let shell = pages()
         .iter()
+        .chain(&pages_beside())
         .flat_map(|page| blocks(page))
         .filter(Block::is_shell)
         .collect::<Vec<_>>();

@@ -122,6 +122,28 @@ fn no_page_of_the_book_leads_out_of_it() {
     }
 }
 
+/// Notifications name pages by their place in the package.
+#[test]
+fn the_package_has_every_page_and_picture() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Value = toml::from_str(&manifest).unwrap();
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array().unwrap();
+    let packed = |name: &str| {
+        assets.iter().any(|asset| {
+            let (from, to) = (asset[0].as_str().unwrap(), asset[1].as_str().unwrap());
+            let glob = globset::GlobBuilder::new(from).literal_separator(true).build().unwrap();
+            let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+            glob.compile_matcher().is_match(name) && to == format!("usr/share/doc/mailpulse/{folder}/")
+        })
+    };
+    let mut pages = Vec::new();
+    blocks::below(&root().join("docs"), &mut pages);
+    let pages = pages.iter().map(|page| blocks::name(page));
+    let missing: Vec<String> = pages.filter(|name| !packed(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(packed("docs/now.png") && packed("docs/outage.svg") && !packed("docs/book.toml"));
+}
+
 /// `tests/bench/pictures.sh` makes them.
 #[test]
 fn pictures_are_small_and_shown() {

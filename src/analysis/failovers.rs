@@ -91,7 +91,7 @@ pub fn failovers(
 
 /// Alarms that something else tells of than a volume.
 fn without_volumes(mut groups: Groups) -> Groups {
-    let of_volumes = |layer: &Layer| matches!(layer, Layer::Gap | Layer::Schedule | Layer::Volume);
+    let of_volumes = |layer: &Layer| matches!(layer, Layer::Gap | Layer::Declared | Layer::Schedule | Layer::Volume);
     groups
         .alarms
         .retain(|alarm| !alarm.layers.iter().all(|(layer, _)| of_volumes(layer)));

@@ -88,7 +88,7 @@ impl<'s> Replay<'s> {
         }
         let so_far = so_far(store, now_ms)?;
         let until_ms = until_ms.min(so_far.until_ms);
-        let timeline = Timeline::open(store, Window { until_ms, ..so_far }, &Names::default())?;
+        let timeline = Timeline::open(store, Window { until_ms, ..so_far }, &options.known_names())?;
         Ok(Replay {
             engine: Engine::new(options),
             first: timeline.span().0,

@@ -4,7 +4,7 @@ use super::output;
 use crate::config::Config;
 use crate::model::human::counted;
 use crate::setup::alerts::kept_path;
-use crate::setup::check::{blind, problems};
+use crate::setup::check::{blind, past_schedules, problems};
 use crate::setup::plan::{Plan, UnnamedArgs, plan};
 use crate::setup::{Setup, listed};
 use crate::source::Limits;
@@ -32,6 +32,13 @@ pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     describe(&config, &plan)?;
     if let Some(blind) = blind(setup, &config) {
         output::line(&blind)?;
+    }
+    let past = past_schedules(setup, &config);
+    for line in &past.lines {
+        output::line(line)?;
+    }
+    for warning in &past.warnings {
+        output::talk(&format!("warning: {warning}"));
     }
     let problems = problems(setup, &config, &plan, &limits);
     for warning in &problems.warnings {

@@ -366,7 +366,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, host_alias, provider, ours, detect, routes, tail, serve, clickhouse, alert, heartbeat, silence",
+             hostgroup, host_alias, provider, ours, detect, schedule, routes, tail, serve, clickhouse, alert, heartbeat, silence",
         ],
     ),
     (
@@ -563,6 +563,46 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
             "mailpulse.toml:2:13: together, these networks make every client ours; list only your own: mail from \
              everywhere else is then the world's",
             "mailpulse.toml:4:8: `inbound` is reserved for mail from the outside; use another name",
+        ],
+    ),
+    (
+        "[[schedule]]\n\
+         service = \"backup\"\n\
+         time = \"6.10\"\n\
+         timezone = \"Europe/Berlim\"\n\
+         [[schedule]]\n\
+         service = \"\"\n\
+         time = \"23:50\"\n\
+         days = []\n\
+         [[schedule]]\n\
+         time = \"06:10\"\n\
+         grace_minutes = 400\n",
+        &[
+            "mailpulse.toml:3:8: `time = \"6.10\"` is not a time of day; write it as \"06:10\"",
+            "mailpulse.toml:4:12: unknown `timezone = \"Europe/Berlim\"`; did you mean `Europe/Berlin`?",
+            "mailpulse.toml:6:11: `service` is empty; write the name of a service, as `mailpulse services` shows it",
+            "mailpulse.toml:7:8: `days` has no day, so that no mail is ever due; name days such as \"mon\", or remove \
+             `days` for every day",
+            "mailpulse.toml:9:1: [[schedule]] has no `service`; add `service = …`",
+            "mailpulse.toml:11:13: `grace_minutes` is out of range; write a number from 1 to 360",
+        ],
+    ),
+    (
+        "[[schedule]]\n\
+         service = \"backup\"\n\
+         time = \"23:55\"\n\
+         days = [\"sun\"]\n\
+         [[schedule]]\n\
+         service = \"backup\"\n\
+         time = \"00:10\"\n\
+         days = [\"mon\"]\n\
+         [[schedule]]\n\
+         service = \"backup\"\n\
+         time = \"23:55\"\n\
+         days = [\"mon\"]\n",
+        &[
+            "mailpulse.toml:5:1: the time of this [[schedule]] of `backup` overlaps with that of mailpulse.toml:1: one \
+             mail would count for both; lower `grace_minutes`, or give the mails services of their own",
         ],
     ),
 ];

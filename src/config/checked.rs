@@ -21,6 +21,7 @@ use super::providers;
 use super::raw::{RawConfig, RawLocalParts, RawPrivacy, RawReplies};
 use super::redundancy::Redundancy;
 use super::report::Report;
+use super::schedules;
 use super::serve::{self, ServeConfig};
 use super::shape::IncompleteTables;
 use super::silences;
@@ -109,7 +110,8 @@ impl Config {
 
 /// Checks what no schema can say.
 pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables, report: &mut Report<'_>) -> Config {
-    let detect = detect::check(raw.detect, &raw.service, folder, report);
+    let mut detect = detect::check(raw.detect, &raw.service, folder, report);
+    detect.declared = schedules::check(raw.schedule, &detect.rhythms, report);
     let redundancy = Redundancy::of(&raw.routes, &raw.service, report);
     let hostgroups = attribution::hostgroups(raw.hostgroup, folder, incomplete, report);
     let members = hostgroups.members().map(str::to_owned).collect();

@@ -12,6 +12,7 @@ use super::raw::{RawDetect, RawService};
 use super::report::Report;
 use super::text::read_limited;
 use super::zone::parse_timezone;
+use crate::detect::declared::DeclaredTime;
 use crate::detect::holidays::Holidays;
 use crate::detect::rhythm::{Rhythm, Rhythms};
 
@@ -32,6 +33,8 @@ pub struct DetectConfig {
     pub false_alarms_per_service_per_90_days: f64,
     /// Clocks and holidays, of all and of each service.
     pub rhythms: Rhythms,
+    /// Mail that is promised for set times.
+    pub declared: Arc<[DeclaredTime]>,
     /// Whether `watch` sends what is provisional.
     pub send_provisional: bool,
     /// Who watches.
@@ -49,6 +52,7 @@ impl DetectConfig {
         Self {
             false_alarms_per_service_per_90_days: raw.false_alarms_per_service_per_90_days,
             rhythms,
+            declared: Arc::default(),
             send_provisional: raw.send_provisional,
             owner: raw.owner.as_ref().map(|owner| owner.get().clone()),
         }

@@ -35,6 +35,7 @@ mod raw;
 mod raw_formats;
 mod redundancy;
 mod report;
+mod schedules;
 mod schema;
 mod serve;
 mod shape;

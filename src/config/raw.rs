@@ -15,6 +15,9 @@ use super::zone::DEFAULT_ZONE;
 /// Default of `relays_min`: two relays, so that one may fail.
 pub(super) const RELAYS_MIN: u32 = 2;
 
+/// Default of `grace_minutes` of a schedule.
+pub(super) const GRACE_MIN: u32 = 15;
+
 /// Default of `every_s` of a heartbeat.
 pub(super) const HEARTBEAT_S: u32 = 60;
 
@@ -41,6 +44,8 @@ pub(super) struct RawConfig {
     pub ours: RawOurs,
     /// Outage detection.
     pub detect: RawDetect,
+    /// Mail that a service promises for a set time: it is `overdue` when it has not come. Repeat the table for each time.
+    pub schedule: Vec<At<RawSchedule>>,
     /// The number of relays that services are expected to use.
     pub routes: RawRoutes,
     /// Following logs with `mailpulse tail`.
@@ -582,6 +587,30 @@ pub(super) struct RawSilence {
     /// Time zone of `days` and `hours`.
     #[schemars(example = &"Europe/Berlin", extend("default" = DEFAULT_ZONE))]
     pub timezone: Option<At<String>>,
+}
+
+/// Mail that a service promises for a set time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSchedule {
+    /// The service that sends the mail. If it sends other mail as well, give this mail a service of its own.
+    #[schemars(required, example = &"backup-report")]
+    pub service: Option<At<String>>,
+    /// Time of day at which the mail is due.
+    #[schemars(required, example = &"06:10")]
+    pub time: Option<At<String>>,
+    /// Minutes by which the mail may be early or late. It is `overdue` after this time.
+    #[schemars(range(min = 1, max = 360), example = 20, extend("default" = GRACE_MIN))]
+    pub grace_minutes: Option<At<u32>>,
+    /// Days on which the mail is due.
+    #[schemars(example = ["mon", "tue", "wed", "thu", "fri"], extend("x-default" = "every day"))]
+    pub days: Option<Vec<At<RawDay>>>,
+    /// Time zone of `time` and `days`.
+    #[schemars(example = &"Europe/Berlin", extend("x-default" = "that of the service, otherwise that of `[detect]`"))]
+    pub timezone: Option<At<String>>,
+    /// Whether no mail is due on declared holidays of the service.
+    #[schemars(example = true, extend("default" = false))]
+    pub except_holidays: Option<At<bool>>,
 }
 
 /// A day of the week.

@@ -58,7 +58,8 @@ pub(super) fn check(raw: At<RawSilence>, report: &mut Report<'_>) -> Option<Aler
     })
 }
 
-fn number(day: RawDay) -> usize {
+/// A day's place in the week.
+pub(super) fn number(day: RawDay) -> usize {
     match day {
         RawDay::Mon => 0,
         RawDay::Tue => 1,

@@ -83,7 +83,7 @@ impl State {
                  at what changed: addresses, content, the relay's configuration"
             }
             State::Overdue => {
-                "mail that came at the same time of nearly every day has not come. Look at the job that sends it: whether it ran, and \
+                "mail that came at the same time of nearly every day, or that a schedule declares, has not come. Look at the job that sends it: whether it ran, and \
                  what it says"
             }
         }
@@ -153,6 +153,8 @@ pub enum Layer {
     Queue,
     /// A busy series that is too young for its weeks to be known sends nothing at all.
     Gap,
+    /// Mail that the operator promised for a set time is missing.
+    Declared,
     /// Mail of a set time is missing.
     Schedule,
     /// The count is below expectation.

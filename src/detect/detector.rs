@@ -200,6 +200,16 @@ impl Detector {
         self.entries.get(id.index())?.clock_change.rule()
     }
 
+    /// The grain that holds `ts_s` belongs to a time that is declared: what was learned of it does not count.
+    pub fn excuse(&mut self, id: SeriesId, ts_s: i64) {
+        if let Some(entry) = self.entries.get_mut(id.index())
+            && let Some(schedule) = &mut entry.schedule
+        {
+            let civil = entry.clock.at(ts_s + entry.clock_change.shift_s(ts_s));
+            schedule.excuse(civil);
+        }
+    }
+
     /// What is overdue of a series.
     pub fn overdue(&self, id: SeriesId) -> Option<&Drop> {
         self.entries.get(id.index())?.schedule.as_ref()?.ongoing()

@@ -6,6 +6,7 @@ use super::burst::Burst;
 use super::civil::LocalMinute;
 use super::clock_change::ClockRule;
 use super::days::Days;
+use super::declared::{DeclaredState, DeclaredTime};
 pub(super) use super::finding::{finding, told};
 use super::fleet::{Fleet, Id, Minute, Names, Renamed};
 use super::forecast::Forecast;
@@ -23,6 +24,7 @@ use super::tuning::Tuning;
 use super::volume::{Complete, Volumes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the operator may say.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct Options {
     pub rhythms: Rhythms,
     /// Whether volumes below expectation alarm at all.
     pub volume: bool,
+    /// Mail that is promised for set times.
+    pub declared: Arc<[DeclaredTime]>,
 }
 
 impl Default for Options {
@@ -41,6 +45,21 @@ impl Default for Options {
             tuning: Tuning::default(),
             rhythms: Rhythms::default(),
             volume: true,
+            declared: Arc::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Services that are known before their first mail: it may be the one that does not come.
+    #[must_use]
+    pub fn known_names(&self) -> Names {
+        let mut services: Vec<String> = self.declared.iter().map(|time| time.service.clone()).collect();
+        services.sort_unstable();
+        services.dedup();
+        Names {
+            services,
+            ..Names::default()
         }
     }
 }
@@ -70,6 +89,7 @@ pub struct Engine {
     pairs: BTreeMap<(Id, Id), Pair>,
     pub(super) volumes: Volumes,
     outcomes: Outcomes,
+    pub(super) declared: DeclaredState,
 }
 
 impl Engine {
@@ -89,6 +109,7 @@ impl Engine {
             pairs: BTreeMap::new(),
             volumes,
             outcomes: Outcomes::default(),
+            declared: DeclaredState::default(),
         }
     }
 
@@ -119,11 +140,15 @@ impl Engine {
         turns.extend(self.outcomes.step(at, &minute.outcomes, names));
         self.pairs_step(at, &sums, names, &mut turns);
         self.explain_queues(&mut turns);
+        let ends = self.declared_step(at, &sums, names, &mut turns);
         if self.options.volume {
             self.volumes_step(at, &sums, names, &mut turns);
         }
         self.routes.add(at, &minute.flows);
         changes.extend(self.apply(at, turns, names));
+        for (service, words) in ends {
+            self.groups.say_end(at, Scope::Service(service), words);
+        }
         for worse in self.volumes.take_worse() {
             let worse = self.worse(at, worse);
             changes.extend(self.groups.worsen(at, worse, &self.routes, names));
@@ -370,18 +395,22 @@ impl Engine {
                 self.volumes.begin(scope, &rhythm);
             }
         }
-        let blind: Vec<Id> = (0..self.hosts.len() as Id)
-            .filter(|host| !self.hosts[*host as usize].is_seen())
-            .collect();
+        let blind = self.blind_hosts();
         for scope in self.volumes.scopes() {
             let count = match scope {
                 Scope::Relay(host) => sums.hosts.get(host as usize).map_or(0, |heard| heard.accepted),
                 _ => sums.accepted.get(&scope).copied().unwrap_or(0),
             };
             // Where other days than its own keep its mail away, a count says nothing.
-            let seen = blind.iter().all(|host| self.part_at(scope, *host) < 0.05) && !self.days.lacks(scope);
+            let seen = self.is_seen_at(scope, &blind) && !self.days.lacks(scope);
             self.gap_step(at, scope, seen.then_some(count), names, turns);
-            for turn in self.volumes.step(at, scope, seen.then_some(count)) {
+            let found = self.volumes.step(at, scope, seen.then_some(count));
+            if let Scope::Service(service) = scope
+                && self.declared.covers(at, &self.options.declared, names.service(service))
+            {
+                self.volumes.excuse(at, scope);
+            }
+            for turn in found {
                 let (kind, name) = scope.named(names);
                 let explained = match turn {
                     Turn::Opened(found) => self.explained(at, scope, found),
@@ -401,6 +430,61 @@ impl Engine {
             }
         }
         self.overdue_step(names, turns);
+    }
+
+    /// Mail that is promised for set times; what there is to say of services whose mail has come.
+    fn declared_step(
+        &mut self,
+        at: i64,
+        sums: &Sums,
+        names: &Names,
+        turns: &mut Vec<(GroupFinding, Turn)>,
+    ) -> Vec<(Id, String)> {
+        let times = Arc::clone(&self.options.declared);
+        if times.is_empty() {
+            return Vec::new();
+        }
+        let blind = self.blind_hosts();
+        let id = |service: &str| names.services.iter().position(|name| name == service);
+        let mut declared = std::mem::take(&mut self.declared);
+        let mut ends = Vec::new();
+        let said = declared.step(at, &times, |service| {
+            let id = id(service)? as Id;
+            let scope = Scope::Service(id);
+            // A service that nobody has seen may send through any host.
+            let is_seen = match self.routes.of(id).is_empty() {
+                true => blind.is_empty(),
+                false => self.is_seen_at(scope, &blind),
+            };
+            is_seen.then(|| sums.accepted.get(&scope).copied().unwrap_or(0))
+        });
+        for turn in said {
+            let Some(service) = id(&times[turn.time].service).map(|id| id as Id) else {
+                continue;
+            };
+            let told = match turn.turn {
+                Turn::Opened(_) => vec![turn.words],
+                Turn::Closed(_) => {
+                    ends.push((service, turn.words));
+                    Vec::new()
+                }
+            };
+            let scope = Scope::Service(service);
+            turns.push((finding(Layer::Declared, scope, State::Overdue, None, told), turn.turn));
+        }
+        self.declared = declared;
+        ends
+    }
+
+    /// Hosts whose logs are not seen.
+    fn blind_hosts(&self) -> Vec<Id> {
+        let hosts = 0..self.hosts.len() as Id;
+        hosts.filter(|host| !self.hosts[*host as usize].is_seen()).collect()
+    }
+
+    /// Whether nearly all of something's mail is seen.
+    fn is_seen_at(&self, scope: Scope, blind: &[Id]) -> bool {
+        blind.iter().all(|host| self.part_at(scope, *host) < 0.05)
     }
 
     /// Mail of set times. What several services send at theirs is told by each of them.

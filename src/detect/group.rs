@@ -183,6 +183,14 @@ impl Groups {
         vec![Change::Closed(id)]
     }
 
+    /// Says how the alarm about something ended that ended in this minute.
+    pub fn say_end(&mut self, at: i64, scope: Scope, words: String) {
+        let is_it = |alarm: &&mut Alarm| alarm.scope == scope && alarm.part_of.is_none() && alarm.ended == Some(at);
+        if let Some(alarm) = self.alarms.iter_mut().rev().find(is_it) {
+            alarm.evidence.push(words);
+        }
+    }
+
     /// What bears a name is another thing from a minute on: findings about it are over, and its alarms say why.
     pub fn rename(&mut self, at: i64, scope: Scope, why: &str, routes: &Routes) -> Vec<Change> {
         let mut changes = Vec::new();

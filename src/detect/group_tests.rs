@@ -49,7 +49,7 @@ fn finding(layer: Layer, scope: Scope, onset: i64) -> GroupFinding {
         Layer::Outcome => State::Failing,
         Layer::Sight => State::Blind,
         Layer::Parse => State::Unreadable,
-        Layer::Schedule => State::Overdue,
+        Layer::Declared | Layer::Schedule => State::Overdue,
         Layer::Silence | Layer::Gap | Layer::Volume => State::Dropped,
     };
     GroupFinding {

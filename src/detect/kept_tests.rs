@@ -1,11 +1,13 @@
 //! A detection that was kept goes on as one that never stopped.
 
+use super::declared::DeclaredTime;
 use super::engine::{Engine, Options};
 use super::fleet::Fleet;
 use super::holidays::Holidays;
 use super::kept::RULES;
 use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Rng, TWO, Trouble, fleet};
+use jiff::civil::time;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -58,6 +60,17 @@ fn options() -> Options {
             ]
             .into(),
         },
+        // One that sends often, and one that does not.
+        declared: ["gerrit", "snapshot"]
+            .map(|service| DeclaredTime {
+                service: service.to_owned(),
+                time: time(9, 30, 0, 0),
+                grace_min: 90,
+                weekdays: 0x1f,
+                zone: TimeZone::UTC,
+                holidays: None,
+            })
+            .into(),
         ..Options::default()
     }
 }
@@ -89,6 +102,8 @@ fn kept_and_woken_at_random_minutes_it_finds_the_same() {
         assert!(straight.contains("Frozen") || straight.contains("Stuck"), "{straight}");
         assert!(straight.contains("Dropped") && straight.contains("Blind"), "{straight}");
         let mut random = Rng(seed);
+        let is_declared = !options.declared.is_empty();
+        assert_eq!(straight.contains("Overdue"), is_declared, "{straight}");
         let (broken, stops) = findings(&fleet, &options, |_| random.unit() < 0.002);
         assert!(stops > 20, "{stops}");
         assert_eq!(straight, broken);
@@ -104,6 +119,12 @@ fn bytes_of_something_else_are_no_detection() {
     // Without the services that have a rhythm of their own there is no clock to give them.
     let why = Engine::from_bytes(&bytes, Options::default()).unwrap_err();
     assert!(why.to_string().starts_with("rhythm "), "{why}");
+    let undeclared = Options {
+        declared: Arc::default(),
+        ..options()
+    };
+    let why = Engine::from_bytes(&bytes, undeclared).unwrap_err();
+    assert_eq!(why.to_string(), "2 declared times of 0");
 }
 
 /// Findings of a fixed fleet under the rules' version. Where this fails, the rules find something else than before: raise
@@ -114,7 +135,7 @@ fn rules_that_find_something_else_have_another_version() {
     let hash = blake3::hash(rounded(&told).as_bytes()).to_hex();
     assert_eq!(
         (RULES, &hash[..16]),
-        (6, "b0afcf319996d591"),
+        (7, "58d6b9b25d68bbfb"),
         "raise RULES in detect/kept.rs"
     );
 }

@@ -5,7 +5,7 @@
 //! [`engine`] steps through a [`fleet`], minute by minute, replayed or live. Surest first: a relay that is silent
 //! ([`silence`]), failures that others tell of ([`burst`]), queues that fill ([`queue`]), busy series under two weeks that
 //! send nothing ([`gap`]), volumes below expectation ([`volume`]); and what cannot be seen at all ([`visibility`]).
-//! [`schedule`] knows mail of set times. [`family`] asks whether everyone sends less. [`group`]
+//! [`schedule`] learns mail of set times, [`declared`] is told of it. [`family`] asks whether everyone sends less. [`group`]
 //! makes one alarm of one trouble, with the help of [`routes`]. [`impact`] says afterwards what is lost and what is only
 //! late.
 //!
@@ -71,6 +71,7 @@ pub mod civil;
 pub mod clock_change;
 pub mod cusum;
 mod days;
+pub mod declared;
 mod declared_day;
 pub mod detector;
 pub mod engine;
@@ -121,6 +122,8 @@ pub mod volume;
 pub mod weekly;
 mod worse;
 
+#[cfg(test)]
+mod declared_tests;
 #[cfg(test)]
 mod family_tests;
 #[cfg(test)]

@@ -78,6 +78,8 @@ struct Day {
     holiday: bool,
     /// Mail was overdue: it says nothing of usual days.
     overdue: bool,
+    /// What is due in these slots is declared: nothing that was learned of them counts.
+    declared: Slots,
 }
 
 /// A time at which mail is due.
@@ -164,6 +166,13 @@ impl Schedule {
         turn.or_else(|| self.judge(ts, now, moved, tuning))
     }
 
+    /// A moment of today belongs to a time that is declared.
+    pub fn excuse(&mut self, civil: Civil) {
+        if self.day == Some(civil.day) {
+            set(&mut self.today.declared, (civil.day_s / SLOT_S) as usize);
+        }
+    }
+
     /// Leaps over days that nobody saw.
     pub fn leap(&mut self, ts: i64) -> Option<ScheduleTurn> {
         (self.day, self.next) = (None, 0);
@@ -200,7 +209,8 @@ impl Schedule {
                 break;
             }
             self.next += 1;
-            if due.weekdays & (1 << self.today.weekday) == 0 || self.today.holiday {
+            let is_declared = any(&self.today.declared, slot, slot + WIDTH);
+            if due.weekdays & (1 << self.today.weekday) == 0 || self.today.holiday || is_declared {
                 continue;
             }
             let around = if moved { HOUR } else { 0 };

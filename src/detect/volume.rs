@@ -232,6 +232,13 @@ impl Volumes {
         self.all.iter().filter_map(rule).collect()
     }
 
+    /// A minute belongs to a time that is declared: what was learned of it does not count.
+    pub fn excuse(&mut self, at: i64, scope: Scope) {
+        if let Some(one) = self.all.get(&scope) {
+            self.detector.excuse(one.id, at.saturating_mul(60));
+        }
+    }
+
     /// All series.
     pub fn scopes(&self) -> Vec<Scope> {
         self.all.keys().copied().collect()

@@ -39,6 +39,7 @@ pub fn options(config: &Config, overrides: &Overrides) -> Options {
         budget: config.detect.false_alarms_per_service_per_90_days.max(1e-6),
         ..usual
     };
+    options.declared = Arc::clone(&config.detect.declared);
     options.rhythms = config.detect.rhythms.clone();
     if let Some(zone) = &overrides.zone {
         options.rhythms.usual.zone = zone.clone();

@@ -255,3 +255,51 @@ fn names_are_cut_at_255_bytes() {
     place.run(&["backfill"]).ends(0);
     assert_eq!(place.number("SELECT COUNT(*) AS n FROM events"), 2);
 }
+
+/// A mail of the backup at a minute of June 2018.
+fn backup_at(day: u32, clock: &str) -> String {
+    format!(
+        "2018-06-{day:02} {clock}:00 1fQd{day:02}-0001Ab-Cd <= backup@example.org H=web1.example.org [192.0.2.7] P=esmtp S=900\n"
+    )
+}
+
+#[test]
+fn check_says_what_a_schedule_would_have_said_of_the_last_two_weeks() {
+    let rules = "[[service]]\nname = \"backup\"\nmatch = [{ sender = \"backup@example.org\" }]\n";
+    let schedule = |service: &str| {
+        format!(
+            "{KEEP}{SOURCE}{rules}[[schedule]]\nservice = \"{service}\"\ntime = \"06:10\"\ngrace_minutes = 20\n\
+             days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]\n"
+        )
+    };
+    let place = Place::with(&schedule("backup"));
+    // Monday the 4th to Sunday the 17th; on the 13th it is late.
+    let mut log = String::new();
+    for day in 1..=17 {
+        log += &backup_at(day, if day == 13 { "07:00" } else { "06:05" });
+    }
+    place.write("mainlog", log + &backup_at(18, "00:00"));
+    let says = |words: &str| {
+        let out = place.run(&["check"]).ends(0).out;
+        assert!(out.contains(words), "{words}: {out}");
+    };
+    says("schedule of backup, 06:10 ± 20 min: nothing is stored yet");
+    place.run(&["backfill"]).ends(0);
+    says(
+        "schedule of backup, 06:10 ± 20 min: the last 14 days: 9 of 10 on time, 1 late or missing (last on 2018-06-13)",
+    );
+    let alarms = place.run(&["detect", "--format", "json"]).ends(1).out;
+    let alarms: serde_json::Value = serde_json::from_str(&alarms).unwrap();
+    let alarms = alarms.as_array().unwrap();
+    assert_eq!(alarms.len(), 1, "{alarms:#?}");
+    assert_eq!(alarms[0]["state"], "overdue");
+    assert_eq!(alarms[0]["onset"], "2018-06-13T06:10:00Z");
+    assert_eq!(alarms[0]["detected"], "2018-06-13T06:31:00Z");
+    assert_eq!(alarms[0]["ended"], "2018-06-13T07:00:00Z");
+    assert_eq!(alarms[0]["evidence"][1], "it came 50 min late, at 07:00 UTC");
+    place.write("mailpulse.toml", schedule("backups"));
+    place
+        .run(&["check"])
+        .ends(0)
+        .says(&["warning: [[schedule]]: ", "no service `backups`; there are backup"]);
+}

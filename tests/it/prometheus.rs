@@ -212,8 +212,8 @@ fn promtool_and_amtool_find_nothing_to_say_and_every_test_of_the_rules_passes() 
         &[folder.join("prometheus.example.yml")],
     );
     let alertmanager = folder.join("alertmanager.example.yml");
-    ends("amtool", &["check-config"], std::slice::from_ref(&alertmanager));
     let config = format!("--config.file={}", alertmanager.display());
+    ends("amtool", &["check-config"], &[alertmanager]);
     for (labels, receiver) in [
         (["component=mail", "severity=critical"], "pager"),
         (["component=mail", "severity=warning"], "people"),

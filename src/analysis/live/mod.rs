@@ -236,7 +236,7 @@ impl Live {
         // The names stay as they are when reading fails.
         let mut timeline = match self.next {
             Some(_) => Timeline::resume(store, window, self.known.clone())?,
-            None => Timeline::open(store, window, &self.known.names)?,
+            None => Timeline::open(store, window, &self.options.known_names())?,
         };
         let (from, end) = timeline.span();
         if self.next.is_none() {

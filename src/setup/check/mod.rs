@@ -2,9 +2,11 @@
 
 mod named_files;
 mod outside;
+mod schedules;
 mod survey;
 mod warning;
 
+pub use schedules::{PastSchedules, past_schedules};
 pub use warning::{ConfigWarning, WarningTopic};
 
 use super::Setup;

@@ -109,7 +109,7 @@ const ONLY: [(&str, &str, &[&str]); 6] = [
     ("graph", "query", &["series"]),
     ("config", "normalise", &["ours", "provider", "rules", "redact"]),
     ("config", "store", &["clickhouse"]),
-    ("config", "detect", &["holidays", "rhythm"]),
+    ("config", "detect", &["declared", "holidays", "rhythm"]),
 ];
 
 /// Crates that only one room may name.

@@ -85,6 +85,14 @@ pub struct Privacy {
     pub key_place: String,
 }
 
+impl Privacy {
+    /// Whether addresses are stored as hashes.
+    #[must_use]
+    pub fn hashes_addresses(&self) -> bool {
+        self.local_parts == LocalParts::Hash
+    }
+}
+
 impl Config {
     /// The first source that a file belongs to.
     #[must_use]

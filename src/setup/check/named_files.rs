@@ -3,7 +3,6 @@
 //! Without this, a key that is missing shows itself when `watch` starts, and a program when the first alarm is to go out.
 
 use crate::config::{Alert, Config, WithPlace, load_key};
-use crate::normalise::redact::LocalParts;
 use crate::setup::alerts::{authorities, key_of};
 use crate::setup::{Setup, clickhouse_authorities};
 use crate::store::Store;
@@ -98,7 +97,7 @@ fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
 /// The key of the pseudonyms. One that is not there is made by the first run, unless rows were made with it.
 fn pseudonyms(setup: &Setup, config: &Config, found: &mut FileProblems) {
     let Some(path) = &config.privacy.key_file else { return };
-    if config.privacy.local_parts != LocalParts::Hash {
+    if !config.privacy.hashes_addresses() {
         return;
     }
     let place = &config.privacy.key_place;

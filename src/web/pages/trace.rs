@@ -6,7 +6,6 @@ use super::frame::{PageFrame, clock};
 use super::reply::{failure_page, rendered};
 use crate::analysis::trace::{Trace, TraceEvent, TraceQuestion, TracedMail, trace};
 use crate::model::human;
-use crate::normalise::redact::LocalParts;
 use crate::query::Window;
 use crate::web::answers::{QuestionKey, StoreAnswer};
 use crate::web::app::App;
@@ -31,7 +30,7 @@ pub(crate) struct TraceChoice {
 pub(crate) async fn found(app: &App, choice: &TraceChoice) -> Result<Arc<StoreAnswer<Trace>>, Failure> {
     // Without the key of the pseudonyms no address is looked up, only IDs and hashes.
     let mut question = TraceQuestion::of(&choice.id, None).map_err(|why| Failure::Parameter(format!("id: {why}")))?;
-    if app.answers.config().privacy.local_parts != LocalParts::Hash {
+    if !app.answers.config().privacy.hashes_addresses() {
         // What looks like a hash is an address then.
         question.address = None;
     }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Other programs that the documentation calls.
-const OTHERS: [&str; 47] = [
+const OTHERS: [&str; 48] = [
     "amtool",
     "apt-get",
     "cargo",
@@ -25,6 +25,7 @@ const OTHERS: [&str; 47] = [
     "curl",
     "cut",
     "date",
+    "df",
     "dist/build-deb",
     "docker",
     "exim",

@@ -23,6 +23,7 @@ pub mod pending;
 pub mod planned_work;
 pub mod present;
 pub mod providers;
+pub mod report;
 pub mod routes;
 pub mod severity;
 pub mod shared_logs;

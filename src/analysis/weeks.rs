@@ -71,7 +71,7 @@ fn day_of(ms: i64) -> String {
 }
 
 /// `38 % less than on the last 4 Tuesdays (62 mails, 100 on average)`.
-fn sentence(window: Window, now: f64, before: &[f64]) -> Option<String> {
+pub(super) fn sentence(window: Window, now: f64, before: &[f64]) -> Option<String> {
     let average = before.iter().sum::<f64>() / before.len() as f64;
     if before.is_empty() || average <= 0.0 {
         return None;

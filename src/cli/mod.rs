@@ -10,6 +10,7 @@ mod direction;
 mod doctor;
 mod forget;
 mod graph;
+mod html_file;
 mod incident;
 mod init;
 mod limited;
@@ -24,6 +25,7 @@ mod providers;
 mod query;
 mod queue;
 mod reclassify;
+mod report;
 mod retention;
 mod routes;
 mod run;
@@ -104,6 +106,8 @@ enum Command {
     Alarms(alarms::AlarmsArgs),
     /// Show the impact of an outage on each service: lost, delayed, or rerouted mail
     Incident(incident::IncidentArgs),
+    /// Write what a day was like into one file: volume, alarms and their cost, providers, reasons, and what changed
+    Report(report::ReportArgs),
     /// List services or hostgroups with their volume
     Services(services::ServicesArgs),
     /// Test the channels that alarms are sent to
@@ -220,6 +224,7 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Detect(command) => detect::run(setup, command),
         Command::Alarms(command) => alarms::run(setup, command),
         Command::Incident(command) => incident::run(setup, command),
+        Command::Report(command) => report::run(setup, command),
         Command::Services(command) => services::run(setup, command),
         Command::Alert(command) => alert::run(setup, command),
         Command::Silence(command) => silence::run(setup, command),

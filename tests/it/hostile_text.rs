@@ -77,6 +77,7 @@ fn no_answer_in_any_form_has_what_steers_a_terminal() {
     let window = ["--since", "2018-06-06 12:00", "--until", "2018-06-06 15:00"];
     for form in ["json", "markdown", "html"] {
         asked.push([&["incident", "--format", form][..], &window].concat());
+        asked.push([&["report", "--format", form][..], &window].concat());
     }
     for more in [
         &["graph"][..],

@@ -105,6 +105,8 @@ fn questions_are_answered_the_same_with_what_is_kept_and_without() {
         vec!["alarms", "--format", "json"],
         vec!["incident", "--format", "json"],
         vec!["incident", "--format", "html"],
+        vec!["report", "--format", "json"],
+        vec!["report", "--format", "html"],
         vec!["routes", "--format", "json"],
     ]
     .into_iter()

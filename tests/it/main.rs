@@ -55,6 +55,7 @@ mod queue;
 mod readers;
 mod receivers;
 mod reference;
+mod report;
 mod rollups;
 mod rotation;
 mod routes;

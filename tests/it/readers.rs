@@ -117,7 +117,7 @@ fn reopen(folder: &Path) {
 }
 
 /// Everything that asks, with an answer that does not depend on the time of asking.
-const QUESTIONS: [&[&str]; 12] = [
+const QUESTIONS: [&[&str]; 13] = [
     &[
         "query",
         "--sql",
@@ -141,6 +141,7 @@ const QUESTIONS: [&[&str]; 12] = [
         "--format",
         "html",
     ],
+    &["report", "--format", "html"],
     &["store", "verify"],
 ];
 

@@ -1,8 +1,8 @@
 //! An incident as JSON and as a Markdown page: summary, table, timeline, conclusions.
 
 use crate::analysis::alarms::{alarm_json, cause_json, minute, rounded};
-use crate::analysis::incident::Incident;
 use crate::analysis::incident::replies::FrequentReply;
+use crate::analysis::incident::{Incident, Judged};
 use crate::analysis::planned_work::{self, held, held_json, held_words, marks_json, silences_json};
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::impact::{Impact, ServiceImpact};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Services whose mail was lost or late, or is missing so far.
-pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
+pub fn hurt(judged: &Judged) -> impl Iterator<Item = &ServiceImpact> {
     let bad = |one: &&ServiceImpact| {
         let is_hurt = matches!(
             one.impact,
@@ -22,7 +22,7 @@ pub fn hurt(incident: &Incident) -> impl Iterator<Item = &ServiceImpact> {
         );
         one.open || is_hurt
     };
-    incident.services.iter().filter(bad)
+    judged.services.iter().filter(bad)
 }
 
 /// As interface says.
@@ -364,7 +364,7 @@ pub fn conclusions(incident: &Incident) -> Vec<String> {
 }
 
 /// Log text in Markdown: no control characters, and nothing that is markup.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in safe_text(text.as_bytes()).chars() {
         match c {

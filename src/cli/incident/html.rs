@@ -7,32 +7,21 @@ use crate::analysis::incident::report::{conclusions, rows, summary, timeline, ti
 use crate::analysis::kept::Kept;
 use crate::analysis::planned_work::graph_marks;
 use crate::cli::graph::bucket_ms;
+use crate::cli::html_file::{self, entities, escaped, head};
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
-use crate::graph::{GraphKind, HATCH, Style, Theme, svg};
+use crate::graph::Style;
 use crate::model::time::{HOUR_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use anyhow::Result;
-use mailpulse_parsers::harmless::safe_text;
 use std::fmt::Write as _;
-
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}\
-table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}\
-td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}svg{max-width:100%;height:auto}\
-.dark{display:none}@media(prefers-color-scheme:dark){body{background:#14181d;color:#dde1e6}td,th{border-color:#3a4048}\
-.dark{display:block}.light{display:none}}";
 
 /// The page.
 pub fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <style>{STYLE}</style></head><body><h1>{0}</h1>\n<p>{1}</p>\n",
-        entities(&title(incident)),
-        entities(&summary(incident))
-    );
+    let mut page = head(&title(incident), "");
+    let _ = writeln!(page, "<p>{}</p>", entities(&summary(incident)));
     page.push_str(
         "<table><tr><th>service<th>impact<th>expected<th>came<th>missing<th>late<th>failed to hand in</tr>\n",
     );
@@ -79,30 +68,5 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
     let mut marks = draw_in(store, kept, options, &mut [picture], now_ms())?.concat();
     let drawn: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
     marks.extend(graph_marks(&incident.planned, &question, &drawn));
-    let draw = |name: &str, theme| {
-        let style = Style {
-            kind: GraphKind::Multiples,
-            theme,
-            ..Style::default()
-        };
-        let drawn = svg::render(&set, &marks, &style);
-        // Inline SVG has no prologue.
-        let drawn = drawn
-            .split_once("<svg")
-            .map_or(drawn.clone(), |(_, drawn)| format!("<svg{drawn}"));
-        // Two pictures on a page: what one of them names must not be found in the other, which is hidden.
-        let drawn = drawn.replace(HATCH, &format!("{HATCH}-{name}"));
-        format!("<div class=\"{name}\">{drawn}</div>")
-    };
-    Ok(draw("light", Theme::Light) + &draw("dark", Theme::Dark))
-}
-
-/// Log text in HTML.
-fn escaped(text: &str) -> String {
-    entities(&safe_text(text.as_bytes()).replace('&', "&amp;"))
-}
-
-/// As [`escaped`], for text whose `&` are escaped already.
-fn entities(text: &str) -> String {
-    text.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    Ok(html_file::graph(&set, &marks, Style::default().height))
 }

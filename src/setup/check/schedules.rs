@@ -90,7 +90,7 @@ fn past(time: &DeclaredTime, minutes: &SeriesSet, until_ms: i64) -> String {
     let of = |wanted: DueOutcome| found.iter().filter(move |(_, outcome)| *outcome == wanted);
     let (on_time, unknown) = (of(DueOutcome::OnTime).count(), of(DueOutcome::Unknown).count());
     let mut words = format!("the last {DAYS} days: {on_time} of {} on time", found.len() - unknown);
-    if let Some((last, _)) = of(DueOutcome::Missed).last() {
+    if let Some((last, _)) = of(DueOutcome::Missed).next_back() {
         let missed = of(DueOutcome::Missed).count();
         words += &format!(", {missed} late or missing (last on {})", day(time, last));
     }

@@ -109,7 +109,10 @@ fn people_get_units_and_programs_raw_numbers() {
 fn status_begins_with_what_fires_for_whom_and_what_to_type() {
     let (outage, _) = &*OUTAGE;
     let quiet = outage.run(&["status"]).ends(0).out;
-    assert!(quiet.starts_with("firing: unknown: no `mailpulse watch`"), "{quiet}");
+    assert!(
+        quiet.starts_with("firing: unknown: `mailpulse watch` has not evaluated"),
+        "{quiet}"
+    );
     assert!(quiet.lines().nth(2).unwrap().ends_with(" alarms"), "{quiet}");
 
     let place = Place::new();

@@ -49,7 +49,7 @@ fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64)
     }
     let (fires, as_of) = match alerts.judged {
         None => (
-            "unknown: no `mailpulse watch` has judged this store".to_owned(),
+            "unknown: `mailpulse watch` has not evaluated this store yet".to_owned(),
             "as of:  never".to_owned(),
         ),
         Some(judged) => {

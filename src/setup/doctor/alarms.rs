@@ -53,11 +53,13 @@ fn watch(is_watched: bool, judged_ms: Option<i64>, newest_ms: Option<i64>, now_m
             "watch_not_running",
             match judged {
                 Some(judged) => format!(
-                    "`mailpulse watch` is not running: nobody is told of an outage; {}",
+                    "`mailpulse watch` is not running: nobody is notified of an outage; {}",
                     until(judged)
                 ),
-                None => "`mailpulse watch` is not running, and has judged nothing yet: nobody is told of an outage"
-                    .to_owned(),
+                None => {
+                    "`mailpulse watch` is not running, and has evaluated nothing yet: nobody is notified of an outage"
+                        .to_owned()
+                }
             },
             NextStep::Start,
         )),

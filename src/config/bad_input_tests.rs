@@ -584,7 +584,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
             "mailpulse.toml:7:8: `days` has no day, so that no mail is ever due; name days such as \"mon\", or remove \
              `days` for every day",
             "mailpulse.toml:9:1: [[schedule]] has no `service`; add `service = …`",
-            "mailpulse.toml:11:13: `grace_minutes` is out of range; write a number from 1 to 360",
+            "mailpulse.toml:11:17: `grace_minutes` is out of range; write a number from 1 to 360",
         ],
     ),
     (

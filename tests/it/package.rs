@@ -2,8 +2,11 @@
 
 use crate::lab;
 use crate::util::{PROGRAM, Run};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -15,18 +18,26 @@ fn must(command: &mut Command) -> Run {
     Run::of(output).ends(0)
 }
 
-fn build(to: &Path) {
-    // …/debug/mailpulse
-    let target = Path::new(PROGRAM)
-        .ancestors()
-        .nth(2)
-        .expect("a program lies in a target folder");
-    must(
-        lab::build_deb()
-            .arg("dev")
-            .env("BUILD_DEB_OUT", to)
-            .env("CARGO_TARGET_DIR", target),
-    );
+/// The package, built once for all tests.
+fn package() -> &'static Path {
+    static BUILT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, package) = BUILT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("mailpulse.deb");
+        // …/debug/mailpulse
+        let target = Path::new(PROGRAM)
+            .ancestors()
+            .nth(2)
+            .expect("a program lies in a target folder");
+        must(
+            lab::build_deb()
+                .arg("dev")
+                .env("BUILD_DEB_OUT", &to)
+                .env("CARGO_TARGET_DIR", target),
+        );
+        (folder, to)
+    });
+    package
 }
 
 /// A root with what dpkg wants to find, and the two groups that the user joins.
@@ -35,8 +46,9 @@ fn clean_root(root: &Path) {
         "var/lib/dpkg/info",
         "var/lib/dpkg/updates",
         "var/log",
-        "etc",
+        "etc/systemd/system",
         "usr/lib/sysusers.d",
+        "var/lib/systemd",
         "run",
     ] {
         std::fs::create_dir_all(root.join(folder)).unwrap();
@@ -46,28 +58,114 @@ fn clean_root(root: &Path) {
     std::fs::write(root.join("etc/group"), "root:x:0:\nadm:x:4:\nsystemd-journal:x:101:\n").unwrap();
 }
 
+/// A root in which dpkg works, of a machine without systemd.
+struct Root(TempDir);
+
+impl Root {
+    fn new() -> Root {
+        let root = Root(tempfile::tempdir().unwrap());
+        clean_root(root.0.path());
+        lab::program("dpkg");
+        root
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Runs dpkg; nobody can be asked anything.
+    fn dpkg(&self, arguments: &[&str]) -> Run {
+        must(
+            lab::program("dpkg")
+                .arg(format!("--root={}", self.0.path().display()))
+                .args(["--force-depends", "--force-script-chrootless", "--force-not-root"])
+                .args(arguments)
+                .stdin(std::process::Stdio::null()),
+        )
+    }
+
+    /// All files and folders, but for dpkg's own.
+    fn all(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![self.0.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(self.0.path()).unwrap().display().to_string();
+                if path.is_dir() && !path.is_symlink() {
+                    folders.push(path);
+                }
+                if !name.starts_with("var/lib/dpkg") && name != "var/log/dpkg.log" {
+                    found.insert(name);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The files of a folder of the project, by their names below it.
+fn files_of(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![checkout().join(folder)];
+    while let Some(open) = folders.pop() {
+        for entry in std::fs::read_dir(open).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(
+                    path.strip_prefix(checkout().join(folder))
+                        .unwrap()
+                        .display()
+                        .to_string(),
+                ),
+            }
+        }
+    }
+    found
+}
+
+/// The package with another version.
+fn of_version(package: &Path, version: &str) -> PathBuf {
+    let folder = package.with_file_name(format!("unpacked-{version}"));
+    must(lab::program("dpkg-deb").arg("--raw-extract").arg(package).arg(&folder));
+    let control = folder.join("DEBIAN/control");
+    let text = std::fs::read_to_string(&control).unwrap();
+    let of_version = |line: &str| match line.starts_with("Version: ") {
+        true => format!("Version: {version}\n"),
+        false => format!("{line}\n"),
+    };
+    std::fs::write(&control, text.lines().map(of_version).collect::<String>()).unwrap();
+    let to = package.with_file_name(format!("{version}.deb"));
+    must(
+        lab::program("dpkg-deb")
+            .args(["--root-owner-group", "-Znone", "--build"])
+            .arg(&folder)
+            .arg(&to),
+    );
+    to
+}
+
 #[test]
 #[ignore = "lab: needs cargo-deb and dpkg"]
 fn the_package_installs_into_a_clean_root_and_goes_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let package = folder.path().join("mailpulse.deb");
-    build(&package);
-    let root = folder.path().join("root");
-    clean_root(&root);
-    let dpkg = |arguments: &[&str]| {
-        must(
-            lab::program("dpkg")
-                .arg(format!("--root={}", root.display()))
-                .args(["--force-depends", "--force-script-chrootless", "--force-not-root"])
-                .args(arguments),
-        )
-    };
-    dpkg(&["--install", package.to_str().unwrap()]);
+    let package = package();
+    let root = Root::new();
+    let before = root.all();
+    let installed = root.dpkg(&["--install", package.to_str().unwrap()]);
+    assert!(
+        installed.err.contains("mailpulse init /etc/mailpulse/mailpulse.toml"),
+        "{}",
+        installed.err
+    );
 
-    let version = must(Command::new(root.join("usr/bin/mailpulse")).arg("--version"));
+    let version = must(Command::new(root.path("usr/bin/mailpulse")).arg("--version"));
     assert!(version.out.starts_with("mailpulse "), "{}", version.out);
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let user = read("etc/passwd");
+    let user = root.read("etc/passwd");
     let user = user
         .lines()
         .find(|line| line.starts_with("mailpulse:"))
@@ -76,7 +174,7 @@ fn the_package_installs_into_a_clean_root_and_goes_again() {
         user.contains("/var/lib/mailpulse") && user.ends_with("nologin"),
         "{user}"
     );
-    let groups = read("etc/group");
+    let groups = root.read("etc/group");
     for group in ["adm", "systemd-journal"] {
         let line = groups
             .lines()
@@ -84,32 +182,152 @@ fn the_package_installs_into_a_clean_root_and_goes_again() {
             .unwrap();
         assert!(line.ends_with(":mailpulse"), "{line}");
     }
-    assert!(read("usr/lib/systemd/system/mailpulse.service").contains("Type=notify"));
-    for path in [
+    holds_everything(&root);
+    // Nothing is followed, and nothing is started, before there is a configuration.
+    assert!(!root.path("etc/mailpulse/mailpulse.toml").exists());
+    let wanted = "etc/systemd/system/multi-user.target.wants/mailpulse.service";
+    assert!(!root.path(wanted).exists());
+
+    // An upgrade leaves what is the operator's, and says nothing of a configuration that is there.
+    let config = "[store]\nurl = \"file:///var/lib/mailpulse\"\n";
+    std::fs::create_dir_all(root.path("etc/mailpulse/conf.d")).unwrap();
+    std::fs::write(root.path("etc/mailpulse/mailpulse.toml"), config).unwrap();
+    std::fs::create_dir_all(root.path("var/lib/mailpulse/segments")).unwrap();
+    std::fs::write(root.path("var/lib/mailpulse/key"), "the key").unwrap();
+    let upgrade = of_version(package, "99.0.0");
+    let upgraded = root.dpkg(&["--install", upgrade.to_str().unwrap()]);
+    assert!(!upgraded.err.contains("mailpulse init"), "{}", upgraded.err);
+    assert_eq!(root.read("etc/mailpulse/mailpulse.toml"), config);
+    assert_eq!(root.read("var/lib/mailpulse/key"), "the key");
+    holds_everything(&root);
+
+    let removed = root.dpkg(&["--remove", "mailpulse"]);
+    assert!(!root.path("usr/bin/mailpulse").exists());
+    assert_eq!(
+        root.read("var/lib/mailpulse/key"),
+        "the key",
+        "a removal keeps the store"
+    );
+    assert!(removed.err.contains("/var/lib/mailpulse stays"), "{}", removed.err);
+    let purged = root.dpkg(&["--purge", "mailpulse"]);
+    assert!(purged.err.contains("removed /var/lib/mailpulse"), "{}", purged.err);
+    assert!(purged.err.contains("/etc/mailpulse stays"), "{}", purged.err);
+    assert_eq!(
+        root.read("etc/mailpulse/mailpulse.toml"),
+        config,
+        "what the operator wrote is the operator's"
+    );
+    // But for that, and for the user, nothing is left.
+    std::fs::remove_dir_all(root.path("etc/mailpulse")).unwrap();
+    let left: Vec<String> = root.all().difference(&before).cloned().collect();
+    let of_user = [
+        "etc/gshadow",
+        "etc/shadow",
+        "etc/group-",
+        "etc/passwd-",
+        "etc/.pwd.lock",
+        "etc/gshadow-",
+        "etc/shadow-",
+    ];
+    let left: Vec<&String> = left.iter().filter(|name| !of_user.contains(&name.as_str())).collect();
+    assert!(left.is_empty(), "a purge leaves {left:?}");
+}
+
+/// What the package brings is there.
+#[track_caller]
+fn holds_everything(root: &Root) {
+    assert!(
+        root.read("usr/lib/systemd/system/mailpulse.service")
+            .contains("mailpulse.toml run\n")
+    );
+    for name in commands(&[]) {
+        let page = format!("usr/share/man/man1/mailpulse-{}.1.gz", name.replace(' ', "-"));
+        assert!(root.path(&page).is_file(), "{page}");
+    }
+    let fixed = [
+        "usr/lib/systemd/system/mailpulse-serve.service",
+        "usr/lib/systemd/system/mailpulse-tail.service",
+        "usr/lib/systemd/system/mailpulse-watch.service",
+        "usr/lib/sysusers.d/mailpulse.conf",
         "usr/share/man/man1/mailpulse.1.gz",
-        "usr/share/man/man1/mailpulse-backfill.1.gz",
         "usr/share/bash-completion/completions/mailpulse",
         "usr/share/zsh/vendor-completions/_mailpulse",
         "usr/share/fish/vendor_completions.d/mailpulse.fish",
         "usr/share/doc/mailpulse/copyright",
-        "usr/share/doc/mailpulse/examples/wikimedia.toml",
+        "usr/share/doc/mailpulse/README.Debian",
+    ];
+    let mut wanted: Vec<String> = fixed.map(str::to_owned).to_vec();
+    for (folder, to) in [
+        ("docs", "usr/share/doc/mailpulse/docs"),
+        ("examples", "usr/share/doc/mailpulse/examples"),
+        ("dist/grafana", "usr/share/mailpulse/grafana"),
+        ("dist/prometheus", "usr/share/mailpulse/prometheus"),
     ] {
-        assert!(root.join(path).is_file(), "{path}");
+        if checkout().join(folder).exists() {
+            // What the dashboards are generated from is the project's own.
+            let files = files_of(folder).into_iter().filter(|name| name != "dashboards.toml");
+            wanted.extend(files.map(|name| format!("{to}/{name}")));
+        }
     }
-    // Nothing is followed, and nothing is started, before there is a configuration.
-    assert!(!root.join("etc/mailpulse/mailpulse.toml").exists());
-    assert!(
-        !root
-            .join("etc/systemd/system/multi-user.target.wants/mailpulse.service")
-            .exists()
-    );
+    let packed = |name: &String| root.path(name).is_file() || root.path(&format!("{name}.gz")).is_file();
+    let missing: Vec<&String> = wanted.iter().filter(|name| !packed(name)).collect();
+    assert!(missing.is_empty(), "not in the package: {missing:?}");
+}
 
-    std::fs::create_dir_all(root.join("var/lib/mailpulse/segments")).unwrap();
-    dpkg(&["--remove", "mailpulse"]);
-    assert!(!root.join("usr/bin/mailpulse").exists());
-    assert!(root.join("var/lib/mailpulse").exists(), "a removal keeps the store");
-    dpkg(&["--purge", "mailpulse"]);
-    assert!(!root.join("var/lib/mailpulse").exists(), "a purge takes the store");
+#[test]
+#[ignore = "lab: needs cargo-deb and dpkg"]
+fn the_package_asks_nothing_and_lets_nobody_write_its_files() {
+    let package = package();
+    let folder = tempfile::tempdir().unwrap();
+    let dpkg_deb = |argument: &str| must(lab::program("dpkg-deb").arg(argument).arg(package)).out;
+    let control = folder.path().join("control");
+    must(lab::program("dpkg-deb").arg("--control").arg(package).arg(&control));
+    for entry in std::fs::read_dir(&control).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!["templates", "config"].contains(&name.as_str()), "debconf: {name}");
+    }
+    let fields = dpkg_deb("--field");
+    assert!(!fields.contains("debconf"), "{fields}");
+    for field in [
+        "Package: mailpulse",
+        "Maintainer: ",
+        "Description: ",
+        "Depends: ",
+        "Section: mail",
+    ] {
+        assert!(fields.contains(field), "{field}: {fields}");
+    }
+    for line in dpkg_deb("--contents").lines() {
+        let mut words = line.split_whitespace();
+        let (mode, owner) = (words.next().unwrap(), words.next().unwrap());
+        assert!(["root/root", "0/0"].contains(&owner), "{line}");
+        assert!(
+            mode.get(5..6) != Some("w") && mode.get(8..9) != Some("w") && !mode.contains('s'),
+            "{line}"
+        );
+    }
+}
+
+/// As docs/ says; the crates that are compiled already are taken again.
+#[test]
+#[ignore = "minutes: compiles the program once more, without what tests add to it"]
+fn cargo_installs_it_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Path::new(PROGRAM).ancestors().nth(2).expect("a target folder");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["install", "--path", ".", "--locked", "--offline", "--debug", "--root"])
+        .arg(folder.path());
+    let installed = must(cargo.current_dir(checkout()).env("CARGO_TARGET_DIR", target));
+    assert!(!installed.err.contains("warning: unused"), "{}", installed.err);
+    let program = folder.path().join("bin/mailpulse");
+    let version = must(Command::new(&program).arg("--version"));
+    assert_eq!(version.out.trim(), concat!("mailpulse ", env!("CARGO_PKG_VERSION")));
+    let names: Vec<String> = std::fs::read_dir(folder.path().join("bin"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names, ["mailpulse"], "one program, and none of the project's own");
 }
 
 /// The unit was the tail once: what is enabled on a host is what runs after the upgrade, and nothing else. The package's scripts

@@ -174,16 +174,17 @@ impl Tmux {
             if screen.contains(words) {
                 return screen;
             }
-            assert!(begin.elapsed() < Duration::from_secs(60), "no {words:?} on:\n{screen}");
+            assert!(begin.elapsed() < Duration::from_secs(300), "no {words:?} on:\n{screen}");
             sleep(Duration::from_millis(100));
         }
     }
 
-    /// Starts `top` on a board, and waits for it.
-    fn top(&self, place: &Place, args: &str) -> String {
+    /// Starts `top`, and waits until it has the terminal.
+    fn start_top(&self, place: &Place) {
         let config = place.path("mailpulse.toml");
-        self.keys(&[&format!("{PROGRAM} --config {} top {args}", config.display()), "Enter"]);
-        self.until("24 hours")
+        let command = format!("{PROGRAM} --config {} top --at {AT}", config.display());
+        self.keys(&[&command, "Enter"]);
+        self.until("? help");
     }
 
     fn state(&self) -> String {
@@ -230,7 +231,8 @@ impl Drop for Tmux {
 #[ignore = "lab: needs tmux"]
 fn keys_lead_through_the_boards_and_the_terminal_is_given_back() {
     let tmux = Tmux::start((120, 40));
-    let first = tmux.top(night(), &format!("--at {AT}"));
+    tmux.start_top(night());
+    let first = tmux.until("24 hours");
     assert!(
         first.contains("TROUBLE") && first.contains("clock stopped") && first.contains("phabricator"),
         "{first}"
@@ -261,7 +263,7 @@ fn signals_and_a_panic_leave_the_terminal_as_it_was() {
     let tmux = Tmux::start((100, 30));
     for name in ["TERM", "INT", "HUP"] {
         tmux.run(&["clear-history"]);
-        tmux.top(night(), &format!("--at {AT}"));
+        tmux.start_top(night());
         let pid = tmux.pid();
         tmux.run(&["run-shell", &format!("kill -{name} {pid}")]);
         tmux.is_restored();
@@ -269,7 +271,7 @@ fn signals_and_a_panic_leave_the_terminal_as_it_was() {
         tmux.keys(&["clear", "Enter"]);
     }
     // Only programs that are built for tests have the key.
-    tmux.top(night(), &format!("--at {AT}"));
+    tmux.start_top(night());
     tmux.keys(&["C-p"]);
     let screen = tmux.until("asked for by a key");
     assert!(screen.contains("panicked"), "{screen}");

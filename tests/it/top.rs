@@ -142,7 +142,7 @@ impl Tmux {
             &columns,
             "-y",
             &lines,
-            "env PS1='$ ' LC_ALL=C.UTF-8 bash --norc",
+            "env RUST_BACKTRACE=0 PS1='$ ' LC_ALL=C.UTF-8 bash --norc",
         ]);
         tmux
     }
@@ -257,6 +257,16 @@ fn keys_lead_through_the_boards_and_the_terminal_is_given_back() {
     tmux.is_restored();
 }
 
+/// Waits for the end of a process.
+#[track_caller]
+fn ended(pid: &str) {
+    let begin = Instant::now();
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{pid} goes on");
+        sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 #[ignore = "lab: needs tmux"]
 fn signals_and_a_panic_leave_the_terminal_as_it_was() {
@@ -266,13 +276,15 @@ fn signals_and_a_panic_leave_the_terminal_as_it_was() {
         tmux.start_top(night());
         let pid = tmux.pid();
         tmux.run(&["run-shell", &format!("kill -{name} {pid}")]);
+        ended(&pid);
         tmux.is_restored();
-        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{name}");
         tmux.keys(&["clear", "Enter"]);
     }
     // Only programs that are built for tests have the key.
     tmux.start_top(night());
+    let pid = tmux.pid();
     tmux.keys(&["C-p"]);
+    ended(&pid);
     let screen = tmux.until("asked for by a key");
     assert!(screen.contains("panicked"), "{screen}");
     tmux.is_restored();

@@ -1,5 +1,6 @@
 //! What happens outside: keys, signals, boards. Each has a thread that sends it; all end with the process.
 
+use super::screen::is_taken;
 use super::source::BoardSource;
 use super::state::{BoardTimes, TopEvent};
 use crate::model::text::safe_error;
@@ -71,6 +72,10 @@ fn next_keys() -> Option<Vec<TopEvent>> {
         Err(_) => return None,
     }
     let mut found = Vec::new();
+    // A panic gives the terminal back while this thread still runs.
+    if !is_taken() {
+        return None;
+    }
     while poll(Duration::ZERO).ok()? {
         match read().ok()? {
             Event::Key(key) => found.push(TopEvent::Key(key)),

@@ -57,7 +57,7 @@ impl TopScreen {
     pub(super) fn draw(&mut self, app: &TopApp, at_ms: i64) -> Result<()> {
         // Nobody gives it back while a picture is half drawn.
         let _whole = io::stdout().lock();
-        if !IS_TAKEN.load(Ordering::SeqCst) {
+        if !is_taken() {
             bail!("a part of top failed");
         }
         self.terminal
@@ -79,6 +79,11 @@ impl Drop for TopScreen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Whether `top` has the terminal: keys are for it, and not for the shell.
+pub(super) fn is_taken() -> bool {
+    IS_TAKEN.load(Ordering::SeqCst)
 }
 
 /// Gives the terminal back as it was; once, whoever asks. Nobody is told where there is no terminal any more.
@@ -111,7 +116,7 @@ pub struct LogOutput;
 
 impl Write for LogOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !IS_TAKEN.load(Ordering::SeqCst) || !io::stderr().is_terminal() {
+        if !is_taken() || !io::stderr().is_terminal() {
             io::stderr().write_all(bytes)?;
             return Ok(bytes.len());
         }

@@ -1,6 +1,7 @@
 //! The rules for a Prometheus: each is fired by a test and has a runbook, each metric of theirs is one of ours, and a real
 //! Prometheus fires them over a real server.
 
+use crate::grafana::prometheus::expressions;
 use crate::lab;
 use crate::logs::root;
 use crate::serve::{Served, night};
@@ -144,6 +145,7 @@ fn every_metric_of_the_rules_is_one_of_ours() {
         used.extend(lines.flat_map(metrics_in));
     }
     assert!(used.len() > 20, "{used:?}");
+    used.extend(expressions().iter().flat_map(|(_, expr)| metrics_in(expr)));
     for name in used {
         let base = name.strip_suffix("_total").unwrap_or(&name);
         assert!(ours.contains(base), "nothing exposes {name}");
@@ -232,6 +234,19 @@ fn promtool_and_amtool_find_nothing_to_say_and_every_test_of_the_rules_passes() 
     }
 }
 
+/// What a Prometheus answers to an expression.
+fn asked(port: u16, expr: &str) -> Value {
+    let url = format!("http://127.0.0.1:{port}/api/v1/query");
+    let reply = ureq::get(&url)
+        .query("query", expr)
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .call();
+    let body = reply.unwrap().body_mut().read_to_string().unwrap();
+    serde_json::from_str(&body).expect("JSON")
+}
+
 /// The alerts of a Prometheus that fire, by their names.
 fn firing(port: u16, name: &str) -> Vec<Value> {
     let url = format!("http://127.0.0.1:{port}/api/v1/alerts");
@@ -290,6 +305,25 @@ fn a_prometheus_that_scrapes_twice_fires_the_alert_of_the_night_once() {
     assert_eq!(found[0]["labels"]["relay"], "mx1001");
     assert_eq!(found[0]["annotations"]["summary"], "Relay mx1001 takes no mail");
     assert_eq!(firing(port, "MailpulseRelayTrouble"), [] as [Value; 0]);
+    for (title, expr) in expressions() {
+        // Nothing was sent, is late, or fails, and nobody watched this store.
+        let is_empty = [
+            "Outbox",
+            "Troubles",
+            "Alert channels that fail",
+            "Since the mail was judged",
+        ];
+        let is_of_tail = ["Since each log was read to its end", "Age of lines when they are read"];
+        let may_be_empty = is_empty.contains(&&*title) || is_of_tail.contains(&&*title);
+        // Of what stands still, no line comes.
+        let found = asked(port, &expr);
+        assert_eq!(found["status"], "success", "{title}: {found}");
+        let rows = found["data"]["result"].as_array().unwrap().len();
+        assert!(
+            rows > 0 || may_be_empty || title == "Lines that do not parse",
+            "{title}: {expr}"
+        );
+    }
     assert_eq!(firing(port, "MailpulseDown"), [] as [Value; 0]);
     assert_eq!(firing(port, "MailpulseNoData"), [] as [Value; 0]);
 }

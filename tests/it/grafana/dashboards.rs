@@ -107,6 +107,21 @@ pub fn sql(name: &str) -> (String, String) {
     (about.join(" "), out)
 }
 
+/// Places of panels of these sizes, row by row.
+pub fn placed(sizes: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+    let (mut x, mut y, mut row) = (0, 0, 0);
+    let place = |(width, height): (u64, u64)| {
+        if x + width > GRID {
+            (x, y, row) = (0, y + row, 0);
+        }
+        let place = (x, y);
+        x += width;
+        row = row.max(height);
+        place
+    };
+    sizes.map(place).collect()
+}
+
 fn datasource() -> Value {
     json!({ "type": PLUGIN, "uid": "${datasource}" })
 }
@@ -220,16 +235,9 @@ impl Dashboard {
             "multi": false, "includeAll": false, "current": {}, "options": [],
         });
         let own = self.variables.iter().map(|name| variables[name].json(name));
-        let (mut x, mut y, mut row) = (0, 0, 0);
-        let mut panels = Vec::new();
-        for (at, panel) in self.panel.iter().enumerate() {
-            if x + panel.width > GRID {
-                (x, y, row) = (0, y + row, 0);
-            }
-            panels.push(panel.json(at + 1, (x, y)));
-            x += panel.width;
-            row = row.max(panel.height);
-        }
+        let places = placed(self.panel.iter().map(|panel| (panel.width, panel.height)));
+        let panels = self.panel.iter().zip(places).enumerate();
+        let panels: Vec<Value> = panels.map(|(at, (panel, place))| panel.json(at + 1, place)).collect();
         json!({
             "uid": self.uid,
             "title": self.title,

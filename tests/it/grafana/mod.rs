@@ -2,6 +2,7 @@
 
 pub mod dashboards;
 pub mod macros;
+pub mod prometheus;
 
 use dashboards::{PanelKind, files, path_of, sql, table};
 use serde_json::Value;

@@ -187,6 +187,7 @@ impl BoardDraft {
         let question = RateQuestion {
             window: day,
             step_ms: MINUTE_MS,
+            origin_ms: 0,
             by,
             kind: Some("accepted".to_owned()),
             destination: None,

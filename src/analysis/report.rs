@@ -191,7 +191,7 @@ pub fn mail_report(
     Ok(MailReport {
         window,
         known_ms,
-        sentence: weeks::sentence(window, total.messages as f64, &floats(&total.before)),
+        sentence: weeks::sentence((window, &TimeZone::UTC), total.messages as f64, &floats(&total.before)),
         total,
         services,
         alarms,
@@ -217,6 +217,7 @@ fn rates_question(store: &dyn MailHistory, window: Window) -> RateQuestion {
     RateQuestion {
         window,
         step_ms: if is_hourly { HOUR_MS } else { MINUTE_MS },
+        origin_ms: 0,
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,

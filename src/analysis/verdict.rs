@@ -9,6 +9,8 @@ use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
 use crate::model::time::{MINUTE_MS, rfc3339};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 
 /// Names that a sentence lists.
@@ -54,6 +56,8 @@ pub struct VerdictFacts<'a> {
     pub doubts: &'a [String],
     /// The newest event is so old that it says nothing of now, milliseconds.
     pub silent_ms: Option<i64>,
+    /// The zone in which it names times.
+    pub zone: &'a TimeZone,
 }
 
 /// What missing mail came to.
@@ -113,7 +117,7 @@ pub fn verdict(facts: &VerdictFacts<'_>) -> MailVerdict {
         .iter()
         .filter(is_sure)
         .filter(|alarm| !alarm.state.is_about_mail());
-    more.extend(others.map(|alarm| unseen(alarm, facts.names)));
+    more.extend(others.map(|alarm| unseen(alarm, facts)));
     more.extend(facts.doubts.iter().cloned());
     let young = facts.firing.iter().filter(|alarm| alarm.provisional).count();
     if young > 0 {
@@ -147,7 +151,7 @@ fn calm(facts: &VerdictFacts<'_>, more: Vec<String>) -> MailVerdict {
         ),
         (Some(_), None, Some(alarm)) => (
             MailStanding::Unknown,
-            format!("No verdict on all mail: {}", lower(&unseen(alarm, facts.names))),
+            format!("No verdict on all mail: {}", lower(&unseen(alarm, facts))),
             Some(sentence_of(alarm.state.meaning())),
         ),
         (Some(_), None, None) if !facts.doubts.is_empty() => (
@@ -187,10 +191,10 @@ fn trouble(facts: &VerdictFacts<'_>, alarms: &[&Alarm], first: &Alarm, mut more:
     let since = cause.map_or(first.onset, |cause| cause.silent_from.min(first.onset));
     let mut parts = vec![headline(facts, first, &affected, since)];
     if let Some(cause) = cause {
-        let from = clock(cause.silent_from, facts.until);
+        let from = clock(cause.silent_from, facts);
         let host = names.host(cause.relay);
         parts.push(match (cause.silent_from == since, cause.silent_to) {
-            (_, Some(back)) => format!("{host} took nothing from {from} to {}", clock(back, facts.until)),
+            (_, Some(back)) => format!("{host} took nothing from {from} to {}", clock(back, facts)),
             (true, None) => format!("{host} has taken nothing since"),
             (false, None) => format!("{host} has taken nothing since {from}"),
         });
@@ -220,7 +224,7 @@ fn trouble(facts: &VerdictFacts<'_>, alarms: &[&Alarm], first: &Alarm, mut more:
 
 /// For whom, and since when.
 fn headline(facts: &VerdictFacts<'_>, first: &Alarm, affected: &[String], since: i64) -> String {
-    let from = clock(since, facts.until);
+    let from = clock(since, facts);
     let (kind, name) = first.scope.named(facts.names);
     let of = match affected {
         [] => None,
@@ -372,10 +376,10 @@ fn sentence_of(meaning: &str) -> String {
     format!("{}.", advice.trim_end_matches('.'))
 }
 
-fn unseen(alarm: &Alarm, names: &Names) -> String {
-    let (_, name) = alarm.scope.named(names);
-    let since = rfc3339(alarm.onset * MINUTE_MS);
-    let since = since.get(..16).unwrap_or(&since).replace('T', " ");
+fn unseen(alarm: &Alarm, facts: &VerdictFacts<'_>) -> String {
+    let (_, name) = alarm.scope.named(facts.names);
+    let (day, time) = civil(alarm.onset, facts.zone);
+    let since = format!("{day} {time}");
     match alarm.state {
         State::Unreadable => format!("Lines of {name} have not parsed since {since}: no verdict on its mail."),
         _ => format!("The log of {name} has not arrived since {since}: no verdict on its mail."),
@@ -402,13 +406,23 @@ fn lower(text: &str) -> String {
 }
 
 /// `18:55`, with the day where it is not that of the verdict.
-fn clock(minute: i64, until: Option<i64>) -> String {
-    let text = rfc3339(minute * MINUTE_MS);
-    let now = rfc3339(until.unwrap_or(minute) * MINUTE_MS);
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) if now.get(..10) == Some(day) => time.to_owned(),
-        (Some(day), Some(time)) => format!("{time} on {day}"),
-        _ => text,
+fn clock(minute: i64, facts: &VerdictFacts<'_>) -> String {
+    let (day, time) = civil(minute, facts.zone);
+    let (today, _) = civil(facts.until.unwrap_or(minute), facts.zone);
+    match today == day {
+        true => time,
+        false => format!("{time} on {day}"),
+    }
+}
+
+/// `2018-06-06` and `18:55`.
+fn civil(minute: i64, zone: &TimeZone) -> (String, String) {
+    match Timestamp::from_millisecond(minute.saturating_mul(MINUTE_MS)) {
+        Ok(time) => {
+            let time = time.to_zoned(zone.clone());
+            (time.strftime("%F").to_string(), time.strftime("%H:%M").to_string())
+        }
+        Err(_) => (rfc3339(minute.saturating_mul(MINUTE_MS)), String::new()),
     }
 }
 
@@ -465,6 +479,7 @@ mod tests {
             incident: None,
             doubts,
             silent_ms,
+            zone: &TimeZone::UTC,
         })
     }
 

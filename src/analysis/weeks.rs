@@ -26,7 +26,7 @@ pub struct Weeks {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn weeks(store: &dyn MailHistory, question: &RateQuestion) -> Result<Weeks, QueryError> {
+pub fn weeks(store: &dyn MailHistory, question: &RateQuestion, zone: &TimeZone) -> Result<Weeks, QueryError> {
     let window = question.window;
     let first_ms = store.span(window.until_ms)?.map(|(first, _)| first);
     let Some(first_ms) = first_ms else {
@@ -54,30 +54,32 @@ pub fn weeks(store: &dyn MailHistory, question: &RateQuestion) -> Result<Weeks, 
             set = found;
         }
         set.series.push(Series {
-            name: day_of(since_ms),
+            name: day_of(since_ms, zone),
             points,
             expected: None,
         });
     }
     let sentence = sums
         .split_first()
-        .and_then(|(now, before)| sentence(window, *now, before));
+        .and_then(|(now, before)| sentence((window, zone), *now, before));
     Ok(Weeks { set, sentence })
 }
 
-fn day_of(ms: i64) -> String {
-    let text = rfc3339(ms);
-    text.get(..10).unwrap_or(&text).to_owned()
+fn day_of(ms: i64, zone: &TimeZone) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.to_zoned(zone.clone()).date().to_string(),
+        Err(_) => rfc3339(ms),
+    }
 }
 
 /// `38 % less than on the last 4 Tuesdays (62 mails, 100 on average)`.
-pub(super) fn sentence(window: Window, now: f64, before: &[f64]) -> Option<String> {
+pub(super) fn sentence((window, zone): (Window, &TimeZone), now: f64, before: &[f64]) -> Option<String> {
     let average = before.iter().sum::<f64>() / before.len() as f64;
     if before.is_empty() || average <= 0.0 {
         return None;
     }
     let count = before.len();
-    let when = match (weekday(window), count) {
+    let when = match (weekday(window, zone), count) {
         (Some(day), 1) => format!("on the last {day}"),
         (Some(day), _) => format!("on the last {count} {day}s"),
         (None, 1) => "in the same hours of the last week".to_owned(),
@@ -93,10 +95,10 @@ pub(super) fn sentence(window: Window, now: f64, before: &[f64]) -> Option<Strin
     Some(format!("{change} {when}: {now} mails, {average} on average."))
 }
 
-/// The day of the week that a window lies in as a whole, in UTC.
-fn weekday(window: Window) -> Option<&'static str> {
-    let day = |ms: i64| ms.div_euclid(DAY_MS);
-    let time = Timestamp::from_millisecond(window.since_ms).ok()?;
+/// The day of the week that a window lies in as a whole.
+fn weekday(window: Window, zone: &TimeZone) -> Option<&'static str> {
+    let time = |ms: i64| Some(Timestamp::from_millisecond(ms).ok()?.to_zoned(zone.clone()));
+    let (first, last) = (time(window.since_ms)?, time(window.until_ms - 1)?);
     let names = [
         "Monday",
         "Tuesday",
@@ -106,9 +108,8 @@ fn weekday(window: Window) -> Option<&'static str> {
         "Saturday",
         "Sunday",
     ];
-    let number = time.to_zoned(TimeZone::UTC).weekday().to_monday_zero_offset();
-    let is_whole = day(window.since_ms) == day(window.until_ms - 1);
-    is_whole.then(|| names[number.rem_euclid(7) as usize])
+    let number = first.weekday().to_monday_zero_offset();
+    (first.date() == last.date()).then(|| names[number.rem_euclid(7) as usize])
 }
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
                 since_ms,
                 until_ms: since_ms + hours * 3_600_000,
             };
-            sentence(window, now, before)
+            sentence((window, &TimeZone::UTC), now, before)
         };
         assert_eq!(
             of(6, 62.0, &[100.0, 90.0, 110.0, 100.0]).unwrap(),
@@ -139,6 +140,13 @@ mod tests {
                 .unwrap()
                 .starts_with("As much as on the last 2 Wednesdays")
         );
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let evening = Window {
+            since_ms,
+            until_ms: since_ms + 5 * 3_600_000,
+        };
+        let said = sentence((evening, &berlin), 1.0, &[1.0]).unwrap();
+        assert!(said.contains("hours"), "midnight is at 22:00 UTC there: {said}");
         assert_eq!(of(1, 5.0, &[]), None);
         assert_eq!(of(1, 5.0, &[0.0, 0.0]), None);
     }

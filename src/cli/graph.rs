@@ -164,6 +164,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
     Ok(RateQuestion {
         window,
         step_ms,
+        origin_ms: 0,
         by,
         kind,
         destination: None,
@@ -198,6 +199,7 @@ fn style(args: &GraphArgs, by: By) -> Style {
         kind,
         width: args.width,
         height: args.height,
+        ..Style::default()
     }
 }
 

@@ -86,9 +86,9 @@ pub struct Privacy {
 }
 
 impl Privacy {
-    /// Whether addresses are stored as hashes.
+    /// Whether local parts are stored as hashes.
     #[must_use]
-    pub fn hashes_addresses(&self) -> bool {
+    pub fn hashes_local_parts(&self) -> bool {
         self.local_parts == LocalParts::Hash
     }
 }

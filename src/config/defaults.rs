@@ -69,6 +69,7 @@ impl Default for RawServe {
             token_file: None,
             trusted_proxies: Vec::new(),
             hosts: Vec::new(),
+            timezone: None,
             connections_max: 512,
             streams_max: 256,
             questions_max: 2,

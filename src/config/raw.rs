@@ -138,6 +138,9 @@ pub(super) struct RawServe {
     /// anyway.
     #[schemars(example = ["mail.example.org"])]
     pub hosts: Vec<At<String>>,
+    /// Time zone of the times in pages, unless a reader chooses another one: a name such as `Europe/Berlin`.
+    #[schemars(example = &"Europe/Berlin", extend("x-default" = "`UTC`"))]
+    pub timezone: Option<At<String>>,
     /// Maximum number of connections.
     #[schemars(range(min = 1, max = 10000), example = 200)]
     pub connections_max: u32,

@@ -6,6 +6,7 @@
 use super::at::At;
 use super::raw::{RawServe, RawServeAuth};
 use super::report::Report;
+use super::zone::{DEFAULT_ZONE, parse_timezone};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -145,6 +146,8 @@ pub struct ServeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Further names by which it may be called, in small letters.
     pub hosts: Vec<String>,
+    /// Zone of the times in pages.
+    pub timezone: String,
     /// Connections at once.
     pub connections_max: usize,
     /// Streams at once.
@@ -173,6 +176,7 @@ impl ServeConfig {
             token_place: String::new(),
             trusted_proxies: Vec::new(),
             hosts: Vec::new(),
+            timezone: DEFAULT_ZONE.to_owned(),
             connections_max: raw.connections_max as usize,
             streams_max: raw.streams_max as usize,
             questions_max: raw.questions_max as usize,
@@ -279,6 +283,15 @@ pub(super) fn check(raw: RawServe, folder: &Path, report: &mut Report<'_>) -> Se
         .filter_map(|net| network(net, report))
         .collect();
     config.hosts = raw.hosts.iter().filter_map(|host| host_name(host, report)).collect();
+    if let Some(zone) = &raw.timezone {
+        match parse_timezone(zone.get()) {
+            Ok(_) => config.timezone.clone_from(zone.get()),
+            Err(hint) => {
+                let what = format!("`timezone = \"{}\"` is not a time zone", zone.get().escape_debug());
+                report.add(&zone.at(), what, hint);
+            }
+        }
+    }
     for fault in config.faults() {
         // A default is at fault only together with a key that is written.
         let place = places.get(&fault.key).or_else(|| places.values().next());

@@ -11,7 +11,7 @@ use crate::query::series::MarkKind;
 const SUBTITLE_SIZE: f64 = 12.5;
 
 /// What occurs in the picture and therefore stands in its key.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Legend {
     /// Hatched stretches.
     pub no_data: bool,
@@ -31,6 +31,8 @@ pub struct Legend {
     pub bottom: f64,
     /// Length of a drawn bucket, milliseconds.
     pub step_ms: i64,
+    /// Left and upper edge, width, and height of the panels, pixels: a page's script finds moments by them.
+    pub panels: Vec<[f64; 4]>,
 }
 
 impl Legend {
@@ -50,7 +52,8 @@ pub fn header(canvas: &mut Canvas, view: &GraphContext, step_ms: i64) {
     canvas.text((MARGIN, 29.0), Font::new(19.0, ink.text).bold(), &title);
     let mut parts = vec![visible(view.unit)];
     if set.buckets() > 0 {
-        parts.push(format!("{} UTC", span_text(set.start_ms, set.end_ms(), "–")));
+        let span = span_text(set.start_ms, set.end_ms(), "–");
+        parts.push(format!("{span} {}", visible(view.zone)));
         parts.push(match step_ms > set.step_ms {
             true => format!("means of {}", duration_text(step_ms)),
             false => format!("buckets of {}", duration_text(step_ms)),

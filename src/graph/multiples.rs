@@ -61,6 +61,7 @@ pub fn draw(canvas: &mut Canvas, view: &GraphContext) -> Legend {
             top: 1.0,
         };
         let plot = plot.reaching(top_value(&set.series[cell]), VALUE_SPACING_PX);
+        key.panels.push(plot.edges());
         let gaps = full.gaps(&[cell]);
         key.no_data |= !gaps.is_empty();
         key.note_marks(bands);
@@ -107,7 +108,7 @@ impl Panel<'_> {
         plot.value_axis(canvas, ink, 10.5, VALUE_SPACING_PX);
         plot.time_axis(canvas, ink, 11.0, self.lowest);
         if self.lowest && self.leftmost {
-            plot.zone_label(canvas, ink);
+            plot.zone_label(canvas, ink, view.zone);
         }
         plot.gaps(canvas, ink, self.gaps);
         plot.base_line(canvas, ink);

@@ -49,6 +49,11 @@ impl Plot {
         self.y + self.h * (1.0 - (value / self.top).clamp(0.0, 1.0))
     }
 
+    /// Left and upper edge, width, and height, pixels.
+    pub fn edges(&self) -> [f64; 4] {
+        [self.x, self.y, self.w, self.h]
+    }
+
     /// Lower edge, pixels.
     pub fn bottom(&self) -> f64 {
         self.y + self.h
@@ -147,9 +152,9 @@ impl Plot {
     }
 
     /// The time zone, at the left of the time labels.
-    pub fn zone_label(&self, canvas: &mut Canvas, ink: &Ink) {
+    pub fn zone_label(&self, canvas: &mut Canvas, ink: &Ink, zone: &str) {
         let font = Font::new(10.0, ink.muted).anchor(Anchor::End);
-        canvas.text((self.x - 25.0, self.bottom() + 17.0), font, "UTC");
+        canvas.text((self.x - 25.0, self.bottom() + 17.0), font, zone);
     }
 
     /// The line at 0.

@@ -88,7 +88,7 @@ pub fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend
     marks::shades(canvas, ink, &plot, &bands);
     plot.value_axis(canvas, ink, 11.5, VALUE_SPACING_PX);
     plot.time_axis(canvas, ink, 11.5, true);
-    plot.zone_label(canvas, ink);
+    plot.zone_label(canvas, ink, view.zone);
     unit_label(canvas, ink, &plot, &view.set.unit);
     plot.mostly_gaps(canvas, ink, &missing.most);
     plot.gaps(canvas, ink, &missing.all);
@@ -112,6 +112,7 @@ pub fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend
         beyond,
         bottom: plot.bottom() + AXIS_PX,
         step_ms: drawn.set.step_ms,
+        panels: vec![plot.edges()],
         ..Legend::default()
     };
     key.note_marks(&bands);

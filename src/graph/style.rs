@@ -23,7 +23,7 @@ pub enum GraphKind {
 }
 
 /// How a picture looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Style {
     /// Light or dark.
     pub theme: Theme,
@@ -33,6 +33,8 @@ pub struct Style {
     pub width: u32,
     /// Height, pixels; held to 200 to 4000. Small multiples grow beyond it when the panels would become illegible.
     pub height: u32,
+    /// Name of the zone of which the times are, beside the axis. They are drawn as they are given.
+    pub zone: String,
 }
 
 impl Default for Style {
@@ -42,6 +44,7 @@ impl Default for Style {
             kind: GraphKind::default(),
             width: 1200,
             height: 720,
+            zone: "UTC".to_owned(),
         }
     }
 }

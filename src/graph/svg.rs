@@ -38,6 +38,7 @@ pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> String {
         unit,
         marks,
         ink,
+        zone: &style.zone,
         width,
         room: (HEADER_PX, height - KEY_PX),
     };
@@ -52,15 +53,21 @@ pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> String {
     page.rect((0.0, 0.0, width, height), ink.page, 1.0);
     frame::header(&mut page, &view, key.step_ms);
     frame::draw_legend(&mut page, &view, &key, height - 11.0);
-    document(&view, (width, height), &(page.finish() + &panels.finish()))
+    document(
+        &view,
+        (width, height),
+        (&key.panels, &(page.finish() + &panels.finish())),
+    )
 }
 
-fn document(view: &GraphContext, (width, height): (f64, f64), body: &str) -> String {
+fn document(view: &GraphContext, (width, height): (f64, f64), (panels, body): (&[[f64; 4]], &str)) -> String {
     let (w, h, ink) = (num(width), num(height), view.ink);
+    let panels: Vec<String> = panels.iter().map(|edges| edges.map(num).join(" ")).collect();
+    let panels = panels.join(",");
     let mut out = String::with_capacity(body.len() + 2_000);
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" data-panels=\"{panels}\" \
          font-family=\"'Noto Sans', 'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif\">"
     );
     let _ = writeln!(out, "<title>{}</title>", escape_xml(&visible(&view.set.title)));
@@ -79,7 +86,8 @@ fn document(view: &GraphContext, (width, height): (f64, f64), body: &str) -> Str
 fn description(view: &GraphContext) -> String {
     let set = view.set;
     let range = span_text(set.start_ms, set.end_ms(), "to");
-    let mut out = format!("{}, {} series, {range} UTC.", visible(&set.unit), set.series.len());
+    let zone = visible(view.zone);
+    let mut out = format!("{}, {} series, {range} {zone}.", visible(&set.unit), set.series.len());
     for index in set.ranking().into_iter().take(DESCRIBED) {
         let series = &set.series[index];
         let _ = write!(out, " {}: {}.", visible(&series.name), stats_text(&series.stats()));
@@ -89,7 +97,7 @@ fn description(view: &GraphContext) -> String {
             MarkKind::Note => stamp(mark.from_ms, "%F %H:%M"),
             MarkKind::Alarm | MarkKind::Silence => span_text(mark.from_ms, mark.to_ms.unwrap_or(set.end_ms()), "to"),
         };
-        let _ = write!(out, " Mark {}: {span} UTC.", visible(&mark.label));
+        let _ = write!(out, " Mark {}: {span} {zone}.", visible(&mark.label));
     }
     out
 }

@@ -16,6 +16,8 @@ pub(super) struct GraphContext<'a> {
     pub marks: &'a [GraphMark],
     /// Colours.
     pub ink: &'static Ink,
+    /// Name of the zone of its times.
+    pub zone: &'a str,
     /// Width of the document, pixels.
     pub width: f64,
     /// Upper and lower edge of the room for panels, pixels.

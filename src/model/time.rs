@@ -35,18 +35,26 @@ impl End {
     /// # Errors
     /// The text is no time: which forms there are.
     pub fn parse(self, text: &str) -> Result<i64, String> {
+        self.parse_in(&TimeZone::UTC, text)
+    }
+
+    /// The same, where a time without a zone is of this one.
+    ///
+    /// # Errors
+    /// The text is no time: which forms there are.
+    pub fn parse_in(self, zone: &TimeZone, text: &str) -> Result<i64, String> {
         let text = text.trim();
         if text == "now" {
             return Ok(self.now_ms);
         }
         match text.strip_prefix('-') {
             Some(back) => Ok(self.at_ms - parse_duration_ms(back)?),
-            None => parse_absolute(text),
+            None => parse_absolute(zone, text),
         }
     }
 }
 
-fn parse_absolute(text: &str) -> Result<i64, String> {
+fn parse_absolute(zone: &TimeZone, text: &str) -> Result<i64, String> {
     // jiff wants seconds where a zone follows; people leave them out.
     let with_seconds = match text.strip_suffix('Z') {
         Some(civil) if civil.matches(':').count() == 1 => format!("{civil}:00Z"),
@@ -57,7 +65,7 @@ fn parse_absolute(text: &str) -> Result<i64, String> {
     }
     text.parse::<DateTime>()
         .ok()
-        .and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok())
+        .and_then(|civil| zone.to_timestamp(civil).ok())
         .map(|time| time.as_millisecond())
         .ok_or_else(|| {
             format!(
@@ -134,6 +142,10 @@ mod tests {
         assert_eq!(end.parse("2018-06-06"), Ok(at - 18 * 3_600_000));
         assert_eq!(end.parse("now"), Ok(at + 1));
         assert_eq!(end.parse("-1h30m"), Ok(at - 5_400_000));
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for text in ["2018-06-06 20:00", "2018-06-06T18:00Z", "2018-06-06T18:00:00Z"] {
+            assert_eq!(end.parse_in(&berlin, text), Ok(at), "{text}");
+        }
         assert!(end.parse("yesterday").is_err());
         assert!(parse_duration_ms("5 parsecs").is_err());
         assert!(parse_duration_ms("").is_err());

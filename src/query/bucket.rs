@@ -44,7 +44,7 @@ fn without(text: &mut String, begin: &str, end: &str, mut length: i64) -> Option
 }
 
 /// The greatest common divisor; of 0 and a number, that number.
-fn divisor(mut a: i64, mut b: i64) -> i64 {
+pub(super) fn divisor(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

@@ -1,6 +1,7 @@
 //! Rates as series: one pass over the rates of the segments in a window, sums per bucket and name. A bucket in which
 //! no log was read is a gap; one in which logs were read and no mail was in them is zero.
 
+use super::bucket::divisor;
 use super::coarsest::{SumsOf, pieces};
 use super::series::{Series, SeriesSet};
 use crate::model::direction::DirectionView;
@@ -45,6 +46,8 @@ pub struct RateQuestion {
     pub window: Window,
     /// Length of a bucket, milliseconds, a multiple of a minute.
     pub step_ms: i64,
+    /// A moment at which a bucket begins, UTC milliseconds: 0 for buckets that begin in UTC.
+    pub origin_ms: i64,
     /// Names.
     pub by: By,
     /// Kind of event; none for all (by kind).
@@ -84,7 +87,7 @@ fn rates_once(store: &Store, question: &RateQuestion) -> Result<SeriesSet, Query
     let (window, sum) = (
         question.window,
         SumsOf::Rates {
-            step_ms: Some(question.step_ms),
+            step_ms: Some(question.grain_ms()),
         },
     );
     for segment in store.segments().to_read(start, window.until_ms)? {
@@ -115,10 +118,18 @@ pub(super) fn collect(
     Ok(series_of(sums, coverage, question))
 }
 
+impl RateQuestion {
+    /// What the beginnings of all buckets are multiples of, milliseconds.
+    pub(super) fn grain_ms(&self) -> i64 {
+        divisor(self.step_ms, self.origin_ms)
+    }
+}
+
 /// Start of the first bucket and number of buckets.
 fn buckets(question: &RateQuestion) -> (i64, i64) {
     let step = question.step_ms;
-    let start = question.window.since_ms.div_euclid(step) * step;
+    let begin = |ms: i64| ms - (ms - question.origin_ms).rem_euclid(step);
+    let start = begin(question.window.since_ms);
     let length = question.window.until_ms - start;
     (start, length.div_euclid(step) + i64::from(length.rem_euclid(step) > 0))
 }

@@ -481,7 +481,7 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
         only = "AND service = {service:String}";
     }
     let sums = SumsOf::Rates {
-        step_ms: Some(question.step_ms),
+        step_ms: Some(question.grain_ms()),
     };
     let rates = rates_of(client, sums, question.window).map_or("rates".to_owned(), |rates| format!("({rates})"));
     let text = format!(

@@ -173,7 +173,7 @@ impl Setup {
     /// Where the store has pseudonyms, and the key that they were made with is gone, a new one would match none of them.
     pub fn refuse_lost_key(&self, config: &Config, store: &Store) -> Result<()> {
         let path = config.key_path();
-        if config.privacy.hashes_addresses() && !path.exists() && store.positions().has_rows()? {
+        if config.privacy.hashes_local_parts() && !path.exists() && store.positions().has_rows()? {
             bail!(
                 "{}: the key does not exist, and the store has rows whose pseudonyms were made with it. A new key \
                  would match none of them: restore the old one from a backup. If it is lost for good, write a new one \

@@ -5,10 +5,11 @@ use super::answers::Answers;
 use super::counters::MessageCounters;
 use super::links::Links;
 use super::streams::Streams;
+use super::zone::PageZone;
 use crate::clock::now_ms;
 use crate::config::{BasePath, Config, ServeAuth, ServeConfig};
 use crate::setup::Setup;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -68,10 +69,11 @@ impl App {
         };
         let of_url = access.url_base.as_ref().map(|base| base.path.clone());
         let base = options.base_path.or(of_url).unwrap_or_default();
+        let zone = PageZone::named(&access.timezone).map_err(|why| anyhow!("timezone of [serve]: {why}"))?;
         let (stop, stopped) = watch::channel(false);
         let app = App {
             answers: Arc::new(Answers::new(setup, config, options.at_ms)),
-            links: Links::new(base),
+            links: Links::new(base, zone),
             access,
             token,
             throttle: Mutex::default(),

@@ -4,6 +4,7 @@ use super::app::App;
 use super::failure::Failure;
 use super::guard::is_data;
 use super::json::failed;
+use super::links::Links;
 use super::pages::failure_page;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -14,18 +15,31 @@ use std::sync::Arc;
 /// Parameters.
 pub(super) struct Chosen<T>(pub T);
 
+/// The links of a page that is asked for, with the zone that its reader has chosen.
+impl FromRequestParts<Arc<App>> for Links {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let asked = Query::try_from_uri(&parts.uri).map(|Query(asked)| asked);
+        app.links
+            .of_page(asked.unwrap_or_default())
+            .map_err(|why| refused(app, parts, &Failure::Parameter(format!("tz: {why}"))))
+    }
+}
+
+fn refused(app: &App, parts: &Parts, failure: &Failure) -> Response {
+    match is_data(app, &parts.uri) {
+        true => failed(failure),
+        false => failure_page(app, failure.status(), failure),
+    }
+}
+
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Chosen<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         Query::try_from_uri(&parts.uri)
             .map(|Query(chosen)| Chosen(chosen))
-            .map_err(|error| {
-                let failure = Failure::Parameter(error.body_text());
-                match is_data(app, &parts.uri) {
-                    true => failed(&failure),
-                    false => failure_page(app, failure.status(), &failure),
-                }
-            })
+            .map_err(|error| refused(app, parts, &Failure::Parameter(error.body_text())))
     }
 }

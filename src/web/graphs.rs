@@ -7,15 +7,14 @@ use super::failure::Failure;
 use super::json::{failed, json};
 use super::links::Links;
 use super::pages::blocks::GraphBlock;
-use super::pages::frame::clock;
 use super::pages::range::PageRange;
+use super::zone::{GraphClock, PageZone};
 use crate::analysis::alarms::rounded;
 use crate::analysis::expected::{Picture, draw_in};
 use crate::analysis::planned_work::graph_marks;
 use crate::graph::{GraphKind, HATCH, Style, Theme, png, svg};
 use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
-use crate::model::human;
 use crate::model::time::rfc3339;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
@@ -57,6 +56,22 @@ pub(super) struct GraphChoice {
 pub(super) struct DrawnRates {
     pub set: SeriesSet,
     pub marks: Vec<GraphMark>,
+    pub clock: GraphClock,
+}
+
+impl DrawnRates {
+    /// As it is drawn: times as its clock shows them.
+    fn on_its_clock(&self) -> (SeriesSet, Vec<GraphMark>) {
+        let ahead_ms = self.clock.offset_ms();
+        let mut set = self.set.clone();
+        set.start_ms += ahead_ms;
+        let shifted = |mark: &GraphMark| GraphMark {
+            from_ms: mark.from_ms + ahead_ms,
+            to_ms: mark.to_ms.map(|ms| ms + ahead_ms),
+            ..mark.clone()
+        };
+        (set, self.marks.iter().map(shifted).collect())
+    }
 }
 
 impl GraphChoice {
@@ -79,7 +94,7 @@ impl GraphChoice {
     ///
     /// # Errors
     /// A parameter is wrong.
-    pub fn question(&self, window: Window) -> Result<RateQuestion, Failure> {
+    pub fn question(&self, window: Window, clock: &GraphClock) -> Result<RateQuestion, Failure> {
         let by = self.by()?;
         let named = |kind: &str| Kind::named(kind).map_err(|why| Failure::Parameter(format!("kind: {why}")));
         let kind = match (self.kind.as_str(), by) {
@@ -91,6 +106,7 @@ impl GraphChoice {
         Ok(RateQuestion {
             window,
             step_ms: bucket_ms(window),
+            origin_ms: clock.origin_ms(),
             by,
             kind,
             destination: None,
@@ -102,12 +118,13 @@ impl GraphChoice {
     }
 
     /// Asks and draws.
-    pub fn draw(&self, asker: &Asker<'_>) -> Result<DrawnRates> {
+    pub fn draw(&self, asker: &Asker<'_>, zone: &PageZone) -> Result<DrawnRates> {
         let refused = |failure| anyhow::Error::new(Refusal(failure));
         let range = PageRange::of(&self.from, &self.to, "-24h");
-        let window = range.window(end_of_time(asker)?).map_err(refused)?;
-        let question = self.question(window).map_err(refused)?;
-        drawn(asker, &question)
+        let window = range.window_in(zone, end_of_time(asker)?).map_err(refused)?;
+        let clock = GraphClock::of(zone, window);
+        let question = self.question(window, &clock).map_err(refused)?;
+        drawn(asker, &question, clock)
     }
 
     /// Links to the same in another form.
@@ -130,7 +147,7 @@ impl GraphChoice {
 }
 
 /// Rates with their expected ranges and alarms.
-pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion) -> Result<DrawnRates> {
+pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphClock) -> Result<DrawnRates> {
     let mut set = asker.store().rates(question)?;
     if set.series.len() > SERIES_MAX {
         let kept: Vec<usize> = set.ranking().into_iter().take(SERIES_MAX).collect();
@@ -150,7 +167,7 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion) -> Result<DrawnR
         .iter_mut()
         .filter(|series| series.name.is_empty())
         .for_each(|series| series.name.clone_from(&unnamed));
-    Ok(DrawnRates { set, marks })
+    Ok(DrawnRates { set, marks, clock })
 }
 
 /// A graph as a part of a page; `number` tells the graphs of a page apart.
@@ -160,10 +177,9 @@ pub(super) fn block(
     (choice, links): (&GraphChoice, &Links),
     number: usize,
 ) -> GraphBlock {
-    let step = human::duration(drawn.set.step_ms);
     GraphBlock {
         title: title.to_owned(),
-        lead: format!("Buckets of {step}, in UTC."),
+        lead: drawn.clock.words(drawn.set.step_ms),
         forms: choice.forms(links),
         ..pictures(drawn, GraphKind::Lines, number)
     }
@@ -171,6 +187,7 @@ pub(super) fn block(
 
 /// The two pictures of a graph, for a light page and a dark one, and its table.
 pub(super) fn pictures(drawn: &DrawnRates, kind: GraphKind, number: usize) -> GraphBlock {
+    let (set, marks) = drawn.on_its_clock();
     let picture = |theme: Theme, name: &str| {
         let height = if kind == GraphKind::Multiples { 480 } else { 320 };
         let style = Style {
@@ -182,8 +199,9 @@ pub(super) fn pictures(drawn: &DrawnRates, kind: GraphKind, number: usize) -> Gr
             },
             width: 1120,
             height,
+            zone: drawn.clock.zone().name().to_owned(),
         };
-        let drawn = svg::render(&drawn.set, &drawn.marks, &style);
+        let drawn = svg::render(&set, &marks, &style);
         // Inline SVG has no prologue, and what one picture names must not be found in another.
         let begin = drawn.find("<svg").unwrap_or(0);
         drawn
@@ -191,10 +209,13 @@ pub(super) fn pictures(drawn: &DrawnRates, kind: GraphKind, number: usize) -> Gr
             .unwrap_or_default()
             .replace(HATCH, &format!("{HATCH}-{name}-{number}"))
     };
-    let (head, rows) = table(&drawn.set);
+    let (head, rows) = table(&drawn.set, drawn.clock.zone());
     GraphBlock {
         light: picture(Theme::Light, "light"),
         dark: picture(Theme::Dark, "dark"),
+        from_ms: drawn.set.start_ms,
+        to_ms: drawn.set.end_ms(),
+        step_ms: drawn.set.step_ms,
         head,
         rows,
         ..GraphBlock::default()
@@ -202,13 +223,13 @@ pub(super) fn pictures(drawn: &DrawnRates, kind: GraphKind, number: usize) -> Gr
 }
 
 /// The newest buckets of a graph, the newest first.
-fn table(set: &SeriesSet) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut head = vec!["bucket begins (UTC)".to_owned()];
+fn table(set: &SeriesSet, zone: &PageZone) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut head = vec![format!("bucket begins ({})", zone.name())];
     let shown = || set.series.iter().take(12);
     head.extend(shown().map(|series| super::html::short(&series.name)));
     let number = |value: &Option<f64>| value.map_or_else(|| "no data".to_owned(), |value| format!("{:.3}", value));
     let row = |at: usize| {
-        let begin = clock(set.start_ms + at as i64 * set.step_ms);
+        let begin = zone.clock(set.start_ms + at as i64 * set.step_ms);
         let cells = shown().map(|series| number(&series.points.get(at).copied().flatten()));
         std::iter::once(begin).chain(cells).collect()
     };
@@ -216,17 +237,18 @@ fn table(set: &SeriesSet) -> (Vec<String>, Vec<Vec<String>>) {
     (head, rows.collect())
 }
 
-async fn ask(app: &App, choice: &GraphChoice) -> Result<Arc<StoreAnswer<DrawnRates>>, Failure> {
-    let key = QuestionKey::until(&format!("graph {choice:?}"), app.answers.now_ms());
-    let asked = choice.clone();
-    app.answers.ask(key, move |asker| asked.draw(asker)).await
+async fn ask(app: &App, choice: &GraphChoice, zone: &PageZone) -> Result<Arc<StoreAnswer<DrawnRates>>, Failure> {
+    let key = QuestionKey::until(&format!("graph {choice:?} {}", zone.name()), app.answers.now_ms());
+    let (asked, zone) = (choice.clone(), zone.clone());
+    app.answers.ask(key, move |asker| asked.draw(asker, &zone)).await
 }
 
 /// As a picture that scales.
-pub(super) async fn as_svg(State(app): State<Arc<App>>, Chosen(choice): Chosen<GraphChoice>) -> Response {
-    match ask(&app, &choice).await {
+pub(super) async fn as_svg(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<GraphChoice>) -> Response {
+    match ask(&app, &choice, links.zone()).await {
         Ok(drawn) => {
-            let picture = svg::render(&drawn.value.set, &drawn.value.marks, &style(&choice, &drawn.value));
+            let (set, marks) = drawn.value.on_its_clock();
+            let picture = svg::render(&set, &marks, &style(&choice, &drawn.value));
             ([(CONTENT_TYPE, "image/svg+xml")], picture).into_response()
         }
         Err(failure) => failed(&failure),
@@ -234,19 +256,16 @@ pub(super) async fn as_svg(State(app): State<Arc<App>>, Chosen(choice): Chosen<G
 }
 
 /// As a picture of pixels.
-pub(super) async fn as_png(State(app): State<Arc<App>>, Chosen(choice): Chosen<GraphChoice>) -> Response {
-    let drawn = match ask(&app, &choice).await {
+pub(super) async fn as_png(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<GraphChoice>) -> Response {
+    let drawn = match ask(&app, &choice, links.zone()).await {
         Ok(drawn) => drawn,
         Err(failure) => return failed(&failure),
     };
     // It is drawn with the questions: that takes a while, too.
-    let key = QuestionKey::until(&format!("png {choice:?}"), app.answers.now_ms());
+    let key = QuestionKey::until(&format!("png {choice:?} {}", links.zone().name()), app.answers.now_ms());
     let painted = app.answers.ask(key, move |_| {
-        Ok(png::render(
-            &drawn.value.set,
-            &drawn.value.marks,
-            &style(&choice, &drawn.value),
-        )?)
+        let (set, marks) = drawn.value.on_its_clock();
+        Ok(png::render(&set, &marks, &style(&choice, &drawn.value))?)
     });
     match painted.await {
         Ok(picture) => ([(CONTENT_TYPE, "image/png")], picture.value.clone()).into_response(),
@@ -266,13 +285,18 @@ fn style(choice: &GraphChoice, drawn: &DrawnRates) -> Style {
         } else {
             GraphKind::Lines
         },
+        zone: drawn.clock.zone().name().to_owned(),
         ..Style::default()
     }
 }
 
 /// As JSON: times, values, and expected ranges.
-pub(super) async fn as_json(State(app): State<Arc<App>>, Chosen(choice): Chosen<GraphChoice>) -> Response {
-    match ask(&app, &choice).await {
+pub(super) async fn as_json(
+    State(app): State<Arc<App>>,
+    links: Links,
+    Chosen(choice): Chosen<GraphChoice>,
+) -> Response {
+    match ask(&app, &choice, links.zone()).await {
         Ok(drawn) => json(&written(&drawn.value)),
         Err(failure) => failed(&failure),
     }
@@ -308,8 +332,8 @@ pub(super) fn written(drawn: &DrawnRates) -> Value {
 }
 
 /// As a table for spreadsheets: a row a bucket and series.
-pub(super) async fn as_csv(State(app): State<Arc<App>>, Chosen(choice): Chosen<GraphChoice>) -> Response {
-    let drawn = match ask(&app, &choice).await {
+pub(super) async fn as_csv(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<GraphChoice>) -> Response {
+    let drawn = match ask(&app, &choice, links.zone()).await {
         Ok(drawn) => drawn,
         Err(failure) => return failed(&failure),
     };

@@ -29,6 +29,7 @@ mod store_health;
 mod streams;
 mod timed_stream;
 mod warm_up;
+mod zone;
 
 pub use access::Token;
 pub use app::{App, AppOptions, StopServing};

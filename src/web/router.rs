@@ -35,6 +35,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(&at("/healthz"), get(healthz))
         .route(&at("/static/style.css"), get(statics::style))
         .route(&at("/static/live.js"), get(statics::script))
+        .route(&at("/static/page.js"), get(statics::page_script))
         .route(&at("/static/icon.svg"), get(statics::icon))
         .route(&at("/graph.svg"), get(graphs::as_svg))
         .route(&at("/graph.png"), get(graphs::as_png))

@@ -100,6 +100,7 @@ fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
             until_ms: to_ms,
         },
         step_ms: HOUR_MS,
+        origin_ms: 0,
         by,
         kind: Some("accepted".to_owned()),
         destination: None,

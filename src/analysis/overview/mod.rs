@@ -25,6 +25,7 @@ use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::Result;
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -37,8 +38,10 @@ const WATCH_MIN: i64 = 10;
 pub struct Overview {
     /// What the detection says.
     pub judgement: Arc<DetectionState>,
-    /// How the mail stands.
+    /// How the mail stands, with times in UTC.
     pub verdict: MailVerdict,
+    /// What the verdict is made of beside the judgement.
+    pub standing: StandingFacts,
     /// Services, relays, and hostgroups.
     pub boards: Boards,
     /// Providers over all relays, by name.
@@ -49,6 +52,37 @@ pub struct Overview {
     pub sources: Vec<SourceStatus>,
     /// Where time ends, UTC milliseconds.
     pub end_ms: i64,
+}
+
+/// What a verdict is made of, in whichever zone it names times.
+pub struct StandingFacts {
+    /// Services that have sent mail of late.
+    services: usize,
+    incident: Option<Incident>,
+    doubts: Vec<String>,
+    silent_ms: Option<i64>,
+}
+
+impl StandingFacts {
+    fn verdict(&self, judgement: &DetectionState, zone: &TimeZone) -> MailVerdict {
+        verdict(&VerdictFacts {
+            until: judgement.until,
+            firing: &judgement.firing(),
+            names: &judgement.names,
+            services: self.services,
+            incident: self.incident.as_ref(),
+            doubts: &self.doubts,
+            silent_ms: self.silent_ms,
+            zone,
+        })
+    }
+}
+
+impl Overview {
+    /// How the mail stands, with times of a zone.
+    pub fn verdict_in(&self, zone: &TimeZone) -> MailVerdict {
+        self.standing.verdict(&self.judgement, zone)
+    }
 }
 
 /// A provider over all relays.
@@ -130,23 +164,21 @@ pub fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Resu
         WatchSeen::Never | WatchSeen::Last(_) => statuses(store, now_ms, DAY_MS)?,
     };
     let sent = boards.services.iter().filter(|row| row.state != RowState::Quiet);
-    let verdict = verdict(&VerdictFacts {
-        until: judgement.until,
-        firing: &firing,
-        names: &judgement.names,
+    let standing = StandingFacts {
         services: sent.count().max(1),
-        incident: incident.as_ref(),
-        doubts: &doubts(&sources, watched, now_ms),
+        incident,
+        doubts: doubts(&sources, watched, now_ms),
         silent_ms,
-    });
+    };
     let day = Window {
         since_ms: end_ms - DAY_MS,
         until_ms: end_ms,
     };
     Ok(Overview {
-        impacts: incident.iter().flat_map(impacts).collect(),
+        impacts: standing.incident.iter().flat_map(impacts).collect(),
         providers: summed(providers(store, day, DirectionView::default())?),
-        verdict,
+        verdict: standing.verdict(&judgement, &TimeZone::UTC),
+        standing,
         boards,
         sources,
         end_ms,

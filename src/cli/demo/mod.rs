@@ -244,6 +244,7 @@ fn pictures(truth: &Truth) -> [DemoPicture; 5] {
             until_ms: truth.until * 1000,
         },
         step_ms: step_min * MINUTE_MS,
+        origin_ms: 0,
         by,
         kind: Some("accepted".to_owned()),
         destination: None,

@@ -52,6 +52,7 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
     let question = RateQuestion {
         window,
         step_ms: bucket_ms(window),
+        origin_ms: 0,
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,

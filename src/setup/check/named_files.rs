@@ -97,7 +97,7 @@ fn runs(name: &str, path: &OsStr) -> Result<(), &'static str> {
 /// The key of the pseudonyms. One that is not there is made by the first run, unless rows were made with it.
 fn pseudonyms(setup: &Setup, config: &Config, found: &mut FileProblems) {
     let Some(path) = &config.privacy.key_file else { return };
-    if !config.privacy.hashes_addresses() {
+    if !config.privacy.hashes_local_parts() {
         return;
     }
     let place = &config.privacy.key_place;

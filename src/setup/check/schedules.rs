@@ -57,6 +57,7 @@ fn look(store: &dyn MailHistory, config: &Config) -> Result<PastSchedules> {
             until_ms,
         },
         step_ms: MINUTE_MS,
+        origin_ms: 0,
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,

@@ -16,6 +16,7 @@ use crate::web::pages::range::PageRange;
 use crate::web::pages::routes::{TimeChoice, all as all_routes};
 use crate::web::pages::sources::all as all_sources;
 use crate::web::pages::trace::{TraceChoice, found};
+use crate::web::zone::PageZone;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -103,14 +104,14 @@ async fn alarms(State(app): State<Arc<App>>, Chosen(choice): Chosen<TimeChoice>)
 }
 
 async fn incident(State(app): State<Arc<App>>, Chosen(choice): Chosen<IncidentChoice>) -> Response {
-    match judged(&app, &choice).await {
+    match judged(&app, &choice, &app.links).await {
         Ok(answer) => json(&answer.value.json),
         Err(failure) => failed(&failure),
     }
 }
 
 async fn ways(State(app): State<Arc<App>>, Chosen(choice): Chosen<TimeChoice>) -> Response {
-    match all_routes(&app, &choice).await {
+    match all_routes(&app, &choice, &PageZone::default()).await {
         Ok(answer) => json(&written::routes(&answer.value.1)),
         Err(failure) => failed(&failure),
     }

@@ -171,6 +171,11 @@ pub(super) const QUESTIONS: [ApiQuestion; 12] = [
             ),
             FROM,
             TO,
+            parameter(
+                "tz",
+                "Time zone in which buckets begin, and of times without a zone. Times in answers are UTC.",
+                "Europe/Berlin",
+            ),
         ],
         keys: &["unit", "from", "step_s", "buckets", "series", "marks"],
         is_list: false,

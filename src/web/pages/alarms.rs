@@ -8,6 +8,7 @@ use super::subject::alarm_table;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::web::app::App;
+use crate::web::links::Links;
 use axum::extract::State;
 use axum::response::Response;
 use std::cmp::Reverse;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// The most that are shown.
 const SHOWN_MAX: usize = 500;
 
-pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn page(State(app): State<Arc<App>>, links: Links) -> Response {
     let found = match overview(&app).await {
         Ok(found) => found,
         Err(failure) => return failure_page(&app, failure.status(), &failure),
@@ -27,7 +28,11 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
     let firing = alarms.iter().filter(|alarm| alarm.ended.is_none()).count();
     let all = alarms.len();
     alarms.truncate(SHOWN_MAX);
-    let mut page = BlockPage::new(PageFrame::new(&app, "Alarms", "alarms").live(), "alarms", "Alarms");
+    let mut page = BlockPage::new(
+        PageFrame::new(&app, &links, "Alarms", "alarms").live(),
+        "alarms",
+        "Alarms",
+    );
     page.frame.notes.extend(found.lacks.iter().cloned());
     page.frame.is_ended(overview.end_ms, app.answers.now_ms());
     page.lead.push(format!(
@@ -36,7 +41,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
         firing
     ));
     page.lead.push(sentence(&overview.judgement.complete.words()));
-    let mut table = alarm_table(&alarms, overview, &app.links);
+    let mut table = alarm_table(&alarms, overview, &links);
     table.title = "History".to_owned();
     page.blocks.push(PageBlock::Table(table));
     let silences = app.answers.config().silences.len();

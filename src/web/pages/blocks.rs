@@ -1,6 +1,6 @@
 //! What pages are made of below their headline: facts, tables, graphs, lists. One template shows them all.
 
-use super::frame::{PageFrame, clock};
+use super::frame::PageFrame;
 use super::marks::StateMark;
 use super::range::PageRange;
 use crate::model::human;
@@ -8,6 +8,7 @@ use crate::query::Window;
 use crate::store::columnar::{Table, Values};
 use crate::web::html::short;
 use crate::web::links::Links;
+use crate::web::zone::PageZone;
 use askama::Template;
 
 /// A cell of a table.
@@ -75,6 +76,11 @@ pub(crate) struct GraphBlock {
     pub lead: String,
     pub light: String,
     pub dark: String,
+    /// First moment, and the one after the last, UTC milliseconds.
+    pub from_ms: i64,
+    pub to_ms: i64,
+    /// Length of a row of the table.
+    pub step_ms: i64,
     /// Links to the same as CSV, JSON, SVG, and PNG.
     pub forms: Vec<(&'static str, String)>,
     /// The same as a table.
@@ -92,7 +98,7 @@ pub(crate) enum PageBlock {
     /// A graph.
     Graph(GraphBlock),
     /// Moments and what happened.
-    Timeline(&'static str, Vec<(String, String)>),
+    Timeline(String, Vec<(String, String)>),
     /// Sentences.
     List(&'static str, Vec<String>),
 }
@@ -109,7 +115,7 @@ pub(crate) struct RangeForm {
 impl RangeForm {
     pub fn of(range: &PageRange, (page, name): (&str, &str), window: Window, links: &Links) -> RangeForm {
         RangeForm {
-            words: PageRange::words(window),
+            words: PageRange::words(window, links.zone()),
             name: name.to_owned(),
             links: range.links(links, page, name, window),
             range: range.clone(),
@@ -153,7 +159,7 @@ impl BlockPage {
 
 /// Some columns of a table for people, of the rows that `wants` chooses: numbers with units, times as clocks.
 pub(crate) fn rows_of(
-    table: &Table,
+    (table, zone): (&Table, &PageZone),
     wants: &dyn Fn(usize) -> bool,
     columns: &[(&'static str, &'static str)],
 ) -> TableBlock {
@@ -172,18 +178,23 @@ pub(crate) fn rows_of(
             .map(|(_, word, values)| (*word, is_number(values)))
             .collect(),
         rows: rows
-            .map(|row| found.iter().map(|(name, _, values)| cell(name, values, row)).collect())
+            .map(|row| {
+                found
+                    .iter()
+                    .map(|(name, _, values)| cell(name, values, (row, zone)))
+                    .collect()
+            })
             .collect(),
         ..TableBlock::default()
     }
 }
 
-fn cell(name: &str, values: &Values, row: usize) -> TableCell {
+fn cell(name: &str, values: &Values, (row, zone): (usize, &PageZone)) -> TableCell {
     match values {
         Values::Int(all) => {
             let value = all.get(row).copied().flatten();
             let text = value.map(|value| match name {
-                "ts" | "last_minute" => clock(value),
+                "ts" | "last_minute" => zone.clock(value),
                 name if name.ends_with("_ms") => human::duration(value),
                 "smtp_code" => value.to_string(),
                 "bytes" => human::size(u64::try_from(value).unwrap_or(0)),

@@ -1,7 +1,5 @@
 //! What stands around every page: title, navigation, and how old it is.
 
-use crate::model::human;
-use crate::model::time::rfc3339;
 use crate::web::app::App;
 use crate::web::links::Links;
 
@@ -33,12 +31,12 @@ pub(crate) struct PageFrame {
     pub stream: Option<String>,
     /// The time on the clock, UTC milliseconds, where it does not stand still.
     pub now_ms: Option<i64>,
-    pub zone: &'static str,
 }
 
 impl PageFrame {
     /// The frame of a page as of now.
-    pub fn new(app: &App, title: &str, here: &'static str) -> PageFrame {
+    pub fn new(app: &App, links: &Links, title: &str, here: &'static str) -> PageFrame {
+        let clock = |ms: i64| links.zone().clock(ms);
         let now_ms = app.answers.now_ms();
         let mut notes = Vec::new();
         if app.answers.is_standing() {
@@ -50,20 +48,19 @@ impl PageFrame {
         PageFrame {
             title: title.to_owned(),
             here,
-            links: app.links.clone(),
+            links: links.clone(),
             as_of: format!("as of {}", clock(now_ms)),
             is_late: false,
             notes,
             refresh_s: None,
             stream: None,
             now_ms: (!app.answers.is_standing()).then_some(now_ms),
-            zone: "UTC",
         }
     }
 
     /// Lets a page follow what comes, where the clock goes on.
     pub fn live(mut self) -> PageFrame {
-        self.stream = self.now_ms.map(|_| self.links.to("events", &[]));
+        self.stream = self.now_ms.map(|_| self.links.file("events"));
         self
     }
 
@@ -73,9 +70,19 @@ impl PageFrame {
             self.is_late = true;
             self.notes.push(format!(
                 "The newest event is of {}: this is how it looked then.",
-                clock(end_ms - 1)
+                self.links.zone().clock(end_ms - 1)
             ));
         }
+    }
+
+    /// The zone of its times.
+    pub fn zone(&self) -> &str {
+        self.links.zone().name()
+    }
+
+    /// A file of ours.
+    pub fn file(&self, name: &str) -> String {
+        self.links.file(name)
     }
 
     /// A link to a page.
@@ -96,25 +103,6 @@ impl PageFrame {
     /// The program's version.
     pub fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
-    }
-}
-
-/// `2018-06-06 19:05 UTC`.
-pub(crate) fn clock(ms: i64) -> String {
-    let text = rfc3339(ms);
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) => format!("{day} {time} UTC"),
-        _ => text,
-    }
-}
-
-/// `19:05`, with the day where that is another one.
-pub(crate) fn clock_near(ms: i64, now_ms: i64) -> String {
-    let (text, now) = (rfc3339(ms), rfc3339(now_ms));
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) if now.get(..10) == Some(day) => time.to_owned(),
-        (Some(day), Some(time)) => format!("{day} {time}"),
-        _ => human::ago(now_ms - ms),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An incident: an alarm or a stretch of time, judged; as a page and as Markdown.
 
 use super::blocks::{BlockPage, PageBlock, RangeForm, TableBlock, TableCell};
-use super::frame::{PageFrame, clock, sentence};
+use super::frame::{PageFrame, sentence};
 use super::marks::StateMark;
 use super::range::PageRange;
 use super::reply::{failure_page, rendered};
@@ -21,6 +21,7 @@ use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
 use crate::web::graphs::{drawn, pictures};
 use crate::web::links::Links;
+use crate::web::zone::GraphClock;
 use anyhow::Result;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -57,14 +58,21 @@ pub(crate) struct JudgedPage {
 }
 
 /// Judges, or takes what was judged.
-pub(crate) async fn judged(app: &App, choice: &IncidentChoice) -> Result<Arc<StoreAnswer<JudgedPage>>, Failure> {
+pub(crate) async fn judged(
+    app: &App,
+    choice: &IncidentChoice,
+    links: &Links,
+) -> Result<Arc<StoreAnswer<JudgedPage>>, Failure> {
     if choice.alarm.is_empty() && choice.from.is_empty() {
         return Err(Failure::Parameter(
             "alarm or from: which alarm, or since when?".to_owned(),
         ));
     }
-    let key = QuestionKey::until(&format!("incident {choice:?}"), app.answers.now_ms());
-    let (choice, links) = (choice.clone(), app.links.clone());
+    let key = QuestionKey::until(
+        &format!("incident {choice:?} {}", links.to("", &[])),
+        app.answers.now_ms(),
+    );
+    let (choice, links) = (choice.clone(), links.clone());
     app.answers.ask(key, move |asker| ask(asker, &choice, &links)).await
 }
 
@@ -73,7 +81,7 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
     let (asked, until_ms) = match choice.alarm.as_str() {
         "" => {
             let window = PageRange::of(&choice.from, &choice.to, "-24h")
-                .window(end_of_time(asker)?)
+                .window_in(links.zone(), end_of_time(asker)?)
                 .map_err(refused)?;
             if window.until_ms - window.since_ms > DAYS_MAX * 24 * HOUR_MS {
                 return Err(refused(Failure::Parameter(format!(
@@ -100,9 +108,11 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
                 },
             ),
     };
+    let clock = GraphClock::of(links.zone(), around);
     let question = RateQuestion {
         window: around,
         step_ms: bucket_ms(around),
+        origin_ms: clock.origin_ms(),
         by: By::Service,
         kind: Some("accepted".to_owned()),
         destination: None,
@@ -111,7 +121,7 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
         service: None,
         measure: "messages",
     };
-    let drawn = drawn(asker, &question)?;
+    let drawn = drawn(asker, &question, clock)?;
     let mut graph = pictures(&drawn, GraphKind::Multiples, 1);
     graph.title = "Mail by service".to_owned();
     graph.lead = "From six hours before to four hours after; the band is what was expected.".to_owned();
@@ -166,7 +176,7 @@ fn told(incident: &Incident, graph: super::blocks::GraphBlock, links: &Links) ->
             .collect(),
         timeline: timeline(incident)
             .into_iter()
-            .map(|(at, what)| (clock(at * MINUTE_MS), what))
+            .map(|(at, what)| (links.zone().clock(at * MINUTE_MS), what))
             .collect(),
         conclusions: conclusions(incident),
         complete: incident.complete.words(),
@@ -177,8 +187,12 @@ fn told(incident: &Incident, graph: super::blocks::GraphBlock, links: &Links) ->
 }
 
 /// The page.
-pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<IncidentChoice>) -> Response {
-    let found = match judged(&app, &choice).await {
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    links: Links,
+    Chosen(choice): Chosen<IncidentChoice>,
+) -> Response {
+    let found = match judged(&app, &choice, &links).await {
         Ok(found) => found,
         Err(failure) => return failure_page(&app, failure.status(), &failure),
     };
@@ -194,7 +208,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Inc
         graph,
         ..
     } = &found.value;
-    let mut page = BlockPage::new(PageFrame::new(&app, title, "alarms").live(), "incident", title);
+    let mut page = BlockPage::new(PageFrame::new(&app, &links, title, "alarms").live(), "incident", title);
     page.frame.notes.extend(found.lacks.iter().cloned());
     page.lead.extend([summary.clone(), sentence(complete)]);
     let copy = [
@@ -203,14 +217,16 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Inc
         ("to", &choice.to),
     ];
     page.links
-        .push((app.links.to("incident.md", &copy), "Copy as Markdown".to_owned()));
+        .push((links.to("incident.md", &copy), "Copy as Markdown".to_owned()));
     if choice.alarm.is_empty() {
         let range = PageRange::of(&choice.from, &choice.to, "-24h");
-        page.range = Some(RangeForm::of(&range, ("incident", ""), *window, &app.links));
+        page.range = Some(RangeForm::of(&range, ("incident", ""), *window, &links));
     }
     page.blocks.push(PageBlock::Table(table.clone()));
-    page.blocks
-        .push(PageBlock::Timeline("Timeline (UTC)", timeline.clone()));
+    page.blocks.push(PageBlock::Timeline(
+        format!("Timeline ({})", links.zone().name()),
+        timeline.clone(),
+    ));
     page.blocks.push(PageBlock::Graph(graph.clone()));
     if !evidence.is_empty() {
         page.blocks.push(PageBlock::List("Evidence", evidence.clone()));
@@ -220,8 +236,12 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Inc
 }
 
 /// The report, to be copied into an incident page.
-pub(crate) async fn as_markdown(State(app): State<Arc<App>>, Chosen(choice): Chosen<IncidentChoice>) -> Response {
-    match judged(&app, &choice).await {
+pub(crate) async fn as_markdown(
+    State(app): State<Arc<App>>,
+    links: Links,
+    Chosen(choice): Chosen<IncidentChoice>,
+) -> Response {
+    match judged(&app, &choice, &links).await {
         Ok(found) => (
             [(CONTENT_TYPE, "text/markdown; charset=utf-8")],
             found.value.markdown.clone(),

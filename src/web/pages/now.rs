@@ -1,6 +1,6 @@
 //! The overview: what whoever was just paged opens first.
 
-use super::frame::{PageFrame, clock_near};
+use super::frame::PageFrame;
 use super::marks::StateMark;
 use super::reply::{failure_page, rendered};
 use crate::analysis::board::{BoardRow, RowState};
@@ -132,16 +132,15 @@ struct ProviderLine {
 }
 
 /// The page.
-pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Choice>) -> Response {
+pub(crate) async fn page(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<Choice>) -> Response {
     match overview(&app).await {
-        Ok(answer) => rendered(&view(&app, &answer, choice)),
+        Ok(answer) => rendered(&view(&app, &links, &answer, choice)),
         Err(failure) => failure_page(&app, failure.status(), &failure),
     }
 }
 
-fn view(app: &App, answer: &StoreAnswer<Overview>, choice: Choice) -> NowPage {
+fn view(app: &App, links: &Links, answer: &StoreAnswer<Overview>, choice: Choice) -> NowPage {
     let overview = &answer.value;
-    let links = &app.links;
     let MailVerdict {
         standing,
         sentence,
@@ -152,8 +151,8 @@ fn view(app: &App, answer: &StoreAnswer<Overview>, choice: Choice) -> NowPage {
         relay,
         since,
         ..
-    } = overview.verdict.clone();
-    let mut frame = PageFrame::new(app, "Now", "").live();
+    } = overview.verdict_in(links.zone().zone());
+    let mut frame = PageFrame::new(app, links, "Now", "").live();
     frame.notes.extend(answer.lacks.iter().cloned());
     frame.is_ended(overview.end_ms, app.answers.now_ms());
     let until_ms = overview.judgement.until.unwrap_or(0) * MINUTE_MS;
@@ -198,8 +197,8 @@ fn firing_lines(overview: &Overview, links: &Links) -> Vec<FiringLine> {
             mark: StateMark::of_alarm(alarm.state, alarm.provisional),
             about: format!("{kind} {}", short(name)),
             link: links.to("incident", &[("alarm", &id)]),
-            since: clock_near(alarm.onset * MINUTE_MS, overview.end_ms),
-            detected: clock_near(alarm.detected * MINUTE_MS, overview.end_ms),
+            since: links.zone().clock_near(alarm.onset * MINUTE_MS, overview.end_ms),
+            detected: links.zone().clock_near(alarm.detected * MINUTE_MS, overview.end_ms),
             words: affected + &alarm.evidence.join("; "),
         }
     };
@@ -264,7 +263,7 @@ fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) 
     let range = |(low, high): (f64, f64)| format!("{} to {}", human::decimal(low.floor()), human::decimal(high.ceil()));
     let alarm = row.alarm.as_ref();
     let since = alarm
-        .map(|(_, onset)| clock_near(onset * MINUTE_MS, end_ms))
+        .map(|(_, onset)| links.zone().clock_near(onset * MINUTE_MS, end_ms))
         .unwrap_or_default();
     // Of a service in trouble the time since it began says more than an hour that was good for the most part.
     let impact = alarm.and(overview.impacts.get(&row.name)).filter(|_| what == "service");

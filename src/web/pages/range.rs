@@ -1,11 +1,11 @@
 //! The time that a page is about: in its address, relative or absolute, both ends.
 
-use super::frame::clock;
 use crate::model::human;
 use crate::model::time::{DAY_MS, End, MINUTE_MS};
 use crate::query::Window;
 use crate::web::failure::Failure;
 use crate::web::links::Links;
+use crate::web::zone::PageZone;
 
 /// No page is about more.
 const DAYS_MAX: i64 = 400;
@@ -44,10 +44,19 @@ impl PageRange {
     /// # Errors
     /// A text is no time, the window is empty, or it is too long.
     pub fn window(&self, end: End) -> Result<Window, Failure> {
+        self.window_in(&PageZone::default(), end)
+    }
+
+    /// The same, where times without a zone are of this one.
+    ///
+    /// # Errors
+    /// A text is no time, the window is empty, or it is too long.
+    pub fn window_in(&self, zone: &PageZone, end: End) -> Result<Window, Failure> {
+        let clock = |ms: i64| zone.clock(ms);
         let parse = |name: &str, text: &str| match text {
             "now" => Ok(end.at_ms),
             text => end
-                .parse(text)
+                .parse_in(zone.zone(), text)
                 .map_err(|why| Failure::Parameter(format!("{name}: {why}"))),
         };
         let (since, until) = (parse("from", &self.from)?, parse("to", &self.to)?);
@@ -74,9 +83,10 @@ impl PageRange {
     }
 
     /// In words.
-    pub fn words(window: Window) -> String {
+    pub fn words(window: Window, zone: &PageZone) -> String {
         let length = human::duration(window.until_ms - window.since_ms);
-        format!("{} to {} ({length})", clock(window.since_ms), clock(window.until_ms))
+        let (from, to) = (zone.clock(window.since_ms), zone.clock(window.until_ms));
+        format!("{from} to {to} ({length})")
     }
 
     /// Links to the same page with other times: lengths up to now, a shift to either side, and a zoom.

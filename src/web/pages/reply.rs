@@ -24,13 +24,13 @@ pub(crate) fn failure_page(app: &App, status: StatusCode, failure: &Failure) -> 
         (Failure::Late, _) => "Still computing",
         (Failure::Parameter(_), _) => "This question cannot be answered",
         (Failure::Unknown(_), StatusCode::NOT_FOUND) => "Not found",
-        (Failure::Unknown(_), _) => "RefusedRequest",
+        (Failure::Unknown(_), _) => "Refused",
     };
     let retry_s = failure.retry_after().map(|after| after.as_secs());
     let page = FailurePage {
         frame: PageFrame {
             refresh_s: retry_s,
-            ..PageFrame::new(app, title, "")
+            ..PageFrame::new(app, &app.links, title, "")
         },
         title,
         why: failure.words().to_owned(),

@@ -13,6 +13,7 @@ use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
 use crate::web::links::Links;
+use crate::web::zone::PageZone;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -27,26 +28,31 @@ pub(crate) struct TimeChoice {
 }
 
 /// All routes of a time, and that time.
-pub(crate) async fn all(app: &App, choice: &TimeChoice) -> Result<Arc<StoreAnswer<(Window, Vec<Route>)>>, Failure> {
+pub(crate) async fn all(
+    app: &App,
+    choice: &TimeChoice,
+    zone: &PageZone,
+) -> Result<Arc<StoreAnswer<(Window, Vec<Route>)>>, Failure> {
     let range = PageRange::of(&choice.from, &choice.to, "-7d");
-    let key = QuestionKey::until(&format!("routes {range:?}"), app.answers.now_ms());
+    let key = QuestionKey::until(&format!("routes {range:?} {}", zone.name()), app.answers.now_ms());
+    let zone = zone.clone();
     let ask = move |asker: &crate::web::answers::Asker<'_>| {
         let window = range
-            .window(end_of_time(asker)?)
+            .window_in(&zone, end_of_time(asker)?)
             .map_err(|failure| anyhow::Error::new(Refusal(failure)))?;
         Ok((window, routes(asker.store(), window, DirectionView::default())?))
     };
     app.answers.ask(key, ask).await
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<TimeChoice>) -> Response {
-    let found = match all(&app, &choice).await {
+pub(crate) async fn page(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<TimeChoice>) -> Response {
+    let found = match all(&app, &choice, links.zone()).await {
         Ok(found) => found,
         Err(failure) => return failure_page(&app, failure.status(), &failure),
     };
     let (window, routes) = &found.value;
     let mut page = BlockPage::new(
-        PageFrame::new(&app, "Routes", "routes").live(),
+        PageFrame::new(&app, &links, "Routes", "routes").live(),
         "routes",
         "Through which relays mail leaves",
     );
@@ -58,9 +64,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Tim
         human::counted(out as u64, "service")
     ));
     let range = PageRange::of(&choice.from, &choice.to, "-7d");
-    page.range = Some(RangeForm::of(&range, ("routes", ""), *window, &app.links));
-    page.blocks
-        .push(PageBlock::Table(table("Services", routes, &app.links)));
+    page.range = Some(RangeForm::of(&range, ("routes", ""), *window, &links));
+    page.blocks.push(PageBlock::Table(table("Services", routes, &links)));
     rendered(&page)
 }
 

@@ -1,7 +1,7 @@
 //! Logs, and whether they can be relied on.
 
 use super::blocks::{BlockPage, PageBlock, TableBlock, TableCell};
-use super::frame::{PageFrame, clock};
+use super::frame::PageFrame;
 use super::marks::StateMark;
 use super::reply::{failure_page, rendered};
 use crate::analysis::sources::{SourceStatus, percent, statuses};
@@ -10,6 +10,8 @@ use crate::model::time::DAY_MS;
 use crate::web::answers::{QuestionKey, StoreAnswer};
 use crate::web::app::App;
 use crate::web::failure::Failure;
+use crate::web::links::Links;
+use crate::web::zone::PageZone;
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
@@ -22,13 +24,13 @@ pub(crate) async fn all(app: &App) -> Result<Arc<StoreAnswer<Vec<SourceStatus>>>
         .await
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn page(State(app): State<Arc<App>>, links: Links) -> Response {
     let found = match all(&app).await {
         Ok(found) => found,
         Err(failure) => return failure_page(&app, failure.status(), &failure),
     };
     let mut page = BlockPage::new(
-        PageFrame::new(&app, "Sources", "sources").live(),
+        PageFrame::new(&app, &links, "Sources", "sources").live(),
         "sources",
         "Logs that are read",
     );
@@ -38,7 +40,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
             .notes
             .push("Sources are shown as the store knows them today.".to_owned());
     }
-    page.blocks.push(PageBlock::Table(table(&found.value)));
+    page.blocks.push(PageBlock::Table(table(&found.value, links.zone())));
     let samples: Vec<Vec<TableCell>> = found.value.iter().flat_map(samples).collect();
     page.blocks.push(PageBlock::Table(TableBlock {
         title: "Lines that do not parse".to_owned(),
@@ -57,7 +59,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response {
     rendered(&page)
 }
 
-fn table(sources: &[SourceStatus]) -> TableBlock {
+fn table(sources: &[SourceStatus], zone: &PageZone) -> TableBlock {
     let count = |number: u64| TableCell::count(i64::try_from(number).unwrap_or(i64::MAX));
     let row = |one: &SourceStatus| {
         let counts = &one.source.counts;
@@ -75,7 +77,7 @@ fn table(sources: &[SourceStatus]) -> TableBlock {
                 one.age_ms
                     .map_or_else(|| "never".to_owned(), |age| human::ago(age.max(0))),
             ),
-            TableCell::text(one.read_ms().map(clock).unwrap_or_default()),
+            TableCell::text(one.read_ms().map(|ms| zone.clock(ms)).unwrap_or_default()),
             TableCell::text(one.lag_ms.map(human::duration).unwrap_or_default()),
             count(counts.lines),
             count(counts.events),
@@ -98,7 +100,7 @@ fn table(sources: &[SourceStatus]) -> TableBlock {
             ("events", true),
             ("ignored", true),
             ("unparsed", true),
-            ("", false),
+            ("remark", false),
         ],
         rows: sources.iter().map(row).collect(),
         empty: "Nothing has been read yet.",

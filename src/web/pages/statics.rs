@@ -17,6 +17,13 @@ pub(crate) async fn script() -> impl IntoResponse {
     )
 }
 
+pub(crate) async fn page_script() -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "text/javascript; charset=utf-8")],
+        include_str!("../static/page.js"),
+    )
+}
+
 pub(crate) async fn icon() -> impl IntoResponse {
     ([(CONTENT_TYPE, "image/svg+xml")], include_str!("../static/icon.svg"))
 }

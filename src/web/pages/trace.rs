@@ -2,7 +2,7 @@
 //! who writes to whom.
 
 use super::blocks::{BlockPage, PageBlock, TableBlock, TableCell};
-use super::frame::{PageFrame, clock};
+use super::frame::PageFrame;
 use super::reply::{failure_page, rendered};
 use crate::analysis::trace::{Trace, TraceEvent, TraceQuestion, TracedMail, trace};
 use crate::model::human;
@@ -11,6 +11,8 @@ use crate::web::answers::{QuestionKey, StoreAnswer};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
+use crate::web::links::Links;
+use crate::web::zone::PageZone;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -30,7 +32,7 @@ pub(crate) struct TraceChoice {
 pub(crate) async fn found(app: &App, choice: &TraceChoice) -> Result<Arc<StoreAnswer<Trace>>, Failure> {
     // Without the key of the pseudonyms no address is looked up, only IDs and hashes.
     let mut question = TraceQuestion::of(&choice.id, None).map_err(|why| Failure::Parameter(format!("id: {why}")))?;
-    if !app.answers.config().privacy.hashes_addresses() {
+    if !app.answers.config().privacy.hashes_local_parts() {
         // What looks like a hash is an address then.
         question.address = None;
     }
@@ -50,9 +52,10 @@ pub(crate) async fn found(app: &App, choice: &TraceChoice) -> Result<Arc<StoreAn
         .await
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<TraceChoice>) -> Response {
+pub(crate) async fn page(State(app): State<Arc<App>>, links: Links, Chosen(choice): Chosen<TraceChoice>) -> Response {
+    let zone = links.zone();
     let mut page = BlockPage::new(
-        PageFrame::new(&app, "Trace", "trace"),
+        PageFrame::new(&app, &links, "Trace", "trace"),
         "trace",
         "Follow one mail over all hosts",
     );
@@ -73,8 +76,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Tra
         page.lead.push(match trace.searched {
             Some((since, until)) => format!(
                 "Unknown. Searched in all events from {} to {}.",
-                clock(since),
-                clock(until)
+                zone.clock(since),
+                zone.clock(until)
             ),
             None => "Unknown: the store has no events.".to_owned(),
         });
@@ -83,11 +86,15 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Chosen(choice): Chosen<Tra
         page.lead
             .push("There are older ones: `mailpulse trace --limit` shows them.".to_owned());
     }
-    page.blocks = trace.mails.iter().map(|mail| PageBlock::Table(table(mail))).collect();
+    page.blocks = trace
+        .mails
+        .iter()
+        .map(|mail| PageBlock::Table(table(mail, zone)))
+        .collect();
     rendered(&page)
 }
 
-fn table(mail: &TracedMail) -> TableBlock {
+fn table(mail: &TracedMail, zone: &PageZone) -> TableBlock {
     let recipients: Vec<String> = mail
         .recipients
         .iter()
@@ -114,14 +121,14 @@ fn table(mail: &TracedMail) -> TableBlock {
             ("reply", false),
             ("in the queue", true),
         ],
-        rows: mail.events.iter().map(row).collect(),
+        rows: mail.events.iter().map(|event| row(event, zone)).collect(),
         empty: "",
     }
 }
 
-fn row(event: &TraceEvent) -> Vec<TableCell> {
+fn row(event: &TraceEvent, zone: &PageZone) -> Vec<TableCell> {
     vec![
-        TableCell::text(crate::model::time::rfc3339(event.ts_ms)),
+        TableCell::text(zone.exact(event.ts_ms)),
         TableCell::text(&event.host),
         TableCell::text(&event.queue_id),
         TableCell::text(&event.kind),

@@ -83,17 +83,5 @@
   };
   if (body.dataset.now) setInterval(tick, 5000);
 
-  // Keys: / searches, [ and ] move in time, + and - zoom.
-  const keys = { "[": "earlier", "]": "later", "+": "zoom in", "-": "zoom out" };
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-    if (event.key === "/") {
-      const search = document.querySelector("input[type=search]");
-      if (search) { event.preventDefault(); search.focus(); }
-    } else if (keys[event.key]) {
-      const link = document.querySelector(`#ranges a[data-range="${keys[event.key]}"]`);
-      if (link) location.assign(link.href);
-    }
-  });
   open();
 })();

@@ -7,5 +7,6 @@ mod live;
 mod overview;
 mod part;
 mod safety;
+mod zones;
 
 pub use http::{Served, night};

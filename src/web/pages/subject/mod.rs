@@ -1,0 +1,193 @@
+//! The pages of one service, relay, hostgroup, or provider: the headline here, and what stands below it in `details`.
+
+mod details;
+mod relay_blocks;
+mod service_blocks;
+mod words;
+
+pub(crate) use words::alarm_table;
+
+use self::details::details;
+use self::words::{now_words, row_words};
+use super::blocks::{BlockPage, PageBlock, RangeForm};
+use super::frame::PageFrame;
+use super::marks::StateMark;
+use super::now::{Overview, overview};
+use super::range::PageRange;
+use super::reply::{failure_page, rendered};
+use crate::analysis::alarms::notice_id;
+use crate::analysis::board::BoardRow;
+use crate::detect::alarm::{Alarm, Scope};
+use crate::model::time::{DAY_MS, End, MINUTE_MS};
+use crate::query::rates::By;
+use crate::web::app::App;
+use crate::web::chosen::Chosen;
+use crate::web::failure::Failure;
+use crate::web::links::Links;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Days of alarms.
+const ALARM_DAYS: i64 = 30;
+
+/// What a reader chooses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default)]
+pub(crate) struct SubjectChoice {
+    name: String,
+    from: String,
+    to: String,
+}
+
+/// What kind of thing a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageSubject {
+    Service,
+    Relay,
+    Hostgroup,
+    Provider,
+}
+
+impl PageSubject {
+    fn word(self) -> &'static str {
+        match self {
+            PageSubject::Service => "service",
+            PageSubject::Relay => "relay",
+            PageSubject::Hostgroup => "hostgroup",
+            PageSubject::Provider => "provider",
+        }
+    }
+
+    /// The column of rates; a provider has none of its own.
+    fn by(self) -> Option<By> {
+        match self {
+            PageSubject::Service => Some(By::Service),
+            PageSubject::Relay => Some(By::Relay),
+            PageSubject::Hostgroup => Some(By::Hostgroup),
+            PageSubject::Provider => None,
+        }
+    }
+
+    /// Whether an alarm is about it, or names it as affected.
+    fn is_of(self, alarm: &Alarm, name: &str, overview: &Overview) -> bool {
+        let names = &overview.judgement.names;
+        let own = match (self, alarm.scope) {
+            (PageSubject::Service, Scope::Service(id)) => names.service(id) == name,
+            (PageSubject::Relay, Scope::Relay(id) | Scope::Host(id)) => names.host(id) == name,
+            (PageSubject::Hostgroup, Scope::Hostgroup(id)) => names.hostgroup(id) == name,
+            (PageSubject::Provider, Scope::Provider(id)) => names.provider(id) == name,
+            _ => false,
+        };
+        let member = |alarm: &Alarm| alarm.members.iter().any(|member| names.service(member.service) == name);
+        own || self == PageSubject::Service && member(alarm)
+            || self == PageSubject::Relay
+                && alarm
+                    .cause
+                    .as_ref()
+                    .is_some_and(|cause| names.host(cause.relay) == name)
+    }
+}
+
+pub(crate) async fn service(state: State<Arc<App>>, links: Links, choice: Chosen<SubjectChoice>) -> Response {
+    page(PageSubject::Service, &state, &links, choice.0).await
+}
+
+pub(crate) async fn relay(state: State<Arc<App>>, links: Links, choice: Chosen<SubjectChoice>) -> Response {
+    page(PageSubject::Relay, &state, &links, choice.0).await
+}
+
+pub(crate) async fn hostgroup(state: State<Arc<App>>, links: Links, choice: Chosen<SubjectChoice>) -> Response {
+    page(PageSubject::Hostgroup, &state, &links, choice.0).await
+}
+
+pub(crate) async fn provider(state: State<Arc<App>>, links: Links, choice: Chosen<SubjectChoice>) -> Response {
+    page(PageSubject::Provider, &state, &links, choice.0).await
+}
+
+async fn page(subject: PageSubject, app: &App, links: &Links, choice: SubjectChoice) -> Response {
+    match view(subject, app, links, choice).await {
+        Ok(page) => rendered(&page),
+        Err(failure) => failure_page(app, failure.status(), &failure),
+    }
+}
+
+async fn view(subject: PageSubject, app: &App, links: &Links, choice: SubjectChoice) -> Result<BlockPage, Failure> {
+    if choice.name.is_empty() {
+        return Err(Failure::Parameter(format!("name: which {}?", subject.word())));
+    }
+    let range = PageRange::of(&choice.from, &choice.to, "-24h");
+    // What is wrong whatever the store says is told at once.
+    range.window_in(links.zone(), End::clock(app.answers.now_ms()))?;
+    let known = overview(app).await?;
+    let details = details(subject, app, links, &choice).await?;
+    let overview = &known.value;
+    let name = &choice.name;
+    let row = row_of(subject, overview, name);
+    let provider = (subject == PageSubject::Provider).then(|| overview.providers.contains_key(name));
+    let alarms: Vec<&Alarm> = alarms(subject, overview, name);
+    if row.is_none() && provider != Some(true) && alarms.is_empty() && !details.value.is_any {
+        return Err(Failure::Unknown(format!(
+            "No {} of this name has sent or taken mail of late.",
+            subject.word()
+        )));
+    }
+    let mut frame = PageFrame::new(
+        app,
+        links,
+        &format!("{} {}", subject.word(), crate::web::html::short(name)),
+        "",
+    )
+    .live();
+    frame.notes.extend(details.lacks.iter().cloned());
+    frame.is_ended(overview.end_ms, app.answers.now_ms());
+    let mut page = BlockPage::new(frame, subject.word(), name);
+    let firing = alarms.iter().find(|alarm| alarm.ended.is_none());
+    page.mark = match (firing, row) {
+        (Some(alarm), _) => Some(StateMark::of_alarm(alarm.state, alarm.provisional)),
+        (None, Some(row)) => Some(StateMark::of_row(&row.state)),
+        (None, None) => None,
+    };
+    page.lead
+        .extend(firing.map(|alarm| now_words(alarm, overview, links.zone())));
+    page.lead.extend(row.map(|row| row_words(row, overview.end_ms)));
+    page.lead.extend(details.value.lead.iter().cloned());
+    page.links.extend(firing.map(|alarm| {
+        let id = notice_id(alarm, &overview.judgement.names);
+        (links.to("incident", &[("alarm", &id)]), "Open the incident".to_owned())
+    }));
+    page.range = Some(RangeForm::of(
+        &range,
+        (subject.word(), name),
+        details.value.window,
+        links,
+    ));
+    page.blocks.clone_from(&details.value.blocks);
+    page.blocks
+        .push(PageBlock::Table(alarm_table(&alarms, overview, links)));
+    Ok(page)
+}
+
+fn row_of<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Option<&'o BoardRow> {
+    let rows = match subject {
+        PageSubject::Service => &overview.boards.services,
+        PageSubject::Relay => &overview.boards.relays,
+        PageSubject::Hostgroup => &overview.boards.hostgroups,
+        PageSubject::Provider => return None,
+    };
+    rows.iter().find(|row| row.name == name)
+}
+
+/// Alarms of the last weeks, the newest first.
+fn alarms<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Vec<&'o Alarm> {
+    let from = (overview.end_ms - ALARM_DAYS * DAY_MS).div_euclid(MINUTE_MS);
+    let shown = overview
+        .judgement
+        .groups
+        .shown()
+        .filter(|alarm| alarm.ended.is_none_or(|ended| ended > from));
+    let mut alarms: Vec<&Alarm> = shown.filter(|alarm| subject.is_of(alarm, name, overview)).collect();
+    alarms.sort_by_key(|alarm| std::cmp::Reverse((alarm.ended.is_none(), alarm.onset)));
+    alarms
+}

@@ -1,0 +1,79 @@
+//! How a subject is now, in sentences, and its alarms as a table.
+
+use super::ALARM_DAYS;
+use crate::analysis::alarms::notice_id;
+use crate::analysis::board::BoardRow;
+use crate::detect::alarm::Alarm;
+use crate::model::human;
+use crate::model::time::MINUTE_MS;
+use crate::web::links::Links;
+use crate::web::pages::blocks::{TableBlock, TableCell};
+use crate::web::pages::marks::StateMark;
+use crate::web::pages::now::Overview;
+use crate::web::zone::PageZone;
+
+pub(super) fn now_words(alarm: &Alarm, overview: &Overview, zone: &PageZone) -> String {
+    let since = zone.clock_near(alarm.onset * MINUTE_MS, overview.end_ms);
+    let (kind, name) = alarm.scope.named(&overview.judgement.names);
+    format!(
+        "{kind} {name} {} since {since}: {}.",
+        alarm.state.as_str(),
+        alarm.state.meaning()
+    )
+}
+
+pub(super) fn row_words(row: &BoardRow, end_ms: i64) -> String {
+    let last = match row.last_ms {
+        Some(ms) => format!("Last mail {}", human::ago((end_ms - ms).max(0))),
+        None => "No mail in 30 days".to_owned(),
+    };
+    let usual = row
+        .usual
+        .map(|(low, high)| format!(", where {:.0} to {:.0} are expected", low.floor(), high.ceil()));
+    format!("{last}; {:.0} in the last hour{}.", row.hour, usual.unwrap_or_default())
+}
+
+/// Alarms as a table.
+pub(crate) fn alarm_table(alarms: &[&Alarm], overview: &Overview, links: &Links) -> TableBlock {
+    let names = &overview.judgement.names;
+    let row = |alarm: &&Alarm| {
+        let (kind, name) = alarm.scope.named(names);
+        let id = notice_id(alarm, names);
+        let members: Vec<&str> = alarm
+            .members
+            .iter()
+            .map(|member| names.service(member.service))
+            .collect();
+        let at = |minute: i64| links.zone().clock(minute * MINUTE_MS);
+        let state = match alarm.ended {
+            None => StateMark::of_alarm(alarm.state, alarm.provisional),
+            Some(_) => StateMark::over(alarm.state.as_str()),
+        };
+        vec![
+            TableCell::mark(state),
+            TableCell::link(&format!("{kind} {name}"), links.to("incident", &[("alarm", &id)])),
+            TableCell::text(at(alarm.onset)),
+            TableCell::text(at(alarm.detected)),
+            TableCell::text(alarm.ended.map_or_else(|| "fires".to_owned(), at)),
+            TableCell::number(human::decimal(alarm.expected)),
+            TableCell::number(human::decimal(alarm.observed)),
+            TableCell::text(members.join(", ")),
+        ]
+    };
+    TableBlock {
+        title: format!("Alarms of the last {ALARM_DAYS} days"),
+        lead: String::new(),
+        head: vec![
+            ("state", false),
+            ("about", false),
+            ("onset", false),
+            ("detected", false),
+            ("ended", false),
+            ("expected", true),
+            ("came", true),
+            ("affected", false),
+        ],
+        rows: alarms.iter().map(row).collect(),
+        empty: "None.",
+    }
+}

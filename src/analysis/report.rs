@@ -23,6 +23,7 @@ use crate::query::series::SeriesSet;
 use crate::query::{QueryError, SumsOf, Window};
 use crate::store::catalogue::Covered;
 use anyhow::Result;
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// What is known so long after the end is part of it.

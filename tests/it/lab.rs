@@ -17,9 +17,10 @@ use tempfile::TempDir;
 pub const PARTS: &str = include_str!("../lab/parts.txt");
 
 /// Engines from PyPI, each in a folder of its own: the variable that names it, and its default.
-const ENGINES: [(&str, &str, &str); 2] = [
+const ENGINES: [(&str, &str, &str); 3] = [
     ("chdb", "MAILPULSE_CHDB", "chdb-26.9.0"),
     ("duckdb", "MAILPULSE_DUCKDB", "duckdb-2.0.1"),
+    ("schemathesis", "MAILPULSE_SCHEMATHESIS", "schemathesis-4.32.5"),
 ];
 
 /// Program and package of each part.
@@ -42,7 +43,7 @@ pub fn program(name: &str) -> Command {
     Command::new(name)
 }
 
-/// The Python that has an engine, `chdb` or `duckdb`.
+/// The Python that has an engine: `chdb`, `duckdb`, or `schemathesis`.
 #[track_caller]
 pub fn engine(name: &str) -> Command {
     is_asked_for(name);
@@ -58,6 +59,21 @@ pub fn engine(name: &str) -> Command {
         "{python} is not there: `tests/run --install` installs {name} from PyPI; {variable} names another folder"
     );
     Command::new(python)
+}
+
+/// The script of axe-core, which finds what bars people from a page; of the npm registry.
+#[track_caller]
+pub fn axe() -> PathBuf {
+    is_asked_for("axe-core");
+    let home = std::env::var("HOME").unwrap_or_default();
+    let folder = std::env::var("MAILPULSE_AXE").unwrap_or(format!("{home}/.cache/mailpulse-lab/axe-core-4.14.1"));
+    let script = Path::new(&folder).join("axe.min.js");
+    assert!(
+        script.exists(),
+        "{} is not there: `tests/run --install` fetches it with npm; MAILPULSE_AXE names another folder",
+        script.display()
+    );
+    script
 }
 
 /// What builds the Debian package.

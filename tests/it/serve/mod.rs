@@ -4,6 +4,7 @@ mod api;
 mod hostile;
 mod http;
 mod live;
+mod looks;
 mod overview;
 mod part;
 mod safety;

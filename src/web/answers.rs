@@ -20,7 +20,7 @@ use anyhow::Result;
 use std::any::Any;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
@@ -31,6 +31,10 @@ const WAITING_MAX: usize = 64;
 const KEPT_MAX: usize = 256;
 /// For so long an answer is given again without a look at the store.
 const TICK: Duration = Duration::from_secs(2);
+/// What took long is given again for so many times as long: the same question, asked on and on, takes a tenth of a processor.
+const SPARED: u32 = 9;
+/// But no longer.
+const SPARED_MAX: Duration = Duration::from_secs(10);
 /// A server is not asked what changed: its answers are given again for so long.
 const REMOTE: Duration = Duration::from_secs(15);
 /// A request waits so long for an answer, and is told to come again.
@@ -88,6 +92,15 @@ pub struct StoreAnswer<T> {
     pub value: T,
     /// What could not be read, a line each.
     pub lacks: Vec<String>,
+    /// When it was last known to be true, UTC milliseconds.
+    as_of_ms: AtomicI64,
+}
+
+impl<T> StoreAnswer<T> {
+    /// When it was last known to be true, UTC milliseconds.
+    pub fn as_of_ms(&self) -> i64 {
+        self.as_of_ms.load(Ordering::Relaxed)
+    }
 }
 
 /// An answer that is kept.
@@ -97,6 +110,15 @@ struct KeptAnswer {
     mark: Option<HistoryMark>,
     /// When it was last known to be true.
     checked: Instant,
+    /// What it took.
+    cost: Duration,
+}
+
+impl KeptAnswer {
+    /// Whether it is given again without a look at the store.
+    fn is_fresh(&self) -> bool {
+        self.checked.elapsed() < TICK.max(self.cost.saturating_mul(SPARED).min(SPARED_MAX))
+    }
 }
 
 /// One question's place: whoever has it computes.
@@ -200,7 +222,7 @@ impl Answers {
         F: FnOnce(&Asker<'_>) -> Result<T> + Send + 'static,
     {
         let place = self.place(&key).lock_owned().await;
-        if let Some(fresh) = place.as_ref().filter(|kept| kept.checked.elapsed() < TICK)
+        if let Some(fresh) = place.as_ref().filter(|kept| kept.is_fresh())
             && let Ok(answer) = Arc::clone(&fresh.answer).downcast()
         {
             return Ok(answer);
@@ -258,12 +280,14 @@ impl Answers {
             incomplete: Incomplete::default(),
             ..self.setup.clone()
         };
+        let (asked_ms, begin) = (self.now_ms(), Instant::now());
         let backend = setup.engine(&self.config).map_err(|error| self.failure(&error))?;
         if let Some(kept) = place.as_mut()
             && is_still_true(kept, key, backend.history())
-            && let Ok(answer) = Arc::clone(&kept.answer).downcast()
+            && let Ok(answer) = Arc::clone(&kept.answer).downcast::<StoreAnswer<T>>()
         {
             kept.checked = Instant::now();
+            answer.as_of_ms.store(asked_ms, Ordering::Relaxed);
             return Ok(answer);
         }
         // Before a row is read: what comes meanwhile makes the answer old.
@@ -274,7 +298,7 @@ impl Answers {
         let asker = Asker {
             backend: &backend,
             config: &self.config,
-            now_ms: self.now_ms(),
+            now_ms: asked_ms,
             kept: &self.snapshots,
             judge: &self.judge,
             is_standing: self.is_standing(),
@@ -283,11 +307,13 @@ impl Answers {
         let answer = Arc::new(StoreAnswer {
             value,
             lacks: lines(&setup.incomplete).unwrap_or_default(),
+            as_of_ms: AtomicI64::new(asked_ms),
         });
         *place = Some(KeptAnswer {
             answer: Arc::clone(&answer) as Arc<dyn Any + Send + Sync>,
             mark,
             checked: Instant::now(),
+            cost: begin.elapsed(),
         });
         Ok(answer)
     }

@@ -4,6 +4,7 @@ use super::access::{Throttle, Token};
 use super::answers::Answers;
 use super::counters::MessageCounters;
 use super::links::Links;
+use super::queue_count::QueueCount;
 use super::streams::Streams;
 use super::zone::PageZone;
 use crate::clock::now_ms;
@@ -35,6 +36,8 @@ pub struct App {
     pub(super) token: Option<Token>,
     /// Failed log-ins.
     pub(super) throttle: Mutex<Throttle>,
+    /// What waits in the queues, as it was counted last.
+    pub(super) waiting: QueueCount,
     /// Streams that are open.
     pub(super) streams: Streams,
     /// What `/metrics` has counted.
@@ -77,6 +80,7 @@ impl App {
             access,
             token,
             throttle: Mutex::default(),
+            waiting: QueueCount::default(),
             streams: Streams::default(),
             counted: Mutex::default(),
             started_ms: now_ms(),

@@ -12,6 +12,9 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
+/// Characters of a parameter; the API's description has the same number.
+pub(super) const VALUE_MAX: usize = 1_000;
+
 /// Parameters.
 pub(super) struct Chosen<T>(pub T);
 
@@ -38,8 +41,13 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Chosen<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let bad = |why: String| refused(app, parts, &Failure::Parameter(why));
+        let all = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|error| bad(error.body_text()))?;
+        if let Some((name, _)) = all.iter().find(|(_, value)| value.chars().count() > VALUE_MAX) {
+            return Err(bad(format!("{}: at most {VALUE_MAX} characters", name.escape_debug())));
+        }
         Query::try_from_uri(&parts.uri)
             .map(|Query(chosen)| Chosen(chosen))
-            .map_err(|error| refused(app, parts, &Failure::Parameter(error.body_text())))
+            .map_err(|error| bad(error.body_text()))
     }
 }

@@ -9,8 +9,9 @@ use super::counters::{MINUTES, MessageLabels, SETS_MAX};
 use super::json::failed;
 use super::pages::now::{Overview, overview};
 use super::pages::sources::all as all_sources;
+use super::queue_count::CountedQueues;
 use super::store_health::StoreHealth;
-use crate::analysis::backlog::{BacklogQuestion, QueueBacklog, backlog};
+use super::waiting::waiting;
 use crate::analysis::board::{BoardRow, RowState};
 use crate::analysis::sources::SourceStatus;
 use crate::detect::alarm::{Alarm, Scope, State as AlarmState};
@@ -30,14 +31,11 @@ use std::sync::{Arc, PoisonError};
 
 /// Characters of a label's value.
 const LABEL_MAX: usize = 200;
-/// Mails that may wait.
-const MAILS_MAX: usize = 200_000;
 
 /// What only a look at the store tells.
 struct StoreNumbers {
     rows: Vec<(i64, MessageLabels, u64)>,
     minute: i64,
-    backlog: Option<QueueBacklog>,
     bytes: Option<u64>,
     outbox: Option<(u64, u64)>,
     judged: Option<i64>,
@@ -85,7 +83,6 @@ fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
     Ok(StoreNumbers {
         rows: (0..table.rows()).map(row).collect(),
         minute,
-        backlog: backlog(store, BacklogQuestion::at(asker.now_ms, MAILS_MAX)).ok(),
         bytes: store.bytes()?,
         outbox,
         judged: alerts.judged,
@@ -201,6 +198,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     of_alarms(&overview.value, &mut families);
     of_store(&numbers.value, &mut families);
     of_health(&numbers.value.health, &mut families);
+    if let Some(counted) = waiting(&app, None).await {
+        of_queues(&counted.value, &mut families);
+    }
     let accepts = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -454,8 +454,8 @@ fn of_alarms(overview: &Overview, families: &mut MetricFamilies) {
     }
 }
 
-fn of_store(numbers: &StoreNumbers, families: &mut MetricFamilies) {
-    if let Some(found) = &numbers.backlog {
+fn of_queues(counted: &CountedQueues, families: &mut MetricFamilies) {
+    if let Some(found) = &counted.backlog {
         let waiting = families.gauge(
             "mailpulse_queue_messages",
             "Messages that wait in queues, as far as the logs tell.",
@@ -470,7 +470,7 @@ fn of_store(numbers: &StoreNumbers, families: &mut MetricFamilies) {
             "mailpulse_queue_oldest_age_seconds",
             "Age of the oldest message that waits, by service and relay.",
         );
-        let at_ms = numbers.minute * MINUTE_MS;
+        let at_ms = counted.at_ms;
         for (group, one) in found.groups.iter().take(SETS_MAX) {
             if let Some(oldest) = one.oldest_ms {
                 let age = (at_ms - oldest).max(0) as f64 / 1e3;
@@ -478,6 +478,9 @@ fn of_store(numbers: &StoreNumbers, families: &mut MetricFamilies) {
             }
         }
     }
+}
+
+fn of_store(numbers: &StoreNumbers, families: &mut MetricFamilies) {
     if let Some(bytes) = numbers.bytes {
         families
             .gauge("mailpulse_store_size_bytes", "Size of the segments.")

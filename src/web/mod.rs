@@ -22,12 +22,14 @@ mod links;
 mod live;
 mod metrics;
 mod pages;
+mod queue_count;
 mod router;
 mod server;
 mod spark;
 mod store_health;
 mod streams;
 mod timed_stream;
+mod waiting;
 mod warm_up;
 mod zone;
 

@@ -1,5 +1,6 @@
 //! What there is to ask, in the words of OpenAPI 3.1.
 
+use crate::web::chosen::VALUE_MAX;
 use serde_json::{Map, Value, json};
 
 /// A parameter of a question.
@@ -248,7 +249,7 @@ fn operation(endpoint: &ApiQuestion) -> Value {
             "in": "query",
             "required": one.is_required,
             "description": one.about,
-            "schema": { "type": "string", "maxLength": 1000 },
+            "schema": { "type": "string", "maxLength": VALUE_MAX },
             "example": one.example,
         })
     });
@@ -275,6 +276,9 @@ fn operation(endpoint: &ApiQuestion) -> Value {
         let content = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } });
         responses.insert(status.to_owned(), json!({ "description": why, "content": content }));
     }
+    // It is refused before it is read to its end.
+    let why = "The head of the request is larger than 16 KiB.";
+    responses.insert("431".to_owned(), json!({ "description": why }));
     json!({
         "operationId": endpoint.path,
         "summary": endpoint.about,

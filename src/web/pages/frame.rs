@@ -64,6 +64,13 @@ impl PageFrame {
         self
     }
 
+    /// Of when an answer is that the page shows.
+    #[must_use]
+    pub fn of_answer(mut self, as_of_ms: i64) -> PageFrame {
+        self.as_of = format!("as of {}", self.links.zone().clock(as_of_ms));
+        self
+    }
+
     /// Says where the history ends, if that is not now.
     pub fn is_ended(&mut self, end_ms: i64, now_ms: i64) {
         if end_ms < now_ms {

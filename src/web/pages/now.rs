@@ -152,7 +152,9 @@ fn view(app: &App, links: &Links, answer: &StoreAnswer<Overview>, choice: Choice
         since,
         ..
     } = overview.verdict_in(links.zone().zone());
-    let mut frame = PageFrame::new(app, links, "Now", "").live();
+    let mut frame = PageFrame::new(app, links, "Now", "")
+        .live()
+        .of_answer(answer.as_of_ms());
     frame.notes.extend(answer.lacks.iter().cloned());
     frame.is_ended(overview.end_ms, app.answers.now_ms());
     let until_ms = overview.judgement.until.unwrap_or(0) * MINUTE_MS;

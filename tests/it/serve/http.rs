@@ -4,7 +4,7 @@ use crate::util::{KEEP_ALONE, Place};
 use mailpulse::simulate::{Outage2018, outage_2018};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -45,7 +45,11 @@ impl Drop for Served {
 impl Served {
     /// `serve` on a free port, with more arguments.
     pub fn start(place: &Place, args: &[&str]) -> Served {
-        let mut command = place.command();
+        Served::by(place.command(), args)
+    }
+
+    /// The same by a program with its configuration.
+    pub fn by(mut command: Command, args: &[&str]) -> Served {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)

@@ -203,6 +203,11 @@ fn broken_parameters_are_refused_with_a_reason() {
         ("/trace?id=a%20b", 400, "neither a queue ID"),
         ("/graph.svg?by=x", 400, "by: `x`"),
         ("/graph.csv?kind=x", 400, "kind: "),
+        (
+            &format!("/service?name={}", "x".repeat(1_001)),
+            400,
+            "at most 1000 characters",
+        ),
     ] {
         let reply = served.settled(path);
         assert_eq!(reply.status, status, "{path}: {}", reply.body);

@@ -1,11 +1,9 @@
 //! What a page of a subject shows below its headline, asked of the store in one question: graphs here, tables in the files of
 //! those that have them.
 
-use super::{PageSubject, SubjectChoice};
-use crate::analysis::backlog::{BacklogQuestion, Group, Waiting, backlog};
+use super::choice::{PageSubject, SubjectChoice};
 use crate::analysis::weeks::weeks;
 use crate::graph::GraphKind;
-use crate::model::human;
 use crate::query::Window;
 use crate::query::series::Fold;
 use crate::web::answers::{Asker, QuestionKey, Refusal, StoreAnswer, end_of_time};
@@ -13,14 +11,12 @@ use crate::web::app::App;
 use crate::web::failure::Failure;
 use crate::web::graphs::{DrawnRates, GraphChoice, block, drawn, pictures};
 use crate::web::links::Links;
-use crate::web::pages::blocks::{PageBlock, TableBlock, TableCell};
+use crate::web::pages::blocks::PageBlock;
 use crate::web::pages::range::PageRange;
 use crate::web::zone::GraphClock;
 use anyhow::Result;
 use std::sync::Arc;
 
-/// Mails that may wait for a page to say what waits.
-const MAILS_MAX: usize = 200_000;
 /// Points of the graph of weeks.
 const WEEK_COLUMNS: usize = 60;
 
@@ -71,12 +67,10 @@ impl Details {
                 details.outcomes(asker, (name, links.zone()), end)?;
                 details.routes(asker, &|route| route == name.as_str(), links)?;
                 details.reasons(asker, (name, links.zone()), end)?;
-                details.backlog(asker, &|service, _| service == name.as_str(), links)?;
                 details.blindness(asker, name)?;
             }
             PageSubject::Relay => {
                 details.dependents(asker, name, links)?;
-                details.backlog(asker, &|_, relay| relay == name.as_str(), links)?;
                 details.providers(asker, &|_, relay| relay == name.as_str(), links)?;
             }
             PageSubject::Hostgroup => {}
@@ -120,52 +114,6 @@ impl Details {
         if !is_any {
             self.lead.push("No mail in this time.".to_owned());
         }
-        Ok(())
-    }
-
-    fn backlog(&mut self, asker: &Asker<'_>, wants: &dyn Fn(&str, &str) -> bool, links: &Links) -> Result<()> {
-        let at_ms = self.window.until_ms.min(end_of_time(asker)?.at_ms);
-        let Ok(found) = backlog(asker.store(), BacklogQuestion::at(at_ms, MAILS_MAX)) else {
-            self.lead
-                .push("More mails wait than this page counts: see `mailpulse queue`.".to_owned());
-            return Ok(());
-        };
-        let rows = found
-            .groups
-            .iter()
-            .filter(|(group, _)| wants(&group.service, &group.relay));
-        let row = |(group, waiting): (&Group, &Waiting)| {
-            let gone = waiting
-                .drain
-                .map(|drain| format!("in {}", human::duration(drain.gone_ms - at_ms)));
-            vec![
-                TableCell::link(&group.service, links.to("service", &[("name", &group.service)])),
-                TableCell::link(&group.relay, links.to("relay", &[("name", &group.relay)])),
-                TableCell::count(i64::try_from(waiting.messages).unwrap_or(i64::MAX)),
-                TableCell::text(
-                    waiting
-                        .oldest_ms
-                        .map(|oldest| human::duration(at_ms - oldest))
-                        .unwrap_or_default(),
-                ),
-                TableCell::count(i64::try_from(waiting.frozen).unwrap_or(i64::MAX)),
-                TableCell::text(gone.unwrap_or_else(|| "does not drain".to_owned())),
-            ]
-        };
-        self.blocks.push(PageBlock::Table(TableBlock {
-            title: "What waits in the queues".to_owned(),
-            lead: format!("At {}, as far as the logs tell.", links.zone().clock(at_ms)),
-            head: vec![
-                ("service", false),
-                ("relay", false),
-                ("messages", true),
-                ("oldest", false),
-                ("frozen", true),
-                ("gone", false),
-            ],
-            rows: rows.map(row).collect(),
-            empty: "Nothing waits.",
-        }));
         Ok(())
     }
 }

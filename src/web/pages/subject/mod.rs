@@ -1,13 +1,17 @@
 //! The pages of one service, relay, hostgroup, or provider: the headline here, and what stands below it in `details`.
 
+mod choice;
 mod details;
+mod queues;
 mod relay_blocks;
 mod service_blocks;
 mod words;
 
 pub(crate) use words::alarm_table;
 
+use self::choice::{ALARM_DAYS, PageSubject, SubjectChoice};
 use self::details::details;
+use self::queues::queue_table;
 use self::words::{now_words, row_words};
 use super::blocks::{BlockPage, PageBlock, RangeForm};
 use super::frame::PageFrame;
@@ -17,78 +21,16 @@ use super::range::PageRange;
 use super::reply::{failure_page, rendered};
 use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
-use crate::detect::alarm::{Alarm, Scope};
+use crate::detect::alarm::Alarm;
 use crate::model::time::{DAY_MS, End, MINUTE_MS};
-use crate::query::rates::By;
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
 use crate::web::links::Links;
+use crate::web::waiting::waiting;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
 use std::sync::Arc;
-
-/// Days of alarms.
-const ALARM_DAYS: i64 = 30;
-
-/// What a reader chooses.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(default)]
-pub(crate) struct SubjectChoice {
-    name: String,
-    from: String,
-    to: String,
-}
-
-/// What kind of thing a page is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PageSubject {
-    Service,
-    Relay,
-    Hostgroup,
-    Provider,
-}
-
-impl PageSubject {
-    fn word(self) -> &'static str {
-        match self {
-            PageSubject::Service => "service",
-            PageSubject::Relay => "relay",
-            PageSubject::Hostgroup => "hostgroup",
-            PageSubject::Provider => "provider",
-        }
-    }
-
-    /// The column of rates; a provider has none of its own.
-    fn by(self) -> Option<By> {
-        match self {
-            PageSubject::Service => Some(By::Service),
-            PageSubject::Relay => Some(By::Relay),
-            PageSubject::Hostgroup => Some(By::Hostgroup),
-            PageSubject::Provider => None,
-        }
-    }
-
-    /// Whether an alarm is about it, or names it as affected.
-    fn is_of(self, alarm: &Alarm, name: &str, overview: &Overview) -> bool {
-        let names = &overview.judgement.names;
-        let own = match (self, alarm.scope) {
-            (PageSubject::Service, Scope::Service(id)) => names.service(id) == name,
-            (PageSubject::Relay, Scope::Relay(id) | Scope::Host(id)) => names.host(id) == name,
-            (PageSubject::Hostgroup, Scope::Hostgroup(id)) => names.hostgroup(id) == name,
-            (PageSubject::Provider, Scope::Provider(id)) => names.provider(id) == name,
-            _ => false,
-        };
-        let member = |alarm: &Alarm| alarm.members.iter().any(|member| names.service(member.service) == name);
-        own || self == PageSubject::Service && member(alarm)
-            || self == PageSubject::Relay
-                && alarm
-                    .cause
-                    .as_ref()
-                    .is_some_and(|cause| names.host(cause.relay) == name)
-    }
-}
 
 pub(crate) async fn service(state: State<Arc<App>>, links: Links, choice: Chosen<SubjectChoice>) -> Response {
     page(PageSubject::Service, &state, &links, choice.0).await
@@ -106,14 +48,19 @@ pub(crate) async fn provider(state: State<Arc<App>>, links: Links, choice: Chose
     page(PageSubject::Provider, &state, &links, choice.0).await
 }
 
-async fn page(subject: PageSubject, app: &App, links: &Links, choice: SubjectChoice) -> Response {
+async fn page(subject: PageSubject, app: &Arc<App>, links: &Links, choice: SubjectChoice) -> Response {
     match view(subject, app, links, choice).await {
         Ok(page) => rendered(&page),
         Err(failure) => failure_page(app, failure.status(), &failure),
     }
 }
 
-async fn view(subject: PageSubject, app: &App, links: &Links, choice: SubjectChoice) -> Result<BlockPage, Failure> {
+async fn view(
+    subject: PageSubject,
+    app: &Arc<App>,
+    links: &Links,
+    choice: SubjectChoice,
+) -> Result<BlockPage, Failure> {
     if choice.name.is_empty() {
         return Err(Failure::Parameter(format!("name: which {}?", subject.word())));
     }
@@ -164,6 +111,14 @@ async fn view(subject: PageSubject, app: &App, links: &Links, choice: SubjectCho
         links,
     ));
     page.blocks.clone_from(&details.value.blocks);
+    if matches!(subject, PageSubject::Service | PageSubject::Relay) {
+        // Of another end than the present, it is counted for itself.
+        let at_ms = (range.to != "now").then_some(details.value.window.until_ms);
+        let counted = waiting(app, at_ms).await;
+        let counted = counted.as_ref().map(|answer| &answer.value);
+        let table = queue_table((subject, name), counted, links);
+        page.blocks.push(PageBlock::Table(table));
+    }
     page.blocks
         .push(PageBlock::Table(alarm_table(&alarms, overview, links)));
     Ok(page)

@@ -1,6 +1,6 @@
 //! How a subject is now, in sentences, and its alarms as a table.
 
-use super::ALARM_DAYS;
+use super::choice::ALARM_DAYS;
 use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
 use crate::detect::alarm::Alarm;

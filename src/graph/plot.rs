@@ -151,10 +151,14 @@ impl Plot {
         }
     }
 
-    /// The time zone, at the left of the time labels.
+    /// The time zone, at the left of the time labels, if there is room.
     pub fn zone_label(&self, canvas: &mut Canvas, ink: &Ink, zone: &str) {
         let font = Font::new(10.0, ink.muted).anchor(Anchor::End);
-        canvas.text((self.x - 25.0, self.bottom() + 17.0), font, zone);
+        let room = self.x - 25.0;
+        // A long name stands in the header alone.
+        if width_px(zone, 10.0) <= room {
+            canvas.text((room, self.bottom() + 17.0), font, zone);
+        }
     }
 
     /// The line at 0.

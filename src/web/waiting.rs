@@ -13,6 +13,11 @@ use std::time::{Duration, Instant};
 const MAILS_MAX: usize = 200_000;
 /// Who asks waits so long for a count that has begun.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same of who asks once, and has nothing to show meanwhile.
+const FIRST_COUNT: Duration = Duration::from_secs(10);
+/// So often it looks whether the count is there.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What waits at a moment, or now; none while it is being counted for the first time.
 pub(super) async fn waiting(app: &Arc<App>, at_ms: Option<i64>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
     let job = match at_ms {
@@ -26,6 +31,18 @@ pub(super) async fn waiting(app: &Arc<App>, at_ms: Option<i64>) -> Option<Arc<St
     match job {
         Some(job) => tokio::time::timeout(PATIENCE, job).await.ok()?.ok()?,
         None => None,
+    }
+}
+
+/// What waits now, for who asks once: the first count is waited for.
+pub(super) async fn first_count(app: &Arc<App>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
+    let end = Instant::now() + FIRST_COUNT;
+    loop {
+        let found = waiting(app, None).await;
+        if found.is_some() || Instant::now() >= end {
+            return found;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

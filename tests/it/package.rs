@@ -264,8 +264,9 @@ fn holds_everything(root: &Root) {
         ("dist/prometheus", "usr/share/mailpulse/prometheus"),
     ] {
         if checkout().join(folder).exists() {
-            // What the dashboards are generated from is the project's own.
-            let files = files_of(folder).into_iter().filter(|name| name != "dashboards.toml");
+            // What dashboards and the book are made by is the project's own.
+            let is_own = |name: &String| ["dashboards.toml", "book.toml"].contains(&name.as_str());
+            let files = files_of(folder).into_iter().filter(|name| !is_own(name));
             wanted.extend(files.map(|name| format!("{to}/{name}")));
         }
     }

@@ -93,6 +93,22 @@ fn the_outage_is_one_alarm_and_its_impact_is_what_happened() {
     is_the_impact(&incident(place), truth, true);
 }
 
+/// What `serve --at` and `top --at` show at a moment, `detect` finds up to that moment.
+#[test]
+fn a_window_has_the_alarm_that_its_last_minute_raises() {
+    let (place, _) = &*OUTAGE;
+    let detected = seconds(&alarms(place)[0]["detected"]);
+    let found = |from: i64, to: i64| {
+        let [from, to] = [from, to].map(|at| jiff::Timestamp::from_second(at).unwrap().to_string());
+        let run = place.run(&["detect", "--since", &from, "--until", &to, "--format", "json"]);
+        let found: Vec<Value> = serde_json::from_str(&run.out).expect("JSON");
+        found.len()
+    };
+    assert_eq!(found(detected - 60, detected), 1);
+    assert_eq!(found(detected - 120, detected - 60), 0);
+    assert_eq!(found(detected, detected + 60), 0);
+}
+
 #[test]
 fn other_seeds_and_relays_alone_tell_the_same_story() {
     for (seed, with_apps) in [(11, true), (12, false)] {

@@ -86,8 +86,9 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     let window = args.window.resolve(store)?;
     let options = options(&config, &args.rules.overrides()?);
     let ReplayedHistory { engine, names, span } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
+    // By the minute that raised it: what is known at the end of a window belongs to it.
     let inside = |alarm: &&Alarm| {
-        let ms = alarm.detected * MINUTE_MS;
+        let ms = (alarm.detected - 1) * MINUTE_MS;
         ms >= window.since_ms && ms < window.until_ms
     };
     let shown = engine.groups.shown().filter(inside);

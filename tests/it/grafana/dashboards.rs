@@ -131,36 +131,42 @@ fn spoken(column: &str) -> String {
     column.replace('_', " ").replace(" percent", "")
 }
 
+/// How a kind of panel shows what it has; `text_mode` is a stat's.
+pub fn kind_and_options(kind: PanelKind, text_mode: &str) -> (&'static str, Value) {
+    match kind {
+        PanelKind::Timeseries => (
+            "timeseries",
+            json!({
+                "legend": { "displayMode": "table", "placement": "right", "showLegend": true, "calcs": ["lastNotNull", "max"] },
+                "tooltip": { "mode": "multi", "sort": "desc" },
+            }),
+        ),
+        PanelKind::Table => ("table", json!({ "showHeader": true, "cellHeight": "sm" })),
+        PanelKind::Stat => (
+            "stat",
+            json!({
+                "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
+                "colorMode": "none", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": text_mode,
+            }),
+        ),
+    }
+}
+
+/// Lines with gaps: nothing is drawn over times without a value.
+pub fn lines_with_gaps() -> Value {
+    json!({ "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false })
+}
+
 impl Panel {
     fn json(&self, id: usize, at: (u64, u64)) -> Value {
         let (about, text) = sql(&self.sql);
         let is_series = self.kind == PanelKind::Timeseries;
-        let (kind, options) = match self.kind {
-            PanelKind::Timeseries => (
-                "timeseries",
-                json!({
-                    "legend": { "displayMode": "table", "placement": "right", "showLegend": true, "calcs": ["lastNotNull", "max"] },
-                    "tooltip": { "mode": "multi", "sort": "desc" },
-                }),
-            ),
-            PanelKind::Table => ("table", json!({ "showHeader": true, "cellHeight": "sm" })),
-            PanelKind::Stat => (
-                "stat",
-                json!({
-                    "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-                    "colorMode": "none", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
-                }),
-            ),
-        };
+        let (kind, options) = kind_and_options(self.kind, "value");
         let mut defaults = Map::new();
         defaults.insert("unit".to_owned(), Value::from(self.unit.as_str()));
         if is_series {
             defaults.insert("min".to_owned(), Value::from(0));
-            // A gap is a gap: nothing is drawn over buckets without a value.
-            defaults.insert(
-                "custom".to_owned(),
-                json!({ "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false }),
-            );
+            defaults.insert("custom".to_owned(), lines_with_gaps());
         }
         json!({
             "id": id,
@@ -308,6 +314,19 @@ pub fn files() -> BTreeMap<String, String> {
     });
     files.insert("provisioning/alerting/mailpulse.yaml".to_owned(), pretty(&alerting));
     files
+}
+
+/// Asserts that a generated file is there as it is made; `MAILPULSE_BLESS` writes it.
+pub fn is_generated(name: &str, text: &str) {
+    let path = path_of(name);
+    if std::env::var_os("MAILPULSE_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == text,
+        "{name} is not made of the table: MAILPULSE_BLESS=1 cargo test --test it grafana"
+    );
 }
 
 /// Where a file of the table belongs.

@@ -1,6 +1,6 @@
 //! Dashboards over a Prometheus: made of `dist/grafana/prometheus.toml`, sound, and each panel's expression finds something.
 
-use crate::grafana::dashboards::{PanelKind, path_of, placed};
+use crate::grafana::dashboards::{PanelKind, is_generated, kind_and_options, lines_with_gaps, path_of, placed};
 use crate::logs::root;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,28 +52,9 @@ impl MetricPanel {
     fn json(&self, id: usize, (x, y): (u64, u64)) -> Value {
         let is_series = self.kind == PanelKind::Timeseries;
         let is_table = self.kind == PanelKind::Table;
-        let (kind, options) = match self.kind {
-            PanelKind::Timeseries => (
-                "timeseries",
-                json!({
-                    "legend": { "displayMode": "table", "placement": "right", "showLegend": true, "calcs": ["lastNotNull", "max"] },
-                    "tooltip": { "mode": "multi", "sort": "desc" },
-                }),
-            ),
-            PanelKind::Table => ("table", json!({ "showHeader": true, "cellHeight": "sm" })),
-            PanelKind::Stat => (
-                "stat",
-                json!({
-                    "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-                    "colorMode": "none", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": "auto",
-                }),
-            ),
-        };
+        let (kind, options) = kind_and_options(self.kind, "auto");
         let custom = match is_series {
-            // A gap is a gap: nothing is drawn over times without a sample.
-            true => {
-                json!({ "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false })
-            }
+            true => lines_with_gaps(),
             false => json!({}),
         };
         // The time of the question says nothing in a table.
@@ -155,22 +136,12 @@ pub fn expressions() -> Vec<(String, String)> {
 #[test]
 fn dashboards_over_prometheus_are_those_of_their_table_and_sound() {
     let table = metric_table();
-    let bless = std::env::var_os("MAILPULSE_BLESS").is_some();
     let mut made = BTreeSet::new();
     for dashboard in &table.dashboard {
         let name = format!("dashboards-prometheus/{}.json", dashboard.uid);
         let text = serde_json::to_string_pretty(&dashboard.json(&table.variable)).unwrap() + "\n";
-        let path = path_of(&name);
-        if bless {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &text).unwrap();
-        }
-        let there = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            there == text,
-            "{name}: MAILPULSE_BLESS=1 cargo test --test it grafana::prometheus"
-        );
-        made.insert(path);
+        is_generated(&name, &text);
+        made.insert(path_of(&name));
         let all: String = dashboard.panel.iter().map(|panel| panel.expr.as_str()).collect();
         for variable in &dashboard.variables {
             assert!(

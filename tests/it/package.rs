@@ -265,7 +265,7 @@ fn holds_everything(root: &Root) {
     ] {
         if checkout().join(folder).exists() {
             // What dashboards and the book are made by is the project's own.
-            let is_own = |name: &String| ["dashboards.toml", "book.toml"].contains(&name.as_str());
+            let is_own = |name: &String| ["dashboards.toml", "prometheus.toml", "book.toml"].contains(&name.as_str());
             let files = files_of(folder).into_iter().filter(|name| !is_own(name));
             wanted.extend(files.map(|name| format!("{to}/{name}")));
         }

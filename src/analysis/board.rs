@@ -185,16 +185,8 @@ impl BoardDraft {
             .take(ROWS_MAX)
             .collect();
         let question = RateQuestion {
-            window: day,
-            step_ms: MINUTE_MS,
-            origin_ms: 0,
-            by,
-            kind: Some("accepted".to_owned()),
-            destination: None,
-            direction: DirectionView::default(),
             only: known.clone(),
-            service: None,
-            measure: "messages",
+            ..RateQuestion::accepted(day, MINUTE_MS, by, DirectionView::default())
         };
         let minutes = match known.is_empty() {
             true => SeriesSet::default(),

@@ -88,6 +88,17 @@ impl LiveJudge {
         }
     }
 
+    /// What is judged at a time on the clock, which may stand still there.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn at(&mut self, store: &dyn MailHistory, now_ms: i64, is_standing: bool) -> Result<Arc<DetectionState>> {
+        match is_standing {
+            true => self.until(store, now_ms),
+            false => self.step(store, now_ms),
+        }
+    }
+
     /// Judges what is new, as `watch` does.
     ///
     /// # Errors

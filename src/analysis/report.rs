@@ -215,18 +215,8 @@ fn floats(numbers: &[u64]) -> Vec<f64> {
 fn rates_question(store: &dyn MailHistory, window: Window) -> RateQuestion {
     let is_whole = |ms: i64| ms.rem_euclid(HOUR_MS) == 0;
     let is_hourly = is_whole(window.since_ms) && is_whole(window.until_ms);
-    RateQuestion {
-        window,
-        step_ms: if is_hourly { HOUR_MS } else { MINUTE_MS },
-        origin_ms: 0,
-        by: By::Service,
-        kind: Some("accepted".to_owned()),
-        destination: None,
-        direction: store.view(),
-        only: Vec::new(),
-        service: None,
-        measure: "messages",
-    }
+    let step_ms = if is_hourly { HOUR_MS } else { MINUTE_MS };
+    RateQuestion::accepted(window, step_ms, By::Service, store.view())
 }
 
 /// Messages by service.

@@ -64,6 +64,24 @@ pub struct RateQuestion {
     pub measure: &'static str,
 }
 
+impl RateQuestion {
+    /// Messages that relays accepted, in buckets of UTC.
+    pub fn accepted(window: Window, step_ms: i64, by: By, direction: DirectionView) -> RateQuestion {
+        RateQuestion {
+            window,
+            step_ms,
+            origin_ms: 0,
+            by,
+            kind: Some("accepted".to_owned()),
+            destination: None,
+            direction,
+            only: Vec::new(),
+            service: None,
+            measure: "messages",
+        }
+    }
+}
+
 /// A bucket with which the window has some 300 of them.
 pub fn bucket_ms(window: Window) -> i64 {
     const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];

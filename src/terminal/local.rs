@@ -91,10 +91,7 @@ impl LocalBoard {
 
     fn computed(&mut self, store: &dyn MailHistory) -> Result<BoardSnapshot> {
         let clock = self.clock();
-        let judgement = match clock.is_standing {
-            true => self.judge.until(store, clock.now_ms)?,
-            false => self.judge.step(store, clock.now_ms)?,
-        };
+        let judgement = self.judge.at(store, clock.now_ms, clock.is_standing)?;
         let overview = overview_of(store, &self.config, &self.kept, judgement, clock)?;
         let waiting = backlog(store, BacklogQuestion::at(overview.end_ms, MAILS_MAX));
         let (waiting, lacks) = match waiting {
@@ -143,10 +140,7 @@ impl BoardSource for LocalBoard {
         let backend = self.setup.engine(&self.config)?;
         let store = backend.history();
         let clock = self.clock();
-        let judgement = match clock.is_standing {
-            true => self.judge.until(store, clock.now_ms)?,
-            false => self.judge.step(store, clock.now_ms)?,
-        };
+        let judgement = self.judge.at(store, clock.now_ms, clock.is_standing)?;
         let window = judgement.window_of(alarm);
         let window = window.context("there is no such alarm any more: it may have become part of another one")?;
         let options = options(&self.config, &Overrides::default());

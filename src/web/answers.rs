@@ -78,10 +78,7 @@ impl Asker<'_> {
     /// The history cannot be read.
     pub fn judgement(&self) -> Result<Arc<DetectionState>> {
         let mut judge = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.is_standing {
-            true => judge.until(self.store(), self.now_ms),
-            false => judge.step(self.store(), self.now_ms),
-        }
+        judge.at(self.store(), self.now_ms, self.is_standing)
     }
 }
 

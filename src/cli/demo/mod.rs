@@ -8,6 +8,7 @@ use crate::analysis::expected::Picture;
 use crate::cli::{backfill, graph, output, serve};
 use crate::clock::now_ms;
 use crate::graph::{GraphKind, Style, Theme};
+use crate::model::direction::DirectionView;
 use crate::model::time::{HOUR_MS, MINUTE_MS, rfc3339};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
@@ -238,20 +239,12 @@ type DemoPicture = (&'static str, RateQuestion, GraphKind, Theme);
 
 /// What is drawn of the outage.
 fn pictures(truth: &Truth) -> [DemoPicture; 5] {
-    let question = |by, hours: i64, step_min: i64| RateQuestion {
-        window: Window {
+    let question = |by, hours: i64, step_min: i64| {
+        let window = Window {
             since_ms: truth.stopped * 1000 - hours * HOUR_MS,
             until_ms: truth.until * 1000,
-        },
-        step_ms: step_min * MINUTE_MS,
-        origin_ms: 0,
-        by,
-        kind: Some("accepted".to_owned()),
-        destination: None,
-        direction: Default::default(),
-        only: Vec::new(),
-        service: None,
-        measure: "messages",
+        };
+        RateQuestion::accepted(window, step_min * MINUTE_MS, by, DirectionView::default())
     };
     // Every kind of event of one service: its own failures beside what the relays took.
     let both_sides = RateQuestion {

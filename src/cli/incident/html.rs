@@ -49,18 +49,7 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
         until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.end * MINUTE_MS),
     };
-    let question = RateQuestion {
-        window,
-        step_ms: bucket_ms(window),
-        origin_ms: 0,
-        by: By::Service,
-        kind: Some("accepted".to_owned()),
-        destination: None,
-        direction: store.view(),
-        only: Vec::new(),
-        service: None,
-        measure: "messages",
-    };
+    let question = RateQuestion::accepted(window, bucket_ms(window), By::Service, store.view());
     let mut set = store.rates(&question)?;
     let picture = Picture {
         question: &question,

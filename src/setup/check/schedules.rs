@@ -51,20 +51,13 @@ fn look(store: &dyn MailHistory, config: &Config) -> Result<PastSchedules> {
     let mut services: Vec<String> = times.iter().map(|time| time.service.clone()).collect();
     services.sort_unstable();
     services.dedup();
+    let window = Window {
+        since_ms: until_ms - DAYS * DAY_MS,
+        until_ms,
+    };
     let minutes = store.rates(&RateQuestion {
-        window: Window {
-            since_ms: until_ms - DAYS * DAY_MS,
-            until_ms,
-        },
-        step_ms: MINUTE_MS,
-        origin_ms: 0,
-        by: By::Service,
-        kind: Some("accepted".to_owned()),
-        destination: None,
-        direction: DirectionView::default(),
         only: services.clone(),
-        service: None,
-        measure: "messages",
+        ..RateQuestion::accepted(window, MINUTE_MS, By::Service, DirectionView::default())
     })?;
     let lines = times.iter().map(|time| said(time, &past(time, &minutes, until_ms)));
     let unknown = services.into_iter().filter_map(|service| {

@@ -110,16 +110,8 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
     };
     let clock = GraphClock::of(links.zone(), around);
     let question = RateQuestion {
-        window: around,
-        step_ms: bucket_ms(around),
         origin_ms: clock.origin_ms(),
-        by: By::Service,
-        kind: Some("accepted".to_owned()),
-        destination: None,
-        direction: DirectionView::default(),
-        only: Vec::new(),
-        service: None,
-        measure: "messages",
+        ..RateQuestion::accepted(around, bucket_ms(around), By::Service, DirectionView::default())
     };
     let drawn = drawn(asker, &question, clock)?;
     let mut graph = pictures(&drawn, GraphKind::Multiples, 1);

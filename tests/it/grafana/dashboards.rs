@@ -233,6 +233,30 @@ impl Variable {
     }
 }
 
+/// A dashboard of panels, with the uid, title and description; `tag` joins it with those that it leads to.
+pub fn framed([uid, title, description]: [&str; 3], tag: &str, variables: Vec<Value>, panels: Vec<Value>) -> Value {
+    json!({
+        "uid": uid,
+        "title": title,
+        "description": description,
+        "tags": [tag],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": true,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "time": { "from": "now-24h", "to": "now" },
+        "refresh": "1m",
+        "templating": { "list": variables },
+        "annotations": { "list": [] },
+        "links": [{
+            "type": "dashboards", "title": "mailpulse", "tags": [tag], "asDropdown": false, "includeVars": true,
+            "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "", "url": "",
+        }],
+        "panels": panels,
+    })
+}
+
 impl Dashboard {
     /// The dashboard as Grafana imports it.
     pub fn json(&self, variables: &BTreeMap<String, Variable>) -> Value {
@@ -244,26 +268,13 @@ impl Dashboard {
         let places = placed(self.panel.iter().map(|panel| (panel.width, panel.height)));
         let panels = self.panel.iter().zip(places).enumerate();
         let panels: Vec<Value> = panels.map(|(at, (panel, place))| panel.json(at + 1, place)).collect();
-        json!({
-            "uid": self.uid,
-            "title": self.title,
-            "description": self.description,
-            "tags": ["mailpulse"],
-            "schemaVersion": 39,
-            "version": 1,
-            "editable": true,
-            "graphTooltip": 1,
-            "timezone": "browser",
-            "time": { "from": "now-24h", "to": "now" },
-            "refresh": "1m",
-            "templating": { "list": std::iter::once(source).chain(own).collect::<Vec<_>>() },
-            "annotations": { "list": [] },
-            "links": [{
-                "type": "dashboards", "title": "mailpulse", "tags": ["mailpulse"], "asDropdown": false, "includeVars": true,
-                "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "", "url": "",
-            }],
-            "panels": panels,
-        })
+        let variables = std::iter::once(source).chain(own).collect();
+        framed(
+            [&self.uid, &self.title, &self.description],
+            "mailpulse",
+            variables,
+            panels,
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dashboards over a Prometheus: made of `dist/grafana/prometheus.toml`, sound, and each panel's expression finds something.
 
-use crate::grafana::dashboards::{PanelKind, is_generated, kind_and_options, lines_with_gaps, path_of, placed};
+use crate::grafana::dashboards::{PanelKind, framed, is_generated, kind_and_options, lines_with_gaps, path_of, placed};
 use crate::logs::root;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,26 +93,10 @@ impl MetricDashboard {
         });
         let places = placed(self.panel.iter().map(|panel| (panel.width, panel.height)));
         let panels = self.panel.iter().zip(places).enumerate();
-        json!({
-            "uid": self.uid,
-            "title": self.title,
-            "description": self.description,
-            "tags": ["mailpulse-prometheus"],
-            "schemaVersion": 39,
-            "version": 1,
-            "editable": true,
-            "graphTooltip": 1,
-            "timezone": "browser",
-            "time": { "from": "now-24h", "to": "now" },
-            "refresh": "1m",
-            "templating": { "list": std::iter::once(source).chain(own).collect::<Vec<_>>() },
-            "annotations": { "list": [] },
-            "links": [{
-                "type": "dashboards", "title": "mailpulse", "tags": ["mailpulse-prometheus"], "asDropdown": false,
-                "includeVars": true, "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "", "url": "",
-            }],
-            "panels": panels.map(|(at, (panel, place))| panel.json(at + 1, place)).collect::<Vec<_>>(),
-        })
+        let panels = panels.map(|(at, (panel, place))| panel.json(at + 1, place)).collect();
+        let variables = std::iter::once(source).chain(own).collect();
+        let head = [&self.uid, &self.title, &self.description].map(String::as_str);
+        framed(head, "mailpulse-prometheus", variables, panels)
     }
 }
 

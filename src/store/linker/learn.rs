@@ -89,21 +89,26 @@ fn keys_of_several_hosts(
             .read_part(segment, SegmentPart::Events, columnar::message_keys)?;
         Ok::<_, StoreError>(keys.unwrap_or_default())
     };
-    let mut host_of_key: HashMap<u64, Option<u32>, FxBuildHasher> = HashMap::default();
-    for segment in new {
-        host_of_key.extend(keys_in(segment)?.into_iter().map(|key| (key, None)));
-    }
     let mut shared = FxHashSet::default();
-    for segment in near {
+    let mut note = |key: u64, known: &mut Option<u32>, host: Option<u32>| match *known {
+        None => *known = host,
+        Some(_) if host.is_some() && *known != host => drop(shared.insert(key)),
+        Some(_) => {}
+    };
+    let mut host_of_key: HashMap<u64, Option<u32>, FxBuildHasher> = HashMap::default();
+    let mut read = FxHashSet::default();
+    for segment in new {
         let host = mtas.of_source.get(&segment.source).copied();
         for key in keys_in(segment)? {
-            let Some(known) = host_of_key.get_mut(&key) else {
-                continue;
-            };
-            if known.is_none() {
-                *known = host;
-            } else if *known != host {
-                shared.insert(key);
+            note(key, host_of_key.entry(key).or_default(), host);
+        }
+        read.insert(segment.id);
+    }
+    for segment in near.iter().filter(|segment| !read.contains(&segment.id)) {
+        let host = mtas.of_source.get(&segment.source).copied();
+        for key in keys_in(segment)? {
+            if let Some(known) = host_of_key.get_mut(&key) {
+                note(key, known, host);
             }
         }
     }

@@ -124,30 +124,28 @@ fn channel(
             url.map(|url| Alert::Webhook(server(url, report), format, key))
         }
         RawAlertKind::Stdout => Some(Alert::Stdout),
-        RawAlertKind::Exec => {
-            let place = raw.command.iter().flatten().next();
-            let place = report.place(&place.map_or_else(|| at.clone(), At::at));
-            let command: Vec<String> = raw
-                .command
-                .unwrap_or_default()
-                .into_iter()
-                .map(At::into_inner)
-                .collect();
-            if command.first().is_none_or(String::is_empty) && complete {
-                report.add(
-                    at,
-                    "[[alert]] of kind exec has no `command`",
-                    "add `command = [\"/path/to/program\"]`",
-                );
-            }
-            Some(Alert::Exec(WithPlace { value: command, place }))
-        }
+        RawAlertKind::Exec => Some(exec(raw.command, at, complete, report)),
         RawAlertKind::Mail => {
             let what = "alarms cannot be sent by mail: mail is what fails in an outage";
             report.add(&kind.at(), what, "use alertmanager, webhook, exec, or stdout");
             None
         }
     }
+}
+
+/// A program that takes notices.
+fn exec(command: Option<Vec<At<String>>>, at: &Range<usize>, complete: bool, report: &mut Report<'_>) -> Alert {
+    let place = command.iter().flatten().next();
+    let place = report.place(&place.map_or_else(|| at.clone(), At::at));
+    let command: Vec<String> = command.unwrap_or_default().into_iter().map(At::into_inner).collect();
+    if command.first().is_none_or(String::is_empty) && complete {
+        report.add(
+            at,
+            "[[alert]] of kind exec has no `command`",
+            "add `command = [\"/path/to/program\"]`",
+        );
+    }
+    Alert::Exec(WithPlace { value: command, place })
 }
 
 fn url(url: Option<At<String>>, at: &Range<usize>, complete: bool, report: &mut Report<'_>) -> Option<String> {

@@ -245,6 +245,30 @@ fn pass(tracks: &mut BTreeMap<Id, Track>, flows: &[Flow]) {
     }
 }
 
+/// What a service's mail is judged with.
+#[derive(Clone, Copy)]
+struct Circumstances<'a> {
+    question: &'a ImpactQuestion,
+    names: &'a Names,
+    routes: &'a Routes,
+    /// The hour after the recovery.
+    catch: Catch,
+    /// Mails that were taken in the outage and passed on after it.
+    queued: u64,
+}
+
+/// Whether fewer mails came than the usual varies.
+fn is_below_usual(one: &ServiceImpact, question: &ImpactQuestion) -> bool {
+    let cut_off = one.share >= ONLY && one.observed == 0 && one.expected >= SOME;
+    // Nothing else is known: of many services one always has a week that one of forty has.
+    let low = if question.relay.is_some() || question.alarmed.contains(&one.service) {
+        one.interval.0
+    } else {
+        one.expected - SURE / 1.96 * (one.expected - one.interval.0)
+    };
+    cut_off || (one.observed as f64) < low
+}
+
 impl Track {
     fn judge(&self, service: Id, names: &Names, routes: &Routes, question: &ImpactQuestion) -> ServiceImpact {
         let (expected, error) = self.expectation(question);
@@ -279,7 +303,14 @@ impl Track {
             share: question.relay.map_or(0.0, |relay| routes.share(service, relay)),
             evidence: self.counted(expected, error, interval, question),
         };
-        one.impact = self.verdict(&mut one, catch, queued, names, routes, question);
+        let with = Circumstances {
+            question,
+            names,
+            routes,
+            catch,
+            queued,
+        };
+        one.impact = self.verdict(&mut one, &with);
         if matches!(one.impact, Impact::Rerouted | Impact::None) {
             (one.missing, one.onset) = (0, None);
         } else {
@@ -341,68 +372,64 @@ impl Track {
         said
     }
 
-    fn verdict(
-        &self,
-        one: &mut ServiceImpact,
-        catch: Catch,
-        queued: u64,
-        names: &Names,
-        routes: &Routes,
-        question: &ImpactQuestion,
-    ) -> Impact {
-        let service = one.service;
-        let share = one.share;
-        // Without its only relay nothing could come; what is open is whether there was anything.
-        let is_known = one.error < one.expected;
-        let cut_off = share >= ONLY && one.observed == 0 && one.expected >= SOME;
-        // Nothing else is known: of many services one always has a week that one of forty has.
-        let low = if question.relay.is_some() || question.alarmed.contains(&service) {
-            one.interval.0
-        } else {
-            one.expected - SURE / 1.96 * (one.expected - one.interval.0)
-        };
-        let is_short = is_known && (cut_off || (one.observed as f64) < low);
+    /// What became of the service's mail; the evidence goes into `one`.
+    fn verdict(&self, one: &mut ServiceImpact, with: &Circumstances<'_>) -> Impact {
+        let Circumstances { question, names, .. } = *with;
         let relay = question.relay.map_or("", |relay| names.host(relay));
         if question.relay.is_some() {
             one.evidence.push(format!(
                 "{:.0} % of its mail before went through {relay}",
-                100.0 * share
+                100.0 * one.share
             ));
         }
+        // Without its only relay nothing could come; what is open is whether there was anything.
+        let is_known = one.error < one.expected;
+        let is_short = is_known && is_below_usual(one, question);
         // Failures against this service's own: one a day is no outage, however its relay is.
-        let hurt = self.failed > 0 && (share >= ONLY || self.failed as f64 > 0.1 * one.expected || is_short);
-        one.instead = self.instead(service, routes, question);
-        if share >= 0.1 && !one.instead.is_empty() && !is_short && !hurt {
-            let ways: Vec<String> = one
-                .instead
-                .iter()
-                .map(|(host, count)| format!("{count} through {}", names.host(*host)))
-                .collect();
+        let is_failing = self.failed > 0 && (one.share >= ONLY || self.failed as f64 > 0.1 * one.expected || is_short);
+        one.instead = self.instead(one.service, with.routes, question);
+        if one.share >= 0.1 && !one.instead.is_empty() && !is_short && !is_failing {
+            let through = |(host, count): &(Id, u64)| format!("{count} through {}", names.host(*host));
+            let ways: Vec<String> = one.instead.iter().map(through).collect();
             one.evidence.push(format!(
                 "nothing through {relay} meanwhile, and the usual volume by other ways: {}",
                 ways.join(", ")
             ));
             return Impact::Rerouted;
         }
+        if let Some(impact) = self.still_under_way(one, with) {
+            return impact;
+        }
+        match is_failing || is_short {
+            true => self.missing(one, with),
+            false => self.unhurt(one, is_known, question),
+        }
+    }
+
+    /// What a queue or the application still holds, or held until after the outage.
+    fn still_under_way(&self, one: &mut ServiceImpact, with: &Circumstances<'_>) -> Option<Impact> {
+        let Circumstances { question, queued, .. } = *with;
+        let service = one.service;
+        let hangs = one.share >= ONLY;
         let held = question.held.get(&service).copied().unwrap_or(0);
         let is_stuck = question.stuck.contains(&service);
-        if held > 0 && (is_stuck || held >= queued && self.waited(held, share >= ONLY, one.missing)) {
+        if held > 0 && (is_stuck || held >= queued && self.waited(held, hangs, one.missing)) {
             one.evidence.push(format!(
                 "{held} mails were taken meanwhile and are in the queue still, by their queue IDs"
             ));
             one.missing = one.missing.max(held);
-            return Impact::Waiting;
+            return Some(Impact::Waiting);
         }
-        if self.waited(queued, share >= ONLY, one.missing) {
+        if self.waited(queued, hangs, one.missing) {
             one.evidence.push(format!(
                 "{queued} mails were taken meanwhile and passed on only after it, by their queue IDs"
             ));
-            return Impact::Delayed;
+            return Some(Impact::Delayed);
         }
         if is_stuck {
             one.evidence
                 .push("what was taken meanwhile has not left the queue since".to_owned());
-            return Impact::Unknown;
+            return Some(Impact::Unknown);
         }
         let tried = question.tried.get(&service).copied().unwrap_or(0);
         if tried > 0 {
@@ -411,15 +438,18 @@ impl Track {
         }
         if tried > 0 && 2 * tried >= self.failed {
             one.missing = one.missing.max(tried);
-            return Impact::Waiting;
+            return Some(Impact::Waiting);
         }
-        if !hurt && !is_short {
-            return self.unhurt(one, share, is_known, question);
-        }
+        None
+    }
+
+    /// Whether what is missing came late or is lost.
+    fn missing(&self, one: &mut ServiceImpact, with: &Circumstances<'_>) -> Impact {
+        let Circumstances { question, catch, .. } = *with;
         if one.missing == 0 {
             return Impact::Unknown;
         }
-        if self.failed == 0 && question.tells.contains(&service) {
+        if self.failed == 0 && question.tells.contains(&one.service) {
             one.evidence
                 .push("its own log is read and names no failure: nothing says that it had mail to send".to_owned());
             return Impact::Unknown;
@@ -469,7 +499,7 @@ impl Track {
     }
 
     /// Neither failures nor too few mails.
-    fn unhurt(&self, one: &mut ServiceImpact, share: f64, is_known: bool, question: &ImpactQuestion) -> Impact {
+    fn unhurt(&self, one: &mut ServiceImpact, is_known: bool, question: &ImpactQuestion) -> Impact {
         if one.observed > 0 || one.expected < 0.05 && self.failed == 0 {
             one.evidence.push("no fewer mails than usual".to_owned());
             return Impact::None;
@@ -481,7 +511,7 @@ impl Track {
         }
         let reason = if !is_known {
             "its history is too short or too uneven to say whether it had mail"
-        } else if share >= ONLY {
+        } else if one.share >= ONLY {
             "its only relay stood still, and it sends too little to say whether it had mail"
         } else {
             "it sends too little to say whether mail is missing"

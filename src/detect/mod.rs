@@ -56,7 +56,7 @@
     reason = "the layers of a minute are still handed over one by one"
 )]
 // A text that is cut between the bytes of a character is a panic, and log text is hostile.
-#![cfg_attr(not(test), warn(clippy::string_slice))]
+#![cfg_attr(not(test), warn(clippy::string_slice, clippy::too_many_lines))]
 
 pub mod adaptive_threshold;
 mod aftermath;

@@ -135,20 +135,28 @@ pub fn hostgroup<'a>(with: &'a Attribution, row: &StoredFacts<'_>) -> &'a str {
         .unwrap_or_default()
 }
 
-/// Attributes a stored row. A name that is derived for the first time is not looked at for its room.
-pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Judgement {
-    if row.told == RowEvidence::Application && beside.of_logs.iter().any(|name| name == row.service) {
-        return Judgement::Is(row.service.to_owned());
+/// What is certain of a row that an application's log has told, before any rule.
+fn told_by_application(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Option<Judgement> {
+    if row.told != RowEvidence::Application {
+        return None;
+    }
+    if beside.of_logs.iter().any(|name| name == row.service) {
+        return Some(Judgement::Is(row.service.to_owned()));
     }
     let is_named_here =
         row.service == UNATTRIBUTED || (beside.is_derived)(row.service) || with.services.spelt(row.service).is_some();
-    if row.told == RowEvidence::Application && !is_named_here {
-        // A rule that there is no more gave it, or whoever read the log said so: that goes before all rules.
-        return Judgement::Unknown {
-            may_be: vec![row.service.to_owned()],
-            any: false,
-            lacks: Undecided::Application,
-        };
+    // A rule that there is no more gave it, or whoever read the log said so: that goes before all rules.
+    (!is_named_here).then(|| Judgement::Unknown {
+        may_be: vec![row.service.to_owned()],
+        any: false,
+        lacks: Undecided::Application,
+    })
+}
+
+/// Attributes a stored row. A name that is derived for the first time is not looked at for its room.
+pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> Judgement {
+    if let Some(judgement) = told_by_application(with, row, beside) {
+        return judgement;
     }
     let client_ip: Option<IpAddr> = row.client_ip.parse().ok();
     if row.told != RowEvidence::Application && row.origin == MailOrigin::Outside.as_str() {
@@ -195,10 +203,8 @@ pub fn judge(with: &Attribution, row: &StoredFacts<'_>, beside: &Beside<'_>) -> 
         is_sender: matches!(sender, SenderEvidence::AtDomain).then_some(&hash),
     };
     let possible = with.services.possible(&known);
-    let mut may_be: Vec<String> = Vec::new();
-    for service in &possible.services {
-        may_be.push(with.services.name(*service).to_owned());
-    }
+    let names = possible.services.iter().map(|service| with.services.name(*service));
+    let mut may_be: Vec<String> = names.map(str::to_owned).collect();
     let mut lacks = possible.lacks.map(Undecided::of);
     let mut any = false;
     if possible.none {

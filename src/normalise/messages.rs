@@ -379,6 +379,14 @@ impl OpenMessage {
         }
     }
 
+    /// The same, of a service that a later line names.
+    pub(super) fn message_of(&self, id: &QueueId, origin: OriginId) -> Message {
+        Message {
+            origin,
+            ..self.message(id)
+        }
+    }
+
     pub(super) fn slot_in(&mut self, batch: u32, id: &QueueId, sink: &mut impl EventSink) -> Slot {
         match self.slot {
             Some((b, slot)) if b == batch => slot,

@@ -12,7 +12,7 @@ use crate::normalise::memo::Memo;
 use crate::normalise::messages::{LineAt, MessageLine, Messages, is_away};
 use crate::normalise::origins::SenderOrigin;
 use crate::normalise::ours::DeliveryHop;
-use crate::normalise::redact::{message_key, split_address};
+use crate::normalise::redact::{Redactor, message_key, split_address};
 use crate::normalise::repeats::event_key;
 use crate::normalise::rules::{Facts, ServiceRules};
 use mailpulse_parsers::Stamp;
@@ -21,6 +21,7 @@ use mailpulse_parsers::exim::record::{
 };
 use mailpulse_parsers::reply::{self, Reason, Reply};
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 /// Longer is no host's name.
 const HOST_BYTES_MAX: usize = 255;
@@ -173,7 +174,6 @@ impl<'c> EximNormaliser<'c> {
         let MessageLine { id, at } = line;
         let (kind, reply) = outcome(delivery, &mut self.replies);
         let event = identity(kind, delivery, at);
-        let batch = sink.batch();
         let by_route = self.by_route(&id, delivery, recall);
         let goes_on = kind == Kind::Delivered && self.goes_on(delivery, line, recall, sink);
         let Messages {
@@ -198,32 +198,16 @@ impl<'c> EximNormaliser<'c> {
             self.messages.join.recent.note_copy(at.ts_ms);
             return sink.repeated();
         }
-        let mut slot = open.slot_in(batch, &id, sink);
-        if let Some(origin) = by_route {
-            slot = sink.message(Message {
-                origin,
-                ..open.message(&id)
-            });
-        }
+        let own = open.slot_in(sink.batch(), &id, sink);
+        let slot = by_route.map_or(own, |origin| sink.message(open.message_of(&id, origin)));
         open.last_ms = at.ts_ms;
-        let recipients = match kind {
-            Kind::Deferred => u32::from(open.first_deferral(delivery.address)),
-            _ => 1,
-        };
+        let is_counted = kind != Kind::Deferred || open.first_deferral(delivery.address);
         let waited = at.since(open.arrival_ms);
         // Where nobody answered, the host stands in a line of its own before this one.
-        let is_silent =
-            kind == Kind::Deferred && delivery.host == EximHost::default() && nobody_answered(reply.as_ref());
+        let is_silent = kind == Kind::Deferred && is_unanswered(delivery, reply.as_ref());
         let unreached = if is_silent { open.unreached.clone() } else { None };
-        let recipient = match delivery.target {
-            Target::Address => delivery.address,
-            _ => delivery.original.unwrap_or_default(),
-        };
-        let mut remote = delivery.host.name.or(delivery.host.helo).unwrap_or_default();
-        let mut remote_ip = delivery.host.ip;
-        if let Some(host) = &unreached {
-            (remote, remote_ip) = (host.name.as_bytes(), host.ip);
-        }
+        let (remote, remote_ip) = asked_host(delivery, unreached.as_deref());
+        let recipient = named_recipient(delivery);
         let to = match goes_on {
             true => Some(Destination::Relay),
             false => where_to(attribution, host, (kind, destination(delivery)), remote),
@@ -242,22 +226,18 @@ impl<'c> EximNormaliser<'c> {
         let messages = u8::from(open.first_copy(kind, is_away(attributor, open.origin, reach)));
         let redactor = &self.messages.attribution.redactor;
         let domain = redactor.local_part(recipient, &mut self.messages.local);
-        let words = match kind {
-            Kind::Deferred | Kind::Bounced | Kind::Expired => redactor.reply(delivery.text.unwrap_or_default()),
-            _ => Vec::new(),
-        };
-        let ended = kind != Kind::Deferred;
+        let words = stored_reply(redactor, kind, delivery);
         sink.event(&Event {
             destination: to,
             reach: Some(reach),
             messages,
-            recipients,
+            recipients: u32::from(is_counted),
             recipient_local: &self.messages.local,
             recipient_domain: domain,
             remote_host: remote,
             remote_ip,
             bytes: delivery.size,
-            queue_ms: delivery.queue_ms.or(if ended { waited } else { None }),
+            queue_ms: delivery.queue_ms.or(waited.filter(|_| kind != Kind::Deferred)),
             delivery_ms: delivery.delivery_ms,
             reply: &words,
             ..at.event(kind, slot).with_reply(reply.as_ref())
@@ -480,12 +460,37 @@ pub fn authentication<'a>(arrival: &Arrival<'a>, rules: &ServiceRules) -> Option
     }
 }
 
-/// Whether the host did not answer at all.
-fn nobody_answered(reply: Option<&Reply>) -> bool {
-    matches!(
-        reply.map(|reply| reply.reason),
-        Some(Reason::ConnectionRefused | Reason::Timeout)
-    )
+/// The host that took a copy or was asked to; `unreached` did not answer.
+fn asked_host<'a>(delivery: &EximDelivery<'a>, unreached: Option<&'a Unreached>) -> (&'a [u8], Option<IpAddr>) {
+    match unreached {
+        Some(host) => (host.name.as_bytes(), host.ip),
+        None => {
+            let name = delivery.host.name.or(delivery.host.helo);
+            (name.unwrap_or_default(), delivery.host.ip)
+        }
+    }
+}
+
+/// The address that a copy was for; a file or a program is none.
+fn named_recipient<'a>(delivery: &EximDelivery<'a>) -> &'a [u8] {
+    match delivery.target {
+        Target::Address => delivery.address,
+        _ => delivery.original.unwrap_or_default(),
+    }
+}
+
+/// Whether the line names no host, and the host did not answer at all.
+fn is_unanswered(delivery: &EximDelivery<'_>, reply: Option<&Reply>) -> bool {
+    let reason = reply.map(|reply| reply.reason);
+    delivery.host == EximHost::default() && matches!(reason, Some(Reason::ConnectionRefused | Reason::Timeout))
+}
+
+/// The words of a reply that are kept: of what did not go.
+fn stored_reply(redactor: &Redactor, kind: Kind, delivery: &EximDelivery<'_>) -> Vec<u8> {
+    match kind {
+        Kind::Deferred | Kind::Bounced | Kind::Expired => redactor.reply(delivery.text.unwrap_or_default()),
+        _ => Vec::new(),
+    }
 }
 
 /// What tells a delivery line from the message's others. A host says enough; without one the text does: pipes and files

@@ -48,8 +48,17 @@ pub(super) fn reply(delivery: &PostfixDelivery<'_>) -> Reply {
     reply::classify_with_dsn(delivery.text, delivery.dsn)
 }
 
+/// The host that took a copy or was asked to. Where nobody answered there is no relay, and the text names who was tried.
+pub(super) fn asked_host<'a>(kind: Kind, delivery: &PostfixDelivery<'a>) -> (Option<&'a [u8]>, Option<IpAddr>) {
+    let relay = (delivery.relay.name, delivery.relay.ip);
+    match kind {
+        Kind::Deferred => unreached(delivery).unwrap_or(relay),
+        _ => relay,
+    }
+}
+
 /// The host of `connect to mx1001.example.org[10.64.0.5]:25: Connection refused`, where no relay is named.
-pub(super) fn unreached<'a>(delivery: &PostfixDelivery<'a>) -> Option<(Option<&'a [u8]>, Option<IpAddr>)> {
+fn unreached<'a>(delivery: &PostfixDelivery<'a>) -> Option<(Option<&'a [u8]>, Option<IpAddr>)> {
     if delivery.relay.name.is_some() {
         return None;
     }

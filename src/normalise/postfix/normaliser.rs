@@ -1,7 +1,7 @@
 //! What lines of Postfix mean.
 
 use super::arriving::{from_client, from_pickup};
-use super::attempt::{self, destination, is_lmtp, kind, reply, unreached};
+use super::attempt::{self, asked_host, destination, is_lmtp, kind, reply};
 use super::rejection::{self, OfRejection};
 use super::unqueued::{self, GivenUp, OfUnqueued};
 use crate::model::direction::Reach;
@@ -286,11 +286,7 @@ impl<'c> PostfixNormaliser<'c> {
         let domain = attribution.redactor.local_part(delivery.recipient, local);
         let to = destination(delivery);
         let to_host = matches!(to, Some(Destination::Remote) | None);
-        let (name, ip) = match kind {
-            // Where nobody answered there is no relay, and the text names who was tried.
-            Kind::Deferred => unreached(delivery).unwrap_or((delivery.relay.name, delivery.relay.ip)),
-            _ => (delivery.relay.name, delivery.relay.ip),
-        };
+        let (name, ip) = asked_host(kind, delivery);
         let remote = name.filter(|_| to_host).unwrap_or_default();
         let inside =
             handed_on == Some(true) || kind == Kind::Delivered && to_host && attribution.is_covered(remote, host);
@@ -322,9 +318,7 @@ impl<'c> PostfixNormaliser<'c> {
             remote_ip: ip,
             bytes: open.bytes.filter(|_| kind == Kind::Delivered),
             queue_ms: delivery.delay_ms.filter(|_| kind != Kind::Deferred),
-            delivery_ms: delivery
-                .delays_ms
-                .map(|[_, _, setup, transmission]| setup + transmission),
+            delivery_ms: delivery.delays_ms.map(|[_, _, setup, sent]| setup + sent),
             ..at.event(kind, slot)
         };
         sink.event(&match kind {

@@ -308,25 +308,7 @@ impl From {
                 true => pending.extend(later),
                 false => rest.extend(later),
             }
-            let mut on = Vec::new();
-            for (number, (theirs, ours)) in keys.iter().enumerate() {
-                let id = source.id;
-                let name = |node: &SqlExpr, side: &str| match node {
-                    SqlExpr::Column(_, name) => (name.clone(), None),
-                    other => {
-                        let name = format!("j{id}{side}{number}");
-                        (name.clone(), Some(format!("{} AS {name}", other.sql())))
-                    }
-                };
-                let ((left, left_made), (right, right_made)) = (name(theirs, "l"), name(ours, "r"));
-                if let Some(made) = left_made {
-                    text = translator.step(Level::rows(format!("*, {made}"), &text, None));
-                }
-                if let Some(made) = right_made {
-                    own = translator.step(Level::rows(format!("*, {made}"), &own, None));
-                }
-                on.push(format!("{left} = {right}"));
-            }
+            let on = equalities(source.id, &keys, (&mut text, &mut own), translator);
             let word = match how {
                 JoinKind::Inner if on.is_empty() => " CROSS JOIN ",
                 JoinKind::Inner => " INNER JOIN ",
@@ -343,6 +325,30 @@ impl From {
         let rest = rest.into_iter().reduce(|all, one| parts!["(", all, " AND ", one, ")"]);
         (text, rest)
     }
+}
+
+/// The equalities of a join's keys. A key that is no column is made one of the side that it belongs to, before the join.
+fn equalities(
+    id: usize,
+    keys: &[(SqlExpr, SqlExpr)],
+    (theirs, ours): (&mut String, &mut String),
+    translator: &mut Translator,
+) -> Vec<String> {
+    let mut column = |node: &SqlExpr, name: String, side: &mut String| match node {
+        SqlExpr::Column(_, name) => name.clone(),
+        other => {
+            let made = format!("*, {} AS {name}", other.sql());
+            *side = translator.step(Level::rows(made, side, None));
+            name
+        }
+    };
+    let mut on = Vec::new();
+    for (number, (left, right)) in keys.iter().enumerate() {
+        let left = column(left, format!("j{id}l{number}"), theirs);
+        let right = column(right, format!("j{id}r{number}"), ours);
+        on.push(format!("{left} = {right}"));
+    }
+    on
 }
 
 /// Whether a condition is about one table and nothing else.

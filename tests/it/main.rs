@@ -32,6 +32,7 @@ mod health;
 mod hops;
 mod hostile_text;
 mod incident;
+mod inhibition;
 mod injected;
 mod journal;
 mod kept;

@@ -109,13 +109,18 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Alertmanager at a port that was kept for it.
+/// Alertmanager at a port that was kept for it, and one receiver for all.
 fn alertmanager(place: &Place, at: &Reserved, hook: u16) -> Running {
-    let port = at.port();
     let config = format!(
         "route: {{receiver: hook, group_by: [alertname, name], group_wait: 1s, group_interval: 1s, repeat_interval: 4h}}\n\
          receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{hook}/', send_resolved: true}}]}}]\n"
     );
+    alertmanager_with(place, at, &config)
+}
+
+/// The same with a configuration of one's own.
+pub fn alertmanager_with(place: &Place, at: &Reserved, config: &str) -> Running {
+    let port = at.port();
     let child = lab::program("/usr/bin/prometheus-alertmanager")
         .arg(format!("--config.file={}", place.write("am.yml", config).display()))
         .arg(format!("--storage.path={}", place.path("am").display()))
@@ -126,12 +131,12 @@ fn alertmanager(place: &Place, at: &Reserved, hook: u16) -> Running {
         .spawn()
         .expect("prometheus-alertmanager starts");
     let running = Running(child);
-    until("Alertmanager answers", || firing(port).is_some());
+    until("Alertmanager answers", || held(port).is_some());
     running
 }
 
 /// What Alertmanager holds to fire.
-fn firing(port: u16) -> Option<Vec<Value>> {
+pub fn held(port: u16) -> Option<Vec<Value>> {
     let url = format!("http://127.0.0.1:{port}/api/v2/alerts");
     let body = ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()?;
     serde_json::from_str(&body).ok()
@@ -169,8 +174,8 @@ fn alertmanager_is_told_once_also_after_its_absence_and_a_restart_and_is_told_th
             .spawn()
             .unwrap(),
     );
-    until("the alarm arrives", || firing(port).is_some_and(|all| all.len() == 1));
-    let labels = &firing(port).unwrap()[0]["labels"];
+    until("the alarm arrives", || held(port).is_some_and(|all| all.len() == 1));
+    let labels = &held(port).unwrap()[0]["labels"];
     assert_eq!((&labels["kind"], &labels["name"]), (&"relay".into(), &"mx1001".into()));
     assert_eq!(
         (&labels["state"], &labels["relay"]),
@@ -183,12 +188,12 @@ fn alertmanager_is_told_once_also_after_its_absence_and_a_restart_and_is_told_th
         place.run(&ONCE).ends(1);
         std::thread::sleep(Duration::from_secs(2));
     }
-    assert_eq!(firing(port).unwrap().len(), 1);
+    assert_eq!(held(port).unwrap().len(), 1);
     assert_eq!(pages(&out, "firing"), 1, "{:#?}", posted(&out));
 
     recover(&place);
     place.run(&ONCE).ends(0);
-    until("the end", || firing(port).is_some_and(|all| all.is_empty()));
+    until("the end", || held(port).is_some_and(|all| all.is_empty()));
     until("its page", || pages(&out, "resolved") == 1);
     place.run(&ONCE).ends(0);
     assert_eq!(pages(&out, "firing"), 1);

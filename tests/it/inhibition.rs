@@ -23,10 +23,10 @@ const EXPLAINED: [(&str, &str, Option<&str>); 11] = [
     ("MailpulseReaderStopped", "MailpulseUnparsedLines", Some("host")),
     ("relay", "service", Some("relay")),
 ];
-/// Two that have nothing to do with each other: a provider's trouble is not explained by a relay's.
+/// What has nothing to do with each other: a relay does not explain what a provider does.
 const APART: [(&str, &str); 2] = [
     ("MailpulseRelaySilent", "MailpulseProviderTrouble"),
-    ("MailpulseServiceTrouble", "MailpulseRelaySilent"),
+    ("MailpulseServiceTrouble", "MailpulseHostgroupTrouble"),
 ];
 
 /// The labels with which tests of the rules expect an alert; the kinds of `MailpulseAlarm` are those of `mailpulse watch`.

@@ -64,16 +64,26 @@ pub fn engine(name: &str) -> Command {
 /// The script of axe-core, which finds what bars people from a page; of the npm registry.
 #[track_caller]
 pub fn axe() -> PathBuf {
-    is_asked_for("axe-core");
+    from_npm("MAILPULSE_AXE", "axe-core-4.14.1").join("axe.min.js")
+}
+
+/// The folder with Grafana's published types and a TypeScript compiler; of the npm registry.
+#[track_caller]
+pub fn grafana_types() -> PathBuf {
+    from_npm("MAILPULSE_GRAFANA_TYPES", "grafana-types-0.0.21")
+}
+
+/// A folder that npm has filled; the variable names another one.
+#[track_caller]
+fn from_npm(variable: &str, folder: &str) -> PathBuf {
+    is_asked_for(folder);
     let home = std::env::var("HOME").unwrap_or_default();
-    let folder = std::env::var("MAILPULSE_AXE").unwrap_or(format!("{home}/.cache/mailpulse-lab/axe-core-4.14.1"));
-    let script = Path::new(&folder).join("axe.min.js");
+    let folder = std::env::var(variable).unwrap_or(format!("{home}/.cache/mailpulse-lab/{folder}"));
     assert!(
-        script.exists(),
-        "{} is not there: `tests/run --install` fetches it with npm; MAILPULSE_AXE names another folder",
-        script.display()
+        Path::new(&folder).exists(),
+        "{folder} is not there: `tests/run --install` fetches it with npm; {variable} names another folder"
     );
-    script
+    folder.into()
 }
 
 /// What builds the Debian package.

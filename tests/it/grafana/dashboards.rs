@@ -218,12 +218,14 @@ impl Panel {
 impl Variable {
     fn json(&self, name: &str) -> Value {
         if let Some(text) = &self.sql {
-            let all = json!({ "text": "All", "value": "$__all" });
-            return json!({
+            let mut variable = json!({
                 "name": name, "label": self.label, "type": "query", "datasource": datasource(), "query": text, "definition": text,
-                "refresh": 2, "sort": 1, "multi": self.many, "includeAll": self.many, "hide": 0,
-                "current": if self.many { all } else { json!({}) }, "options": [],
+                "refresh": 2, "sort": 1, "multi": self.many, "includeAll": self.many, "hide": 0, "options": [],
             });
+            if self.many {
+                variable["current"] = json!({ "text": "All", "value": "$__all" });
+            }
+            return variable;
         }
         let option = |value: &String| json!({ "text": value, "value": value, "selected": value == &self.values[0] });
         json!({
@@ -262,7 +264,7 @@ impl Dashboard {
     pub fn json(&self, variables: &BTreeMap<String, Variable>) -> Value {
         let source = json!({
             "name": "datasource", "label": "ClickHouse", "type": "datasource", "query": PLUGIN, "refresh": 1, "hide": 0,
-            "multi": false, "includeAll": false, "current": {}, "options": [],
+            "multi": false, "includeAll": false, "options": [],
         });
         let own = self.variables.iter().map(|name| variables[name].json(name));
         let places = placed(self.panel.iter().map(|panel| (panel.width, panel.height)));

@@ -3,6 +3,7 @@
 pub mod dashboards;
 pub mod macros;
 pub mod prometheus;
+mod types;
 
 use dashboards::{PanelKind, files, is_generated, path_of, sql, table};
 use serde_json::Value;

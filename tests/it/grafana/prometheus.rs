@@ -81,7 +81,7 @@ impl MetricDashboard {
     fn json(&self, variables: &BTreeMap<String, MetricVariable>) -> Value {
         let source = json!({
             "name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "refresh": 1, "hide": 0,
-            "multi": false, "includeAll": false, "current": {}, "options": [],
+            "multi": false, "includeAll": false, "options": [],
         });
         let own = self.variables.iter().map(|name| {
             let MetricVariable { label, expr } = &variables[name];

@@ -2,8 +2,8 @@
 
 use super::access::{Throttle, Token};
 use super::answers::Answers;
-use super::counters::MessageCounters;
 use super::links::Links;
+use super::metrics::counters::MessageCounters;
 use super::queue_count::QueueCount;
 use super::streams::Streams;
 use super::zone::PageZone;

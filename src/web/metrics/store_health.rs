@@ -1,10 +1,10 @@
 //! Whether reading and storing go on: what `/metrics` says of mailpulse itself.
 
-use super::answers::Asker;
 use crate::model::time::{DAY_MS, HOUR_MS};
 use crate::query::Window;
 use crate::query::history::Backend;
 use crate::setup::disk::DiskRoom;
+use crate::web::answers::Asker;
 use anyhow::Result;
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ pub(super) type MessageLabels = [String; 4];
 
 /// What was counted since the process began.
 #[derive(Debug, Default)]
-pub(super) struct MessageCounters {
+pub(crate) struct MessageCounters {
     is_begun: bool,
     minutes: BTreeMap<(i64, MessageLabels), u64>,
     /// Totals by labels.

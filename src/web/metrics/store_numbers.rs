@@ -1,0 +1,80 @@
+//! What only a look at the store tells.
+
+use super::counters::{MINUTES, MessageLabels};
+use super::store_health::StoreHealth;
+use crate::model::time::MINUTE_MS;
+use crate::query::Window;
+use crate::query::history::Backend;
+use crate::setup::alerts::alert_state;
+use crate::web::answers::Asker;
+use anyhow::Result;
+
+/// What only a look at the store tells.
+pub(super) struct StoreNumbers {
+    pub rows: Vec<(i64, MessageLabels, u64)>,
+    pub minute: i64,
+    pub bytes: Option<u64>,
+    pub outbox: Option<(u64, u64)>,
+    pub judged: Option<i64>,
+    pub channels: Vec<ChannelNumbers>,
+    pub health: StoreHealth,
+}
+
+/// How a channel of alarms does.
+pub(super) struct ChannelNumbers {
+    pub name: String,
+    pub waiting: usize,
+    pub refused: usize,
+    pub is_failing: bool,
+}
+
+impl StoreNumbers {
+    pub(super) fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
+        let store = asker.store();
+        let minute = asker.now_ms.div_euclid(MINUTE_MS);
+        let window = Window {
+            since_ms: (minute - MINUTES) * MINUTE_MS,
+            until_ms: asker.now_ms + 1,
+        };
+        let table = store.select(
+            "SELECT ts_ms, service, relay, kind, direction, SUM(messages) AS total FROM rates WHERE messages > 0 \
+             GROUP BY ts_ms, service, relay, kind, direction",
+            window,
+        )?;
+        let row = |row: usize| {
+            let labels = [1, 2, 3, 4].map(|column| table.text(column, row).to_owned());
+            let total = table.number(5, row).and_then(|total| u64::try_from(total).ok());
+            (
+                table.number(0, row).unwrap_or(0).div_euclid(MINUTE_MS),
+                labels,
+                total.unwrap_or(0),
+            )
+        };
+        let (alerts, _) = alert_state(asker.config)?;
+        let outbox = match asker.backend {
+            Backend::Embedded(store) => store
+                .outbox()
+                .waiting()?
+                .map(|waiting| (waiting.payloads, waiting.bytes)),
+            Backend::ClickHouse(_) => None,
+        };
+        Ok(StoreNumbers {
+            rows: (0..table.rows()).map(row).collect(),
+            minute,
+            bytes: store.bytes()?,
+            outbox,
+            judged: alerts.judged,
+            channels: alerts
+                .channels()
+                .into_iter()
+                .map(|one| ChannelNumbers {
+                    is_failing: one.is_failing(),
+                    name: one.name,
+                    waiting: one.waiting,
+                    refused: one.refused,
+                })
+                .collect(),
+            health: StoreHealth::ask(asker)?,
+        })
+    }
+}

@@ -1,7 +1,7 @@
 //! `mailpulse run`: all that runs for long, in one process.
 
 use crate::config::Config;
-use crate::service::run::parts::{ServePart, ShipPart, TailPart, WatchPart};
+use crate::service::run::parts::{ServePart, SharedCommits, ShipPart, TailPart, WatchPart};
 use crate::service::run::{RunPart, run as run_parts};
 use crate::setup::Setup;
 use crate::store::segments::Incomplete;
@@ -51,16 +51,23 @@ fn parts(setup: &Setup, config: &Config, without: &[PartName]) -> Vec<Box<dyn Ru
     let mut parts: Vec<Box<dyn RunPart>> = Vec::new();
     let is_here = config.store.remote.is_none();
     let tails = is_here && !config.sources.is_empty() && !without.contains(&PartName::Tail);
+    let serves = config.serve.is_configured && !without.contains(&PartName::Serve);
+    let is_shown = serves || config.metrics.is_some();
+    let commits = (tails && is_shown).then(SharedCommits::default);
     if tails {
-        parts.push(Box::new(TailPart(own())));
+        let (setup, commits) = (own(), commits.clone());
+        parts.push(Box::new(TailPart { setup, commits }));
     } else if is_here && config.store.ship.is_some() {
         parts.push(Box::new(ShipPart(own())));
     }
     if watches(config, tails) && !without.contains(&PartName::Watch) {
         parts.push(Box::new(WatchPart(own())));
     }
-    if config.serve.is_configured && !without.contains(&PartName::Serve) {
-        parts.push(Box::new(ServePart(own())));
+    if tails && config.metrics.is_some() {
+        parts.push(Box::new(ServePart::metrics(own(), commits.clone())));
+    }
+    if serves {
+        parts.push(Box::new(ServePart::pages(own(), commits)));
     }
     parts
 }

@@ -51,6 +51,7 @@ pub fn run(setup: &Setup, args: &ServeArgs) -> Result<ExitCode> {
         listen: args.listen,
         base_path: path.map_err(|why| anyhow!("--base-path {why}"))?,
         at_ms: at_ms.map_err(|why| anyhow!("--at: {why}"))?,
+        ..Serving::default()
     };
     let pages = BoundPages::new(setup, config, serving)?;
     output::talk(&format!("pages: {}", pages.url()?));

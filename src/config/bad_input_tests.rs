@@ -366,7 +366,7 @@ pub(super) const BAD: &[(&str, &[&str])] = &[
         "\"\\u001b[31m\" = 1\n",
         &[
             "mailpulse.toml:1:1: unknown key `\\u{1b}[31m`; known tables: store, privacy, source, service, \
-             hostgroup, host_alias, provider, ours, detect, schedule, routes, tail, serve, clickhouse, alert, heartbeat, silence",
+             hostgroup, host_alias, provider, ours, detect, schedule, routes, tail, serve, metrics, clickhouse, alert, heartbeat, silence",
         ],
     ),
     (

@@ -58,6 +58,8 @@ pub struct Config {
     pub tail: TailConfig,
     /// Web pages.
     pub serve: ServeConfig,
+    /// Where `tail` and `run` show metrics without pages, if they do.
+    pub metrics: Option<ServeConfig>,
     /// How a ClickHouse is talked to.
     pub clickhouse: ClickHouseConfig,
     /// Where alarms go.
@@ -140,6 +142,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, incomplete: &IncompleteTables
         hostgroups,
         tail: TailConfig::of(&raw.tail),
         serve: serve::check(raw.serve, folder, report),
+        metrics: serve::check_metrics(raw.metrics, folder, report),
         clickhouse: ClickHouseConfig::check(&raw.clickhouse, &raw.store, folder, report),
         alerts: raw
             .alert

@@ -52,6 +52,8 @@ pub(super) struct RawConfig {
     pub tail: RawTail,
     /// Web pages, JSON API, and metrics with `mailpulse serve`.
     pub serve: RawServe,
+    /// Metrics of `tail` and `run` for Prometheus, without pages.
+    pub metrics: RawMetrics,
     /// The connection to ClickHouse.
     pub clickhouse: RawClickHouse,
     /// A channel that alarms are sent to. Repeat the table for each channel.
@@ -150,6 +152,24 @@ pub(super) struct RawServe {
     /// Maximum number of questions to the store that are answered at the same time.
     #[schemars(range(min = 1, max = 64), example = 4)]
     pub questions_max: u32,
+}
+
+/// Metrics of `tail` and `run` for Prometheus, without pages. They are at `/metrics`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMetrics {
+    /// Address and port to listen on. An address that other machines can reach requires `token_file` and `trusted_proxies`.
+    #[schemars(example = &"127.0.0.1:8426", extend("x-default" = "none: metrics are shown by `serve` only"))]
+    pub listen: Option<At<String>>,
+    /// File with the access token that a scrape must have, at least 24 characters, for its owner only: `openssl rand -hex 16`.
+    #[schemars(example = &"metrics.token")]
+    pub token_file: Option<At<String>>,
+    /// Addresses and networks of the proxies in front. Their `X-Forwarded-For` header is believed.
+    #[schemars(example = ["192.0.2.10"])]
+    pub trusted_proxies: Vec<At<String>>,
+    /// Further host names that requests may use. `localhost` and the address of `listen` are allowed anyway.
+    #[schemars(example = ["mx1.example.org"])]
+    pub hosts: Vec<At<String>>,
 }
 
 /// Who decides on access to the pages.

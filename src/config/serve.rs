@@ -1,10 +1,10 @@
-//! `[serve]`: where the pages are, and who may see them.
+//! `[serve]` and `[metrics]`: where the pages and the metrics of a tail are, and who may see them.
 //!
 //! What is wrong with an address depends on several keys, and a command may name another address: [`ServeConfig::faults`]
 //! is asked for both.
 
 use super::at::At;
-use super::raw::{RawServe, RawServeAuth};
+use super::raw::{RawMetrics, RawServe, RawServeAuth};
 use super::report::Report;
 use super::zone::{DEFAULT_ZONE, parse_timezone};
 use ipnet::IpNet;
@@ -300,6 +300,32 @@ pub(super) fn check(raw: RawServe, folder: &Path, report: &mut Report<'_>) -> Se
         }
     }
     config
+}
+
+/// Checks the table of metrics without pages: they are as safe as pages are.
+pub(super) fn check_metrics(raw: RawMetrics, folder: &Path, report: &mut Report<'_>) -> Option<ServeConfig> {
+    let RawMetrics {
+        listen,
+        token_file,
+        trusted_proxies,
+        hosts,
+    } = raw;
+    if listen.is_none() {
+        let others = token_file.iter().chain(&trusted_proxies).chain(&hosts);
+        if let Some(other) = others.into_iter().next() {
+            let what = "[metrics] has no `listen`: nothing is shown";
+            report.warn(&other.at(), what, "add `listen = \"127.0.0.1:8426\"`");
+        }
+        return None;
+    }
+    let raw = RawServe {
+        listen,
+        token_file,
+        trusted_proxies,
+        hosts,
+        ..RawServe::default()
+    };
+    Some(check(raw, folder, report))
 }
 
 fn network(text: &At<String>, report: &mut Report<'_>) -> Option<IpNet> {

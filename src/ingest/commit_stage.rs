@@ -1,6 +1,7 @@
 //! The commit stage: pending commits → segments → commits, in order. Where there is much to do, encoding and committing
 //! overlap with parsing, on a thread of their own.
 
+use super::job::Progress;
 use crate::normalise::join::Changes;
 use crate::normalise::origins::OriginTable;
 use crate::store::batch::SealedBatch;
@@ -10,6 +11,7 @@ use crate::store::columnar::Encoder;
 use crate::store::commit::{self, Commit};
 use crate::store::{Store, StoreError};
 use crossbeam_channel::{Receiver, Sender};
+use std::time::Instant;
 
 /// A commit whose rows are not encoded yet.
 #[derive(Debug)]
@@ -125,11 +127,16 @@ impl<'s> CommitStage<'s> {
     }
 
     /// Commits, or has it committed.
-    pub fn submit(&mut self, commit: PendingCommit) -> Result<(), Stop> {
+    pub fn submit(&mut self, commit: PendingCommit, progress: &dyn Progress) -> Result<(), Stop> {
         self.sent.extend_from_slice(&commit.logs);
         match &self.writer {
             Writer::Here => {
-                let written = write(self.store, self.source, commit, &mut Encoder::default())?;
+                let written = CommitWriter {
+                    store: self.store,
+                    source: self.source,
+                    progress,
+                }
+                .write(commit, &mut Encoder::default())?;
                 // Senders may be many beside the rows of a tail's round.
                 self.used = Some(SealedBatch {
                     origins: OriginTable::default(),
@@ -159,24 +166,40 @@ impl<'s> CommitStage<'s> {
 impl Committer {
     /// Commits as it comes; says so after each by giving its batch back for another use. Stops at the first error, with
     /// nothing of that commit stored.
-    pub fn run(self, store: &Store, source: i64) -> Result<(), StoreError> {
+    pub fn run(self, store: &Store, source: i64, progress: &dyn Progress) -> Result<(), StoreError> {
         let mut encoder = Encoder::default();
+        let writer = CommitWriter {
+            store,
+            source,
+            progress,
+        };
         for commit in &self.pending {
             // Nobody listening means that nobody waits.
-            let _ = self.committed.send(write(store, source, commit, &mut encoder)?);
+            let _ = self.committed.send(writer.write(commit, &mut encoder)?);
         }
         Ok(())
     }
 }
 
-/// Commits; gives the batch back.
-fn write(store: &Store, source: i64, pending: PendingCommit, encoder: &mut Encoder) -> Result<SealedBatch, StoreError> {
-    let (commit, sealed) = encoded(source, pending, encoder)?;
-    commit::commit(store, &commit)?;
-    let others = commit.others.into_iter().flat_map(|other| other.segments);
-    let segments = commit.segments.into_iter().chain(others);
-    segments.for_each(|segment| encoder.take_back(segment));
-    Ok(sealed)
+/// Where commits go, and who is told.
+struct CommitWriter<'w> {
+    store: &'w Store,
+    source: i64,
+    progress: &'w dyn Progress,
+}
+
+impl CommitWriter<'_> {
+    /// Commits; gives the batch back.
+    fn write(&self, pending: PendingCommit, encoder: &mut Encoder) -> Result<SealedBatch, StoreError> {
+        let (commit, sealed) = encoded(self.source, pending, encoder)?;
+        let begin = Instant::now();
+        commit::commit(self.store, &commit)?;
+        self.progress.committed(&commit, begin.elapsed());
+        let others = commit.others.into_iter().flat_map(|other| other.segments);
+        let segments = commit.segments.into_iter().chain(others);
+        segments.for_each(|segment| encoder.take_back(segment));
+        Ok(sealed)
+    }
 }
 
 /// A commit with its rows encoded, and the batch that they were in.

@@ -3,7 +3,9 @@
 use super::spec::Spec;
 use crate::source::journal::JournalSource;
 use crate::source::{Family, Limits};
+use crate::store::commit::Commit;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bounds of a run; the configuration may state them.
 #[derive(Debug, Clone, Copy)]
@@ -59,4 +61,6 @@ pub trait Progress: Sync {
     fn content(&self, bytes: u64);
     /// A file of this size on disk is done.
     fn file(&self, bytes: u64);
+    /// A commit is stored, and took so long.
+    fn committed(&self, _commit: &Commit, _took: Duration) {}
 }

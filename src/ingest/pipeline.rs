@@ -136,7 +136,7 @@ impl<'s> SourcePipeline<'s> {
         }
         let committer = pipeline.open.commit.begin_behind();
         std::thread::scope(|scope| {
-            let committer = scope.spawn(move || committer.run(store, source));
+            let committer = scope.spawn(move || committer.run(store, source, progress));
             // Also after a panic: the committer would wait for ever, and the scope for it.
             let read = catch_unwind(AssertUnwindSafe(|| pipeline.read()));
             pipeline.open.commit.end();
@@ -478,7 +478,7 @@ impl Pipeline<'_, '_> {
         }
         let (sequence, used) = self.open.commit.next_batch();
         let pending = self.open.parse.seal(sequence, used);
-        self.open.commit.submit(pending)?;
+        self.open.commit.submit(pending, self.progress)?;
         let open_max = self.open.limits.open_messages;
         if self.open.parse.wants_trim(open_max) {
             self.wait()?;

@@ -2,7 +2,7 @@
 
 use crate::config::{BasePath, Config, ServeFault};
 use crate::setup::Setup;
-use crate::web::{App, AppOptions, bind, serve, warm_up};
+use crate::web::{App, AppOptions, CommitMetrics, ServedPaths, bind, serve, warm_up};
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
 use std::net::SocketAddr;
@@ -15,6 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// What a command says beside the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Serving {
+    /// What is served.
+    pub paths: ServedPaths,
+    /// What this process commits, if it does.
+    pub commits: Option<Arc<CommitMetrics>>,
     /// Where to listen, instead of `listen`.
     pub listen: Option<SocketAddr>,
     /// The path that pages begin with, instead of that of `url_base`.
@@ -45,6 +49,14 @@ impl BoundPages {
     /// # Errors
     /// The configuration would show the pages to others; the port is taken; the token cannot be read.
     pub fn new(setup: &Setup, mut config: Config, serving: Serving) -> Result<BoundPages> {
+        let what = match serving.paths {
+            ServedPaths::All => "pages",
+            ServedPaths::Metrics => {
+                let metrics = config.metrics.take();
+                config.serve = metrics.context("`listen` of [metrics] is not configured any more")?;
+                "metrics"
+            }
+        };
         if let Some(listen) = serving.listen {
             config.serve.listen = listen;
             if let Some(ServeFault { what, hint, .. }) = config.serve.faults().into_iter().next() {
@@ -53,7 +65,7 @@ impl BoundPages {
         }
         if !config.serve.listen.ip().is_loopback() {
             let listen = config.serve.listen;
-            tracing::warn!("the pages on {listen} can be reached from other machines, by those who have the token");
+            tracing::warn!("the {what} on {listen} can be reached from other machines, by those who have the token");
         }
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -63,6 +75,8 @@ impl BoundPages {
             .context("the runtime")?;
         let listener = runtime.block_on(bind(config.serve.listen))?;
         let options = AppOptions {
+            paths: serving.paths,
+            commits: serving.commits,
             at_ms: serving.at_ms,
             base_path: serving.base_path,
         };

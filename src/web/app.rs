@@ -3,6 +3,7 @@
 use super::access::{Throttle, Token};
 use super::answers::Answers;
 use super::links::Links;
+use super::metrics::commits::CommitMetrics;
 use super::metrics::counters::MessageCounters;
 use super::queue_count::QueueCount;
 use super::streams::Streams;
@@ -15,9 +16,23 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServedPaths {
+    /// Pages, JSON API, and metrics, as `[serve]` says.
+    #[default]
+    All,
+    /// The metrics of a tail alone, as `[metrics]` says.
+    Metrics,
+}
+
 /// What a command says beside the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct AppOptions {
+    /// What is served.
+    pub paths: ServedPaths,
+    /// What this process commits, if it does.
+    pub commits: Option<Arc<CommitMetrics>>,
     /// Where the clock stands, UTC milliseconds.
     pub at_ms: Option<i64>,
     /// The path that pages begin with, instead of that of `url_base`.
@@ -26,6 +41,10 @@ pub struct AppOptions {
 
 /// What all requests share.
 pub struct App {
+    /// What is served.
+    pub(super) paths: ServedPaths,
+    /// What this process commits, if it does.
+    pub(super) commits: Option<Arc<CommitMetrics>>,
     /// Questions to the store.
     pub(super) answers: Arc<Answers>,
     /// Makes links.
@@ -75,6 +94,8 @@ impl App {
         let zone = PageZone::named(&access.timezone).map_err(|why| anyhow!("timezone of [serve]: {why}"))?;
         let (stop, stopped) = watch::channel(false);
         let app = App {
+            paths: options.paths,
+            commits: options.commits,
             answers: Arc::new(Answers::new(setup, config, options.at_ms)),
             links: Links::new(base, zone),
             access,

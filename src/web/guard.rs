@@ -4,7 +4,7 @@
 //! that resolve to 127.0.0.1 (the `Host` header tells), and requests that a browser makes for another site
 //! (`Sec-Fetch-Site` tells).
 
-use super::app::{App, Ends};
+use super::app::{App, Ends, ServedPaths};
 use super::failure::Failure;
 use super::pages::failure_page;
 use axum::body::Body;
@@ -117,7 +117,14 @@ fn refused(app: &App, ends: Ends, request: &Request<Body>) -> Option<RefusedRequ
         return Some(refused.with(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     if !is_host_allowed(app, ends, uri, headers) {
-        let why = "The host of the request is not one of this server. Add it to `hosts` or `url_base` in [serve].";
+        let why = match app.paths {
+            ServedPaths::All => {
+                "The host of the request is not one of this server. Add it to `hosts` or `url_base` in [serve]."
+            }
+            ServedPaths::Metrics => {
+                "The host of the request is not one of this server. Add it to `hosts` in [metrics]."
+            }
+        };
         return Some(RefusedRequest::new(StatusCode::MISDIRECTED_REQUEST, why));
     }
     if !is_site_allowed(headers, is_data(app, uri)) {
@@ -137,7 +144,10 @@ fn refused(app: &App, ends: Ends, request: &Request<Body>) -> Option<RefusedRequ
 pub(super) fn is_data(app: &App, uri: &Uri) -> bool {
     let path = uri.path().strip_prefix(app.links.base()).unwrap_or(uri.path());
     let ends = [".svg", ".png", ".csv", ".json", ".js", ".css", ".md"];
-    path.starts_with("/api/") || ["/metrics", "/events"].contains(&path) || ends.iter().any(|end| path.ends_with(end))
+    app.paths == ServedPaths::Metrics
+        || path.starts_with("/api/")
+        || ["/metrics", "/events"].contains(&path)
+        || ends.iter().any(|end| path.ends_with(end))
 }
 
 /// Whether the `Host` header names this server. The port does not matter: a proxy has its own.

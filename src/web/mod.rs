@@ -32,6 +32,7 @@ mod warm_up;
 mod zone;
 
 pub use access::Token;
-pub use app::{App, AppOptions, StopServing};
+pub use app::{App, AppOptions, ServedPaths, StopServing};
+pub use metrics::commits::CommitMetrics;
 pub use server::{bind, serve};
 pub use warm_up::warm_up;

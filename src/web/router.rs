@@ -1,7 +1,7 @@
 //! Which path leads where.
 
 use super::api;
-use super::app::App;
+use super::app::{App, ServedPaths};
 use super::failure::Failure;
 use super::graphs;
 use super::guard::guard;
@@ -17,8 +17,22 @@ use axum::response::{Redirect, Response};
 use axum::routing::get;
 use std::sync::Arc;
 
-/// All there is, below the base path, behind the guard.
+/// All that is served, behind the guard.
 pub(super) fn router(app: Arc<App>) -> Router {
+    let paths = match app.paths {
+        ServedPaths::All => all(&app),
+        ServedPaths::Metrics => Router::new()
+            .route("/healthz", get(healthz))
+            .route("/metrics", get(metrics::metrics_of_tail)),
+    };
+    paths
+        .fallback(unknown)
+        .layer(from_fn_with_state(Arc::clone(&app), guard))
+        .with_state(app)
+}
+
+/// Pages, API, and metrics, below the base path.
+fn all(app: &App) -> Router<Arc<App>> {
     let at = |path: &str| format!("{}{path}", app.links.base());
     let mut pages = Router::new()
         .route(&at("/"), get(now::page))
@@ -49,9 +63,6 @@ pub(super) fn router(app: Arc<App>) -> Router {
         pages = pages.route(app.links.base(), get(|| async move { Redirect::permanent(&overview) }));
     }
     pages
-        .fallback(unknown)
-        .layer(from_fn_with_state(Arc::clone(&app), guard))
-        .with_state(app)
 }
 
 /// Whether the process answers; nothing of the mail.
@@ -61,7 +72,7 @@ async fn healthz() -> &'static str {
 
 async fn unknown(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let why = "There is no such page.";
-    match uri.path().starts_with(&app.links.to("api/", &[])) {
+    match app.paths == ServedPaths::Metrics || uri.path().starts_with(&app.links.to("api/", &[])) {
         true => failure_json(StatusCode::NOT_FOUND, "not_found", why),
         false => failure_page(&app, StatusCode::NOT_FOUND, &Failure::Unknown(why.to_owned())),
     }

@@ -1,6 +1,6 @@
 //! The first page is asked for by whoever was just paged: what it takes is computed when the process begins, not then.
 
-use super::app::App;
+use super::app::{App, ServedPaths};
 use super::failure::Failure;
 use super::pages::now::overview;
 use super::pages::sources;
@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// Computes the overview; over when it is there, or cannot be had.
 pub async fn warm_up(app: Arc<App>) {
     // A question that is late goes on by itself, and whoever asks again waits for the same answer.
-    while let Err(Failure::Late) = overview(&app).await {}
+    while app.paths == ServedPaths::All
+        && let Err(Failure::Late) = overview(&app).await
+    {}
     let _ = sources::all(&app).await;
 }

@@ -4,12 +4,13 @@
 //! clock; the other (`worker`) reads and commits, one round at a time, and can be told to end a round early. Between
 //! them go an order and its answer, never two at once.
 
-use super::worker::{Answer, Order, Worker, patterns};
+use super::worker::{Answer, Order, RoundProgress, Worker, patterns};
 use crate::config::Config;
 use crate::service::orders::{Orders, Signals, Told};
 use crate::service::watchdog::{ReadingPulse, Watchdog};
 use crate::setup::Setup;
 use crate::source::watch::{FolderWatch, folders_of};
+use crate::web::CommitMetrics;
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub fn run(setup: &Setup, config: Config) -> Result<()> {
     let runtime = runtime()?;
     let reading = ReadingPulse::default();
     runtime.block_on(async {
-        let daemon = Daemon::start(setup, config, reading.clone())?;
+        let daemon = Daemon::start(setup, config, reading.clone(), None)?;
         let signals = Signals::new()?;
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let stopping = || _ = sd_notify::notify(&[NotifyState::Stopping]);
@@ -44,22 +45,32 @@ pub fn run(setup: &Setup, config: Config) -> Result<()> {
     })
 }
 
-/// Follows until its supervisor tells it to stop; `is_well` is called when it has begun, and whoever called tells systemd.
+/// What a supervisor gives a tail.
+pub(crate) struct SupervisedTail<'c> {
+    /// What it is told.
+    pub orders: Orders,
+    /// What the reading does, for the watchdog.
+    pub reading: ReadingPulse,
+    /// What a stop may take.
+    pub stop_within: Duration,
+    /// Counts what is committed.
+    pub commits: Option<Arc<CommitMetrics>>,
+    /// To be called when it has begun; whoever called tells systemd.
+    pub is_well: &'c dyn Fn(),
+}
+
+/// Follows until its supervisor tells it to stop.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn supervised(
-    setup: &Setup,
-    config: Config,
-    orders: Orders,
-    (reading, stop): (ReadingPulse, Duration),
-    is_well: impl FnOnce(),
-) -> Result<()> {
+pub(crate) fn supervised(setup: &Setup, config: Config, with: SupervisedTail<'_>) -> Result<()> {
     let runtime = runtime()?;
     runtime.block_on(async {
-        let daemon = Daemon::start(setup, config, reading)?;
-        is_well();
-        daemon.serve(orders, Watchdog::elsewhere(), (stop, &|| ())).await
+        let daemon = Daemon::start(setup, config, with.reading, with.commits)?;
+        (with.is_well)();
+        daemon
+            .serve(with.orders, Watchdog::elsewhere(), (with.stop_within, &|| ()))
+            .await
     })
 }
 
@@ -97,13 +108,22 @@ struct Pace {
 }
 
 impl Daemon {
-    fn start(setup: &Setup, config: Config, reading: ReadingPulse) -> Result<Daemon> {
+    fn start(
+        setup: &Setup,
+        config: Config,
+        reading: ReadingPulse,
+        commits: Option<Arc<CommitMetrics>>,
+    ) -> Result<Daemon> {
         let (orders, to_do) = mpsc::unbounded_channel();
         let (to_answer, answers) = mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (watching, patterns) = (config.tail.watch, patterns(&config));
         let (poll, rescan) = (config.tail.poll_ms, config.tail.rescan_ms);
-        let worker = Worker::new(setup, config, Arc::clone(&stop), Arc::clone(&reading.alive))?;
+        let alive = RoundProgress {
+            alive: Arc::clone(&reading.alive),
+            commits,
+        };
+        let worker = Worker::new(setup, config, Arc::clone(&stop), alive)?;
         let worker = std::thread::Builder::new()
             .name("tail".to_owned())
             .spawn(move || worker.run(to_do, &to_answer))

@@ -18,15 +18,17 @@ use crate::source::journal;
 use crate::source::watch::folders_of;
 use crate::store::Store;
 use crate::store::catalogue::Heartbeat;
-use crate::store::commit::put_heartbeats;
+use crate::store::commit::{Commit, put_heartbeats};
 use crate::store::linker::link_hops;
 use crate::store::maintenance::compact_small;
 use crate::store::retention::forget_old;
+use crate::web::CommitMetrics;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// From heartbeat to heartbeat.
@@ -68,16 +70,28 @@ pub(crate) struct Reloaded {
     pub(crate) patterns: Vec<PathBuf>,
 }
 
-/// Shows the watchdog that a round goes on, however long it takes: the first may read archives for minutes.
-struct Alive<'a>(&'a AtomicU64);
+/// Who is told how a round goes on.
+#[derive(Clone)]
+pub(crate) struct RoundProgress {
+    /// The watchdog, however long it takes: the first round may read archives for minutes.
+    pub(crate) alive: Arc<AtomicU64>,
+    /// Whoever shows metrics.
+    pub(crate) commits: Option<Arc<CommitMetrics>>,
+}
 
-impl Progress for Alive<'_> {
+impl Progress for RoundProgress {
     fn content(&self, _: u64) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.alive.fetch_add(1, Ordering::Relaxed);
     }
 
     fn file(&self, _: u64) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.alive.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn committed(&self, commit: &Commit, took: Duration) {
+        if let Some(commits) = &self.commits {
+            commits.committed(commit, took, now_ms());
+        }
     }
 }
 
@@ -97,7 +111,7 @@ pub(crate) struct Worker {
     config: Config,
     store: Store,
     stop: Arc<AtomicBool>,
-    alive: Arc<AtomicU64>,
+    progress: RoundProgress,
     throttle: LogThrottle,
     /// Sends what is committed, if it is to be sent.
     shipping: Option<std::thread::JoinHandle<()>>,
@@ -105,7 +119,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Opens the store: a second daemon ends here.
-    pub(crate) fn new(setup: &Setup, config: Config, stop: Arc<AtomicBool>, alive: Arc<AtomicU64>) -> Result<Worker> {
+    pub(crate) fn new(setup: &Setup, config: Config, stop: Arc<AtomicBool>, progress: RoundProgress) -> Result<Worker> {
         let store = setup.create_store(&config)?;
         Ok(Worker {
             setup: setup.clone(),
@@ -113,7 +127,7 @@ impl Worker {
             store,
             config,
             stop,
-            alive,
+            progress,
             throttle: LogThrottle::default(),
         })
     }
@@ -133,7 +147,7 @@ impl Worker {
             limits.source.chunk_bytes = CHUNK_BYTES;
             let jobs = scan_jobs(&self.config, &limits, &mut self.throttle)?;
             let covered = cover(&mut attribution, &jobs, &self.store)?;
-            reread(&self.store, &attribution, &jobs, &limits, &Alive(&self.alive));
+            reread(&self.store, &attribution, &jobs, &limits, &self.progress);
             let rules = RoundRules {
                 attribution: &attribution,
                 covered: &covered,
@@ -167,12 +181,11 @@ impl Worker {
             config,
             store,
             stop,
-            alive,
+            progress,
             throttle,
             ..
         } = self;
-        let progress = Alive(alive);
-        let mut follower = Follower::new(store, rules.attribution, rules.limits, &tail, &progress);
+        let mut follower = Follower::new(store, rules.attribution, rules.limits, &tail, &*progress);
         let mut maintenance = Maintenance::new(now_ms(), config.store.retain_days, tail);
         let mut names = FolderTimes::of(config);
         let mut zones = ZoneWarnings::default();

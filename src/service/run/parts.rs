@@ -2,7 +2,7 @@
 
 use super::part::{PartControl, RunPart};
 use crate::config::Config;
-use crate::service::follow::daemon;
+use crate::service::follow::daemon::{self, SupervisedTail};
 use crate::service::orders::Told;
 use crate::service::serve::{BoundPages, Serving};
 use crate::service::ship;
@@ -10,6 +10,7 @@ use crate::service::watch::{self, WatchControl, Watching};
 use crate::setup::Setup;
 use crate::setup::alerts::channels;
 use crate::setup::detection::{Overrides, options};
+use crate::web::{CommitMetrics, ServedPaths};
 use anyhow::{Result, bail};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,8 +22,16 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 /// Minutes without an event after which there is an alarm.
 const STALE_MIN: u32 = 30;
 
+/// What is committed: counted by the part that reads, and shown by those that serve.
+pub type SharedCommits = Arc<CommitMetrics>;
+
 /// Follows the logs, and sends what it commits if the configuration says where to.
-pub struct TailPart(pub Setup);
+pub struct TailPart {
+    /// What it works on.
+    pub setup: Setup,
+    /// Counts what is committed, if somebody shows it.
+    pub commits: Option<SharedCommits>,
+}
 
 impl RunPart for TailPart {
     fn name(&self) -> &'static str {
@@ -30,12 +39,18 @@ impl RunPart for TailPart {
     }
 
     fn run(&mut self, control: PartControl<'_>) -> Result<()> {
-        let config = self.0.config()?;
+        let config = self.setup.config()?;
         if config.sources.is_empty() {
             bail!("no [[source]] is configured any more");
         }
-        let reading = (control.reading, control.stop_within);
-        daemon::supervised(&self.0, config, control.orders, reading, || (control.is_well)())
+        let with = SupervisedTail {
+            orders: control.orders,
+            reading: control.reading,
+            stop_within: control.stop_within,
+            commits: self.commits.clone(),
+            is_well: control.is_well,
+        };
+        daemon::supervised(&self.setup, config, with)
     }
 }
 
@@ -106,33 +121,67 @@ impl RunPart for WatchPart {
     }
 }
 
-/// Serves pages.
-pub struct ServePart(pub Setup);
+/// Serves pages, or the metrics of a tail alone.
+pub struct ServePart {
+    setup: Setup,
+    paths: ServedPaths,
+    commits: Option<SharedCommits>,
+}
+
+impl ServePart {
+    /// Pages, JSON API, and metrics.
+    #[must_use]
+    pub fn pages(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
+        ServePart {
+            setup,
+            paths: ServedPaths::All,
+            commits,
+        }
+    }
+
+    /// Metrics alone.
+    #[must_use]
+    pub fn metrics(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
+        ServePart {
+            setup,
+            paths: ServedPaths::Metrics,
+            commits,
+        }
+    }
+}
 
 impl RunPart for ServePart {
     fn name(&self) -> &'static str {
-        "serve"
+        match self.paths {
+            ServedPaths::All => "serve",
+            ServedPaths::Metrics => "metrics",
+        }
     }
 
     fn run(&mut self, control: PartControl<'_>) -> Result<()> {
-        let mut orders = control.orders;
+        let (mut orders, name) = (control.orders, self.name());
         loop {
-            let config = self.0.config()?;
+            let config = self.setup.config()?;
             let listen = config.serve.listen;
-            if !listen.ip().is_loopback() {
+            if self.paths == ServedPaths::All && !listen.ip().is_loopback() {
                 tracing::warn!(
                     "the pages can be reached from other machines ({listen}), from a process that reads logs and has the \
                      key; mailpulse-serve.service has neither"
                 );
             }
-            let pages = BoundPages::new(&self.0, config, Serving::default())?;
+            let serving = Serving {
+                paths: self.paths,
+                commits: self.commits.clone(),
+                ..Serving::default()
+            };
+            let pages = BoundPages::new(&self.setup, config, serving)?;
             (control.is_well)();
             let mut is_over = true;
             pages.run_with(async {
                 loop {
                     match orders.next().await {
                         Told::Stop => return Ok(()),
-                        Told::Reload => match self.0.config() {
+                        Told::Reload => match self.setup.config() {
                             Ok(_) => {
                                 is_over = false;
                                 return Ok(());
@@ -140,7 +189,7 @@ impl RunPart for ServePart {
                             Err(error) => {
                                 let why = crate::model::text::safe_error(&error);
                                 tracing::error!(
-                                    "serve: configuration not reloaded, the old one stays in effect: {why}"
+                                    "{name}: configuration not reloaded, the old one stays in effect: {why}"
                                 );
                             }
                         },
@@ -150,7 +199,7 @@ impl RunPart for ServePart {
             if is_over {
                 return Ok(());
             }
-            tracing::info!(target: "mailpulse::announce", "serve: configuration reloaded");
+            tracing::info!(target: "mailpulse::announce", "{name}: configuration reloaded");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Counters of messages that never fall, and whose label sets are bounded.
 
+use crate::model::direction::{Direction, MailOrigin};
 use std::collections::BTreeMap;
 
 /// Minutes whose rows are counted as they come.
@@ -11,15 +12,46 @@ const OTHER: &str = "other";
 /// Service, relay, kind, and direction.
 pub(super) type MessageLabels = [String; 4];
 
-/// What was counted since the process began.
-#[derive(Debug, Default)]
-pub(crate) struct MessageCounters {
-    is_begun: bool,
-    minutes: BTreeMap<(i64, MessageLabels), u64>,
+/// The direction of a row as a label. What is about no recipient has the one of its message, as it is counted where nothing else
+/// is asked for.
+pub(super) fn direction_label(direction: &str, origin: &str) -> &'static str {
+    match (Direction::named(direction), MailOrigin::named(origin)) {
+        (Some(direction), _) => direction.as_str(),
+        (None, MailOrigin::Outside) => Direction::Inbound.as_str(),
+        (None, MailOrigin::Ours | MailOrigin::Unknown) => Direction::Outbound.as_str(),
+    }
+}
+
+/// Totals that never fall, by labels whose sets are bounded.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct LabelledTotals {
     /// Totals by labels.
     pub totals: BTreeMap<MessageLabels, u64>,
     /// Label sets are beyond the bound.
     pub is_full: bool,
+}
+
+impl LabelledTotals {
+    /// Adds to the total of a label set; one beyond the bound is counted as another.
+    pub fn add(&mut self, labels: &MessageLabels, messages: u64) {
+        if self.totals.len() < SETS_MAX || self.totals.contains_key(labels) {
+            *self.totals.entry(labels.clone()).or_default() += messages;
+            return;
+        }
+        self.is_full = true;
+        let [_, _, kind, direction] = labels.clone();
+        let labels = [OTHER.to_owned(), OTHER.to_owned(), kind, direction];
+        *self.totals.entry(labels).or_default() += messages;
+    }
+}
+
+/// What was counted since the process began, by looks at the rows of a store.
+#[derive(Debug, Default)]
+pub(crate) struct MessageCounters {
+    is_begun: bool,
+    minutes: BTreeMap<(i64, MessageLabels), u64>,
+    /// What was counted.
+    pub sets: LabelledTotals,
 }
 
 impl MessageCounters {
@@ -29,22 +61,11 @@ impl MessageCounters {
             let known = self.minutes.entry((*minute, labels.clone())).or_default();
             let new = messages.saturating_sub(*known);
             *known = (*known).max(*messages);
-            let labels = self.bounded(labels);
-            let total = self.totals.entry(labels).or_default();
             // What was there before the first scrape is not this process's.
-            *total += if self.is_begun { new } else { 0 };
+            self.sets.add(labels, if self.is_begun { new } else { 0 });
         }
         self.is_begun = true;
         self.minutes.retain(|(minute, _), _| *minute > now - 2 * MINUTES);
-    }
-
-    fn bounded(&mut self, labels: &MessageLabels) -> MessageLabels {
-        if self.totals.len() < SETS_MAX || self.totals.contains_key(labels) {
-            return labels.clone();
-        }
-        self.is_full = true;
-        let [_, _, kind, direction] = labels.clone();
-        [OTHER.to_owned(), OTHER.to_owned(), kind, direction]
     }
 }
 
@@ -62,16 +83,16 @@ mod tests {
         let row = |minute: i64, count: u64| (minute, labels("gerrit"), count);
         counted.take(&[row(10, 5)], 10);
         assert_eq!(
-            counted.totals[&labels("gerrit")],
+            counted.sets.totals[&labels("gerrit")],
             0,
             "what was there before is not counted"
         );
         counted.take(&[row(10, 7), row(11, 3)], 11);
-        assert_eq!(counted.totals[&labels("gerrit")], 5);
+        assert_eq!(counted.sets.totals[&labels("gerrit")], 5);
         counted.take(&[row(10, 1), row(11, 3)], 12);
         counted.take(&[row(10, 7), row(11, 3)], 13);
         assert_eq!(
-            counted.totals[&labels("gerrit")],
+            counted.sets.totals[&labels("gerrit")],
             5,
             "corrections are not subtracted, and not added again"
         );
@@ -80,12 +101,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_about_no_recipient_has_the_direction_of_its_message() {
+        for (direction, origin, label) in [
+            ("", "ours", "outbound"),
+            ("", "", "outbound"),
+            ("", "outside", "inbound"),
+            ("internal", "ours", "internal"),
+            ("transit", "outside", "transit"),
+        ] {
+            assert_eq!(direction_label(direction, origin), label, "{direction} {origin}");
+        }
+    }
+
+    #[test]
     fn label_sets_are_bounded_and_it_says_so() {
         let mut counted = MessageCounters::default();
         let rows: Vec<_> = (0..SETS_MAX + 50).map(|n| (1, labels(&format!("s{n}")), 1)).collect();
         counted.take(&rows, 1);
-        assert!(counted.is_full);
-        assert_eq!(counted.totals.len(), SETS_MAX + 1);
-        assert!(counted.totals.keys().any(|[service, ..]| service == OTHER));
+        assert!(counted.sets.is_full);
+        assert_eq!(counted.sets.totals.len(), SETS_MAX + 1);
+        assert!(counted.sets.totals.keys().any(|[service, ..]| service == OTHER));
     }
 }

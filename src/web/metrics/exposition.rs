@@ -6,13 +6,64 @@ use std::fmt::Write as _;
 /// Characters of a label's value.
 const LABEL_MAX: usize = 200;
 
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl MetricKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        }
+    }
+}
+
+/// Labels with their values.
+type Labels = Vec<(&'static str, String)>;
+
 /// A metric with its samples.
 pub(super) struct MetricFamily {
     /// Without `_total`.
     name: &'static str,
     help: &'static str,
-    is_counter: bool,
-    samples: Vec<(Vec<(&'static str, String)>, f64)>,
+    kind: MetricKind,
+    /// What its name ends with in a sample, labels, and value.
+    samples: Vec<(&'static str, Labels, f64)>,
+}
+
+/// How often a value was at most each of some bounds.
+#[derive(Debug, Clone)]
+pub(super) struct Histogram {
+    bounds: &'static [f64],
+    /// For each bound how many values are between it and the one before.
+    counts: Vec<u64>,
+    all: u64,
+    sum: f64,
+}
+
+impl Histogram {
+    pub(super) fn new(bounds: &'static [f64]) -> Histogram {
+        Histogram {
+            bounds,
+            counts: vec![0; bounds.len()],
+            all: 0,
+            sum: 0.0,
+        }
+    }
+
+    pub(super) fn observe(&mut self, value: f64) {
+        if let Some(at) = self.bounds.iter().position(|bound| value <= *bound) {
+            self.counts[at] += 1;
+        }
+        self.all += 1;
+        self.sum += value;
+    }
 }
 
 /// All metrics of a scrape.
@@ -20,11 +71,11 @@ pub(super) struct MetricFamily {
 pub(super) struct MetricFamilies(Vec<MetricFamily>);
 
 impl MetricFamilies {
-    pub(super) fn add(&mut self, name: &'static str, help: &'static str, is_counter: bool) -> &mut MetricFamily {
+    pub(super) fn add(&mut self, name: &'static str, help: &'static str, kind: MetricKind) -> &mut MetricFamily {
         self.0.push(MetricFamily {
             name,
             help,
-            is_counter,
+            kind,
             samples: Vec::new(),
         });
         let last = self.0.len() - 1;
@@ -32,26 +83,34 @@ impl MetricFamilies {
     }
 
     pub(super) fn gauge(&mut self, name: &'static str, help: &'static str) -> &mut MetricFamily {
-        self.add(name, help, false)
+        self.add(name, help, MetricKind::Gauge)
     }
 
     pub(super) fn counter(&mut self, name: &'static str, help: &'static str) -> &mut MetricFamily {
-        self.add(name, help, true)
+        self.add(name, help, MetricKind::Counter)
+    }
+
+    pub(super) fn histogram(&mut self, name: &'static str, help: &'static str) -> &mut MetricFamily {
+        self.add(name, help, MetricKind::Histogram)
     }
 
     /// As text; metrics without samples are left out.
     pub(super) fn text(&self, is_open: bool) -> String {
         let mut text = String::new();
         for family in self.0.iter().filter(|family| !family.samples.is_empty()) {
-            let total = if family.is_counter { "_total" } else { "" };
+            let total = if family.kind == MetricKind::Counter {
+                "_total"
+            } else {
+                ""
+            };
             let title = if is_open {
                 family.name.to_owned()
             } else {
                 format!("{}{total}", family.name)
             };
-            let kind = if family.is_counter { "counter" } else { "gauge" };
+            let kind = family.kind.as_str();
             let _ = writeln!(text, "# HELP {title} {}\n# TYPE {title} {kind}", family.help);
-            for (labels, value) in &family.samples {
+            for (end, labels, value) in &family.samples {
                 let labels: Vec<String> = labels
                     .iter()
                     .map(|(name, value)| format!("{name}=\"{}\"", label(value)))
@@ -61,7 +120,7 @@ impl MetricFamilies {
                 } else {
                     format!("{{{}}}", labels.join(","))
                 };
-                let _ = writeln!(text, "{}{total}{labels} {value}", family.name);
+                let _ = writeln!(text, "{}{total}{end}{labels} {value}", family.name);
             }
         }
         if is_open {
@@ -74,8 +133,24 @@ impl MetricFamilies {
 impl MetricFamily {
     pub(super) fn set<const N: usize>(&mut self, labels: [(&'static str, &str); N], value: f64) -> &mut MetricFamily {
         let labels = labels.map(|(name, value)| (name, value.to_owned()));
-        self.samples.push((labels.into(), value));
+        self.samples.push(("", labels.into(), value));
         self
+    }
+
+    /// Each bucket counts what those below it do.
+    pub(super) fn observed(&mut self, values: &Histogram) {
+        let mut below = 0;
+        for (bound, count) in values.bounds.iter().zip(&values.counts) {
+            below += count;
+            self.bucket(format!("{bound:?}"), below);
+        }
+        self.bucket("+Inf".to_owned(), values.all);
+        self.samples.push(("_sum", Vec::new(), values.sum));
+        self.samples.push(("_count", Vec::new(), values.all as f64));
+    }
+
+    fn bucket(&mut self, bound: String, count: u64) {
+        self.samples.push(("_bucket", vec![("le", bound)], count as f64));
     }
 }
 

@@ -1,7 +1,8 @@
 //! The mail: messages as they are stored, what was expected of them, and what waits.
 
-use super::counters::{MessageCounters, SETS_MAX};
-use super::exposition::MetricFamilies;
+use super::commits::CommitCounters;
+use super::counters::{LabelledTotals, SETS_MAX};
+use super::exposition::{MetricFamilies, MetricFamily};
 use crate::analysis::board::{BoardRow, RowState};
 use crate::detect::alarm::State as AlarmState;
 use crate::web::pages::now::Overview;
@@ -9,18 +10,31 @@ use crate::web::queue_count::CountedQueues;
 
 /// Each configured service is there from the first scrape on.
 pub(super) fn of_messages<'n>(
-    counted: &mut MessageCounters,
+    counted: &mut LabelledTotals,
     configured: impl Iterator<Item = &'n str>,
     families: &mut MetricFamilies,
 ) {
-    let family = families.counter(
-        "mailpulse_messages",
-        "Messages of the last 15 minutes as their events were stored, since the first scrape.",
-    );
     for service in configured {
         let labels = [service, "", "accepted", "outbound"].map(str::to_owned);
         counted.totals.entry(labels).or_default();
     }
+    let family = families.counter(
+        "mailpulse_messages",
+        "Messages of the last 15 minutes, counted as they are stored.",
+    );
+    totals(family, counted);
+}
+
+/// What was stored later than that.
+pub(super) fn of_late_messages(counted: &CommitCounters, families: &mut MetricFamilies) {
+    let family = families.counter(
+        "mailpulse_late_messages",
+        "Messages that were over 15 minutes old when they were stored, as those of archives are.",
+    );
+    totals(family, &counted.late);
+}
+
+fn totals(family: &mut MetricFamily, counted: &LabelledTotals) {
     for ([service, relay, kind, direction], total) in &counted.totals {
         let labels = [
             ("service", service.as_str()),
@@ -30,11 +44,15 @@ pub(super) fn of_messages<'n>(
         ];
         family.set(labels, *total as f64);
     }
+}
+
+/// Whether label sets were left out.
+pub(super) fn of_limit(is_reached: bool, families: &mut MetricFamilies) {
     let full = families.gauge(
         "mailpulse_label_sets_limit_reached",
         "1 if label sets beyond the limit of one metric are counted as \"other\".",
     );
-    full.set([], f64::from(u8::from(counted.is_full)));
+    full.set([], f64::from(u8::from(is_reached)));
 }
 
 pub(super) fn of_boards(overview: &Overview, families: &mut MetricFamilies) {

@@ -1,44 +1,53 @@
 //! Whether logs are read, and the store is written.
 
 use super::counters::SETS_MAX;
-use super::exposition::MetricFamilies;
+use super::exposition::{MetricFamilies, MetricKind};
 use super::store_health::StoreHealth;
 use crate::analysis::sources::SourceStatus;
 
 pub(super) fn of_sources(sources: &[SourceStatus], families: &mut MetricFamilies) {
-    let mut each = |name, help, is_counter, value: &dyn Fn(&SourceStatus) -> Option<f64>| {
-        let family = families.add(name, help, is_counter);
+    let mut each = |name, help, kind, value: &dyn Fn(&SourceStatus) -> Option<f64>| {
+        let family = families.add(name, help, kind);
         for one in sources.iter().take(SETS_MAX) {
             if let Some(value) = value(one) {
                 family.set([("host", &one.source.host), ("source", &one.source.kind)], value);
             }
         }
     };
-    each("mailpulse_source_lines", "Lines that were read.", true, &|one| {
-        Some(one.source.counts.lines as f64)
-    });
-    each("mailpulse_source_events", "Lines that are events.", true, &|one| {
-        Some(one.source.counts.events as f64)
-    });
+    each(
+        "mailpulse_source_lines",
+        "Lines that were read.",
+        MetricKind::Counter,
+        &|one| Some(one.source.counts.lines as f64),
+    );
+    each(
+        "mailpulse_source_events",
+        "Lines that are events.",
+        MetricKind::Counter,
+        &|one| Some(one.source.counts.events as f64),
+    );
     each(
         "mailpulse_source_ignored",
         "Lines that say nothing of mail.",
-        true,
+        MetricKind::Counter,
         &|one| Some(one.source.counts.ignored as f64),
     );
-    each("mailpulse_source_unparsed", "Lines that do not parse.", true, &|one| {
-        Some(one.source.counts.unparsed as f64)
-    });
+    each(
+        "mailpulse_source_unparsed",
+        "Lines that do not parse.",
+        MetricKind::Counter,
+        &|one| Some(one.source.counts.unparsed as f64),
+    );
     each(
         "mailpulse_source_last_line_timestamp_seconds",
         "Time of the newest line.",
-        false,
+        MetricKind::Gauge,
         &|one| one.source.span_ms.map(|(_, last)| last as f64 / 1e3),
     );
     each(
         "mailpulse_source_read_lag_seconds",
         "How old the newest line was when it was read.",
-        false,
+        MetricKind::Gauge,
         &|one| one.lag_ms.map(|lag| lag as f64 / 1e3),
     );
     let family = families.gauge("mailpulse_source_state", "1 for the state that a source is in.");

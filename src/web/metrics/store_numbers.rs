@@ -1,6 +1,6 @@
 //! What only a look at the store tells.
 
-use super::counters::{MINUTES, MessageLabels};
+use super::counters::{MINUTES, MessageLabels, direction_label};
 use super::store_health::StoreHealth;
 use crate::model::time::MINUTE_MS;
 use crate::query::Window;
@@ -8,11 +8,16 @@ use crate::query::history::Backend;
 use crate::setup::alerts::alert_state;
 use crate::web::answers::Asker;
 use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// Messages of the last minutes, of a store that another process writes.
+pub(super) struct RecentMessages {
+    pub rows: Vec<(i64, MessageLabels, u64)>,
+    pub minute: i64,
+}
 
 /// What only a look at the store tells.
 pub(super) struct StoreNumbers {
-    pub rows: Vec<(i64, MessageLabels, u64)>,
-    pub minute: i64,
     pub bytes: Option<u64>,
     pub outbox: Option<(u64, u64)>,
     pub judged: Option<i64>,
@@ -28,8 +33,8 @@ pub(super) struct ChannelNumbers {
     pub is_failing: bool,
 }
 
-impl StoreNumbers {
-    pub(super) fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
+impl RecentMessages {
+    pub(super) fn ask(asker: &Asker<'_>) -> Result<RecentMessages> {
         let store = asker.store();
         let minute = asker.now_ms.div_euclid(MINUTE_MS);
         let window = Window {
@@ -37,19 +42,31 @@ impl StoreNumbers {
             until_ms: asker.now_ms + 1,
         };
         let table = store.select(
-            "SELECT ts_ms, service, relay, kind, direction, SUM(messages) AS total FROM rates WHERE messages > 0 \
-             GROUP BY ts_ms, service, relay, kind, direction",
+            "SELECT ts_ms, service, relay, kind, direction, origin, SUM(messages) AS total FROM rates WHERE messages > 0 \
+         GROUP BY ts_ms, service, relay, kind, direction, origin",
             window,
         )?;
-        let row = |row: usize| {
-            let labels = [1, 2, 3, 4].map(|column| table.text(column, row).to_owned());
-            let total = table.number(5, row).and_then(|total| u64::try_from(total).ok());
-            (
-                table.number(0, row).unwrap_or(0).div_euclid(MINUTE_MS),
-                labels,
-                total.unwrap_or(0),
-            )
-        };
+        let mut sums: BTreeMap<(i64, MessageLabels), u64> = BTreeMap::new();
+        for row in 0..table.rows() {
+            let [service, relay, kind] = [1, 2, 3].map(|column| table.text(column, row).to_owned());
+            let direction = direction_label(table.text(4, row), table.text(5, row)).to_owned();
+            let at = table.number(0, row).unwrap_or(0).div_euclid(MINUTE_MS);
+            let total = table.number(6, row).and_then(|total| u64::try_from(total).ok());
+            *sums.entry((at, [service, relay, kind, direction])).or_default() += total.unwrap_or(0);
+        }
+        Ok(RecentMessages {
+            rows: sums
+                .into_iter()
+                .map(|((at, labels), total)| (at, labels, total))
+                .collect(),
+            minute,
+        })
+    }
+}
+
+impl StoreNumbers {
+    pub(super) fn ask(asker: &Asker<'_>) -> Result<StoreNumbers> {
+        let store = asker.store();
         let (alerts, _) = alert_state(asker.config)?;
         let outbox = match asker.backend {
             Backend::Embedded(store) => store
@@ -59,8 +76,6 @@ impl StoreNumbers {
             Backend::ClickHouse(_) => None,
         };
         Ok(StoreNumbers {
-            rows: (0..table.rows()).map(row).collect(),
-            minute,
             bytes: store.bytes()?,
             outbox,
             judged: alerts.judged,

@@ -12,6 +12,7 @@ mod faults_lines;
 mod faults_split;
 mod faults_store;
 mod logrotate;
+mod metrics;
 mod model;
 pub mod process;
 mod zones;

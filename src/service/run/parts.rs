@@ -159,48 +159,22 @@ impl RunPart for ServePart {
     }
 
     fn run(&mut self, control: PartControl<'_>) -> Result<()> {
-        let (mut orders, name) = (control.orders, self.name());
-        loop {
-            let config = self.setup.config()?;
-            let listen = config.serve.listen;
-            if self.paths == ServedPaths::All && !listen.ip().is_loopback() {
-                tracing::warn!(
-                    "the pages can be reached from other machines ({listen}), from a process that reads logs and has the \
-                     key; mailpulse-serve.service has neither"
-                );
-            }
-            let serving = Serving {
-                paths: self.paths,
-                commits: self.commits.clone(),
-                ..Serving::default()
-            };
-            let pages = BoundPages::new(&self.setup, config, serving)?;
-            (control.is_well)();
-            let mut is_over = true;
-            pages.run_with(async {
-                loop {
-                    match orders.next().await {
-                        Told::Stop => return Ok(()),
-                        Told::Reload => match self.setup.config() {
-                            Ok(_) => {
-                                is_over = false;
-                                return Ok(());
-                            }
-                            Err(error) => {
-                                let why = crate::model::text::safe_error(&error);
-                                tracing::error!(
-                                    "{name}: configuration not reloaded, the old one stays in effect: {why}"
-                                );
-                            }
-                        },
-                    }
-                }
-            })?;
-            if is_over {
-                return Ok(());
-            }
-            tracing::info!(target: "mailpulse::announce", "{name}: configuration reloaded");
+        let config = self.setup.config()?;
+        let listen = config.serve.listen;
+        if self.paths == ServedPaths::All && !listen.ip().is_loopback() {
+            tracing::warn!(
+                "the pages can be reached from other machines ({listen}), from a process that reads logs and has the key; \
+                 mailpulse-serve.service has neither"
+            );
         }
+        let serving = Serving {
+            paths: self.paths,
+            commits: self.commits.clone(),
+            ..Serving::default()
+        };
+        let pages = BoundPages::new(&self.setup, config, serving)?;
+        (control.is_well)();
+        pages.run_by(control.orders)
     }
 }
 

@@ -7,6 +7,7 @@ mod live;
 mod looks;
 mod overview;
 mod part;
+mod reload;
 mod safety;
 mod zones;
 

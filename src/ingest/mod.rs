@@ -51,4 +51,4 @@ pub use line_hosts::LineHosts;
 pub use pipeline::SourcePipeline;
 pub use reread::{Reread, logs_there, reread};
 pub use run::{cover, run};
-pub(crate) use stamp_year::with_year;
+pub use stamp_year::with_year;

@@ -85,7 +85,7 @@ impl Spec {
 
 impl Grammar {
     /// The mail server whose lines it reads.
-    pub(crate) fn mta(&self) -> Option<Mta> {
+    pub fn mta(&self) -> Option<Mta> {
         match self {
             Grammar::Exim => Some(Mta::Exim),
             Grammar::Postfix => Some(Mta::Postfix),

@@ -11,7 +11,7 @@ const LEAP_YEARS_APART: i16 = 8;
 
 /// The year of an RFC 3164 stamp, which has none: the configured one, or else the last one in which the line is not
 /// younger than its file. 29 February is of a leap year.
-pub(crate) fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: i64) {
+pub fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: i64) {
     if stamp.year != 0 {
         return;
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Reads; once more with a fresh list when a segment of the list has been merged away meanwhile.
-pub(crate) fn steadily<T>(read: impl Fn() -> Result<T, QueryError>) -> Result<T, QueryError> {
+pub fn steadily<T>(read: impl Fn() -> Result<T, QueryError>) -> Result<T, QueryError> {
     for _ in 0..TRIES {
         match read() {
             Err(error) if error.is_gone() => {}

@@ -21,7 +21,7 @@ mod witnesses;
 pub use answer::{QueryAnswer, QueryError};
 pub use coarsest::SumsOf;
 pub use columns::{EVENT_COLUMNS, RATE_COLUMNS, SOURCE_COLUMNS, TABLES};
-pub(crate) use embedded::steadily;
+pub use embedded::steadily;
 pub use embedded::{add_up, ask, look_up, select};
 pub use sql::quoted;
 pub use window::Window;

@@ -14,7 +14,7 @@ const OPEN_MAX: usize = 1000;
 
 /// What is kept between lines.
 #[derive(Debug)]
-pub(crate) struct Processes {
+pub struct Processes {
     /// Processes that have begun an entry of the main log.
     marked: VecDeque<Option<u32>>,
     /// No entry has begun since reading began: its mark may have been read before.

@@ -3,7 +3,7 @@
 /// Whether a line begins with a date or a time of its own, in whatever form: before the time of day stand only parts of
 /// a date, a bracket, a syslog priority or a level. JSON may name its time anywhere near its start. A header line of a
 /// mail (`Date: …`) and an indented line do not.
-pub(crate) fn begins_with_time(line: &[u8]) -> bool {
+pub fn begins_with_time(line: &[u8]) -> bool {
     let time_at = |head: &[u8]| {
         head.windows(8).position(
             |part| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|n| n.is_ascii_digit())),

@@ -12,6 +12,6 @@ mod postfix;
 mod split_lines;
 
 pub use context::{ParseContext, RawLine};
-pub(crate) use foreground::Processes;
-pub(crate) use line_time::begins_with_time;
+pub use foreground::Processes;
+pub use line_time::begins_with_time;
 pub use log_reader::LogReader;

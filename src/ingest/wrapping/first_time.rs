@@ -16,7 +16,7 @@ use mailpulse_parsers::{Stamp, exim, syslog};
 const LINES_MAX: usize = 200;
 
 /// UTC milliseconds of the first line that has a time; none if none of the first lines has a whole one.
-pub(crate) fn first_ms(spec: &Spec, log: &OpenLog, chunk: &Chunk) -> Option<i64> {
+pub fn first_ms(spec: &Spec, log: &OpenLog, chunk: &Chunk) -> Option<i64> {
     let mut lines = chunk.lines().take(LINES_MAX);
     let mut stamp = lines.find_map(|(_, line)| stamp(spec, log, line))?;
     with_year(&mut stamp, spec, log.state.mtime_ms);

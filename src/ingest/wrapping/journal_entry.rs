@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// What is used of an entry.
 #[derive(Debug)]
-pub(crate) struct JournalEntry {
+pub struct JournalEntry {
     /// Name of the sequence and number in it, from the cursor.
     pub place: Option<(String, u64)>,
     stamp: Stamp,
@@ -44,7 +44,7 @@ impl JournalEntry {
     ///
     /// # Errors
     /// What is wrong with it, for a report.
-    pub(crate) fn parse(line: &[u8]) -> Result<JournalEntry, String> {
+    pub fn parse(line: &[u8]) -> Result<JournalEntry, String> {
         let raw: RawEntry = serde_json::from_slice(line).map_err(|error| format!("no entry of a journal: {error}"))?;
         let micros: i64 = raw
             .realtime
@@ -65,7 +65,7 @@ impl JournalEntry {
     }
 
     /// As if it had come by syslog.
-    pub(crate) fn envelope(&self) -> Envelope<'_> {
+    pub fn envelope(&self) -> Envelope<'_> {
         Envelope {
             stamp: self.stamp,
             year_known: true,

@@ -16,7 +16,7 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// What a line holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum LineContent<'a> {
+pub enum LineContent<'a> {
     /// A line of the program.
     Own(Envelope<'a>),
     /// A line of an Exim in the foreground, and the time that stands around it.
@@ -33,8 +33,10 @@ pub(crate) enum LineContent<'a> {
 
 /// Whose words count: the configuration's, and the log's own.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Trust<'t> {
+pub struct Trust<'t> {
+    /// What the log is.
     pub spec: &'t Spec,
+    /// What stands before its lines.
     pub head: &'t LineHead,
 }
 
@@ -46,7 +48,7 @@ impl Trust<'_> {
 
 /// Takes lines apart, and keeps the beginnings of those that a runtime has cut.
 #[derive(Debug, Default)]
-pub(crate) struct Peeler {
+pub struct Peeler {
     pieces: Vec<CutLine>,
 }
 
@@ -148,7 +150,7 @@ fn of_peeled<'a>(mta: Mta, peeled: Peeled<'a>, text: &'a [u8], trust: Trust<'_>)
 }
 
 /// Why a line under a tag that nobody vouches for is not read, and the hint.
-pub(crate) fn untrusted(mta: Mta, tag: &[u8]) -> String {
+pub fn untrusted(mta: Mta, tag: &[u8]) -> String {
     let tag = mailpulse_parsers::harmless::safe_text(&tag[..tag.len().min(100)]);
     format!(
         "a line of {} under the tag `{tag}`, which is not its own; if it is {0}'s, give the source `syslog_tag = \
@@ -158,7 +160,7 @@ pub(crate) fn untrusted(mta: Mta, tag: &[u8]) -> String {
 }
 
 /// Why a line of an Exim in the foreground is not read where nothing around it has a time.
-pub(crate) const TIMELESS: &str = "what an Exim in the foreground prints (`exim -bd -v`: `LOG: MAIN` and an indented \
+pub const TIMELESS: &str = "what an Exim in the foreground prints (`exim -bd -v`: `LOG: MAIN` and an indented \
     text) has no times. Read what `docker logs --timestamps` or the runtime's own log says, or let Exim write a log \
     (`log_file_path`)";
 

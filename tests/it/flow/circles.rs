@@ -102,10 +102,10 @@ fn reach<'s>(from: &str, imports: &BTreeMap<&'s str, BTreeSet<&'s str>>) -> BTre
     reached
 }
 
-/// `store/columnar/mod.rs` is `store::columnar`, and `lib.rs` the crate itself.
+/// `store/columnar/mod.rs` is `store::columnar`, and `lib.rs` and `pipeline.rs` are the crates themselves.
 fn module(file: &str) -> Module {
     let mut parts: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    parts.pop_if(|last| last == "mod" || last == "lib");
+    parts.pop_if(|last| ["mod", "lib", "pipeline"].contains(&last.as_str()));
     parts
 }
 
